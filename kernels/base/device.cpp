@@ -1,0 +1,37 @@
+#include "kernels/base/device.h"
+
+#include <charconv>
+#include <stdexcept>
+
+namespace millesime {
+
+std::string Device::text() const { return kind == Kind::cpu ? "cpu" : "cuda:" + std::to_string(index); }
+
+#ifndef MILLESIME_CUDA
+bool cuda_built() { return false; }
+int cuda_devices() { return 0; }
+#endif
+
+DeviceChoice choose_device(const std::string& request) {
+  const int available = cuda_devices();
+  const std::string why = cuda_built() ? "no CUDA device can be used on this machine" : "this program was built without CUDA (preset cpu)";
+  if (request == "cpu") return {{}, ""};
+  if (request == "auto") {
+    if (available > 0) return {{Device::Kind::cuda, 0}, ""};
+    return {{}, "running on the CPU: " + why};
+  }
+  int index = 0;
+  if (request.starts_with("cuda:")) {
+    const auto [end, error] = std::from_chars(request.data() + 5, request.data() + request.size(), index);
+    if (error != std::errc{} || end != request.data() + request.size() || index < 0) index = -1;
+  } else if (request != "cuda") {
+    index = -1;
+  }
+  if (index < 0) throw std::invalid_argument("--device: expected auto, cpu, cuda or cuda:N, got \"" + request + "\"");
+  if (available == 0) throw std::invalid_argument("--device " + request + ": " + why + "; use --device cpu or auto");
+  if (index >= available)
+    throw std::invalid_argument("--device " + request + ": this machine has " + std::to_string(available) + " CUDA device(s), numbered from 0");
+  return {{Device::Kind::cuda, index}, ""};
+}
+
+}  // namespace millesime

@@ -1,0 +1,28 @@
+#pragma once
+// Device: where work runs, as a value. "cpu" or "cuda:N".
+
+#include <string>
+
+namespace millesime {
+
+struct Device {
+  enum class Kind { cpu, cuda };
+  Kind kind = Kind::cpu;
+  int index = 0;  // of the CUDA device
+
+  std::string text() const;  // "cpu", "cuda:0"
+  bool operator==(const Device&) const = default;
+};
+
+bool cuda_built();    // this binary holds CUDA instances
+int cuda_devices();   // that can be used now; 0 without driver
+
+// A request "auto", "cpu", "cuda" or "cuda:N" and what it came to. `auto` takes cuda:0 where there is one and says in `note` why not
+// otherwise. Throws std::invalid_argument with a sentence for the user when the request cannot be met.
+struct DeviceChoice {
+  Device device;
+  std::string note;
+};
+DeviceChoice choose_device(const std::string& request);
+
+}  // namespace millesime

@@ -1,0 +1,88 @@
+#include "pipeline/core/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kPrefix = ".partial-";
+
+void flush_to_disk(const std::string& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags);
+  if (descriptor < 0) throw UserError(join_text(path, ": cannot be opened to flush it: ", std::strerror(errno)));
+  const int result = ::fsync(descriptor);
+  const int reason = errno;
+  ::close(descriptor);
+  if (result != 0) throw UserError(join_text(path, ": cannot be flushed to disk: ", std::strerror(reason)));
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  static std::atomic<int> counter{0};
+  const fs::path target = fs::path(path_);
+  const fs::path folder = target.parent_path().empty() ? fs::path(".") : target.parent_path();
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw UserError(join_text(folder.string(), ": cannot make this folder: ", error.message()));
+  temporary_ = (folder / join_text(kPrefix, ::getpid(), "-", counter++, "-", target.filename().string())).string();
+}
+
+AtomicFile::~AtomicFile() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove(temporary_, ignored);
+  fs::remove(temporary_ + ".aux.xml", ignored);
+}
+
+void AtomicFile::commit() {
+  flush_to_disk(temporary_, O_RDONLY);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+    throw UserError(join_text(path_, ": cannot put the finished file in place: ", std::strerror(errno)));
+  committed_ = true;
+  const fs::path folder = fs::path(path_).parent_path();
+  flush_to_disk(folder.empty() ? "." : folder.string(), O_RDONLY | O_DIRECTORY);
+}
+
+void write_text(const std::string& path, const std::string& text) {
+  AtomicFile file(path);
+  {
+    std::ofstream stream(file.temporary(), std::ios::binary);
+    stream << text;
+    stream.close();
+    if (!stream) throw UserError(join_text(path, ": cannot be written: ", std::strerror(errno)));
+  }
+  file.commit();
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  if (!fs::is_regular_file(path) || !stream || !(text << stream.rdbuf()) ) {
+    if (fs::is_regular_file(path) && fs::file_size(path) == 0) return "";
+    throw UserError(join_text(path, ": cannot be read"));
+  }
+  return text.str();
+}
+
+void remove_abandoned(const std::string& folder) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (it->path().filename().string().starts_with(kPrefix)) {
+      std::error_code ignored;
+      fs::remove_all(it->path(), ignored);
+    }
+}
+
+}  // namespace millesime

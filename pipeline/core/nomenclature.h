@@ -1,0 +1,57 @@
+#pragma once
+// Nomenclature: the classes of a map, loaded from one file. Its size is the only number of classes in the program.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millesime {
+
+struct Color {
+  std::uint8_t red = 0, green = 0, blue = 0;
+  static Color parse(const std::string& hex);  // "ff00ff" or "#ff00ff"; UserError otherwise
+  std::string hex() const;                      // "#ff00ff"
+  bool operator==(const Color&) const = default;
+};
+
+struct LandClass {
+  int code = 0;             // 1..65535; the value in the map (class maps are uint8 up to 255)
+  std::string name;         // in the language of the product
+  std::string name_en;
+  Color color;
+  std::string alias;        // short, for column names (at most 10 characters in a shapefile)
+  int parent = 0;           // code of its level-1 group, 0 when there is none
+};
+
+struct Mapping {  // to another nomenclature
+  std::string to;                            // its name
+  std::vector<std::pair<int, int>> codes;    // (ours, theirs)
+};
+
+class Nomenclature {
+ public:
+  // Reads TOML (configs/nomenclatures), CSV (header with code, name or name_fr, hex or color) or lines "name:code".
+  // A bare name such as "oso23" is looked up in the installed configs/nomenclatures. UserError names file and line for a double
+  // code, a double name, a bad colour, or a code out of range.
+  static Nomenclature load(const std::string& name_or_file);
+  static Nomenclature from_json(const std::string& text, const std::string& origin);
+  std::string to_json() const;
+
+  std::string name;
+  std::vector<LandClass> classes;   // in the order of the file; position = class index of a model
+  std::vector<LandClass> groups;    // level 1, may be empty
+  std::vector<Mapping> mappings;
+
+  int size() const { return static_cast<int>(classes.size()); }
+  int max_code() const;
+  std::optional<int> index_of_code(int code) const;
+  // Accepts a code written as text, or a class name (fr, en or alias; case and surrounding blanks do not matter).
+  std::optional<int> index_of(const std::string& code_or_name) const;
+  const LandClass& at(int index) const;
+};
+
+// Where configs/ lies: $MILLESIME_CONFIGS, beside the installed binary (../share/millesime/configs), or the source tree.
+std::string configs_folder();
+
+}  // namespace millesime

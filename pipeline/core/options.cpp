@@ -1,0 +1,255 @@
+#include "pipeline/core/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+std::string number_text(double value) {
+  std::ostringstream text;
+  text.precision(15);
+  text << value;
+  return text.str();
+}
+
+std::string quoted(const std::string& value) {
+  std::string text = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
+// One overload set answers "how is this type called, written and read".
+struct Literal {
+  std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+  std::string operator()(const int* value) const { return std::to_string(*value); }
+  std::string operator()(const std::int64_t* value) const { return std::to_string(*value); }
+  std::string operator()(const double* value) const { return number_text(*value); }
+  std::string operator()(const std::string* value) const { return quoted(*value); }
+  std::string operator()(const std::vector<std::string>* values) const {
+    std::vector<std::string> parts;
+    for (const auto& value : *values) parts.push_back(quoted(value));
+    return "[" + join_list(parts, ", ") + "]";
+  }
+};
+
+template <class Number>
+bool parse_number(const std::string& text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+struct Parse {
+  const std::string& text;
+  bool operator()(bool* value) const {
+    const std::string word = lower(text);
+    if (word != "true" && word != "false" && word != "yes" && word != "no") return false;
+    *value = word == "true" || word == "yes";
+    return true;
+  }
+  bool operator()(int* value) const { return parse_number(text, *value); }
+  bool operator()(std::int64_t* value) const { return parse_number(text, *value); }
+  bool operator()(double* value) const { return parse_number(text, *value) && std::isfinite(*value); }
+  bool operator()(std::string* value) const {
+    *value = text;
+    return true;
+  }
+  bool operator()(std::vector<std::string>* values) const {
+    values->clear();
+    for (const auto& part : split_text(text, ','))
+      if (const auto word = trim(part); !word.empty()) values->emplace_back(word);
+    return true;
+  }
+};
+
+}  // namespace
+
+Option::Option(std::string key, OptionTarget target, std::string help)
+    : key_(std::move(key)), target_(target), help_(std::move(help)), default_(std::visit(Literal{}, target_)) {}
+
+Option& Option::unit(std::string text) { unit_ = std::move(text); return *this; }
+Option& Option::range(double min, double max) { min_ = min, max_ = max; return *this; }
+Option& Option::choices(std::vector<std::string> names) { choices_ = std::move(names); return *this; }
+Option& Option::path() { path_ = true; return *this; }
+Option& Option::required() { required_ = true; return *this; }
+
+std::string Option::flag() const {
+  std::string name = key_.substr(key_.rfind('.') == std::string::npos ? 0 : key_.rfind('.') + 1);
+  std::ranges::replace(name, '_', '-');
+  return "--" + name;
+}
+
+std::string Option::type() const {
+  struct Name {
+    std::string operator()(const bool*) const { return "yes/no"; }
+    std::string operator()(const int*) const { return "integer"; }
+    std::string operator()(const std::int64_t*) const { return "integer"; }
+    std::string operator()(const double*) const { return "number"; }
+    std::string operator()(const std::string*) const { return "text"; }
+    std::string operator()(const std::vector<std::string>*) const { return "list"; }
+  };
+  return std::visit(Name{}, target_);
+}
+
+std::string Option::range_text() const {
+  if (!choices_.empty()) return join_list(choices_, ", ");
+  if (min_ && max_ && std::isinf(*max_)) return "at least " + number_text(*min_);
+  if (min_ && max_) return number_text(*min_) + " to " + number_text(*max_);
+  return "";
+}
+
+std::string Option::value_text() const { return std::visit(Literal{}, target_); }
+
+void Option::set(const std::string& text, const std::string& origin) {
+  if (!std::visit(Parse{text}, target_))
+    throw UserError(join_text(origin, ": ", key_, ": expected ", type(), unit_.empty() ? "" : " (" + unit_ + ")", ", got \"", text, "\""));
+  origin_ = origin;
+  check(origin);
+}
+
+void Option::set_list(const std::vector<std::string>& values, const std::string& origin) {
+  auto* const* target = std::get_if<std::vector<std::string>*>(&target_);
+  if (!target) throw UserError(join_text(origin, ": ", key_, ": expected ", type(), ", got a list"));
+  **target = values;
+  origin_ = origin;
+  check(origin);
+}
+
+void Option::check(const std::string& origin) const {
+  const auto number = [&]() -> std::optional<double> {
+    if (auto* const* i = std::get_if<int*>(&target_)) return **i;
+    if (auto* const* l = std::get_if<std::int64_t*>(&target_)) return static_cast<double>(**l);
+    if (auto* const* d = std::get_if<double*>(&target_)) return **d;
+    return std::nullopt;
+  }();
+  if (number && min_ && (*number < *min_ || *number > *max_))
+    throw UserError(join_text(origin, ": ", key_, ": expected ", range_text(), unit_.empty() ? "" : " " + unit_, ", got ", number_text(*number)));
+  if (choices_.empty()) return;
+  std::vector<std::string> values;
+  if (auto* const* s = std::get_if<std::string*>(&target_)) values = {**s};
+  if (auto* const* l = std::get_if<std::vector<std::string>*>(&target_)) values = **l;
+  for (const auto& value : values)
+    if (std::ranges::find(choices_, value) == choices_.end()) {
+      const std::string near = nearest_name(value, choices_);
+      throw UserError(join_text(origin, ": ", key_, ": expected one of ", range_text(), ", got \"", value, "\"",
+                                near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    }
+}
+
+void Options::section(std::string name) { section_ = std::move(name); }
+
+Option& Options::add(const std::string& name, OptionTarget target, std::string help) {
+  const std::string key = section_.empty() ? name : section_ + "." + name;
+  MILLESIME_CHECK(!find(key), key, " is declared twice");
+  return options_.emplace_back(key, target, std::move(help));
+}
+
+Option* Options::find(const std::string& key) {
+  const auto it = std::ranges::find(options_, key, &Option::key);
+  return it == options_.end() ? nullptr : &*it;
+}
+
+Option& Options::at(const std::string& key, const std::string& origin) {
+  if (Option* option = find(key)) return *option;
+  std::vector<std::string> keys;
+  for (const auto& option : options_) keys.push_back(option.key());
+  const std::string near = nearest_name(key, keys);
+  throw UserError(join_text(origin, ": unknown key \"", key, "\"",
+                            near.empty() ? "; `millesime config show` lists the known ones" : "; did you mean \"" + near + "\"?"));
+}
+
+void Options::set(const std::string& assignment) {
+  const auto equal = assignment.find('=');
+  if (equal == std::string::npos) throw UserError(join_text("--set ", assignment, ": expected key=value"));
+  at(std::string(trim(assignment.substr(0, equal))), "--set").set(std::string(trim(assignment.substr(equal + 1))), "command line");
+}
+
+namespace {
+
+std::string scalar_text(const toml::node& node, const std::string& origin, const std::string& key) {
+  if (const auto* s = node.as_string()) return s->get();
+  if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
+  if (const auto* i = node.as_integer()) return std::to_string(i->get());
+  if (const auto* f = node.as_floating_point()) return number_text(f->get());
+  if (const auto* d = node.as_date()) {
+    std::ostringstream text;
+    text << d->get();
+    return text.str();
+  }
+  throw UserError(join_text(origin, ": ", key, ": expected a text, a number, true, false or a list of them"));
+}
+
+}  // namespace
+
+void Options::read_toml(const std::string& file, const std::vector<std::string>& ignored_tables) {
+  if (!std::filesystem::is_regular_file(file)) throw UserError(join_text(file, ": no such configuration file"));
+  toml::table root;
+  try {
+    root = toml::parse_file(file);
+  } catch (const toml::parse_error& error) {
+    throw UserError(join_text(file, ":", error.source().begin.line, ": ", std::string(error.description()), "; expected TOML"));
+  }
+  const auto folder = std::filesystem::path(file).parent_path();
+  const auto resolve = [&](const Option& option, const std::string& text) {
+    if (!option.is_path() || text.empty()) return text;
+    return (folder / text).lexically_normal().string();  // an absolute path stays as it is
+  };
+  const auto read = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
+    for (const auto& [name, node] : table) {
+      const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
+      if (std::ranges::find(ignored_tables, key) != ignored_tables.end()) continue;
+      const std::string origin = join_text(file, ":", node.source().begin.line);
+      if (const auto* inner = node.as_table(); inner && !find(key)) {
+        self(self, *inner, key);
+        continue;
+      }
+      Option& option = at(key, origin);
+      if (const auto* list = node.as_array()) {
+        std::vector<std::string> values;
+        for (const auto& element : *list) values.push_back(resolve(option, scalar_text(element, origin, key)));
+        option.set_list(values, origin);
+      } else {
+        option.set(resolve(option, scalar_text(node, origin, key)), origin);
+      }
+    }
+  };
+  read(read, root, "");
+}
+
+void Options::require_all() const {
+  std::vector<std::string> missing;
+  for (const auto& option : options_)
+    if (option.is_required() && option.origin() == "default") missing.push_back(option.key() + " (" + option.help() + ")");
+  if (!missing.empty()) throw UserError("missing in the configuration: " + join_list(missing, ", "));
+}
+
+std::string Options::to_toml() const {
+  // Keys without a table first, then table by table: TOML's own rule.
+  std::ostringstream text;
+  std::string current;
+  for (const bool top : {true, false})
+    for (const auto& option : options_) {
+      const auto dot = option.key().rfind('.');
+      if ((dot == std::string::npos) != top) continue;
+      if (!top && option.key().substr(0, dot) != current) {
+        current = option.key().substr(0, dot);
+        text << "\n[" << current << "]\n";
+      }
+      text << (top ? option.key() : option.key().substr(dot + 1)) << " = " << option.value_text() << "\n";
+    }
+  return text.str();
+}
+
+}  // namespace millesime

@@ -1,0 +1,87 @@
+#pragma once
+// safetensors: named tensors and a JSON header in one file, without code (https://huggingface.co/docs/safetensors).
+// Used for models and samples. It lies in core, not in io, because models must not depend on GDAL.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millesime {
+
+enum class TensorType { u8, i16, i32, i64, f32, f64 };
+std::size_t size_of(TensorType type);
+
+template <class T> struct TensorTypeOf;
+template <> struct TensorTypeOf<std::uint8_t> { static constexpr TensorType value = TensorType::u8; };
+template <> struct TensorTypeOf<std::int16_t> { static constexpr TensorType value = TensorType::i16; };
+template <> struct TensorTypeOf<std::int32_t> { static constexpr TensorType value = TensorType::i32; };
+template <> struct TensorTypeOf<std::int64_t> { static constexpr TensorType value = TensorType::i64; };
+template <> struct TensorTypeOf<float> { static constexpr TensorType value = TensorType::f32; };
+template <> struct TensorTypeOf<double> { static constexpr TensorType value = TensorType::f64; };
+
+struct TensorView {
+  TensorType type = TensorType::u8;
+  std::vector<std::int64_t> shape;
+  const std::byte* data = nullptr;
+  std::int64_t elements() const;
+};
+
+// A file mapped into memory; views live as long as it does.
+class SafetensorsFile {
+ public:
+  // Checks the header's length, every type, shape, size and offset before anything is allocated or touched: UserError
+  // with the file's and the tensor's name on anything that does not fit.
+  static SafetensorsFile open(const std::string& path);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+  SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
+
+  const std::string& path() const;
+  const std::map<std::string, std::string>& metadata() const;  // "__metadata__": texts, among them JSON documents
+  std::vector<std::string> names() const;
+  bool has(const std::string& name) const;
+  const TensorView& view(const std::string& name) const;        // UserError when it is not there
+
+  // View of the wanted element type and shape (-1: any size); UserError with expected and got otherwise.
+  template <class T>
+  const T* data(const std::string& name, const std::vector<std::int64_t>& shape) const {
+    return reinterpret_cast<const T*>(require(name, TensorTypeOf<T>::value, shape).data);
+  }
+  template <class T>
+  std::vector<T> vector(const std::string& name, const std::vector<std::int64_t>& shape) const {
+    const TensorView& tensor = require(name, TensorTypeOf<T>::value, shape);
+    const T* first = reinterpret_cast<const T*>(tensor.data);
+    return {first, first + tensor.elements()};
+  }
+
+ private:
+  struct Mapping;
+  explicit SafetensorsFile(std::unique_ptr<Mapping> mapping);
+  const TensorView& require(const std::string& name, TensorType type, const std::vector<std::int64_t>& shape) const;
+  std::unique_ptr<Mapping> mapping_;
+};
+
+class SafetensorsWriter {
+ public:
+  void metadata(const std::string& key, const std::string& value);
+  template <class T>
+  void add(const std::string& name, std::vector<std::int64_t> shape, const T* values) {
+    add(name, TensorTypeOf<T>::value, std::move(shape), reinterpret_cast<const std::byte*>(values));
+  }
+  void add(const std::string& name, TensorType type, std::vector<std::int64_t> shape, const std::byte* values);  // not copied
+  void write(const std::string& path) const;  // atomic; same content, same bytes
+
+ private:
+  struct Entry {
+    TensorType type;
+    std::vector<std::int64_t> shape;
+    const std::byte* data;
+  };
+  std::map<std::string, std::string> metadata_;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace millesime

@@ -1,0 +1,85 @@
+#pragma once
+// Raster files through GDAL. GDAL stays inside pipeline/io: no GDAL type appears in a header.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/grid.h"
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/core/raster.h"
+
+namespace millesime {
+
+enum class PixelType { u8, u16, i16, i32, f32 };
+
+struct RasterInfo {
+  Grid grid;
+  int bands = 1;
+  PixelType type = PixelType::u8;   // f64 and others are given as the nearest that holds them
+  int block_width = 0, block_height = 0;
+  std::optional<double> nodata;
+};
+
+// Opens a raster for reading. `path` may lie in a zip (/vsizip/). Not thread-safe: one object a thread.
+// Every error is a UserError with the file, the window and GDAL's own words.
+class RasterReader {
+ public:
+  explicit RasterReader(const std::string& path);
+  ~RasterReader();
+  RasterReader(RasterReader&&) noexcept;
+  RasterReader& operator=(RasterReader&&) noexcept;
+
+  const std::string& path() const;
+  const RasterInfo& info() const;
+  const Grid& grid() const { return info().grid; }
+
+  // Reads band `band` (from 0) of a window, row by row, converted to T with saturation. The window must lie in the grid.
+  template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
+  void read(const Window& window, int band, T* samples) const;
+  template <class T>
+  Raster<T> read_all(int band = 0) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct RasterOptions {
+  std::optional<double> nodata;
+  std::string compression = "DEFLATE";     // of GDAL's GTiff driver: DEFLATE, ZSTD, LZW, NONE
+  int block = 512;
+  const Nomenclature* nomenclature = nullptr;  // adds palette, class names and raster attribute table
+  std::vector<std::string> band_names;
+};
+
+// A tiled GeoTIFF that is written window by window and appears under its name only by commit().
+class RasterWriter {
+ public:
+  RasterWriter(const std::string& path, const Grid& grid, PixelType type, int bands, const RasterOptions& options);
+  ~RasterWriter();
+  RasterWriter(RasterWriter&&) noexcept;
+
+  template <class T>
+  void write(const Window& window, int band, const T* samples);
+  void commit();  // closes, flushes, reads back what GDAL made (opens, size), renames; UserError when the disk is full
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+template <class T>
+void write_raster(const std::string& path, const Raster<T>& raster, const RasterOptions& options);
+
+// A cloud-optimised GeoTIFF from a plain raster file, in bounded memory; overviews by mode for class maps, by average otherwise.
+struct CogOptions {
+  std::string compression = "DEFLATE";
+  bool classes = false;                        // overviews by mode
+  const Nomenclature* nomenclature = nullptr;
+};
+void write_cog(const std::string& source, const std::string& path, const CogOptions& options);
+
+}  // namespace millesime

@@ -1,0 +1,56 @@
+#pragma once
+// Vector files through OGR: polygons with attributes in, polygons with attributes out.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "pipeline/core/grid.h"
+#include "pipeline/core/raster.h"
+
+namespace millesime {
+
+using Ring = std::vector<Point>;  // closed: first point equals last
+
+struct Polygon {                  // one part: an outer ring and its holes
+  std::vector<Ring> rings;
+};
+
+struct Feature {
+  std::int64_t id = 0;            // the file's feature id
+  std::vector<Polygon> parts;     // in the CRS asked for
+  std::map<std::string, std::string> attributes;  // as text; numbers without trailing zeros
+  Box extent() const;
+  Point centroid() const;
+  double area() const;            // in the square of the CRS's unit
+};
+
+struct VectorLayer {
+  std::string path, layer, crs;   // crs: of the file
+  std::vector<std::string> fields;
+  std::vector<Feature> features;  // valid polygons only
+  std::vector<std::string> repaired;  // what was wrong with a geometry and mended, one line a feature
+  std::vector<std::string> dropped;   // what could not be used and why, one line a feature (no geometry, a point, empty after repair)
+};
+
+// All polygons of a layer, in `crs` ("" keeps the file's). UserError when the file, the layer or a required field is missing;
+// the message lists the fields (layers) that are there.
+VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields, const std::string& crs);
+
+// Burns `value(feature index)` into the pixels of `grid` whose centre lies inside the feature (GDAL's rule); later features win.
+Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid, const std::function<std::int32_t(std::size_t)>& value);
+
+using Attribute = std::variant<std::int64_t, double, std::string>;
+struct OutputFeature {
+  std::vector<Polygon> parts;
+  std::vector<Attribute> attributes;  // in the order of the fields
+};
+// Format by extension (.gpkg, .shp, .geojson, .fgb). Atomic (a shapefile's parts too).
+void write_polygons(const std::string& path, const std::string& layer, const std::string& crs, const std::vector<std::string>& fields,
+                    const std::vector<OutputFeature>& features);
+
+}  // namespace millesime

@@ -1,0 +1,108 @@
+#pragma once
+// Config: one production, as the TOML file and the command line describe it. Every option is declared once, in config.cpp.
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/options.h"
+
+namespace millesime {
+
+struct SensorOptions {               // [sensors.sentinel2_theia]
+  std::string root;                  // <root>/<tile>/<product>
+  std::vector<std::string> bands;
+  bool skip_damaged = false;
+  std::string resampling;            // of 20 m bands to the 10 m grid
+};
+
+struct TileOptions {                 // [tiles]
+  std::vector<std::string> names;    // empty: all that are found
+};
+
+struct TimeOptions {                 // [time], the regular time grid
+  int step_days = 10;
+  std::string start, end;            // default: earliest and latest acquisition over all tiles
+  std::vector<std::string> dates;    // instead of start, end and step
+};
+
+struct ReferenceOptions {            // [reference]
+  std::string path, layer, class_field;
+  double learn_ratio = 0.7;
+  int seeds = 1;
+  std::int64_t random_seed = 1;      // of the split; seed i of the run uses random_seed + i
+  double erosion_m = 0;              // border of each polygon left out of the samples
+  int max_per_class = 0;             // learning pixels a class, tile and region; 0: all
+};
+
+struct RegionOptions {               // [regions]
+  std::string path, layer, field;
+  double blend_m = 2000;             // width of the belt in which neighbouring models are blended
+};
+
+struct ExogenousOptions {            // [[exogenous]]
+  std::string name, path;
+};
+
+struct ModelOptions {                // [model]
+  std::string name = "ltae";
+  std::string input = "auto";        // raw, regular, or what the architecture prefers
+  std::vector<std::string> indices;  // of regular input
+  std::string path;                  // use this trained model instead of training
+};
+
+struct TrainOptions {                // [train]
+  int epochs = 0, batch = 0, trees = 100, depth = 25, min_leaf = 5, patience = 0;
+  double learning_rate = 0, label_smoothing = 0.1, validation_ratio = 0.1, date_dropout = 0.2;
+  std::int64_t random_seed = 1;
+};
+
+struct ClassifyOptions {             // [classify]
+  bool probabilities = false;
+  int batch = 0;                     // pixels a model call; 0: chosen from the memory budget
+};
+
+struct FuseOptions {                 // [fuse], of the maps of several seeds
+  std::string method = "majority";
+};
+
+struct MosaicOptions {               // [mosaic]
+  std::string crs = "EPSG:2154";
+  double resolution = 10;
+  int sheet_px = 4096;               // the map is computed and mended in sheets of this side
+};
+
+struct PublishOptions {              // [publish]
+  std::string title = "Land cover";
+  std::string compression = "DEFLATE";
+  std::string licence = "etalab-2.0";
+};
+
+struct Config {
+  std::string file;                  // where it was read from
+  int year = 0;
+  std::string nomenclature = "oso23";
+  std::string output = "out";
+  std::string device = "auto";
+  int threads = 0;
+  std::string memory;
+  SensorOptions sentinel2_theia;
+  TileOptions tiles;
+  TimeOptions time;
+  ReferenceOptions reference;
+  RegionOptions regions;
+  std::vector<ExogenousOptions> exogenous;
+  ModelOptions model;
+  TrainOptions train;
+  ClassifyOptions classify;
+  FuseOptions fuse;
+  MosaicOptions mosaic;
+  PublishOptions publish;
+
+  // Every option of this Config; it points into it.
+  Options declare();
+
+  // The file, then --set assignments. UserError with file, line, key, expected and got.
+  static Config load(const std::string& file, const std::vector<std::string>& assignments);
+};
+
+}  // namespace millesime

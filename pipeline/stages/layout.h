@@ -1,0 +1,47 @@
+#pragma once
+// Where the files of a production lie: every path is made here and nowhere else.
+
+#include <string>
+
+#include "pipeline/stages/config.h"
+
+namespace millesime {
+
+struct Layout {
+  std::string root;  // <output>/<year>
+
+  explicit Layout(const Config& config) : root(config.output + "/" + std::to_string(config.year)) {}
+
+  std::string work() const { return root + "/work"; }
+  std::string stage(const std::string& name) const { return work() + "/" + name; }
+  std::string manifest(const std::string& stage_name, const std::string& key) const { return stage(stage_name) + "/" + key + ".manifest.json"; }
+
+  std::string census(const std::string& tile) const { return stage("catalog") + "/" + tile + ".json"; }
+  std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }           // grid and windows
+  std::string footprint(const std::string& tile) const { return stage("tile") + "/" + tile + "_footprint.tif"; }
+  std::string tile_validity(const std::string& tile) const { return stage("tile") + "/" + tile + "_validity.tif"; }
+  std::string samples(const std::string& tile) const { return stage("sample") + "/" + tile + ".safetensors"; }
+  std::string model(const std::string& region, int seed) const { return stage("train") + "/" + model_key(region, seed) + ".safetensors"; }
+  std::string classification(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_class_seed_" + std::to_string(seed) + ".tif"; }
+  std::string confidence(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_confidence_seed_" + std::to_string(seed) + ".tif"; }
+  std::string probabilities(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_probabilities_seed_" + std::to_string(seed) + ".tif"; }
+  std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }
+  std::string fused_confidence(const std::string& tile) const { return stage("fuse") + "/" + tile + "_confidence.tif"; }
+  std::string sheet(const std::string& key, const std::string& layer) const { return stage("mosaic") + "/" + key + "_" + layer + ".tif"; }
+  std::string accuracy() const { return stage("validate") + "/accuracy.json"; }
+  std::string results() const { return stage("validate") + "/RESULTS.txt"; }
+  std::string confusion(int seed) const { return stage("validate") + "/confusion_seed_" + std::to_string(seed) + ".csv"; }
+
+  static std::string model_key(const std::string& region, int seed) {
+    return (region.empty() ? std::string("all") : "region_" + region) + "_seed_" + std::to_string(seed);
+  }
+  // Products.
+  std::string map() const { return product(""); }
+  std::string product(const std::string& suffix) const {
+    const std::string year = root.substr(root.rfind('/') + 1);
+    return root + "/OCS_" + year + suffix + ".tif";
+  }
+  std::string report() const { return root + "/report.html"; }
+};
+
+}  // namespace millesime

@@ -1,0 +1,57 @@
+#pragma once
+// What a stage is, and what the engine needs to know of its work. pipeline/stages/stage_list.cpp has them all, in order.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/base/device.h"
+#include "pipeline/stages/config.h"
+
+namespace millesime {
+
+// Tells whoever watches how far long work is. A bar on a terminal, plain lines in a log (pipeline/engine/progress.h).
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void start(const std::string& what, std::int64_t total, const std::string& unit) = 0;
+  virtual void advance(std::int64_t done) = 0;                 // added to what is done
+  virtual void note(const std::string& text) = 0;              // e.g. "epoch 12: loss 0.41, F-score 0.83"
+  virtual void finish() = 0;
+};
+
+// Where and with how much a unit runs. None of it may change its result.
+struct Context {
+  Device device;
+  int threads = 1;
+  std::int64_t memory_bytes = std::int64_t{4} << 30;
+  Progress* progress = nullptr;  // never null when a stage runs
+};
+
+// A piece of work that is done whole or not at all.
+struct Unit {
+  std::string stage, key;               // "classify", "T31TCJ"
+  std::string tile;                     // the tile it belongs to, "" for work over all tiles
+  std::vector<std::string> inputs;      // files; their content decides whether the unit is up to date
+  std::vector<std::string> outputs;     // files, written atomically by run()
+  std::vector<std::string> config_keys;  // options (or sections) that shape the result
+  std::function<nlohmann::json(const Context&)> run;  // returns the counts for the manifest
+  std::string name() const { return stage + "/" + key; }
+};
+
+struct Stage {
+  std::string name, summary, reads, writes;
+  int revision = 1;                     // raised when its results change for the same inputs
+  std::vector<std::string> papers;
+  // The units of this stage, or nothing while an earlier stage has to run first to know them.
+  std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
+};
+
+// The whole pipeline, in order.
+const std::vector<Stage>& stage_list();
+
+}  // namespace millesime

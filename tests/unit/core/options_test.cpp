@@ -1,0 +1,99 @@
+#include "pipeline/core/options.h"
+
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Example {
+  int step_days = 10;
+  double ratio = 0.7;
+  bool keep = false;
+  std::string method = "majority", path;
+  std::vector<std::string> tiles;
+
+  Options declare() {
+    Options options;
+    options.section("time");
+    options.add("step_days", &step_days, "distance of the target dates").unit("days").range(1, 366);
+    options.section("");
+    options.add("ratio", &ratio, "share of polygons that learn").range(0, 1);
+    options.add("keep", &keep, "keep intermediate files");
+    options.add("method", &method, "how maps are fused").choices({"majority", "dempster-shafer"});
+    options.add("path", &path, "reference polygons").path();
+    options.add("tiles", &tiles, "tiles to map");
+    return options;
+  }
+};
+
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Options, SetsEveryTypeFromTextAndWritesItBackAsToml) {
+  Example example;
+  Options options = example.declare();
+  for (const auto* assignment : {"time.step_days=5", "ratio=0.25", "keep=yes", "method=dempster-shafer", "tiles=T31TCJ, T31TDJ"}) options.set(assignment);
+  EXPECT_EQ(example.step_days, 5);
+  EXPECT_EQ(example.ratio, 0.25);
+  EXPECT_TRUE(example.keep);
+  EXPECT_EQ(example.tiles, (std::vector<std::string>{"T31TCJ", "T31TDJ"}));
+  EXPECT_EQ(options.to_toml(),
+            "ratio = 0.25\nkeep = true\nmethod = \"dempster-shafer\"\npath = \"\"\ntiles = [\"T31TCJ\", \"T31TDJ\"]\n\n[time]\nstep_days = 5\n");
+}
+
+TEST(Options, WhatIsWrittenIsReadBack) {
+  Example example;
+  example.declare().to_toml();
+  const std::string file = testing::temp_dir() + "/effective.toml";
+  Options options = example.declare();
+  options.set("time.step_days=7");
+  write_text(file, options.to_toml());
+  Example again;
+  Options read = again.declare();
+  read.read_toml(file);
+  EXPECT_EQ(again.step_days, 7);
+  EXPECT_EQ(read.find("ratio")->origin(), file + ":1");
+}
+
+TEST(Options, BadValuesSayTheKeyTheRangeAndWhatWasGiven) {
+  Example example;
+  Options options = example.declare();
+  EXPECT_THAT(message_of([&] { options.set("time.step_days=0"); }), HasSubstr("time.step_days: expected 1 to 366 days, got 0"));
+  EXPECT_THAT(message_of([&] { options.set("ratio=much"); }), HasSubstr("ratio: expected number, got \"much\""));
+  EXPECT_THAT(message_of([&] { options.set("ratio=nan"); }), HasSubstr("expected number"));
+  EXPECT_THAT(message_of([&] { options.set("method=dempster"); }), HasSubstr("expected one of majority, dempster-shafer"));
+  EXPECT_THAT(message_of([&] { options.set("time.step_day=3"); }), HasSubstr("unknown key \"time.step_day\"; did you mean \"time.step_days\"?"));
+}
+
+TEST(Options, AFileIsNamedWithItsLineAndPathsAreRelativeToIt) {
+  const std::string folder = testing::temp_dir(), file = folder + "/c.toml";
+  Example example;
+  write_text(file, "path = \"ref.shp\"\n\n[time]\nstep = 3\n");
+  Options options = example.declare();
+  EXPECT_THAT(message_of([&] { options.read_toml(file); }), HasSubstr(file + ":4: unknown key \"time.step\""));
+  write_text(file, "path = \"ref.shp\"\n");
+  options.read_toml(file);
+  EXPECT_EQ(example.path, folder + "/ref.shp");
+  write_text(file, "path = = 3\n");
+  EXPECT_THAT(message_of([&] { options.read_toml(file); }), HasSubstr(file + ":1:"));
+  EXPECT_THAT(message_of([&] { options.read_toml(folder + "/none.toml"); }), HasSubstr("no such configuration file"));
+}
+
+}  // namespace
+}  // namespace millesime
