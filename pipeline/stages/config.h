@@ -12,7 +12,7 @@ struct SensorOptions {               // [sensors.sentinel2_theia]
   std::string root;                  // <root>/<tile>/<product>
   std::vector<std::string> bands;
   bool skip_damaged = false;
-  std::string resampling;            // of 20 m bands to the 10 m grid
+  std::string resampling = "bilinear";  // of 20 m bands to the 10 m grid
 };
 
 struct TileOptions {                 // [tiles]
@@ -97,6 +97,8 @@ struct Config {
   FuseOptions fuse;
   MosaicOptions mosaic;
   PublishOptions publish;
+
+  Config();
 
   // Every option of this Config; it points into it.
   Options declare();

@@ -39,6 +39,7 @@ struct Unit {
   std::vector<std::string> inputs;      // files; their content decides whether the unit is up to date
   std::vector<std::string> outputs;     // files, written atomically by run()
   std::vector<std::string> config_keys;  // options (or sections) that shape the result
+  std::vector<std::string> facts;        // texts that shape the result, beside config and inputs
   std::function<nlohmann::json(const Context&)> run;  // returns the counts for the manifest
   std::string name() const { return stage + "/" + key; }
 };
@@ -47,6 +48,7 @@ struct Stage {
   std::string name, summary, reads, writes;
   int revision = 1;                     // raised when its results change for the same inputs
   std::vector<std::string> papers;
+  bool kept_when_mending = false;       // `run --tiles` leaves its finished units as they are (training)
   // The units of this stage, or nothing while an earlier stage has to run first to know them.
   std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
 };

@@ -1,0 +1,7 @@
+#include "pipeline/core/version.h"
+
+namespace millesime {
+
+std::string version() { return MILLESIME_VERSION; }
+
+}  // namespace millesime

@@ -1,0 +1,84 @@
+#include "pipeline/engine/machine.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <limits>
+#include <thread>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+// The cgroup (v2, or v1's memory controller) of this process as seen from inside it.
+std::int64_t first_number(const char* file) {
+  std::ifstream stream(file);
+  std::int64_t value = -1;
+  return stream >> value ? value : -1;
+}
+
+std::int64_t memory_available() {
+  std::ifstream stream("/proc/meminfo");
+  std::string name, unit;
+  std::int64_t kib = 0;
+  while (stream >> name >> kib >> unit)
+    if (name == "MemAvailable:") return kib * 1024;
+  return std::int64_t{2} << 30;
+}
+
+std::int64_t cgroup_memory_left() {
+  const std::pair<const char*, const char*> files[] = {
+      {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
+      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
+  for (const auto& [limit_file, usage_file] : files)
+    if (const auto limit = first_number(limit_file); limit > 0) return std::max<std::int64_t>(0, limit - std::max<std::int64_t>(0, first_number(usage_file)));
+  return std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace
+
+int usable_threads() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+  std::ifstream stream("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (stream >> quota >> period && quota != "max" && period > 0)
+    threads = std::min(threads, std::max(1, static_cast<int>(std::lround(std::stod(quota) / period))));
+  return std::max(1, threads);
+}
+
+std::int64_t usable_memory_bytes() { return std::min(memory_available(), cgroup_memory_left()) / 10 * 9; }
+
+std::int64_t parse_memory(const std::string& text, const std::string& origin) {
+  const std::string word(trim(text));
+  double value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  const std::string unit = lower(trim(std::string_view(end, static_cast<std::size_t>(word.data() + word.size() - end))));
+  double factor = 0;
+  if (unit.empty() || unit == "b") factor = 1;
+  if (unit == "k" || unit == "kb" || unit == "kib") factor = 1 << 10;
+  if (unit == "m" || unit == "mb" || unit == "mib") factor = 1 << 20;
+  if (unit == "g" || unit == "gb" || unit == "gib") factor = 1 << 30;
+  if (unit == "t" || unit == "tb" || unit == "tib") factor = 1099511627776.0;
+  constexpr double kLeast = 64 << 20, kMost = 1e15;
+  if (error != std::errc{} || factor == 0 || !(value * factor >= kLeast && value * factor <= kMost))
+    throw UserError(join_text(origin, ": expected an amount of memory of at least 64MiB such as 8GiB, got \"", text, "\""));
+  return static_cast<std::int64_t>(value * factor);
+}
+
+std::string memory_text(std::int64_t bytes) {
+  char text[32];
+  if (bytes >= (std::int64_t{1} << 30)) std::snprintf(text, sizeof text, "%.1f GiB", static_cast<double>(bytes) / (1 << 30));
+  else std::snprintf(text, sizeof text, "%.0f MiB", static_cast<double>(bytes) / (1 << 20));
+  return text;
+}
+
+}  // namespace millesime

@@ -1,0 +1,158 @@
+#include "pipeline/stages/config.h"
+
+#include <filesystem>
+#include <limits>
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include "pipeline/core/dates.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+constexpr const char* kDefaultBands[] = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
+
+}  // namespace
+
+Options Config::declare() {
+  Options o;
+  o.section("");
+  o.add("year", &year, "the year that is mapped").range(1980, 2100).required();
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
+  o.add("output", &output, "folder of the products; they lie in <output>/<year>").path();
+  o.add("device", &device, "where kernels and models run: auto, cpu, cuda or cuda:N");
+  o.add("threads", &threads, "threads to compute with; 0: every core this process may use").range(0, 1024);
+  o.add("memory", &memory, "memory to stay within, e.g. 8GiB; default: what the machine or its container has free");
+
+  o.section("sensors.sentinel2_theia");
+  o.add("root", &sentinel2_theia.root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
+  o.add("bands", &sentinel2_theia.bands, "bands to read, in the order of the model");
+  o.add("skip_damaged", &sentinel2_theia.skip_damaged, "leave out products that cannot be read, and record them, instead of stopping");
+  o.add("resampling", &sentinel2_theia.resampling, "how 20 m bands come to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
+
+  o.section("tiles");
+  o.add("names", &tiles.names, "tiles to map; default: all that are found under the root");
+
+  o.section("time");
+  o.add("step_days", &time.step_days, "distance of the dates of the regular time grid").unit("days").range(1, 366);
+  o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles");
+  o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles");
+  o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days");
+
+  o.section("reference");
+  o.add("path", &reference.path, "polygons to learn from and to test with, any vector format and CRS").path();
+  o.add("layer", &reference.layer, "layer in that file; default: the first");
+  o.add("class_field", &reference.class_field, "field that holds the class code or name");
+  o.add("learn_ratio", &reference.learn_ratio, "share of a class's polygons, within tile and region, that learn; the others test").range(0, 1);
+  o.add("seeds", &reference.seeds, "number of runs with different splits").range(1, 100);
+  o.add("random_seed", &reference.random_seed, "seed of the first split").range(0, kUnbounded);
+  o.add("erosion_m", &reference.erosion_m, "width of each polygon's border that gives no samples").unit("m").range(0, 1000);
+  o.add("max_per_class", &reference.max_per_class, "learning pixels a class, tile and region at most; 0: all").range(0, kUnbounded);
+
+  o.section("regions");
+  o.add("path", &regions.path, "eco-climatic regions, one model each; none: one model for all").path();
+  o.add("layer", &regions.layer, "layer in that file; default: the first");
+  o.add("field", &regions.field, "field that names the region");
+  o.add("blend_m", &regions.blend_m, "distance from a region's border within which the neighbouring models are blended").unit("m").range(0, 100000);
+
+  o.section("model");
+  o.add("name", &model.name, "architecture; `millesime model list` shows them");
+  o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers").choices({"auto", "raw", "regular"});
+  o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("path", &model.path, "classify with this trained model instead of training one").path();
+
+  o.section("train");
+  o.add("epochs", &train.epochs, "passes over the samples; 0: as the architecture's recipe says").range(0, 100000);
+  o.add("batch", &train.batch, "samples a step; 0: as the recipe says").range(0, 1 << 20);
+  o.add("learning_rate", &train.learning_rate, "highest learning rate; 0: as the recipe says").range(0, 1);
+  o.add("label_smoothing", &train.label_smoothing, "share of the target spread over all classes").range(0, 0.9);
+  o.add("validation_ratio", &train.validation_ratio, "share of the learning polygons held out to choose the best epoch").range(0, 0.9);
+  o.add("date_dropout", &train.date_dropout, "chance that a date is hidden from the model in training, for raw input").range(0, 0.9);
+  o.add("patience", &train.patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
+  o.add("trees", &train.trees, "random forest: number of trees").range(1, 10000);
+  o.add("depth", &train.depth, "random forest: greatest depth").range(1, 100);
+  o.add("min_leaf", &train.min_leaf, "random forest: samples below which a node is not split").range(1, 100000);
+  o.add("random_seed", &train.random_seed, "seed of weights, batches and trees of the first run").range(0, kUnbounded);
+
+  o.section("classify");
+  o.add("probabilities", &classify.probabilities, "also write the probability of every class, x 1000");
+  o.add("batch", &classify.batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
+
+  o.section("fuse");
+  o.add("method", &fuse.method, "how the maps of several seeds become one").choices({"majority", "dempster-shafer"});
+
+  o.section("mosaic");
+  o.add("crs", &mosaic.crs, "reference system of the national map");
+  o.add("resolution", &mosaic.resolution, "pixel size of the national map").unit("units of the CRS, m for EPSG:2154").range(1e-6, kUnbounded);
+  o.add("sheet_px", &mosaic.sheet_px, "side of the sheets in which the map is computed and mended").unit("px").range(64, 65536);
+
+  o.section("publish");
+  o.add("title", &publish.title, "title of the report and of the STAC item");
+  o.add("compression", &publish.compression, "of the products").choices({"DEFLATE", "ZSTD", "LZW"});
+  o.add("licence", &publish.licence, "licence of the products, an SPDX identifier");
+  return o;
+}
+
+namespace {
+
+std::vector<ExogenousOptions> read_exogenous(const std::string& file) {
+  const auto folder = std::filesystem::path(file).parent_path();
+  std::vector<ExogenousOptions> list;
+  const toml::table root = toml::parse_file(file);  // Options::read_toml has already accepted its syntax
+  const auto* tables = root["exogenous"].as_array();
+  if (!tables) {
+    if (root.contains("exogenous")) throw UserError(join_text(file, ": exogenous: expected tables [[exogenous]] with name and path"));
+    return list;
+  }
+  for (const auto& node : *tables) {
+    const auto* table = node.as_table();
+    ExogenousOptions entry;
+    Options o;
+    o.add("name", &entry.name, "name of the static input");
+    o.add("path", &entry.path, "raster, any CRS and resolution");
+    const std::string origin = join_text(file, ":", node.source().begin.line, ": [[exogenous]]");
+    if (!table) throw UserError(join_text(origin, ": expected a table with name and path"));
+    for (const auto& [key, value] : *table) {
+      const auto* text = value.as_string();
+      o.at(std::string(key.str()), origin).set(text ? text->get() : "", origin);
+    }
+    if (entry.name.empty() || entry.path.empty()) throw UserError(join_text(origin, ": needs both name and path"));
+    for (const auto& other : list)
+      if (other.name == entry.name) throw UserError(join_text(origin, ": the name \"", entry.name, "\" is used twice"));
+    entry.path = (folder / entry.path).lexically_normal().string();
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+}  // namespace
+
+Config::Config() { sentinel2_theia.bands.assign(std::begin(kDefaultBands), std::end(kDefaultBands)); }
+
+Config Config::load(const std::string& file, const std::vector<std::string>& assignments) {
+  Config config;
+  config.file = file;
+  Options options = config.declare();
+  options.read_toml(file, {"exogenous"});
+  for (const auto& assignment : assignments) options.set(assignment);
+  options.require_all();
+  config.exogenous = read_exogenous(file);
+  if (options.find("output")->origin() == "default")  // beside the configuration, like every other path
+    config.output = (std::filesystem::path(file).parent_path() / config.output).lexically_normal().string();
+  if (std::filesystem::exists(std::filesystem::path(file).parent_path() / config.nomenclature))
+    config.nomenclature = (std::filesystem::path(file).parent_path() / config.nomenclature).lexically_normal().string();
+  for (const auto* text : {&config.time.start, &config.time.end})
+    if (!text->empty()) Date::parse(*text);
+  for (const auto& text : config.time.dates) Date::parse(text);
+  if (config.model.path.empty() && (config.reference.path.empty() || config.reference.class_field.empty()))
+    throw UserError(join_text(file, ": needs reference.path and reference.class_field to learn from, or model.path, a trained model"));
+  if (config.regions.path.empty() != config.regions.field.empty())
+    throw UserError(join_text(file, ": regions needs both path and field"));
+  return config;
+}
+
+}  // namespace millesime
