@@ -1,0 +1,35 @@
+#pragma once
+// A model is one .safetensors file: named weights, and the ModelSpec as JSON under the metadata key "millesime.model". No code inside.
+// models/README.md shows how to read it from Python.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/base/model_spec.h"
+
+namespace millesime {
+
+struct Tensor {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;          // row by row
+};
+
+struct IntegerTensor {
+  std::vector<std::int64_t> shape;
+  std::vector<std::int32_t> values;
+};
+
+struct ModelFile {
+  std::string path;                   // where it was read from, for messages; "" for a new one
+  ModelSpec spec;
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, IntegerTensor> integers;
+
+  std::int64_t parameters() const;    // numbers in `tensors` and `integers`
+  static ModelFile read(const std::string& path);  // UserError with the file's name on anything that does not fit
+  void write(const std::string& path) const;       // atomic; same content, same bytes
+};
+
+}  // namespace millesime

@@ -1,0 +1,37 @@
+#pragma once
+// ModelInput: labelled samples in the form that models read, ready for training. pipeline/stages/sample_input.h makes it from Samples.
+
+#include <cstdint>
+#include <vector>
+
+#include "models/base/classifier.h"
+
+namespace millesime {
+
+struct InputSeries {
+  int dates = 0, features = 0;         // samples with fewer dates are padded with invalid ones
+  std::vector<float> values;           // [sample][date][feature], normalised; 0 where invalid
+  std::vector<std::uint8_t> valid;     // [sample][date]
+  std::vector<float> days;             // [sample][date], since 1 January of the mapped year
+};
+
+struct ModelInput {
+  std::vector<InputSeries> series;     // one a source
+  int n_statics = 0;
+  std::vector<float> statics;          // [sample][static], normalised; 0 where missing
+  std::vector<int> target;             // index of the class in the spec, -1 for a class that the model does not know
+  std::vector<std::int64_t> group;     // never split between training and what judges it
+
+  std::int64_t size() const { return static_cast<std::int64_t>(target.size()); }
+  Batch batch(std::int64_t first, std::int64_t count) const;   // a view
+  ModelInput subset(const std::vector<std::int64_t>& samples) const;
+};
+
+// Groups held out to stop training and to calibrate: about `ratio` of each class's groups (rounded half to even, at least one where a
+// class has two), chosen by `seed`. A class of one group only learns. With groups that hold several classes the first class counts.
+struct HoldOut {
+  std::vector<std::int64_t> learn, held_out;  // samples
+};
+HoldOut hold_out(const ModelInput& input, double ratio, std::int64_t seed);
+
+}  // namespace millesime

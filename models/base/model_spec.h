@@ -1,0 +1,82 @@
+#pragma once
+// ModelSpec: what a model expects and what it means. It lives as JSON inside the model file, so that a model and data that do not
+// fit each other are an error at loading and not a wrong map.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/nomenclature.h"
+
+namespace millesime {
+
+enum class InputKind {
+  raw,      // acquisitions as they are, on their own dates, with a validity mask
+  regular,  // gap-filled on the model's target dates
+};
+std::string to_text(InputKind kind);                      // "raw", "regular"
+InputKind input_kind(const std::string& text);            // UserError otherwise
+
+// One series of the input. A feature is a band or, in regular input, an index; bands come first.
+struct SourceSpec {
+  std::string name;                  // "sentinel2"
+  std::vector<std::string> bands;
+  std::vector<std::string> indices;  // "NDVI", "NDWI", "BRIGHTNESS"; regular input only
+  // One a feature, in stored numbers (indices x 1000), over the valid observations of the training set, never per date.
+  // A model reads (value - mean) / deviation.
+  std::vector<float> mean, deviation;
+
+  int features() const { return static_cast<int>(bands.size() + indices.size()); }
+};
+
+struct StaticSpec {
+  std::string name;                  // "elevation"
+  float mean = 0, deviation = 1;     // a missing value is read as the mean
+};
+
+struct Provenance {
+  struct File {
+    std::string path, xxh3;
+  };
+  std::vector<File> samples;
+  std::int64_t n_samples = 0;        // that trained, without the held-out ones
+  std::int64_t n_held_out = 0;
+  std::int64_t seed = 0;
+  int year = 0;                      // of the training samples
+  std::string region;                // "" for all
+  std::string code;                  // program version
+};
+
+struct ModelSpec {
+  std::string architecture;          // a name in models/registry.cpp
+  nlohmann::json parameters = nlohmann::json::object();  // of the architecture, every one with its value
+  InputKind input = InputKind::raw;
+  std::vector<SourceSpec> sources;   // the first one is the main source
+  std::vector<int> days;             // target dates of regular input: days since 1 January of the mapped year (may be negative)
+  std::vector<StaticSpec> statics;
+  std::vector<int> classes;          // code of each output, in the order of the nomenclature
+  Nomenclature nomenclature;         // may hold classes that the model does not know
+  std::vector<std::string> papers;
+  Provenance provenance;
+  nlohmann::json metrics = nlohmann::json::object();
+  double temperature = 1;            // logits are divided by it (Guo et al. 2017)
+
+  int n_classes() const { return static_cast<int>(classes.size()); }
+  int n_statics() const { return static_cast<int>(statics.size()); }
+
+  nlohmann::json to_json() const;
+  // Checks every field and size; UserError starts with `origin` (the model file).
+  static ModelSpec from_json(const nlohmann::json& json, const std::string& origin);
+
+  // Position of each of the model's bands (or statics) in what the data have; UserError that names the model, what is missing and
+  // what is there.
+  std::vector<int> bands_in(const std::vector<std::string>& available, const std::string& data, int source = 0) const;
+  std::vector<int> statics_in(const std::vector<std::string>& available, const std::string& data) const;
+};
+
+// Limits of a spec that comes from a file: wide enough for any real model, small enough that a forged one cannot exhaust memory.
+inline constexpr int kMaxFeatures = 4096, kMaxDates = 4096, kMaxClasses = 65535, kMaxWidth = 8192;
+
+}  // namespace millesime

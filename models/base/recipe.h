@@ -1,0 +1,40 @@
+#pragma once
+// Recipe: how a model learns. The defaults here are those of the default model; configs/models/<name>.toml holds what another model
+// does differently, and [train] of a configuration or --set train.x=y decides last.
+
+#include <cstdint>
+#include <string>
+
+#include "pipeline/core/options.h"
+
+namespace millesime {
+
+struct Recipe {                      // [train]
+  // networks
+  int epochs = 60;
+  int batch = 128;                   // samples a step
+  double learning_rate = 0.002;      // at the top of the one-cycle schedule (Smith & Topin 2018)
+  double weight_decay = 0.01;        // AdamW (Loshchilov & Hutter 2019)
+  double label_smoothing = 0.1;
+  double class_balance = 0;          // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
+  double average_decay = 0.999;      // of the moving average of the weights that is kept; 0: the last weights
+  int patience = 0;                  // epochs without a better F-score on held-out groups before stopping; 0: never stop early
+  double validation_ratio = 0.1;     // share of the groups held out to choose the epoch and to calibrate
+  // augmentation (raw input drops and shifts dates; noise is for both)
+  double date_dropout = 0.2;         // up to this share of the valid dates is hidden, another share each time a sample is seen
+  double noise = 0.02;               // standard deviation, in deviations of the feature
+  double shift_days = 3;             // standard deviation of one shift of the whole series
+  // random forest (defaults of iota2)
+  int trees = 100;
+  int depth = 25;
+  int min_leaf = 5;                  // samples a node needs to be split
+  std::int64_t random_seed = 1;
+
+  void declare(Options& options);    // section "train"
+};
+
+// Sets what configs/models/<model>.toml says on every option of [train] that nobody set (origin "default"). Call it after the
+// configuration and --set were read. No such file: nothing changes.
+void apply_recipe(Options& options, const std::string& model);
+
+}  // namespace millesime

@@ -1,0 +1,26 @@
+#pragma once
+// Training of networks: AdamW on a one-cycle schedule, label smoothing, augmentation, averaged weights, the best epoch by F-score on
+// held-out groups, then temperature scaling on them (Guo et al. 2017). Same seed, same machine: same weights, on any number of threads.
+
+#include <functional>
+
+#include "kernels/base/device.h"
+#include "models/base/model_file.h"
+#include "models/base/model_input.h"
+#include "models/base/recipe.h"
+
+namespace millesime {
+
+struct EpochReport {
+  int epoch = 0, epochs = 0;          // from 1
+  double loss = 0;                    // mean over the epoch's steps
+  double f_score = 0, accuracy = 0;   // on held-out groups, 0..1; mean F-score of the classes that occur there
+};
+using EpochCallback = std::function<void(const EpochReport&)>;
+
+// `spec`: complete but for metrics and temperature, which are added. `held_out` may be empty: then the last weights are kept, without
+// calibration. UserError when there is nothing to learn from.
+ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
+                        const Device& device, const EpochCallback& on_epoch);
+
+}  // namespace millesime

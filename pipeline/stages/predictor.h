@@ -1,0 +1,17 @@
+#pragma once
+// Predictor: any trained model, network or random forest, applied to samples.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/base/model_file.h"
+#include "models/base/model_input.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+// Calibrated probabilities [sample][class of the spec].
+std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context);
+
+}  // namespace millesime
