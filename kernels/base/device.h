@@ -11,7 +11,8 @@ struct Device {
   int index = 0;  // of the CUDA device
 
   std::string text() const;  // "cpu", "cuda:0"
-  bool operator==(const Device&) const = default;
+  friend bool operator==(const Device& a, const Device& b) { return a.kind == b.kind && a.index == b.index; }
+  friend bool operator!=(const Device& a, const Device& b) { return !(a == b); }
 };
 
 bool cuda_built();    // this binary holds CUDA instances

@@ -1,0 +1,24 @@
+#pragma once
+// One source, three builds: nvcc (device code), g++ (the CPU product), g++ with tests/support/cuda on the include path, where
+// literal CUDA kernels run on fibers (MILLESIME_CUDA_FIBERS).
+//
+// HD             in front of a function that runs on both sides
+// CU_LAUNCH      kernel<<<grid, block, shared bytes, stream>>>(arguments...)
+// CU_DYN_SHARED  the block's dynamic shared memory as an array of T
+
+#if defined(__CUDACC__)
+#include <cuda_runtime.h>
+#define HD __host__ __device__ __forceinline__
+#define CU_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
+#define CU_DYN_SHARED(T, name)                                     \
+  extern __shared__ __align__(16) unsigned char name##_bytes[];    \
+  T* name = reinterpret_cast<T*>(name##_bytes)
+#define MILLESIME_CUDA_SOURCE 1
+#elif defined(MILLESIME_CUDA_FIBERS)
+#include "tests/support/cuda_fibers.h"
+#define HD inline __attribute__((always_inline))
+#define MILLESIME_CUDA_SOURCE 1
+#else
+// Bodies are inlined into the loops of the .cpp that are compiled for several vector widths (cpu_clones.h).
+#define HD inline __attribute__((always_inline))
+#endif

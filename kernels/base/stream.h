@@ -1,0 +1,33 @@
+#pragma once
+// Stream: an order of work on a device, as a value; it is passed, never implied. Work on one stream runs in order. On the CPU a
+// call has finished when it returns.
+
+#include "kernels/base/device.h"
+
+namespace millesime {
+
+struct Stream {
+  Device device;
+  void* handle = nullptr;  // cudaStream_t; null is the device's default stream, or the CPU
+
+  Stream() = default;
+  Stream(const Device& on, void* cuda_stream = nullptr) : device(on), handle(cuda_stream) {}  // a Device will do where a Stream is asked for
+
+  void synchronize() const;  // waits until all work submitted to it is done; throws DeviceError if any of it failed
+};
+
+// A CUDA stream of its own, beside the default one. On the CPU it is an ordinary Stream.
+class OwnStream {
+ public:
+  explicit OwnStream(const Device& device);
+  ~OwnStream();
+  OwnStream(const OwnStream&) = delete;
+  OwnStream& operator=(const OwnStream&) = delete;
+  const Stream& get() const { return stream_; }
+  operator const Stream&() const { return stream_; }
+
+ private:
+  Stream stream_;
+};
+
+}  // namespace millesime

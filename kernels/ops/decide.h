@@ -1,0 +1,50 @@
+#pragma once
+// Decide: from a model's output to what the maps hold.
+//
+//   p_c = exp(l_c - max l) / sum_k exp(l_k - max l)        from logits
+//   p_c = votes_c / trees                                   from votes
+//   label      = codes[winner], the class of highest p; on a tie the lowest class index
+//   confidence = trunc(100 * p_winner) of the float32 product, 0..100 (iota2: 0.53 -> 52)
+//   probabilities = round(1000 * p)
+//
+// exp is our own (error below 2 units in the last place, the same bits on every device); sums run in the order of classes.
+// A pixel whose `count` is 0 gets label, confidence and probabilities 0. NaN logits never win; a pixel without a finite
+// logit gets 0 like one without observations.
+
+#include <cstdint>
+
+#include "kernels/base/stream.h"
+
+namespace millesime {
+
+struct DecideArgs {
+  std::int64_t pixels = 0;
+  int n_classes = 0;
+  // exactly one of the three
+  const float* logits = nullptr;         // [pixel][class]
+  const float* scores = nullptr;         // [pixel][class], probabilities (e.g. blended)
+  const std::uint16_t* votes = nullptr;  // [pixel][class]
+  int n_trees = 0;                       // with votes
+  const std::uint8_t* codes = nullptr;   // [class], label of a class; null: the label is the class index
+  const std::uint8_t* count = nullptr;   // [pixel], valid dates; null: every pixel is decided
+  std::uint8_t* label = nullptr;         // [pixel]
+  std::uint8_t* confidence = nullptr;    // [pixel], may be null
+  std::uint16_t* probabilities = nullptr;        // [pixel][class] x 1000, may be null
+  float* exact_probabilities = nullptr;  // [pixel][class], may be null
+};
+
+void decide(const Stream& stream, const DecideArgs& args);
+
+// Blending of several models: the weighted mean of their probabilities, 0 where no model has a weight.
+//   blended[pixel][class] = sum_m weight[m][pixel] p_m[pixel][class] / sum_m weight[m][pixel]
+struct BlendArgs {
+  std::int64_t pixels = 0;
+  int n_models = 0, n_classes = 0;
+  const float* probabilities = nullptr;  // [model][pixel][class]
+  const float* weights = nullptr;        // [model][pixel], >= 0
+  float* blended = nullptr;              // [pixel][class]
+};
+
+void blend(const Stream& stream, const BlendArgs& args);
+
+}  // namespace millesime

@@ -1,0 +1,66 @@
+#pragma once
+// Random forest: every tree votes for a class.
+//
+//   at a node: left if x[feature] <= threshold, else right (a NaN goes right)
+//   votes[class] = number of trees that end in a leaf of this class; the winner has most, on a tie the lowest class index
+//   confidence = votes of the winner / trees (Breiman 2001, "Random forests"; the probability that iota2 and OpenCV report)
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/base/buffer.h"
+
+namespace millesime {
+
+// A forest as it is stored: nodes of all trees one after another.
+struct ForestArrays {
+  int n_features = 0, n_classes = 0;
+  std::vector<std::int32_t> root;        // [tree], index of its first node
+  std::vector<std::int32_t> feature;     // [node], -1 in a leaf
+  std::vector<float> threshold;          // [node]
+  std::vector<std::int32_t> left, right;  // [node], index of the children (in all nodes)
+  std::vector<std::int32_t> leaf_class;  // [node], class index in a leaf
+};
+
+// 8 bytes a node: the children of a node lie side by side, a leaf refers to itself.
+struct ForestNode {
+  float threshold;
+  std::uint32_t feature_and_left;  // feature in the upper 12 bits, left child in the lower 20, counted from the tree's first node
+};
+inline constexpr int kMaxForestFeatures = 4096;
+inline constexpr int kMaxTreeNodes = 1 << 20;
+
+struct ForestView {
+  int n_trees = 0, n_features = 0, n_classes = 0;
+  const ForestNode* nodes = nullptr;
+  const std::uint8_t* leaf_class = nullptr;  // [node]
+  const std::int64_t* root = nullptr;        // [tree]
+};
+
+// Packs and checks: UserError where the arrays do not describe trees (sizes, a child or feature out of range, a cycle), or a tree is
+// larger than kMaxTreeNodes.
+class Forest {
+ public:
+  Forest() = default;
+  explicit Forest(const ForestArrays& arrays, const Stream& stream = {});
+  const ForestView& view() const { return view_; }
+
+ private:
+  ForestView view_;
+  Buffer<ForestNode> nodes_;
+  Buffer<std::uint8_t> leaf_class_;
+  Buffer<std::int64_t> root_;
+};
+
+struct ForestArgs {
+  ForestView forest;
+  std::int64_t pixels = 0;
+  const float* features = nullptr;   // [pixel][feature]
+  std::uint8_t* winner = nullptr;    // [pixel], class index, may be null
+  float* confidence = nullptr;       // [pixel], votes of the winner / trees, may be null
+  std::uint16_t* votes = nullptr;    // [pixel][class]
+};
+
+void forest(const Stream& stream, const ForestArgs& args);
+
+}  // namespace millesime

@@ -1,0 +1,60 @@
+#pragma once
+// Spectral indices, declared in one table (indices.cpp).
+//
+//   ratio index   gain * sum_i n_i b_i / (sum_i d_i b_i + d0), 0 where the denominator is 0
+//   Brightness    sqrt(sum over all bands b^2)
+//
+// Bands are in the product's integers (reflectance x 10000). Ratio indices are stored as integers x 1000, Brightness as it is;
+// integers are rounded half away from zero and saturated to int16.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/base/stream.h"
+
+namespace millesime {
+
+inline constexpr int kMaxIndices = 16;
+inline constexpr int kMaxIndexBands = 4;
+
+// One index, resolved to the bands of a series. Plain data.
+struct IndexFormula {
+  bool brightness = false;
+  int n_bands = 0;
+  std::int8_t band[kMaxIndexBands] = {};          // position among the series' bands
+  float numerator[kMaxIndexBands] = {};           // n_i
+  float denominator[kMaxIndexBands] = {};         // d_i
+  float denominator_offset = 0;                   // d0, in reflectance x 10000
+  float gain = 1;
+  float integer_scale = 1000;                     // stored integer = value * integer_scale
+};
+
+struct IndexPlan {
+  int n = 0;
+  IndexFormula formulas[kMaxIndices];
+};
+
+// Of each known index: what it needs and where it comes from.
+struct IndexInfo {
+  std::string name, formula, source;
+  std::vector<std::string> bands;
+};
+const std::vector<IndexInfo>& known_indices();
+
+// {"NDVI", "NDWI", "Brightness"} on the bands of a series. Case does not matter. UserError names an unknown index (with the
+// nearest known one), or the band that an index needs and the series lacks.
+IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands);
+
+struct IndicesArgs {
+  std::int64_t pixels = 0;
+  int n_dates = 0, n_bands = 0;
+  IndexPlan plan;
+  const std::int16_t* samples = nullptr;  // [date][band][pixel]
+  float* values = nullptr;                // [date][index][pixel], may be null
+  std::int16_t* integers = nullptr;       // [date][index][pixel], may be null
+};
+
+void indices(const Stream& stream, const IndicesArgs& args);
+
+}  // namespace millesime

@@ -1,0 +1,49 @@
+#pragma once
+// Prepare: from int16 as read to the model's input, in one pass over a window. What production runs.
+// It equals the composition of validity, resample, gap_fill and indices exactly (tests/consistency holds it to that).
+//
+// Regular: features on a grid of dates.
+//   features[pixel][target][f] = (x_f - mean[f]) * inverse_std[f]
+//   x: the gap-filled bands (rounded to integers as gap_fill does), then the indices of those bands
+// Raw: every acquisition as it is.
+//   values[pixel][date][band] = (b - mean[band]) * inverse_std[band] where valid, 0 elsewhere
+//
+// A pixel without any valid date is gap-filled with 0 before normalisation, and its count is 0.
+
+#include <cstdint>
+
+#include "kernels/base/host_device.h"
+#include "kernels/ops/indices.h"
+#include "kernels/ops/resample.h"
+#include "kernels/ops/series_view.h"
+
+namespace millesime {
+
+struct PrepareRegularArgs {
+  SeriesView series;
+  Resampling resampling = Resampling::bilinear;
+  int n_targets = 0;
+  const std::int32_t* target_days = nullptr;  // [target], rising, since 1970-01-01
+  IndexPlan indices;
+  const float* mean = nullptr;          // [feature]; null: features are not normalised
+  const float* inverse_std = nullptr;   // [feature], 1 / standard deviation
+  float* features = nullptr;            // [pixel][target][feature]
+  std::uint8_t* count = nullptr;        // [pixel], valid dates (at most 255), may be null
+
+  HD int n_features() const { return series.n_bands + indices.n; }
+};
+
+struct PrepareRawArgs {
+  SeriesView series;
+  Resampling resampling = Resampling::bilinear;
+  const float* mean = nullptr;         // [band]; null: values are not normalised
+  const float* inverse_std = nullptr;  // [band]
+  float* values = nullptr;             // [pixel][date][band]
+  std::uint8_t* valid = nullptr;       // [pixel][date], 1 = valid
+  std::uint8_t* count = nullptr;       // [pixel], valid dates (at most 255), may be null
+};
+
+void prepare_regular(const Stream& stream, const PrepareRegularArgs& args);
+void prepare_raw(const Stream& stream, const PrepareRawArgs& args);
+
+}  // namespace millesime

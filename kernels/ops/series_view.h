@@ -1,0 +1,68 @@
+#pragma once
+// SeriesView: the time series of one window as kernels see it: plain data, non-owning, copied by value.
+// Its arrays lie on the device that the kernel runs on. Shapes and units are those of Series (pipeline/core/series.h).
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/host_device.h"
+
+namespace millesime {
+
+struct Series;
+
+inline constexpr int kMaxBands = 64;   // of one SeriesView
+inline constexpr int kMaxGroups = 6;   // native resolutions
+
+// Sentinel-2: a pixel without a value, in every band (the same number as kNodata of pipeline/core/series.h).
+inline constexpr std::int16_t kMissing = -10000;
+
+// Bands of one native resolution. The centre of window pixel (c, r) lies at group position
+// (c * col_scale + col_offset, r * row_scale + row_offset); group pixel centres are at integers; edges are repeated.
+struct BandGroupView {
+  const std::int16_t* samples = nullptr;  // [date][band of the group][row][col]
+  int n_bands = 0, cols = 0, rows = 0;
+  double col_scale = 1, col_offset = 0, row_scale = 1, row_offset = 0;
+};
+
+struct SeriesView {
+  int width = 0, height = 0;  // of the window, in its pixels
+  int n_dates = 0, n_bands = 0, n_groups = 0, n_masks = 0;
+  const std::int32_t* days = nullptr;        // [date], since 1970-01-01, strictly rising
+  const std::uint8_t* masks = nullptr;       // [date][mask plane][pixel]
+  const std::uint8_t* mask_rules = nullptr;  // [mask plane][value 0..255]: 1 = invalid
+  BandGroupView groups[kMaxGroups];
+  std::int8_t group_of_band[kMaxBands] = {};     // band of the series -> its group
+  std::int8_t position_in_group[kMaxBands] = {};  // and its place there
+
+  HD std::int64_t pixels() const { return static_cast<std::int64_t>(width) * height; }
+};
+
+// A view of a Series in host memory; valid as long as the Series is unchanged. Bug where the Series contradicts itself
+// (sizes, a band in no group or in two, more than kMaxBands bands).
+class HostSeries {
+ public:
+  explicit HostSeries(const Series& series);
+  const SeriesView& view() const { return view_; }
+
+ private:
+  SeriesView view_;
+  std::vector<std::int32_t> days_;
+};
+
+// The same on the stream's device: copies a Series there. On the CPU it only views.
+class DeviceSeries {
+ public:
+  DeviceSeries(const Stream& stream, const Series& series);
+  const SeriesView& view() const { return view_; }
+
+ private:
+  SeriesView view_;
+  HostSeries host_;
+  Buffer<std::int32_t> days_;
+  Buffer<std::uint8_t> masks_, mask_rules_;
+  Buffer<std::int16_t> samples_[kMaxGroups];
+};
+
+}  // namespace millesime
