@@ -1,21 +1,13 @@
-# Every dependency of the project, found once. LibTorch comes from the PyPI package: pass CMAKE_PREFIX_PATH
-# (scripts/setup prints it, the presets set it through MILLESIME_VENV).
+# Every dependency of the project, found once. LibTorch (and, in the cuda flavour, nvcc) come from PyPI packages in a Python
+# environment that scripts/setup makes; everything else from the distribution's packages.
 
-set(MILLESIME_VENV "$ENV{MILLESIME_VENV}" CACHE PATH "Python environment that holds the torch package")
-if(NOT MILLESIME_VENV)
-  set(MILLESIME_VENV ${CMAKE_SOURCE_DIR}/build/venv-$<IF:$<BOOL:${MILLESIME_CUDA}>,cuda,cpu>)
-  if(MILLESIME_CUDA)
-    set(MILLESIME_VENV ${CMAKE_SOURCE_DIR}/build/venv-cuda)
-  else()
-    set(MILLESIME_VENV ${CMAKE_SOURCE_DIR}/build/venv-cpu)
-  endif()
+include(LibTorch)
+if(MILLESIME_CUDA)
+  include(CudaToolkit)
 endif()
-file(GLOB MILLESIME_TORCH_CMAKE ${MILLESIME_VENV}/lib/python3*/site-packages/torch/share/cmake)
-list(APPEND CMAKE_PREFIX_PATH ${MILLESIME_TORCH_CMAKE})
 
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED)
-find_package(Torch REQUIRED)
 find_package(GDAL 3.4 REQUIRED)
 find_package(OpenCV 4.5 REQUIRED COMPONENTS core ml imgproc)
 find_package(Eigen3 3.4 REQUIRED)

@@ -21,7 +21,8 @@ function(millesime_compile_options target)
     # GCC 12 sees overlapping copies in std::string operator+ where there are none (GCC bug 105651).
     $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
     # One product of a multiplication and an addition has one value, on every compiler and device.
-    $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+    $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
+    $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-ffp-contract=off;-Xcompiler=-Wall,-Wextra;-Werror=all-warnings>)
   if(MILLESIME_SANITIZE)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${MILLESIME_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=undefined>)
     target_link_options(${target} PRIVATE -fsanitize=${MILLESIME_SANITIZE})
@@ -29,13 +30,32 @@ function(millesime_compile_options target)
 endfunction()
 
 # millesime_library(NAME name SOURCES ... [PUBLIC libs...] [PRIVATE libs...])
-# Headers are included by their path from the project root, e.g. "pipeline/core/grid.h".
+# Headers are included by their path from the project root, e.g. "pipeline/core/grid.h". Those beside the sources are the
+# library's public headers: the target `headers` compiles each of them alone, with what the library links publicly.
 function(millesime_library)
   cmake_parse_arguments(L "" "NAME" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(millesime_${L_NAME} STATIC ${L_SOURCES})
   target_include_directories(millesime_${L_NAME} PUBLIC ${CMAKE_SOURCE_DIR})
+  set(folders ".")
+  foreach(source ${L_SOURCES})
+    cmake_path(GET source PARENT_PATH folder)
+    list(APPEND folders "./${folder}")
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+  list(TRANSFORM folders APPEND "/*.h")
+  file(GLOB headers CONFIGURE_DEPENDS ${folders})
+  target_sources(millesime_${L_NAME} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
+  set_target_properties(millesime_${L_NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   target_link_libraries(millesime_${L_NAME} PUBLIC ${L_PUBLIC} PRIVATE ${L_PRIVATE})
   millesime_compile_options(millesime_${L_NAME})
+endfunction()
+
+# millesime_op(name): adds kernels/ops/<name>.cpp and, in the cuda flavour, <name>.cu (the CUDA instance) to millesime_kernels_ops.
+function(millesime_op name)
+  target_sources(millesime_kernels_ops PRIVATE ${name}.cpp)
+  if(MILLESIME_CUDA)
+    target_sources(millesime_kernels_ops PRIVATE ${name}.cu)
+  endif()
 endfunction()
 
 # millesime_test(NAME path/of/test SOURCES ... LINK libs... [LABELS ...]): one gtest binary, ctest name = path.
