@@ -1,0 +1,367 @@
+#include "pipeline/core/accuracy.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::string_view kReferenceHeader = "#Reference labels (rows):";
+constexpr std::string_view kProducedHeader = "#Produced labels (columns):";
+
+double ratio(std::int64_t part, std::int64_t whole) { return whole ? static_cast<double>(part) / static_cast<double>(whole) : kNaN; }
+
+}  // namespace
+
+ConfusionMatrix::ConfusionMatrix(std::vector<int> codes) : codes_(std::move(codes)) {
+  std::ranges::sort(codes_);
+  codes_.erase(std::unique(codes_.begin(), codes_.end()), codes_.end());
+  counts_.assign(codes_.size() * codes_.size(), 0);
+}
+
+ConfusionMatrix ConfusionMatrix::from_pairs(std::span<const std::int32_t> reference, std::span<const std::int32_t> produced) {
+  MILLESIME_CHECK(reference.size() == produced.size(), reference.size(), " reference and ", produced.size(), " produced labels");
+  std::set<int> codes(reference.begin(), reference.end());
+  codes.insert(produced.begin(), produced.end());
+  ConfusionMatrix matrix({codes.begin(), codes.end()});
+  for (std::size_t i = 0; i < reference.size(); ++i) matrix.add(reference[i], produced[i]);
+  return matrix;
+}
+
+bool ConfusionMatrix::has(int code) const { return std::ranges::binary_search(codes_, code); }
+
+int ConfusionMatrix::position(int code) {
+  const auto place = std::ranges::lower_bound(codes_, code);
+  const auto index = static_cast<std::size_t>(place - codes_.begin());
+  if (place != codes_.end() && *place == code) return static_cast<int>(index);
+
+  const std::size_t old_size = codes_.size();
+  codes_.insert(place, code);
+  std::vector<std::int64_t> grown(codes_.size() * codes_.size(), 0);
+  for (std::size_t row = 0; row < old_size; ++row)
+    for (std::size_t col = 0; col < old_size; ++col)
+      grown[(row + (row >= index)) * codes_.size() + col + (col >= index)] = counts_[row * old_size + col];
+  counts_ = std::move(grown);
+  return static_cast<int>(index);
+}
+
+void ConfusionMatrix::add(int reference, int produced, std::int64_t n) {
+  position(reference);
+  const int col = position(produced);   // both codes are there now, so
+  const int row = position(reference);  // neither position moves any more
+  counts_[cell(row, col)] += n;
+}
+
+void ConfusionMatrix::merge(const ConfusionMatrix& other) {
+  for (const int code : other.codes_) position(code);
+  for (int row = 0; row < other.size(); ++row)
+    for (int col = 0; col < other.size(); ++col)
+      add(other.codes_[static_cast<std::size_t>(row)], other.codes_[static_cast<std::size_t>(col)], other.at(row, col));
+}
+
+std::int64_t ConfusionMatrix::count(int reference, int produced) const {
+  if (!has(reference) || !has(produced)) return 0;
+  const auto row = std::ranges::lower_bound(codes_, reference) - codes_.begin();
+  const auto col = std::ranges::lower_bound(codes_, produced) - codes_.begin();
+  return at(static_cast<int>(row), static_cast<int>(col));
+}
+
+std::int64_t ConfusionMatrix::row_sum(int row) const {
+  std::int64_t sum = 0;
+  for (int col = 0; col < size(); ++col) sum += at(row, col);
+  return sum;
+}
+
+std::int64_t ConfusionMatrix::col_sum(int col) const {
+  std::int64_t sum = 0;
+  for (int row = 0; row < size(); ++row) sum += at(row, col);
+  return sum;
+}
+
+std::int64_t ConfusionMatrix::total() const {
+  std::int64_t sum = 0;
+  for (const std::int64_t n : counts_) sum += n;
+  return sum;
+}
+
+namespace {
+
+std::vector<int> read_labels(const std::string& line, std::string_view header, const std::string& where) {
+  if (!line.starts_with(header))
+    throw UserError(join_text(where, ": expected \"", header, "1,2,...\", got \"", line.substr(0, 60),
+                              "\"; give a confusion matrix as OTB's ComputeConfusionMatrix writes it"));
+  std::vector<int> labels;
+  for (const std::string& field : split_text(std::string_view(line).substr(header.size()), ',')) {
+    const std::string_view text = trim(field);
+    int label = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), label);
+    if (error != std::errc{} || end != text.data() + text.size())
+      throw UserError(join_text(where, ": expected class codes (whole numbers) after \"", header, "\", got \"", text, "\""));
+    if (std::ranges::find(labels, label) != labels.end()) throw UserError(join_text(where, ": class code ", label, " stands there twice"));
+    labels.push_back(label);
+  }
+  return labels;
+}
+
+// Some programs write counts as "12.00"; what is not a whole number is not a count.
+std::int64_t read_count(std::string_view text, const std::string& where) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value != std::floor(value) || value > 9e15)
+    throw UserError(join_text(where, ": expected a count of pixels (a whole number, 0 or more), got \"", text, "\""));
+  return static_cast<std::int64_t>(value);
+}
+
+}  // namespace
+
+ConfusionMatrix read_confusion_csv(const std::string& file) {
+  std::vector<std::string> lines = split_text(read_text(file), '\n');
+  for (std::string& line : lines)
+    if (line.ends_with('\r')) line.pop_back();
+  while (!lines.empty() && trim(lines.back()).empty()) lines.pop_back();
+  if (lines.size() < 2)
+    throw UserError(join_text(file, ": expected the two header lines of a confusion matrix and its rows, got ", lines.size(), " lines"));
+
+  const std::vector<int> rows = read_labels(lines[0], kReferenceHeader, join_text(file, ", line 1"));
+  const std::vector<int> cols = read_labels(lines[1], kProducedHeader, join_text(file, ", line 2"));
+  if (lines.size() - 2 != rows.size())
+    throw UserError(join_text(file, ": expected ", rows.size(), " rows of counts, one a reference label, got ", lines.size() - 2));
+
+  std::vector<int> codes = rows;
+  codes.insert(codes.end(), cols.begin(), cols.end());
+  ConfusionMatrix matrix(codes);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const std::string where = join_text(file, ", line ", row + 3);
+    const std::vector<std::string> fields = split_text(lines[row + 2], ',');
+    if (fields.size() != cols.size())
+      throw UserError(join_text(where, ": expected ", cols.size(), " counts, one a produced label, got ", fields.size()));
+    for (std::size_t col = 0; col < cols.size(); ++col) matrix.add(rows[row], cols[col], read_count(trim(fields[col]), where));
+  }
+  return matrix;
+}
+
+std::string confusion_csv(const ConfusionMatrix& matrix) {
+  std::vector<std::string> labels;
+  for (const int code : matrix.codes()) labels.push_back(std::to_string(code));
+  const std::string list = join_list(labels, ",");
+  std::string text = join_text(kReferenceHeader, list, "\n", kProducedHeader, list, "\n");
+  for (int row = 0; row < matrix.size(); ++row)
+    for (int col = 0; col < matrix.size(); ++col) text += join_text(matrix.at(row, col), col + 1 < matrix.size() ? "," : "\n");
+  return text;
+}
+
+void write_confusion_csv(const ConfusionMatrix& matrix, const std::string& file) { write_text(file, confusion_csv(matrix)); }
+
+Accuracy measure(const ConfusionMatrix& matrix) {
+  Accuracy accuracy;
+  accuracy.total = matrix.total();
+  std::int64_t agreed = 0;
+  double by_chance = 0;  // Σ reference·produced, of total²
+  double f_sum = 0;
+  int f_count = 0;
+  for (int i = 0; i < matrix.size(); ++i) {
+    ClassAccuracy c;
+    c.code = matrix.codes()[static_cast<std::size_t>(i)];
+    c.reference = matrix.row_sum(i);
+    c.produced = matrix.col_sum(i);
+    c.agreed = matrix.at(i, i);
+    c.precision = ratio(c.agreed, c.produced);
+    c.recall = ratio(c.agreed, c.reference);
+    c.f_score = ratio(2 * c.agreed, c.reference + c.produced);
+    agreed += c.agreed;
+    by_chance += static_cast<double>(c.reference) * static_cast<double>(c.produced);
+    if (!std::isnan(c.f_score)) f_sum += c.f_score, ++f_count;
+    accuracy.classes.push_back(c);
+  }
+  const double total = static_cast<double>(accuracy.total);
+  const double beyond_chance = total * total - by_chance;
+  accuracy.overall = ratio(agreed, accuracy.total);
+  accuracy.kappa = beyond_chance > 0 ? (static_cast<double>(agreed) * total - by_chance) / beyond_chance : kNaN;
+  accuracy.macro_f = f_count ? f_sum / f_count : kNaN;
+  return accuracy;
+}
+
+namespace {
+
+// Regularised incomplete beta function by its continued fraction (DLMF 8.17.22, modified Lentz), for x < (a + 1) / (a + b + 2).
+double beta_fraction(double a, double b, double x) {
+  constexpr double kTiny = 1e-300;
+  const auto away_from_zero = [](double v) { return std::abs(v) < kTiny ? kTiny : v; };
+  double c = 1, d = 1 / away_from_zero(1 - (a + b) * x / (a + 1)), h = d;
+  for (int m = 1; m < 500; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / away_from_zero(1 + even * d);
+    c = away_from_zero(1 + even / c);
+    h *= d * c;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / away_from_zero(1 + odd * d);
+    c = away_from_zero(1 + odd / c);
+    const double change = d * c;
+    h *= change;
+    if (std::abs(change - 1) < 1e-15) break;
+  }
+  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
+  return front * h / a;
+}
+
+double incomplete_beta(double a, double b, double x) {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  return x < (a + 1) / (a + b + 2) ? beta_fraction(a, b, x) : 1 - beta_fraction(b, a, 1 - x);
+}
+
+double student_t_upper_tail(double t, double degrees) { return 0.5 * incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t)); }
+
+}  // namespace
+
+double student_t_quantile(double probability, double degrees_of_freedom) {
+  MILLESIME_CHECK(probability > 0 && probability < 1 && degrees_of_freedom > 0, "quantile ", probability, " of t with ", degrees_of_freedom);
+  if (probability < 0.5) return -student_t_quantile(1 - probability, degrees_of_freedom);
+  const double tail = 1 - probability;
+  double low = 0, high = 1;
+  while (student_t_upper_tail(high, degrees_of_freedom) > tail) high *= 2;
+  for (int i = 0; i < 200 && high - low > 1e-14 * high; ++i) {
+    const double middle = 0.5 * (low + high);
+    (student_t_upper_tail(middle, degrees_of_freedom) > tail ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+MeanInterval mean_interval(const std::vector<double>& values) {
+  MeanInterval interval;
+  double sum = 0;
+  for (const double value : values)
+    if (!std::isnan(value)) sum += value, ++interval.n;
+  interval.mean = interval.n ? sum / interval.n : kNaN;
+  interval.half_width = kNaN;
+  if (interval.n < 2) return interval;
+  double squares = 0;
+  for (const double value : values)
+    if (!std::isnan(value)) squares += (value - interval.mean) * (value - interval.mean);
+  const double standard_error = std::sqrt(squares / (interval.n - 1) / interval.n);
+  interval.half_width = student_t_quantile(0.975, interval.n - 1) * standard_error;
+  return interval;
+}
+
+double Calibration::Bin::confidence() const { return n ? confidence_sum / static_cast<double>(n) : kNaN; }
+double Calibration::Bin::accuracy() const { return ratio(correct, n); }
+
+void Calibration::add(double confidence, bool correct, std::int64_t n) {
+  MILLESIME_CHECK(confidence >= 0 && confidence <= 1, "confidence ", confidence);
+  const int last = static_cast<int>(bins_.size()) - 1;
+  Bin& bin = bins_[static_cast<std::size_t>(std::clamp(static_cast<int>(std::ceil(confidence * (last + 1))) - 1, 0, last))];
+  bin.n += n;
+  bin.correct += correct ? n : 0;
+  bin.confidence_sum += confidence * static_cast<double>(n);
+}
+
+void Calibration::merge(const Calibration& other) {
+  MILLESIME_CHECK(bins_.size() == other.bins_.size(), bins_.size(), " and ", other.bins_.size(), " bins");
+  for (std::size_t i = 0; i < bins_.size(); ++i) {
+    bins_[i].n += other.bins_[i].n;
+    bins_[i].correct += other.bins_[i].correct;
+    bins_[i].confidence_sum += other.bins_[i].confidence_sum;
+  }
+}
+
+std::int64_t Calibration::total() const {
+  std::int64_t sum = 0;
+  for (const Bin& bin : bins_) sum += bin.n;
+  return sum;
+}
+
+double Calibration::expected_error() const {
+  const std::int64_t all = total();
+  if (!all) return kNaN;
+  double error = 0;
+  for (const Bin& bin : bins_)
+    if (bin.n) error += ratio(bin.n, all) * std::abs(bin.accuracy() - bin.confidence());
+  return error;
+}
+
+double Calibration::maximum_error() const {
+  if (!total()) return kNaN;
+  double error = 0;
+  for (const Bin& bin : bins_)
+    if (bin.n) error = std::max(error, std::abs(bin.accuracy() - bin.confidence()));
+  return error;
+}
+
+AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area) {
+  // In the paper rows are the map's strata i and columns the reference j; here n(i, j) hides that ours lie the other way.
+  ConfusionMatrix matrix = sample;
+  double total_area = 0;
+  for (const auto& [code, area] : mapped_area) {
+    MILLESIME_CHECK(area >= 0, "class ", code, " covers ", area);
+    total_area += area;
+    matrix.merge(ConfusionMatrix({code}));
+  }
+  const auto n = [&](int i, int j) { return static_cast<double>(matrix.at(j, i)); };
+
+  struct Stratum {
+    int index;
+    double weight;  // W_i, share of the sampled area
+    double size;    // n_i.
+  };
+  AreaAccuracy result;
+  std::vector<Stratum> strata;
+  double sampled_area = 0;
+  for (int i = 0; i < matrix.size(); ++i) {
+    const int code = matrix.codes()[static_cast<std::size_t>(i)];
+    const auto area = mapped_area.find(code);
+    if (area == mapped_area.end() || area->second <= 0) continue;
+    if (matrix.col_sum(i) < 2) {
+      result.unsampled.push_back(code);
+      continue;
+    }
+    strata.push_back({i, area->second, static_cast<double>(matrix.col_sum(i))});
+    sampled_area += area->second;
+  }
+  for (Stratum& stratum : strata) stratum.weight /= sampled_area;
+  result.covered_share = total_area > 0 ? sampled_area / total_area : 0;
+
+  double overall = 0, overall_variance = 0;
+  for (const Stratum& s : strata) {
+    const double users = n(s.index, s.index) / s.size;
+    overall += s.weight * users;
+    overall_variance += s.weight * s.weight * users * (1 - users) / (s.size - 1);  // equation 5
+  }
+  result.overall = strata.empty() ? Estimate{kNaN, kNaN} : Estimate{overall, std::sqrt(overall_variance)};
+
+  for (int k = 0; k < matrix.size(); ++k) {
+    AreaEstimate estimate;
+    estimate.code = matrix.codes()[static_cast<std::size_t>(k)];
+    if (const auto area = mapped_area.find(estimate.code); area != mapped_area.end()) estimate.mapped_area = area->second;
+    estimate.users = estimate.producers = estimate.area = {kNaN, kNaN};
+
+    double share = 0, share_variance = 0, agreed_share = 0, own_variance = 0;
+    for (const Stratum& s : strata) {
+      const double part = n(s.index, k) / s.size;  // of stratum i that is class k on the ground
+      share += s.weight * part;                                                       // equation 9
+      share_variance += s.weight * s.weight * part * (1 - part) / (s.size - 1);       // equation 10
+      if (s.index != k) continue;
+      agreed_share = s.weight * part;
+      own_variance = s.weight * s.weight * part * (1 - part) / (s.size - 1);
+      estimate.users = {part, std::sqrt(part * (1 - part) / (s.size - 1))};           // equation 6
+    }
+    if (!strata.empty()) estimate.area = {share * sampled_area, std::sqrt(share_variance) * sampled_area};  // equation 11
+    if (share > 0) {  // equation 7; the paper's N_i are W_i times the area, which cancels
+      const double producers = agreed_share / share;
+      const double variance =
+          ((1 - producers) * (1 - producers) * own_variance + producers * producers * (share_variance - own_variance)) / (share * share);
+      estimate.producers = {producers, std::sqrt(std::max(0.0, variance))};
+    }
+    result.classes.push_back(estimate);
+  }
+  return result;
+}
+
+}  // namespace millesime
