@@ -9,8 +9,9 @@ namespace millesime {
 
 struct Layout {
   std::string root;  // <output>/<year>
+  int seeds;         // runs with different splits
 
-  explicit Layout(const Config& config) : root(config.output + "/" + std::to_string(config.year)) {}
+  explicit Layout(const Config& config) : root(config.output + "/" + std::to_string(config.year)), seeds(config.model.path.empty() ? config.reference.seeds : 1) {}
 
   std::string work() const { return root + "/work"; }
   std::string stage(const std::string& name) const { return work() + "/" + name; }
@@ -27,6 +28,9 @@ struct Layout {
   std::string probabilities(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_probabilities_seed_" + std::to_string(seed) + ".tif"; }
   std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }
   std::string fused_confidence(const std::string& tile) const { return stage("fuse") + "/" + tile + "_confidence.tif"; }
+  // What the mosaic reads: the fused map of several seeds, or the only one.
+  std::string final_classification(const std::string& tile) const { return seeds > 1 ? fused_classification(tile) : classification(tile, 0); }
+  std::string final_confidence(const std::string& tile) const { return seeds > 1 ? fused_confidence(tile) : confidence(tile, 0); }
   std::string sheet(const std::string& key, const std::string& layer) const { return stage("mosaic") + "/" + key + "_" + layer + ".tif"; }
   std::string accuracy() const { return stage("validate") + "/accuracy.json"; }
   std::string results() const { return stage("validate") + "/RESULTS.txt"; }

@@ -1,0 +1,19 @@
+#pragma once
+// A raster that is made of others without copying them (GDAL's VRT format).
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/grid.h"
+
+namespace millesime {
+
+struct RasterPart {
+  std::string file;  // a one-band uint8 raster of the mosaic's CRS and pixel size
+  Window window;     // where it lies in the mosaic
+};
+
+// Atomic. The parts are named relative to the folder of `path`. 0 is no data.
+void write_virtual_raster(const std::string& path, const Grid& grid, const std::vector<RasterPart>& parts);
+
+}  // namespace millesime

@@ -1,0 +1,287 @@
+#include "pipeline/stages/mosaic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <regex>
+
+#include "kernels/ops/mosaic_rule.h"
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/io/virtual_raster.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/tiles.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kBlock = 512;       // of the files that are written, px
+constexpr int kNodeSpacing = 32;  // px between exactly transformed positions; in between, bilinear: far below 1/100 px
+
+// Number of the grid's first column (row) counted from the origin of the reference system, so that nodes and sheets have fixed places.
+std::int64_t absolute_col(const Grid& grid) { return std::llround(grid.x0 / grid.pixel_width); }
+std::int64_t absolute_row(const Grid& grid) { return std::llround(-grid.y0 / grid.pixel_height); }
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a % b < 0) != (b < 0) ? 1 : 0); }
+
+// Positions in a tile (fractional pixels) of the pixel centres of a window.
+class TilePositions {
+ public:
+  TilePositions(const Grid& map, const Window& window, const Grid& tile) : window_(window) {
+    const std::int64_t first_col = absolute_col(map) + window.col, first_row = absolute_row(map) + window.row;
+    node_col_ = floor_div(first_col, kNodeSpacing) * kNodeSpacing, node_row_ = floor_div(first_row, kNodeSpacing) * kNodeSpacing;
+    offset_col_ = static_cast<int>(first_col - node_col_), offset_row_ = static_cast<int>(first_row - node_row_);
+    nodes_across_ = (offset_col_ + window.width - 1) / kNodeSpacing + 2, nodes_down_ = (offset_row_ + window.height - 1) / kNodeSpacing + 2;
+    std::vector<double> x, y;
+    for (int j = 0; j < nodes_down_; ++j)
+      for (int i = 0; i < nodes_across_; ++i) {
+        x.push_back((static_cast<double>(node_col_ + i * kNodeSpacing) + 0.5) * map.pixel_width);
+        y.push_back(-(static_cast<double>(node_row_ + j * kNodeSpacing) + 0.5) * map.pixel_height);
+      }
+    if (map.crs != tile.crs) CoordinateTransform(map.crs, tile.crs).apply(x, y);
+    for (std::size_t k = 0; k < x.size(); ++k) col_.push_back(tile.col(x[k])), row_.push_back(tile.row(y[k]));
+  }
+
+  // The tile's pixels that the window may need.
+  Window needed(const Grid& tile) const {
+    double left = 1e300, top = 1e300, right = -1e300, bottom = -1e300;
+    for (std::size_t k = 0; k < col_.size(); ++k)
+      if (std::isfinite(col_[k]) && std::isfinite(row_[k]))
+        left = std::min(left, col_[k]), right = std::max(right, col_[k]), top = std::min(top, row_[k]), bottom = std::max(bottom, row_[k]);
+    const auto pixel = [](double value, int limit) { return static_cast<int>(std::clamp(std::floor(value), 0.0, double(limit))); };
+    const int c0 = pixel(left - 1, tile.cols), c1 = pixel(right + 2, tile.cols), r0 = pixel(top - 1, tile.rows), r1 = pixel(bottom + 2, tile.rows);
+    return {c0, r0, std::max(0, c1 - c0), std::max(0, r1 - r0)};
+  }
+
+  // Nearest tile pixel of window pixel (c, r).
+  std::pair<double, double> at(int c, int r) const {
+    const int i = (c + offset_col_) / kNodeSpacing, j = (r + offset_row_) / kNodeSpacing;
+    const double u = double((c + offset_col_) % kNodeSpacing) / kNodeSpacing, v = double((r + offset_row_) % kNodeSpacing) / kNodeSpacing;
+    const auto between = [&](const std::vector<double>& nodes) {
+      const auto k = static_cast<std::size_t>(j * nodes_across_ + i), below = k + static_cast<std::size_t>(nodes_across_);
+      return (1 - v) * ((1 - u) * nodes[k] + u * nodes[k + 1]) + v * ((1 - u) * nodes[below] + u * nodes[below + 1]);
+    };
+    return {between(col_), between(row_)};
+  }
+
+ private:
+  Window window_;
+  std::int64_t node_col_ = 0, node_row_ = 0;
+  int offset_col_ = 0, offset_row_ = 0, nodes_across_ = 0, nodes_down_ = 0;
+  std::vector<double> col_, row_;
+};
+
+std::vector<std::uint8_t> read_layer(const std::string& path, const Window& window, const Grid& expected) {
+  std::vector<std::uint8_t> samples(static_cast<std::size_t>(window.pixels()), 0);
+  if (path.empty()) return samples;
+  const RasterReader reader(path);
+  require_same(expected, reader.grid(), path);
+  reader.read(window, 0, samples.data());
+  return samples;
+}
+
+}  // namespace
+
+Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution) {
+  MILLESIME_CHECK(!tiles.empty(), "a mosaic of no tiles");
+  const std::string canonical = canonical_crs(crs);
+  Box all{1e300, 1e300, -1e300, -1e300};
+  for (const Grid& tile : tiles) {
+    const Box box = tile.crs == canonical ? tile.extent() : CoordinateTransform(tile.crs, canonical)(tile.extent());
+    all = {std::min(all.min_x, box.min_x), std::min(all.min_y, box.min_y), std::max(all.max_x, box.max_x), std::max(all.max_y, box.max_y)};
+  }
+  constexpr double kRounding = 1e-6;  // of a pixel
+  const double left = std::floor(all.min_x / resolution + kRounding), right = std::ceil(all.max_x / resolution - kRounding);
+  const double bottom = std::floor(all.min_y / resolution + kRounding), top = std::ceil(all.max_y / resolution - kRounding);
+  if (right - left > 2e9 || top - bottom > 2e9) throw UserError(join_text("mosaic.resolution: ", resolution, " makes a map of more than 2e9 pixels a side"));
+  return {canonical, left * resolution, top * resolution, resolution, resolution, static_cast<int>(right - left), static_cast<int>(top - bottom)};
+}
+
+MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context) {
+  MapLayers map{LabelMap(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window))};
+  const auto pixels = static_cast<std::size_t>(window.pixels());
+  std::vector<std::uint16_t> rank(pixels, kNoTile);
+  std::vector<std::uint8_t> classification(pixels), confidence(pixels), validity(pixels);
+  MILLESIME_CHECK(tiles.size() < kNoTile, tiles.size(), " tiles");
+  std::vector<const TileMaps*> by_name;
+  for (const auto& tile : tiles) by_name.push_back(&tile);
+  std::ranges::sort(by_name, {}, [](const TileMaps* tile) { return tile->name; });
+  for (std::size_t t = 0; t < by_name.size(); ++t) {
+    const TileMaps& tile = *by_name[t];
+    const Grid tile_grid = RasterReader(tile.classification).grid();
+    const TilePositions positions(grid, window, tile_grid);
+    const Window needed = positions.needed(tile_grid);
+    if (needed.empty()) continue;
+    const auto tile_class = read_layer(tile.classification, needed, tile_grid);
+    const auto tile_confidence = read_layer(tile.confidence, needed, tile_grid);
+    const auto tile_validity = read_layer(tile.validity, needed, tile_grid);
+#pragma omp parallel for schedule(static) num_threads(context.threads)
+    for (int r = 0; r < window.height; ++r)
+      for (int c = 0; c < window.width; ++c) {
+        const auto out = static_cast<std::size_t>(r) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(c);
+        classification[out] = 0;
+        const auto [col, row] = positions.at(c, r);
+        if (!(col >= needed.col && row >= needed.row && col < needed.col + needed.width && row < needed.row + needed.height)) continue;
+        const auto in = static_cast<std::size_t>(static_cast<int>(row) - needed.row) * static_cast<std::size_t>(needed.width) +
+                        static_cast<std::size_t>(static_cast<int>(col) - needed.col);
+        classification[out] = tile_class[in], confidence[out] = tile_confidence[in], validity[out] = tile_validity[in];
+      }
+    MosaicRuleArgs args;
+    args.pixels = window.pixels();
+    args.tile_label = classification.data(), args.tile_confidence = confidence.data(), args.tile_validity = validity.data();
+    args.tile_rank = static_cast<std::uint16_t>(t);
+    args.label = map.classification.samples.data(), args.confidence = map.confidence.samples.data();
+    args.validity = map.validity.samples.data(), args.rank = rank.data();
+    mosaic_rule(Device{}, args);
+  }
+  return map;
+}
+
+namespace {
+
+constexpr const char* kLayers[] = {"class", "confidence", "validity"};
+
+const std::vector<std::uint8_t>& samples_of(const MapLayers& map, std::size_t layer) {
+  return layer == 0 ? map.classification.samples : layer == 1 ? map.confidence.samples : map.validity.samples;
+}
+
+// A sheet is a square of fixed place in the map's reference system, so that the sheets of a tile stay the same when other tiles come or go.
+struct Sheet {
+  std::string key;
+  Window window;  // in the national grid
+};
+
+std::vector<Sheet> sheets_of(const Grid& grid, int side) {
+  std::vector<Sheet> sheets;
+  const std::int64_t col0 = absolute_col(grid), row0 = absolute_row(grid);
+  for (std::int64_t j = floor_div(row0, side); j * side < row0 + grid.rows; ++j)
+    for (std::int64_t i = floor_div(col0, side); i * side < col0 + grid.cols; ++i) {
+      const Window window{static_cast<int>(i * side - col0), static_cast<int>(j * side - row0), side, side};
+      sheets.push_back({join_text("c", i, "_r", j), window.intersect(grid.whole())});
+    }
+  return sheets;
+}
+
+nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& sheet, const std::vector<std::string>& outputs, const Context& context) {
+  std::vector<RasterWriter> writers;
+  const Grid sheet_grid = grid.crop(sheet);
+  for (const auto& output : outputs) writers.emplace_back(output, sheet_grid, PixelType::u8, 1, RasterOptions{.nodata = 0, .block = kBlock, .nomenclature = nullptr, .band_names = {}});
+  std::int64_t mapped = 0;
+  context.progress->start("mosaic", sheet.pixels(), "px");
+  for (const Window& strip : split(sheet_grid.whole(), sheet.width, kBlock, 1)) {
+    const MapLayers map = mosaic_window(tiles, sheet_grid, strip, context);
+    mapped += std::ranges::count_if(map.classification.samples, [](std::uint8_t code) { return code != 0; });
+    for (std::size_t layer = 0; layer < writers.size(); ++layer) writers[layer].write(strip, 0, samples_of(map, layer).data());
+    context.progress->advance(strip.pixels());
+  }
+  for (auto& writer : writers) writer.commit();
+  context.progress->finish();
+  return {{"pixels", sheet.pixels()}, {"mapped", mapped}, {"tiles", tiles.size()}};
+}
+
+std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
+  const Layout layout(config);
+  std::vector<Grid> grids;
+  std::vector<TileMaps> maps;
+  for (const auto& tile : tiles_of(config)) {
+    if (!fs::exists(layout.census(tile))) return std::nullopt;
+    grids.push_back(Census::read(layout.census(tile)).grid);
+    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.tile_validity(tile)});
+  }
+  if (grids.empty()) return std::nullopt;
+  const Grid grid = national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
+  std::vector<Box> boxes;
+  for (const Grid& tile : grids) boxes.push_back(tile.crs == grid.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent()));
+
+  std::vector<Unit> units;
+  std::map<std::string, std::vector<RasterPart>> parts;
+  std::vector<std::string> all_sheets;
+  for (const Sheet& sheet : sheets_of(grid, config.mosaic.sheet_px)) {
+    std::vector<TileMaps> inside;
+    Unit unit{.stage = "mosaic", .key = sheet.key, .tile = "", .inputs = {}, .outputs = {}, .config_keys = {}, .facts = {}, .run = {}};
+    for (std::size_t t = 0; t < maps.size(); ++t) {
+      if (!boxes[t].intersects(grid.extent(sheet.window))) continue;
+      inside.push_back(maps[t]);
+      for (const auto* input : {&maps[t].classification, &maps[t].confidence, &maps[t].validity}) unit.inputs.push_back(*input);
+    }
+    if (inside.empty()) continue;
+    for (const char* layer : kLayers) {
+      unit.outputs.push_back(layout.sheet(sheet.key, layer));
+      parts[layer].push_back({unit.outputs.back(), sheet.window});
+      all_sheets.push_back(unit.outputs.back());
+    }
+    unit.facts = {to_text(grid.crop(sheet.window))};
+    unit.run = [=, outputs = unit.outputs](const Context& context) { return write_sheet(inside, grid, sheet.window, outputs, context); };
+    units.push_back(std::move(unit));
+  }
+  const MosaicMaps whole = mosaic_maps(config);
+  units.push_back({.stage = "mosaic", .key = "map", .tile = "", .inputs = all_sheets, .outputs = {whole.classification, whole.confidence, whole.validity},
+                   .config_keys = {}, .facts = {to_text(grid)},
+                   .run = [=](const Context&) {
+                     write_virtual_raster(whole.classification, grid, parts.at(kLayers[0]));
+                     write_virtual_raster(whole.confidence, grid, parts.at(kLayers[1]));
+                     write_virtual_raster(whole.validity, grid, parts.at(kLayers[2]));
+                     return nlohmann::json{{"cols", grid.cols}, {"rows", grid.rows}, {"sheets", parts.at(kLayers[0]).size()}};
+                   }});
+  return units;
+}
+
+std::string tile_name(const std::string& file) {
+  static const std::regex kTile("T[0-9]{2}[A-Z]{3}");
+  std::smatch match;
+  const std::string name = fs::path(file).filename();
+  return std::regex_search(name, match, kTile) ? match.str() : name;
+}
+
+}  // namespace
+
+MosaicMaps mosaic_maps(const Config& config) {
+  const Layout layout(config);
+  return {layout.stage("mosaic") + "/class.vrt", layout.stage("mosaic") + "/confidence.vrt", layout.stage("mosaic") + "/validity.vrt"};
+}
+
+Stage mosaic_stage() {
+  return {.name = "mosaic",
+          .summary = "tiles become one map on the national grid",
+          .reads = "class, confidence and validity of every tile",
+          .writes = "sheets of the national map",
+          .revision = 1,
+          .papers = {},
+          .plan = plan_mosaic};
+}
+
+void mosaic(const MosaicRequest& request, const std::string& folder, const Context& context) {
+  const auto check_count = [&](const std::vector<std::string>& files, const std::string& name) {
+    if (!files.empty() && files.size() != request.classification.size())
+      throw UserError(join_text("--", name, ": expected ", request.classification.size(), " files, one for each --classification, got ", files.size()));
+  };
+  if (request.classification.empty()) throw UserError("--classification: expected at least one class map");
+  check_count(request.confidence, "confidence");
+  check_count(request.validity, "validity");
+  std::vector<TileMaps> tiles;
+  std::vector<Grid> grids;
+  for (std::size_t i = 0; i < request.classification.size(); ++i) {
+    tiles.push_back({tile_name(request.classification[i]), request.classification[i], request.confidence.empty() ? "" : request.confidence[i],
+                     request.validity.empty() ? "" : request.validity[i]});
+    const RasterReader reader(request.classification[i]);
+    if (reader.info().type != PixelType::u8)
+      throw UserError(join_text(request.classification[i], ": expected a class map of 8-bit codes (uint8); convert it, e.g. with gdal_translate -ot Byte"));
+    grids.push_back(reader.grid());
+  }
+  const Grid grid = national_grid(grids, request.options.crs, request.options.resolution);
+  const std::optional<Nomenclature> classes = request.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(request.nomenclature));
+  // The plain files are never committed: they vanish with their AtomicFile.
+  const AtomicFile plain_class(folder + "/class.tif"), plain_confidence(folder + "/plain_confidence.tif"), plain_validity(folder + "/plain_validity.tif");
+  write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
+  write_cog(plain_class.temporary(), folder + "/classification.tif", {.classes = true, .nomenclature = classes ? &*classes : nullptr});
+  write_cog(plain_confidence.temporary(), folder + "/confidence.tif", {});
+  write_cog(plain_validity.temporary(), folder + "/validity.tif", {});
+}
+
+}  // namespace millesime

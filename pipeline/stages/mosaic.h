@@ -1,0 +1,47 @@
+#pragma once
+// Mosaic: tiles on their own UTM grids become one map on the national grid, by nearest neighbour, with overlaps that do not depend
+// on the order of the tiles (kernels/ops/mosaic_rule.h).
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/raster.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+// The maps of one tile, on one grid. Confidence and validity may be absent ("").
+struct TileMaps {
+  std::string name;  // decides the last tie
+  std::string classification, confidence, validity;
+};
+
+struct MapLayers {
+  LabelMap classification;
+  Raster<std::uint8_t> confidence, validity;
+};
+
+// The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never moves a pixel.
+Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution);
+
+// The part of the mosaic that lies in `window` of `grid`. Reads only what the window needs.
+MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context);
+
+struct MosaicRequest {                // of the command `millesime mosaic`
+  std::vector<std::string> classification, confidence, validity;
+  std::string nomenclature;           // adds palette and names; "" for none
+  MosaicOptions options;
+};
+// Writes classification.tif, confidence.tif and validity.tif (COG) into `folder`.
+void mosaic(const MosaicRequest& request, const std::string& folder, const Context& context);
+
+Stage mosaic_stage();
+
+// The whole-map rasters that publishing reads, made of the sheets.
+struct MosaicMaps {
+  std::string classification, confidence, validity;
+};
+MosaicMaps mosaic_maps(const Config& config);
+
+}  // namespace millesime
