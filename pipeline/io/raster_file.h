@@ -23,11 +23,13 @@ struct RasterInfo {
   std::optional<double> nodata;
 };
 
-// Opens a raster for reading. `path` may lie in a zip (/vsizip/). Not thread-safe: one object a thread.
+// Opens a raster for reading. `path` may lie in a zip (/vsizip/). It must have a CRS and a north-up geotransform.
+// Not thread-safe: one object a thread.
 // Every error is a UserError with the file, the window and GDAL's own words.
 class RasterReader {
  public:
-  explicit RasterReader(const std::string& path);
+  // `drivers` restricts the formats, e.g. {"GTiff"} where a name from disk must not lead GDAL to other files; {} takes all.
+  explicit RasterReader(const std::string& path, const std::vector<std::string>& drivers = {});
   ~RasterReader();
   RasterReader(RasterReader&&) noexcept;
   RasterReader& operator=(RasterReader&&) noexcept;
@@ -55,16 +57,22 @@ struct RasterOptions {
   std::vector<std::string> band_names;
 };
 
-// A tiled GeoTIFF that is written window by window and appears under its name only by commit().
+// A tiled GeoTIFF that is written window by window and appears under its name only by commit(). The bytes of the file depend on its
+// content only, not on the order or shape of the windows: blocks go to the file row by row of blocks, band by band; what comes
+// before its turn waits in memory, and beyond 64 MB in an unnamed scratch file. Quickest, and without waiting: full-width windows
+// of whole block rows from north to south. A class map's names and attribute table stand in `path`.aux.xml.
 class RasterWriter {
  public:
   RasterWriter(const std::string& path, const Grid& grid, PixelType type, int bands, const RasterOptions& options);
   ~RasterWriter();
   RasterWriter(RasterWriter&&) noexcept;
 
-  template <class T>
+  int block() const;  // side of its square blocks (less than asked for on a small grid)
+  // Band `band` (from 0) of a window, converted to the file's type with saturation. Each pixel is written at most once; pixels
+  // that are never written become nodata, or 0 where there is none.
+  template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
   void write(const Window& window, int band, const T* samples);
-  void commit();  // closes, flushes, reads back what GDAL made (opens, size), renames; UserError when the disk is full
+  void commit();  // closes, flushes, reads back what GDAL made (size, last block), renames; UserError when the disk is full
 
  private:
   struct Impl;
@@ -77,8 +85,9 @@ void write_raster(const std::string& path, const Raster<T>& raster, const Raster
 // A cloud-optimised GeoTIFF from a plain raster file, in bounded memory; overviews by mode for class maps, by average otherwise.
 struct CogOptions {
   std::string compression = "DEFLATE";
-  bool classes = false;                        // overviews by mode
-  const Nomenclature* nomenclature = nullptr;
+  bool classes = false;                        // overviews by mode, 0 is no data
+  const Nomenclature* nomenclature = nullptr;  // palette, class names and raster attribute table; implies classes
+  std::vector<std::string> band_names;         // default: the source's
 };
 void write_cog(const std::string& source, const std::string& path, const CogOptions& options);
 

@@ -1,0 +1,123 @@
+#include "pipeline/io/coordinates.h"
+
+#include <cmath>
+#include <limits>
+
+#include <cpl_conv.h>
+#include <ogr_srs_api.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/io/gdal_call.h"
+
+namespace millesime {
+namespace {
+
+struct ReleaseSystem {
+  void operator()(void* system) const { OSRRelease(static_cast<OGRSpatialReferenceH>(system)); }
+};
+using SystemHandle = std::unique_ptr<void, ReleaseSystem>;
+
+SystemHandle make_system(const std::string& definition) {
+  const GdalMessages messages;
+  SystemHandle system(OSRNewSpatialReference(nullptr));
+  OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
+  if (definition.empty() || OSRSetFromUserInput(system.get(), definition.c_str()) != OGRERR_NONE)
+    throw UserError(join_text("coordinate reference system \"", definition, "\" is not understood; expected for example EPSG:2154. ", messages.text()));
+  return system;
+}
+
+std::string epsg_of(OGRSpatialReferenceH system) {
+  const char* authority = OSRGetAuthorityName(system, nullptr);
+  const char* code = OSRGetAuthorityCode(system, nullptr);
+  return authority && code && std::string(authority) == "EPSG" ? std::string("EPSG:") + code : "";
+}
+
+// A definition without a code that PROJ's catalogue knows under one.
+std::string matching_epsg(OGRSpatialReferenceH system) {
+  constexpr int kSame = 90;  // PROJ's confidence that only names differ
+  int count = 0;
+  int* confidence = nullptr;
+  OGRSpatialReferenceH* matches = OSRFindMatches(system, nullptr, &count, &confidence);
+  std::string best;
+  for (int i = 0; i < count && best.empty(); ++i)
+    if (confidence[i] >= kSame) best = epsg_of(matches[i]);
+  OSRFreeSRSArray(matches);
+  CPLFree(confidence);
+  return best;
+}
+
+std::string wkt_of(OGRSpatialReferenceH system) {
+  char* text = nullptr;
+  const char* options[] = {"FORMAT=WKT2_2019", "MULTILINE=NO", nullptr};
+  OSRExportToWktEx(system, &text, options);
+  std::string wkt = text ? text : "";
+  CPLFree(text);
+  return wkt;
+}
+
+}  // namespace
+
+std::string canonical_crs(const std::string& definition) {
+  const SystemHandle system = make_system(definition);
+  const GdalMessages messages;
+  if (OSRIsCompound(system.get())) {  // heights play no part in a map
+    OSRDemoteTo2D(system.get(), nullptr);
+    OSRStripVertical(system.get());
+  }
+  if (std::string code = epsg_of(system.get()); !code.empty()) return code;
+  if (OSRAutoIdentifyEPSG(system.get()) == OGRERR_NONE)
+    if (std::string code = epsg_of(system.get()); !code.empty()) return code;
+  if (std::string code = matching_epsg(system.get()); !code.empty()) return code;
+  return wkt_of(system.get());
+}
+
+struct CoordinateTransform::Impl {
+  struct Destroy {
+    void operator()(void* transform) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(transform)); }
+  };
+  std::string from, to;
+  std::unique_ptr<void, Destroy> transform;
+
+  std::string between() const { return join_text("from ", from, " to ", to); }
+};
+
+CoordinateTransform::CoordinateTransform(const std::string& from_crs, const std::string& to_crs) : impl_(std::make_unique<Impl>()) {
+  const SystemHandle from = make_system(from_crs), to = make_system(to_crs);
+  const GdalMessages messages;
+  impl_->from = from_crs;
+  impl_->to = to_crs;
+  impl_->transform.reset(OCTNewCoordinateTransformation(from.get(), to.get()));
+  if (!impl_->transform) throw UserError(join_text("no way ", impl_->between(), " between these coordinate reference systems. ", messages.text()));
+}
+
+CoordinateTransform::~CoordinateTransform() = default;
+CoordinateTransform::CoordinateTransform(CoordinateTransform&&) noexcept = default;
+
+void CoordinateTransform::apply(std::vector<double>& x, std::vector<double>& y) const {
+  MILLESIME_CHECK(x.size() == y.size(), x.size(), " x for ", y.size(), " y");
+  if (x.empty()) return;
+  const GdalMessages messages;
+  std::vector<int> success(x.size());
+  OCTTransformEx(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), static_cast<int>(x.size()), x.data(), y.data(), nullptr, success.data());
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (!success[i] || !std::isfinite(x[i]) || !std::isfinite(y[i])) x[i] = y[i] = std::numeric_limits<double>::quiet_NaN();
+}
+
+Point CoordinateTransform::operator()(const Point& point) const {
+  std::vector<double> x{point.x}, y{point.y};
+  apply(x, y);
+  if (std::isnan(x[0])) throw UserError(join_text("the point (", point.x, ", ", point.y, ") has no image ", impl_->between()));
+  return {x[0], y[0]};
+}
+
+Box CoordinateTransform::operator()(const Box& box) const {
+  constexpr int kPointsOnAnEdge = 64;  // edges become curves
+  const GdalMessages messages;
+  Box image;
+  if (!OCTTransformBounds(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), box.min_x, box.min_y, box.max_x, box.max_y, &image.min_x,
+                          &image.min_y, &image.max_x, &image.max_y, kPointsOnAnEdge))
+    throw UserError(join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ") has no image ", impl_->between(), ". ", messages.text()));
+  return image;
+}
+
+}  // namespace millesime

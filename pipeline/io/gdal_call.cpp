@@ -1,0 +1,60 @@
+#include "pipeline/io/gdal_call.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include <cpl_conv.h>
+#include <cpl_error.h>
+
+namespace millesime {
+namespace {
+
+// Windows are read in whole blocks, so GDAL's block cache has little to keep; the pipeline bounds memory itself.
+constexpr GIntBig kBlockCacheBytes = GIntBig{64} << 20;
+
+// A tile-year consists of more than a thousand files, which stay open while its windows are read.
+constexpr rlim_t kOpenFiles = 65536;
+
+void raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kOpenFiles) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kOpenFiles);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+void prepare_gdal() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    CPLSetErrorHandler(CPLQuietErrorHandler);  // for GDAL's own worker threads; ours collect (GdalMessages)
+    GDALAllRegister();
+    GDALSetCacheMax64(kBlockCacheBytes);
+    CPLSetConfigOption("OGR_CURRENT_DATE", "2000-01-01T00:00:00Z");  // the same content gives the same bytes
+    raise_open_files();
+  });
+}
+
+GdalMessages::GdalMessages() {
+  prepare_gdal();
+  CPLErrorReset();
+  CPLPushErrorHandlerEx(&GdalMessages::collect, this);
+}
+
+GdalMessages::~GdalMessages() { CPLPopErrorHandler(); }
+
+void GdalMessages::collect(CPLErr severity, CPLErrorNum, const char* message) {
+  if (severity != CE_Warning && severity != CE_Failure) return;
+  auto& self = *static_cast<GdalMessages*>(CPLGetErrorHandlerUserData());
+  if (severity == CE_Failure) self.failed_ = true;
+  constexpr std::size_t kEnough = 2000;  // the same complaint may come once a block
+  if (self.words_.size() > kEnough || self.words_.find(message) != std::string::npos) return;
+  if (!self.words_.empty()) self.words_ += "; ";
+  self.words_ += message;
+}
+
+std::string GdalMessages::text() const { return words_.empty() ? "" : "GDAL says: " + words_; }
+
+}  // namespace millesime

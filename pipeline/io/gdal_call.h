@@ -1,0 +1,37 @@
+#pragma once
+// Inside pipeline/io only: how GDAL is called. Its messages are caught per call and become part of a UserError; nothing goes to stderr.
+
+#include <memory>
+#include <string>
+
+#include <gdal.h>
+
+namespace millesime {
+
+// Registers the drivers and bounds GDAL's caches, once a process. Everything that opens a file calls it first.
+void prepare_gdal();
+
+// Collects what GDAL says on this thread from construction to destruction.
+class GdalMessages {
+ public:
+  GdalMessages();
+  ~GdalMessages();
+  GdalMessages(const GdalMessages&) = delete;
+  GdalMessages& operator=(const GdalMessages&) = delete;
+
+  bool failed() const { return failed_; }              // an error, not only a warning
+  std::string text() const;                            // "GDAL says: ..." or "" when it said nothing
+  const std::string& words() const { return words_; }  // without the lead
+
+ private:
+  static void collect(CPLErr severity, CPLErrorNum number, const char* message);
+  std::string words_;
+  bool failed_ = false;
+};
+
+struct CloseDataset {
+  void operator()(void* dataset) const { GDALClose(dataset); }
+};
+using DatasetHandle = std::unique_ptr<void, CloseDataset>;
+
+}  // namespace millesime
