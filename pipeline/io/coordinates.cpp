@@ -34,13 +34,14 @@ std::string epsg_of(OGRSpatialReferenceH system) {
 
 // A definition without a code that PROJ's catalogue knows under one.
 std::string matching_epsg(OGRSpatialReferenceH system) {
-  constexpr int kSame = 90;  // PROJ's confidence that only names differ
+  constexpr int kOnlyNamesDiffer = 90;  // of PROJ's confidence; below it, the parameters decide (a PROJ string has no names)
+  const char* options[] = {"CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS", "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", nullptr};
   int count = 0;
   int* confidence = nullptr;
   OGRSpatialReferenceH* matches = OSRFindMatches(system, nullptr, &count, &confidence);
   std::string best;
   for (int i = 0; i < count && best.empty(); ++i)
-    if (confidence[i] >= kSame) best = epsg_of(matches[i]);
+    if (confidence[i] >= kOnlyNamesDiffer || OSRIsSameEx(system, matches[i], options)) best = epsg_of(matches[i]);
   OSRFreeSRSArray(matches);
   CPLFree(confidence);
   return best;

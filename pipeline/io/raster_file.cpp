@@ -13,6 +13,7 @@
 
 #include <cpl_conv.h>
 #include <cpl_string.h>
+#include <cpl_vsi.h>
 #include <gdal.h>
 #include <ogr_srs_api.h>
 
@@ -79,7 +80,7 @@ DatasetHandle open_raster(const std::string& path, const std::vector<std::string
   const GdalMessages messages;
   CPLStringList allowed;
   for (const std::string& driver : drivers) allowed.AddString(driver.c_str());
-  DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY, drivers.empty() ? nullptr : allowed.List(), nullptr, nullptr));
+  DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, drivers.empty() ? nullptr : allowed.List(), nullptr, nullptr));
   if (!dataset) throw UserError(join_text(path, ": cannot be opened as an image. ", messages.text()));
   if (GDALGetRasterCount(dataset.get()) < 1) throw UserError(join_text(path, ": holds no raster band"));
   return dataset;
@@ -433,6 +434,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     creation.SetNameValue("BIGTIFF", "IF_SAFER");
     DatasetHandle result(GDALCreateCopy(GDALGetDriverByName("COG"), file.temporary().c_str(), dressed.get(), FALSE, creation.List(), nullptr, nullptr));
     result.reset();
+    VSIUnlink((file.temporary() + ".aux.xml").c_str());  // ours is complete
     if (messages.failed())
       throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
   }

@@ -1,0 +1,65 @@
+#include "pipeline/io/coordinates.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+TEST(CanonicalCrs, FindsTheCode) {
+  EXPECT_EQ(canonical_crs("EPSG:32631"), "EPSG:32631");
+  EXPECT_EQ(canonical_crs("epsg:2154"), "EPSG:2154");
+  EXPECT_EQ(canonical_crs("+proj=utm +zone=31 +datum=WGS84 +units=m +no_defs"), "EPSG:32631");
+  // What ESRI writes beside a shapefile in Lambert-93.
+  EXPECT_EQ(canonical_crs(R"(PROJCS["RGF_1993_Lambert_93",GEOGCS["GCS_RGF_1993",DATUM["D_RGF_1993",SPHEROID["GRS_1980",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Lambert_Conformal_Conic"],PARAMETER["False_Easting",700000.0],PARAMETER["False_Northing",6600000.0],PARAMETER["Central_Meridian",3.0],PARAMETER["Standard_Parallel_1",44.0],PARAMETER["Standard_Parallel_2",49.0],PARAMETER["Latitude_Of_Origin",46.5],UNIT["Meter",1.0]])"),
+            "EPSG:2154");
+}
+
+TEST(CanonicalCrs, KeepsADefinitionWithoutCode) {
+  const std::string wkt = canonical_crs("+proj=laea +lat_0=12 +lon_0=7 +ellps=GRS80 +units=m");
+  EXPECT_NE(wkt.find("PROJCRS"), std::string::npos);
+  EXPECT_EQ(canonical_crs(wkt), wkt);
+}
+
+TEST(CanonicalCrs, RefusesNonsense) {
+  EXPECT_THROW(canonical_crs("EPSG:999999"), UserError);
+  EXPECT_THROW(canonical_crs(""), UserError);
+}
+
+TEST(CoordinateTransform, PutsEastFirst) {
+  const CoordinateTransform to_lambert("EPSG:4326", "EPSG:2154");
+  const Point origin = to_lambert(Point{3, 46.5});  // the origin of Lambert-93
+  EXPECT_NEAR(origin.x, 700000, 0.01);
+  EXPECT_NEAR(origin.y, 6600000, 0.01);
+  const Point back = CoordinateTransform("EPSG:2154", "EPSG:4326")(origin);
+  EXPECT_NEAR(back.x, 3, 1e-8);
+  EXPECT_NEAR(back.y, 46.5, 1e-8);
+}
+
+TEST(CoordinateTransform, BoxCoversItsCurvedEdges) {
+  const CoordinateTransform to_lambert("EPSG:32631", "EPSG:2154");
+  const Box tile{300000, 4790220, 409800, 4900020};
+  const Box image = to_lambert(tile);
+  for (int i = 0; i <= 1000; ++i) {
+    const double f = i / 1000.0;
+    for (const Point& point : {Point{tile.min_x + f * (tile.max_x - tile.min_x), tile.min_y}, Point{tile.max_x, tile.min_y + f * (tile.max_y - tile.min_y)}}) {
+      const Point p = to_lambert(point);
+      EXPECT_TRUE(p.x >= image.min_x - 0.01 && p.x <= image.max_x + 0.01 && p.y >= image.min_y - 0.01 && p.y <= image.max_y + 0.01) << p.x << " " << p.y;
+    }
+  }
+}
+
+TEST(CoordinateTransform, MarksPointsWithoutImage) {
+  const CoordinateTransform to_lambert("EPSG:4326", "EPSG:2154");
+  std::vector<double> x{3, INFINITY}, y{46.5, 10};
+  to_lambert.apply(x, y);
+  EXPECT_FALSE(std::isnan(x[0]));
+  EXPECT_TRUE(std::isnan(x[1]) && std::isnan(y[1]));
+  EXPECT_THROW(to_lambert(Point{INFINITY, 10}), UserError);
+}
+
+}  // namespace
+}  // namespace millesime
