@@ -58,8 +58,16 @@ function(millesime_op name)
   endif()
 endfunction()
 
-# millesime_test(NAME path/of/test SOURCES ... LINK libs... [LABELS ...]): one gtest binary, ctest name = path.
-# GoogleTest's own main is replaced by tests/support/main.cpp (seeds, temporary folders).
+# What every test finds in its environment, and how it reports itself skipped.
+function(millesime_test_properties name labels environment)
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77
+    ENVIRONMENT "MILLESIME_BINARY=${CMAKE_BINARY_DIR}/millesime;MILLESIME_SOURCE=${CMAKE_SOURCE_DIR};\
+MILLESIME_TEST_FOLDER=${CMAKE_BINARY_DIR}/tests/folders/${name};${environment}")
+endfunction()
+
+# millesime_test(NAME path/of/test SOURCES ... LINK libs... LABELS ... [ENVIRONMENT A=b ...])
+# One gtest binary; ctest name = path. GoogleTest's own main is replaced by tests/support/main.cpp (skips are reported).
+# Labels: fast (under a second), slow, e2e (runs the program), gpu (needs a device, skips without).
 function(millesime_test)
   cmake_parse_arguments(T "" "NAME" "SOURCES;LINK;LABELS;ENVIRONMENT" ${ARGN})
   string(REPLACE "/" "_" target test_${T_NAME})
@@ -67,10 +75,26 @@ function(millesime_test)
   target_link_libraries(${target} PRIVATE ${T_LINK} millesime_test_support)
   millesime_compile_options(${target})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
-  add_test(NAME ${T_NAME} COMMAND ${target})
-  if(T_LABELS)
-    set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}")
+  if(T_NAME MATCHES "^unit/")
+    add_dependencies(unit_tests ${target})
   endif()
-  set_tests_properties(${T_NAME} PROPERTIES ENVIRONMENT "MILLESIME_BINARY=${CMAKE_BINARY_DIR}/millesime;MILLESIME_SOURCE=${CMAKE_SOURCE_DIR};${T_ENVIRONMENT}"
-    SKIP_RETURN_CODE 77)
+  add_test(NAME ${T_NAME} COMMAND ${target})
+  set(environment ${T_ENVIRONMENT})
+  if(MILLESIME_SANITIZE)
+    list(APPEND environment UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/leaks.supp)
+  endif()
+  millesime_test_properties(${T_NAME} "${T_LABELS}" "${environment}")
+endfunction()
+
+# millesime_script_test(NAME path/of/test SCRIPT x.py|x.sh LABELS ... [ENVIRONMENT A=b ...])
+# Python runs in the environment of scripts/requirements-tests.txt. Exit 0 passes, 77 is skipped.
+function(millesime_script_test)
+  cmake_parse_arguments(T "" "NAME;SCRIPT" "LABELS;ENVIRONMENT" ${ARGN})
+  if(T_SCRIPT MATCHES "\\.py$")
+    set(interpreter ${MILLESIME_VENV}/bin/python -B)
+  else()
+    set(interpreter bash)
+  endif()
+  add_test(NAME ${T_NAME} COMMAND ${interpreter} ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT})
+  millesime_test_properties(${T_NAME} "${T_LABELS}" "${T_ENVIRONMENT}")
 endfunction()

@@ -16,7 +16,9 @@ std::string temp_dir() {
   const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
   std::string name = std::string(info->test_suite_name()) + "." + info->name();
   std::ranges::replace(name, '/', '_');
-  const fs::path folder = fs::temp_directory_path() / ("millesime-tests-" + std::to_string(::getuid())) / name;
+  const char* given = std::getenv("MILLESIME_TEST_FOLDER");
+  const fs::path all = given ? fs::path(given) : fs::temp_directory_path() / ("millesime-tests-" + std::to_string(::getuid()));
+  const fs::path folder = all / name;
   static std::string prepared;
   if (prepared != folder) {
     fs::remove_all(folder);

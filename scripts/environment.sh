@@ -1,0 +1,36 @@
+# Sourced by the scripts beside it: where things are, and how a script says what it does.
+# shellcheck shell=bash
+
+source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export source_folder
+
+# The Python environment of a flavour: the one given from outside, or our own in the build tree.
+venv_of() {
+  case $1 in
+    cpu) echo "${MILLESIME_VENV:-$source_folder/build/venv-cpu}" ;;
+    cuda) echo "${MILLESIME_VENV_CUDA:-$source_folder/build/venv-cuda}" ;;
+  esac
+}
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Ends the script: what, and what to do about it. Exit 2: the surroundings or the command line are wrong, not the code.
+refuse() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 2
+}
+
+# The comment at the head of a script is its help.
+print_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+
+# configure_and_build PRESET [target...]
+configure_and_build() {
+  local preset=$1
+  shift
+  local folder=$source_folder/build/$preset
+  # Configure once: afterwards the build itself notices changed CMake files, and a second run starts at once.
+  if [ ! -f "$folder/build.ninja" ]; then
+    (cd "$source_folder" && cmake --preset "$preset")
+  fi
+  cmake --build "$folder" ${1:+--target "$@"}
+}

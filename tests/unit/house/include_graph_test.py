@@ -1,0 +1,133 @@
+"""The house rules that a compiler does not check: who may include whom, and what must not stand in the tree.
+
+Link targets enforce the direction of dependencies between libraries; headers alone (inline code, constants) can pass by them.
+"""
+import os
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ.get("MILLESIME_SOURCE", Path(__file__).resolve().parents[3]))
+
+# Layer -> layers that it may include beside itself. Top to bottom; a layer that is not named here is an error.
+BELOW_MODELS = ["pipeline/core", "kernels/base"]
+BELOW_STAGES = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
+MAY_INCLUDE = {
+    "pipeline/cli": ["pipeline/engine", "pipeline/stages", *BELOW_STAGES],
+    "pipeline/engine": ["pipeline/stages", *BELOW_STAGES],
+    "pipeline/stages": BELOW_STAGES,
+    "pipeline/io": BELOW_MODELS,
+    "models": BELOW_MODELS,
+    "kernels/ops": BELOW_MODELS,
+    "pipeline/core": ["kernels/base"],
+    "kernels/base": [],
+}
+
+# Library -> its headers, and the only layers that may include them.
+LIBRARIES = {
+    "GDAL": (r"(gdal|ogr|cpl_|vrt)\w*\.h", ["pipeline/io"]),
+    "CLI11": (r"CLI/", ["pipeline/cli"]),
+    "LibTorch": (r"(torch|ATen|c10|caffe2)/", ["models"]),
+    "OpenCV's machine learning": (r"opencv2/ml", ["models"]),
+    "CUDA": (r"(cuda|cuda_runtime|cuda_fp16|device_launch_parameters|cub/.*|thrust/.*)(\.h)?$", ["kernels/base", "kernels/ops"]),
+}
+
+# The one look up into the tests: under MILLESIME_CUDA_FIBERS literal CUDA kernels run on the CPU.
+EXCEPTIONS = {("kernels/base/host_device.h", "tests/support/cuda_fibers.h")}
+
+# Each word is split so that this file does not contain it.
+FORBIDDEN_TEXT = {
+    "a path of one machine": r"(?<![\w./}])/(?:wo" r"rk|ro" r"ot|ho" r"me/\w+)/",
+    "the address of a package registry": r"py" r"pi\.org|python" r"hosted|download\.py" r"torch\.org|/opt/py" r"pi",
+}
+FORBIDDEN_NAMES = re.compile(r"(utils?|helpers?|managers?|common|misc)\.(h|cpp|cu|cuh|py)$")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+CODE = {".h", ".cpp", ".cu", ".cuh"}
+TEXT = CODE | {".md", ".txt", ".cmake", ".json", ".toml", ".py", ".sh", ""}
+
+
+def tracked_files():
+    """Every file of the tree, relative to its root: what git knows or would add; without git, what is not a build output."""
+    listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    if listed.returncode == 0:
+        names = [Path(line) for line in listed.stdout.splitlines()]
+    else:
+        names = [path.relative_to(SOURCE) for path in SOURCE.rglob("*") if path.is_file()]
+        names = [name for name in names if name.parts[0] not in ("build", "out", ".git")]
+    return [name for name in names if (SOURCE / name).is_file()]
+
+
+def layer_of(name):
+    for layer in MAY_INCLUDE:
+        if str(name).startswith(layer + "/"):
+            return layer
+    return None
+
+
+def wrong_includes(name, text):
+    """The sentences on what a file of this name and text includes against the rules."""
+    layer = layer_of(name)
+    if layer is None:
+        return [f"{name}: lies in no layer; add its folder to MAY_INCLUDE of {Path(__file__).name}"]
+    wrong = []
+    for mark, included in INCLUDE.findall(text):
+        if (str(name), included) in EXCEPTIONS:
+            continue
+        target = layer_of(included)
+        if target and target != layer and target not in MAY_INCLUDE[layer]:
+            wrong.append(f"{name}: {layer} includes {included} of {target}; it may include {MAY_INCLUDE[layer]}")
+        if mark == '"' and not target:
+            wrong.append(f'{name}: "{included}" is not a path from the root of the tree into a layer')
+        for library, (headers, layers) in LIBRARIES.items():
+            if re.match(headers, included) and layer not in layers:
+                wrong.append(f"{name}: includes <{included}> ({library}), which only {layers} may")
+        if name.suffix in (".cu", ".cuh") and re.match(LIBRARIES["LibTorch"][0], included):
+            wrong.append(f"{name}: a CUDA source includes <{included}> of LibTorch")
+    return wrong
+
+
+class IncludeGraph(unittest.TestCase):
+    def test_layers(self):
+        sources = [name for name in tracked_files() if name.suffix in CODE and name.parts[0] in ("pipeline", "kernels", "models")]
+        self.assertGreater(len(sources), 10, "the sources were not found")
+        wrong = [sentence for name in sources for sentence in wrong_includes(name, (SOURCE / name).read_text())]
+        self.assertEqual(wrong, [], "\n" + "\n".join(wrong))
+
+    def test_the_rules_find_what_they_are_for(self):
+        for name, text in [
+            ("kernels/ops/x.h", '#include "models/base/model_spec.h"'),
+            ("pipeline/core/x.h", '#include "pipeline/io/raster_file.h"'),
+            ("models/base/x.cpp", '#include "kernels/ops/gap_fill.h"'),
+            ("pipeline/stages/x.cpp", "#include <gdal_priv.h>"),
+            ("pipeline/stages/x.cpp", "# include <torch/torch.h>"),
+            ("pipeline/engine/x.cpp", "#include <CLI/CLI.hpp>"),
+            ("models/arch/x.cu", "#include <ATen/ATen.h>"),
+            ("pipeline/stages/x.cpp", '#include "stage.h"'),
+            ("pipeline/other/x.cpp", ""),
+        ]:
+            self.assertNotEqual(wrong_includes(Path(name), text), [], f"{name}: {text}")
+        self.assertEqual(wrong_includes(Path("pipeline/io/x.cpp"), '#include <gdal.h>\n#include "pipeline/core/grid.h"'), [])
+
+
+class Tree(unittest.TestCase):
+    def test_text(self):
+        wrong = []
+        for name in tracked_files():
+            if name.suffix not in TEXT:
+                continue
+            text = (SOURCE / name).read_text(errors="replace")
+            for what, pattern in FORBIDDEN_TEXT.items():
+                for found in re.finditer(pattern, text):
+                    wrong.append(f"{name}:{text.count(chr(10), 0, found.start()) + 1}: {what}: {found.group()}")
+        self.assertEqual(wrong, [], "\n" + "\n".join(wrong))
+
+    def test_names(self):
+        wrong = [str(name) for name in tracked_files() if FORBIDDEN_NAMES.search(name.name)]
+        self.assertEqual(wrong, [], "a file is named after what it holds, not after its use: " + ", ".join(wrong))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-v"])
