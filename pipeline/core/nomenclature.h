@@ -20,7 +20,7 @@ struct LandClass {
   std::string name;         // in the language of the product
   std::string name_en;
   Color color;
-  std::string alias;        // short, for column names (at most 10 characters in a shapefile)
+  std::string alias;        // short, for column names (at most 10 characters in a shapefile); "class_7" where the file has none
   int parent = 0;           // code of its level-1 group, 0 when there is none
 };
 
@@ -31,9 +31,10 @@ struct Mapping {  // to another nomenclature
 
 class Nomenclature {
  public:
-  // Reads TOML (configs/nomenclatures), CSV (header with code, name or name_fr, hex or color) or lines "name:code".
-  // A bare name such as "oso23" is looked up in the installed configs/nomenclatures. UserError names file and line for a double
-  // code, a double name, a bad colour, or a code out of range.
+  // Reads TOML (configs/nomenclatures/README.md describes it), CSV (header with code, name or name_fr, and optional name_en, hex or color,
+  // alias, level1, to_<nomenclature>; other columns are left alone), JSON as to_json() writes it, or lines "name:code".
+  // A bare name such as "oso23" is looked up in configs/nomenclatures. UserError names file and line for a double
+  // code, a double name, a bad colour, or a code out of range. Classes without colour get one from their position.
   static Nomenclature load(const std::string& name_or_file);
   static Nomenclature from_json(const std::string& text, const std::string& origin);
   std::string to_json() const;
@@ -50,6 +51,14 @@ class Nomenclature {
   std::optional<int> index_of(const std::string& code_or_name) const;
   const LandClass& at(int index) const;
 };
+
+// A table for people: code, colour, name, group, alias.
+std::string to_text(const Nomenclature& nomenclature);
+
+// Codes of `from` as codes of `to`: table[code], 0 for 0 and kNoClass where `from` has no such class. From the mapping to `to` in `from`'s
+// file, or class by class of the same code and name. UserError when neither covers every class.
+inline constexpr int kNoClass = -1;
+std::vector<int> conversion_table(const Nomenclature& from, const Nomenclature& to);
 
 // Where configs/ lies: $MILLESIME_CONFIGS, beside the installed binary (../share/millesime/configs), or the source tree.
 std::string configs_folder();

@@ -11,6 +11,7 @@ std::vector<std::string> split_text(std::string_view text, char separator);
 std::string join_list(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
+bool is_utf8(std::string_view text);
 
 // The candidate nearest to `name` by edit distance, or "" when none is near enough to be a slip of the hand.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);

@@ -1,0 +1,148 @@
+#include "pipeline/core/csv.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+
+CsvReader::CsvReader(const std::string& path) : path_(path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) throw UserError(join_text(path, ": cannot be opened: ", std::strerror(errno)));
+  struct stat status {};
+  const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  void* address = MAP_FAILED;
+  if (regular && status.st_size > 0) address = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
+  const int reason = errno;
+  ::close(descriptor);
+  if (!regular) throw UserError(path + ": not a regular file");
+  if (status.st_size == 0) throw UserError(path + ": an empty file; expected a header with the names of the columns");
+  if (address == MAP_FAILED) throw UserError(join_text(path, ": cannot be mapped into memory: ", std::strerror(reason)));
+  base_ = static_cast<const char*>(address);
+  bytes_ = static_cast<std::size_t>(status.st_size);
+  ::madvise(address, bytes_, MADV_SEQUENTIAL);
+
+  try {
+    const std::string_view text(base_, bytes_);
+    if (text.starts_with("\xef\xbb\xbf")) position_ = 3;
+    const std::string_view header = text.substr(0, text.find('\n'));
+    for (const char separator : {',', ';', '\t'})
+      if (header.find(separator) != std::string_view::npos) {
+        separator_ = separator;
+        break;
+      }
+    if (!read_row()) throw UserError(path + ": no header with the names of the columns");
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      if (cells_[i].empty()) throw UserError(join_text(path, ":", row_line_, ": column ", i + 1, " has no name"));
+      if (!is_utf8(cells_[i])) throw UserError(join_text(path, ":", row_line_, ": the name of column ", i + 1, " is not UTF-8; convert the file, e.g. with iconv"));
+      if (!seen.insert(cells_[i]).second) throw UserError(join_text(path, ":", row_line_, ": two columns are called ", cells_[i]));
+      columns_.emplace_back(cells_[i]);
+    }
+  } catch (...) {
+    ::munmap(const_cast<char*>(base_), bytes_);
+    throw;
+  }
+}
+
+CsvReader::~CsvReader() { ::munmap(const_cast<char*>(base_), bytes_); }
+
+int CsvReader::column(std::string_view name) const {
+  const auto found = std::ranges::find(columns_, name);
+  return found == columns_.end() ? -1 : static_cast<int>(found - columns_.begin());
+}
+
+std::string CsvReader::where(std::size_t column) const { return join_text(path_, ":", row_line_, ": column ", columns_.at(column)); }
+
+double CsvReader::share_read() const { return static_cast<double>(position_) / static_cast<double>(bytes_); }
+
+bool CsvReader::next() {
+  if (!read_row()) return false;
+  if (cells_.size() != columns_.size())
+    throw UserError(join_text(path_, ":", row_line_, ": ", cells_.size(), " cells, the header has ", columns_.size()));
+  return true;
+}
+
+bool CsvReader::read_row() {
+  cells_.clear();
+  unquoted_.clear();
+  const char* at = base_ + position_;
+  const char* const end = base_ + bytes_;
+  while (at < end && (*at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n'))) {  // empty lines
+    at += *at == '\r' ? 2 : 1;
+    ++line_;
+  }
+  row_line_ = line_;
+  if (at >= end) {
+    position_ = bytes_;
+    return false;
+  }
+  while (true) {
+    while (at < end && *at == ' ') ++at;
+    if (at < end && *at == '"') {
+      const char* first = ++at;
+      bool doubled = false;
+      while (true) {
+        at = static_cast<const char*>(std::memchr(at, '"', static_cast<std::size_t>(end - at)));
+        if (!at) throw UserError(join_text(path_, ":", row_line_, ": a quoted cell without its closing quote"));
+        if (at + 1 < end && at[1] == '"') {
+          doubled = true;
+          at += 2;
+          continue;
+        }
+        break;
+      }
+      std::string_view cell(first, static_cast<std::size_t>(at - first));
+      line_ += std::ranges::count(cell, '\n');
+      if (doubled) {
+        std::string text;
+        for (std::size_t i = 0; i < cell.size(); ++i) {
+          text += cell[i];
+          if (cell[i] == '"') ++i;
+        }
+        cell = unquoted_.emplace_back(std::move(text));
+      }
+      cells_.push_back(trim(cell));
+      ++at;
+      while (at < end && (*at == ' ' || *at == '\r')) ++at;
+      if (at < end && *at != separator_ && *at != '\n')
+        throw UserError(join_text(path_, ":", line_, ": text after the closing quote of cell ", cells_.size()));
+    } else {
+      const char* first = at;
+      while (at < end && *at != separator_ && *at != '\n') ++at;
+      cells_.push_back(trim({first, static_cast<std::size_t>(at - first)}));
+    }
+    if (at < end && *at == separator_) {
+      ++at;
+      continue;
+    }
+    if (at < end) {
+      ++at;
+      ++line_;
+    }
+    position_ = static_cast<std::size_t>(at - base_);
+    return true;
+  }
+}
+
+std::string csv_cell(std::string_view text) {
+  const bool quote = text.find_first_of(",;\t\"\r\n") != std::string_view::npos || text != trim(text);
+  if (!quote) return std::string(text);
+  std::string cell = "\"";
+  for (const char c : text) {
+    if (c == '"') cell += '"';
+    cell += c;
+  }
+  return cell + "\"";
+}
+
+}  // namespace millesime

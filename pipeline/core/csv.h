@@ -1,0 +1,49 @@
+#pragma once
+// CSV files as RFC 4180 has them: quoted cells, doubled quotes, CRLF or LF, a UTF-8 mark at the start. The separator is the comma, or the
+// semicolon or tab where the header has no comma. The file is mapped into memory; a row's cells live until the next row is read.
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millesime {
+
+class CsvReader {
+ public:
+  explicit CsvReader(const std::string& path);  // reads the header; UserError when there is none or a column has no name or a double one
+  ~CsvReader();
+  CsvReader(const CsvReader&) = delete;
+  CsvReader& operator=(const CsvReader&) = delete;
+
+  const std::string& path() const { return path_; }
+  const std::vector<std::string>& columns() const { return columns_; }
+  int column(std::string_view name) const;  // -1 when there is none
+
+  // The next row with as many cells as the header, blanks around them removed; empty lines are skipped. False at the end; UserError
+  // for a row of another length or an open quote.
+  bool next();
+  const std::vector<std::string_view>& cells() const { return cells_; }
+  std::int64_t line() const { return row_line_; }            // where this row starts, from 1
+  std::string where(std::size_t column) const;               // "file:12: column B4_20210601", for messages
+  double share_read() const;                                  // 0..1
+
+ private:
+  bool read_row();
+
+  std::string path_;
+  const char* base_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::size_t position_ = 0;
+  char separator_ = ',';
+  std::int64_t line_ = 1, row_line_ = 0;
+  std::vector<std::string> columns_;
+  std::vector<std::string_view> cells_;
+  std::deque<std::string> unquoted_;  // cells with doubled quotes
+};
+
+// The text as a cell: quoted where it has to be.
+std::string csv_cell(std::string_view text);
+
+}  // namespace millesime

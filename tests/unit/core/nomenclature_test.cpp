@@ -1,0 +1,158 @@
+#include "pipeline/core/nomenclature.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string refusal(const std::string& name, const std::string& text) {
+  const std::string file = testing::temp_dir() + "/" + name;
+  write_text(file, text);
+  try {
+    Nomenclature::load(file);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+Nomenclature load_text(const std::string& name, const std::string& text) {
+  const std::string file = testing::temp_dir() + "/" + name;
+  write_text(file, text);
+  return Nomenclature::load(file);
+}
+
+TEST(Nomenclature, TheOfficialOnesAreComplete) {
+  const auto oso23 = Nomenclature::load("oso23");
+  EXPECT_EQ(oso23.name, "oso23");
+  EXPECT_EQ(oso23.size(), 23);
+  EXPECT_EQ(oso23.max_code(), 23);
+  EXPECT_EQ(oso23.groups.size(), 8u);
+  EXPECT_EQ(oso23.at(7).color.hex(), "#ffab44");
+  EXPECT_EQ(oso23.at(12).parent, 120);
+  EXPECT_EQ(oso23.at(12).alias, "Prairie");
+  for (const auto& c : oso23.classes) EXPECT_LE(c.alias.size(), 10u) << c.alias;
+  const auto oso17 = Nomenclature::load("oso17");
+  EXPECT_EQ(oso17.size(), 17);
+  EXPECT_EQ(oso17.max_code(), 222);
+}
+
+TEST(Nomenclature, ClassesAreFoundByCodeNameAndAlias) {
+  const auto oso23 = Nomenclature::load("oso23");
+  for (const auto* text : {"6", " 6 ", "Céréales à paille", "CÉRÉALES À PAILLE", "straw cereals", "cerealpail"})
+    EXPECT_EQ(oso23.index_of(text), 5) << text;
+  for (const auto* text : {"0", "24", "-1", "6.0", "wheat", "", "99999999999999"}) EXPECT_EQ(oso23.index_of(text), std::nullopt) << text;
+}
+
+TEST(Nomenclature, SurvivesJson) {
+  const auto oso23 = Nomenclature::load("oso23");
+  const auto again = Nomenclature::from_json(oso23.to_json(), "model.safetensors");
+  EXPECT_EQ(again.to_json(), oso23.to_json());
+  EXPECT_EQ(again.at(9).name, "Maïs");
+  EXPECT_EQ(again.mappings.front().codes, oso23.mappings.front().codes);
+  EXPECT_THROW(Nomenclature::from_json("{\"name\": \"x\", \"classes\": [{\"code\": \"1\"}]}", "m"), UserError);
+  EXPECT_THROW(Nomenclature::from_json("[1", "m"), UserError);
+}
+
+TEST(Nomenclature, ConvertsThroughItsMapping) {
+  const auto oso23 = Nomenclature::load("oso23"), oso17 = Nomenclature::load("oso17");
+  const auto table = conversion_table(oso23, oso17);
+  ASSERT_EQ(table.size(), 24u);
+  EXPECT_EQ(table[0], 0);
+  EXPECT_EQ(table[5], 12);
+  EXPECT_EQ(table[8], 11);
+  EXPECT_EQ(table[23], 51);
+  try {
+    conversion_table(oso17, oso23);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("oso17 cannot be converted to oso23"));
+    EXPECT_THAT(error.what(), HasSubstr("11 (Culture été)"));
+  }
+  auto partial = oso23;
+  partial.mappings[0].codes.pop_back();
+  EXPECT_THROW(conversion_table(partial, oso17), UserError);
+  const auto sparse = load_text("s.txt", "a:2\nb:5\n");
+  EXPECT_EQ(conversion_table(sparse, sparse), (std::vector<int>{0, kNoClass, 2, kNoClass, kNoClass, 5}));
+}
+
+TEST(Nomenclature, ReadsIota2Lines) {
+  const auto lines = load_text("nomenclature.txt", "\xef\xbb\xbf# classes\nUrbain dense:1\r\n\nTubercules : racines:12\n");
+  EXPECT_EQ(lines.name, "nomenclature");
+  ASSERT_EQ(lines.size(), 2);
+  EXPECT_EQ(lines.at(0).name, "Urbain dense");
+  EXPECT_EQ(lines.at(1).name, "Tubercules : racines");
+  EXPECT_EQ(lines.at(1).code, 12);
+  EXPECT_EQ(lines.at(1).alias, "class_12");
+  EXPECT_NE(lines.at(0).color, lines.at(1).color);
+}
+
+TEST(Nomenclature, ReadsCsvWithItsGroupsAndMappings) {
+  const auto table = load_text("t.csv", "code,name_fr,hex,level1,to_oso17,note\r\n1,\"Blé, dur\",ff8800,10,12,x\r\n2,Eau,,20,,\r\n");
+  ASSERT_EQ(table.size(), 2);
+  EXPECT_EQ(table.at(0).name, "Blé, dur");
+  EXPECT_EQ(table.at(0).color, (Color{255, 136, 0}));
+  EXPECT_EQ(table.groups.size(), 2u);
+  ASSERT_EQ(table.mappings.size(), 1u);
+  EXPECT_EQ(table.mappings[0].codes, (std::vector<std::pair<int, int>>{{1, 12}}));
+  EXPECT_EQ(load_text("semicolon.csv", "code;name\n3;Eau, douce\n").at(0).name, "Eau, douce");
+}
+
+TEST(Nomenclature, MistakesAreNamedWithFileAndLine) {
+  EXPECT_THAT(refusal("a.txt", "a:1\nb:1\n"), HasSubstr("a.txt:2: code 1 stands twice, first in "));
+  EXPECT_THAT(refusal("a.txt", "a:1\nA :2\n"), HasSubstr("a.txt:2: class 2 is called \"A\", as class 1 is already"));
+  EXPECT_THAT(refusal("a.txt", "a:1\n\nb\n"), HasSubstr("a.txt:3: expected \"name:code\", got \"b\""));
+  EXPECT_THAT(refusal("a.txt", "a:0\n"), HasSubstr("a.txt:1: code 0; expected 1 to 65535"));
+  EXPECT_THAT(refusal("a.txt", "a:65536\n"), HasSubstr("code 65536"));
+  EXPECT_THAT(refusal("a.txt", "a:99999999999\n"), HasSubstr("code 99999999999"));
+  EXPECT_THAT(refusal("a.txt", ":3\n"), HasSubstr("class 3 has no name"));
+  EXPECT_THAT(refusal("a.txt", "7:3\n"), HasSubstr("reads like the code of another class"));
+  EXPECT_THAT(refusal("a.txt", "for\xeats:3\n"), HasSubstr("a.txt:1: not UTF-8"));
+  EXPECT_THAT(refusal("a.txt", ""), HasSubstr("no class"));
+  EXPECT_THAT(refusal("a.txt", "# nothing\n"), HasSubstr("no class"));
+  EXPECT_THAT(refusal("a.csv", ""), HasSubstr("empty file"));
+  EXPECT_THAT(refusal("a.csv", "code,label\n1,a\n"), HasSubstr("expected the columns code and name (or name_fr), got code, label"));
+  EXPECT_THAT(refusal("a.csv", "code,name,hex\n1,a,ff00\n"), HasSubstr("a.csv:2: not a colour: \"ff00\""));
+  EXPECT_THAT(refusal("a.csv", "code,name\n1,a,b\n"), HasSubstr("a.csv:2: 3 cells, the header has 2"));
+  EXPECT_THAT(refusal("a.csv", "code,name\nx,a\n"), HasSubstr("a.csv:2: column code: expected a whole number, got \"x\""));
+  EXPECT_THAT(refusal("a.toml", "class = [\n { code = 1, name = \"a\" },\n { code = 1, name = \"b\" } ]\n"), HasSubstr("a.toml:3: code 1 stands twice"));
+  EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = \"a\", colour = \"#ff0000\" } ]\n"), HasSubstr("a.toml:1: unknown key \"colour\"; did you mean \"color\"?"));
+  EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = \"a\", color = \"red\" } ]\n"), HasSubstr("a.toml:1: not a colour: \"red\""));
+  EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = \"a\", group = 3 } ]\n"), HasSubstr("group 3, which the file does not define"));
+  EXPECT_THAT(refusal("a.toml", "class = [ { code = \"1\", name = \"a\" } ]\n"), HasSubstr("code: expected a whole number"));
+  EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = 3 } ]\n"), HasSubstr("expected a text in quotes"));
+  EXPECT_THAT(refusal("a.toml", "class = 3\n"), HasSubstr("expected a list of tables"));
+  EXPECT_THAT(refusal("a.toml", "class = [\n"), HasSubstr("a.toml:"));
+  EXPECT_THAT(refusal("a.toml", "name = \"x\"\n"), HasSubstr("no class"));
+}
+
+TEST(Nomenclature, UnknownNamesListTheKnownOnes) {
+  for (const auto* name : {"oso99", "../nomenclatures/oso23", "none.toml", ""}) try {
+      Nomenclature::load(name);
+      FAIL() << name;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("known names are oso17, oso23"));
+    }
+}
+
+TEST(Nomenclature, IsShownAsATable) {
+  const std::string text = to_text(Nomenclature::load("oso23"));
+  EXPECT_THAT(text, HasSubstr("oso23: 23 classes\n"));
+  EXPECT_THAT(text, HasSubstr("8     #ffab44  Soja"));
+  EXPECT_THAT(text, HasSubstr("maps to oso17"));
+}
+
+TEST(Color, IsWrittenAsItIsRead) {
+  EXPECT_EQ(Color::parse("FF8001").hex(), "#ff8001");
+  for (const auto* bad : {"", "#", "ff80011", "#ff80", "gg0000", "-f8001", "0xff80"}) EXPECT_THROW(Color::parse(bad), UserError) << bad;
+}
+
+}  // namespace
+}  // namespace millesime
