@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -37,9 +38,11 @@ struct VectorLayer {
   std::vector<std::string> dropped;   // what could not be used and why, one line a feature (no geometry, a point, empty after repair)
 };
 
-// All polygons of a layer, in `crs` ("" keeps the file's). UserError when the file, the layer or a required field is missing;
-// the message lists the fields (layers) that are there.
-VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields, const std::string& crs);
+// All polygons of a layer ("" takes the only one), in `crs` ("" keeps the file's); with `within`, a box in `crs`, those whose extent
+// meets it. UserError when the file, the layer or a required field is missing; the message lists the fields (layers) that are there.
+// Curves become lines, heights are left out, invalid polygons are mended (and told). Attributes without a value are "".
+VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields, const std::string& crs,
+                          const std::optional<Box>& within = std::nullopt);
 
 // Burns `value(feature index)` into the pixels of `grid` whose centre lies inside the feature (GDAL's rule); later features win.
 Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid, const std::function<std::int32_t(std::size_t)>& value);
@@ -49,7 +52,8 @@ struct OutputFeature {
   std::vector<Polygon> parts;
   std::vector<Attribute> attributes;  // in the order of the fields
 };
-// Format by extension (.gpkg, .shp, .geojson, .fgb). Atomic (a shapefile's parts too).
+// Format by extension (.gpkg, .shp, .geojson, .fgb). Atomic (each of a shapefile's parts, the .shp last). Every feature has one
+// attribute a field, of one type a field. The same content gives the same bytes.
 void write_polygons(const std::string& path, const std::string& layer, const std::string& crs, const std::vector<std::string>& fields,
                     const std::vector<OutputFeature>& features);
 

@@ -1,0 +1,168 @@
+#include "pipeline/io/vector_file.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::temp_dir;
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no UserError";
+}
+
+Polygon square(double x, double y, double side) { return {{{{x, y}, {x + side, y}, {x + side, y + side}, {x, y + side}, {x, y}}}}; }
+
+std::vector<OutputFeature> two_fields() {
+  Polygon with_hole = square(0, 0, 100);
+  with_hole.rings.push_back(square(40, 40, 20).rings[0]);
+  return {{{with_hole}, {std::int64_t{11}, std::string("blé"), 0.5}}, {{square(200, 0, 10), square(300, 0, 10)}, {std::int64_t{12}, std::string("colza"), 2.0}}};
+}
+
+class Formats : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Formats, ReturnWhatWasWritten) {
+  const std::string folder = temp_dir(), file = folder + "/fields" + GetParam(), again = folder + "/again/fields" + GetParam();
+  write_polygons(file, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  write_polygons(file, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());  // over the old one
+  const VectorLayer layer = read_polygons(file, "", {"CODE", "name"}, "EPSG:2154");
+  EXPECT_EQ(layer.crs, "EPSG:2154");
+  ASSERT_EQ(layer.features.size(), 2u);
+  EXPECT_TRUE(layer.repaired.empty() && layer.dropped.empty());
+  const Feature& first = *std::ranges::find_if(layer.features, [](const Feature& feature) { return feature.attributes.at("CODE") == "11"; });
+  const Feature& second = *std::ranges::find_if(layer.features, [](const Feature& feature) { return feature.attributes.at("CODE") == "12"; });
+  EXPECT_EQ(first.attributes.at("name"), "blé");
+  EXPECT_EQ(first.attributes.at("share"), "0.5");
+  EXPECT_EQ(second.attributes.at("share"), "2");
+  EXPECT_NEAR(first.area(), 9600, 1e-6);
+  EXPECT_NEAR(second.area(), 200, 1e-6);
+  EXPECT_NEAR(second.centroid().x, 255, 1e-6);
+  EXPECT_EQ(second.parts.size(), 2u);
+  EXPECT_EQ(second.extent(), (Box{200, 0, 310, 10}));
+  write_polygons(again, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  for (const auto& entry : fs::directory_iterator(folder + "/again"))
+    EXPECT_TRUE(read_text(entry.path()) == read_text(folder + "/" + entry.path().filename().string())) << entry.path();
+  for (const auto& entry : fs::directory_iterator(folder)) EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << entry.path();
+}
+
+INSTANTIATE_TEST_SUITE_P(VectorFile, Formats, ::testing::Values(".gpkg", ".shp", ".geojson", ".fgb"));
+
+TEST(VectorFile, Reprojects) {
+  const std::string file = temp_dir() + "/fields.gpkg";
+  write_polygons(file, "fields", "EPSG:4326", {"CODE"}, {{{square(3, 46.5, 0.01)}, {std::int64_t{1}}}});
+  const VectorLayer layer = read_polygons(file, "fields", {}, "EPSG:2154");
+  EXPECT_EQ(layer.crs, "EPSG:4326");
+  EXPECT_NEAR(layer.features.at(0).extent().min_x, 700000, 1);
+  EXPECT_NEAR(layer.features.at(0).extent().min_y, 6600000, 1);
+}
+
+TEST(VectorFile, ReadsABoxOnly) {
+  const std::string file = temp_dir() + "/fields.gpkg";
+  write_polygons(file, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  const VectorLayer layer = read_polygons(file, "", {}, "EPSG:2154", Box{150, -50, 250, 50});
+  ASSERT_EQ(layer.features.size(), 1u);
+  EXPECT_EQ(layer.features[0].attributes.at("CODE"), "12");
+}
+
+TEST(VectorFile, MendsAndDropsWithWords) {
+  const std::string file = temp_dir() + "/odd.geojson";
+  std::ofstream(file) << R"({"type":"FeatureCollection","features":[
+    {"type":"Feature","id":1,"properties":{"CODE":1},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0],[0,1],[0,0]]]}},
+    {"type":"Feature","id":2,"properties":{"CODE":2},"geometry":{"type":"Point","coordinates":[0,0]}},
+    {"type":"Feature","id":3,"properties":{"CODE":3},"geometry":null},
+    {"type":"Feature","id":4,"properties":{"CODE":null},"geometry":{"type":"Polygon","coordinates":[[[0,0,5],[1,0,5],[1,1,5],[0,0,5]]]}},
+    {"type":"Feature","id":5,"properties":{"CODE":5},"geometry":{"type":"Polygon","coordinates":[[[2,2],[3,3],[2,2],[2,2]]]}},
+    {"type":"Feature","id":6,"properties":{"CODE":6},"geometry":{"type":"GeometryCollection","geometries":[
+       {"type":"Point","coordinates":[0,0]},{"type":"Polygon","coordinates":[[[0,0],[2,0],[2,2],[0,0]]]}]}}]})";
+  const VectorLayer layer = read_polygons(file, "", {"CODE"}, "");
+  ASSERT_EQ(layer.features.size(), 3u);
+  EXPECT_THAT(layer.repaired, ElementsAre(HasSubstr("feature 1: Self-intersection")));
+  EXPECT_EQ(layer.features[0].parts.size(), 2u);
+  EXPECT_NEAR(layer.features[0].area(), 0.5, 1e-12);
+  EXPECT_THAT(layer.dropped, ElementsAre(HasSubstr("feature 2: a point"), "feature 3: no geometry", HasSubstr("feature 5: ")));
+  EXPECT_EQ(layer.features[1].attributes.at("CODE"), "");
+  EXPECT_NEAR(layer.features[2].area(), 2, 1e-12);
+}
+
+TEST(VectorFile, StraightensCurves) {
+  const std::string file = temp_dir() + "/curve.csv";
+  std::ofstream(file) << "CODE,WKT\n7,\"CURVEPOLYGON(CIRCULARSTRING(0 0,1 1,2 0,1 -1,0 0))\"\n";
+  const VectorLayer layer = read_polygons(file, "", {"CODE"}, "");
+  ASSERT_EQ(layer.features.size(), 1u);
+  EXPECT_NEAR(layer.features[0].area(), 3.14159, 0.01);
+  EXPECT_EQ(layer.features[0].attributes.at("CODE"), "7");
+}
+
+TEST(VectorFile, NamesWhatIsWrong) {
+  const std::string folder = temp_dir();
+  write_polygons(folder + "/fields.gpkg", "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/none.shp", "", {}, ""); }), HasSubstr("none.shp: cannot be opened as a vector file. GDAL says"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "other", {}, ""); }), HasSubstr("has no layer \"other\"; it has fields"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "", {"code"}, ""); }), HasSubstr("has no field \"code\"; did you mean \"CODE\"? It has CODE, name, share"));
+  EXPECT_THAT(message_of([&] { write_polygons(folder + "/fields.xyz", "f", "EPSG:2154", {}, {}); }), HasSubstr("unknown vector format"));
+  EXPECT_THAT(message_of([&] { write_polygons(folder + "/f.shp", "f", "EPSG:2154", {"a_field_too_long"}, {}); }), HasSubstr("too long for a shapefile"));
+  EXPECT_THAT(message_of([&] { write_polygons(folder + "/fields.gpkg/x.gpkg", "f", "EPSG:2154", {}, {}); }), HasSubstr("fields.gpkg"));
+  write_polygons(folder + "/fields.shp", "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  fs::remove(folder + "/fields.prj");
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, "EPSG:2154"); }), HasSubstr("has no coordinate reference system"));
+  fs::remove(folder + "/fields.shx");
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, ""); }), HasSubstr("fields.shx"));
+}
+
+TEST(Rasterise, TakesPixelCentresAndTheLaterFeature) {
+  const Grid grid{"EPSG:2154", 0, 100, 10, 10, 10, 10};
+  Feature first, second;
+  first.parts = {square(0, 50, 34)};   // columns 0..2 (centre 25 < 34 < 35), rows 2..4 (centres 65, 75 < 84 is row 2: centre 75)
+  second.parts = {square(20, 50, 10)};
+  const auto raster = rasterise({first, second}, grid, [](std::size_t i) { return static_cast<std::int32_t>(i) + 1000000; });
+  EXPECT_EQ(raster.at(0, 4), 1000000);
+  EXPECT_EQ(raster.at(1, 2), 1000000);
+  EXPECT_EQ(raster.at(2, 4), 1000001);
+  EXPECT_EQ(raster.at(3, 4), 0);
+  EXPECT_EQ(raster.at(0, 1), 0);
+  EXPECT_EQ(raster.at(0, 5), 0);
+  EXPECT_EQ(std::ranges::count_if(raster.samples, [](int value) { return value != 0; }), 9);
+}
+
+TEST(Rasterise, WindowsAgreeWithTheWhole) {
+  const Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 64, 48};
+  Feature feature;
+  feature.parts = {{{{{300003, 4899600}, {300433.7, 4899712.3}, {300250, 4900011}, {300003, 4899600}}}}};
+  const auto whole = rasterise({feature}, grid, [](std::size_t) { return 3; });
+  for (const Window& window : split(grid.whole(), 16, 16, 1)) {
+    const auto part = rasterise({feature}, grid.crop(window), [](std::size_t) { return 3; });
+    for (int row = 0; row < window.height; ++row)
+      for (int col = 0; col < window.width; ++col) EXPECT_EQ(part.at(col, row), whole.at(window.col + col, window.row + row));
+  }
+}
+
+TEST(VectorFile, ReadsTheSlovenianLandCover) {
+  const char* folder = std::getenv("MILLESIME_REAL_DATA");
+  const std::string root = folder ? folder : testing::source_folder() + "/../shared/real-data";
+  const std::string file = root + "/eolearn_s2_slovenia/LULC.gpkg";
+  if (!fs::exists(file)) GTEST_SKIP() << file << " is absent (set MILLESIME_REAL_DATA to the folder of the real data)";
+  const VectorLayer layer = read_polygons(file, "", {"LULC_NAME"}, "EPSG:32633");
+  EXPECT_EQ(layer.features.size() + layer.dropped.size(), 88u);
+  EXPECT_THAT(layer.features.at(0).attributes.at("LULC_NAME"), ::testing::Not(""));
+}
+
+}  // namespace
+}  // namespace millesime
