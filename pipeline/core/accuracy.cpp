@@ -241,18 +241,24 @@ MeanInterval mean_interval(const std::vector<double>& values) {
   for (const double value : values)
     if (!std::isnan(value)) sum += value, ++interval.n;
   interval.mean = interval.n ? sum / interval.n : kNaN;
-  interval.half_width = kNaN;
+  interval.standard_error = interval.half_width = kNaN;
   if (interval.n < 2) return interval;
   double squares = 0;
   for (const double value : values)
     if (!std::isnan(value)) squares += (value - interval.mean) * (value - interval.mean);
-  const double standard_error = std::sqrt(squares / (interval.n - 1) / interval.n);
-  interval.half_width = student_t_quantile(0.975, interval.n - 1) * standard_error;
+  interval.standard_error = std::sqrt(squares / (interval.n - 1) / interval.n);
+  interval.half_width = student_t_quantile(0.975, interval.n - 1) * interval.standard_error;
   return interval;
 }
 
 double Calibration::Bin::confidence() const { return n ? confidence_sum / static_cast<double>(n) : kNaN; }
 double Calibration::Bin::accuracy() const { return ratio(correct, n); }
+
+Calibration Calibration::from_bins(std::vector<Bin> bins) {
+  Calibration calibration(0);
+  calibration.bins_ = std::move(bins);
+  return calibration;
+}
 
 void Calibration::add(double confidence, bool correct, std::int64_t n) {
   MILLESIME_CHECK(confidence >= 0 && confidence <= 1, "confidence ", confidence);

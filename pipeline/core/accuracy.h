@@ -66,9 +66,10 @@ Accuracy measure(const ConfusionMatrix& matrix);
 
 // Mean of several runs and the half width of its 95 % interval by Student's t. NaN values are left out.
 struct MeanInterval {
-  int n = 0;              // values that count
-  double mean = 0;        // NaN for n = 0
-  double half_width = 0;  // NaN for n < 2
+  int n = 0;                  // values that count
+  double mean = 0;            // NaN for n = 0
+  double standard_error = 0;  // of the mean; NaN for n < 2
+  double half_width = 0;      // NaN for n < 2
 };
 MeanInterval mean_interval(const std::vector<double>& values);
 double student_t_quantile(double probability, double degrees_of_freedom);  // probability in (0, 1)
@@ -84,6 +85,7 @@ class Calibration {
   };
 
   explicit Calibration(int n_bins = 15) : bins_(static_cast<std::size_t>(n_bins)) {}
+  static Calibration from_bins(std::vector<Bin> bins);
   void add(double confidence, bool correct, std::int64_t n = 1);  // confidence in [0, 1]; bins are (i/n, (i+1)/n], 0 in the first
   void merge(const Calibration& other);
 
