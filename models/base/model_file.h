@@ -29,7 +29,7 @@ struct ModelFile {
 
   std::int64_t parameters() const;    // numbers in `tensors` and `integers`
   static ModelFile read(const std::string& path);  // UserError with the file's name on anything that does not fit
-  void write(const std::string& path) const;       // atomic; same content, same bytes
+  void write(const std::string& file) const;       // atomic; same content, same bytes
 };
 
 }  // namespace millesime

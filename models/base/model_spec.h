@@ -66,6 +66,11 @@ struct ModelSpec {
   int n_classes() const { return static_cast<int>(classes.size()); }
   int n_statics() const { return static_cast<int>(statics.size()); }
 
+  // A parameter of the architecture; UserError when it is missing, of another type or out of range.
+  int integer(const char* parameter, int min, int max) const;
+  double number(const char* parameter, double min, double max) const;
+  std::string choice(const char* parameter, const std::vector<std::string>& allowed) const;
+
   nlohmann::json to_json() const;
   // Checks every field and size; UserError starts with `origin` (the model file).
   static ModelSpec from_json(const nlohmann::json& json, const std::string& origin);

@@ -1,0 +1,168 @@
+#include "models/arch/ltae.h"
+
+#include <cmath>
+
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
+#include "models/base/network.h"
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+namespace nn = torch::nn;
+using torch::Tensor;
+
+constexpr double kPeriod = 1000;  // of the positional encoding, days (the paper's T)
+
+enum class Norm { group, none, published };
+
+struct Shape {
+  int d_model, n_head, d_k, mlp;
+  double dropout;
+  Norm norm;
+
+  explicit Shape(const ModelSpec& spec)
+      : d_model(spec.integer("d_model", 2, kMaxWidth)),
+        n_head(spec.integer("n_head", 1, 256)),
+        d_k(spec.integer("d_k", 1, 256)),
+        mlp(spec.integer("mlp", 1, kMaxWidth)),
+        dropout(spec.number("dropout", 0, 0.95)) {
+    const std::string name = spec.choice("norm", {"group", "none", "published"});
+    norm = name == "group" ? Norm::group : name == "none" ? Norm::none : Norm::published;
+    if (d_model % n_head != 0) throw UserError(join_text("ltae: d_model ", d_model, " is no multiple of n_head ", n_head));
+  }
+  int d_head() const { return d_model / n_head; }
+};
+
+// sin and cos of the day at d_head frequencies, the same for every head. days [N,T] -> [N,T,d_head]
+Tensor positional_encoding(const Tensor& days, int d_head) {
+  const auto i = torch::arange(d_head, days.options());
+  const auto period = torch::pow(kPeriod, 2 * torch::floor(i / 2) / d_head);
+  const auto angle = days.unsqueeze(-1) / period;
+  return torch::where(torch::remainder(i, 2) == 0, torch::sin(angle), torch::cos(angle));
+}
+
+// Mean 0 and deviation 1 over features and valid dates of each pixel.
+Tensor group_norm(const Tensor& x, const Tensor& valid) {
+  const auto n = (valid.sum(1, true) * x.size(2)).clamp_min(1).unsqueeze(-1);
+  const auto mask = valid.unsqueeze(-1);
+  const auto centred = torch::where(mask, x - x.sum({1, 2}, true) / n, torch::zeros({}, x.options()));
+  const auto variance = centred.square().sum({1, 2}, true) / n;
+  return centred * torch::rsqrt(variance + 1e-5);
+}
+
+class Encoder : public nn::Module {
+ public:
+  Encoder(int features, const Shape& shape, bool folded) : shape_(shape), folded_(folded && shape.norm != Norm::published) {
+    const int h = shape.n_head, d = shape.d_model;
+    if (shape.norm == Norm::group) {
+      gain_ = register_parameter("gain", torch::ones({features}));
+      shift_ = register_parameter("shift", torch::zeros({features}));
+    } else if (shape.norm == Norm::published) {
+      in_norm_ = register_module("in_norm", nn::LayerNorm(nn::LayerNormOptions({features})));
+      embed_norm_ = register_module("embed_norm", nn::LayerNorm(nn::LayerNormOptions({d})));
+    }
+    embed_ = register_module("embed", nn::Linear(features, d));
+    const double scale = std::sqrt(2.0 / shape.d_k);
+    query_ = register_parameter("query", torch::randn({h, shape.d_k}) * scale);
+    key_ = register_parameter("key", torch::randn({h, shape.d_k, d}) * scale);
+    attention_dropout_ = register_module("attention_dropout", nn::Dropout(0.1));
+    dense_ = register_module("dense", nn::Linear(d, shape.mlp));
+    dense_norm_ = register_module("dense_norm", nn::BatchNorm1d(shape.mlp));
+    dropout_ = register_module("dropout", nn::Dropout(shape.dropout));
+    out_norm_ = register_module("out_norm", nn::LayerNorm(nn::LayerNormOptions({shape.mlp})));
+  }
+
+  // [N, mlp]
+  Tensor forward(const NetworkSeries& series) {
+    auto x = series.values;
+    if (shape_.norm == Norm::group) x = group_norm(x, series.valid) * gain_ + shift_;
+    if (shape_.norm == Norm::published) x = in_norm_(x);
+    const auto position = positional_encoding(series.days, shape_.d_head());
+    const auto heads = folded_ ? attend_folded(x, position, series.valid) : attend(x, position, series.valid);
+    return out_norm_(dropout_(torch::relu(dense_norm_(dense_(heads)))));
+  }
+
+ private:
+  // query . key as one vector over the embedding a head, scaled. A key's bias would add the same to every date: it is left out.
+  Tensor query_key() const { return torch::einsum("hk,hkd->hd", {query_, key_}) / std::sqrt(static_cast<double>(shape_.d_k)); }
+
+  // Over the valid dates of each pixel; 0 everywhere where there are none. scores [N,T,H]
+  Tensor attention(const Tensor& scores, const Tensor& valid) {
+    const auto mask = valid.unsqueeze(-1);
+    const auto weights = torch::softmax(scores.masked_fill(~mask, -1e30), 1);
+    return attention_dropout_(weights.masked_fill(~mask, 0));
+  }
+
+  // As in the paper: embed every date, add its position, each head averages its own part of the embedding.
+  Tensor attend(const Tensor& x, const Tensor& position, const Tensor& valid) {
+    auto e = embed_(x);
+    if (shape_.norm == Norm::published) e = embed_norm_(e);
+    e = e + position.repeat({1, 1, shape_.n_head});                      // [N,T,D]
+    const auto a = attention(torch::matmul(e, query_key().t()), valid);  // [N,T,H]
+    const auto values = e.view({e.size(0), e.size(1), shape_.n_head, shape_.d_head()});
+    return torch::einsum("nth,nthd->nhd", {a, values}).flatten(1);
+  }
+
+  // The same sums in another order: scores straight from the input, and the input averaged before it is embedded.
+  Tensor attend_folded(const Tensor& x, const Tensor& position, const Tensor& valid) {
+    const int h = shape_.n_head, d = shape_.d_head();
+    const auto qk = query_key();                                                              // [H,D]
+    const auto from_values = torch::matmul(qk, embed_->weight);                                // [H,F]
+    const auto from_position = qk.view({h, h, d}).sum(1);                                      // [H,d]
+    const auto scores = torch::matmul(x, from_values.t()) + torch::matmul(position, from_position.t());
+    const auto a = attention(scores, valid).transpose(1, 2);                                   // [N,H,T]
+    const auto mean_x = torch::matmul(a, x);                                                   // [N,H,F]
+    const auto mean_position = position.size(0) == 1 ? torch::matmul(a, position.squeeze(0)) : torch::matmul(a, position);
+    const auto embedded = torch::einsum("nhf,hdf->nhd", {mean_x, embed_->weight.view({h, d, -1})}) +
+                          a.sum(2).unsqueeze(-1) * embed_->bias.view({h, d});
+    return (embedded + mean_position).flatten(1);
+  }
+
+  Shape shape_;
+  bool folded_;
+  Tensor gain_, shift_, query_, key_;
+  nn::LayerNorm in_norm_{nullptr}, embed_norm_{nullptr}, out_norm_{nullptr};
+  nn::Linear embed_{nullptr}, dense_{nullptr};
+  nn::BatchNorm1d dense_norm_{nullptr};
+  nn::Dropout attention_dropout_{nullptr}, dropout_{nullptr};
+};
+
+class Ltae : public Network {
+ public:
+  Ltae(const ModelSpec& spec, bool folded) {
+    const Shape shape(spec);
+    encoders_ = register_module("encoders", nn::ModuleList());
+    for (const auto& source : spec.sources) encoders_->push_back(std::make_shared<Encoder>(source.features(), shape, folded));
+    const auto joined = static_cast<std::int64_t>(spec.sources.size()) * shape.mlp + spec.n_statics();
+    const int hidden = spec.integer("hidden", 1, kMaxWidth);
+    hidden_ = register_module("hidden", nn::Linear(joined, hidden));
+    hidden_norm_ = register_module("hidden_norm", nn::BatchNorm1d(hidden));
+    head_ = register_module("head", nn::Linear(hidden, spec.n_classes()));
+  }
+
+  Tensor forward(const NetworkInput& input) override {
+    std::vector<Tensor> parts;
+    for (std::size_t s = 0; s < input.series.size(); ++s) parts.push_back(encoders_->at<Encoder>(s).forward(input.series[s]));
+    if (input.statics.defined()) parts.push_back(input.statics);
+    const auto joined = parts.size() == 1 ? parts.front() : torch::cat(parts, 1);
+    return head_(torch::relu(hidden_norm_(hidden_(joined))));
+  }
+
+ private:
+  nn::ModuleList encoders_{nullptr};
+  nn::Linear hidden_{nullptr}, head_{nullptr};
+  nn::BatchNorm1d hidden_norm_{nullptr};
+};
+
+}  // namespace
+
+std::shared_ptr<Network> make_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, true); }
+std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, false); }
+
+}  // namespace millesime

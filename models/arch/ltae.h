@@ -1,0 +1,25 @@
+#pragma once
+// L-TAE: attention over dates with one learned query a head. Garnot & Landrieu 2020, "Lightweight Temporal Self-Attention for
+// Classifying Satellite Image Time Series" (arXiv:2007.00586); normalisation of the input as in U-TAE (Garnot & Landrieu 2021).
+
+#include <memory>
+
+#include "models/base/model_spec.h"
+
+namespace millesime {
+
+class Network;
+
+// Reads raw or regular series of any number of sources: one encoder each, joined with the statics before the classifying layers.
+// Parameter "norm":
+//   "group"      one GroupNorm over the valid dates of a pixel on the input, none after the embedding;
+//   "none"       the input as standardised over the training set;
+//   "published"  LayerNorm over the features of a date on the input and over the embedding.
+// With the first two the embedding is linear in the input, and query, keys and embedding fold: a date costs n_head x features
+// multiplications instead of d_model x (features + n_head * d_k).
+std::shared_ptr<Network> make_ltae(const ModelSpec& spec);
+
+// The same network computed step by step as in the paper, for tests: shares the weights.
+std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec);
+
+}  // namespace millesime

@@ -1,0 +1,17 @@
+#pragma once
+// TempCNN: convolutions over time. Pelletier, Webb, Petitjean 2019, "Temporal Convolutional Neural Network for the Classification of
+// Satellite Image Time Series", Remote Sensing 11(5).
+
+#include <memory>
+
+#include "models/base/model_spec.h"
+
+namespace millesime {
+
+class Network;
+
+// Three blocks of convolution (64 filters of 5 dates), batch normalisation, ReLU and dropout, then a dense layer of 256.
+// Reads regular input only. Statics join before the dense layer.
+std::shared_ptr<Network> make_temporal_cnn(const ModelSpec& spec);
+
+}  // namespace millesime

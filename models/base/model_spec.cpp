@@ -1,0 +1,205 @@
+#include "models/base/model_spec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+using nlohmann::json;
+
+// One field of a JSON object as the wanted type.
+template <class T>
+T field(const json& object, const char* key, const std::string& origin) {
+  if (!object.is_object() || !object.contains(key)) throw UserError(join_text(origin, ": field \"", key, "\" is missing"));
+  try {
+    return object.at(key).get<T>();
+  } catch (const json::exception&) {
+    std::string found = object.at(key).dump();
+    if (found.size() > 60) found = found.substr(0, 57) + "...";
+    throw UserError(join_text(origin, ": field \"", key, "\" has another type than expected: ", found));
+  }
+}
+
+template <class T>
+void check_size(const std::vector<T>& list, std::size_t expected, const char* key, const std::string& origin) {
+  if (list.size() != expected) throw UserError(join_text(origin, ": field \"", key, "\": expected ", expected, " values, got ", list.size()));
+}
+
+void check_at_most(std::size_t size, int limit, const char* what, const std::string& origin) {
+  if (size > static_cast<std::size_t>(limit)) throw UserError(join_text(origin, ": ", size, " ", what, ", expected at most ", limit));
+}
+
+void check_normalisation(float mean, float deviation, const std::string& feature, const std::string& origin) {
+  if (!std::isfinite(mean) || !std::isfinite(deviation) || deviation <= 0)
+    throw UserError(join_text(origin, ": normalisation of ", feature, ": expected a finite mean and a deviation above 0, got ", mean, " and ", deviation));
+}
+
+SourceSpec source_from_json(const json& object, const std::string& origin) {
+  SourceSpec source;
+  source.name = field<std::string>(object, "name", origin);
+  source.bands = field<std::vector<std::string>>(object, "bands", origin);
+  source.indices = field<std::vector<std::string>>(object, "indices", origin);
+  source.mean = field<std::vector<float>>(object, "mean", origin);
+  source.deviation = field<std::vector<float>>(object, "deviation", origin);
+  if (source.bands.empty()) throw UserError(join_text(origin, ": source \"", source.name, "\" has no bands"));
+  const std::size_t features = source.bands.size() + source.indices.size();
+  check_at_most(features, kMaxFeatures, "features", origin);
+  check_size(source.mean, features, "mean", origin);
+  check_size(source.deviation, features, "deviation", origin);
+  for (std::size_t f = 0; f < features; ++f)
+    check_normalisation(source.mean[f], source.deviation[f], join_text("feature ", f, " of ", source.name), origin);
+  return source;
+}
+
+Provenance provenance_from_json(const json& object, const std::string& origin) {
+  Provenance p;
+  for (const auto& file : field<std::vector<json>>(object, "samples", origin))
+    p.samples.push_back({field<std::string>(file, "path", origin), field<std::string>(file, "xxh3", origin)});
+  p.n_samples = field<std::int64_t>(object, "n_samples", origin);
+  p.n_held_out = field<std::int64_t>(object, "n_held_out", origin);
+  p.seed = field<std::int64_t>(object, "seed", origin);
+  p.year = field<int>(object, "year", origin);
+  p.region = field<std::string>(object, "region", origin);
+  p.code = field<std::string>(object, "code", origin);
+  return p;
+}
+
+void check_classes(const ModelSpec& spec, const std::string& origin) {
+  if (spec.classes.empty()) throw UserError(join_text(origin, ": the model has no classes"));
+  check_at_most(spec.classes.size(), kMaxClasses, "classes", origin);
+  std::set<int> seen;
+  for (const int code : spec.classes) {
+    if (!seen.insert(code).second) throw UserError(join_text(origin, ": class ", code, " occurs twice"));
+    if (!spec.nomenclature.index_of_code(code))
+      throw UserError(join_text(origin, ": class ", code, " is not in the model's nomenclature \"", spec.nomenclature.name, "\""));
+  }
+}
+
+std::vector<int> positions(const std::vector<std::string>& wanted, const std::vector<std::string>& available, const std::string& what,
+                           const std::string& data) {
+  std::vector<int> found;
+  std::vector<std::string> missing;
+  for (const auto& name : wanted) {
+    const auto it = std::find(available.begin(), available.end(), name);
+    if (it == available.end()) missing.push_back(name);
+    found.push_back(static_cast<int>(it - available.begin()));
+  }
+  if (!missing.empty())
+    throw UserError(join_text(data, ": the model reads ", what, " ", join_list(wanted, ", "), "; the data have ",
+                              available.empty() ? "none" : join_list(available, ", "), "; missing: ", join_list(missing, ", ")));
+  return found;
+}
+
+}  // namespace
+
+std::string to_text(InputKind kind) { return kind == InputKind::raw ? "raw" : "regular"; }
+
+InputKind input_kind(const std::string& text) {
+  if (text == "raw") return InputKind::raw;
+  if (text == "regular") return InputKind::regular;
+  throw UserError(join_text("model input: expected raw or regular, got \"", text, "\""));
+}
+
+int ModelSpec::integer(const char* parameter, int min, int max) const {
+  const std::string origin = join_text("model ", architecture);
+  const auto value = field<std::int64_t>(parameters, parameter, origin);
+  if (!parameters.at(parameter).is_number_integer() || value < min || value > max)
+    throw UserError(join_text(origin, ": ", parameter, ": expected an integer of ", min, " to ", max, ", got ", parameters.at(parameter).dump()));
+  return static_cast<int>(value);
+}
+
+double ModelSpec::number(const char* parameter, double min, double max) const {
+  const std::string origin = join_text("model ", architecture);
+  const auto value = field<double>(parameters, parameter, origin);
+  if (!(value >= min && value <= max))
+    throw UserError(join_text(origin, ": ", parameter, ": expected ", min, " to ", max, ", got ", value));
+  return value;
+}
+
+std::string ModelSpec::choice(const char* parameter, const std::vector<std::string>& allowed) const {
+  const std::string origin = join_text("model ", architecture);
+  const auto value = field<std::string>(parameters, parameter, origin);
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+    throw UserError(join_text(origin, ": ", parameter, ": expected ", join_list(allowed, ", "), ", got \"", value, "\""));
+  return value;
+}
+
+json ModelSpec::to_json() const {
+  json out;
+  out["format"] = 1;
+  out["architecture"] = architecture;
+  out["parameters"] = parameters;
+  out["input"] = to_text(input);
+  out["sources"] = json::array();
+  for (const auto& s : sources)
+    out["sources"].push_back({{"name", s.name}, {"bands", s.bands}, {"indices", s.indices}, {"mean", s.mean}, {"deviation", s.deviation}});
+  out["days"] = days;
+  out["statics"] = json::array();
+  for (const auto& s : statics) out["statics"].push_back({{"name", s.name}, {"mean", s.mean}, {"deviation", s.deviation}});
+  out["classes"] = classes;
+  out["nomenclature"] = json::parse(nomenclature.to_json());
+  out["papers"] = papers;
+  json files = json::array();
+  for (const auto& f : provenance.samples) files.push_back({{"path", f.path}, {"xxh3", f.xxh3}});
+  out["provenance"] = {{"samples", files},
+                       {"n_samples", provenance.n_samples},
+                       {"n_held_out", provenance.n_held_out},
+                       {"seed", provenance.seed},
+                       {"year", provenance.year},
+                       {"region", provenance.region},
+                       {"code", provenance.code}};
+  out["metrics"] = metrics;
+  out["temperature"] = temperature;
+  return out;
+}
+
+ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
+  if (const int format = field<int>(object, "format", origin); format != 1)
+    throw UserError(join_text(origin, ": model format ", format, ", this program reads format 1; use a newer version of it"));
+  ModelSpec spec;
+  spec.architecture = field<std::string>(object, "architecture", origin);
+  spec.parameters = field<json>(object, "parameters", origin);
+  if (!spec.parameters.is_object()) throw UserError(join_text(origin, ": field \"parameters\" is no object"));
+  spec.input = input_kind(field<std::string>(object, "input", origin));
+  for (const auto& source : field<std::vector<json>>(object, "sources", origin)) spec.sources.push_back(source_from_json(source, origin));
+  if (spec.sources.empty()) throw UserError(join_text(origin, ": the model has no sources"));
+  spec.days = field<std::vector<int>>(object, "days", origin);
+  check_at_most(spec.days.size(), kMaxDates, "target dates", origin);
+  if (spec.input == InputKind::regular && spec.days.empty()) throw UserError(join_text(origin, ": a model of regular input has no target dates"));
+  for (std::size_t i = 1; i < spec.days.size(); ++i)
+    if (spec.days[i] <= spec.days[i - 1]) throw UserError(join_text(origin, ": target dates are not in increasing order"));
+  for (const auto& entry : field<std::vector<json>>(object, "statics", origin)) {
+    const StaticSpec s{field<std::string>(entry, "name", origin), field<float>(entry, "mean", origin), field<float>(entry, "deviation", origin)};
+    check_normalisation(s.mean, s.deviation, s.name, origin);
+    spec.statics.push_back(s);
+  }
+  check_at_most(spec.statics.size(), kMaxFeatures, "statics", origin);
+  spec.nomenclature = Nomenclature::from_json(field<json>(object, "nomenclature", origin).dump(), origin);
+  spec.classes = field<std::vector<int>>(object, "classes", origin);
+  check_classes(spec, origin);
+  spec.papers = field<std::vector<std::string>>(object, "papers", origin);
+  spec.provenance = provenance_from_json(field<json>(object, "provenance", origin), origin);
+  spec.metrics = field<json>(object, "metrics", origin);
+  spec.temperature = field<double>(object, "temperature", origin);
+  if (!std::isfinite(spec.temperature) || spec.temperature <= 0)
+    throw UserError(join_text(origin, ": temperature: expected a number above 0, got ", spec.temperature));
+  return spec;
+}
+
+std::vector<int> ModelSpec::bands_in(const std::vector<std::string>& available, const std::string& data, int source) const {
+  MILLESIME_CHECK(source >= 0 && source < static_cast<int>(sources.size()), "source ", source);
+  return positions(sources[static_cast<std::size_t>(source)].bands, available, "bands", data);
+}
+
+std::vector<int> ModelSpec::statics_in(const std::vector<std::string>& available, const std::string& data) const {
+  std::vector<std::string> wanted;
+  for (const auto& s : statics) wanted.push_back(s.name);
+  return positions(wanted, available, "static inputs", data);
+}
+
+}  // namespace millesime

@@ -1,0 +1,185 @@
+#include "models/base/network.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include <ATen/Parallel.h>
+
+#include "models/base/model_file.h"
+#include "models/registry.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+// Pixels a call of the network. It is always the same, the last call is filled up: linear algebra libraries choose their method,
+// and with it the order of additions, by the size of the problem.
+constexpr std::int64_t kBlockCpu = 256, kBlockCuda = 16384;
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const auto size : shape) sizes.push_back(std::to_string(size));
+  return "[" + join_list(sizes, ", ") + "]";
+}
+
+// Numbers travel as 32-bit floats; BatchNorm's counter of batches (an integer that inference does not read) is not stored.
+template <class F>
+void for_each_tensor(const Network& network, F&& f) {
+  for (const auto& item : network.named_parameters()) f(item.key(), item.value());
+  for (const auto& item : network.named_buffers())
+    if (item.value().is_floating_point()) f(item.key(), item.value());
+}
+
+class NetworkClassifier : public Classifier {
+ public:
+  NetworkClassifier(const ModelFile& file, const Device& device, int threads)
+      : Classifier(file.spec), device_(torch_device(device)), network_(load_network(file, device_)), threads_(std::max(1, threads)) {}
+
+  void logits(const Batch& batch, float* out) override {
+    check(batch);
+    const std::int64_t block = device_.is_cpu() ? kBlockCpu : kBlockCuda;
+    const std::int64_t blocks = (batch.pixels + block - 1) / block;
+    if (!device_.is_cpu() || threads_ == 1 || blocks <= 1) {
+      if (device_.is_cpu()) at::set_num_threads(1);
+      for (std::int64_t b = 0; b < blocks; ++b) run_block(batch, b * block, block, out);
+      return;
+    }
+    at::set_num_threads(1);  // one thread a block
+    std::atomic<std::int64_t> next{0};
+    std::exception_ptr failure;
+    std::mutex failure_mutex;
+    const auto work = [&] {
+      try {
+        for (std::int64_t b = next++; b < blocks; b = next++) run_block(batch, b * block, block, out);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex);
+        failure = std::current_exception();
+      }
+    };
+    std::vector<std::thread> workers;
+    for (std::int64_t t = 1; t < std::min<std::int64_t>(threads_, blocks); ++t) workers.emplace_back(work);
+    work();
+    for (auto& worker : workers) worker.join();
+    if (failure) std::rethrow_exception(failure);
+  }
+
+ private:
+  void check(const Batch& batch) const {
+    MILLESIME_CHECK(batch.series.size() == spec_.sources.size(), batch.series.size(), " sources of ", spec_.sources.size());
+    for (std::size_t s = 0; s < batch.series.size(); ++s)
+      MILLESIME_CHECK(batch.series[s].features == spec_.sources[s].features(), "source ", s, " has ", batch.series[s].features, " features of ",
+                      spec_.sources[s].features());
+    MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
+  }
+
+  void run_block(const Batch& batch, std::int64_t first, std::int64_t block, float* out) {
+    const c10::InferenceMode inference;
+    const std::int64_t count = std::min(block, batch.pixels - first);
+    Batch part = batch;
+    part.pixels = count;
+    for (auto& s : part.series) {
+      s.values += first * s.dates * s.features;
+      if (s.valid) s.valid += first * s.dates;
+      if (s.days_per_pixel) s.days += first * s.dates;
+    }
+    if (part.statics) part.statics += first * spec_.n_statics();
+    NetworkInput input = to_network_input(part, spec_, device_);
+    if (count < block && device_.is_cpu()) fill_up(input, part, block);
+    const auto logits = (network_->forward(input).narrow(0, 0, count) / spec_.temperature).contiguous();
+    torch::from_blob(out + first * spec_.n_classes(), {count, spec_.n_classes()}, logits.options()).copy_(logits);
+  }
+
+  // Adds pixels without any valid date, up to `size`.
+  static void fill_up(NetworkInput& input, const Batch& batch, std::int64_t size) {
+    const auto grow = [size](torch::Tensor& tensor) {
+      auto shape = tensor.sizes().vec();
+      shape[0] = size - shape[0];
+      tensor = torch::cat({tensor, torch::zeros(shape, tensor.options())}, 0);
+    };
+    for (std::size_t s = 0; s < input.series.size(); ++s) {
+      grow(input.series[s].values);
+      grow(input.series[s].valid);
+      if (batch.series[s].days_per_pixel) grow(input.series[s].days);
+    }
+    if (input.statics.defined()) grow(input.statics);
+  }
+
+  torch::Device device_;
+  std::shared_ptr<Network> network_;
+  int threads_;
+};
+
+}  // namespace
+
+torch::Device torch_device(const Device& device) {
+  return device.kind == Device::Kind::cpu ? torch::Device(torch::kCPU) : torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index));
+}
+
+NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::Device device) {
+  const auto view = [device](const void* data, torch::IntArrayRef shape, torch::ScalarType type) {
+    return torch::from_blob(const_cast<void*>(data), shape, torch::TensorOptions().dtype(type).device(device));
+  };
+  NetworkInput input;
+  for (const auto& s : batch.series) {
+    NetworkSeries series;
+    series.values = view(s.values, {batch.pixels, s.dates, s.features}, torch::kFloat32);
+    series.days = view(s.days, {s.days_per_pixel ? batch.pixels : 1, s.dates}, torch::kFloat32);
+    if (s.valid) {
+      series.valid = view(s.valid, {batch.pixels, s.dates}, torch::kUInt8).ne(0);
+      series.values = torch::where(series.valid.unsqueeze(-1), series.values, torch::zeros({}, series.values.options()));
+    } else {
+      series.valid = torch::ones({batch.pixels, s.dates}, series.values.options().dtype(torch::kBool));
+    }
+    input.series.push_back(std::move(series));
+  }
+  if (!spec.statics.empty()) input.statics = view(batch.statics, {batch.pixels, spec.n_statics()}, torch::kFloat32);
+  return input;
+}
+
+std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device) {
+  const Architecture& kind = architecture(file.spec.architecture);
+  if (!kind.make) throw UserError(join_text(file.path, ": a ", kind.name, " is no network"));
+  std::shared_ptr<Network> network;
+  try {
+    network = kind.make(file.spec);
+  } catch (const UserError& error) {
+    throw with_context(file.path, error);
+  }
+  const torch::NoGradGuard no_grad;
+  std::size_t used = 0;
+  for_each_tensor(*network, [&](const std::string& name, const torch::Tensor& tensor) {
+    const auto stored = file.tensors.find(name);
+    if (stored == file.tensors.end()) throw UserError(join_text(file.path, ": tensor \"", name, "\" of a ", kind.name, " is missing"));
+    const auto& [shape, values] = stored->second;
+    if (tensor.sizes() != torch::IntArrayRef(shape))
+      throw UserError(join_text(file.path, ": tensor \"", name, "\": expected shape ", shape_text(tensor.sizes().vec()), ", got ", shape_text(shape)));
+    std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
+    ++used;
+  });
+  if (used != file.tensors.size() || !file.integers.empty())
+    throw UserError(join_text(file.path, ": holds ", file.tensors.size() + file.integers.size(), " tensors, a ", kind.name, " has ", used));
+  network->eval();
+  network->to(device);
+  return network;
+}
+
+ModelFile network_file(const ModelSpec& spec, const Network& network) {
+  ModelFile file;
+  file.spec = spec;
+  for_each_tensor(network, [&](const std::string& name, const torch::Tensor& tensor) {
+    const auto host = tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+    const float* first = host.data_ptr<float>();
+    file.tensors[name] = {host.sizes().vec(), std::vector<float>(first, first + host.numel())};
+  });
+  return file;
+}
+
+std::unique_ptr<Classifier> load_classifier(const ModelFile& file, const Device& device, int threads) {
+  return std::make_unique<NetworkClassifier>(file, device, threads);
+}
+
+}  // namespace millesime

@@ -1,0 +1,42 @@
+#pragma once
+// Network: what an architecture implements. Includes torch: only files of models/ include it.
+
+#include <memory>
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include "models/base/classifier.h"
+
+namespace millesime {
+
+// One source, on the network's device. N pixels, T dates, F features.
+struct NetworkSeries {
+  torch::Tensor values;  // [N,T,F] float, exactly 0 under invalid dates
+  torch::Tensor valid;   // [N,T] bool
+  torch::Tensor days;    // [N,T] or [1,T] float
+};
+
+struct NetworkInput {
+  std::vector<NetworkSeries> series;
+  torch::Tensor statics;  // [N,S], undefined without statics
+  std::int64_t pixels() const { return series.front().values.size(0); }
+};
+
+class Network : public torch::nn::Module {
+ public:
+  virtual torch::Tensor forward(const NetworkInput& input) = 0;  // logits [N,K]
+};
+
+// A batch as tensors on `device`, whose memory the batch points to. Values are copied with zeros under invalid dates.
+NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::Device device);
+torch::Device torch_device(const Device& device);
+
+// The network of a model file, in evaluation mode, on `device`. UserError when a tensor is missing, unknown, or of another shape.
+std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device);
+
+// The weights and buffers of a network as a model file.
+ModelFile network_file(const ModelSpec& spec, const Network& network);
+
+}  // namespace millesime
