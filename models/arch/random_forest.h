@@ -10,24 +10,24 @@
 
 namespace millesime {
 
-// Trees as arrays of nodes. A pixel goes left when feature <= threshold. Children come after their parent, so every walk ends.
-struct Forest {
-  std::int32_t n_features = 0, n_classes = 0;
-  std::vector<std::int32_t> roots;        // [tree], index of a node
-  std::vector<std::int32_t> feature;      // [node]; -1: leaf. Features are [date][feature of the source], then statics
-  std::vector<float> threshold;           // [node]
-  std::vector<std::int32_t> left, right;  // [node]
-  std::vector<std::int32_t> leaf_class;   // [node], class index at a leaf, -1 otherwise
+// Trees as arrays of nodes: what the file holds and what kernels/ops/forest.h packs.
+struct TrainedForest {
+  int n_features = 0, n_classes = 0;
+  std::vector<std::int32_t> root;         // [tree], index of its first node
+  std::vector<std::int32_t> feature;      // [node], -1 in a leaf; features are [date][feature of the source], then statics
+  std::vector<float> threshold;           // [node]; left when feature <= threshold
+  std::vector<std::int32_t> left, right;  // [node], children come after their parent, so every walk ends
+  std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf, -1 otherwise
 };
 
 // Numbers of a pixel that the forest reads.
 int forest_features(const ModelSpec& spec);
 
 // Writes the forest into a model file, and reads it from one with every index checked (UserError).
-ModelFile forest_file(const ModelSpec& spec, const Forest& forest);
-Forest read_forest(const ModelFile& file);
+ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest);
+TrainedForest read_forest(const ModelFile& file);
 
 // Input must be regular. Repeatable for the same samples and seed. UserError when there is nothing to learn from.
-Forest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe);
+TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe);
 
 }  // namespace millesime

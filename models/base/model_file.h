@@ -11,7 +11,7 @@
 
 namespace millesime {
 
-struct Tensor {
+struct FloatTensor {
   std::vector<std::int64_t> shape;
   std::vector<float> values;          // row by row
 };
@@ -24,7 +24,7 @@ struct IntegerTensor {
 struct ModelFile {
   std::string path;                   // where it was read from, for messages; "" for a new one
   ModelSpec spec;
-  std::map<std::string, Tensor> tensors;
+  std::map<std::string, FloatTensor> tensors;
   std::map<std::string, IntegerTensor> integers;
 
   std::int64_t parameters() const;    // numbers in `tensors` and `integers`
