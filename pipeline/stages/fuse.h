@@ -1,0 +1,39 @@
+#pragma once
+// Fuse: several maps of one grid become one (kernels/ops/fuse_maps.h has the rules). As a stage, the maps of the seeds of each tile;
+// with one seed there is nothing to fuse and Layout::final_classification names the only map. As a command, any maps.
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/accuracy.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+// Majority: one unit a tile. Dempster-Shafer: before them one unit that measures each seed's map on its held-out pixels, whose
+// precision is the mass (the accuracy of the fused map on the same pixels is then slightly optimistic).
+Stage fuse_stage();
+
+struct FuseCommand {
+  std::vector<std::string> classification;  // class maps (uint8, 0 = no data) of one grid
+  std::vector<std::string> confidence;      // of each map, 0..100; none: all alike
+  std::string method = "majority";
+  std::vector<std::string> confusion;       // Dempster-Shafer: confusion matrix of each map
+  std::string mass = "precision";           // Dempster-Shafer: which measure of them is the belief in a map's label
+  bool keep_undecided = false;              // leave 255 where no label wins, instead of the lowest of the tied codes
+  std::string nomenclature;                 // adds palette and names; "" for none
+  std::string output;                       // folder of classification.tif and confidence.tif
+
+  Options declare();
+};
+
+struct FuseCounts {
+  std::int64_t pixels = 0, mapped = 0, undecided = 0;  // undecided: 255 in the result
+};
+FuseCounts fuse(const FuseCommand& command, const Context& context);
+
+// Belief in each label 0..255 of a map, from its confusion matrix: precision or recall of the label, or accuracy or kappa of the whole
+// map for each of its labels. 0 for a label that the matrix lacks and where the measure is undefined or negative.
+std::vector<float> mass_of_belief(const ConfusionMatrix& confusion, const std::string& mass);
+
+}  // namespace millesime

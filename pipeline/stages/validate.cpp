@@ -1,0 +1,277 @@
+#include "pipeline/stages/validate.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/tiles.h"
+
+namespace millesime {
+namespace {
+
+void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file, const std::string& text_file) {
+  std::vector<ConfusionMatrix> runs;
+  for (const MapAccuracy& run : report.runs) runs.push_back(run.confusion);
+  write_text(json_file, accuracy_json(report, nomenclature).dump(1) + "\n");
+  write_text(text_file, results_text(runs, nomenclature));
+}
+
+// The pixels of a tile that have a reference label.
+struct Positions {
+  std::vector<int> col, row;
+};
+
+// The raster's values at these positions. Reads only the blocks' rows that hold some.
+std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions& positions) {
+  std::vector<std::size_t> order(positions.row.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return positions.row[i]; });
+
+  std::vector<std::int32_t> values(order.size());
+  std::vector<std::int32_t> strip;
+  Window read;
+  for (const std::size_t i : order) {
+    const int col = positions.col[i], row = positions.row[i];
+    if (!raster.grid().whole().contains(col, row))
+      throw UserError(join_text(raster.path(), ": has no pixel at column ", col, ", row ", row, ", where a sample lies (the map has ", raster.grid().cols, " x ",
+                                raster.grid().rows, " px); run the sample and classify stages again"));
+    if (!read.contains(col, row)) {
+      const int height = std::max(1, raster.info().block_height);
+      read = Window{0, row / height * height, raster.grid().cols, height}.intersect(raster.grid().whole());
+      strip.resize(static_cast<std::size_t>(read.pixels()));
+      raster.read(read, 0, strip.data());
+    }
+    values[i] = strip[static_cast<std::size_t>(row - read.row) * static_cast<std::size_t>(read.width) + static_cast<std::size_t>(col - read.col)];
+  }
+  return values;
+}
+
+void compare(std::int32_t reference, std::int32_t produced, std::optional<std::int32_t> confidence_percent, MapAccuracy& result) {
+  if (produced == 0) {
+    ++result.unmapped;
+    return;
+  }
+  result.confusion.add(reference, produced);
+  if (confidence_percent && result.calibration) result.calibration->add(std::clamp(*confidence_percent, 0, 100) / 100.0, reference == produced);
+}
+
+}  // namespace
+
+void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence, MapAccuracy& result) {
+  const auto held_out = [&](std::int64_t i) { return std::ranges::none_of(seeds, [&](int seed) { return samples.split_of(i, seed) == Split::learn; }); };
+  Positions positions;
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < samples.size(); ++i)
+    if (held_out(i)) {
+      const auto s = static_cast<std::size_t>(i);
+      positions.col.push_back(samples.col[s]);
+      positions.row.push_back(samples.row[s]);
+      labels.push_back(samples.label[s]);
+    }
+  if (labels.empty()) return;
+  const std::vector<std::int32_t> produced = values_at(RasterReader(classification), positions);
+  std::vector<std::int32_t> percent;
+  if (!confidence.empty()) percent = values_at(RasterReader(confidence), positions);
+  for (std::size_t i = 0; i < labels.size(); ++i) compare(labels[i], produced[i], percent.empty() ? std::nullopt : std::optional(percent[i]), result);
+}
+
+namespace {
+
+nlohmann::json run_validate(const Config& config, const Context& context) {
+  const Layout layout(config);
+  const std::vector<std::string> tiles = tiles_of(config);
+  const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
+  const auto new_map = [](const std::string& name) { return MapAccuracy{name, {}, Calibration{}, 0}; };
+
+  AccuracyReport report;
+  report.reference = "pixels of the reference polygons that the models did not learn from";
+  std::vector<int> seeds(static_cast<std::size_t>(layout.seeds));
+  std::iota(seeds.begin(), seeds.end(), 0);
+  for (const int seed : seeds) report.runs.push_back(new_map(join_text("seed ", seed)));
+  report.final_map = new_map("final map");
+
+  context.progress->start("validate", static_cast<std::int64_t>(tiles.size()), "tiles");
+  for (const std::string& tile : tiles) {
+    const Samples samples = read_samples(layout.samples(tile));
+    if (samples.size() > 0 && samples.n_seeds < layout.seeds)
+      throw UserError(join_text(layout.samples(tile), ": holds the splits of ", samples.n_seeds, " seeds, ", layout.seeds, " are asked for; run the sample stage again"));
+    for (const int seed : seeds)
+      add_held_out(samples, {seed}, layout.classification(tile, seed), layout.confidence(tile, seed), report.runs[static_cast<std::size_t>(seed)]);
+    add_held_out(samples, seeds, layout.final_classification(tile), layout.final_confidence(tile), *report.final_map);
+    context.progress->advance(1);
+  }
+  context.progress->finish();
+
+  for (int seed = 0; seed < layout.seeds; ++seed) {
+    require_known_classes(report.runs[static_cast<std::size_t>(seed)].confusion, nomenclature, join_text("maps of seed ", seed));
+    write_confusion_csv(report.runs[static_cast<std::size_t>(seed)].confusion, layout.confusion(seed));
+  }
+  write_report(report, nomenclature, layout.accuracy(), layout.results());
+  const Accuracy accuracy = measure(report.final_map->confusion);
+  return {{"pixels", accuracy.total}, {"unmapped", report.final_map->unmapped}, {"overall_accuracy", accuracy.overall}, {"kappa", accuracy.kappa},
+          {"macro_f_score", accuracy.macro_f}};
+}
+
+std::optional<std::vector<Unit>> plan_validate(const Config& config) {
+  if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, and nothing to hold it against
+  const Layout layout(config);
+  Unit unit;
+  unit.stage = "validate";
+  unit.key = "map";
+  unit.config_keys = {"nomenclature", "reference.seeds"};
+  for (const std::string& tile : tiles_of(config)) {
+    unit.inputs.push_back(layout.samples(tile));
+    for (int seed = 0; seed < layout.seeds; ++seed) {
+      unit.inputs.push_back(layout.classification(tile, seed));
+      unit.inputs.push_back(layout.confidence(tile, seed));
+    }
+    if (layout.seeds > 1) {
+      unit.inputs.push_back(layout.final_classification(tile));
+      unit.inputs.push_back(layout.final_confidence(tile));
+    }
+  }
+  for (int seed = 0; seed < layout.seeds; ++seed) unit.outputs.push_back(layout.confusion(seed));
+  unit.outputs.push_back(layout.accuracy());
+  unit.outputs.push_back(layout.results());
+  unit.facts = {Nomenclature::load(config.nomenclature).to_json()};
+  unit.run = [config](const Context& context) { return run_validate(config, context); };
+  return std::vector<Unit>{std::move(unit)};
+}
+
+}  // namespace
+
+Stage validate_stage() {
+  return {.name = "validate",
+          .summary = "the maps against reference pixels that the models did not learn from",
+          .reads = "samples, maps of every seed, the final maps",
+          .writes = "confusion matrices, accuracy.json, RESULTS.txt",
+          .revision = 1,
+          .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)", "Naeini et al. 2015, AAAI (expected calibration error)"},
+          .kept_when_mending = false,
+          .plan = plan_validate};
+}
+
+Options ValidateCommand::declare() {
+  Options options;
+  options.add("classification", &classification, "map of class codes to validate").path();
+  options.add("confidence", &confidence, "confidence of that map, 0 to 100, for its calibration").unit("%").path();
+  options.add("reference", &reference, "polygons to validate it with, any vector format and CRS").path();
+  options.add("layer", &layer, "layer in that file; default: the first");
+  options.add("field", &field, "field of the polygons that holds the class code or name");
+  options.add("confusion", &confusion, "confusion matrices (CSV of OTB's ComputeConfusionMatrix) instead of a map, one a run").path();
+  options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
+  options.add("output", &output, "folder of RESULTS.txt and accuracy.json").path().required();
+  return options;
+}
+
+namespace {
+
+// Class code of each polygon.
+std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field, const std::optional<Nomenclature>& nomenclature) {
+  std::vector<std::int32_t> codes;
+  std::map<std::string, int> unknown;
+  for (const Feature& feature : layer.features) {
+    const std::string& text = feature.attributes.at(field);
+    std::int32_t code = 0;
+    if (nomenclature) {
+      const auto index = nomenclature->index_of(text);
+      if (index) code = nomenclature->at(*index).code;
+    } else {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
+      if (error != std::errc{} || end != text.data() + text.size() || code < 1) code = 0;
+    }
+    if (code == 0) ++unknown[text];
+    codes.push_back(code);
+  }
+  if (unknown.empty()) return codes;
+  std::vector<std::string> list;
+  for (const auto& [text, n] : unknown) list.push_back(join_text("\"", text, "\" (", n, n == 1 ? " polygon)" : " polygons)"));
+  throw UserError(join_text(layer.path, ", field ", field, ": expected ",
+                            nomenclature ? "codes or names of the nomenclature " + nomenclature->name : std::string("class codes (whole numbers from 1)"), ", got ",
+                            join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; give --nomenclature for class names"));
+}
+
+MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
+  const RasterReader map(command.classification);
+  std::optional<RasterReader> confidence;
+  if (!command.confidence.empty()) {
+    confidence.emplace(command.confidence);
+    require_same(map.grid(), confidence->grid(), command.confidence + " and " + command.classification);
+  }
+  const VectorLayer layer = read_polygons(command.reference, command.layer, {command.field}, map.grid().crs);
+  const std::vector<std::int32_t> codes = polygon_codes(layer, command.field, nomenclature);
+  std::vector<Box> extents;
+  for (const Feature& feature : layer.features) extents.push_back(feature.extent());
+
+  MapAccuracy result{command.classification, {}, confidence ? std::optional(Calibration{}) : std::nullopt, 0};
+  constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and what GDAL holds of them
+  const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
+  const auto windows = split(map.grid().whole(), map.info().block_width, map.info().block_height, max_pixels);
+  context.progress->start("validate", static_cast<std::int64_t>(windows.size()), "windows");
+  for (const Window& window : windows) {
+    std::vector<Feature> inside;
+    std::vector<std::int32_t> inside_codes;
+    const Box box = map.grid().extent(window);
+    for (std::size_t i = 0; i < extents.size(); ++i)
+      if (extents[i].intersects(box)) inside.push_back(layer.features[i]), inside_codes.push_back(codes[i]);
+    context.progress->advance(1);
+    if (inside.empty()) continue;
+
+    const auto reference = rasterise(inside, map.grid().crop(window), [&](std::size_t i) { return inside_codes[i]; });
+    const auto pixels = static_cast<std::size_t>(window.pixels());
+    std::vector<std::int32_t> produced(pixels), percent(confidence ? pixels : 0);
+    map.read(window, 0, produced.data());
+    if (confidence) confidence->read(window, 0, percent.data());
+    for (std::size_t i = 0; i < pixels; ++i)
+      if (reference.samples[i] != 0) compare(reference.samples[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt, result);
+  }
+  context.progress->finish();
+  if (result.confusion.total() == 0)
+    throw UserError(join_text(command.reference, ": expected polygons on ", command.classification, ", got none on a mapped pixel (", layer.features.size(),
+                              " polygons, ", result.unmapped, " px on 0 = no data); the map covers ", to_text(map.grid())));
+  return result;
+}
+
+}  // namespace
+
+AccuracyReport validate(const ValidateCommand& command, const Context& context) {
+  const bool of_map = !command.classification.empty();
+  if (of_map == !command.confusion.empty())
+    throw UserError("validate: expected either --classification with --reference and --field, or --confusion; give one of the two");
+  if (of_map && (command.reference.empty() || command.field.empty()))
+    throw UserError("validate --classification: expected also --reference and --field; give the polygons and the field of their class");
+
+  std::optional<Nomenclature> nomenclature;
+  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
+
+  AccuracyReport report;
+  if (of_map) {
+    report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string());
+    report.runs.push_back(validate_map(command, nomenclature, context));
+  } else {
+    report.reference = "confusion matrices";
+    for (const std::string& file : command.confusion) report.runs.push_back({file, read_confusion_csv(file), std::nullopt, 0});
+  }
+
+  std::vector<int> codes;
+  for (const MapAccuracy& run : report.runs) {
+    if (nomenclature) require_known_classes(run.confusion, *nomenclature, run.name);
+    codes.insert(codes.end(), run.confusion.codes().begin(), run.confusion.codes().end());
+  }
+  if (!nomenclature) nomenclature = nomenclature_of_codes(ConfusionMatrix(codes).codes());
+
+  if (of_map) write_confusion_csv(report.runs.front().confusion, command.output + "/confusion.csv");
+  write_report(report, *nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
+  return report;
+}
+
+}  // namespace millesime

@@ -1,0 +1,35 @@
+#pragma once
+// Validate: how far the maps agree with the reference. As a stage, on the pixels that no model learned from; as a command, on any
+// map and any polygons, or on confusion matrices that were made elsewhere. core/results.h says what is written.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/results.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+// One unit: for each seed its held-out pixels against each tile's map of that seed; for the final map, the pixels that are held out
+// in every seed (with one seed, the same). Writes confusion_seed_<i>.csv, accuracy.json and RESULTS.txt.
+Stage validate_stage();
+
+struct ValidateCommand {
+  std::string classification;          // a map of class codes, with
+  std::string confidence;              // its confidence, 0..100 (optional, same grid), and
+  std::string reference, layer, field;  // polygons of any CRS; the field holds class codes or names
+  std::vector<std::string> confusion;  // or, instead of a map: confusion matrices, one a run
+  std::string nomenclature;            // optional for a map with codes: then each code is its own name
+  std::string output;                  // folder of RESULTS.txt, accuracy.json and, for a map, confusion.csv
+
+  Options declare();
+};
+
+AccuracyReport validate(const ValidateCommand& command, const Context& context);
+
+// Adds what a tile's map says at the samples that are held out in the runs of all `seeds` (Split test or both). `confidence` may be "".
+void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence, MapAccuracy& result);
+
+}  // namespace millesime
