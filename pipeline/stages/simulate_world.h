@@ -1,0 +1,50 @@
+#pragma once
+// The ground of a simulated world: which parcel lies at a position, its class, region and climate. Coordinates are EPSG:2154 metres.
+
+#include <cstdint>
+#include <vector>
+
+#include "pipeline/core/grid.h"
+
+namespace millesime::simulated {
+
+// A piece of land with one use: a field, a block of houses, a stretch of road or river.
+struct Parcel {
+  std::uint64_t id = 0;
+  int land_class = 0;     // code of the OSO nomenclature of 23 classes
+  Point anchor;           // near its middle; climate and soil are taken there
+  bool mountain = false;  // snow in winter
+};
+
+class World {
+ public:
+  // `extent`: what the tiles cover; `tile_m`: side of a tile, which sets how large the landscape's pieces are, so that a small world
+  // holds every class too.
+  World(std::uint64_t seed, const Box& extent, double tile_m);
+
+  Parcel parcel_at(Point p) const;
+  double temperature(Point p) const;  // yearly mean, deg C
+  double rain(Point p) const;         // yearly sum, mm
+  double soil(Point p) const;         // 0: dark, 1: bright
+  int region(Point p) const;          // 1 in the west (oceanic), 2 in the east (drier, warmer)
+
+  // Border of the regions from south to north, with the same straight pieces that region() uses.
+  std::vector<Point> region_border() const;
+
+  std::uint64_t seed() const { return seed_; }
+  const Box& extent() const { return extent_; }
+  double zone_m() const { return zone_m_; }      // size of a piece of one landscape (a plain, a forest, a town)
+  double parcel_m() const { return parcel_m_; }  // size of a field
+
+ private:
+  double border_x(double y) const;
+  Parcel field(Point p, Point origin, std::uint64_t zone) const;
+  Parcel patch(Point p, double size_m) const;
+  int town_class(const Parcel& parcel, Point centre, std::uint64_t zone) const;
+
+  std::uint64_t seed_;
+  Box extent_;
+  double zone_m_, parcel_m_, border_step_m_;
+};
+
+}  // namespace millesime::simulated
