@@ -1,0 +1,53 @@
+#pragma once
+// Classify: every pixel of a tile, window by window, without intermediate images. One reading of a window serves the models of all
+// regions and seeds.
+
+#include <string>
+#include <vector>
+
+#include "pipeline/io/sensor.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+struct RegionalModel {
+  std::string region;  // name in the regions file, "" for a model of the whole world
+  std::string file;
+};
+
+// What comes out of one run of models (one seed).
+struct ClassifyOutput {
+  std::vector<RegionalModel> models;   // one, or one a region
+  std::string classification, confidence;
+  std::string validity, probabilities;  // "" for none
+};
+
+struct ClassifyRequest {
+  Census census;
+  std::string sensor = "sentinel2_theia";
+  int year = 0;
+  std::string resampling;
+  RegionOptions regions;
+  std::vector<ExogenousOptions> exogenous;
+  ClassifyOptions options;
+  std::vector<ClassifyOutput> outputs;
+};
+
+// Writes the maps of every output (atomic). Returns counts: pixels, mapped, without observation, outside the regions, pixels a class.
+nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context);
+
+// `millesime classify --model M --tile DIR -o DIR`: takes the census of a tile folder and maps it.
+struct ClassifyCommand {
+  std::string model, tile, output;
+  int year = 0;                        // 0: every product of the folder, counted from the year of the middle one
+  SensorOptions sensor;
+  std::vector<std::string> exogenous;  // name=path
+  ClassifyOptions options;
+
+  Options declare();
+};
+nlohmann::json classify_command(const ClassifyCommand& command, const Context& context);
+
+Stage classify_stage();
+
+}  // namespace millesime

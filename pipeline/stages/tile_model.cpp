@@ -1,0 +1,152 @@
+#include "pipeline/stages/tile_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/ops/decide.h"
+#include "models/arch/random_forest.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+template <class T>
+void reserve(Buffer<T>& buffer, const Stream& stream, std::int64_t size) {
+  if (buffer.size() < size || buffer.device() != stream.device) buffer = Buffer<T>(stream.device, size);
+}
+
+}  // namespace
+
+TileModel::TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context)
+    : file_(ModelFile::read(file)), input_(input), batch_pixels_(batch_pixels), new_year_(Date::from_ymd(input.year, 1, 1)) {
+  const ModelSpec& spec = file_.spec;
+  if (spec.sources.size() != 1)
+    throw UserError(join_text(file, ": the model reads ", spec.sources.size(), " series (its second is ", spec.sources.at(1).name, "); a tile has one, sentinel2"));
+  const SourceSpec& source = spec.sources.front();
+  if (source.bands != input.bands)
+    throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ", join_list(input.bands, ", "),
+                              "; set sensors.sentinel2_theia.bands to the model's"));
+  indices_ = plan_indices(source.indices, source.bands);
+  static_positions_ = spec.statics_in(input.static_names, "the tile");
+  const Stream stream(context.device);
+  if (spec.architecture == "random_forest") {
+    forest_ = std::make_unique<PackedForest>(read_forest(file_), stream);
+  } else {
+    network_ = load_classifier(file_, context.device, context.threads);
+    std::vector<float> inverse;
+    for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
+    mean_ = to_device(stream, source.mean);
+    inverse_std_ = to_device(stream, inverse);
+  }
+  std::vector<std::int32_t> targets;
+  for (const int day : spec.days) targets.push_back((new_year_ + day).days);
+  target_days_ = to_device(stream, targets);
+}
+
+std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
+  const std::int64_t dates = spec().input == InputKind::regular ? static_cast<std::int64_t>(spec().days.size()) : n_dates;
+  return dates * spec().sources.front().features() * 4 + dates + std::int64_t{spec().n_classes()} * 10 + spec().n_statics() * 4 + 8;
+}
+
+void TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates) {
+  const std::int64_t pixels = series.pixels();
+  features_ = spec().sources.front().features();
+  reserve(count_, stream, pixels);
+  const bool normalised = mean_.size() > 0;
+  std::vector<float> days;
+  if (spec().input == InputKind::regular) {
+    dates_ = static_cast<int>(spec().days.size());
+    reserve(values_, stream, pixels * dates_ * features_);
+    PrepareRegularArgs args;
+    args.series = series, args.resampling = input_.resampling, args.n_targets = dates_, args.target_days = target_days_.data(), args.indices = indices_;
+    if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
+    args.features = values_.data(), args.count = count_.data();
+    prepare_regular(stream, args);
+    for (const int day : spec().days) days.push_back(static_cast<float>(day));
+  } else {
+    dates_ = series.n_dates;
+    reserve(values_, stream, pixels * dates_ * features_);
+    reserve(valid_, stream, pixels * dates_);
+    PrepareRawArgs args;
+    args.series = series, args.resampling = input_.resampling;
+    if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
+    args.values = values_.data(), args.valid = valid_.data(), args.count = count_.data();
+    prepare_raw(stream, args);
+    for (const Date date : dates) days.push_back(static_cast<float>(date - new_year_));
+  }
+  days_ = to_device(stream, days);
+}
+
+void TileModel::run_network(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics) {
+  const int n_statics = spec().n_statics();
+  std::vector<float> normalised(static_cast<std::size_t>(pixels * n_statics));
+  for (std::int64_t p = 0; p < pixels; ++p)
+    for (int s = 0; s < n_statics; ++s) {
+      const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() + static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
+      const StaticSpec& stat = spec().statics[static_cast<std::size_t>(s)];
+      normalised[static_cast<std::size_t>(p * n_statics + s)] = std::isnan(value) ? 0 : (value - stat.mean) / stat.deviation;
+    }
+  const Buffer<float> static_values = to_device(stream, normalised);
+  reserve(logits_, stream, pixels * spec().n_classes());
+  stream.synchronize();  // the network has a stream of its own
+  for (std::int64_t first = 0; first < pixels; first += batch_pixels_) {
+    Batch batch;
+    batch.pixels = std::min<std::int64_t>(batch_pixels_, pixels - first);
+    SeriesBatch series;
+    series.dates = dates_, series.features = features_;
+    series.values = values_.data() + first * dates_ * features_;
+    if (spec().input == InputKind::raw) series.valid = valid_.data() + first * dates_;
+    series.days = days_.data();
+    batch.series = {series};
+    if (n_statics > 0) batch.statics = static_values.data() + first * n_statics;
+    network_->logits(batch, logits_.data() + first * spec().n_classes());
+  }
+}
+
+void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics) {
+  const int n_statics = spec().n_statics(), n_series = dates_ * features_;
+  const float* features = values_.data();
+  Buffer<float> joined;
+  if (n_statics > 0) {  // the forest reads one row a pixel: the series, then the statics
+    const std::vector<float> series = to_host(stream, values_);
+    std::vector<float> rows(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(n_series + n_statics));
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      float* row = rows.data() + p * (n_series + n_statics);
+      std::copy_n(series.data() + p * n_series, n_series, row);
+      for (int s = 0; s < n_statics; ++s) {
+        const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() + static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
+        row[n_series + s] = std::isnan(value) ? spec().statics[static_cast<std::size_t>(s)].mean : value;
+      }
+    }
+    joined = to_device(stream, rows);
+    features = joined.data();
+  }
+  reserve(votes_, stream, pixels * spec().n_classes());
+  ForestArgs args;
+  args.forest = forest_->view();
+  args.pixels = pixels, args.features = features, args.votes = votes_.data();
+  forest(stream, args);
+  stream.synchronize();  // `joined` ends here
+}
+
+TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics) {
+  const std::int64_t pixels = series.view().pixels();
+  prepare(stream, series.view(), dates);
+  DecideArgs args;
+  args.pixels = pixels, args.n_classes = spec().n_classes();
+  if (network_) {
+    run_network(stream, pixels, statics);
+    args.logits = logits_.data();
+  } else {
+    run_forest(stream, pixels, statics);
+    args.votes = votes_.data(), args.n_trees = forest_->view().n_trees;
+  }
+  reserve(probabilities_, stream, pixels * spec().n_classes());
+  reserve(label_, stream, pixels);
+  args.count = count_.data(), args.label = label_.data(), args.exact_probabilities = probabilities_.data();
+  decide(stream, args);
+  return {probabilities_.data(), count_.data()};
+}
+
+}  // namespace millesime

@@ -1,0 +1,62 @@
+#pragma once
+// TileModel: one trained model at work on windows of a tile: the fused preparation kernel, then the network or the forest.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/base/buffer.h"
+#include "kernels/ops/forest.h"
+#include "kernels/ops/prepare.h"
+#include "models/base/classifier.h"
+#include "models/base/model_file.h"
+#include "pipeline/core/series.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+// What a window of images is read with, so that one reading serves every model of a run.
+struct TileInput {
+  std::vector<std::string> bands;         // of the Series
+  std::vector<std::string> static_names;
+  int year = 0;                           // positions in time are counted from its first day
+  Resampling resampling = Resampling::bilinear;
+};
+
+class TileModel {
+ public:
+  // UserError when the model does not fit: a band, static input or series that the tile does not have.
+  TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context);
+
+  const ModelSpec& spec() const { return file_.spec; }
+  std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series
+
+  // Probabilities [pixel][class of the spec] of a window, and the number of valid dates a pixel. `statics`: [pixel][static], NaN
+  // where missing. Pointers are valid until the next call, on the stream's device.
+  struct Scores {
+    const float* probabilities = nullptr;
+    const std::uint8_t* count = nullptr;
+  };
+  Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
+
+ private:
+  void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates);
+  void run_network(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics);
+  void run_forest(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics);
+
+  ModelFile file_;
+  TileInput input_;
+  int batch_pixels_;
+  IndexPlan indices_;
+  std::vector<int> static_positions_;
+  Date new_year_;
+  std::unique_ptr<Classifier> network_;   // or
+  std::unique_ptr<PackedForest> forest_;
+  int dates_ = 0, features_ = 0;          // of the prepared window
+  Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
+  Buffer<std::int32_t> target_days_;
+  Buffer<std::uint8_t> valid_, count_, label_;
+  Buffer<std::uint16_t> votes_;
+};
+
+}  // namespace millesime
