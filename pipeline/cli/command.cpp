@@ -1,0 +1,87 @@
+#include "pipeline/cli/command.h"
+
+#include <cstdio>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/engine/machine.h"
+#include "pipeline/engine/progress.h"
+
+namespace millesime {
+
+void Resources::add_to(CLI::App& command) {
+  command.add_option("--device", device, "where kernels and models run: auto, cpu, cuda or cuda:N  [default auto]")->type_name("DEVICE");
+  command.add_option("--threads", threads, "threads to compute with  [default: every core this process may use]")->type_name("N")->check(CLI::Range(1, 1024));
+  command.add_option("--memory", memory, "memory to stay within, e.g. 8GiB  [default: what is free]")->type_name("AMOUNT");
+  command.add_flag("--quiet", quiet, "no progress");
+}
+
+Context Resources::context(const Config* otherwise) {
+  const auto first = [](const std::string& a, const std::string& b) { return a.empty() ? b : a; };
+  const DeviceChoice choice = choose_device(first(device, otherwise ? otherwise->device : "auto"));
+  if (!choice.note.empty() && !quiet) std::fprintf(stderr, "millesime: %s\n", choice.note.c_str());
+  Context context;
+  context.device = choice.device;
+  context.threads = threads > 0 ? threads : otherwise && otherwise->threads > 0 ? otherwise->threads : usable_threads();
+  const std::string amount = first(memory, otherwise ? otherwise->memory : "");
+  context.memory_bytes = amount.empty() ? usable_memory_bytes() : parse_memory(amount, "--memory");
+  if (quiet) progress_ = std::make_unique<SilentProgress>();
+  else progress_ = std::make_unique<TextProgress>(stderr);
+  context.progress = progress_.get();
+  return context;
+}
+
+std::string constraints_text(const Option& option) {
+  std::vector<std::string> parts;
+  if (option.is_required()) parts.push_back("required");
+  else if (const auto& text = option.default_text(); text != "\"\"" && text != "[]" && !(option.is_bool() && text == "false"))
+    parts.push_back("default " + text + (option.unit().empty() ? "" : " " + option.unit()));
+  else if (!option.unit().empty()) parts.push_back(option.unit());
+  if (!option.range_text().empty()) parts.push_back(option.range_text());
+  return parts.empty() ? "" : "  [" + join_list(parts, "; ") + "]";
+}
+
+OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<std::string>& positional) : options_(options) {
+  for (const Option& option : options.all()) {
+    auto values = std::make_shared<std::vector<std::string>>();
+    std::string names = option.flag();
+    if (option.key() == "output") names = "-o," + names;
+    for (const auto& name : positional)
+      if (name == option.key()) names += "," + name;
+    CLI::Option* flag = option.is_bool() ? command.add_flag_callback(names, [values] { *values = {"true"}; }, option.help() + constraints_text(option))
+                                         : command.add_option(names, *values, option.help() + constraints_text(option));
+    if (!option.is_bool()) {
+      flag->type_name(option.type() == "integer" ? "N" : option.is_path() ? "PATH" : option.type() == "number" ? "X" : "TEXT");
+      if (option.is_list()) flag->expected(1, 1 << 20);
+      else flag->expected(1)->take_last();
+    }
+    given_.push_back({option.key(), values, flag});
+  }
+}
+
+void OptionFlags::apply() {
+  for (const auto& [key, values, flag] : given_) {
+    if (values->empty()) continue;
+    Option& option = options_.at(key, "command line");
+    if (!option.is_list()) {
+      option.set(values->back(), "command line");
+      continue;
+    }
+    std::vector<std::string> list;  // --tiles A,B C; a path may hold a comma
+    for (const auto& value : *values) {
+      if (option.is_path()) list.push_back(value);
+      else
+        for (const auto& part : split_text(value, ','))
+          if (!trim(part).empty()) list.emplace_back(trim(part));
+    }
+    option.set_list(list, "command line");
+  }
+  std::vector<std::string> missing;
+  for (const auto& option : options_.all())
+    if (option.is_required() && option.origin() == "default") missing.push_back(option.flag());
+  if (!missing.empty()) throw UserError("missing: " + join_list(missing, ", ") + "; --help says what they are");
+}
+
+void add_examples(CLI::App& command, const std::vector<std::string>& lines) { command.footer("Examples:\n  " + join_list(lines, "\n  ")); }
+
+}  // namespace millesime

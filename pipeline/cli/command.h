@@ -1,0 +1,79 @@
+#pragma once
+// What the commands of the program share. CLI11 stays inside pipeline/cli.
+//
+// A command is a function that adds a subcommand and, when it was chosen, leaves its work in Invocation::action; main.cpp runs
+// that and turns errors into an exit code.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "pipeline/core/options.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+struct Invocation {
+  std::function<int()> action;  // returns the exit code
+};
+
+// --device, --threads, --memory and --quiet, of every command that computes.
+struct Resources {
+  std::string device, memory;
+  int threads = 0;
+  bool quiet = false;
+
+  void add_to(CLI::App& command);
+  // What they mean on this machine; an empty text takes `otherwise` (from a configuration). Says on the log where `auto` ended up.
+  Context context(const Config* otherwise = nullptr);
+
+ private:
+  std::unique_ptr<Progress> progress_;
+};
+
+// Every declared option becomes a flag of the command. apply() sets the options that were given; it needs `options` alive.
+class OptionFlags {
+ public:
+  // `positional`: keys that are also taken without their flag, in this order.
+  OptionFlags(CLI::App& command, Options& options, const std::vector<std::string>& positional = {});
+  void apply();  // also checks that what is required was given
+
+ private:
+  Options& options_;
+  struct Given {
+    std::string key;
+    std::shared_ptr<std::vector<std::string>> values;
+    CLI::Option* flag;
+  };
+  std::vector<Given> given_;
+};
+
+// "[default 10 days, 1 to 366]": what help and reference say beside an option's sentence.
+std::string constraints_text(const Option& option);
+
+// Examples at the end of a command's help.
+void add_examples(CLI::App& command, const std::vector<std::string>& lines);
+
+// The commands, in the order of the help text.
+void add_run(CLI::App& app, Invocation& invocation);
+void add_status(CLI::App& app, Invocation& invocation);
+void add_catalog(CLI::App& app, Invocation& invocation);
+void add_samples(CLI::App& app, Invocation& invocation);
+void add_stack(CLI::App& app, Invocation& invocation);
+void add_train(CLI::App& app, Invocation& invocation);
+void add_evaluate(CLI::App& app, Invocation& invocation);
+void add_predict(CLI::App& app, Invocation& invocation);
+void add_classify(CLI::App& app, Invocation& invocation);
+void add_fuse(CLI::App& app, Invocation& invocation);
+void add_mosaic(CLI::App& app, Invocation& invocation);
+void add_validate(CLI::App& app, Invocation& invocation);
+void add_publish(CLI::App& app, Invocation& invocation);
+void add_nomenclature(CLI::App& app, Invocation& invocation);
+void add_model(CLI::App& app, Invocation& invocation);
+void add_config(CLI::App& app, Invocation& invocation);
+void add_simulate(CLI::App& app, Invocation& invocation);
+
+}  // namespace millesime

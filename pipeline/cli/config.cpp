@@ -1,0 +1,77 @@
+#include <cstdio>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/cli/command.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+// The reference page: every option of a configuration, from its declaration.
+std::string reference_page(const Options& options) {
+  std::string page =
+      "# Configuration reference\n\nMade from the declarations by `millesime config reference`. Keys are TOML; on the command line "
+      "`--set key=value`.\n";
+  std::string table;
+  for (const auto& option : options.all()) {
+    const auto dot = option.key().rfind('.');
+    const std::string section = dot == std::string::npos ? "" : option.key().substr(0, dot);
+    if (section != table || &option == &options.all().front()) {
+      page += "\n## " + (section.empty() ? std::string("top level") : "[" + section + "]") + "\n\n| key | type | default | unit | range | meaning |\n|---|---|---|---|---|---|\n";
+      table = section;
+    }
+    page += "| `" + option.key() + "` | " + option.type() + " | " + (option.is_required() ? "required" : "`" + option.default_text() + "`") + " | " + option.unit() +
+            " | " + option.range_text() + " | " + option.help() + " |\n";
+  }
+  return page + "\n## [[exogenous]]\n\nAny number of static inputs: `name`, and `path` of a raster of any CRS and resolution.\n";
+}
+
+}  // namespace
+
+void add_config(CLI::App& app, Invocation& invocation) {
+  auto* sub = app.add_subcommand("config", "Look at a configuration");
+  sub->require_subcommand(1);
+  struct Show {
+    std::string config;
+    std::vector<std::string> assignments;
+    bool json = false;
+  };
+  auto show = std::make_shared<Show>();
+  auto* show_sub = sub->add_subcommand("show", "Every key with value, default, unit and origin");
+  show_sub->add_option("config", show->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
+  show_sub->add_option("--set", show->assignments, "set an option, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  show_sub->add_flag("--json", show->json, "as JSON");
+  add_examples(*show_sub, {"millesime config show france.toml"});
+  show_sub->callback([&invocation, show] {
+    invocation.action = [show] {
+      Config::load(show->config, show->assignments);  // every check of a run
+      // Declared against defaults, so that the origins of this file's values are kept.
+      Config fresh;
+      Options options = fresh.declare();
+      options.read_toml(show->config, {"exogenous"});
+      for (const auto& assignment : show->assignments) options.set(assignment);
+      nlohmann::json list = nlohmann::json::array();
+      for (const auto& option : options.all()) {
+        list.push_back({{"key", option.key()}, {"value", option.value_text()}, {"default", option.default_text()}, {"unit", option.unit()},
+                        {"range", option.range_text()}, {"origin", option.origin()}, {"help", option.help()}});
+        if (!show->json)
+          std::printf("%-40s = %-24s %s\n%-42s %s (default %s; %s)\n", option.key().c_str(), option.value_text().c_str(), option.unit().c_str(), "",
+                      option.help().c_str(), option.default_text().c_str(), option.origin().c_str());
+      }
+      if (show->json) std::cout << list.dump(1) << "\n";
+      return 0;
+    };
+  });
+  auto* reference = sub->add_subcommand("reference", "The reference page of every option, as Markdown");
+  reference->callback([&invocation] {
+    invocation.action = [] {
+      Config config;
+      std::cout << reference_page(config.declare());
+      return 0;
+    };
+  });
+}
+
+}  // namespace millesime

@@ -1,0 +1,73 @@
+// The program: chooses a command, runs it, and is the one place where errors end.
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <stdexcept>
+
+#include "kernels/base/device_error.h"
+#include "pipeline/cli/command.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/core/version.h"
+
+namespace millesime {
+namespace {
+
+// "--tile" for "--tiles": the nearest option of the command that was being read.
+std::string suggestion(const CLI::App& app, const std::string& message) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  std::vector<std::string> known;
+  for (const auto* option : command->get_options())
+    for (const auto& name : option->get_lnames()) known.push_back("--" + name);
+  for (const auto* subcommand : command->get_subcommands([](const CLI::App*) { return true; })) known.push_back(subcommand->get_name());
+  for (const auto& word : split_text(message, ' '))
+    if (const std::string near = nearest_name(word, known); !near.empty() && near != word && known.size() > 0 && message.find("not expected") != std::string::npos)
+      return "; did you mean " + near + "?";
+  return "";
+}
+
+int report(const char* kind, const std::string& message, int code) {
+  std::fprintf(stderr, "millesime: %s: %s\n", kind, message.c_str());
+  return code;
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app{"Yearly land-cover maps of whole countries from Sentinel-2 time series.", "millesime"};
+  app.set_version_flag("--version", "millesime " + version());
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  Invocation invocation;
+  for (const auto& add : {add_run, add_status, add_catalog, add_samples, add_stack, add_train, add_evaluate, add_predict, add_classify, add_fuse, add_mosaic,
+                          add_validate, add_publish, add_nomenclature, add_model, add_config, add_simulate})
+    add(app, invocation);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return report("error", error.what() + suggestion(app, error.what()) + "; --help shows what there is", kExitUserError);
+  }
+  return invocation.action();
+}
+
+}  // namespace
+}  // namespace millesime
+
+int main(int argc, char** argv) {
+  using namespace millesime;
+  try {
+    return run_program(argc, argv);
+  } catch (const UserError& error) {
+    return report("error", error.what(), kExitUserError);
+  } catch (const DeviceError& error) {
+    return report("error", error.what(), kExitUserError);
+  } catch (const std::invalid_argument& error) {  // choose_device()
+    return report("error", error.what(), kExitUserError);
+  } catch (const std::bad_alloc&) {
+    return report("error", "out of memory; give a smaller --memory, so that smaller windows are used", kExitUserError);
+  } catch (const std::exception& error) {
+    return report("internal error", std::string(error.what()) + "; please report this", kExitBug);
+  }
+}
