@@ -71,7 +71,7 @@ int execute(RunCommand& command) {
   const Config config = Config::load(command.config, command.assignments);
   const Selection selection{command.tiles, command.from, command.to, command.force};
   if (command.dry_run) {
-    print_plan(make_plan(config, selection), command.json);
+    print_plan(make_plan(stage_list(), config, selection), command.json);
     return 0;
   }
   command.resources.quiet = command.resources.quiet || command.json;
@@ -79,7 +79,7 @@ int execute(RunCommand& command) {
   TextObserver text;
   JsonObserver json;
   RunObserver& observer = command.json ? static_cast<RunObserver&>(json) : text;
-  const RunOutcome outcome = run(config, selection, context, observer);
+  const RunOutcome outcome = run(stage_list(), config, selection, context, observer);
   const Layout layout(config);
   if (outcome.complete()) {
     if (!command.json) std::fprintf(stderr, "%d unit%s run, %d up to date; products in %s\n", outcome.ran, outcome.ran == 1 ? "" : "s", outcome.up_to_date, layout.root.c_str());
@@ -127,7 +127,7 @@ void add_status(CLI::App& app, Invocation& invocation) {
   add_examples(*sub, {"millesime status france.toml", "millesime status france.toml --json"});
   sub->callback([&invocation, command] {
     invocation.action = [command] {
-      const auto units = status(Config::load(command->config, command->assignments), command->verify);
+      const auto units = status(stage_list(), Config::load(command->config, command->assignments), command->verify);
       bool damaged = false;
       nlohmann::json list = nlohmann::json::array();
       for (const auto& unit : units) {

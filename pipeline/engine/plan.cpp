@@ -12,8 +12,7 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-std::size_t position(const std::string& name, const std::string& option) {
-  const auto& stages = stage_list();
+std::size_t position(const std::vector<Stage>& stages, const std::string& name, const std::string& option) {
   const auto it = std::ranges::find(stages, name, &Stage::name);
   if (it != stages.end()) return static_cast<std::size_t>(it - stages.begin());
   std::vector<std::string> names;
@@ -57,10 +56,10 @@ std::string changed_config(const std::map<std::string, std::string>& now, const 
 
 }  // namespace
 
-void check_selection(const Selection& selection) {
+void check_selection(const std::vector<Stage>& stages, const Selection& selection) {
   if (selection.from.empty() && selection.to.empty()) return;
-  const std::size_t first = selection.from.empty() ? 0 : position(selection.from, "--from");
-  const std::size_t last = selection.to.empty() ? stage_list().size() : position(selection.to, "--to");
+  const std::size_t first = selection.from.empty() ? 0 : position(stages, selection.from, "--from");
+  const std::size_t last = selection.to.empty() ? stages.size() : position(stages, selection.to, "--to");
   if (first > last) throw UserError(join_text("--from ", selection.from, " --to ", selection.to, ": ", selection.from, " comes after ", selection.to));
 }
 
@@ -82,11 +81,15 @@ std::string code_of(const Stage& stage) { return join_text("millesime ", version
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit) {
   const std::string file = layout.manifest(unit.stage, unit.key);
   if (!fs::exists(file)) return std::nullopt;
-  return read_manifest(file);
+  try {
+    return read_manifest(file);
+  } catch (const UserError&) {
+    return std::nullopt;  // a damaged witness is no witness
+  }
 }
 
-std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const Layout&, const std::optional<Manifest>& known) {
-  if (!known) return "not run yet";
+std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known) {
+  if (!known) return "no manifest says that it was done";
   if (known->code != code_of(stage)) return "made by " + known->code;
   for (const auto& reason : {changed_config(shaping_config(unit, config), known->config), changed_input(unit, *known), changed_output(unit, *known)})
     if (!reason.empty()) return reason;
@@ -112,13 +115,12 @@ Config restricted_to(const Config& config, const Selection& selection) {
   return restricted;
 }
 
-std::vector<PlannedStage> make_plan(const Config& requested, const Selection& selection) {
-  check_selection(selection);
+std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& requested, const Selection& selection) {
+  check_selection(stages, selection);
   Config config = restricted_to(requested, selection);
   const Layout layout(config);
-  const auto& stages = stage_list();
-  const std::size_t first = selection.from.empty() ? 0 : position(selection.from, "--from");
-  const std::size_t last = selection.to.empty() ? stages.size() - 1 : position(selection.to, "--to");
+  const std::size_t first = selection.from.empty() ? 0 : position(stages, selection.from, "--from");
+  const std::size_t last = selection.to.empty() ? stages.size() - 1 : position(stages, selection.to, "--to");
 
   std::vector<PlannedStage> plan;
   std::set<std::string> made_anew;
@@ -131,7 +133,7 @@ std::vector<PlannedStage> make_plan(const Config& requested, const Selection& se
       const bool chosen = selection.tiles.empty() || unit.tile.empty() || std::ranges::find(selection.tiles, unit.tile) != selection.tiles.end();
       if (!chosen) continue;
       const auto known = known_manifest(layout, unit);
-      std::string why = selection.force ? "--force" : reason_to_run(stages[i], unit, config, layout, known);
+      std::string why = selection.force ? "--force" : reason_to_run(stages[i], unit, config, known);
       // Mending a tile works with the models as they are: retraining would change every other tile too.
       const bool keep = !selection.tiles.empty() && stages[i].kept_when_mending && !selection.force && known && changed_output(unit, *known).empty();
       if (keep) why.clear();

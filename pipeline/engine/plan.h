@@ -18,7 +18,7 @@ struct Selection {
 };
 
 // UserError when a stage is unknown (suggests the nearest) or `from` comes after `to`.
-void check_selection(const Selection& selection);
+void check_selection(const std::vector<Stage>& stages, const Selection& selection);
 
 struct PlannedUnit {
   Unit unit;
@@ -37,13 +37,13 @@ std::string code_of(const Stage& stage);  // program version and stage revision
 
 // Why a unit has to run, or "" when its manifest answers for configuration, inputs, code and outputs. `known` is that manifest,
 // where there is a readable one.
-std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const Layout& layout, const std::optional<Manifest>& known);
+std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known);
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 
 // With --tiles, the world is the chosen tiles and those that were mapped before.
 Config restricted_to(const Config& config, const Selection& selection);
 
-// The plan as it stands now. Units whose inputs other units will make anew are planned to run.
-std::vector<PlannedStage> make_plan(const Config& config, const Selection& selection);
+// The plan of `stages` as it stands now. Units whose inputs other units will make anew are planned to run.
+std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& config, const Selection& selection);
 
 }  // namespace millesime

@@ -51,8 +51,8 @@ nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, con
 
 }  // namespace
 
-RunOutcome run(const Config& config, const Selection& selection, const Context& context, RunObserver& observer) {
-  check_selection(selection);
+RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context, RunObserver& observer) {
+  check_selection(stages, selection);
   const Layout layout(config);
   const OutputLock lock(layout.work());
   if (!lock.taken_over().empty()) context.progress->note("taking over from a run that did not end in order (" + lock.taken_over() + ")");
@@ -62,14 +62,13 @@ RunOutcome run(const Config& config, const Selection& selection, const Context& 
 
   RunOutcome outcome;
   std::set<std::string> lacking;  // outputs of failed and blocked units
-  const auto& stages = stage_list();
   bool inside = selection.from.empty();
   for (const Stage& stage : stages) {
     inside = inside || stage.name == selection.from;
     if (!inside) continue;
     Selection only = selection;
     only.from = only.to = stage.name;
-    const PlannedStage planned = make_plan(config, only).front();
+    const PlannedStage planned = make_plan(stages, config, only).front();
     if (!planned.known) {
       if (outcome.complete()) throw UserError(join_text("the stage ", stage.name, " needs results of an earlier stage; run without --from ", selection.from));
       outcome.blocked.push_back(stage.name);
@@ -109,10 +108,10 @@ RunOutcome run(const Config& config, const Selection& selection, const Context& 
   return outcome;
 }
 
-std::vector<UnitStatus> status(const Config& config, bool verify) {
+std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify) {
   const Layout layout(config);
   std::vector<UnitStatus> list;
-  for (const auto& planned : make_plan(config, {})) {
+  for (const auto& planned : make_plan(stages, config, {})) {
     if (!planned.known) list.push_back({planned.stage->name, "", "unknown", "known once the stages before it have run"});
     for (const auto& [unit, why] : planned.units) {
       UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why};

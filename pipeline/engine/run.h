@@ -31,12 +31,12 @@ class RunObserver {
 
 // Stages are planned one after the other, because the units of one may follow from the results of another. Holds the output
 // folder's lock while it runs.
-RunOutcome run(const Config& config, const Selection& selection, const Context& context, RunObserver& observer);
+RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context, RunObserver& observer);
 
 // What `millesime status` shows.
 struct UnitStatus {
   std::string stage, key, state, detail;  // done, to run, failed, unknown
 };
-std::vector<UnitStatus> status(const Config& config, bool verify);
+std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify);
 
 }  // namespace millesime

@@ -1,0 +1,247 @@
+#include "pipeline/engine/run.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/engine/lock.h"
+#include "pipeline/engine/progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Recorder : public RunObserver {
+ public:
+  void unit_starts(const Unit& unit, const std::string& why) override { started.push_back(unit.name()), reasons.push_back(why); }
+  void unit_done(const Unit&, double, const nlohmann::json&) override {}
+  void unit_failed(const Unit&, const std::string& message) override { failures.push_back(message); }
+  void stage_up_to_date(const Stage&, std::size_t) override {}
+  std::vector<std::string> started, reasons, failures;
+};
+
+// Two stages: `upper` writes each tile's source text in capitals; `join` puts the tiles together.
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() {
+    folder = testing::temp_dir();
+    config.year = 2021;
+    config.output = folder + "/out";
+    config.tiles.names = {"A", "B"};
+    for (const auto& tile : config.tiles.names) source(tile, "text of " + tile);
+    context.progress = &progress;
+  }
+
+  std::string source_file(const std::string& tile) const { return folder + "/" + tile + ".txt"; }
+  void source(const std::string& tile, const std::string& text) const { write_text(source_file(tile), text); }
+  std::string upper_file(const std::string& tile) const { return Layout(config).stage("upper") + "/" + tile + ".txt"; }
+  std::string joined_file() const { return Layout(config).stage("join") + "/all.txt"; }
+
+  std::vector<Stage> stages() {
+    Stage upper{.name = "upper", .summary = "", .reads = "", .writes = "", .revision = revision, .papers = {}, .plan = {}};
+    upper.plan = [this](const Config& c) {
+      std::vector<Unit> units;
+      for (const auto& tile : c.tiles.names) {
+        Unit unit;
+        unit.stage = "upper", unit.key = unit.tile = tile;
+        unit.inputs = {source_file(tile)}, unit.outputs = {upper_file(tile)}, unit.config_keys = {"time"};
+        unit.run = [this, tile](const Context&) {
+          if (tile == failing) throw UserError("tile " + tile + " cannot be read");
+          std::string text = read_text(source_file(tile));
+          for (char& c2 : text) c2 = static_cast<char>(std::toupper(c2));
+          if (die) ::raise(SIGKILL);
+          write_text(upper_file(tile), text);
+          return nlohmann::json{{"characters", text.size()}};
+        };
+        units.push_back(std::move(unit));
+      }
+      return std::optional(units);
+    };
+    Stage join{.name = "join", .summary = "", .reads = "", .writes = "", .revision = 1, .papers = {}, .plan = {}};
+    join.plan = [this](const Config& c) {
+      Unit unit;
+      unit.stage = "join", unit.key = "all", unit.outputs = {joined_file()};
+      for (const auto& tile : c.tiles.names) unit.inputs.push_back(upper_file(tile));
+      unit.run = [this, inputs = unit.inputs](const Context&) {
+        std::string text;
+        for (const auto& input : inputs) text += read_text(input) + "\n";
+        write_text(joined_file(), text);
+        return nlohmann::json::object();
+      };
+      return std::optional(std::vector<Unit>{unit});
+    };
+    return {upper, join};
+  }
+
+  std::vector<std::string> run_all(const Selection& selection = {}) {
+    Recorder recorder;
+    outcome = run(stages(), config, selection, context, recorder);
+    reasons = recorder.reasons;
+    return recorder.started;
+  }
+
+  std::string folder, failing;
+  int revision = 1;
+  bool die = false;
+  Config config;
+  SilentProgress progress;
+  Context context;
+  RunOutcome outcome;
+  std::vector<std::string> reasons;
+};
+
+TEST_F(RunTest, RunsEverythingOnceAndThenNothing) {
+  EXPECT_THAT(run_all(), ElementsAre("upper/A", "upper/B", "join/all"));
+  EXPECT_EQ(read_text(joined_file()), "TEXT OF A\nTEXT OF B\n");
+  EXPECT_THAT(run_all(), IsEmpty());
+  EXPECT_EQ(outcome.up_to_date, 3);
+}
+
+TEST_F(RunTest, AChangedInputRerunsExactlyWhatDependsOnIt) {
+  run_all();
+  source("B", "another text");
+  EXPECT_THAT(run_all(), ElementsAre("upper/B", "join/all"));
+  EXPECT_THAT(reasons[0], HasSubstr("B.txt changed"));
+}
+
+TEST_F(RunTest, AnInputWithNewTimeButTheSameContentRerunsNothing) {
+  run_all();
+  source("B", "text of B");
+  EXPECT_THAT(run_all(), IsEmpty());
+}
+
+TEST_F(RunTest, AResultThatComesOutTheSameStopsTheChain) {
+  run_all();
+  source("B", "TEXT of B");  // the same in capitals
+  EXPECT_THAT(run_all(), ElementsAre("upper/B"));
+}
+
+TEST_F(RunTest, AChangedOptionRerunsTheUnitsItShapes) {
+  run_all();
+  config.time.step_days = 5;
+  config.mosaic.resolution = 20;
+  EXPECT_THAT(run_all(), ElementsAre("upper/A", "upper/B"));
+  EXPECT_THAT(reasons[0], HasSubstr("time.step_days: 10 -> 5"));
+}
+
+TEST_F(RunTest, ANewRevisionOfAStageRerunsIt) {
+  run_all();
+  revision = 2;
+  EXPECT_THAT(run_all(), ElementsAre("upper/A", "upper/B"));
+}
+
+TEST_F(RunTest, AnOutputThatWasRemovedOrChangedIsMadeAgain) {
+  run_all();
+  fs::remove(upper_file("A"));
+  EXPECT_THAT(run_all(), ElementsAre("upper/A"));
+  write_text(upper_file("A"), "tampered");
+  EXPECT_THAT(run_all(), ElementsAre("upper/A"));
+  EXPECT_EQ(read_text(joined_file()), "TEXT OF A\nTEXT OF B\n");
+}
+
+TEST_F(RunTest, AFailedTileLetsTheOthersGoOnAndBlocksWhatNeedsIt) {
+  failing = "A";
+  EXPECT_THAT(run_all(), ElementsAre("upper/A", "upper/B"));
+  ASSERT_EQ(outcome.failed.size(), 1u);
+  EXPECT_EQ(outcome.failed[0].message, "tile A cannot be read");
+  EXPECT_THAT(outcome.blocked, ElementsAre("join/all"));
+  const auto units = status(stages(), config, false);
+  EXPECT_EQ(units[0].state, "failed");
+  EXPECT_THAT(units[0].detail, HasSubstr("cannot be read"));
+  EXPECT_EQ(units[1].state, "done");
+  failing.clear();
+  EXPECT_THAT(run_all(), ElementsAre("upper/A", "join/all"));
+  EXPECT_TRUE(outcome.complete());
+}
+
+TEST_F(RunTest, SelectsStagesAndTiles) {
+  EXPECT_THAT(run_all({.tiles = {}, .from = "", .to = "upper", .force = false}), ElementsAre("upper/A", "upper/B"));
+  EXPECT_THAT(run_all({.tiles = {}, .from = "join", .to = "", .force = false}), ElementsAre("join/all"));
+  source("A", "new a"), source("B", "new b");
+  EXPECT_THAT(run_all({.tiles = {"A"}, .from = "", .to = "upper", .force = false}), ElementsAre("upper/A"));
+  EXPECT_THAT(run_all({.tiles = {}, .from = "", .to = "", .force = true}), ElementsAre("upper/A", "upper/B", "join/all"));
+  EXPECT_THROW(run_all({.tiles = {}, .from = "uper", .to = "", .force = false}), UserError);
+  EXPECT_THROW(run_all({.tiles = {}, .from = "join", .to = "upper", .force = false}), UserError);
+  EXPECT_THROW(run_all({.tiles = {"C"}, .from = "", .to = "", .force = false}), UserError);
+}
+
+TEST_F(RunTest, ThePlanShowsWhatFollowsFromWhatWillRun) {
+  run_all();
+  source("A", "changed");
+  const auto plan = make_plan(stages(), config, {});
+  EXPECT_THAT(plan[0].units[0].why, HasSubstr("changed"));
+  EXPECT_EQ(plan[0].units[1].why, "");
+  EXPECT_THAT(plan[1].units[0].why, HasSubstr("will be made anew"));
+}
+
+TEST_F(RunTest, AKilledRunLeavesTheOldProductAndTheNextRunGoesOn) {
+  run_all();
+  const std::string before = read_text(joined_file());
+  source("A", "new a");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    die = true;
+    run_all();
+    ::_exit(1);
+  }
+  int wait_status = 0;
+  ASSERT_EQ(::waitpid(child, &wait_status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(wait_status));
+  EXPECT_EQ(read_text(upper_file("A")), "TEXT OF A");
+  EXPECT_EQ(read_text(joined_file()), before);
+  EXPECT_THAT(run_all(), ElementsAre("upper/A", "join/all"));
+  EXPECT_EQ(read_text(joined_file()), "NEW A\nTEXT OF B\n");
+}
+
+TEST_F(RunTest, ADamagedManifestIsNoWitness) {
+  run_all();
+  write_text(Layout(config).manifest("upper", "A"), "{ not json");
+  EXPECT_THAT(run_all(), ElementsAre("upper/A"));
+}
+
+TEST_F(RunTest, VerifyFindsAFlippedByteThatSizeAndTimeDoNotShow) {
+  run_all();
+  const auto time = fs::last_write_time(upper_file("A"));
+  std::string text = read_text(upper_file("A"));
+  text[0] ^= 1;
+  write_text(upper_file("A"), text);
+  fs::last_write_time(upper_file("A"), time);
+  EXPECT_EQ(status(stages(), config, false)[0].state, "done");
+  EXPECT_EQ(status(stages(), config, true)[0].state, "damaged");
+}
+
+TEST_F(RunTest, ASecondRunOnTheSameOutputIsToldWhoHoldsIt) {
+  const OutputLock lock(Layout(config).work());
+  try {
+    run_all();
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("in use by another run: process " + std::to_string(::getpid())));
+  }
+}
+
+TEST_F(RunTest, AnOutputFolderThatCannotBeMadeIsNamed) {
+  write_text(folder + "/file", "");
+  config.output = folder + "/file";
+  try {
+    run_all();
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(folder + "/file"));
+  }
+}
+
+}  // namespace
+}  // namespace millesime
