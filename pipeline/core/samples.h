@@ -1,13 +1,16 @@
 #pragma once
 // Samples: labelled time series, from images or from a table. What training, evaluation and prediction work on.
 //
-// The working file is samples.safetensors (pipeline/core/samples.cpp documents its tensors); CSV is for exchange.
+// The working file is samples.safetensors (pipeline/core/samples_file.cpp documents its tensors); CSV is for exchange.
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "pipeline/core/dates.h"
+#include "pipeline/core/nomenclature.h"
 
 namespace millesime {
 
@@ -45,13 +48,37 @@ struct Samples {
   Split split_of(std::int64_t sample, int seed) const { return static_cast<Split>(split[static_cast<std::size_t>(sample * n_seeds + seed)]); }
 };
 
-// Reading checks names, shapes, types and sizes before it allocates; UserError names file and tensor.
+// Reading checks names, shapes, types, sizes and codes before it allocates; UserError names file and tensor.
 Samples read_samples(const std::string& file);
-void write_samples(const Samples& samples, const std::string& file);  // atomic
+void write_samples(const Samples& samples, const std::string& file);  // atomic; same samples, same bytes
 
-// One row a sample: `label`, optional `group`, `x`, `y`, then <BAND>_<YYYYMMDD>; an empty cell is a cloudy or missing
-// observation; a numeric column without date is static. Bands are grouped into sources by sensor and by their dates.
-Samples read_samples_csv(const std::string& file);
+// One row a sample, one column each:
+//   label                 class code (any integer), or a class name when a nomenclature is given; 0 where it is not known
+//   group                 optional: polygon, a number or a name; without it every row is a group of its own
+//   x, y                  optional: map position
+//   region                optional: name of the region
+//   split, or split_0...  optional: learn, test or both, for each seed; without it all learn
+//   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan" or "NA" is cloudy or missing
+//   any other             a static input; an empty cell is missing
+// Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
+// ("series", "series_2"...). A date of a source is valid where all its bands have a value; otherwise all of them are set to kNodata.
+// Numbers: a band of integers that fit into int16 is stored as it is (and kNodata, -10000, is missing, as in the images). Other
+// bands are stored as rounded multiples of a power of ten: as many decimals as their numbers have and int16 holds (-0.2 to 0.9: four).
+// What write_samples_csv() writes is read back equal (but for tile, col and row).
+// UserError with file, line and column.
+Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature = nullptr);
 void write_samples_csv(const Samples& samples, const std::string& file);  // atomic
+
+// By the file's name: CSV where it ends in .csv, the working format otherwise.
+Samples load_samples(const std::string& file, const Nomenclature* nomenclature = nullptr);
+
+// What is in them: samples and polygons per class and split, bands, dates and share of missing observations per source, statics.
+nlohmann::ordered_json samples_summary(const Samples& samples);
+std::string to_text(const Samples& samples, const Nomenclature* nomenclature = nullptr);  // the same as a table for people
+
+const char* to_text(Split split);  // "learn", "test", "both"
+
+// Broken promises of whoever made the samples (sizes, dates out of order) as Bug.
+void check(const Samples& samples);
 
 }  // namespace millesime

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -26,6 +27,7 @@ std::string file_of(const std::string& header, const std::string& data) { return
 
 // Without the flush to disk of write_text(): these tests write thousands of files.
 void put(const std::string& path, const std::string& bytes) {
+  std::filesystem::remove(path);  // file systems flush a file that is overwritten
   std::ofstream stream(path, std::ios::binary);
   stream << bytes;
 }

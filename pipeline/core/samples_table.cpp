@@ -1,0 +1,557 @@
+// Samples as CSV tables; pipeline/core/samples.h documents the columns.
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+#include <unordered_map>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/csv.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/core/series.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kMaxStored = 32767;        // largest magnitude of an int16 that has both signs
+constexpr double kMaxMagnitude = 1e30;   // of a number in a table; scales are float32
+constexpr int kMaxDecimals = 18;
+
+// --- columns --------------------------------------------------------------------------------------------------------------------
+
+enum class Role { label, group, x, y, region, split, observation, fixed };
+
+struct Column {
+  Role role = Role::fixed;
+  std::size_t source = 0, band = 0, date = 0;  // of an observation
+  std::size_t index = 0;                       // of a split or a static input
+};
+
+struct Observation {  // a column name such as B4_20210601
+  std::string band;
+  Date date;
+};
+
+std::optional<Observation> as_observation(const std::string& name, const std::string& where) {
+  const auto underscore = name.rfind('_');
+  if (underscore == std::string::npos || underscore == 0 || name.size() - underscore != 9) return std::nullopt;
+  const std::string digits = name.substr(underscore + 1);
+  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  try {
+    return Observation{name.substr(0, underscore), Date::parse(digits)};
+  } catch (const UserError& error) {
+    throw with_context(where, error);
+  }
+}
+
+std::string sensor_of_band(const std::string& band) {
+  static const std::set<std::string> radar{"VV", "VH", "HH", "HV"};
+  if (radar.contains(band)) return "sentinel1";
+  std::string_view digits = band;
+  if (!digits.starts_with('B')) return "";
+  digits.remove_prefix(1);
+  if (digits.ends_with('A')) digits.remove_suffix(1);
+  const bool number = !digits.empty() && digits.size() <= 2 && std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+  return number ? "sentinel2" : "";
+}
+
+// What each column is, and the series, statics and seeds that follow from them.
+std::vector<Column> plan_columns(const CsvReader& table, Samples& samples) {
+  struct Band {
+    std::string name;
+    std::set<Date> dates;
+  };
+  const std::vector<std::string>& names = table.columns();
+  const std::string header = table.path() + ":1: column ";
+  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split"};
+
+  std::vector<std::optional<Observation>> observations;
+  std::vector<Band> bands;
+  for (const std::string& name : names) {
+    observations.push_back(as_observation(name, header + name));
+    if (const auto& observation = observations.back()) {
+      auto band = std::ranges::find(bands, observation->band, &Band::name);
+      if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->band, {}});
+      band->dates.insert(observation->date);
+    } else if (std::ranges::find(reserved, name) == reserved.end() && std::ranges::find(reserved, lower(name)) != reserved.end()) {
+      throw UserError(join_text(header, name, ": did you mean \"", lower(name), "\"? Columns without date are static inputs"));
+    }
+  }
+  if (table.column("label") < 0) {
+    const std::string near = nearest_name("label", names);
+    throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?", " (write 0 where it is not known)"));
+  }
+  if (bands.empty())
+    throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
+  if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
+
+  // Sources: by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others as they come.
+  std::vector<std::string> keys{"sentinel2", "sentinel1"};
+  std::vector<std::vector<const Band*>> sources(2);
+  std::vector<const std::set<Date>*> dates_of_others;
+  for (const Band& band : bands) {
+    const std::string sensor = sensor_of_band(band.name);
+    if (!sensor.empty()) {
+      sources[sensor == "sentinel2" ? 0 : 1].push_back(&band);
+      continue;
+    }
+    const auto same = std::ranges::find_if(dates_of_others, [&](const auto* dates) { return *dates == band.dates; });
+    const auto number = static_cast<std::size_t>(same - dates_of_others.begin());
+    if (same == dates_of_others.end()) {
+      dates_of_others.push_back(&band.dates);
+      keys.push_back(number == 0 ? "series" : join_text("series_", number + 1));
+      sources.emplace_back();
+    }
+    sources[2 + number].push_back(&band);
+  }
+  std::map<std::string, std::pair<std::size_t, std::size_t>> place_of_band;  // source, band
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    if (sources[s].empty()) continue;
+    SampleSeries series;
+    series.source = keys[s];
+    std::set<Date> dates;
+    for (const Band* band : sources[s]) {
+      place_of_band[band->name] = {samples.series.size(), series.bands.size()};
+      series.bands.push_back(band->name);
+      dates.insert(band->dates.begin(), band->dates.end());
+    }
+    for (const Band* band : sources[s])
+      for (const Date date : dates)
+        if (!band->dates.contains(date))
+          throw UserError(join_text(table.path(), ":1: no column ", band->name, "_", date.compact(), ", although other bands of ", series.source,
+                                    " have that date; an observation needs all its bands: add the column (empty cells are missing) or leave the band out"));
+    series.dates.assign(dates.begin(), dates.end());
+    series.scale.assign(series.bands.size(), 1.0F);
+    samples.series.push_back(std::move(series));
+  }
+
+  std::vector<Column> columns;
+  std::vector<std::size_t> seeds;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Column column;
+    const std::string& name = names[i];
+    if (const auto& observation = observations[i]) {
+      const auto [source, band] = place_of_band.at(observation->band);
+      const auto& dates = samples.series[source].dates;
+      column = {Role::observation, source, band, static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin()), 0};
+    } else if (name == "label") {
+      column.role = Role::label;
+    } else if (name == "group") {
+      column.role = Role::group;
+    } else if (name == "x" || name == "y") {
+      column.role = name == "x" ? Role::x : Role::y;
+    } else if (name == "region") {
+      column.role = Role::region;
+    } else if (name == "split" || name.starts_with("split_")) {
+      column.role = Role::split;
+      if (name != "split") {
+        const auto digits = std::string_view(name).substr(6);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), column.index);
+        if (error != std::errc{} || end != digits.data() + digits.size() || column.index >= names.size())
+          throw UserError(header + name + ": expected split_0, split_1...");
+      }
+      seeds.push_back(column.index);
+    } else {
+      column.index = samples.static_names.size();
+      samples.static_names.push_back(name);
+    }
+    columns.push_back(column);
+  }
+  std::ranges::sort(seeds);
+  for (std::size_t i = 0; i < seeds.size(); ++i)
+    if (seeds[i] != i) throw UserError(join_text(table.path(), ":1: expected one column split, or split_0, split_1... without gaps"));
+  samples.n_seeds = std::max(1, static_cast<int>(seeds.size()));
+  return columns;
+}
+
+// --- numbers --------------------------------------------------------------------------------------------------------------------
+
+struct Number {
+  double value = 0;
+  int decimals = 0;  // digits after the point that are not trailing zeros
+};
+
+bool is_missing(std::string_view cell) {
+  if (cell.empty()) return true;
+  if (cell.size() > 4) return false;
+  const std::string text = lower(cell);
+  return text == "nan" || text == "na" || text == "-nan";
+}
+
+template <class T>
+std::optional<T> parse_whole(std::string_view cell) {
+  T value{};
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  if (error != std::errc{} || end != cell.data() + cell.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<Number> parse_number(std::string_view cell) {
+  if (const auto whole = parse_whole<std::int32_t>(cell)) return Number{static_cast<double>(*whole), 0};
+  const auto value = parse_whole<double>(cell);
+  if (!value || !std::isfinite(*value) || std::abs(*value) > kMaxMagnitude) return std::nullopt;
+  const auto exponent_at = cell.find_first_of("eE");
+  std::string_view mantissa = cell.substr(0, exponent_at);
+  int decimals = 0;
+  if (const auto point = mantissa.find('.'); point != std::string_view::npos) {
+    const auto last = mantissa.find_last_not_of('0');
+    decimals = static_cast<int>(last - point);
+  }
+  if (exponent_at != std::string_view::npos) decimals -= std::atoi(std::string(cell.substr(exponent_at + 1)).c_str());
+  return Number{*value, std::clamp(decimals, 0, kMaxDecimals)};
+}
+
+double power_of_ten(int exponent) {  // exact up to 10^22
+  double power = 1;
+  for (int i = 0; i < exponent; ++i) power *= 10;
+  return power;
+}
+
+// value / 10^exponent, rounded half away from zero.
+double stored(double value, int exponent) {
+  return std::round(exponent < 0 ? value * power_of_ten(-exponent) : value / power_of_ten(exponent));
+}
+
+struct BandNumbers {
+  double largest = 0;  // magnitude
+  int decimals = 0;
+
+  // The power of ten of which the band's numbers are stored as multiples.
+  int exponent() const {
+    int p = -decimals;
+    while (std::abs(stored(largest, p)) > kMaxStored) ++p;
+    return p;
+  }
+};
+
+float scale_of(int exponent) {
+  return static_cast<float>(exponent < 0 ? 1.0 / power_of_ten(-exponent) : power_of_ten(exponent));
+}
+
+// --- reading --------------------------------------------------------------------------------------------------------------------
+
+using PerBand = std::vector<std::vector<int>>;  // [source][band]
+
+class TableReader {
+ public:
+  TableReader(const std::string& file, const Nomenclature* nomenclature) : file_(file), nomenclature_(nomenclature) {}
+
+  Samples read() {
+    // Most tables hold integers that are stored as they are, in one pass. Otherwise the first pass finds the scales for a second one.
+    PerBand exponents;
+    pass(exponents);
+    PerBand needed;
+    for (const auto& bands : numbers_) {
+      needed.emplace_back();
+      for (const BandNumbers& band : bands) needed.back().push_back(band.exponent());
+    }
+    if (needed != exponents) pass(needed);
+    simplify(needed);
+    finish();
+    return std::move(samples_);
+  }
+
+ private:
+  void pass(PerBand& exponents) {
+    CsvReader table(file_);
+    samples_ = Samples{};
+    numbers_.clear();
+    group_names_.clear();
+    region_names_.clear();
+    const std::vector<Column> columns = plan_columns(table, samples_);
+    for (const SampleSeries& series : samples_.series) numbers_.emplace_back(series.bands.size());
+    if (exponents.empty())
+      for (const SampleSeries& series : samples_.series) exponents.emplace_back(series.bands.size(), 0);
+    const bool has_group = table.column("group") >= 0;
+
+    std::vector<std::vector<std::optional<Number>>> observed;  // of one row: [source][date][band]
+    while (table.next()) {
+      const auto row = static_cast<std::int64_t>(samples_.label.size());
+      append_row();
+      observed.resize(samples_.series.size());
+      for (std::size_t s = 0; s < samples_.series.size(); ++s)
+        observed[s].assign(samples_.series[s].dates.size() * samples_.series[s].bands.size(), std::nullopt);
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        const Column& column = columns[i];
+        if (column.role != Role::observation) {
+          read_attribute(table, i, column);
+        } else if (const std::string_view cell = table.cells()[i]; !is_missing(cell)) {
+          const auto number = parse_number(cell);
+          if (!number) refuse(table, i, "a number or nothing");
+          if (number->value != kNodata) observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = number;
+        }
+      }
+      if (!has_group) samples_.polygon.back() = row;
+      for (std::size_t s = 0; s < observed.size(); ++s) append_observations(samples_.series[s], observed[s], exponents[s], numbers_[s]);
+    }
+    if (samples_.label.empty()) throw UserError(file_ + ": no sample below the header");
+  }
+
+  void append_row() {
+    Samples& s = samples_;
+    s.label.push_back(0);
+    s.polygon.push_back(0);
+    s.region.push_back(0);
+    s.x.push_back(0);
+    s.y.push_back(0);
+    s.statics.insert(s.statics.end(), s.static_names.size(), std::numeric_limits<float>::quiet_NaN());
+    s.split.insert(s.split.end(), static_cast<std::size_t>(s.n_seeds), static_cast<std::uint8_t>(Split::learn));
+  }
+
+  // Stores the complete dates of one row as multiples of 10^exponent and takes note of what their numbers need.
+  static void append_observations(SampleSeries& series, const std::vector<std::optional<Number>>& observed, const std::vector<int>& exponents,
+                                  std::vector<BandNumbers>& numbers) {
+    const std::size_t n_bands = series.bands.size();
+    for (std::size_t first = 0; first < observed.size(); first += n_bands) {
+      bool complete = true;
+      for (std::size_t b = 0; b < n_bands; ++b) complete = complete && observed[first + b].has_value();
+      series.valid.push_back(complete ? 1 : 0);
+      for (std::size_t b = 0; b < n_bands; ++b) {
+        if (!complete) {
+          series.values.push_back(kNodata);
+          continue;
+        }
+        const Number& number = *observed[first + b];
+        numbers[b].largest = std::max(numbers[b].largest, std::abs(number.value));
+        numbers[b].decimals = std::max(numbers[b].decimals, number.decimals);
+        const double value = stored(number.value, exponents[b]);
+        // What does not fit occurs in a first pass only; the second one has the exponents for it.
+        series.values.push_back(static_cast<std::int16_t>(std::clamp(value, -double{kMaxStored}, double{kMaxStored})));
+      }
+    }
+  }
+
+  void read_attribute(const CsvReader& table, std::size_t i, const Column& column) {
+    const std::string_view cell = table.cells()[i];
+    Samples& s = samples_;
+    switch (column.role) {
+      case Role::label: {
+        if (nomenclature_) {
+          const auto index = nomenclature_->index_of(std::string(cell));
+          if (!index && cell != "0") refuse(table, i, "a code or a name of the nomenclature " + nomenclature_->name);
+          s.label.back() = index ? nomenclature_->at(*index).code : 0;
+        } else {
+          const auto label = parse_whole<std::int32_t>(cell);
+          if (!label) refuse(table, i, "a whole number (for class names, give a nomenclature)");
+          s.label.back() = *label;
+        }
+        break;
+      }
+      case Role::group: {
+        const auto number = parse_whole<std::int64_t>(cell);
+        if (cell.empty()) refuse(table, i, "the group of this sample");
+        if (s.label.size() == 1) groups_are_numbers_ = number.has_value();
+        if (groups_are_numbers_ && !number) refuse(table, i, "a number, as in the rows above");
+        s.polygon.back() = groups_are_numbers_ ? *number : group_names_.emplace(cell, static_cast<std::int64_t>(group_names_.size())).first->second;
+        break;
+      }
+      case Role::x:
+      case Role::y: {
+        const auto position = parse_whole<double>(cell);
+        if (!position || !std::isfinite(*position)) refuse(table, i, "a map coordinate");
+        (column.role == Role::x ? s.x : s.y).back() = *position;
+        break;
+      }
+      case Role::region: {
+        if (!is_utf8(cell)) refuse(table, i, "text in UTF-8");
+        s.region.back() = region_names_.emplace(cell, static_cast<std::int32_t>(region_names_.size())).first->second;
+        break;
+      }
+      case Role::split: {
+        std::uint8_t& split = s.split[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
+        if (cell == "learn") split = static_cast<std::uint8_t>(Split::learn);
+        else if (cell == "test") split = static_cast<std::uint8_t>(Split::test);
+        else if (cell == "both") split = static_cast<std::uint8_t>(Split::both);
+        else refuse(table, i, "learn, test or both");
+        break;
+      }
+      case Role::fixed: {
+        if (is_missing(cell)) break;
+        const auto value = parse_whole<float>(cell);
+        if (!value || !std::isfinite(*value)) refuse(table, i, "a number or nothing (a column without date is a static input; leave it out if it is none)");
+        s.statics[s.statics.size() - s.static_names.size() + column.index] = *value;
+        break;
+      }
+      case Role::observation: break;
+    }
+  }
+
+  [[noreturn]] static void refuse(const CsvReader& table, std::size_t i, const std::string& expected) {
+    const std::string_view cell = table.cells()[i].substr(0, 60);
+    throw UserError(join_text(table.where(i), ": expected ", expected, ", got \"", is_utf8(cell) ? cell : "text that is not UTF-8", "\""));
+  }
+
+  // 0.2400 and 0.1300 are multiples of 0.01: the same numbers get the same scale, however many digits they once had.
+  void simplify(PerBand& exponents) {
+    for (std::size_t s = 0; s < samples_.series.size(); ++s) {
+      SampleSeries& series = samples_.series[s];
+      const std::size_t n_bands = series.bands.size(), observations = series.valid.size();
+      for (std::size_t b = 0; b < n_bands; ++b) {
+        int& exponent = exponents[s][b];
+        while (exponent < 0) {
+          const auto whole_tens = [&](std::size_t o) { return !series.valid[o] || series.values[o * n_bands + b] % 10 == 0; };
+          std::size_t o = 0;
+          while (o < observations && whole_tens(o)) ++o;
+          if (o < observations) break;
+          for (o = 0; o < observations; ++o)
+            if (series.valid[o]) series.values[o * n_bands + b] = static_cast<std::int16_t>(series.values[o * n_bands + b] / 10);
+          ++exponent;
+        }
+        series.scale[b] = scale_of(exponent);
+      }
+    }
+  }
+
+  void finish() {
+    Samples& s = samples_;
+    Date first = s.series.front().dates.front(), last = first;
+    for (const SampleSeries& series : s.series) {
+      first = std::min(first, series.dates.front());
+      last = std::max(last, series.dates.back());
+    }
+    s.year = (first + (last - first) / 2).year();
+
+    s.col.assign(s.label.size(), -1);
+    s.row.assign(s.label.size(), -1);
+    if (region_names_.empty()) region_names_.emplace("", 0);
+    std::vector<std::int32_t> sorted(region_names_.size());  // place in order of names; the map counts by first appearance
+    for (const auto& [name, number] : region_names_) {
+      sorted[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(s.region_names.size());
+      s.region_names.push_back(name);
+    }
+    for (std::int32_t& region : s.region) region = sorted[static_cast<std::size_t>(region)];
+  }
+
+  const std::string& file_;
+  const Nomenclature* nomenclature_;
+  Samples samples_;
+  std::vector<std::vector<BandNumbers>> numbers_;  // [source][band]
+  bool groups_are_numbers_ = true;
+  std::unordered_map<std::string, std::int64_t> group_names_;
+  std::map<std::string, std::int32_t> region_names_;
+};
+
+// --- writing --------------------------------------------------------------------------------------------------------------------
+
+template <class Number>
+void append_number(std::string& text, Number number) {
+  char digits[32];
+  text.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);  // the shortest text that reads back equal
+}
+
+// Writes stored x scale in decimal digits without rounding.
+class DecimalWriter {
+ public:
+  explicit DecimalWriter(float scale) : scale_(scale) {
+    for (int p = -kMaxDecimals; p <= 30 && !exponent_; ++p)
+      if (scale_of(p) == scale) exponent_ = p;
+  }
+
+  void append(std::string& text, std::int16_t value) const {
+    if (!exponent_) return append_number(text, static_cast<double>(value) * scale_);
+    if (*exponent_ >= 0 || value == 0) {
+      append_number(text, static_cast<int>(value));
+      if (value != 0) text.append(static_cast<std::size_t>(*exponent_), '0');
+      return;
+    }
+    if (value < 0) text += '-';
+    std::string digits = std::to_string(std::abs(static_cast<int>(value)));
+    const auto decimals = static_cast<std::size_t>(-*exponent_);
+    if (digits.size() <= decimals) digits.insert(0, decimals + 1 - digits.size(), '0');
+    digits.insert(digits.size() - decimals, ".");
+    digits.erase(digits.find_last_not_of('0') + 1);
+    if (digits.ends_with('.')) digits.pop_back();
+    text += digits;
+  }
+
+ private:
+  float scale_;
+  std::optional<int> exponent_;
+};
+
+}  // namespace
+
+Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature) { return TableReader(file, nomenclature).read(); }
+
+void write_samples_csv(const Samples& samples, const std::string& file) {
+  check(samples);
+  const bool has_position = std::ranges::any_of(samples.x, [](double v) { return v != 0; }) || std::ranges::any_of(samples.y, [](double v) { return v != 0; });
+  const bool has_regions = samples.region_names != std::vector<std::string>{""};
+  const bool has_split = samples.n_seeds > 1 || std::ranges::any_of(samples.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
+
+  std::vector<std::string> columns{"label", "group"};
+  if (has_position) columns.insert(columns.end(), {"x", "y"});
+  if (has_regions) columns.emplace_back("region");
+  if (has_split)
+    for (int seed = 0; seed < samples.n_seeds; ++seed) columns.push_back(samples.n_seeds == 1 ? "split" : join_text("split_", seed));
+  columns.insert(columns.end(), samples.static_names.begin(), samples.static_names.end());
+  std::vector<std::vector<DecimalWriter>> writers;
+  for (const SampleSeries& series : samples.series) {
+    writers.emplace_back(series.scale.begin(), series.scale.end());
+    for (const std::string& band : series.bands)
+      for (const Date date : series.dates) columns.push_back(band + "_" + date.compact());
+  }
+  std::set<std::string> seen;
+  for (const std::string& column : columns)
+    if (!seen.insert(column).second) throw UserError(join_text(file, ": cannot be written: two columns would be called ", column));
+
+  AtomicFile output(file);
+  {
+    std::ofstream stream(output.temporary(), std::ios::binary);
+    std::string text;
+    for (std::size_t i = 0; i < columns.size(); ++i) text += (i ? "," : "") + csv_cell(columns[i]);
+    text += '\n';
+    constexpr std::size_t kFlush = 1 << 20;  // bytes a write
+    for (std::int64_t sample = 0; sample < samples.size(); ++sample) {
+      const auto i = static_cast<std::size_t>(sample);
+      append_number(text, samples.label[i]);
+      text += ',';
+      append_number(text, samples.polygon[i]);
+      if (has_position) {
+        text += ',';
+        append_number(text, samples.x[i]);
+        text += ',';
+        append_number(text, samples.y[i]);
+      }
+      if (has_regions) text += ',' + csv_cell(samples.region_names[static_cast<std::size_t>(samples.region[i])]);
+      if (has_split)
+        for (int seed = 0; seed < samples.n_seeds; ++seed) text += std::string(",") + to_text(samples.split_of(sample, seed));
+      for (std::size_t s = 0; s < samples.static_names.size(); ++s) {
+        text += ',';
+        const float value = samples.statics[i * samples.static_names.size() + s];
+        if (!std::isnan(value)) append_number(text, value);
+      }
+      for (std::size_t s = 0; s < samples.series.size(); ++s) {
+        const SampleSeries& series = samples.series[s];
+        const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size();
+        for (std::size_t b = 0; b < n_bands; ++b)
+          for (std::size_t d = 0; d < n_dates; ++d) {
+            text += ',';
+            if (series.valid[i * n_dates + d]) writers[s][b].append(text, series.values[(i * n_dates + d) * n_bands + b]);
+          }
+      }
+      text += '\n';
+      if (text.size() >= kFlush) {
+        stream << text;
+        text.clear();
+      }
+    }
+    stream << text;
+    stream.close();
+    if (!stream) throw UserError(join_text(file, ": cannot be written: ", std::strerror(errno)));
+  }
+  output.commit();
+}
+
+}  // namespace millesime
