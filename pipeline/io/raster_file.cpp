@@ -136,6 +136,19 @@ Raster<T> RasterReader::read_all(int band) const {
   return raster;
 }
 
+void RasterReader::probe() const {
+  const int across = (grid().cols + info().block_width - 1) / info().block_width, down = (grid().rows + info().block_height - 1) / info().block_height;
+  for (int band = 0; band < info().bands; ++band)
+    for (const bool last : {false, true}) {
+      const GdalMessages messages;
+      GDALRasterBandH handle = GDALGetRasterBand(impl_->dataset.get(), band + 1);
+      const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(handle)));
+      std::vector<char> block(bytes * static_cast<std::size_t>(info().block_width) * static_cast<std::size_t>(info().block_height));
+      if (GDALReadBlock(handle, last ? across - 1 : 0, last ? down - 1 : 0, block.data()) != CE_None)
+        throw UserError(join_text(impl_->path, ": the ", last ? "last" : "first", " block of band ", band + 1, " cannot be read; the file is cut short or damaged. ", messages.text()));
+    }
+}
+
 // Writing.
 
 namespace {

@@ -43,6 +43,7 @@ class RasterReader {
   void read(const Window& window, int band, T* samples) const;
   template <class T>
   Raster<T> read_all(int band = 0) const;
+  void probe() const;  // reads the first and the last block of each band: a file cut short fails here
 
  private:
   struct Impl;

@@ -2,6 +2,7 @@
 // Sensor: what the pipeline needs to know of a product layout. One file a layout in pipeline/io/sensors.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Product {
   Date date;
   std::string time;      // "105804-037": tells two passes of a day apart
   std::string version;   // "1-7"
+  std::map<std::string, std::string> files;  // of each band and mask plane that is read ("B8A", "CLM"), relative to path
 };
 
 // What is wrong with a product, in words: file, what was expected, what was found.
@@ -32,7 +34,14 @@ struct Damage {
 // One day of one tile: the newest version of each pass. Two passes are merged: the second fills where the first has no image.
 struct Acquisition {
   Date date;
-  std::vector<Product> passes;
+  std::vector<Product> passes;  // by time
+};
+
+// A file that an acquisition consists of, with what tells that it was replaced.
+struct SourceFile {
+  std::string path;
+  std::int64_t bytes = 0;
+  std::int64_t modified_ns = 0;  // since the epoch
 };
 
 // The census of one tile.
@@ -44,44 +53,59 @@ struct Census {
   std::vector<Damage> damaged;             // products that cannot be read (or fit) and are left out
   std::vector<std::string> superseded;     // older versions of a pass
   std::vector<std::string> merged;         // days with two passes
-  std::vector<std::string> files;          // every file the acquisitions consist of (zip: the archive)
+  std::vector<std::string> ignored;        // what else lies in the tile's folder
+  std::map<int, int> other_years;          // year -> products outside the dates asked for
+  std::vector<SourceFile> files;           // every file the acquisitions consist of (zip: the archive)
 
+  int n_products() const;                  // in the acquisitions
   nlohmann::ordered_json to_json() const;
   static Census from_json(const nlohmann::ordered_json& document, const std::string& origin);
   static Census read(const std::string& file);
+};
+
+// One plane of masks of a sensor: which of its values make a pixel invalid.
+struct MaskPlane {
+  std::string name;
+  MaskRule invalid{};
+  bool edge = false;  // non-zero where the product has no image
 };
 
 class Sensor {
  public:
   virtual ~Sensor() = default;
   virtual std::string name() const = 0;
-  // Names of the tiles under root (<root>/<tile>/<product>).
+  virtual std::vector<std::string> bands() const = 0;      // all it may have, in the order of wavelength
+  virtual std::vector<MaskPlane> mask_planes() const = 0;  // how masks become validity
+  // Names of the tiles under root (<root>/<tile>/<product>), sorted.
   virtual std::vector<std::string> tiles(const std::string& root) const = 0;
   // Finds and checks every product of a tile in [first, last]: bands, masks, sizes, CRS, grids, first and last block readable. Damage
-  // is collected, never thrown; an empty or missing tile folder is a UserError.
+  // is collected, never thrown. `bands` {}: those that any product has. UserError: a missing tile folder, an unknown band, a band
+  // that no product has.
   virtual Census take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& bands, Date first, Date last) const = 0;
-  // How values and masks become validity.
-  virtual std::vector<MaskRule> mask_rules() const = 0;
+  // Names, sizes and times of change of what take_census() would look at, as one number: cheap, for planning.
+  virtual std::string listing_digest(const std::string& root, const std::string& tile, Date first, Date last) const = 0;
 };
 
 // "sentinel2_theia"; UserError listing the known ones otherwise.
 std::unique_ptr<Sensor> make_sensor(const std::string& name);
 
-// Reads windows of a tile's series. Files stay open; one object a thread.
+// Reads windows of a tile's series, of any sensor. Files stay open as far as there are not too many; one object a thread.
 class SeriesReader {
  public:
-  SeriesReader(const Census& census, const std::vector<std::string>& bands);  // UserError naming a band the census lacks
+  // UserError naming a band the census lacks, or a census without acquisitions.
+  SeriesReader(const Census& census, const std::vector<std::string>& bands);
   ~SeriesReader();
   SeriesReader(SeriesReader&&) noexcept;
 
   const Grid& grid() const;
-  // Preferred block of the files, for split().
+  // Preferred block for split(): whole blocks of the files of every resolution.
   int block_width() const;
   int block_height() const;
   std::int64_t bytes_per_pixel() const;  // of a Series, for the memory budget
 
+  // UserError with tile, date and file where a file changed since the census or cannot be read.
   Series read(const Window& window) const;
-  // 1 where the product of that date has an image (edge mask 0), [date][pixel]
+  // 1 where a product of that date has an image (edge mask 0), [date][pixel]
   std::vector<std::uint8_t> read_coverage(const Window& window) const;
 
  private:

@@ -1,0 +1,74 @@
+#include "tests/support/muscate_product.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+#include <cpl_vsi.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/raster.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime::testing {
+namespace fs = std::filesystem;
+
+std::string MuscateProduct::name() const { return platform + "_" + date + "-" + time + "_L2A_" + tile + "_D_V" + version; }
+
+bool is_10m(const std::string& band) { return band == "B2" || band == "B3" || band == "B4" || band == "B8"; }
+
+std::string write_product(const std::string& root, const MuscateProduct& product) {
+  const std::string folder = root + "/" + product.tile + "/" + product.name();
+  fs::create_directories(folder + "/MASKS");
+  for (const std::string& band : product.bands) {
+    Grid grid = product.grid;
+    if (!is_10m(band)) grid = {grid.crs, grid.x0, grid.y0, 2 * grid.pixel_width, 2 * grid.pixel_height, grid.cols / 2, grid.rows / 2};
+    Raster<std::int16_t> raster(grid);
+    for (int row = 0; row < grid.rows; ++row)
+      for (int col = 0; col < grid.cols; ++col)
+        raster.at(col, row) = product.value ? product.value(band, col, row) : static_cast<std::int16_t>(100 * std::stoi(band.substr(1)) + col + row);
+    RasterOptions options;
+    options.nodata = -10000;
+    options.block = 256;
+    write_raster(folder + "/" + product.name() + "_FRE_" + band + ".tif", raster, options);
+  }
+  for (const std::string mask : {"CLM", "SAT", "EDG"}) {
+    Raster<std::uint8_t> raster(product.grid);
+    if (product.mask)
+      for (int row = 0; row < raster.grid.rows; ++row)
+        for (int col = 0; col < raster.grid.cols; ++col) raster.at(col, row) = product.mask(mask, col, row);
+    write_raster(folder + "/MASKS/" + product.name() + "_" + mask + "_R1.tif", raster, {});
+  }
+  return folder;
+}
+
+std::string zip_product(const std::string& folder, bool with_folder) {
+  const std::string archive = folder + ".zip";
+  const std::string inside = "/vsizip/" + archive + (with_folder ? "/" + fs::path(folder).filename().string() : "");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  // The archive must stay open while files are added one after the other.
+  VSILFILE* zip = VSIFOpenL(("/vsizip/" + archive).c_str(), "wb");
+  if (!zip) throw std::runtime_error(archive + ": cannot be made");
+  for (const fs::path& file : files) {
+    const std::string bytes = read_text(file);
+    VSILFILE* packed = VSIFOpenL((inside + "/" + fs::relative(file, folder).string()).c_str(), "wb");
+    if (!packed || VSIFWriteL(bytes.data(), 1, bytes.size(), packed) != bytes.size()) throw std::runtime_error(archive + ": cannot be written");
+    VSIFCloseL(packed);
+  }
+  VSIFCloseL(zip);
+  fs::remove_all(folder);
+  return archive;
+}
+
+void cut_file(const std::string& path, std::uintmax_t bytes) { fs::resize_file(path, bytes); }
+
+std::string real_data(const std::string& folder) {
+  const char* chosen = std::getenv("MILLESIME_REAL_DATA");
+  const std::string path = (chosen ? std::string(chosen) : source_folder() + "/../shared/real-data") + "/" + folder;
+  return fs::is_directory(path) ? path : "";
+}
+
+}  // namespace millesime::testing

@@ -1,0 +1,274 @@
+#include "pipeline/io/sensors/sentinel2_theia.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/muscate_product.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::MuscateProduct;
+using testing::temp_dir;
+using testing::write_product;
+using testing::zip_product;
+
+const Date kFirst = Date::from_ymd(2018, 1, 1), kLast = Date::from_ymd(2018, 12, 31);
+
+MuscateProduct on(const std::string& date) {
+  MuscateProduct product;
+  product.date = date;
+  return product;
+}
+
+Census census(const std::string& root, const std::vector<std::string>& bands = {}) { return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, kFirst, kLast); }
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no UserError";
+}
+
+std::vector<std::string> dates(const Census& result) {
+  std::vector<std::string> texts;
+  for (const Acquisition& acquisition : result.acquisitions) texts.push_back(acquisition.date.iso());
+  return texts;
+}
+
+TEST(Sentinel2Theia, FindsProductsAndReadsDatesFromNames) {
+  const std::string root = temp_dir();
+  for (const char* date : {"20180620", "20180511", "20171231", "20190101", "20170304"}) write_product(root, on(date));
+  std::ofstream(root + "/T31TCJ/notes.txt") << "mine";
+  fs::create_directories(root + "/quicklooks");
+  const Census result = census(root);
+  EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-06-20"));
+  EXPECT_THAT(result.bands, ElementsAre("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"));
+  EXPECT_EQ(to_text(result.grid), to_text(MuscateProduct().grid));
+  EXPECT_EQ(result.acquisitions[0].passes[0].version, "1-7");
+  EXPECT_EQ(result.acquisitions[0].passes[0].time, "105804-037");
+  EXPECT_TRUE(result.damaged.empty() && result.superseded.empty() && result.merged.empty());
+  EXPECT_THAT(result.ignored, ElementsAre("notes.txt"));
+  EXPECT_EQ(result.other_years, (std::map<int, int>{{2017, 2}, {2019, 1}}));
+  EXPECT_EQ(result.files.size(), 26u);
+  EXPECT_THAT(make_sensor("sentinel2_theia")->tiles(root), ElementsAre("T31TCJ"));
+}
+
+TEST(Sentinel2Theia, CensusSurvivesItsFile) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  MuscateProduct second = on("20180511");
+  second.time = "110000-000";
+  write_product(root, second);
+  testing::cut_file(write_product(root, on("20180601")) + "/" + on("20180601").name() + "_FRE_B3.tif", 0);
+  const Census result = census(root, {"B8A", "B2"});
+  write_text(root + "/census.json", result.to_json().dump(1));
+  const Census read = Census::read(root + "/census.json");
+  EXPECT_EQ(read.to_json(), result.to_json());
+  EXPECT_THAT(read.bands, ElementsAre("B8A", "B2"));
+  EXPECT_THAT(read.merged, ElementsAre(HasSubstr("2018-05-11: ")));
+  write_text(root + "/half.json", result.to_json().dump(1).substr(0, 200));
+  write_text(root + "/other.json", "{}");
+  EXPECT_THAT(message_of([&] { Census::read(root + "/half.json"); }), HasSubstr("half.json: is not JSON"));
+  EXPECT_THAT(message_of([&] { Census::read(root + "/other.json"); }), HasSubstr("other.json: is not a census"));
+}
+
+TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
+  const std::string root = temp_dir();
+  for (const char* version : {"1-9", "1-10", "0-12"}) {
+    MuscateProduct product = on("20180511");
+    product.version = version;
+    write_product(root, product);
+  }
+  const Census result = census(root);
+  ASSERT_EQ(result.acquisitions.size(), 1u);
+  EXPECT_EQ(result.acquisitions[0].passes.size(), 1u);
+  EXPECT_EQ(result.acquisitions[0].passes[0].version, "1-10");
+  EXPECT_THAT(result.superseded, ElementsAre(HasSubstr("V1-9 by SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-10"), HasSubstr("V0-12 by ")));
+}
+
+TEST(Sentinel2Theia, ADamagedNewerVersionLeavesTheOlder) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  MuscateProduct newer = on("20180511");
+  newer.version = "2-0";
+  fs::remove(write_product(root, newer) + "/MASKS/" + newer.name() + "_EDG_R1.tif");
+  const Census result = census(root);
+  EXPECT_EQ(result.acquisitions.at(0).passes.at(0).version, "1-7");
+  ASSERT_EQ(result.damaged.size(), 1u);
+  EXPECT_THAT(result.damaged[0].message, HasSubstr("the mask MASKS/*_EDG_R1.tif is missing"));
+}
+
+TEST(Sentinel2Theia, TwoPassesOfADayAreOneAcquisition) {
+  const std::string root = temp_dir();
+  MuscateProduct late = on("20180511");
+  late.time = "110818-460";
+  write_product(root, late);
+  write_product(root, on("20180511"));
+  const Census result = census(root);
+  ASSERT_EQ(result.acquisitions.size(), 1u);
+  ASSERT_EQ(result.acquisitions[0].passes.size(), 2u);
+  EXPECT_EQ(result.acquisitions[0].passes[0].time, "105804-037");
+  EXPECT_EQ(result.merged.size(), 1u);
+}
+
+TEST(Sentinel2Theia, ReadsZipsInPlace) {
+  const std::string root = temp_dir();
+  const std::string with_folder = zip_product(write_product(root, on("20180511")));
+  zip_product(write_product(root, on("20180601")), false);
+  // THEIA names archives without the version.
+  fs::rename(with_folder, root + "/T31TCJ/SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D.zip");
+  const Census result = census(root);
+  for (const Damage& damage : result.damaged) ADD_FAILURE() << damage.product << ": " << damage.message;
+  EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-06-01"));
+  EXPECT_EQ(result.files.size(), 2u);
+  SeriesReader reader(result, {"B2", "B5"});
+  const Series series = reader.read(reader.grid().whole());
+  EXPECT_EQ(series.groups[0].samples[3], 203);
+}
+
+TEST(Sentinel2Theia, AFolderGoesBeforeItsZip) {
+  const std::string root = temp_dir();
+  zip_product(write_product(root, on("20180511")));
+  write_product(root, on("20180511"));
+  const Census result = census(root);
+  ASSERT_EQ(result.acquisitions.at(0).passes.size(), 1u);
+  EXPECT_EQ(result.acquisitions[0].passes[0].path, root + "/T31TCJ/" + on("20180511").name());
+  EXPECT_THAT(result.superseded, ElementsAre(HasSubstr(".zip by ")));
+}
+
+// One damaged product among good ones, in every way that was met: named, with the file and what is wrong; the others are kept.
+struct Harm {
+  std::string name;
+  std::function<void(const std::string& folder, const std::string& prefix)> apply;
+  std::string expected;
+};
+
+class Damaged : public ::testing::TestWithParam<Harm> {};
+
+TEST_P(Damaged, IsNamed) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  write_product(root, on("20180701"));
+  const std::string folder = write_product(root, on("20180601"));
+  GetParam().apply(folder, on("20180601").name());
+  const Census result = census(root, {"B2", "B3", "B8A"});
+  EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-07-01"));
+  ASSERT_EQ(result.damaged.size(), 1u);
+  EXPECT_THAT(result.damaged[0].product, HasSubstr("20180601"));
+  EXPECT_THAT(result.damaged[0].message, HasSubstr(GetParam().expected));
+}
+
+template <class T>
+void replace(const std::string& file, Grid grid) {
+  write_raster(file, Raster<T>(std::move(grid)), {});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sentinel2Theia, Damaged,
+    ::testing::Values(
+        Harm{"zero_bytes", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/" + p + "_FRE_B3.tif", 0); }, "_FRE_B3.tif: cannot be opened"},
+        Harm{"cut_image", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/" + p + "_FRE_B2.tif", fs::file_size(folder + "/" + p + "_FRE_B2.tif") - 40); }, "_FRE_B2.tif: "},
+        Harm{"cut_mask", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/MASKS/" + p + "_CLM_R1.tif", 200); }, "_CLM_R1.tif: "},
+        Harm{"no_mask", [](const auto& folder, const auto& p) { fs::remove(folder + "/MASKS/" + p + "_SAT_R1.tif"); }, "the mask MASKS/*_SAT_R1.tif is missing"},
+        Harm{"no_masks", [](const auto& folder, const auto&) { fs::remove_all(folder + "/MASKS"); }, "the mask MASKS/*_CLM_R1.tif is missing; the mask MASKS/*_SAT_R1.tif"},
+        Harm{"no_band", [](const auto& folder, const auto& p) { fs::remove(folder + "/" + p + "_FRE_B8A.tif"); }, "band B8A is missing; it has B11"},
+        Harm{"empty_folder", [](const auto& folder, const auto&) { fs::remove_all(folder), fs::create_directory(folder); }, "the folder is empty"},
+        Harm{"cut_zip", [](const auto& folder, const auto&) { testing::cut_file(zip_product(folder), 3000); }, "the zip archive cannot be read"},
+        Harm{"empty_zip", [](const auto& folder, const auto&) { testing::cut_file(zip_product(folder), 0); }, "the zip archive cannot be read"},
+        Harm{"other_size", [](const auto& folder, const auto& p) { replace<std::int16_t>(folder + "/" + p + "_FRE_B2.tif", {"EPSG:32631", 300000, 4900020, 10, 10, 23, 20}); }, "_FRE_B2.tif: expected the grid"},
+        Harm{"other_crs", [](const auto& folder, const auto& p) { replace<std::int16_t>(folder + "/" + p + "_FRE_B2.tif", {"EPSG:32630", 300000, 4900020, 10, 10, 24, 20}); }, "got EPSG:32630"},
+        Harm{"shifted", [](const auto& folder, const auto& p) { replace<std::uint8_t>(folder + "/MASKS/" + p + "_EDG_R1.tif", {"EPSG:32631", 300010, 4900020, 10, 10, 24, 20}); }, "_EDG_R1.tif: expected the grid"},
+        Harm{"double_band", [](const auto& folder, const auto& p) { fs::copy(folder + "/" + p + "_FRE_B2.tif", folder + "/copy_FRE_B2.tif"); }, "2 files end in _FRE_B2.tif"},
+        Harm{"disguised", [](const auto& folder, const auto& p) { write_text(folder + "/" + p + "_FRE_B2.tif", "<VRTDataset rasterXSize=\"24\" rasterYSize=\"20\"/>"); }, "_FRE_B2.tif: cannot be opened"},
+        Harm{"odd_name", [](const auto& folder, const auto&) { fs::rename(folder, folder + " (copy); rm -rf $HOME"); }, "is not the name of a product"},
+        Harm{"dots", [](const auto& folder, const auto&) { fs::rename(folder, folder + "..x"); }, "is not the name of a product"}),
+    [](const auto& harm) { return harm.param.name; });
+
+TEST(Sentinel2Theia, RefusesOtherTilesAndImpossibleDates) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  MuscateProduct other = on("20180601");
+  other.tile = "T31TDJ";
+  fs::rename(write_product(root, other), root + "/T31TCJ/" + other.name());
+  fs::create_directory(root + "/T31TCJ/" + on("20181342").name());
+  const Census result = census(root);
+  ASSERT_EQ(result.damaged.size(), 2u);
+  EXPECT_THAT(result.damaged[0].message, HasSubstr("is of the tile T31TDJ but lies in the folder of T31TCJ"));
+  EXPECT_THAT(result.damaged[1].product, HasSubstr("20181342"));
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "../T31TCJ", {}, kFirst, kLast); }), HasSubstr("is not the name of a Sentinel-2 tile"));
+}
+
+TEST(Sentinel2Theia, BandsThatNobodyHasAreAnError) {
+  const std::string root = temp_dir();
+  MuscateProduct nine = on("20180511");
+  std::erase(nine.bands, "B8A");
+  write_product(root, nine);
+  EXPECT_THAT(message_of([&] { census(root, {"B2", "B8A"}); }), HasSubstr("no product has the band B8A that sensors.sentinel2_theia.bands asks for"));
+  EXPECT_THAT(message_of([&] { census(root, {"B2", "B8a"}); }), HasSubstr("unknown band \"B8a\", did you mean B8A?"));
+  EXPECT_EQ(census(root).bands.size(), 9u);
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "T32TLR", {}, kFirst, kLast); }), HasSubstr("T32TLR: no such folder"));
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel9"); }), HasSubstr("known: sentinel2_theia"));
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->tiles(root + "/none"); }), HasSubstr("none: cannot be listed"));
+}
+
+// The tile's grid is what most products have, not what the first one has.
+TEST(Sentinel2Theia, TheOddOneOutIsDamaged) {
+  const std::string root = temp_dir();
+  MuscateProduct odd = on("20180101");
+  odd.grid.x0 += 20;
+  write_product(root, odd);
+  write_product(root, on("20180511"));
+  write_product(root, on("20180601"));
+  const Census result = census(root);
+  EXPECT_EQ(result.grid.x0, 300000);
+  ASSERT_EQ(result.damaged.size(), 1u);
+  EXPECT_THAT(result.damaged[0].product, HasSubstr("20180101"));
+}
+
+TEST(Sentinel2Theia, ListingDigestChangesWithTheFiles) {
+  const std::string root = temp_dir();
+  const std::string folder = write_product(root, on("20180511"));
+  const auto sensor = make_sensor("sentinel2_theia");
+  const auto digest = [&] { return sensor->listing_digest(root, "T31TCJ", kFirst, kLast); };
+  const std::string before = digest();
+  EXPECT_EQ(digest(), before);
+  const std::string mask = folder + "/MASKS/" + on("20180511").name() + "_CLM_R1.tif";
+  fs::last_write_time(mask, fs::last_write_time(mask) + std::chrono::seconds(1));
+  const std::string touched = digest();
+  EXPECT_NE(touched, before);
+  write_product(root, on("20180601"));
+  EXPECT_NE(digest(), touched);
+}
+
+TEST(Sentinel2Theia, TakesTheCensusOfRealProducts) {
+  const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels"), flanders = testing::real_data("worldcereal_s2/derived_muscate_monthly");
+  if (slovenia.empty() || flanders.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
+  const auto sensor = make_sensor("sentinel2_theia");
+  const Census five = sensor->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  EXPECT_THAT(dates(five), ElementsAre("2015-07-11", "2015-07-31", "2015-08-20", "2015-08-30", "2015-09-09"));
+  EXPECT_EQ(five.bands.size(), 10u);
+  EXPECT_EQ(five.grid.cols, 100);
+  EXPECT_EQ(five.grid.rows, 101);
+  const Census twelve = sensor->take_census(flanders, "T31UFS", {}, Date::from_ymd(2020, 11, 1), Date::from_ymd(2021, 10, 31));
+  EXPECT_EQ(twelve.acquisitions.size(), 12u);
+  EXPECT_EQ(twelve.bands.size(), 9u);
+  EXPECT_THAT(twelve.damaged, IsEmpty());
+}
+
+}  // namespace
+}  // namespace millesime

@@ -1,0 +1,188 @@
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/io/sensor.h"
+#include "tests/support/muscate_product.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::MuscateProduct;
+using testing::temp_dir;
+using testing::write_product;
+
+Census census(const std::string& root, const std::vector<std::string>& bands) {
+  return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no UserError";
+}
+
+// Value of a group pixel that says where it lies in its file.
+std::int16_t position(const std::string&, int col, int row) { return static_cast<std::int16_t>(100 * row + col); }
+
+TEST(SeriesReader, GivesEveryBandInItsResolution) {
+  const std::string root = temp_dir();
+  for (const char* date : {"20180601", "20180511"}) {
+    MuscateProduct product;
+    product.date = date;
+    product.value = position;
+    product.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" ? col : 0); };
+    write_product(root, product);
+  }
+  const SeriesReader reader(census(root, {"B5", "B2", "B11", "B3"}), {"B5", "B2", "B11"});
+  const Window window{10, 8, 6, 5};
+  const Series series = reader.read(window);
+  EXPECT_EQ(series.window, window);
+  EXPECT_THAT(series.bands, ElementsAre("B5", "B2", "B11"));
+  EXPECT_EQ(series.dates[0].iso(), "2018-05-11");
+  EXPECT_EQ(series.n_dates(), 2);
+  EXPECT_EQ(series.n_masks(), 3);
+  EXPECT_EQ(series.mask_rules[0][0], 0);
+  EXPECT_EQ(series.mask_rules[0][1], 1);
+  EXPECT_EQ(series.masks[0], 10);  // CLM, first pixel
+  EXPECT_EQ(series.masks.size(), 2u * 3 * 30);
+
+  ASSERT_EQ(series.groups.size(), 2u);
+  const BandGroup& coarse = series.groups[0];
+  const BandGroup& fine = series.groups[1];
+  EXPECT_THAT(coarse.bands, ElementsAre(0, 2));
+  EXPECT_THAT(fine.bands, ElementsAre(1));
+  EXPECT_EQ(fine.col_scale, 1);
+  EXPECT_EQ(fine.col_offset, 0);
+  EXPECT_EQ(fine.samples[0], 100 * 8 + 10);
+  EXPECT_EQ(coarse.col_scale, 0.5);
+  // The centre of 10 m pixel c lies at 20 m position c / 2 - 1 / 4; the group starts two pixels before the first that is needed.
+  const int first_col = coarse.samples[0] % 100, first_row = coarse.samples[0] / 100;
+  EXPECT_EQ(first_col, 4 - 2);
+  EXPECT_EQ(first_row, 3 - 2);
+  EXPECT_EQ(coarse.col_offset, 10 * 0.5 - 0.25 - first_col);
+  EXPECT_EQ(coarse.row_offset, 8 * 0.5 - 0.25 - first_row);
+  EXPECT_GE(reader.bytes_per_pixel(), 2 * (3 + 2 + 1));
+}
+
+// Real products: pixels of 9.9948 x 9.9974 m, and 50 x 50 pixels of 20 m under 100 x 101 of 10 m.
+TEST(SeriesReader, TakesTheGeometryFromTheFiles) {
+  const std::string root = temp_dir();
+  MuscateProduct product;
+  product.grid = {"EPSG:32633", 465181.052231820416637, 5080254.633496410213411, 9.994792220071540, 9.997448467363668, 100, 101};
+  product.value = position;
+  write_product(root, product);
+  const SeriesReader reader(census(root, {"B2", "B12"}), {"B2", "B12"});
+  const Series last = reader.read({98, 100, 2, 1});
+  const BandGroup& coarse = last.groups.at(1);
+  EXPECT_EQ(coarse.col_scale, 0.5);
+  EXPECT_EQ(coarse.samples.back(), 100 * 49 + 49);
+  EXPECT_EQ(coarse.row_offset + coarse.samples[0] / 100, 100 * 0.5 - 0.25);  // 49.75, beyond the last pixel
+}
+
+TEST(SeriesReader, WindowsAgreeWithTheWhole) {
+  const std::string root = temp_dir();
+  std::mt19937 random(7);
+  MuscateProduct product;
+  product.grid.cols = 61;
+  product.grid.rows = 47;
+  for (const char* time : {"105804-037", "110000-000", "111111-111"}) {
+    product.time = time;
+    product.value = [&](const std::string&, int, int) { return static_cast<std::int16_t>(random() % 4 == 0 ? -10000 : random() % 1000); };
+    product.mask = [&](const std::string&, int, int) { return static_cast<std::uint8_t>(random() % 3 == 0); };
+    write_product(root, product);
+  }
+  const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
+  const Series whole = reader.read(reader.grid().whole());
+  const std::vector<std::uint8_t> coverage = reader.read_coverage(reader.grid().whole());
+  for (const Window& window : split(reader.grid().whole(), 13, 11, 1)) {
+    const Series part = reader.read(window);
+    const std::vector<std::uint8_t> part_coverage = reader.read_coverage(window);
+    std::size_t i = 0;
+    for (int row = window.row; row < window.row + window.height; ++row)
+      for (int col = window.col; col < window.col + window.width; ++col, ++i) {
+        const auto pixel = static_cast<std::size_t>(row * 61 + col);
+        ASSERT_EQ(part.groups[0].samples[i], whole.groups[0].samples[pixel]);
+        ASSERT_EQ(part_coverage[i], coverage[pixel]);
+        for (std::size_t plane = 0; plane < 3; ++plane)
+          ASSERT_EQ(part.masks[plane * static_cast<std::size_t>(window.pixels()) + i], whole.masks[plane * 61 * 47 + pixel]);
+      }
+    const BandGroup& group = part.groups[1];
+    const int first_col = static_cast<int>(window.col * 0.5 - 0.25 - group.col_offset), first_row = static_cast<int>(window.row * 0.5 - 0.25 - group.row_offset);
+    for (int row = 0; row < group.rows; ++row)
+      for (int col = 0; col < group.cols; ++col)
+        ASSERT_EQ(group.samples[static_cast<std::size_t>(row * group.cols + col)], whole.groups[1].samples[static_cast<std::size_t>((first_row + row) * 30 + first_col + col)]);
+  }
+}
+
+TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
+  const std::string root = temp_dir();
+  MuscateProduct west, east;  // the first covers columns 0..11, the second 8..23
+  west.value = [](const std::string& band, int col, int) { return static_cast<std::int16_t>(col < (testing::is_10m(band) ? 12 : 6) ? 1 : -10000); };
+  west.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "EDG" ? col >= 12 : mask == "CLM" ? 4 : 0); };
+  east.time = "111111-111";
+  east.value = [](const std::string&, int, int) { return std::int16_t{2}; };
+  east.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "EDG" ? col < 8 : mask == "CLM" ? 8 : 0); };
+  write_product(root, west);
+  write_product(root, east);
+  const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
+  const Series series = reader.read(reader.grid().whole());
+  ASSERT_EQ(series.n_dates(), 1);
+  EXPECT_EQ(series.groups[0].samples[11], 1);
+  EXPECT_EQ(series.groups[0].samples[12], 2);
+  EXPECT_EQ(series.groups[1].samples[5], 1);
+  EXPECT_EQ(series.groups[1].samples[6], 2);
+  EXPECT_EQ(series.masks[11], 4);
+  EXPECT_EQ(series.masks[12], 8);
+  const std::size_t edge = 2 * 24 * 20;
+  EXPECT_EQ(series.masks[edge + 12], 0);
+  const auto coverage = reader.read_coverage(reader.grid().whole());
+  EXPECT_EQ(std::ranges::count(coverage, 1), 24 * 20);
+}
+
+TEST(SeriesReader, NamesWhatIsWrong) {
+  const std::string root = temp_dir();
+  const std::string folder = write_product(root, MuscateProduct());
+  const Census taken = census(root, {"B2", "B5"});
+  EXPECT_THAT(message_of([&] { SeriesReader(taken, {"B2", "B8"}); }), HasSubstr("tile T31TCJ: band B8 is asked for, but its census has B2, B5"));
+  const SeriesReader reader(taken, {"B2", "B5"});
+  fs::remove(folder + "/MASKS/" + MuscateProduct().name() + "_CLM_R1.tif");
+  EXPECT_THAT(message_of([&] { reader.read({0, 0, 4, 4}); }), HasSubstr("tile T31TCJ, 2018-05-11, SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7: "));
+  Census empty = taken;
+  empty.acquisitions.clear();
+  EXPECT_THAT(message_of([&] { SeriesReader(empty, {"B2"}); }), HasSubstr("no acquisition"));
+  EXPECT_THROW(reader.read({20, 0, 10, 4}), Bug);
+}
+
+TEST(SeriesReader, ReadsRealProducts) {
+  const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels");
+  if (slovenia.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
+  const Census taken = make_sensor("sentinel2_theia")->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  const SeriesReader reader(taken, taken.bands);
+  const Series series = reader.read(reader.grid().whole());
+  ASSERT_EQ(series.groups.size(), 2u);
+  EXPECT_EQ(series.groups[0].bands.size(), 4u);
+  EXPECT_EQ(series.groups[1].bands.size(), 6u);
+  EXPECT_EQ(series.groups[1].cols, 50);
+  EXPECT_EQ(series.groups[1].rows, 50);
+  EXPECT_EQ(series.groups[1].row_scale, 0.5);
+  // PROVENANCE of the data: the scenes of 31 July and 20 August are wholly cloudy, the others clear.
+  const auto cloudy = [&](std::size_t date) { return std::count_if(series.masks.begin() + static_cast<std::ptrdiff_t>(date * 3 * 10100), series.masks.begin() + static_cast<std::ptrdiff_t>(date * 3 * 10100 + 10100), [](int v) { return v != 0; }); };
+  EXPECT_EQ(cloudy(1), 10100);
+  EXPECT_EQ(cloudy(2), 10100);
+  EXPECT_EQ(cloudy(4), 0);
+}
+
+}  // namespace
+}  // namespace millesime
