@@ -1,0 +1,38 @@
+#pragma once
+// Sample: from reference polygons to labelled series, tile by tile.
+//
+// A polygon belongs to one tile: among those whose footprint contains its centroid, the one whose grid centre is nearest (then the
+// first by name). So tiles that overlap never share a polygon between learning and testing.
+// Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
+// others test; a lone polygon does both. Seed i of the run draws with random_seed + i.
+// A sample is a pixel whose centre lies inside the polygon (and at least erosion_m from its border) and that some date sees.
+// Series are raw: int16 as read, 20 m bands resampled to 10 m, validity per date.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/grid.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+Stage sample_stage();
+
+// The work of one unit: writes Layout::samples(tile). `tiles`: all tiles of the production. Returns counts: polygons and pixels of each
+// class and split, and what was dropped and why.
+nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context);
+
+// For each polygon and each seed, how it is used. `strata`: the polygon's class and region in words; polygons of one stratum are split
+// together, in the order of their ids.
+std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata, double learn_ratio, int seeds,
+                                               std::int64_t random_seed);  // [seed][polygon]
+
+// The sample files of a production as one: `samples extract CONFIG -o F` after the stages up to this one have run. Tiles must agree in bands;
+// acquisitions of different tiles keep their own dates (the union of all, invalid where a tile has none).
+Samples merge_samples(const std::vector<std::string>& files);
+
+}  // namespace millesime
