@@ -57,6 +57,33 @@ std::string constraints_text(const Option& option);
 // Examples at the end of a command's help.
 void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 
+// A command whose options are one struct with declare(): flags, checks and help come from that declaration.
+struct CommandCard {
+  std::string name, summary;
+  std::vector<std::string> positional;  // keys that are also taken without their flag
+  std::vector<std::string> examples;
+};
+template <class Command>
+void add_declared(CLI::App& app, Invocation& invocation, const CommandCard& card, std::function<int(Command&, const Context&)> work) {
+  struct State {
+    Command command;
+    Options options = command.declare();
+    Resources resources;
+    std::unique_ptr<OptionFlags> flags;
+  };
+  auto state = std::make_shared<State>();
+  auto* sub = app.add_subcommand(card.name, card.summary);
+  state->flags = std::make_unique<OptionFlags>(*sub, state->options, card.positional);
+  state->resources.add_to(*sub);
+  add_examples(*sub, card.examples);
+  sub->callback([&invocation, state, work] {
+    invocation.action = [state, work] {
+      state->flags->apply();
+      return work(state->command, state->resources.context());
+    };
+  });
+}
+
 // The commands, in the order of the help text.
 void add_run(CLI::App& app, Invocation& invocation);
 void add_status(CLI::App& app, Invocation& invocation);

@@ -256,32 +256,44 @@ Stage mosaic_stage() {
           .plan = plan_mosaic};
 }
 
-void mosaic(const MosaicRequest& request, const std::string& folder, const Context& context) {
+Options MosaicCommand::declare() {
+  Options o;
+  o.add("classification", &classification, "class maps of the tiles (uint8, 0 = no data)").path().required();
+  o.add("confidence", &confidence, "confidence of each map, 0..100, in the same order").path();
+  o.add("validity", &validity, "valid acquisitions of each map, in the same order").path();
+  o.add("nomenclature", &nomenclature, "classes of the map: adds palette and names");
+  o.add("crs", &crs, "reference system of the map");
+  o.add("resolution", &resolution, "pixel size").unit("units of the CRS").range(1e-6, 1e9);
+  o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
+  return o;
+}
+
+void mosaic(const MosaicCommand& command, const Context& context) {
   const auto check_count = [&](const std::vector<std::string>& files, const std::string& name) {
-    if (!files.empty() && files.size() != request.classification.size())
-      throw UserError(join_text("--", name, ": expected ", request.classification.size(), " files, one for each --classification, got ", files.size()));
+    if (!files.empty() && files.size() != command.classification.size())
+      throw UserError(join_text("--", name, ": expected ", command.classification.size(), " files, one for each --classification, got ", files.size()));
   };
-  if (request.classification.empty()) throw UserError("--classification: expected at least one class map");
-  check_count(request.confidence, "confidence");
-  check_count(request.validity, "validity");
+  if (command.classification.empty()) throw UserError("--classification: expected at least one class map");
+  check_count(command.confidence, "confidence");
+  check_count(command.validity, "validity");
   std::vector<TileMaps> tiles;
   std::vector<Grid> grids;
-  for (std::size_t i = 0; i < request.classification.size(); ++i) {
-    tiles.push_back({tile_name(request.classification[i]), request.classification[i], request.confidence.empty() ? "" : request.confidence[i],
-                     request.validity.empty() ? "" : request.validity[i]});
-    const RasterReader reader(request.classification[i]);
+  for (std::size_t i = 0; i < command.classification.size(); ++i) {
+    tiles.push_back({tile_name(command.classification[i]), command.classification[i], command.confidence.empty() ? "" : command.confidence[i],
+                     command.validity.empty() ? "" : command.validity[i]});
+    const RasterReader reader(command.classification[i]);
     if (reader.info().type != PixelType::u8)
-      throw UserError(join_text(request.classification[i], ": expected a class map of 8-bit codes (uint8); convert it, e.g. with gdal_translate -ot Byte"));
+      throw UserError(join_text(command.classification[i], ": expected a class map of 8-bit codes (uint8); convert it, e.g. with gdal_translate -ot Byte"));
     grids.push_back(reader.grid());
   }
-  const Grid grid = national_grid(grids, request.options.crs, request.options.resolution);
-  const std::optional<Nomenclature> classes = request.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(request.nomenclature));
+  const Grid grid = national_grid(grids, command.crs, command.resolution);
+  const std::optional<Nomenclature> classes = command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
   // The plain files are never committed: they vanish with their AtomicFile.
-  const AtomicFile plain_class(folder + "/class.tif"), plain_confidence(folder + "/plain_confidence.tif"), plain_validity(folder + "/plain_validity.tif");
+  const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"), plain_validity(command.output + "/plain_validity.tif");
   write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
-  write_cog(plain_class.temporary(), folder + "/classification.tif", {.classes = true, .nomenclature = classes ? &*classes : nullptr});
-  write_cog(plain_confidence.temporary(), folder + "/confidence.tif", {});
-  write_cog(plain_validity.temporary(), folder + "/validity.tif", {});
+  write_cog(plain_class.temporary(), command.output + "/classification.tif", {.classes = true, .nomenclature = classes ? &*classes : nullptr, .band_names = {}});
+  write_cog(plain_confidence.temporary(), command.output + "/confidence.tif", {});
+  write_cog(plain_validity.temporary(), command.output + "/validity.tif", {});
 }
 
 }  // namespace millesime

@@ -28,13 +28,16 @@ Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, doubl
 // The part of the mosaic that lies in `window` of `grid`. Reads only what the window needs.
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context);
 
-struct MosaicRequest {                // of the command `millesime mosaic`
+struct MosaicCommand {
   std::vector<std::string> classification, confidence, validity;
   std::string nomenclature;           // adds palette and names; "" for none
-  MosaicOptions options;
+  std::string crs = "EPSG:2154";
+  double resolution = 10;
+  std::string output;                 // folder of classification.tif, confidence.tif and validity.tif (COG)
+
+  Options declare();
 };
-// Writes classification.tif, confidence.tif and validity.tif (COG) into `folder`.
-void mosaic(const MosaicRequest& request, const std::string& folder, const Context& context);
+void mosaic(const MosaicCommand& command, const Context& context);
 
 Stage mosaic_stage();
 

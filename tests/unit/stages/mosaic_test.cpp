@@ -1,0 +1,121 @@
+#include "pipeline/stages/mosaic.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/engine/progress.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+class MosaicTest : public ::testing::Test {
+ protected:
+  MosaicTest() { context.progress = &progress; }
+
+  // A tile whose class is `label(x, y)` in map coordinates of its own CRS.
+  template <class Label>
+  TileMaps tile(const std::string& name, const Grid& grid, std::uint8_t confidence, Label label) {
+    TileMaps maps{name, folder + "/" + name + "_class.tif", folder + "/" + name + "_confidence.tif", folder + "/" + name + "_validity.tif"};
+    LabelMap classes(grid);
+    for (int row = 0; row < grid.rows; ++row)
+      for (int col = 0; col < grid.cols; ++col) classes.at(col, row) = static_cast<std::uint8_t>(label(grid.centre(col, row)));
+    write_raster(maps.classification, classes, RasterOptions{});
+    write_raster(maps.confidence, Raster<std::uint8_t>(grid, confidence), RasterOptions{});
+    write_raster(maps.validity, Raster<std::uint8_t>(grid, 20), RasterOptions{});
+    return maps;
+  }
+
+  std::string folder = testing::temp_dir();
+  SilentProgress progress;
+  Context context;
+};
+
+TEST_F(MosaicTest, TilesOfTheMapsOwnSystemAreCopiedPixelForPixel) {
+  const Grid west{"EPSG:32631", 300000, 4900000, 10, 10, 60, 50}, east{"EPSG:32631", 300500, 4900000, 10, 10, 60, 50};
+  const auto a = tile("T31TCJ", west, 60, [](Point p) { return p.x < 300550 ? 1 : 2; });
+  const auto b = tile("T31TDJ", east, 50, [](Point) { return 3; });
+  const Grid map = national_grid({west, east}, "EPSG:32631", 10);
+  EXPECT_TRUE(map.same_as(Grid{"EPSG:32631", 300000, 4900000, 10, 10, 110, 50}));
+  const auto layers = mosaic_window({a, b}, map, map.whole(), context);
+  EXPECT_EQ(layers.classification.at(54, 20), 1);
+  EXPECT_EQ(layers.classification.at(59, 20), 2);  // the overlap: the surer tile is seen
+  EXPECT_EQ(layers.classification.at(60, 20), 3);
+  EXPECT_EQ(layers.confidence.at(59, 20), 60);
+  EXPECT_EQ(layers.validity.at(100, 20), 20);
+}
+
+TEST_F(MosaicTest, NoDataNeverOverwritesAndTheOrderOfTilesDoesNotMatter) {
+  const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 30, 30};
+  const auto hole = tile("T31TAA", grid, 99, [](Point p) { return p.x < 300150 ? 0 : 1; });
+  const auto full = tile("T31TBB", grid, 10, [](Point) { return 2; });
+  const auto tie = tile("T31TCC", grid, 99, [](Point) { return 3; });
+  std::vector<TileMaps> tiles{hole, full, tie};
+  const auto expected = mosaic_window(tiles, grid, grid.whole(), context);
+  EXPECT_EQ(expected.classification.at(0, 0), 3);
+  EXPECT_EQ(expected.classification.at(20, 0), 1);  // equal confidence and validity: the first name
+  std::ranges::sort(tiles, std::ranges::greater{}, &TileMaps::name);
+  EXPECT_EQ(mosaic_window(tiles, grid, grid.whole(), context).classification.samples, expected.classification.samples);
+}
+
+TEST_F(MosaicTest, ReprojectionTakesTheNearestPixelWhateverTheWindow) {
+  const Grid utm{"EPSG:32631", 300000, 4900000, 10, 10, 300, 300};
+  const auto one = tile("T31TCJ", utm, 50, [](Point p) { return 1 + static_cast<int>(p.x / 70) % 5 + 10 * (static_cast<int>(p.y / 90) % 3); });
+  const Grid map = national_grid({utm}, "EPSG:2154", 10);
+  const auto whole = mosaic_window({one}, map, map.whole(), context);
+  // Against the exact transformation of every pixel.
+  const CoordinateTransform exact("EPSG:2154", "EPSG:32631");
+  const RasterReader reader(one.classification);
+  const auto source = reader.read_all<std::uint8_t>();
+  std::int64_t different = 0, mapped = 0;
+  for (int row = 0; row < map.rows; ++row)
+    for (int col = 0; col < map.cols; ++col) {
+      const Point p = exact(map.centre(col, row));
+      const int c = static_cast<int>(std::floor(utm.col(p.x))), r = static_cast<int>(std::floor(utm.row(p.y)));
+      const int expected = utm.whole().contains(c, r) ? source.at(c, r) : 0;
+      mapped += expected != 0;
+      different += whole.classification.at(col, row) != expected;
+    }
+  EXPECT_GT(mapped, 80000);
+  EXPECT_LE(different, mapped / 10000);  // pixels whose centre falls on a pixel edge within the interpolation's 1e-4 px
+  for (const Window& window : split(map.whole(), 97, 61, 1)) {
+    const auto part = mosaic_window({one}, map, window, context);
+    for (int row = 0; row < window.height; ++row)
+      for (int col = 0; col < window.width; ++col)
+        ASSERT_EQ(part.classification.at(col, row), whole.classification.at(window.col + col, window.row + row));
+  }
+}
+
+TEST_F(MosaicTest, TheCommandWritesThreeCloudOptimisedFiles) {
+  const Grid a{"EPSG:32630", 700000, 4900000, 10, 10, 80, 80}, b{"EPSG:32631", 300000, 4900000, 10, 10, 80, 80};
+  const auto one = tile("T30TYP", a, 40, [](Point) { return 16; }), two = tile("T31TCJ", b, 70, [](Point) { return 17; });
+  MosaicCommand command;
+  command.classification = {one.classification, two.classification};
+  command.confidence = {one.confidence, two.confidence};
+  command.nomenclature = "oso23";
+  command.output = folder + "/map";
+  mosaic(command, context);
+  const RasterReader map(command.output + "/classification.tif"), validity(command.output + "/validity.tif");
+  EXPECT_EQ(map.grid().crs, "EPSG:2154");
+  const auto classes = map.read_all<std::uint8_t>();
+  EXPECT_GT(std::ranges::count(classes.samples, 16), 5000);
+  EXPECT_GT(std::ranges::count(classes.samples, 17), 5000);
+  EXPECT_EQ(std::ranges::count(validity.read_all<std::uint8_t>().samples, 0), validity.grid().pixels());  // none was given
+  command.confidence.pop_back();
+  EXPECT_THROW(mosaic(command, context), UserError);
+}
+
+TEST(NationalGrid, CornersAreMultiplesOfTheResolutionSoThatATileMoreMovesNoPixel) {
+  const Grid tile{"EPSG:2154", 503.2, 998.7, 9.9948, 9.9974, 100, 101};
+  const Grid map = national_grid({tile}, "EPSG:2154", 20);
+  EXPECT_EQ(map.x0, 500);
+  EXPECT_EQ(map.y0, 1000);
+  EXPECT_EQ(map.x(map.cols), 1520);
+}
+
+}  // namespace
+}  // namespace millesime
