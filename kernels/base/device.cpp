@@ -7,11 +7,6 @@ namespace millesime {
 
 std::string Device::text() const { return kind == Kind::cpu ? "cpu" : "cuda:" + std::to_string(index); }
 
-#ifndef MILLESIME_CUDA
-bool cuda_built() { return false; }
-int cuda_devices() { return 0; }
-#endif
-
 DeviceChoice choose_device(const std::string& request) {
   const int available = cuda_devices();
   const std::string why = cuda_built() ? "no CUDA device can be used on this machine" : "this program was built without CUDA (preset cpu)";

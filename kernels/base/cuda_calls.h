@@ -1,0 +1,18 @@
+#pragma once
+// What kernels/base needs of CUDA: done in cuda_runtime.cpp, refused in no_cuda.cpp. Private to kernels/base.
+
+#include <cstddef>
+
+#include "kernels/base/stream.h"
+
+namespace millesime::cuda {
+
+void* allocate(const Device& device, std::size_t bytes);
+void release(void* memory) noexcept;
+void copy(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes);
+void zero(const Stream& stream, void* target, std::size_t bytes);
+void synchronize(const Stream& stream);
+void* make_stream(const Device& device);
+void drop_stream(void* handle) noexcept;
+
+}  // namespace millesime::cuda

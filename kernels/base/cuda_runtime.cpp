@@ -1,0 +1,105 @@
+// The CUDA part of kernels/base: devices, memory, copies, streams, and errors. Compiled only with MILLESIME_CUDA; host code.
+
+#include <cuda_runtime.h>
+
+#include <string>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/cuda_calls.h"
+#include "kernels/base/device.h"
+#include "kernels/base/device_error.h"
+#include "kernels/base/parallel_for.h"
+#include "kernels/base/stream.h"
+
+namespace millesime {
+
+namespace {
+
+// "gap_fill of 1048576 pixels on cuda:0: an illegal memory access was encountered (cudaErrorIllegalAddress)"
+void check(cudaError_t status, const std::string& what, const Device& device) {
+  if (status == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());  // so that the next call does not report this one again
+  const std::string text = what + " on " + device.text() + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
+  if (status == cudaErrorMemoryAllocation) throw OutOfDeviceMemory(text);
+  throw DeviceError(text);
+}
+
+std::string bytes_text(std::size_t bytes) { return std::to_string(bytes) + " bytes"; }
+
+void select(const Device& device) { check(cudaSetDevice(device.index), "selecting the device", device); }
+
+// Resident grids: enough blocks to fill every multiprocessor (2048 threads each, 256 a block).
+constexpr int kBlocksPerMultiprocessor = 8;
+
+}  // namespace
+
+bool cuda_built() { return true; }
+
+int cuda_devices() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+  static_cast<void>(cudaGetLastError());
+  return 0;  // no driver, or no device
+}
+
+Cuda cuda_backend(const Stream& stream) {
+  select(stream.device);
+  int multiprocessors = 1;
+  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, stream.device.index), "asking for multiprocessors", stream.device);
+  return {stream, multiprocessors * kBlocksPerMultiprocessor};
+}
+
+void check_launch(const char* op, std::int64_t n, const Device& device) {
+  check(cudaGetLastError(), std::string(op) + " of " + std::to_string(n) + " items", device);
+}
+
+void* allocate_in_order(const Stream& stream, std::size_t bytes) {
+  select(stream.device);
+  void* memory = nullptr;
+  check(cudaMallocAsync(&memory, bytes, static_cast<cudaStream_t>(stream.handle)), "allocating " + bytes_text(bytes), stream.device);
+  return memory;
+}
+
+void release_in_order(const Stream& stream, void* memory) noexcept {
+  static_cast<void>(cudaFreeAsync(memory, static_cast<cudaStream_t>(stream.handle)));
+}
+
+namespace cuda {
+
+void* allocate(const Device& device, std::size_t bytes) {
+  select(device);
+  void* memory = nullptr;
+  check(cudaMalloc(&memory, bytes), "allocating " + bytes_text(bytes), device);
+  return memory;
+}
+
+void release(void* memory) noexcept { static_cast<void>(cudaFree(memory)); }
+
+void copy(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes) {
+  select(stream.device);
+  check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDefault, static_cast<cudaStream_t>(stream.handle)),
+        "copying " + bytes_text(bytes) + " from " + from.text() + " to " + to.text(), stream.device);
+}
+
+void zero(const Stream& stream, void* target, std::size_t bytes) {
+  select(stream.device);
+  check(cudaMemsetAsync(target, 0, bytes, static_cast<cudaStream_t>(stream.handle)), "clearing " + bytes_text(bytes), stream.device);
+}
+
+void synchronize(const Stream& stream) {
+  select(stream.device);
+  check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream.handle)), "waiting for the work on a stream", stream.device);
+}
+
+void* make_stream(const Device& device) {
+  select(device);
+  cudaStream_t handle = nullptr;
+  check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream", device);
+  return handle;
+}
+
+void drop_stream(void* handle) noexcept { static_cast<void>(cudaStreamDestroy(static_cast<cudaStream_t>(handle))); }
+
+}  // namespace cuda
+
+}  // namespace millesime

@@ -1,0 +1,47 @@
+#pragma once
+// Lanes: one body for both devices. A functor works on a block of kLanes neighbouring pixels: 64 on the CPU, where its inner
+// loops over lanes become vector instructions, and 1 on the GPU, where neighbouring threads take neighbouring pixels. What a
+// block keeps for itself lies in rows of kLanes numbers of a Scratch.
+
+#include <cstdint>
+
+#include "kernels/base/host_device.h"
+
+// In front of a loop over lanes: its iterations are independent, whatever the compiler can prove.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define LANES_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define LANES_INDEPENDENT
+#endif
+
+namespace millesime {
+
+inline constexpr int kCpuLanes = 64;  // four AVX-512 registers of float32; rows of int16 fill two cache lines
+
+// Rows of numbers, one for each of the block's lanes: row(i)[lane].
+template <class T>
+struct Rows {
+  T* first = nullptr;
+  std::int64_t stride = 0;
+  HD T* operator[](std::int64_t row) const { return first + row * stride; }
+};
+
+// Memory of all blocks that are worked on at the same time, `all_lanes` of them in total; this block's lanes begin at `lane`. A row
+// goes over all lanes, so that on the GPU neighbouring threads meet in memory.
+struct Scratch {
+  unsigned char* memory = nullptr;
+  std::int64_t all_lanes = 0, lane = 0;
+
+  // Rows of T that begin after `bytes_before` bytes a lane (a multiple of sizeof(T)).
+  template <class T>
+  HD Rows<T> rows(std::int64_t bytes_before) const {
+    return {reinterpret_cast<T*>(memory + bytes_before * all_lanes) + lane, all_lanes};
+  }
+};
+
+HD std::int64_t block_count(std::int64_t pixels, int lanes) { return (pixels + lanes - 1) / lanes; }
+
+// Lanes of a block that hold a pixel; the last block may be partly empty.
+HD int lanes_in_use(std::int64_t first, std::int64_t end, int lanes) { return end - first < lanes ? static_cast<int>(end - first) : lanes; }
+
+}  // namespace millesime

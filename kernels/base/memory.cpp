@@ -1,0 +1,55 @@
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/cuda_calls.h"
+#include "kernels/base/stream.h"
+
+namespace millesime {
+
+static bool on_gpu(const Device& device) { return device.kind == Device::Kind::cuda; }
+
+namespace detail {
+
+void* allocate(const Device& device, std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  if (on_gpu(device)) return cuda::allocate(device, bytes);
+  void* memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
+void release(const Device& device, void* memory) noexcept {
+  if (!memory) return;
+  if (on_gpu(device)) cuda::release(memory);
+  else std::free(memory);
+}
+
+void copy_bytes(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (on_gpu(to) || on_gpu(from)) cuda::copy(stream, to, target, from, source, bytes);
+  else std::memcpy(target, source, bytes);
+}
+
+void zero_bytes(const Stream& stream, void* target, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (on_gpu(stream.device)) cuda::zero(stream, target, bytes);
+  else std::memset(target, 0, bytes);
+}
+
+}  // namespace detail
+
+void Stream::synchronize() const {
+  if (on_gpu(device)) cuda::synchronize(*this);
+}
+
+OwnStream::OwnStream(const Device& device) : stream_(device) {
+  if (on_gpu(device)) stream_.handle = cuda::make_stream(device);
+}
+
+OwnStream::~OwnStream() {
+  if (stream_.handle) cuda::drop_stream(stream_.handle);
+}
+
+}  // namespace millesime

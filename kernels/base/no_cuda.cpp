@@ -1,0 +1,26 @@
+// The CUDA part of kernels/base in a build without CUDA: there are no devices, and work for one is refused.
+
+#include "kernels/base/cuda_calls.h"
+#include "kernels/base/device_error.h"
+#include "kernels/base/parallel_for.h"
+
+namespace millesime {
+
+bool cuda_built() { return false; }
+int cuda_devices() { return 0; }
+
+void throw_no_cuda(const Device& device) {
+  throw DeviceError("work for " + device.text() + ", but this program was built without CUDA (preset cpu); use the preset cuda, or --device cpu");
+}
+
+namespace cuda {
+void* allocate(const Device& device, std::size_t) { throw_no_cuda(device); }
+void release(void*) noexcept {}
+void copy(const Stream& stream, const Device&, void*, const Device&, const void*, std::size_t) { throw_no_cuda(stream.device); }
+void zero(const Stream& stream, void*, std::size_t) { throw_no_cuda(stream.device); }
+void synchronize(const Stream& stream) { throw_no_cuda(stream.device); }
+void* make_stream(const Device& device) { throw_no_cuda(device); }
+void drop_stream(void*) noexcept {}
+}  // namespace cuda
+
+}  // namespace millesime

@@ -1,0 +1,130 @@
+#pragma once
+// parallel_for: the only launcher, and on_backend the only place that tells CPU from GPU.
+//
+// parallel_for(backend, "gap_fill", n, f) calls f(i) for every i in [0, n), in any order and in parallel. f is trivially copyable,
+// captures by value, neither throws nor allocates, and writes nothing that another i reads. A functor that needs memory of
+// its own says how much with scratch_bytes() (bytes a lane) and is called as f(i, scratch).
+//
+// CPU: OpenMP threads (omp_set_num_threads) take runs of items as they become free. CUDA: one grid-stride kernel.
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/host_device.h"
+#include "kernels/base/lanes.h"
+#include "kernels/base/stream.h"
+
+namespace millesime {
+
+struct Cpu {
+  static constexpr int kLanes = kCpuLanes;
+};
+struct Cuda {
+  static constexpr int kLanes = 1;
+  Stream stream;
+  int max_blocks = 1;  // of a grid: as many as fill the device
+};
+
+// Calls `work` with the backend of the stream's device. Throws DeviceError for a CUDA stream in a build without CUDA.
+[[noreturn]] void throw_no_cuda(const Device& device);
+Cuda cuda_backend(const Stream& stream);                                              // selects the device for this thread
+void check_launch(const char* op, std::int64_t n, const Device& device);             // throws what the launch reported
+void* allocate_in_order(const Stream& stream, std::size_t bytes);                    // device memory for the work that follows on the stream
+void release_in_order(const Stream& stream, void* memory) noexcept;                  // once the work before is done
+template <class Work>
+void on_backend(const Stream& stream, const Work& work) {
+  if (stream.device.kind == Device::Kind::cpu) return work(Cpu{});
+#ifdef MILLESIME_CUDA
+  work(cuda_backend(stream));
+#else
+  throw_no_cuda(stream.device);
+#endif
+}
+
+template <class F, class = void>
+struct NeedsScratch : std::false_type {};
+template <class F>
+struct NeedsScratch<F, decltype(static_cast<void>(std::declval<const F&>().scratch_bytes()))> : std::true_type {};
+
+template <class F>
+HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
+  if constexpr (NeedsScratch<F>::value) f(item, scratch);
+  else f(item);
+  static_cast<void>(scratch);
+}
+
+// Items [first, last) on one thread. A .cpp specialises it with CPU_CLONES (cpu_clones.h) to have it for several vector widths.
+template <class F>
+void cpu_range(const F& f, std::int64_t first, std::int64_t last, const Scratch& scratch) {
+  for (std::int64_t i = first; i < last; ++i) run_item(f, i, scratch);
+}
+
+template <class F>
+void parallel_for(const Cpu&, const char*, std::int64_t n, const F& f) {
+  static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
+  if (n <= 0) return;
+  const int threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), n));
+  std::int64_t scratch_bytes = 0;  // of a thread, whole cache lines
+  if constexpr (NeedsScratch<F>::value) scratch_bytes = f.scratch_bytes() * Cpu::kLanes;
+  Buffer<unsigned char> memory(Device{}, scratch_bytes * threads);
+  // Runs are long enough to hide the cost of taking one and short enough for threads to end together.
+  const std::int64_t run = std::max<std::int64_t>(n / (std::int64_t{threads} * 16), 1);
+  const std::int64_t runs = (n + run - 1) / run;
+#pragma omp parallel num_threads(threads)
+  {
+    const Scratch scratch{memory.data() + scratch_bytes * omp_get_thread_num(), Cpu::kLanes, 0};
+#pragma omp for schedule(dynamic)
+    for (std::int64_t r = 0; r < runs; ++r) cpu_range(f, r * run, std::min(n, (r + 1) * run), scratch);
+  }
+}
+
+#ifdef MILLESIME_CUDA_SOURCE
+
+inline constexpr int kBlockThreads = 256;
+
+template <class F>
+__global__ void __launch_bounds__(kBlockThreads) grid_stride(const __grid_constant__ F f, std::int64_t n) {
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += threads) f(i);
+}
+
+template <class F>
+__global__ void __launch_bounds__(kBlockThreads) grid_stride_scratch(const __grid_constant__ F f, std::int64_t n, unsigned char* memory) {
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const Scratch scratch{memory, threads, thread};
+  for (std::int64_t i = thread; i < n; i += threads) f(i, scratch);
+}
+
+template <class F>
+void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
+  static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
+  if (n <= 0) return;
+  const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
+  const unsigned blocks = static_cast<unsigned>(wanted < cuda.max_blocks ? wanted : cuda.max_blocks);
+  auto stream = static_cast<cudaStream_t>(cuda.stream.handle);
+  if constexpr (NeedsScratch<F>::value) {
+    const std::size_t bytes = static_cast<std::size_t>(f.scratch_bytes()) * blocks * kBlockThreads;
+    auto* memory = static_cast<unsigned char*>(allocate_in_order(cuda.stream, bytes));
+    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
+    release_in_order(cuda.stream, memory);
+    check_launch(op, n, cuda.stream.device);
+  } else {
+    CU_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n);
+    check_launch(op, n, cuda.stream.device);
+  }
+}
+
+#else
+
+template <class F>
+void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f);  // instantiated in the .cu files
+
+#endif
+
+}  // namespace millesime

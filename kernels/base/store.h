@@ -1,0 +1,44 @@
+#pragma once
+// store_lanes: results of a block to memory that this pass does not read again. On the CPU, whole aligned blocks go past the caches,
+// which spares reading the lines first.
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/base/host_device.h"
+#include "kernels/base/lanes.h"
+
+#if defined(__SSE2__) && !defined(__CUDACC__)
+#include <emmintrin.h>
+#endif
+
+namespace millesime {
+
+// bytes is a multiple of 64, both pointers are aligned to 64 (target) and 16 (source).
+HD void store_past_caches(void* target, const void* source, std::int64_t bytes) {
+#if defined(__SSE2__) && !defined(__CUDACC__)
+  auto* to = static_cast<__m128i*>(target);
+  const auto* from = static_cast<const __m128i*>(source);
+  for (std::int64_t i = 0; i < bytes / 16; ++i) _mm_stream_si128(to + i, _mm_load_si128(from + i));
+#else
+  std::memcpy(target, source, static_cast<std::size_t>(bytes));
+#endif
+}
+
+// Makes what was stored past the caches visible to other threads.
+HD void finish_stores() {
+#if defined(__SSE2__) && !defined(__CUDACC__)
+  _mm_sfence();
+#endif
+}
+
+template <int kLanes, class T>
+HD void store_lanes(T* target, const T* values, int n) {
+  constexpr int kBytes = kLanes * static_cast<int>(sizeof(T));
+  if constexpr (kBytes % 64 == 0) {
+    if (n == kLanes && reinterpret_cast<std::uintptr_t>(target) % 64 == 0) return store_past_caches(target, values, kBytes);
+  }
+  for (int lane = 0; lane < n; ++lane) target[lane] = values[lane];
+}
+
+}  // namespace millesime

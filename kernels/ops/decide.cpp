@@ -1,0 +1,22 @@
+#include "kernels/base/cpu_clones.h"
+#include "kernels/ops/decide.impl.h"
+
+#include "pipeline/core/error.h"
+
+namespace millesime {
+
+CPU_CLONES(DecidePixel);
+CPU_CLONES(BlendPixel);
+
+void decide(const Stream& stream, const DecideArgs& args) {
+  MILLESIME_CHECK((args.logits != nullptr) + (args.scores != nullptr) + (args.votes != nullptr) == 1, "decide takes logits, scores or votes");
+  MILLESIME_CHECK(!args.votes || args.n_trees > 0, "votes of ", args.n_trees, " trees");
+  MILLESIME_CHECK(args.n_classes >= 1 && args.n_classes <= 256, "decide among ", args.n_classes, " classes");
+  on_backend(stream, [&](const auto& backend) { decide_on(backend, args); });
+}
+
+void blend(const Stream& stream, const BlendArgs& args) {
+  on_backend(stream, [&](const auto& backend) { blend_on(backend, args); });
+}
+
+}  // namespace millesime

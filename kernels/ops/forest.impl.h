@@ -1,0 +1,68 @@
+#pragma once
+// Body of forest.h: the lanes of a block go down one tree together, tree after tree, so that a tree's nodes stay in cache and the
+// lanes' loads overlap. A leaf leads to itself; a tree is done when no lane moves.
+
+#include <cstdint>
+
+#include "kernels/base/parallel_for.h"
+#include "kernels/ops/forest.h"
+
+namespace millesime {
+
+HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
+HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
+
+template <int kLanes>
+struct ForestBlock {
+  ForestArgs args;
+
+  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.forest.n_classes}; }
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const ForestView& forest = args.forest;
+    const std::int64_t first = item * kLanes;
+    const int n = lanes_in_use(first, args.pixels, kLanes);
+    const auto votes = scratch.rows<std::uint16_t>(0);  // [class][lane]
+    for (int c = 0; c < forest.n_classes; ++c)
+      for (int lane = 0; lane < kLanes; ++lane) votes[c][lane] = 0;
+
+    // Lanes beyond the last pixel repeat the first one.
+    std::int64_t pixel[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) pixel[lane] = (first + (lane < n ? lane : 0)) * forest.n_features;
+    for (int t = 0; t < forest.n_trees; ++t) {
+      const ForestNode* nodes = forest.nodes + forest.root[t];
+      std::uint32_t at[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) at[lane] = 0;
+      std::uint32_t moved = 1;
+      while (moved) {
+        moved = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const ForestNode node = nodes[at[lane]];
+          const float x = args.features[pixel[lane] + node_feature(node)];
+          const std::uint32_t next = node_left(node) + (x > node.threshold ? 1u : 0u);
+          moved |= next ^ at[lane];
+          at[lane] = next;
+        }
+      }
+      const std::uint8_t* leaf_class = forest.leaf_class + forest.root[t];
+      for (int lane = 0; lane < kLanes; ++lane) ++votes[leaf_class[at[lane]]][lane];
+    }
+
+    for (int lane = 0; lane < n; ++lane) {
+      int winner = 0;
+      for (int c = 1; c < forest.n_classes; ++c)
+        if (votes[c][lane] > votes[winner][lane]) winner = c;
+      if (args.winner) args.winner[first + lane] = static_cast<std::uint8_t>(winner);
+      if (args.confidence) args.confidence[first + lane] = static_cast<float>(votes[winner][lane]) / static_cast<float>(forest.n_trees);
+      if (args.votes)
+        for (int c = 0; c < forest.n_classes; ++c) args.votes[(first + lane) * forest.n_classes + c] = votes[c][lane];
+    }
+  }
+};
+
+template <class Backend>
+void forest_on(const Backend& backend, const ForestArgs& args) {
+  parallel_for(backend, "forest", block_count(args.pixels, Backend::kLanes), ForestBlock<Backend::kLanes>{args});
+}
+
+}  // namespace millesime

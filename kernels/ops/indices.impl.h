@@ -1,0 +1,86 @@
+#pragma once
+// Body of indices.h.
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/base/parallel_for.h"
+#include "kernels/base/rounding.h"
+#include "kernels/base/store.h"
+#include "kernels/ops/indices.h"
+
+namespace millesime {
+
+// One index of a block. bands[band][lane].
+template <int kLanes>
+HD void index_row(const IndexFormula& index, int n_bands, const Rows<const std::int16_t>& bands, float* values) {
+  float top[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) top[lane] = 0.0f;
+  if (index.brightness) {
+    for (int b = 0; b < n_bands; ++b) {
+      const std::int16_t* band = bands[b];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) top[lane] = top[lane] + static_cast<float>(band[lane]) * static_cast<float>(band[lane]);
+    }
+    for (int lane = 0; lane < kLanes; ++lane) values[lane] = sqrtf(top[lane]);
+    return;
+  }
+  float bottom[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) bottom[lane] = index.denominator_offset;
+  for (int i = 0; i < index.n_bands; ++i) {
+    const std::int16_t* band = bands[index.band[i]];
+    const float up = index.numerator[i], down = index.denominator[i];
+    LANES_INDEPENDENT
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float value = static_cast<float>(band[lane]);
+      top[lane] = top[lane] + up * value;
+      bottom[lane] = bottom[lane] + down * value;
+    }
+  }
+  LANES_INDEPENDENT
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const float ratio = index.gain * top[lane] / (bottom[lane] != 0.0f ? bottom[lane] : 1.0f);
+    values[lane] = bottom[lane] != 0.0f ? ratio : 0.0f;
+  }
+}
+
+template <int kLanes>
+struct IndicesBlock {
+  IndicesArgs args;
+
+  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.n_bands}; }  // the bands of a block that is not full
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const std::int64_t first = item * kLanes;
+    const int n = lanes_in_use(first, args.pixels, kLanes);
+    const auto part = scratch.rows<std::int16_t>(0);
+    for (int d = 0; d < args.n_dates; ++d) {
+      Rows<const std::int16_t> bands{args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels + first, args.pixels};
+      if (n < kLanes) {
+        for (int b = 0; b < args.n_bands; ++b)
+          for (int lane = 0; lane < kLanes; ++lane) part[b][lane] = lane < n ? bands[b][lane] : std::int16_t{0};
+        bands = {part.first, part.stride};
+      }
+      for (int i = 0; i < args.plan.n; ++i) {
+        const IndexFormula& index = args.plan.formulas[i];
+        const std::int64_t at = (static_cast<std::int64_t>(d) * args.plan.n + i) * args.pixels + first;
+        alignas(64) float values[kLanes];
+        index_row<kLanes>(index, args.n_bands, bands, values);
+        if (args.values) store_lanes<kLanes>(args.values + at, values, n);
+        if (args.integers) {
+          alignas(64) std::int16_t integers[kLanes];
+          for (int lane = 0; lane < kLanes; ++lane) integers[lane] = saturate_to_int16(values[lane] * index.integer_scale);
+          store_lanes<kLanes>(args.integers + at, integers, n);
+        }
+      }
+    }
+    finish_stores();
+  }
+};
+
+template <class Backend>
+void indices_on(const Backend& backend, const IndicesArgs& args) {
+  parallel_for(backend, "indices", block_count(args.pixels, Backend::kLanes), IndicesBlock<Backend::kLanes>{args});
+}
+
+}  // namespace millesime

@@ -1,0 +1,276 @@
+#pragma once
+// Body of prepare.h: the parts of the single operations, with everything between input and output in the block's scratch.
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/base/store.h"
+#include "kernels/ops/gap_fill.impl.h"
+#include "kernels/ops/indices.impl.h"
+#include "kernels/ops/prepare.h"
+#include "kernels/ops/resample.impl.h"
+#include "kernels/ops/validity.impl.h"
+
+namespace millesime {
+
+// Every band of a block at the window's pixels, values[band * n_dates + date][lane], and which dates can be used,
+// selected[date][lane] (-1 or 0). Lanes beyond the block's pixels are 0 and not selected.
+template <int kLanes, int kTaps>
+HD void load_block(const SeriesView& series, const RowBlock& block, const Rows<std::int16_t>& values, const Rows<std::int16_t>& selected) {
+  for (int d = 0; d < series.n_dates; ++d) {
+    select_by_masks<kLanes>(series, block, d, selected[d]);
+    for (int lane = block.n; lane < kLanes; ++lane) selected[d][lane] = 0;
+  }
+  for (int g = 0; g < series.n_groups; ++g) {
+    const BandGroupView& group = series.groups[g];
+    const bool copied = on_window_grid(group, series);
+    const BlockResampler<kTaps, kLanes> resampler(group, block);
+    for (int b = 0; b < series.n_bands; ++b) {
+      if (series.group_of_band[b] != g) continue;
+      for (int d = 0; d < series.n_dates; ++d) {
+        const std::int16_t* plane = band_plane(group, d, series.position_in_group[b]);
+        std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
+        if (copied) {
+          for (int lane = 0; lane < block.n; ++lane) row[lane] = plane[block.first + lane];
+        } else {
+          resampler.row(plane, row);
+        }
+        for (int lane = block.n; lane < kLanes; ++lane) row[lane] = 0;
+        deselect_missing<kLanes>(row, selected[d]);
+      }
+    }
+  }
+}
+
+template <int kLanes>
+HD void store_count(int n_dates, const RowBlock& block, const Rows<std::int16_t>& selected, std::uint8_t* count) {
+  std::int32_t n[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) n[lane] = 0;
+  for (int d = 0; d < n_dates; ++d) {
+    const std::int16_t* use = selected[d];
+    LANES_INDEPENDENT
+    for (int lane = 0; lane < kLanes; ++lane) n[lane] -= use[lane];
+  }
+  for (int lane = 0; lane < block.n; ++lane) count[block.first + lane] = count_to_byte(n[lane]);
+}
+
+// Rows of features become pixels of features: out[pixel][feature].
+template <int kLanes>
+struct FeatureWriter {
+  float* out;       // of the block's first pixel
+  std::int64_t size;  // features of a pixel
+  int n;            // pixels of the block
+
+  static HD std::int64_t scratch_bytes(std::int64_t) { return 0; }
+  HD FeatureWriter(float* first, std::int64_t features, int pixels, float*) : out(first), size(features), n(pixels) {}
+  HD void put(std::int64_t feature, const float* values) {
+    for (int lane = 0; lane < n; ++lane) out[lane * size + feature] = values[lane];
+  }
+  HD void finish() {}
+};
+
+#if !defined(__CUDACC__)
+
+// On the CPU: eight rows at a time are turned in registers, pixels are put together in the scratch, and the whole block goes out at once.
+template <>
+struct FeatureWriter<kCpuLanes> {
+  static constexpr int kTile = 8;
+  using Floats = float __attribute__((vector_size(4 * kTile)));
+  using Ints = std::int32_t __attribute__((vector_size(4 * kTile)));
+
+  float* out;
+  std::int64_t size;
+  int n;
+  float* block;  // [lane][feature]
+  std::int64_t first = 0;
+  int filled = 0;
+  alignas(64) float tile[kTile][kCpuLanes];
+
+  static HD std::int64_t scratch_bytes(std::int64_t features) { return 4 * features; }
+  HD FeatureWriter(float* out_first, std::int64_t features, int pixels, float* scratch) : out(out_first), size(features), n(pixels), block(scratch) {}
+
+  HD void put(std::int64_t feature, const float* values) {
+    if (filled == 0) first = feature;
+    std::memcpy(tile[filled++], values, sizeof tile[0]);
+    if (filled == kTile) turn();
+  }
+
+  HD void finish() {
+    for (int i = 0; i < filled; ++i)
+      for (int lane = 0; lane < kCpuLanes; ++lane) block[lane * size + first + i] = tile[i][lane];
+    const std::int64_t numbers = n * size;
+    const bool whole_lines = n == kCpuLanes && reinterpret_cast<std::uintptr_t>(out) % 64 == 0;
+    if (whole_lines) store_past_caches(out, block, 4 * numbers);
+    else std::memcpy(out, block, static_cast<std::size_t>(4 * numbers));
+  }
+
+ private:
+  // An 8 x 8 transposition in three rounds of interleaving: neighbours, pairs, halves.
+  HD void turn() {
+    filled = 0;
+    for (int lane = 0; lane < kCpuLanes; lane += kTile) {
+      Floats r[kTile], s[kTile];
+      for (int i = 0; i < kTile; ++i) std::memcpy(&r[i], tile[i] + lane, sizeof r[i]);
+      for (int i = 0; i < kTile; i += 2) {
+        s[i] = __builtin_shuffle(r[i], r[i + 1], Ints{0, 8, 1, 9, 4, 12, 5, 13});
+        s[i + 1] = __builtin_shuffle(r[i], r[i + 1], Ints{2, 10, 3, 11, 6, 14, 7, 15});
+      }
+      for (int i = 0; i < kTile; i += 4) {
+        for (int k = 0; k < 2; ++k) {
+          r[i + 2 * k] = __builtin_shuffle(s[i + k], s[i + 2 + k], Ints{0, 1, 8, 9, 4, 5, 12, 13});
+          r[i + 2 * k + 1] = __builtin_shuffle(s[i + k], s[i + 2 + k], Ints{2, 3, 10, 11, 6, 7, 14, 15});
+        }
+      }
+      for (int i = 0; i < kTile / 2; ++i) {
+        s[i] = __builtin_shuffle(r[i], r[i + 4], Ints{0, 1, 2, 3, 8, 9, 10, 11});
+        s[i + 4] = __builtin_shuffle(r[i], r[i + 4], Ints{4, 5, 6, 7, 12, 13, 14, 15});
+      }
+      for (int i = 0; i < kTile; ++i) std::memcpy(block + (lane + i) * size + first, &s[i], sizeof s[i]);
+    }
+  }
+};
+
+#endif
+
+HD float normalised(float value, const float* mean, const float* inverse_std, int feature) {
+  return mean ? (value - mean[feature]) * inverse_std[feature] : value;
+}
+
+// Where a block's rows lie in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
+struct RegularRows {
+  std::int64_t pixels, weight, filled, values, selected, before, end;
+  HD RegularRows(const PrepareRegularArgs& args, std::int64_t pixel_bytes) {
+    const std::int64_t targets = args.n_targets, dates = args.series.n_dates, bands = args.series.n_bands;
+    pixels = 0;
+    weight = pixels + pixel_bytes;
+    filled = weight + 4 * targets;
+    values = filled + 2 * targets * bands;
+    selected = values + 2 * bands * dates;
+    before = selected + 2 * dates;
+    end = before + 2 * targets;
+  }
+};
+
+template <int kLanes, int kTaps>
+struct PrepareRegularBlock {
+  PrepareRegularArgs args;
+
+  HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
+  HD std::int64_t scratch_bytes() const { return RegularRows(args, FeatureWriter<kLanes>::scratch_bytes(pixel_features())).end; }
+
+  struct Keep {
+    Rows<std::int16_t> filled;  // [target * n_bands + band]
+    int n_bands, band;
+    HD void operator()(int target, const std::int16_t* values) const {
+      std::int16_t* row = filled[static_cast<std::int64_t>(target) * n_bands + band];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) row[lane] = values[lane];
+    }
+  };
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const SeriesView& series = args.series;
+    const RowBlock block = row_block(series, kLanes, item);
+    const RegularRows at(args, FeatureWriter<kLanes>::scratch_bytes(pixel_features()));
+    const auto weight = scratch.rows<float>(at.weight);
+    const auto filled = scratch.rows<std::int16_t>(at.filled);
+    const auto values = scratch.rows<std::int16_t>(at.values);
+    const auto selected = scratch.rows<std::int16_t>(at.selected);
+    const auto before = scratch.rows<std::int16_t>(at.before);
+    const FillTimes times{series.n_dates, args.n_targets, series.days, args.target_days};
+
+    load_block<kLanes, kTaps>(series, block, values, selected);
+    if (args.count) store_count<kLanes>(series.n_dates, block, selected, args.count);
+    fill_weights<kLanes>(times, selected, weight);
+    for (int b = 0; b < series.n_bands; ++b) {
+      const Rows<const std::int16_t> samples{values[static_cast<std::int64_t>(b) * series.n_dates], values.stride};
+      fill_band<kLanes>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
+    }
+
+    FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n, scratch.rows<float>(at.pixels).first);
+    const int n_features = args.n_features();
+    for (int t = 0; t < args.n_targets; ++t) {
+      const Rows<const std::int16_t> bands{filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride};
+      for (int f = 0; f < n_features; ++f) {
+        alignas(64) float row[kLanes];
+        if (f < series.n_bands) {
+          const std::int16_t* band = bands[f];
+          LANES_INDEPENDENT
+          for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<float>(band[lane]);
+        } else {
+          index_row<kLanes>(args.indices.formulas[f - series.n_bands], series.n_bands, bands, row);
+        }
+        if (args.mean) {
+          LANES_INDEPENDENT
+          for (int lane = 0; lane < kLanes; ++lane) row[lane] = normalised(row[lane], args.mean, args.inverse_std, f);
+        }
+        writer.put(static_cast<std::int64_t>(t) * n_features + f, row);
+      }
+    }
+    writer.finish();
+    finish_stores();
+  }
+};
+
+template <int kLanes, int kTaps>
+struct PrepareRawBlock {
+  PrepareRawArgs args;
+
+  HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
+  HD std::int64_t scratch_bytes() const { return FeatureWriter<kLanes>::scratch_bytes(pixel_values()) + 2 * (pixel_values() + args.series.n_dates); }
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const SeriesView& series = args.series;
+    const RowBlock block = row_block(series, kLanes, item);
+    const std::int64_t pixel_bytes = FeatureWriter<kLanes>::scratch_bytes(pixel_values());
+    const auto values = scratch.rows<std::int16_t>(pixel_bytes);
+    const auto selected = scratch.rows<std::int16_t>(pixel_bytes + 2 * pixel_values());
+
+    load_block<kLanes, kTaps>(series, block, values, selected);
+    if (args.count) store_count<kLanes>(series.n_dates, block, selected, args.count);
+    for (int lane = 0; lane < block.n; ++lane) {
+      std::uint8_t* valid = args.valid + (block.first + lane) * series.n_dates;
+      for (int d = 0; d < series.n_dates; ++d) valid[d] = static_cast<std::uint8_t>(-selected[d][lane]);
+    }
+    FeatureWriter<kLanes> writer(args.values + block.first * pixel_values(), pixel_values(), block.n, scratch.rows<float>(0).first);
+    for (int d = 0; d < series.n_dates; ++d) {
+      const std::int16_t* use = selected[d];
+      for (int b = 0; b < series.n_bands; ++b) {
+        const std::int16_t* band = values[static_cast<std::int64_t>(b) * series.n_dates + d];
+        alignas(64) float row[kLanes];
+        LANES_INDEPENDENT
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, b);
+          row[lane] = use[lane] ? value : 0.0f;
+        }
+        writer.put(static_cast<std::int64_t>(d) * series.n_bands + b, row);
+      }
+    }
+    writer.finish();
+    finish_stores();
+  }
+};
+
+template <class Backend>
+void prepare_regular_on(const Backend& backend, const PrepareRegularArgs& args) {
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = row_block_count(args.series, kLanes);
+  switch (args.resampling) {
+    case Resampling::nearest: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 1>{args});
+    case Resampling::bilinear: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 2>{args});
+    case Resampling::cubic: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 4>{args});
+  }
+}
+
+template <class Backend>
+void prepare_raw_on(const Backend& backend, const PrepareRawArgs& args) {
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = row_block_count(args.series, kLanes);
+  switch (args.resampling) {
+    case Resampling::nearest: return parallel_for(backend, "prepare_raw", blocks, PrepareRawBlock<kLanes, 1>{args});
+    case Resampling::bilinear: return parallel_for(backend, "prepare_raw", blocks, PrepareRawBlock<kLanes, 2>{args});
+    case Resampling::cubic: return parallel_for(backend, "prepare_raw", blocks, PrepareRawBlock<kLanes, 4>{args});
+  }
+}
+
+}  // namespace millesime

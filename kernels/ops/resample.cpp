@@ -1,0 +1,17 @@
+#include "kernels/base/cpu_clones.h"
+#include "kernels/ops/resample.impl.h"
+
+namespace millesime {
+
+using Nearest = ResampleBlock<kCpuLanes, 1>;
+using Bilinear = ResampleBlock<kCpuLanes, 2>;
+using Cubic = ResampleBlock<kCpuLanes, 4>;
+CPU_CLONES(Nearest);
+CPU_CLONES(Bilinear);
+CPU_CLONES(Cubic);
+
+void resample(const Stream& stream, const ResampleArgs& args) {
+  on_backend(stream, [&](const auto& backend) { resample_on(backend, args); });
+}
+
+}  // namespace millesime

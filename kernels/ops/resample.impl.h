@@ -1,0 +1,235 @@
+#pragma once
+// Body of resample.h.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/base/parallel_for.h"
+#include "kernels/base/rounding.h"
+#include "kernels/ops/resample.h"
+#include "kernels/ops/row_block.h"
+
+namespace millesime {
+
+HD int clamp_index(int i, int n) { return i < 0 ? 0 : (i >= n ? n - 1 : i); }
+
+// One axis of a group, seen from one pixel of the window: the group pixels that contribute, and how much.
+template <int kTaps>
+struct Taps {
+  int first = 0;    // may lie beyond the edge; tap i is pixel clamp_index(first + i)
+  int nearest = 0;  // the same
+  float weight[kTaps] = {};
+};
+
+template <int kTaps>
+HD Taps<kTaps> taps_at(double position) {
+  Taps<kTaps> taps;
+  const double below = floor(position);
+  const float f = static_cast<float>(position - below);
+  taps.nearest = static_cast<int>(floor(position + 0.5));
+  if constexpr (kTaps == 1) {
+    taps.first = taps.nearest;
+    taps.weight[0] = 1.0f;
+  } else if constexpr (kTaps == 2) {
+    taps.first = static_cast<int>(below);
+    taps.weight[0] = 1.0f - f;
+    taps.weight[1] = f;
+  } else {
+    // Keys (1981), eq. 15, a = -1/2, at distances 1 + f, f, 1 - f, 2 - f.
+    taps.first = static_cast<int>(below) - 1;
+    taps.weight[0] = ((-0.5f * f + 1.0f) * f - 0.5f) * f;
+    taps.weight[1] = (1.5f * f - 2.5f) * f * f + 1.0f;
+    taps.weight[2] = ((-1.5f * f + 2.0f) * f + 0.5f) * f;
+    taps.weight[3] = (0.5f * f - 0.5f) * f * f;
+  }
+  return taps;
+}
+
+// A sum of valid pixels is never taken for a missing one.
+HD std::int16_t resampled_value(float sum) {
+  const std::int16_t value = saturate_to_int16(sum);
+  return static_cast<std::int16_t>(value == kMissing ? kMissing + 1 : value);
+}
+
+// One pixel of the window from a plane of the group.
+template <int kTaps>
+HD std::int16_t resample_pixel(const std::int16_t* plane, int cols, int rows, const Taps<kTaps>& across, const Taps<kTaps>& down) {
+  const std::int16_t nearest = plane[static_cast<std::int64_t>(clamp_index(down.nearest, rows)) * cols + clamp_index(across.nearest, cols)];
+  if (kTaps == 1 || nearest == kMissing) return nearest;
+  float sum = 0.0f, weight = 0.0f;
+  bool whole = true;
+  for (int i = 0; i < kTaps; ++i) {
+    const int col = clamp_index(across.first + i, cols);
+    float column = 0.0f, column_weight = 0.0f;
+    for (int j = 0; j < kTaps; ++j) {
+      const std::int16_t value = plane[static_cast<std::int64_t>(clamp_index(down.first + j, rows)) * cols + col];
+      const bool known = value != kMissing;
+      whole = whole && known;
+      column = column + (known ? down.weight[j] * static_cast<float>(value) : 0.0f);
+      column_weight = column_weight + (known ? down.weight[j] : 0.0f);
+    }
+    sum = sum + across.weight[i] * column;
+    weight = weight + across.weight[i] * column_weight;
+  }
+  return resampled_value(whole ? sum : sum / weight);
+}
+
+// The bands of one group at the pixels of one block.
+template <int kTaps, int kLanes>
+struct BlockResampler {
+  BandGroupView group;
+  int n = 0;  // lanes in use
+  Taps<kTaps> down, across[kLanes];
+
+  HD BlockResampler(const BandGroupView& of, const RowBlock& block) : group(of), n(block.n), down(taps_at<kTaps>(block.row * of.row_scale + of.row_offset)) {
+    for (int lane = 0; lane < n; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
+  }
+
+  HD void row(const std::int16_t* plane, std::int16_t* values) const {
+    for (int lane = 0; lane < n; ++lane) values[lane] = resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+  }
+};
+
+#if !defined(__CUDACC__) && defined(__GNUC__)
+
+// The same on the CPU for whole blocks: first the rows are combined into one line of the group's pixels, then the line into the
+// block's pixels. Where a pixel is missing, or the line is long, it falls back to resample_pixel. Same operations in the same order
+// for each pixel, so the same bits.
+template <int kTaps>
+struct BlockResampler<kTaps, kCpuLanes> {
+  static constexpr int kMaxLine = 80;  // group pixels that a block may span: 64 lanes at scale 1 and some taps
+  static constexpr int kPack = 8;      // lanes that one shuffle serves
+  using Floats = float __attribute__((vector_size(4 * kPack)));
+  using Ints = std::int32_t __attribute__((vector_size(4 * kPack)));
+
+  BandGroupView group;
+  int n = 0;
+  Taps<kTaps> down, across[kCpuLanes];
+  bool in_line = false, shuffled = false;
+  int line_first = 0, line_size = 0;
+  std::int32_t begin[kCpuLanes / kPack] = {};                       // of the line's part that a pack needs
+  alignas(64) std::int32_t place[kTaps][kCpuLanes] = {};            // of each tap, in the line (or in that part)
+  alignas(64) float weight[kTaps][kCpuLanes] = {};
+
+  HD BlockResampler(const BandGroupView& of, const RowBlock& block) : group(of), n(block.n), down(taps_at<kTaps>(block.row * of.row_scale + of.row_offset)) {
+    for (int lane = 0; lane < kCpuLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
+    line_first = across[0].first;
+    line_size = across[kCpuLanes - 1].first + kTaps - line_first;
+    in_line = line_size <= kMaxLine && of.col_scale > 0;
+    if (!in_line) return;
+    shuffled = true;
+    for (int lane = 0; lane < kCpuLanes; ++lane) {
+      for (int i = 0; i < kTaps; ++i) {
+        place[i][lane] = across[lane].first + i - line_first;
+        weight[i][lane] = across[lane].weight[i];
+      }
+    }
+    for (int pack = 0; pack < kCpuLanes / kPack; ++pack) {
+      begin[pack] = place[0][pack * kPack];
+      shuffled = shuffled && place[kTaps - 1][pack * kPack + kPack - 1] - begin[pack] < kPack;
+    }
+    if (!shuffled) return;
+    for (int i = 0; i < kTaps; ++i)
+      for (int lane = 0; lane < kCpuLanes; ++lane) place[i][lane] -= begin[lane / kPack];
+  }
+
+  // values[kCpuLanes]; those beyond n hold no pixel
+  HD void row(const std::int16_t* plane, std::int16_t* values) const {
+    alignas(64) float line[kMaxLine + kPack] = {};
+    if (!in_line || !combine_rows(plane, line)) {
+      for (int lane = 0; lane < n; ++lane) values[lane] = resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+      return;
+    }
+    alignas(64) float sums[kCpuLanes];
+    if (shuffled) {
+      for (int pack = 0; pack < kCpuLanes / kPack; ++pack) {
+        Floats part, sum = {};
+        std::memcpy(&part, line + begin[pack], sizeof part);
+        for (int i = 0; i < kTaps; ++i) {
+          Ints from;
+          Floats by;
+          std::memcpy(&from, place[i] + pack * kPack, sizeof from);
+          std::memcpy(&by, weight[i] + pack * kPack, sizeof by);
+          sum = sum + by * __builtin_shuffle(part, from);
+        }
+        std::memcpy(sums + pack * kPack, &sum, sizeof sum);
+      }
+    } else {
+      for (int lane = 0; lane < kCpuLanes; ++lane) {
+        float sum = 0.0f;
+        for (int i = 0; i < kTaps; ++i) sum = sum + weight[i][lane] * line[place[i][lane]];
+        sums[lane] = sum;
+      }
+    }
+    for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = kTaps == 1 ? static_cast<std::int16_t>(static_cast<std::int32_t>(sums[lane])) : resampled_value(sums[lane]);
+  }
+
+ private:
+  // The weighted sum of the rows; false where one of its pixels is missing.
+  HD bool combine_rows(const std::int16_t* plane, float* line) const {
+    const bool inside = line_first >= 0 && line_first + line_size <= group.cols;
+    std::int16_t edge[kMaxLine];  // a row with its edge repeated
+    int missing = 0;
+    for (int j = 0; j < kTaps; ++j) {
+      const std::int16_t* values = plane + static_cast<std::int64_t>(clamp_index(down.first + j, group.rows)) * group.cols;
+      if (inside) {
+        values += line_first;
+      } else {
+        for (int k = 0; k < line_size; ++k) edge[k] = values[clamp_index(line_first + k, group.cols)];
+        values = edge;
+      }
+      const float by = down.weight[j];
+      LANES_INDEPENDENT
+      for (int k = 0; k < line_size; ++k) line[k] = line[k] + by * static_cast<float>(values[k]);
+      if (kTaps > 1)
+        for (int k = 0; k < line_size; ++k) missing |= values[k] == kMissing;
+    }
+    return missing == 0;
+  }
+};
+
+#endif
+
+// One block of the window, all dates and bands.
+template <int kLanes, int kTaps>
+struct ResampleBlock {
+  ResampleArgs args;
+
+  HD void operator()(std::int64_t item) const {
+    const SeriesView& series = args.series;
+    const RowBlock block = row_block(series, kLanes, item);
+    for (int g = 0; g < series.n_groups; ++g) {
+      const BandGroupView& group = series.groups[g];
+      const bool copied = on_window_grid(group, series);
+      const BlockResampler<kTaps, kLanes> resampler(group, block);
+      for (int b = 0; b < series.n_bands; ++b) {
+        if (series.group_of_band[b] != g) continue;
+        for (int d = 0; d < series.n_dates; ++d) {
+          const std::int16_t* plane = band_plane(group, d, series.position_in_group[b]);
+          std::int16_t* out = args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first;
+          std::int16_t values[kLanes];
+          if (copied) {
+            for (int lane = 0; lane < block.n; ++lane) values[lane] = plane[block.first + lane];
+          } else {
+            resampler.row(plane, values);
+          }
+          for (int lane = 0; lane < block.n; ++lane) out[lane] = values[lane];
+        }
+      }
+    }
+  }
+};
+
+template <class Backend>
+void resample_on(const Backend& backend, const ResampleArgs& args) {
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = row_block_count(args.series, kLanes);
+  switch (args.method) {
+    case Resampling::nearest: return parallel_for(backend, "resample", blocks, ResampleBlock<kLanes, 1>{args});
+    case Resampling::bilinear: return parallel_for(backend, "resample", blocks, ResampleBlock<kLanes, 2>{args});
+    case Resampling::cubic: return parallel_for(backend, "resample", blocks, ResampleBlock<kLanes, 4>{args});
+  }
+}
+
+}  // namespace millesime
