@@ -5,14 +5,41 @@
 #include <stdexcept>
 
 #include <cpl_vsi.h>
+#include <gdal.h>
+#include <ogr_srs_api.h>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/raster.h"
-#include "pipeline/io/raster_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime::testing {
 namespace fs = std::filesystem;
+
+namespace {
+
+// Straight through GDAL: the pipeline's own writer waits for the disk at every file, which a test's many small files need not.
+template <class T>
+void write_file(const std::string& path, const Raster<T>& raster) {
+  constexpr GDALDataType type = sizeof(T) == 1 ? GDT_Byte : GDT_Int16;
+  GDALAllRegister();
+  const char* options[] = {"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", nullptr};
+  const Grid& grid = raster.grid;
+  GDALDatasetH file = GDALCreate(GDALGetDriverByName("GTiff"), path.c_str(), grid.cols, grid.rows, 1, type, options);
+  if (!file) throw std::runtime_error(path + ": cannot be written");
+  double transform[6] = {grid.x0, grid.pixel_width, 0, grid.y0, 0, -grid.pixel_height};
+  GDALSetGeoTransform(file, transform);
+  OGRSpatialReferenceH crs = OSRNewSpatialReference(nullptr);
+  OSRSetFromUserInput(crs, grid.crs.c_str());
+  GDALSetSpatialRef(file, crs);
+  OSRDestroySpatialReference(crs);
+  GDALRasterBandH band = GDALGetRasterBand(file, 1);
+  if (type == GDT_Int16) GDALSetRasterNoDataValue(band, -10000);
+  const CPLErr written = GDALRasterIO(band, GF_Write, 0, 0, grid.cols, grid.rows, const_cast<T*>(raster.samples.data()), grid.cols, grid.rows, type, 0, 0);
+  GDALClose(file);
+  if (written != CE_None) throw std::runtime_error(path + ": cannot be written");
+}
+
+}  // namespace
 
 std::string MuscateProduct::name() const { return platform + "_" + date + "-" + time + "_L2A_" + tile + "_D_V" + version; }
 
@@ -28,17 +55,14 @@ std::string write_product(const std::string& root, const MuscateProduct& product
     for (int row = 0; row < grid.rows; ++row)
       for (int col = 0; col < grid.cols; ++col)
         raster.at(col, row) = product.value ? product.value(band, col, row) : static_cast<std::int16_t>(100 * std::stoi(band.substr(1)) + col + row);
-    RasterOptions options;
-    options.nodata = -10000;
-    options.block = 256;
-    write_raster(folder + "/" + product.name() + "_FRE_" + band + ".tif", raster, options);
+    write_file(folder + "/" + product.name() + "_FRE_" + band + ".tif", raster);
   }
   for (const std::string mask : {"CLM", "SAT", "EDG"}) {
     Raster<std::uint8_t> raster(product.grid);
     if (product.mask)
       for (int row = 0; row < raster.grid.rows; ++row)
         for (int col = 0; col < raster.grid.cols; ++col) raster.at(col, row) = product.mask(mask, col, row);
-    write_raster(folder + "/MASKS/" + product.name() + "_" + mask + "_R1.tif", raster, {});
+    write_file(folder + "/MASKS/" + product.name() + "_" + mask + "_R1.tif", raster);
   }
   return folder;
 }
