@@ -21,6 +21,7 @@ struct Layout {
   std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }           // grid and windows
   std::string footprint(const std::string& tile) const { return stage("tile") + "/" + tile + "_footprint.tif"; }
   std::string tile_validity(const std::string& tile) const { return stage("tile") + "/" + tile + "_validity.tif"; }
+  std::string cubes() const { return root + "/cubes"; }  // of `millesime stack`
   std::string samples(const std::string& tile) const { return stage("sample") + "/" + tile + ".safetensors"; }
   std::string model(const std::string& region, int seed) const { return stage("train") + "/" + model_key(region, seed) + ".safetensors"; }
   std::string classification(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_class_seed_" + std::to_string(seed) + ".tif"; }

@@ -1,0 +1,44 @@
+#pragma once
+// Catalog: which products there are of each tile, which of them can be used, and what is wrong with the others.
+// As a stage it writes the census of each tile of a production (Layout::census); as a command it looks at any folder.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/dates.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+// The census shapes what follows through its content; the unit itself is up to date while the tile's folder shows the same
+// names, sizes and times of change. A damaged product stops the unit, unless sensors.sentinel2_theia.skip_damaged is set.
+Stage catalog_stage();
+
+// Days whose acquisitions belong to a production: its calendar year, widened to the time grid where that is given explicitly.
+std::pair<Date, Date> period_of(const Config& config);
+
+struct CatalogCommand {
+  std::string root;                 // <root>/<tile>/<product>
+  int year = 0;                     // 0: all
+  std::vector<std::string> tiles;   // empty: all
+  std::vector<std::string> bands;   // empty: those that any product of a tile has
+  bool json = false;
+
+  Options declare();
+};
+
+struct CatalogReport {
+  std::string root;
+  std::vector<Census> tiles;
+
+  bool damaged() const;  // something is: the command then exits with 2
+  std::string to_text() const;
+  nlohmann::ordered_json to_json() const;
+};
+CatalogReport catalog(const CatalogCommand& command, const Context& context);
+
+}  // namespace millesime

@@ -1,0 +1,36 @@
+#pragma once
+// Stack: a tile's analysis-ready series as a data cube for use elsewhere.
+//
+// zarr  a Zarr (version 2) directory that GDAL and xarray open, one array a variable, [time, y, x], int16:
+//         B2, B3, ...  reflectance x 10000, -10000 where there is none; validity  uint8, 1 = valid
+//       with `filled`, bands on the dates of the time grid, gap-filled (kernels/ops/gap_fill.h), and no validity per date;
+//       with `features`, also the indices of each date, x 1000 (Brightness as it is), computed from the gap-filled bands.
+//       Coordinates time (days since 1970-01-01), y and x (pixel centres), and spatial_ref after the CF conventions.
+// cog   the same variables, one cloud-optimised GeoTIFF each, one band a date.
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/io/sensor.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+struct StackOptions {
+  std::vector<std::string> tiles;          // empty: those of the configuration
+  std::string format = "zarr";
+  bool filled = false;                     // on the time grid, without gaps
+  bool features = false;                   // the same, and indices
+  std::vector<std::string> indices;        // of `features`; empty: NDVI, NDWI and Brightness
+  std::string output;                      // folder; empty: Layout::cubes
+
+  Options declare();
+};
+
+// Takes the census of each tile anew, and writes <tile>.zarr, or <tile>_<variable>.tif, into the output folder (atomic).
+// Returns, for each tile, what was written.
+nlohmann::json stack(const Config& config, const StackOptions& options, const Context& context);
+
+}  // namespace millesime
