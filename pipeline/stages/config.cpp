@@ -63,20 +63,10 @@ Options Config::declare() {
   o.add("name", &model.name, "architecture; `millesime model list` shows them");
   o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers").choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
 
-  o.section("train");
-  o.add("epochs", &train.epochs, "passes over the samples; 0: as the architecture's recipe says").range(0, 100000);
-  o.add("batch", &train.batch, "samples a step; 0: as the recipe says").range(0, 1 << 20);
-  o.add("learning_rate", &train.learning_rate, "highest learning rate; 0: as the recipe says").range(0, 1);
-  o.add("label_smoothing", &train.label_smoothing, "share of the target spread over all classes").range(0, 0.9);
-  o.add("validation_ratio", &train.validation_ratio, "share of the learning polygons held out to choose the best epoch").range(0, 0.9);
-  o.add("date_dropout", &train.date_dropout, "chance that a date is hidden from the model in training, for raw input").range(0, 0.9);
-  o.add("patience", &train.patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
-  o.add("trees", &train.trees, "random forest: number of trees").range(1, 10000);
-  o.add("depth", &train.depth, "random forest: greatest depth").range(1, 100);
-  o.add("min_leaf", &train.min_leaf, "random forest: samples below which a node is not split").range(1, 100000);
-  o.add("random_seed", &train.random_seed, "seed of weights, batches and trees of the first run").range(0, kUnbounded);
+  train.declare(o);
 
   o.section("classify");
   o.add("probabilities", &classify.probabilities, "also write the probability of every class, x 1000");
@@ -139,6 +129,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
   Options options = config.declare();
   options.read_toml(file, {"exogenous"});
   for (const auto& assignment : assignments) options.set(assignment);
+  apply_recipe(options, config.model.name);
   options.require_all();
   config.exogenous = read_exogenous(file);
   if (options.find("output")->origin() == "default")  // beside the configuration, like every other path

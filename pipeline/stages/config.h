@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "models/base/recipe.h"
 #include "pipeline/core/options.h"
 
 namespace millesime {
@@ -47,13 +48,8 @@ struct ModelOptions {                // [model]
   std::string name = "ltae";
   std::string input = "auto";        // raw, regular, or what the architecture prefers
   std::vector<std::string> indices;  // of regular input
+  std::vector<std::string> parameters;  // of the architecture, "d_model=128"
   std::string path;                  // use this trained model instead of training
-};
-
-struct TrainOptions {                // [train]
-  int epochs = 0, batch = 0, trees = 100, depth = 25, min_leaf = 5, patience = 0;
-  double learning_rate = 0, label_smoothing = 0.1, validation_ratio = 0.1, date_dropout = 0.2;
-  std::int64_t random_seed = 1;
 };
 
 struct ClassifyOptions {             // [classify]
@@ -92,7 +88,7 @@ struct Config {
   RegionOptions regions;
   std::vector<ExogenousOptions> exogenous;
   ModelOptions model;
-  TrainOptions train;
+  Recipe train;                      // [train]
   ClassifyOptions classify;
   FuseOptions fuse;
   MosaicOptions mosaic;

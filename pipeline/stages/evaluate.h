@@ -16,7 +16,7 @@ struct EvaluateCommand {
   std::string model;
   std::vector<std::string> samples;
   std::string output;                // folder for confusion.csv and evaluation.json, "" for none
-  int seed = 0;                      // test samples of this seed's split; files that have no test samples are used whole
+  int seed = 0;                      // test samples of this seed's split; files that have none are used whole
   bool all_samples = false;
 
   Options declare();
@@ -36,7 +36,7 @@ std::string to_table(const Evaluation& evaluation, const ModelSpec& spec);   // 
 struct PredictCommand {
   std::string model;
   std::vector<std::string> samples;
-  std::string output;                // CSV: sample, label, predicted, confidence, p_<code>...
+  std::string output;                // CSV: file, sample, label, predicted, confidence, p_<code>...
 
   Options declare();
 };

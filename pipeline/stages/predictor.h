@@ -1,8 +1,6 @@
 #pragma once
-// Predictor: any trained model, network or random forest, applied to samples.
+// Any trained model, network or random forest, applied to samples.
 
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "models/base/model_file.h"
@@ -11,7 +9,7 @@
 
 namespace millesime {
 
-// Calibrated probabilities [sample][class of the spec].
+// Calibrated probabilities [sample][class of the spec], by the same kernels as on images.
 std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context);
 
 }  // namespace millesime

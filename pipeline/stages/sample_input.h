@@ -1,7 +1,8 @@
 #pragma once
-// From Samples (what was observed) to ModelInput (what a model reads): gap filling and indices for regular input by the same kernels
-// as classification, padding of irregular dates, normalisation.
+// From Samples (what was observed) to ModelInput (what a model reads), through the same kernel that prepares images
+// (kernels/ops/prepare.h): gap filling and indices for regular input, normalisation for both.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,8 +10,6 @@
 #include "models/base/model_input.h"
 #include "models/base/model_spec.h"
 #include "pipeline/core/samples.h"
-#include "pipeline/stages/config.h"
-#include "pipeline/stages/stage.h"
 
 namespace millesime {
 
@@ -21,16 +20,19 @@ struct SampleSelection {
   std::vector<std::int64_t> rows;
 };
 
-// All samples, or those of one region (its name) that learn or test in the run of one seed.
 enum class SampleUse { all, learn, test };
-SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed, const std::optional<std::string>& region);
 
-// Completes a spec whose architecture, parameters, input kind, indices and nomenclature are set: bands, classes, statics and the
-// normalisation, from the samples that will train. For regular input spec.days must be set. UserError where files do not agree.
-void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections, const Context& context);
+// All samples, or those that learn or test in the run of one seed; of every region or of the named one.
+SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
+                               const std::optional<std::string>& region = std::nullopt);
 
-// What a model of `spec` reads of these samples. Bands and statics are found by name (UserError when one is missing); groups of
-// different files stay apart. Labels that the model does not know get target -1.
-ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections, const Context& context);
+// Completes a spec whose architecture, parameters, input kind, nomenclature, indices (of sources[0], the only thing set there) and, for
+// regular input, days are set: bands, statics, classes and normalisation, from the samples that will train. A random forest reads numbers
+// as they are: mean 0, deviation 1. UserError where files do not agree in bands, or a label is not in the nomenclature.
+void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections);
+
+// What a model of `spec` reads of these samples. Bands and statics are found by name (UserError when one is missing). Labels that the
+// model does not know get target -1.
+ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections);
 
 }  // namespace millesime

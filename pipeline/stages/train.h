@@ -1,6 +1,7 @@
 #pragma once
 // train: samples -> model file. As a pipeline stage one model a region and seed, alone from any sample files.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,25 +13,34 @@
 
 namespace millesime {
 
-// `millesime train`. Call declare(), let the command line set, then apply_recipe(options, model.name).
+// `millesime train`. Call declare(), let the command line set, then apply_recipe(options, command.model.name).
 struct TrainCommand {
   std::vector<std::string> samples;     // .safetensors or .csv
   std::string output;                   // model file
   std::string validation;               // samples to choose the epoch and to calibrate on, instead of a part of `samples`
   std::string nomenclature;             // "": the classes are the labels that occur
-  std::string region;                   // "": all samples
-  int seed = 0;                         // whose split decides what learns; samples without a split all learn
+  std::optional<std::string> region;    // of the pipeline
+  int seed = 0;                         // whose split decides what learns
   bool all_samples = false;             // also those of the test split
-  int step_days = 0;                    // regular input: 0 = the samples' own dates where all files share them, else 10
   ModelOptions model;
+  TimeOptions time;                     // of regular input; step_days 0: the samples' own dates where all files share them, else 10
   Recipe recipe;
 
   Options declare();
 };
 
 // Trains and writes command.output (atomic). Returns counts and metrics for a manifest: samples, classes, epochs, accuracy on held-out
-// groups, calibration error before and after. UserError when samples and options do not fit.
+// groups, calibration error before and after. UserError when samples and options do not fit each other.
 nlohmann::json train_model(const TrainCommand& command, const Context& context);
+
+// The models of a production: those that the train stage makes (or the one of model.path). Nothing while the samples that say which
+// regions there are have not been drawn.
+struct TrainedModel {
+  std::string region;  // "" without regions
+  int seed = 0;
+  std::string file;
+};
+std::optional<std::vector<TrainedModel>> trained_models(const Config& config);
 
 Stage train_stage();
 

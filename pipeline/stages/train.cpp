@@ -1,0 +1,292 @@
+#include "pipeline/stages/train.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "models/arch/random_forest.h"
+#include "models/base/training.h"
+#include "models/registry.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/safetensors.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/core/version.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/sample_input.h"
+#include "pipeline/stages/tiles.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kDefaultStep = 10;  // days
+
+struct NamedSamples {
+  std::string file;
+  Samples samples;
+};
+
+std::vector<NamedSamples> load_all(const std::vector<std::string>& files, const Nomenclature* nomenclature) {
+  std::vector<NamedSamples> all;
+  for (const auto& file : files) all.push_back({file, load_samples(file, nomenclature)});
+  return all;
+}
+
+// Without a nomenclature the classes are the labels that occur.
+Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
+  std::set<int> codes;
+  for (const auto& [file, samples] : all) codes.insert(samples.label.begin(), samples.label.end());
+  codes.erase(0);  // not known
+  Nomenclature nomenclature;
+  nomenclature.name = "labels";
+  for (const int code : codes) {
+    LandClass entry;
+    entry.code = code;
+    entry.name = entry.name_en = join_text("class ", code);
+    entry.alias = join_text("C", code);
+    // Distinct enough for a picture: steps of the golden ratio through the colours.
+    const unsigned mixed = static_cast<unsigned>(code) * 2654435769u;
+    entry.color = {static_cast<std::uint8_t>(mixed >> 24), static_cast<std::uint8_t>(mixed >> 16), static_cast<std::uint8_t>(mixed >> 8)};
+    nomenclature.classes.push_back(entry);
+  }
+  return nomenclature;
+}
+
+std::vector<SampleSelection> select_all(const std::vector<NamedSamples>& all, SampleUse use, int seed, const std::optional<std::string>& region) {
+  std::vector<SampleSelection> selections;
+  for (const auto& [file, samples] : all) {
+    auto selection = select_samples(samples, file, use, seed, region);
+    std::erase_if(selection.rows, [&s = samples](std::int64_t row) { return s.label[static_cast<std::size_t>(row)] == 0; });
+    if (!selection.rows.empty()) selections.push_back(std::move(selection));
+  }
+  return selections;
+}
+
+// Target dates of regular input, in days since 1 January of the samples' year. The grid spans the dates of all files, also of those
+// whose samples are of other regions, so that all models of a production read the same dates.
+std::vector<int> target_days(const TimeOptions& time, const std::vector<NamedSamples>& all) {
+  std::vector<Date> dates;
+  for (const auto& text : time.dates) dates.push_back(Date::parse(text));
+  const auto& own = all.front().samples.series.front().dates;
+  if (own.empty()) throw UserError(join_text(all.front().file, ": the samples have no dates"));
+  if (dates.empty()) {
+    Date first = own.front(), last = own.back();
+    bool shared = true;
+    for (const auto& [file, samples] : all) {
+      const auto& theirs = samples.series.front().dates;
+      if (theirs.empty()) throw UserError(join_text(file, ": the samples have no dates"));
+      first = std::min(first, theirs.front());
+      last = std::max(last, theirs.back());
+      shared = shared && theirs == own;
+    }
+    if (!time.start.empty()) first = Date::parse(time.start);
+    if (!time.end.empty()) last = Date::parse(time.end);
+    if (time.step_days == 0 && shared && time.start.empty() && time.end.empty())
+      dates = own;
+    else
+      dates = regular_dates(first, last, time.step_days == 0 ? kDefaultStep : time.step_days);
+  }
+  std::ranges::sort(dates);
+  dates.erase(std::ranges::unique(dates).begin(), dates.end());
+  if (dates.empty()) throw UserError("time: start lies after end: the time grid has no dates");
+  const Date new_year = Date::from_ymd(all.front().samples.year, 1, 1);
+  std::vector<int> days;
+  for (const Date date : dates) days.push_back(date - new_year);
+  return days;
+}
+
+ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples>& all) {
+  const Architecture& kind = architecture(command.model.name);
+  ModelSpec spec;
+  spec.architecture = kind.name;
+  spec.parameters = architecture_parameters(kind.name, command.model.parameters);
+  spec.input = command.model.input == "auto" ? kind.preferred_input : input_kind(command.model.input);
+  spec.papers = kind.papers;
+  spec.nomenclature = command.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(command.nomenclature);
+  spec.sources.emplace_back();
+  if (spec.input == InputKind::regular) {
+    spec.sources.front().indices = command.model.indices;
+    spec.days = target_days(command.time, all);
+  } else if (!command.model.indices.empty()) {
+    throw UserError(join_text("model.indices: ", kind.name, " reads raw series, which have no indices; set model.input = \"regular\" or leave them out"));
+  }
+  spec.provenance.seed = command.recipe.random_seed;
+  spec.provenance.year = all.front().samples.year;
+  spec.provenance.region = command.region.value_or("");
+  spec.provenance.code = version();
+  for (const auto& [file, samples] : all) spec.provenance.samples.push_back({std::filesystem::path(file).filename().string(), xxh3_of_file(file)});
+  return spec;
+}
+
+EpochCallback report_to(Progress& progress) {
+  return [&progress](const EpochReport& report) {
+    const auto percent = [](double share) { return std::to_string(share).substr(0, 5); };
+    progress.note(join_text("epoch ", report.epoch, ": loss ", percent(report.loss), report.f_score > 0 ? join_text(", F-score ", percent(report.f_score)) : ""));
+    progress.advance(1);
+  };
+}
+
+nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
+  nlohmann::json counts;
+  for (int k = 0; k < spec.n_classes(); ++k)
+    counts[std::to_string(spec.classes[static_cast<std::size_t>(k)])] = std::ranges::count(input.target, k);
+  return counts;
+}
+
+}  // namespace
+
+Options TrainCommand::declare() {
+  Options o;
+  o.section("");
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("model", &model.name, "architecture; `millesime model list` shows them");
+  o.add("output", &output, "model file to write").required();
+  o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+  o.add("seed", &seed, "whose split of the samples decides what learns").range(0, 1000);
+  o.add("all_samples", &all_samples, "learn from all samples, also those of the test split");
+  o.section("time");
+  time.step_days = 0;
+  o.add("step_days", &time.step_days, "regular input: distance of the dates; 0: the samples' own dates where all files share them, else 10").unit("days").range(0, 366);
+  o.add("start", &time.start, "regular input: first date; default: the earliest of the samples");
+  o.add("end", &time.end, "regular input: last date; default: the latest of the samples");
+  o.section("model");
+  o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers").choices({"auto", "raw", "regular"});
+  o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
+  recipe.declare(o);
+  return o;
+}
+
+nlohmann::json train_model(const TrainCommand& command, const Context& context) {
+  std::optional<Nomenclature> nomenclature;
+  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
+  const auto all = load_all(command.samples, nomenclature ? &*nomenclature : nullptr);
+  if (all.empty()) throw UserError("train: no samples given");
+  const auto selections = select_all(all, command.all_samples ? SampleUse::all : SampleUse::learn, command.seed, command.region);
+  const std::string region_text = command.region ? join_text(" of region ", *command.region) : "";
+  if (selections.empty()) throw UserError(join_text(all.front().file, ": no samples", region_text, " that learn"));
+
+  ModelSpec spec = begin_spec(command, all);
+  fit_spec(spec, selections);
+  const ModelInput input = make_input(spec, selections);
+  ModelInput learn, held_out;
+  if (!command.validation.empty()) {
+    learn = input;
+    const auto judges = load_all({command.validation}, nomenclature ? &*nomenclature : nullptr);
+    const ModelInput given = make_input(spec, select_all(judges, SampleUse::all, 0, std::nullopt));
+    std::vector<std::int64_t> known;
+    for (std::int64_t i = 0; i < given.size(); ++i)
+      if (given.target[static_cast<std::size_t>(i)] >= 0) known.push_back(i);
+    if (known.empty()) throw UserError(join_text(command.validation, ": none of its samples has a class of the training samples"));
+    held_out = given.subset(known);
+  } else {
+    const bool network = architecture(spec.architecture).make != nullptr;
+    const HoldOut split = hold_out(input, network ? command.recipe.validation_ratio : 0, command.recipe.random_seed);
+    learn = input.subset(split.learn);
+    held_out = input.subset(split.held_out);
+  }
+  spec.provenance.n_samples = learn.size();
+  spec.provenance.n_held_out = held_out.size();
+
+  ModelFile model;
+  if (architecture(spec.architecture).make) {
+    context.progress->start(join_text("train ", spec.architecture, region_text), command.recipe.epochs, "epochs");
+    model = train_network(spec, learn, held_out, command.recipe, context.device, report_to(*context.progress));
+  } else {
+    context.progress->start(join_text("train ", spec.architecture, region_text), 1, "forests");
+    model = forest_file(spec, train_forest(spec, learn, command.recipe));
+    context.progress->advance(1);
+  }
+  model.write(command.output);
+  context.progress->finish();
+
+  nlohmann::json counts{{"samples", count_samples(spec, learn)}, {"held_out", held_out.size()}, {"parameters", model.parameters()}};
+  if (model.spec.metrics.contains("held_out")) {
+    counts["best_epoch"] = model.spec.metrics["best_epoch"];
+    counts["held_out_metrics"] = model.spec.metrics["held_out"];
+  }
+  return counts;
+}
+
+namespace {
+
+// The regions of a samples file in which something learns in the run of every seed. Reads only what it needs: plans are made often.
+std::set<std::string> learning_regions(const std::string& file) {
+  const auto tensors = SafetensorsFile::open(file);
+  const auto header = tensors.metadata().find("samples");
+  const auto json = header == tensors.metadata().end() ? nlohmann::json() : nlohmann::json::parse(header->second, nullptr, false);
+  if (!json.is_object() || !json.contains("region_names")) throw UserError(join_text(file, ": not a file of samples"));
+  const auto names = json["region_names"].get<std::vector<std::string>>();
+  std::set<std::string> found;
+  for (const auto region : tensors.vector<std::int32_t>("region", {-1}))
+    if (region >= 0 && static_cast<std::size_t>(region) < names.size()) found.insert(names[static_cast<std::size_t>(region)]);
+  return found;
+}
+
+std::optional<std::vector<Unit>> plan_train(const Config& config) {
+  if (!config.model.path.empty()) return std::vector<Unit>{};
+  const auto models = trained_models(config);
+  if (!models) return std::nullopt;
+  const Layout layout(config);
+  std::vector<std::string> samples;
+  for (const auto& tile : tiles_of(config)) samples.push_back(layout.samples(tile));
+  std::vector<Unit> units;
+  for (const auto& model : *models) {
+    Unit unit;
+    unit.stage = "train";
+    unit.key = Layout::model_key(model.region, model.seed);
+    unit.inputs = samples;
+    unit.outputs = {model.file};
+    unit.config_keys = {"nomenclature", "time", "model", "train"};
+    TrainCommand command;
+    command.samples = samples;
+    command.output = model.file;
+    command.nomenclature = config.nomenclature;
+    if (!model.region.empty()) command.region = model.region;
+    command.seed = model.seed;
+    command.model = config.model;
+    command.time = config.time;
+    command.recipe = config.train;
+    command.recipe.random_seed += model.seed;
+    unit.run = [command](const Context& context) { return train_model(command, context); };
+    units.push_back(std::move(unit));
+  }
+  return units;
+}
+
+}  // namespace
+
+std::optional<std::vector<TrainedModel>> trained_models(const Config& config) {
+  const Layout layout(config);
+  if (!config.model.path.empty()) return std::vector<TrainedModel>{{"", 0, config.model.path}};
+  std::set<std::string> regions;
+  if (config.regions.path.empty()) {
+    regions = {""};
+  } else {
+    for (const auto& tile : tiles_of(config)) {
+      if (!std::filesystem::exists(layout.samples(tile))) return std::nullopt;
+      regions.merge(learning_regions(layout.samples(tile)));
+    }
+    regions.erase("");  // polygons outside every region
+  }
+  std::vector<TrainedModel> models;
+  for (int seed = 0; seed < layout.seeds; ++seed)
+    for (const auto& region : regions) models.push_back({region, seed, layout.model(region, seed)});
+  return models;
+}
+
+Stage train_stage() {
+  Stage stage;
+  stage.name = "train";
+  stage.summary = "learns one model a region and seed from the samples of all tiles";
+  stage.reads = "samples of every tile";
+  stage.writes = "train/<region>_seed_<n>.safetensors";
+  for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());
+  stage.kept_when_mending = true;
+  stage.plan = plan_train;
+  return stage;
+}
+
+}  // namespace millesime
