@@ -24,20 +24,22 @@ struct Taps {
 
 template <int kTaps>
 HD Taps<kTaps> taps_at(double position) {
+  constexpr std::int64_t kOne = 65536;  // steps of a group pixel
+  const auto steps = static_cast<std::int64_t>(floor(position * kOne + 0.5));
+  const int below = static_cast<int>(steps >> 16);
+  const float f = static_cast<float>(steps & (kOne - 1)) / kOne;
   Taps<kTaps> taps;
-  const double below = floor(position);
-  const float f = static_cast<float>(position - below);
-  taps.nearest = static_cast<int>(floor(position + 0.5));
+  taps.nearest = static_cast<int>((steps + kOne / 2) >> 16);
   if constexpr (kTaps == 1) {
     taps.first = taps.nearest;
     taps.weight[0] = 1.0f;
   } else if constexpr (kTaps == 2) {
-    taps.first = static_cast<int>(below);
+    taps.first = below;
     taps.weight[0] = 1.0f - f;
     taps.weight[1] = f;
   } else {
     // Keys (1981), eq. 15, a = -1/2, at distances 1 + f, f, 1 - f, 2 - f.
-    taps.first = static_cast<int>(below) - 1;
+    taps.first = below - 1;
     taps.weight[0] = ((-0.5f * f + 1.0f) * f - 0.5f) * f;
     taps.weight[1] = (1.5f * f - 2.5f) * f * f + 1.0f;
     taps.weight[2] = ((-1.5f * f + 2.0f) * f + 0.5f) * f;

@@ -78,7 +78,8 @@ std::vector<std::int16_t> expected_samples(const Series& series, Resampling meth
       };
       for (int r = 0; r < height; ++r) {
         for (int c = 0; c < width; ++c) {
-          const double x = c * group->col_scale + group->col_offset, y = r * group->row_scale + group->row_offset;
+          const double x = std::floor((c * group->col_scale + group->col_offset) * 65536 + 0.5) / 65536;
+          const double y = std::floor((r * group->row_scale + group->row_offset) * 65536 + 0.5) / 65536;
           const std::int16_t nearest = at(static_cast<long>(std::floor(x + 0.5)), static_cast<long>(std::floor(y + 0.5)));
           if (nearest == kNodata || method == Resampling::nearest) {
             out.push_back(nearest);

@@ -1,5 +1,6 @@
 // validity, resample, gap_fill and indices against the plain statement of their contracts (tests/support/series_world.cpp).
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>

@@ -1,0 +1,284 @@
+// millesime_bench_kernels [PIXELS_ACROSS [REPEATS]]: pixels a second of every operation, beside the memory bandwidth of the same run.
+//
+// The work is that of a Sentinel-2 year: 30 acquisitions, 10 bands (six at half resolution), 3 masks, 37 target dates, 3 indices;
+// a forest of 100 trees with 3,250 nodes on 370 features; 23 classes. Each figure is the best of REPEATS. Threads: OMP_NUM_THREADS.
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
+#include <limits>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/store.h"
+#include "kernels/ops/confusion.h"
+#include "kernels/ops/decide.h"
+#include "kernels/ops/forest.h"
+#include "kernels/ops/fuse_maps.h"
+#include "kernels/ops/gap_fill.h"
+#include "kernels/ops/indices.h"
+#include "kernels/ops/mosaic_rule.h"
+#include "kernels/ops/prepare.h"
+#include "kernels/ops/validity.h"
+#include "pipeline/core/series.h"
+
+using namespace millesime;
+
+namespace {
+
+constexpr int kDates = 30, kTargets = 37, kClasses = 23, kTrees = 100, kTreeNodes = 3250, kForestFeatures = 370, kMaps = 5;
+const std::vector<std::string> kThreeIndices = {"NDVI", "NDWI", "Brightness"};
+
+int repeats = 3;
+
+struct Time {
+  double wall = std::numeric_limits<double>::infinity();  // s
+  double cpu = std::numeric_limits<double>::infinity();   // s of all threads: what to compare on a machine that does other work, too
+};
+
+Time time_of(const std::function<void()>& work) {
+  Time best;
+  for (int i = 0; i <= repeats; ++i) {  // the first run warms up
+    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t cpu_start = std::clock();
+    work();
+    const double cpu = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    if (i == 0) continue;
+    best.wall = std::min(best.wall, wall.count());
+    best.cpu = std::min(best.cpu, cpu);
+  }
+  return best;
+}
+
+void report(const char* name, std::int64_t pixels, double bytes_a_pixel, const std::function<void()>& work) {
+  const Time time = time_of(work);
+  const double rate = static_cast<double>(pixels) / time.wall;
+  std::printf("%-36s %9.3f Mpx/s  %9.3f Mpx/CPU s  %6.0f B/px  %6.2f GB/s\n", name, rate / 1e6, static_cast<double>(pixels) / time.cpu / 1e6,
+              bytes_a_pixel, rate * bytes_a_pixel / 1e9);
+  std::fflush(stdout);
+}
+
+// Written once, so that its pages exist.
+template <class T>
+Buffer<T> numbers(std::int64_t n, int low, int high) {
+  Buffer<T> buffer(Device{}, n);
+  const auto range = static_cast<unsigned>(high - low + 1);
+#pragma omp parallel
+  {
+    std::minstd_rand random(1 + static_cast<unsigned>(omp_get_thread_num()));
+#pragma omp for
+    for (std::int64_t i = 0; i < n; ++i) buffer.data()[i] = static_cast<T>(low + static_cast<int>(random() % range));
+  }
+  return buffer;
+}
+
+// Random splits: a leaf lies about 2 ln(leaves) = 15 nodes deep.
+ForestArrays random_forest() {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> threshold(2500, 7500);
+  ForestArrays forest;
+  forest.n_features = kForestFeatures;
+  forest.n_classes = kClasses;
+  for (int tree = 0; tree < kTrees; ++tree) {
+    const auto root = static_cast<std::int32_t>(forest.feature.size());
+    forest.root.push_back(root);
+    const auto add_leaf = [&] {
+      forest.feature.push_back(-1);
+      forest.threshold.push_back(0);
+      forest.left.push_back(-1);
+      forest.right.push_back(-1);
+      forest.leaf_class.push_back(static_cast<std::int32_t>(random() % kClasses));
+    };
+    add_leaf();
+    std::vector<std::int32_t> leaves = {root};
+    while (static_cast<int>(forest.feature.size()) - root + 2 <= kTreeNodes) {
+      const std::size_t pick = random() % leaves.size();
+      const auto at = static_cast<std::size_t>(leaves[pick]);
+      forest.feature[at] = static_cast<std::int32_t>(random() % kForestFeatures);
+      forest.threshold[at] = threshold(random);
+      forest.left[at] = static_cast<std::int32_t>(forest.feature.size());
+      forest.right[at] = forest.left[at] + 1;
+      leaves[pick] = forest.left[at];
+      leaves.push_back(forest.right[at]);
+      add_leaf();
+      add_leaf();
+    }
+  }
+  return forest;
+}
+
+void bench_memory() {
+  constexpr std::int64_t kBytes = std::int64_t{1} << 29, kParts = 512;
+  const auto from = numbers<std::uint8_t>(kBytes, 0, 255);
+  auto to = numbers<std::uint8_t>(kBytes, 0, 255);
+  const Time time = time_of([&] {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t part = 0; part < kParts; ++part) {
+      store_past_caches(to.data() + part * (kBytes / kParts), from.data() + part * (kBytes / kParts), kBytes / kParts);
+      finish_stores();
+    }
+  });
+  std::printf("memory, read and written past caches: %.1f GB/s with %d threads, %.1f GB in a CPU second\n\n", 2.0 * kBytes / time.wall / 1e9,
+              omp_get_max_threads(), 2.0 * kBytes / time.cpu / 1e9);
+}
+
+Series year(int across) {
+  Series series;
+  series.window = {0, 0, across, across};
+  for (int d = 0; d < kDates; ++d) series.dates.push_back(Date::from_ymd(2021, 1, 3) + 12 * d);
+  series.bands = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
+  const auto fill = [](std::int64_t n) {
+    const auto buffer = numbers<std::int16_t>(n, 200, 6000);
+    return std::vector<std::int16_t>(buffer.data(), buffer.data() + n);
+  };
+  const int half = across / 2 + 2;
+  series.groups.push_back({{0, 1, 2, 6}, across, across, 1, 0, 1, 0, fill(std::int64_t{kDates} * 4 * across * across)});
+  series.groups.push_back({{3, 4, 5, 7, 8, 9}, half, half, 0.5, 0.75, 0.5, 0.75, fill(std::int64_t{kDates} * 6 * half * half)});
+  MaskRule rule;
+  rule.fill(1);
+  rule[0] = 0;
+  series.mask_rules.assign(3, rule);
+  series.masks.resize(static_cast<std::size_t>(kDates) * 3 * static_cast<std::size_t>(series.window.pixels()));
+  std::minstd_rand random(5);
+  for (auto& mask : series.masks) mask = static_cast<std::uint8_t>(random() % 100 < 16 ? 1 : 0);  // 60 % clear
+  return series;
+}
+
+void bench_preprocessing(int across) {
+  const Series series = year(across);
+  const HostSeries host(series);
+  const std::int64_t pixels = host.view().pixels();
+  std::vector<std::int32_t> targets;
+  for (int t = 0; t < kTargets; ++t) targets.push_back(series.dates.front().days + 10 * t);
+  constexpr double kSamples = kDates * (4 + 6 / 4.0) * 2, kMasks = kDates * 3;  // bytes a pixel as read
+  const std::pair<Resampling, const char*> methods[] = {{Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
+
+  Buffer<std::uint8_t> valid(Device{}, pixels * kDates), count(Device{}, pixels);
+  report("validity", pixels, kSamples + kMasks + kDates + 1, [&] { validity(Device{}, {host.view(), valid.data(), count.data()}); });
+  {
+    Buffer<std::int16_t> samples(Device{}, pixels * kDates * 10), filled(Device{}, pixels * kTargets * 10);
+    for (const auto& [method, name] : methods) {
+      const ResampleArgs args{host.view(), method, samples.data()};
+      report((std::string("resample, ") + name).c_str(), pixels, kSamples + kDates * 20, [&] { resample(Device{}, args); });
+    }
+    GapFillArgs fill;
+    fill.pixels = pixels;
+    fill.n_dates = kDates;
+    fill.n_bands = 10;
+    fill.n_targets = kTargets;
+    fill.days = host.view().days;
+    fill.target_days = targets.data();
+    fill.samples = samples.data();
+    fill.valid = valid.data();
+    fill.filled = filled.data();
+    report("gap_fill", pixels, kDates * 21 + kTargets * 20, [&] { gap_fill(Device{}, fill); });
+    IndicesArgs index;
+    index.pixels = pixels;
+    index.n_dates = kTargets;
+    index.n_bands = 10;
+    index.plan = plan_indices(kThreeIndices, series.bands);
+    index.samples = filled.data();
+    Buffer<std::int16_t> integers(Device{}, pixels * kTargets * 3);
+    index.integers = integers.data();
+    report("indices, 3 x 37 dates, integers", pixels, kTargets * 26, [&] { indices(Device{}, index); });
+  }
+  const std::vector<float> mean(13, 1000.0f), inverse_std(13, 0.001f);
+  {
+    PrepareRegularArgs regular;
+    regular.series = host.view();
+    regular.n_targets = kTargets;
+    regular.target_days = targets.data();
+    regular.indices = plan_indices(kThreeIndices, series.bands);
+    regular.mean = mean.data();
+    regular.inverse_std = inverse_std.data();
+    Buffer<float> features(Device{}, pixels * kTargets * 13);
+    regular.features = features.data();
+    regular.count = count.data();
+    for (const auto& [method, name] : methods) {
+      regular.resampling = method;
+      report((std::string("prepare, regular, ") + name).c_str(), pixels, kSamples + kMasks + kTargets * 13 * 4 + 1, [&] { prepare_regular(Device{}, regular); });
+    }
+    regular.resampling = Resampling::bilinear;
+    regular.indices = {};
+    report("prepare, regular, no indices", pixels, kSamples + kMasks + kTargets * 10 * 4 + 1, [&] { prepare_regular(Device{}, regular); });
+  }
+  PrepareRawArgs raw;
+  raw.series = host.view();
+  raw.mean = mean.data();
+  raw.inverse_std = inverse_std.data();
+  Buffer<float> values(Device{}, pixels * kDates * 10);
+  raw.values = values.data();
+  raw.valid = valid.data();
+  raw.count = count.data();
+  report("prepare, raw, bilinear", pixels, kSamples + kMasks + kDates * 41 + 1, [&] { prepare_raw(Device{}, raw); });
+}
+
+void bench_models_and_maps(std::int64_t pixels) {
+  const Forest packed(random_forest());
+  ForestArgs trees;
+  trees.forest = packed.view();
+  trees.pixels = pixels / 16;
+  const auto features = numbers<float>(trees.pixels * kForestFeatures, 0, 10000);
+  Buffer<std::uint16_t> votes(Device{}, trees.pixels * kClasses);
+  Buffer<std::uint8_t> winner(Device{}, pixels), confidence(Device{}, pixels);
+  Buffer<float> share(Device{}, pixels);
+  trees.features = features.data();
+  trees.winner = winner.data();
+  trees.confidence = share.data();
+  trees.votes = votes.data();
+  report("forest, 100 trees", trees.pixels, kForestFeatures * 4 + kClasses * 2 + 5, [&] { forest(Device{}, trees); });
+
+  const auto logits = numbers<float>(pixels * kClasses, -5, 5);
+  Buffer<std::uint16_t> probabilities(Device{}, pixels * kClasses);
+  DecideArgs deciding;
+  deciding.pixels = pixels;
+  deciding.n_classes = kClasses;
+  deciding.logits = logits.data();
+  deciding.label = winner.data();
+  deciding.confidence = confidence.data();
+  report("decide", pixels, kClasses * 4 + 2, [&] { decide(Device{}, deciding); });
+  deciding.probabilities = probabilities.data();
+  report("decide, with probabilities", pixels, kClasses * 6 + 2, [&] { decide(Device{}, deciding); });
+
+  const auto labels = numbers<std::uint8_t>(pixels * kMaps, 1, kClasses), confidences = numbers<std::uint8_t>(pixels * kMaps, 0, 100);
+  const std::vector<float> mass(kMaps * 256, 0.7f);
+  FuseMapsArgs fusing;
+  fusing.pixels = pixels;
+  fusing.n_maps = kMaps;
+  fusing.labels = labels.data();
+  fusing.confidences = confidences.data();
+  fusing.mass = mass.data();
+  fusing.label = winner.data();
+  fusing.confidence = confidence.data();
+  report("fuse_maps, majority of 5", pixels, 12, [&] { fuse_maps(Device{}, fusing); });
+  fusing.method = Fusion::dempster_shafer;
+  report("fuse_maps, Dempster-Shafer of 5", pixels, 12, [&] { fuse_maps(Device{}, fusing); });
+
+  Buffer<std::uint64_t> counts(Device{}, kLabels * kLabels);
+  counts.zero(Device{});
+  report("confusion, no two neighbours alike", pixels, 2, [&] { confusion(Device{}, {pixels, labels.data(), labels.data() + pixels, counts.data()}); });
+
+  auto seen = numbers<std::uint8_t>(pixels, 0, 60);
+  auto rank = numbers<std::uint16_t>(pixels, 0, 90);
+  const MosaicRuleArgs mosaic{pixels, labels.data(), confidences.data(), labels.data(), 7, winner.data(), confidence.data(), seen.data(), rank.data()};
+  report("mosaic_rule", pixels, 13, [&] { mosaic_rule(Device{}, mosaic); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int across = argc > 1 ? std::atoi(argv[1]) : 1024;
+  repeats = argc > 2 ? std::atoi(argv[2]) : 3;
+  bench_memory();
+  bench_preprocessing(across);
+  bench_models_and_maps(std::int64_t{across} * across);
+}
