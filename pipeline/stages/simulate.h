@@ -25,7 +25,7 @@ struct SimulateOptions {
   std::int64_t seed = 1;
   int year = 2021;
   double overlap = 0.1;       // of a tile's side
-  double cloud_share = 0.45;  // mean over the year
+  double cloud_share = 0.4;  // mean over the year
   double wrong_labels = 0.04;
   int polygons = 40;          // at most, a class and region
   int value_step = 1;

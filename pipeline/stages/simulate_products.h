@@ -21,7 +21,7 @@ struct Tile {
 };
 
 struct ProductOptions {
-  double cloud_share = 0.45;
+  double cloud_share = 0.4;
   int value_step = 1;  // of int16 reflectances
 };
 

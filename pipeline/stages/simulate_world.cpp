@@ -106,8 +106,8 @@ Zone zone_of(std::int64_t col, std::int64_t row) { return static_cast<Zone>((col
 World::World(std::uint64_t seed, const Box& extent, double tile_m)
     : seed_(seed),
       extent_(extent),
-      zone_m_(std::clamp(tile_m / 3.0, 400.0, 3000.0)),
-      parcel_m_(std::clamp(zone_m_ / 4.0, 90.0, 200.0)),
+      zone_m_(std::clamp(tile_m / 4.0, 360.0, 3000.0)),
+      parcel_m_(std::clamp(zone_m_ / 4.0, 85.0, 200.0)),
       border_step_m_(zone_m_ / 2) {}
 
 double World::border_x(double y) const {
