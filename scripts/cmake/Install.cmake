@@ -1,0 +1,24 @@
+# cmake --install build/cpu --prefix X: a tree that runs from wherever it is moved to.
+#
+#   bin/millesime    looks for libraries in ../lib/millesime and for configs in ../share/millesime/configs
+#   lib/millesime    LibTorch and what it needs of the Python environment (cuda flavour: about 5 GB); the libraries of the
+#                    distribution's packages are not copied
+#   share/millesime  configs
+
+include(GNUInstallDirs)
+set_target_properties(millesime PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/millesime")
+install(TARGETS millesime RUNTIME_DEPENDENCY_SET from_venv RUNTIME DESTINATION bin)
+install(RUNTIME_DEPENDENCY_SET from_venv
+  PRE_EXCLUDE_REGEXES "^libcuda\\.so" "^libnvidia-ml\\.so"  # the driver's own
+  POST_INCLUDE_REGEXES "^${MILLESIME_VENV}/"
+  POST_EXCLUDE_REGEXES ".*"
+  LIBRARY DESTINATION lib/millesime)
+if(MILLESIME_CUDA)
+  # Loaded by name while it runs, so no dependency names them.
+  file(GLOB loaded_by_name ${MILLESIME_SITE_PACKAGES}/nvidia/cudnn/lib/libcudnn*.so.9
+    ${MILLESIME_SITE_PACKAGES}/nvidia/cu13/lib/libnvrtc*.so.13* ${MILLESIME_SITE_PACKAGES}/nvidia/cu13/lib/libnvJitLink.so.13
+    ${MILLESIME_SITE_PACKAGES}/torch/lib/libtorch_cuda_linalg.so ${MILLESIME_SITE_PACKAGES}/torch/lib/libcaffe2_nvrtc.so)
+  install(FILES ${loaded_by_name} DESTINATION lib/millesime)
+endif()
+install(DIRECTORY configs DESTINATION share/millesime)
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

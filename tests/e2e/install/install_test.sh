@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# cmake --install makes a tree that runs after it was moved, without the source tree, the build tree or any environment variable.
+set -euo pipefail
+
+build=$(dirname "$MILLESIME_BINARY")
+rm -rf "$MILLESIME_TEST_FOLDER"
+mkdir -p "$MILLESIME_TEST_FOLDER"
+cmake --install "$build" --prefix "$MILLESIME_TEST_FOLDER/first" >"$MILLESIME_TEST_FOLDER/install.log"
+mv "$MILLESIME_TEST_FOLDER/first" "$MILLESIME_TEST_FOLDER/moved"
+cd "$MILLESIME_TEST_FOLDER/moved"
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# Every library is the installed tree's or the distribution's.
+env -i ldd bin/millesime >ldd.txt
+! grep 'not found' ldd.txt || fail "libraries are missing"
+! grep -F "site-packages" ldd.txt || fail "libraries come from the Python environment, not from lib/millesime"
+[ -z "$(readelf -d bin/millesime | grep -E 'R(UN)?PATH' | grep -v "\[\$ORIGIN/../lib/millesime\]")" ] || fail "RPATH names other folders"
+
+# The program and its configs: a nomenclature by name comes from share/millesime.
+env -i bin/millesime --version | grep -q '^millesime [0-9]' || fail "--version does not run"
+env -i bin/millesime nomenclature show oso23 >shown.txt || fail "nomenclature show oso23 does not run"
+mv share/millesime/configs/nomenclatures/oso23.toml .
+if env -i bin/millesime nomenclature show oso23 >shown.txt 2>&1; then fail "oso23 was read from elsewhere than share/millesime"; fi
+
+rm -rf "$MILLESIME_TEST_FOLDER"
