@@ -7,7 +7,9 @@ if(MILLESIME_CUDA)
 endif()
 
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+# By flag instead of by path: a program that links torch loads torch's copy of libgomp, so that there is one pool of threads.
+set_target_properties(OpenMP::OpenMP_CXX PROPERTIES INTERFACE_LINK_LIBRARIES "${OpenMP_CXX_FLAGS};Threads::Threads")
 find_package(GDAL 3.4 REQUIRED)
 find_package(OpenCV 4.5 REQUIRED COMPONENTS core ml imgproc)
 find_package(Eigen3 3.4 REQUIRED)

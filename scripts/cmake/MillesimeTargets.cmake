@@ -22,7 +22,7 @@ function(millesime_compile_options target)
     $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
     # One product of a multiplication and an addition has one value, on every compiler and device.
     $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
-    $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-ffp-contract=off;-Xcompiler=-Wall,-Wextra;-Werror=all-warnings>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-ffp-contract=off;-Xcompiler=-fopenmp;-Xcompiler=-Wall,-Wextra;-Werror=all-warnings>)
   if(MILLESIME_SANITIZE)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${MILLESIME_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=undefined>)
     target_link_options(${target} PRIVATE -fsanitize=${MILLESIME_SANITIZE})
