@@ -1,0 +1,187 @@
+// The whole chain on a simulated world, held against its truth.
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::run_program;
+
+constexpr const char* kProducts[] = {"OCS_2021.tif", "OCS_2021_confidence.tif", "OCS_2021_validity.tif"};
+
+// One world of two tiles in two UTM zones, mapped once with a forest: what most tests look at.
+class ChainTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    world = (fs::temp_directory_path() / ("millesime-chain-" + std::to_string(::getpid()))).string();
+    fs::remove_all(world);
+    const auto simulated = run_program({"simulate", "-o", world, "--tiles", "2", "--size", "128", "--dates", "14", "--seed", "3", "--quiet"});
+    ASSERT_EQ(simulated.code, 0) << simulated.err;
+    const auto mapped = run_program(command("out"));
+    ASSERT_EQ(mapped.code, 0) << mapped.err;
+  }
+  static void TearDownTestSuite() { fs::remove_all(world); }
+
+  static std::string config() { return world + "/config.toml"; }
+  static std::string product(const std::string& out, const std::string& name) { return world + "/" + out + "/2021/" + name; }
+  static std::vector<std::string> command(const std::string& out, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"run", config(), "--out", world + "/" + out, "--set", "model.name=random_forest", "--set", "train.trees=30"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  static void copy(const std::string& from, const std::string& to) {
+    fs::remove_all(world + "/" + to);
+    fs::copy(world + "/" + from, world + "/" + to, fs::copy_options::recursive);
+  }
+  static std::map<std::string, std::string> checksums(const std::string& out) {
+    std::map<std::string, std::string> sums;
+    for (const char* name : kProducts) sums[name] = xxh3_of_file(product(out, name));
+    return sums;
+  }
+  static double agreement_with_truth(const std::string& map_file) {
+    const RasterReader map(map_file), truth(world + "/truth/truth.tif");
+    const auto mapped = map.read_all<std::uint8_t>();
+    const auto real = truth.read_all<std::uint8_t>();
+    std::int64_t agree = 0, total = 0;
+    for (int row = 0; row < mapped.grid.rows; ++row)
+      for (int col = 0; col < mapped.grid.cols; ++col) {
+        const Point centre = mapped.grid.centre(col, row);
+        const int c = static_cast<int>(std::floor(real.grid.col(centre.x))), r = static_cast<int>(std::floor(real.grid.row(centre.y)));
+        if (!real.grid.whole().contains(c, r) || !real.at(c, r) || !mapped.at(col, row)) continue;
+        ++total;
+        agree += real.at(c, r) == mapped.at(col, row);
+      }
+    EXPECT_GT(total, 20000);
+    return static_cast<double>(agree) / static_cast<double>(total);
+  }
+
+  static inline std::string world;
+};
+
+TEST_F(ChainTest, TheMapAgreesWithTheTruth) {
+  // 23 classes, 45 % clouds, wrong labels; always the commonest class would reach about 0.2.
+  const double agreement = agreement_with_truth(product("out", "OCS_2021.tif"));
+  EXPECT_GT(agreement, 0.6);
+  EXPECT_LT(agreement, 0.97) << "the world has become too easy to tell models apart";
+  const auto accuracy = nlohmann::json::parse(read_text(world + "/out/2021/accuracy.json"));
+  EXPECT_NEAR(accuracy.at("final_map").at("overall_accuracy").get<double>(), agreement, 0.2);
+  EXPECT_THAT(read_text(world + "/out/2021/RESULTS.txt"), HasSubstr("KAPPA"));
+}
+
+TEST_F(ChainTest, TheProductsAreThere) {
+  const RasterReader map(product("out", "OCS_2021.tif")), confidence(product("out", "OCS_2021_confidence.tif")), validity(product("out", "OCS_2021_validity.tif"));
+  EXPECT_EQ(map.grid().crs, "EPSG:2154");
+  EXPECT_EQ(map.grid().pixel_width, 10);
+  EXPECT_TRUE(map.grid().same_as(confidence.grid()));
+  EXPECT_TRUE(map.grid().same_as(validity.grid()));
+  EXPECT_LE(std::ranges::max(confidence.read_all<std::uint8_t>().samples), 100);
+  EXPECT_LE(std::ranges::max(validity.read_all<std::uint8_t>().samples), 14);
+  for (const char* name : {"OCS_2021.qml", "report.html", "work/effective.toml"}) EXPECT_TRUE(fs::exists(product("out", name))) << name;
+}
+
+TEST_F(ChainTest, ASecondRunDoesNothing) {
+  const auto again = run_program(command("out"));
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("0 units run"));
+  const auto plan = run_program(command("out", {"--dry-run"}));
+  EXPECT_THAT(plan.out, HasSubstr("0 to run"));
+  const auto state = run_program({"status", config(), "--set", "output=" + world + "/out", "--set", "model.name=random_forest", "--set", "train.trees=30", "--verify"});
+  EXPECT_THAT(state.out, Not(HasSubstr("to run"))) << state.out;
+  EXPECT_EQ(state.code, 0);
+}
+
+TEST_F(ChainTest, TheBytesDoNotDependOnThreadsOrMemory) {
+  const auto other = run_program(command("out-other", {"--threads", "1", "--memory", "64MiB"}));
+  ASSERT_EQ(other.code, 0) << other.err;
+  EXPECT_EQ(checksums("out-other"), checksums("out"));
+}
+
+TEST_F(ChainTest, KilledAtAnyMomentItGoesOnToTheSameBytes) {
+  std::mt19937 random(1);
+  fs::remove_all(world + "/out-killed");
+  for (int i = 0; i < 4; ++i) {
+    const auto killed = run_program(command("out-killed"), static_cast<int>(random() % 2500));
+    if (killed.code == 0) break;
+    EXPECT_EQ(killed.code, 128 + 9);
+  }
+  const auto finished = run_program(command("out-killed"));
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  EXPECT_EQ(checksums("out-killed"), checksums("out"));
+  for (const auto& entry : fs::recursive_directory_iterator(world + "/out-killed")) EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr(".partial-")));
+}
+
+TEST_F(ChainTest, OneTileIsMendedWithoutTheRest) {
+  copy("out", "out-mended");
+  const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
+  // Another option for the whole map, but only this tile is asked for.
+  const auto mended = run_program(command("out-mended", {"--tiles", tile, "--set", "sensors.sentinel2_theia.resampling=nearest"}));
+  ASSERT_EQ(mended.code, 0) << mended.err;
+  EXPECT_THAT(mended.err, HasSubstr("classify/" + tile));
+  EXPECT_THAT(mended.err, Not(HasSubstr("train/all_seed_0  (")));
+  for (const auto& entry : fs::directory_iterator(world + "/l2a"))
+    if (entry.path().filename() != tile) {
+      EXPECT_THAT(mended.err, Not(HasSubstr("classify/" + entry.path().filename().string())));
+    }
+  EXPECT_NE(checksums("out-mended"), checksums("out"));
+}
+
+TEST_F(ChainTest, AChangedOptionRerunsOnlyWhatDependsOnIt) {
+  copy("out", "out-option");
+  const auto plan = run_program(command("out-option", {"--set", "mosaic.resolution=20", "--dry-run"}));
+  EXPECT_THAT(plan.out, HasSubstr("[x] mosaic/map"));
+  EXPECT_THAT(plan.out, Not(HasSubstr("[x] classify/"))) << plan.out;
+  const auto forest = run_program(command("out-option", {"--set", "train.min_leaf=9", "--dry-run"}));
+  EXPECT_THAT(forest.out, HasSubstr("[x] train/"));
+  EXPECT_THAT(forest.out, HasSubstr("[x] classify/"));
+  EXPECT_THAT(forest.out, Not(HasSubstr("[x] sample/"))) << forest.out;
+}
+
+TEST_F(ChainTest, AStageAloneGivesWhatTheChainGave) {
+  const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
+  std::string model;
+  for (const auto& entry : fs::directory_iterator(world + "/out/2021/work/train"))
+    if (entry.path().extension() == ".safetensors") model = entry.path();
+  const auto alone = run_program({"classify", "--model", model, "--tile", world + "/l2a/" + tile, "--year", "2021", "-o", world + "/alone", "--quiet"});
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  EXPECT_EQ(RasterReader(world + "/alone/classification.tif").read_all<std::uint8_t>().samples.size(), 128u * 128u);
+}
+
+TEST_F(ChainTest, RunIsCompleteForTheDefaultModelToo) {
+  const auto neural = run_program({"run", config(), "--out", world + "/out-neural", "--set", "train.epochs=2", "--to", "classify"});
+  ASSERT_EQ(neural.code, 0) << neural.err;
+  EXPECT_THAT(neural.err, HasSubstr("epoch"));
+}
+
+TEST_F(ChainTest, SeveralSeedsAreFused) {
+  const auto seeds = run_program(command("out-seeds", {"--set", "reference.seeds=3", "--set", "train.trees=5"}));
+  ASSERT_EQ(seeds.code, 0) << seeds.err;
+  const auto accuracy = nlohmann::json::parse(read_text(world + "/out-seeds/2021/accuracy.json"));
+  EXPECT_EQ(accuracy.at("runs").size(), 3u);
+  EXPECT_GT(agreement_with_truth(product("out-seeds", "OCS_2021.tif")), 0.5);
+}
+
+TEST_F(ChainTest, RegionsAndStaticInputs) {
+  const auto regions = run_program(command("out-regions", {"--set", "regions.path=" + world + "/regions.gpkg", "--set", "regions.field=region", "--set", "train.trees=5"}));
+  ASSERT_EQ(regions.code, 0) << regions.err;
+  EXPECT_GT(agreement_with_truth(product("out-regions", "OCS_2021.tif")), 0.5);
+}
+
+}  // namespace
+}  // namespace millesime
