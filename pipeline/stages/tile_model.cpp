@@ -31,7 +31,9 @@ TileModel::TileModel(const std::string& file, const TileInput& input, int batch_
   static_positions_ = spec.statics_in(input.static_names, "the tile");
   const Stream stream(context.device);
   if (spec.architecture == "random_forest") {
-    forest_ = std::make_unique<PackedForest>(read_forest(file_), stream);
+    const TrainedForest trained = read_forest(file_);
+    forest_ = std::make_unique<Forest>(
+        ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold, trained.left, trained.right, trained.leaf_class}, stream);
   } else {
     network_ = load_classifier(file_, context.device, context.threads);
     std::vector<float> inverse;

@@ -51,7 +51,7 @@ class TileModel {
   std::vector<int> static_positions_;
   Date new_year_;
   std::unique_ptr<Classifier> network_;   // or
-  std::unique_ptr<PackedForest> forest_;
+  std::unique_ptr<Forest> forest_;
   int dates_ = 0, features_ = 0;          // of the prepared window
   Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
   Buffer<std::int32_t> target_days_;
