@@ -1,0 +1,179 @@
+#include "pipeline/stages/catalog.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/tiles.h"
+
+namespace millesime {
+namespace {
+
+constexpr const char* kSensor = "sentinel2_theia";
+
+std::string lines_of(const std::vector<Damage>& damaged) {
+  std::string text;
+  for (const Damage& damage : damaged) text += "\n  " + damage.product + ": " + damage.message;
+  return text;
+}
+
+void require_undamaged(const Census& census, const std::string& root) {
+  if (census.damaged.empty()) return;
+  throw UserError(join_text("tile ", census.tile, ": ", census.damaged.size(), " of ", census.damaged.size() + static_cast<std::size_t>(census.n_products()),
+                            " products under ", root, "/", census.tile, " cannot be used:", lines_of(census.damaged),
+                            "\nReplace them; or leave them out, which is recorded, with --skip-damaged (sensors.", kSensor, ".skip_damaged = true)."));
+}
+
+void require_acquisitions(const Census& census, const std::string& root, Date first, Date last) {
+  if (!census.acquisitions.empty()) return;
+  std::string others;
+  for (const auto& [year, count] : census.other_years) others += join_text(others.empty() ? "" : ", ", year, " (", count, count == 1 ? " product)" : " products)");
+  throw UserError(join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
+                            !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
+                            : others.empty()        ? "the folder holds no product at all"
+                                                    : "there are products of " + others + "; set year to one of these or add the missing products"));
+}
+
+nlohmann::json counts_of(const Census& census) {
+  nlohmann::json damaged = nlohmann::json::array();
+  for (const Damage& damage : census.damaged) damaged.push_back({{"product", damage.product}, {"message", damage.message}});
+  return {{"acquisitions", census.acquisitions.size()},
+          {"products", census.n_products()},
+          {"first", census.acquisitions.front().date.iso()},
+          {"last", census.acquisitions.back().date.iso()},
+          {"damaged", damaged},
+          {"superseded", census.superseded},
+          {"merged", census.merged},
+          {"ignored", census.ignored}};
+}
+
+nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile, Date first, Date last, const std::string& file, const Context& context) {
+  context.progress->start("catalog " + tile, 1, "tile");
+  const Census census = make_sensor(kSensor)->take_census(options.root, tile, options.bands, first, last);
+  if (!options.skip_damaged) require_undamaged(census, options.root);
+  require_acquisitions(census, options.root, first, last);
+  write_text(file, census.to_json().dump(1) + "\n");
+  context.progress->advance(1);
+  context.progress->finish();
+  return counts_of(census);
+}
+
+std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
+  const Layout layout(config);
+  const auto sensor = make_sensor(kSensor);
+  const auto [first, last] = period_of(config);
+  std::vector<Unit> units;
+  for (const std::string& tile : tiles_of(config)) {
+    Unit unit;
+    unit.stage = "catalog";
+    unit.key = unit.tile = tile;
+    unit.outputs = {layout.census(tile)};
+    unit.config_keys = {"year", "time.start", "time.end", "time.dates", "sensors.sentinel2_theia.root", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.skip_damaged"};
+    unit.facts = {sensor->listing_digest(config.sentinel2_theia.root, tile, first, last)};
+    unit.run = [options = config.sentinel2_theia, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
+      return run_catalog(options, tile, begin, end, file, context);
+    };
+    units.push_back(std::move(unit));
+  }
+  return units;
+}
+
+// The longest time without an acquisition: what a series lacks.
+std::string longest_gap(const Census& census) {
+  std::size_t at = 0;
+  int days = 0;
+  for (std::size_t i = 0; i + 1 < census.acquisitions.size(); ++i)
+    if (const int gap = census.acquisitions[i + 1].date - census.acquisitions[i].date; gap > days) days = gap, at = i;
+  return days == 0 ? "" : join_text("; longest gap ", days, " days after ", census.acquisitions[at].date.iso());
+}
+
+std::string text_of(const Census& census) {
+  std::string text = census.tile + "\n";
+  if (!census.acquisitions.empty())
+    text += join_text("  ", census.acquisitions.size(), " acquisitions from ", census.n_products(), " products, ", census.acquisitions.front().date.iso(), " to ",
+                      census.acquisitions.back().date.iso(), longest_gap(census), "\n  grid ", to_text(census.grid), "\n  bands ", join_list(census.bands, ", "), "\n");
+  else text += "  no acquisition\n";
+  for (const Damage& damage : census.damaged) text += "  damaged: " + damage.product + ": " + damage.message + "\n";
+  for (const std::string& day : census.merged) text += "  two passes merged: " + day + "\n";
+  for (const std::string& product : census.superseded) text += "  replaced by a newer version: " + product + "\n";
+  for (const std::string& entry : census.ignored) text += "  not a product: " + entry + "\n";
+  for (const auto& [year, count] : census.other_years) text += join_text("  of the year ", year, ": ", count, " products\n");
+  return text;
+}
+
+}  // namespace
+
+Stage catalog_stage() {
+  return {.name = "catalog",
+          .summary = "which products there are of each tile, and which can be used",
+          .reads = "folders of L2A products",
+          .writes = "the census of each tile",
+          .revision = 1,
+          .papers = {},
+          .plan = plan_catalog};
+}
+
+std::pair<Date, Date> period_of(const Config& config) {
+  Date first = Date::from_ymd(config.year, 1, 1), last = Date::from_ymd(config.year, 12, 31);
+  std::vector<std::string> given = config.time.dates;
+  for (const std::string& date : {config.time.start, config.time.end})
+    if (!date.empty()) given.push_back(date);
+  for (const std::string& text : given) {
+    const Date date = Date::parse(text);
+    first = std::min(first, date);
+    last = std::max(last, date);
+  }
+  return {first, last};
+}
+
+Options CatalogCommand::declare() {
+  Options o;
+  o.section("");
+  o.add("root", &root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
+  o.add("year", &year, "only products of this year; 0: all").range(0, 2100);
+  o.add("tiles", &tiles, "tiles to look at; default: all that are found");
+  o.add("bands", &bands, "bands that every product must have; default: those that any product of the tile has");
+  o.add("json", &json, "print JSON instead of text");
+  return o;
+}
+
+bool CatalogReport::damaged() const {
+  return std::ranges::any_of(tiles, [](const Census& census) { return !census.damaged.empty(); });
+}
+
+std::string CatalogReport::to_text() const {
+  std::string text;
+  for (const Census& census : tiles) text += text_of(census);
+  return text;
+}
+
+nlohmann::ordered_json CatalogReport::to_json() const {
+  nlohmann::ordered_json document;
+  document["root"] = root;
+  document["tiles"] = nlohmann::ordered_json::array();
+  for (const Census& census : tiles) document["tiles"].push_back(census.to_json());
+  return document;
+}
+
+CatalogReport catalog(const CatalogCommand& command, const Context& context) {
+  const auto sensor = make_sensor(kSensor);
+  std::vector<std::string> names = command.tiles.empty() ? sensor->tiles(command.root) : command.tiles;
+  if (names.empty()) throw UserError(join_text(command.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
+  std::ranges::sort(names);
+  constexpr int kFirstYear = 1980, kLastYear = 2100;
+  const Date first = Date::from_ymd(command.year == 0 ? kFirstYear : command.year, 1, 1), last = Date::from_ymd(command.year == 0 ? kLastYear : command.year, 12, 31);
+  CatalogReport report;
+  report.root = command.root;
+  context.progress->start("catalog", static_cast<std::int64_t>(names.size()), "tiles");
+  for (const std::string& tile : names) {
+    report.tiles.push_back(sensor->take_census(command.root, tile, command.bands, first, last));
+    context.progress->advance(1);
+  }
+  context.progress->finish();
+  return report;
+}
+
+}  // namespace millesime

@@ -1,0 +1,149 @@
+#include "pipeline/stages/catalog.h"
+
+#include <filesystem>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/stages/layout.h"
+#include "tests/support/muscate_product.h"
+#include "tests/support/silent_context.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::MuscateProduct;
+using testing::SilentContext;
+using testing::temp_dir;
+using testing::write_product;
+
+Config config_of(const std::string& root, int year) {
+  Config config;
+  config.year = year;
+  config.output = root + "/out";
+  config.sentinel2_theia.root = root + "/l2a";
+  config.sentinel2_theia.bands = {"B2", "B5"};
+  return config;
+}
+
+MuscateProduct on(const std::string& date, const std::string& tile = "T31TCJ") {
+  MuscateProduct product;
+  product.date = date;
+  product.tile = tile;
+  product.bands = {"B2", "B5"};
+  return product;
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no UserError";
+}
+
+TEST(Catalog, WritesACensusForEachTile) {
+  const std::string root = temp_dir();
+  for (const char* tile : {"T31TCJ", "T31TDJ"})
+    for (const char* date : {"20180511", "20180621", "20170101"}) write_product(root + "/l2a", on(date, tile));
+  const Config config = config_of(root, 2018);
+  const auto units = catalog_stage().plan(config);
+  ASSERT_TRUE(units);
+  ASSERT_EQ(units->size(), 2u);
+  EXPECT_EQ(units->at(1).name(), "catalog/T31TDJ");
+  SilentContext silent;
+  for (const Unit& unit : *units) {
+    const auto counts = unit.run(silent.context);
+    EXPECT_EQ(counts.at("acquisitions"), 2);
+    EXPECT_EQ(counts.at("first"), "2018-05-11");
+  }
+  const Census census = Census::read(Layout(config).census("T31TDJ"));
+  EXPECT_EQ(census.tile, "T31TDJ");
+  EXPECT_EQ(census.other_years.at(2017), 1);
+}
+
+TEST(Catalog, AnythingNewInTheFolderMakesTheUnitOutOfDate) {
+  const std::string root = temp_dir();
+  write_product(root + "/l2a", on("20180511"));
+  const auto facts = [&] { return catalog_stage().plan(config_of(root, 2018))->at(0).facts; };
+  const auto before = facts();
+  EXPECT_EQ(facts(), before);
+  write_product(root + "/l2a", on("20180611"));
+  EXPECT_NE(facts(), before);
+}
+
+TEST(Catalog, DamageStopsTheUnitUnlessItIsSkipped) {
+  const std::string root = temp_dir();
+  write_product(root + "/l2a", on("20180511"));
+  const std::string folder = write_product(root + "/l2a", on("20180611"));
+  fs::remove_all(folder + "/MASKS");
+  testing::cut_file(write_product(root + "/l2a", on("20180711")) + "/" + on("20180711").name() + "_FRE_B2.tif", 0);
+  Config config = config_of(root, 2018);
+  SilentContext silent;
+  const std::string message = message_of([&] { catalog_stage().plan(config)->at(0).run(silent.context); });
+  EXPECT_THAT(message, AllOf(HasSubstr("tile T31TCJ: 2 of 3 products"), HasSubstr("20180611"), HasSubstr("the mask MASKS/*_CLM_R1.tif is missing"),
+                             HasSubstr("20180711"), HasSubstr("_FRE_B2.tif"), HasSubstr("--skip-damaged")));
+  EXPECT_FALSE(fs::exists(Layout(config).census("T31TCJ")));
+  config.sentinel2_theia.skip_damaged = true;
+  const auto counts = catalog_stage().plan(config)->at(0).run(silent.context);
+  EXPECT_EQ(counts.at("acquisitions"), 1);
+  EXPECT_EQ(counts.at("damaged").size(), 2u);
+  EXPECT_EQ(Census::read(Layout(config).census("T31TCJ")).damaged.size(), 2u);
+}
+
+TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
+  const std::string root = temp_dir();
+  for (const char* date : {"20180511", "20180621", "20160101"}) write_product(root + "/l2a", on(date));
+  fs::create_directories(root + "/l2a/T31TDJ");
+  SilentContext silent;
+  const auto units = catalog_stage().plan(config_of(root, 2021));
+  EXPECT_THAT(message_of([&] { units->at(0).run(silent.context); }),
+              AllOf(HasSubstr("tile T31TCJ: no acquisition from 2021-01-01 to 2021-12-31 under " + root + "/l2a/T31TCJ"), HasSubstr("2016 (1 product), 2018 (2 products)")));
+  EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder holds no product at all"));
+}
+
+TEST(Catalog, ThePeriodIsTheYearWidenedByTheTimeGrid) {
+  Config config;
+  config.year = 2021;
+  EXPECT_EQ(period_of(config).first.iso(), "2021-01-01");
+  EXPECT_EQ(period_of(config).second.iso(), "2021-12-31");
+  config.time.start = "2020-11-01";
+  config.time.end = "2021-10-31";
+  EXPECT_EQ(period_of(config).first.iso(), "2020-11-01");
+  EXPECT_EQ(period_of(config).second.iso(), "2021-12-31");
+}
+
+TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  MuscateProduct again = on("20180511");
+  again.version = "2-0";
+  write_product(root, again);
+  write_product(root, on("20180711", "T31TDJ"));
+  fs::create_directories(root + "/T31TDJ/" + on("20180811", "T31TDJ").name());
+  CatalogCommand command;
+  command.root = root;
+  SilentContext silent;
+  const CatalogReport report = catalog(command, silent.context);
+  EXPECT_TRUE(report.damaged());
+  EXPECT_THAT(report.to_text(), AllOf(HasSubstr("T31TCJ\n  1 acquisitions"), HasSubstr("replaced by a newer version"), HasSubstr("damaged: SENTINEL2A_20180811"), HasSubstr("the folder is empty")));
+  const auto document = report.to_json();
+  EXPECT_EQ(document["tiles"][1]["damaged"].size(), 1u);
+  command.tiles = {"T31TCJ"};
+  EXPECT_FALSE(catalog(command, silent.context).damaged());
+  command.year = 2017;
+  EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("no acquisition\n  of the year 2018: 2 products"));
+  command.root = root + "/T31TCJ";
+  command.tiles = {};
+  EXPECT_THAT(message_of([&] { catalog(command, silent.context); }), HasSubstr("no tiles found"));
+}
+
+}  // namespace
+}  // namespace millesime
