@@ -32,6 +32,17 @@ HD void finish_stores() {
 #endif
 }
 
+// Asks for what the next block of lanes will read: with hundreds of planes the hardware does not see the pattern.
+template <int kLanes, class T>
+HD void expect_next_lanes(const T* values) {
+#if defined(__GNUC__) && !defined(__CUDACC__)
+  const auto* bytes = reinterpret_cast<const char*>(values + kLanes);
+  for (int at = 0; at < kLanes * static_cast<int>(sizeof(T)); at += 64) __builtin_prefetch(bytes + at);
+#else
+  static_cast<void>(values);
+#endif
+}
+
 template <int kLanes, class T>
 HD void store_lanes(T* target, const T* values, int n) {
   constexpr int kBytes = kLanes * static_cast<int>(sizeof(T));

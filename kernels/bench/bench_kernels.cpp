@@ -1,7 +1,7 @@
-// millesime_bench_kernels [PIXELS_ACROSS [REPEATS]]: pixels a second of every operation, beside the memory bandwidth of the same run.
+// millesime_bench_kernels [PIXELS_ACROSS [REPEATS [NAME]]]: pixels a second of every operation, beside the memory bandwidth of the same run.
 //
 // The work is that of a Sentinel-2 year: 30 acquisitions, 10 bands (six at half resolution), 3 masks, 37 target dates, 3 indices;
-// a forest of 100 trees with 3,250 nodes on 370 features; 23 classes. Each figure is the best of REPEATS. Threads: OMP_NUM_THREADS.
+// a forest of 100 trees with 3,250 nodes on 370 features; 23 classes. Each figure is the best of REPEATS; NAME restricts it to operations whose line contains it. Threads: OMP_NUM_THREADS.
 
 #include <omp.h>
 
@@ -38,6 +38,7 @@ constexpr int kDates = 30, kTargets = 37, kClasses = 23, kTrees = 100, kTreeNode
 const std::vector<std::string> kThreeIndices = {"NDVI", "NDWI", "Brightness"};
 
 int repeats = 3;
+std::string only;
 
 struct Time {
   double wall = std::numeric_limits<double>::infinity();  // s
@@ -60,6 +61,7 @@ Time time_of(const std::function<void()>& work) {
 }
 
 void report(const char* name, std::int64_t pixels, double bytes_a_pixel, const std::function<void()>& work) {
+  if (std::string(name).find(only) == std::string::npos) return;
   const Time time = time_of(work);
   const double rate = static_cast<double>(pixels) / time.wall;
   std::printf("%-36s %9.3f Mpx/s  %9.3f Mpx/CPU s  %6.0f B/px  %6.2f GB/s\n", name, rate / 1e6, static_cast<double>(pixels) / time.cpu / 1e6,
@@ -278,6 +280,7 @@ void bench_models_and_maps(std::int64_t pixels) {
 int main(int argc, char** argv) {
   const int across = argc > 1 ? std::atoi(argv[1]) : 1024;
   repeats = argc > 2 ? std::atoi(argv[2]) : 3;
+  if (argc > 3) only = argv[3];
   bench_memory();
   bench_preprocessing(across);
   bench_models_and_maps(std::int64_t{across} * across);

@@ -14,28 +14,18 @@
 namespace millesime {
 
 // Every band of a block at the window's pixels, values[band * n_dates + date][lane], and which dates can be used,
-// selected[date][lane] (-1 or 0). Lanes beyond the block's pixels are 0 and not selected.
+// selected[date][lane] (-1 or 0).
 template <int kLanes, int kTaps>
 HD void load_block(const SeriesView& series, const RowBlock& block, const Rows<std::int16_t>& values, const Rows<std::int16_t>& selected) {
-  for (int d = 0; d < series.n_dates; ++d) {
-    select_by_masks<kLanes>(series, block, d, selected[d]);
-    for (int lane = block.n; lane < kLanes; ++lane) selected[d][lane] = 0;
-  }
+  for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
   for (int g = 0; g < series.n_groups; ++g) {
     const BandGroupView& group = series.groups[g];
-    const bool copied = on_window_grid(group, series);
-    const BlockResampler<kTaps, kLanes> resampler(group, block);
+    const BlockResampler<kTaps, kLanes> resampler(group, block, on_window_grid(group, series));
     for (int b = 0; b < series.n_bands; ++b) {
       if (series.group_of_band[b] != g) continue;
       for (int d = 0; d < series.n_dates; ++d) {
-        const std::int16_t* plane = band_plane(group, d, series.position_in_group[b]);
         std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
-        if (copied) {
-          for (int lane = 0; lane < block.n; ++lane) row[lane] = plane[block.first + lane];
-        } else {
-          resampler.row(plane, row);
-        }
-        for (int lane = block.n; lane < kLanes; ++lane) row[lane] = 0;
+        resampler.row(band_plane(group, d, series.position_in_group[b]), row);
         deselect_missing<kLanes>(row, selected[d]);
       }
     }

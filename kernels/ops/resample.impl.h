@@ -7,6 +7,7 @@
 
 #include "kernels/base/parallel_for.h"
 #include "kernels/base/rounding.h"
+#include "kernels/base/store.h"
 #include "kernels/ops/resample.h"
 #include "kernels/ops/row_block.h"
 
@@ -77,19 +78,26 @@ HD std::int16_t resample_pixel(const std::int16_t* plane, int cols, int rows, co
   return resampled_value(whole ? sum : sum / weight);
 }
 
-// The bands of one group at the pixels of one block.
+// The bands of one group at the pixels of one block. A group on the window's own grid (`copied`) is not resampled.
 template <int kTaps, int kLanes>
 struct BlockResampler {
   BandGroupView group;
-  int n = 0;  // lanes in use
+  std::int64_t first = 0;  // pixel of the block in the window
+  int n = 0;               // lanes in use
+  bool copied = false;
   Taps<kTaps> down, across[kLanes];
 
-  HD BlockResampler(const BandGroupView& of, const RowBlock& block) : group(of), n(block.n), down(taps_at<kTaps>(block.row * of.row_scale + of.row_offset)) {
+  HD BlockResampler(const BandGroupView& of, const RowBlock& block, bool on_grid) : group(of), first(block.first), n(block.n), copied(on_grid) {
+    if (copied) return;
+    down = taps_at<kTaps>(block.row * of.row_scale + of.row_offset);
     for (int lane = 0; lane < n; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
   }
 
+  // values[kLanes]; lanes without a pixel get some number
   HD void row(const std::int16_t* plane, std::int16_t* values) const {
-    for (int lane = 0; lane < n; ++lane) values[lane] = resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+    for (int lane = 0; lane < n; ++lane)
+      values[lane] = copied ? plane[first + lane] : resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+    for (int lane = n; lane < kLanes; ++lane) values[lane] = 0;
   }
 };
 
@@ -106,20 +114,24 @@ struct BlockResampler<kTaps, kCpuLanes> {
   using Ints = std::int32_t __attribute__((vector_size(4 * kPack)));
 
   BandGroupView group;
+  std::int64_t first = 0;
   int n = 0;
+  bool copied = false, in_line = false, shuffled = false, inside = false;
   Taps<kTaps> down, across[kCpuLanes];
-  bool in_line = false, shuffled = false;
   int line_first = 0, line_size = 0;
-  std::int32_t begin[kCpuLanes / kPack] = {};                       // of the line's part that a pack needs
-  alignas(64) std::int32_t place[kTaps][kCpuLanes] = {};            // of each tap, in the line (or in that part)
+  std::int32_t begin[kCpuLanes / kPack] = {};             // of the line's part that a pack needs
+  alignas(64) std::int32_t place[kTaps][kCpuLanes] = {};  // of each tap, in the line (or in that part)
   alignas(64) float weight[kTaps][kCpuLanes] = {};
 
-  HD BlockResampler(const BandGroupView& of, const RowBlock& block) : group(of), n(block.n), down(taps_at<kTaps>(block.row * of.row_scale + of.row_offset)) {
+  HD BlockResampler(const BandGroupView& of, const RowBlock& block, bool on_grid) : group(of), first(block.first), n(block.n), copied(on_grid) {
+    if (copied) return;
+    down = taps_at<kTaps>(block.row * of.row_scale + of.row_offset);
     for (int lane = 0; lane < kCpuLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
     line_first = across[0].first;
     line_size = across[kCpuLanes - 1].first + kTaps - line_first;
     in_line = line_size <= kMaxLine && of.col_scale > 0;
     if (!in_line) return;
+    inside = line_first >= 0 && line_first + line_size <= group.cols;
     shuffled = true;
     for (int lane = 0; lane < kCpuLanes; ++lane) {
       for (int i = 0; i < kTaps; ++i) {
@@ -136,11 +148,17 @@ struct BlockResampler<kTaps, kCpuLanes> {
       for (int lane = 0; lane < kCpuLanes; ++lane) place[i][lane] -= begin[lane / kPack];
   }
 
-  // values[kCpuLanes]; those beyond n hold no pixel
   HD void row(const std::int16_t* plane, std::int16_t* values) const {
-    alignas(64) float line[kMaxLine + kPack] = {};
+    if (copied) {
+      expect_next_lanes<kCpuLanes>(plane + first);
+      if (n == kCpuLanes) std::memcpy(values, plane + first, kCpuLanes * sizeof *values);
+      else for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = lane < n ? plane[first + lane] : std::int16_t{0};
+      return;
+    }
+    alignas(64) float line[kMaxLine + kPack];
     if (!in_line || !combine_rows(plane, line)) {
-      for (int lane = 0; lane < n; ++lane) values[lane] = resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+      for (int lane = 0; lane < kCpuLanes; ++lane)
+        values[lane] = lane < n ? resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down) : std::int16_t{0};
       return;
     }
     alignas(64) float sums[kCpuLanes];
@@ -164,26 +182,33 @@ struct BlockResampler<kTaps, kCpuLanes> {
         sums[lane] = sum;
       }
     }
-    for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = kTaps == 1 ? static_cast<std::int16_t>(static_cast<std::int32_t>(sums[lane])) : resampled_value(sums[lane]);
+    LANES_INDEPENDENT
+    for (int lane = 0; lane < kCpuLanes; ++lane)
+      values[lane] = kTaps == 1 ? static_cast<std::int16_t>(static_cast<std::int32_t>(sums[lane])) : resampled_value(sums[lane]);
   }
 
  private:
   // The weighted sum of the rows; false where one of its pixels is missing.
   HD bool combine_rows(const std::int16_t* plane, float* line) const {
-    const bool inside = line_first >= 0 && line_first + line_size <= group.cols;
     std::int16_t edge[kMaxLine];  // a row with its edge repeated
     int missing = 0;
     for (int j = 0; j < kTaps; ++j) {
       const std::int16_t* values = plane + static_cast<std::int64_t>(clamp_index(down.first + j, group.rows)) * group.cols;
       if (inside) {
         values += line_first;
+        expect_next_lanes<kCpuLanes / 2>(values + line_size - kCpuLanes / 2);
       } else {
         for (int k = 0; k < line_size; ++k) edge[k] = values[clamp_index(line_first + k, group.cols)];
         values = edge;
       }
       const float by = down.weight[j];
-      LANES_INDEPENDENT
-      for (int k = 0; k < line_size; ++k) line[k] = line[k] + by * static_cast<float>(values[k]);
+      if (j == 0) {
+        LANES_INDEPENDENT
+        for (int k = 0; k < line_size; ++k) line[k] = by * static_cast<float>(values[k]);
+      } else {
+        LANES_INDEPENDENT
+        for (int k = 0; k < line_size; ++k) line[k] = line[k] + by * static_cast<float>(values[k]);
+      }
       if (kTaps > 1)
         for (int k = 0; k < line_size; ++k) missing |= values[k] == kMissing;
     }
@@ -203,23 +228,17 @@ struct ResampleBlock {
     const RowBlock block = row_block(series, kLanes, item);
     for (int g = 0; g < series.n_groups; ++g) {
       const BandGroupView& group = series.groups[g];
-      const bool copied = on_window_grid(group, series);
-      const BlockResampler<kTaps, kLanes> resampler(group, block);
+      const BlockResampler<kTaps, kLanes> resampler(group, block, on_window_grid(group, series));
       for (int b = 0; b < series.n_bands; ++b) {
         if (series.group_of_band[b] != g) continue;
         for (int d = 0; d < series.n_dates; ++d) {
-          const std::int16_t* plane = band_plane(group, d, series.position_in_group[b]);
-          std::int16_t* out = args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first;
-          std::int16_t values[kLanes];
-          if (copied) {
-            for (int lane = 0; lane < block.n; ++lane) values[lane] = plane[block.first + lane];
-          } else {
-            resampler.row(plane, values);
-          }
-          for (int lane = 0; lane < block.n; ++lane) out[lane] = values[lane];
+          alignas(64) std::int16_t values[kLanes];
+          resampler.row(band_plane(group, d, series.position_in_group[b]), values);
+          store_lanes<kLanes>(args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first, values, block.n);
         }
       }
     }
+    finish_stores();
   }
 };
 

@@ -3,17 +3,19 @@
 
 #include <cstdint>
 
+#include "kernels/base/store.h"
 #include "kernels/ops/resample.impl.h"
 #include "kernels/ops/validity.h"
 
 namespace millesime {
 
-// A block's validity of one date, as bits that select (-1) or not (0): what the mask planes say.
+// A block's validity of one date as the mask planes tell it, as bits: all ones (-1) select, 0 does not. Lanes without a pixel are not selected.
 template <int kLanes>
 HD void select_by_masks(const SeriesView& series, const RowBlock& block, int date, std::int16_t* selected) {
-  for (int lane = 0; lane < kLanes; ++lane) selected[lane] = -1;
+  for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < block.n ? -1 : 0);
   for (int plane = 0; plane < series.n_masks; ++plane) {
     const std::uint8_t* mask = series.masks + (static_cast<std::int64_t>(date) * series.n_masks + plane) * series.pixels() + block.first;
+    expect_next_lanes<kLanes>(mask);
     if (series.zero_is_valid[plane]) {
       LANES_INDEPENDENT
       for (int lane = 0; lane < block.n; ++lane) selected[lane] = static_cast<std::int16_t>(mask[lane] == 0 ? selected[lane] : 0);
@@ -37,37 +39,38 @@ template <int kLanes>
 struct ValidityBlock {
   ValidityArgs args;
 
-  HD void operator()(std::int64_t item) const {
+  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.series.n_dates}; }
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock block = row_block(series, kLanes, item);
+    const auto selected = scratch.rows<std::int16_t>(0);  // [date][lane]
+    for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
+    for (int g = 0; g < series.n_groups; ++g) {
+      const BandGroupView& group = series.groups[g];
+      const BlockResampler<1, kLanes> resampler(group, block, on_window_grid(group, series));
+      for (int position = 0; position < group.n_bands; ++position) {
+        for (int d = 0; d < series.n_dates; ++d) {
+          alignas(64) std::int16_t values[kLanes];
+          resampler.row(band_plane(group, d, position), values);
+          deselect_missing<kLanes>(values, selected[d]);
+        }
+      }
+    }
     std::int32_t count[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) count[lane] = 0;
     for (int d = 0; d < series.n_dates; ++d) {
-      std::int16_t selected[kLanes], values[kLanes];
-      for (int lane = 0; lane < kLanes; ++lane) values[lane] = 0;
-      select_by_masks<kLanes>(series, block, d, selected);
-      for (int b = 0; b < series.n_bands; ++b) {
-        const BandGroupView& group = series.groups[series.group_of_band[b]];
-        const std::int16_t* plane = band_plane(group, d, series.position_in_group[b]);
-        if (on_window_grid(group, series)) {
-          for (int lane = 0; lane < block.n; ++lane) values[lane] = plane[block.first + lane];
-        } else {
-          const int row = clamp_index(taps_at<1>(block.row * group.row_scale + group.row_offset).nearest, group.rows);
-          for (int lane = 0; lane < block.n; ++lane) {
-            const int col = clamp_index(taps_at<1>((block.col + lane) * group.col_scale + group.col_offset).nearest, group.cols);
-            values[lane] = plane[static_cast<std::int64_t>(row) * group.cols + col];
-          }
-        }
-        deselect_missing<kLanes>(values, selected);
-      }
-      for (int lane = 0; lane < kLanes; ++lane) count[lane] -= selected[lane];
-      if (args.valid) {
-        std::uint8_t* valid = args.valid + static_cast<std::int64_t>(d) * series.pixels() + block.first;
-        for (int lane = 0; lane < block.n; ++lane) valid[lane] = static_cast<std::uint8_t>(-selected[lane]);
-      }
+      const std::int16_t* use = selected[d];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) count[lane] -= use[lane];
+      if (!args.valid) continue;
+      alignas(64) std::uint8_t valid[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) valid[lane] = static_cast<std::uint8_t>(-use[lane]);
+      store_lanes<kLanes>(args.valid + static_cast<std::int64_t>(d) * series.pixels() + block.first, valid, block.n);
     }
     if (args.count)
       for (int lane = 0; lane < block.n; ++lane) args.count[block.first + lane] = count_to_byte(count[lane]);
+    finish_stores();
   }
 };
 

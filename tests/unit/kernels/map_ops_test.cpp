@@ -1,0 +1,330 @@
+// decide, blend, fuse_maps, confusion, mosaic_rule.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/base/exponential.h"
+#include "kernels/ops/confusion.h"
+#include "kernels/ops/decide.h"
+#include "kernels/ops/fuse_maps.h"
+#include "kernels/ops/mosaic_rule.h"
+#include "pipeline/core/error.h"
+#include "tests/support/guarded.h"
+#include "tests/support/series_world.h"
+
+namespace millesime::testing {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+struct Decision {
+  Bytes label, confidence;
+  std::vector<std::uint16_t> probabilities;
+  std::vector<float> exact;
+};
+
+Decision decided(DecideArgs args) {
+  Guarded<std::uint8_t> label(args.pixels), confidence(args.pixels);
+  Guarded<std::uint16_t> probabilities(args.pixels * args.n_classes);
+  Guarded<float> exact(args.pixels * args.n_classes);
+  args.label = label.data();
+  args.confidence = confidence.data();
+  args.probabilities = probabilities.data();
+  args.exact_probabilities = exact.data();
+  decide(Device{}, args);
+  label.expect_untouched_bands("label");
+  confidence.expect_untouched_bands("confidence");
+  probabilities.expect_untouched_bands("probabilities");
+  exact.expect_untouched_bands("exact probabilities");
+  return {label.values(), confidence.values(), probabilities.values(), exact.values()};
+}
+
+Decision from_logits(const std::vector<float>& logits, int n_classes) {
+  DecideArgs args;
+  args.n_classes = n_classes;
+  args.pixels = static_cast<std::int64_t>(logits.size()) / n_classes;
+  args.logits = logits.data();
+  return decided(args);
+}
+
+TEST(Exponential, IsWithinTwoUnitsInTheLastPlace) {
+  for (double x = -87; x <= 88; x += 0.00137) {
+    const float argument = static_cast<float>(x);
+    const double exact = std::exp(static_cast<double>(argument));
+    const double unit = std::ldexp(1.0, static_cast<int>(std::floor(std::log2(exact))) - 23);
+    ASSERT_LE(std::fabs(exponential(argument) - exact), 2 * unit) << "exp(" << x << ")";
+  }
+  EXPECT_EQ(exponential(0.0f), 1.0f);
+  EXPECT_EQ(exponential(-100.0f), 0.0f);
+  EXPECT_EQ(exponential(-INFINITY), 0.0f);
+  EXPECT_TRUE(std::isfinite(exponential(1000.0f)));
+  EXPECT_EQ(exponential(NAN), 0.0f);
+}
+
+TEST(Decide, SoftmaxOfLogits) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, 4);
+  constexpr std::size_t kClasses = 23, kPixels = 517;
+  std::vector<float> logits(kClasses * kPixels);
+  for (float& logit : logits) logit = normal(random);
+  const Decision got = from_logits(logits, kClasses);
+  for (std::size_t p = 0; p < kPixels; ++p) {
+    const float* row = logits.data() + p * kClasses;
+    const auto winner = static_cast<std::size_t>(std::max_element(row, row + kClasses) - row);
+    double sum = 0;
+    for (std::size_t c = 0; c < kClasses; ++c) sum += std::exp(static_cast<double>(row[c]) - row[winner]);
+    ASSERT_EQ(got.label[p], winner);
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      const double probability = std::exp(static_cast<double>(row[c]) - row[winner]) / sum;
+      ASSERT_NEAR(got.exact[p * kClasses + c], probability, 1e-6);
+      ASSERT_NEAR(got.probabilities[p * kClasses + c], probability * 1000, 0.5001);
+    }
+    ASSERT_EQ(got.confidence[p], static_cast<std::uint8_t>(got.exact[p * kClasses + winner] * 100.0f));
+  }
+}
+
+TEST(Decide, ConfidenceIsTruncatedLikeIota2) {
+  const std::vector<float> scores = {0.53f, 0.47f, 1.0f, 0.0f, 0.29f, 0.71f};
+  DecideArgs args;
+  args.pixels = 3;
+  args.n_classes = 2;
+  args.scores = scores.data();
+  const Decision got = decided(args);
+  EXPECT_EQ(got.label, (Bytes{0, 0, 1}));
+  EXPECT_EQ(got.confidence, (Bytes{52, 100, 71}));  // 0.53f * 100 = 52.99999..., 0.71f * 100 = 71
+}
+
+TEST(Decide, TiesNonsenseAndPixelsWithoutObservations) {
+  const float nan = NAN, infinity = INFINITY;
+  const std::vector<float> logits = {1, 2, 2, nan, 0, 5, nan, nan, nan, -infinity, -infinity, -infinity, nan, -infinity, -90, 7, 7, 7};
+  const Bytes codes = {11, 22, 33}, count = {1, 1, 1, 1, 1, 0};
+  DecideArgs args;
+  args.pixels = 6;
+  args.n_classes = 3;
+  args.logits = logits.data();
+  args.codes = codes.data();
+  args.count = count.data();
+  const Decision got = decided(args);
+  EXPECT_EQ(got.label, (Bytes{22, 33, 0, 0, 33, 0}));
+  EXPECT_EQ(got.confidence, (Bytes{42, 99, 0, 0, 100, 0}));
+  for (std::size_t i = 0; i < got.exact.size(); ++i) EXPECT_TRUE(std::isfinite(got.exact[i])) << i;
+  for (const std::size_t pixel : {2u, 3u, 5u})
+    for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(got.probabilities[pixel * 3 + c], 0);
+}
+
+TEST(Decide, Votes) {
+  const std::vector<std::uint16_t> votes = {53, 47, 0, 100, 50, 50};
+  DecideArgs args;
+  args.pixels = 3;
+  args.n_classes = 2;
+  args.votes = votes.data();
+  args.n_trees = 100;
+  const Decision got = decided(args);
+  EXPECT_EQ(got.label, (Bytes{0, 1, 0}));
+  EXPECT_EQ(got.confidence, (Bytes{52, 100, 50}));
+  EXPECT_EQ(got.probabilities, (std::vector<std::uint16_t>{530, 470, 0, 1000, 500, 500}));
+}
+
+TEST(Decide, NothingToDecideAndWrongCalls) {
+  EXPECT_TRUE(from_logits({}, 5).label.empty());
+  EXPECT_EQ(from_logits({3.0f}, 1).confidence, Bytes{100});
+  DecideArgs args;
+  args.pixels = 1;
+  args.n_classes = 2;
+  EXPECT_THROW(decide(Device{}, args), Bug);
+}
+
+TEST(Blend, WeightedMeanOfModels) {
+  // two models, three pixels, two classes; the last pixel has no model
+  const std::vector<float> probabilities = {0.8f, 0.2f, 0.5f, 0.5f, 0.9f, 0.1f, 0.2f, 0.8f, 0.1f, 0.9f, 0.3f, 0.7f};
+  const std::vector<float> weights = {3, 0, 0, 1, 2, 0};
+  Guarded<float> blended(6);
+  blend(Device{}, {3, 2, 2, probabilities.data(), weights.data(), blended.data()});
+  blended.expect_untouched_bands("blend");
+  const std::vector<float> expected = {0.65f, 0.35f, 0.1f, 0.9f, 0, 0};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(blended.values()[i], expected[i], 1e-6f) << i;
+}
+
+struct Fused {
+  Bytes label, confidence;
+};
+// labels and confidences: [pixel][map] here, for readability
+Fused fused(const std::vector<Bytes>& labels, const std::vector<Bytes>& confidences, Fusion method, bool resolve, const std::vector<float>& mass = {}) {
+  const std::size_t pixels = labels.size(), maps = labels.empty() ? 1 : labels[0].size();
+  Bytes by_map, sure;
+  for (std::size_t m = 0; m < maps; ++m) {
+    for (std::size_t p = 0; p < pixels; ++p) {
+      by_map.push_back(labels[p][m]);
+      if (!confidences.empty()) sure.push_back(confidences[p][m]);
+    }
+  }
+  Guarded<std::uint8_t> label(static_cast<std::int64_t>(pixels)), confidence(static_cast<std::int64_t>(pixels));
+  FuseMapsArgs args;
+  args.pixels = static_cast<std::int64_t>(pixels);
+  args.n_maps = static_cast<int>(maps);
+  args.method = method;
+  args.resolve = resolve;
+  args.labels = by_map.data();
+  args.confidences = sure.empty() ? nullptr : sure.data();
+  args.mass = mass.empty() ? nullptr : mass.data();
+  args.label = label.data();
+  args.confidence = confidence.data();
+  fuse_maps(Device{}, args);
+  label.expect_untouched_bands("fused label");
+  confidence.expect_untouched_bands("fused confidence");
+  return {label.values(), confidence.values()};
+}
+
+TEST(FuseMaps, Majority) {
+  const std::vector<Bytes> labels = {{1, 1, 2}, {1, 2, 3}, {1, 2, 0}, {5, 4, 0}, {0, 0, 0}, {0, 7, 0}};
+  const std::vector<Bytes> confidences = {{10, 20, 99}, {30, 80, 70}, {60, 40, 90}, {50, 50, 0}, {9, 9, 9}, {1, 33, 99}};
+  const Fused strict = fused(labels, confidences, Fusion::majority, false);
+  EXPECT_EQ(strict.label, (Bytes{1, 2, 1, 255, 0, 7}));
+  EXPECT_EQ(strict.confidence, (Bytes{20, 80, 60, 50, 0, 33}));
+  EXPECT_EQ(fused(labels, confidences, Fusion::majority, true).label, (Bytes{1, 2, 1, 4, 0, 7}));
+  EXPECT_EQ(fused(labels, {}, Fusion::majority, false).label, (Bytes{1, 255, 255, 255, 0, 7}));
+  EXPECT_TRUE(fused({}, {}, Fusion::majority, false).label.empty());
+}
+
+TEST(FuseMaps, ThreeWayTieIsUndecidedOnlyBetweenTheBest) {
+  // 1 and 2 tie in votes and confidence, then 3 beats them by confidence
+  EXPECT_EQ(fused({{1, 2, 3}}, {{50, 50, 60}}, Fusion::majority, false).label, Bytes{3});
+  EXPECT_EQ(fused({{3, 1, 2}}, {{60, 50, 50}}, Fusion::majority, false).label, Bytes{3});
+  EXPECT_EQ(fused({{2, 1, 3}}, {{60, 60, 50}}, Fusion::majority, true).label, Bytes{1});
+}
+
+// Dempster's rule by enumerating all intersections, for simple support functions on singletons.
+std::vector<double> dempster(const Bytes& labels, const std::vector<double>& mass) {
+  std::vector<double> belief(257, 0.0);  // [label], 256: any class
+  belief[256] = 1;
+  for (std::size_t m = 0; m < labels.size(); ++m) {
+    if (labels[m] == 0) continue;
+    std::vector<double> next(257, 0.0);
+    for (std::size_t a = 1; a < 257; ++a) {
+      next[a] += belief[a] * (1 - mass[m]);                                    // with "any class"
+      if (a == 256 || a == labels[m]) next[labels[m]] += belief[a] * mass[m];  // with the map's label
+    }
+    belief = next;
+  }
+  const double sum = std::accumulate(belief.begin(), belief.end(), 0.0);
+  for (double& b : belief) b /= sum;
+  return belief;
+}
+
+TEST(FuseMaps, DempsterShaferIsDempstersRule) {
+  std::mt19937 random(4);
+  constexpr std::size_t kMaps = 4;
+  std::vector<float> mass(kMaps * 256);
+  for (float& m : mass) m = static_cast<float>(random() % 95) / 100.0f + 0.01f;
+  std::vector<Bytes> labels;
+  for (int p = 0; p < 300; ++p) {
+    Bytes row;
+    for (std::size_t m = 0; m < kMaps; ++m) row.push_back(static_cast<std::uint8_t>(random() % 4));
+    labels.push_back(row);
+  }
+  const Fused got = fused(labels, {}, Fusion::dempster_shafer, false, mass);
+  for (std::size_t p = 0; p < labels.size(); ++p) {
+    std::vector<double> own;
+    for (std::size_t m = 0; m < kMaps; ++m) own.push_back(mass[m * 256 + labels[p][m]]);
+    auto belief = dempster(labels[p], own);
+    belief[256] = 0;
+    const auto best = static_cast<std::size_t>(std::max_element(belief.begin(), belief.end()) - belief.begin());
+    if (belief[best] == 0) {
+      EXPECT_EQ(got.label[p], 0);
+      continue;
+    }
+    EXPECT_EQ(got.label[p], best) << p;
+    EXPECT_NEAR(got.confidence[p], belief[best] * 100 - 0.5, 0.51) << p;
+  }
+}
+
+TEST(FuseMaps, DempsterShaferCertainties) {
+  std::vector<float> mass(2 * 256, 0.6f);
+  EXPECT_EQ(fused({{1, 2}}, {}, Fusion::dempster_shafer, false, mass).label, Bytes{kUndecided});  // equal belief
+  EXPECT_EQ(fused({{1, 2}}, {}, Fusion::dempster_shafer, true, mass).label, Bytes{1});
+  std::fill(mass.begin(), mass.end(), 1.0f);
+  const Fused agreed = fused({{3, 3}}, {}, Fusion::dempster_shafer, false, mass);
+  EXPECT_EQ(agreed.label, Bytes{3});
+  EXPECT_EQ(agreed.confidence, Bytes{100});
+  EXPECT_EQ(fused({{3, 4}}, {}, Fusion::dempster_shafer, false, mass).label, Bytes{kUndecided});  // total conflict
+}
+
+TEST(Confusion, CountsPairsAndLeavesOutNoData) {
+  std::mt19937 random(2);
+  constexpr std::size_t kPixels = 5000;
+  Bytes reference(kPixels), predicted(kPixels);
+  std::vector<std::uint64_t> expected(kLabels * kLabels, 1);  // counts are added to
+  for (std::size_t i = 0; i < kPixels; ++i) {
+    reference[i] = static_cast<std::uint8_t>(i % 50 < 25 ? random() % 4 : 255);
+    predicted[i] = static_cast<std::uint8_t>(random() % 3);
+    if (reference[i] && predicted[i]) ++expected[reference[i] * std::size_t{kLabels} + predicted[i]];
+  }
+  for (const int threads : {1, 3}) {
+    with_threads(threads, [&] {
+      std::vector<std::uint64_t> counts(kLabels * kLabels, 1);
+      confusion(Device{}, {kPixels, reference.data(), predicted.data(), counts.data()});
+      EXPECT_EQ(counts, expected);
+      confusion(Device{}, {0, nullptr, nullptr, counts.data()});
+      EXPECT_EQ(counts, expected);
+    });
+  }
+}
+
+TEST(MosaicRule, DoesNotDependOnTheOrderOfTiles) {
+  std::mt19937 random(3);
+  constexpr std::size_t kTiles = 5, kPixels = 700;
+  struct Tile {
+    Bytes label, confidence, validity;
+  };
+  std::vector<Tile> tiles(kTiles);
+  for (Tile& tile : tiles) {
+    for (std::size_t p = 0; p < kPixels; ++p) {
+      tile.label.push_back(static_cast<std::uint8_t>(random() % 3 == 0 ? 0 : 1 + random() % 23));
+      tile.confidence.push_back(static_cast<std::uint8_t>(90 + random() % 3));  // many ties
+      tile.validity.push_back(static_cast<std::uint8_t>(random() % 2));
+    }
+  }
+  std::vector<std::uint16_t> order = {0, 1, 2, 3, 4};
+  Bytes first_label, first_confidence, first_validity;
+  do {
+    Guarded<std::uint8_t> label(kPixels), confidence(kPixels), validity(kPixels);
+    Guarded<std::uint16_t> rank(kPixels);
+    std::fill_n(label.data(), kPixels, std::uint8_t{0});
+    std::fill_n(confidence.data(), kPixels, std::uint8_t{0});
+    std::fill_n(validity.data(), kPixels, std::uint8_t{0});
+    std::fill_n(rank.data(), kPixels, kNoTile);
+    for (const std::uint16_t t : order) {
+      const Tile& tile = tiles[t];
+      mosaic_rule(Device{}, {kPixels, tile.label.data(), tile.confidence.data(), tile.validity.data(), t, label.data(), confidence.data(), validity.data(), rank.data()});
+    }
+    label.expect_untouched_bands("mosaic label");
+    rank.expect_untouched_bands("mosaic rank");
+    if (first_label.empty()) {
+      first_label = label.values();
+      first_confidence = confidence.values();
+      first_validity = validity.values();
+      for (std::size_t p = 0; p < kPixels; ++p) {  // a maximum over (confidence, validity, lowest rank)
+        std::ptrdiff_t best = -1;
+        for (std::size_t t = 0; t < kTiles; ++t) {
+          if (tiles[t].label[p] == 0) continue;
+          const auto key = [&](std::size_t i) { return std::pair{tiles[i].confidence[p], tiles[i].validity[p]}; };
+          if (best < 0 || key(t) > key(static_cast<std::size_t>(best))) best = static_cast<std::ptrdiff_t>(t);
+        }
+        ASSERT_EQ(label.values()[p], best < 0 ? 0 : tiles[static_cast<std::size_t>(best)].label[p]) << p;
+        ASSERT_EQ(rank.values()[p], best < 0 ? kNoTile : best) << p;
+      }
+    }
+    ASSERT_EQ(label.values(), first_label);
+    ASSERT_EQ(confidence.values(), first_confidence);
+    ASSERT_EQ(validity.values(), first_validity);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+}  // namespace
+}  // namespace millesime::testing
