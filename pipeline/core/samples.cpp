@@ -17,6 +17,7 @@ const char* to_text(Split split) {
     case Split::learn: return "learn";
     case Split::test: return "test";
     case Split::both: return "both";
+    case Split::unused: return "unused";
   }
   throw Bug("unknown split");
 }
@@ -66,8 +67,8 @@ std::map<std::int32_t, ClassCount> count_classes(const Samples& samples) {
     ++count.samples;
     count.polygons.insert(samples.polygon[static_cast<std::size_t>(i)]);
     const Split split = samples.split_of(i, 0);
-    count.learn += split != Split::test;
-    count.test += split != Split::learn;
+    count.learn += split == Split::learn || split == Split::both;
+    count.test += split == Split::test || split == Split::both;
   }
   return classes;
 }

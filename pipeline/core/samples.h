@@ -24,8 +24,9 @@ struct SampleSeries {
   std::vector<std::uint8_t> valid;   // [sample][date]
 };
 
-// How a sample is used in the run of one seed. A lone polygon of its class both learns and tests (iota2's rule).
-enum class Split : std::uint8_t { learn = 0, test = 1, both = 2 };
+// How a sample is used in the run of one seed. A lone polygon of its class both learns and tests (iota2's rule). Unused: in a polygon
+// that learns, beyond the largest number of learning pixels of its class.
+enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3 };
 
 struct Samples {
   std::string tile;    // "" when the samples come from a table
@@ -57,7 +58,7 @@ void write_samples(const Samples& samples, const std::string& file);  // atomic;
 //   group                 optional: polygon, a number or a name; without it every row is a group of its own
 //   x, y                  optional: map position
 //   region                optional: name of the region
-//   split, or split_0...  optional: learn, test or both, for each seed; without it all learn
+//   split, or split_0...  optional: learn, test, both or unused, for each seed; without it all learn
 //   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan" or "NA" is cloudy or missing
 //   any other             a static input; an empty cell is missing
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
@@ -76,7 +77,7 @@ Samples load_samples(const std::string& file, const Nomenclature* nomenclature =
 nlohmann::ordered_json samples_summary(const Samples& samples);
 std::string to_text(const Samples& samples, const Nomenclature* nomenclature = nullptr);  // the same as a table for people
 
-const char* to_text(Split split);  // "learn", "test", "both"
+const char* to_text(Split split);  // "learn", "test", "both", "unused"
 
 // Broken promises of whoever made the samples (sizes, dates out of order) as Bug.
 void check(const Samples& samples);

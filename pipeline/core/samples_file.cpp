@@ -5,7 +5,7 @@
 //    "series": [{"source": "sentinel2", "bands": ["B2", ...], "dates": ["2021-01-03", ...]}]}
 // Tensors, n = number of samples:
 //   label [n] i32            class code                     polygon [n] i64       group, never split between learn and test
-//   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both
+//   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both, 3 unused
 //   x, y [n] f64             map position                   col, row [n] i32      pixel in the tile, -1 for tables
 //   statics [n, statics] f32 NaN where missing
 //   <source>.values [n, dates, bands] i16                   <source>.valid [n, dates] u8
@@ -123,7 +123,7 @@ Samples read_samples(const std::string& file) {
   for (const std::int32_t region : samples.region)
     if (region < 0 || region >= n_regions) throw UserError(join_text(file, ": tensor \"region\": ", region, "; expected 0 to ", n_regions - 1));
   for (const std::uint8_t split : samples.split)
-    if (split > static_cast<std::uint8_t>(Split::both)) throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0, 1 or 2"));
+    if (split > static_cast<std::uint8_t>(Split::unused)) throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0 to 3"));
   for (const double position : samples.x)
     if (!std::isfinite(position)) throw UserError(file + ": tensor \"x\": a position that is not a number");
   for (const double position : samples.y)

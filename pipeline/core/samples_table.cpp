@@ -373,7 +373,8 @@ class TableReader {
         if (cell == "learn") split = static_cast<std::uint8_t>(Split::learn);
         else if (cell == "test") split = static_cast<std::uint8_t>(Split::test);
         else if (cell == "both") split = static_cast<std::uint8_t>(Split::both);
-        else refuse(table, i, "learn, test or both");
+        else if (cell == "unused") split = static_cast<std::uint8_t>(Split::unused);
+        else refuse(table, i, "learn, test, both or unused");
         break;
       }
       case Role::fixed: {

@@ -14,7 +14,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pipeline/core/grid.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/stages/stage.h"
 
@@ -30,9 +29,5 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
 // together, in the order of their ids.
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata, double learn_ratio, int seeds,
                                                std::int64_t random_seed);  // [seed][polygon]
-
-// The sample files of a production as one: `samples extract CONFIG -o F` after the stages up to this one have run. Tiles must agree in bands;
-// acquisitions of different tiles keep their own dates (the union of all, invalid where a tile has none).
-Samples merge_samples(const std::vector<std::string>& files);
 
 }  // namespace millesime

@@ -78,7 +78,7 @@ Samples example() {
   s.row = {3, 4, 5};
   s.statics = {0.1F, std::numeric_limits<float>::quiet_NaN(), -3e10F};
   s.n_seeds = 2;
-  s.split = {0, 1, 0, 1, 2, 2};
+  s.split = {0, 1, 3, 1, 2, 2};
   return s;
 }
 
@@ -244,7 +244,7 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a whole number"));
   EXPECT_THAT(refusal("label,note,B4_20210105\n1,wet,2\n"), HasSubstr("t.csv:2: column note: expected a number or nothing (a column without date is a static input"));
   EXPECT_THAT(refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"), HasSubstr("t.csv:3: column group: expected a number, as in the rows above, got \"a\""));
-  EXPECT_THAT(refusal("label,split,B4_20210105\n1,train,2\n"), HasSubstr("expected learn, test or both, got \"train\""));
+  EXPECT_THAT(refusal("label,split,B4_20210105\n1,train,2\n"), HasSubstr("expected learn, test, both or unused, got \"train\""));
   EXPECT_THAT(refusal("label,split_1,B4_20210105\n1,learn,2\n"), HasSubstr("without gaps"));
   EXPECT_THAT(refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
 }

@@ -1,0 +1,198 @@
+#include "pipeline/stages/reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/stages/layout.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string box_text(const Box& box, const std::string& crs) {
+  char text[160];
+  std::snprintf(text, sizeof text, "x %.6g to %.6g, y %.6g to %.6g (", box.min_x, box.max_x, box.min_y, box.max_y);
+  return text + crs + ")";
+}
+
+// Which tile a point belongs to.
+class Footprints {
+ public:
+  // Of the tiles that reach to `tile`; points are in `crs`.
+  Footprints(const Layout& layout, std::vector<std::string> tiles, const std::string& tile, const std::string& crs) {
+    std::ranges::sort(tiles);
+    const Grid own = RasterReader(layout.footprint(tile)).grid();
+    for (const std::string& name : tiles) {
+      RasterReader raster(layout.footprint(name));
+      const Grid& grid = raster.grid();
+      const Box reach = grid.crs == own.crs ? own.extent() : CoordinateTransform(own.crs, grid.crs)(own.extent());
+      if (name != tile && !reach.intersects(grid.extent())) continue;
+      std::optional<CoordinateTransform> transform;
+      if (crs != grid.crs) transform.emplace(crs, grid.crs);
+      tiles_.push_back({name, std::move(raster), std::move(transform)});
+    }
+  }
+
+  // Name of the tile, "" when the point is in no footprint.
+  std::string owner(const Point& point) const {
+    std::string nearest;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Tile& tile : tiles_) {
+      std::vector<double> x{point.x}, y{point.y};
+      if (tile.transform) tile.transform->apply(x, y);
+      const Grid& grid = tile.footprint.grid();
+      const double col = std::floor(grid.col(x[0])), row = std::floor(grid.row(y[0]));
+      if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) continue;  // nor where the point has no image
+      std::uint8_t inside = 0;
+      tile.footprint.read({static_cast<int>(col), static_cast<int>(row), 1, 1}, 0, &inside);
+      const double dx = x[0] - grid.x(grid.cols / 2.0), dy = y[0] - grid.y(grid.rows / 2.0);
+      const double distance = dx * dx + dy * dy;
+      if (inside && distance < least) {  // tiles are in order of their names: on a tie the first stays
+        least = distance;
+        nearest = tile.name;
+      }
+    }
+    return nearest;
+  }
+
+ private:
+  struct Tile {
+    std::string name;
+    RasterReader footprint;
+    std::optional<CoordinateTransform> transform;
+  };
+  std::vector<Tile> tiles_;
+};
+
+// The centroid in the reference system of the file, on a lattice far finer than any pixel: every tile that reads the polygon, each in
+// its own system, comes to the same point and so to the same owner.
+Point file_centroid(const Feature& feature, const std::optional<CoordinateTransform>& to_file) {
+  Feature in_file = feature;
+  if (to_file)
+    for (auto& part : in_file.parts)
+      for (auto& ring : part.rings) {
+        std::vector<double> x, y;
+        for (const Point& point : ring) x.push_back(point.x), y.push_back(point.y);
+        to_file->apply(x, y);
+        for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = {x[i], y[i]};
+      }
+  const Point centroid = in_file.centroid();
+  const bool degrees = std::abs(centroid.x) <= 360 && std::abs(centroid.y) <= 90;
+  const double lattice = degrees ? 1e-8 : 1e-3;  // a millimetre, about
+  return {std::round(centroid.x / lattice) * lattice, std::round(centroid.y / lattice) * lattice};
+}
+
+// Called when the tile has no polygon: a mistake if no tile can have one.
+std::string why_none(const Config& config, const std::vector<std::string>& tiles) {
+  const Layout layout(config);
+  const VectorLayer all = read_polygons(config.reference.path, config.reference.layer, {}, "");
+  if (all.features.empty()) throw UserError(join_text(config.reference.path, ": no polygon in layer \"", all.layer, "\"", all.dropped.empty() ? "" : "; the first feature: " + all.dropped.front()));
+  Box extent = all.features.front().extent();
+  for (const Feature& feature : all.features) {
+    const Box box = feature.extent();
+    extent = {std::min(extent.min_x, box.min_x), std::min(extent.min_y, box.min_y), std::max(extent.max_x, box.max_x), std::max(extent.max_y, box.max_y)};
+  }
+  std::vector<std::string> extents;
+  for (const std::string& tile : tiles) {
+    const Grid grid = RasterReader(layout.footprint(tile)).grid();
+    const Box box = grid.crs == all.crs ? grid.extent() : CoordinateTransform(grid.crs, all.crs)(grid.extent());
+    for (const Feature& feature : all.features)
+      if (feature.extent().intersects(box)) return "no reference polygon in this tile";
+    if (extents.size() < 3) extents.push_back(tile + ": " + box_text(box, all.crs));
+  }
+  throw UserError(join_text(config.reference.path, ": none of its ", all.features.size(), " polygons lies in any of the ", tiles.size(), " tiles; the polygons cover ",
+                            box_text(extent, all.crs), ", the tiles ", join_list(extents, "; "), tiles.size() > extents.size() ? "..." : "",
+                            "; is the file's reference system right?"));
+}
+
+void require_known(const std::map<std::string, std::int64_t>& unknown, const Config& config, const Nomenclature& nomenclature) {
+  if (unknown.empty()) return;
+  std::vector<std::string> list;
+  for (const auto& [text, polygons] : unknown)
+    if (list.size() < 20) list.push_back(join_text("\"", text, "\" (", polygons, polygons == 1 ? " polygon)" : " polygons)"));
+  throw UserError(join_text(config.reference.path, ": field ", config.reference.class_field, ": ", unknown.size(), unknown.size() == 1 ? " value" : " values",
+                            " that the nomenclature ", nomenclature.name, " does not have: ", join_list(list, ", "), unknown.size() > list.size() ? "..." : "",
+                            "; correct them, leave those polygons out, or name a nomenclature that has them"));
+}
+
+}  // namespace
+
+bool contains(const Feature& feature, const Point& point) {
+  bool inside = false;  // even-odd over all rings: holes take away
+  for (const Polygon& part : feature.parts)
+    for (const Ring& ring : part.rings)
+      for (std::size_t i = 0; i + 1 < ring.size(); ++i) {
+        const Point &a = ring[i], &b = ring[i + 1];
+        if ((a.y > point.y) != (b.y > point.y) && point.x < a.x + (point.y - a.y) / (b.y - a.y) * (b.x - a.x)) inside = !inside;
+      }
+  return inside;
+}
+
+std::vector<std::string> files_of_vector(const std::string& path) {
+  std::vector<std::string> files{path};
+  if (lower(fs::path(path).extension().string()) == ".shp")
+    for (const char* extension : {".shx", ".dbf", ".prj", ".cpg"})
+      if (const fs::path beside = fs::path(path).replace_extension(extension); fs::exists(beside)) files.push_back(beside.string());
+  return files;
+}
+
+TileReference read_reference(const Config& config, const Nomenclature& nomenclature, const std::vector<std::string>& tiles, const std::string& tile) {
+  const Layout layout(config);
+  const Grid grid = RasterReader(layout.footprint(tile)).grid();
+  VectorLayer layer = read_polygons(config.reference.path, config.reference.layer, {config.reference.class_field}, grid.crs, grid.extent());
+  std::vector<Feature> regions;
+  if (!config.regions.path.empty()) {
+    regions = read_polygons(config.regions.path, config.regions.layer, {config.regions.field}, grid.crs, grid.extent()).features;
+    std::ranges::stable_sort(regions, {}, [&](const Feature& region) { return region.attributes.at(config.regions.field); });
+  }
+
+  TileReference reference;
+  reference.repaired = std::move(layer.repaired);
+  reference.dropped = std::move(layer.dropped);
+  const Footprints footprints(layout, tiles, tile, layer.crs);
+  std::optional<CoordinateTransform> to_file;
+  if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
+  std::map<std::string, std::int64_t> unknown;
+  for (Feature& feature : layer.features) {
+    const std::string owner = footprints.owner(file_centroid(feature, to_file));
+    if (owner != tile) {
+      ++(owner.empty() ? reference.outside_tiles : reference.of_other_tiles);
+      continue;
+    }
+    const std::string& text = feature.attributes.at(config.reference.class_field);
+    const auto index = nomenclature.index_of(text);
+    if (!index) {
+      ++unknown[text];
+      continue;
+    }
+    ReferencePolygon polygon;
+    polygon.code = nomenclature.at(*index).code;
+    if (!config.regions.path.empty()) {
+      const Point centroid = feature.centroid();
+      const auto region = std::ranges::find_if(regions, [&](const Feature& candidate) { return contains(candidate, centroid); });
+      if (region == regions.end()) {
+        ++reference.outside_regions;
+        continue;
+      }
+      polygon.region = region->attributes.at(config.regions.field);
+    }
+    polygon.feature = std::move(feature);
+    reference.polygons.push_back(std::move(polygon));
+  }
+  require_known(unknown, config, nomenclature);
+  std::ranges::sort(reference.polygons, {}, [](const ReferencePolygon& p) { return p.feature.id; });
+  if (reference.polygons.empty())
+    reference.note = reference.outside_regions ? "all reference polygons of this tile lie outside of the regions" : why_none(config, tiles);
+  return reference;
+}
+
+}  // namespace millesime

@@ -1,0 +1,499 @@
+#include "pipeline/stages/sample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string_view>
+
+#include "kernels/ops/series_view.h"
+#include "kernels/ops/validity.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/stages/exogenous.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/reference.h"
+#include "pipeline/stages/resampling.h"
+#include "pipeline/stages/tiles.h"
+#include "pipeline/stages/window_loop.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kAhead = 2;                             // windows read ahead, and written behind
+constexpr std::int64_t kMaxWindowPixels = 512 * 512;  // samples are sparse: larger windows read more than they need
+constexpr double kShareForSamples = 0.6;              // of the memory budget; the rest is for windows
+constexpr std::size_t kListedLines = 20;              // of repaired and dropped geometries in the manifest
+
+// --- chance ---------------------------------------------------------------------------------------------------------------------
+
+std::uint64_t hash_text(std::string_view text) {  // FNV-1a, 64 bits
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+std::uint64_t mix(std::uint64_t value) {  // finaliser of SplitMix64 (Steele et al. 2014)
+  value += 0x9e3779b97f4a7c15;
+  value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+  value = (value ^ value >> 27) * 0x94d049bb133111eb;
+  return value ^ value >> 31;
+}
+
+// A number below `bound`, each equally likely. Written out, as is the shuffle: the standard library's differ from one to the other.
+std::uint64_t below(std::mt19937_64& generator, std::uint64_t bound) {
+  const std::uint64_t rest = (~std::uint64_t{0} % bound + 1) % bound;  // 2^64 mod bound
+  while (true) {
+    const std::uint64_t number = generator();
+    if (number <= ~std::uint64_t{0} - rest) return number % bound;
+  }
+}
+
+void shuffle(std::vector<std::size_t>& items, std::mt19937_64& generator) {  // Fisher & Yates, from the end
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(generator, i)]);
+}
+
+std::int64_t round_half_even(double value) {
+  const double floor = std::floor(value), rest = value - floor;
+  const auto whole = static_cast<std::int64_t>(floor);
+  if (rest != 0.5) return whole + (rest > 0.5 ? 1 : 0);
+  return whole + whole % 2;
+}
+
+}  // namespace
+
+std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata, double learn_ratio, int seeds,
+                                               std::int64_t random_seed) {
+  MILLESIME_CHECK(ids.size() == strata.size(), ids.size(), " polygons, ", strata.size(), " strata");
+  std::map<std::string, std::vector<std::size_t>> members;
+  for (std::size_t i = 0; i < ids.size(); ++i) members[strata[i]].push_back(i);
+  std::vector<std::vector<Split>> splits(static_cast<std::size_t>(seeds), std::vector<Split>(ids.size(), Split::test));
+  for (auto& [stratum, polygons] : members) {
+    std::ranges::sort(polygons, {}, [&](std::size_t i) { return ids[i]; });
+    const auto n = static_cast<std::int64_t>(polygons.size());
+    const std::int64_t learners = std::max<std::int64_t>(1, round_half_even(static_cast<double>(n) * learn_ratio));
+    for (int seed = 0; seed < seeds; ++seed) {
+      auto& split = splits[static_cast<std::size_t>(seed)];
+      std::mt19937_64 generator(mix(static_cast<std::uint64_t>(random_seed + seed)) ^ hash_text(stratum));
+      std::vector<std::size_t> order = polygons;
+      shuffle(order, generator);
+      for (std::int64_t k = 0; k < learners; ++k) split[order[static_cast<std::size_t>(k)]] = n == 1 ? Split::both : Split::learn;
+    }
+  }
+  return splits;
+}
+
+namespace {
+
+// --- pixels of polygons ---------------------------------------------------------------------------------------------------------
+
+struct LabelledPixel {
+  std::int64_t pixel = 0;    // row * cols + col of the tile
+  std::size_t polygon = 0;   // index in TileReference::polygons
+};
+
+double squared_distance(const Point& p, const Point& a, const Point& b) {  // of a point and a segment
+  const double dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
+  const double t = length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0, 1.0) : 0.0;
+  const double ex = p.x - (a.x + t * dx), ey = p.y - (a.y + t * dy);
+  return ex * ex + ey * ey;
+}
+
+bool near_border(const Feature& feature, const Point& point, double distance) {
+  for (const Polygon& part : feature.parts)
+    for (const Ring& ring : part.rings)
+      for (std::size_t i = 0; i + 1 < ring.size(); ++i)
+        if (squared_distance(point, ring[i], ring[i + 1]) < distance * distance) return true;
+  return false;
+}
+
+// Each polygon by itself on the tile's grid: no decision depends on another polygon or on windows.
+std::vector<LabelledPixel> pixels_inside(const Feature& feature, std::size_t polygon, const Grid& grid, double erosion_m) {
+  std::vector<LabelledPixel> pixels;
+  const Window window = grid.window_of(feature.extent());
+  if (window.empty()) return pixels;
+  const Raster<std::int32_t> mask = rasterise({feature}, grid.crop(window), [](std::size_t) { return 1; });
+  for (int row = 0; row < window.height; ++row)
+    for (int col = 0; col < window.width; ++col)
+      if (mask.at(col, row) && !(erosion_m > 0 && near_border(feature, grid.centre(window.col + col, window.row + row), erosion_m)))
+        pixels.push_back({static_cast<std::int64_t>(window.row + row) * grid.cols + window.col + col, polygon});
+  return pixels;
+}
+
+struct Dropped {
+  std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_beyond_maximum = 0;
+};
+
+// All labelled pixels, by polygon and then by place. A pixel in two polygons of one class counts for the first; in two classes, for none.
+std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const Grid& grid, double erosion_m, Dropped& dropped) {
+  std::vector<LabelledPixel> pixels;
+  for (std::size_t i = 0; i < reference.polygons.size(); ++i) {
+    const auto inside = pixels_inside(reference.polygons[i].feature, i, grid, erosion_m);
+    pixels.insert(pixels.end(), inside.begin(), inside.end());
+  }
+  std::ranges::sort(pixels, {}, [](const LabelledPixel& p) { return std::pair(p.pixel, p.polygon); });
+  std::vector<LabelledPixel> kept;
+  for (std::size_t i = 0; i < pixels.size();) {
+    std::size_t end = i + 1;
+    bool one_class = true;
+    for (; end < pixels.size() && pixels[end].pixel == pixels[i].pixel; ++end)
+      one_class = one_class && reference.polygons[pixels[end].polygon].code == reference.polygons[pixels[i].polygon].code;
+    if (one_class) kept.push_back(pixels[i]);
+    else ++dropped.pixels_of_two_classes;
+    i = end;
+  }
+  std::ranges::sort(kept, {}, [](const LabelledPixel& p) { return std::pair(p.polygon, p.pixel); });
+  return kept;
+}
+
+// --- samples --------------------------------------------------------------------------------------------------------------------
+
+std::string stratum_of(const std::string& tile, const ReferencePolygon& polygon) { return join_text(tile, "|", polygon.region, "|", polygon.code); }
+
+// At most `most` learning pixels a stratum and seed. Those that stay are drawn by a number of their own, so that no order matters.
+void cap_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const std::vector<std::string>& strata, int seeds,
+                  const ReferenceOptions& options) {
+  const auto n_seeds = static_cast<std::size_t>(seeds);
+  for (std::size_t seed = 0; seed < n_seeds; ++seed) {
+    std::map<std::string, std::vector<std::size_t>> learners;
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+      if (const auto use = static_cast<Split>(split[i * n_seeds + seed]); use == Split::learn || use == Split::both)
+        learners[strata[pixels[i].polygon]].push_back(i);
+    for (auto& [stratum, members] : learners) {
+      if (members.size() <= static_cast<std::size_t>(options.max_per_class)) continue;
+      const std::uint64_t salt = mix(static_cast<std::uint64_t>(options.random_seed) + seed) ^ hash_text(stratum);
+      std::ranges::sort(members, {}, [&](std::size_t i) { return std::pair(mix(salt ^ static_cast<std::uint64_t>(pixels[i].pixel)), pixels[i].pixel); });
+      for (auto i = members.begin() + options.max_per_class; i != members.end(); ++i) {
+        std::uint8_t& use = split[*i * n_seeds + seed];
+        use = static_cast<std::uint8_t>(use == static_cast<std::uint8_t>(Split::both) ? Split::test : Split::unused);
+      }
+    }
+  }
+}
+
+// Everything about the samples but their series.
+Samples frame_of(const Config& config, const Census& census, const TileReference& reference, std::vector<LabelledPixel>& pixels, Dropped& dropped) {
+  Samples samples;
+  samples.tile = census.tile;
+  samples.year = config.year;
+  samples.n_seeds = config.reference.seeds;
+  samples.static_names = exogenous_names(config.exogenous);
+  std::set<std::string> regions;
+  for (const ReferencePolygon& polygon : reference.polygons) regions.insert(polygon.region);
+  if (regions.empty() && config.regions.path.empty()) regions.insert("");
+  samples.region_names.assign(regions.begin(), regions.end());
+
+  // Only polygons that have pixels take part in the split.
+  std::vector<std::size_t> with_pixels;
+  for (const LabelledPixel& p : pixels)
+    if (with_pixels.empty() || with_pixels.back() != p.polygon) with_pixels.push_back(p.polygon);
+  dropped.polygons_without_pixel = static_cast<std::int64_t>(reference.polygons.size() - with_pixels.size());
+  std::vector<std::int64_t> ids;
+  std::vector<std::string> strata(reference.polygons.size()), strata_with_pixels;
+  for (std::size_t i = 0; i < strata.size(); ++i) strata[i] = stratum_of(census.tile, reference.polygons[i]);
+  for (const std::size_t i : with_pixels) {
+    ids.push_back(reference.polygons[i].feature.id);
+    strata_with_pixels.push_back(strata[i]);
+  }
+  const auto splits = split_polygons(ids, strata_with_pixels, config.reference.learn_ratio, samples.n_seeds, config.reference.random_seed);
+
+  const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
+  std::vector<std::size_t> place(reference.polygons.size());  // polygon -> position in with_pixels
+  for (std::size_t i = 0; i < with_pixels.size(); ++i) place[with_pixels[i]] = i;
+  std::vector<std::uint8_t> split(pixels.size() * n_seeds);
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    for (std::size_t seed = 0; seed < n_seeds; ++seed) split[i * n_seeds + seed] = static_cast<std::uint8_t>(splits[seed][place[pixels[i].polygon]]);
+  if (config.reference.max_per_class > 0) cap_learners(split, pixels, strata, samples.n_seeds, config.reference);
+
+  std::vector<LabelledPixel> used;
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    const auto first = split.begin() + static_cast<std::ptrdiff_t>(i * n_seeds), last = first + static_cast<std::ptrdiff_t>(n_seeds);
+    if (std::all_of(first, last, [](std::uint8_t s) { return s == static_cast<std::uint8_t>(Split::unused); })) {
+      ++dropped.pixels_beyond_maximum;
+      continue;
+    }
+    const ReferencePolygon& polygon = reference.polygons[pixels[i].polygon];
+    const int col = static_cast<int>(pixels[i].pixel % census.grid.cols), row = static_cast<int>(pixels[i].pixel / census.grid.cols);
+    const Point centre = census.grid.centre(col, row);
+    samples.label.push_back(polygon.code);
+    samples.polygon.push_back(polygon.feature.id);
+    samples.region.push_back(static_cast<std::int32_t>(std::ranges::lower_bound(samples.region_names, polygon.region) - samples.region_names.begin()));
+    samples.x.push_back(centre.x);
+    samples.y.push_back(centre.y);
+    samples.col.push_back(col);
+    samples.row.push_back(row);
+    samples.split.insert(samples.split.end(), first, last);
+    used.push_back(pixels[i]);
+  }
+  pixels = std::move(used);
+  samples.statics.resize(pixels.size() * samples.static_names.size());
+
+  SampleSeries series;
+  series.source = "sentinel2";
+  series.bands = config.sentinel2_theia.bands;
+  series.scale.assign(series.bands.size(), 1.0F);
+  for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
+  samples.series.push_back(std::move(series));
+  return samples;
+}
+
+// A window that holds samples: the part of a block around them.
+struct SampleWindow {
+  Window window;
+  std::vector<std::size_t> samples;
+};
+
+std::vector<SampleWindow> windows_with_samples(const Samples& samples, const SeriesReader& reader, std::int64_t max_pixels) {
+  const Grid& grid = reader.grid();
+  const std::vector<Window> blocks = split(grid.whole(), reader.block_width(), reader.block_height(), max_pixels);
+  const int width = blocks.front().width, height = blocks.front().height;
+  const auto per_row = static_cast<std::size_t>((grid.cols + width - 1) / width);
+  std::map<std::size_t, SampleWindow> found;
+  for (std::size_t i = 0; i < samples.label.size(); ++i) {
+    const std::size_t block = static_cast<std::size_t>(samples.row[i] / height) * per_row + static_cast<std::size_t>(samples.col[i] / width);
+    MILLESIME_CHECK(block < blocks.size() && blocks[block].contains(samples.col[i], samples.row[i]), "blocks of one tile differ in shape");
+    found[block].samples.push_back(i);
+  }
+  std::vector<SampleWindow> result;
+  for (auto& [block, part] : found) {
+    int left = grid.cols, top = grid.rows, right = -1, bottom = -1;
+    for (const std::size_t i : part.samples) {
+      left = std::min(left, samples.col[i]), right = std::max(right, samples.col[i]);
+      top = std::min(top, samples.row[i]), bottom = std::max(bottom, samples.row[i]);
+    }
+    part.window = {left, top, right - left + 1, bottom - top + 1};
+    result.push_back(std::move(part));
+  }
+  return result;
+}
+
+struct WindowInput {
+  Series series;
+  std::vector<float> statics;  // [pixel][static]
+};
+
+struct WindowObservations {
+  std::vector<std::int16_t> values;  // [date][band][pixel]
+  std::vector<std::uint8_t> valid;   // [date][pixel]
+  std::vector<float> statics;        // [pixel][static]
+};
+
+WindowObservations observe(WindowInput&& input, Resampling method) {
+  const HostSeries series(input.series);
+  const auto pixels = static_cast<std::size_t>(input.series.window.pixels()), dates = input.series.dates.size(), bands = input.series.bands.size();
+  WindowObservations result{std::vector<std::int16_t>(dates * bands * pixels), std::vector<std::uint8_t>(dates * pixels), std::move(input.statics)};
+  resample(Stream{}, {.series = series.view(), .method = method, .samples = result.values.data()});
+  validity(Stream{}, {.series = series.view(), .valid = result.valid.data(), .count = nullptr});
+  return result;
+}
+
+void store(const WindowObservations& seen, const SampleWindow& part, Samples& samples) {
+  SampleSeries& series = samples.series.front();
+  const std::size_t dates = series.dates.size(), bands = series.bands.size(), statics = samples.static_names.size();
+  const auto pixels = static_cast<std::size_t>(part.window.pixels());
+  for (const std::size_t i : part.samples) {
+    const auto pixel = static_cast<std::size_t>(samples.row[i] - part.window.row) * static_cast<std::size_t>(part.window.width) +
+                       static_cast<std::size_t>(samples.col[i] - part.window.col);
+    for (std::size_t d = 0; d < dates; ++d) {
+      const bool valid = seen.valid[d * pixels + pixel] != 0;
+      series.valid[i * dates + d] = valid ? 1 : 0;
+      for (std::size_t b = 0; b < bands; ++b) series.values[(i * dates + d) * bands + b] = valid ? seen.values[(d * bands + b) * pixels + pixel] : kNodata;
+    }
+    std::copy_n(seen.statics.begin() + static_cast<std::ptrdiff_t>(pixel * statics), statics, samples.statics.begin() + static_cast<std::ptrdiff_t>(i * statics));
+  }
+}
+
+void read_series(const Config& config, const Census& census, Samples& samples, const Context& context) {
+  SampleSeries& series = samples.series.front();
+  const std::size_t n = samples.label.size(), dates = series.dates.size(), bands = series.bands.size();
+  const double bytes = static_cast<double>(n) * static_cast<double>(dates) * static_cast<double>(2 * bands + 1);
+  if (bytes > kShareForSamples * static_cast<double>(context.memory_bytes))
+    throw UserError(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands need ", std::ceil(bytes / 1e8) / 10, " GB, the memory budget is ",
+                              std::floor(static_cast<double>(context.memory_bytes) / 1e8) / 10, " GB; set reference.max_per_class or reference.erosion_m, or give more with --memory"));
+  series.values.assign(n * dates * bands, kNodata);
+  series.valid.assign(n * dates, 0);
+
+  const SeriesReader probe(census, series.bands);
+  const auto per_pixel = probe.bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
+  const std::int64_t budget = std::clamp<std::int64_t>(context.memory_bytes / 4 / ((2 * kAhead + 2) * per_pixel), 1, kMaxWindowPixels);
+  const std::vector<SampleWindow> parts = windows_with_samples(samples, probe, budget);
+  std::vector<Window> windows;
+  std::map<std::pair<int, int>, const SampleWindow*> part_at;
+  std::int64_t total = 0;
+  for (const SampleWindow& part : parts) {
+    windows.push_back(part.window);
+    part_at[{part.window.col, part.window.row}] = &part;
+    total += part.window.pixels();
+  }
+  const Resampling method = resampling_of(config.sentinel2_theia.resampling);
+  context.progress->start("sample " + census.tile, total, "px");
+  window_loop<WindowInput, WindowObservations>(
+      windows, std::max(1, context.threads / 2), kAhead,
+      [&] {
+        auto reader = std::make_shared<SeriesReader>(census, series.bands);
+        auto exogenous = std::make_shared<ExogenousReader>(config.exogenous, census.grid);
+        return std::function<WindowInput(const Window&)>([reader, exogenous](const Window& window) {
+          return WindowInput{reader->read(window), exogenous->read(window)};
+        });
+      },
+      [&](const Window&, WindowInput&& input) { return observe(std::move(input), method); },
+      [&](const Window& window, WindowObservations&& seen) {
+        store(seen, *part_at.at({window.col, window.row}), samples);
+        context.progress->advance(window.pixels());
+      });
+  context.progress->finish();
+}
+
+template <class T>
+void keep_entries(std::vector<T>& values, const std::vector<std::size_t>& kept, std::size_t per_entry) {
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(kept[i] * per_entry), per_entry, values.begin() + static_cast<std::ptrdiff_t>(i * per_entry));
+  values.resize(kept.size() * per_entry);
+}
+
+// A pixel that no date sees cannot teach anything.
+void drop_unobserved(Samples& samples, Dropped& dropped) {
+  SampleSeries& series = samples.series.front();
+  const std::size_t n = samples.label.size(), dates = series.dates.size();
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto first = series.valid.begin() + static_cast<std::ptrdiff_t>(i * dates);
+    if (std::any_of(first, first + static_cast<std::ptrdiff_t>(dates), [](std::uint8_t v) { return v != 0; })) kept.push_back(i);
+  }
+  dropped.pixels_without_observation = static_cast<std::int64_t>(n - kept.size());
+  if (kept.size() == n) return;
+  keep_entries(samples.label, kept, 1);
+  keep_entries(samples.polygon, kept, 1);
+  keep_entries(samples.region, kept, 1);
+  keep_entries(samples.x, kept, 1);
+  keep_entries(samples.y, kept, 1);
+  keep_entries(samples.col, kept, 1);
+  keep_entries(samples.row, kept, 1);
+  keep_entries(samples.statics, kept, samples.static_names.size());
+  keep_entries(samples.split, kept, static_cast<std::size_t>(samples.n_seeds));
+  keep_entries(series.values, kept, dates * series.bands.size());
+  keep_entries(series.valid, kept, dates);
+}
+
+// --- counts ---------------------------------------------------------------------------------------------------------------------
+
+struct ClassUse {
+  std::int64_t pixels = 0;
+  std::set<std::int64_t> polygons;
+  std::vector<std::set<std::int64_t>> learn_polygons, test_polygons;  // of each seed
+  std::vector<std::int64_t> learn_pixels, test_pixels;
+};
+
+template <class Sets>
+std::vector<std::size_t> sizes(const Sets& sets) {
+  std::vector<std::size_t> result;
+  for (const auto& set : sets) result.push_back(set.size());
+  return result;
+}
+
+nlohmann::json first_lines(const std::vector<std::string>& lines) {
+  return std::vector<std::string>(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(std::min(lines.size(), kListedLines)));
+}
+
+nlohmann::json counts_of(const Samples& samples, const TileReference& reference, const Dropped& dropped) {
+  const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
+  std::map<int, ClassUse> classes;
+  std::map<std::pair<std::int32_t, int>, std::set<std::int64_t>> lone;  // polygons of a region and class that both learn and test
+  for (std::int64_t i = 0; i < samples.size(); ++i) {
+    const auto s = static_cast<std::size_t>(i);
+    ClassUse& use = classes[samples.label[s]];
+    use.learn_polygons.resize(n_seeds), use.test_polygons.resize(n_seeds), use.learn_pixels.resize(n_seeds), use.test_pixels.resize(n_seeds);
+    ++use.pixels;
+    use.polygons.insert(samples.polygon[s]);
+    for (std::size_t seed = 0; seed < n_seeds; ++seed) {
+      const Split split = samples.split_of(i, static_cast<int>(seed));
+      if (split == Split::learn || split == Split::both) use.learn_polygons[seed].insert(samples.polygon[s]), ++use.learn_pixels[seed];
+      if (split == Split::test || split == Split::both) use.test_polygons[seed].insert(samples.polygon[s]), ++use.test_pixels[seed];
+      if (split == Split::both) lone[{samples.region[s], samples.label[s]}].insert(samples.polygon[s]);
+    }
+  }
+  nlohmann::json by_class = nlohmann::json::object();
+  for (const auto& [code, use] : classes)
+    by_class[std::to_string(code)] = {{"polygons", use.polygons.size()},
+                                      {"pixels", use.pixels},
+                                      {"learn_polygons", sizes(use.learn_polygons)},
+                                      {"test_polygons", sizes(use.test_polygons)},
+                                      {"learn_pixels", use.learn_pixels},
+                                      {"test_pixels", use.test_pixels}};
+  nlohmann::json lone_polygons = nlohmann::json::array();  // accuracy of such a class is measured on what it has learnt
+  for (const auto& [place, polygons] : lone)
+    lone_polygons.push_back({{"region", samples.region_names[static_cast<std::size_t>(place.first)]}, {"class", place.second}, {"polygon", *polygons.begin()}});
+  nlohmann::json counts{{"samples", samples.size()},
+                        {"polygons", reference.polygons.size()},
+                        {"classes", by_class},
+                        {"lone_polygons", lone_polygons},
+                        {"dates", samples.series.front().dates.size()},
+                        {"polygons_of_other_tiles", reference.of_other_tiles},
+                        {"polygons_outside_tiles", reference.outside_tiles},
+                        {"polygons_outside_regions", reference.outside_regions},
+                        {"polygons_without_pixel", dropped.polygons_without_pixel},
+                        {"pixels_of_two_classes", dropped.pixels_of_two_classes},
+                        {"pixels_without_observation", dropped.pixels_without_observation},
+                        {"pixels_beyond_maximum", dropped.pixels_beyond_maximum},
+                        {"geometries_repaired", reference.repaired.size()},
+                        {"geometries_dropped", reference.dropped.size()}};
+  if (!reference.repaired.empty()) counts["repaired"] = first_lines(reference.repaired);
+  if (!reference.dropped.empty()) counts["dropped"] = first_lines(reference.dropped);
+  if (!reference.note.empty()) counts["note"] = reference.note;
+  return counts;
+}
+
+std::optional<std::vector<Unit>> plan_sample(const Config& config) {
+  std::vector<Unit> units;
+  if (config.reference.path.empty()) return units;  // a trained model is given
+  const Layout layout(config);
+  const std::vector<std::string> tiles = tiles_of(config);
+  for (const std::string& tile : tiles) {
+    Unit unit{.stage = "sample", .key = tile, .tile = tile, .inputs = {layout.census(tile)}, .outputs = {layout.samples(tile)},
+              .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "regions.layer", "regions.field"},
+              .facts = {Nomenclature::load(config.nomenclature).to_json()}, .run = {}};
+    for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // whose polygon it is
+    for (const std::string& file : files_of_vector(config.reference.path)) unit.inputs.push_back(file);
+    if (!config.regions.path.empty())
+      for (const std::string& file : files_of_vector(config.regions.path)) unit.inputs.push_back(file);
+    for (const ExogenousOptions& entry : config.exogenous) unit.inputs.push_back(entry.path), unit.facts.push_back(entry.name);
+    unit.run = [config, tiles, tile](const Context& context) { return sample_tile(config, tiles, tile, context); };
+    units.push_back(std::move(unit));
+  }
+  return units;
+}
+
+}  // namespace
+
+nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context) {
+  const Layout layout(config);
+  const Census census = Census::read(layout.census(tile));
+  const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
+  const TileReference reference = read_reference(config, nomenclature, tiles, tile);
+  Dropped dropped;
+  std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped);
+  Samples samples = frame_of(config, census, reference, pixels, dropped);
+  if (samples.size() > 0) {
+    read_series(config, census, samples, context);
+    drop_unobserved(samples, dropped);
+  }
+  if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);
+  write_samples(samples, layout.samples(tile));
+  return counts_of(samples, reference, dropped);
+}
+
+Stage sample_stage() {
+  return {.name = "sample",
+          .summary = "the series of the pixels under reference polygons, split into learning and testing",
+          .reads = "census and footprints of the tiles, reference polygons, regions, exogenous rasters",
+          .writes = "samples of each tile",
+          .revision = 1,
+          .papers = {},
+          .plan = plan_sample};
+}
+
+}  // namespace millesime

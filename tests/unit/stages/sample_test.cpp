@@ -1,0 +1,419 @@
+#include "pipeline/stages/sample.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/reference.h"
+#include "tests/support/muscate_product.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::MuscateProduct;
+using testing::temp_dir;
+
+// --- the split ------------------------------------------------------------------------------------------------------------------
+
+std::vector<std::vector<Split>> split_of(int polygons, double ratio, int seeds = 1, std::int64_t random_seed = 1) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(polygons));
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i) + 100;
+  return split_polygons(ids, std::vector<std::string>(ids.size(), "T31TCJ||6"), ratio, seeds, random_seed);
+}
+
+TEST(SplitPolygons, TakesTheSharesOfIota2) {
+  const auto learners = [](int polygons, double ratio) { return std::ranges::count(split_of(polygons, ratio)[0], Split::learn); };
+  EXPECT_EQ(learners(10, 0.7), 7);
+  EXPECT_EQ(learners(5, 0.5), 2);   // 2.5: half to even
+  EXPECT_EQ(learners(7, 0.5), 4);   // 3.5
+  EXPECT_EQ(learners(2, 0.5), 1);
+  EXPECT_EQ(learners(3, 0.1), 1);   // at least one
+  EXPECT_EQ(learners(2, 0.8), 2);   // 1.6
+  EXPECT_EQ(learners(4, 1.0), 4);
+  EXPECT_EQ(split_of(1, 0.7)[0], std::vector<Split>{Split::both});
+}
+
+TEST(SplitPolygons, DependsOnTheSeedAndNotOnTheOrder) {
+  const auto first = split_of(40, 0.5, 3, 1), again = split_of(40, 0.5, 3, 1), later = split_of(40, 0.5, 1, 2);
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(first[1], later[0]);  // seed i draws with random_seed + i
+  std::vector<std::int64_t> ids;
+  for (std::int64_t i = 139; i >= 100; --i) ids.push_back(i);
+  auto reversed = split_polygons(ids, std::vector<std::string>(40, "T31TCJ||6"), 0.5, 1, 1)[0];
+  std::ranges::reverse(reversed);
+  EXPECT_EQ(reversed, first[0]);
+}
+
+TEST(SplitPolygons, ClassesAreSplitEachByItself) {
+  std::vector<std::int64_t> ids;
+  std::vector<std::string> strata;
+  for (int i = 0; i < 30; ++i) {
+    ids.push_back(i);
+    strata.push_back(i % 3 == 0 ? "a" : "b");
+  }
+  const auto split = split_polygons(ids, strata, 0.5, 1, 1)[0];
+  int a = 0, b = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) (strata[i] == "a" ? a : b) += split[i] == Split::learn;
+  EXPECT_EQ(a, 5);
+  EXPECT_EQ(b, 10);
+}
+
+// Every polygon learns about as often as the ratio says.
+TEST(SplitPolygons, IsFair) {
+  std::map<std::size_t, int> learnt;
+  const auto splits = split_of(10, 0.3, 1000);
+  for (const auto& split : splits)
+    for (std::size_t i = 0; i < split.size(); ++i) learnt[i] += split[i] == Split::learn;
+  for (const auto& [polygon, times] : learnt) EXPECT_NEAR(times, 300, 75) << polygon;  // five standard deviations of a binomial
+}
+
+// --- a small production ---------------------------------------------------------------------------------------------------------
+
+class Quiet : public Progress {
+ public:
+  void start(const std::string&, std::int64_t, const std::string&) override {}
+  void advance(std::int64_t) override {}
+  void note(const std::string& text) override { notes.push_back(text); }
+  void finish() override {}
+  std::vector<std::string> notes;
+};
+
+constexpr double kLeft = 300000, kTop = 4900020;
+
+struct Patch {  // a rectangle of pixels of the first tile, in a class
+  int col = 0, row = 0, width = 0, height = 0;
+  std::string code;
+};
+
+Polygon rectangle(double min_x, double min_y, double max_x, double max_y) {
+  return {{{{min_x, max_y}, {max_x, max_y}, {max_x, min_y}, {min_x, min_y}, {min_x, max_y}}}};
+}
+
+OutputFeature feature_of(const Patch& p) {
+  return {{rectangle(kLeft + p.col * 10, kTop - (p.row + p.height) * 10, kLeft + (p.col + p.width) * 10, kTop - p.row * 10)}, {p.code}};
+}
+
+class SampleStage : public ::testing::Test {
+ protected:
+  std::string folder = temp_dir();
+  Config config;
+  Quiet progress;
+  std::vector<std::string> tiles;
+
+  void SetUp() override {
+    config.year = 2018;
+    config.nomenclature = "oso23";
+    config.output = folder + "/out";
+    config.sentinel2_theia.root = folder + "/l2a";
+    config.sentinel2_theia.bands = {"B2", "B5"};
+    config.sentinel2_theia.resampling = "nearest";
+    config.reference.path = folder + "/reference.gpkg";
+    config.reference.class_field = "CODE";
+    config.reference.learn_ratio = 0.5;
+  }
+
+  // Images of three dates, the census and the footprint of a tile of `cols` x 40 pixels whose left border is at pixel `first_col` of the first one.
+  // On the second date columns from 30 on are cloudy.
+  void make_tile(const std::string& name, int first_col = 0, int cols = 60) {
+    const Grid grid{"EPSG:32631", kLeft + first_col * 10, kTop, 10, 10, cols, 40};
+    for (const std::string date : {"20180111", "20180511", "20180911"}) {
+      MuscateProduct product;
+      product.tile = name;
+      product.date = date;
+      product.grid = grid;
+      product.bands = {"B2", "B5"};
+      product.value = [date](const std::string&, int col, int row) { return static_cast<std::int16_t>(std::stoi(date.substr(4, 2)) * 1000 + row * 20 + col % 20); };
+      product.mask = [date](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" && date == "20180511" && col >= 30); };
+      testing::write_product(config.sentinel2_theia.root, product);
+    }
+    const Layout layout(config);
+    const Census census = make_sensor("sentinel2_theia")->take_census(config.sentinel2_theia.root, name, config.sentinel2_theia.bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
+    write_text(layout.census(name), census.to_json().dump());
+    write_raster(layout.footprint(name), Raster<std::uint8_t>(grid, 1), {});
+    tiles.push_back(name);
+  }
+
+  void write_reference(const std::vector<Patch>& patches) {
+    std::vector<OutputFeature> features;
+    for (const Patch& patch : patches) features.push_back(feature_of(patch));
+    write_polygons(config.reference.path, "reference", "EPSG:32631", {"CODE"}, features);
+  }
+
+  nlohmann::json run(const std::string& tile = "T31TCJ", int threads = 1, std::int64_t memory = std::int64_t{1} << 30) {
+    Context context;
+    context.threads = threads;
+    context.memory_bytes = memory;
+    context.progress = &progress;
+    return sample_tile(config, tiles, tile, context);
+  }
+
+  Samples samples(const std::string& tile = "T31TCJ") { return read_samples(Layout(config).samples(tile)); }
+
+  std::string refusal() {
+    try {
+      run();
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+TEST_F(SampleStage, PixelsCarryTheSeriesOfTheirPlace) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 2, "6"}, {28, 10, 4, 1, "Prairies"}});
+  const auto counts = run();
+  EXPECT_EQ(counts["samples"], 12);
+  EXPECT_EQ(counts["classes"]["6"]["pixels"], 8);
+  EXPECT_EQ(counts["lone_polygons"].size(), 2u);
+  const Samples s = samples();
+  EXPECT_EQ(s.tile, "T31TCJ");
+  EXPECT_EQ(s.year, 2018);
+  ASSERT_EQ(s.size(), 12);
+  EXPECT_EQ(s.series[0].source, "sentinel2");
+  EXPECT_THAT(s.series[0].bands, ElementsAre("B2", "B5"));
+  ASSERT_EQ(s.series[0].dates.size(), 3u);
+  std::set<std::pair<int, int>> places;
+  for (std::size_t i = 0; i < 12; ++i) {
+    const int col = s.col[i], row = s.row[i];
+    places.insert({col, row});
+    const bool meadow = s.label[i] == 13;
+    EXPECT_EQ(meadow, row == 10);
+    EXPECT_EQ(s.x[i], kLeft + col * 10 + 5);
+    EXPECT_EQ(s.y[i], kTop - row * 10 - 5);
+    EXPECT_EQ(s.split_of(static_cast<std::int64_t>(i), 0), Split::both);
+    for (std::size_t d = 0; d < 3; ++d) {
+      const bool cloudy = d == 1 && col >= 30;
+      EXPECT_EQ(s.series[0].valid[i * 3 + d], cloudy ? 0 : 1);
+      const int month = std::vector<int>{1, 5, 9}[d];
+      EXPECT_EQ(s.series[0].values[(i * 3 + d) * 2], cloudy ? kNodata : month * 1000 + row * 20 + col % 20);
+      EXPECT_EQ(s.series[0].values[(i * 3 + d) * 2 + 1], cloudy ? kNodata : month * 1000 + row / 2 * 20 + col / 2 % 20);  // nearest 20 m pixel
+    }
+  }
+  EXPECT_EQ(places.size(), 12u);
+}
+
+TEST_F(SampleStage, DoesNotDependOnThreadsOrMemory) {
+  make_tile("T31TCJ");
+  std::vector<Patch> patches;
+  for (int i = 0; i < 12; ++i) patches.push_back({i * 5, (i * 7) % 36, 4, 3, i % 2 ? "5" : "16"});
+  write_reference(patches);
+  config.reference.seeds = 2;
+  run();
+  const std::string once = read_text(Layout(config).samples("T31TCJ"));
+  run("T31TCJ", 4, 1 << 16);
+  EXPECT_EQ(read_text(Layout(config).samples("T31TCJ")), once);
+}
+
+TEST_F(SampleStage, OverlappingTilesShareNoPolygon) {
+  make_tile("T31TCJ", 0);
+  make_tile("T31TDJ", 40);  // columns 40 to 59 lie in both; the middle between the centres is at column 50
+  write_reference({{42, 5, 4, 4, "6"}, {54, 5, 4, 4, "6"}, {48, 20, 4, 4, "6"}, {10, 30, 4, 4, "6"}, {80, 30, 4, 4, "6"}});
+  const auto left = run("T31TCJ"), right = run("T31TDJ");
+  const Samples a = samples("T31TCJ"), b = samples("T31TDJ");
+  const std::set<std::int64_t> in_a(a.polygon.begin(), a.polygon.end()), in_b(b.polygon.begin(), b.polygon.end());
+  EXPECT_THAT(in_a, ElementsAre(1, 3, 4));  // the third is as near to both: the first by name
+  EXPECT_THAT(in_b, ElementsAre(2, 5));
+  EXPECT_EQ(left["polygons_of_other_tiles"], 1);
+  EXPECT_EQ(right["polygons_of_other_tiles"], 2);
+}
+
+TEST_F(SampleStage, APolygonOutsideOfTheFootprintBelongsToTheOtherTile) {
+  make_tile("T31TCJ", 0);
+  make_tile("T31TDJ", 40);
+  Raster<std::uint8_t> footprint(RasterReader(Layout(config).footprint("T31TCJ")).grid(), 1);
+  for (int row = 0; row < 40; ++row)
+    for (int col = 40; col < 60; ++col) footprint.at(col, row) = 0;
+  write_raster(Layout(config).footprint("T31TCJ"), footprint, {});
+  write_reference({{42, 5, 4, 4, "6"}, {10, 5, 4, 4, "6"}});
+  run("T31TCJ"), run("T31TDJ");
+  EXPECT_EQ(samples("T31TDJ").polygon, std::vector<std::int64_t>(16, 1));
+  EXPECT_EQ(samples("T31TCJ").polygon, std::vector<std::int64_t>(16, 2));
+}
+
+TEST_F(SampleStage, ReferenceInAnotherSystemComesToTheSamePixels) {
+  make_tile("T31TCJ");
+  const std::vector<Patch> patches{{2, 3, 4, 2, "6"}, {28, 10, 5, 3, "13"}, {40, 20, 6, 6, "6"}};
+  write_reference(patches);
+  run();
+  const Samples expected = samples();
+  const CoordinateTransform to_degrees("EPSG:32631", "EPSG:4326");
+  std::vector<OutputFeature> features;
+  for (const Patch& patch : patches) {
+    OutputFeature feature = feature_of(patch);
+    for (Point& point : feature.parts[0].rings[0]) point = to_degrees(point);
+    features.push_back(feature);
+  }
+  config.reference.path = folder + "/degrees.geojson";
+  write_polygons(config.reference.path, "degrees", "EPSG:4326", {"CODE"}, features);
+  run();
+  const Samples s = samples();
+  EXPECT_EQ(s.col, expected.col);
+  EXPECT_EQ(s.row, expected.row);
+  EXPECT_EQ(s.label, expected.label);
+}
+
+TEST_F(SampleStage, ErosionLeavesOutTheBorder) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 6, 5, "6"}, {20, 3, 2, 2, "13"}, {30, 3, 6, 6, "13"}});
+  config.reference.erosion_m = 10;
+  const auto counts = run();
+  EXPECT_EQ(counts["classes"]["6"]["pixels"], 4 * 3);
+  EXPECT_EQ(counts["polygons_without_pixel"], 1);
+  EXPECT_EQ(counts["classes"]["13"]["pixels"], 16);
+  EXPECT_EQ(counts["lone_polygons"].size(), 2u);  // what has no pixel is not in the split
+}
+
+TEST_F(SampleStage, PixelsUnderTwoClassesAreLeftOut) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 4, "6"}, {4, 3, 4, 4, "13"}, {20, 20, 4, 4, "6"}, {22, 20, 4, 4, "6"}});
+  const auto counts = run();
+  EXPECT_EQ(counts["pixels_of_two_classes"], 8);
+  EXPECT_EQ(counts["classes"]["6"]["pixels"], 8 + 16 + 8);
+  EXPECT_EQ(counts["classes"]["13"]["pixels"], 8);
+}
+
+TEST_F(SampleStage, RegionsAreTakenByCentroidAndSplitApart) {
+  make_tile("T31TCJ");
+  config.regions.path = folder + "/regions.gpkg";
+  config.regions.field = "region";
+  write_polygons(config.regions.path, "regions", "EPSG:32631", {"region"},
+                 {{{rectangle(kLeft, kTop - 400, kLeft + 200, kTop)}, {std::string("4")}}, {{rectangle(kLeft + 200, kTop - 400, kLeft + 400, kTop)}, {std::string("1")}}});
+  write_reference({{2, 3, 4, 4, "6"}, {17, 3, 4, 4, "6"}, {30, 3, 4, 4, "6"}, {50, 3, 4, 4, "6"}});
+  const auto counts = run();
+  const Samples s = samples();
+  EXPECT_THAT(s.region_names, ElementsAre("1", "4"));
+  EXPECT_EQ(counts["polygons_outside_regions"], 1);
+  std::map<std::int64_t, std::string> region;
+  for (std::size_t i = 0; i < s.polygon.size(); ++i) region[s.polygon[i]] = s.region_names[static_cast<std::size_t>(s.region[i])];
+  EXPECT_EQ(region, (std::map<std::int64_t, std::string>{{1, "4"}, {2, "4"}, {3, "1"}}));
+  EXPECT_EQ(counts["lone_polygons"].size(), 1u);  // class 6 has two polygons in region 4, one in region 1
+}
+
+TEST_F(SampleStage, LearnersAreCappedAndTestersStay) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 10, 10, "6"}, {20, 3, 10, 10, "6"}, {40, 3, 3, 3, "13"}, {50, 20, 6, 6, "16"}});
+  config.reference.max_per_class = 20;
+  const auto counts = run();
+  EXPECT_EQ(counts["classes"]["6"]["learn_pixels"][0], 20);
+  EXPECT_EQ(counts["classes"]["6"]["test_pixels"][0], 100);
+  EXPECT_EQ(counts["pixels_beyond_maximum"], 80);
+  EXPECT_EQ(counts["classes"]["13"]["learn_pixels"][0], 9);
+  EXPECT_EQ(counts["classes"]["16"]["learn_pixels"][0], 20);  // a lone polygon: all its pixels test, 20 of them learn
+  EXPECT_EQ(counts["classes"]["16"]["test_pixels"][0], 36);
+  config.reference.seeds = 2;
+  const auto two = run();
+  EXPECT_EQ(two["classes"]["6"]["learn_pixels"][1], 20);
+}
+
+TEST_F(SampleStage, PixelsThatNoDateSeesAreLeftOut) {
+  make_tile("T31TCJ");
+  for (const std::string date : {"20180111", "20180911"}) {  // now cloudy everywhere from column 30 on
+    MuscateProduct product;
+    product.date = date;
+    product.grid = Grid{"EPSG:32631", kLeft, kTop, 10, 10, 60, 40};
+    product.bands = {"B2", "B5"};
+    product.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" && col >= 30); };
+    testing::write_product(config.sentinel2_theia.root, product);
+  }
+  write_reference({{28, 10, 4, 2, "6"}, {40, 10, 4, 2, "13"}});
+  const auto counts = run();
+  EXPECT_EQ(counts["pixels_without_observation"], 4 + 8);
+  EXPECT_EQ(samples().size(), 4);
+}
+
+TEST_F(SampleStage, StaticInputsComeAlong) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 2, 1, "6"}});
+  Raster<float> height(Grid{"EPSG:32631", kLeft, kTop, 10, 10, 60, 40});
+  for (int row = 0; row < 40; ++row)
+    for (int col = 0; col < 60; ++col) height.at(col, row) = static_cast<float>(row * 100 + col);
+  write_raster(folder + "/height.tif", height, {});
+  config.exogenous = {{"height", folder + "/height.tif"}};
+  run();
+  EXPECT_THAT(samples().static_names, ElementsAre("height"));
+  EXPECT_THAT(samples().statics, ElementsAre(302, 303));
+}
+
+TEST_F(SampleStage, ATileWithoutPolygonsGivesAnEmptyFileAndSaysSo) {
+  make_tile("T31TCJ", 0);
+  make_tile("T31TDJ", 100);
+  write_reference({{2, 3, 4, 4, "6"}});
+  const auto counts = run("T31TDJ");
+  EXPECT_EQ(counts["samples"], 0);
+  EXPECT_EQ(counts["note"], "no reference polygon in this tile");
+  EXPECT_THAT(progress.notes, ElementsAre("T31TDJ: no reference polygon in this tile"));
+  const Samples s = samples("T31TDJ");
+  EXPECT_EQ(s.size(), 0);
+  EXPECT_THAT(s.series[0].bands, ElementsAre("B2", "B5"));
+}
+
+TEST_F(SampleStage, MistakesInTheReferenceAreExplained) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 4, "6"}, {10, 3, 4, 4, "99"}, {20, 3, 4, 4, "99"}, {30, 3, 4, 4, "Wheat"}});
+  EXPECT_THAT(refusal(), HasSubstr("field CODE: 2 values that the nomenclature oso23 does not have: \"99\" (2 polygons), \"Wheat\" (1 polygon)"));
+  write_reference({{2000, 3, 4, 4, "6"}});
+  EXPECT_THAT(refusal(), HasSubstr("none of its 1 polygons lies in any of the 1 tiles; the polygons cover x 320000 to 320040"));
+  config.reference.class_field = "CODES";
+  EXPECT_THAT(refusal(), HasSubstr("no field \"CODES\""));
+  config.reference.path = folder + "/none.shp";
+  EXPECT_THAT(refusal(), HasSubstr("none.shp"));
+}
+
+TEST_F(SampleStage, TooManySamplesForTheMemoryAreRefusedWithAdvice) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 20, 20, "6"}});
+  try {
+    run("T31TCJ", 1, 1000);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("400 samples of 3 dates and 2 bands need"));
+    EXPECT_THAT(error.what(), HasSubstr("reference.max_per_class"));
+  }
+}
+
+TEST_F(SampleStage, TheUnitNamesWhatShapesIt) {
+  make_tile("T31TCJ", 0);
+  make_tile("T31TDJ", 40);
+  write_reference({{2, 3, 4, 4, "6"}});
+  config.tiles.names = tiles;
+  const auto units = sample_stage().plan(config);
+  ASSERT_TRUE(units.has_value());
+  ASSERT_EQ(units->size(), 2u);
+  const Unit& unit = units->front();
+  const Layout layout(config);
+  EXPECT_EQ(unit.name(), "sample/T31TCJ");
+  EXPECT_THAT(unit.inputs, ElementsAre(layout.census("T31TCJ"), layout.footprint("T31TCJ"), layout.footprint("T31TDJ"), config.reference.path));
+  EXPECT_THAT(unit.outputs, ElementsAre(layout.samples("T31TCJ")));
+  const Options options = config.declare();
+  for (const auto& key : unit.config_keys)
+    EXPECT_TRUE(std::ranges::any_of(options.all(), [&](const Option& o) { return o.key() == key || o.key().starts_with(key + "."); })) << key;
+  config.reference.path.clear();
+  EXPECT_TRUE(sample_stage().plan(config)->empty());
+}
+
+TEST(Reference, HolesAreOutside) {
+  Feature feature;
+  feature.parts = {rectangle(0, 0, 10, 10)};
+  feature.parts[0].rings.push_back({{4, 4}, {6, 4}, {6, 6}, {4, 6}, {4, 4}});
+  EXPECT_TRUE(contains(feature, {1, 1}));
+  EXPECT_FALSE(contains(feature, {5, 5}));
+  EXPECT_FALSE(contains(feature, {11, 5}));
+}
+
+}  // namespace
+}  // namespace millesime
