@@ -39,7 +39,7 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   Invocation invocation;
-  for (const auto& add : {add_run, add_status, add_config})
+  for (const auto& add : {add_run, add_status, add_config, add_simulate})
     add(app, invocation);
   try {
     app.parse(argc, argv);
