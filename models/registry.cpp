@@ -10,7 +10,7 @@ namespace millesime {
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> list = {
       {"ltae", "attention over the acquisitions as they are; the default", InputKind::raw,
-       {{"d_model", 256}, {"n_head", 16}, {"d_k", 8}, {"mlp", 128}, {"hidden", 64}, {"dropout", 0.2}, {"norm", "none"}},
+       {{"spectral", 32}, {"d_model", 256}, {"n_head", 16}, {"d_k", 8}, {"mlp", 128}, {"hidden", 64}, {"dropout", 0.2}, {"norm", "none"}},
        {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"}, make_ltae},
       {"temporal_cnn", "convolutions over a regular series, for dense series", InputKind::regular,
        {{"filters", 64}, {"kernel", 5}, {"dense", 256}, {"dropout", 0.5}},

@@ -22,12 +22,13 @@ constexpr double kPeriod = 1000;  // of the positional encoding, days (the paper
 enum class Norm { group, none, published };
 
 struct Shape {
-  int d_model, n_head, d_k, mlp;
+  int spectral, d_model, n_head, d_k, mlp;
   double dropout;
   Norm norm;
 
   explicit Shape(const ModelSpec& spec)
-      : d_model(spec.integer("d_model", 2, kMaxWidth)),
+      : spectral(spec.integer("spectral", 0, kMaxWidth)),
+        d_model(spec.integer("d_model", 2, kMaxWidth)),
         n_head(spec.integer("n_head", 1, 256)),
         d_k(spec.integer("d_k", 1, 256)),
         mlp(spec.integer("mlp", 1, kMaxWidth)),
@@ -67,7 +68,8 @@ class Encoder : public nn::Module {
       in_norm_ = register_module("in_norm", nn::LayerNorm(nn::LayerNormOptions({features})));
       embed_norm_ = register_module("embed_norm", nn::LayerNorm(nn::LayerNormOptions({d})));
     }
-    embed_ = register_module("embed", nn::Linear(features, d));
+    if (shape.spectral > 0) spectral_ = register_module("spectral", nn::Linear(features, shape.spectral));
+    embed_ = register_module("embed", nn::Linear(shape.spectral > 0 ? shape.spectral : features, d));
     const double scale = std::sqrt(2.0 / shape.d_k);
     query_ = register_parameter("query", torch::randn({h, shape.d_k}) * scale);
     key_ = register_parameter("key", torch::randn({h, shape.d_k, d}) * scale);
@@ -83,6 +85,7 @@ class Encoder : public nn::Module {
     auto x = series.values;
     if (shape_.norm == Norm::group) x = group_norm(x, series.valid) * gain_ + shift_;
     if (shape_.norm == Norm::published) x = in_norm_(x);
+    if (shape_.spectral > 0) x = torch::relu(spectral_(x));
     const auto position = positional_encoding(series.days, shape_.d_head());
     const auto heads = folded_ ? attend_folded(x, position, series.valid) : attend(x, position, series.valid);
     return out_norm_(dropout_(torch::relu(dense_norm_(dense_(heads)))));
@@ -128,7 +131,7 @@ class Encoder : public nn::Module {
   bool folded_;
   Tensor gain_, shift_, query_, key_;
   nn::LayerNorm in_norm_{nullptr}, embed_norm_{nullptr}, out_norm_{nullptr};
-  nn::Linear embed_{nullptr}, dense_{nullptr};
+  nn::Linear spectral_{nullptr}, embed_{nullptr}, dense_{nullptr};
   nn::BatchNorm1d dense_norm_{nullptr};
   nn::Dropout attention_dropout_{nullptr}, dropout_{nullptr};
 };

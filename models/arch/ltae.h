@@ -15,8 +15,9 @@ class Network;
 //   "group"      one GroupNorm over the valid dates of a pixel on the input, none after the embedding;
 //   "none"       the input as standardised over the training set;
 //   "published"  LayerNorm over the features of a date on the input and over the embedding.
-// With the first two the embedding is linear in the input, and query, keys and embedding fold: a date costs n_head x features
-// multiplications instead of d_model x (features + n_head * d_k).
+// Parameter "spectral": width of a layer with ReLU over the features of each date before the embedding, as PSE's first one; 0: none.
+// With the first two norms the embedding is linear in what it reads, and query, keys and embedding fold: a date costs 2 x n_head
+// multiplications a number read instead of d_model x (1 + n_head).
 std::shared_ptr<Network> make_ltae(const ModelSpec& spec);
 
 // The same network computed step by step as in the paper, for tests: shares the weights.

@@ -1,0 +1,241 @@
+// What every architecture of the registry has to keep.
+
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/arch/random_forest.h"
+#include "models/base/classifier.h"
+#include "models/base/model_file.h"
+#include "models/base/training.h"
+#include "models/registry.h"
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/models/small_models.h"
+
+namespace millesime {
+namespace {
+
+using testing::quick_recipe;
+using testing::small_input;
+using testing::small_spec;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+ModelFile train(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, const ModelInput& held_out = {}) {
+  if (!architecture(spec.architecture).make) return forest_file(spec, train_forest(spec, learn, recipe));
+  return train_network(spec, learn, held_out, recipe, Device{}, nullptr);
+}
+
+std::vector<float> logits_of(const ModelFile& file, const ModelInput& input, int threads = 1) {
+  std::vector<float> out(static_cast<std::size_t>(input.size()) * file.spec.classes.size());
+  load_classifier(file, Device{}, threads)->logits(input.batch(0, input.size()), out.data());
+  return out;
+}
+
+bool is_network(const std::string& name) { return architecture(name).make != nullptr; }
+
+class EveryArchitecture : public ::testing::TestWithParam<std::string> {};
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const auto& kind : architectures()) all.push_back(kind.name);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, EveryArchitecture, ::testing::ValuesIn(names()), [](const auto& test) { return test.param; });
+
+TEST_P(EveryArchitecture, SavedAndLoadedItIsTheSameAndTheSameContentIsTheSameBytes) {
+  const ModelSpec spec = small_spec(GetParam(), 3, 8, 2);
+  const ModelInput input = small_input(spec, 40);
+  const ModelFile trained = train(spec, input, quick_recipe());
+  const std::string folder = testing::temp_dir();
+  trained.write(folder + "/a.safetensors");
+  const ModelFile read = ModelFile::read(folder + "/a.safetensors");
+  read.write(folder + "/b.safetensors");
+  EXPECT_EQ(read_text(folder + "/a.safetensors"), read_text(folder + "/b.safetensors"));
+  EXPECT_EQ(read.parameters(), trained.parameters());
+  if (is_network(GetParam())) {
+    EXPECT_EQ(logits_of(read, input), logits_of(trained, input));
+  } else {
+    EXPECT_EQ(read_forest(read).threshold, read_forest(trained).threshold);
+    EXPECT_EQ(read_forest(read).left, read_forest(trained).left);
+  }
+}
+
+TEST_P(EveryArchitecture, TheSeedDecidesTheWeights) {
+  const ModelSpec spec = small_spec(GetParam());
+  const ModelInput input = small_input(spec, 48);
+  Recipe recipe = quick_recipe();
+  recipe.random_seed = 3;
+  const auto numbers = [&] {
+    const ModelFile file = train(spec, input, recipe);
+    std::vector<float> all;
+    for (const auto& [name, tensor] : file.tensors) all.insert(all.end(), tensor.values.begin(), tensor.values.end());
+    return all;
+  };
+  const auto first = numbers();
+  EXPECT_EQ(numbers(), first);
+  recipe.random_seed = 4;
+  EXPECT_NE(numbers(), first);
+}
+
+TEST_P(EveryArchitecture, LearnsSixtyFourSamplesByHeart) {
+  const ModelSpec spec = small_spec(GetParam(), 4);
+  const ModelInput input = small_input(spec, 64);
+  Recipe recipe;
+  recipe.epochs = 40, recipe.batch = 16, recipe.date_dropout = 0, recipe.noise = 0, recipe.shift_days = 0, recipe.average_decay = 0.9, recipe.learning_rate = 0.005;
+  recipe.min_leaf = 2, recipe.trees = 50;
+  const ModelFile file = train(spec, input, recipe);
+  if (!is_network(GetParam())) GTEST_SKIP() << "the votes of a forest are counted by the kernel: see unit/models/random_forest";
+  const auto logits = logits_of(file, input);
+  int right = 0;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const float* row = logits.data() + i * 4;
+    right += static_cast<int>(std::max_element(row, row + 4) - row) == input.target[i];
+  }
+  EXPECT_GE(right, 63);
+}
+
+TEST_P(EveryArchitecture, NeitherBatchNorThreadsNorNeighboursHaveInfluence) {
+  if (!is_network(GetParam())) GTEST_SKIP() << "no network";
+  const ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
+  const ModelInput input = small_input(spec, 700);
+  const ModelFile file = train(spec, input.subset({0, 1, 2, 3, 4, 5, 6, 7}), quick_recipe());
+  const auto whole = logits_of(file, input);
+  EXPECT_EQ(logits_of(file, input, 3), whole);
+  for (const std::int64_t sample : {0, 255, 256, 511, 699}) {
+    const auto alone = logits_of(file, input.subset({sample}));
+    EXPECT_EQ(alone, std::vector<float>(whole.begin() + sample * 3, whole.begin() + sample * 3 + 3)) << "sample " << sample;
+  }
+  std::vector<std::int64_t> reversed;
+  for (std::int64_t i = 699; i >= 0; --i) reversed.push_back(i);
+  const auto backwards = logits_of(file, input.subset(reversed));
+  for (std::size_t i = 0; i < 700; ++i)
+    for (std::size_t k = 0; k < 3; ++k) ASSERT_EQ(backwards[(699 - i) * 3 + k], whole[i * 3 + k]) << "sample " << i;
+}
+
+TEST_P(EveryArchitecture, ValuesUnderInvalidDatesHaveNoInfluence) {
+  const ModelSpec spec = small_spec(GetParam());
+  if (spec.input != InputKind::raw) GTEST_SKIP() << "regular input has no invalid dates";
+  ModelInput input = small_input(spec, 50);
+  for (int d = 0; d < 8; ++d) input.series[0].valid[static_cast<std::size_t>(7 * 8 + d)] = 0;  // a sample without any observation
+  const ModelFile file = train(spec, small_input(spec, 32), quick_recipe());
+  const auto before = logits_of(file, input);
+  auto& series = input.series[0];
+  for (std::size_t d = 0; d < series.valid.size(); ++d)
+    if (!series.valid[d])
+      for (std::size_t f = 0; f < 3; ++f) series.values[d * 3 + f] = d % 2 ? 1e30f : std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(logits_of(file, input), before);
+  for (const float value : before) EXPECT_TRUE(std::isfinite(value));
+}
+
+TEST_P(EveryArchitecture, SaysWhatIsWrongWithAFileThatDoesNotFitItsSpec) {
+  const ModelSpec spec = small_spec(GetParam());
+  ModelFile file = train(spec, small_input(spec, 32), quick_recipe());
+  file.path = "m.safetensors";
+  const auto load = [](const ModelFile& model) {
+    return message_of([&] {
+      if (is_network(model.spec.architecture))
+        load_classifier(model, Device{});
+      else
+        read_forest(model);
+    });
+  };
+  EXPECT_EQ(load(file), "no error");
+  ModelFile lacking = file;
+  const std::string name = lacking.tensors.begin()->first;
+  lacking.tensors.erase(name);
+  EXPECT_THAT(load(lacking), AllOf(HasSubstr("m.safetensors"), HasSubstr(name), HasSubstr("missing")));
+  ModelFile shorter = file;
+  shorter.tensors.begin()->second.values.pop_back();
+  shorter.tensors.begin()->second.shape = {static_cast<std::int64_t>(shorter.tensors.begin()->second.values.size())};
+  EXPECT_THAT(load(shorter), HasSubstr("m.safetensors"));
+  if (!is_network(GetParam())) return;
+  ModelFile extra = file;
+  extra.tensors["more"] = {{1}, {0}};
+  EXPECT_THAT(load(extra), HasSubstr("holds"));
+  for (const auto& [key, value] : spec.parameters.items()) {
+    if (!value.is_number_integer()) continue;
+    ModelFile huge = file;
+    huge.spec.parameters[key] = 1000000000;
+    EXPECT_THAT(load(huge), AllOf(HasSubstr("m.safetensors"), HasSubstr(key)));
+    huge.spec.parameters[key] = -1;
+    EXPECT_THAT(load(huge), HasSubstr(key));
+  }
+}
+
+TEST_P(EveryArchitecture, OneClassIsNothingToLearn) {
+  const ModelSpec spec = small_spec(GetParam(), 1);
+  EXPECT_THAT(message_of([&] { train(spec, small_input(spec, 8), quick_recipe()); }), HasSubstr("at least two classes"));
+}
+
+// Sentinel-2 for OSO: 10 bands, 23 classes, 30 dates. BatchNorm stores four numbers a channel.
+TEST(Architectures, HaveTheSizeThatTheirLayersAddUpTo) {
+  const auto numbers = [](const std::string& name) {
+    ModelSpec spec = small_spec(name, 23, 30);
+    spec.sources.front().bands.assign(10, "B");
+    spec.sources.front().mean.assign(10, 0);
+    spec.sources.front().deviation.assign(10, 1);
+    Recipe recipe = quick_recipe();
+    recipe.epochs = 1;
+    return train(spec, small_input(spec, 46, 30), recipe).parameters();
+  };
+  const int convolutions = (10 * 64 * 5 + 64) + 2 * (64 * 64 * 5 + 64) + 3 * 4 * 64;
+  EXPECT_EQ(numbers("temporal_cnn"), convolutions + (30 * 64 * 256 + 256) + 4 * 256 + (256 * 23 + 23));
+  const int encoder = (10 * 32 + 32) + (32 * 256 + 256) + 16 * 8 + 16 * 8 * 256 + (256 * 128 + 128) + 4 * 128 + 2 * 128;
+  EXPECT_EQ(numbers("ltae"), encoder + (128 * 64 + 64) + 4 * 64 + (64 * 23 + 23));
+}
+
+TEST(Training, KeepsTheBestEpochAndCalibratesOnHeldOutGroups) {
+  const ModelSpec spec = small_spec("ltae");
+  Recipe recipe = quick_recipe();
+  recipe.epochs = 12;
+  std::vector<EpochReport> reports;
+  const ModelFile file = train_network(spec, small_input(spec, 90, 8, 1), small_input(spec, 60, 8, 2), recipe, Device{}, [&](const EpochReport& r) { reports.push_back(r); });
+  ASSERT_EQ(reports.size(), 12u);
+  double best = 0;
+  for (const auto& r : reports) best = std::max(best, r.f_score);
+  const auto& metrics = file.spec.metrics;
+  EXPECT_DOUBLE_EQ(metrics["held_out"]["f_score"].get<double>(), best);
+  EXPECT_LE(metrics["held_out"]["calibration_error"].get<double>(), metrics["held_out"]["calibration_error_before"].get<double>() + 0.02);
+  EXPECT_NE(file.spec.temperature, 1);
+  EXPECT_EQ(metrics["curve"].size(), 12u);
+  // Temperature is applied to the logits.
+  ModelFile plain = file;
+  plain.spec.temperature = 1;
+  const ModelInput input = small_input(spec, 5);
+  const auto scaled = logits_of(file, input), as_is = logits_of(plain, input);
+  for (std::size_t i = 0; i < scaled.size(); ++i) EXPECT_NEAR(scaled[i] * file.spec.temperature, as_is[i], 1e-5);
+}
+
+TEST(Training, RecipesComeFromTheModelsFileUnlessSomebodySetThem) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/models/ltae.toml", "[train]\nepochs = 7\nbatch = 33\n");
+  setenv("MILLESIME_CONFIGS", folder.c_str(), 1);
+  Recipe recipe;
+  Options options;
+  recipe.declare(options);
+  options.set("train.batch=12");
+  apply_recipe(options, "ltae");
+  apply_recipe(options, "no_such_model");
+  unsetenv("MILLESIME_CONFIGS");
+  EXPECT_EQ(recipe.epochs, 7);
+  EXPECT_EQ(recipe.batch, 12);
+}
+
+}  // namespace
+}  // namespace millesime

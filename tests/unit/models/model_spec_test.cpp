@@ -1,0 +1,127 @@
+#include "models/base/model_spec.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/base/model_file.h"
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/safetensors.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/models/small_models.h"
+
+namespace millesime {
+namespace {
+
+using testing::small_input;
+using testing::small_spec;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ModelSpec, WhatIsWrittenIsReadBack) {
+  ModelSpec spec = small_spec("temporal_cnn", 3, 8, 2);
+  spec.sources.front().indices = {"NDVI"};
+  spec.sources.front().mean = {0.1f, 2.5f, 3, 4};
+  spec.sources.front().deviation = {1, 1e-3f, 1000, 0.7f};
+  spec.provenance = {{{"a.safetensors", "00ff"}}, 12, 3, 7, 2021, "north", "0.1.0"};
+  spec.metrics = {{"curve", {1, 2}}};
+  spec.temperature = 0.1234567890123;
+  const auto json = spec.to_json();
+  const ModelSpec again = ModelSpec::from_json(nlohmann::json::parse(json.dump()), "m");
+  EXPECT_EQ(again.to_json().dump(), json.dump());
+  EXPECT_EQ(again.sources.front().deviation, spec.sources.front().deviation);
+  EXPECT_EQ(again.temperature, spec.temperature);
+}
+
+TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {
+  const ModelSpec spec = small_spec("ltae", 3, 8, 1);
+  EXPECT_EQ(spec.bands_in({"B2", "B8", "B4", "B3"}, "x"), (std::vector<int>{3, 2, 1}));
+  EXPECT_THAT(message_of([&] { spec.bands_in({"B2", "B3"}, "tile T31TCJ"); }),
+              AllOf(HasSubstr("tile T31TCJ"), HasSubstr("reads bands B3, B4, B8"), HasSubstr("have B2, B3"), HasSubstr("missing: B4, B8")));
+  EXPECT_THAT(message_of([&] { spec.statics_in({}, "s.csv"); }), AllOf(HasSubstr("s.csv"), HasSubstr("static0"), HasSubstr("have none")));
+}
+
+TEST(ModelSpec, ForgedSpecsAreRefusedWithTheFieldAndTheFile) {
+  const auto good = small_spec("temporal_cnn").to_json();
+  const auto refused = [&](const std::string& pointer, const nlohmann::json& value) {
+    auto json = good;
+    json[nlohmann::json::json_pointer(pointer)] = value;
+    return message_of([&] { ModelSpec::from_json(json, "m.safetensors"); });
+  };
+  EXPECT_EQ(message_of([&] { ModelSpec::from_json(good, "m.safetensors"); }), "no error");
+  EXPECT_THAT(refused("/format", 2), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 2")));
+  EXPECT_THAT(refused("/input", "cloudy"), HasSubstr("expected raw or regular"));
+  EXPECT_THAT(refused("/sources", nlohmann::json::array()), HasSubstr("no sources"));
+  EXPECT_THAT(refused("/sources/0/mean", {1, 2}), HasSubstr("\"mean\": expected 3 values, got 2"));
+  EXPECT_THAT(refused("/sources/0/deviation", {1, 0, 1}), HasSubstr("deviation above 0"));
+  EXPECT_THAT(refused("/sources/0/bands", "B2"), HasSubstr("\"bands\" has another type"));
+  EXPECT_THAT(refused("/days", {3, 3}), HasSubstr("increasing order"));
+  EXPECT_THAT(refused("/days", nlohmann::json::array()), HasSubstr("no target dates"));
+  EXPECT_THAT(refused("/classes", {10, 10}), HasSubstr("class 10 occurs twice"));
+  EXPECT_THAT(refused("/classes", {99}), HasSubstr("class 99 is not in"));
+  EXPECT_THAT(refused("/temperature", 0), HasSubstr("temperature"));
+  auto lacking = good;
+  lacking.erase("provenance");
+  EXPECT_THAT(message_of([&] { ModelSpec::from_json(lacking, "m"); }), HasSubstr("\"provenance\" is missing"));
+}
+
+TEST(ModelSpec, ParametersAreCheckedByNameTypeAndRange) {
+  EXPECT_EQ(architecture_parameters("ltae", {"d_model=64", "norm=group"})["d_model"], 64);
+  EXPECT_THAT(message_of([] { architecture_parameters("ltae", {"d_modl=64"}); }), AllOf(HasSubstr("d_modl"), HasSubstr("d_model")));
+  EXPECT_THAT(message_of([] { architecture_parameters("ltae", {"d_model=wide"}); }), HasSubstr("got \"wide\""));
+  EXPECT_THAT(message_of([] { architecture("temporal_cn"); }), AllOf(HasSubstr("ltae, temporal_cnn, random_forest"), HasSubstr("did you mean \"temporal_cnn\"")));
+  ModelSpec spec = small_spec("ltae");
+  spec.parameters["d_model"] = 1 << 30;
+  EXPECT_THAT(message_of([&] { spec.integer("d_model", 1, kMaxWidth); }), HasSubstr("expected an integer of 1 to 8192"));
+}
+
+TEST(ModelFile, SamplesFilesAndBrokenFilesAreNoModels) {
+  const std::string file = testing::temp_dir() + "/m.safetensors";
+  const std::vector<float> numbers{1, 2, 3};
+  SafetensorsWriter other;
+  other.add("x", {3}, numbers.data());
+  other.write(file);
+  EXPECT_THAT(message_of([&] { ModelFile::read(file); }), AllOf(HasSubstr(file), HasSubstr("no model of this program")));
+  SafetensorsWriter damaged;
+  damaged.metadata("millesime.model", "{");
+  damaged.write(file);
+  EXPECT_THAT(message_of([&] { ModelFile::read(file); }), AllOf(HasSubstr(file), HasSubstr("damaged")));
+  write_text(file, "not a model");
+  EXPECT_THAT(message_of([&] { ModelFile::read(file); }), HasSubstr(file));
+}
+
+TEST(HoldOut, KeepsGroupsWholeAndLeavesLonelyGroupsToLearn) {
+  const ModelSpec spec = small_spec("ltae");
+  ModelInput input = small_input(spec, 60);
+  for (std::size_t i = 0; i < 60; ++i) {
+    input.target[i] = i < 56 ? static_cast<int>(i / 4 % 2) : 2;  // class 2 has one group
+    input.group[i] = static_cast<std::int64_t>(i / 4);
+  }
+  const HoldOut split = hold_out(input, 0.3, 5);
+  EXPECT_EQ(split.learn.size() + split.held_out.size(), 60u);
+  EXPECT_EQ(split.held_out.size(), 16u);  // 2 of the 7 groups of each of the two classes
+  std::set<std::int64_t> learning;
+  for (const auto i : split.learn) learning.insert(input.group[static_cast<std::size_t>(i)]);
+  for (const auto i : split.held_out) {
+    EXPECT_FALSE(learning.contains(input.group[static_cast<std::size_t>(i)]));
+    EXPECT_NE(input.target[static_cast<std::size_t>(i)], 2);
+  }
+  EXPECT_EQ(hold_out(input, 0.3, 5).held_out, split.held_out);
+  EXPECT_NE(hold_out(input, 0.3, 6).held_out, split.held_out);
+  EXPECT_TRUE(hold_out(input, 0, 5).held_out.empty());
+}
+
+}  // namespace
+}  // namespace millesime
