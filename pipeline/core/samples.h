@@ -73,6 +73,11 @@ void write_samples_csv(const Samples& samples, const std::string& file);  // ato
 // By the file's name: CSV where it ends in .csv, the working format otherwise.
 Samples load_samples(const std::string& file, const Nomenclature* nomenclature = nullptr);
 
+// The samples of several files (the tiles of a production) as one. Sources keep the dates of all files; where a file does not have a date it is
+// invalid. Files must agree in year, bands, scales, static inputs and number of seeds: UserError with both files otherwise. Groups stay apart:
+// a polygon number that an earlier file has already gets a new one. Samples of more than one tile have no tile, col and row.
+Samples merge_samples(const std::vector<std::string>& files);
+
 // What is in them: samples and polygons per class and split, bands, dates and share of missing observations per source, statics.
 nlohmann::ordered_json samples_summary(const Samples& samples);
 std::string to_text(const Samples& samples, const Nomenclature* nomenclature = nullptr);  // the same as a table for people

@@ -67,7 +67,8 @@ void compare(std::int32_t reference, std::int32_t produced, std::optional<std::i
 }  // namespace
 
 void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence, MapAccuracy& result) {
-  const auto held_out = [&](std::int64_t i) { return std::ranges::none_of(seeds, [&](int seed) { return samples.split_of(i, seed) == Split::learn; }); };
+  const auto tests = [&](std::int64_t i, int seed) { return samples.split_of(i, seed) == Split::test || samples.split_of(i, seed) == Split::both; };
+  const auto held_out = [&](std::int64_t i) { return std::ranges::all_of(seeds, [&](int seed) { return tests(i, seed); }); };
   Positions positions;
   std::vector<std::int32_t> labels;
   for (std::int64_t i = 0; i < samples.size(); ++i)

@@ -262,6 +262,40 @@ TEST(SamplesTable, TheSummaryCounts) {
   EXPECT_THAT(to_text(example()), HasSubstr("sentinel2: B4 B8A; 2 dates, 2021-01-05 to 2021-06-10; 33.3 % missing"));
 }
 
+TEST(SamplesMerge, KeepsAllDatesAndKeepsGroupsApart) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/a.csv", "label,group,region,B4_20210105,B4_20210205\n6,1,south,10,20\n6,2,south,11,\n");
+  write_text(folder + "/b.csv", "label,group,region,B4_20210205,B4_20210305\n7,2,north,30,40\n7,2,north,31,41\n7,9,south,32,42\n");
+  const Samples s = merge_samples({folder + "/a.csv", folder + "/b.csv"});
+  EXPECT_THAT(s.label, ElementsAre(6, 6, 7, 7, 7));
+  EXPECT_THAT(s.polygon, ElementsAre(1, 2, 10, 10, 9));  // the second file's 2 is another polygon
+  EXPECT_THAT(s.region_names, ElementsAre("north", "south"));
+  EXPECT_THAT(s.region, ElementsAre(1, 1, 0, 0, 1));
+  EXPECT_EQ(s.series[0].dates.size(), 3u);
+  EXPECT_THAT(s.series[0].valid, ElementsAre(1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1));
+  EXPECT_THAT(s.series[0].values, ElementsAre(10, 20, kNodata, 11, kNodata, kNodata, kNodata, 30, 40, kNodata, 31, 41, kNodata, 32, 42));
+  check(s);
+}
+
+TEST(SamplesMerge, FilesOfAnotherKindAreRefused) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/a.csv", "label,B4_20210105\n6,10\n");
+  const auto refused = [&](const std::string& text) -> std::string {
+    write_text(folder + "/b.csv", text);
+    try {
+      merge_samples({folder + "/a.csv", folder + "/b.csv"});
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(refused("label,B8_20210105\n6,10\n"), HasSubstr("b.csv: series sentinel2 (B8), but " + folder + "/a.csv has sentinel2 (B4)"));
+  EXPECT_THAT(refused("label,slope,B4_20210105\n6,1,10\n"), HasSubstr("static inputs slope, but"));
+  EXPECT_THAT(refused("label,B4_20220105\n6,10\n"), HasSubstr("year 2022, but"));
+  EXPECT_THAT(refused("label,B4_20210105\n6,0.5\n"), HasSubstr("other scales"));
+  EXPECT_THROW(merge_samples({}), UserError);
+}
+
 std::string real_data(const std::string& path) {
   const char* folder = std::getenv("MILLESIME_REAL_DATA");
   return (folder ? std::string(folder) : testing::source_folder() + "/../shared/real-data") + "/" + path;
