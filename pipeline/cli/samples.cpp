@@ -1,0 +1,125 @@
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include "pipeline/cli/command.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/engine/run.h"
+#include "pipeline/stages/sample.h"
+#include "pipeline/stages/tiles.h"
+
+namespace millesime {
+namespace {
+
+void print_summary(const Samples& samples, bool json) {
+  const auto summary = samples_summary(samples);
+  if (json) {
+    std::cout << summary.dump(1) << "\n";
+    return;
+  }
+  for (const auto& [key, value] : summary.items()) std::printf("%-12s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+}
+
+class QuietObserver : public RunObserver {
+ public:
+  void unit_starts(const Unit& unit, const std::string& why) override { std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str()); }
+  void unit_done(const Unit&, double, const nlohmann::json&) override {}
+  void unit_failed(const Unit&, const std::string&) override {}
+  void stage_up_to_date(const Stage&, std::size_t) override {}
+};
+
+void add_extract(CLI::App& sub, Invocation& invocation) {
+  struct Extract {
+    std::string config, output;
+    std::vector<std::string> assignments, tiles;
+    Resources resources;
+  };
+  auto command = std::make_shared<Extract>();
+  auto* extract = sub.add_subcommand("extract", "Series at the pixels of the reference polygons, from images");
+  extract->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
+  extract->add_option("-o,--output", command->output, "also all tiles' samples in one file, .safetensors or .csv")->type_name("FILE");
+  extract->add_option("--tiles", command->tiles, "only these tiles")->delimiter(',')->type_name("TILES");
+  extract->add_option("--set", command->assignments, "set an option, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  command->resources.add_to(*extract);
+  add_examples(*extract, {"millesime samples extract france.toml -o samples.safetensors"});
+  extract->callback([&invocation, command] {
+    invocation.action = [command] {
+      const Config config = Config::load(command->config, command->assignments);
+      QuietObserver observer;
+      const Selection selection{command->tiles, "", "sample", false};
+      const RunOutcome outcome = run(stage_list(), config, selection, command->resources.context(&config), observer);
+      if (!outcome.complete()) {
+        std::string message = "not every tile gave its samples";
+        for (const auto& failure : outcome.failed) message += "\n  " + failure.unit + ": " + failure.message;
+        throw UserError(message);
+      }
+      std::vector<std::string> files;
+      for (const auto& tile : tiles_of(restricted_to(config, selection))) files.push_back(Layout(config).samples(tile));
+      if (command->output.empty()) {
+        for (const auto& file : files) std::cout << file << "\n";
+        return 0;
+      }
+      const Samples merged = merge_samples(files);
+      if (command->output.ends_with(".csv")) write_samples_csv(merged, command->output);
+      else write_samples(merged, command->output);
+      print_summary(merged, false);
+      return 0;
+    };
+  });
+}
+
+}  // namespace
+
+void add_samples(CLI::App& app, Invocation& invocation) {
+  auto* sub = app.add_subcommand("samples", "Labelled series: from images, from and to tables");
+  sub->require_subcommand(1);
+  add_extract(*sub, invocation);
+
+  struct Convert {
+    std::string input, output, nomenclature;
+    bool json = false;
+  };
+  auto import = std::make_shared<Convert>();
+  auto* import_sub = sub->add_subcommand("import", "A table (CSV) becomes a samples file");
+  import_sub->add_option("table", import->input, "one row a sample: label, optional group, x, y, then <BAND>_<YYYYMMDD>; an empty cell is missing")->required()->type_name("CSV");
+  import_sub->add_option("-o,--output", import->output, "samples file to write")->required()->type_name("FILE");
+  import_sub->add_option("--nomenclature", import->nomenclature, "for labels that are class names")->type_name("NAME");
+  add_examples(*import_sub, {"millesime samples import series.csv -o samples.safetensors"});
+  import_sub->callback([&invocation, import] {
+    invocation.action = [import] {
+      const std::optional<Nomenclature> classes = import->nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(import->nomenclature));
+      const Samples samples = read_samples_csv(import->input, classes ? &*classes : nullptr);
+      write_samples(samples, import->output);
+      print_summary(samples, false);
+      return 0;
+    };
+  });
+
+  auto exported = std::make_shared<Convert>();
+  auto* export_sub = sub->add_subcommand("export", "A samples file becomes a table (CSV)");
+  export_sub->add_option("samples", exported->input, "samples file")->required()->type_name("FILE");
+  export_sub->add_option("-o,--output", exported->output, "table to write")->required()->type_name("CSV");
+  add_examples(*export_sub, {"millesime samples export samples.safetensors -o series.csv"});
+  export_sub->callback([&invocation, exported] {
+    invocation.action = [exported] {
+      write_samples_csv(read_samples(exported->input), exported->output);
+      return 0;
+    };
+  });
+
+  auto info = std::make_shared<Convert>();
+  auto* info_sub = sub->add_subcommand("info", "Classes, bands, dates and gaps of a samples file");
+  info_sub->add_option("samples", info->input, "samples file, .safetensors or .csv")->required()->type_name("FILE");
+  info_sub->add_flag("--json", info->json, "as JSON");
+  add_examples(*info_sub, {"millesime samples info samples.safetensors"});
+  info_sub->callback([&invocation, info] {
+    invocation.action = [info] {
+      print_summary(info->input.ends_with(".csv") ? read_samples_csv(info->input) : read_samples(info->input), info->json);
+      return 0;
+    };
+  });
+}
+
+}  // namespace millesime
