@@ -13,8 +13,10 @@
 #include "pipeline/stages/exogenous.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/region_weights.h"
+#include "pipeline/stages/resampling.h"
 #include "pipeline/stages/tile_model.h"
 #include "pipeline/stages/tiles.h"
+#include "pipeline/stages/train.h"
 #include "pipeline/stages/window_loop.h"
 
 namespace millesime {
