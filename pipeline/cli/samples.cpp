@@ -32,18 +32,17 @@ class QuietObserver : public RunObserver {
 
 void add_extract(CLI::App& sub, Invocation& invocation) {
   struct Extract {
-    std::string config, output;
+    std::string config;
     std::vector<std::string> assignments, tiles;
     Resources resources;
   };
   auto command = std::make_shared<Extract>();
   auto* extract = sub.add_subcommand("extract", "Series at the pixels of the reference polygons, from images");
   extract->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
-  extract->add_option("-o,--output", command->output, "also all tiles' samples in one file, .safetensors or .csv")->type_name("FILE");
   extract->add_option("--tiles", command->tiles, "only these tiles")->delimiter(',')->type_name("TILES");
   extract->add_option("--set", command->assignments, "set an option, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
   command->resources.add_to(*extract);
-  add_examples(*extract, {"millesime samples extract france.toml -o samples.safetensors"});
+  add_examples(*extract, {"millesime samples extract france.toml", "millesime samples extract france.toml --tiles T31TCJ"});
   extract->callback([&invocation, command] {
     invocation.action = [command] {
       const Config config = Config::load(command->config, command->assignments);
@@ -55,16 +54,7 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
         for (const auto& failure : outcome.failed) message += "\n  " + failure.unit + ": " + failure.message;
         throw UserError(message);
       }
-      std::vector<std::string> files;
-      for (const auto& tile : tiles_of(restricted_to(config, selection))) files.push_back(Layout(config).samples(tile));
-      if (command->output.empty()) {
-        for (const auto& file : files) std::cout << file << "\n";
-        return 0;
-      }
-      const Samples merged = merge_samples(files);
-      if (command->output.ends_with(".csv")) write_samples_csv(merged, command->output);
-      else write_samples(merged, command->output);
-      print_summary(merged, false);
+      for (const auto& tile : tiles_of(restricted_to(config, selection))) std::cout << Layout(config).samples(tile) << "\n";
       return 0;
     };
   });
