@@ -11,7 +11,7 @@ from pathlib import Path
 
 SOURCE = Path(os.environ.get("MILLESIME_SOURCE", Path(__file__).resolve().parents[3]))
 
-# Layer -> layers that it may include beside itself. Top to bottom; a layer that is not named here is an error.
+# Layer -> layers that it may include beside itself. Top to bottom (kernels/bench is a program of its own); a layer that is not named here is an error.
 BELOW_MODELS = ["pipeline/core", "kernels/base"]
 BELOW_STAGES = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
 MAY_INCLUDE = {
@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "pipeline/stages": BELOW_STAGES,
     "pipeline/io": BELOW_MODELS,
     "models": BELOW_MODELS,
+    "kernels/bench": ["kernels/ops", *BELOW_MODELS],
     "kernels/ops": BELOW_MODELS,
     "pipeline/core": ["kernels/base"],
     "kernels/base": [],
