@@ -42,6 +42,10 @@ struct Scratch {
 HD std::int64_t block_count(std::int64_t pixels, int lanes) { return (pixels + lanes - 1) / lanes; }
 
 // Lanes of a block that hold a pixel; the last block may be partly empty.
-HD int lanes_in_use(std::int64_t first, std::int64_t end, int lanes) { return end - first < lanes ? static_cast<int>(end - first) : lanes; }
+template <int kLanes>
+HD int lanes_in_use(std::int64_t first, std::int64_t end) {
+  if (kLanes == 1) return 1;  // known to the compiler, so that the block lives in registers
+  return end - first < kLanes ? static_cast<int>(end - first) : kLanes;
+}
 
 }  // namespace millesime

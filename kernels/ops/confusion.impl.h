@@ -15,7 +15,7 @@ struct ConfusionRun {
 
   HD void operator()(std::int64_t item) const {
     const std::int64_t first = item * kPixels;
-    const int n = lanes_in_use(first, args.pixels, kPixels);
+    const int n = lanes_in_use<kPixels>(first, args.pixels);
     int pair = -1;
     std::uint64_t run = 0;
     for (int i = 0; i < n; ++i) {

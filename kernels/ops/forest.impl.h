@@ -21,7 +21,7 @@ struct ForestBlock {
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const ForestView& forest = args.forest;
     const std::int64_t first = item * kLanes;
-    const int n = lanes_in_use(first, args.pixels, kLanes);
+    const int n = lanes_in_use<kLanes>(first, args.pixels);
     const auto votes = scratch.rows<std::uint16_t>(0);  // [class][lane]
     for (int c = 0; c < forest.n_classes; ++c)
       for (int lane = 0; lane < kLanes; ++lane) votes[c][lane] = 0;

@@ -111,7 +111,7 @@ struct GapFillBlock {
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const std::int64_t first = item * kLanes;
-    const int n = lanes_in_use(first, args.pixels, kLanes);
+    const int n = lanes_in_use<kLanes>(first, args.pixels);
     const FillTimes times{args.n_dates, args.n_targets, args.days, args.target_days};
     const auto weight = scratch.rows<float>(0);
     const auto before = scratch.rows<std::int16_t>(4 * std::int64_t{args.n_targets});

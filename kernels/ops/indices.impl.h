@@ -52,7 +52,7 @@ struct IndicesBlock {
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const std::int64_t first = item * kLanes;
-    const int n = lanes_in_use(first, args.pixels, kLanes);
+    const int n = lanes_in_use<kLanes>(first, args.pixels);
     const auto part = scratch.rows<std::int16_t>(0);
     for (int d = 0; d < args.n_dates; ++d) {
       Rows<const std::int16_t> bands{args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels + first, args.pixels};

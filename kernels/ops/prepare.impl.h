@@ -16,7 +16,7 @@ namespace millesime {
 // Every band of a block at the window's pixels, values[band * n_dates + date][lane], and which dates can be used,
 // selected[date][lane] (-1 or 0).
 template <int kLanes, int kTaps>
-HD void load_block(const SeriesView& series, const RowBlock& block, const Rows<std::int16_t>& values, const Rows<std::int16_t>& selected) {
+HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values, const Rows<std::int16_t>& selected) {
   for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
   for (int g = 0; g < series.n_groups; ++g) {
     const BandGroupView& group = series.groups[g];
@@ -33,7 +33,7 @@ HD void load_block(const SeriesView& series, const RowBlock& block, const Rows<s
 }
 
 template <int kLanes>
-HD void store_count(int n_dates, const RowBlock& block, const Rows<std::int16_t>& selected, std::uint8_t* count) {
+HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::int16_t>& selected, std::uint8_t* count) {
   std::int32_t n[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) n[lane] = 0;
   for (int d = 0; d < n_dates; ++d) {
@@ -41,7 +41,7 @@ HD void store_count(int n_dates, const RowBlock& block, const Rows<std::int16_t>
     LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) n[lane] -= use[lane];
   }
-  for (int lane = 0; lane < block.n; ++lane) count[block.first + lane] = count_to_byte(n[lane]);
+  for (int lane = 0; lane < block.n(); ++lane) count[block.first + lane] = count_to_byte(n[lane]);
 }
 
 // Rows of features become pixels of features: out[pixel][feature].
@@ -160,7 +160,7 @@ struct PrepareRegularBlock {
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
-    const RowBlock block = row_block(series, kLanes, item);
+    const RowBlock<kLanes> block(series, item);
     const RegularRows at(args, FeatureWriter<kLanes>::scratch_bytes(pixel_features()));
     const auto weight = scratch.rows<float>(at.weight);
     const auto filled = scratch.rows<std::int16_t>(at.filled);
@@ -177,7 +177,7 @@ struct PrepareRegularBlock {
       fill_band<kLanes>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
     }
 
-    FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n, scratch.rows<float>(at.pixels).first);
+    FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n(), scratch.rows<float>(at.pixels).first);
     const int n_features = args.n_features();
     for (int t = 0; t < args.n_targets; ++t) {
       const Rows<const std::int16_t> bands{filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride};
@@ -211,18 +211,18 @@ struct PrepareRawBlock {
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
-    const RowBlock block = row_block(series, kLanes, item);
+    const RowBlock<kLanes> block(series, item);
     const std::int64_t pixel_bytes = FeatureWriter<kLanes>::scratch_bytes(pixel_values());
     const auto values = scratch.rows<std::int16_t>(pixel_bytes);
     const auto selected = scratch.rows<std::int16_t>(pixel_bytes + 2 * pixel_values());
 
     load_block<kLanes, kTaps>(series, block, values, selected);
     if (args.count) store_count<kLanes>(series.n_dates, block, selected, args.count);
-    for (int lane = 0; lane < block.n; ++lane) {
+    for (int lane = 0; lane < block.n(); ++lane) {
       std::uint8_t* valid = args.valid + (block.first + lane) * series.n_dates;
       for (int d = 0; d < series.n_dates; ++d) valid[d] = static_cast<std::uint8_t>(-selected[d][lane]);
     }
-    FeatureWriter<kLanes> writer(args.values + block.first * pixel_values(), pixel_values(), block.n, scratch.rows<float>(0).first);
+    FeatureWriter<kLanes> writer(args.values + block.first * pixel_values(), pixel_values(), block.n(), scratch.rows<float>(0).first);
     for (int d = 0; d < series.n_dates; ++d) {
       const std::int16_t* use = selected[d];
       for (int b = 0; b < series.n_bands; ++b) {

@@ -81,23 +81,24 @@ HD std::int16_t resample_pixel(const std::int16_t* plane, int cols, int rows, co
 // The bands of one group at the pixels of one block. A group on the window's own grid (`copied`) is not resampled.
 template <int kTaps, int kLanes>
 struct BlockResampler {
-  BandGroupView group;
-  std::int64_t first = 0;  // pixel of the block in the window
-  int n = 0;               // lanes in use
-  bool copied = false;
+  const BandGroupView& group;
+  const RowBlock<kLanes>& block;
+  bool copied;
   Taps<kTaps> down, across[kLanes];
 
-  HD BlockResampler(const BandGroupView& of, const RowBlock& block, bool on_grid) : group(of), first(block.first), n(block.n), copied(on_grid) {
+  HD BlockResampler(const BandGroupView& of, const RowBlock<kLanes>& pixels, bool on_grid) : group(of), block(pixels), copied(on_grid) {
     if (copied) return;
     down = taps_at<kTaps>(block.row * of.row_scale + of.row_offset);
-    for (int lane = 0; lane < n; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
+    for (int lane = 0; lane < kLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
   }
 
-  // values[kLanes]; lanes without a pixel get some number
+  // values[kLanes]; lanes without a pixel get 0
   HD void row(const std::int16_t* plane, std::int16_t* values) const {
-    for (int lane = 0; lane < n; ++lane)
-      values[lane] = copied ? plane[first + lane] : resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
-    for (int lane = n; lane < kLanes; ++lane) values[lane] = 0;
+    const int n = block.n();
+    for (int lane = 0; lane < kLanes; ++lane) {
+      if (lane >= n) values[lane] = 0;
+      else values[lane] = copied ? plane[block.first + lane] : resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+    }
   }
 };
 
@@ -123,7 +124,7 @@ struct BlockResampler<kTaps, kCpuLanes> {
   alignas(64) std::int32_t place[kTaps][kCpuLanes] = {};  // of each tap, in the line (or in that part)
   alignas(64) float weight[kTaps][kCpuLanes] = {};
 
-  HD BlockResampler(const BandGroupView& of, const RowBlock& block, bool on_grid) : group(of), first(block.first), n(block.n), copied(on_grid) {
+  HD BlockResampler(const BandGroupView& of, const RowBlock<kCpuLanes>& block, bool on_grid) : group(of), first(block.first), n(block.n()), copied(on_grid) {
     if (copied) return;
     down = taps_at<kTaps>(block.row * of.row_scale + of.row_offset);
     for (int lane = 0; lane < kCpuLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
@@ -225,7 +226,7 @@ struct ResampleBlock {
 
   HD void operator()(std::int64_t item) const {
     const SeriesView& series = args.series;
-    const RowBlock block = row_block(series, kLanes, item);
+    const RowBlock<kLanes> block(series, item);
     for (int g = 0; g < series.n_groups; ++g) {
       const BandGroupView& group = series.groups[g];
       const BlockResampler<kTaps, kLanes> resampler(group, block, on_window_grid(group, series));
@@ -234,7 +235,7 @@ struct ResampleBlock {
         for (int d = 0; d < series.n_dates; ++d) {
           alignas(64) std::int16_t values[kLanes];
           resampler.row(band_plane(group, d, series.position_in_group[b]), values);
-          store_lanes<kLanes>(args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first, values, block.n);
+          store_lanes<kLanes>(args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first, values, block.n());
         }
       }
     }

@@ -9,23 +9,22 @@
 
 namespace millesime {
 
+template <int kLanes>
 struct RowBlock {
-  int row = 0, col = 0;    // of its first pixel, in the window
-  int n = 0;               // pixels
-  std::int64_t first = 0;  // index of its first pixel in the window
+  int row, col;        // of its first pixel, in the window
+  std::int64_t first;  // index of its first pixel in the window
+  int width;           // of the window
+
+  HD RowBlock(const SeriesView& series, std::int64_t item) : width(series.width) {
+    const std::int64_t in_row = block_count(series.width, kLanes);
+    row = static_cast<int>(item / in_row);
+    col = static_cast<int>(item % in_row) * kLanes;
+    first = static_cast<std::int64_t>(row) * series.width + col;
+  }
+  HD int n() const { return lanes_in_use<kLanes>(col, width); }  // pixels
 };
 
 HD std::int64_t row_block_count(const SeriesView& series, int lanes) { return series.height * block_count(series.width, lanes); }
-
-HD RowBlock row_block(const SeriesView& series, int lanes, std::int64_t item) {
-  const std::int64_t in_row = block_count(series.width, lanes);
-  RowBlock block;
-  block.row = static_cast<int>(item / in_row);
-  block.col = static_cast<int>(item % in_row) * lanes;
-  block.n = lanes_in_use(block.col, series.width, lanes);
-  block.first = static_cast<std::int64_t>(block.row) * series.width + block.col;
-  return block;
-}
 
 // Bands of the window's own resolution need no resampling.
 HD bool on_window_grid(const BandGroupView& group, const SeriesView& series) {

@@ -11,17 +11,17 @@ namespace millesime {
 
 // A block's validity of one date as the mask planes tell it, as bits: all ones (-1) select, 0 does not. Lanes without a pixel are not selected.
 template <int kLanes>
-HD void select_by_masks(const SeriesView& series, const RowBlock& block, int date, std::int16_t* selected) {
-  for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < block.n ? -1 : 0);
+HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block, int date, std::int16_t* selected) {
+  for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < block.n() ? -1 : 0);
   for (int plane = 0; plane < series.n_masks; ++plane) {
     const std::uint8_t* mask = series.masks + (static_cast<std::int64_t>(date) * series.n_masks + plane) * series.pixels() + block.first;
     expect_next_lanes<kLanes>(mask);
     if (series.zero_is_valid[plane]) {
       LANES_INDEPENDENT
-      for (int lane = 0; lane < block.n; ++lane) selected[lane] = static_cast<std::int16_t>(mask[lane] == 0 ? selected[lane] : 0);
+      for (int lane = 0; lane < block.n(); ++lane) selected[lane] = static_cast<std::int16_t>(mask[lane] == 0 ? selected[lane] : 0);
     } else {
       const std::uint8_t* rule = series.mask_rules + plane * 256;
-      for (int lane = 0; lane < block.n; ++lane) selected[lane] = static_cast<std::int16_t>(rule[mask[lane]] == 0 ? selected[lane] : 0);
+      for (int lane = 0; lane < block.n(); ++lane) selected[lane] = static_cast<std::int16_t>(rule[mask[lane]] == 0 ? selected[lane] : 0);
     }
   }
 }
@@ -43,7 +43,7 @@ struct ValidityBlock {
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
-    const RowBlock block = row_block(series, kLanes, item);
+    const RowBlock<kLanes> block(series, item);
     const auto selected = scratch.rows<std::int16_t>(0);  // [date][lane]
     for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
     for (int g = 0; g < series.n_groups; ++g) {
@@ -66,10 +66,10 @@ struct ValidityBlock {
       if (!args.valid) continue;
       alignas(64) std::uint8_t valid[kLanes];
       for (int lane = 0; lane < kLanes; ++lane) valid[lane] = static_cast<std::uint8_t>(-use[lane]);
-      store_lanes<kLanes>(args.valid + static_cast<std::int64_t>(d) * series.pixels() + block.first, valid, block.n);
+      store_lanes<kLanes>(args.valid + static_cast<std::int64_t>(d) * series.pixels() + block.first, valid, block.n());
     }
     if (args.count)
-      for (int lane = 0; lane < block.n; ++lane) args.count[block.first + lane] = count_to_byte(count[lane]);
+      for (int lane = 0; lane < block.n(); ++lane) args.count[block.first + lane] = count_to_byte(count[lane]);
     finish_stores();
   }
 };
