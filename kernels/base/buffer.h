@@ -30,7 +30,8 @@ class Buffer {
   Buffer() = default;
   Buffer(const Device& device, std::int64_t size)
       : device_(device), size_(size), data_(static_cast<T*>(detail::allocate(device, static_cast<std::size_t>(size) * sizeof(T)))) {}
-  Buffer(Buffer&& other) noexcept : device_(other.device_), size_(std::exchange(other.size_, 0)), data_(std::exchange(other.data_, nullptr)) {}
+  Buffer(Buffer&& other) noexcept
+      : device_(other.device_), size_(std::exchange(other.size_, 0)), data_(std::exchange(other.data_, nullptr)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(device_, other.device_);
     std::swap(size_, other.size_);

@@ -45,7 +45,8 @@ int cuda_devices() {
 Cuda cuda_backend(const Stream& stream) {
   select(stream.device);
   int multiprocessors = 1;
-  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, stream.device.index), "asking for multiprocessors", stream.device);
+  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, stream.device.index), "asking for multiprocessors",
+        stream.device);
   return {stream, multiprocessors * kBlocksPerMultiprocessor};
 }
 

@@ -25,7 +25,8 @@ DeviceChoice choose_device(const std::string& request) {
   if (index < 0) throw std::invalid_argument("--device: expected auto, cpu, cuda or cuda:N, got \"" + request + "\"");
   if (available == 0) throw std::invalid_argument("--device " + request + ": " + why + "; use --device cpu or auto");
   if (index >= available)
-    throw std::invalid_argument("--device " + request + ": this machine has " + std::to_string(available) + " CUDA device(s), numbered from 0");
+    throw std::invalid_argument("--device " + request + ": this machine has " + std::to_string(available) +
+                                " CUDA device(s), numbered from 0");
   return {{Device::Kind::cuda, index}, ""};
 }
 

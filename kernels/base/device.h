@@ -15,8 +15,8 @@ struct Device {
   friend bool operator!=(const Device& a, const Device& b) { return !(a == b); }
 };
 
-bool cuda_built();    // this binary holds CUDA instances
-int cuda_devices();   // that can be used now; 0 without driver
+bool cuda_built();   // this binary holds CUDA instances
+int cuda_devices();  // that can be used now; 0 without driver
 
 // A request "auto", "cpu", "cuda" or "cuda:N" and what it came to. `auto` takes cuda:0 where there is one and says in `note` why not
 // otherwise. Throws std::invalid_argument with a sentence for the user when the request cannot be met.

@@ -10,8 +10,8 @@
 #include <cuda_runtime.h>
 #define HD __host__ __device__ __forceinline__
 #define CU_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
-#define CU_DYN_SHARED(T, name)                                     \
-  extern __shared__ __align__(16) unsigned char name##_bytes[];    \
+#define CU_DYN_SHARED(T, name)                                  \
+  extern __shared__ __align__(16) unsigned char name##_bytes[]; \
   T* name = reinterpret_cast<T*>(name##_bytes)
 #define MILLESIME_CUDA_SOURCE 1
 #elif defined(MILLESIME_CUDA_FIBERS)

@@ -22,20 +22,26 @@ void* allocate(const Device& device, std::size_t bytes) {
 
 void release(const Device& device, void* memory) noexcept {
   if (!memory) return;
-  if (on_gpu(device)) cuda::release(memory);
-  else std::free(memory);
+  if (on_gpu(device))
+    cuda::release(memory);
+  else
+    std::free(memory);
 }
 
 void copy_bytes(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes) {
   if (bytes == 0) return;
-  if (on_gpu(to) || on_gpu(from)) cuda::copy(stream, to, target, from, source, bytes);
-  else std::memcpy(target, source, bytes);
+  if (on_gpu(to) || on_gpu(from))
+    cuda::copy(stream, to, target, from, source, bytes);
+  else
+    std::memcpy(target, source, bytes);
 }
 
 void zero_bytes(const Stream& stream, void* target, std::size_t bytes) {
   if (bytes == 0) return;
-  if (on_gpu(stream.device)) cuda::zero(stream, target, bytes);
-  else std::memset(target, 0, bytes);
+  if (on_gpu(stream.device))
+    cuda::zero(stream, target, bytes);
+  else
+    std::memset(target, 0, bytes);
 }
 
 }  // namespace detail

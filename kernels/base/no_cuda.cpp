@@ -10,7 +10,8 @@ bool cuda_built() { return false; }
 int cuda_devices() { return 0; }
 
 void throw_no_cuda(const Device& device) {
-  throw DeviceError("work for " + device.text() + ", but this program was built without CUDA (preset cpu); use the preset cuda, or --device cpu");
+  throw DeviceError("work for " + device.text() +
+                    ", but this program was built without CUDA (preset cpu); use the preset cuda, or --device cpu");
 }
 
 namespace cuda {

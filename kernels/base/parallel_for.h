@@ -32,10 +32,10 @@ struct Cuda {
 
 // Calls `work` with the backend of the stream's device. Throws DeviceError for a CUDA stream in a build without CUDA.
 [[noreturn]] void throw_no_cuda(const Device& device);
-Cuda cuda_backend(const Stream& stream);                                              // selects the device for this thread
-void check_launch(const char* op, std::int64_t n, const Device& device);             // throws what the launch reported
-void* allocate_in_order(const Stream& stream, std::size_t bytes);                    // device memory for the work that follows on the stream
-void release_in_order(const Stream& stream, void* memory) noexcept;                  // once the work before is done
+Cuda cuda_backend(const Stream& stream);                                  // selects the device for this thread
+void check_launch(const char* op, std::int64_t n, const Device& device);  // throws what the launch reported
+void* allocate_in_order(const Stream& stream, std::size_t bytes);         // device memory for the work that follows on the stream
+void release_in_order(const Stream& stream, void* memory) noexcept;       // once the work before is done
 template <class Work>
 void on_backend(const Stream& stream, const Work& work) {
   if (stream.device.kind == Device::Kind::cpu) return work(Cpu{});
@@ -53,8 +53,10 @@ struct NeedsScratch<F, decltype(static_cast<void>(std::declval<const F&>().scrat
 
 template <class F>
 HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
-  if constexpr (NeedsScratch<F>::value) f(item, scratch);
-  else f(item);
+  if constexpr (NeedsScratch<F>::value)
+    f(item, scratch);
+  else
+    f(item);
   static_cast<void>(scratch);
 }
 

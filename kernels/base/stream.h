@@ -11,7 +11,8 @@ struct Stream {
   void* handle = nullptr;  // cudaStream_t; null is the device's default stream, or the CPU
 
   Stream() = default;
-  Stream(const Device& on, void* cuda_stream = nullptr) : device(on), handle(cuda_stream) {}  // a Device will do where a Stream is asked for
+  Stream(const Device& on, void* cuda_stream = nullptr)
+      : device(on), handle(cuda_stream) {}  // a Device will do where a Stream is asked for
 
   void synchronize() const;  // waits until all work submitted to it is done; throws DeviceError if any of it failed
 };

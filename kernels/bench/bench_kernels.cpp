@@ -1,7 +1,9 @@
-// millesime_bench_kernels [PIXELS_ACROSS [REPEATS [NAME]]]: pixels a second of every operation, beside the memory bandwidth of the same run.
+// millesime_bench_kernels [PIXELS_ACROSS [REPEATS [NAME]]]: pixels a second of every operation, beside the memory bandwidth of the same
+// run.
 //
 // The work is that of a Sentinel-2 year: 30 acquisitions, 10 bands (six at half resolution), 3 masks, 37 target dates, 3 indices;
-// a forest of 100 trees with 3,250 nodes on 370 features; 23 classes. Each figure is the best of REPEATS; NAME restricts it to operations whose line contains it. Threads: OMP_NUM_THREADS.
+// a forest of 100 trees with 3,250 nodes on 370 features; 23 classes. Each figure is the best of REPEATS; NAME restricts it to operations
+// whose line contains it. Threads: OMP_NUM_THREADS.
 
 #include <omp.h>
 
@@ -64,8 +66,8 @@ void report(const char* name, std::int64_t pixels, double bytes_a_pixel, const s
   if (std::string(name).find(only) == std::string::npos) return;
   const Time time = time_of(work);
   const double rate = static_cast<double>(pixels) / time.wall;
-  std::printf("%-36s %9.3f Mpx/s  %9.3f Mpx/CPU s  %6.0f B/px  %6.2f GB/s\n", name, rate / 1e6, static_cast<double>(pixels) / time.cpu / 1e6,
-              bytes_a_pixel, rate * bytes_a_pixel / 1e9);
+  std::printf("%-36s %9.3f Mpx/s  %9.3f Mpx/CPU s  %6.0f B/px  %6.2f GB/s\n", name, rate / 1e6,
+              static_cast<double>(pixels) / time.cpu / 1e6, bytes_a_pixel, rate * bytes_a_pixel / 1e9);
   std::fflush(stdout);
 }
 
@@ -129,8 +131,8 @@ void bench_memory() {
       finish_stores();
     }
   });
-  std::printf("memory, read and written past caches: %.1f GB/s with %d threads, %.1f GB in a CPU second\n\n", 2.0 * kBytes / time.wall / 1e9,
-              omp_get_max_threads(), 2.0 * kBytes / time.cpu / 1e9);
+  std::printf("memory, read and written past caches: %.1f GB/s with %d threads, %.1f GB in a CPU second\n\n",
+              2.0 * kBytes / time.wall / 1e9, omp_get_max_threads(), 2.0 * kBytes / time.cpu / 1e9);
 }
 
 Series year(int across) {
@@ -162,7 +164,8 @@ void bench_preprocessing(int across) {
   std::vector<std::int32_t> targets;
   for (int t = 0; t < kTargets; ++t) targets.push_back(series.dates.front().days + 10 * t);
   constexpr double kSamples = kDates * (4 + 6 / 4.0) * 2, kMasks = kDates * 3;  // bytes a pixel as read
-  const std::pair<Resampling, const char*> methods[] = {{Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
+  const std::pair<Resampling, const char*> methods[] = {
+      {Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
 
   Buffer<std::uint8_t> valid(Device{}, pixels * kDates), count(Device{}, pixels);
   report("validity", pixels, kSamples + kMasks + kDates + 1, [&] { validity(Device{}, {host.view(), valid.data(), count.data()}); });
@@ -207,7 +210,8 @@ void bench_preprocessing(int across) {
     regular.count = count.data();
     for (const auto& [method, name] : methods) {
       regular.resampling = method;
-      report((std::string("prepare, regular, ") + name).c_str(), pixels, kSamples + kMasks + kTargets * 13 * 4 + 1, [&] { prepare_regular(Device{}, regular); });
+      report((std::string("prepare, regular, ") + name).c_str(), pixels, kSamples + kMasks + kTargets * 13 * 4 + 1,
+             [&] { prepare_regular(Device{}, regular); });
     }
     regular.resampling = Resampling::bilinear;
     regular.indices = {};
@@ -267,11 +271,14 @@ void bench_models_and_maps(std::int64_t pixels) {
 
   Buffer<std::uint64_t> counts(Device{}, kLabels * kLabels);
   counts.zero(Device{});
-  report("confusion, no two neighbours alike", pixels, 2, [&] { confusion(Device{}, {pixels, labels.data(), labels.data() + pixels, counts.data()}); });
+  report("confusion, no two neighbours alike", pixels, 2, [&] {
+    confusion(Device{}, {pixels, labels.data(), labels.data() + pixels, counts.data()});
+  });
 
   auto seen = numbers<std::uint8_t>(pixels, 0, 60);
   auto rank = numbers<std::uint16_t>(pixels, 0, 90);
-  const MosaicRuleArgs mosaic{pixels, labels.data(), confidences.data(), labels.data(), 7, winner.data(), confidence.data(), seen.data(), rank.data()};
+  const MosaicRuleArgs mosaic{pixels,        labels.data(),     confidences.data(), labels.data(), 7,
+                              winner.data(), confidence.data(), seen.data(),        rank.data()};
   report("mosaic_rule", pixels, 13, [&] { mosaic_rule(Device{}, mosaic); });
 }
 

@@ -10,7 +10,8 @@ CPU_CLONES(BlendPixel);
 
 void decide(const Stream& stream, const DecideArgs& args) {
   if (args.pixels == 0) return;
-  MILLESIME_CHECK((args.logits != nullptr) + (args.scores != nullptr) + (args.votes != nullptr) == 1, "decide takes logits, scores or votes");
+  MILLESIME_CHECK((args.logits != nullptr) + (args.scores != nullptr) + (args.votes != nullptr) == 1,
+                  "decide takes logits, scores or votes");
   MILLESIME_CHECK(!args.votes || args.n_trees > 0, "votes of ", args.n_trees, " trees");
   MILLESIME_CHECK(args.n_classes >= 1 && args.n_classes <= 256, "decide among ", args.n_classes, " classes");
   on_backend(stream, [&](const auto& backend) { decide_on(backend, args); });

@@ -21,16 +21,16 @@ struct DecideArgs {
   std::int64_t pixels = 0;
   int n_classes = 0;
   // exactly one of the three
-  const float* logits = nullptr;         // [pixel][class]
-  const float* scores = nullptr;         // [pixel][class], probabilities (e.g. blended)
-  const std::uint16_t* votes = nullptr;  // [pixel][class]
-  int n_trees = 0;                       // with votes
-  const std::uint8_t* codes = nullptr;   // [class], label of a class; null: the label is the class index
-  const std::uint8_t* count = nullptr;   // [pixel], valid dates; null: every pixel is decided
-  std::uint8_t* label = nullptr;         // [pixel]
-  std::uint8_t* confidence = nullptr;    // [pixel], may be null
-  std::uint16_t* probabilities = nullptr;        // [pixel][class] x 1000, may be null
-  float* exact_probabilities = nullptr;  // [pixel][class], may be null
+  const float* logits = nullptr;           // [pixel][class]
+  const float* scores = nullptr;           // [pixel][class], probabilities (e.g. blended)
+  const std::uint16_t* votes = nullptr;    // [pixel][class]
+  int n_trees = 0;                         // with votes
+  const std::uint8_t* codes = nullptr;     // [class], label of a class; null: the label is the class index
+  const std::uint8_t* count = nullptr;     // [pixel], valid dates; null: every pixel is decided
+  std::uint8_t* label = nullptr;           // [pixel]
+  std::uint8_t* confidence = nullptr;      // [pixel], may be null
+  std::uint16_t* probabilities = nullptr;  // [pixel][class] x 1000, may be null
+  float* exact_probabilities = nullptr;    // [pixel][class], may be null
 };
 
 void decide(const Stream& stream, const DecideArgs& args);

@@ -33,12 +33,14 @@ void pack_tree(const ForestArrays& forest, std::size_t tree, std::vector<ForestN
     const std::int32_t feature = forest.feature[at];
     if (feature < 0) {
       const std::int32_t leaf = forest.leaf_class[at];
-      require(leaf >= 0 && leaf < forest.n_classes, join_text("tree ", tree, ", leaf ", node, " has class ", leaf, " of ", forest.n_classes));
+      require(leaf >= 0 && leaf < forest.n_classes,
+              join_text("tree ", tree, ", leaf ", node, " has class ", leaf, " of ", forest.n_classes));
       nodes.push_back(packed(0, std::numeric_limits<float>::infinity(), static_cast<std::uint32_t>(i)));
       classes.push_back(static_cast<std::uint8_t>(leaf));
       continue;
     }
-    require(feature < forest.n_features, join_text("tree ", tree, ", node ", node, " asks for feature ", feature, " of ", forest.n_features));
+    require(feature < forest.n_features,
+            join_text("tree ", tree, ", node ", node, " asks for feature ", feature, " of ", forest.n_features));
     require(forest.threshold[at] == forest.threshold[at], join_text("tree ", tree, ", node ", node, " has no threshold (NaN)"));
     nodes.push_back(packed(static_cast<std::uint32_t>(feature), forest.threshold[at], static_cast<std::uint32_t>(order.size())));
     classes.push_back(0);
@@ -56,12 +58,13 @@ void pack_tree(const ForestArrays& forest, std::size_t tree, std::vector<ForestN
 Forest::Forest(const ForestArrays& arrays, const Stream& stream) {
   const std::size_t n = arrays.feature.size();
   require(arrays.threshold.size() == n && arrays.left.size() == n && arrays.right.size() == n && arrays.leaf_class.size() == n,
-          join_text("arrays of different length: ", n, " features, ", arrays.threshold.size(), " thresholds, ", arrays.left.size(), " left, ",
-                    arrays.right.size(), " right, ", arrays.leaf_class.size(), " leaf classes"));
+          join_text("arrays of different length: ", n, " features, ", arrays.threshold.size(), " thresholds, ", arrays.left.size(),
+                    " left, ", arrays.right.size(), " right, ", arrays.leaf_class.size(), " leaf classes"));
   require(!arrays.root.empty(), "no trees");
   require(arrays.root.size() <= std::numeric_limits<std::uint16_t>::max(), join_text(arrays.root.size(), " trees, at most 65535 can vote"));
   require(arrays.n_classes >= 1 && arrays.n_classes <= 256, join_text(arrays.n_classes, " classes, expected 1 to 256"));
-  require(arrays.n_features >= 1 && arrays.n_features <= kMaxForestFeatures, join_text(arrays.n_features, " features, expected 1 to ", kMaxForestFeatures));
+  require(arrays.n_features >= 1 && arrays.n_features <= kMaxForestFeatures,
+          join_text(arrays.n_features, " features, expected 1 to ", kMaxForestFeatures));
   std::vector<ForestNode> nodes;
   std::vector<std::uint8_t> classes;
   std::vector<std::int64_t> roots;

@@ -15,11 +15,11 @@ namespace millesime {
 // A forest as it is stored: nodes of all trees one after another.
 struct ForestArrays {
   int n_features = 0, n_classes = 0;
-  std::vector<std::int32_t> root;        // [tree], index of its first node
-  std::vector<std::int32_t> feature;     // [node], -1 in a leaf
-  std::vector<float> threshold;          // [node]
+  std::vector<std::int32_t> root;         // [tree], index of its first node
+  std::vector<std::int32_t> feature;      // [node], -1 in a leaf
+  std::vector<float> threshold;           // [node]
   std::vector<std::int32_t> left, right;  // [node], index of the children (in all nodes)
-  std::vector<std::int32_t> leaf_class;  // [node], class index in a leaf
+  std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf
 };
 
 // 8 bytes a node: the children of a node lie side by side, a leaf refers to itself.
@@ -55,10 +55,10 @@ class Forest {
 struct ForestArgs {
   ForestView forest;
   std::int64_t pixels = 0;
-  const float* features = nullptr;   // [pixel][feature]
-  std::uint8_t* winner = nullptr;    // [pixel], class index, may be null
-  float* confidence = nullptr;       // [pixel], votes of the winner / trees, may be null
-  std::uint16_t* votes = nullptr;    // [pixel][class]
+  const float* features = nullptr;  // [pixel][feature]
+  std::uint8_t* winner = nullptr;   // [pixel], class index, may be null
+  float* confidence = nullptr;      // [pixel], votes of the winner / trees, may be null
+  std::uint16_t* votes = nullptr;   // [pixel][class]
 };
 
 void forest(const Stream& stream, const ForestArgs& args);

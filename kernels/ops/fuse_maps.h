@@ -23,14 +23,14 @@ enum class Fusion : std::uint8_t { majority, dempster_shafer };
 
 struct FuseMapsArgs {
   std::int64_t pixels = 0;
-  int n_maps = 0;                            // at most kMaxMaps
+  int n_maps = 0;  // at most kMaxMaps
   Fusion method = Fusion::majority;
   bool resolve = false;
-  const std::uint8_t* labels = nullptr;      // [map][pixel]
+  const std::uint8_t* labels = nullptr;       // [map][pixel]
   const std::uint8_t* confidences = nullptr;  // [map][pixel], 0..100; null: all alike
-  const float* mass = nullptr;               // [map][label 0..255], in [0, 1]; Dempster-Shafer only
-  std::uint8_t* label = nullptr;             // [pixel]
-  std::uint8_t* confidence = nullptr;        // [pixel], may be null
+  const float* mass = nullptr;                // [map][label 0..255], in [0, 1]; Dempster-Shafer only
+  std::uint8_t* label = nullptr;              // [pixel]
+  std::uint8_t* confidence = nullptr;         // [pixel], may be null
 };
 
 void fuse_maps(const Stream& stream, const FuseMapsArgs& args);

@@ -56,8 +56,10 @@ struct FuseMapsPixel {
     for (int m = 0; m < args.n_maps; ++m) {
       const int label = label_of(m, pixel);
       if (label == 0) continue;
-      if (label == label_of(map, pixel)) doubt = doubt * (1.0f - mass_of(m, pixel));
-      else others = others * (1.0f - mass_of(m, pixel));
+      if (label == label_of(map, pixel))
+        doubt = doubt * (1.0f - mass_of(m, pixel));
+      else
+        others = others * (1.0f - mass_of(m, pixel));
     }
     return (1.0f - doubt) * others;
   }
@@ -82,8 +84,10 @@ struct FuseMapsPixel {
     if (!args.confidence) return;
     float confidence = 0.0f;
     if (best.label != 0) {
-      if (args.method == Fusion::majority) confidence = best.second;
-      else confidence = not_in_conflict > 0.0f ? best.strength / not_in_conflict * 100.0f : 0.0f;
+      if (args.method == Fusion::majority)
+        confidence = best.second;
+      else
+        confidence = not_in_conflict > 0.0f ? best.strength / not_in_conflict * 100.0f : 0.0f;
     }
     args.confidence[pixel] = static_cast<std::uint8_t>(confidence);
   }

@@ -59,8 +59,8 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
 
 // One band: calls filled(target, values of all lanes) for each target. samples[date][lane]; before is scratch, [target][lane].
 template <int kLanes, class Filled>
-HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight, const Rows<const std::int16_t>& samples,
-                  const Rows<std::int16_t>& before, const Filled& filled) {
+HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
+                  const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
   std::int16_t value[kLanes];  // at the nearest valid date seen so far
   for (int lane = 0; lane < kLanes; ++lane) value[lane] = 0;
   int d = 0;
@@ -69,7 +69,8 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
       const std::int16_t* use = selected[d];
       const std::int16_t* now = samples[d++];
       LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
+      for (int lane = 0; lane < kLanes; ++lane)
+        value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
     }
     if (t == times.n_targets) break;
     std::int16_t* row = before[t];
@@ -81,7 +82,8 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
       const std::int16_t* use = selected[--d];
       const std::int16_t* now = samples[d];
       LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
+      for (int lane = 0; lane < kLanes; ++lane)
+        value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
     }
     const std::int16_t* row = before[t];
     const float* share = weight[t];

@@ -34,7 +34,12 @@ const std::vector<Declaration>& declarations() {
       {"NDVI", "(B8 - B4) / (B8 + B4)", "Rouse et al. 1974", {{"B8", 1, 1}, {"B4", -1, 1}}},
       {"NDWI", "(B11 - B8) / (B11 + B8)", "iota2; the opposite of Gao 1996", {{"B11", 1, 1}, {"B8", -1, 1}}},
       {"Brightness", "sqrt(sum of squares of all bands)", "iota2; Inglada et al. 2017", {}},
-      {"EVI", "2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1)", "Huete et al. 2002", {{"B8", 1, 1}, {"B4", -1, 6}, {"B2", 0, -7.5f}}, 10000, 2.5f},
+      {"EVI",
+       "2.5 (B8 - B4) / (B8 + 6 B4 - 7.5 B2 + 1)",
+       "Huete et al. 2002",
+       {{"B8", 1, 1}, {"B4", -1, 6}, {"B2", 0, -7.5f}},
+       10000,
+       2.5f},
       {"SAVI", "1.5 (B8 - B4) / (B8 + B4 + 0.5)", "Huete 1988", {{"B8", 1, 1}, {"B4", -1, 1}}, 5000, 1.5f},
       {"GNDVI", "(B8 - B3) / (B8 + B3)", "Gitelson et al. 1996", {{"B8", 1, 1}, {"B3", -1, 1}}},
       {"NDRE", "(B8 - B5) / (B8 + B5)", "Gitelson and Merzlyak 1994", {{"B8", 1, 1}, {"B5", -1, 1}}},
@@ -42,7 +47,10 @@ const std::vector<Declaration>& declarations() {
       {"NDBI", "(B11 - B8) / (B11 + B8)", "Zha et al. 2003", {{"B11", 1, 1}, {"B8", -1, 1}}},
       {"MNDWI", "(B3 - B11) / (B3 + B11)", "Xu 2006", {{"B3", 1, 1}, {"B11", -1, 1}}},
       {"NBR", "(B8 - B12) / (B8 + B12)", "Key and Benson 2006", {{"B8", 1, 1}, {"B12", -1, 1}}},
-      {"BSI", "(B11 + B4 - B8 - B2) / (B11 + B4 + B8 + B2)", "Rikimaru et al. 2002", {{"B11", 1, 1}, {"B4", 1, 1}, {"B8", -1, 1}, {"B2", -1, 1}}},
+      {"BSI",
+       "(B11 + B4 - B8 - B2) / (B11 + B4 + B8 + B2)",
+       "Rikimaru et al. 2002",
+       {{"B11", 1, 1}, {"B4", 1, 1}, {"B8", -1, 1}, {"B2", -1, 1}}},
   };
   return table;
 }
@@ -63,7 +71,8 @@ const std::vector<IndexInfo>& known_indices() {
 }
 
 IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands) {
-  if (names.size() > kMaxIndices) throw UserError(join_text("indices: ", names.size(), " are asked for, at most ", kMaxIndices, " can be computed"));
+  if (names.size() > kMaxIndices)
+    throw UserError(join_text("indices: ", names.size(), " are asked for, at most ", kMaxIndices, " can be computed"));
   IndexPlan plan;
   for (const std::string& name : names) {
     const Declaration* found = nullptr;
@@ -74,8 +83,8 @@ IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<
     }
     if (!found) {
       const std::string nearest = nearest_name(name, known);
-      throw UserError(join_text("index \"", name, "\" is not known", nearest.empty() ? "" : "; did you mean " + nearest + "?", "; known are ",
-                                join_list(known, ", ")));
+      throw UserError(join_text("index \"", name, "\" is not known", nearest.empty() ? "" : "; did you mean " + nearest + "?",
+                                "; known are ", join_list(known, ", ")));
     }
     IndexFormula& formula = plan.formulas[plan.n++];
     formula.gain = found->gain;
@@ -86,7 +95,8 @@ IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<
       std::size_t band = 0;
       while (band < bands.size() && bands[band] != term.band) ++band;
       if (band == bands.size())
-        throw UserError(join_text("index ", found->name, " = ", found->formula, " needs band ", term.band, ", the series has ", join_list(bands, ", ")));
+        throw UserError(join_text("index ", found->name, " = ", found->formula, " needs band ", term.band, ", the series has ",
+                                  join_list(bands, ", ")));
       formula.band[formula.n_bands] = static_cast<std::int8_t>(band);
       formula.numerator[formula.n_bands] = term.numerator;
       formula.denominator[formula.n_bands++] = term.denominator;

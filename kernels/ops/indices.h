@@ -22,12 +22,12 @@ inline constexpr int kMaxIndexBands = 4;
 struct IndexFormula {
   bool brightness = false;
   int n_bands = 0;
-  std::int8_t band[kMaxIndexBands] = {};          // position among the series' bands
-  float numerator[kMaxIndexBands] = {};           // n_i
-  float denominator[kMaxIndexBands] = {};         // d_i
-  float denominator_offset = 0;                   // d0, in reflectance x 10000
+  std::int8_t band[kMaxIndexBands] = {};   // position among the series' bands
+  float numerator[kMaxIndexBands] = {};    // n_i
+  float denominator[kMaxIndexBands] = {};  // d_i
+  float denominator_offset = 0;            // d0, in reflectance x 10000
   float gain = 1;
-  float integer_scale = 1000;                     // stored integer = value * integer_scale
+  float integer_scale = 1000;  // stored integer = value * integer_scale
 };
 
 struct IndexPlan {

@@ -13,7 +13,8 @@ struct MosaicRulePixel {
 
   // Confidence, validity, rank in one number: the higher, the better.
   static HD std::uint32_t order(std::uint8_t confidence, std::uint8_t validity, std::uint16_t rank) {
-    return static_cast<std::uint32_t>(confidence) << 24 | static_cast<std::uint32_t>(validity) << 16 | static_cast<std::uint32_t>(kNoTile - rank);
+    return static_cast<std::uint32_t>(confidence) << 24 | static_cast<std::uint32_t>(validity) << 16 |
+           static_cast<std::uint32_t>(kNoTile - rank);
   }
 
   HD void operator()(std::int64_t pixel) const {

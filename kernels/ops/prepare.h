@@ -25,10 +25,10 @@ struct PrepareRegularArgs {
   int n_targets = 0;
   const std::int32_t* target_days = nullptr;  // [target], rising, since 1970-01-01
   IndexPlan indices;
-  const float* mean = nullptr;          // [feature]; null: features are not normalised
-  const float* inverse_std = nullptr;   // [feature], 1 / standard deviation
-  float* features = nullptr;            // [pixel][target][feature]
-  std::uint8_t* count = nullptr;        // [pixel], valid dates (at most 255), may be null
+  const float* mean = nullptr;         // [feature]; null: features are not normalised
+  const float* inverse_std = nullptr;  // [feature], 1 / standard deviation
+  float* features = nullptr;           // [pixel][target][feature]
+  std::uint8_t* count = nullptr;       // [pixel], valid dates (at most 255), may be null
 
   HD int n_features() const { return series.n_bands + indices.n; }
 };

@@ -16,7 +16,8 @@ namespace millesime {
 // Every band of a block at the window's pixels, values[band * n_dates + date][lane], and which dates can be used,
 // selected[date][lane] (-1 or 0).
 template <int kLanes, int kTaps>
-HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values, const Rows<std::int16_t>& selected) {
+HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values,
+                   const Rows<std::int16_t>& selected) {
   for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
   for (int g = 0; g < series.n_groups; ++g) {
     const BandGroupView& group = series.groups[g];
@@ -47,9 +48,9 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
 // Rows of features become pixels of features: out[pixel][feature].
 template <int kLanes>
 struct FeatureWriter {
-  float* out;       // of the block's first pixel
+  float* out;         // of the block's first pixel
   std::int64_t size;  // features of a pixel
-  int n;            // pixels of the block
+  int n;              // pixels of the block
 
   static HD std::int64_t scratch_bytes(std::int64_t) { return 0; }
   HD FeatureWriter(float* first, std::int64_t features, int pixels, float*) : out(first), size(features), n(pixels) {}
@@ -77,7 +78,8 @@ struct FeatureWriter<kCpuLanes> {
   alignas(64) float tile[kTile][kCpuLanes];
 
   static HD std::int64_t scratch_bytes(std::int64_t features) { return 4 * features; }
-  HD FeatureWriter(float* out_first, std::int64_t features, int pixels, float* scratch) : out(out_first), size(features), n(pixels), block(scratch) {}
+  HD FeatureWriter(float* out_first, std::int64_t features, int pixels, float* scratch)
+      : out(out_first), size(features), n(pixels), block(scratch) {}
 
   HD void put(std::int64_t feature, const float* values) {
     if (filled == 0) first = feature;
@@ -90,8 +92,10 @@ struct FeatureWriter<kCpuLanes> {
       for (int lane = 0; lane < kCpuLanes; ++lane) block[lane * size + first + i] = tile[i][lane];
     const std::int64_t numbers = n * size;
     const bool whole_lines = n == kCpuLanes && reinterpret_cast<std::uintptr_t>(out) % 64 == 0;
-    if (whole_lines) store_past_caches(out, block, 4 * numbers);
-    else std::memcpy(out, block, static_cast<std::size_t>(4 * numbers));
+    if (whole_lines)
+      store_past_caches(out, block, 4 * numbers);
+    else
+      std::memcpy(out, block, static_cast<std::size_t>(4 * numbers));
   }
 
  private:
@@ -177,7 +181,8 @@ struct PrepareRegularBlock {
       fill_band<kLanes>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
     }
 
-    FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n(), scratch.rows<float>(at.pixels).first);
+    FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n(),
+                                 scratch.rows<float>(at.pixels).first);
     const int n_features = args.n_features();
     for (int t = 0; t < args.n_targets; ++t) {
       const Rows<const std::int16_t> bands{filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride};
@@ -207,7 +212,9 @@ struct PrepareRawBlock {
   PrepareRawArgs args;
 
   HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
-  HD std::int64_t scratch_bytes() const { return FeatureWriter<kLanes>::scratch_bytes(pixel_values()) + 2 * (pixel_values() + args.series.n_dates); }
+  HD std::int64_t scratch_bytes() const {
+    return FeatureWriter<kLanes>::scratch_bytes(pixel_values()) + 2 * (pixel_values() + args.series.n_dates);
+  }
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;

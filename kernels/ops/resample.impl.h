@@ -96,8 +96,10 @@ struct BlockResampler {
   HD void row(const std::int16_t* plane, std::int16_t* values) const {
     const int n = block.n();
     for (int lane = 0; lane < kLanes; ++lane) {
-      if (lane >= n) values[lane] = 0;
-      else values[lane] = copied ? plane[block.first + lane] : resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
+      if (lane >= n)
+        values[lane] = 0;
+      else
+        values[lane] = copied ? plane[block.first + lane] : resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
     }
   }
 };
@@ -124,7 +126,8 @@ struct BlockResampler<kTaps, kCpuLanes> {
   alignas(64) std::int32_t place[kTaps][kCpuLanes] = {};  // of each tap, in the line (or in that part)
   alignas(64) float weight[kTaps][kCpuLanes] = {};
 
-  HD BlockResampler(const BandGroupView& of, const RowBlock<kCpuLanes>& block, bool on_grid) : group(of), first(block.first), n(block.n()), copied(on_grid) {
+  HD BlockResampler(const BandGroupView& of, const RowBlock<kCpuLanes>& block, bool on_grid)
+      : group(of), first(block.first), n(block.n()), copied(on_grid) {
     if (copied) return;
     down = taps_at<kTaps>(block.row * of.row_scale + of.row_offset);
     for (int lane = 0; lane < kCpuLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
@@ -152,8 +155,10 @@ struct BlockResampler<kTaps, kCpuLanes> {
   HD void row(const std::int16_t* plane, std::int16_t* values) const {
     if (copied) {
       expect_next_lanes<kCpuLanes>(plane + first);
-      if (n == kCpuLanes) std::memcpy(values, plane + first, kCpuLanes * sizeof *values);
-      else for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = lane < n ? plane[first + lane] : std::int16_t{0};
+      if (n == kCpuLanes)
+        std::memcpy(values, plane + first, kCpuLanes * sizeof *values);
+      else
+        for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = lane < n ? plane[first + lane] : std::int16_t{0};
       return;
     }
     alignas(64) float line[kMaxLine + kPack];
@@ -235,7 +240,8 @@ struct ResampleBlock {
         for (int d = 0; d < series.n_dates; ++d) {
           alignas(64) std::int16_t values[kLanes];
           resampler.row(band_plane(group, d, series.position_in_group[b]), values);
-          store_lanes<kLanes>(args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first, values, block.n());
+          store_lanes<kLanes>(args.samples + (static_cast<std::int64_t>(d) * series.n_bands + b) * series.pixels() + block.first, values,
+                              block.n());
         }
       }
     }

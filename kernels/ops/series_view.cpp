@@ -37,7 +37,8 @@ HostSeries::HostSeries(const Series& series) {
   view_.days = days_.data();
   view_.masks = series.masks.data();
   if (view_.n_masks > 0) view_.mask_rules = series.mask_rules.front().data();
-  for (int plane = 0; plane < view_.n_masks; ++plane) view_.zero_is_valid[plane] = zero_is_valid(series.mask_rules[static_cast<std::size_t>(plane)]);
+  for (int plane = 0; plane < view_.n_masks; ++plane)
+    view_.zero_is_valid[plane] = zero_is_valid(series.mask_rules[static_cast<std::size_t>(plane)]);
 
   std::vector<int> found(series.bands.size(), 0);
   for (int g = 0; g < view_.n_groups; ++g) {

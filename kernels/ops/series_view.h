@@ -12,9 +12,9 @@ namespace millesime {
 
 struct Series;
 
-inline constexpr int kMaxBands = 64;   // of one SeriesView
-inline constexpr int kMaxGroups = 6;   // native resolutions
-inline constexpr int kMaxMasks = 16;   // mask planes of a date
+inline constexpr int kMaxBands = 64;  // of one SeriesView
+inline constexpr int kMaxGroups = 6;  // native resolutions
+inline constexpr int kMaxMasks = 16;  // mask planes of a date
 
 // Sentinel-2: a pixel without a value, in every band (the same number as kNodata of pipeline/core/series.h).
 inline constexpr std::int16_t kMissing = -10000;
@@ -30,12 +30,12 @@ struct BandGroupView {
 struct SeriesView {
   int width = 0, height = 0;  // of the window, in its pixels
   int n_dates = 0, n_bands = 0, n_groups = 0, n_masks = 0;
-  const std::int32_t* days = nullptr;        // [date], since 1970-01-01, strictly rising
-  const std::uint8_t* masks = nullptr;       // [date][mask plane][pixel]
-  const std::uint8_t* mask_rules = nullptr;  // [mask plane][value 0..255]: 1 = invalid
+  const std::int32_t* days = nullptr;          // [date], since 1970-01-01, strictly rising
+  const std::uint8_t* masks = nullptr;         // [date][mask plane][pixel]
+  const std::uint8_t* mask_rules = nullptr;    // [mask plane][value 0..255]: 1 = invalid
   std::uint8_t zero_is_valid[kMaxMasks] = {};  // [mask plane], 1: the rule is "0 is valid, all else invalid"
   BandGroupView groups[kMaxGroups];
-  std::int8_t group_of_band[kMaxBands] = {};     // band of the series -> its group
+  std::int8_t group_of_band[kMaxBands] = {};      // band of the series -> its group
   std::int8_t position_in_group[kMaxBands] = {};  // and its place there
 
   HD std::int64_t pixels() const { return static_cast<std::int64_t>(width) * height; }

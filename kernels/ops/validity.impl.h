@@ -9,19 +9,21 @@
 
 namespace millesime {
 
-// A block's validity of one date as the mask planes tell it, as bits: all ones (-1) select, 0 does not. Lanes without a pixel are not selected.
+// A block's validity of one date as the mask planes tell it, as bits: all ones (-1) select, 0 does not. Lanes without a pixel are not
+// selected.
 template <int kLanes>
 HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block, int date, std::int16_t* selected) {
-  for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < block.n() ? -1 : 0);
+  const int n = block.n();
+  for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < n ? -1 : 0);
   for (int plane = 0; plane < series.n_masks; ++plane) {
     const std::uint8_t* mask = series.masks + (static_cast<std::int64_t>(date) * series.n_masks + plane) * series.pixels() + block.first;
     expect_next_lanes<kLanes>(mask);
     if (series.zero_is_valid[plane]) {
       LANES_INDEPENDENT
-      for (int lane = 0; lane < block.n(); ++lane) selected[lane] = static_cast<std::int16_t>(mask[lane] == 0 ? selected[lane] : 0);
+      for (int lane = 0; lane < n; ++lane) selected[lane] = static_cast<std::int16_t>(mask[lane] == 0 ? selected[lane] : 0);
     } else {
       const std::uint8_t* rule = series.mask_rules + plane * 256;
-      for (int lane = 0; lane < block.n(); ++lane) selected[lane] = static_cast<std::int16_t>(rule[mask[lane]] == 0 ? selected[lane] : 0);
+      for (int lane = 0; lane < n; ++lane) selected[lane] = static_cast<std::int16_t>(rule[mask[lane]] == 0 ? selected[lane] : 0);
     }
   }
 }

@@ -149,7 +149,8 @@ Prepared composed_regular(const Case& test, const Series& series, const std::vec
   for (std::size_t p = 0; p < pixels; ++p) {
     for (std::size_t t = 0; t < targets.size(); ++t) {
       for (std::size_t f = 0; f < n_features; ++f) {
-        const float x = f < bands ? static_cast<float>(filled[(t * bands + f) * pixels + p]) : index_values[(t * n_indices + f - bands) * pixels + p];
+        const float x =
+            f < bands ? static_cast<float>(filled[(t * bands + f) * pixels + p]) : index_values[(t * n_indices + f - bands) * pixels + p];
         out.numbers.push_back(test.normalised ? (x - normalisation.mean[f]) * normalisation.inverse_std[f] : x);
       }
     }
@@ -183,10 +184,10 @@ std::vector<Case> cases() {
   list.push_back({{0, 0, 3, 0.2, 0.0, true, 1}});
   list.push_back({{1, 1, 3, 0.2, 0.0, true, 1}});
   list.push_back({{64, 3, 9, 0.2, 0.0, true, 1}, Resampling::bilinear, false});
-  list.push_back({{77, 3, 0, 0.2, 0.0, true, 1}});                                     // no acquisition
+  list.push_back({{77, 3, 0, 0.2, 0.0, true, 1}});  // no acquisition
   list.push_back({{77, 3, 1, 0.2, 0.0, true, 1}});
-  list.push_back({{77, 3, 5, 0.0, 1.0, true, 1}});                                     // nothing but missing samples
-  list.push_back({{70, 2, 5, 0.3, 0.1, true, 1}, Resampling::cubic, true, {}});        // no index
+  list.push_back({{77, 3, 5, 0.0, 1.0, true, 1}});                                          // nothing but missing samples
+  list.push_back({{70, 2, 5, 0.3, 0.1, true, 1}, Resampling::cubic, true, {}});             // no index
   list.push_back({{512, 33, 4, 0.3, 0.01, true, 9}, Resampling::bilinear, true, {"EVI"}});  // many blocks
   list.push_back({{65, 1, 300, 0.1, 0.0, true, 9}, Resampling::nearest});
   return list;
@@ -236,22 +237,32 @@ Series crop(const Series& whole, const Window& window) {
     for (std::size_t plane = 0; plane < planes; ++plane)
       for (int r = 0; r < w.height; ++r)
         for (int c = 0; c < w.width; ++c)
-          out.push_back(in[(plane * static_cast<std::size_t>(height) + static_cast<std::size_t>(w.row + r)) * static_cast<std::size_t>(width) + static_cast<std::size_t>(w.col + c)]);
+          out.push_back(
+              in[(plane * static_cast<std::size_t>(height) + static_cast<std::size_t>(w.row + r)) * static_cast<std::size_t>(width) +
+                 static_cast<std::size_t>(w.col + c)]);
     return out;
   };
   part.masks = columns(whole.masks, whole.dates.size() * whole.mask_rules.size(), whole.window.width, whole.window.height, window);
   for (BandGroup& group : part.groups) {
     const bool native = group.col_scale == 1;
     const int margin = native ? 0 : 2;  // cubic needs two
-    const auto low = [&](double scale, double offset, int at) { return std::max(0, static_cast<int>(std::floor(at * scale + offset)) - margin); };
-    const auto high = [&](double scale, double offset, int at, int size) { return std::min(size, static_cast<int>(std::floor(at * scale + offset)) + margin + 1); };
-    const int left = low(group.col_scale, group.col_offset, window.col), right = high(group.col_scale, group.col_offset, window.col + window.width - 1, group.cols);
-    const int top = low(group.row_scale, group.row_offset, window.row), bottom = high(group.row_scale, group.row_offset, window.row + window.height - 1, group.rows);
+    const auto low = [&](double scale, double offset, int at) {
+      return std::max(0, static_cast<int>(std::floor(at * scale + offset)) - margin);
+    };
+    const auto high = [&](double scale, double offset, int at, int size) {
+      return std::min(size, static_cast<int>(std::floor(at * scale + offset)) + margin + 1);
+    };
+    const int left = low(group.col_scale, group.col_offset, window.col),
+              right = high(group.col_scale, group.col_offset, window.col + window.width - 1, group.cols);
+    const int top = low(group.row_scale, group.row_offset, window.row),
+              bottom = high(group.row_scale, group.row_offset, window.row + window.height - 1, group.rows);
     std::vector<std::int16_t> samples;
     for (std::size_t plane = 0; plane < whole.dates.size() * group.bands.size(); ++plane)
       for (int r = top; r < bottom; ++r)
         for (int c = left; c < right; ++c)
-          samples.push_back(group.samples[(plane * static_cast<std::size_t>(group.rows) + static_cast<std::size_t>(r)) * static_cast<std::size_t>(group.cols) + static_cast<std::size_t>(c)]);
+          samples.push_back(group.samples[(plane * static_cast<std::size_t>(group.rows) + static_cast<std::size_t>(r)) *
+                                              static_cast<std::size_t>(group.cols) +
+                                          static_cast<std::size_t>(c)]);
     group.samples = std::move(samples);
     group.cols = right - left;
     group.rows = bottom - top;
@@ -278,7 +289,8 @@ TEST(Prepare, WindowsDoNotChangeResults) {
           }
       return true;
     };
-    for (const Window& window : {Window{0, 0, 150, 12}, Window{0, 0, 64, 5}, Window{37, 3, 101, 9}, Window{149, 11, 1, 1}, Window{5, 2, 130, 1}}) {
+    for (const Window& window :
+         {Window{0, 0, 150, 12}, Window{0, 0, 64, 5}, Window{37, 3, 101, 9}, Window{149, 11, 1, 1}, Window{5, 2, 130, 1}}) {
       SCOPED_TRACE(to_text(window));
       const Series part = crop(whole, window);
       EXPECT_TRUE(same(regular.numbers, fused_regular(test, part, targets).numbers, window));

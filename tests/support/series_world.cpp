@@ -15,7 +15,8 @@ BandGroup random_group(std::vector<int> bands, int cols, int rows, int dates, do
   group.rows = rows;
   std::uniform_int_distribution<int> value(-200, 12000);
   std::uniform_real_distribution<double> chance(0, 1);
-  group.samples.resize(static_cast<std::size_t>(dates) * group.bands.size() * static_cast<std::size_t>(cols) * static_cast<std::size_t>(rows));
+  group.samples.resize(static_cast<std::size_t>(dates) * group.bands.size() * static_cast<std::size_t>(cols) *
+                       static_cast<std::size_t>(rows));
   for (auto& sample : group.samples) sample = static_cast<std::int16_t>(chance(random) < missing ? kNodata : value(random));
   return group;
 }
@@ -73,7 +74,8 @@ std::vector<std::int16_t> expected_samples(const Series& series, Resampling meth
           if (g.bands[i] == b) group = &g, position = i;
       const auto at = [&](long col, long row) {
         const std::size_t plane = static_cast<std::size_t>(d) * group->bands.size() + position;
-        return group->samples[(plane * static_cast<std::size_t>(group->rows) + static_cast<std::size_t>(clamped(row, group->rows))) * static_cast<std::size_t>(group->cols) +
+        return group->samples[(plane * static_cast<std::size_t>(group->rows) + static_cast<std::size_t>(clamped(row, group->rows))) *
+                                  static_cast<std::size_t>(group->cols) +
                               static_cast<std::size_t>(clamped(col, group->cols))];
       };
       for (int r = 0; r < height; ++r) {
@@ -122,8 +124,9 @@ std::vector<std::uint8_t> expected_validity(const Series& series) {
   return valid;
 }
 
-std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands, std::int64_t n_pixels,
-                                        const std::vector<std::int16_t>& samples, const std::vector<std::uint8_t>& valid) {
+std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands,
+                                        std::int64_t n_pixels, const std::vector<std::int16_t>& samples,
+                                        const std::vector<std::uint8_t>& valid) {
   const auto bands = static_cast<std::size_t>(n_bands), pixels = static_cast<std::size_t>(n_pixels);
   std::vector<std::int16_t> out(targets.size() * bands * pixels);
   for (std::size_t p = 0; p < pixels; ++p) {
@@ -131,15 +134,20 @@ std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, c
       std::ptrdiff_t before = -1, after = -1;
       for (std::size_t d = 0; d < days.size(); ++d) {
         if (!valid[d * pixels + p]) continue;
-        if (days[d] <= targets[t]) before = static_cast<std::ptrdiff_t>(d);
-        else if (after < 0) after = static_cast<std::ptrdiff_t>(d);
+        if (days[d] <= targets[t])
+          before = static_cast<std::ptrdiff_t>(d);
+        else if (after < 0)
+          after = static_cast<std::ptrdiff_t>(d);
       }
       for (std::size_t b = 0; b < bands; ++b) {
         const auto value = [&](std::ptrdiff_t d) { return samples[(static_cast<std::size_t>(d) * bands + b) * pixels + p]; };
         std::int16_t& filled = out[(t * bands + b) * pixels + p];
-        if (before < 0 && after < 0) filled = 0;
-        else if (before < 0) filled = value(after);
-        else if (after < 0) filled = value(before);
+        if (before < 0 && after < 0)
+          filled = 0;
+        else if (before < 0)
+          filled = value(after);
+        else if (after < 0)
+          filled = value(before);
         else {
           const auto first = days[static_cast<std::size_t>(before)], last = days[static_cast<std::size_t>(after)];
           const float share = static_cast<float>(targets[t] - first) / static_cast<float>(last - first);

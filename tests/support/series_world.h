@@ -13,9 +13,9 @@ namespace millesime::testing {
 struct SeriesShape {
   int width = 70, height = 5;  // more than one block in a row, the second one partly empty
   int dates = 6;
-  double cloudy = 0.4;         // share of masked observations
-  double missing = 0.02;       // share of missing samples
-  bool simple_masks = true;    // "0 is valid" (THEIA), or rules of any kind
+  double cloudy = 0.4;       // share of masked observations
+  double missing = 0.02;     // share of missing samples
+  bool simple_masks = true;  // "0 is valid" (THEIA), or rules of any kind
   unsigned seed = 1;
 };
 
@@ -23,10 +23,11 @@ struct SeriesShape {
 Series random_series(const SeriesShape& shape);
 inline const std::vector<std::string> kTestBands = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
 
-std::vector<std::int16_t> expected_samples(const Series& series, Resampling method);                // [date][band][pixel]
-std::vector<std::uint8_t> expected_validity(const Series& series);                                   // [date][pixel]
-std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands, std::int64_t pixels,
-                                        const std::vector<std::int16_t>& samples, const std::vector<std::uint8_t>& valid);  // [target][band][pixel]
+std::vector<std::int16_t> expected_samples(const Series& series, Resampling method);  // [date][band][pixel]
+std::vector<std::uint8_t> expected_validity(const Series& series);                    // [date][pixel]
+std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands,
+                                        std::int64_t pixels, const std::vector<std::int16_t>& samples,
+                                        const std::vector<std::uint8_t>& valid);  // [target][band][pixel]
 
 // Runs `work` with this many OpenMP threads.
 template <class Work>

@@ -64,7 +64,8 @@ TEST(Buffer, OwnsAlignedMemoryAndCopies) {
 }
 
 TEST(Rounding, HalvesGoAwayFromZeroAndBoundsHold) {
-  for (const auto& [x, rounded] : {std::pair{0.5f, 1}, {-0.5f, -1}, {2.5f, 3}, {-2.5f, -3}, {0.49f, 0}, {-1.2f, -1}, {32767.0f, 32767}, {-32768.0f, -32768}})
+  for (const auto& [x, rounded] :
+       {std::pair{0.5f, 1}, {-0.5f, -1}, {2.5f, 3}, {-2.5f, -3}, {0.49f, 0}, {-1.2f, -1}, {32767.0f, 32767}, {-32768.0f, -32768}})
     EXPECT_EQ(round_to_int16(x), rounded) << x;
   EXPECT_EQ(saturate_to_int16(1e9f), 32767);
   EXPECT_EQ(saturate_to_int16(-1e9f), -32768);

@@ -20,7 +20,8 @@ namespace {
 // One pixel down one tree, as the contract says.
 int leaf_of(const ForestArrays& forest, std::size_t tree, const float* x) {
   auto node = static_cast<std::size_t>(forest.root[tree]);
-  while (forest.feature[node] >= 0) node = static_cast<std::size_t>(x[forest.feature[node]] > forest.threshold[node] ? forest.right[node] : forest.left[node]);
+  while (forest.feature[node] >= 0)
+    node = static_cast<std::size_t>(x[forest.feature[node]] > forest.threshold[node] ? forest.right[node] : forest.left[node]);
   return forest.leaf_class[node];
 }
 

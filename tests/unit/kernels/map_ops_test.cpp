@@ -155,7 +155,8 @@ struct Fused {
   Bytes label, confidence;
 };
 // labels and confidences: [pixel][map] here, for readability
-Fused fused(const std::vector<Bytes>& labels, const std::vector<Bytes>& confidences, Fusion method, bool resolve, const std::vector<float>& mass = {}) {
+Fused fused(const std::vector<Bytes>& labels, const std::vector<Bytes>& confidences, Fusion method, bool resolve,
+            const std::vector<float>& mass = {}) {
   const std::size_t pixels = labels.size(), maps = labels.empty() ? 1 : labels[0].size();
   Bytes by_map, sure;
   for (std::size_t m = 0; m < maps; ++m) {
@@ -301,7 +302,8 @@ TEST(MosaicRule, DoesNotDependOnTheOrderOfTiles) {
     std::fill_n(rank.data(), kPixels, kNoTile);
     for (const std::uint16_t t : order) {
       const Tile& tile = tiles[t];
-      mosaic_rule(Device{}, {kPixels, tile.label.data(), tile.confidence.data(), tile.validity.data(), t, label.data(), confidence.data(), validity.data(), rank.data()});
+      mosaic_rule(Device{}, {kPixels, tile.label.data(), tile.confidence.data(), tile.validity.data(), t, label.data(), confidence.data(),
+                             validity.data(), rank.data()});
     }
     label.expect_untouched_bands("mosaic label");
     rank.expect_untouched_bands("mosaic rank");

@@ -39,8 +39,8 @@ Validity found_validity(const Series& series) {
   return {valid.values(), count.values()};
 }
 
-std::vector<std::int16_t> filled(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands, std::int64_t pixels,
-                                 const std::vector<std::int16_t>& samples, const std::vector<std::uint8_t>& valid) {
+std::vector<std::int16_t> filled(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands,
+                                 std::int64_t pixels, const std::vector<std::int16_t>& samples, const std::vector<std::uint8_t>& valid) {
   Guarded<std::int16_t> out(static_cast<std::int64_t>(targets.size()) * n_bands * pixels);
   GapFillArgs args;
   args.pixels = pixels;
@@ -67,7 +67,8 @@ std::vector<std::int32_t> days_of(const Series& series) {
 std::vector<SeriesShape> shapes() {
   std::vector<SeriesShape> list;
   for (const auto& [width, height] : {std::pair{0, 0}, {1, 1}, {1, 9}, {64, 1}, {65, 2}, {200, 7}})
-    for (const double cloudy : {0.0, 0.5, 1.0}) list.push_back({width, height, 6, cloudy, 0.03, width != 65, 7u + static_cast<unsigned>(width)});
+    for (const double cloudy : {0.0, 0.5, 1.0})
+      list.push_back({width, height, 6, cloudy, 0.03, width != 65, 7u + static_cast<unsigned>(width)});
   list.push_back({130, 3, 1, 0.3, 0.0, true, 3});
   list.push_back({130, 3, 0, 0.3, 0.0, true, 3});
   list.push_back({130, 3, 4, 0.0, 1.0, true, 3});
@@ -145,7 +146,8 @@ TEST(Resample, SaturatesAndNeverInventsMissing) {
   series.groups[1].samples[0] = -32768;
   for (const std::int16_t value : resampled(series, Resampling::cubic)) EXPECT_NE(value, kNodata);
   // -9999 and -10001 average to the number that means missing
-  for (std::size_t i = 0; i < series.groups[1].samples.size(); ++i) series.groups[1].samples[i] = static_cast<std::int16_t>(i % 2 ? -9999 : -10001);
+  for (std::size_t i = 0; i < series.groups[1].samples.size(); ++i)
+    series.groups[1].samples[i] = static_cast<std::int16_t>(i % 2 ? -9999 : -10001);
   for (const std::int16_t value : resampled(series, Resampling::bilinear)) EXPECT_NE(value, kNodata);
 }
 
@@ -176,8 +178,10 @@ TEST(GapFill, KeepsValidSamplesAndIgnoresMaskedOnes) {
   const auto before = filled(days, days, series.n_bands(), series.window.pixels(), samples, valid);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const bool seen = valid[i / (bands * pixels) * pixels + i % pixels] != 0;
-    if (seen) ASSERT_EQ(before[i], samples[i]);
-    else samples[i] = 31000;
+    if (seen)
+      ASSERT_EQ(before[i], samples[i]);
+    else
+      samples[i] = 31000;
   }
   EXPECT_EQ(filled(days, days, series.n_bands(), series.window.pixels(), samples, valid), before);
 }
@@ -255,7 +259,8 @@ TEST(Indices, KnownValues) {
 
 TEST(Indices, ZeroDenominatorGivesZeroAndBlocksAgree) {
   std::vector<std::int16_t> samples(static_cast<std::size_t>(2 * 10 * 131));
-  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int16_t>(i % 7 == 0 ? 0 : static_cast<int>(i * 37 % 9000) - 4000);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i] = static_cast<std::int16_t>(i % 7 == 0 ? 0 : static_cast<int>(i * 37 % 9000) - 4000);
   IndicesArgs args;
   args.pixels = 131;
   args.n_dates = 2;
