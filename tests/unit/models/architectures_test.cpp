@@ -200,6 +200,46 @@ TEST(Architectures, HaveTheSizeThatTheirLayersAddUpTo) {
   EXPECT_EQ(numbers("ltae"), encoder + (128 * 64 + 64) + 4 * 64 + (64 * 23 + 23));
 }
 
+// Logits of small networks whose weights are a formula, against a computation in numpy, step by step as in the papers.
+struct Golden {
+  std::string architecture;
+  nlohmann::json parameters;
+  std::vector<float> logits;  // of two pixels, three classes
+};
+
+class GoldenLogits : public ::testing::TestWithParam<Golden> {};
+INSTANTIATE_TEST_SUITE_P(Papers, GoldenLogits,
+                         ::testing::Values(Golden{"ltae",
+                                                  {{"spectral", 3}, {"d_model", 8}, {"n_head", 2}, {"d_k", 2}, {"mlp", 4}, {"hidden", 4}, {"dropout", 0.2}, {"norm", "none"}},
+                                                  {-0.468257f, -0.319284f, -0.136281f, -0.462278f, -0.318431f, -0.141706f}},
+                                           Golden{"temporal_cnn", {{"filters", 3}, {"kernel", 3}, {"dense", 4}, {"dropout", 0.5}}, {0.516519f, 0.486782f, 0.417879f, 0.516519f, 0.486782f, 0.417879f}}),
+                         [](const auto& test) { return test.param.architecture; });
+
+TEST_P(GoldenLogits, AreThoseOfThePaper) {
+  ModelSpec spec = small_spec(GetParam().architecture, 3, 4);
+  spec.parameters = GetParam().parameters;
+  spec.sources = {{"s", {"B4", "B8"}, {}, {0, 0}, {1, 1}}};
+  ModelInput input = small_input(spec, 16, 4);
+  ModelFile file = train(spec, input, quick_recipe());
+  int k = 0;
+  for (auto& [name, tensor] : file.tensors) {
+    for (std::size_t i = 0; i < tensor.values.size(); ++i)
+      tensor.values[i] = name.ends_with("running_var") ? 1.0f + 0.1f * static_cast<float>(i % 3)
+                                                       : static_cast<float>(0.5 * std::sin(0.7 * k + 0.31 * static_cast<double>(i)));
+    ++k;
+  }
+  input = input.subset({0, 1});
+  auto& series = input.series.front();
+  const bool raw = spec.input == InputKind::raw;
+  series.valid = raw ? std::vector<std::uint8_t>{1, 1, 0, 1, 1, 0, 1, 1} : std::vector<std::uint8_t>(8, 1);
+  for (int p = 0; p < 2; ++p)
+    for (int d = 0; d < 4; ++d)
+      for (int f = 0; f < 2; ++f)
+        series.values[static_cast<std::size_t>((p * 4 + d) * 2 + f)] = 0.1f * static_cast<float>((p + 1) * (d + 1)) - 0.2f * static_cast<float>(f);
+  const auto logits = logits_of(file, input);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(logits[i], GetParam().logits[i], 1e-4) << i;
+}
+
 TEST(Training, KeepsTheBestEpochAndCalibratesOnHeldOutGroups) {
   const ModelSpec spec = small_spec("ltae");
   Recipe recipe = quick_recipe();
