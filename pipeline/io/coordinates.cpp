@@ -72,6 +72,8 @@ std::string canonical_crs(const std::string& definition) {
   return wkt_of(system.get());
 }
 
+std::string crs_wkt(const std::string& definition) { return wkt_of(make_system(definition).get()); }
+
 struct CoordinateTransform::Impl {
   struct Destroy {
     void operator()(void* transform) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(transform)); }

@@ -12,6 +12,9 @@ namespace millesime {
 // "EPSG:32631" where the system has a code, its WKT otherwise. Accepts anything GDAL understands; UserError otherwise.
 std::string canonical_crs(const std::string& definition);
 
+// The definition of a reference system in full, for files that do not know codes (WKT 2).
+std::string crs_wkt(const std::string& definition);
+
 class CoordinateTransform {  // x east or longitude first, always; not thread-safe
  public:
   CoordinateTransform(const std::string& from_crs, const std::string& to_crs);

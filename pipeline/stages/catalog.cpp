@@ -50,11 +50,16 @@ nlohmann::json counts_of(const Census& census) {
           {"ignored", census.ignored}};
 }
 
-nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile, Date first, Date last, const std::string& file, const Context& context) {
-  context.progress->start("catalog " + tile, 1, "tile");
-  const Census census = make_sensor(kSensor)->take_census(options.root, tile, options.bands, first, last);
+Census usable_census(const SensorOptions& options, const std::string& tile, Date first, Date last) {
+  Census census = make_sensor(kSensor)->take_census(options.root, tile, options.bands, first, last);
   if (!options.skip_damaged) require_undamaged(census, options.root);
   require_acquisitions(census, options.root, first, last);
+  return census;
+}
+
+nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile, Date first, Date last, const std::string& file, const Context& context) {
+  context.progress->start("catalog " + tile, 1, "tile");
+  const Census census = usable_census(options, tile, first, last);
   write_text(file, census.to_json().dump(1) + "\n");
   context.progress->advance(1);
   context.progress->finish();
@@ -114,6 +119,11 @@ Stage catalog_stage() {
           .revision = 1,
           .papers = {},
           .plan = plan_catalog};
+}
+
+Census usable_census(const Config& config, const std::string& tile) {
+  const auto [first, last] = period_of(config);
+  return usable_census(config.sentinel2_theia, tile, first, last);
 }
 
 std::pair<Date, Date> period_of(const Config& config) {

@@ -18,6 +18,9 @@ namespace millesime {
 // names, sizes and times of change. A damaged product stops the unit, unless sensors.sentinel2_theia.skip_damaged is set.
 Stage catalog_stage();
 
+// The census of a tile of a production, as the stage takes it: UserError on damage (unless skipped) and without acquisitions.
+Census usable_census(const Config& config, const std::string& tile);
+
 // Days whose acquisitions belong to a production: its calendar year, widened to the time grid where that is given explicitly.
 std::pair<Date, Date> period_of(const Config& config);
 
