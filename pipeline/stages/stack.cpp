@@ -1,0 +1,317 @@
+#include "pipeline/stages/stack.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "kernels/ops/gap_fill.h"
+#include "kernels/ops/indices.h"
+#include "kernels/ops/resample.h"
+#include "kernels/ops/validity.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/zarr_file.h"
+#include "pipeline/stages/catalog.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/resampling.h"
+#include "pipeline/stages/tiles.h"
+#include "pipeline/stages/window_loop.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kAhead = 1;  // windows that are read before their turn
+const std::vector<std::string> kIndices = {"NDVI", "NDWI", "Brightness"};
+
+// What the cube of one tile holds.
+struct Plan {
+  Census census;
+  std::vector<std::string> bands;
+  std::vector<Date> dates;           // acquisitions, or the time grid
+  bool filled = false;
+  std::vector<std::string> indices;  // only with `filled`
+  Resampling resampling = Resampling::bilinear;
+};
+
+// Samples of a window: variables one after the other within each date.
+struct Block {
+  std::vector<std::int16_t> bands, indices;  // [date][variable][pixel]
+  std::vector<std::uint8_t> valid;           // [date][pixel], empty with `filled`
+};
+
+// Writes variables of the whole cube, in whatever format.
+class CubeWriter {
+ public:
+  virtual ~CubeWriter() = default;
+  virtual void write(const Window& window, const Block& block) = 0;
+  virtual std::vector<std::string> commit() = 0;  // what was written
+};
+
+nlohmann::ordered_json band_attributes(const std::string& band) {
+  return {{"long_name", "surface reflectance, Sentinel-2 " + band}, {"scale_factor", 0.0001}, {"add_offset", 0.0}};
+}
+
+nlohmann::ordered_json index_attributes(const std::string& index) {
+  const auto& known = known_indices();
+  const auto info = std::ranges::find_if(known, [&](const IndexInfo& candidate) { return lower(candidate.name) == lower(index); });
+  if (info == known.end()) return {{"long_name", index}};
+  if (info->name == "Brightness") return {{"long_name", "Brightness: " + info->formula}, {"scale_factor", 0.0001}, {"add_offset", 0.0}};
+  return {{"long_name", info->name + ": " + info->formula}, {"scale_factor", 0.001}, {"add_offset", 0.0}};
+}
+
+class ZarrCube final : public CubeWriter {
+ public:
+  ZarrCube(const std::string& path, const Plan& plan)
+      : path_(path), plan_(plan), writer_(path, plan.census.grid, plan.dates, {{"title", "Sentinel-2 series of the tile " + plan.census.tile}, {"tile", plan.census.tile}, {"sensor", plan.census.sensor}, {"gap_filled", plan.filled}}) {
+    for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(band));
+    for (const std::string& index : plan.indices) writer_.add_variable<std::int16_t>(index, kNodata, index_attributes(index));
+    if (!plan.filled) writer_.add_variable<std::uint8_t>("validity", 0, {{"long_name", "1 where the acquisition can be used"}, {"flag_values", {0, 1}}, {"flag_meanings", "invalid valid"}});
+  }
+
+  void write(const Window& window, const Block& block) override {
+    const std::int64_t pixels = window.pixels();
+    const auto write_all = [&](const std::vector<std::string>& names, const std::vector<std::int16_t>& samples) {
+      const auto n = static_cast<std::int64_t>(names.size());
+      for (std::int64_t i = 0; i < n; ++i) writer_.write(names[static_cast<std::size_t>(i)], window, samples.data() + i * pixels, n * pixels);
+    };
+    write_all(plan_.bands, block.bands);
+    write_all(plan_.indices, block.indices);
+    if (!plan_.filled) writer_.write("validity", window, block.valid.data(), pixels);
+  }
+
+  std::vector<std::string> commit() override {
+    writer_.commit();
+    return {path_};
+  }
+
+ private:
+  std::string path_;
+  const Plan& plan_;
+  ZarrWriter writer_;
+};
+
+class CogCube final : public CubeWriter {
+ public:
+  CogCube(const std::string& stem, const Plan& plan) : stem_(stem), plan_(plan) {
+    for (const std::string& name : plan.bands) open(name, PixelType::i16, kNodata);
+    for (const std::string& name : plan.indices) open(name, PixelType::i16, kNodata);
+    if (!plan.filled) open("validity", PixelType::u8, std::nullopt);
+  }
+  ~CogCube() override {
+    writers_.clear();
+    for (const std::string& name : names_) {
+      std::error_code ignored;
+      std::filesystem::remove(plain(name), ignored);
+    }
+  }
+  CogCube(const CogCube&) = delete;
+  CogCube& operator=(const CogCube&) = delete;
+
+  void write(const Window& window, const Block& block) override {
+    const std::int64_t pixels = window.pixels();
+    for (int date = 0; date < static_cast<int>(plan_.dates.size()); ++date) {
+      const auto write_all = [&](const std::vector<std::string>& names, const std::vector<std::int16_t>& samples) {
+        for (std::size_t i = 0; i < names.size(); ++i)
+          writers_.at(names[i])->write(window, date, samples.data() + (date * static_cast<std::int64_t>(names.size()) + static_cast<std::int64_t>(i)) * pixels);
+      };
+      write_all(plan_.bands, block.bands);
+      write_all(plan_.indices, block.indices);
+      if (!plan_.filled) writers_.at("validity")->write(window, date, block.valid.data() + date * pixels);
+    }
+  }
+
+  std::vector<std::string> commit() override {
+    std::vector<std::string> written;
+    for (const std::string& name : names_) {
+      writers_.at(name)->commit();
+      CogOptions options;
+      options.classes = false;
+      write_cog(plain(name), stem_ + "_" + name + ".tif", options);
+      written.push_back(stem_ + "_" + name + ".tif");
+    }
+    return written;
+  }
+
+ private:
+  std::string plain(const std::string& name) const {  // the uncompressed pyramidless file that the COG is made from
+    const auto slash = stem_.rfind('/') + 1;
+    return stem_.substr(0, slash) + ".partial-" + stem_.substr(slash) + "_" + name + ".tif";
+  }
+  void open(const std::string& name, PixelType type, std::optional<double> nodata) {
+    RasterOptions options;
+    options.nodata = nodata;
+    for (const Date date : plan_.dates) options.band_names.push_back(date.iso());
+    names_.push_back(name);
+    writers_[name] = std::make_unique<RasterWriter>(plain(name), plan_.census.grid, type, static_cast<int>(plan_.dates.size()), options);
+  }
+
+  std::string stem_;
+  const Plan& plan_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::unique_ptr<RasterWriter>> writers_;
+};
+
+// The time grid of a production spans the acquisitions of all its tiles, unless it is given.
+std::vector<Date> time_grid(const Config& config) {
+  std::vector<Date> dates;
+  for (const std::string& text : config.time.dates) dates.push_back(Date::parse(text));
+  if (!dates.empty()) {
+    std::ranges::sort(dates);
+    dates.erase(std::ranges::unique(dates).begin(), dates.end());
+    return dates;
+  }
+  std::optional<Date> first, last;
+  if (!config.time.start.empty()) first = Date::parse(config.time.start);
+  if (!config.time.end.empty()) last = Date::parse(config.time.end);
+  if (!first || !last) {
+    std::optional<Date> earliest, latest;
+    for (const std::string& tile : tiles_of(config)) {
+      const Census census = usable_census(config, tile);
+      const Date begin = census.acquisitions.front().date, end = census.acquisitions.back().date;
+      earliest = earliest ? std::min(*earliest, begin) : begin;
+      latest = latest ? std::max(*latest, end) : end;
+    }
+    if (!first) first = earliest;
+    if (!last) last = latest;
+  }
+  if (*first > *last) throw UserError(join_text("time.start (", first->iso(), ") lies after time.end (", last->iso(), "); the time grid has no dates"));
+  return regular_dates(*first, *last, config.time.step_days);
+}
+
+std::vector<std::int32_t> days_of(const std::vector<Date>& dates) {
+  std::vector<std::int32_t> days;
+  for (const Date date : dates) days.push_back(date.days);
+  return days;
+}
+
+Block compute_block(const Stream& stream, const Plan& plan, const Series& read) {
+  const DeviceSeries series(stream, read);
+  const std::int64_t pixels = read.window.pixels();
+  const int n_dates = read.n_dates(), n_bands = read.n_bands();
+  Buffer<std::int16_t> samples(stream.device, n_dates * n_bands * pixels);
+  ResampleArgs resampling;
+  resampling.series = series.view();
+  resampling.method = plan.resampling;
+  resampling.samples = samples.data();
+  resample(stream, resampling);
+  Buffer<std::uint8_t> valid(stream.device, n_dates * pixels), count(stream.device, pixels);
+  ValidityArgs checking;
+  checking.series = series.view();
+  checking.valid = valid.data();
+  checking.count = count.data();
+  validity(stream, checking);
+  Block block;
+  if (!plan.filled) {
+    block.bands = to_host(stream, samples);
+    block.valid = to_host(stream, valid);
+    return block;
+  }
+
+  const int n_targets = static_cast<int>(plan.dates.size());
+  const Buffer<std::int32_t> days = to_device(stream, days_of(read.dates)), targets = to_device(stream, days_of(plan.dates));
+  Buffer<std::int16_t> filled(stream.device, n_targets * n_bands * pixels);
+  GapFillArgs filling;
+  filling.pixels = pixels;
+  filling.n_dates = n_dates;
+  filling.n_bands = n_bands;
+  filling.n_targets = n_targets;
+  filling.days = days.data();
+  filling.target_days = targets.data();
+  filling.samples = samples.data();
+  filling.valid = valid.data();
+  filling.filled = filled.data();
+  gap_fill(stream, filling);
+  block.bands = to_host(stream, filled);
+  if (!plan.indices.empty()) {
+    IndicesArgs computing;
+    computing.pixels = pixels;
+    computing.n_dates = n_targets;
+    computing.n_bands = n_bands;
+    computing.plan = plan_indices(plan.indices, plan.bands);
+    Buffer<std::int16_t> integers(stream.device, n_targets * computing.plan.n * pixels);
+    computing.samples = filled.data();
+    computing.integers = integers.data();
+    indices(stream, computing);
+    block.indices = to_host(stream, integers);
+  }
+  // A pixel that was never seen has no value, rather than 0.
+  const std::vector<std::uint8_t> seen = to_host(stream, count);
+  for (auto* layer : {&block.bands, &block.indices})
+    for (std::size_t i = 0; i < layer->size(); ++i)
+      if (seen[i % static_cast<std::size_t>(pixels)] == 0) (*layer)[i] = kNodata;
+  return block;
+}
+
+std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, const std::string& format, const Context& context) {
+  const Grid& grid = plan.census.grid;
+  std::unique_ptr<CubeWriter> writer;
+  if (format == "zarr") writer = std::make_unique<ZarrCube>(stem + ".zarr", plan);
+  else writer = std::make_unique<CogCube>(stem, plan);
+
+  const SeriesReader probe(plan.census, plan.bands);
+  const auto n_acquisitions = static_cast<std::int64_t>(plan.census.acquisitions.size()), n_dates = static_cast<std::int64_t>(plan.dates.size());
+  const auto n_bands = static_cast<std::int64_t>(plan.bands.size());
+  const std::int64_t cube_bytes = n_dates * (2 * n_bands + 2 * static_cast<std::int64_t>(plan.indices.size()) + 1);
+  const std::int64_t bytes_per_pixel = (kAhead + 3) * (probe.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1);
+  const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / 2 / bytes_per_pixel, 1, std::int64_t{1} << 22);
+  const std::vector<Window> windows = split(grid.whole(), kZarrChunk, kZarrChunk, max_pixels);
+
+  const OwnStream stream(context.device);
+  context.progress->start("stack " + plan.census.tile, grid.pixels(), "px");
+  window_loop<Series, Block>(
+      windows, 1, kAhead,
+      [&] {
+        return std::function<Series(const Window&)>([reader = std::make_shared<SeriesReader>(plan.census, plan.bands)](const Window& window) { return reader->read(window); });
+      },
+      [&](const Window&, Series&& series) { return compute_block(stream, plan, series); },
+      [&](const Window& window, Block&& block) {
+        writer->write(window, block);
+        context.progress->advance(window.pixels());
+      });
+  std::vector<std::string> written = writer->commit();
+  context.progress->finish();
+  return written;
+}
+
+}  // namespace
+
+Options StackOptions::declare() {
+  Options o;
+  o.section("");
+  o.add("tiles", &tiles, "tiles to stack; default: those of the configuration");
+  o.add("format", &format, "of the data cube").choices({"zarr", "cog"});
+  o.add("filled", &filled, "gap-filled on the dates of the time grid, instead of each acquisition as it is");
+  o.add("features", &features, "gap-filled, and the indices of each date");
+  o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness");
+  o.add("output", &output, "folder of the cubes; default: <output>/<year>/cubes").path();
+  return o;
+}
+
+nlohmann::json stack(const Config& config, const StackOptions& options, const Context& context) {
+  const std::string folder = options.output.empty() ? Layout(config).cubes() : options.output;
+  Plan plan;
+  plan.bands = config.sentinel2_theia.bands;
+  plan.resampling = resampling_of(config.sentinel2_theia.resampling);
+  plan.filled = options.filled || options.features;
+  if (options.features) {
+    plan.indices = options.indices.empty() ? kIndices : options.indices;
+    plan_indices(plan.indices, plan.bands);  // an unknown name, or a band that is not read, is told before the work
+  }
+  const std::vector<Date> grid_dates = plan.filled ? time_grid(config) : std::vector<Date>{};
+  nlohmann::json report = nlohmann::json::object();
+  for (const std::string& tile : options.tiles.empty() ? tiles_of(config) : options.tiles) {
+    plan.census = usable_census(config, tile);
+    if (plan.bands.empty()) plan.bands = plan.census.bands;
+    plan.dates = grid_dates;
+    if (!plan.filled)
+      for (const Acquisition& acquisition : plan.census.acquisitions) plan.dates.push_back(acquisition.date);
+    const std::vector<std::string> written = write_cube(plan, folder + "/" + tile, options.format, context);
+    report[tile] = {{"files", written}, {"dates", plan.dates.size()}, {"bands", plan.bands}, {"indices", plan.indices}, {"acquisitions", plan.census.acquisitions.size()}};
+  }
+  return report;
+}
+
+}  // namespace millesime
