@@ -58,9 +58,11 @@ std::string wkt_of(OGRSpatialReferenceH system) {
 
 }  // namespace
 
-std::string canonical_crs(const std::string& definition) {
-  const SystemHandle system = make_system(definition);
+std::string canonical_crs_of(OGRSpatialReferenceH given) {
   const GdalMessages messages;
+  if (std::string code = epsg_of(given); !code.empty() && !OSRIsCompound(given)) return code;
+  const SystemHandle system(OSRClone(given));
+  OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
   if (OSRIsCompound(system.get())) {  // heights play no part in a map
     OSRDemoteTo2D(system.get(), nullptr);
     OSRStripVertical(system.get());
@@ -71,6 +73,8 @@ std::string canonical_crs(const std::string& definition) {
   if (std::string code = matching_epsg(system.get()); !code.empty()) return code;
   return wkt_of(system.get());
 }
+
+std::string canonical_crs(const std::string& definition) { return canonical_crs_of(make_system(definition).get()); }
 
 std::string crs_wkt(const std::string& definition) { return wkt_of(make_system(definition).get()); }
 

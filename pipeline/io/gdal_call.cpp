@@ -37,6 +37,12 @@ void prepare_gdal() {
   });
 }
 
+int open_file_limit() {
+  prepare_gdal();
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<int>(std::min(limit.rlim_cur, kOpenFiles)) : 256;
+}
+
 GdalMessages::GdalMessages() {
   prepare_gdal();
   CPLErrorReset();

@@ -5,11 +5,18 @@
 #include <string>
 
 #include <gdal.h>
+#include <ogr_srs_api.h>
 
 namespace millesime {
 
 // Registers the drivers and bounds GDAL's caches, once a process. Everything that opens a file calls it first.
 void prepare_gdal();
+
+// How many files this process may have open.
+int open_file_limit();
+
+// "EPSG:..." or WKT, as canonical_crs() of coordinates.h, without the way through text.
+std::string canonical_crs_of(OGRSpatialReferenceH system);
 
 // Collects what GDAL says on this thread from construction to destruction.
 class GdalMessages {

@@ -20,7 +20,6 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/class_legend.h"
-#include "pipeline/io/coordinates.h"
 #include "pipeline/io/gdal_call.h"
 
 namespace millesime {
@@ -71,9 +70,9 @@ Grid grid_of(GDALDatasetH dataset, const std::string& path) {
     throw UserError(join_text(path, ": has no georeference; give it one (gdal_edit.py -a_ullr) or replace the file"));
   if (transform[2] != 0 || transform[4] != 0 || !(transform[1] > 0) || !(transform[5] < 0))
     throw UserError(join_text(path, ": is rotated or upside down; expected a north-up image (gdalwarp makes one)"));
-  const char* crs = GDALGetProjectionRef(dataset);
-  if (!crs || !*crs) throw UserError(join_text(path, ": has no coordinate reference system; give it one (gdal_edit.py -a_srs)"));
-  return {canonical_crs(crs), transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset), GDALGetRasterYSize(dataset)};
+  const OGRSpatialReferenceH crs = GDALGetSpatialRef(dataset);
+  if (!crs) throw UserError(join_text(path, ": has no coordinate reference system; give it one (gdal_edit.py -a_srs)"));
+  return {canonical_crs_of(crs), transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset), GDALGetRasterYSize(dataset)};
 }
 
 DatasetHandle open_raster(const std::string& path, const std::vector<std::string>& drivers) {

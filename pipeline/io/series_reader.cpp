@@ -5,14 +5,16 @@
 #include <optional>
 
 #include "pipeline/core/error.h"
+#include "pipeline/io/gdal_call.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 
 namespace millesime {
 namespace {
 
-// An open file costs some hundred kilobytes; what is above this number is opened anew for every window.
-constexpr int kOpenFiles = 256;
+// An open file costs some 40 KB, opening it a millisecond. What is above this number is opened anew for every window.
+constexpr int kOpenFiles = 2000;
+constexpr int kReaders = 16;  // that may share what the system allows
 
 // Group pixels around a window, for interpolation by cubic convolution.
 constexpr int kMargin = 2;
@@ -70,6 +72,7 @@ struct SeriesReader::Impl {
   std::vector<GroupLayout> groups;
   int block_width = 0, block_height = 0;
   mutable std::map<std::string, RasterReader> open_files;  // by path
+  std::size_t most_open = static_cast<std::size_t>(std::min(kOpenFiles, open_file_limit() / kReaders));
 
   std::string context(const Product& product) const { return join_text("tile ", census.tile, ", ", product.date.iso(), ", ", product.name); }
 
@@ -82,7 +85,7 @@ struct SeriesReader::Impl {
     RasterReader reader(path, {"GTiff"});
     if (!reader.grid().same_as(expected))
       throw UserError(join_text(path, ": expected the grid ", to_text(expected), ", got ", to_text(reader.grid()), "; the file changed since the census, run the catalog stage again"));
-    if (open_files.size() < kOpenFiles) return use(open_files.emplace(path, std::move(reader)).first->second);
+    if (open_files.size() < most_open) return use(open_files.emplace(path, std::move(reader)).first->second);
     use(reader);
   } catch (const UserError& error) {
     throw with_context(context(product), error);

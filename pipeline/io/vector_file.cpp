@@ -239,9 +239,7 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
   result.layer = OGR_L_GetName(layer);
   result.fields = field_names(layer);
   require_fields(result, required_fields);
-  char* wkt = nullptr;
-  if (OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer); system && OSRExportToWkt(system, &wkt) == OGRERR_NONE) result.crs = canonical_crs(wkt);
-  CPLFree(wkt);
+  if (OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer)) result.crs = canonical_crs_of(system);
   if (result.crs.empty() && !crs.empty())
     throw UserError(join_text(path, ": layer \"", result.layer, "\" has no coordinate reference system (a shapefile without .prj?); give it one (ogr2ogr -a_srs)"));
   const std::string target = crs.empty() ? result.crs : canonical_crs(crs);

@@ -52,7 +52,7 @@ struct ZarrWriter::Impl {
   Grid grid;
   int n_dates;
   std::map<std::string, ordered_json> metadata;  // file in the store -> its JSON; repeated in .zmetadata
-  std::map<std::string, std::int64_t> fills;
+  std::map<std::string, std::optional<std::int64_t>> fills;
   bool committed = false;
 
   const std::string& folder() const { return name.temporary(); }
@@ -122,7 +122,7 @@ ZarrWriter::ZarrWriter(const std::string& path, const Grid& grid, const std::vec
   impl_->write_coordinate("x", x, {{"standard_name", "projection_x_coordinate"}, {"axis", "X"}, {"units", "m"}});
   impl_->write_coordinate("y", y, {{"standard_name", "projection_y_coordinate"}, {"axis", "Y"}, {"units", "m"}});
   const std::string transform = join_text(grid.x0, " ", grid.pixel_width, " 0 ", grid.y0, " 0 ", -grid.pixel_height);
-  impl_->declare<std::int32_t>("spatial_ref", {}, {}, 0, {}, {{"crs_wkt", crs_wkt(grid.crs)}, {"spatial_ref", crs_wkt(grid.crs)}, {"GeoTransform", transform}});
+  impl_->declare<std::int32_t>("spatial_ref", {}, {}, nullptr, {}, {{"crs_wkt", crs_wkt(grid.crs)}, {"spatial_ref", crs_wkt(grid.crs)}, {"GeoTransform", transform}});
   const std::int32_t nothing = 0;
   impl_->write_file("spatial_ref/0", compressed(&nothing, sizeof nothing));
 }
@@ -134,14 +134,14 @@ ZarrWriter::~ZarrWriter() {
 }
 
 template <class T>
-void ZarrWriter::add_variable(const std::string& name, T fill, const ordered_json& attributes) {
+void ZarrWriter::add_variable(const std::string& name, std::optional<T> fill, const ordered_json& attributes) {
   ordered_json all = attributes;
   all["grid_mapping"] = "spatial_ref";
   all["_CRS"] = impl_->crs_attribute();
   const Grid& grid = impl_->grid;
   impl_->fills[name] = fill;
   impl_->declare<T>(name, {impl_->n_dates, grid.rows, grid.cols}, {std::min(kZarrDates, impl_->n_dates), std::min(kZarrChunk, grid.rows), std::min(kZarrChunk, grid.cols)},
-                    std::int64_t{fill}, {"time", "y", "x"}, all);
+                    fill ? ordered_json(std::int64_t{*fill}) : ordered_json(nullptr), {"time", "y", "x"}, all);
 }
 
 template <class T>
@@ -151,19 +151,19 @@ void ZarrWriter::write(const std::string& name, const Window& window, const T* s
   const auto whole = [](int begin, int size, int chunk, int end) { return begin % chunk == 0 && ((begin + size) % chunk == 0 || begin + size == end); };
   MILLESIME_CHECK(whole(window.col, window.width, width, grid.cols) && whole(window.row, window.height, height, grid.rows), to_text(window), " is not made of whole chunks of ",
                   width, " x ", height);
-  const T fill = static_cast<T>(impl_->fills.at(name));
+  const std::optional<std::int64_t> fill = impl_->fills.at(name);
   std::vector<T> chunk(static_cast<std::size_t>(dates) * static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   for (int first = 0; first < impl_->n_dates; first += dates)
     for (int row = window.row; row < window.row + window.height; row += height)
       for (int col = window.col; col < window.col + window.width; col += width) {
-        std::ranges::fill(chunk, fill);
+        std::ranges::fill(chunk, static_cast<T>(fill.value_or(0)));
         const Window part = Window{col, row, width, height}.intersect(window);
         for (int date = first; date < std::min(first + dates, impl_->n_dates); ++date)
           for (int r = 0; r < part.height; ++r) {
             const T* source = samples + date * date_stride + std::int64_t{row - window.row + r} * window.width + (col - window.col);
             std::copy(source, source + part.width, chunk.begin() + (std::ptrdiff_t{date - first} * height + r) * width);
           }
-        if (std::ranges::all_of(chunk, [&](T value) { return value == fill; })) continue;
+        if (fill && std::ranges::all_of(chunk, [&](T value) { return value == *fill; })) continue;
         impl_->write_file(join_text(name, "/", first / dates, ".", row / height, ".", col / width), compressed(chunk.data(), chunk.size() * sizeof(T)));
       }
 }
@@ -185,8 +185,8 @@ void ZarrWriter::commit() {
   if (replaces) fs::remove_all(from, ignored);
 }
 
-template void ZarrWriter::add_variable<std::int16_t>(const std::string&, std::int16_t, const ordered_json&);
-template void ZarrWriter::add_variable<std::uint8_t>(const std::string&, std::uint8_t, const ordered_json&);
+template void ZarrWriter::add_variable<std::int16_t>(const std::string&, std::optional<std::int16_t>, const ordered_json&);
+template void ZarrWriter::add_variable<std::uint8_t>(const std::string&, std::optional<std::uint8_t>, const ordered_json&);
 template void ZarrWriter::write<std::int16_t>(const std::string&, const Window&, const std::int16_t*, std::int64_t);
 template void ZarrWriter::write<std::uint8_t>(const std::string&, const Window&, const std::uint8_t*, std::int64_t);
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,9 @@ class ZarrWriter {
   ZarrWriter(const ZarrWriter&) = delete;
   ZarrWriter& operator=(const ZarrWriter&) = delete;
 
-  // A variable of int16 or uint8; `fill` stands where there is no data.
+  // A variable of int16 or uint8; `fill` stands where there is no data, nothing where every pixel has some.
   template <class T>  // std::int16_t, std::uint8_t
-  void add_variable(const std::string& name, T fill, const nlohmann::ordered_json& attributes);
+  void add_variable(const std::string& name, std::optional<T> fill, const nlohmann::ordered_json& attributes);
 
   // All dates of a window that consists of whole chunks (clipped at the grid's edges); samples[date * date_stride + pixel].
   template <class T>

@@ -68,7 +68,7 @@ class ZarrCube final : public CubeWriter {
       : path_(path), plan_(plan), writer_(path, plan.census.grid, plan.dates, {{"title", "Sentinel-2 series of the tile " + plan.census.tile}, {"tile", plan.census.tile}, {"sensor", plan.census.sensor}, {"gap_filled", plan.filled}}) {
     for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(band));
     for (const std::string& index : plan.indices) writer_.add_variable<std::int16_t>(index, kNodata, index_attributes(index));
-    if (!plan.filled) writer_.add_variable<std::uint8_t>("validity", 0, {{"long_name", "1 where the acquisition can be used"}, {"flag_values", {0, 1}}, {"flag_meanings", "invalid valid"}});
+    if (!plan.filled) writer_.add_variable<std::uint8_t>("validity", std::nullopt, {{"long_name", "1 where the acquisition can be used"}, {"flag_values", {0, 1}}, {"flag_meanings", "invalid valid"}});
   }
 
   void write(const Window& window, const Block& block) override {
