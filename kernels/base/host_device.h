@@ -1,6 +1,6 @@
 #pragma once
-// One source, three builds: nvcc (device code), g++ (the CPU product), g++ with tests/support/cuda on the include path, where
-// literal CUDA kernels run on fibers (MILLESIME_CUDA_FIBERS).
+// One source, three builds: nvcc (device code), g++ (the CPU product), and g++ in tests that run CUDA kernels on fibers
+// (MILLESIME_CUDA_FIBERS; tests/support/cuda_fibers.h stands in for the CUDA headers).
 //
 // HD             in front of a function that runs on both sides
 // CU_LAUNCH      kernel<<<grid, block, shared bytes, stream>>>(arguments...)
@@ -15,7 +15,6 @@
   T* name = reinterpret_cast<T*>(name##_bytes)
 #define MILLESIME_CUDA_SOURCE 1
 #elif defined(MILLESIME_CUDA_FIBERS)
-#include "tests/support/cuda_fibers.h"
 #define HD inline __attribute__((always_inline))
 #define MILLESIME_CUDA_SOURCE 1
 #else

@@ -103,6 +103,10 @@ __global__ void __launch_bounds__(kBlockThreads) grid_stride_scratch(const __gri
   for (std::int64_t i = thread; i < n; i += threads) f(i, scratch);
 }
 
+#endif
+
+#ifdef __CUDACC__
+
 template <class F>
 void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");

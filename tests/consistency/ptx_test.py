@@ -1,0 +1,95 @@
+"""The PTX that nvcc makes of every kernel, interpreted, equals the CPU instance bit for bit.
+
+The cases (tests/support/kernel_cases.h) come from the program MILLESIME_KERNEL_CASES: the kernel's functor as bytes, the arrays that its
+pointers lead to, and what they hold after the CPU instance. Exit 77 (skipped) without nvcc. Arguments: names that cases must contain.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+source = pathlib.Path(os.environ['MILLESIME_SOURCE'])
+sys.path.insert(0, str(source / 'tests/support/ptx'))
+from ptx_machine import GlobalMemory, Module, PtxError  # noqa: E402
+
+BLOCKS, THREADS = 2, 32  # fewer than a case has pixels, so that threads take several
+
+
+def compile_ptx(nvcc, op, folder):
+    """The flags are those of scripts/cmake/MillesimeTargets.cmake; contraction is off as on the CPU."""
+    ptx = folder / (op + '.ptx')
+    flags = ['-ptx', '-lineinfo', '-std=c++17', '-O3', '-fmad=false', '-arch=compute_75', '-Xcompiler=-ffp-contract=off,-fopenmp']
+    done = subprocess.run([nvcc, *flags, '-I', source, source / 'kernels/ops' / (op + '.cu'), '-o', ptx], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit('nvcc refuses %s.cu:\n%s' % (op, done.stderr))
+    return ptx
+
+
+def relocate(functor, addresses):
+    """Pointers to the test program's arrays become addresses of the interpreter's memory."""
+    words = bytearray(functor)
+    for at in range(0, len(words) - 7, 8):
+        (word,) = struct.unpack_from('<Q', words, at)
+        if word in addresses:
+            struct.pack_into('<Q', words, at, addresses[word])
+    return bytes(words)
+
+
+def run_case(module, folder, case):
+    """Runs one case; returns what is wrong, or ''."""
+    arrays = case.get('arrays', [])
+    data = [(folder / array['before']).read_bytes() for array in arrays]
+    scratch = max(case['scratch_bytes'], 0) * BLOCKS * THREADS
+    memory = GlobalMemory([len(d) for d in data] + [scratch])
+    for number, d in enumerate(data):
+        memory.put(number, d)
+    functor = relocate((folder / 'functor.bin').read_bytes(), {a['address']: memory.addresses[n] for n, a in enumerate(arrays)})
+    parameters = [functor, struct.pack('<q', case['items'])]
+    if case['scratch_bytes'] >= 0:
+        parameters.append(struct.pack('<Q', memory.addresses[len(arrays)]))
+    try:
+        module.run(case['kernel'], BLOCKS, THREADS, memory, parameters)
+    except PtxError as error:
+        return str(error)
+    for number, array in enumerate(arrays):
+        expected = (folder / array['after']).read_bytes() if array['after'] else data[number]
+        got = memory.get(number)
+        if got != expected:
+            first = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)
+            return 'array %d differs from the CPU at byte %d of %d' % (number, first, len(got))
+    return ''
+
+
+def main():
+    nvcc = os.environ.get('NVCC') or shutil.which('nvcc') or shutil.which('/usr/local/cuda/bin/nvcc')
+    if not nvcc:
+        print('skipped: no nvcc on PATH, in NVCC or /usr/local/cuda, so there is no PTX to interpret')
+        return 77
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        subprocess.run([os.environ['MILLESIME_KERNEL_CASES'], folder], check=True)
+        folders = sorted((f for f in folder.iterdir() if f.is_dir()), key=lambda f: int(f.name))
+        cases = [(f, json.loads((f / 'case.json').read_text())) for f in folders]
+        cases = [(f, case) for f, case in cases if all(name in case['name'] for name in sys.argv[1:])]
+        operations = sorted({case['op'] for _, case in cases})
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            modules = dict(zip(operations, pool.map(lambda op: Module(compile_ptx(nvcc, op, folder)), operations)))
+        failed = 0
+        for case_folder, case in cases:
+            start = time.monotonic()
+            wrong = run_case(modules[case['op']], case_folder, case)
+            print('%-4s %-45s %5.1f s  %s' % ('FAIL' if wrong else 'ok', case['name'], time.monotonic() - start, wrong), flush=True)
+            failed += bool(wrong)
+        print('%d cases, %d failed' % (len(cases), failed))
+        return 1 if failed or not cases else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,346 @@
+#include "tests/support/kernel_cases.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <random>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/ops/confusion.impl.h"
+#include "kernels/ops/decide.impl.h"
+#include "kernels/ops/forest.impl.h"
+#include "kernels/ops/fuse_maps.impl.h"
+#include "kernels/ops/gap_fill.impl.h"
+#include "kernels/ops/indices.impl.h"
+#include "kernels/ops/mosaic_rule.impl.h"
+#include "kernels/ops/prepare.impl.h"
+#include "kernels/ops/resample.impl.h"
+#include "kernels/ops/validity.impl.h"
+#include "pipeline/core/error.h"
+#include "tests/support/random_forest.h"
+#include "tests/support/series_world.h"
+
+namespace millesime::testing {
+
+void* KernelCase::add(const void* values, std::size_t bytes, bool written) {
+  Array array{std::make_unique<unsigned char[]>(bytes), std::vector<unsigned char>(bytes), written};
+  if (bytes > 0) {
+    std::memcpy(array.initial.data(), values, bytes);
+    std::memcpy(array.memory.get(), values, bytes);
+  }
+  arrays_.push_back(std::move(array));
+  return arrays_.back().memory.get();
+}
+
+std::vector<std::vector<unsigned char>> KernelCase::outputs() const {
+  std::vector<std::vector<unsigned char>> all;
+  for (const Array& array : arrays_)
+    if (array.written) all.emplace_back(array.memory.get(), array.memory.get() + array.initial.size());
+  return all;
+}
+
+void KernelCase::reset() {
+  for (Array& array : arrays_)
+    if (!array.initial.empty()) std::memcpy(array.memory.get(), array.initial.data(), array.initial.size());
+}
+
+void KernelCase::write(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  const auto write_file = [&](const std::string& file, const void* bytes, std::size_t size) {
+    std::ofstream out(folder + "/" + file, std::ios::binary);
+    out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
+    if (!out) throw std::runtime_error("cannot write " + folder + "/" + file);
+  };
+  reset();
+  on_cpu();
+  nlohmann::json document;
+  // The type as it is found in the kernel's mangled name: without namespace millesime, which is abbreviated there.
+  const std::string prefix = "N9millesime";
+  MILLESIME_CHECK(type_.starts_with(prefix), "functor ", type_);
+  document["op"] = op;
+  document["name"] = name;
+  document["kernel"] = type_.substr(prefix.size(), type_.size() - prefix.size() - 1);
+  document["items"] = items_;
+  document["scratch_bytes"] = scratch_bytes_;
+  write_file("functor.bin", functor_.data(), functor_.size());
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    const Array& array = arrays_[i];
+    const std::string before = "array" + std::to_string(i) + ".bin", after = "expected" + std::to_string(i) + ".bin";
+    write_file(before, array.initial.data(), array.initial.size());
+    if (array.written) write_file(after, array.memory.get(), array.initial.size());
+    document["arrays"].push_back({{"address", reinterpret_cast<std::uintptr_t>(array.memory.get())}, {"before", before}, {"after", array.written ? after : ""}});
+  }
+  const std::string text = document.dump(1);
+  write_file("case.json", text.data(), text.size());
+}
+
+namespace {
+
+using Cases = std::vector<std::unique_ptr<KernelCase>>;
+
+// CPU instance, the same on fibers, and the launch that the GPU would see.
+template <class Cpu, class OnFibers, class F>
+void complete(KernelCase& test, const Cpu& on_cpu, const OnFibers& on_fibers, std::int64_t items, const F& functor) {
+  test.on_cpu = on_cpu;
+  test.on_fibers = on_fibers;
+  test.launches(items, functor);
+}
+
+struct Input {
+  const char* name;
+  SeriesShape shape;
+};
+// 70 pixels: more than the 64 threads of the small grids.
+const std::vector<Input>& inputs() {
+  static const std::vector<Input> list = {{"clear", {35, 2, 4, 0.0, 0.0, true, 1}},
+                                          {"cloudy", {35, 2, 4, 0.5, 0.05, false, 2}},
+                                          {"all invalid", {35, 2, 3, 1.0, 0.0, true, 3}},
+                                          {"one pixel", {1, 1, 4, 0.3, 0.0, true, 5}}};
+  return list;
+}
+
+// The series with its arrays in the case.
+SeriesView place(KernelCase& test, const Series& series) {
+  SeriesView view = HostSeries(series).view();
+  std::vector<std::int32_t> days;
+  for (const Date date : series.dates) days.push_back(date.days);
+  view.days = test.input(days);
+  view.masks = test.input(series.masks);
+  std::vector<std::uint8_t> rules;
+  for (const MaskRule& rule : series.mask_rules) rules.insert(rules.end(), rule.begin(), rule.end());
+  view.mask_rules = test.input(rules);
+  for (int g = 0; g < view.n_groups; ++g) view.groups[g].samples = test.input(series.groups[static_cast<std::size_t>(g)].samples);
+  return view;
+}
+
+std::vector<std::int32_t> target_days(const Series& series) {
+  std::vector<std::int32_t> targets;
+  for (std::int32_t day = series.dates.front().days - 12; targets.size() < 6; day += 12) targets.push_back(day);
+  return targets;
+}
+
+constexpr std::pair<Resampling, const char*> kMethods[] = {{Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
+
+KernelCase& add(Cases& cases, const char* op, const std::string& input) {
+  cases.push_back(std::make_unique<KernelCase>(op, input));
+  return *cases.back();
+}
+
+template <int kTaps>
+void add_resample(Cases& cases, const Input& input, Resampling method, const char* method_name) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "resample", join_text(method_name, ", ", input.name));
+  ResampleArgs args{place(test, series), method, nullptr};
+  args.samples = test.output<std::int16_t>(args.series.pixels() * series.n_dates() * series.n_bands());
+  complete(test, [args] { resample(Device{}, args); }, [args](const Fibers& fibers) { resample_on(fibers, args); }, args.series.pixels(), ResampleBlock<1, kTaps>{args});
+}
+
+void add_validity(Cases& cases, const Input& input) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "validity", input.name);
+  ValidityArgs args{place(test, series), nullptr, nullptr};
+  args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(test, [args] { validity(Device{}, args); }, [args](const Fibers& fibers) { validity_on(fibers, args); }, args.series.pixels(), ValidityBlock<1>{args});
+}
+
+void add_gap_fill(Cases& cases, const Input& input) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "gap_fill", input.name);
+  std::vector<std::int32_t> days;
+  for (const Date date : series.dates) days.push_back(date.days);
+  GapFillArgs args;
+  args.pixels = series.window.pixels();
+  args.n_dates = series.n_dates();
+  args.n_bands = series.n_bands();
+  args.days = test.input(days);
+  args.target_days = test.input(target_days(series));
+  args.n_targets = 6;
+  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.valid = test.input(expected_validity(series));
+  args.filled = test.output<std::int16_t>(args.pixels * args.n_targets * args.n_bands);
+  complete(test, [args] { gap_fill(Device{}, args); }, [args](const Fibers& fibers) { gap_fill_on(fibers, args); }, args.pixels, GapFillBlock<1>{args});
+}
+
+void add_indices(Cases& cases, const Input& input) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "indices", input.name);
+  IndicesArgs args;
+  args.pixels = series.window.pixels();
+  args.n_dates = series.n_dates();
+  args.n_bands = series.n_bands();
+  std::vector<std::string> names;
+  for (const IndexInfo& index : known_indices()) names.push_back(index.name);
+  args.plan = plan_indices(names, series.bands);
+  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.values = test.output<float>(args.pixels * args.n_dates * args.plan.n);
+  args.integers = test.output<std::int16_t>(args.pixels * args.n_dates * args.plan.n);
+  complete(test, [args] { indices(Device{}, args); }, [args](const Fibers& fibers) { indices_on(fibers, args); }, args.pixels, IndicesBlock<1>{args});
+}
+
+std::vector<float> ramp(int n, float first, float step) {
+  std::vector<float> values;
+  for (int i = 0; i < n; ++i) values.push_back(first + step * static_cast<float>(i));
+  return values;
+}
+
+template <int kTaps>
+void add_prepare(Cases& cases, const Input& input, Resampling method, const char* method_name) {
+  const Series series = random_series(input.shape);
+  {
+    KernelCase& test = add(cases, "prepare", join_text("regular, ", method_name, ", ", input.name));
+    PrepareRegularArgs args;
+    args.series = place(test, series);
+    args.resampling = method;
+    args.target_days = test.input(target_days(series));
+    args.n_targets = 6;
+    args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
+    args.mean = test.input(ramp(args.n_features(), 900, 31));
+    args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
+    args.features = test.output<float>(args.series.pixels() * args.n_targets * args.n_features());
+    args.count = test.output<std::uint8_t>(args.series.pixels());
+    complete(test, [args] { prepare_regular(Device{}, args); }, [args](const Fibers& fibers) { prepare_regular_on(fibers, args); }, args.series.pixels(),
+             PrepareRegularBlock<1, kTaps>{args});
+  }
+  KernelCase& test = add(cases, "prepare", join_text("raw, ", method_name, ", ", input.name));
+  PrepareRawArgs args;
+  args.series = place(test, series);
+  args.resampling = method;
+  args.mean = test.input(ramp(series.n_bands(), 900, 31));
+  args.inverse_std = test.input(ramp(series.n_bands(), 0.001f, 0.0003f));
+  args.values = test.output<float>(args.series.pixels() * series.n_dates() * series.n_bands());
+  args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(test, [args] { prepare_raw(Device{}, args); }, [args](const Fibers& fibers) { prepare_raw_on(fibers, args); }, args.series.pixels(), PrepareRawBlock<1, kTaps>{args});
+}
+
+void add_forest(Cases& cases, int pixels, const char* name) {
+  const ForestArrays arrays = random_forest({5, 40, 7, 4, 3});
+  const Forest packed(arrays);
+  KernelCase& test = add(cases, "forest", name);
+  ForestArgs args;
+  args.forest = packed.view();
+  const auto nodes = static_cast<std::size_t>(arrays.feature.size());
+  args.forest.nodes = test.input(std::vector<ForestNode>(args.forest.nodes, args.forest.nodes + nodes));
+  args.forest.leaf_class = test.input(std::vector<std::uint8_t>(args.forest.leaf_class, args.forest.leaf_class + nodes));
+  args.forest.root = test.input(std::vector<std::int64_t>(args.forest.root, args.forest.root + args.forest.n_trees));
+  args.pixels = pixels;
+  args.features = test.input(random_features(arrays, pixels, 4));
+  args.winner = test.output<std::uint8_t>(pixels);
+  args.confidence = test.output<float>(pixels);
+  args.votes = test.output<std::uint16_t>(std::int64_t{pixels} * 4);
+  complete(test, [args] { forest(Device{}, args); }, [args](const Fibers& fibers) { forest_on(fibers, args); }, pixels, ForestBlock<1>{args});
+}
+
+template <class T>
+std::vector<T> random_numbers(std::size_t n, int low, int high, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<T> values(n);
+  for (T& value : values) value = static_cast<T>(low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1)));
+  return values;
+}
+
+void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kClasses = 7;
+  const auto n = static_cast<std::size_t>(pixels) * kClasses;
+  for (const char* from : {"logits", "votes"}) {
+    KernelCase& test = add(cases, "decide", join_text(from, ", ", name));
+    DecideArgs args;
+    args.pixels = pixels;
+    args.n_classes = kClasses;
+    if (from[0] == 'l') {
+      auto logits = random_numbers<float>(n, -4000, 4000, 8);
+      for (float& logit : logits) logit *= 0.00137f;
+      if (n > 20) logits[11] = std::numeric_limits<float>::quiet_NaN();
+      args.logits = test.input(logits);
+    } else {
+      args.votes = test.input(random_numbers<std::uint16_t>(n, 0, 14, 9));
+      args.n_trees = 100;
+    }
+    args.codes = test.input(random_numbers<std::uint8_t>(kClasses, 1, 200, 1));
+    args.count = test.input(random_numbers<std::uint8_t>(static_cast<std::size_t>(pixels), 0, 5, 2));
+    args.label = test.output<std::uint8_t>(pixels);
+    args.confidence = test.output<std::uint8_t>(pixels);
+    args.probabilities = test.output<std::uint16_t>(pixels * kClasses);
+    args.exact_probabilities = test.output<float>(pixels * kClasses);
+    complete(test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels, DecidePixel{args});
+  }
+  KernelCase& test = add(cases, "decide", join_text("blend, ", name));
+  auto weights = random_numbers<float>(static_cast<std::size_t>(pixels) * 3, 0, 3, 5);
+  BlendArgs args{pixels, 3, kClasses, test.input(random_numbers<float>(n * 3, 0, 9, 6)), test.input(weights), test.output<float>(pixels * kClasses)};
+  complete(test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels, BlendPixel{args});
+}
+
+void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
+  for (const Fusion method : {Fusion::majority, Fusion::dempster_shafer}) {
+    KernelCase& test = add(cases, "fuse_maps", join_text(method == Fusion::majority ? "majority, " : "Dempster-Shafer, ", name));
+    const auto n = static_cast<std::size_t>(pixels) * 4;
+    auto mass = random_numbers<float>(4 * 256, 1, 99, 5);
+    for (float& m : mass) m /= 100;
+    FuseMapsArgs args;
+    args.pixels = pixels;
+    args.n_maps = 4;
+    args.method = method;
+    args.labels = test.input(random_numbers<std::uint8_t>(n, 0, 3, 1));
+    args.confidences = test.input(random_numbers<std::uint8_t>(n, 50, 53, 2));
+    args.mass = test.input(mass);
+    args.label = test.output<std::uint8_t>(pixels);
+    args.confidence = test.output<std::uint8_t>(pixels);
+    complete(test, [args] { fuse_maps(Device{}, args); }, [args](const Fibers& fibers) { fuse_maps_on(fibers, args); }, pixels, FuseMapsPixel{args});
+  }
+}
+
+void add_confusion(Cases& cases, std::int64_t pixels, const char* name) {
+  KernelCase& test = add(cases, "confusion", name);
+  const auto n = static_cast<std::size_t>(pixels);
+  const ConfusionArgs args{pixels, test.input(random_numbers<std::uint8_t>(n, 0, 2, 1)), test.input(random_numbers<std::uint8_t>(n, 0, 2, 2)),
+                           test.output(std::vector<std::uint64_t>(kLabels * kLabels, 3))};
+  complete(test, [args] { confusion(Device{}, args); }, [args](const Fibers& fibers) { confusion_on(fibers, args); }, block_count(pixels, ConfusionRun::kPixels),
+           ConfusionRun{args});
+}
+
+void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
+  KernelCase& test = add(cases, "mosaic_rule", name);
+  const auto n = static_cast<std::size_t>(pixels);
+  const MosaicRuleArgs args{pixels,
+                            test.input(random_numbers<std::uint8_t>(n, 0, 2, 1)),
+                            test.input(random_numbers<std::uint8_t>(n, 90, 91, 2)),
+                            test.input(random_numbers<std::uint8_t>(n, 5, 6, 3)),
+                            4,
+                            test.output(random_numbers<std::uint8_t>(n, 0, 2, 4)),
+                            test.output(random_numbers<std::uint8_t>(n, 90, 91, 5)),
+                            test.output(random_numbers<std::uint8_t>(n, 5, 6, 6)),
+                            test.output(random_numbers<std::uint16_t>(n, 3, 5, 7))};
+  complete(test, [args] { mosaic_rule(Device{}, args); }, [args](const Fibers& fibers) { mosaic_rule_on(fibers, args); }, pixels, MosaicRulePixel{args});
+}
+
+}  // namespace
+
+Cases kernel_cases() {
+  Cases cases;
+  for (const Input& input : inputs()) {
+    add_validity(cases, input);
+    add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
+    add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
+    add_resample<4>(cases, input, kMethods[2].first, kMethods[2].second);
+    add_gap_fill(cases, input);
+    add_indices(cases, input);
+    add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);
+    add_prepare<2>(cases, input, kMethods[1].first, kMethods[1].second);
+    add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
+  }
+  for (const auto& [pixels, name] : {std::pair{90, "90 pixels"}, {1, "one pixel"}}) {
+    add_forest(cases, pixels, name);
+    add_decide(cases, pixels, name);
+    add_fuse_maps(cases, pixels, name);
+    add_mosaic_rule(cases, pixels, name);
+  }
+  for (const auto& [pixels, name] : {std::pair{2000, "2000 pixels"}, {1, "one pixel"}}) add_confusion(cases, pixels, name);
+  return cases;
+}
+
+}  // namespace millesime::testing

@@ -1,0 +1,74 @@
+#pragma once
+// Small runs of every kernel, for the proofs that its CUDA instance does what its CPU instance does: on fibers (tests/consistency/
+// fibers_test.cpp) and by interpreting nvcc's PTX (tests/consistency/ptx_test.py). A new operation needs its cases in kernel_cases.cpp.
+
+#include "tests/support/fibers_backend.h"
+
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace millesime::testing {
+
+class KernelCase {
+ public:
+  KernelCase(std::string operation, std::string input) : op(std::move(operation)), name(op + ", " + std::move(input)) {}
+
+  // Arrays of exactly their size, which the kernel's arguments point to.
+  template <class T>
+  const T* input(const std::vector<T>& values) {
+    return static_cast<const T*>(add(values.data(), values.size() * sizeof(T), false));
+  }
+  template <class T>
+  T* output(const std::vector<T>& initial) {
+    return static_cast<T*>(add(initial.data(), initial.size() * sizeof(T), true));
+  }
+  template <class T>
+  T* output(std::int64_t n) {  // whose initial numbers must not matter
+    std::vector<T> initial(static_cast<std::size_t>(n));
+    std::memset(static_cast<void*>(initial.data()), 0xA5, initial.size() * sizeof(T));
+    return output(initial);
+  }
+
+  std::vector<std::vector<unsigned char>> outputs() const;
+  void reset();  // outputs become what they were
+
+  // Everything an interpreter of the kernel needs, and what it should come to, in a folder of files described by case.json.
+  void write(const std::string& folder);
+
+  std::string op;    // kernels/ops/<op>.cu
+  std::string name;
+  std::function<void()> on_cpu;
+  std::function<void(const Fibers&)> on_fibers;
+
+  // The launch: what parallel_for is called with on a GPU.
+  template <class F>
+  void launches(std::int64_t n, const F& f) {
+    items_ = n;
+    functor_.assign(reinterpret_cast<const unsigned char*>(&f), reinterpret_cast<const unsigned char*>(&f) + sizeof f);
+    type_ = typeid(F).name();
+    if constexpr (NeedsScratch<F>::value) scratch_bytes_ = f.scratch_bytes();
+  }
+
+ private:
+  struct Array {
+    std::unique_ptr<unsigned char[]> memory;
+    std::vector<unsigned char> initial;
+    bool written;
+  };
+  void* add(const void* values, std::size_t bytes, bool written);
+
+  std::vector<Array> arrays_;
+  std::int64_t items_ = 0, scratch_bytes_ = -1;
+  std::vector<unsigned char> functor_;
+  std::string type_;
+};
+
+std::vector<std::unique_ptr<KernelCase>> kernel_cases();
+
+}  // namespace millesime::testing
