@@ -53,6 +53,19 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string escape_markup(std::string_view text) {
+  std::string result;
+  for (const char c : text) switch (c) {
+      case '&': result += "&amp;"; break;
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '"': result += "&quot;"; break;
+      case '\'': result += "&#39;"; break;
+      default: result += c;
+    }
+  return result;
+}
+
 namespace {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

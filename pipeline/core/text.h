@@ -13,6 +13,8 @@ std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
 bool is_utf8(std::string_view text);
 
+std::string escape_markup(std::string_view text);  // for XML and HTML, in text and in attributes
+
 // The candidate nearest to `name` by edit distance, or "" when none is near enough to be a slip of the hand.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 

@@ -2,6 +2,7 @@
 #include "pipeline/stages/classify.h"
 #include "pipeline/stages/fuse.h"
 #include "pipeline/stages/mosaic.h"
+#include "pipeline/stages/publish.h"
 #include "pipeline/stages/sample.h"
 #include "pipeline/stages/stage.h"
 #include "pipeline/stages/tile.h"
@@ -21,6 +22,7 @@ const std::vector<Stage>& stage_list() {
       fuse_stage(),      // the maps of several seeds become one
       mosaic_stage(),    // the tiles become one map
       validate_stage(),  // how far the maps agree with what no model has seen
+      publish_stage(),   // what users download
   };
   return stages;
 }

@@ -1,0 +1,12 @@
+#pragma once
+// SHA-256 (FIPS 180-4), which users check downloads with (sha256sum). Manifests use the quicker XXH3 (core/checksum.h).
+
+#include <string>
+#include <string_view>
+
+namespace millesime {
+
+std::string sha256(std::string_view bytes);              // 64 hexadecimal digits
+std::string sha256_of_file(const std::string& path);     // in constant memory; UserError when unreadable
+
+}  // namespace millesime

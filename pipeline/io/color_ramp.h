@@ -1,0 +1,18 @@
+#pragma once
+// Colour ramps of the maps that are numbers, the same in QGIS styles and in the report.
+
+#include <vector>
+
+#include "pipeline/core/nomenclature.h"
+
+namespace millesime {
+
+struct ColorRamp {
+  std::vector<Color> stops;             // at equal distances
+  Color at(double position) const;      // 0..1, linear between the stops
+};
+
+const ColorRamp& confidence_ramp();  // viridis (matplotlib, CC0): dark is doubtful, light is certain
+const ColorRamp& validity_ramp();    // Blues (ColorBrewer): pale is seen seldom, dark is seen often
+
+}  // namespace millesime

@@ -1,0 +1,81 @@
+#include "pipeline/io/picture.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <cpl_string.h>
+#include <cpl_vsi.h>
+#include <gdal.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/raster_file.h"
+
+namespace millesime {
+
+Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) {
+  MILLESIME_CHECK(longest_side > 0, path, ": picture of ", longest_side, " px");
+  const RasterReader reader(path);  // checks what it is
+  const Grid& whole = reader.grid();
+  const double scale = std::max(1.0, static_cast<double>(std::max(whole.cols, whole.rows)) / longest_side);
+  Grid grid = whole;
+  grid.cols = std::max(1, static_cast<int>(std::lround(whole.cols / scale)));
+  grid.rows = std::max(1, static_cast<int>(std::lround(whole.rows / scale)));
+  grid.pixel_width = whole.pixel_width * whole.cols / grid.cols;
+  grid.pixel_height = whole.pixel_height * whole.rows / grid.rows;
+  Raster<std::uint8_t> picture(grid);
+
+  const GdalMessages messages;
+  const DatasetHandle dataset(GDALOpen(path.c_str(), GA_ReadOnly));
+  if (!dataset || GDALRasterIO(GDALGetRasterBand(dataset.get(), 1), GF_Read, 0, 0, whole.cols, whole.rows, picture.samples.data(), grid.cols, grid.rows, GDT_Byte, 0,
+                               0) != CE_None)
+    throw UserError(join_text(path, ": cannot be read at reduced size; the file is damaged, make it again. ", messages.text()));
+  return picture;
+}
+
+Palette class_palette(const Nomenclature& nomenclature) {
+  Palette palette{};
+  for (const LandClass& c : nomenclature.classes)
+    if (c.code > 0 && c.code < 256) palette[static_cast<std::size_t>(c.code)] = {c.color, 255};
+  return palette;
+}
+
+Palette number_palette(const ColorRamp& ramp, int maximum) {
+  Palette palette{};
+  for (int i = 1; i < 256; ++i) palette[static_cast<std::size_t>(i)] = {ramp.at(static_cast<double>(i) / std::max(1, maximum)), 255};
+  return palette;
+}
+
+std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette) {
+  prepare_gdal();
+  const GdalMessages messages;
+  const auto failed = [&] { return Bug(join_text("PNG of ", picture.grid.cols, " x ", picture.grid.rows, " px cannot be made. ", messages.text())); };
+  const DatasetHandle memory(GDALCreate(GDALGetDriverByName("MEM"), "", picture.grid.cols, picture.grid.rows, 1, GDT_Byte, nullptr));
+  if (!memory) throw failed();
+  GDALRasterBandH band = GDALGetRasterBand(memory.get(), 1);
+  GDALColorTableH colors = GDALCreateColorTable(GPI_RGB);
+  for (int i = 0; i < 256; ++i) {
+    const PaletteEntry& p = palette[static_cast<std::size_t>(i)];
+    const GDALColorEntry entry{p.color.red, p.color.green, p.color.blue, p.alpha};
+    GDALSetColorEntry(colors, i, &entry);
+  }
+  GDALSetRasterColorTable(band, colors);
+  GDALDestroyColorTable(colors);
+  auto* samples = const_cast<std::uint8_t*>(picture.samples.data());  // GDAL writes from it, not to it
+  if (GDALRasterIO(band, GF_Write, 0, 0, picture.grid.cols, picture.grid.rows, samples, picture.grid.cols, picture.grid.rows, GDT_Byte, 0, 0) != CE_None) throw failed();
+
+  // Unique among the threads of this process: the address of a local.
+  const std::string name = join_text("/vsimem/picture-", reinterpret_cast<std::uintptr_t>(&messages), ".png");
+  DatasetHandle png(GDALCreateCopy(GDALGetDriverByName("PNG"), name.c_str(), memory.get(), FALSE, nullptr, nullptr, nullptr));
+  const bool made = png != nullptr;
+  png.reset();
+  vsi_l_offset size = 0;
+  GByte* bytes = made ? VSIGetMemFileBuffer(name.c_str(), &size, TRUE) : nullptr;
+  VSIUnlink((name + ".aux.xml").c_str());
+  if (!bytes) throw failed();
+  std::string result(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  VSIFree(bytes);
+  return result;
+}
+
+}  // namespace millesime

@@ -1,0 +1,52 @@
+#include "pipeline/io/qml.h"
+
+#include <cmath>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+std::string document(const std::string& renderer) {
+  return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+         "<qgis version=\"3.22.0\" styleCategories=\"Symbology\">\n"
+         "  <pipe>\n" +
+         renderer +
+         "    <brightnesscontrast brightness=\"0\" contrast=\"0\" gamma=\"1\"/>\n"
+         "    <huesaturation saturation=\"0\" grayscaleMode=\"0\" colorizeOn=\"0\"/>\n"
+         "    <rasterresampler maxOversampling=\"2\"/>\n"
+         "  </pipe>\n"
+         "  <blendMode>0</blendMode>\n"
+         "</qgis>\n";
+}
+
+}  // namespace
+
+std::string class_style(const Nomenclature& nomenclature) {
+  std::string renderer =
+      "    <rasterrenderer type=\"paletted\" band=\"1\" opacity=\"1\" alphaBand=\"-1\" nodataColor=\"\">\n"
+      "      <rasterTransparency/>\n"
+      "      <colorPalette>\n";
+  for (const LandClass& c : nomenclature.classes)
+    renderer += join_text("        <paletteEntry value=\"", c.code, "\" label=\"", escape_markup(c.name), "\" color=\"", c.color.hex(), "\" alpha=\"255\"/>\n");
+  return document(renderer + "      </colorPalette>\n    </rasterrenderer>\n");
+}
+
+std::string number_style(const ColorRamp& ramp, double maximum, const std::string& unit) {
+  std::string renderer = join_text(
+      "    <rasterrenderer type=\"singlebandpseudocolor\" band=\"1\" opacity=\"1\" alphaBand=\"-1\" nodataColor=\"\" classificationMin=\"0\" classificationMax=\"", maximum,
+      "\">\n"
+      "      <rasterTransparency/>\n"
+      "      <rastershader>\n"
+      "        <colorrampshader colorRampType=\"INTERPOLATED\" classificationMode=\"1\" clip=\"0\" minimumValue=\"0\" maximumValue=\"",
+      maximum, "\" labelPrecision=\"0\">\n");
+  const std::string suffix = unit.empty() ? "" : " " + escape_markup(unit);
+  for (std::size_t i = 0; i < ramp.stops.size(); ++i) {
+    const double value = maximum * static_cast<double>(i) / static_cast<double>(ramp.stops.size() - 1);
+    renderer += join_text("          <item value=\"", value, "\" label=\"", std::lround(value), suffix, "\" color=\"", ramp.stops[i].hex(), "\" alpha=\"255\"/>\n");
+  }
+  return document(renderer + "        </colorrampshader>\n      </rastershader>\n    </rasterrenderer>\n");
+}
+
+}  // namespace millesime

@@ -1,0 +1,17 @@
+#pragma once
+// Styles for QGIS 3 (.qml beside the raster of the same name): QGIS shows the map with its colours and class names.
+
+#include <string>
+
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/io/color_ramp.h"
+
+namespace millesime {
+
+// Paletted renderer; values that are no class stay transparent.
+std::string class_style(const Nomenclature& nomenclature);
+
+// Pseudocolour of a number from 0 to `maximum`, interpolated between the ramp's stops.
+std::string number_style(const ColorRamp& ramp, double maximum, const std::string& unit);
+
+}  // namespace millesime

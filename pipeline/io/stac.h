@@ -1,0 +1,47 @@
+#pragma once
+// A STAC 1.1 item (stacspec.org) that describes a published map: what a catalogue needs to find it and a client to draw it.
+//
+// Extensions: projection 2.0, raster 2.0, classification 2.0, file 2.1 (sizes and SHA-256 checksums), processing 1.2.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/grid.h"
+#include "pipeline/core/nomenclature.h"
+
+namespace millesime {
+
+struct StacBand {                             // of a raster asset: uint8, 0 is no data
+  std::string name, description, unit;        // unit: "" where there is none
+  double minimum = 0, maximum = 0, mean = 0;  // over the pixels with data; not stated for classes
+  const Nomenclature* classes = nullptr;
+};
+
+struct StacAsset {
+  std::string key, file;                      // file: its name in the item's folder
+  std::string title, media_type;
+  std::vector<std::string> roles;             // "data", "metadata", "overview"...
+  std::optional<StacBand> band;
+};
+
+struct StacItem {
+  std::string id, title, description, licence;  // licence: SPDX identifier
+  std::string start, end;                       // ISO days, first and last of the period
+  Grid grid;                                    // of the raster assets
+  std::string level, lineage;                   // processing level ("L4"), and how the map came to be, one sentence
+  std::string software_version;
+  std::vector<StacAsset> assets;
+};
+
+inline constexpr const char* kCogMediaType = "image/tiff; application=geotiff; profile=cloud-optimized";
+
+// Reads the assets' files in `folder` for size and checksum; they must be there. Links between files are relative.
+nlohmann::ordered_json stac_item(const StacItem& item, const std::string& folder);
+
+// Metres a unit of a projected system; nothing for a geographic one.
+std::optional<double> metres_per_unit(const std::string& crs);
+
+}  // namespace millesime

@@ -1,0 +1,349 @@
+#include "pipeline/stages/publish.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/manifest.h"
+#include "pipeline/core/version.h"
+#include "pipeline/io/picture.h"
+#include "pipeline/io/qml.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/stac.h"
+#include "pipeline/stages/layout.h"
+#include "pipeline/stages/mosaic.h"
+#include "pipeline/stages/tiles.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMapSide = 1400, kQualitySide = 900;  // px of the report's pictures: sharp at the width of the page, a few 100 kB
+constexpr int kStrip = 512;                         // rows that are read at a time: a row of blocks
+
+// What follows <name> in the products' file names.
+constexpr const char* kConfidence = "_confidence";
+constexpr const char* kValidity = "_validity";
+
+constexpr const char* kQmlMediaType = "application/xml";
+
+}  // namespace
+
+MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity, const Context& context) {
+  const RasterReader classes(classification);
+  const Grid& grid = classes.grid();
+  std::vector<RasterReader> numbers;
+  for (const auto* file : {&confidence, &validity}) {
+    numbers.emplace_back(file->empty() ? classification : *file);
+    require_same(grid, numbers.back().grid(), *file + " and " + classification);
+  }
+  struct Sum {
+    std::int64_t pixels = 0, confidence = 0;
+  };
+  std::array<Sum, 256> sums{};
+  std::int64_t validity_sum = 0;
+  int highest_validity = 0;
+  std::vector<std::uint8_t> code, percent, times;
+  context.progress->start("statistics", grid.pixels(), "px");
+  for (const Window& strip : split(grid.whole(), grid.cols, kStrip, 1)) {
+    const auto pixels = static_cast<std::size_t>(strip.pixels());
+    code.resize(pixels);
+    percent.assign(pixels, 0);
+    times.assign(pixels, 0);
+    classes.read(strip, 0, code.data());
+    if (!confidence.empty()) numbers[0].read(strip, 0, percent.data());
+    if (!validity.empty()) numbers[1].read(strip, 0, times.data());
+    for (std::size_t i = 0; i < pixels; ++i) {
+      if (code[i] == 0) continue;
+      sums[code[i]].pixels += 1;
+      sums[code[i]].confidence += percent[i];
+      validity_sum += times[i];
+      highest_validity = std::max(highest_validity, static_cast<int>(times[i]));
+    }
+    context.progress->advance(strip.pixels());
+  }
+  context.progress->finish();
+
+  MapSummary summary;
+  summary.grid = grid;
+  if (const auto metres = metres_per_unit(grid.crs)) summary.pixel_ha = grid.pixel_width * grid.pixel_height * *metres * *metres / 10000;
+  std::int64_t confidence_sum = 0;
+  const auto mean = [](std::int64_t sum, std::int64_t n) { return n ? static_cast<double>(sum) / static_cast<double>(n) : 0.0; };
+  for (int c = 1; c < 256; ++c) {
+    const Sum& sum = sums[static_cast<std::size_t>(c)];
+    if (!sum.pixels) continue;
+    summary.classes.push_back({c, sum.pixels, mean(sum.confidence, sum.pixels)});
+    summary.mapped += sum.pixels;
+    confidence_sum += sum.confidence;
+  }
+  summary.confidence = mean(confidence_sum, summary.mapped);
+  summary.validity = mean(validity_sum, summary.mapped);
+  summary.highest_validity = highest_validity;
+  return summary;
+}
+
+namespace {
+
+void require_known(const MapSummary& summary, const Nomenclature& nomenclature, const std::string& file) {
+  std::string unknown;
+  for (const ClassSummary& c : summary.classes)
+    if (!nomenclature.index_of_code(c.code)) unknown += join_text(unknown.empty() ? "" : ", ", c.code, " (", c.pixels, " px)");
+  if (!unknown.empty())
+    throw UserError(join_text(file, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ", unknown, "; give the nomenclature that belongs to the map"));
+}
+
+// Area estimates from the accuracy of the final map; nothing where either is missing.
+std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& accuracy, const MapSummary& summary) {
+  if (!accuracy || !summary.pixel_ha) return std::nullopt;
+  const bool has_final = accuracy->final_map && accuracy->final_map->confusion.total() > 0;
+  if (!has_final && accuracy->runs.size() != 1) return std::nullopt;
+  const ConfusionMatrix& confusion = has_final ? accuracy->final_map->confusion : accuracy->runs.front().confusion;
+  std::map<int, double> mapped;
+  for (const ClassSummary& c : summary.classes) mapped[c.code] = static_cast<double>(c.pixels) * *summary.pixel_ha;
+  return adjust_areas(confusion, mapped);
+}
+
+class Products {
+ public:
+  Products(const Publication& publication, const MapSummary& summary) : publication_(publication), summary_(summary) {}
+
+  std::string path(const std::string& ending) const { return publication_.folder + "/" + publication_.name + ending; }
+
+  void write_map() {
+    write_cog(publication_.classification, path(".tif"), {.compression = publication_.options.compression, .classes = true, .nomenclature = &publication_.nomenclature, .band_names = {"class"}});
+    write_text(path(".qml"), class_style(publication_.nomenclature));
+    StacBand band{"class", "Land-cover class", "", 0, 0, 0, &publication_.nomenclature};
+    assets_.push_back({"map", publication_.name + ".tif", "Land-cover map", kCogMediaType, {"data"}, band});
+    assets_.push_back({"map_style", publication_.name + ".qml", "QGIS style of the map", kQmlMediaType, {"metadata"}, std::nullopt});
+  }
+
+  void write_number(const std::string& source, const std::string& suffix, const ColorRamp& ramp, double maximum, const std::string& title, const StacBand& band) {
+    if (source.empty()) return;
+    write_cog(source, path(suffix + ".tif"), {.compression = publication_.options.compression, .classes = false, .nomenclature = nullptr, .band_names = {band.name}});
+    write_text(path(suffix + ".qml"), number_style(ramp, maximum, band.unit));
+    assets_.push_back({band.name, publication_.name + suffix + ".tif", title, kCogMediaType, {"data"}, band});
+    assets_.push_back({band.name + "_style", publication_.name + suffix + ".qml", "QGIS style: " + title, kQmlMediaType, {"metadata"}, std::nullopt});
+  }
+
+  void write_accuracy(const std::optional<AreaAccuracy>& areas) {
+    if (!publication_.accuracy.empty()) {
+      auto json = nlohmann::ordered_json::parse(read_text(publication_.accuracy));
+      if (areas) json["areas"] = areas_json(*areas);
+      write_document("accuracy", "accuracy.json", "Accuracy, calibration and areas with intervals", "application/json", json.dump(1) + "\n");
+    }
+    if (!publication_.results.empty()) write_document("results", "RESULTS.txt", "Accuracy in the layout of iota2", "text/plain", read_text(publication_.results));
+  }
+
+  void write_document(const std::string& key, const std::string& file, const std::string& title, const std::string& media_type, const std::string& text) {
+    write_text(publication_.folder + "/" + file, text);
+    assets_.push_back({key, file, title, media_type, {"metadata"}, std::nullopt});
+  }
+
+  void write_stac() {
+    StacItem item;
+    item.id = publication_.name;
+    item.title = join_text(publication_.options.title, " ", publication_.year);
+    item.description = join_text("Land-cover map of ", publication_.year, " with confidence and number of valid acquisitions; ", publication_.nomenclature.size(), " classes (",
+                                 publication_.nomenclature.name, ").");
+    item.licence = publication_.options.licence;
+    item.start = Date::from_ymd(publication_.year, 1, 1).iso();
+    item.end = Date::from_ymd(publication_.year, 12, 31).iso();
+    item.grid = summary_.grid;
+    item.level = "L4";
+    item.lineage = "Supervised classification of the year's Sentinel-2 time series, tile by tile, mosaicked without dependence on the order of the tiles.";
+    item.software_version = version();
+    item.assets = assets_;
+    write_text(path(".json"), stac_item(item, publication_.folder).dump(1) + "\n");
+  }
+
+ private:
+  const Publication& publication_;
+  const MapSummary& summary_;
+  std::vector<StacAsset> assets_;
+};
+
+ReportData report_of(const Publication& publication, const MapSummary& summary, const Products& products) {
+  ReportData data;
+  data.title = publication.options.title;
+  data.year = publication.year;
+  data.nomenclature = publication.nomenclature;
+  data.summary = summary;
+  data.map = read_reduced(products.path(".tif"), kMapSide);
+  if (!publication.confidence.empty()) data.confidence = read_reduced(products.path(std::string(kConfidence) + ".tif"), kQualitySide);
+  if (!publication.validity.empty()) data.validity = read_reduced(products.path(std::string(kValidity) + ".tif"), kQualitySide);
+  for (const std::string& file : publication.census) data.census.push_back(Census::read(file));
+  data.version = version();
+  data.licence = publication.options.licence;
+  data.config = publication.config;
+  data.models = publication.models;
+  data.papers = publication.papers;
+  return data;
+}
+
+}  // namespace
+
+nlohmann::json publish(const Publication& publication, const Context& context) {
+  const MapSummary summary = summarise(publication.classification, publication.confidence, publication.validity, context);
+  require_known(summary, publication.nomenclature, publication.classification);
+  std::optional<AccuracyReport> accuracy;
+  if (!publication.accuracy.empty()) accuracy = read_accuracy(publication.accuracy);
+  const std::optional<AreaAccuracy> areas = estimate_areas(accuracy, summary);
+
+  Products products(publication, summary);
+  context.progress->start("products", 5, "files");
+  products.write_map();
+  context.progress->advance(1);
+  products.write_number(publication.confidence, kConfidence, confidence_ramp(), 100, "Confidence: probability of the class, %",
+                        {"confidence", "Probability of the class", "%", 0, 100, summary.confidence, nullptr});
+  context.progress->advance(1);
+  products.write_number(publication.validity, kValidity, validity_ramp(), std::max(1, summary.highest_validity), "Validity: number of valid acquisitions",
+                        {"validity", "Number of valid acquisitions", "", 0, static_cast<double>(summary.highest_validity), summary.validity, nullptr});
+  context.progress->advance(1);
+  products.write_accuracy(areas);
+  ReportData report = report_of(publication, summary, products);
+  report.accuracy = accuracy;
+  report.areas = areas;
+  products.write_document("report", "report.html", "Report", "text/html", report_html(report));
+  context.progress->advance(1);
+  products.write_stac();
+  context.progress->advance(1);
+  context.progress->finish();
+  return {{"pixels", summary.grid.pixels()}, {"mapped", summary.mapped}, {"classes", summary.classes.size()}};
+}
+
+namespace {
+
+// Where and with how much a run runs is no part of what it makes.
+bool shapes_the_map(const std::string& key) { return key != "device" && key != "threads" && key != "memory" && key != "output"; }
+
+std::vector<NamedValue> effective_config(Config config) {
+  std::vector<NamedValue> values;
+  const Options options = config.declare();
+  for (const Option& option : options.all())
+    if (shapes_the_map(option.key())) values.emplace_back(option.key(), option.value_text());
+  for (const ExogenousOptions& exogenous : config.exogenous) values.emplace_back("exogenous." + exogenous.name, exogenous.path);
+  return values;
+}
+
+// What the manifests of training say of each model.
+std::vector<std::pair<std::string, std::vector<NamedValue>>> trained_models(const Config& config, const Layout& layout) {
+  std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
+  if (!config.model.path.empty()) return {{fs::path(config.model.path).filename(), {{"path", config.model.path}}}};
+  if (!fs::exists(layout.stage("train"))) return models;
+  constexpr std::string_view kEnding = ".manifest.json";
+  for (const auto& entry : fs::directory_iterator(layout.stage("train"))) {
+    const std::string name = entry.path().filename();
+    if (!name.ends_with(kEnding)) continue;
+    std::vector<NamedValue> facts;
+    const Manifest manifest = read_manifest(entry.path());
+    for (const auto& [key, value] : manifest.counts.items())
+      if (value.is_string()) facts.emplace_back(key, value.get<std::string>());
+      else if (value.is_number_float()) facts.emplace_back(key, join_text(std::round(value.get<double>() * 1e4) / 1e4));
+      else if (!value.is_structured() && !value.is_null()) facts.emplace_back(key, value.dump());
+    models.emplace_back(name.substr(0, name.size() - kEnding.size()), std::move(facts));
+  }
+  std::ranges::sort(models);
+  return models;
+}
+
+std::optional<std::vector<Unit>> plan_publish(const Config& config) {
+  const Layout layout(config);
+  const auto mosaic_units = mosaic_stage().plan(config);
+  if (!mosaic_units) return std::nullopt;
+
+  Publication publication;
+  const MosaicMaps maps = mosaic_maps(config);
+  publication.classification = maps.classification;
+  publication.confidence = maps.confidence;
+  publication.validity = maps.validity;
+  if (!config.reference.path.empty()) {
+    publication.accuracy = layout.accuracy();
+    publication.results = layout.results();
+  }
+  const fs::path map(layout.map());
+  publication.folder = map.parent_path();
+  publication.name = map.stem();
+  publication.year = config.year;
+  publication.nomenclature = Nomenclature::load(config.nomenclature);
+  publication.options = config.publish;
+  for (const std::string& tile : tiles_of(config)) publication.census.push_back(layout.census(tile));
+  publication.config = effective_config(config);
+
+  Unit unit;
+  unit.stage = "publish";
+  unit.key = "products";
+  for (const Unit& sheet : *mosaic_units) unit.inputs.insert(unit.inputs.end(), sheet.outputs.begin(), sheet.outputs.end());
+  unit.inputs.insert(unit.inputs.end(), publication.census.begin(), publication.census.end());
+  if (!publication.accuracy.empty()) unit.inputs.insert(unit.inputs.end(), {publication.accuracy, publication.results});
+  for (const std::string suffix : {"", kConfidence, kValidity})
+    for (const char* ending : {".tif", ".qml"}) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
+  unit.outputs.push_back(layout.map() + ".aux.xml");
+  unit.outputs.push_back(publication.folder + "/" + publication.name + ".json");
+  if (!publication.accuracy.empty())
+    for (const std::string& file : {publication.accuracy, publication.results}) unit.outputs.push_back(publication.folder + "/" + fs::path(file).filename().string());
+  unit.outputs.push_back(layout.report());
+  unit.facts = {publication.nomenclature.to_json()};
+  for (const auto& [key, value] : publication.config) unit.facts.push_back(key + " = " + value);
+  unit.run = [config, layout, publication](const Context& context) {
+    Publication complete = publication;
+    complete.models = trained_models(config, layout);
+    for (const Stage& stage : stage_list())
+      for (const std::string& paper : stage.papers)
+        if (std::ranges::find(complete.papers, paper) == complete.papers.end()) complete.papers.push_back(paper);
+    return publish(complete, context);
+  };
+  return std::vector<Unit>{std::move(unit)};
+}
+
+}  // namespace
+
+Stage publish_stage() {
+  return {.name = "publish",
+          .summary = "cloud-optimised maps, styles, STAC item and report",
+          .reads = "the national map, accuracy, census",
+          .writes = "OCS_<year>.tif with confidence and validity, .qml, STAC item, accuracy.json, RESULTS.txt, report.html",
+          .revision = 1,
+          .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
+          .kept_when_mending = false,
+          .plan = plan_publish};
+}
+
+Options PublishCommand::declare() {
+  Options o;
+  o.add("folder", &folder, "folder with classification.tif, confidence.tif, validity.tif and, after validate, accuracy.json and RESULTS.txt").path().required();
+  o.add("output", &output, "folder of the products; default: the same folder").path();
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
+  o.add("year", &year, "the year that the map shows").range(1980, 2100).required();
+  o.add("title", &options.title, "title of the report and of the STAC item");
+  o.add("compression", &options.compression, "of the products").choices({"DEFLATE", "ZSTD", "LZW"});
+  o.add("licence", &options.licence, "licence of the products, an SPDX identifier");
+  return o;
+}
+
+nlohmann::json publish(const PublishCommand& command, const Context& context) {
+  const auto where_it_is = [&](const std::string& name) {
+    const std::string file = command.folder + "/" + name;
+    return fs::exists(file) ? file : std::string();
+  };
+  Publication publication;
+  publication.classification = where_it_is("classification.tif");
+  if (publication.classification.empty())
+    throw UserError(join_text(command.folder, ": expected classification.tif (and confidence.tif, validity.tif), as `millesime mosaic -o ", command.folder, "` writes them"));
+  publication.confidence = where_it_is("confidence.tif");
+  publication.validity = where_it_is("validity.tif");
+  publication.accuracy = where_it_is("accuracy.json");
+  publication.results = where_it_is("RESULTS.txt");
+  publication.folder = command.output.empty() ? command.folder : command.output;
+  publication.name = join_text("OCS_", command.year);
+  publication.year = command.year;
+  publication.nomenclature = Nomenclature::load(command.nomenclature);
+  publication.options = command.options;
+  return publish(publication, context);
+}
+
+}  // namespace millesime

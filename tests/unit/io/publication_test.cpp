@@ -1,0 +1,130 @@
+// What is made for others to read: styles, pictures, the STAC item.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/sha256.h"
+#include "pipeline/io/picture.h"
+#include "pipeline/io/qml.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/stac.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+
+Nomenclature two_classes() {
+  Nomenclature nomenclature;
+  nomenclature.name = "two";
+  LandClass water, forest;
+  water.code = 1, water.name = "Eau & \"mer\"", water.name_en = "Water", water.color = {0, 0, 255};
+  forest.code = 23, forest.name = "Forêts", forest.name_en = "Broad-leaved forest", forest.color = {0xab, 0x9c, 1};
+  nomenclature.classes = {water, forest};
+  return nomenclature;
+}
+
+TEST(Qml, ClassesWithNamesAndColors) {
+  const std::string style = class_style(two_classes());
+  EXPECT_THAT(style, HasSubstr("type=\"paletted\""));
+  EXPECT_THAT(style, HasSubstr("<paletteEntry value=\"1\" label=\"Eau &amp; &quot;mer&quot;\" color=\"#0000ff\" alpha=\"255\"/>"));
+  EXPECT_THAT(style, HasSubstr("<paletteEntry value=\"23\" label=\"Forêts\" color=\"#ab9c01\" alpha=\"255\"/>"));
+}
+
+TEST(Qml, NumbersFromZeroToTheMaximum) {
+  const std::string style = number_style(validity_ramp(), 42, "");
+  EXPECT_THAT(style, HasSubstr("type=\"singlebandpseudocolor\""));
+  EXPECT_THAT(style, HasSubstr("<item value=\"0\" label=\"0\" color=\"#eff3ff\""));
+  EXPECT_THAT(style, HasSubstr("<item value=\"42\" label=\"42\" color=\"#08519c\""));
+  EXPECT_THAT(number_style(confidence_ramp(), 100, "%"), HasSubstr("label=\"50 %\" color=\"#21918c\""));
+}
+
+TEST(ColorRamp, IsLinearBetweenItsStops) {
+  const ColorRamp ramp{{{0, 0, 0}, {100, 200, 50}, {100, 0, 250}}};
+  EXPECT_EQ(ramp.at(0), (Color{0, 0, 0}));
+  EXPECT_EQ(ramp.at(0.25), (Color{50, 100, 25}));
+  EXPECT_EQ(ramp.at(0.5), (Color{100, 200, 50}));
+  EXPECT_EQ(ramp.at(1), (Color{100, 0, 250}));
+  EXPECT_EQ(ramp.at(7), (Color{100, 0, 250}));
+}
+
+TEST(Picture, SmallRastersComeAsTheyAreLargeOnesReduced) {
+  const std::string file = testing::temp_dir() + "/map.tif";
+  LabelMap map(Grid{"EPSG:2154", 600000, 6600000, 10, 10, 300, 120});
+  for (std::size_t i = 0; i < map.samples.size(); ++i) map.samples[i] = i % 300 < 150 ? 1 : 23;
+  write_raster(file, map, {});
+  EXPECT_EQ(read_reduced(file, 300).samples, map.samples);
+
+  const auto reduced = read_reduced(file, 100);
+  EXPECT_EQ(reduced.grid.cols, 100);
+  EXPECT_EQ(reduced.grid.rows, 40);
+  EXPECT_DOUBLE_EQ(reduced.grid.pixel_width, 30);
+  EXPECT_EQ(reduced.at(0, 0), 1);
+  EXPECT_EQ(reduced.at(49, 39), 1);
+  EXPECT_EQ(reduced.at(50, 0), 23);
+}
+
+TEST(Picture, PngHoldsPixelsAndPalette) {
+  Raster<std::uint8_t> picture(Grid{"EPSG:2154", 0, 0, 10, 10, 3, 2});
+  picture.samples = {0, 1, 23, 23, 1, 0};
+  const std::string png = encode_png(picture, class_palette(two_classes()));
+  ASSERT_GT(png.size(), 50u);
+  EXPECT_EQ(png.substr(0, 8), "\x89PNG\r\n\x1a\n");
+  EXPECT_THAT(png, HasSubstr("PLTE"));
+  EXPECT_THAT(png, HasSubstr("tRNS"));  // 0 is transparent
+  EXPECT_EQ(png, encode_png(picture, class_palette(two_classes())));
+}
+
+TEST(Stac, DescribesAssetsGridAndClasses) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/map.tif", "abc");
+  const Nomenclature nomenclature = two_classes();
+  StacItem item;
+  item.id = "OCS_2021";
+  item.title = "Land cover 2021";
+  item.licence = "etalab-2.0";
+  item.start = "2021-01-01", item.end = "2021-12-31";
+  item.grid = {"EPSG:2154", 600000, 6600000, 10, 10, 3000, 2000};
+  item.level = "L4", item.lineage = "test", item.software_version = "1.2.3";
+  item.assets = {{"map", "map.tif", "Map", kCogMediaType, {"data"}, StacBand{"class", "Class", "", 0, 0, 0, &nomenclature}}};
+  const auto json = stac_item(item, folder);
+
+  EXPECT_EQ(json.at("stac_version"), "1.1.0");
+  const auto& properties = json.at("properties");
+  EXPECT_TRUE(properties.at("datetime").is_null());
+  EXPECT_EQ(properties.at("start_datetime"), "2021-01-01T00:00:00Z");
+  EXPECT_EQ(properties.at("proj:code"), "EPSG:2154");
+  EXPECT_EQ(properties.at("proj:shape").dump(), "[2000,3000]");
+  EXPECT_EQ(properties.at("proj:bbox").dump(), "[600000.0,6580000.0,630000.0,6600000.0]");
+  EXPECT_EQ(properties.at("gsd"), 10);
+  const auto& map = json.at("assets").at("map");
+  EXPECT_EQ(map.at("href"), "./map.tif");
+  EXPECT_EQ(map.at("file:size"), 3);
+  EXPECT_EQ(map.at("file:checksum"), "1220" + sha256("abc"));
+  const auto& classes = map.at("bands").at(0).at("classification:classes");
+  EXPECT_EQ(classes.size(), 3u);
+  EXPECT_EQ(classes.at(2).at("name"), "broad_leaved_forest");
+  EXPECT_EQ(classes.at(2).at("title"), "Forêts");
+  EXPECT_EQ(classes.at(2).at("color_hint"), "AB9C01");
+
+  // The upper left corner lies where Lambert-93 says: 2.0 to 2.1 degrees east, 46.4 to 46.6 north; the ring is closed and counter-clockwise.
+  const auto& ring = json.at("geometry").at("coordinates").at(0);
+  EXPECT_EQ(ring.front(), ring.back());
+  double area = 0;
+  for (std::size_t i = 0; i + 1 < ring.size(); ++i)
+    area += ring[i][0].get<double>() * ring[i + 1][1].get<double>() - ring[i + 1][0].get<double>() * ring[i][1].get<double>();
+  EXPECT_GT(area, 0);
+  EXPECT_NEAR(json.at("bbox").at(0).get<double>(), 1.695, 0.01);
+  EXPECT_NEAR(json.at("bbox").at(3).get<double>(), 46.497, 0.01);
+  for (const char* extension : {"projection", "raster", "classification", "file", "processing"}) EXPECT_THAT(json.at("stac_extensions").dump(), HasSubstr(extension));
+}
+
+TEST(Stac, GeographicSystemsHaveNoMetres) {
+  EXPECT_EQ(metres_per_unit("EPSG:2154"), 1);
+  EXPECT_EQ(metres_per_unit("EPSG:4326"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace millesime

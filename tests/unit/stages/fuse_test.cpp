@@ -1,0 +1,111 @@
+#include "pipeline/stages/fuse.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const Grid kGrid{"EPSG:32631", 300000, 4900020, 10, 10, 3, 2};
+
+std::string map_file(const std::string& name, const std::vector<std::uint8_t>& samples, const Grid& grid = kGrid) {
+  LabelMap map(grid);
+  map.samples = samples;
+  const std::string file = testing::temp_dir() + "/" + name + ".tif";
+  write_raster(file, map, {});
+  return file;
+}
+
+std::vector<std::uint8_t> samples_of(const std::string& file) { return RasterReader(file).read_all<std::uint8_t>().samples; }
+
+class FuseTest : public ::testing::Test {
+ protected:
+  FuseTest() { context.progress = &progress; }
+  testing::SilentProgress progress;
+  Context context;
+};
+
+TEST_F(FuseTest, MajorityThenConfidenceThenLowestCode) {
+  FuseCommand command;
+  //                                                majority  tie by conf.  0 does not vote  no data  full tie  one vote
+  command.classification = {map_file("a", {1, 1, 0, 0, 5, 0}), map_file("b", {1, 2, 4, 0, 3, 0}), map_file("c", {2, 0, 4, 0, 0, 9})};
+  command.confidence = {map_file("ca", {50, 40, 99, 99, 60, 0}), map_file("cb", {70, 60, 20, 0, 60, 0}), map_file("cc", {90, 99, 30, 0, 99, 35})};
+  command.output = testing::temp_dir() + "/out";
+  const FuseCounts counts = fuse(command, context);
+  EXPECT_THAT(samples_of(command.output + "/classification.tif"), ElementsAre(1, 2, 4, 0, 3, 9));
+  EXPECT_THAT(samples_of(command.output + "/confidence.tif"), ElementsAre(70, 60, 30, 0, 60, 35));
+  EXPECT_EQ(counts.pixels, 6);
+  EXPECT_EQ(counts.mapped, 5);
+
+  command.keep_undecided = true;
+  EXPECT_EQ(fuse(command, context).undecided, 1);
+  EXPECT_EQ(samples_of(command.output + "/classification.tif")[4], 255);
+}
+
+TEST_F(FuseTest, DempsterShaferBelievesThePreciseMap) {
+  const std::string folder = testing::temp_dir();
+  ConfusionMatrix good, poor;  // precision of class 1: 0.9 and 0.5; of class 2: 0.8 and 0.4
+  good.add(1, 1, 9), good.add(2, 1, 1), good.add(2, 2, 8), good.add(1, 2, 2);
+  poor.add(1, 1, 5), poor.add(2, 1, 5), poor.add(2, 2, 4), poor.add(1, 2, 6);
+  write_confusion_csv(good, folder + "/good.csv");
+  write_confusion_csv(poor, folder + "/poor.csv");
+
+  FuseCommand command;
+  command.method = "dempster-shafer";
+  command.classification = {map_file("a", {1, 1, 2, 0, 2, 0}), map_file("b", {1, 2, 1, 2, 0, 0})};
+  command.confusion = {folder + "/good.csv", folder + "/poor.csv"};
+  command.output = folder + "/out";
+  fuse(command, context);
+  EXPECT_THAT(samples_of(command.output + "/classification.tif"), ElementsAre(1, 1, 2, 2, 2, 0));
+  // Agreement: 1 - 0.1 x 0.5. Conflict: 0.9 x 0.6 / (1 - 0.9 x 0.4) and 0.8 x 0.5 / (1 - 0.8 x 0.5). One voice: its own precision.
+  EXPECT_THAT(samples_of(command.output + "/confidence.tif"), ElementsAre(95, 84, 66, ::testing::AnyOf(39, 40), ::testing::AnyOf(79, 80), 0));
+}
+
+TEST(MassOfBelief, IsTheMeasureAskedFor) {
+  ConfusionMatrix confusion({1, 2, 3});
+  confusion.add(1, 1, 6), confusion.add(1, 2, 2), confusion.add(2, 2, 2);
+  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "precision")[2], 0.5f);
+  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "recall")[1], 0.75f);
+  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "accuracy")[1], 0.8f);
+  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "kappa")[2], static_cast<float>((80.0 - 56) / (100 - 56)));
+  EXPECT_EQ(mass_of_belief(confusion, "precision")[3], 0.0f);   // never produced
+  EXPECT_EQ(mass_of_belief(confusion, "precision")[77], 0.0f);  // not in the matrix
+  EXPECT_THROW(mass_of_belief(ConfusionMatrix({300}), "precision"), UserError);
+}
+
+TEST_F(FuseTest, RefusesWhatDoesNotFit) {
+  const auto message = [&](const FuseCommand& command) {
+    try {
+      fuse(command, context);
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  FuseCommand command;
+  command.output = testing::temp_dir() + "/out";
+  command.classification = {map_file("a", {1, 1, 1, 1, 1, 1})};
+  EXPECT_THAT(message(command), HasSubstr("got 1"));
+  command.classification.push_back(map_file("b", {1, 1, 1}, Grid{"EPSG:32631", 300000, 4900020, 10, 10, 3, 1}));
+  EXPECT_THAT(message(command), AllOf(HasSubstr("a.tif"), HasSubstr("b.tif")));
+  command.classification[1] = command.classification[0];
+  command.confidence = {command.classification[0]};
+  EXPECT_THAT(message(command), HasSubstr("--confidence"));
+  command.confidence.clear();
+  command.confusion = {"x.csv", "y.csv"};
+  EXPECT_THAT(message(command), HasSubstr("dempster-shafer"));
+  command.confusion.clear();
+  command.method = "dempster-shafer";
+  EXPECT_THAT(message(command), HasSubstr("--confusion"));
+}
+
+}  // namespace
+}  // namespace millesime

@@ -1,0 +1,205 @@
+#include "pipeline/stages/publish.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/sha256.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A map of patches of `n_classes` classes with an empty border, its confidence and validity.
+struct Patches {
+  LabelMap map;
+  Raster<std::uint8_t> confidence, validity;
+
+  Patches(const Grid& grid, int n_classes) : map(grid), confidence(grid), validity(grid) {
+    std::mt19937 random(5);
+    struct Seed {
+      int col, row;
+      std::uint8_t code;
+    };
+    std::vector<Seed> seeds;
+    for (int i = 0; i < 60; ++i)
+      seeds.push_back({static_cast<int>(random() % static_cast<unsigned>(grid.cols)), static_cast<int>(random() % static_cast<unsigned>(grid.rows)),
+                       static_cast<std::uint8_t>(1 + std::min(random() % static_cast<unsigned>(n_classes), random() % static_cast<unsigned>(n_classes)))});
+    for (int row = 4; row < grid.rows - 4; ++row)
+      for (int col = 4; col < grid.cols - 4; ++col) {
+        const auto distance = [&](const Seed& s) { return std::hypot(s.col - col, s.row - row); };
+        const auto nearest = std::ranges::min_element(seeds, {}, distance);
+        map.at(col, row) = nearest->code;
+        confidence.at(col, row) = static_cast<std::uint8_t>(std::clamp(95 - distance(*nearest), 30.0, 100.0));
+        validity.at(col, row) = static_cast<std::uint8_t>(10 + 15 * col / grid.cols);
+      }
+  }
+};
+
+// Reference pixels of which about `right` agree; the others go to the neighbouring class.
+MapAccuracy accuracy_of(const std::string& name, int n_classes, double right) {
+  MapAccuracy accuracy{name, {}, Calibration{}, 3};
+  for (int code = 1; code <= n_classes; ++code) {
+    const int n = 4000 / (code + 2), wrong = static_cast<int>(n * (1 - right) * (1 + code % 4) / 2.0);
+    accuracy.confusion.add(code, code, n - wrong);
+    if (wrong) accuracy.confusion.add(code, code % n_classes + 1, wrong - wrong / 3), accuracy.confusion.add(code, 1 + (code + 6) % n_classes, wrong / 3);
+  }
+  for (int percent = 30; percent <= 100; percent += 5) {
+    accuracy.calibration->add(percent / 100.0, true, percent * percent / 20);
+    accuracy.calibration->add(percent / 100.0, false, std::max(1, (105 - percent) * percent / 30));
+  }
+  return accuracy;
+}
+
+Census census_of(const std::string& tile, int first_day) {
+  Census census;
+  census.tile = tile;
+  census.sensor = "sentinel2_theia";
+  census.grid = {"EPSG:32631", 300000, 4900020, 10, 10, 100, 100};
+  for (Date date = Date::from_ymd(2021, 1, first_day); date < Date::from_ymd(2021, 12, 28); date = date + (date.days % 3 == 0 ? 20 : 10)) {
+    Acquisition acquisition{date, {Product{}}};
+    if (date.days % 7 == 0) {
+      acquisition.passes.push_back(Product{});
+      census.merged.push_back(date.iso());
+    }
+    census.acquisitions.push_back(acquisition);
+  }
+  census.superseded = {"SENTINEL2A_20210401-105804-037_L2A_" + tile + "_D_V1-7"};
+  census.damaged = {{"SENTINEL2B_20210711-105031-456_L2A_" + tile + "_D_V2-2", "SENTINEL2B_FRE_B8.tif: cannot be read, cut short <at 1 MB>"}};
+  return census;
+}
+
+class PublishTest : public ::testing::Test {
+ protected:
+  PublishTest() : folder(testing::temp_dir()) { context.progress = &progress; }
+  std::string folder;
+  testing::SilentProgress progress;
+  Context context;
+};
+
+TEST_F(PublishTest, ProductsStylesItemAndReport) {
+  const Nomenclature nomenclature = Nomenclature::load("oso23");
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 700, 560}, 23);
+  Publication publication;
+  publication.classification = folder + "/class.tif";
+  publication.confidence = folder + "/confidence.tif";
+  publication.validity = folder + "/validity.tif";
+  write_raster(publication.classification, patches.map, {});
+  write_raster(publication.confidence, patches.confidence, {});
+  write_raster(publication.validity, patches.validity, {});
+  publication.accuracy = folder + "/accuracy_in.json";
+  publication.results = folder + "/results_in.txt";
+  AccuracyReport accuracy{"pixels of the reference polygons that the models did not learn from",
+                          {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86), accuracy_of("seed 2", 23, 0.84)},
+                          accuracy_of("final map", 23, 0.88)};
+  write_text(publication.accuracy, accuracy_json(accuracy, nomenclature).dump());
+  write_text(publication.results, "results");
+  for (const auto& [tile, day] : {std::pair{"T31TCJ", 3}, {"T31TDJ", 6}, {"T30TYP", 9}}) {
+    publication.census.push_back(join_text(folder, "/", tile, ".json"));
+    write_text(publication.census.back(), census_of(tile, day).to_json().dump());
+  }
+  publication.folder = folder + "/out";
+  publication.name = "OCS_2021";
+  publication.year = 2021;
+  publication.nomenclature = nomenclature;
+  publication.options.title = "Land cover of <Occitanie>";
+  publication.config = {{"year", "2021"}, {"model.name", "\"ltae\""}};
+  publication.models = {{"all_seed_0", {{"epochs", "31"}, {"held-out accuracy", "0.861"}}}};
+  publication.papers = {"Garnot & Landrieu 2020"};
+
+  const auto counts = publish(publication, context);
+  EXPECT_EQ(counts.at("mapped"), (700 - 8) * (560 - 8));
+  EXPECT_EQ(RasterReader(publication.folder + "/OCS_2021.tif").read_all<std::uint8_t>().samples, patches.map.samples);
+  EXPECT_EQ(RasterReader(publication.folder + "/OCS_2021_confidence.tif").read_all<std::uint8_t>().samples, patches.confidence.samples);
+  for (const char* file : {"OCS_2021.qml", "OCS_2021_confidence.qml", "OCS_2021_validity.qml", "OCS_2021_validity.tif", "OCS_2021.tif.aux.xml", "RESULTS.txt"})
+    EXPECT_TRUE(std::filesystem::exists(publication.folder + "/" + file)) << file;
+
+  const auto item = nlohmann::json::parse(read_text(publication.folder + "/OCS_2021.json"));
+  EXPECT_EQ(item.at("id"), "OCS_2021");
+  for (const auto& [key, asset] : item.at("assets").items()) {
+    const std::string file = publication.folder + "/" + asset.at("href").get<std::string>();
+    EXPECT_EQ(asset.at("file:checksum"), "1220" + sha256_of_file(file)) << key;
+  }
+  const auto areas = nlohmann::json::parse(read_text(publication.folder + "/accuracy.json")).at("areas");
+  double estimated = 0;
+  for (const auto& c : areas.at("classes")) estimated += c.at("area").at("value").is_null() ? 0 : c.at("area").at("value").get<double>();
+  EXPECT_NEAR(estimated, areas.at("covered_share").get<double>() * counts.at("mapped").get<double>() / 100, 1);  // 100 px of 10 m are 1 ha
+
+  const std::string html = read_text(publication.folder + "/report.html");
+  for (const char* id : {"map", "quality", "accuracy", "areas", "census", "provenance"}) EXPECT_THAT(html, HasSubstr(join_text("<section id=\"", id, "\">")));
+  EXPECT_THAT(html, AllOf(HasSubstr("Land cover of &lt;Occitanie&gt;"), HasSubstr("cut short &lt;at 1 MB&gt;"), HasSubstr("Céréales à paille"), HasSubstr("model.name")));
+  EXPECT_THAT(html, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("http://")), Not(HasSubstr("https://")), Not(HasSubstr("<link")), Not(HasSubstr("url("))));
+  EXPECT_THAT(html, AllOf(Not(HasSubstr(">nan")), Not(HasSubstr("\"nan")), Not(HasSubstr(" nan"))));
+
+  // The same again, byte for byte.
+  const std::string first = sha256(html), first_item = sha256_of_file(publication.folder + "/OCS_2021.json");
+  publish(publication, context);
+  EXPECT_EQ(sha256_of_file(publication.folder + "/report.html"), first);
+  EXPECT_EQ(sha256_of_file(publication.folder + "/OCS_2021.json"), first_item);
+}
+
+TEST_F(PublishTest, CommandWorksOnWhatMosaicWrites) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 60, 50}, 3);
+  write_raster(folder + "/classification.tif", patches.map, {});
+  PublishCommand command;
+  command.folder = folder;
+  command.year = 2020;
+  publish(command, context);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/OCS_2020.tif"));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/OCS_2020_confidence.tif"));
+  const std::string html = read_text(folder + "/report.html");
+  EXPECT_THAT(html, AllOf(HasSubstr("id=\"map\""), Not(HasSubstr("id=\"accuracy\"")), Not(HasSubstr("id=\"census\""))));
+
+  command.folder = folder + "/nothing";
+  EXPECT_THROW(publish(command, context), UserError);
+}
+
+TEST_F(PublishTest, RefusesCodesThatHaveNoName) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 60, 50}, 40);
+  write_raster(folder + "/classification.tif", patches.map, {});
+  PublishCommand command;
+  command.folder = folder;
+  command.year = 2020;
+  try {
+    publish(command, context);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("classification.tif"), HasSubstr("oso23"), HasSubstr(" px)")));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder + "/OCS_2020.tif"));
+}
+
+TEST_F(PublishTest, SummaryCountsClassesAndMeans) {
+  const Grid grid{"EPSG:2154", 560000, 6280000, 20, 20, 3, 2};
+  LabelMap map(grid);
+  map.samples = {0, 1, 1, 2, 2, 2};
+  Raster<std::uint8_t> confidence(grid), validity(grid);
+  confidence.samples = {99, 50, 60, 70, 80, 90};
+  validity.samples = {200, 1, 2, 3, 4, 10};
+  write_raster(folder + "/m.tif", map, {});
+  write_raster(folder + "/c.tif", confidence, {});
+  write_raster(folder + "/v.tif", validity, {});
+  const MapSummary summary = summarise(folder + "/m.tif", folder + "/c.tif", folder + "/v.tif", context);
+  ASSERT_EQ(summary.classes.size(), 2u);
+  EXPECT_EQ(summary.classes[1].pixels, 3);
+  EXPECT_DOUBLE_EQ(summary.classes[0].confidence, 55);
+  EXPECT_DOUBLE_EQ(summary.confidence, 70);
+  EXPECT_DOUBLE_EQ(summary.validity, 4);
+  EXPECT_EQ(summary.highest_validity, 10);
+  EXPECT_DOUBLE_EQ(*summary.pixel_ha, 0.04);
+}
+
+}  // namespace
+}  // namespace millesime

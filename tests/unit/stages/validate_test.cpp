@@ -1,0 +1,207 @@
+#include "pipeline/stages/validate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/layout.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+
+// West half class 1, east half class 2; the last row is no data.
+const Grid kGrid{"EPSG:32631", 300000, 4900020, 10, 10, 40, 30};
+
+LabelMap two_halves() {
+  LabelMap map(kGrid);
+  for (int row = 0; row < kGrid.rows - 1; ++row)
+    for (int col = 0; col < kGrid.cols; ++col) map.at(col, row) = col < 20 ? 1 : 2;
+  return map;
+}
+
+OutputFeature rectangle(const Window& window, const std::string& name, int code) {
+  const Box b = kGrid.extent(window);
+  return {{Polygon{{Ring{{b.min_x, b.min_y}, {b.min_x, b.max_y}, {b.max_x, b.max_y}, {b.max_x, b.min_y}, {b.min_x, b.min_y}}}}}, {name, std::int64_t{code}}};
+}
+
+std::string nomenclature_file() {
+  const std::string file = testing::temp_dir() + "/classes.txt";
+  write_text(file, "Water:1\nForest:2\n");
+  return file;
+}
+
+class ValidateTest : public ::testing::Test {
+ protected:
+  ValidateTest() : folder(testing::temp_dir()) {
+    context.progress = &progress;
+    command.classification = folder + "/map.tif";
+    write_raster(command.classification, two_halves(), {});
+    command.reference = folder + "/reference.gpkg";
+    command.field = "name";
+    command.nomenclature = nomenclature_file();
+    command.output = folder + "/out";
+    // 5 x 4 px of water, right; 6 x 2 px of forest of which 4 columns lie on water; 3 px of forest, two of them without a class.
+    write({rectangle({2, 3, 5, 4}, "Water", 1), rectangle({16, 10, 6, 2}, "forest", 2), rectangle({30, 27, 1, 3}, "Forest", 2)});
+  }
+  void write(const std::vector<OutputFeature>& features) { write_polygons(command.reference, "polygons", kGrid.crs, {"name", "code"}, features); }
+  std::string message() {
+    try {
+      validate(command, context);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  std::string folder;
+  testing::SilentProgress progress;
+  Context context;
+  ValidateCommand command;
+};
+
+TEST_F(ValidateTest, CountsPixelsOfPolygons) {
+  const AccuracyReport report = validate(command, context);
+  const ConfusionMatrix& confusion = report.runs.front().confusion;
+  EXPECT_EQ(confusion.count(1, 1), 20);
+  EXPECT_EQ(confusion.count(2, 1), 8);
+  EXPECT_EQ(confusion.count(2, 2), 4 + 2);
+  EXPECT_EQ(confusion.total(), 34);
+  EXPECT_EQ(report.runs.front().unmapped, 1);
+  EXPECT_EQ(read_confusion_csv(command.output + "/confusion.csv"), confusion);
+  EXPECT_EQ(read_accuracy(command.output + "/accuracy.json").runs.front().confusion, confusion);
+  EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), AllOf(HasSubstr("Forest"), HasSubstr("OA : 0.765")));
+}
+
+TEST_F(ValidateTest, MemoryDoesNotChangeTheResult) {
+  const ConfusionMatrix whole = validate(command, context).runs.front().confusion;
+  context.memory_bytes = 1;
+  EXPECT_EQ(validate(command, context).runs.front().confusion, whole);
+}
+
+TEST_F(ValidateTest, CodesConfidenceAndAnotherSystemOfCoordinates) {
+  command.field = "code";
+  command.nomenclature.clear();
+  command.confidence = folder + "/confidence.tif";
+  write_raster(command.confidence, LabelMap(kGrid, 80), {});
+  const AccuracyReport with_codes = validate(command, context);
+  EXPECT_EQ(with_codes.runs.front().confusion.count(2, 1), 8);
+  EXPECT_NEAR(with_codes.runs.front().calibration->expected_error(), 0.8 - 26.0 / 34, 1e-12);
+  EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), HasSubstr("|1|2\n"));
+
+  // The same polygons in longitude and latitude.
+  const CoordinateTransform to_wgs84(kGrid.crs, "EPSG:4326");
+  std::vector<OutputFeature> features = {rectangle({2, 3, 5, 4}, "Water", 1), rectangle({16, 10, 6, 2}, "Forest", 2)};
+  for (OutputFeature& feature : features)
+    for (Point& point : feature.parts[0].rings[0]) point = to_wgs84(point);
+  command.reference = folder + "/wgs84.gpkg";
+  write_polygons(command.reference, "polygons", "EPSG:4326", {"name", "code"}, features);
+  const AccuracyReport transformed = validate(command, context);
+  EXPECT_EQ(transformed.runs.front().confusion.count(1, 1), 20);
+  EXPECT_EQ(transformed.runs.front().confusion.count(2, 1), 8);
+}
+
+TEST_F(ValidateTest, SaysWhatDoesNotFit) {
+  write({rectangle({2, 3, 5, 4}, "Watre", 1), rectangle({2, 8, 5, 4}, "Watre", 1)});
+  EXPECT_THAT(message(), AllOf(HasSubstr("reference.gpkg"), HasSubstr("\"Watre\" (2 polygons)")));
+  command.field = "nothing";
+  EXPECT_THAT(message(), HasSubstr("nothing"));
+  command.field = "name";
+  write({rectangle({100, 100, 5, 4}, "Water", 1)});
+  EXPECT_THAT(message(), HasSubstr("none on a mapped pixel"));
+  command.nomenclature = folder + "/water_only.txt";
+  write_text(command.nomenclature, "Water:1\n");
+  write({rectangle({18, 3, 5, 4}, "Water", 1)});
+  EXPECT_THAT(message(), HasSubstr("2 (reference 0 px, map 12 px)"));
+  command.confusion = {"a.csv"};
+  EXPECT_THAT(message(), HasSubstr("either"));
+}
+
+TEST_F(ValidateTest, ConfusionMatricesOfSeveralRuns) {
+  command = {};
+  command.output = folder + "/out";
+  for (const int right : {9, 7}) {
+    ConfusionMatrix confusion({1, 2});
+    confusion.add(1, 1, right), confusion.add(2, 1, 10 - right), confusion.add(2, 2, 10);
+    command.confusion.push_back(join_text(folder, "/run_", right, ".csv"));
+    write_confusion_csv(confusion, command.confusion.back());
+  }
+  EXPECT_EQ(validate(command, context).runs.size(), 2u);
+  EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), HasSubstr("OA : 0.900 +- "));
+}
+
+// The stage: two tiles, two seeds. Sample i of a tile lies at column i of its first row; even samples learn in seed 0, odd ones in seed 1,
+// the last one (both) in neither alone.
+class ValidateStageTest : public ::testing::Test {};
+
+TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
+  Config config;
+  config.year = 2021;
+  config.output = testing::temp_dir();
+  config.nomenclature = nomenclature_file();
+  config.reference.path = "reference.gpkg";
+  config.reference.seeds = 2;
+  config.tiles.names = {"T31TCJ", "T31TDJ"};
+  const Layout layout(config);
+  const Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 5, 2};
+  for (const std::string& tile : config.tiles.names) {
+    Samples samples;
+    samples.tile = tile;
+    samples.year = 2021;
+    samples.region_names = {""};
+    samples.n_seeds = 2;
+    for (int i = 0; i < 5; ++i) {
+      samples.label.push_back(1);
+      samples.polygon.push_back(i);
+      samples.region.push_back(0);
+      samples.x.push_back(0), samples.y.push_back(0);
+      samples.col.push_back(i), samples.row.push_back(0);
+      for (int seed = 0; seed < 2; ++seed) samples.split.push_back(static_cast<std::uint8_t>(i == 4 ? Split::both : i % 2 == seed ? Split::learn : Split::test));
+    }
+    write_samples(samples, layout.samples(tile));
+    LabelMap map(grid, 1), confidence(grid, 90);
+    map.at(1, 0) = 2;  // wrong where seed 0 tests
+    write_raster(layout.classification(tile, 0), map, {});
+    map.at(1, 0) = 1;
+    map.at(4, 0) = 0;  // nothing mapped where all test
+    write_raster(layout.classification(tile, 1), map, {});
+    write_raster(layout.fused_classification(tile), LabelMap(grid, 1), {});
+    for (const std::string& file : {layout.confidence(tile, 0), layout.confidence(tile, 1), layout.fused_confidence(tile)}) write_raster(file, confidence, {});
+  }
+
+  const auto units = validate_stage().plan(config);
+  ASSERT_TRUE(units);
+  ASSERT_EQ(units->size(), 1u);
+  EXPECT_EQ(units->front().inputs.size(), 2u * (1 + 4 + 2));
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  const auto counts = units->front().run(context);
+
+  const AccuracyReport report = read_accuracy(layout.accuracy());
+  ASSERT_EQ(report.runs.size(), 2u);
+  EXPECT_EQ(report.runs[0].confusion.count(1, 2), 2);  // column 1 of both tiles
+  EXPECT_EQ(report.runs[0].confusion.total(), 6);      // columns 1, 3, 4
+  EXPECT_EQ(report.runs[1].confusion.total(), 4);      // columns 0, 2; column 4 is not mapped
+  EXPECT_EQ(report.runs[1].unmapped, 2);
+  EXPECT_EQ(report.final_map->confusion.total(), 2);   // only what no seed learned from
+  EXPECT_EQ(counts.at("pixels"), 2);
+  EXPECT_EQ(read_confusion_csv(layout.confusion(0)), report.runs[0].confusion);
+  EXPECT_THAT(read_text(layout.results()), HasSubstr("Water"));
+}
+
+TEST(ValidatePlan, NothingWithoutReference) {
+  Config config;
+  config.tiles.names = {"T31TCJ"};
+  EXPECT_TRUE(validate_stage().plan(config)->empty());
+}
+
+}  // namespace
+}  // namespace millesime
