@@ -24,6 +24,13 @@ std::string box_text(const Box& box, const std::string& crs) {
   return text + crs + ")";
 }
 
+// Where a polygon lies, in the reference system of the file, on a lattice far finer than any pixel: every tile that reads the polygon, each
+// in its own system, comes to the same numbers and so to the same owner.
+struct FilePlace {
+  Point centroid;
+  Box box;
+};
+
 // Which tile a point belongs to.
 class Footprints {
  public:
@@ -42,26 +49,21 @@ class Footprints {
     }
   }
 
-  // Name of the tile, "" when the point is in no footprint.
-  std::string owner(const Point& point) const {
-    std::string nearest;
-    double least = std::numeric_limits<double>::infinity();
-    for (const Tile& tile : tiles_) {
-      std::vector<double> x{point.x}, y{point.y};
-      if (tile.transform) tile.transform->apply(x, y);
+  // Name of the tile that a polygon belongs to: the nearest one whose images show its centroid; where none does (a polygon at the edge of
+  // the images), the nearest one that it reaches into; "" when it reaches into none.
+  std::string owner(const FilePlace& place) const {
+    const std::string showing = nearest(place.centroid, [](const Tile& tile, const Point& point) {
       const Grid& grid = tile.footprint.grid();
-      const double col = std::floor(grid.col(x[0])), row = std::floor(grid.row(y[0]));
-      if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) continue;  // nor where the point has no image
+      const double col = std::floor(grid.col(point.x)), row = std::floor(grid.row(point.y));
+      if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) return false;
       std::uint8_t inside = 0;
       tile.footprint.read({static_cast<int>(col), static_cast<int>(row), 1, 1}, 0, &inside);
-      const double dx = x[0] - grid.x(grid.cols / 2.0), dy = y[0] - grid.y(grid.rows / 2.0);
-      const double distance = dx * dx + dy * dy;
-      if (inside && distance < least) {  // tiles are in order of their names: on a tie the first stays
-        least = distance;
-        nearest = tile.name;
-      }
-    }
-    return nearest;
+      return inside != 0;
+    });
+    if (!showing.empty()) return showing;
+    return nearest(place.centroid, [&](const Tile& tile, const Point&) {
+      return (tile.transform ? (*tile.transform)(place.box) : place.box).intersects(tile.footprint.grid().extent());
+    });
   }
 
  private:
@@ -70,12 +72,27 @@ class Footprints {
     RasterReader footprint;
     std::optional<CoordinateTransform> transform;
   };
+
+  // Of the tiles that `wanted` accepts, the one whose grid centre is nearest to the point; on a tie the first by name.
+  template <class Wanted>
+  std::string nearest(const Point& point, const Wanted& wanted) const {
+    std::string name;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Tile& tile : tiles_) {
+      std::vector<double> x{point.x}, y{point.y};
+      if (tile.transform) tile.transform->apply(x, y);
+      const Grid& grid = tile.footprint.grid();
+      const double dx = x[0] - grid.x(grid.cols / 2.0), dy = y[0] - grid.y(grid.rows / 2.0);
+      const double distance = dx * dx + dy * dy;
+      if (distance < least && wanted(tile, Point{x[0], y[0]})) least = distance, name = tile.name;
+    }
+    return name;
+  }
+
   std::vector<Tile> tiles_;
 };
 
-// The centroid in the reference system of the file, on a lattice far finer than any pixel: every tile that reads the polygon, each in
-// its own system, comes to the same point and so to the same owner.
-Point file_centroid(const Feature& feature, const std::optional<CoordinateTransform>& to_file) {
+FilePlace file_place(const Feature& feature, const std::optional<CoordinateTransform>& to_file) {
   Feature in_file = feature;
   if (to_file)
     for (auto& part : in_file.parts)
@@ -86,9 +103,11 @@ Point file_centroid(const Feature& feature, const std::optional<CoordinateTransf
         for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = {x[i], y[i]};
       }
   const Point centroid = in_file.centroid();
+  const Box box = in_file.extent();
   const bool degrees = std::abs(centroid.x) <= 360 && std::abs(centroid.y) <= 90;
   const double lattice = degrees ? 1e-8 : 1e-3;  // a millimetre, about
-  return {std::round(centroid.x / lattice) * lattice, std::round(centroid.y / lattice) * lattice};
+  const auto on_lattice = [&](double value) { return std::round(value / lattice) * lattice; };
+  return {{on_lattice(centroid.x), on_lattice(centroid.y)}, {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
 }
 
 // Called when the tile has no polygon: a mistake if no tile can have one.
@@ -163,12 +182,16 @@ TileReference read_reference(const Config& config, const Nomenclature& nomenclat
   if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
   std::map<std::string, std::int64_t> unknown;
   for (Feature& feature : layer.features) {
-    const std::string owner = footprints.owner(file_centroid(feature, to_file));
+    const std::string owner = footprints.owner(file_place(feature, to_file));
     if (owner != tile) {
       ++(owner.empty() ? reference.outside_tiles : reference.of_other_tiles);
       continue;
     }
     const std::string& text = feature.attributes.at(config.reference.class_field);
+    if (trim(text).empty()) {
+      ++reference.without_class;
+      continue;
+    }
     const auto index = nomenclature.index_of(text);
     if (!index) {
       ++unknown[text];

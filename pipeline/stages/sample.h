@@ -1,8 +1,9 @@
 #pragma once
 // Sample: from reference polygons to labelled series, tile by tile.
 //
-// A polygon belongs to one tile: among those whose footprint contains its centroid, the one whose grid centre is nearest (then the
-// first by name). So tiles that overlap never share a polygon between learning and testing.
+// A polygon belongs to one tile: among those whose footprint contains its centroid (or, where none does, that it reaches into), the one
+// whose grid centre is nearest (then the first by name). So tiles that overlap never share a polygon between learning and testing.
+// Polygons with an empty class field are unlabelled: they are counted and left out.
 // Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
 // others test; a lone polygon does both. Seed i of the run draws with random_seed + i.
 // A sample is a pixel whose centre lies inside the polygon (and at least erosion_m from its border) and that some date sees.
