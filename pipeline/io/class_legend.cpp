@@ -60,7 +60,8 @@ void set_palette(GDALDatasetH dataset, const Nomenclature& nomenclature) {
 }
 
 std::string legend_sidecar(const Nomenclature& nomenclature) {
-  const std::unique_ptr<CPLXMLNode, decltype(&CPLDestroyXMLNode)> root(CPLCreateXMLNode(nullptr, CXT_Element, "PAMDataset"), &CPLDestroyXMLNode);
+  const std::unique_ptr<CPLXMLNode, decltype(&CPLDestroyXMLNode)> root(CPLCreateXMLNode(nullptr, CXT_Element, "PAMDataset"),
+                                                                       &CPLDestroyXMLNode);
   CPLXMLNode* band = CPLCreateXMLNode(root.get(), CXT_Element, "PAMRasterBand");
   CPLAddXMLAttributeAndValue(band, "band", "1");
   add_category_names(band, nomenclature);

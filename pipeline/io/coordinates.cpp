@@ -22,7 +22,8 @@ SystemHandle make_system(const std::string& definition) {
   SystemHandle system(OSRNewSpatialReference(nullptr));
   OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
   if (definition.empty() || OSRSetFromUserInput(system.get(), definition.c_str()) != OGRERR_NONE)
-    throw UserError(join_text("coordinate reference system \"", definition, "\" is not understood; expected for example EPSG:2154. ", messages.text()));
+    throw UserError(
+        join_text("coordinate reference system \"", definition, "\" is not understood; expected for example EPSG:2154. ", messages.text()));
   return system;
 }
 
@@ -94,7 +95,8 @@ CoordinateTransform::CoordinateTransform(const std::string& from_crs, const std:
   impl_->from = from_crs;
   impl_->to = to_crs;
   impl_->transform.reset(OCTNewCoordinateTransformation(from.get(), to.get()));
-  if (!impl_->transform) throw UserError(join_text("no way ", impl_->between(), " between these coordinate reference systems. ", messages.text()));
+  if (!impl_->transform)
+    throw UserError(join_text("no way ", impl_->between(), " between these coordinate reference systems. ", messages.text()));
 }
 
 CoordinateTransform::~CoordinateTransform() = default;
@@ -105,7 +107,8 @@ void CoordinateTransform::apply(std::vector<double>& x, std::vector<double>& y) 
   if (x.empty()) return;
   const GdalMessages messages;
   std::vector<int> success(x.size());
-  OCTTransformEx(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), static_cast<int>(x.size()), x.data(), y.data(), nullptr, success.data());
+  OCTTransformEx(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), static_cast<int>(x.size()), x.data(), y.data(), nullptr,
+                 success.data());
   for (std::size_t i = 0; i < x.size(); ++i)
     if (!success[i] || !std::isfinite(x[i]) || !std::isfinite(y[i])) x[i] = y[i] = std::numeric_limits<double>::quiet_NaN();
 }
@@ -121,9 +124,10 @@ Box CoordinateTransform::operator()(const Box& box) const {
   constexpr int kPointsOnAnEdge = 64;  // edges become curves
   const GdalMessages messages;
   Box image;
-  if (!OCTTransformBounds(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), box.min_x, box.min_y, box.max_x, box.max_y, &image.min_x,
-                          &image.min_y, &image.max_x, &image.max_y, kPointsOnAnEdge))
-    throw UserError(join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ") has no image ", impl_->between(), ". ", messages.text()));
+  if (!OCTTransformBounds(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), box.min_x, box.min_y, box.max_x, box.max_y,
+                          &image.min_x, &image.min_y, &image.max_x, &image.max_y, kPointsOnAnEdge))
+    throw UserError(join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ") has no image ",
+                              impl_->between(), ". ", messages.text()));
   return image;
 }
 

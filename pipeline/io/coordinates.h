@@ -20,9 +20,9 @@ class CoordinateTransform {  // x east or longitude first, always; not thread-sa
   CoordinateTransform(const std::string& from_crs, const std::string& to_crs);
   ~CoordinateTransform();
   CoordinateTransform(CoordinateTransform&&) noexcept;
-  Point operator()(const Point& point) const;         // UserError where the point has no image
+  Point operator()(const Point& point) const;                        // UserError where the point has no image
   void apply(std::vector<double>& x, std::vector<double>& y) const;  // NaN where the point has no image
-  Box operator()(const Box& box) const;               // box that covers the transformed edges
+  Box operator()(const Box& box) const;                              // box that covers the transformed edges
 
  private:
   struct Impl;

@@ -60,7 +60,9 @@ PixelType pixel_type(GDALDataType type, const std::string& path) {
     case GDT_Int64:
     case GDT_Float32:
     case GDT_Float64: return PixelType::f32;
-    default: throw UserError(join_text(path, ": pixels of type ", GDALGetDataTypeName(type), " are not supported; expected integer or real numbers"));
+    default:
+      throw UserError(
+          join_text(path, ": pixels of type ", GDALGetDataTypeName(type), " are not supported; expected integer or real numbers"));
   }
 }
 
@@ -72,14 +74,16 @@ Grid grid_of(GDALDatasetH dataset, const std::string& path) {
     throw UserError(join_text(path, ": is rotated or upside down; expected a north-up image (gdalwarp makes one)"));
   const OGRSpatialReferenceH crs = GDALGetSpatialRef(dataset);
   if (!crs) throw UserError(join_text(path, ": has no coordinate reference system; give it one (gdal_edit.py -a_srs)"));
-  return {canonical_crs_of(crs), transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset), GDALGetRasterYSize(dataset)};
+  return {canonical_crs_of(crs),      transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset),
+          GDALGetRasterYSize(dataset)};
 }
 
 DatasetHandle open_raster(const std::string& path, const std::vector<std::string>& drivers) {
   const GdalMessages messages;
   CPLStringList allowed;
   for (const std::string& driver : drivers) allowed.AddString(driver.c_str());
-  DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, drivers.empty() ? nullptr : allowed.List(), nullptr, nullptr));
+  DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR,
+                                   drivers.empty() ? nullptr : allowed.List(), nullptr, nullptr));
   if (!dataset) throw UserError(join_text(path, ": cannot be opened as an image. ", messages.text()));
   if (GDALGetRasterCount(dataset.get()) < 1) throw UserError(join_text(path, ": holds no raster band"));
   return dataset;
@@ -119,13 +123,15 @@ const RasterInfo& RasterReader::info() const { return impl_->info; }
 
 template <class T>
 void RasterReader::read(const Window& window, int band, T* samples) const {
-  MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, impl_->path, ": window ", to_text(window), " of ", grid().cols, " x ", grid().rows);
+  MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, impl_->path, ": window ", to_text(window), " of ",
+                  grid().cols, " x ", grid().rows);
   MILLESIME_CHECK(band >= 0 && band < info().bands, impl_->path, ": band ", band, " of ", info().bands);
   const GdalMessages messages;
-  const CPLErr result = GDALRasterIO(GDALGetRasterBand(impl_->dataset.get(), band + 1), GF_Read, window.col, window.row, window.width, window.height, samples,
-                                     window.width, window.height, kGdalType<T>, 0, 0);
+  const CPLErr result = GDALRasterIO(GDALGetRasterBand(impl_->dataset.get(), band + 1), GF_Read, window.col, window.row, window.width,
+                                     window.height, samples, window.width, window.height, kGdalType<T>, 0, 0);
   if (result != CE_None)
-    throw UserError(join_text(impl_->path, ": band ", band + 1, ", window ", to_text(window), " cannot be read; the file is damaged, replace it. ", messages.text()));
+    throw UserError(join_text(impl_->path, ": band ", band + 1, ", window ", to_text(window),
+                              " cannot be read; the file is damaged, replace it. ", messages.text()));
 }
 
 template <class T>
@@ -136,7 +142,8 @@ Raster<T> RasterReader::read_all(int band) const {
 }
 
 void RasterReader::probe() const {
-  const int across = (grid().cols + info().block_width - 1) / info().block_width, down = (grid().rows + info().block_height - 1) / info().block_height;
+  const int across = (grid().cols + info().block_width - 1) / info().block_width,
+            down = (grid().rows + info().block_height - 1) / info().block_height;
   for (int band = 0; band < info().bands; ++band)
     for (const bool last : {false, true}) {
       const GdalMessages messages;
@@ -144,7 +151,8 @@ void RasterReader::probe() const {
       const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(handle)));
       std::vector<char> block(bytes * static_cast<std::size_t>(info().block_width) * static_cast<std::size_t>(info().block_height));
       if (GDALReadBlock(handle, last ? across - 1 : 0, last ? down - 1 : 0, block.data()) != CE_None)
-        throw UserError(join_text(impl_->path, ": the ", last ? "last" : "first", " block of band ", band + 1, " cannot be read; the file is cut short or damaged. ", messages.text()));
+        throw UserError(join_text(impl_->path, ": the ", last ? "last" : "first", " block of band ", band + 1,
+                                  " cannot be read; the file is cut short or damaged. ", messages.text()));
     }
 }
 
@@ -156,10 +164,16 @@ namespace {
 class BlockOrder {
  public:
   BlockOrder(const Grid& grid, int bands, int block)
-      : block_(block), bands_(bands), across_((grid.cols + block - 1) / block), down_((grid.rows + block - 1) / block), grid_(grid.whole()) {}
+      : block_(block),
+        bands_(bands),
+        across_((grid.cols + block - 1) / block),
+        down_((grid.rows + block - 1) / block),
+        grid_(grid.whole()) {}
 
   std::int64_t count() const { return std::int64_t{across_} * down_ * bands_; }
-  std::int64_t index(int block_col, int block_row, int band) const { return (std::int64_t{block_row} * bands_ + band) * across_ + block_col; }
+  std::int64_t index(int block_col, int block_row, int band) const {
+    return (std::int64_t{block_row} * bands_ + band) * across_ + block_col;
+  }
   int block_col(std::int64_t index) const { return static_cast<int>(index % across_); }
   int band(std::int64_t index) const { return static_cast<int>(index / across_ % bands_); }
   int block_row(std::int64_t index) const { return static_cast<int>(index / across_ / bands_); }
@@ -185,14 +199,16 @@ class Scratch {
   void put(std::int64_t slot, const std::vector<char>& bytes) {
     if (descriptor_ < 0) open();
     for (std::size_t done = 0; done < bytes.size();) {
-      const ssize_t n = ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done, slot * static_cast<off_t>(bytes.size()) + static_cast<off_t>(done));
+      const ssize_t n = ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done,
+                                 slot * static_cast<off_t>(bytes.size()) + static_cast<off_t>(done));
       if (n <= 0) throw UserError(join_text(folder_, ": cannot write a temporary file there: ", std::strerror(errno)));
       done += static_cast<std::size_t>(n);
     }
   }
   void get(std::int64_t slot, std::vector<char>& bytes) const {
     for (std::size_t done = 0; done < bytes.size();) {
-      const ssize_t n = ::pread(descriptor_, bytes.data() + done, bytes.size() - done, slot * static_cast<off_t>(bytes.size()) + static_cast<off_t>(done));
+      const ssize_t n = ::pread(descriptor_, bytes.data() + done, bytes.size() - done,
+                                slot * static_cast<off_t>(bytes.size()) + static_cast<off_t>(done));
       if (n <= 0) throw UserError(join_text(folder_, ": cannot read back a temporary file there: ", std::strerror(errno)));
       done += static_cast<std::size_t>(n);
     }
@@ -228,7 +244,8 @@ bool has_predictor(const std::string& compression) { return compression == "DEFL
 void check_codes(const Nomenclature& nomenclature, PixelType type, const std::string& path) {
   const int limit = type == PixelType::u8 ? 255 : 65535;
   if (const int code = highest_code(nomenclature); code > limit)
-    throw UserError(join_text(path, ": the nomenclature has the code ", code, ", but a map of this type holds codes up to ", limit, "; renumber its classes"));
+    throw UserError(join_text(path, ": the nomenclature has the code ", code, ", but a map of this type holds codes up to ", limit,
+                              "; renumber its classes"));
 }
 
 std::string folder_of(const std::string& path) {
@@ -240,7 +257,7 @@ std::string folder_of(const std::string& path) {
 
 struct RasterWriter::Impl {
   struct Block {
-    std::vector<char> bytes;  // empty while it lies in the scratch file
+    std::vector<char> bytes;   // empty while it lies in the scratch file
     std::int64_t written = 0;  // pixels
   };
 
@@ -258,13 +275,21 @@ struct RasterWriter::Impl {
   std::size_t waiting_bytes = 0;
 
   Impl(const std::string& path, const Grid& g, PixelType t, int n_bands, const RasterOptions& o)
-      : file(path), grid(g), type(t), bands(n_bands), block(fitting_block(o.block, g)), options(o), order(g, n_bands, block), scratch(folder_of(file.temporary())) {}
+      : file(path),
+        grid(g),
+        type(t),
+        bands(n_bands),
+        block(fitting_block(o.block, g)),
+        options(o),
+        order(g, n_bands, block),
+        scratch(folder_of(file.temporary())) {}
 
   std::size_t sample_bytes() const { return static_cast<std::size_t>(GDALGetDataTypeSizeBytes(gdal_type(type))); }
   std::size_t block_bytes() const { return sample_bytes() * static_cast<std::size_t>(block) * static_cast<std::size_t>(block); }
 
   [[noreturn]] void cannot_write(const GdalMessages& messages) const {
-    throw UserError(join_text(file.path(), ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
+    throw UserError(
+        join_text(file.path(), ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
   }
 
   void create() {
@@ -286,7 +311,8 @@ struct RasterWriter::Impl {
     const bool known = OSRSetFromUserInput(crs, grid.crs.c_str()) == OGRERR_NONE;
     if (known) GDALSetSpatialRef(dataset.get(), crs);
     OSRRelease(crs);
-    if (!known) throw UserError(join_text(file.path(), ": coordinate reference system \"", grid.crs, "\" is not understood. ", messages.text()));
+    if (!known)
+      throw UserError(join_text(file.path(), ": coordinate reference system \"", grid.crs, "\" is not understood. ", messages.text()));
     if (options.nodata) GDALSetRasterNoDataValue(GDALGetRasterBand(dataset.get(), 1), *options.nodata);
     for (int band = 0; band < std::min(bands, static_cast<int>(options.band_names.size())); ++band)
       GDALSetDescription(GDALGetRasterBand(dataset.get(), band + 1), options.band_names[static_cast<std::size_t>(band)].c_str());
@@ -300,10 +326,12 @@ struct RasterWriter::Impl {
     if (result.bytes.empty()) {
       result.bytes.resize(block_bytes());
       waiting_bytes += block_bytes();
-      if (!is_new) scratch.get(index, result.bytes);
+      if (!is_new)
+        scratch.get(index, result.bytes);
       else if (options.nodata) {
         const double fill = *options.nodata;
-        GDALCopyWords64(&fill, GDT_Float64, 0, result.bytes.data(), gdal_type(type), static_cast<int>(sample_bytes()), std::int64_t{block} * block);
+        GDALCopyWords64(&fill, GDT_Float64, 0, result.bytes.data(), gdal_type(type), static_cast<int>(sample_bytes()),
+                        std::int64_t{block} * block);
       }
     }
     return result;
@@ -322,7 +350,8 @@ struct RasterWriter::Impl {
   void put_next() {
     Block& ready = block_at(next);
     const GdalMessages messages;
-    const CPLErr result = GDALWriteBlock(GDALGetRasterBand(dataset.get(), order.band(next) + 1), order.block_col(next), order.block_row(next), ready.bytes.data());
+    const CPLErr result = GDALWriteBlock(GDALGetRasterBand(dataset.get(), order.band(next) + 1), order.block_col(next),
+                                         order.block_row(next), ready.bytes.data());
     if (result != CE_None || messages.failed()) cannot_write(messages);
     waiting_bytes -= block_bytes();
     waiting.erase(next++);
@@ -339,7 +368,8 @@ struct RasterWriter::Impl {
     GDALRasterBandH band = GDALGetRasterBand(result.get(), order.band(last) + 1);
     std::vector<char> bytes(block_bytes());
     const GdalMessages messages;
-    if (GDALGetRasterXSize(result.get()) != grid.cols || GDALGetRasterYSize(result.get()) != grid.rows || GDALGetRasterCount(result.get()) != bands ||
+    if (GDALGetRasterXSize(result.get()) != grid.cols || GDALGetRasterYSize(result.get()) != grid.rows ||
+        GDALGetRasterCount(result.get()) != bands ||
         GDALReadBlock(band, order.block_col(last), order.block_row(last), bytes.data()) != CE_None)
       cannot_write(messages);
   }
@@ -350,7 +380,8 @@ RasterWriter::RasterWriter(const std::string& path, const Grid& grid, PixelType 
   prepare_gdal();
   RasterOptions complete = options;
   if (options.nomenclature) {
-    MILLESIME_CHECK(bands == 1 && (type == PixelType::u8 || type == PixelType::u16), path, ": a class map has one band of unsigned integers");
+    MILLESIME_CHECK(bands == 1 && (type == PixelType::u8 || type == PixelType::u16), path,
+                    ": a class map has one band of unsigned integers");
     check_codes(*options.nomenclature, type, path);
     if (!complete.nodata) complete.nodata = 0;
   }
@@ -373,10 +404,13 @@ template <class T>
 void RasterWriter::write(const Window& window, int band, const T* samples) {
   Impl& impl = *impl_;
   MILLESIME_CHECK(impl.dataset != nullptr, impl.file.path(), ": written after commit");
-  MILLESIME_CHECK(!window.empty() && impl.grid.whole().intersect(window) == window, impl.file.path(), ": window ", to_text(window), " of ", impl.grid.cols, " x ", impl.grid.rows);
+  MILLESIME_CHECK(!window.empty() && impl.grid.whole().intersect(window) == window, impl.file.path(), ": window ", to_text(window), " of ",
+                  impl.grid.cols, " x ", impl.grid.rows);
   MILLESIME_CHECK(band >= 0 && band < impl.bands, impl.file.path(), ": band ", band, " of ", impl.bands);
   const std::size_t bytes = impl.sample_bytes();
-  const auto offset = [](int row, int width, int col) { return static_cast<std::size_t>(row) * static_cast<std::size_t>(width) + static_cast<std::size_t>(col); };
+  const auto offset = [](int row, int width, int col) {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(width) + static_cast<std::size_t>(col);
+  };
   for (int block_row = window.row / impl.block; block_row * impl.block < window.row + window.height; ++block_row)
     for (int block_col = window.col / impl.block; block_col * impl.block < window.col + window.width; ++block_col) {
       const std::int64_t index = impl.order.index(block_col, block_row, band);
@@ -385,10 +419,11 @@ void RasterWriter::write(const Window& window, int band, const T* samples) {
       Impl::Block& block = impl.block_at(index);
       for (int row = part.row; row < part.row + part.height; ++row)
         GDALCopyWords(samples + offset(row - window.row, window.width, part.col - window.col), kGdalType<T>, sizeof(T),
-                      block.bytes.data() + bytes * offset(row - block_row * impl.block, impl.block, part.col - block_col * impl.block), gdal_type(impl.type),
-                      static_cast<int>(bytes), part.width);
+                      block.bytes.data() + bytes * offset(row - block_row * impl.block, impl.block, part.col - block_col * impl.block),
+                      gdal_type(impl.type), static_cast<int>(bytes), part.width);
       block.written += part.pixels();
-      MILLESIME_CHECK(block.written <= impl.order.window(index).pixels(), impl.file.path(), ": window ", to_text(window), " is written twice");
+      MILLESIME_CHECK(block.written <= impl.order.window(index).pixels(), impl.file.path(), ": window ", to_text(window),
+                      " is written twice");
       impl.put_complete_ones();
       impl.make_room(impl.next);
     }
@@ -444,7 +479,8 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     creation.SetNameValue("OVERVIEWS", "IGNORE_EXISTING");
     creation.SetNameValue("OVERVIEW_RESAMPLING", classes ? "MODE" : "AVERAGE");
     creation.SetNameValue("BIGTIFF", "IF_SAFER");
-    DatasetHandle result(GDALCreateCopy(GDALGetDriverByName("COG"), file.temporary().c_str(), dressed.get(), FALSE, creation.List(), nullptr, nullptr));
+    DatasetHandle result(
+        GDALCreateCopy(GDALGetDriverByName("COG"), file.temporary().c_str(), dressed.get(), FALSE, creation.List(), nullptr, nullptr));
     result.reset();
     VSIUnlink((file.temporary() + ".aux.xml").c_str());  // ours is complete
     if (messages.failed())
@@ -459,10 +495,10 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
   file.commit();
 }
 
-#define MILLESIME_PIXEL_TYPE(T)                                            \
-  template void RasterReader::read<T>(const Window&, int, T*) const;       \
-  template Raster<T> RasterReader::read_all<T>(int) const;                 \
-  template void RasterWriter::write<T>(const Window&, int, const T*);      \
+#define MILLESIME_PIXEL_TYPE(T)                                       \
+  template void RasterReader::read<T>(const Window&, int, T*) const;  \
+  template Raster<T> RasterReader::read_all<T>(int) const;            \
+  template void RasterWriter::write<T>(const Window&, int, const T*); \
   template void write_raster<T>(const std::string&, const Raster<T>&, const RasterOptions&);
 MILLESIME_PIXEL_TYPE(std::uint8_t)
 MILLESIME_PIXEL_TYPE(std::uint16_t)

@@ -18,7 +18,7 @@ enum class PixelType { u8, u16, i16, i32, f32 };
 struct RasterInfo {
   Grid grid;
   int bands = 1;
-  PixelType type = PixelType::u8;   // f64 and others are given as the nearest that holds them
+  PixelType type = PixelType::u8;  // f64 and others are given as the nearest that holds them
   int block_width = 0, block_height = 0;
   std::optional<double> nodata;
 };
@@ -52,7 +52,7 @@ class RasterReader {
 
 struct RasterOptions {
   std::optional<double> nodata;
-  std::string compression = "DEFLATE";     // of GDAL's GTiff driver: DEFLATE, ZSTD, LZW, NONE
+  std::string compression = "DEFLATE";  // of GDAL's GTiff driver: DEFLATE, ZSTD, LZW, NONE
   int block = 512;
   const Nomenclature* nomenclature = nullptr;  // adds palette, class names and raster attribute table
   std::vector<std::string> band_names;

@@ -23,7 +23,9 @@ ordered_json Census::to_json() const {
   ordered_json document;
   document["tile"] = tile;
   document["sensor"] = sensor;
-  document["grid"] = {{"crs", grid.crs}, {"x0", grid.x0}, {"y0", grid.y0}, {"pixel_width", grid.pixel_width}, {"pixel_height", grid.pixel_height}, {"cols", grid.cols}, {"rows", grid.rows}};
+  document["grid"] = {
+      {"crs", grid.crs},   {"x0", grid.x0},    {"y0", grid.y0}, {"pixel_width", grid.pixel_width}, {"pixel_height", grid.pixel_height},
+      {"cols", grid.cols}, {"rows", grid.rows}};
   document["bands"] = bands;
   document["acquisitions"] = ordered_json::array();
   for (const Acquisition& acquisition : acquisitions) {
@@ -40,7 +42,8 @@ ordered_json Census::to_json() const {
   document["other_years"] = ordered_json::object();
   for (const auto& [year, count] : other_years) document["other_years"][std::to_string(year)] = count;
   document["files"] = ordered_json::array();
-  for (const SourceFile& file : files) document["files"].push_back({{"path", file.path}, {"bytes", file.bytes}, {"modified_ns", file.modified_ns}});
+  for (const SourceFile& file : files)
+    document["files"].push_back({{"path", file.path}, {"bytes", file.bytes}, {"modified_ns", file.modified_ns}});
   return document;
 }
 
@@ -50,23 +53,31 @@ Census Census::from_json(const ordered_json& document, const std::string& origin
     census.tile = document.at("tile").get<std::string>();
     census.sensor = document.at("sensor").get<std::string>();
     const ordered_json& grid = document.at("grid");
-    census.grid = {grid.at("crs").get<std::string>(), grid.at("x0").get<double>(), grid.at("y0").get<double>(), grid.at("pixel_width").get<double>(),
-                   grid.at("pixel_height").get<double>(), grid.at("cols").get<int>(), grid.at("rows").get<int>()};
+    census.grid = {grid.at("crs").get<std::string>(),
+                   grid.at("x0").get<double>(),
+                   grid.at("y0").get<double>(),
+                   grid.at("pixel_width").get<double>(),
+                   grid.at("pixel_height").get<double>(),
+                   grid.at("cols").get<int>(),
+                   grid.at("rows").get<int>()};
     census.bands = document.at("bands").get<std::vector<std::string>>();
     for (const ordered_json& entry : document.at("acquisitions")) {
       Acquisition acquisition{Date::parse(entry.at("date").get<std::string>()), {}};
       for (const ordered_json& pass : entry.at("passes"))
-        acquisition.passes.push_back({pass.at("name").get<std::string>(), pass.at("path").get<std::string>(), census.tile, acquisition.date, pass.at("time").get<std::string>(),
-                                      pass.at("version").get<std::string>(), pass.at("files").get<std::map<std::string, std::string>>()});
+        acquisition.passes.push_back({pass.at("name").get<std::string>(), pass.at("path").get<std::string>(), census.tile, acquisition.date,
+                                      pass.at("time").get<std::string>(), pass.at("version").get<std::string>(),
+                                      pass.at("files").get<std::map<std::string, std::string>>()});
       census.acquisitions.push_back(std::move(acquisition));
     }
-    for (const ordered_json& entry : document.at("damaged")) census.damaged.push_back({entry.at("product").get<std::string>(), entry.at("message").get<std::string>()});
+    for (const ordered_json& entry : document.at("damaged"))
+      census.damaged.push_back({entry.at("product").get<std::string>(), entry.at("message").get<std::string>()});
     census.superseded = document.at("superseded").get<std::vector<std::string>>();
     census.merged = document.at("merged").get<std::vector<std::string>>();
     census.ignored = document.at("ignored").get<std::vector<std::string>>();
     for (const auto& [year, count] : document.at("other_years").items()) census.other_years[std::stoi(year)] = count.get<int>();
     for (const ordered_json& entry : document.at("files"))
-      census.files.push_back({entry.at("path").get<std::string>(), entry.at("bytes").get<std::int64_t>(), entry.at("modified_ns").get<std::int64_t>()});
+      census.files.push_back(
+          {entry.at("path").get<std::string>(), entry.at("bytes").get<std::int64_t>(), entry.at("modified_ns").get<std::int64_t>()});
     return census;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(origin, ": is not a census of a tile: ", error.what(), "; remove it and run the catalog stage again"));

@@ -17,12 +17,12 @@ namespace millesime {
 
 // One image product on disk.
 struct Product {
-  std::string name;      // SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7
-  std::string path;      // folder, or /vsizip/ path of what a zip holds
-  std::string tile;      // T31TCJ
+  std::string name;  // SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7
+  std::string path;  // folder, or /vsizip/ path of what a zip holds
+  std::string tile;  // T31TCJ
   Date date;
-  std::string time;      // "105804-037": tells two passes of a day apart
-  std::string version;   // "1-7"
+  std::string time;                          // "105804-037": tells two passes of a day apart
+  std::string version;                       // "1-7"
   std::map<std::string, std::string> files;  // of each band and mask plane that is read ("B8A", "CLM"), relative to path
 };
 
@@ -47,17 +47,17 @@ struct SourceFile {
 // The census of one tile.
 struct Census {
   std::string tile, sensor;
-  Grid grid;                               // the 10 m grid
-  std::vector<std::string> bands;          // that every acquisition has and that were asked for
-  std::vector<Acquisition> acquisitions;   // in time order, one a day
-  std::vector<Damage> damaged;             // products that cannot be read (or fit) and are left out
-  std::vector<std::string> superseded;     // older versions of a pass
-  std::vector<std::string> merged;         // days with two passes
-  std::vector<std::string> ignored;        // what else lies in the tile's folder
-  std::map<int, int> other_years;          // year -> products outside the dates asked for
-  std::vector<SourceFile> files;           // every file the acquisitions consist of (zip: the archive)
+  Grid grid;                              // the 10 m grid
+  std::vector<std::string> bands;         // that every acquisition has and that were asked for
+  std::vector<Acquisition> acquisitions;  // in time order, one a day
+  std::vector<Damage> damaged;            // products that cannot be read (or fit) and are left out
+  std::vector<std::string> superseded;    // older versions of a pass
+  std::vector<std::string> merged;        // days with two passes
+  std::vector<std::string> ignored;       // what else lies in the tile's folder
+  std::map<int, int> other_years;         // year -> products outside the dates asked for
+  std::vector<SourceFile> files;          // every file the acquisitions consist of (zip: the archive)
 
-  int n_products() const;                  // in the acquisitions
+  int n_products() const;  // in the acquisitions
   nlohmann::ordered_json to_json() const;
   static Census from_json(const nlohmann::ordered_json& document, const std::string& origin);
   static Census read(const std::string& file);
@@ -81,7 +81,8 @@ class Sensor {
   // Finds and checks every product of a tile in [first, last]: bands, masks, sizes, CRS, grids, first and last block readable. Damage
   // is collected, never thrown. `bands` {}: those that any product has. UserError: a missing tile folder, an unknown band, a band
   // that no product has.
-  virtual Census take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& bands, Date first, Date last) const = 0;
+  virtual Census take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& bands, Date first,
+                             Date last) const = 0;
   // Names, sizes and times of change of what take_census() would look at, as one number: cheap, for planning.
   virtual std::string listing_digest(const std::string& root, const std::string& tile, Date first, Date last) const = 0;
 };

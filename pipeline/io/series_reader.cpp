@@ -55,8 +55,10 @@ Window group_window(const GroupLayout& layout, const Window& window) {
     const int end = std::clamp(static_cast<int>(std::ceil(last)) + kMargin + 1, begin + 1, size);
     return std::pair(begin, end - begin);
   };
-  const auto [col, width] = range(window.col * layout.col_scale + layout.col_offset, (window.col + window.width - 1) * layout.col_scale + layout.col_offset, layout.grid.cols);
-  const auto [row, height] = range(window.row * layout.row_scale + layout.row_offset, (window.row + window.height - 1) * layout.row_scale + layout.row_offset, layout.grid.rows);
+  const auto [col, width] = range(window.col * layout.col_scale + layout.col_offset,
+                                  (window.col + window.width - 1) * layout.col_scale + layout.col_offset, layout.grid.cols);
+  const auto [row, height] = range(window.row * layout.row_scale + layout.row_offset,
+                                   (window.row + window.height - 1) * layout.row_scale + layout.row_offset, layout.grid.rows);
   return {col, row, width, height};
 }
 
@@ -74,7 +76,9 @@ struct SeriesReader::Impl {
   mutable std::map<std::string, RasterReader> open_files;  // by path
   std::size_t most_open = static_cast<std::size_t>(std::min(kOpenFiles, open_file_limit() / kReaders));
 
-  std::string context(const Product& product) const { return join_text("tile ", census.tile, ", ", product.date.iso(), ", ", product.name); }
+  std::string context(const Product& product) const {
+    return join_text("tile ", census.tile, ", ", product.date.iso(), ", ", product.name);
+  }
 
   // Calls use(reader) on a layer (band or mask) of a product.
   template <class Use>
@@ -84,7 +88,8 @@ struct SeriesReader::Impl {
     if (known != open_files.end()) return use(known->second);
     RasterReader reader(path, {"GTiff"});
     if (!reader.grid().same_as(expected))
-      throw UserError(join_text(path, ": expected the grid ", to_text(expected), ", got ", to_text(reader.grid()), "; the file changed since the census, run the catalog stage again"));
+      throw UserError(join_text(path, ": expected the grid ", to_text(expected), ", got ", to_text(reader.grid()),
+                                "; the file changed since the census, run the catalog stage again"));
     if (open_files.size() < most_open) return use(open_files.emplace(path, std::move(reader)).first->second);
     use(reader);
   } catch (const UserError& error) {
@@ -99,7 +104,8 @@ struct SeriesReader::Impl {
   }
 
   void read_mask(const Product& product, int plane, const Window& window, std::uint8_t* samples) const {
-    with_file(product, planes[static_cast<std::size_t>(plane)].name, census.grid, [&](const RasterReader& file) { file.read(window, 0, samples); });
+    with_file(product, planes[static_cast<std::size_t>(plane)].name, census.grid,
+              [&](const RasterReader& file) { file.read(window, 0, samples); });
   }
 
   void read_band(const Product& product, int band, const GroupLayout& group, const Window& window, std::int16_t* samples) const {
@@ -116,7 +122,8 @@ struct SeriesReader::Impl {
     std::uint8_t* masks = nullptr;      // [mask plane][pixel]
   };
   void read_pass(const Product& product, const Window& window, const DateView& date) const;
-  void fill_from(const Product& product, const Window& window, std::vector<std::uint8_t>& edge, const Window& around, const DateView& date) const;
+  void fill_from(const Product& product, const Window& window, std::vector<std::uint8_t>& edge, const Window& around,
+                 const DateView& date) const;
   Window window_around(const Window& window) const;
 };
 
@@ -128,7 +135,8 @@ SeriesReader::SeriesReader(const Census& census, const std::vector<std::string>&
     if (std::ranges::find(census.bands, band) == census.bands.end()) {
       std::string have;
       for (const std::string& name : census.bands) have += (have.empty() ? "" : ", ") + name;
-      throw UserError(join_text("tile ", census.tile, ": band ", band, " is asked for, but its census has ", have, "; run the catalog stage with that band in sensors.", census.sensor, ".bands"));
+      throw UserError(join_text("tile ", census.tile, ": band ", band, " is asked for, but its census has ", have,
+                                "; run the catalog stage with that band in sensors.", census.sensor, ".bands"));
     }
   impl_->planes = make_sensor(census.sensor)->mask_planes();
   const auto edge = std::ranges::find_if(impl_->planes, &MaskPlane::edge);
@@ -160,13 +168,15 @@ int SeriesReader::block_height() const { return impl_->block_height; }
 
 std::int64_t SeriesReader::bytes_per_pixel() const {
   double bytes = static_cast<double>(impl_->planes.size());
-  for (const GroupLayout& group : impl_->groups) bytes += 2.0 * static_cast<double>(group.bands.size()) * std::max(group.col_scale * group.row_scale, 1e-3);
+  for (const GroupLayout& group : impl_->groups)
+    bytes += 2.0 * static_cast<double>(group.bands.size()) * std::max(group.col_scale * group.row_scale, 1e-3);
   constexpr double kMargins = 1.1;
   return static_cast<std::int64_t>(std::ceil(bytes * kMargins * static_cast<double>(impl_->census.acquisitions.size())));
 }
 
 void SeriesReader::Impl::read_pass(const Product& product, const Window& window, const DateView& date) const {
-  for (std::size_t plane = 0; plane < planes.size(); ++plane) read_mask(product, static_cast<int>(plane), window, date.masks + plane * static_cast<std::size_t>(window.pixels()));
+  for (std::size_t plane = 0; plane < planes.size(); ++plane)
+    read_mask(product, static_cast<int>(plane), window, date.masks + plane * static_cast<std::size_t>(window.pixels()));
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const Window part = group_window(groups[g], window);
     for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
@@ -185,25 +195,29 @@ Window SeriesReader::Impl::window_around(const Window& window) const {
 // Takes from a further pass what those before it have not: at a pixel of a coarse group where the edge mask is set or one of the group's
 // bands has no value, all bands of that group; at a tile pixel where the edge mask is set or a band on the tile's grid has no value,
 // all bands on that grid and all masks. `edge`: the edge mask so far, over `around`. No decision depends on the window.
-void SeriesReader::Impl::fill_from(const Product& product, const Window& window, std::vector<std::uint8_t>& edge, const Window& around, const DateView& date) const {
+void SeriesReader::Impl::fill_from(const Product& product, const Window& window, std::vector<std::uint8_t>& edge, const Window& around,
+                                   const DateView& date) const {
   const auto pixels = static_cast<std::size_t>(window.pixels());
   std::vector<std::uint8_t> masks(planes.size() * pixels);
   std::vector<std::vector<std::int16_t>> samples;
   DateView further;
   further.masks = masks.data();
-  for (const GroupLayout& group : groups) samples.emplace_back(group.bands.size() * static_cast<std::size_t>(group_window(group, window).pixels()));
+  for (const GroupLayout& group : groups)
+    samples.emplace_back(group.bands.size() * static_cast<std::size_t>(group_window(group, window).pixels()));
   for (auto& group : samples) further.groups.push_back(group.data());
   read_pass(product, window, further);
 
   const auto edge_at = [&](int col, int row) {
     const int c = std::clamp(col, 0, census.grid.cols - 1), r = std::clamp(row, 0, census.grid.rows - 1);
     MILLESIME_CHECK(around.contains(c, r), "pixel ", c, ",", r, " outside of ", to_text(around));
-    return edge[static_cast<std::size_t>(r - around.row) * static_cast<std::size_t>(around.width) + static_cast<std::size_t>(c - around.col)] != 0;
+    return edge[static_cast<std::size_t>(r - around.row) * static_cast<std::size_t>(around.width) +
+                static_cast<std::size_t>(c - around.col)] != 0;
   };
   std::vector<char> lacking(pixels);  // tile pixels
   for (int row = 0; row < window.height; ++row)
     for (int col = 0; col < window.width; ++col)
-      lacking[static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] = edge_at(window.col + col, window.row + row);
+      lacking[static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] =
+          edge_at(window.col + col, window.row + row);
 
   const auto lacks_value = [&](std::size_t g, std::size_t size, std::size_t i) {
     for (std::size_t band = 0; band < groups[g].bands.size(); ++band)
@@ -223,7 +237,8 @@ void SeriesReader::Impl::fill_from(const Product& product, const Window& window,
       if (group.is_tile_grid()) {
         take = lacking[i];
       } else {  // the tile pixel under the centre of this group pixel
-        const int col = part.col + static_cast<int>(i % static_cast<std::size_t>(part.width)), row = part.row + static_cast<int>(i / static_cast<std::size_t>(part.width));
+        const int col = part.col + static_cast<int>(i % static_cast<std::size_t>(part.width)),
+                  row = part.row + static_cast<int>(i / static_cast<std::size_t>(part.width));
         take = lacks_value(g, size, i) || edge_at(static_cast<int>(std::floor((col - group.col_offset) / group.col_scale + 0.5)),
                                                   static_cast<int>(std::floor((row - group.row_offset) / group.row_scale + 0.5)));
       }
@@ -242,7 +257,8 @@ void SeriesReader::Impl::fill_from(const Product& product, const Window& window,
 }
 
 Series SeriesReader::read(const Window& window) const {
-  MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, "window ", to_text(window), " of ", grid().cols, " x ", grid().rows);
+  MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, "window ", to_text(window), " of ", grid().cols, " x ",
+                  grid().rows);
   const Impl& impl = *impl_;
   Series series;
   series.window = window;

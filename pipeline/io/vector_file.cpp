@@ -61,8 +61,10 @@ void collect_polygons(OGRGeometryH geometry, std::vector<Polygon>& parts) {
     Polygon polygon;
     for (int i = 0; i < OGR_G_GetGeometryCount(geometry); ++i) {
       Ring ring = ring_of(OGR_G_GetGeometryRef(geometry, i));
-      if (ring.size() >= kSmallestRing) polygon.rings.push_back(std::move(ring));
-      else if (i == 0) return;
+      if (ring.size() >= kSmallestRing)
+        polygon.rings.push_back(std::move(ring));
+      else if (i == 0)
+        return;
     }
     if (!polygon.rings.empty()) parts.push_back(std::move(polygon));
   } else if (OGR_GT_IsSubClassOf(type, wkbGeometryCollection) || type == wkbPolyhedralSurface || type == wkbTIN) {
@@ -158,7 +160,8 @@ OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const std::s
   for (int i = 0; i < GDALDatasetGetLayerCount(dataset); ++i) names.emplace_back(OGR_L_GetName(GDALDatasetGetLayer(dataset, i)));
   if (names.empty()) throw UserError(join_text(path, ": holds no layer of features"));
   if (name.empty() && names.size() > 1)
-    throw UserError(join_text(path, ": holds ", names.size(), " layers (", join_list(names, ", "), "); say which one to use (option layer)"));
+    throw UserError(
+        join_text(path, ": holds ", names.size(), " layers (", join_list(names, ", "), "); say which one to use (option layer)"));
   if (name.empty()) return GDALDatasetGetLayer(dataset, 0);
   if (OGRLayerH layer = GDALDatasetGetLayerByName(dataset, name.c_str())) return layer;
   throw UserError(join_text(path, ": has no layer \"", name, "\"; it has ", join_list(names, ", ")));
@@ -175,7 +178,8 @@ void require_fields(const VectorLayer& layer, const std::vector<std::string>& re
   for (const std::string& field : required) {
     if (std::ranges::find(layer.fields, field) != layer.fields.end()) continue;
     const std::string near = nearest_name(field, layer.fields);
-    throw UserError(join_text(layer.path, ": layer \"", layer.layer, "\" has no field \"", field, "\"; ", near.empty() ? "" : "did you mean \"" + near + "\"? ", "It has ",
+    throw UserError(join_text(layer.path, ": layer \"", layer.layer, "\" has no field \"", field, "\"; ",
+                              near.empty() ? "" : "did you mean \"" + near + "\"? ", "It has ",
                               layer.fields.empty() ? "none" : join_list(layer.fields, ", ")));
   }
 }
@@ -214,23 +218,22 @@ std::string mend(std::vector<Polygon>& parts) {
   const GeometryHandle geometry = geometry_of(parts);
   const GdalMessages messages;
   if (OGR_G_IsValid(geometry.get())) return "";
-  const std::string problem = messages.words().empty() ? "invalid geometry" : messages.words();
+  std::string problem = messages.words().empty() ? "invalid geometry" : messages.words();
   const GeometryHandle mended(OGR_G_MakeValid(geometry.get()));
   parts.clear();
   if (mended) collect_polygons(mended.get(), parts);
   return problem;
 }
 
-std::string kind_of(OGRGeometryH geometry) {
-  return lower(OGRGeometryTypeToName(wkbFlatten(OGR_G_GetGeometryType(geometry))));
-}
+std::string kind_of(OGRGeometryH geometry) { return lower(OGRGeometryTypeToName(wkbFlatten(OGR_G_GetGeometryType(geometry)))); }
 
 }  // namespace
 
-VectorLayer read_polygons(const std::string& path, const std::string& layer_name, const std::vector<std::string>& required_fields, const std::string& crs,
-                          const std::optional<Box>& within) {
+VectorLayer read_polygons(const std::string& path, const std::string& layer_name, const std::vector<std::string>& required_fields,
+                          const std::string& crs, const std::optional<Box>& within) {
   const GdalMessages messages;
-  const DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_VECTOR | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, nullptr, nullptr, nullptr));
+  const DatasetHandle dataset(
+      GDALOpenEx(path.c_str(), GDAL_OF_VECTOR | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, nullptr, nullptr, nullptr));
   if (!dataset) throw UserError(join_text(path, ": cannot be opened as a vector file. ", messages.text()));
   OGRLayerH layer = find_layer(dataset.get(), path, layer_name);
 
@@ -241,7 +244,8 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
   require_fields(result, required_fields);
   if (OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer)) result.crs = canonical_crs_of(system);
   if (result.crs.empty() && !crs.empty())
-    throw UserError(join_text(path, ": layer \"", result.layer, "\" has no coordinate reference system (a shapefile without .prj?); give it one (ogr2ogr -a_srs)"));
+    throw UserError(join_text(path, ": layer \"", result.layer,
+                              "\" has no coordinate reference system (a shapefile without .prj?); give it one (ogr2ogr -a_srs)"));
   const std::string target = crs.empty() ? result.crs : canonical_crs(crs);
   std::optional<CoordinateTransform> to_target;
   if (target != result.crs) to_target.emplace(result.crs, target);
@@ -276,14 +280,17 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
     }
     if (!problem.empty()) result.repaired.push_back(name + problem);
     if (within && !feature.extent().intersects(*within)) continue;
-    for (std::size_t i = 0; i < result.fields.size(); ++i) feature.attributes[result.fields[i]] = attribute_text(read.get(), static_cast<int>(i));
+    for (std::size_t i = 0; i < result.fields.size(); ++i)
+      feature.attributes[result.fields[i]] = attribute_text(read.get(), static_cast<int>(i));
     result.features.push_back(std::move(feature));
   }
-  if (messages.failed()) throw UserError(join_text(path, ": layer \"", result.layer, "\" cannot be read to its end; the file is damaged. ", messages.text()));
+  if (messages.failed())
+    throw UserError(join_text(path, ": layer \"", result.layer, "\" cannot be read to its end; the file is damaged. ", messages.text()));
   return result;
 }
 
-Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid, const std::function<std::int32_t(std::size_t)>& value) {
+Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid,
+                               const std::function<std::int32_t(std::size_t)>& value) {
   Raster<std::int32_t> raster(grid, 0);
   if (features.empty() || grid.pixels() == 0) return raster;
   const GdalMessages messages;
@@ -307,8 +314,8 @@ Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid&
     values.push_back(value(i));
   }
   int band = 1;
-  if (!geometries.empty() && GDALRasterizeGeometries(memory.get(), 1, &band, static_cast<int>(geometries.size()), geometries.data(), nullptr, nullptr, values.data(),
-                                                     nullptr, nullptr, nullptr) != CE_None)
+  if (!geometries.empty() && GDALRasterizeGeometries(memory.get(), 1, &band, static_cast<int>(geometries.size()), geometries.data(),
+                                                     nullptr, nullptr, values.data(), nullptr, nullptr, nullptr) != CE_None)
     throw UserError(join_text("polygons cannot be rasterised on ", to_text(grid), ". ", messages.text()));
   GDALFlushCache(memory.get());
   return raster;
@@ -333,20 +340,25 @@ OGRFieldType field_type(const Attribute& attribute) {
 }
 
 void set_attribute(OGRFeatureH feature, int field, const Attribute& attribute) {
-  if (const auto* integer = std::get_if<std::int64_t>(&attribute)) OGR_F_SetFieldInteger64(feature, field, *integer);
-  else if (const auto* real = std::get_if<double>(&attribute)) OGR_F_SetFieldDouble(feature, field, *real);
-  else OGR_F_SetFieldString(feature, field, std::get<std::string>(attribute).c_str());
+  if (const auto* integer = std::get_if<std::int64_t>(&attribute))
+    OGR_F_SetFieldInteger64(feature, field, *integer);
+  else if (const auto* real = std::get_if<double>(&attribute))
+    OGR_F_SetFieldDouble(feature, field, *real);
+  else
+    OGR_F_SetFieldString(feature, field, std::get<std::string>(attribute).c_str());
 }
 
-void write_layer(const std::string& file, const std::string& path, const std::string& layer_name, const std::string& crs, const std::vector<std::string>& fields,
-                 const std::vector<OutputFeature>& features) {
+void write_layer(const std::string& file, const std::string& path, const std::string& layer_name, const std::string& crs,
+                 const std::vector<std::string>& fields, const std::vector<OutputFeature>& features) {
   const GdalMessages messages;
   const auto check = [&](bool good) {
-    if (!good || messages.failed()) throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
+    if (!good || messages.failed())
+      throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
   };
   const SystemHandle system(OSRNewSpatialReference(nullptr));
   OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
-  if (OSRSetFromUserInput(system.get(), crs.c_str()) != OGRERR_NONE) throw UserError(join_text(path, ": coordinate reference system \"", crs, "\" is not understood. ", messages.text()));
+  if (OSRSetFromUserInput(system.get(), crs.c_str()) != OGRERR_NONE)
+    throw UserError(join_text(path, ": coordinate reference system \"", crs, "\" is not understood. ", messages.text()));
   const std::string driver = driver_for(path);
   DatasetHandle dataset(GDALCreate(GDALGetDriverByName(driver.c_str()), file.c_str(), 0, 0, 0, GDT_Unknown, nullptr));
   check(dataset != nullptr);
@@ -355,7 +367,8 @@ void write_layer(const std::string& file, const std::string& path, const std::st
     creation.SetNameValue("ENCODING", "UTF-8");
     creation.SetNameValue("DBF_DATE_LAST_UPDATE", "2000-01-01");
   }
-  OGRLayerH layer = GDALDatasetCreateLayer(dataset.get(), layer_name.c_str(), system.get(), driver == "ESRI Shapefile" ? wkbPolygon : wkbMultiPolygon, creation.List());
+  OGRLayerH layer = GDALDatasetCreateLayer(dataset.get(), layer_name.c_str(), system.get(),
+                                           driver == "ESRI Shapefile" ? wkbPolygon : wkbMultiPolygon, creation.List());
   check(layer != nullptr);
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const OGRFieldType type = features.empty() ? OFTString : field_type(features[0].attributes.at(i));
@@ -364,9 +377,11 @@ void write_layer(const std::string& file, const std::string& path, const std::st
     OGR_Fld_Destroy(field);
     check(created == OGRERR_NONE);
   }
-  const bool transaction = GDALDatasetTestCapability(dataset.get(), ODsCTransactions) && GDALDatasetStartTransaction(dataset.get(), FALSE) == OGRERR_NONE;
+  const bool transaction =
+      GDALDatasetTestCapability(dataset.get(), ODsCTransactions) && GDALDatasetStartTransaction(dataset.get(), FALSE) == OGRERR_NONE;
   for (const OutputFeature& feature : features) {
-    MILLESIME_CHECK(feature.attributes.size() == fields.size(), path, ": ", feature.attributes.size(), " attributes for ", fields.size(), " fields");
+    MILLESIME_CHECK(feature.attributes.size() == fields.size(), path, ": ", feature.attributes.size(), " attributes for ", fields.size(),
+                    " fields");
     const FeatureHandle written(OGR_F_Create(OGR_L_GetLayerDefn(layer)));
     for (std::size_t i = 0; i < fields.size(); ++i) set_attribute(written.get(), static_cast<int>(i), feature.attributes[i]);
     OGR_F_SetGeometryDirectly(written.get(), geometry_of(feature.parts).release());
@@ -385,7 +400,8 @@ class WorkFolder {
     std::error_code error;
     fs::create_directories(parent, error);
     std::string name = (parent / ".partial-XXXXXX").string();
-    if (error || !::mkdtemp(name.data())) throw UserError(join_text(parent.string(), ": cannot make a folder there: ", error ? error.message() : std::strerror(errno)));
+    if (error || !::mkdtemp(name.data()))
+      throw UserError(join_text(parent.string(), ": cannot make a folder there: ", error ? error.message() : std::strerror(errno)));
     folder_ = name;
   }
   ~WorkFolder() {
@@ -400,11 +416,13 @@ class WorkFolder {
   fs::path folder_;
 };
 
-void write_shapefile(const std::string& path, const std::string& crs, const std::vector<std::string>& fields, const std::vector<OutputFeature>& features) {
+void write_shapefile(const std::string& path, const std::string& crs, const std::vector<std::string>& fields,
+                     const std::vector<OutputFeature>& features) {
   constexpr std::size_t kLongestName = 10;
   for (const std::string& field : fields)
     if (field.size() > kLongestName)
-      throw UserError(join_text(path, ": the field name \"", field, "\" is too long for a shapefile (at most ", kLongestName, " characters); shorten it or write .gpkg"));
+      throw UserError(join_text(path, ": the field name \"", field, "\" is too long for a shapefile (at most ", kLongestName,
+                                " characters); shorten it or write .gpkg"));
   const WorkFolder work(path);
   const fs::path target(path);
   const std::string stem = target.stem().string();
@@ -414,7 +432,8 @@ void write_shapefile(const std::string& path, const std::string& crs, const std:
     if (!fs::exists(part)) continue;
     fs::path final_part = target;
     AtomicFile file(final_part.replace_extension(extension).string());
-    if (std::rename(part.c_str(), file.temporary().c_str()) != 0) throw UserError(join_text(file.path(), ": cannot be put in place: ", std::strerror(errno)));
+    if (std::rename(part.c_str(), file.temporary().c_str()) != 0)
+      throw UserError(join_text(file.path(), ": cannot be put in place: ", std::strerror(errno)));
     file.commit();
   }
 }

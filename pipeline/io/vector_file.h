@@ -17,23 +17,23 @@ namespace millesime {
 
 using Ring = std::vector<Point>;  // closed: first point equals last
 
-struct Polygon {                  // one part: an outer ring and its holes
+struct Polygon {  // one part: an outer ring and its holes
   std::vector<Ring> rings;
 };
 
 struct Feature {
-  std::int64_t id = 0;            // the file's feature id
-  std::vector<Polygon> parts;     // in the CRS asked for
+  std::int64_t id = 0;                            // the file's feature id
+  std::vector<Polygon> parts;                     // in the CRS asked for
   std::map<std::string, std::string> attributes;  // as text; numbers without trailing zeros
   Box extent() const;
   Point centroid() const;
-  double area() const;            // in the square of the CRS's unit
+  double area() const;  // in the square of the CRS's unit
 };
 
 struct VectorLayer {
-  std::string path, layer, crs;   // crs: of the file
+  std::string path, layer, crs;  // crs: of the file
   std::vector<std::string> fields;
-  std::vector<Feature> features;  // valid polygons only
+  std::vector<Feature> features;      // valid polygons only
   std::vector<std::string> repaired;  // what was wrong with a geometry and mended, one line a feature
   std::vector<std::string> dropped;   // what could not be used and why, one line a feature (no geometry, a point, empty after repair)
 };
@@ -41,11 +41,12 @@ struct VectorLayer {
 // All polygons of a layer ("" takes the only one), in `crs` ("" keeps the file's); with `within`, a box in `crs`, those whose extent
 // meets it. UserError when the file, the layer or a required field is missing; the message lists the fields (layers) that are there.
 // Curves become lines, heights are left out, invalid polygons are mended (and told). Attributes without a value are "".
-VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields, const std::string& crs,
-                          const std::optional<Box>& within = std::nullopt);
+VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields,
+                          const std::string& crs, const std::optional<Box>& within = std::nullopt);
 
 // Burns `value(feature index)` into the pixels of `grid` whose centre lies inside the feature (GDAL's rule); later features win.
-Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid, const std::function<std::int32_t(std::size_t)>& value);
+Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid,
+                               const std::function<std::int32_t(std::size_t)>& value);
 
 using Attribute = std::variant<std::int64_t, double, std::string>;
 struct OutputFeature {

@@ -29,7 +29,8 @@ constexpr int kCompressionLevel = 5;
 
 std::string compressed(const void* bytes, std::size_t size) {
   std::size_t result_size = 0;
-  const std::unique_ptr<void, decltype(&VSIFree)> result(CPLZLibDeflate(bytes, size, kCompressionLevel, nullptr, 0, &result_size), &VSIFree);
+  const std::unique_ptr<void, decltype(&VSIFree)> result(CPLZLibDeflate(bytes, size, kCompressionLevel, nullptr, 0, &result_size),
+                                                         &VSIFree);
   MILLESIME_CHECK(result != nullptr, "zlib refused ", size, " bytes");
   return {static_cast<const char*>(result.get()), result_size};
 }
@@ -74,13 +75,19 @@ struct ZarrWriter::Impl {
   }
 
   template <class T>
-  void declare(const std::string& array, const std::vector<int>& shape, const std::vector<int>& chunks, const ordered_json& fill, const std::vector<std::string>& dimensions,
-               ordered_json attributes) {
+  void declare(const std::string& array, const std::vector<int>& shape, const std::vector<int>& chunks, const ordered_json& fill,
+               const std::vector<std::string>& dimensions, ordered_json attributes) {
     std::error_code error;
     fs::create_directory(folder() + "/" + array, error);
     if (error) cannot_write(error.message());
-    write_metadata(array + "/.zarray", {{"chunks", chunks}, {"compressor", {{"id", "zlib"}, {"level", kCompressionLevel}}}, {"dtype", kType<T>}, {"fill_value", fill},
-                                        {"filters", nullptr}, {"order", "C"}, {"shape", shape}, {"zarr_format", 2}});
+    write_metadata(array + "/.zarray", {{"chunks", chunks},
+                                        {"compressor", {{"id", "zlib"}, {"level", kCompressionLevel}}},
+                                        {"dtype", kType<T>},
+                                        {"fill_value", fill},
+                                        {"filters", nullptr},
+                                        {"order", "C"},
+                                        {"shape", shape},
+                                        {"zarr_format", 2}});
     attributes["_ARRAY_DIMENSIONS"] = dimensions;
     write_metadata(array + "/.zattrs", attributes);
   }
@@ -115,14 +122,16 @@ ZarrWriter::ZarrWriter(const std::string& path, const Grid& grid, const std::vec
 
   std::vector<std::int32_t> days;
   for (const Date date : dates) days.push_back(date.days);
-  impl_->write_coordinate("time", days, {{"standard_name", "time"}, {"axis", "T"}, {"units", "days since 1970-01-01"}, {"calendar", "proleptic_gregorian"}});
+  impl_->write_coordinate(
+      "time", days, {{"standard_name", "time"}, {"axis", "T"}, {"units", "days since 1970-01-01"}, {"calendar", "proleptic_gregorian"}});
   std::vector<double> x, y;
   for (int col = 0; col < grid.cols; ++col) x.push_back(grid.x(col + 0.5));
   for (int row = 0; row < grid.rows; ++row) y.push_back(grid.y(row + 0.5));
   impl_->write_coordinate("x", x, {{"standard_name", "projection_x_coordinate"}, {"axis", "X"}, {"units", "m"}});
   impl_->write_coordinate("y", y, {{"standard_name", "projection_y_coordinate"}, {"axis", "Y"}, {"units", "m"}});
   const std::string transform = join_text(grid.x0, " ", grid.pixel_width, " 0 ", grid.y0, " 0 ", -grid.pixel_height);
-  impl_->declare<std::int32_t>("spatial_ref", {}, {}, nullptr, {}, {{"crs_wkt", crs_wkt(grid.crs)}, {"spatial_ref", crs_wkt(grid.crs)}, {"GeoTransform", transform}});
+  impl_->declare<std::int32_t>("spatial_ref", {}, {}, nullptr, {},
+                               {{"crs_wkt", crs_wkt(grid.crs)}, {"spatial_ref", crs_wkt(grid.crs)}, {"GeoTransform", transform}});
   const std::int32_t nothing = 0;
   impl_->write_file("spatial_ref/0", compressed(&nothing, sizeof nothing));
 }
@@ -140,7 +149,8 @@ void ZarrWriter::add_variable(const std::string& name, std::optional<T> fill, co
   all["_CRS"] = impl_->crs_attribute();
   const Grid& grid = impl_->grid;
   impl_->fills[name] = fill;
-  impl_->declare<T>(name, {impl_->n_dates, grid.rows, grid.cols}, {std::min(kZarrDates, impl_->n_dates), std::min(kZarrChunk, grid.rows), std::min(kZarrChunk, grid.cols)},
+  impl_->declare<T>(name, {impl_->n_dates, grid.rows, grid.cols},
+                    {std::min(kZarrDates, impl_->n_dates), std::min(kZarrChunk, grid.rows), std::min(kZarrChunk, grid.cols)},
                     fill ? ordered_json(std::int64_t{*fill}) : ordered_json(nullptr), {"time", "y", "x"}, all);
 }
 
@@ -148,9 +158,11 @@ template <class T>
 void ZarrWriter::write(const std::string& name, const Window& window, const T* samples, std::int64_t date_stride) {
   const Grid& grid = impl_->grid;
   const int dates = std::min(kZarrDates, impl_->n_dates), width = std::min(kZarrChunk, grid.cols), height = std::min(kZarrChunk, grid.rows);
-  const auto whole = [](int begin, int size, int chunk, int end) { return begin % chunk == 0 && ((begin + size) % chunk == 0 || begin + size == end); };
-  MILLESIME_CHECK(whole(window.col, window.width, width, grid.cols) && whole(window.row, window.height, height, grid.rows), to_text(window), " is not made of whole chunks of ",
-                  width, " x ", height);
+  const auto whole = [](int begin, int size, int chunk, int end) {
+    return begin % chunk == 0 && ((begin + size) % chunk == 0 || begin + size == end);
+  };
+  MILLESIME_CHECK(whole(window.col, window.width, width, grid.cols) && whole(window.row, window.height, height, grid.rows), to_text(window),
+                  " is not made of whole chunks of ", width, " x ", height);
   const std::optional<std::int64_t> fill = impl_->fills.at(name);
   std::vector<T> chunk(static_cast<std::size_t>(dates) * static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   for (int first = 0; first < impl_->n_dates; first += dates)
@@ -164,7 +176,8 @@ void ZarrWriter::write(const std::string& name, const Window& window, const T* s
             std::copy(source, source + part.width, chunk.begin() + (std::ptrdiff_t{date - first} * height + r) * width);
           }
         if (fill && std::ranges::all_of(chunk, [&](T value) { return value == *fill; })) continue;
-        impl_->write_file(join_text(name, "/", first / dates, ".", row / height, ".", col / width), compressed(chunk.data(), chunk.size() * sizeof(T)));
+        impl_->write_file(join_text(name, "/", first / dates, ".", row / height, ".", col / width),
+                          compressed(chunk.data(), chunk.size() * sizeof(T)));
       }
 }
 
@@ -179,7 +192,8 @@ void ZarrWriter::commit() {
   // An older cube changes places with the new one in one step, and is then removed under the hidden name.
   const std::string &from = impl_->folder(), &to = impl_->name.path();
   const bool replaces = fs::exists(to);
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), replaces ? RENAME_EXCHANGE : 0u) != 0) impl_->cannot_write(std::strerror(errno));
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), replaces ? RENAME_EXCHANGE : 0u) != 0)
+    impl_->cannot_write(std::strerror(errno));
   impl_->committed = true;
   std::error_code ignored;
   if (replaces) fs::remove_all(from, ignored);

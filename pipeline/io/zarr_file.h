@@ -17,8 +17,8 @@
 
 namespace millesime {
 
-inline constexpr int kZarrChunk = 256;      // pixels a side
-inline constexpr int kZarrDates = 32;       // dates a chunk
+inline constexpr int kZarrChunk = 256;  // pixels a side
+inline constexpr int kZarrDates = 32;   // dates a chunk
 
 // A cube of variables over [time, y, x]. It appears under its name only by commit(), which replaces an older one.
 class ZarrWriter {

@@ -22,19 +22,22 @@ std::string lines_of(const std::vector<Damage>& damaged) {
 
 void require_undamaged(const Census& census, const std::string& root) {
   if (census.damaged.empty()) return;
-  throw UserError(join_text("tile ", census.tile, ": ", census.damaged.size(), " of ", census.damaged.size() + static_cast<std::size_t>(census.n_products()),
-                            " products under ", root, "/", census.tile, " cannot be used:", lines_of(census.damaged),
-                            "\nReplace them; or leave them out, which is recorded, with --skip-damaged (sensors.", kSensor, ".skip_damaged = true)."));
+  throw UserError(join_text(
+      "tile ", census.tile, ": ", census.damaged.size(), " of ", census.damaged.size() + static_cast<std::size_t>(census.n_products()),
+      " products under ", root, "/", census.tile, " cannot be used:", lines_of(census.damaged),
+      "\nReplace them; or leave them out, which is recorded, with --skip-damaged (sensors.", kSensor, ".skip_damaged = true)."));
 }
 
 void require_acquisitions(const Census& census, const std::string& root, Date first, Date last) {
   if (!census.acquisitions.empty()) return;
   std::string others;
-  for (const auto& [year, count] : census.other_years) others += join_text(others.empty() ? "" : ", ", year, " (", count, count == 1 ? " product)" : " products)");
-  throw UserError(join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
-                            !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
-                            : others.empty()        ? "the folder holds no product at all"
-                                                    : "there are products of " + others + "; set year to one of these or add the missing products"));
+  for (const auto& [year, count] : census.other_years)
+    others += join_text(others.empty() ? "" : ", ", year, " (", count, count == 1 ? " product)" : " products)");
+  throw UserError(
+      join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
+                !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
+                : others.empty()        ? "the folder holds no product at all"
+                                        : "there are products of " + others + "; set year to one of these or add the missing products"));
 }
 
 nlohmann::json counts_of(const Census& census) {
@@ -57,7 +60,8 @@ Census usable_census(const SensorOptions& options, const std::string& tile, Date
   return census;
 }
 
-nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile, Date first, Date last, const std::string& file, const Context& context) {
+nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile, Date first, Date last, const std::string& file,
+                           const Context& context) {
   context.progress->start("catalog " + tile, 1, "tile");
   const Census census = usable_census(options, tile, first, last);
   write_text(file, census.to_json().dump(1) + "\n");
@@ -76,7 +80,13 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
     unit.stage = "catalog";
     unit.key = unit.tile = tile;
     unit.outputs = {layout.census(tile)};
-    unit.config_keys = {"year", "time.start", "time.end", "time.dates", "sensors.sentinel2_theia.root", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.skip_damaged"};
+    unit.config_keys = {"year",
+                        "time.start",
+                        "time.end",
+                        "time.dates",
+                        "sensors.sentinel2_theia.root",
+                        "sensors.sentinel2_theia.bands",
+                        "sensors.sentinel2_theia.skip_damaged"};
     unit.facts = {sensor->listing_digest(config.sentinel2_theia.root, tile, first, last)};
     unit.run = [options = config.sentinel2_theia, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
       return run_catalog(options, tile, begin, end, file, context);
@@ -98,9 +108,11 @@ std::string longest_gap(const Census& census) {
 std::string text_of(const Census& census) {
   std::string text = census.tile + "\n";
   if (!census.acquisitions.empty())
-    text += join_text("  ", census.acquisitions.size(), " acquisitions from ", census.n_products(), " products, ", census.acquisitions.front().date.iso(), " to ",
-                      census.acquisitions.back().date.iso(), longest_gap(census), "\n  grid ", to_text(census.grid), "\n  bands ", join_list(census.bands, ", "), "\n");
-  else text += "  no acquisition\n";
+    text += join_text("  ", census.acquisitions.size(), " acquisitions from ", census.n_products(), " products, ",
+                      census.acquisitions.front().date.iso(), " to ", census.acquisitions.back().date.iso(), longest_gap(census),
+                      "\n  grid ", to_text(census.grid), "\n  bands ", join_list(census.bands, ", "), "\n");
+  else
+    text += "  no acquisition\n";
   for (const Damage& damage : census.damaged) text += "  damaged: " + damage.product + ": " + damage.message + "\n";
   for (const std::string& day : census.merged) text += "  two passes merged: " + day + "\n";
   for (const std::string& product : census.superseded) text += "  replaced by a newer version: " + product + "\n";
@@ -171,10 +183,12 @@ nlohmann::ordered_json CatalogReport::to_json() const {
 CatalogReport catalog(const CatalogCommand& command, const Context& context) {
   const auto sensor = make_sensor(kSensor);
   std::vector<std::string> names = command.tiles.empty() ? sensor->tiles(command.root) : command.tiles;
-  if (names.empty()) throw UserError(join_text(command.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
+  if (names.empty())
+    throw UserError(join_text(command.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
   std::ranges::sort(names);
   constexpr int kFirstYear = 1980, kLastYear = 2100;
-  const Date first = Date::from_ymd(command.year == 0 ? kFirstYear : command.year, 1, 1), last = Date::from_ymd(command.year == 0 ? kLastYear : command.year, 12, 31);
+  const Date first = Date::from_ymd(command.year == 0 ? kFirstYear : command.year, 1, 1),
+             last = Date::from_ymd(command.year == 0 ? kLastYear : command.year, 12, 31);
   CatalogReport report;
   report.root = command.root;
   context.progress->start("catalog", static_cast<std::int64_t>(names.size()), "tiles");

@@ -25,10 +25,10 @@ Census usable_census(const Config& config, const std::string& tile);
 std::pair<Date, Date> period_of(const Config& config);
 
 struct CatalogCommand {
-  std::string root;                 // <root>/<tile>/<product>
-  int year = 0;                     // 0: all
-  std::vector<std::string> tiles;   // empty: all
-  std::vector<std::string> bands;   // empty: those that any product of a tile has
+  std::string root;                // <root>/<tile>/<product>
+  int year = 0;                    // 0: all
+  std::vector<std::string> tiles;  // empty: all
+  std::vector<std::string> bands;  // empty: those that any product of a tile has
   bool json = false;
 
   Options declare();

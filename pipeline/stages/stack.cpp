@@ -30,7 +30,7 @@ const std::vector<std::string> kIndices = {"NDVI", "NDWI", "Brightness"};
 struct Plan {
   Census census;
   std::vector<std::string> bands;
-  std::vector<Date> dates;           // acquisitions, or the time grid
+  std::vector<Date> dates;  // acquisitions, or the time grid
   bool filled = false;
   std::vector<std::string> indices;  // only with `filled`
   Resampling resampling = Resampling::bilinear;
@@ -65,17 +65,27 @@ nlohmann::ordered_json index_attributes(const std::string& index) {
 class ZarrCube final : public CubeWriter {
  public:
   ZarrCube(const std::string& path, const Plan& plan)
-      : path_(path), plan_(plan), writer_(path, plan.census.grid, plan.dates, {{"title", "Sentinel-2 series of the tile " + plan.census.tile}, {"tile", plan.census.tile}, {"sensor", plan.census.sensor}, {"gap_filled", plan.filled}}) {
+      : path_(path),
+        plan_(plan),
+        writer_(path, plan.census.grid, plan.dates,
+                {{"title", "Sentinel-2 series of the tile " + plan.census.tile},
+                 {"tile", plan.census.tile},
+                 {"sensor", plan.census.sensor},
+                 {"gap_filled", plan.filled}}) {
     for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(band));
     for (const std::string& index : plan.indices) writer_.add_variable<std::int16_t>(index, kNodata, index_attributes(index));
-    if (!plan.filled) writer_.add_variable<std::uint8_t>("validity", std::nullopt, {{"long_name", "1 where the acquisition can be used"}, {"flag_values", {0, 1}}, {"flag_meanings", "invalid valid"}});
+    if (!plan.filled)
+      writer_.add_variable<std::uint8_t>(
+          "validity", std::nullopt,
+          {{"long_name", "1 where the acquisition can be used"}, {"flag_values", {0, 1}}, {"flag_meanings", "invalid valid"}});
   }
 
   void write(const Window& window, const Block& block) override {
     const std::int64_t pixels = window.pixels();
     const auto write_all = [&](const std::vector<std::string>& names, const std::vector<std::int16_t>& samples) {
       const auto n = static_cast<std::int64_t>(names.size());
-      for (std::int64_t i = 0; i < n; ++i) writer_.write(names[static_cast<std::size_t>(i)], window, samples.data() + i * pixels, n * pixels);
+      for (std::int64_t i = 0; i < n; ++i)
+        writer_.write(names[static_cast<std::size_t>(i)], window, samples.data() + i * pixels, n * pixels);
     };
     write_all(plan_.bands, block.bands);
     write_all(plan_.indices, block.indices);
@@ -115,7 +125,8 @@ class CogCube final : public CubeWriter {
     for (int date = 0; date < static_cast<int>(plan_.dates.size()); ++date) {
       const auto write_all = [&](const std::vector<std::string>& names, const std::vector<std::int16_t>& samples) {
         for (std::size_t i = 0; i < names.size(); ++i)
-          writers_.at(names[i])->write(window, date, samples.data() + (date * static_cast<std::int64_t>(names.size()) + static_cast<std::int64_t>(i)) * pixels);
+          writers_.at(names[i])->write(
+              window, date, samples.data() + (date * static_cast<std::int64_t>(names.size()) + static_cast<std::int64_t>(i)) * pixels);
       };
       write_all(plan_.bands, block.bands);
       write_all(plan_.indices, block.indices);
@@ -177,7 +188,8 @@ std::vector<Date> time_grid(const Config& config) {
     if (!first) first = earliest;
     if (!last) last = latest;
   }
-  if (*first > *last) throw UserError(join_text("time.start (", first->iso(), ") lies after time.end (", last->iso(), "); the time grid has no dates"));
+  if (*first > *last)
+    throw UserError(join_text("time.start (", first->iso(), ") lies after time.end (", last->iso(), "); the time grid has no dates"));
   return regular_dates(*first, *last, config.time.step_days);
 }
 
@@ -248,11 +260,14 @@ Block compute_block(const Stream& stream, const Plan& plan, const Series& read) 
 std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, const std::string& format, const Context& context) {
   const Grid& grid = plan.census.grid;
   std::unique_ptr<CubeWriter> writer;
-  if (format == "zarr") writer = std::make_unique<ZarrCube>(stem + ".zarr", plan);
-  else writer = std::make_unique<CogCube>(stem, plan);
+  if (format == "zarr")
+    writer = std::make_unique<ZarrCube>(stem + ".zarr", plan);
+  else
+    writer = std::make_unique<CogCube>(stem, plan);
 
   const SeriesReader probe(plan.census, plan.bands);
-  const auto n_acquisitions = static_cast<std::int64_t>(plan.census.acquisitions.size()), n_dates = static_cast<std::int64_t>(plan.dates.size());
+  const auto n_acquisitions = static_cast<std::int64_t>(plan.census.acquisitions.size()),
+             n_dates = static_cast<std::int64_t>(plan.dates.size());
   const auto n_bands = static_cast<std::int64_t>(plan.bands.size());
   const std::int64_t cube_bytes = n_dates * (2 * n_bands + 2 * static_cast<std::int64_t>(plan.indices.size()) + 1);
   const std::int64_t bytes_per_pixel = (kAhead + 3) * (probe.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1);
@@ -264,7 +279,8 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   window_loop<Series, Block>(
       windows, 1, kAhead,
       [&] {
-        return std::function<Series(const Window&)>([reader = std::make_shared<SeriesReader>(plan.census, plan.bands)](const Window& window) { return reader->read(window); });
+        return std::function<Series(const Window&)>(
+            [reader = std::make_shared<SeriesReader>(plan.census, plan.bands)](const Window& window) { return reader->read(window); });
       },
       [&](const Window&, Series&& series) { return compute_block(stream, plan, series); },
       [&](const Window& window, Block&& block) {
@@ -309,7 +325,11 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
     if (!plan.filled)
       for (const Acquisition& acquisition : plan.census.acquisitions) plan.dates.push_back(acquisition.date);
     const std::vector<std::string> written = write_cube(plan, folder + "/" + tile, options.format, context);
-    report[tile] = {{"files", written}, {"dates", plan.dates.size()}, {"bands", plan.bands}, {"indices", plan.indices}, {"acquisitions", plan.census.acquisitions.size()}};
+    report[tile] = {{"files", written},
+                    {"dates", plan.dates.size()},
+                    {"bands", plan.bands},
+                    {"indices", plan.indices},
+                    {"acquisitions", plan.census.acquisitions.size()}};
   }
   return report;
 }

@@ -19,12 +19,12 @@
 namespace millesime {
 
 struct StackOptions {
-  std::vector<std::string> tiles;          // empty: those of the configuration
+  std::vector<std::string> tiles;  // empty: those of the configuration
   std::string format = "zarr";
-  bool filled = false;                     // on the time grid, without gaps
-  bool features = false;                   // the same, and indices
-  std::vector<std::string> indices;        // of `features`; empty: NDVI, NDWI and Brightness
-  std::string output;                      // folder; empty: Layout::cubes
+  bool filled = false;               // on the time grid, without gaps
+  bool features = false;             // the same, and indices
+  std::vector<std::string> indices;  // of `features`; empty: NDVI, NDWI and Brightness
+  std::string output;                // folder; empty: Layout::cubes
 
   Options declare();
 };

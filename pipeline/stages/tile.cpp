@@ -15,7 +15,7 @@
 namespace millesime {
 namespace {
 
-constexpr int kAhead = 2;                              // windows that are read before their turn
+constexpr int kAhead = 2;                                       // windows that are read before their turn
 constexpr std::int64_t kLargestWindow = std::int64_t{1} << 22;  // pixels; more gives no more speed
 
 struct WindowInput {
@@ -24,8 +24,8 @@ struct WindowInput {
 };
 
 struct WindowMaps {
-  std::vector<std::uint8_t> footprint, count;        // [pixel]
-  std::vector<std::int64_t> covered, valid;          // [date], pixels
+  std::vector<std::uint8_t> footprint, count;  // [pixel]
+  std::vector<std::int64_t> covered, valid;    // [date], pixels
 };
 
 WindowMaps describe_window(const Stream& stream, const WindowInput& input) {
@@ -47,14 +47,15 @@ WindowMaps describe_window(const Stream& stream, const WindowInput& input) {
     const auto begin = static_cast<std::ptrdiff_t>(date * pixels), end = begin + static_cast<std::ptrdiff_t>(pixels);
     maps.valid.push_back(std::count(by_date.begin() + begin, by_date.begin() + end, 1));
     maps.covered.push_back(std::count(input.coverage.begin() + begin, input.coverage.begin() + end, 1));
-    std::transform(maps.footprint.begin(), maps.footprint.end(), input.coverage.begin() + begin, maps.footprint.begin(), [](int a, int b) { return static_cast<std::uint8_t>(a | b); });
+    std::transform(maps.footprint.begin(), maps.footprint.end(), input.coverage.begin() + begin, maps.footprint.begin(),
+                   [](int a, int b) { return static_cast<std::uint8_t>(a | b); });
   }
   return maps;
 }
 
 // What the report counts over the whole tile.
 struct Tally {
-  std::vector<std::int64_t> covered, valid;  // [date]
+  std::vector<std::int64_t> covered, valid;                             // [date]
   std::vector<std::int64_t> by_count = std::vector<std::int64_t>(256);  // pixels of the footprint with so many valid acquisitions
   std::int64_t footprint = 0;
 
@@ -76,7 +77,10 @@ struct Tally {
         minimum = std::min(minimum, n);
         maximum = n;
       }
-    return {{"minimum", minimum}, {"mean", static_cast<double>(sum) / static_cast<double>(footprint)}, {"maximum", maximum}, {"never_valid_px", by_count[0]}};
+    return {{"minimum", minimum},
+            {"mean", static_cast<double>(sum) / static_cast<double>(footprint)},
+            {"maximum", maximum},
+            {"never_valid_px", by_count[0]}};
   }
 };
 
@@ -89,7 +93,8 @@ nlohmann::ordered_json report_of(const Census& census, const Tally& tally) {
   report["bands"] = census.bands;
   report["dates"] = nlohmann::ordered_json::array();
   for (std::size_t date = 0; date < census.acquisitions.size(); ++date)
-    report["dates"].push_back({{"date", census.acquisitions[date].date.iso()}, {"covered_px", tally.covered[date]}, {"valid_px", tally.valid[date]}});
+    report["dates"].push_back(
+        {{"date", census.acquisitions[date].date.iso()}, {"covered_px", tally.covered[date]}, {"valid_px", tally.valid[date]}});
   report["pixels"] = grid.pixels();
   report["footprint_px"] = tally.footprint;
   report["validity"] = tally.validity();
@@ -106,7 +111,9 @@ std::optional<std::vector<Unit>> plan_tile(const Config& config) {
     unit.inputs = {layout.census(tile)};
     const TileFiles files{layout.tile(tile), layout.footprint(tile), layout.tile_validity(tile)};
     unit.outputs = {files.report, files.footprint, files.validity};
-    unit.run = [census = layout.census(tile), files](const Context& context) { return describe_tile(Census::read(census), files, context); };
+    unit.run = [census = layout.census(tile), files](const Context& context) {
+      return describe_tile(Census::read(census), files, context);
+    };
     units.push_back(std::move(unit));
   }
   return units;
@@ -121,22 +128,25 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
   // Windows that wait or are worked on: read ahead, being read, and the one that is computed, on the host and on the device.
   const int readers = std::clamp(context.threads / 2, 1, 8);
   const std::int64_t window_bytes = probe.bytes_per_pixel() + 3 * n_dates + 4;
-  const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / 2 / (window_bytes * (2 * kAhead + readers + 2)), 1, kLargestWindow);
+  const std::int64_t max_pixels =
+      std::clamp<std::int64_t>(context.memory_bytes / 2 / (window_bytes * (2 * kAhead + readers + 2)), 1, kLargestWindow);
   const std::vector<Window> windows = split(grid.whole(), probe.block_width(), probe.block_height(), max_pixels);
 
   RasterOptions footprint_options, validity_options;
   footprint_options.band_names = {"footprint"};
   validity_options.band_names = {"valid acquisitions"};
-  RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, footprint_options), count(files.validity, grid, PixelType::u8, 1, validity_options);
+  RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, footprint_options),
+      count(files.validity, grid, PixelType::u8, 1, validity_options);
   Tally tally;
   const OwnStream stream(context.device);
   context.progress->start("tile " + census.tile, grid.pixels(), "px");
   window_loop<WindowInput, WindowMaps>(
       windows, readers, kAhead,
       [&] {
-        return std::function<WindowInput(const Window&)>([reader = std::make_shared<SeriesReader>(census, census.bands)](const Window& window) {
-          return WindowInput{reader->read(window), reader->read_coverage(window)};
-        });
+        return std::function<WindowInput(const Window&)>(
+            [reader = std::make_shared<SeriesReader>(census, census.bands)](const Window& window) {
+              return WindowInput{reader->read(window), reader->read_coverage(window)};
+            });
       },
       [&](const Window&, WindowInput&& input) { return describe_window(stream, input); },
       [&](const Window& window, WindowMaps&& maps) {

@@ -34,7 +34,8 @@ void write_file(const std::string& path, const Raster<T>& raster) {
   OSRDestroySpatialReference(crs);
   GDALRasterBandH band = GDALGetRasterBand(file, 1);
   if (type == GDT_Int16) GDALSetRasterNoDataValue(band, -10000);
-  const CPLErr written = GDALRasterIO(band, GF_Write, 0, 0, grid.cols, grid.rows, const_cast<T*>(raster.samples.data()), grid.cols, grid.rows, type, 0, 0);
+  const CPLErr written =
+      GDALRasterIO(band, GF_Write, 0, 0, grid.cols, grid.rows, const_cast<T*>(raster.samples.data()), grid.cols, grid.rows, type, 0, 0);
   GDALClose(file);
   if (written != CE_None) throw std::runtime_error(path + ": cannot be written");
 }
@@ -54,7 +55,8 @@ std::string write_product(const std::string& root, const MuscateProduct& product
     Raster<std::int16_t> raster(grid);
     for (int row = 0; row < grid.rows; ++row)
       for (int col = 0; col < grid.cols; ++col)
-        raster.at(col, row) = product.value ? product.value(band, col, row) : static_cast<std::int16_t>(100 * std::stoi(band.substr(1)) + col + row);
+        raster.at(col, row) =
+            product.value ? product.value(band, col, row) : static_cast<std::int16_t>(100 * std::stoi(band.substr(1)) + col + row);
     write_file(folder + "/" + product.name() + "_FRE_" + band + ".tif", raster);
   }
   for (const std::string mask : {"CLM", "SAT", "EDG"}) {
@@ -79,7 +81,8 @@ std::string zip_product(const std::string& folder, bool with_folder) {
   for (const fs::path& file : files) {
     const std::string bytes = read_text(file);
     VSILFILE* packed = VSIFOpenL((inside + "/" + fs::relative(file, folder).string()).c_str(), "wb");
-    if (!packed || VSIFWriteL(bytes.data(), 1, bytes.size(), packed) != bytes.size()) throw std::runtime_error(archive + ": cannot be written");
+    if (!packed || VSIFWriteL(bytes.data(), 1, bytes.size(), packed) != bytes.size())
+      throw std::runtime_error(archive + ": cannot be written");
     VSIFCloseL(packed);
   }
   VSIFCloseL(zip);

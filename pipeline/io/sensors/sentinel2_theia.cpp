@@ -67,7 +67,8 @@ std::string tile_folder(const std::string& root, const std::string& tile) {
 std::vector<std::string> sorted_names(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) names.push_back(entry->path().filename().string());
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
   if (error) throw UserError(join_text(folder, ": cannot be listed: ", error.message()));
   std::ranges::sort(names);
   return names;
@@ -95,12 +96,12 @@ bool is_zip(const std::string& name) { return lower(name).ends_with(".zip"); }
 
 // A product that was found, and what came of looking at it.
 struct Candidate {
-  std::string entry;          // in the tile's folder
+  std::string entry;  // in the tile's folder
   std::string platform_and_time;
   Product product;
-  std::string archive;        // the zip it lies in
+  std::string archive;  // the zip it lies in
   std::set<std::string> bands;
-  std::map<std::string, Grid> grids;   // of each file that could be opened, by band or mask
+  std::map<std::string, Grid> grids;  // of each file that could be opened, by band or mask
   std::vector<std::string> problems;
 
   std::string file(const std::string& layer) const { return product.path + "/" + product.files.at(layer); }
@@ -113,7 +114,8 @@ struct Entry {
 };
 
 std::string not_a_product_name(const std::string& name) {
-  return join_text("\"", name, "\" is not the name of a product; expected SENTINEL2A_<date>-<time>_L2A_<tile>_<letter>_V<version>, for example ",
+  return join_text("\"", name,
+                   "\" is not the name of a product; expected SENTINEL2A_<date>-<time>_L2A_<tile>_<letter>_V<version>, for example ",
                    "SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7; rename or remove it");
 }
 
@@ -136,19 +138,23 @@ Entry product_at(const std::string& entry, const std::string& name, const std::s
 
 // A zip holds the product's folder, or its content.
 Entry look_into_zip(const std::string& folder, const std::string& entry) {
-  if (entry.find_first_of("{}") != std::string::npos) return {std::nullopt, "names with { or } cannot be read in place; rename the archive"};
+  if (entry.find_first_of("{}") != std::string::npos)
+    return {std::nullopt, "names with { or } cannot be read in place; rename the archive"};
   const std::string archive = folder + "/" + entry, inside = "/vsizip/{" + archive + "}";
   const auto names = names_inside(inside);
-  if (!names || names->empty()) return {std::nullopt, "the zip archive cannot be read: it is cut short, empty or no zip; download it again"};
+  if (!names || names->empty())
+    return {std::nullopt, "the zip archive cannot be read: it is cut short, empty or no zip; download it again"};
   std::vector<std::string> products;
   for (const std::string& name : *names) {
-    if (name.find("..") != std::string::npos || name.front() == '/') return {std::nullopt, join_text("the zip archive holds the unsafe name \"", name, "\"")};
+    if (name.find("..") != std::string::npos || name.front() == '/')
+      return {std::nullopt, join_text("the zip archive holds the unsafe name \"", name, "\"")};
     if (name.starts_with("SENTINEL2") && name.find('.') == std::string::npos) products.push_back(name);
   }
   if (products.size() > 1) return {std::nullopt, join_text("the zip archive holds ", products.size(), " products, expected one")};
   if (products.size() == 1) return product_at(entry, products[0], inside + "/" + products[0], archive);
   for (const std::string& name : *names)
-    if (const auto suffix = name.find("_FRE_B"); suffix != std::string::npos) return product_at(entry, name.substr(0, suffix), inside, archive);
+    if (const auto suffix = name.find("_FRE_B"); suffix != std::string::npos)
+      return product_at(entry, name.substr(0, suffix), inside, archive);
   return {std::nullopt, "the zip archive holds no Sentinel-2 L2A product"};
 }
 
@@ -184,8 +190,10 @@ void find_files(Candidate& candidate) {
   const auto masks = names_inside(product.path + "/MASKS");
   for (const std::string& mask : kMasks) {
     const std::string ending = "_" + mask + "_R1.tif";
-    if (const std::string file = masks ? only_file(*masks, ending, candidate.problems) : ""; !file.empty()) product.files[mask] = "MASKS/" + file;
-    else candidate.problems.push_back(join_text("the mask MASKS/*", ending, " is missing"));
+    if (const std::string file = masks ? only_file(*masks, ending, candidate.problems) : ""; !file.empty())
+      product.files[mask] = "MASKS/" + file;
+    else
+      candidate.problems.push_back(join_text("the mask MASKS/*", ending, " is missing"));
   }
   if (candidate.bands.empty()) candidate.problems.push_back("it has no band (*_FRE_B*.tif)");
 }
@@ -218,8 +226,10 @@ std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const s
     const auto grid = candidate.grids.find(layer);
     if (grid == candidate.grids.end()) continue;
     const auto known = std::ranges::find_if(votes, [&](const auto& vote) { return vote.first.same_as(grid->second); });
-    if (known == votes.end()) votes.emplace_back(grid->second, 1);
-    else ++known->second;
+    if (known == votes.end())
+      votes.emplace_back(grid->second, 1);
+    else
+      ++known->second;
   }
   const auto most = std::ranges::max_element(votes, {}, &std::pair<Grid, int>::second);
   return most == votes.end() ? std::nullopt : std::optional<Grid>(most->first);
@@ -230,7 +240,8 @@ bool covers(const Grid& band, const Grid& tile) {
   constexpr double kSlack = 2;
   const Box b = band.extent(), t = tile.extent();
   const double x = kSlack * band.pixel_width, y = kSlack * band.pixel_height;
-  return band.crs == tile.crs && std::abs(b.min_x - t.min_x) <= x && std::abs(b.max_x - t.max_x) <= x && std::abs(b.min_y - t.min_y) <= y && std::abs(b.max_y - t.max_y) <= y;
+  return band.crs == tile.crs && std::abs(b.min_x - t.min_x) <= x && std::abs(b.max_x - t.max_x) <= x && std::abs(b.min_y - t.min_y) <= y &&
+         std::abs(b.max_y - t.max_y) <= y;
 }
 
 void check_grids(std::vector<Candidate>& candidates, const Grid& tile, const std::vector<std::string>& bands) {
@@ -241,8 +252,10 @@ void check_grids(std::vector<Candidate>& candidates, const Grid& tile, const std
   for (Candidate& candidate : candidates)
     for (const auto& [layer, grid] : candidate.grids) {
       const std::string& name = candidate.product.files.at(layer);
-      if (!expected.at(layer).same_as(grid)) candidate.problems.push_back(join_text(name, ": expected the grid ", to_text(expected.at(layer)), ", got ", to_text(grid)));
-      else if (!covers(grid, tile)) candidate.problems.push_back(join_text(name, ": ", to_text(grid), " does not cover the tile, ", to_text(tile)));
+      if (!expected.at(layer).same_as(grid))
+        candidate.problems.push_back(join_text(name, ": expected the grid ", to_text(expected.at(layer)), ", got ", to_text(grid)));
+      else if (!covers(grid, tile))
+        candidate.problems.push_back(join_text(name, ": ", to_text(grid), " does not cover the tile, ", to_text(tile)));
     }
 }
 
@@ -273,7 +286,8 @@ class Sentinel2Theia final : public Sensor {
     return names;
   }
 
-  Census take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& bands, Date first, Date last) const override;
+  Census take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& bands, Date first,
+                     Date last) const override;
   std::string listing_digest(const std::string& root, const std::string& tile, Date first, Date last) const override;
 };
 
@@ -281,24 +295,28 @@ void require_known(const std::vector<std::string>& bands) {
   for (const std::string& band : bands)
     if (std::ranges::find(kBands, band) == kBands.end()) {
       const std::string near = nearest_name(band, kBands);
-      throw UserError(join_text("sensors.sentinel2_theia.bands: unknown band \"", band, "\"", near.empty() ? "" : ", did you mean " + near + "?", "; known are ", join_list(kBands, ", ")));
+      throw UserError(join_text("sensors.sentinel2_theia.bands: unknown band \"", band, "\"",
+                                near.empty() ? "" : ", did you mean " + near + "?", "; known are ", join_list(kBands, ", ")));
     }
 }
 
 // The bands to read: those asked for, or all that any product has. Asking for one that no product has is a mistake of the configuration.
-std::vector<std::string> bands_to_read(const std::vector<std::string>& asked, const std::vector<Candidate>& candidates, const std::string& folder) {
+std::vector<std::string> bands_to_read(const std::vector<std::string>& asked, const std::vector<Candidate>& candidates,
+                                       const std::string& folder) {
   std::vector<std::string> present;
   for (const std::string& band : kBands)
-    if (std::ranges::any_of(candidates, [&](const Candidate& candidate) { return candidate.bands.contains(band); })) present.push_back(band);
+    if (std::ranges::any_of(candidates, [&](const Candidate& candidate) { return candidate.bands.contains(band); }))
+      present.push_back(band);
   if (asked.empty()) return present;
   for (const std::string& band : asked)
     if (!present.empty() && std::ranges::find(present, band) == present.end())
-      throw UserError(join_text(folder, ": no product has the band ", band, " that sensors.sentinel2_theia.bands asks for (for example ", candidates[0].product.name,
-                                " does not); set it to bands that exist: ", join_list(present, ", ")));
+      throw UserError(join_text(folder, ": no product has the band ", band, " that sensors.sentinel2_theia.bands asks for (for example ",
+                                candidates[0].product.name, " does not); set it to bands that exist: ", join_list(present, ", ")));
   return asked;
 }
 
-Census Sentinel2Theia::take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& asked, Date first, Date last) const {
+Census Sentinel2Theia::take_census(const std::string& root, const std::string& tile, const std::vector<std::string>& asked, Date first,
+                                   Date last) const {
   const std::string folder = tile_folder(root, tile);
   if (!is_folder(folder)) throw UserError(join_text(folder, ": no such folder; expected the products of the tile ", tile, " in it"));
   require_known(asked);
@@ -310,12 +328,17 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
   for (const std::string& entry : sorted_names(folder)) {
     if (entry.starts_with('.')) continue;
     Entry found = look_at(folder, entry);
-    if (!found.damage.empty()) census.damaged.push_back({entry, found.damage});
-    else if (!found.candidate) census.ignored.push_back(entry);
+    if (!found.damage.empty())
+      census.damaged.push_back({entry, found.damage});
+    else if (!found.candidate)
+      census.ignored.push_back(entry);
     else if (const Product& product = found.candidate->product; product.tile != tile)
-      census.damaged.push_back({entry, join_text("is of the tile ", product.tile, " but lies in the folder of ", tile, "; move or remove it")});
-    else if (product.date < first || product.date > last) ++census.other_years[product.date.year()];
-    else candidates.push_back(std::move(*found.candidate));
+      census.damaged.push_back(
+          {entry, join_text("is of the tile ", product.tile, " but lies in the folder of ", tile, "; move or remove it")});
+    else if (product.date < first || product.date > last)
+      ++census.other_years[product.date.year()];
+    else
+      candidates.push_back(std::move(*found.candidate));
   }
 
   for (Candidate& candidate : candidates) find_files(candidate);
@@ -336,9 +359,12 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
   for (const Candidate& candidate : candidates) {
     const Product& product = candidate.product;
     const Candidate*& pass = chosen[{product.date, product.time + candidate.platform_and_time}];
-    if (pass) census.superseded.push_back(join_text(candidate.entry, " by ", pass->entry));
-    else if (candidate.problems.empty()) pass = &candidate;
-    else census.damaged.push_back({candidate.entry, join_list(candidate.problems, "; ")});
+    if (pass)
+      census.superseded.push_back(join_text(candidate.entry, " by ", pass->entry));
+    else if (candidate.problems.empty())
+      pass = &candidate;
+    else
+      census.damaged.push_back({candidate.entry, join_list(candidate.problems, "; ")});
   }
 
   std::set<std::string> archives;
@@ -348,7 +374,8 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
     census.acquisitions.back().passes.push_back(candidate->product);
     if (candidate->archive.empty())
       for (const auto& [layer, file] : candidate->product.files) census.files.push_back(source_file(candidate->file(layer)));
-    else if (archives.insert(candidate->archive).second) census.files.push_back(source_file(candidate->archive));
+    else if (archives.insert(candidate->archive).second)
+      census.files.push_back(source_file(candidate->archive));
   }
   for (const Acquisition& acquisition : census.acquisitions)
     if (acquisition.passes.size() > 1) {
@@ -380,7 +407,8 @@ std::string Sentinel2Theia::listing_digest(const std::string& root, const std::s
     if (!found.candidate || found.candidate->product.date < first || found.candidate->product.date > last) continue;
     std::vector<fs::path> files;
     std::error_code error;
-    for (fs::recursive_directory_iterator file(path, error), end; !error && file != end; file.increment(error)) files.push_back(file->path());
+    for (fs::recursive_directory_iterator file(path, error), end; !error && file != end; file.increment(error))
+      files.push_back(file->path());
     std::ranges::sort(files);
     for (const fs::path& file : files) add(file);
   }

@@ -14,8 +14,10 @@ TEST(CanonicalCrs, FindsTheCode) {
   EXPECT_EQ(canonical_crs("epsg:2154"), "EPSG:2154");
   EXPECT_EQ(canonical_crs("+proj=utm +zone=31 +datum=WGS84 +units=m +no_defs"), "EPSG:32631");
   // What ESRI writes beside a shapefile in Lambert-93.
-  EXPECT_EQ(canonical_crs(R"(PROJCS["RGF_1993_Lambert_93",GEOGCS["GCS_RGF_1993",DATUM["D_RGF_1993",SPHEROID["GRS_1980",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Lambert_Conformal_Conic"],PARAMETER["False_Easting",700000.0],PARAMETER["False_Northing",6600000.0],PARAMETER["Central_Meridian",3.0],PARAMETER["Standard_Parallel_1",44.0],PARAMETER["Standard_Parallel_2",49.0],PARAMETER["Latitude_Of_Origin",46.5],UNIT["Meter",1.0]])"),
-            "EPSG:2154");
+  EXPECT_EQ(
+      canonical_crs(
+          R"(PROJCS["RGF_1993_Lambert_93",GEOGCS["GCS_RGF_1993",DATUM["D_RGF_1993",SPHEROID["GRS_1980",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Lambert_Conformal_Conic"],PARAMETER["False_Easting",700000.0],PARAMETER["False_Northing",6600000.0],PARAMETER["Central_Meridian",3.0],PARAMETER["Standard_Parallel_1",44.0],PARAMETER["Standard_Parallel_2",49.0],PARAMETER["Latitude_Of_Origin",46.5],UNIT["Meter",1.0]])"),
+      "EPSG:2154");
 }
 
 TEST(CanonicalCrs, KeepsADefinitionWithoutCode) {
@@ -45,9 +47,11 @@ TEST(CoordinateTransform, BoxCoversItsCurvedEdges) {
   const Box image = to_lambert(tile);
   for (int i = 0; i <= 1000; ++i) {
     const double f = i / 1000.0;
-    for (const Point& point : {Point{tile.min_x + f * (tile.max_x - tile.min_x), tile.min_y}, Point{tile.max_x, tile.min_y + f * (tile.max_y - tile.min_y)}}) {
+    for (const Point& point :
+         {Point{tile.min_x + f * (tile.max_x - tile.min_x), tile.min_y}, Point{tile.max_x, tile.min_y + f * (tile.max_y - tile.min_y)}}) {
       const Point p = to_lambert(point);
-      EXPECT_TRUE(p.x >= image.min_x - 0.01 && p.x <= image.max_x + 0.01 && p.y >= image.min_y - 0.01 && p.y <= image.max_y + 0.01) << p.x << " " << p.y;
+      EXPECT_TRUE(p.x >= image.min_x - 0.01 && p.x <= image.max_x + 0.01 && p.y >= image.min_y - 0.01 && p.y <= image.max_y + 0.01)
+          << p.x << " " << p.y;
     }
   }
 }

@@ -61,7 +61,9 @@ std::vector<std::string> files_in(const std::string& folder) {
 Nomenclature three_classes() {
   Nomenclature nomenclature;
   nomenclature.name = "three";
-  nomenclature.classes = {{1, "bâti dense", "dense built-up", {255, 0, 255}, "", 0}, {5, "colza", "rapeseed", {255, 255, 0}, "", 0}, {23, "glaciers", "glaciers", {166, 230, 204}, "", 0}};
+  nomenclature.classes = {{1, "bâti dense", "dense built-up", {255, 0, 255}, "", 0},
+                          {5, "colza", "rapeseed", {255, 255, 0}, "", 0},
+                          {23, "glaciers", "glaciers", {166, 230, 204}, "", 0}};
   return nomenclature;
 }
 
@@ -105,7 +107,8 @@ TEST(RasterFile, ReadsWindowsAndSaturates) {
 TEST(RasterFile, BytesDoNotDependOnTheOrderOfWindows) {
   const std::string folder = temp_dir();
   const Grid grid = utm(203, 150);
-  const std::vector<Raster<std::uint16_t>> bands = {noise<std::uint16_t>(grid, 1), noise<std::uint16_t>(grid, 2), noise<std::uint16_t>(grid, 3)};
+  const std::vector<Raster<std::uint16_t>> bands = {noise<std::uint16_t>(grid, 1), noise<std::uint16_t>(grid, 2),
+                                                    noise<std::uint16_t>(grid, 3)};
   RasterOptions options;
   options.block = 32;
   std::string expected;
@@ -120,7 +123,8 @@ TEST(RasterFile, BytesDoNotDependOnTheOrderOfWindows) {
     RasterWriter writer(file, grid, PixelType::u16, 3, options);
     for (const auto& [window, band] : work) write_part(writer, bands[static_cast<std::size_t>(band)], window, band);
     writer.commit();
-    for (int band = 0; band < 3; ++band) EXPECT_EQ(RasterReader(file).read_all<std::uint16_t>(band).samples, bands[static_cast<std::size_t>(band)].samples);
+    for (int band = 0; band < 3; ++band)
+      EXPECT_EQ(RasterReader(file).read_all<std::uint16_t>(band).samples, bands[static_cast<std::size_t>(band)].samples);
     if (attempt == 0) expected = read_text(file);
     EXPECT_TRUE(read_text(file) == expected) << "attempt " << attempt;
   }
@@ -193,7 +197,9 @@ TEST(RasterFile, FullDiskKeepsTheOldFile) {
     const std::string cog_message = message_of([&] { write_cog(file, folder + "/cog.tif", {}); });
     ::setrlimit(RLIMIT_FSIZE, &old);
     EXPECT_THAT(message, HasSubstr("map.tif: cannot be written; is the disk full?")) << limit;
-    if (limit == 100) { EXPECT_THAT(cog_message, HasSubstr("cog.tif: cannot be written; is the disk full?")); }
+    if (limit == 100) {
+      EXPECT_THAT(cog_message, HasSubstr("cog.tif: cannot be written; is the disk full?"));
+    }
     EXPECT_TRUE(read_text(file) == before);
     fs::remove(folder + "/cog.tif");
     EXPECT_THAT(files_in(folder), ::testing::ElementsAre("map.tif"));
@@ -217,8 +223,10 @@ TEST(RasterFile, NamesWhatIsWrong) {
 TEST(RasterFile, DriversCanBeRestricted) {
   const std::string folder = temp_dir();
   write_raster(folder + "/real.tif", noise<std::uint8_t>(utm(20, 20), 1), {});
-  write_text(folder + "/disguised.tif", "<VRTDataset rasterXSize=\"20\" rasterYSize=\"20\"><SRS>EPSG:32631</SRS><GeoTransform>0,10,0,0,0,-10</GeoTransform>"
-             "<VRTRasterBand dataType=\"Byte\" band=\"1\"><SimpleSource><SourceFilename>" + folder + "/real.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>");
+  write_text(folder + "/disguised.tif",
+             "<VRTDataset rasterXSize=\"20\" rasterYSize=\"20\"><SRS>EPSG:32631</SRS><GeoTransform>0,10,0,0,0,-10</GeoTransform>"
+             "<VRTRasterBand dataType=\"Byte\" band=\"1\"><SimpleSource><SourceFilename>" +
+                 folder + "/real.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>");
   EXPECT_NO_THROW(RasterReader(folder + "/disguised.tif"));
   EXPECT_THROW(RasterReader(folder + "/disguised.tif", {"GTiff"}), UserError);
 }

@@ -33,7 +33,9 @@ MuscateProduct on(const std::string& date) {
   return product;
 }
 
-Census census(const std::string& root, const std::vector<std::string>& bands = {}) { return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, kFirst, kLast); }
+Census census(const std::string& root, const std::vector<std::string>& bands = {}) {
+  return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, kFirst, kLast);
+}
 
 std::string message_of(const std::function<void()>& action) {
   try {
@@ -98,7 +100,8 @@ TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
   ASSERT_EQ(result.acquisitions.size(), 1u);
   EXPECT_EQ(result.acquisitions[0].passes.size(), 1u);
   EXPECT_EQ(result.acquisitions[0].passes[0].version, "1-10");
-  EXPECT_THAT(result.superseded, ElementsAre(HasSubstr("V1-9 by SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-10"), HasSubstr("V0-12 by ")));
+  EXPECT_THAT(result.superseded,
+              ElementsAre(HasSubstr("V1-9 by SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-10"), HasSubstr("V0-12 by ")));
 }
 
 TEST(Sentinel2Theia, ADamagedNewerVersionLeavesTheOlder) {
@@ -181,21 +184,52 @@ void replace(const std::string& file, Grid grid) {
 INSTANTIATE_TEST_SUITE_P(
     Sentinel2Theia, Damaged,
     ::testing::Values(
-        Harm{"zero_bytes", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/" + p + "_FRE_B3.tif", 0); }, "_FRE_B3.tif: cannot be opened"},
-        Harm{"cut_image", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/" + p + "_FRE_B2.tif", fs::file_size(folder + "/" + p + "_FRE_B2.tif") - 40); }, "_FRE_B2.tif: "},
-        Harm{"cut_mask", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/MASKS/" + p + "_CLM_R1.tif", 200); }, "_CLM_R1.tif: "},
-        Harm{"no_mask", [](const auto& folder, const auto& p) { fs::remove(folder + "/MASKS/" + p + "_SAT_R1.tif"); }, "the mask MASKS/*_SAT_R1.tif is missing"},
-        Harm{"no_masks", [](const auto& folder, const auto&) { fs::remove_all(folder + "/MASKS"); }, "the mask MASKS/*_CLM_R1.tif is missing; the mask MASKS/*_SAT_R1.tif"},
-        Harm{"no_band", [](const auto& folder, const auto& p) { fs::remove(folder + "/" + p + "_FRE_B8A.tif"); }, "band B8A is missing; it has B11"},
-        Harm{"empty_folder", [](const auto& folder, const auto&) { fs::remove_all(folder), fs::create_directory(folder); }, "the folder is empty"},
-        Harm{"cut_zip", [](const auto& folder, const auto&) { testing::cut_file(zip_product(folder), 3000); }, "the zip archive cannot be read"},
-        Harm{"empty_zip", [](const auto& folder, const auto&) { testing::cut_file(zip_product(folder), 0); }, "the zip archive cannot be read"},
-        Harm{"other_size", [](const auto& folder, const auto& p) { replace<std::int16_t>(folder + "/" + p + "_FRE_B2.tif", {"EPSG:32631", 300000, 4900020, 10, 10, 23, 20}); }, "_FRE_B2.tif: expected the grid"},
-        Harm{"other_crs", [](const auto& folder, const auto& p) { replace<std::int16_t>(folder + "/" + p + "_FRE_B2.tif", {"EPSG:32630", 300000, 4900020, 10, 10, 24, 20}); }, "got EPSG:32630"},
-        Harm{"shifted", [](const auto& folder, const auto& p) { replace<std::uint8_t>(folder + "/MASKS/" + p + "_EDG_R1.tif", {"EPSG:32631", 300010, 4900020, 10, 10, 24, 20}); }, "_EDG_R1.tif: expected the grid"},
-        Harm{"double_band", [](const auto& folder, const auto& p) { fs::copy(folder + "/" + p + "_FRE_B2.tif", folder + "/copy_FRE_B2.tif"); }, "2 files end in _FRE_B2.tif"},
-        Harm{"disguised", [](const auto& folder, const auto& p) { write_text(folder + "/" + p + "_FRE_B2.tif", "<VRTDataset rasterXSize=\"24\" rasterYSize=\"20\"/>"); }, "_FRE_B2.tif: cannot be opened"},
-        Harm{"odd_name", [](const auto& folder, const auto&) { fs::rename(folder, folder + " (copy); rm -rf $HOME"); }, "is not the name of a product"},
+        Harm{"zero_bytes", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/" + p + "_FRE_B3.tif", 0); },
+             "_FRE_B3.tif: cannot be opened"},
+        Harm{"cut_image",
+             [](const auto& folder, const auto& p) {
+               testing::cut_file(folder + "/" + p + "_FRE_B2.tif", fs::file_size(folder + "/" + p + "_FRE_B2.tif") - 40);
+             },
+             "_FRE_B2.tif: "},
+        Harm{"cut_mask", [](const auto& folder, const auto& p) { testing::cut_file(folder + "/MASKS/" + p + "_CLM_R1.tif", 200); },
+             "_CLM_R1.tif: "},
+        Harm{"no_mask", [](const auto& folder, const auto& p) { fs::remove(folder + "/MASKS/" + p + "_SAT_R1.tif"); },
+             "the mask MASKS/*_SAT_R1.tif is missing"},
+        Harm{"no_masks", [](const auto& folder, const auto&) { fs::remove_all(folder + "/MASKS"); },
+             "the mask MASKS/*_CLM_R1.tif is missing; the mask MASKS/*_SAT_R1.tif"},
+        Harm{"no_band", [](const auto& folder, const auto& p) { fs::remove(folder + "/" + p + "_FRE_B8A.tif"); },
+             "band B8A is missing; it has B11"},
+        Harm{"empty_folder", [](const auto& folder, const auto&) { fs::remove_all(folder), fs::create_directory(folder); },
+             "the folder is empty"},
+        Harm{"cut_zip", [](const auto& folder, const auto&) { testing::cut_file(zip_product(folder), 3000); },
+             "the zip archive cannot be read"},
+        Harm{"empty_zip", [](const auto& folder, const auto&) { testing::cut_file(zip_product(folder), 0); },
+             "the zip archive cannot be read"},
+        Harm{"other_size",
+             [](const auto& folder, const auto& p) {
+               replace<std::int16_t>(folder + "/" + p + "_FRE_B2.tif", {"EPSG:32631", 300000, 4900020, 10, 10, 23, 20});
+             },
+             "_FRE_B2.tif: expected the grid"},
+        Harm{"other_crs",
+             [](const auto& folder, const auto& p) {
+               replace<std::int16_t>(folder + "/" + p + "_FRE_B2.tif", {"EPSG:32630", 300000, 4900020, 10, 10, 24, 20});
+             },
+             "got EPSG:32630"},
+        Harm{"shifted",
+             [](const auto& folder, const auto& p) {
+               replace<std::uint8_t>(folder + "/MASKS/" + p + "_EDG_R1.tif", {"EPSG:32631", 300010, 4900020, 10, 10, 24, 20});
+             },
+             "_EDG_R1.tif: expected the grid"},
+        Harm{"double_band",
+             [](const auto& folder, const auto& p) { fs::copy(folder + "/" + p + "_FRE_B2.tif", folder + "/copy_FRE_B2.tif"); },
+             "2 files end in _FRE_B2.tif"},
+        Harm{"disguised",
+             [](const auto& folder, const auto& p) {
+               write_text(folder + "/" + p + "_FRE_B2.tif", "<VRTDataset rasterXSize=\"24\" rasterYSize=\"20\"/>");
+             },
+             "_FRE_B2.tif: cannot be opened"},
+        Harm{"odd_name", [](const auto& folder, const auto&) { fs::rename(folder, folder + " (copy); rm -rf $HOME"); },
+             "is not the name of a product"},
         Harm{"dots", [](const auto& folder, const auto&) { fs::rename(folder, folder + "..x"); }, "is not the name of a product"}),
     [](const auto& harm) { return harm.param.name; });
 
@@ -210,7 +244,8 @@ TEST(Sentinel2Theia, RefusesOtherTilesAndImpossibleDates) {
   ASSERT_EQ(result.damaged.size(), 2u);
   EXPECT_THAT(result.damaged[0].message, HasSubstr("is of the tile T31TDJ but lies in the folder of T31TCJ"));
   EXPECT_THAT(result.damaged[1].product, HasSubstr("20181342"));
-  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "../T31TCJ", {}, kFirst, kLast); }), HasSubstr("is not the name of a Sentinel-2 tile"));
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "../T31TCJ", {}, kFirst, kLast); }),
+              HasSubstr("is not the name of a Sentinel-2 tile"));
 }
 
 TEST(Sentinel2Theia, BandsThatNobodyHasAreAnError) {
@@ -218,10 +253,14 @@ TEST(Sentinel2Theia, BandsThatNobodyHasAreAnError) {
   MuscateProduct nine = on("20180511");
   std::erase(nine.bands, "B8A");
   write_product(root, nine);
-  EXPECT_THAT(message_of([&] { census(root, {"B2", "B8A"}); }), HasSubstr("no product has the band B8A that sensors.sentinel2_theia.bands asks for"));
+  EXPECT_THAT(message_of([&] {
+                census(root, {"B2", "B8A"});
+              }),
+              HasSubstr("no product has the band B8A that sensors.sentinel2_theia.bands asks for"));
   EXPECT_THAT(message_of([&] { census(root, {"B2", "B8a"}); }), HasSubstr("unknown band \"B8a\", did you mean B8A?"));
   EXPECT_EQ(census(root).bands.size(), 9u);
-  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "T32TLR", {}, kFirst, kLast); }), HasSubstr("T32TLR: no such folder"));
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "T32TLR", {}, kFirst, kLast); }),
+              HasSubstr("T32TLR: no such folder"));
   EXPECT_THAT(message_of([&] { make_sensor("sentinel9"); }), HasSubstr("known: sentinel2_theia"));
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->tiles(root + "/none"); }), HasSubstr("none: cannot be listed"));
 }
@@ -256,7 +295,8 @@ TEST(Sentinel2Theia, ListingDigestChangesWithTheFiles) {
 }
 
 TEST(Sentinel2Theia, TakesTheCensusOfRealProducts) {
-  const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels"), flanders = testing::real_data("worldcereal_s2/derived_muscate_monthly");
+  const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels"),
+                    flanders = testing::real_data("worldcereal_s2/derived_muscate_monthly");
   if (slovenia.empty() || flanders.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
   const auto sensor = make_sensor("sentinel2_theia");
   const Census five = sensor->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));

@@ -119,21 +119,29 @@ TEST(SeriesReader, WindowsAgreeWithTheWhole) {
           ASSERT_EQ(part.masks[plane * static_cast<std::size_t>(window.pixels()) + i], whole.masks[plane * 61 * 47 + pixel]);
       }
     const BandGroup& group = part.groups[1];
-    const int first_col = static_cast<int>(window.col * 0.5 - 0.25 - group.col_offset), first_row = static_cast<int>(window.row * 0.5 - 0.25 - group.row_offset);
+    const int first_col = static_cast<int>(window.col * 0.5 - 0.25 - group.col_offset),
+              first_row = static_cast<int>(window.row * 0.5 - 0.25 - group.row_offset);
     for (int row = 0; row < group.rows; ++row)
       for (int col = 0; col < group.cols; ++col)
-        ASSERT_EQ(group.samples[static_cast<std::size_t>(row * group.cols + col)], whole.groups[1].samples[static_cast<std::size_t>((first_row + row) * 30 + first_col + col)]);
+        ASSERT_EQ(group.samples[static_cast<std::size_t>(row * group.cols + col)],
+                  whole.groups[1].samples[static_cast<std::size_t>((first_row + row) * 30 + first_col + col)]);
   }
 }
 
 TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
   const std::string root = temp_dir();
   MuscateProduct west, east;  // the first covers columns 0..11, the second 8..23
-  west.value = [](const std::string& band, int col, int) { return static_cast<std::int16_t>(col < (testing::is_10m(band) ? 12 : 6) ? 1 : -10000); };
-  west.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "EDG" ? col >= 12 : mask == "CLM" ? 4 : 0); };
+  west.value = [](const std::string& band, int col, int) {
+    return static_cast<std::int16_t>(col < (testing::is_10m(band) ? 12 : 6) ? 1 : -10000);
+  };
+  west.mask = [](const std::string& mask, int col, int) {
+    return static_cast<std::uint8_t>(mask == "EDG" ? col >= 12 : mask == "CLM" ? 4 : 0);
+  };
   east.time = "111111-111";
   east.value = [](const std::string&, int, int) { return std::int16_t{2}; };
-  east.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "EDG" ? col < 8 : mask == "CLM" ? 8 : 0); };
+  east.mask = [](const std::string& mask, int col, int) {
+    return static_cast<std::uint8_t>(mask == "EDG" ? col < 8 : mask == "CLM" ? 8 : 0);
+  };
   write_product(root, west);
   write_product(root, east);
   const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
@@ -155,10 +163,16 @@ TEST(SeriesReader, NamesWhatIsWrong) {
   const std::string root = temp_dir();
   const std::string folder = write_product(root, MuscateProduct());
   const Census taken = census(root, {"B2", "B5"});
-  EXPECT_THAT(message_of([&] { SeriesReader(taken, {"B2", "B8"}); }), HasSubstr("tile T31TCJ: band B8 is asked for, but its census has B2, B5"));
+  EXPECT_THAT(message_of([&] {
+                SeriesReader(taken, {"B2", "B8"});
+              }),
+              HasSubstr("tile T31TCJ: band B8 is asked for, but its census has B2, B5"));
   const SeriesReader reader(taken, {"B2", "B5"});
   fs::remove(folder + "/MASKS/" + MuscateProduct().name() + "_CLM_R1.tif");
-  EXPECT_THAT(message_of([&] { reader.read({0, 0, 4, 4}); }), HasSubstr("tile T31TCJ, 2018-05-11, SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7: "));
+  EXPECT_THAT(message_of([&] {
+                reader.read({0, 0, 4, 4});
+              }),
+              HasSubstr("tile T31TCJ, 2018-05-11, SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7: "));
   Census empty = taken;
   empty.acquisitions.clear();
   EXPECT_THAT(message_of([&] { SeriesReader(empty, {"B2"}); }), HasSubstr("no acquisition"));
@@ -168,7 +182,8 @@ TEST(SeriesReader, NamesWhatIsWrong) {
 TEST(SeriesReader, ReadsRealProducts) {
   const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels");
   if (slovenia.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
-  const Census taken = make_sensor("sentinel2_theia")->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  const Census taken =
+      make_sensor("sentinel2_theia")->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
   const SeriesReader reader(taken, taken.bands);
   const Series series = reader.read(reader.grid().whole());
   ASSERT_EQ(series.groups.size(), 2u);
@@ -178,7 +193,10 @@ TEST(SeriesReader, ReadsRealProducts) {
   EXPECT_EQ(series.groups[1].rows, 50);
   EXPECT_EQ(series.groups[1].row_scale, 0.5);
   // PROVENANCE of the data: the scenes of 31 July and 20 August are wholly cloudy, the others clear.
-  const auto cloudy = [&](std::size_t date) { return std::count_if(series.masks.begin() + static_cast<std::ptrdiff_t>(date * 3 * 10100), series.masks.begin() + static_cast<std::ptrdiff_t>(date * 3 * 10100 + 10100), [](int v) { return v != 0; }); };
+  const auto cloudy = [&](std::size_t date) {
+    return std::count_if(series.masks.begin() + static_cast<std::ptrdiff_t>(date * 3 * 10100),
+                         series.masks.begin() + static_cast<std::ptrdiff_t>(date * 3 * 10100 + 10100), [](int v) { return v != 0; });
+  };
   EXPECT_EQ(cloudy(1), 10100);
   EXPECT_EQ(cloudy(2), 10100);
   EXPECT_EQ(cloudy(4), 0);

@@ -34,7 +34,8 @@ Polygon square(double x, double y, double side) { return {{{{x, y}, {x + side, y
 std::vector<OutputFeature> two_fields() {
   Polygon with_hole = square(0, 0, 100);
   with_hole.rings.push_back(square(40, 40, 20).rings[0]);
-  return {{{with_hole}, {std::int64_t{11}, std::string("blé"), 0.5}}, {{square(200, 0, 10), square(300, 0, 10)}, {std::int64_t{12}, std::string("colza"), 2.0}}};
+  return {{{with_hole}, {std::int64_t{11}, std::string("blé"), 0.5}},
+          {{square(200, 0, 10), square(300, 0, 10)}, {std::int64_t{12}, std::string("colza"), 2.0}}};
 }
 
 class Formats : public ::testing::TestWithParam<std::string> {};
@@ -47,8 +48,10 @@ TEST_P(Formats, ReturnWhatWasWritten) {
   EXPECT_EQ(layer.crs, "EPSG:2154");
   ASSERT_EQ(layer.features.size(), 2u);
   EXPECT_TRUE(layer.repaired.empty() && layer.dropped.empty());
-  const Feature& first = *std::ranges::find_if(layer.features, [](const Feature& feature) { return feature.attributes.at("CODE") == "11"; });
-  const Feature& second = *std::ranges::find_if(layer.features, [](const Feature& feature) { return feature.attributes.at("CODE") == "12"; });
+  const Feature& first =
+      *std::ranges::find_if(layer.features, [](const Feature& feature) { return feature.attributes.at("CODE") == "11"; });
+  const Feature& second =
+      *std::ranges::find_if(layer.features, [](const Feature& feature) { return feature.attributes.at("CODE") == "12"; });
   EXPECT_EQ(first.attributes.at("name"), "blé");
   EXPECT_EQ(first.attributes.at("share"), "0.5");
   EXPECT_EQ(second.attributes.at("share"), "2");
@@ -114,15 +117,20 @@ TEST(VectorFile, StraightensCurves) {
 TEST(VectorFile, NamesWhatIsWrong) {
   const std::string folder = temp_dir();
   write_polygons(folder + "/fields.gpkg", "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
-  EXPECT_THAT(message_of([&] { read_polygons(folder + "/none.shp", "", {}, ""); }), HasSubstr("none.shp: cannot be opened as a vector file. GDAL says"));
-  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "other", {}, ""); }), HasSubstr("has no layer \"other\"; it has fields"));
-  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "", {"code"}, ""); }), HasSubstr("has no field \"code\"; did you mean \"CODE\"? It has CODE, name, share"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/none.shp", "", {}, ""); }),
+              HasSubstr("none.shp: cannot be opened as a vector file. GDAL says"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "other", {}, ""); }),
+              HasSubstr("has no layer \"other\"; it has fields"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "", {"code"}, ""); }),
+              HasSubstr("has no field \"code\"; did you mean \"CODE\"? It has CODE, name, share"));
   EXPECT_THAT(message_of([&] { write_polygons(folder + "/fields.xyz", "f", "EPSG:2154", {}, {}); }), HasSubstr("unknown vector format"));
-  EXPECT_THAT(message_of([&] { write_polygons(folder + "/f.shp", "f", "EPSG:2154", {"a_field_too_long"}, {}); }), HasSubstr("too long for a shapefile"));
+  EXPECT_THAT(message_of([&] { write_polygons(folder + "/f.shp", "f", "EPSG:2154", {"a_field_too_long"}, {}); }),
+              HasSubstr("too long for a shapefile"));
   EXPECT_THAT(message_of([&] { write_polygons(folder + "/fields.gpkg/x.gpkg", "f", "EPSG:2154", {}, {}); }), HasSubstr("fields.gpkg"));
   write_polygons(folder + "/fields.shp", "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
   fs::remove(folder + "/fields.prj");
-  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, "EPSG:2154"); }), HasSubstr("has no coordinate reference system"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, "EPSG:2154"); }),
+              HasSubstr("has no coordinate reference system"));
   fs::remove(folder + "/fields.shx");
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, ""); }), HasSubstr("fields.shx"));
 }
@@ -130,7 +138,7 @@ TEST(VectorFile, NamesWhatIsWrong) {
 TEST(Rasterise, TakesPixelCentresAndTheLaterFeature) {
   const Grid grid{"EPSG:2154", 0, 100, 10, 10, 10, 10};
   Feature first, second;
-  first.parts = {square(0, 50, 34)};   // columns 0..2 (centre 25 < 34 < 35), rows 2..4 (centres 65, 75 < 84 is row 2: centre 75)
+  first.parts = {square(0, 50, 34)};  // columns 0..2 (centre 25 < 34 < 35), rows 2..4 (centres 65, 75 < 84 is row 2: centre 75)
   second.parts = {square(20, 50, 10)};
   const auto raster = rasterise({first, second}, grid, [](std::size_t i) { return static_cast<std::int32_t>(i) + 1000000; });
   EXPECT_EQ(raster.at(0, 4), 1000000);

@@ -88,8 +88,9 @@ TEST(Catalog, DamageStopsTheUnitUnlessItIsSkipped) {
   Config config = config_of(root, 2018);
   SilentContext silent;
   const std::string message = message_of([&] { catalog_stage().plan(config)->at(0).run(silent.context); });
-  EXPECT_THAT(message, AllOf(HasSubstr("tile T31TCJ: 2 of 3 products"), HasSubstr("20180611"), HasSubstr("the mask MASKS/*_CLM_R1.tif is missing"),
-                             HasSubstr("20180711"), HasSubstr("_FRE_B2.tif"), HasSubstr("--skip-damaged")));
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("tile T31TCJ: 2 of 3 products"), HasSubstr("20180611"), HasSubstr("the mask MASKS/*_CLM_R1.tif is missing"),
+                    HasSubstr("20180711"), HasSubstr("_FRE_B2.tif"), HasSubstr("--skip-damaged")));
   EXPECT_FALSE(fs::exists(Layout(config).census("T31TCJ")));
   config.sentinel2_theia.skip_damaged = true;
   const auto counts = catalog_stage().plan(config)->at(0).run(silent.context);
@@ -105,7 +106,8 @@ TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
   SilentContext silent;
   const auto units = catalog_stage().plan(config_of(root, 2021));
   EXPECT_THAT(message_of([&] { units->at(0).run(silent.context); }),
-              AllOf(HasSubstr("tile T31TCJ: no acquisition from 2021-01-01 to 2021-12-31 under " + root + "/l2a/T31TCJ"), HasSubstr("2016 (1 product), 2018 (2 products)")));
+              AllOf(HasSubstr("tile T31TCJ: no acquisition from 2021-01-01 to 2021-12-31 under " + root + "/l2a/T31TCJ"),
+                    HasSubstr("2016 (1 product), 2018 (2 products)")));
   EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder holds no product at all"));
 }
 
@@ -133,7 +135,8 @@ TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
   SilentContext silent;
   const CatalogReport report = catalog(command, silent.context);
   EXPECT_TRUE(report.damaged());
-  EXPECT_THAT(report.to_text(), AllOf(HasSubstr("T31TCJ\n  1 acquisitions"), HasSubstr("replaced by a newer version"), HasSubstr("damaged: SENTINEL2A_20180811"), HasSubstr("the folder is empty")));
+  EXPECT_THAT(report.to_text(), AllOf(HasSubstr("T31TCJ\n  1 acquisitions"), HasSubstr("replaced by a newer version"),
+                                      HasSubstr("damaged: SENTINEL2A_20180811"), HasSubstr("the folder is empty")));
   const auto document = report.to_json();
   EXPECT_EQ(document["tiles"][1]["damaged"].size(), 1u);
   command.tiles = {"T31TCJ"};

@@ -35,7 +35,9 @@ Config make_config(const std::string& root) {
     product.grid.rows = 280;
     product.bands = {"B4", "B8", "B11"};
     product.value = [level](const std::string& band, int, int) { return static_cast<std::int16_t>(band == "B8" ? 3 * level : level); };
-    product.mask = [level](const std::string& mask, int col, int row) { return static_cast<std::uint8_t>(mask == "CLM" && ((level == 2000 && col < 100) || (row == 279))); };
+    product.mask = [level](const std::string& mask, int col, int row) {
+      return static_cast<std::uint8_t>(mask == "CLM" && ((level == 2000 && col < 100) || (row == 279)));
+    };
     write_product(root + "/l2a", product);
     level += 1000;
   }
@@ -48,7 +50,8 @@ Config make_config(const std::string& root) {
 }
 
 template <class T>
-std::vector<T> read_array(const std::string& cube, const std::string& name, std::vector<GUInt64> start, std::vector<size_t> count, GDALDataType type) {
+std::vector<T> read_array(const std::string& cube, const std::string& name, std::vector<GUInt64> start, std::vector<size_t> count,
+                          GDALDataType type) {
   GDALAllRegister();
   const std::unique_ptr<GDALDataset> dataset(GDALDataset::Open(cube.c_str(), GDAL_OF_MULTIDIM_RASTER));
   if (!dataset) throw std::runtime_error(cube + ": GDAL does not open it");
@@ -56,7 +59,8 @@ std::vector<T> read_array(const std::string& cube, const std::string& name, std:
   std::size_t size = 1;
   for (const size_t n : count) size *= n;
   std::vector<T> values(size);
-  if (!array->Read(start.data(), count.data(), nullptr, nullptr, GDALExtendedDataType::Create(type), values.data())) throw std::runtime_error(name + ": GDAL does not read it");
+  if (!array->Read(start.data(), count.data(), nullptr, nullptr, GDALExtendedDataType::Create(type), values.data()))
+    throw std::runtime_error(name + ": GDAL does not read it");
   return values;
 }
 
@@ -101,7 +105,7 @@ TEST(Stack, FeaturesAreGapFilledOnTheTimeGridWithIndices) {
   EXPECT_EQ(read_array<std::int16_t>(cube, "B4", {0, 10, 50}, {4, 1, 1}, GDT_Int16), (std::vector<std::int16_t>{1000, 1667, 2333, 3000}));
   EXPECT_EQ(read_array<std::int16_t>(cube, "NDVI", {0, 10, 200}, {4, 1, 1}, GDT_Int16), (std::vector<std::int16_t>(4, 500)));
   EXPECT_EQ(read_array<std::int16_t>(cube, "Brightness", {0, 10, 200}, {1, 1, 1}, GDT_Int16)[0], 3317);  // sqrt(1 + 9 + 1) * 1000
-  EXPECT_EQ(read_array<std::int16_t>(cube, "B4", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);      // never valid
+  EXPECT_EQ(read_array<std::int16_t>(cube, "B4", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);       // never valid
   EXPECT_EQ(read_array<std::int16_t>(cube, "NDVI", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);
 }
 
@@ -117,7 +121,8 @@ TEST(Stack, CogHasOneFileAVariableAndOneBandADate) {
   EXPECT_EQ(reader.info().nodata, -10000);
   EXPECT_EQ(reader.read_all<std::int16_t>(2).at(299, 100), 9000);
   EXPECT_EQ(RasterReader(config.output + "/2018/cubes/T31TCJ_validity.tif").read_all<std::uint8_t>(1).at(99, 5), 0);
-  for (const auto& entry : fs::directory_iterator(config.output + "/2018/cubes")) EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << entry.path();
+  for (const auto& entry : fs::directory_iterator(config.output + "/2018/cubes"))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".")) << entry.path();
 }
 
 TEST(Stack, DoesNotDependOnMemoryAndReplacesAnOlderCube) {

@@ -36,7 +36,9 @@ TEST(Tile, CountsWhatIsCoveredAndValid) {
   right.date = "20180201";
   right.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "EDG" && (col < 6 || col >= 22)); };
   cloudy.date = "20180301";
-  cloudy.mask = [](const std::string& mask, int col, int row) { return static_cast<std::uint8_t>((mask == "CLM" && row < 10) || (mask == "SAT" && row == 12) || (mask == "EDG" && col >= 22)); };
+  cloudy.mask = [](const std::string& mask, int col, int row) {
+    return static_cast<std::uint8_t>((mask == "CLM" && row < 10) || (mask == "SAT" && row == 12) || (mask == "EDG" && col >= 22));
+  };
   cloudy.value = [](const std::string& band, int col, int) { return static_cast<std::int16_t>(band == "B5" && col == 0 ? -10000 : 500); };
   for (const auto& product : {left, right, cloudy}) write_product(root, product);
   SilentContext silent;
@@ -48,11 +50,11 @@ TEST(Tile, CountsWhatIsCoveredAndValid) {
   EXPECT_EQ(footprint.at(21, 19), 1);
   EXPECT_EQ(footprint.at(22, 0), 0);
   const auto validity = RasterReader(files.validity).read_all<std::uint8_t>();
-  EXPECT_EQ(validity.at(2, 0), 1);    // left
-  EXPECT_EQ(validity.at(7, 0), 2);    // left and right
+  EXPECT_EQ(validity.at(2, 0), 1);  // left
+  EXPECT_EQ(validity.at(7, 0), 2);  // left and right
   EXPECT_EQ(validity.at(7, 11), 3);
-  EXPECT_EQ(validity.at(7, 12), 2);   // saturated in the third
-  EXPECT_EQ(validity.at(1, 11), 1);   // B5 of the third has no value under the first two columns
+  EXPECT_EQ(validity.at(7, 12), 2);  // saturated in the third
+  EXPECT_EQ(validity.at(1, 11), 1);  // B5 of the third has no value under the first two columns
   EXPECT_EQ(validity.at(23, 19), 0);
 
   const auto report = nlohmann::json::parse(read_text(files.report));
@@ -109,7 +111,8 @@ TEST(Tile, AFileThatGoesAwayIsNamedAndNothingIsLeft) {
 TEST(Tile, DescribesARealTile) {
   const std::string flanders = testing::real_data("worldcereal_s2/derived_muscate_monthly");
   if (flanders.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
-  const Census taken = make_sensor("sentinel2_theia")->take_census(flanders, "T31UFS", {}, Date::from_ymd(2020, 11, 1), Date::from_ymd(2021, 10, 31));
+  const Census taken =
+      make_sensor("sentinel2_theia")->take_census(flanders, "T31UFS", {}, Date::from_ymd(2020, 11, 1), Date::from_ymd(2021, 10, 31));
   SilentContext silent;
   const auto files = files_in(temp_dir());
   const auto counts = describe_tile(taken, files, silent.context);
