@@ -1,4 +1,4 @@
-#include "pipeline/io/class_legend.h"
+#include "pipeline/io/internal/class_legend.h"
 
 #include <algorithm>
 #include <memory>

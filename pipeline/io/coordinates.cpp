@@ -7,7 +7,7 @@
 #include <ogr_srs_api.h>
 
 #include "pipeline/core/error.h"
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
 namespace {

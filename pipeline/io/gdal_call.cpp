@@ -1,4 +1,4 @@
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/gdal_call.h"
 
 #include <sys/resource.h>
 

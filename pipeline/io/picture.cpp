@@ -8,7 +8,7 @@
 #include <gdal.h>
 
 #include "pipeline/core/error.h"
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {

@@ -19,8 +19,8 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
-#include "pipeline/io/class_legend.h"
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/class_legend.h"
+#include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "pipeline/core/error.h"
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 

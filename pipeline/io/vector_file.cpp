@@ -21,7 +21,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
 namespace fs = std::filesystem;

@@ -14,7 +14,7 @@
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
-#include "pipeline/io/gdal_call.h"
+#include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
