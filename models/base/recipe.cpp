@@ -1,16 +1,32 @@
 #include "models/base/recipe.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "pipeline/core/nomenclature.h"
 
 namespace millesime {
 
+int Recipe::epochs_for(std::int64_t samples) const {
+  if (epochs > 0) return epochs;
+  return static_cast<int>(std::clamp<std::int64_t>(kSamplesSeen / std::max<std::int64_t>(samples, 1), kFewestEpochs, kFullEpochs));
+}
+
+int Recipe::batch_for(std::int64_t samples) const {
+  if (batch > 0) return batch;
+  int size = 16;
+  while (size < 512 && size * 48 < samples) size *= 2;  // the power of two nearest to a 32nd
+  return size;
+}
+
+double Recipe::rate_for(int batch_size) const { return learning_rate * std::sqrt(batch_size / 128.0); }
+
 void Recipe::declare(Options& options) {
   options.section("train");
-  options.add("epochs", &epochs, "passes over the samples").range(1, 100000);
-  options.add("batch", &batch, "samples a step").range(2, 1 << 20);
-  options.add("learning_rate", &learning_rate, "highest learning rate of the one-cycle schedule").range(1e-7, 1);
+  options.add("epochs", &epochs, "passes over the samples; 0: 100, fewer for large sets").range(0, 100000);
+  options.add("batch", &batch, "samples a step; 0: by the number of samples, 16 to 512").range(0, 1 << 20);
+  options.add("learning_rate", &learning_rate, "highest learning rate of the one-cycle schedule, for 128 samples a step; it grows with the square root of the batch").range(1e-7, 1);
   options.add("weight_decay", &weight_decay, "decay of the weights (AdamW)").range(0, 1);
   options.add("label_smoothing", &label_smoothing, "share of the target spread over all classes").range(0, 0.9);
   options.add("class_balance", &class_balance, "weight of a class is its frequency to the power of minus this: 0 as it comes, 1 all alike").range(0, 1);

@@ -55,8 +55,8 @@ double one_cycle(double share) {
 
 class Augmentation {
  public:
-  Augmentation(const Recipe& recipe, InputKind kind, at::Generator random)
-      : dropout_(kind == InputKind::raw ? recipe.date_dropout : 0), shift_(kind == InputKind::raw ? recipe.shift_days : 0), noise_(recipe.noise),
+  Augmentation(const Recipe& recipe, InputKind kind, bool gaps, at::Generator random)
+      : dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0), shift_(kind == InputKind::raw ? recipe.shift_days : 0), noise_(recipe.noise),
         random_(std::move(random)) {}
 
   void operator()(NetworkInput& input) {
@@ -154,18 +154,33 @@ Judgement judge(const Tensor& logits, const std::vector<int>& target) {
   return {measure(confusion), calibration.expected_error()};
 }
 
-// The temperature with the least cross entropy (Guo et al. 2017); convex in 1 / temperature, found by golden-section search.
+// The temperature with the least cross entropy (Guo et al. 2017) under a prior that keeps it near 1 where a few samples judge:
+// log temperature ~ N(0, kPrior). Found by golden-section search.
 double best_temperature(const Tensor& logits, const Tensor& target) {
-  const auto loss = [&](double inverse) {
-    return torch::log_softmax(logits * inverse, 1).gather(1, target.unsqueeze(1)).mean().neg().item<double>();
+  constexpr double kPrior = 0.2, kGolden = 0.6180339887498949;
+  const auto loss = [&](double log_temperature) {
+    return torch::log_softmax(logits * std::exp(-log_temperature), 1).gather(1, target.unsqueeze(1)).sum().neg().item<double>() +
+           0.5 * std::pow(log_temperature / kPrior, 2);
   };
-  constexpr double kGolden = 0.6180339887498949;
-  double low = std::log(1.0 / 4), high = std::log(8.0);  // of 1 / temperature; a few held-out samples shall not claim certainty
+  double low = std::log(0.1), high = std::log(10.0);
   for (int i = 0; i < 40; ++i) {
     const double a = high - kGolden * (high - low), b = low + kGolden * (high - low);
-    (loss(std::exp(a)) < loss(std::exp(b)) ? high : low) = loss(std::exp(a)) < loss(std::exp(b)) ? b : a;
+    if (loss(a) < loss(b))
+      high = b;
+    else
+      low = a;
   }
-  return std::exp(-0.5 * (low + high));
+  return std::exp(0.5 * (low + high));
+}
+
+// Standard error of a share of right answers; samples of one group are right or wrong together.
+double standard_error(double share, const std::vector<std::int64_t>& groups) {
+  const std::set<std::int64_t> distinct(groups.begin(), groups.end());
+  return std::sqrt(share * (1 - share) / static_cast<double>(distinct.size()));
+}
+
+bool has_gaps(const ModelInput& input) {
+  return std::ranges::any_of(input.series, [](const InputSeries& s) { return std::ranges::count(s.valid, 0) > 0; });
 }
 
 // Weight of each class in the loss, 1 on average over the samples.
@@ -210,29 +225,32 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
   const bool judged = held_out.size() > 0;
   const TrainingTensors judges = judged ? to_tensors(held_out, spec, where) : TrainingTensors{};
 
+  // Steps of equal size; a rest of the epoch's samples goes to the next shuffle.
+  const auto batch = std::min<std::int64_t>(recipe.batch_for(data.size()), data.size());
+  const std::int64_t steps = std::max<std::int64_t>(1, data.size() / batch);
+  const int epochs = recipe.epochs_for(data.size());
+  const double rate = recipe.rate_for(static_cast<int>(batch));
+  using AdamOptions = torch::optim::AdamWOptions;
   std::vector<Tensor> decayed, others;  // no decay on gains, biases and queries
   for (const auto& p : network->parameters()) (p.dim() > 1 ? decayed : others).push_back(p);
   torch::optim::AdamW optimizer(
-      {torch::optim::OptimizerParamGroup(decayed, std::make_unique<torch::optim::AdamWOptions>(torch::optim::AdamWOptions(recipe.learning_rate).weight_decay(recipe.weight_decay))),
-       torch::optim::OptimizerParamGroup(others, std::make_unique<torch::optim::AdamWOptions>(torch::optim::AdamWOptions(recipe.learning_rate).weight_decay(0)))},
-      torch::optim::AdamWOptions(recipe.learning_rate));
+      {torch::optim::OptimizerParamGroup(decayed, std::make_unique<AdamOptions>(AdamOptions(rate).weight_decay(recipe.weight_decay))),
+       torch::optim::OptimizerParamGroup(others, std::make_unique<AdamOptions>(AdamOptions(rate).weight_decay(0)))},
+      AdamOptions(rate));
   const auto weight = class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where);
-  Augmentation augment(recipe, spec.input, random);
+  Augmentation augment(recipe, spec.input, has_gaps(learn), random);
   AveragedWeights average(*network, recipe.average_decay);
 
-  // Steps of equal size; a rest of the epoch's samples goes to the next shuffle. BatchNorm needs two samples.
-  const std::int64_t batch = std::min<std::int64_t>(recipe.batch, data.size());
-  const std::int64_t steps = std::max<std::int64_t>(1, data.size() / batch);
   std::vector<Tensor> best;
   double best_score = -1;
-  int best_epoch = 0;
+  int best_epoch = 0, kept_epoch = 0;
   nlohmann::json curve = nlohmann::json::array();
-  for (int epoch = 1; epoch <= recipe.epochs; ++epoch) {
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
     const auto order = torch::randperm(data.size(), random, torch::kInt64).to(where);
     double loss_sum = 0;
     for (std::int64_t step = 0; step < steps; ++step) {
-      const double share = static_cast<double>((epoch - 1) * steps + step) / static_cast<double>(recipe.epochs * steps);
-      for (auto& group : optimizer.param_groups()) group.options().set_lr(recipe.learning_rate * one_cycle(share));
+      const double share = static_cast<double>((epoch - 1) * steps + step) / static_cast<double>(epochs * steps);
+      for (auto& group : optimizer.param_groups()) group.options().set_lr(rate * one_cycle(share));
       const auto rows = order.narrow(0, step * batch, batch);
       auto input = choose(data.input, rows);
       augment(input);
@@ -249,16 +267,20 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
       loss_sum += loss.item<double>();
     }
 
-    EpochReport report{epoch, recipe.epochs, loss_sum / static_cast<double>(steps), 0, 0};
+    EpochReport report{epoch, epochs, loss_sum / static_cast<double>(steps), 0, 0};
     if (judged) {
       const auto current = weights_of(*network);
       if (recipe.average_decay > 0) set_weights(*network, average.mean());
       const auto judgement = judge(evaluate(*network, judges), held_out.target);
       report.f_score = judgement.accuracy.macro_f;
       report.accuracy = judgement.accuracy.overall;
-      if (report.f_score >= best_score) {  // of equals the later: it has learned longer
+      if (report.f_score > best_score) {
         best_score = report.f_score;
         best_epoch = epoch;
+      }
+      // The latest within one standard error of the best (Breiman et al. 1984): a few held-out groups shall not end the learning by luck.
+      if (report.f_score >= best_score - standard_error(report.accuracy, held_out.group)) {
+        kept_epoch = epoch;
         best = weights_of(*network);
       }
       set_weights(*network, current);
@@ -280,7 +302,7 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
     const auto target = judges.target.to(torch::kCPU);
     file.spec.temperature = best_temperature(logits, target);
     const auto before = judge(logits, held_out.target), after = judge(logits / file.spec.temperature, held_out.target);
-    file.spec.metrics["best_epoch"] = best_epoch;
+    file.spec.metrics["epoch"] = kept_epoch;
     file.spec.metrics["held_out"] = {{"samples", held_out.size()},
                                      {"accuracy", after.accuracy.overall},
                                      {"f_score", after.accuracy.macro_f},

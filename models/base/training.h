@@ -1,6 +1,6 @@
 #pragma once
 // Training of networks: AdamW on a one-cycle schedule, label smoothing, augmentation, averaged weights, the best epoch by F-score on
-// held-out groups, then temperature scaling on them (Guo et al. 2017). Same seed, same machine: same weights, on any number of threads.
+// held-out groups (the latest within a standard error of it), then temperature scaling on them (Guo et al. 2017). Same seed, same machine: same weights, on any number of threads.
 
 #include <functional>
 

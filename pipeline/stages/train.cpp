@@ -192,7 +192,7 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
 
   ModelFile model;
   if (architecture(spec.architecture).make) {
-    context.progress->start(join_text("train ", spec.architecture, region_text), command.recipe.epochs, "epochs");
+    context.progress->start(join_text("train ", spec.architecture, region_text), command.recipe.epochs_for(learn.size()), "epochs");
     model = train_network(spec, learn, held_out, command.recipe, context.device, report_to(*context.progress));
   } else {
     context.progress->start(join_text("train ", spec.architecture, region_text), 1, "forests");
@@ -204,7 +204,7 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
 
   nlohmann::json counts{{"samples", count_samples(spec, learn)}, {"held_out", held_out.size()}, {"parameters", model.parameters()}};
   if (model.spec.metrics.contains("held_out")) {
-    counts["best_epoch"] = model.spec.metrics["best_epoch"];
+    counts["epoch"] = model.spec.metrics["epoch"];
     counts["held_out_metrics"] = model.spec.metrics["held_out"];
   }
   return counts;

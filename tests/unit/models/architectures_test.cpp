@@ -211,8 +211,9 @@ class GoldenLogits : public ::testing::TestWithParam<Golden> {};
 INSTANTIATE_TEST_SUITE_P(Papers, GoldenLogits,
                          ::testing::Values(Golden{"ltae",
                                                   {{"spectral", 3}, {"d_model", 8}, {"n_head", 2}, {"d_k", 2}, {"mlp", 4}, {"hidden", 4}, {"dropout", 0.2}, {"norm", "none"}},
-                                                  {-0.468257f, -0.319284f, -0.136281f, -0.462278f, -0.318431f, -0.141706f}},
-                                           Golden{"temporal_cnn", {{"filters", 3}, {"kernel", 3}, {"dense", 4}, {"dropout", 0.5}}, {0.516519f, 0.486782f, 0.417879f, 0.516519f, 0.486782f, 0.417879f}}),
+                                                  {0.082228f, -0.053019f, 0.301117f, 0.079908f, -0.033152f, 0.291169f}},
+                                           Golden{"temporal_cnn", {{"filters", 3}, {"kernel", 3}, {"dense", 4}, {"dropout", 0.5}},
+                                                  {0.86911f, 0.57454f, 0.212351f, 0.835578f, 0.575305f, 0.205775f}}),
                          [](const auto& test) { return test.param.architecture; });
 
 TEST_P(GoldenLogits, AreThoseOfThePaper) {
@@ -235,7 +236,7 @@ TEST_P(GoldenLogits, AreThoseOfThePaper) {
   for (int p = 0; p < 2; ++p)
     for (int d = 0; d < 4; ++d)
       for (int f = 0; f < 2; ++f)
-        series.values[static_cast<std::size_t>((p * 4 + d) * 2 + f)] = 0.1f * static_cast<float>((p + 1) * (d + 1)) - 0.2f * static_cast<float>(f);
+        series.values[static_cast<std::size_t>((p * 4 + d) * 2 + f)] = static_cast<float>(std::cos(1.1 * d + 2 * p + 0.8 * f));
   const auto logits = logits_of(file, input);
   for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(logits[i], GetParam().logits[i], 1e-4) << i;
 }
@@ -247,11 +248,14 @@ TEST(Training, KeepsTheBestEpochAndCalibratesOnHeldOutGroups) {
   std::vector<EpochReport> reports;
   const ModelFile file = train_network(spec, small_input(spec, 90, 8, 1), small_input(spec, 60, 8, 2), recipe, Device{}, [&](const EpochReport& r) { reports.push_back(r); });
   ASSERT_EQ(reports.size(), 12u);
-  double best = 0;
-  for (const auto& r : reports) best = std::max(best, r.f_score);
   const auto& metrics = file.spec.metrics;
-  EXPECT_DOUBLE_EQ(metrics["held_out"]["f_score"].get<double>(), best);
-  EXPECT_LE(metrics["held_out"]["calibration_error"].get<double>(), metrics["held_out"]["calibration_error_before"].get<double>() + 0.02);
+  double best = 0;
+  int latest = 0;
+  for (const auto& r : reports) best = std::max(best, r.f_score);
+  for (const auto& r : reports)
+    if (r.f_score >= best - std::sqrt(r.accuracy * (1 - r.accuracy) / 60)) latest = r.epoch;
+  EXPECT_EQ(metrics["epoch"], latest);
+  EXPECT_DOUBLE_EQ(metrics["held_out"]["f_score"].get<double>(), reports[static_cast<std::size_t>(latest - 1)].f_score);
   EXPECT_NE(file.spec.temperature, 1);
   EXPECT_EQ(metrics["curve"].size(), 12u);
   // Temperature is applied to the logits.
