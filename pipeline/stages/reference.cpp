@@ -34,7 +34,7 @@ struct FilePlace {
 // Which tile a point belongs to.
 class Footprints {
  public:
-  // Of the tiles that reach to `tile`; points are in `crs`.
+  // Seen from `tile`; points are in `crs`.
   Footprints(const Layout& layout, std::vector<std::string> tiles, const std::string& tile, const std::string& crs) {
     std::ranges::sort(tiles);
     const Grid own = RasterReader(layout.footprint(tile)).grid();
@@ -42,17 +42,18 @@ class Footprints {
       RasterReader raster(layout.footprint(name));
       const Grid& grid = raster.grid();
       const Box reach = grid.crs == own.crs ? own.extent() : CoordinateTransform(own.crs, grid.crs)(own.extent());
-      if (name != tile && !reach.intersects(grid.extent())) continue;
+      const bool overlaps = name == tile || reach.intersects(grid.extent());
       std::optional<CoordinateTransform> transform;
       if (crs != grid.crs) transform.emplace(crs, grid.crs);
-      tiles_.push_back({name, std::move(raster), std::move(transform)});
+      tiles_.push_back({name, std::move(raster), std::move(transform), overlaps});
     }
   }
 
   // Name of the tile that a polygon belongs to: the nearest one whose images show its centroid; where none does (a polygon at the edge of
   // the images), the nearest one that it reaches into; "" when it reaches into none.
   std::string owner(const FilePlace& place) const {
-    const std::string showing = nearest(place.centroid, [](const Tile& tile, const Point& point) {
+    // A centroid in this tile can only be in tiles that overlap it; a polygon may reach into others.
+    const std::string showing = nearest(place.centroid, true, [](const Tile& tile, const Point& point) {
       const Grid& grid = tile.footprint.grid();
       const double col = std::floor(grid.col(point.x)), row = std::floor(grid.row(point.y));
       if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) return false;
@@ -61,7 +62,7 @@ class Footprints {
       return inside != 0;
     });
     if (!showing.empty()) return showing;
-    return nearest(place.centroid, [&](const Tile& tile, const Point&) {
+    return nearest(place.centroid, false, [&](const Tile& tile, const Point&) {
       return (tile.transform ? (*tile.transform)(place.box) : place.box).intersects(tile.footprint.grid().extent());
     });
   }
@@ -71,14 +72,16 @@ class Footprints {
     std::string name;
     RasterReader footprint;
     std::optional<CoordinateTransform> transform;
+    bool overlaps = false;
   };
 
   // Of the tiles that `wanted` accepts, the one whose grid centre is nearest to the point; on a tie the first by name.
   template <class Wanted>
-  std::string nearest(const Point& point, const Wanted& wanted) const {
+  std::string nearest(const Point& point, bool overlapping, const Wanted& wanted) const {
     std::string name;
     double least = std::numeric_limits<double>::infinity();
     for (const Tile& tile : tiles_) {
+      if (overlapping && !tile.overlaps) continue;
       std::vector<double> x{point.x}, y{point.y};
       if (tile.transform) tile.transform->apply(x, y);
       const Grid& grid = tile.footprint.grid();
@@ -188,7 +191,7 @@ TileReference read_reference(const Config& config, const Nomenclature& nomenclat
       continue;
     }
     const std::string& text = feature.attributes.at(config.reference.class_field);
-    if (trim(text).empty()) {
+    if (trim(text).empty() || text == "0") {
       ++reference.without_class;
       continue;
     }
@@ -214,7 +217,7 @@ TileReference read_reference(const Config& config, const Nomenclature& nomenclat
   require_known(unknown, config, nomenclature);
   std::ranges::sort(reference.polygons, {}, [](const ReferencePolygon& p) { return p.feature.id; });
   if (reference.polygons.empty())
-    reference.note = reference.outside_regions ? "all reference polygons of this tile lie outside of the regions" : why_none(config, tiles);
+    reference.note = reference.outside_regions + reference.without_class > 0 ? "no reference polygon of this tile has a class and lies in a region" : why_none(config, tiles);
   return reference;
 }
 

@@ -22,7 +22,7 @@ struct TileReference {
   std::vector<ReferencePolygon> polygons;  // that belong to this tile, by feature id
   std::int64_t of_other_tiles = 0;         // near this tile, but nearer to the centre of another
   std::int64_t outside_tiles = 0;          // near this tile, in no tile's footprint
-  std::int64_t without_class = 0;          // in this tile, with an empty class field
+  std::int64_t without_class = 0;          // in this tile, of class 0 (no data) or with an empty class field
   std::int64_t outside_regions = 0;        // in this tile, in no region
   std::vector<std::string> repaired, dropped;  // geometries, one line each
   std::string note;                        // why there is none

@@ -3,7 +3,7 @@
 //
 // A polygon belongs to one tile: among those whose footprint contains its centroid (or, where none does, that it reaches into), the one
 // whose grid centre is nearest (then the first by name). So tiles that overlap never share a polygon between learning and testing.
-// Polygons with an empty class field are unlabelled: they are counted and left out.
+// Polygons of class 0 or with an empty class field are unlabelled: they are counted and left out.
 // Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
 // others test; a lone polygon does both. Seed i of the run draws with random_seed + i.
 // A sample is a pixel whose centre lies inside the polygon (and at least erosion_m from its border) and that some date sees.

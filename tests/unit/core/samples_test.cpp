@@ -249,6 +249,35 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
 }
 
+// Whatever is cut off or changed in a table, it is read or refused with its name; never a crash (run it under address sanitizer).
+TEST(SamplesTable, DamagedTablesAreReadOrRefused) {
+  const std::string folder = testing::temp_dir(), file = folder + "/damaged.csv";
+  write_samples_csv(example(), folder + "/a.csv");
+  const std::string whole = read_text(folder + "/a.csv");
+  int read = 0;
+  const auto attempt = [&](const std::string& bytes) {
+    std::filesystem::remove(file);
+    {
+      std::ofstream stream(file, std::ios::binary);
+      stream << bytes;
+    }
+    try {
+      check(read_samples_csv(file));
+      ++read;
+    } catch (const UserError& error) {
+      ASSERT_THAT(error.what(), HasSubstr("damaged.csv"));
+    }
+  };
+  for (std::size_t bytes = 0; bytes <= whole.size(); ++bytes) attempt(whole.substr(0, bytes));
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    for (const char byte : {'"', ',', '\n', '-', '9', '\0', '\xff'}) {
+      std::string bytes = whole;
+      bytes[i] = byte;
+      attempt(bytes);
+    }
+  EXPECT_GT(read, 100);  // a changed digit is another number
+}
+
 TEST(SamplesTable, TheSummaryCounts) {
   const auto summary = samples_summary(example());
   EXPECT_EQ(summary["samples"], 3);

@@ -245,6 +245,17 @@ TEST_F(SampleStage, APolygonOutsideOfTheFootprintBelongsToTheOtherTile) {
   EXPECT_EQ(samples("T31TCJ").polygon, std::vector<std::int64_t>(16, 2));
 }
 
+// Its centroid lies where no tile has images, between two tiles that do not overlap: one of them takes it, with the pixels that it has.
+TEST_F(SampleStage, APolygonAtTheEdgeOfTheImagesBelongsToTheNearestTileItReaches) {
+  make_tile("T31TCJ", 0);
+  make_tile("T31TDJ", 70);
+  write_reference({{56, 5, 16, 4, "6"}, {10, 5, 4, 4, "6"}, {90, 5, 4, 4, "6"}});  // centre at column 64; tile centres at 30 and 100
+  run("T31TCJ"), run("T31TDJ");
+  const Samples left = samples("T31TCJ"), right = samples("T31TDJ");
+  EXPECT_EQ(std::ranges::count(left.polygon, 1), 16);
+  EXPECT_EQ(std::ranges::count(right.polygon, 1), 0);
+}
+
 TEST_F(SampleStage, ReferenceInAnotherSystemComesToTheSamePixels) {
   make_tile("T31TCJ");
   const std::vector<Patch> patches{{2, 3, 4, 2, "6"}, {28, 10, 5, 3, "13"}, {40, 20, 6, 6, "6"}};
@@ -336,6 +347,15 @@ TEST_F(SampleStage, PixelsThatNoDateSeesAreLeftOut) {
   EXPECT_EQ(samples().size(), 4);
 }
 
+TEST_F(SampleStage, ClassZeroAndNoClassAreNoLabel) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 2, "6"}, {12, 3, 4, 2, "0"}, {22, 3, 4, 2, ""}});
+  EXPECT_EQ(run()["polygons_without_class"], 2);
+  EXPECT_EQ(samples().label, std::vector<std::int32_t>(8, 6));
+  write_reference({{12, 3, 4, 2, "0"}});
+  EXPECT_EQ(run()["note"], "no reference polygon of this tile has a class and lies in a region");
+}
+
 TEST_F(SampleStage, StaticInputsComeAlong) {
   make_tile("T31TCJ");
   write_reference({{2, 3, 2, 1, "6"}});
@@ -404,6 +424,36 @@ TEST_F(SampleStage, TheUnitNamesWhatShapesIt) {
     EXPECT_TRUE(std::ranges::any_of(options.all(), [&](const Option& o) { return o.key() == key || o.key().starts_with(key + "."); })) << key;
   config.reference.path.clear();
   EXPECT_TRUE(sample_stage().plan(config)->empty());
+}
+
+// Five real dates, the land cover of a Slovenian register, pixels of 9.9948 x 9.9974 m.
+TEST_F(SampleStage, RealPolygonsGetRealSeries) {
+  const std::string data = testing::real_data("eolearn_s2_slovenia");
+  if (data.empty()) GTEST_SKIP() << "the real data are not here";
+  config.year = 2015;
+  config.sentinel2_theia.root = data + "/derived_muscate_L1C_pixels";
+  config.sentinel2_theia.bands = {"B2", "B4", "B8", "B11"};
+  config.reference.path = data + "/LULC.gpkg";
+  config.reference.class_field = "LULC_ID";
+  config.nomenclature = folder + "/slovenia.txt";
+  write_text(config.nomenclature, "cultivated:1\nforest:2\ngrassland:3\nshrubland:4\nwater:5\nwetland:6\ntundra:7\nartificial:8\nbare:9\nsnow:10\n");
+  const Layout layout(config);
+  const Census census = make_sensor("sentinel2_theia")->take_census(config.sentinel2_theia.root, "T33TVL", config.sentinel2_theia.bands, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  write_text(layout.census("T33TVL"), census.to_json().dump());
+  write_raster(layout.footprint("T33TVL"), Raster<std::uint8_t>(census.grid, 1), {});
+  tiles = {"T33TVL"};
+  const auto counts = run("T33TVL");
+  const Samples s = samples("T33TVL");
+  EXPECT_EQ(counts["polygons_without_class"], 4);
+  EXPECT_EQ(s.series[0].dates.size(), 5u);
+  // The register's own raster of this patch has so many pixels of each class.
+  for (const auto& [code, pixels] : std::map<std::string, int>{{"1", 11}, {"2", 7601}, {"3", 1777}, {"4", 358}, {"8", 198}}) {
+    EXPECT_NEAR(counts["classes"][code]["pixels"].get<int>(), pixels, 0.02 * pixels + 3) << code;
+  }
+  // Two of the five dates are wholly cloudy.
+  const auto invalid = std::ranges::count(s.series[0].valid, 0);
+  EXPECT_GE(invalid, 2 * s.size());
+  for (const std::int64_t polygon : s.polygon) ASSERT_GT(polygon, 0);
 }
 
 TEST(Reference, HolesAreOutside) {
