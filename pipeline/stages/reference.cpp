@@ -31,29 +31,26 @@ struct FilePlace {
   Box box;
 };
 
-// Which tile a point belongs to.
+// Which tile a polygon belongs to.
 class Footprints {
  public:
-  // Seen from `tile`; points are in `crs`.
-  Footprints(const Layout& layout, std::vector<std::string> tiles, const std::string& tile, const std::string& crs) {
+  // Polygons are in `crs`.
+  Footprints(const Layout& layout, std::vector<std::string> tiles, const std::string& crs) {
     std::ranges::sort(tiles);
-    const Grid own = RasterReader(layout.footprint(tile)).grid();
     for (const std::string& name : tiles) {
       RasterReader raster(layout.footprint(name));
       const Grid& grid = raster.grid();
-      const Box reach = grid.crs == own.crs ? own.extent() : CoordinateTransform(own.crs, grid.crs)(own.extent());
-      const bool overlaps = name == tile || reach.intersects(grid.extent());
       std::optional<CoordinateTransform> transform;
       if (crs != grid.crs) transform.emplace(crs, grid.crs);
-      tiles_.push_back({name, std::move(raster), std::move(transform), overlaps});
+      const Box cover = crs == grid.crs ? grid.extent() : CoordinateTransform(grid.crs, crs)(grid.extent());
+      tiles_.push_back({name, std::move(raster), std::move(transform), cover});
     }
   }
 
   // Name of the tile that a polygon belongs to: the nearest one whose images show its centroid; where none does (a polygon at the edge of
   // the images), the nearest one that it reaches into; "" when it reaches into none.
   std::string owner(const FilePlace& place) const {
-    // A centroid in this tile can only be in tiles that overlap it; a polygon may reach into others.
-    const std::string showing = nearest(place.centroid, true, [](const Tile& tile, const Point& point) {
+    const std::string showing = nearest(place, [](const Tile& tile, const Point& point) {
       const Grid& grid = tile.footprint.grid();
       const double col = std::floor(grid.col(point.x)), row = std::floor(grid.row(point.y));
       if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) return false;
@@ -62,7 +59,7 @@ class Footprints {
       return inside != 0;
     });
     if (!showing.empty()) return showing;
-    return nearest(place.centroid, false, [&](const Tile& tile, const Point&) {
+    return nearest(place, [&](const Tile& tile, const Point&) {
       return (tile.transform ? (*tile.transform)(place.box) : place.box).intersects(tile.footprint.grid().extent());
     });
   }
@@ -72,17 +69,17 @@ class Footprints {
     std::string name;
     RasterReader footprint;
     std::optional<CoordinateTransform> transform;
-    bool overlaps = false;
+    Box cover;  // of its extent, in the reference system of the polygons
   };
 
-  // Of the tiles that `wanted` accepts, the one whose grid centre is nearest to the point; on a tie the first by name.
+  // Of the tiles that `wanted` accepts, the one whose grid centre is nearest to the centroid; on a tie the first by name.
   template <class Wanted>
-  std::string nearest(const Point& point, bool overlapping, const Wanted& wanted) const {
+  std::string nearest(const FilePlace& place, const Wanted& wanted) const {
     std::string name;
     double least = std::numeric_limits<double>::infinity();
     for (const Tile& tile : tiles_) {
-      if (overlapping && !tile.overlaps) continue;
-      std::vector<double> x{point.x}, y{point.y};
+      if (!tile.cover.intersects(place.box)) continue;
+      std::vector<double> x{place.centroid.x}, y{place.centroid.y};
       if (tile.transform) tile.transform->apply(x, y);
       const Grid& grid = tile.footprint.grid();
       const double dx = x[0] - grid.x(grid.cols / 2.0), dy = y[0] - grid.y(grid.rows / 2.0);
@@ -180,7 +177,7 @@ TileReference read_reference(const Config& config, const Nomenclature& nomenclat
   TileReference reference;
   reference.repaired = std::move(layer.repaired);
   reference.dropped = std::move(layer.dropped);
-  const Footprints footprints(layout, tiles, tile, layer.crs);
+  const Footprints footprints(layout, tiles, layer.crs);
   std::optional<CoordinateTransform> to_file;
   if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
   std::map<std::string, std::int64_t> unknown;

@@ -254,6 +254,12 @@ TEST_F(SampleStage, APolygonAtTheEdgeOfTheImagesBelongsToTheNearestTileItReaches
   const Samples left = samples("T31TCJ"), right = samples("T31TDJ");
   EXPECT_EQ(std::ranges::count(left.polygon, 1), 16);
   EXPECT_EQ(std::ranges::count(right.polygon, 1), 0);
+
+  // Nor is a polygon shared whose centroid one of them shows.
+  write_reference({{20, 5, 104, 4, "6"}, {2, 5, 4, 4, "6"}});  // centre at column 72
+  run("T31TCJ"), run("T31TDJ");
+  EXPECT_EQ(std::ranges::count(samples("T31TCJ").polygon, 1), 0);
+  EXPECT_EQ(std::ranges::count(samples("T31TDJ").polygon, 1), 54 * 4);
 }
 
 TEST_F(SampleStage, ReferenceInAnotherSystemComesToTheSamePixels) {
