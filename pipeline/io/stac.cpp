@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/sha256.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
 namespace {
@@ -79,6 +80,8 @@ Json band_json(const StacBand& band) {
 }  // namespace
 
 std::optional<double> metres_per_unit(const std::string& crs) {
+  prepare_gdal();
+  const GdalMessages messages;
   OGRSpatialReferenceH system = OSRNewSpatialReference(nullptr);
   const bool projected = OSRSetFromUserInput(system, crs.c_str()) == OGRERR_NONE && OSRIsProjected(system);
   const double metres = projected ? OSRGetLinearUnits(system, nullptr) : 0;

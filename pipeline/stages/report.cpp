@@ -106,7 +106,7 @@ std::string head(const ReportData& data) {
     html += key_figure(std::to_string(data.census.size()), data.census.size() == 1 ? "tile" : "tiles");
     html += key_figure(std::to_string(acquisitions), damaged ? join_text("acquisitions, ", damaged, " damaged") : std::string("acquisitions"));
   }
-  html += key_figure(number(data.summary.confidence, 0) + " <small>%</small>", "mean confidence");
+  if (!data.confidence.samples.empty()) html += key_figure(number(data.summary.confidence, 0) + " <small>%</small>", "mean confidence");
   if (data.accuracy && !data.accuracy->runs.empty()) {
     html += accuracy_figure(data, &Accuracy::overall, "overall accuracy");
     html += accuracy_figure(data, &Accuracy::kappa, "kappa");
@@ -122,13 +122,16 @@ std::string legend(const ReportData& data) {
   for (const ClassSummary& c : data.summary.classes) largest = std::max(largest, static_cast<double>(c.pixels));
   std::string html = "<table class=\"legend\"><thead><tr><th colspan=\"2\">Class</th>";
   if (data.summary.pixel_ha) html += "<th class=\"n\">ha</th>";
-  html += "<th class=\"n\">share</th><th></th><th class=\"n\" title=\"mean confidence\">conf.</th></tr></thead><tbody>\n";
+  const bool has_confidence = !data.confidence.samples.empty();
+  html += "<th class=\"n\">share</th><th></th>";
+  if (has_confidence) html += "<th class=\"n\" title=\"mean confidence, %\">conf.</th>";
+  html += "</tr></thead><tbody>\n";
   for (const ClassSummary& c : data.summary.classes) {
     const double share = static_cast<double>(c.pixels) / static_cast<double>(std::max<std::int64_t>(1, data.summary.mapped));
     html += join_text("<tr><td>", swatch(data.nomenclature, c.code), "</td><td>", class_name(data.nomenclature, c.code), "</td>");
     if (data.summary.pixel_ha) html += "<td class=\"n\">" + grouped(static_cast<double>(c.pixels) * *data.summary.pixel_ha) + "</td>";
     html += join_text("<td class=\"n\">", percent(share), "</td><td class=\"bar\"><i style=\"width:", number(100 * static_cast<double>(c.pixels) / largest, 1),
-                      "%\"></i></td><td class=\"n\">", number(c.confidence, 0), "</td></tr>\n");
+                      "%\"></i></td>", has_confidence ? "<td class=\"n\">" + number(c.confidence, 0) + "</td>" : std::string(), "</tr>\n");
   }
   return html + "</tbody></table>\n";
 }

@@ -160,7 +160,7 @@ TEST_F(PublishTest, CommandWorksOnWhatMosaicWrites) {
   EXPECT_TRUE(std::filesystem::exists(folder + "/OCS_2020.tif"));
   EXPECT_FALSE(std::filesystem::exists(folder + "/OCS_2020_confidence.tif"));
   const std::string html = read_text(folder + "/report.html");
-  EXPECT_THAT(html, AllOf(HasSubstr("id=\"map\""), Not(HasSubstr("id=\"accuracy\"")), Not(HasSubstr("id=\"census\""))));
+  EXPECT_THAT(html, AllOf(HasSubstr("id=\"map\""), Not(HasSubstr("id=\"accuracy\"")), Not(HasSubstr("id=\"census\"")), Not(HasSubstr("mean confidence"))));
 
   command.folder = folder + "/nothing";
   EXPECT_THROW(publish(command, context), UserError);
