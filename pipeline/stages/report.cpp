@@ -352,7 +352,7 @@ std::string census_section(const ReportData& data) {
     const double y = kTop + kRow * (static_cast<double>(row) + 0.5);
     svg += join_text("<text x=\"0\" y=\"", y + 4, "\" class=\"tile\">", escape_markup(census.tile), "</text><line x1=\"", kLeft, "\" x2=\"", kLeft + kWidth, "\" y1=\"", y, "\" y2=\"", y, "\" class=\"axis\"/>");
     for (const TimelineMark& mark : marks_of(census))
-      svg += join_text("<circle cx=\"", x(mark.date), "\" cy=\"", y, "\" r=\"4.2\" class=\"", mark.kind, "\"><title>", escape_markup(mark.label), "</title></circle>");
+      svg += join_text("<circle cx=\"", x(mark.date), "\" cy=\"", y, "\" r=\"", mark.kind == "superseded" ? 6.6 : 4.2, "\" class=\"", mark.kind, "\"><title>", escape_markup(mark.label), "</title></circle>");
     svg += join_text("<text x=\"", kLeft + kWidth + 12, "\" y=\"", y + 4, "\">", census.acquisitions.size(), "</text>");
     for (const Damage& damage : census.damaged)
       troubles += join_text("<li><b>", escape_markup(census.tile), "</b> ", escape_markup(damage.product), ": ", escape_markup(damage.message), "</li>\n");
@@ -425,7 +425,7 @@ thead th{font-size:12px;color:var(--soft);font-weight:500;border-bottom:1px soli
 .frame{fill:#fafbfb;stroke:var(--line)}.guide{stroke:var(--rust);stroke-dasharray:4 3}
 .whisker{width:300px;max-width:100%;height:16px;display:block}.interval{stroke:var(--blue);stroke-width:2}.estimate{fill:var(--blue)}.count{stroke:var(--rust);stroke-width:1.6}
 .timeline{width:100%;min-width:720px}.month{stroke:var(--line)}.axis{stroke:#eef0f2}
-circle.found{fill:var(--blue)}circle.merged{fill:#5aae61;stroke:#1b7837}circle.superseded{fill:#fff;stroke:#8d99a5;stroke-width:1.5}circle.damaged{fill:#fff;stroke:var(--rust);stroke-width:2.4}
+circle.found{fill:var(--blue)}circle.merged{fill:#5aae61;stroke:#1b7837}circle.superseded{fill:none;stroke:#8d99a5;stroke-width:1.5}circle.damaged{fill:#fff;stroke:var(--rust);stroke-width:2.4}
 .key{font-size:13px;color:var(--soft);max-width:none}.key i{display:inline-block;width:11px;height:11px;border-radius:50%;margin:0 5px 0 14px;vertical-align:-1px}
 .key .found{background:var(--blue);margin-left:0}.key .merged{background:#5aae61}.key .superseded{border:2px solid #8d99a5}.key .damaged{border:2.5px solid var(--rust)}
 .troubles{font-size:13px}.facts{width:auto;font-size:13px}.facts th{font-weight:500;color:var(--soft);padding-right:22px;white-space:nowrap;vertical-align:top}.facts td{overflow-wrap:anywhere}
