@@ -223,7 +223,8 @@ double student_t_upper_tail(double t, double degrees) { return 0.5 * incomplete_
 }  // namespace
 
 double student_t_quantile(double probability, double degrees_of_freedom) {
-  MILLESIME_CHECK(probability > 0 && probability < 1 && degrees_of_freedom > 0, "quantile ", probability, " of t with ", degrees_of_freedom);
+  MILLESIME_CHECK(probability > 0 && probability < 1 && degrees_of_freedom > 0, "quantile ", probability, " of t with ",
+                  degrees_of_freedom);
   if (probability < 0.5) return -student_t_quantile(1 - probability, degrees_of_freedom);
   const double tail = 1 - probability;
   double low = 0, high = 1;
@@ -350,13 +351,13 @@ AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, dou
 
     double share = 0, share_variance = 0, agreed_share = 0, own_variance = 0;
     for (const Stratum& s : strata) {
-      const double part = n(s.index, k) / s.size;  // of stratum i that is class k on the ground
-      share += s.weight * part;                                                       // equation 9
-      share_variance += s.weight * s.weight * part * (1 - part) / (s.size - 1);       // equation 10
+      const double part = n(s.index, k) / s.size;                                // of stratum i that is class k on the ground
+      share += s.weight * part;                                                  // equation 9
+      share_variance += s.weight * s.weight * part * (1 - part) / (s.size - 1);  // equation 10
       if (s.index != k) continue;
       agreed_share = s.weight * part;
       own_variance = s.weight * s.weight * part * (1 - part) / (s.size - 1);
-      estimate.users = {part, std::sqrt(part * (1 - part) / (s.size - 1))};           // equation 6
+      estimate.users = {part, std::sqrt(part * (1 - part) / (s.size - 1))};  // equation 6
     }
     if (!strata.empty()) estimate.area = {share * sampled_area, std::sqrt(share_variance) * sampled_area};  // equation 11
     if (share > 0) {  // equation 7; the paper's N_i are W_i times the area, which cancels

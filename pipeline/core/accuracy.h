@@ -25,10 +25,10 @@ class ConfusionMatrix {
   const std::vector<int>& codes() const { return codes_; }
   int size() const { return static_cast<int>(codes_.size()); }
   bool has(int code) const;
-  std::int64_t count(int reference, int produced) const;                     // by code; 0 for a code that is not there
+  std::int64_t count(int reference, int produced) const;                       // by code; 0 for a code that is not there
   std::int64_t at(int row, int col) const { return counts_[cell(row, col)]; }  // by position
-  std::int64_t row_sum(int row) const;     // reference
-  std::int64_t col_sum(int col) const;     // produced
+  std::int64_t row_sum(int row) const;                                         // reference
+  std::int64_t col_sum(int col) const;                                         // produced
   std::int64_t total() const;
   bool operator==(const ConfusionMatrix&) const = default;
 
@@ -50,9 +50,9 @@ void write_confusion_csv(const ConfusionMatrix& matrix, const std::string& file)
 struct ClassAccuracy {
   int code = 0;
   std::int64_t reference = 0, produced = 0, agreed = 0;  // pixels
-  double precision = 0;  // agreed / produced (user's accuracy); NaN when never produced
-  double recall = 0;     // agreed / reference (producer's accuracy); NaN when never in the reference
-  double f_score = 0;    // 2 agreed / (reference + produced); NaN when in neither
+  double precision = 0;                                  // agreed / produced (user's accuracy); NaN when never produced
+  double recall = 0;                                     // agreed / reference (producer's accuracy); NaN when never in the reference
+  double f_score = 0;                                    // 2 agreed / (reference + produced); NaN when in neither
 };
 
 struct Accuracy {
@@ -107,15 +107,15 @@ struct Estimate {
 };
 struct AreaEstimate {
   int code = 0;
-  double mapped_area = 0;   // in the unit of the areas given
-  Estimate area;            // of the class on the ground, same unit
+  double mapped_area = 0;     // in the unit of the areas given
+  Estimate area;              // of the class on the ground, same unit
   Estimate users, producers;  // accuracies; NaN where undefined
 };
 struct AreaAccuracy {
   Estimate overall;
-  std::vector<AreaEstimate> classes;    // every class of the sample or the map
-  std::vector<int> unsampled;           // classes of the map that are left out
-  double covered_share = 0;             // of the map's area that the estimates stand for
+  std::vector<AreaEstimate> classes;  // every class of the sample or the map
+  std::vector<int> unsampled;         // classes of the map that are left out
+  double covered_share = 0;           // of the map's area that the estimates stand for
 };
 AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area);
 

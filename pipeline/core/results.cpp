@@ -124,7 +124,8 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
   const std::string head_line = join_list(head, " | ") + "\n";
   text += head_line + std::string(head_line.size(), '-') + "\n";
   for (const ClassRow& row : rows)
-    text += join_list({centred(row.name, width), centred(row.precision, width), centred(row.recall, width), centred(row.f_score, width), row.confusions},
+    text += join_list({centred(row.name, width), centred(row.precision, width), centred(row.recall, width), centred(row.f_score, width),
+                       row.confusions},
                       " | ") +
             "\n";
   return text;
@@ -138,8 +139,13 @@ Json map_json(const MapAccuracy& map) {
   const Accuracy accuracy = measure(map.confusion);
   Json classes = Json::array(), counts = Json::array(), calibration;
   for (const ClassAccuracy& c : accuracy.classes)
-    classes.push_back({{"code", c.code}, {"reference", c.reference}, {"produced", c.produced}, {"agreed", c.agreed},
-                       {"precision", c.precision}, {"recall", c.recall}, {"f_score", c.f_score}});
+    classes.push_back({{"code", c.code},
+                       {"reference", c.reference},
+                       {"produced", c.produced},
+                       {"agreed", c.agreed},
+                       {"precision", c.precision},
+                       {"recall", c.recall},
+                       {"f_score", c.f_score}});
   for (int row = 0; row < map.confusion.size(); ++row) {
     Json line = Json::array();
     for (int col = 0; col < map.confusion.size(); ++col) line.push_back(map.confusion.at(row, col));
@@ -149,16 +155,13 @@ Json map_json(const MapAccuracy& map) {
     Json bins = Json::array();
     for (const Calibration::Bin& bin : map.calibration->bins())
       bins.push_back({{"pixels", bin.n}, {"correct", bin.correct}, {"confidence", bin.confidence()}, {"accuracy", bin.accuracy()}});
-    calibration = {{"expected_error", map.calibration->expected_error()}, {"maximum_error", map.calibration->maximum_error()}, {"bins", bins}};
+    calibration = {
+        {"expected_error", map.calibration->expected_error()}, {"maximum_error", map.calibration->maximum_error()}, {"bins", bins}};
   }
-  return {{"name", map.name},
-          {"pixels", accuracy.total},
-          {"unmapped", map.unmapped},
-          {"overall_accuracy", accuracy.overall},
-          {"kappa", accuracy.kappa},
-          {"macro_f_score", accuracy.macro_f},
-          {"classes", classes},
-          {"confusion", {{"codes", map.confusion.codes()}, {"counts", counts}}},
+  return {{"name", map.name},          {"pixels", accuracy.total},
+          {"unmapped", map.unmapped},  {"overall_accuracy", accuracy.overall},
+          {"kappa", accuracy.kappa},   {"macro_f_score", accuracy.macro_f},
+          {"classes", classes},        {"confusion", {{"codes", map.confusion.codes()}, {"counts", counts}}},
           {"calibration", calibration}};
 }
 
@@ -177,7 +180,8 @@ MapAccuracy map_from_json(const Json& json) {
   const Json& counts = json.at("confusion").at("counts");
   map.confusion = ConfusionMatrix(codes);
   for (std::size_t row = 0; row < codes.size(); ++row)
-    for (std::size_t col = 0; col < codes.size(); ++col) map.confusion.add(codes[row], codes[col], counts.at(row).at(col).get<std::int64_t>());
+    for (std::size_t col = 0; col < codes.size(); ++col)
+      map.confusion.add(codes[row], codes[col], counts.at(row).at(col).get<std::int64_t>());
   if (const Json& calibration = json.at("calibration"); !calibration.is_null()) {
     std::vector<Calibration::Bin> bins;
     for (const Json& bin : calibration.at("bins")) {
@@ -239,7 +243,8 @@ AccuracyReport read_accuracy(const std::string& file) {
   const std::string text = read_text(file);
   try {
     const Json json = Json::parse(text);
-    if (json.at("schema") != "millesime-accuracy-1") throw UserError(join_text(file, ": expected schema millesime-accuracy-1, got ", json.at("schema").dump()));
+    if (json.at("schema") != "millesime-accuracy-1")
+      throw UserError(join_text(file, ": expected schema millesime-accuracy-1, got ", json.at("schema").dump()));
     AccuracyReport report;
     report.reference = json.at("reference");
     for (const Json& run : json.at("runs")) report.runs.push_back(map_from_json(run));
@@ -256,8 +261,8 @@ void require_known_classes(const ConfusionMatrix& matrix, const Nomenclature& no
     if (const int code = matrix.codes()[static_cast<std::size_t>(i)]; !nomenclature.index_of_code(code))
       unknown.push_back(join_text(code, " (reference ", matrix.row_sum(i), " px, map ", matrix.col_sum(i), " px)"));
   if (!unknown.empty())
-    throw UserError(join_text(origin, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ", join_list(unknown, ", "),
-                              "; add them to the nomenclature or give the one that belongs to the map"));
+    throw UserError(join_text(origin, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ",
+                              join_list(unknown, ", "), "; add them to the nomenclature or give the one that belongs to the map"));
 }
 
 Nomenclature nomenclature_of_codes(const std::vector<int>& codes) {

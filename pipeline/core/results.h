@@ -14,10 +14,10 @@ namespace millesime {
 
 // One map against its reference.
 struct MapAccuracy {
-  std::string name;               // "seed 0", "final map", or the file it was read from
+  std::string name;  // "seed 0", "final map", or the file it was read from
   ConfusionMatrix confusion;
   std::optional<Calibration> calibration;  // where the map came with its confidence
-  std::int64_t unmapped = 0;      // reference pixels where the map has no class (0); they are in no matrix
+  std::int64_t unmapped = 0;               // reference pixels where the map has no class (0); they are in no matrix
 };
 
 struct AccuracyReport {

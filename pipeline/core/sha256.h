@@ -6,7 +6,7 @@
 
 namespace millesime {
 
-std::string sha256(std::string_view bytes);              // 64 hexadecimal digits
-std::string sha256_of_file(const std::string& path);     // in constant memory; UserError when unreadable
+std::string sha256(std::string_view bytes);           // 64 hexadecimal digits
+std::string sha256_of_file(const std::string& path);  // in constant memory; UserError when unreadable
 
 }  // namespace millesime

@@ -8,8 +8,8 @@
 namespace millesime {
 
 struct ColorRamp {
-  std::vector<Color> stops;             // at equal distances
-  Color at(double position) const;      // 0..1, linear between the stops
+  std::vector<Color> stops;         // at equal distances
+  Color at(double position) const;  // 0..1, linear between the stops
 };
 
 const ColorRamp& confidence_ramp();  // viridis (matplotlib, CC0): dark is doubtful, light is certain

@@ -27,8 +27,8 @@ Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) {
 
   const GdalMessages messages;
   const DatasetHandle dataset(GDALOpen(path.c_str(), GA_ReadOnly));
-  if (!dataset || GDALRasterIO(GDALGetRasterBand(dataset.get(), 1), GF_Read, 0, 0, whole.cols, whole.rows, picture.samples.data(), grid.cols, grid.rows, GDT_Byte, 0,
-                               0) != CE_None)
+  if (!dataset || GDALRasterIO(GDALGetRasterBand(dataset.get(), 1), GF_Read, 0, 0, whole.cols, whole.rows, picture.samples.data(),
+                               grid.cols, grid.rows, GDT_Byte, 0, 0) != CE_None)
     throw UserError(join_text(path, ": cannot be read at reduced size; the file is damaged, make it again. ", messages.text()));
   return picture;
 }
@@ -49,7 +49,9 @@ Palette number_palette(const ColorRamp& ramp, int maximum) {
 std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette) {
   prepare_gdal();
   const GdalMessages messages;
-  const auto failed = [&] { return Bug(join_text("PNG of ", picture.grid.cols, " x ", picture.grid.rows, " px cannot be made. ", messages.text())); };
+  const auto failed = [&] {
+    return Bug(join_text("PNG of ", picture.grid.cols, " x ", picture.grid.rows, " px cannot be made. ", messages.text()));
+  };
   const DatasetHandle memory(GDALCreate(GDALGetDriverByName("MEM"), "", picture.grid.cols, picture.grid.rows, 1, GDT_Byte, nullptr));
   if (!memory) throw failed();
   GDALRasterBandH band = GDALGetRasterBand(memory.get(), 1);
@@ -62,7 +64,9 @@ std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palet
   GDALSetRasterColorTable(band, colors);
   GDALDestroyColorTable(colors);
   auto* samples = const_cast<std::uint8_t*>(picture.samples.data());  // GDAL writes from it, not to it
-  if (GDALRasterIO(band, GF_Write, 0, 0, picture.grid.cols, picture.grid.rows, samples, picture.grid.cols, picture.grid.rows, GDT_Byte, 0, 0) != CE_None) throw failed();
+  if (GDALRasterIO(band, GF_Write, 0, 0, picture.grid.cols, picture.grid.rows, samples, picture.grid.cols, picture.grid.rows, GDT_Byte, 0,
+                   0) != CE_None)
+    throw failed();
 
   // Unique among the threads of this process: the address of a local.
   const std::string name = join_text("/vsimem/picture-", reinterpret_cast<std::uintptr_t>(&messages), ".png");

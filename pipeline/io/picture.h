@@ -20,8 +20,8 @@ struct PaletteEntry {
   std::uint8_t alpha = 0;
 };
 using Palette = std::array<PaletteEntry, 256>;
-Palette class_palette(const Nomenclature& nomenclature);                  // 0 and what is no class are transparent
-Palette number_palette(const ColorRamp& ramp, int maximum);               // 0 is transparent; above the maximum as at it
+Palette class_palette(const Nomenclature& nomenclature);     // 0 and what is no class are transparent
+Palette number_palette(const ColorRamp& ramp, int maximum);  // 0 is transparent; above the maximum as at it
 
 std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette);  // the bytes of an 8-bit paletted PNG
 

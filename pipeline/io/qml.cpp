@@ -29,13 +29,16 @@ std::string class_style(const Nomenclature& nomenclature) {
       "      <rasterTransparency/>\n"
       "      <colorPalette>\n";
   for (const LandClass& c : nomenclature.classes)
-    renderer += join_text("        <paletteEntry value=\"", c.code, "\" label=\"", escape_markup(c.name), "\" color=\"", c.color.hex(), "\" alpha=\"255\"/>\n");
+    renderer += join_text("        <paletteEntry value=\"", c.code, "\" label=\"", escape_markup(c.name), "\" color=\"", c.color.hex(),
+                          "\" alpha=\"255\"/>\n");
   return document(renderer + "      </colorPalette>\n    </rasterrenderer>\n");
 }
 
 std::string number_style(const ColorRamp& ramp, double maximum, const std::string& unit) {
   std::string renderer = join_text(
-      "    <rasterrenderer type=\"singlebandpseudocolor\" band=\"1\" opacity=\"1\" alphaBand=\"-1\" nodataColor=\"\" classificationMin=\"0\" classificationMax=\"", maximum,
+      "    <rasterrenderer type=\"singlebandpseudocolor\" band=\"1\" opacity=\"1\" alphaBand=\"-1\" nodataColor=\"\" "
+      "classificationMin=\"0\" classificationMax=\"",
+      maximum,
       "\">\n"
       "      <rasterTransparency/>\n"
       "      <rastershader>\n"
@@ -44,7 +47,8 @@ std::string number_style(const ColorRamp& ramp, double maximum, const std::strin
   const std::string suffix = unit.empty() ? "" : " " + escape_markup(unit);
   for (std::size_t i = 0; i < ramp.stops.size(); ++i) {
     const double value = maximum * static_cast<double>(i) / static_cast<double>(ramp.stops.size() - 1);
-    renderer += join_text("          <item value=\"", value, "\" label=\"", std::lround(value), suffix, "\" color=\"", ramp.stops[i].hex(), "\" alpha=\"255\"/>\n");
+    renderer += join_text("          <item value=\"", value, "\" label=\"", std::lround(value), suffix, "\" color=\"", ramp.stops[i].hex(),
+                          "\" alpha=\"255\"/>\n");
   }
   return document(renderer + "        </colorrampshader>\n      </rastershader>\n    </rasterrenderer>\n");
 }

@@ -23,7 +23,7 @@ constexpr const char* kExtensions[] = {
     "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
 };
 
-constexpr int kPointsPerSide = 8;  // the edges of a projected map are curves in longitude and latitude
+constexpr int kPointsPerSide = 8;                 // the edges of a projected map are curves in longitude and latitude
 constexpr const char* kSha256Multihash = "1220";  // code of SHA-256, then its 32 bytes
 
 std::vector<Point> outline(const Grid& grid) {  // counter-clockwise as GeoJSON asks, closed
@@ -46,8 +46,10 @@ std::string plain_name(const LandClass& c) {
   std::string name;
   for (const char letter : c.name_en.empty() ? c.alias : c.name_en) {
     const bool plain = std::isalnum(static_cast<unsigned char>(letter)) && static_cast<unsigned char>(letter) < 128;
-    if (plain) name += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-    else if (!name.empty() && name.back() != '_') name += '_';
+    if (plain)
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    else if (!name.empty() && name.back() != '_')
+      name += '_';
   }
   while (name.ends_with('_')) name.pop_back();
   return name.empty() ? "class_" + std::to_string(c.code) : name;
@@ -72,8 +74,10 @@ Json classes_json(const Nomenclature& nomenclature) {
 Json band_json(const StacBand& band) {
   Json json = {{"name", band.name}, {"description", band.description}, {"data_type", "uint8"}, {"nodata", 0}};
   if (!band.unit.empty()) json["unit"] = band.unit;
-  if (band.classes) json["classification:classes"] = classes_json(*band.classes);
-  else json["statistics"] = {{"minimum", band.minimum}, {"maximum", band.maximum}, {"mean", band.mean}};
+  if (band.classes)
+    json["classification:classes"] = classes_json(*band.classes);
+  else
+    json["statistics"] = {{"minimum", band.minimum}, {"maximum", band.maximum}, {"mean", band.mean}};
   return json;
 }
 

@@ -21,9 +21,9 @@ struct StacBand {                             // of a raster asset: uint8, 0 is 
 };
 
 struct StacAsset {
-  std::string key, file;                      // file: its name in the item's folder
+  std::string key, file;  // file: its name in the item's folder
   std::string title, media_type;
-  std::vector<std::string> roles;             // "data", "metadata", "overview"...
+  std::vector<std::string> roles;  // "data", "metadata", "overview"...
   std::optional<StacBand> band;
 };
 

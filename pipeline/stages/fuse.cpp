@@ -93,10 +93,14 @@ FuseCounts write_fused(const FuseMaps& maps, const std::string& classification, 
 }
 
 void check_count(std::size_t maps, std::size_t files, const std::string& option) {
-  if (files != maps) throw UserError(join_text("fuse --", option, ": expected ", maps, " files, one for each --classification in the same order, got ", files));
+  if (files != maps)
+    throw UserError(
+        join_text("fuse --", option, ": expected ", maps, " files, one for each --classification in the same order, got ", files));
 }
 
-std::string seed_confusion(const Layout& layout, int seed) { return layout.stage("fuse") + "/held_out_seed_" + std::to_string(seed) + ".csv"; }
+std::string seed_confusion(const Layout& layout, int seed) {
+  return layout.stage("fuse") + "/held_out_seed_" + std::to_string(seed) + ".csv";
+}
 
 std::vector<float> masses_of(const std::vector<std::string>& confusion_files, const std::string& mass) {
   std::vector<float> masses;
@@ -121,7 +125,8 @@ Unit precision_unit(const Config& config, const std::vector<std::string>& tiles)
     std::vector<MapAccuracy> maps(static_cast<std::size_t>(layout.seeds));
     for (const std::string& tile : tiles) {
       const Samples samples = read_samples(layout.samples(tile));
-      for (int seed = 0; seed < layout.seeds; ++seed) add_held_out(samples, {seed}, layout.classification(tile, seed), "", maps[static_cast<std::size_t>(seed)]);
+      for (int seed = 0; seed < layout.seeds; ++seed)
+        add_held_out(samples, {seed}, layout.classification(tile, seed), "", maps[static_cast<std::size_t>(seed)]);
     }
     nlohmann::json pixels;
     for (int seed = 0; seed < layout.seeds; ++seed) {
@@ -138,7 +143,8 @@ std::optional<std::vector<Unit>> plan_fuse(const Config& config) {
   const Layout layout(config);
   std::vector<Unit> units;
   if (layout.seeds < 2) return units;
-  if (layout.seeds > kMaxMaps) throw UserError(join_text("reference.seeds: expected at most ", kMaxMaps, ", as many maps as can be fused, got ", layout.seeds));
+  if (layout.seeds > kMaxMaps)
+    throw UserError(join_text("reference.seeds: expected at most ", kMaxMaps, ", as many maps as can be fused, got ", layout.seeds));
   const std::vector<std::string> tiles = tiles_of(config);
   const Fusion method = method_of(config.fuse.method);
   std::vector<std::string> confusion;
@@ -189,8 +195,12 @@ std::vector<float> mass_of_belief(const ConfusionMatrix& confusion, const std::s
   const Accuracy accuracy = measure(confusion);
   std::vector<float> belief(kLabels, 0.0f);
   for (const ClassAccuracy& c : accuracy.classes) {
-    if (c.code < 0 || c.code >= kLabels) throw UserError(join_text("confusion matrix with class code ", c.code, ": expected codes of an 8-bit map, 0 to 255"));
-    const double value = mass == "precision" ? c.precision : mass == "recall" ? c.recall : mass == "accuracy" ? accuracy.overall : accuracy.kappa;
+    if (c.code < 0 || c.code >= kLabels)
+      throw UserError(join_text("confusion matrix with class code ", c.code, ": expected codes of an 8-bit map, 0 to 255"));
+    const double value = mass == "precision"  ? c.precision
+                         : mass == "recall"   ? c.recall
+                         : mass == "accuracy" ? accuracy.overall
+                                              : accuracy.kappa;
     belief[static_cast<std::size_t>(c.code)] = std::isnan(value) ? 0.0f : static_cast<float>(std::clamp(value, 0.0, 1.0));
   }
   return belief;
@@ -202,7 +212,8 @@ Options FuseCommand::declare() {
   options.add("confidence", &confidence, "confidence of each map; none: all alike").unit("%").path();
   options.add("method", &method, "how the maps become one").choices({"majority", "dempster-shafer"});
   options.add("confusion", &confusion, "dempster-shafer: confusion matrix of each map (CSV of OTB's ComputeConfusionMatrix)").path();
-  options.add("mass", &mass, "dempster-shafer: measure of the confusion matrix that is the belief in a label").choices({"precision", "recall", "accuracy", "kappa"});
+  options.add("mass", &mass, "dempster-shafer: measure of the confusion matrix that is the belief in a label")
+      .choices({"precision", "recall", "accuracy", "kappa"});
   options.add("keep_undecided", &keep_undecided, "leave 255 where no label wins, instead of the lowest of the tied codes");
   options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; adds palette and names");
   options.add("output", &output, "folder of classification.tif and confidence.tif").path().required();

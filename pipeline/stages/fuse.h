@@ -18,11 +18,11 @@ struct FuseCommand {
   std::vector<std::string> classification;  // class maps (uint8, 0 = no data) of one grid
   std::vector<std::string> confidence;      // of each map, 0..100; none: all alike
   std::string method = "majority";
-  std::vector<std::string> confusion;       // Dempster-Shafer: confusion matrix of each map
-  std::string mass = "precision";           // Dempster-Shafer: which measure of them is the belief in a map's label
-  bool keep_undecided = false;              // leave 255 where no label wins, instead of the lowest of the tied codes
-  std::string nomenclature;                 // adds palette and names; "" for none
-  std::string output;                       // folder of classification.tif and confidence.tif
+  std::vector<std::string> confusion;  // Dempster-Shafer: confusion matrix of each map
+  std::string mass = "precision";      // Dempster-Shafer: which measure of them is the belief in a map's label
+  bool keep_undecided = false;         // leave 255 where no label wins, instead of the lowest of the tied codes
+  std::string nomenclature;            // adds palette and names; "" for none
+  std::string output;                  // folder of classification.tif and confidence.tif
 
   Options declare();
 };

@@ -34,7 +34,8 @@ constexpr const char* kQmlMediaType = "application/xml";
 
 }  // namespace
 
-MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity, const Context& context) {
+MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity,
+                     const Context& context) {
   const RasterReader classes(classification);
   const Grid& grid = classes.grid();
   std::vector<RasterReader> numbers;
@@ -94,7 +95,8 @@ void require_known(const MapSummary& summary, const Nomenclature& nomenclature, 
   for (const ClassSummary& c : summary.classes)
     if (!nomenclature.index_of_code(c.code)) unknown += join_text(unknown.empty() ? "" : ", ", c.code, " (", c.pixels, " px)");
   if (!unknown.empty())
-    throw UserError(join_text(file, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ", unknown, "; give the nomenclature that belongs to the map"));
+    throw UserError(join_text(file, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ", unknown,
+                              "; give the nomenclature that belongs to the map"));
 }
 
 // Area estimates from the accuracy of the final map; nothing where either is missing.
@@ -115,31 +117,41 @@ class Products {
   std::string path(const std::string& ending) const { return publication_.folder + "/" + publication_.name + ending; }
 
   void write_map() {
-    write_cog(publication_.classification, path(".tif"), {.compression = publication_.options.compression, .classes = true, .nomenclature = &publication_.nomenclature, .band_names = {"class"}});
+    write_cog(publication_.classification, path(".tif"),
+              {.compression = publication_.options.compression,
+               .classes = true,
+               .nomenclature = &publication_.nomenclature,
+               .band_names = {"class"}});
     write_text(path(".qml"), class_style(publication_.nomenclature));
     StacBand band{"class", "Land-cover class", "", 0, 0, 0, &publication_.nomenclature};
     assets_.push_back({"map", publication_.name + ".tif", "Land-cover map", kCogMediaType, {"data"}, band});
     assets_.push_back({"map_style", publication_.name + ".qml", "QGIS style of the map", kQmlMediaType, {"metadata"}, std::nullopt});
   }
 
-  void write_number(const std::string& source, const std::string& suffix, const ColorRamp& ramp, double maximum, const std::string& title, const StacBand& band) {
+  void write_number(const std::string& source, const std::string& suffix, const ColorRamp& ramp, double maximum, const std::string& title,
+                    const StacBand& band) {
     if (source.empty()) return;
-    write_cog(source, path(suffix + ".tif"), {.compression = publication_.options.compression, .classes = false, .nomenclature = nullptr, .band_names = {band.name}});
+    write_cog(source, path(suffix + ".tif"),
+              {.compression = publication_.options.compression, .classes = false, .nomenclature = nullptr, .band_names = {band.name}});
     write_text(path(suffix + ".qml"), number_style(ramp, maximum, band.unit));
     assets_.push_back({band.name, publication_.name + suffix + ".tif", title, kCogMediaType, {"data"}, band});
-    assets_.push_back({band.name + "_style", publication_.name + suffix + ".qml", "QGIS style: " + title, kQmlMediaType, {"metadata"}, std::nullopt});
+    assets_.push_back(
+        {band.name + "_style", publication_.name + suffix + ".qml", "QGIS style: " + title, kQmlMediaType, {"metadata"}, std::nullopt});
   }
 
   void write_accuracy(const std::optional<AreaAccuracy>& areas) {
     if (!publication_.accuracy.empty()) {
       auto json = nlohmann::ordered_json::parse(read_text(publication_.accuracy));
       if (areas) json["areas"] = areas_json(*areas);
-      write_document("accuracy", "accuracy.json", "Accuracy, calibration and areas with intervals", "application/json", json.dump(1) + "\n");
+      write_document("accuracy", "accuracy.json", "Accuracy, calibration and areas with intervals", "application/json",
+                     json.dump(1) + "\n");
     }
-    if (!publication_.results.empty()) write_document("results", "RESULTS.txt", "Accuracy in the layout of iota2", "text/plain", read_text(publication_.results));
+    if (!publication_.results.empty())
+      write_document("results", "RESULTS.txt", "Accuracy in the layout of iota2", "text/plain", read_text(publication_.results));
   }
 
-  void write_document(const std::string& key, const std::string& file, const std::string& title, const std::string& media_type, const std::string& text) {
+  void write_document(const std::string& key, const std::string& file, const std::string& title, const std::string& media_type,
+                      const std::string& text) {
     write_text(publication_.folder + "/" + file, text);
     assets_.push_back({key, file, title, media_type, {"metadata"}, std::nullopt});
   }
@@ -148,14 +160,16 @@ class Products {
     StacItem item;
     item.id = publication_.name;
     item.title = join_text(publication_.options.title, " ", publication_.year);
-    item.description = join_text("Land-cover map of ", publication_.year, " with confidence and number of valid acquisitions; ", publication_.nomenclature.size(), " classes (",
-                                 publication_.nomenclature.name, ").");
+    item.description = join_text("Land-cover map of ", publication_.year, " with confidence and number of valid acquisitions; ",
+                                 publication_.nomenclature.size(), " classes (", publication_.nomenclature.name, ").");
     item.licence = publication_.options.licence;
     item.start = Date::from_ymd(publication_.year, 1, 1).iso();
     item.end = Date::from_ymd(publication_.year, 12, 31).iso();
     item.grid = summary_.grid;
     item.level = "L4";
-    item.lineage = "Supervised classification of the year's Sentinel-2 time series, tile by tile, mosaicked without dependence on the order of the tiles.";
+    item.lineage =
+        "Supervised classification of the year's Sentinel-2 time series, tile by tile, mosaicked without dependence on the order of the "
+        "tiles.";
     item.software_version = version();
     item.assets = assets_;
     write_text(path(".json"), stac_item(item, publication_.folder).dump(1) + "\n");
@@ -201,8 +215,9 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
   products.write_number(publication.confidence, kConfidence, confidence_ramp(), 100, "Confidence: probability of the class, %",
                         {"confidence", "Probability of the class", "%", 0, 100, summary.confidence, nullptr});
   context.progress->advance(1);
-  products.write_number(publication.validity, kValidity, validity_ramp(), std::max(1, summary.highest_validity), "Validity: number of valid acquisitions",
-                        {"validity", "Number of valid acquisitions", "", 0, static_cast<double>(summary.highest_validity), summary.validity, nullptr});
+  products.write_number(
+      publication.validity, kValidity, validity_ramp(), std::max(1, summary.highest_validity), "Validity: number of valid acquisitions",
+      {"validity", "Number of valid acquisitions", "", 0, static_cast<double>(summary.highest_validity), summary.validity, nullptr});
   context.progress->advance(1);
   products.write_accuracy(areas);
   ReportData report = report_of(publication, summary, products);
@@ -242,9 +257,12 @@ std::vector<std::pair<std::string, std::vector<NamedValue>>> trained_models(cons
     std::vector<NamedValue> facts;
     const Manifest manifest = read_manifest(entry.path());
     for (const auto& [key, value] : manifest.counts.items())
-      if (value.is_string()) facts.emplace_back(key, value.get<std::string>());
-      else if (value.is_number_float()) facts.emplace_back(key, join_text(std::round(value.get<double>() * 1e4) / 1e4));
-      else if (!value.is_structured() && !value.is_null()) facts.emplace_back(key, value.dump());
+      if (value.is_string())
+        facts.emplace_back(key, value.get<std::string>());
+      else if (value.is_number_float())
+        facts.emplace_back(key, join_text(std::round(value.get<double>() * 1e4) / 1e4));
+      else if (!value.is_structured() && !value.is_null())
+        facts.emplace_back(key, value.dump());
     models.emplace_back(name.substr(0, name.size() - kEnding.size()), std::move(facts));
   }
   std::ranges::sort(models);
@@ -285,7 +303,8 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   unit.outputs.push_back(layout.map() + ".aux.xml");
   unit.outputs.push_back(publication.folder + "/" + publication.name + ".json");
   if (!publication.accuracy.empty())
-    for (const std::string& file : {publication.accuracy, publication.results}) unit.outputs.push_back(publication.folder + "/" + fs::path(file).filename().string());
+    for (const std::string& file : {publication.accuracy, publication.results})
+      unit.outputs.push_back(publication.folder + "/" + fs::path(file).filename().string());
   unit.outputs.push_back(layout.report());
   unit.facts = {publication.nomenclature.to_json()};
   for (const auto& [key, value] : publication.config) unit.facts.push_back(key + " = " + value);
@@ -315,7 +334,10 @@ Stage publish_stage() {
 
 Options PublishCommand::declare() {
   Options o;
-  o.add("folder", &folder, "folder with classification.tif, confidence.tif, validity.tif and, after validate, accuracy.json and RESULTS.txt").path().required();
+  o.add("folder", &folder,
+        "folder with classification.tif, confidence.tif, validity.tif and, after validate, accuracy.json and RESULTS.txt")
+      .path()
+      .required();
   o.add("output", &output, "folder of the products; default: the same folder").path();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
   o.add("year", &year, "the year that the map shows").range(1980, 2100).required();
@@ -333,7 +355,8 @@ nlohmann::json publish(const PublishCommand& command, const Context& context) {
   Publication publication;
   publication.classification = where_it_is("classification.tif");
   if (publication.classification.empty())
-    throw UserError(join_text(command.folder, ": expected classification.tif (and confidence.tif, validity.tif), as `millesime mosaic -o ", command.folder, "` writes them"));
+    throw UserError(join_text(command.folder, ": expected classification.tif (and confidence.tif, validity.tif), as `millesime mosaic -o ",
+                              command.folder, "` writes them"));
   publication.confidence = where_it_is("confidence.tif");
   publication.validity = where_it_is("validity.tif");
   publication.accuracy = where_it_is("accuracy.json");

@@ -22,8 +22,8 @@ struct Publication {
   int year = 0;
   Nomenclature nomenclature;
   PublishOptions options;
-  std::vector<std::string> census;                   // census files of the tiles
-  std::vector<NamedValue> config;                    // for the report
+  std::vector<std::string> census;  // census files of the tiles
+  std::vector<NamedValue> config;   // for the report
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   std::vector<std::string> papers;
 };
@@ -37,7 +37,7 @@ MapSummary summarise(const std::string& classification, const std::string& confi
 // RESULTS.txt, as the commands mosaic and validate write them.
 struct PublishCommand {
   std::string folder;
-  std::string output;         // default: the folder itself
+  std::string output;  // default: the folder itself
   std::string nomenclature = "oso23";
   int year = 0;
   PublishOptions options;

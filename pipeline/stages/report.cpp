@@ -24,7 +24,8 @@ std::string number(double value, int decimals) {
 
 std::string grouped(double value) {  // 1 234 567 with narrow blanks
   std::string digits = number(std::round(value), 0);
-  for (int i = static_cast<int>(digits.size()) - 3; i > (digits[0] == '-' ? 1 : 0); i -= 3) digits.insert(static_cast<std::size_t>(i), "\u202f");
+  for (int i = static_cast<int>(digits.size()) - 3; i > (digits[0] == '-' ? 1 : 0); i -= 3)
+    digits.insert(static_cast<std::size_t>(i), "\u202f");
   return digits;
 }
 
@@ -43,8 +44,8 @@ std::string base64(const std::string& bytes) {
 }
 
 std::string picture(const Raster<std::uint8_t>& raster, const Palette& palette, const std::string& description) {
-  return join_text("<img class=\"map\" alt=\"", escape_markup(description), "\" width=\"", raster.grid.cols, "\" height=\"", raster.grid.rows,
-                   "\" src=\"data:image/png;base64,", base64(encode_png(raster, palette)), "\">");
+  return join_text("<img class=\"map\" alt=\"", escape_markup(description), "\" width=\"", raster.grid.cols, "\" height=\"",
+                   raster.grid.rows, "\" src=\"data:image/png;base64,", base64(encode_png(raster, palette)), "\">");
 }
 
 std::string figure(const std::string& content, const std::string& caption) {
@@ -78,7 +79,9 @@ const MapAccuracy* main_accuracy(const ReportData& data) {
 }
 
 // " ± 0.012" in small print, or nothing where there is no interval.
-std::string plus_minus(double half_width, int decimals) { return std::isnan(half_width) ? "" : " <small>±\u202f" + number(half_width, decimals) + "</small>"; }
+std::string plus_minus(double half_width, int decimals) {
+  return std::isnan(half_width) ? "" : " <small>±\u202f" + number(half_width, decimals) + "</small>";
+}
 
 std::vector<double> over_runs(const ReportData& data, double Accuracy::*value) {
   std::vector<double> values;
@@ -88,7 +91,9 @@ std::vector<double> over_runs(const ReportData& data, double Accuracy::*value) {
 
 // Head of the page.
 
-std::string key_figure(const std::string& value, const std::string& name) { return "<div><b>" + value + "</b><span>" + name + "</span></div>"; }
+std::string key_figure(const std::string& value, const std::string& name) {
+  return "<div><b>" + value + "</b><span>" + name + "</span></div>";
+}
 
 std::string accuracy_figure(const ReportData& data, double Accuracy::*value, const std::string& name) {
   const MeanInterval interval = mean_interval(over_runs(data, value));
@@ -99,12 +104,15 @@ std::string head(const ReportData& data) {
   std::size_t acquisitions = 0, damaged = 0;
   for (const Census& census : data.census) acquisitions += census.acquisitions.size(), damaged += census.damaged.size();
 
-  std::string html = join_text("<header><p class=\"eyebrow\">Land-cover map</p><h1>", escape_markup(data.title), " <em>", data.year, "</em></h1>\n<div class=\"figures\">");
-  if (data.summary.pixel_ha) html += key_figure(grouped(static_cast<double>(data.summary.mapped) * *data.summary.pixel_ha / 100) + " <small>km²</small>", "mapped");
+  std::string html = join_text("<header><p class=\"eyebrow\">Land-cover map</p><h1>", escape_markup(data.title), " <em>", data.year,
+                               "</em></h1>\n<div class=\"figures\">");
+  if (data.summary.pixel_ha)
+    html += key_figure(grouped(static_cast<double>(data.summary.mapped) * *data.summary.pixel_ha / 100) + " <small>km²</small>", "mapped");
   html += key_figure(std::to_string(data.summary.classes.size()), "classes on the map");
   if (!data.census.empty()) {
     html += key_figure(std::to_string(data.census.size()), data.census.size() == 1 ? "tile" : "tiles");
-    html += key_figure(std::to_string(acquisitions), damaged ? join_text("acquisitions, ", damaged, " damaged") : std::string("acquisitions"));
+    html +=
+        key_figure(std::to_string(acquisitions), damaged ? join_text("acquisitions, ", damaged, " damaged") : std::string("acquisitions"));
   }
   if (!data.confidence.samples.empty()) html += key_figure(number(data.summary.confidence, 0) + " <small>%</small>", "mean confidence");
   if (data.accuracy && !data.accuracy->runs.empty()) {
@@ -130,37 +138,42 @@ std::string legend(const ReportData& data) {
     const double share = static_cast<double>(c.pixels) / static_cast<double>(std::max<std::int64_t>(1, data.summary.mapped));
     html += join_text("<tr><td>", swatch(data.nomenclature, c.code), "</td><td>", class_name(data.nomenclature, c.code), "</td>");
     if (data.summary.pixel_ha) html += "<td class=\"n\">" + grouped(static_cast<double>(c.pixels) * *data.summary.pixel_ha) + "</td>";
-    html += join_text("<td class=\"n\">", percent(share), "</td><td class=\"bar\"><i style=\"width:", number(100 * static_cast<double>(c.pixels) / largest, 1),
-                      "%\"></i></td>", has_confidence ? "<td class=\"n\">" + number(c.confidence, 0) + "</td>" : std::string(), "</tr>\n");
+    html += join_text("<td class=\"n\">", percent(share),
+                      "</td><td class=\"bar\"><i style=\"width:", number(100 * static_cast<double>(c.pixels) / largest, 1), "%\"></i></td>",
+                      has_confidence ? "<td class=\"n\">" + number(c.confidence, 0) + "</td>" : std::string(), "</tr>\n");
   }
   return html + "</tbody></table>\n";
 }
 
 std::string map_section(const ReportData& data) {
   const Grid& grid = data.summary.grid;
-  const std::string caption = join_text("The map of ", data.year, ", reduced to ", data.map.grid.cols, " × ", data.map.grid.rows, " px; the product has ", grouped(grid.cols),
-                                        " × ", grouped(grid.rows), " px of ", grid.pixel_width, data.summary.pixel_ha ? " m in " : "° in ", escape_markup(grid.crs.substr(0, 40)), ".");
+  const std::string caption = join_text("The map of ", data.year, ", reduced to ", data.map.grid.cols, " × ", data.map.grid.rows,
+                                        " px; the product has ", grouped(grid.cols), " × ", grouped(grid.rows), " px of ", grid.pixel_width,
+                                        data.summary.pixel_ha ? " m in " : "° in ", escape_markup(grid.crs.substr(0, 40)), ".");
   return section("map", "The map",
-                 "<div class=\"beside\">" + figure(picture(data.map, class_palette(data.nomenclature), join_text("Land-cover map of ", data.year)), caption) + legend(data) +
-                     "</div>\n");
+                 "<div class=\"beside\">" +
+                     figure(picture(data.map, class_palette(data.nomenclature), join_text("Land-cover map of ", data.year)), caption) +
+                     legend(data) + "</div>\n");
 }
 
 std::string color_bar(const ColorRamp& ramp, int maximum, const std::string& unit) {
   std::string stops;
   for (const Color& color : ramp.stops) stops += (stops.empty() ? "" : ",") + color.hex();
-  return join_text("<div class=\"ramp\"><i style=\"background:linear-gradient(90deg,", stops, ")\"></i><span>0</span><span>", maximum / 2, "</span><span>", maximum, " ", unit,
-                   "</span></div>");
+  return join_text("<div class=\"ramp\"><i style=\"background:linear-gradient(90deg,", stops, ")\"></i><span>0</span><span>", maximum / 2,
+                   "</span><span>", maximum, " ", unit, "</span></div>");
 }
 
 std::string quality_section(const ReportData& data) {
   std::string html;
   if (!data.confidence.samples.empty())
-    html += figure(picture(data.confidence, number_palette(confidence_ramp(), 100), "Confidence of the map") + color_bar(confidence_ramp(), 100, "%"),
-                   "Confidence: the probability of the class that was chosen. Mean over the map " + number(data.summary.confidence, 1) + "\u202f%.");
+    html += figure(
+        picture(data.confidence, number_palette(confidence_ramp(), 100), "Confidence of the map") + color_bar(confidence_ramp(), 100, "%"),
+        "Confidence: the probability of the class that was chosen. Mean over the map " + number(data.summary.confidence, 1) + "\u202f%.");
   if (!data.validity.samples.empty())
-    html += figure(picture(data.validity, number_palette(validity_ramp(), data.summary.highest_validity), "Number of valid acquisitions") +
-                       color_bar(validity_ramp(), data.summary.highest_validity, "acquisitions"),
-                   "Validity: acquisitions of the year without cloud, shadow or gap. Mean over the map " + number(data.summary.validity, 1) + ".");
+    html += figure(
+        picture(data.validity, number_palette(validity_ramp(), data.summary.highest_validity), "Number of valid acquisitions") +
+            color_bar(validity_ramp(), data.summary.highest_validity, "acquisitions"),
+        "Validity: acquisitions of the year without cloud, shadow or gap. Mean over the map " + number(data.summary.validity, 1) + ".");
   return html.empty() ? "" : section("quality", "How certain, and from how many images", "<div class=\"pair\">" + html + "</div>\n");
 }
 
@@ -183,9 +196,10 @@ std::string confusion_table(const ReportData& data, const ConfusionMatrix& matri
       }
       const double share = static_cast<double>(n) / static_cast<double>(sum);
       const std::string base = row == col ? "33,102,172" : "178,70,30";
-      html += join_text("<td style=\"background:rgba(", base, ",", number(0.08 + 0.8 * std::sqrt(share), 2), ")", share > 0.36 ? ";color:#fff" : "", "\" title=\"",
-                        class_name(data.nomenclature, code), " mapped as ", class_name(data.nomenclature, matrix.codes()[static_cast<std::size_t>(col)]), ": ", grouped(static_cast<double>(n)), " px, ",
-                        percent(share), "\">", share >= 0.005 ? number(100 * share, 0) : std::string("·"), "</td>");
+      html += join_text("<td style=\"background:rgba(", base, ",", number(0.08 + 0.8 * std::sqrt(share), 2), ")",
+                        share > 0.36 ? ";color:#fff" : "", "\" title=\"", class_name(data.nomenclature, code), " mapped as ",
+                        class_name(data.nomenclature, matrix.codes()[static_cast<std::size_t>(col)]), ": ", grouped(static_cast<double>(n)),
+                        " px, ", percent(share), "\">", share >= 0.005 ? number(100 * share, 0) : std::string("·"), "</td>");
     }
     html += "<td class=\"n\">" + grouped(static_cast<double>(sum)) + "</td></tr>\n";
   }
@@ -193,9 +207,13 @@ std::string confusion_table(const ReportData& data, const ConfusionMatrix& matri
 }
 
 std::string f_score_chart(const ReportData& data, const Accuracy& accuracy) {
-  std::string html = "<table class=\"scores\"><thead><tr><th></th><th></th><th class=\"n\">precision</th><th class=\"n\">recall</th><th class=\"n\">F-score</th></tr></thead><tbody>\n";
+  std::string html =
+      "<table class=\"scores\"><thead><tr><th></th><th></th><th class=\"n\">precision</th><th class=\"n\">recall</th><th "
+      "class=\"n\">F-score</th></tr></thead><tbody>\n";
   std::vector<ClassAccuracy> classes = accuracy.classes;
-  std::ranges::stable_sort(classes, [](const ClassAccuracy& a, const ClassAccuracy& b) { return (std::isnan(a.f_score) ? -1 : a.f_score) > (std::isnan(b.f_score) ? -1 : b.f_score); });
+  std::ranges::stable_sort(classes, [](const ClassAccuracy& a, const ClassAccuracy& b) {
+    return (std::isnan(a.f_score) ? -1 : a.f_score) > (std::isnan(b.f_score) ? -1 : b.f_score);
+  });
   for (const ClassAccuracy& c : classes) {
     std::vector<double> f_scores;
     for (const MapAccuracy& run : data.accuracy->runs)
@@ -205,9 +223,10 @@ std::string f_score_chart(const ReportData& data, const Accuracy& accuracy) {
     const LandClass* land = class_of(data.nomenclature, c.code);
     html += join_text("<tr><td>", class_name(data.nomenclature, c.code), "</td><td class=\"bar\">");
     if (!std::isnan(c.f_score))
-      html += join_text("<i style=\"width:", number(100 * c.f_score, 1), "%;background:", land ? land->color.hex() : std::string("#999999"), "\"></i>");
-    html += join_text("</td><td class=\"n\">", number(c.precision, 2), "</td><td class=\"n\">", number(c.recall, 2), "</td><td class=\"n\"><b>", number(c.f_score, 2), "</b>",
-                      plus_minus(interval.half_width, 2), "</td></tr>\n");
+      html += join_text("<i style=\"width:", number(100 * c.f_score, 1), "%;background:", land ? land->color.hex() : std::string("#999999"),
+                        "\"></i>");
+    html += join_text("</td><td class=\"n\">", number(c.precision, 2), "</td><td class=\"n\">", number(c.recall, 2),
+                      "</td><td class=\"n\"><b>", number(c.f_score, 2), "</b>", plus_minus(interval.half_width, 2), "</td></tr>\n");
   }
   return html + "</tbody></table>\n";
 }
@@ -216,25 +235,33 @@ std::string calibration_chart(const Calibration& calibration) {
   constexpr double kSide = 220, kLeft = 40, kTop = 8;
   const auto x = [](double v) { return number(kLeft + kSide * v, 1); };
   const auto y = [](double v) { return number(kTop + kSide * (1 - v), 1); };
-  std::string svg = join_text("<svg class=\"chart\" viewBox=\"0 0 280 268\" role=\"img\" aria-label=\"Reliability diagram\"><rect x=\"", x(0), "\" y=\"", y(1), "\" width=\"", kSide, "\" height=\"",
-                              kSide, "\" class=\"frame\"/><line x1=\"", x(0), "\" y1=\"", y(0), "\" x2=\"", x(1), "\" y2=\"", y(1), "\" class=\"guide\"/>");
+  std::string svg = join_text("<svg class=\"chart\" viewBox=\"0 0 280 268\" role=\"img\" aria-label=\"Reliability diagram\"><rect x=\"",
+                              x(0), "\" y=\"", y(1), "\" width=\"", kSide, "\" height=\"", kSide, "\" class=\"frame\"/><line x1=\"", x(0),
+                              "\" y1=\"", y(0), "\" x2=\"", x(1), "\" y2=\"", y(1), "\" class=\"guide\"/>");
   const double width = 1.0 / static_cast<double>(calibration.bins().size());
   double most = 1;
   for (const Calibration::Bin& bin : calibration.bins()) most = std::max(most, static_cast<double>(bin.n));
   for (std::size_t i = 0; i < calibration.bins().size(); ++i) {
     const Calibration::Bin& bin = calibration.bins()[i];
     if (!bin.n) continue;
-    svg += join_text("<rect x=\"", x(static_cast<double>(i) * width + 0.006), "\" y=\"", y(bin.accuracy()), "\" width=\"", number(kSide * (width - 0.012), 1), "\" height=\"",
-                     number(kSide * bin.accuracy(), 1), "\" fill=\"#2166ac\" fill-opacity=\"", number(0.25 + 0.75 * std::sqrt(static_cast<double>(bin.n) / most), 2), "\"><title>confidence ",
-                     percent(bin.confidence()), ", right ", percent(bin.accuracy()), ", ", grouped(static_cast<double>(bin.n)), " px</title></rect>");
+    svg += join_text("<rect x=\"", x(static_cast<double>(i) * width + 0.006), "\" y=\"", y(bin.accuracy()), "\" width=\"",
+                     number(kSide * (width - 0.012), 1), "\" height=\"", number(kSide * bin.accuracy(), 1),
+                     "\" fill=\"#2166ac\" fill-opacity=\"", number(0.25 + 0.75 * std::sqrt(static_cast<double>(bin.n) / most), 2),
+                     "\"><title>confidence ", percent(bin.confidence()), ", right ", percent(bin.accuracy()), ", ",
+                     grouped(static_cast<double>(bin.n)), " px</title></rect>");
   }
   for (const double tick : {0.0, 0.5, 1.0})
-    svg += join_text("<text x=\"", x(tick), "\" y=\"", kTop + kSide + 14, "\" text-anchor=\"middle\">", number(100 * tick, 0), "</text><text x=\"", kLeft - 5, "\" y=\"", number(kTop + kSide * (1 - tick) + 4, 1),
-                     "\" text-anchor=\"end\">", number(100 * tick, 0), "</text>");
-  svg += join_text("<text x=\"", x(0.5), "\" y=\"", kTop + kSide + 30, "\" text-anchor=\"middle\">confidence, %</text><text transform=\"translate(11 ", y(0.5),
+    svg += join_text("<text x=\"", x(tick), "\" y=\"", kTop + kSide + 14, "\" text-anchor=\"middle\">", number(100 * tick, 0),
+                     "</text><text x=\"", kLeft - 5, "\" y=\"", number(kTop + kSide * (1 - tick) + 4, 1), "\" text-anchor=\"end\">",
+                     number(100 * tick, 0), "</text>");
+  svg += join_text("<text x=\"", x(0.5), "\" y=\"", kTop + kSide + 30,
+                   "\" text-anchor=\"middle\">confidence, %</text><text transform=\"translate(11 ", y(0.5),
                    ") rotate(-90)\" text-anchor=\"middle\">right, %</text></svg>");
-  return figure(svg, "Calibration: of the pixels with a given confidence, how many are right. On the diagonal the confidence can be taken at its word; stronger bars hold more "
-                     "pixels. Expected calibration error " + percent(calibration.expected_error()) + ".");
+  return figure(svg,
+                "Calibration: of the pixels with a given confidence, how many are right. On the diagonal the confidence can be taken at "
+                "its word; stronger bars hold more "
+                "pixels. Expected calibration error " +
+                    percent(calibration.expected_error()) + ".");
 }
 
 std::string accuracy_section(const ReportData& data) {
@@ -242,16 +269,21 @@ std::string accuracy_section(const ReportData& data) {
   if (!map) return "";
   const Accuracy accuracy = measure(map->confusion);
   const auto seeds = data.accuracy->runs.size();
-  std::string text = join_text("<p>Held against ", escape_markup(data.accuracy->reference), ": ", grouped(static_cast<double>(accuracy.total)), " pixels. ");
+  std::string text = join_text("<p>Held against ", escape_markup(data.accuracy->reference), ": ",
+                               grouped(static_cast<double>(accuracy.total)), " pixels. ");
   if (seeds > 1)
-    text += join_text("Intervals are 95 % of Student’s t over ", seeds, " runs with different splits. The matrix is that of the ", escape_markup(map->name), ". ");
-  if (map->unmapped > 0) text += join_text("On ", grouped(static_cast<double>(map->unmapped)), " further reference pixels the map has no class. ");
+    text += join_text("Intervals are 95 % of Student’s t over ", seeds, " runs with different splits. The matrix is that of the ",
+                      escape_markup(map->name), ". ");
+  if (map->unmapped > 0)
+    text += join_text("On ", grouped(static_cast<double>(map->unmapped)), " further reference pixels the map has no class. ");
   text += "</p>\n";
   std::string charts = f_score_chart(data, accuracy);
-  if (map->calibration && map->calibration->total() > 0) charts = "<div class=\"beside scored\">" + charts + calibration_chart(*map->calibration) + "</div>\n";
+  if (map->calibration && map->calibration->total() > 0)
+    charts = "<div class=\"beside scored\">" + charts + calibration_chart(*map->calibration) + "</div>\n";
   return section("accuracy", "Accuracy",
                  text + charts +
-                     "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: where its pixels went on the map, in percent of the row. Blue is agreement. "
+                     "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: where its pixels went on the map, "
+                     "in percent of the row. Blue is agreement. "
                      "Point at a cell for its pixels.</p>\n" +
                      confusion_table(data, map->confusion));
 }
@@ -269,30 +301,43 @@ std::string area_section(const ReportData& data) {
   const auto x = [&](double area) { return number(4 + (kWidth - 8) * std::clamp(area / largest, 0.0, 1.0), 1); };
 
   std::string html =
-      "<p>A map’s own count of pixels is biased where classes are confused. The estimate corrects it with the confusion matrix (Olofsson et al. 2014, stratified estimator), and "
+      "<p>A map’s own count of pixels is biased where classes are confused. The estimate corrects it with the confusion matrix (Olofsson "
+      "et al. 2014, stratified estimator), and "
       "says how sure it is: dot and line are estimate and 95 % interval, the tick is the count of pixels. " +
-      std::string("The intervals are those of a probability sample; held-out pixels of reference polygons are correlated and not placed at random, so the true uncertainty is larger.") + "</p>\n";
-  html += "<table class=\"areas\"><thead><tr><th></th><th></th><th class=\"n\">mapped, ha</th><th class=\"n\">estimate, ha</th><th class=\"n\">user’s</th><th "
-          "class=\"n\">producer’s</th></tr></thead><tbody>\n";
+      std::string(
+          "The intervals are those of a probability sample; held-out pixels of reference polygons are correlated and not placed at random, "
+          "so the true uncertainty is larger.") +
+      "</p>\n";
+  html +=
+      "<table class=\"areas\"><thead><tr><th></th><th></th><th class=\"n\">mapped, ha</th><th class=\"n\">estimate, ha</th><th "
+      "class=\"n\">user’s</th><th "
+      "class=\"n\">producer’s</th></tr></thead><tbody>\n";
   for (const AreaEstimate& c : areas.classes) {
     if (c.mapped_area == 0 && !(c.area.value > 0)) continue;
-    html += join_text("<tr><td>", swatch(data.nomenclature, c.code), class_name(data.nomenclature, c.code), "</td><td><svg class=\"whisker\" viewBox=\"0 0 ", kWidth, " 16\"><line x1=\"4\" x2=\"4\" y1=\"0\" y2=\"16\" class=\"month\"/>");
+    html += join_text("<tr><td>", swatch(data.nomenclature, c.code), class_name(data.nomenclature, c.code),
+                      "</td><td><svg class=\"whisker\" viewBox=\"0 0 ", kWidth,
+                      " 16\"><line x1=\"4\" x2=\"4\" y1=\"0\" y2=\"16\" class=\"month\"/>");
     if (!std::isnan(c.area.value)) {
       const double half = std::isnan(c.area.half_width()) ? 0 : c.area.half_width();
-      html += join_text("<line x1=\"", x(c.area.value - half), "\" x2=\"", x(c.area.value + half), "\" y1=\"8\" y2=\"8\" class=\"interval\"/><circle cx=\"", x(c.area.value),
+      html += join_text("<line x1=\"", x(c.area.value - half), "\" x2=\"", x(c.area.value + half),
+                        "\" y1=\"8\" y2=\"8\" class=\"interval\"/><circle cx=\"", x(c.area.value),
                         "\" cy=\"8\" r=\"3.2\" class=\"estimate\"/>");
     }
-    html += join_text("<line x1=\"", x(c.mapped_area), "\" x2=\"", x(c.mapped_area), "\" y1=\"2\" y2=\"14\" class=\"count\"/></svg></td><td class=\"n\">", grouped(c.mapped_area), "</td><td class=\"n\">",
-                      std::isnan(c.area.value) ? "–" : grouped(c.area.value) + " <small>±\u202f" + grouped(c.area.half_width()) + "</small>", "</td><td class=\"n\">", number(c.users.value, 2),
-                      plus_minus(c.users.half_width(), 2), "</td><td class=\"n\">", number(c.producers.value, 2), plus_minus(c.producers.half_width(), 2), "</td></tr>\n");
+    html +=
+        join_text("<line x1=\"", x(c.mapped_area), "\" x2=\"", x(c.mapped_area),
+                  "\" y1=\"2\" y2=\"14\" class=\"count\"/></svg></td><td class=\"n\">", grouped(c.mapped_area), "</td><td class=\"n\">",
+                  std::isnan(c.area.value) ? "–" : grouped(c.area.value) + " <small>±\u202f" + grouped(c.area.half_width()) + "</small>",
+                  "</td><td class=\"n\">", number(c.users.value, 2), plus_minus(c.users.half_width(), 2), "</td><td class=\"n\">",
+                  number(c.producers.value, 2), plus_minus(c.producers.half_width(), 2), "</td></tr>\n");
   }
   html += "</tbody></table>\n";
-  html += join_text("<p class=\"note\">Area-adjusted overall accuracy ", number(areas.overall.value, 3), " ± ", number(areas.overall.half_width(), 3), ".");
+  html += join_text("<p class=\"note\">Area-adjusted overall accuracy ", number(areas.overall.value, 3), " ± ",
+                    number(areas.overall.half_width(), 3), ".");
   if (!areas.unsampled.empty()) {
     std::vector<std::string> names;
     for (const int code : areas.unsampled) names.push_back(class_name(data.nomenclature, code));
-    html += join_text(" Left out, because fewer than two reference pixels lie on them: ", join_list(names, ", "), "; the estimates stand for ", percent(areas.covered_share),
-                      " of the map.");
+    html += join_text(" Left out, because fewer than two reference pixels lie on them: ", join_list(names, ", "),
+                      "; the estimates stand for ", percent(areas.covered_share), " of the map.");
   }
   return section("areas", "Areas, corrected for confusion", html + "</p>\n");
 }
@@ -323,9 +368,11 @@ std::vector<TimelineMark> marks_of(const Census& census) {
       if (const auto date = date_in(name)) marks.push_back({*date, kind, kind + ": " + name});
   };
   add_named(census.superseded, "superseded");
-  for (const Acquisition& a : census.acquisitions) marks.push_back({a.date, a.passes.size() > 1 ? "merged" : "found", a.date.iso() + (a.passes.size() > 1 ? ", two passes merged" : "")});
+  for (const Acquisition& a : census.acquisitions)
+    marks.push_back({a.date, a.passes.size() > 1 ? "merged" : "found", a.date.iso() + (a.passes.size() > 1 ? ", two passes merged" : "")});
   for (const Damage& damage : census.damaged)
-    if (const auto date = date_in(damage.product)) marks.push_back({*date, "damaged", "damaged: " + damage.product + ": " + damage.message});
+    if (const auto date = date_in(damage.product))
+      marks.push_back({*date, "damaged", "damaged: " + damage.product + ": " + damage.message});
   return marks;
 }
 
@@ -340,26 +387,31 @@ std::string census_section(const ReportData& data) {
   const double height = kTop + kRow * static_cast<double>(data.census.size()) + 6;
 
   static constexpr const char* kMonths[] = {"J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D"};
-  std::string svg = join_text("<svg class=\"timeline\" viewBox=\"0 0 ", kLeft + kWidth + 46, " ", height, "\" role=\"img\" aria-label=\"Acquisitions of each tile over the year\">");
+  std::string svg = join_text("<svg class=\"timeline\" viewBox=\"0 0 ", kLeft + kWidth + 46, " ", height,
+                              "\" role=\"img\" aria-label=\"Acquisitions of each tile over the year\">");
   for (int month = 1; month <= 12; ++month) {
     const Date start = Date::from_ymd(data.year, month, 1);
-    svg += join_text("<line x1=\"", x(start), "\" x2=\"", x(start), "\" y1=\"", kTop - 6, "\" y2=\"", height - 4, "\" class=\"month\"/><text x=\"", x(start + 15), "\" y=\"12\" text-anchor=\"middle\">",
-                     kMonths[month - 1], "</text>");
+    svg += join_text("<line x1=\"", x(start), "\" x2=\"", x(start), "\" y1=\"", kTop - 6, "\" y2=\"", height - 4,
+                     "\" class=\"month\"/><text x=\"", x(start + 15), "\" y=\"12\" text-anchor=\"middle\">", kMonths[month - 1], "</text>");
   }
   std::string troubles;
   for (std::size_t row = 0; row < data.census.size(); ++row) {
     const Census& census = data.census[row];
     const double y = kTop + kRow * (static_cast<double>(row) + 0.5);
-    svg += join_text("<text x=\"0\" y=\"", y + 4, "\" class=\"tile\">", escape_markup(census.tile), "</text><line x1=\"", kLeft, "\" x2=\"", kLeft + kWidth, "\" y1=\"", y, "\" y2=\"", y, "\" class=\"axis\"/>");
+    svg += join_text("<text x=\"0\" y=\"", y + 4, "\" class=\"tile\">", escape_markup(census.tile), "</text><line x1=\"", kLeft, "\" x2=\"",
+                     kLeft + kWidth, "\" y1=\"", y, "\" y2=\"", y, "\" class=\"axis\"/>");
     for (const TimelineMark& mark : marks_of(census))
-      svg += join_text("<circle cx=\"", x(mark.date), "\" cy=\"", y, "\" r=\"", mark.kind == "superseded" ? 6.6 : 4.2, "\" class=\"", mark.kind, "\"><title>", escape_markup(mark.label), "</title></circle>");
+      svg += join_text("<circle cx=\"", x(mark.date), "\" cy=\"", y, "\" r=\"", mark.kind == "superseded" ? 6.6 : 4.2, "\" class=\"",
+                       mark.kind, "\"><title>", escape_markup(mark.label), "</title></circle>");
     svg += join_text("<text x=\"", kLeft + kWidth + 12, "\" y=\"", y + 4, "\">", census.acquisitions.size(), "</text>");
     for (const Damage& damage : census.damaged)
-      troubles += join_text("<li><b>", escape_markup(census.tile), "</b> ", escape_markup(damage.product), ": ", escape_markup(damage.message), "</li>\n");
+      troubles += join_text("<li><b>", escape_markup(census.tile), "</b> ", escape_markup(damage.product), ": ",
+                            escape_markup(damage.message), "</li>\n");
   }
   svg += "</svg>";
   const std::string key =
-      "<p class=\"key\"><i class=\"found\"></i>acquisition <i class=\"merged\"></i>two passes merged <i class=\"superseded\"></i>older version, replaced <i class=\"damaged\"></i>damaged, left out</p>";
+      "<p class=\"key\"><i class=\"found\"></i>acquisition <i class=\"merged\"></i>two passes merged <i class=\"superseded\"></i>older "
+      "version, replaced <i class=\"damaged\"></i>damaged, left out</p>";
   if (!troubles.empty()) troubles = "<h3>Left out</h3><ul class=\"troubles\">" + troubles + "</ul>\n";
   return section("census", "Census of dates", "<div class=\"wide\">" + svg + "</div>" + key + troubles);
 }
@@ -381,7 +433,8 @@ std::string provenance_section(const ReportData& data) {
     for (const auto& [name, facts] : data.models) html += "<div><h4>" + escape_markup(name) + "</h4>" + table(facts) + "</div>\n";
     html += "</div>\n";
   }
-  if (!data.config.empty()) html += "<details><summary>Configuration, every key with its effective value</summary>" + table(data.config) + "</details>\n";
+  if (!data.config.empty())
+    html += "<details><summary>Configuration, every key with its effective value</summary>" + table(data.config) + "</details>\n";
   if (!data.papers.empty()) {
     html += "<h3>Methods</h3><ul>";
     for (const std::string& paper : data.papers) html += "<li>" + escape_markup(paper) + "</li>";
@@ -439,9 +492,10 @@ details{margin-top:16px}summary{cursor:pointer;color:var(--blue)}
 
 std::string report_html(const ReportData& data) {
   const std::string title = escape_markup(join_text(data.title, " ", data.year));
-  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" + title + "</title><style>" +
-         kStyle + "</style></head>\n<body><main>\n" + head(data) + map_section(data) + quality_section(data) + accuracy_section(data) + area_section(data) + census_section(data) +
-         provenance_section(data) + "</main></body></html>\n";
+  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+         "content=\"width=device-width,initial-scale=1\"><title>" +
+         title + "</title><style>" + kStyle + "</style></head>\n<body><main>\n" + head(data) + map_section(data) + quality_section(data) +
+         accuracy_section(data) + area_section(data) + census_section(data) + provenance_section(data) + "</main></body></html>\n";
 }
 
 }  // namespace millesime

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "pipeline/core/results.h"
 #include "pipeline/core/raster.h"
+#include "pipeline/core/results.h"
 #include "pipeline/io/sensor.h"
 
 namespace millesime {
@@ -37,13 +37,13 @@ struct ReportData {
   int year = 0;
   Nomenclature nomenclature;
   MapSummary summary;
-  LabelMap map;                                // reduced
-  Raster<std::uint8_t> confidence, validity;   // reduced; no samples: left out
+  LabelMap map;                               // reduced
+  Raster<std::uint8_t> confidence, validity;  // reduced; no samples: left out
   std::optional<AccuracyReport> accuracy;
-  std::optional<AreaAccuracy> areas;           // in ha
-  std::vector<Census> census;                  // of each tile
+  std::optional<AreaAccuracy> areas;  // in ha
+  std::vector<Census> census;         // of each tile
   std::string version, licence;
-  std::vector<NamedValue> config;              // key and effective value
+  std::vector<NamedValue> config;                                       // key and effective value
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and what is known of its training
   std::vector<std::string> papers;
 };

@@ -18,7 +18,8 @@
 namespace millesime {
 namespace {
 
-void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file, const std::string& text_file) {
+void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file,
+                  const std::string& text_file) {
   std::vector<ConfusionMatrix> runs;
   for (const MapAccuracy& run : report.runs) runs.push_back(run.confusion);
   write_text(json_file, accuracy_json(report, nomenclature).dump(1) + "\n");
@@ -42,15 +43,16 @@ std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions&
   for (const std::size_t i : order) {
     const int col = positions.col[i], row = positions.row[i];
     if (!raster.grid().whole().contains(col, row))
-      throw UserError(join_text(raster.path(), ": has no pixel at column ", col, ", row ", row, ", where a sample lies (the map has ", raster.grid().cols, " x ",
-                                raster.grid().rows, " px); run the sample and classify stages again"));
+      throw UserError(join_text(raster.path(), ": has no pixel at column ", col, ", row ", row, ", where a sample lies (the map has ",
+                                raster.grid().cols, " x ", raster.grid().rows, " px); run the sample and classify stages again"));
     if (!read.contains(col, row)) {
       const int height = std::max(1, raster.info().block_height);
       read = Window{0, row / height * height, raster.grid().cols, height}.intersect(raster.grid().whole());
       strip.resize(static_cast<std::size_t>(read.pixels()));
       raster.read(read, 0, strip.data());
     }
-    values[i] = strip[static_cast<std::size_t>(row - read.row) * static_cast<std::size_t>(read.width) + static_cast<std::size_t>(col - read.col)];
+    values[i] =
+        strip[static_cast<std::size_t>(row - read.row) * static_cast<std::size_t>(read.width) + static_cast<std::size_t>(col - read.col)];
   }
   return values;
 }
@@ -61,13 +63,17 @@ void compare(std::int32_t reference, std::int32_t produced, std::optional<std::i
     return;
   }
   result.confusion.add(reference, produced);
-  if (confidence_percent && result.calibration) result.calibration->add(std::clamp(*confidence_percent, 0, 100) / 100.0, reference == produced);
+  if (confidence_percent && result.calibration)
+    result.calibration->add(std::clamp(*confidence_percent, 0, 100) / 100.0, reference == produced);
 }
 
 }  // namespace
 
-void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence, MapAccuracy& result) {
-  const auto tests = [&](std::int64_t i, int seed) { return samples.split_of(i, seed) == Split::test || samples.split_of(i, seed) == Split::both; };
+void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence,
+                  MapAccuracy& result) {
+  const auto tests = [&](std::int64_t i, int seed) {
+    return samples.split_of(i, seed) == Split::test || samples.split_of(i, seed) == Split::both;
+  };
   const auto held_out = [&](std::int64_t i) { return std::ranges::all_of(seeds, [&](int seed) { return tests(i, seed); }); };
   Positions positions;
   std::vector<std::int32_t> labels;
@@ -82,7 +88,8 @@ void add_held_out(const Samples& samples, const std::vector<int>& seeds, const s
   const std::vector<std::int32_t> produced = values_at(RasterReader(classification), positions);
   std::vector<std::int32_t> percent;
   if (!confidence.empty()) percent = values_at(RasterReader(confidence), positions);
-  for (std::size_t i = 0; i < labels.size(); ++i) compare(labels[i], produced[i], percent.empty() ? std::nullopt : std::optional(percent[i]), result);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    compare(labels[i], produced[i], percent.empty() ? std::nullopt : std::optional(percent[i]), result);
 }
 
 namespace {
@@ -104,9 +111,11 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   for (const std::string& tile : tiles) {
     const Samples samples = read_samples(layout.samples(tile));
     if (samples.size() > 0 && samples.n_seeds < layout.seeds)
-      throw UserError(join_text(layout.samples(tile), ": holds the splits of ", samples.n_seeds, " seeds, ", layout.seeds, " are asked for; run the sample stage again"));
+      throw UserError(join_text(layout.samples(tile), ": holds the splits of ", samples.n_seeds, " seeds, ", layout.seeds,
+                                " are asked for; run the sample stage again"));
     for (const int seed : seeds)
-      add_held_out(samples, {seed}, layout.classification(tile, seed), layout.confidence(tile, seed), report.runs[static_cast<std::size_t>(seed)]);
+      add_held_out(samples, {seed}, layout.classification(tile, seed), layout.confidence(tile, seed),
+                   report.runs[static_cast<std::size_t>(seed)]);
     add_held_out(samples, seeds, layout.final_classification(tile), layout.final_confidence(tile), *report.final_map);
     context.progress->advance(1);
   }
@@ -118,7 +127,10 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   }
   write_report(report, nomenclature, layout.accuracy(), layout.results());
   const Accuracy accuracy = measure(report.final_map->confusion);
-  return {{"pixels", accuracy.total}, {"unmapped", report.final_map->unmapped}, {"overall_accuracy", accuracy.overall}, {"kappa", accuracy.kappa},
+  return {{"pixels", accuracy.total},
+          {"unmapped", report.final_map->unmapped},
+          {"overall_accuracy", accuracy.overall},
+          {"kappa", accuracy.kappa},
           {"macro_f_score", accuracy.macro_f}};
 }
 
@@ -156,7 +168,8 @@ Stage validate_stage() {
           .reads = "samples, maps of every seed, the final maps",
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .revision = 1,
-          .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)", "Naeini et al. 2015, AAAI (expected calibration error)"},
+          .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
+                     "Naeini et al. 2015, AAAI (expected calibration error)"},
           .kept_when_mending = false,
           .plan = plan_validate};
 }
@@ -177,7 +190,8 @@ Options ValidateCommand::declare() {
 namespace {
 
 // Class code of each polygon.
-std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field, const std::optional<Nomenclature>& nomenclature) {
+std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field,
+                                        const std::optional<Nomenclature>& nomenclature) {
   std::vector<std::int32_t> codes;
   std::map<std::string, int> unknown;
   for (const Feature& feature : layer.features) {
@@ -196,9 +210,10 @@ std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::str
   if (unknown.empty()) return codes;
   std::vector<std::string> list;
   for (const auto& [text, n] : unknown) list.push_back(join_text("\"", text, "\" (", n, n == 1 ? " polygon)" : " polygons)"));
-  throw UserError(join_text(layer.path, ", field ", field, ": expected ",
-                            nomenclature ? "codes or names of the nomenclature " + nomenclature->name : std::string("class codes (whole numbers from 1)"), ", got ",
-                            join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; give --nomenclature for class names"));
+  throw UserError(join_text(
+      layer.path, ", field ", field, ": expected ",
+      nomenclature ? "codes or names of the nomenclature " + nomenclature->name : std::string("class codes (whole numbers from 1)"),
+      ", got ", join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; give --nomenclature for class names"));
 }
 
 MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
@@ -233,12 +248,14 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
     map.read(window, 0, produced.data());
     if (confidence) confidence->read(window, 0, percent.data());
     for (std::size_t i = 0; i < pixels; ++i)
-      if (reference.samples[i] != 0) compare(reference.samples[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt, result);
+      if (reference.samples[i] != 0)
+        compare(reference.samples[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt, result);
   }
   context.progress->finish();
   if (result.confusion.total() == 0)
-    throw UserError(join_text(command.reference, ": expected polygons on ", command.classification, ", got none on a mapped pixel (", layer.features.size(),
-                              " polygons, ", result.unmapped, " px on 0 = no data); the map covers ", to_text(map.grid())));
+    throw UserError(join_text(command.reference, ": expected polygons on ", command.classification, ", got none on a mapped pixel (",
+                              layer.features.size(), " polygons, ", result.unmapped, " px on 0 = no data); the map covers ",
+                              to_text(map.grid())));
   return result;
 }
 

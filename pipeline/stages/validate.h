@@ -17,12 +17,12 @@ namespace millesime {
 Stage validate_stage();
 
 struct ValidateCommand {
-  std::string classification;          // a map of class codes, with
-  std::string confidence;              // its confidence, 0..100 (optional, same grid), and
+  std::string classification;           // a map of class codes, with
+  std::string confidence;               // its confidence, 0..100 (optional, same grid), and
   std::string reference, layer, field;  // polygons of any CRS; the field holds class codes or names
-  std::vector<std::string> confusion;  // or, instead of a map: confusion matrices, one a run
-  std::string nomenclature;            // optional for a map with codes: then each code is its own name
-  std::string output;                  // folder of RESULTS.txt, accuracy.json and, for a map, confusion.csv
+  std::vector<std::string> confusion;   // or, instead of a map: confusion matrices, one a run
+  std::string nomenclature;             // optional for a map with codes: then each code is its own name
+  std::string output;                   // folder of RESULTS.txt, accuracy.json and, for a map, confusion.csv
 
   Options declare();
 };
@@ -30,6 +30,7 @@ struct ValidateCommand {
 AccuracyReport validate(const ValidateCommand& command, const Context& context);
 
 // Adds what a tile's map says at the samples that are held out in the runs of all `seeds` (Split test or both). `confidence` may be "".
-void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence, MapAccuracy& result);
+void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence,
+                  MapAccuracy& result);
 
 }  // namespace millesime

@@ -96,7 +96,8 @@ TEST(ConfusionCsv, NamesFileLineAndWhatIsWrong) {
   EXPECT_THAT(error_of("#Reference labels (rows):1,x\n#Produced labels (columns):1,2\n"), AllOf(HasSubstr("line 1"), HasSubstr("\"x\"")));
   EXPECT_THAT(error_of("#Reference labels (rows):1,1\n#Produced labels (columns):1,2\n"), HasSubstr("twice"));
   EXPECT_THAT(error_of("#Reference labels (rows):1,2\n#Produced labels (columns):1,2\n1,2\n"), HasSubstr("expected 2 rows"));
-  EXPECT_THAT(error_of("#Reference labels (rows):1,2\n#Produced labels (columns):1,2\n1,2\n3\n"), AllOf(HasSubstr("line 4"), HasSubstr("got 1")));
+  EXPECT_THAT(error_of("#Reference labels (rows):1,2\n#Produced labels (columns):1,2\n1,2\n3\n"),
+              AllOf(HasSubstr("line 4"), HasSubstr("got 1")));
   EXPECT_THAT(error_of("#Reference labels (rows):1\n#Produced labels (columns):1\n0.5\n"), HasSubstr("whole number"));
   EXPECT_THAT(error_of("#Reference labels (rows):1\n#Produced labels (columns):1\n-3\n"), HasSubstr("whole number"));
 }

@@ -30,7 +30,8 @@ ConfusionMatrix matrix_of(const std::vector<std::vector<int>>& rows) {
 
 TEST(ResultsText, TwoRuns) {
   // Kappa 0.75 and 5/9, OA 5/6 and 7/10; intervals with t(2 degrees) = 4.303 as iota2 counts them.
-  const std::string text = results_text({matrix_of({{2, 0, 0}, {0, 2, 0}, {0, 1, 1}}), matrix_of({{2, 0, 0}, {0, 1, 1}, {1, 0, 1}})}, three_classes());
+  const std::string text =
+      results_text({matrix_of({{2, 0, 0}, {0, 2, 0}, {0, 1, 1}}), matrix_of({{2, 0, 0}, {0, 1, 1}, {1, 0, 1}})}, three_classes());
   EXPECT_EQ(text,
             "#row = reference\n"
             "#col = production\n"
@@ -64,7 +65,8 @@ TEST(ResultsText, NamesTheClassThatHasNoName) {
     require_known_classes(ConfusionMatrix::from_pairs(std::vector{7, 7, 1}, std::vector{1, 255, 1}), three_classes(), "a.csv");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("a.csv"), HasSubstr("7 (reference 2 px, map 0 px)"), HasSubstr("255 (reference 0 px, map 1 px)")));
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("a.csv"), HasSubstr("7 (reference 2 px, map 0 px)"), HasSubstr("255 (reference 0 px, map 1 px)")));
   }
 }
 

@@ -109,7 +109,8 @@ TEST(Stac, DescribesAssetsGridAndClasses) {
   EXPECT_EQ(classes.at(2).at("title"), "Forêts");
   EXPECT_EQ(classes.at(2).at("color_hint"), "AB9C01");
 
-  // The upper left corner lies where Lambert-93 says: 2.0 to 2.1 degrees east, 46.4 to 46.6 north; the ring is closed and counter-clockwise.
+  // The upper left corner lies where Lambert-93 says: 2.0 to 2.1 degrees east, 46.4 to 46.6 north; the ring is closed and
+  // counter-clockwise.
   const auto& ring = json.at("geometry").at("coordinates").at(0);
   EXPECT_EQ(ring.front(), ring.back());
   double area = 0;
@@ -118,7 +119,8 @@ TEST(Stac, DescribesAssetsGridAndClasses) {
   EXPECT_GT(area, 0);
   EXPECT_NEAR(json.at("bbox").at(0).get<double>(), 1.695, 0.01);
   EXPECT_NEAR(json.at("bbox").at(3).get<double>(), 46.497, 0.01);
-  for (const char* extension : {"projection", "raster", "classification", "file", "processing"}) EXPECT_THAT(json.at("stac_extensions").dump(), HasSubstr(extension));
+  for (const char* extension : {"projection", "raster", "classification", "file", "processing"})
+    EXPECT_THAT(json.at("stac_extensions").dump(), HasSubstr(extension));
 }
 
 TEST(Stac, GeographicSystemsHaveNoMetres) {

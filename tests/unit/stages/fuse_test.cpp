@@ -37,7 +37,8 @@ TEST_F(FuseTest, MajorityThenConfidenceThenLowestCode) {
   FuseCommand command;
   //                                                majority  tie by conf.  0 does not vote  no data  full tie  one vote
   command.classification = {map_file("a", {1, 1, 0, 0, 5, 0}), map_file("b", {1, 2, 4, 0, 3, 0}), map_file("c", {2, 0, 4, 0, 0, 9})};
-  command.confidence = {map_file("ca", {50, 40, 99, 99, 60, 0}), map_file("cb", {70, 60, 20, 0, 60, 0}), map_file("cc", {90, 99, 30, 0, 99, 35})};
+  command.confidence = {map_file("ca", {50, 40, 99, 99, 60, 0}), map_file("cb", {70, 60, 20, 0, 60, 0}),
+                        map_file("cc", {90, 99, 30, 0, 99, 35})};
   command.output = testing::temp_dir() + "/out";
   const FuseCounts counts = fuse(command, context);
   EXPECT_THAT(samples_of(command.output + "/classification.tif"), ElementsAre(1, 2, 4, 0, 3, 9));
@@ -66,7 +67,8 @@ TEST_F(FuseTest, DempsterShaferBelievesThePreciseMap) {
   fuse(command, context);
   EXPECT_THAT(samples_of(command.output + "/classification.tif"), ElementsAre(1, 1, 2, 2, 2, 0));
   // Agreement: 1 - 0.1 x 0.5. Conflict: 0.9 x 0.6 / (1 - 0.9 x 0.4) and 0.8 x 0.5 / (1 - 0.8 x 0.5). One voice: its own precision.
-  EXPECT_THAT(samples_of(command.output + "/confidence.tif"), ElementsAre(95, 84, 66, ::testing::AnyOf(39, 40), ::testing::AnyOf(79, 80), 0));
+  EXPECT_THAT(samples_of(command.output + "/confidence.tif"),
+              ElementsAre(95, 84, 66, ::testing::AnyOf(39, 40), ::testing::AnyOf(79, 80), 0));
 }
 
 TEST(MassOfBelief, IsTheMeasureAskedFor) {

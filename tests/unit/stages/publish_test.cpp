@@ -35,8 +35,10 @@ struct Patches {
     };
     std::vector<Seed> seeds;
     for (int i = 0; i < 60; ++i)
-      seeds.push_back({static_cast<int>(random() % static_cast<unsigned>(grid.cols)), static_cast<int>(random() % static_cast<unsigned>(grid.rows)),
-                       static_cast<std::uint8_t>(1 + std::min(random() % static_cast<unsigned>(n_classes), random() % static_cast<unsigned>(n_classes)))});
+      seeds.push_back({static_cast<int>(random() % static_cast<unsigned>(grid.cols)),
+                       static_cast<int>(random() % static_cast<unsigned>(grid.rows)),
+                       static_cast<std::uint8_t>(
+                           1 + std::min(random() % static_cast<unsigned>(n_classes), random() % static_cast<unsigned>(n_classes)))});
     for (int row = 4; row < grid.rows - 4; ++row)
       for (int col = 4; col < grid.cols - 4; ++col) {
         const auto distance = [&](const Seed& s) { return std::hypot(s.col - col, s.row - row); };
@@ -54,7 +56,9 @@ MapAccuracy accuracy_of(const std::string& name, int n_classes, double right) {
   for (int code = 1; code <= n_classes; ++code) {
     const int n = 4000 / (code + 2), wrong = static_cast<int>(n * (1 - right) * (1 + code % 4) / 2.0);
     accuracy.confusion.add(code, code, n - wrong);
-    if (wrong) accuracy.confusion.add(code, code % n_classes + 1, wrong - wrong / 3), accuracy.confusion.add(code, 1 + (code + 6) % n_classes, wrong / 3);
+    if (wrong)
+      accuracy.confusion.add(code, code % n_classes + 1, wrong - wrong / 3),
+          accuracy.confusion.add(code, 1 + (code + 6) % n_classes, wrong / 3);
   }
   for (int percent = 30; percent <= 100; percent += 5) {
     accuracy.calibration->add(percent / 100.0, true, percent * percent / 20);
@@ -77,7 +81,8 @@ Census census_of(const std::string& tile, int first_day) {
     census.acquisitions.push_back(acquisition);
   }
   census.superseded = {"SENTINEL2A_20210401-105804-037_L2A_" + tile + "_D_V1-7"};
-  census.damaged = {{"SENTINEL2B_20210711-105031-456_L2A_" + tile + "_D_V2-2", "SENTINEL2B_FRE_B8.tif: cannot be read, cut short <at 1 MB>"}};
+  census.damaged = {
+      {"SENTINEL2B_20210711-105031-456_L2A_" + tile + "_D_V2-2", "SENTINEL2B_FRE_B8.tif: cannot be read, cut short <at 1 MB>"}};
   return census;
 }
 
@@ -123,7 +128,8 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   EXPECT_EQ(counts.at("mapped"), (700 - 8) * (560 - 8));
   EXPECT_EQ(RasterReader(publication.folder + "/OCS_2021.tif").read_all<std::uint8_t>().samples, patches.map.samples);
   EXPECT_EQ(RasterReader(publication.folder + "/OCS_2021_confidence.tif").read_all<std::uint8_t>().samples, patches.confidence.samples);
-  for (const char* file : {"OCS_2021.qml", "OCS_2021_confidence.qml", "OCS_2021_validity.qml", "OCS_2021_validity.tif", "OCS_2021.tif.aux.xml", "RESULTS.txt"})
+  for (const char* file :
+       {"OCS_2021.qml", "OCS_2021_confidence.qml", "OCS_2021_validity.qml", "OCS_2021_validity.tif", "OCS_2021.tif.aux.xml", "RESULTS.txt"})
     EXPECT_TRUE(std::filesystem::exists(publication.folder + "/" + file)) << file;
 
   const auto item = nlohmann::json::parse(read_text(publication.folder + "/OCS_2021.json"));
@@ -138,9 +144,12 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   EXPECT_NEAR(estimated, areas.at("covered_share").get<double>() * counts.at("mapped").get<double>() / 100, 1);  // 100 px of 10 m are 1 ha
 
   const std::string html = read_text(publication.folder + "/report.html");
-  for (const char* id : {"map", "quality", "accuracy", "areas", "census", "provenance"}) EXPECT_THAT(html, HasSubstr(join_text("<section id=\"", id, "\">")));
-  EXPECT_THAT(html, AllOf(HasSubstr("Land cover of &lt;Occitanie&gt;"), HasSubstr("cut short &lt;at 1 MB&gt;"), HasSubstr("Céréales à paille"), HasSubstr("model.name")));
-  EXPECT_THAT(html, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("http://")), Not(HasSubstr("https://")), Not(HasSubstr("<link")), Not(HasSubstr("url("))));
+  for (const char* id : {"map", "quality", "accuracy", "areas", "census", "provenance"})
+    EXPECT_THAT(html, HasSubstr(join_text("<section id=\"", id, "\">")));
+  EXPECT_THAT(html, AllOf(HasSubstr("Land cover of &lt;Occitanie&gt;"), HasSubstr("cut short &lt;at 1 MB&gt;"),
+                          HasSubstr("Céréales à paille"), HasSubstr("model.name")));
+  EXPECT_THAT(html, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("http://")), Not(HasSubstr("https://")), Not(HasSubstr("<link")),
+                          Not(HasSubstr("url("))));
   EXPECT_THAT(html, AllOf(Not(HasSubstr(">nan")), Not(HasSubstr("\"nan")), Not(HasSubstr(" nan"))));
 
   // The same again, byte for byte.
@@ -160,7 +169,8 @@ TEST_F(PublishTest, CommandWorksOnWhatMosaicWrites) {
   EXPECT_TRUE(std::filesystem::exists(folder + "/OCS_2020.tif"));
   EXPECT_FALSE(std::filesystem::exists(folder + "/OCS_2020_confidence.tif"));
   const std::string html = read_text(folder + "/report.html");
-  EXPECT_THAT(html, AllOf(HasSubstr("id=\"map\""), Not(HasSubstr("id=\"accuracy\"")), Not(HasSubstr("id=\"census\"")), Not(HasSubstr("mean confidence"))));
+  EXPECT_THAT(html, AllOf(HasSubstr("id=\"map\""), Not(HasSubstr("id=\"accuracy\"")), Not(HasSubstr("id=\"census\"")),
+                          Not(HasSubstr("mean confidence"))));
 
   command.folder = folder + "/nothing";
   EXPECT_THROW(publish(command, context), UserError);

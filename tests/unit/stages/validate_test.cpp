@@ -29,7 +29,8 @@ LabelMap two_halves() {
 
 OutputFeature rectangle(const Window& window, const std::string& name, int code) {
   const Box b = kGrid.extent(window);
-  return {{Polygon{{Ring{{b.min_x, b.min_y}, {b.min_x, b.max_y}, {b.max_x, b.max_y}, {b.max_x, b.min_y}, {b.min_x, b.min_y}}}}}, {name, std::int64_t{code}}};
+  return {{Polygon{{Ring{{b.min_x, b.min_y}, {b.min_x, b.max_y}, {b.max_x, b.max_y}, {b.max_x, b.min_y}, {b.min_x, b.min_y}}}}},
+          {name, std::int64_t{code}}};
 }
 
 std::string nomenclature_file() {
@@ -51,7 +52,9 @@ class ValidateTest : public ::testing::Test {
     // 5 x 4 px of water, right; 6 x 2 px of forest of which 4 columns lie on water; 3 px of forest, two of them without a class.
     write({rectangle({2, 3, 5, 4}, "Water", 1), rectangle({16, 10, 6, 2}, "forest", 2), rectangle({30, 27, 1, 3}, "Forest", 2)});
   }
-  void write(const std::vector<OutputFeature>& features) { write_polygons(command.reference, "polygons", kGrid.crs, {"name", "code"}, features); }
+  void write(const std::vector<OutputFeature>& features) {
+    write_polygons(command.reference, "polygons", kGrid.crs, {"name", "code"}, features);
+  }
   std::string message() {
     try {
       validate(command, context);
@@ -163,7 +166,8 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
       samples.region.push_back(0);
       samples.x.push_back(0), samples.y.push_back(0);
       samples.col.push_back(i), samples.row.push_back(0);
-      for (int seed = 0; seed < 2; ++seed) samples.split.push_back(static_cast<std::uint8_t>(i == 4 ? Split::both : i % 2 == seed ? Split::learn : Split::test));
+      for (int seed = 0; seed < 2; ++seed)
+        samples.split.push_back(static_cast<std::uint8_t>(i == 4 ? Split::both : i % 2 == seed ? Split::learn : Split::test));
     }
     write_samples(samples, layout.samples(tile));
     LabelMap map(grid, 1), confidence(grid, 90);
@@ -173,7 +177,8 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
     map.at(4, 0) = 0;  // nothing mapped where all test
     write_raster(layout.classification(tile, 1), map, {});
     write_raster(layout.fused_classification(tile), LabelMap(grid, 1), {});
-    for (const std::string& file : {layout.confidence(tile, 0), layout.confidence(tile, 1), layout.fused_confidence(tile)}) write_raster(file, confidence, {});
+    for (const std::string& file : {layout.confidence(tile, 0), layout.confidence(tile, 1), layout.fused_confidence(tile)})
+      write_raster(file, confidence, {});
   }
 
   const auto units = validate_stage().plan(config);
@@ -191,7 +196,7 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
   EXPECT_EQ(report.runs[0].confusion.total(), 6);      // columns 1, 3, 4
   EXPECT_EQ(report.runs[1].confusion.total(), 4);      // columns 0, 2; column 4 is not mapped
   EXPECT_EQ(report.runs[1].unmapped, 2);
-  EXPECT_EQ(report.final_map->confusion.total(), 2);   // only what no seed learned from
+  EXPECT_EQ(report.final_map->confusion.total(), 2);  // only what no seed learned from
   EXPECT_EQ(counts.at("pixels"), 2);
   EXPECT_EQ(read_confusion_csv(layout.confusion(0)), report.runs[0].confusion);
   EXPECT_THAT(read_text(layout.results()), HasSubstr("Water"));
