@@ -107,8 +107,9 @@ __global__ void __launch_bounds__(kBlockThreads) grid_stride_scratch(const __gri
 
 #ifdef __CUDACC__
 
+// Never inlined: the .cpp of an op calls the instance that its .cu leaves in the library.
 template <class F>
-void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
+__attribute__((noinline)) void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
   const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
