@@ -9,14 +9,24 @@ namespace millesime {
 
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> list = {
-      {"ltae", "attention over the acquisitions as they are; the default", InputKind::raw,
+      {"ltae",
+       "attention over the acquisitions as they are; the default",
+       InputKind::raw,
        {{"spectral", 32}, {"d_model", 256}, {"n_head", 16}, {"d_k", 8}, {"mlp", 128}, {"hidden", 64}, {"dropout", 0.2}, {"norm", "none"}},
-       {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"}, make_ltae},
-      {"temporal_cnn", "convolutions over a regular series, for dense series", InputKind::regular,
+       {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"},
+       make_ltae},
+      {"temporal_cnn",
+       "convolutions over a regular series, for dense series",
+       InputKind::regular,
        {{"filters", 64}, {"kernel", 5}, {"dense", 256}, {"dropout", 0.5}},
-       {"Pelletier, Webb & Petitjean 2019, doi:10.3390/rs11050523"}, make_temporal_cnn},
-      {"random_forest", "the baseline everybody compares with", InputKind::regular, nlohmann::json::object(),
-       {"Breiman 2001, doi:10.1023/A:1010933404324"}, nullptr},
+       {"Pelletier, Webb & Petitjean 2019, doi:10.3390/rs11050523"},
+       make_temporal_cnn},
+      {"random_forest",
+       "the baseline everybody compares with",
+       InputKind::regular,
+       nlohmann::json::object(),
+       {"Breiman 2001, doi:10.1023/A:1010933404324"},
+       nullptr},
   };
   return list;
 }
@@ -28,8 +38,8 @@ const Architecture& architecture(const std::string& name) {
     known.push_back(candidate.name);
   }
   const std::string near = nearest_name(name, known);
-  throw UserError(join_text("unknown model \"", name, "\": expected one of ", join_list(known, ", "), near.empty() ? "" : "; did you mean \"",
-                            near, near.empty() ? "" : "\"?"));
+  throw UserError(join_text("unknown model \"", name, "\": expected one of ", join_list(known, ", "),
+                            near.empty() ? "" : "; did you mean \"", near, near.empty() ? "" : "\"?"));
 }
 
 nlohmann::json architecture_parameters(const std::string& name, const std::vector<std::string>& assignments) {
@@ -40,7 +50,8 @@ nlohmann::json architecture_parameters(const std::string& name, const std::vecto
     if (!parameters.contains(key)) {
       std::vector<std::string> known;
       for (const auto& [k, value] : parameters.items()) known.push_back(k);
-      throw UserError(join_text("model ", name, " has no parameter \"", key, "\": ", known.empty() ? "it has none" : "expected one of ", join_list(known, ", ")));
+      throw UserError(join_text("model ", name, " has no parameter \"", key, "\": ", known.empty() ? "it has none" : "expected one of ",
+                                join_list(known, ", ")));
     }
     auto& value = parameters[key];
     const auto given = nlohmann::json::parse(value.is_string() ? nlohmann::json(text).dump() : text, nullptr, false);

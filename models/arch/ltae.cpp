@@ -115,15 +115,15 @@ class Encoder : public nn::Module {
   // The same sums in another order: scores straight from the input, and the input averaged before it is embedded.
   Tensor attend_folded(const Tensor& x, const Tensor& position, const Tensor& valid) {
     const int h = shape_.n_head, d = shape_.d_head();
-    const auto qk = query_key();                                                              // [H,D]
-    const auto from_values = torch::matmul(qk, embed_->weight);                                // [H,F]
-    const auto from_position = qk.view({h, h, d}).sum(1);                                      // [H,d]
+    const auto qk = query_key();                                 // [H,D]
+    const auto from_values = torch::matmul(qk, embed_->weight);  // [H,F]
+    const auto from_position = qk.view({h, h, d}).sum(1);        // [H,d]
     const auto scores = torch::matmul(x, from_values.t()) + torch::matmul(position, from_position.t());
-    const auto a = attention(scores, valid).transpose(1, 2);                                   // [N,H,T]
-    const auto mean_x = torch::matmul(a, x);                                                   // [N,H,F]
+    const auto a = attention(scores, valid).transpose(1, 2);  // [N,H,T]
+    const auto mean_x = torch::matmul(a, x);                  // [N,H,F]
     const auto mean_position = position.size(0) == 1 ? torch::matmul(a, position.squeeze(0)) : torch::matmul(a, position);
-    const auto embedded = torch::einsum("nhf,hdf->nhd", {mean_x, embed_->weight.view({h, d, -1})}) +
-                          a.sum(2).unsqueeze(-1) * embed_->bias.view({h, d});
+    const auto embedded =
+        torch::einsum("nhf,hdf->nhd", {mean_x, embed_->weight.view({h, d, -1})}) + a.sum(2).unsqueeze(-1) * embed_->bias.view({h, d});
     return (embedded + mean_position).flatten(1);
   }
 

@@ -70,14 +70,17 @@ TrainedForest export_forest(const cv::ml::RTrees& trees, int n_features, int n_c
 
 void check(const TrainedForest& forest, const std::string& origin) {
   const auto nodes = static_cast<std::int32_t>(forest.feature.size());
-  const auto fail = [&](std::int32_t node, const std::string& what) { throw UserError(join_text(origin, ": node ", node, " of the forest: ", what)); };
+  const auto fail = [&](std::int32_t node, const std::string& what) {
+    throw UserError(join_text(origin, ": node ", node, " of the forest: ", what));
+  };
   if (forest.root.empty() || nodes == 0) throw UserError(join_text(origin, ": the forest has no trees"));
   for (const auto root : forest.root)
     if (root < 0 || root >= nodes) throw UserError(join_text(origin, ": a tree starts at node ", root, " of ", nodes));
   for (std::int32_t n = 0; n < nodes; ++n) {
     const auto i = static_cast<std::size_t>(n);
     if (forest.feature[i] < 0) {
-      if (forest.leaf_class[i] < 0 || forest.leaf_class[i] >= forest.n_classes) fail(n, join_text("class index ", forest.leaf_class[i], " of ", forest.n_classes));
+      if (forest.leaf_class[i] < 0 || forest.leaf_class[i] >= forest.n_classes)
+        fail(n, join_text("class index ", forest.leaf_class[i], " of ", forest.n_classes));
       continue;
     }
     if (forest.feature[i] >= forest.n_features) fail(n, join_text("feature ", forest.feature[i], " of ", forest.n_features));
@@ -107,7 +110,8 @@ ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest) {
 }
 
 TrainedForest read_forest(const ModelFile& file) {
-  if (file.spec.architecture != "random_forest") throw UserError(join_text(file.path, ": expected a random_forest, got a ", file.spec.architecture));
+  if (file.spec.architecture != "random_forest")
+    throw UserError(join_text(file.path, ": expected a random_forest, got a ", file.spec.architecture));
   if (file.spec.input != InputKind::regular || file.spec.sources.size() != 1)
     throw UserError(join_text(file.path, ": a random forest reads one source on regular dates"));
   const auto integers = [&](const char* name) {
@@ -117,11 +121,11 @@ TrainedForest read_forest(const ModelFile& file) {
   };
   const auto threshold = file.tensors.find("threshold");
   if (threshold == file.tensors.end()) throw UserError(join_text(file.path, ": tensor \"threshold\" of the random forest is missing"));
-  TrainedForest forest{forest_features(file.spec), file.spec.n_classes(), integers("root"), integers("feature"), threshold->second.values,
-                       integers("left"), integers("right"), integers("leaf_class")};
+  TrainedForest forest{forest_features(file.spec), file.spec.n_classes(), integers("root"),  integers("feature"),
+                       threshold->second.values,   integers("left"),      integers("right"), integers("leaf_class")};
   const auto nodes = forest.feature.size();
-  if (nodes > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) || forest.threshold.size() != nodes || forest.left.size() != nodes ||
-      forest.right.size() != nodes || forest.leaf_class.size() != nodes)
+  if (nodes > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) || forest.threshold.size() != nodes ||
+      forest.left.size() != nodes || forest.right.size() != nodes || forest.leaf_class.size() != nodes)
     throw UserError(join_text(file.path, ": the tensors of the random forest differ in length"));
   check(forest, file.path);
   return forest;
@@ -131,7 +135,8 @@ TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const
   if (spec.input != InputKind::regular || spec.sources.size() != 1)
     throw UserError("random_forest reads one source on regular dates: expected model.input = \"regular\"");
   const std::set<int> classes(learn.target.begin(), learn.target.end());
-  if (classes.size() < 2) throw UserError(join_text("random_forest: samples of at least two classes are needed to learn, got ", classes.size()));
+  if (classes.size() < 2)
+    throw UserError(join_text("random_forest: samples of at least two classes are needed to learn, got ", classes.size()));
   const int n_features = forest_features(spec);
 
   // OpenCV draws from a fixed seed of its own; the order of the samples is what makes runs differ.
@@ -143,7 +148,8 @@ TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const
 
   const cv::Mat table = feature_table(learn, order, n_features);
   cv::Mat target(static_cast<int>(order.size()), 1, CV_32S);
-  for (std::size_t row = 0; row < order.size(); ++row) target.at<int>(static_cast<int>(row)) = learn.target[static_cast<std::size_t>(order[row])];
+  for (std::size_t row = 0; row < order.size(); ++row)
+    target.at<int>(static_cast<int>(row)) = learn.target[static_cast<std::size_t>(order[row])];
   cv::Mat types(n_features + 1, 1, CV_8U, cv::Scalar(cv::ml::VAR_ORDERED));
   types.at<unsigned char>(n_features) = cv::ml::VAR_CATEGORICAL;
 

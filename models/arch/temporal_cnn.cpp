@@ -1,9 +1,9 @@
 #include "models/arch/temporal_cnn.h"
 
+#include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
@@ -21,7 +21,8 @@ class TemporalCnn : public Network {
     if (spec.input != InputKind::regular)
       throw UserError("temporal_cnn reads series on regular dates: expected model.input = \"regular\", got \"raw\"");
     if (spec.sources.size() != 1) throw UserError(join_text("temporal_cnn reads one source, got ", spec.sources.size()));
-    const int filters = spec.integer("filters", 1, kMaxWidth), kernel = spec.integer("kernel", 1, 99), dense = spec.integer("dense", 1, kMaxWidth);
+    const int filters = spec.integer("filters", 1, kMaxWidth), kernel = spec.integer("kernel", 1, 99),
+              dense = spec.integer("dense", 1, kMaxWidth);
     const double dropout = spec.number("dropout", 0, 0.95);
     if (kernel % 2 == 0) throw UserError(join_text("temporal_cnn: kernel: expected an odd number of dates, got ", kernel));
     const auto dates = static_cast<std::int64_t>(spec.days.size());

@@ -13,7 +13,8 @@ Batch ModelInput::batch(std::int64_t first, std::int64_t count) const {
   batch.pixels = count;
   for (const auto& s : series) {
     const std::int64_t start = first * s.dates;
-    batch.series.push_back({s.dates, s.features, s.values.data() + start * s.features, s.valid.data() + start, s.days.data() + start, true});
+    batch.series.push_back(
+        {s.dates, s.features, s.values.data() + start * s.features, s.valid.data() + start, s.days.data() + start, true});
   }
   batch.statics = n_statics > 0 ? statics.data() + first * n_statics : nullptr;
   return batch;

@@ -27,7 +27,8 @@ T field(const json& object, const char* key, const std::string& origin) {
 
 template <class T>
 void check_size(const std::vector<T>& list, std::size_t expected, const char* key, const std::string& origin) {
-  if (list.size() != expected) throw UserError(join_text(origin, ": field \"", key, "\": expected ", expected, " values, got ", list.size()));
+  if (list.size() != expected)
+    throw UserError(join_text(origin, ": field \"", key, "\": expected ", expected, " values, got ", list.size()));
 }
 
 void check_at_most(std::size_t size, int limit, const char* what, const std::string& origin) {
@@ -36,7 +37,8 @@ void check_at_most(std::size_t size, int limit, const char* what, const std::str
 
 void check_normalisation(float mean, float deviation, const std::string& feature, const std::string& origin) {
   if (!std::isfinite(mean) || !std::isfinite(deviation) || deviation <= 0)
-    throw UserError(join_text(origin, ": normalisation of ", feature, ": expected a finite mean and a deviation above 0, got ", mean, " and ", deviation));
+    throw UserError(join_text(origin, ": normalisation of ", feature, ": expected a finite mean and a deviation above 0, got ", mean,
+                              " and ", deviation));
 }
 
 SourceSpec source_from_json(const json& object, const std::string& origin) {
@@ -109,7 +111,8 @@ int ModelSpec::integer(const char* parameter, int min, int max) const {
   const std::string origin = join_text("model ", architecture);
   const auto value = field<std::int64_t>(parameters, parameter, origin);
   if (!parameters.at(parameter).is_number_integer() || value < min || value > max)
-    throw UserError(join_text(origin, ": ", parameter, ": expected an integer of ", min, " to ", max, ", got ", parameters.at(parameter).dump()));
+    throw UserError(
+        join_text(origin, ": ", parameter, ": expected an integer of ", min, " to ", max, ", got ", parameters.at(parameter).dump()));
   return static_cast<int>(value);
 }
 
@@ -146,12 +149,8 @@ json ModelSpec::to_json() const {
   out["papers"] = papers;
   json files = json::array();
   for (const auto& f : provenance.samples) files.push_back({{"path", f.path}, {"xxh3", f.xxh3}});
-  out["provenance"] = {{"samples", files},
-                       {"n_samples", provenance.n_samples},
-                       {"n_held_out", provenance.n_held_out},
-                       {"seed", provenance.seed},
-                       {"year", provenance.year},
-                       {"region", provenance.region},
+  out["provenance"] = {{"samples", files},        {"n_samples", provenance.n_samples}, {"n_held_out", provenance.n_held_out},
+                       {"seed", provenance.seed}, {"year", provenance.year},           {"region", provenance.region},
                        {"code", provenance.code}};
   out["metrics"] = metrics;
   out["temperature"] = temperature;
@@ -170,11 +169,13 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
   if (spec.sources.empty()) throw UserError(join_text(origin, ": the model has no sources"));
   spec.days = field<std::vector<int>>(object, "days", origin);
   check_at_most(spec.days.size(), kMaxDates, "target dates", origin);
-  if (spec.input == InputKind::regular && spec.days.empty()) throw UserError(join_text(origin, ": a model of regular input has no target dates"));
+  if (spec.input == InputKind::regular && spec.days.empty())
+    throw UserError(join_text(origin, ": a model of regular input has no target dates"));
   for (std::size_t i = 1; i < spec.days.size(); ++i)
     if (spec.days[i] <= spec.days[i - 1]) throw UserError(join_text(origin, ": target dates are not in increasing order"));
   for (const auto& entry : field<std::vector<json>>(object, "statics", origin)) {
-    const StaticSpec s{field<std::string>(entry, "name", origin), field<float>(entry, "mean", origin), field<float>(entry, "deviation", origin)};
+    const StaticSpec s{field<std::string>(entry, "name", origin), field<float>(entry, "mean", origin),
+                       field<float>(entry, "deviation", origin)};
     check_normalisation(s.mean, s.deviation, s.name, origin);
     spec.statics.push_back(s);
   }

@@ -71,8 +71,8 @@ class NetworkClassifier : public Classifier {
   void check(const Batch& batch) const {
     MILLESIME_CHECK(batch.series.size() == spec_.sources.size(), batch.series.size(), " sources of ", spec_.sources.size());
     for (std::size_t s = 0; s < batch.series.size(); ++s)
-      MILLESIME_CHECK(batch.series[s].features == spec_.sources[s].features(), "source ", s, " has ", batch.series[s].features, " features of ",
-                      spec_.sources[s].features());
+      MILLESIME_CHECK(batch.series[s].features == spec_.sources[s].features(), "source ", s, " has ", batch.series[s].features,
+                      " features of ", spec_.sources[s].features());
     MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
   }
 
@@ -116,7 +116,8 @@ class NetworkClassifier : public Classifier {
 }  // namespace
 
 torch::Device torch_device(const Device& device) {
-  return device.kind == Device::Kind::cpu ? torch::Device(torch::kCPU) : torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index));
+  return device.kind == Device::Kind::cpu ? torch::Device(torch::kCPU)
+                                          : torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index));
 }
 
 NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::Device device) {
@@ -156,7 +157,8 @@ std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device devic
     if (stored == file.tensors.end()) throw UserError(join_text(file.path, ": tensor \"", name, "\" of a ", kind.name, " is missing"));
     const auto& [shape, values] = stored->second;
     if (tensor.sizes() != torch::IntArrayRef(shape))
-      throw UserError(join_text(file.path, ": tensor \"", name, "\": expected shape ", shape_text(tensor.sizes().vec()), ", got ", shape_text(shape)));
+      throw UserError(
+          join_text(file.path, ": tensor \"", name, "\": expected shape ", shape_text(tensor.sizes().vec()), ", got ", shape_text(shape)));
     std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
     ++used;
   });

@@ -26,13 +26,18 @@ void Recipe::declare(Options& options) {
   options.section("train");
   options.add("epochs", &epochs, "passes over the samples; 0: 100, fewer for large sets").range(0, 100000);
   options.add("batch", &batch, "samples a step; 0: by the number of samples, 16 to 512").range(0, 1 << 20);
-  options.add("learning_rate", &learning_rate, "highest learning rate of the one-cycle schedule, for 128 samples a step; it grows with the square root of the batch").range(1e-7, 1);
+  options
+      .add("learning_rate", &learning_rate,
+           "highest learning rate of the one-cycle schedule, for 128 samples a step; it grows with the square root of the batch")
+      .range(1e-7, 1);
   options.add("weight_decay", &weight_decay, "decay of the weights (AdamW)").range(0, 1);
   options.add("label_smoothing", &label_smoothing, "share of the target spread over all classes").range(0, 0.9);
-  options.add("class_balance", &class_balance, "weight of a class is its frequency to the power of minus this: 0 as it comes, 1 all alike").range(0, 1);
+  options.add("class_balance", &class_balance, "weight of a class is its frequency to the power of minus this: 0 as it comes, 1 all alike")
+      .range(0, 1);
   options.add("average_decay", &average_decay, "of the moving average of the weights; 0: none").range(0, 0.99999);
   options.add("patience", &patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
-  options.add("validation_ratio", &validation_ratio, "share of the learning polygons held out to choose the epoch and to calibrate").range(0, 0.9);
+  options.add("validation_ratio", &validation_ratio, "share of the learning polygons held out to choose the epoch and to calibrate")
+      .range(0, 0.9);
   options.add("date_dropout", &date_dropout, "greatest share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "deviation of the noise added in training, in deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "deviation of the shift in time in training, raw input").unit("days").range(0, 100);

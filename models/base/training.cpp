@@ -41,7 +41,8 @@ TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch
 
 NetworkInput choose(const NetworkInput& from, const Tensor& rows) {
   NetworkInput out;
-  for (const auto& s : from.series) out.series.push_back({s.values.index_select(0, rows), s.valid.index_select(0, rows), s.days.index_select(0, rows)});
+  for (const auto& s : from.series)
+    out.series.push_back({s.values.index_select(0, rows), s.valid.index_select(0, rows), s.days.index_select(0, rows)});
   if (from.statics.defined()) out.statics = from.statics.index_select(0, rows);
   return out;
 }
@@ -56,7 +57,9 @@ double one_cycle(double share) {
 class Augmentation {
  public:
   Augmentation(const Recipe& recipe, InputKind kind, bool gaps, at::Generator random)
-      : dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0), shift_(kind == InputKind::raw ? recipe.shift_days : 0), noise_(recipe.noise),
+      : dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
+        shift_(kind == InputKind::raw ? recipe.shift_days : 0),
+        noise_(recipe.noise),
         random_(std::move(random)) {}
 
   void operator()(NetworkInput& input) {
@@ -201,13 +204,14 @@ void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
     throw UserError(join_text(spec.architecture, ": samples of at least two classes are needed to learn, got ", classes.size()));
-  for (const int target : learn.target) MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
+  for (const int target : learn.target)
+    MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
 }
 
 }  // namespace
 
-ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, const Device& device,
-                        const EpochCallback& on_epoch) {
+ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
+                        const Device& device, const EpochCallback& on_epoch) {
   check_learnable(spec, learn);
   // The library draws dropout and first weights from one generator of the process, and orders sums by its number of threads.
   static std::mutex one_at_a_time;
@@ -254,8 +258,8 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
       const auto rows = order.narrow(0, step * batch, batch);
       auto input = choose(data.input, rows);
       augment(input);
-      const auto loss = torch::cross_entropy_loss(network->forward(input), data.target.index_select(0, rows), weight, at::Reduction::Mean, -100,
-                                                  recipe.label_smoothing);
+      const auto loss = torch::cross_entropy_loss(network->forward(input), data.target.index_select(0, rows), weight, at::Reduction::Mean,
+                                                  -100, recipe.label_smoothing);
       optimizer.zero_grad();
       loss.backward();
       torch::nn::utils::clip_grad_norm_(network->parameters(), 5.0);

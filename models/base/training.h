@@ -1,6 +1,7 @@
 #pragma once
 // Training of networks: AdamW on a one-cycle schedule, label smoothing, augmentation, averaged weights, the best epoch by F-score on
-// held-out groups (the latest within a standard error of it), then temperature scaling on them (Guo et al. 2017). Same seed, same machine: same weights, on any number of threads.
+// held-out groups (the latest within a standard error of it), then temperature scaling on them (Guo et al. 2017). Same seed, same machine:
+// same weights, on any number of threads.
 
 #include <functional>
 
@@ -12,9 +13,9 @@
 namespace millesime {
 
 struct EpochReport {
-  int epoch = 0, epochs = 0;          // from 1
-  double loss = 0;                    // mean over the epoch's steps
-  double f_score = 0, accuracy = 0;   // on held-out groups, 0..1; mean F-score of the classes that occur there
+  int epoch = 0, epochs = 0;         // from 1
+  double loss = 0;                   // mean over the epoch's steps
+  double f_score = 0, accuracy = 0;  // on held-out groups, 0..1; mean F-score of the classes that occur there
 };
 using EpochCallback = std::function<void(const EpochReport&)>;
 

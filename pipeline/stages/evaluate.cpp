@@ -74,7 +74,8 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
     context.progress->advance(1);
   }
   context.progress->finish();
-  if (evaluation.confusion.total() == 0) throw UserError(join_text(join_list(command.samples, ", "), ": no labelled samples to evaluate on"));
+  if (evaluation.confusion.total() == 0)
+    throw UserError(join_text(join_list(command.samples, ", "), ": no labelled samples to evaluate on"));
   evaluation.accuracy = measure(evaluation.confusion);
   if (!command.output.empty()) {
     write_confusion_csv(evaluation.confusion, command.output + "/confusion.csv");
@@ -119,8 +120,8 @@ std::string to_table(const Evaluation& evaluation, const ModelSpec& spec) {
   text += "\n\n  code  samples  precision  recall  F-score  class\n";
   char line[128];
   for (const auto& entry : accuracy.classes) {
-    std::snprintf(line, sizeof line, "%6d %8lld     %6.3f  %6.3f   %6.3f  ", entry.code, static_cast<long long>(entry.reference), entry.precision,
-                  entry.recall, entry.f_score);
+    std::snprintf(line, sizeof line, "%6d %8lld     %6.3f  %6.3f   %6.3f  ", entry.code, static_cast<long long>(entry.reference),
+                  entry.precision, entry.recall, entry.f_score);
     text += join_text(line, name_of(spec, entry.code), "\n");
   }
   return text;
@@ -150,7 +151,8 @@ std::int64_t predict_samples(const PredictCommand& command, const Context& conte
       const float* p = probabilities.data() + i * model.spec.classes.size();
       const Winner winner = winner_of(p, model.spec.n_classes());
       const std::int32_t label = samples.label[i];
-      text += join_text(name, ",", i, ",", label, ",", model.spec.classes[static_cast<std::size_t>(winner.index)], ",", fixed(winner.probability, 4));
+      text += join_text(name, ",", i, ",", label, ",", model.spec.classes[static_cast<std::size_t>(winner.index)], ",",
+                        fixed(winner.probability, 4));
       for (int k = 0; k < model.spec.n_classes(); ++k) text += join_text(",", fixed(p[k], 4));
       text += "\n";
       ++written;
@@ -176,7 +178,8 @@ std::string model_info_text(const std::string& file) {
   std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", to_text(spec.input));
-  if (spec.input == InputKind::regular) text += join_text(", ", spec.days.size(), " dates from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
+  if (spec.input == InputKind::regular)
+    text += join_text(", ", spec.days.size(), " dates from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
   text += "\n";
   for (const auto& source : spec.sources) {
     text += join_text("source       ", source.name, ": ", join_list(source.bands, ", "));
@@ -188,16 +191,20 @@ std::string model_info_text(const std::string& file) {
     for (const auto& s : spec.statics) names.push_back(s.name);
     text += join_text("statics      ", join_list(names, ", "), "\n");
   }
-  text += join_text("trained on   ", spec.provenance.n_samples, " samples of ", spec.provenance.year, ", ", spec.provenance.n_held_out, " held out, seed ",
-                    spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region, ", version ", spec.provenance.code, "\n");
+  text += join_text("trained on   ", spec.provenance.n_samples, " samples of ", spec.provenance.year, ", ", spec.provenance.n_held_out,
+                    " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
+                    ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
   if (spec.metrics.contains("held_out")) {
     const auto& held = spec.metrics["held_out"];
-    const auto value = [&](const char* key) { return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?"; };
-    text += join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ", value("calibration_error"),
-                      " (before scaling ", value("calibration_error_before"), ")\n");
+    const auto value = [&](const char* key) {
+      return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?";
+    };
+    text += join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
+                      value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
   }
-  text += join_text("temperature  ", fixed(spec.temperature, 4), "\nclasses      ", spec.n_classes(), " of nomenclature ", spec.nomenclature.name, "\n");
+  text += join_text("temperature  ", fixed(spec.temperature, 4), "\nclasses      ", spec.n_classes(), " of nomenclature ",
+                    spec.nomenclature.name, "\n");
   for (const int code : spec.classes) text += join_text("  ", code, "  ", name_of(spec, code), "\n");
   return text;
 }

@@ -63,8 +63,9 @@ void predict_network(const ModelFile& model, const ModelInput& input, const Cont
 void predict_forest(const ModelFile& model, const ModelInput& input, const Context& context, std::vector<float>& out) {
   const TrainedForest trained = read_forest(model);
   const Stream stream(context.device);
-  const Forest packed(
-      {trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold, trained.left, trained.right, trained.leaf_class}, stream);
+  const Forest packed({trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold, trained.left, trained.right,
+                       trained.leaf_class},
+                      stream);
   const auto& series = input.series.front();
   const std::int64_t n_series = std::int64_t{series.dates} * series.features, n_features = n_series + input.n_statics;
   const std::int64_t n_classes = model.spec.n_classes();

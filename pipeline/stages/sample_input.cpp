@@ -25,7 +25,8 @@ const SampleSeries& main_series(const SampleSelection& selection) {
 }
 
 // Some samples of a file as a window of one row, with the model's bands in the model's order.
-Series as_series(const SampleSeries& from, const std::vector<int>& bands, const std::vector<std::int64_t>& rows, std::int64_t first, std::int64_t count) {
+Series as_series(const SampleSeries& from, const std::vector<int>& bands, const std::vector<std::int64_t>& rows, std::int64_t first,
+                 std::int64_t count) {
   Series series;
   series.window = Window{0, 0, static_cast<int>(count), 1};
   series.dates = from.dates;
@@ -63,8 +64,8 @@ class Preparation {
   }
 
   // Writes `count` samples to values [sample][date][feature] and valid [sample][date] (raw), whose rows have `dates` dates.
-  void run(const SampleSelection& selection, const std::vector<int>& bands, std::int64_t first, std::int64_t count, std::vector<float>& values,
-           std::vector<std::uint8_t>& valid) const {
+  void run(const SampleSelection& selection, const std::vector<int>& bands, std::int64_t first, std::int64_t count,
+           std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
     const Series series = as_series(main_series(selection), bands, selection.rows, first, count);
     const HostSeries view(series);
     const auto n = static_cast<std::size_t>(count);
@@ -128,7 +129,9 @@ void fit_normalisation(ModelSpec& spec, const std::vector<SampleSelection>& sele
       }
     }
   }
-  if (observations == 0) throw UserError(join_text(selections.front().file, ": none of the ", selections.front().rows.size(), " samples has a valid observation"));
+  if (observations == 0)
+    throw UserError(
+        join_text(selections.front().file, ": none of the ", selections.front().rows.size(), " samples has a valid observation"));
   for (std::size_t f = 0; f < features; ++f) {
     const double mean = sum[f] / static_cast<double>(observations);
     const double variance = squares[f] / static_cast<double>(observations) - mean * mean;
@@ -177,7 +180,8 @@ void fit_classes(ModelSpec& spec, const std::vector<SampleSelection>& selections
 
 }  // namespace
 
-SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed, const std::optional<std::string>& region) {
+SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
+                               const std::optional<std::string>& region) {
   if (use != SampleUse::all && (seed < 0 || seed >= samples.n_seeds))
     throw UserError(join_text(file, ": has splits for seeds 0 to ", samples.n_seeds - 1, ", asked for seed ", seed));
   int region_index = -1;
@@ -252,7 +256,8 @@ ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>&
       for (std::size_t i = 0; i < count; ++i, ++at) {
         std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * days.size() * features), days.size() * features,
                     out.values.begin() + static_cast<std::ptrdiff_t>(at * dates * features));
-        std::copy_n(valid.begin() + static_cast<std::ptrdiff_t>(i * days.size()), days.size(), out.valid.begin() + static_cast<std::ptrdiff_t>(at * dates));
+        std::copy_n(valid.begin() + static_cast<std::ptrdiff_t>(i * days.size()), days.size(),
+                    out.valid.begin() + static_cast<std::ptrdiff_t>(at * dates));
         std::copy(days.begin(), days.end(), out.days.begin() + static_cast<std::ptrdiff_t>(at * dates));
         const auto row = static_cast<std::size_t>(selection.rows[static_cast<std::size_t>(first) + i]);
         for (std::size_t s = 0; s < statics.size(); ++s) {

@@ -53,7 +53,8 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
   return nomenclature;
 }
 
-std::vector<SampleSelection> select_all(const std::vector<NamedSamples>& all, SampleUse use, int seed, const std::optional<std::string>& region) {
+std::vector<SampleSelection> select_all(const std::vector<NamedSamples>& all, SampleUse use, int seed,
+                                        const std::optional<std::string>& region) {
   std::vector<SampleSelection> selections;
   for (const auto& [file, samples] : all) {
     auto selection = select_samples(samples, file, use, seed, region);
@@ -109,20 +110,23 @@ ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples
     spec.sources.front().indices = command.model.indices;
     spec.days = target_days(command.time, all);
   } else if (!command.model.indices.empty()) {
-    throw UserError(join_text("model.indices: ", kind.name, " reads raw series, which have no indices; set model.input = \"regular\" or leave them out"));
+    throw UserError(join_text("model.indices: ", kind.name,
+                              " reads raw series, which have no indices; set model.input = \"regular\" or leave them out"));
   }
   spec.provenance.seed = command.recipe.random_seed;
   spec.provenance.year = all.front().samples.year;
   spec.provenance.region = command.region.value_or("");
   spec.provenance.code = version();
-  for (const auto& [file, samples] : all) spec.provenance.samples.push_back({std::filesystem::path(file).filename().string(), xxh3_of_file(file)});
+  for (const auto& [file, samples] : all)
+    spec.provenance.samples.push_back({std::filesystem::path(file).filename().string(), xxh3_of_file(file)});
   return spec;
 }
 
 EpochCallback report_to(Progress& progress) {
   return [&progress](const EpochReport& report) {
     const auto percent = [](double share) { return std::to_string(share).substr(0, 5); };
-    progress.note(join_text("epoch ", report.epoch, ": loss ", percent(report.loss), report.f_score > 0 ? join_text(", F-score ", percent(report.f_score)) : ""));
+    progress.note(join_text("epoch ", report.epoch, ": loss ", percent(report.loss),
+                            report.f_score > 0 ? join_text(", F-score ", percent(report.f_score)) : ""));
     progress.advance(1);
   };
 }
@@ -148,11 +152,14 @@ Options TrainCommand::declare() {
   o.add("all_samples", &all_samples, "learn from all samples, also those of the test split");
   o.section("time");
   time.step_days = 0;
-  o.add("step_days", &time.step_days, "regular input: distance of the dates; 0: the samples' own dates where all files share them, else 10").unit("days").range(0, 366);
+  o.add("step_days", &time.step_days, "regular input: distance of the dates; 0: the samples' own dates where all files share them, else 10")
+      .unit("days")
+      .range(0, 366);
   o.add("start", &time.start, "regular input: first date; default: the earliest of the samples");
   o.add("end", &time.end, "regular input: last date; default: the latest of the samples");
   o.section("model");
-  o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers").choices({"auto", "raw", "regular"});
+  o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
+      .choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);

@@ -19,11 +19,11 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using testing::quick_recipe;
 using testing::small_input;
 using testing::small_spec;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 
 template <class F>
 std::string message_of(F&& f) {
@@ -97,7 +97,8 @@ TEST_P(EveryArchitecture, LearnsSixtyFourSamplesByHeart) {
   const ModelSpec spec = small_spec(GetParam(), 4);
   const ModelInput input = small_input(spec, 64);
   Recipe recipe;
-  recipe.epochs = 40, recipe.batch = 16, recipe.date_dropout = 0, recipe.noise = 0, recipe.shift_days = 0, recipe.average_decay = 0.9, recipe.learning_rate = 0.005;
+  recipe.epochs = 40, recipe.batch = 16, recipe.date_dropout = 0, recipe.noise = 0, recipe.shift_days = 0, recipe.average_decay = 0.9,
+  recipe.learning_rate = 0.005;
   recipe.min_leaf = 2, recipe.trees = 50;
   const ModelFile file = train(spec, input, recipe);
   if (!is_network(GetParam())) GTEST_SKIP() << "the votes of a forest are counted by the kernel: see unit/models/random_forest";
@@ -208,13 +209,16 @@ struct Golden {
 };
 
 class GoldenLogits : public ::testing::TestWithParam<Golden> {};
-INSTANTIATE_TEST_SUITE_P(Papers, GoldenLogits,
-                         ::testing::Values(Golden{"ltae",
-                                                  {{"spectral", 3}, {"d_model", 8}, {"n_head", 2}, {"d_k", 2}, {"mlp", 4}, {"hidden", 4}, {"dropout", 0.2}, {"norm", "none"}},
-                                                  {0.082228f, -0.053019f, 0.301117f, 0.079908f, -0.033152f, 0.291169f}},
-                                           Golden{"temporal_cnn", {{"filters", 3}, {"kernel", 3}, {"dense", 4}, {"dropout", 0.5}},
-                                                  {0.86911f, 0.57454f, 0.212351f, 0.835578f, 0.575305f, 0.205775f}}),
-                         [](const auto& test) { return test.param.architecture; });
+INSTANTIATE_TEST_SUITE_P(
+    Papers, GoldenLogits,
+    ::testing::Values(
+        Golden{"ltae",
+               {{"spectral", 3}, {"d_model", 8}, {"n_head", 2}, {"d_k", 2}, {"mlp", 4}, {"hidden", 4}, {"dropout", 0.2}, {"norm", "none"}},
+               {0.082228f, -0.053019f, 0.301117f, 0.079908f, -0.033152f, 0.291169f}},
+        Golden{"temporal_cnn",
+               {{"filters", 3}, {"kernel", 3}, {"dense", 4}, {"dropout", 0.5}},
+               {0.86911f, 0.57454f, 0.212351f, 0.835578f, 0.575305f, 0.205775f}}),
+    [](const auto& test) { return test.param.architecture; });
 
 TEST_P(GoldenLogits, AreThoseOfThePaper) {
   ModelSpec spec = small_spec(GetParam().architecture, 3, 4);
@@ -246,7 +250,8 @@ TEST(Training, KeepsTheBestEpochAndCalibratesOnHeldOutGroups) {
   Recipe recipe = quick_recipe();
   recipe.epochs = 12;
   std::vector<EpochReport> reports;
-  const ModelFile file = train_network(spec, small_input(spec, 90, 8, 1), small_input(spec, 60, 8, 2), recipe, Device{}, [&](const EpochReport& r) { reports.push_back(r); });
+  const ModelFile file = train_network(spec, small_input(spec, 90, 8, 1), small_input(spec, 60, 8, 2), recipe, Device{},
+                                       [&](const EpochReport& r) { reports.push_back(r); });
   ASSERT_EQ(reports.size(), 12u);
   const auto& metrics = file.spec.metrics;
   double best = 0;

@@ -15,10 +15,10 @@
 namespace millesime {
 namespace {
 
-using testing::small_input;
-using testing::small_spec;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::small_input;
+using testing::small_spec;
 
 template <class F>
 std::string message_of(F&& f) {
@@ -48,7 +48,9 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
 TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {
   const ModelSpec spec = small_spec("ltae", 3, 8, 1);
   EXPECT_EQ(spec.bands_in({"B2", "B8", "B4", "B3"}, "x"), (std::vector<int>{3, 2, 1}));
-  EXPECT_THAT(message_of([&] { spec.bands_in({"B2", "B3"}, "tile T31TCJ"); }),
+  EXPECT_THAT(message_of([&] {
+                spec.bands_in({"B2", "B3"}, "tile T31TCJ");
+              }),
               AllOf(HasSubstr("tile T31TCJ"), HasSubstr("reads bands B3, B4, B8"), HasSubstr("have B2, B3"), HasSubstr("missing: B4, B8")));
   EXPECT_THAT(message_of([&] { spec.statics_in({}, "s.csv"); }), AllOf(HasSubstr("s.csv"), HasSubstr("static0"), HasSubstr("have none")));
 }
@@ -81,7 +83,8 @@ TEST(ModelSpec, ParametersAreCheckedByNameTypeAndRange) {
   EXPECT_EQ(architecture_parameters("ltae", {"d_model=64", "norm=group"})["d_model"], 64);
   EXPECT_THAT(message_of([] { architecture_parameters("ltae", {"d_modl=64"}); }), AllOf(HasSubstr("d_modl"), HasSubstr("d_model")));
   EXPECT_THAT(message_of([] { architecture_parameters("ltae", {"d_model=wide"}); }), HasSubstr("got \"wide\""));
-  EXPECT_THAT(message_of([] { architecture("temporal_cn"); }), AllOf(HasSubstr("ltae, temporal_cnn, random_forest"), HasSubstr("did you mean \"temporal_cnn\"")));
+  EXPECT_THAT(message_of([] { architecture("temporal_cn"); }),
+              AllOf(HasSubstr("ltae, temporal_cnn, random_forest"), HasSubstr("did you mean \"temporal_cnn\"")));
   ModelSpec spec = small_spec("ltae");
   spec.parameters["d_model"] = 1 << 30;
   EXPECT_THAT(message_of([&] { spec.integer("d_model", 1, kMaxWidth); }), HasSubstr("expected an integer of 1 to 8192"));

@@ -9,10 +9,10 @@
 namespace millesime {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::quick_recipe;
 using testing::small_input;
 using testing::small_spec;
-using ::testing::HasSubstr;
 
 int vote(const TrainedForest& forest, const float* features) {
   std::vector<int> votes(static_cast<std::size_t>(forest.n_classes), 0);
@@ -71,7 +71,7 @@ TEST(RandomForest, ForgedTreesAreRefused) {
     return std::string("no error");
   };
   EXPECT_THAT(refused("root", -1), HasSubstr("a tree starts at node -1"));
-  EXPECT_THAT(refused("left", 0), HasSubstr("child 0"));        // a cycle
+  EXPECT_THAT(refused("left", 0), HasSubstr("child 0"));  // a cycle
   EXPECT_THAT(refused("right", 1 << 30), HasSubstr("child"));
   EXPECT_THAT(refused("feature", 24), HasSubstr("feature 24 of 24"));
   EXPECT_THAT(refused("leaf_class", 4), HasSubstr("class index 4 of 4"));

@@ -57,7 +57,8 @@ class TrainStage : public ::testing::TestWithParam<std::string> {
   Silent progress;
   Context context;
 };
-INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal_cnn", "random_forest"), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal_cnn", "random_forest"),
+                         [](const auto& test) { return test.param; });
 
 TEST_P(TrainStage, FromATableToAModelThatKnowsIt) {
   const std::string folder = testing::temp_dir(), samples = folder + "/samples.csv";
