@@ -1,13 +1,14 @@
 #pragma once
 // How numbers become integers: half away from zero, saturated. The half is added in float32.
 
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/base/host_device.h"
 
 namespace millesime {
 
-HD float away_from_zero(float x) { return x + (x < 0.0f ? -0.5f : 0.5f); }
+HD float away_from_zero(float x) { return x + copysignf(0.5f, x); }
 
 // |x| must be below 32767.5.
 HD std::int16_t round_to_int16(float x) { return static_cast<std::int16_t>(static_cast<std::int32_t>(away_from_zero(x))); }

@@ -57,8 +57,9 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
   }
 }
 
-// One band: calls filled(target, values of all lanes) for each target. samples[date][lane]; before is scratch, [target][lane].
-template <int kLanes, class Filled>
+// One band: calls filled(target, values of all lanes) for each target. samples[date][lane]; before is scratch, [target][lane]. With
+// kPrefetch the samples lie in the input, not in scratch.
+template <int kLanes, bool kPrefetch, class Filled>
 HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
                   const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
   std::int16_t value[kLanes];  // at the nearest valid date seen so far
@@ -68,6 +69,7 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
     while (d < times.n_dates && (t == times.n_targets || times.days[d] <= times.target_days[t])) {
       const std::int16_t* use = selected[d];
       const std::int16_t* now = samples[d++];
+      if (kPrefetch) expect_next_lanes<kLanes>(now);
       LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane)
         value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
@@ -134,7 +136,7 @@ struct GapFillBlock {
           for (int lane = 0; lane < kLanes; ++lane) part[d][lane] = lane < n ? samples[d][lane] : std::int16_t{0};
         samples = {part.first, part.stride};
       }
-      fill_band<kLanes>(times, selected, weight, samples, before, Store{args.filled + b * args.pixels + first, date_stride, n});
+      fill_band<kLanes, true>(times, selected, weight, samples, before, Store{args.filled + b * args.pixels + first, date_stride, n});
     }
     finish_stores();
   }

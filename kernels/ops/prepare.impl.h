@@ -45,16 +45,18 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
   for (int lane = 0; lane < block.n(); ++lane) count[block.first + lane] = count_to_byte(n[lane]);
 }
 
-// Rows of features become pixels of features: out[pixel][feature].
+// Rows of features become pixels of features, out[pixel][feature]: fill row(), then put() it; finish() after the last one.
 template <int kLanes>
 struct FeatureWriter {
   float* out;         // of the block's first pixel
   std::int64_t size;  // features of a pixel
   int n;              // pixels of the block
+  float values[kLanes];
 
   static HD std::int64_t scratch_bytes(std::int64_t) { return 0; }
   HD FeatureWriter(float* first, std::int64_t features, int pixels, float*) : out(first), size(features), n(pixels) {}
-  HD void put(std::int64_t feature, const float* values) {
+  HD float* row() { return values; }
+  HD void put(std::int64_t feature) {
     for (int lane = 0; lane < n; ++lane) out[lane * size + feature] = values[lane];
   }
   HD void finish() {}
@@ -81,10 +83,10 @@ struct FeatureWriter<kCpuLanes> {
   HD FeatureWriter(float* out_first, std::int64_t features, int pixels, float* scratch)
       : out(out_first), size(features), n(pixels), block(scratch) {}
 
-  HD void put(std::int64_t feature, const float* values) {
+  HD float* row() { return tile[filled]; }
+  HD void put(std::int64_t feature) {
     if (filled == 0) first = feature;
-    std::memcpy(tile[filled++], values, sizeof tile[0]);
-    if (filled == kTile) turn();
+    if (++filled == kTile) turn();
   }
 
   HD void finish() {
@@ -178,7 +180,7 @@ struct PrepareRegularBlock {
     fill_weights<kLanes>(times, selected, weight);
     for (int b = 0; b < series.n_bands; ++b) {
       const Rows<const std::int16_t> samples{values[static_cast<std::int64_t>(b) * series.n_dates], values.stride};
-      fill_band<kLanes>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
+      fill_band<kLanes, false>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
     }
 
     FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n(),
@@ -187,7 +189,7 @@ struct PrepareRegularBlock {
     for (int t = 0; t < args.n_targets; ++t) {
       const Rows<const std::int16_t> bands{filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride};
       for (int f = 0; f < n_features; ++f) {
-        alignas(64) float row[kLanes];
+        float* row = writer.row();
         if (f < series.n_bands) {
           const std::int16_t* band = bands[f];
           LANES_INDEPENDENT
@@ -199,7 +201,7 @@ struct PrepareRegularBlock {
           LANES_INDEPENDENT
           for (int lane = 0; lane < kLanes; ++lane) row[lane] = normalised(row[lane], args.mean, args.inverse_std, f);
         }
-        writer.put(static_cast<std::int64_t>(t) * n_features + f, row);
+        writer.put(static_cast<std::int64_t>(t) * n_features + f);
       }
     }
     writer.finish();
@@ -234,13 +236,13 @@ struct PrepareRawBlock {
       const std::int16_t* use = selected[d];
       for (int b = 0; b < series.n_bands; ++b) {
         const std::int16_t* band = values[static_cast<std::int64_t>(b) * series.n_dates + d];
-        alignas(64) float row[kLanes];
+        float* row = writer.row();
         LANES_INDEPENDENT
         for (int lane = 0; lane < kLanes; ++lane) {
           const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, b);
           row[lane] = use[lane] ? value : 0.0f;
         }
-        writer.put(static_cast<std::int64_t>(d) * series.n_bands + b, row);
+        writer.put(static_cast<std::int64_t>(d) * series.n_bands + b);
       }
     }
     writer.finish();

@@ -111,8 +111,8 @@ struct BlockResampler {
 // for each pixel, so the same bits.
 template <int kTaps>
 struct BlockResampler<kTaps, kCpuLanes> {
-  static constexpr int kMaxLine = 80;  // group pixels that a block may span: 64 lanes at scale 1 and some taps
-  static constexpr int kPack = 8;      // lanes that one shuffle serves
+  static constexpr int kMaxLine = kCpuLanes + 16;  // group pixels that a block may span: its lanes at scale 1 and some taps
+  static constexpr int kPack = 8;                  // lanes that one shuffle serves
   using Floats = float __attribute__((vector_size(4 * kPack)));
   using Ints = std::int32_t __attribute__((vector_size(4 * kPack)));
 

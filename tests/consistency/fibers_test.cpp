@@ -15,7 +15,8 @@ namespace {
 
 using cuda_fibers::Order;
 
-constexpr std::pair<Order, const char*> kOrders[] = {{Order::forward, "forward"}, {Order::reverse, "reverse"}, {Order::shuffled, "shuffled"}};
+constexpr std::pair<Order, const char*> kOrders[] = {
+    {Order::forward, "forward"}, {Order::reverse, "reverse"}, {Order::shuffled, "shuffled"}};
 
 TEST(Fibers, EveryKernelEqualsItsCpuInstance) {
   for (const auto& test : kernel_cases()) {
@@ -104,8 +105,10 @@ TEST(FibersFind, BarriersThatNotAllThreadsReach) {
     }
     return "nothing";
   };
-  EXPECT_NE(fault([&] { CU_LAUNCH(barrier_in_divergent_code, dim3(1), dim3(64), 0, nullptr, x.data()); }).find("divergent"), std::string::npos);
-  EXPECT_NE(fault([&] { CU_LAUNCH(leaves_before_the_barrier, dim3(1), dim3(64), 0, nullptr, x.data(), 40u); }).find("deadlock"), std::string::npos);
+  EXPECT_NE(fault([&] { CU_LAUNCH(barrier_in_divergent_code, dim3(1), dim3(64), 0, nullptr, x.data()); }).find("divergent"),
+            std::string::npos);
+  EXPECT_NE(fault([&] { CU_LAUNCH(leaves_before_the_barrier, dim3(1), dim3(64), 0, nullptr, x.data(), 40u); }).find("deadlock"),
+            std::string::npos);
 }
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -180,10 +180,10 @@ Prepared composed_raw(const Case& test, const Series& series) {
 std::vector<Case> cases() {
   std::vector<Case> list;
   for (const Resampling method : {Resampling::nearest, Resampling::bilinear, Resampling::cubic})
-    for (const double cloudy : {0.0, 0.5, 1.0}) list.push_back({{130, 5, 7, cloudy, 0.02, cloudy != 0.5, 3}, method});
+    for (const double cloudy : {0.0, 0.5, 1.0}) list.push_back({{150, 5, 7, cloudy, 0.02, cloudy != 0.5, 3}, method});
   list.push_back({{0, 0, 3, 0.2, 0.0, true, 1}});
   list.push_back({{1, 1, 3, 0.2, 0.0, true, 1}});
-  list.push_back({{64, 3, 9, 0.2, 0.0, true, 1}, Resampling::bilinear, false});
+  list.push_back({{128, 3, 9, 0.2, 0.0, true, 1}, Resampling::bilinear, false});
   list.push_back({{77, 3, 0, 0.2, 0.0, true, 1}});  // no acquisition
   list.push_back({{77, 3, 1, 0.2, 0.0, true, 1}});
   list.push_back({{77, 3, 5, 0.0, 1.0, true, 1}});                                          // nothing but missing samples

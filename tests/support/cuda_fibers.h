@@ -286,7 +286,8 @@ FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 b
     }
     if (progress) continue;
     for (unsigned i = 0; i < launch.threads; ++i)
-      if (!launch.fibers[i].done) fail("deadlock: waits for threads that left or are elsewhere", launch.fibers[i].line, launch.fibers[i].line);
+      if (!launch.fibers[i].done)
+        fail("deadlock: waits for threads that left or are elsewhere", launch.fibers[i].line, launch.fibers[i].line);
   }
 #if FIBERS_TSAN
   for (unsigned i = 0; i < launch.threads; ++i) __tsan_destroy_fiber(launch.fibers[i].tsan);
@@ -297,7 +298,8 @@ FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 b
 inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& kernel) {
   Launch& launch = launch_state;
   launch.threads = block.x * block.y * block.z;
-  if (launch.threads == 0 || launch.threads > kMaxThreads) throw std::runtime_error("a block of " + std::to_string(launch.threads) + " threads");
+  if (launch.threads == 0 || launch.threads > kMaxThreads)
+    throw std::runtime_error("a block of " + std::to_string(launch.threads) + " threads");
   if (launch.fibers.size() < launch.threads) launch.fibers.resize(launch.threads);
   for (unsigned i = 0; i < launch.threads; ++i) {
     char*& stack = launch.fibers[i].stack;
@@ -334,8 +336,8 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
         }
 #endif
         if (launch.error)
-          throw std::runtime_error(std::string(launch.error) + ": block " + std::to_string(x) + ", lines " + std::to_string(launch.error_line) +
-                                   " and " + std::to_string(launch.error_other_line));
+          throw std::runtime_error(std::string(launch.error) + ": block " + std::to_string(x) + ", lines " +
+                                   std::to_string(launch.error_line) + " and " + std::to_string(launch.error_other_line));
       }
     }
   }
@@ -356,7 +358,8 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
 #define __syncwarp(...) cuda_fibers::sync_warp(cuda_fibers::mask_or_all(__VA_ARGS__), __LINE__)
 #define __shfl_down_sync(mask, value, by, ...) cuda_fibers::shuffle_down(mask, value, by, cuda_fibers::width_or_warp(__VA_ARGS__), __LINE__)
 #define __shfl_up_sync(mask, value, by, ...) cuda_fibers::shuffle_up(mask, value, by, cuda_fibers::width_or_warp(__VA_ARGS__), __LINE__)
-#define __shfl_xor_sync(mask, value, with, ...) cuda_fibers::shuffle_xor(mask, value, with, cuda_fibers::width_or_warp(__VA_ARGS__), __LINE__)
+#define __shfl_xor_sync(mask, value, with, ...) \
+  cuda_fibers::shuffle_xor(mask, value, with, cuda_fibers::width_or_warp(__VA_ARGS__), __LINE__)
 #define __shfl_sync(mask, value, from, ...) cuda_fibers::shuffle_from(mask, value, from, cuda_fibers::width_or_warp(__VA_ARGS__), __LINE__)
 #define __ballot_sync(mask, vote) cuda_fibers::ballot(mask, vote, __LINE__)
 #define __any_sync(mask, vote) (cuda_fibers::ballot(mask, vote, __LINE__) != 0)

@@ -72,7 +72,8 @@ void KernelCase::write(const std::string& folder) {
     const std::string before = "array" + std::to_string(i) + ".bin", after = "expected" + std::to_string(i) + ".bin";
     write_file(before, array.initial.data(), array.initial.size());
     if (array.written) write_file(after, array.memory.get(), array.initial.size());
-    document["arrays"].push_back({{"address", reinterpret_cast<std::uintptr_t>(array.memory.get())}, {"before", before}, {"after", array.written ? after : ""}});
+    document["arrays"].push_back(
+        {{"address", reinterpret_cast<std::uintptr_t>(array.memory.get())}, {"before", before}, {"after", array.written ? after : ""}});
   }
   const std::string text = document.dump(1);
   write_file("case.json", text.data(), text.size());
@@ -123,7 +124,8 @@ std::vector<std::int32_t> target_days(const Series& series) {
   return targets;
 }
 
-constexpr std::pair<Resampling, const char*> kMethods[] = {{Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
+constexpr std::pair<Resampling, const char*> kMethods[] = {
+    {Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
 
 KernelCase& add(Cases& cases, const char* op, const std::string& input) {
   cases.push_back(std::make_unique<KernelCase>(op, input));
@@ -136,7 +138,9 @@ void add_resample(Cases& cases, const Input& input, Resampling method, const cha
   KernelCase& test = add(cases, "resample", join_text(method_name, ", ", input.name));
   ResampleArgs args{place(test, series), method, nullptr};
   args.samples = test.output<std::int16_t>(args.series.pixels() * series.n_dates() * series.n_bands());
-  complete(test, [args] { resample(Device{}, args); }, [args](const Fibers& fibers) { resample_on(fibers, args); }, args.series.pixels(), ResampleBlock<1, kTaps>{args});
+  complete(
+      test, [args] { resample(Device{}, args); }, [args](const Fibers& fibers) { resample_on(fibers, args); }, args.series.pixels(),
+      ResampleBlock<1, kTaps>{args});
 }
 
 void add_validity(Cases& cases, const Input& input) {
@@ -145,7 +149,9 @@ void add_validity(Cases& cases, const Input& input) {
   ValidityArgs args{place(test, series), nullptr, nullptr};
   args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
   args.count = test.output<std::uint8_t>(args.series.pixels());
-  complete(test, [args] { validity(Device{}, args); }, [args](const Fibers& fibers) { validity_on(fibers, args); }, args.series.pixels(), ValidityBlock<1>{args});
+  complete(
+      test, [args] { validity(Device{}, args); }, [args](const Fibers& fibers) { validity_on(fibers, args); }, args.series.pixels(),
+      ValidityBlock<1>{args});
 }
 
 void add_gap_fill(Cases& cases, const Input& input) {
@@ -163,7 +169,9 @@ void add_gap_fill(Cases& cases, const Input& input) {
   args.samples = test.input(expected_samples(series, Resampling::nearest));
   args.valid = test.input(expected_validity(series));
   args.filled = test.output<std::int16_t>(args.pixels * args.n_targets * args.n_bands);
-  complete(test, [args] { gap_fill(Device{}, args); }, [args](const Fibers& fibers) { gap_fill_on(fibers, args); }, args.pixels, GapFillBlock<1>{args});
+  complete(
+      test, [args] { gap_fill(Device{}, args); }, [args](const Fibers& fibers) { gap_fill_on(fibers, args); }, args.pixels,
+      GapFillBlock<1>{args});
 }
 
 void add_indices(Cases& cases, const Input& input) {
@@ -179,7 +187,9 @@ void add_indices(Cases& cases, const Input& input) {
   args.samples = test.input(expected_samples(series, Resampling::nearest));
   args.values = test.output<float>(args.pixels * args.n_dates * args.plan.n);
   args.integers = test.output<std::int16_t>(args.pixels * args.n_dates * args.plan.n);
-  complete(test, [args] { indices(Device{}, args); }, [args](const Fibers& fibers) { indices_on(fibers, args); }, args.pixels, IndicesBlock<1>{args});
+  complete(
+      test, [args] { indices(Device{}, args); }, [args](const Fibers& fibers) { indices_on(fibers, args); }, args.pixels,
+      IndicesBlock<1>{args});
 }
 
 std::vector<float> ramp(int n, float first, float step) {
@@ -203,8 +213,9 @@ void add_prepare(Cases& cases, const Input& input, Resampling method, const char
     args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
     args.features = test.output<float>(args.series.pixels() * args.n_targets * args.n_features());
     args.count = test.output<std::uint8_t>(args.series.pixels());
-    complete(test, [args] { prepare_regular(Device{}, args); }, [args](const Fibers& fibers) { prepare_regular_on(fibers, args); }, args.series.pixels(),
-             PrepareRegularBlock<1, kTaps>{args});
+    complete(
+        test, [args] { prepare_regular(Device{}, args); }, [args](const Fibers& fibers) { prepare_regular_on(fibers, args); },
+        args.series.pixels(), PrepareRegularBlock<1, kTaps>{args});
   }
   KernelCase& test = add(cases, "prepare", join_text("raw, ", method_name, ", ", input.name));
   PrepareRawArgs args;
@@ -215,7 +226,9 @@ void add_prepare(Cases& cases, const Input& input, Resampling method, const char
   args.values = test.output<float>(args.series.pixels() * series.n_dates() * series.n_bands());
   args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
   args.count = test.output<std::uint8_t>(args.series.pixels());
-  complete(test, [args] { prepare_raw(Device{}, args); }, [args](const Fibers& fibers) { prepare_raw_on(fibers, args); }, args.series.pixels(), PrepareRawBlock<1, kTaps>{args});
+  complete(
+      test, [args] { prepare_raw(Device{}, args); }, [args](const Fibers& fibers) { prepare_raw_on(fibers, args); }, args.series.pixels(),
+      PrepareRawBlock<1, kTaps>{args});
 }
 
 void add_forest(Cases& cases, int pixels, const char* name) {
@@ -233,7 +246,8 @@ void add_forest(Cases& cases, int pixels, const char* name) {
   args.winner = test.output<std::uint8_t>(pixels);
   args.confidence = test.output<float>(pixels);
   args.votes = test.output<std::uint16_t>(std::int64_t{pixels} * 4);
-  complete(test, [args] { forest(Device{}, args); }, [args](const Fibers& fibers) { forest_on(fibers, args); }, pixels, ForestBlock<1>{args});
+  complete(
+      test, [args] { forest(Device{}, args); }, [args](const Fibers& fibers) { forest_on(fibers, args); }, pixels, ForestBlock<1>{args});
 }
 
 template <class T>
@@ -267,12 +281,15 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
     args.confidence = test.output<std::uint8_t>(pixels);
     args.probabilities = test.output<std::uint16_t>(pixels * kClasses);
     args.exact_probabilities = test.output<float>(pixels * kClasses);
-    complete(test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels, DecidePixel{args});
+    complete(
+        test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels, DecidePixel{args});
   }
   KernelCase& test = add(cases, "decide", join_text("blend, ", name));
   auto weights = random_numbers<float>(static_cast<std::size_t>(pixels) * 3, 0, 3, 5);
-  BlendArgs args{pixels, 3, kClasses, test.input(random_numbers<float>(n * 3, 0, 9, 6)), test.input(weights), test.output<float>(pixels * kClasses)};
-  complete(test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels, BlendPixel{args});
+  BlendArgs args{
+      pixels, 3, kClasses, test.input(random_numbers<float>(n * 3, 0, 9, 6)), test.input(weights), test.output<float>(pixels * kClasses)};
+  complete(
+      test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels, BlendPixel{args});
 }
 
 void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
@@ -290,17 +307,21 @@ void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
     args.mass = test.input(mass);
     args.label = test.output<std::uint8_t>(pixels);
     args.confidence = test.output<std::uint8_t>(pixels);
-    complete(test, [args] { fuse_maps(Device{}, args); }, [args](const Fibers& fibers) { fuse_maps_on(fibers, args); }, pixels, FuseMapsPixel{args});
+    complete(
+        test, [args] { fuse_maps(Device{}, args); }, [args](const Fibers& fibers) { fuse_maps_on(fibers, args); }, pixels,
+        FuseMapsPixel{args});
   }
 }
 
 void add_confusion(Cases& cases, std::int64_t pixels, const char* name) {
   KernelCase& test = add(cases, "confusion", name);
   const auto n = static_cast<std::size_t>(pixels);
-  const ConfusionArgs args{pixels, test.input(random_numbers<std::uint8_t>(n, 0, 2, 1)), test.input(random_numbers<std::uint8_t>(n, 0, 2, 2)),
+  const ConfusionArgs args{pixels, test.input(random_numbers<std::uint8_t>(n, 0, 2, 1)),
+                           test.input(random_numbers<std::uint8_t>(n, 0, 2, 2)),
                            test.output(std::vector<std::uint64_t>(kLabels * kLabels, 3))};
-  complete(test, [args] { confusion(Device{}, args); }, [args](const Fibers& fibers) { confusion_on(fibers, args); }, block_count(pixels, ConfusionRun::kPixels),
-           ConfusionRun{args});
+  complete(
+      test, [args] { confusion(Device{}, args); }, [args](const Fibers& fibers) { confusion_on(fibers, args); },
+      block_count(pixels, ConfusionRun::kPixels), ConfusionRun{args});
 }
 
 void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
@@ -315,7 +336,9 @@ void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
                             test.output(random_numbers<std::uint8_t>(n, 90, 91, 5)),
                             test.output(random_numbers<std::uint8_t>(n, 5, 6, 6)),
                             test.output(random_numbers<std::uint16_t>(n, 3, 5, 7))};
-  complete(test, [args] { mosaic_rule(Device{}, args); }, [args](const Fibers& fibers) { mosaic_rule_on(fibers, args); }, pixels, MosaicRulePixel{args});
+  complete(
+      test, [args] { mosaic_rule(Device{}, args); }, [args](const Fibers& fibers) { mosaic_rule_on(fibers, args); }, pixels,
+      MosaicRulePixel{args});
 }
 
 }  // namespace

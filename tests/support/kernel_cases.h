@@ -41,7 +41,7 @@ class KernelCase {
   // Everything an interpreter of the kernel needs, and what it should come to, in a folder of files described by case.json.
   void write(const std::string& folder);
 
-  std::string op;    // kernels/ops/<op>.cu
+  std::string op;  // kernels/ops/<op>.cu
   std::string name;
   std::function<void()> on_cpu;
   std::function<void(const Fibers&)> on_fibers;

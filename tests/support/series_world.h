@@ -11,7 +11,7 @@
 namespace millesime::testing {
 
 struct SeriesShape {
-  int width = 70, height = 5;  // more than one block in a row, the second one partly empty
+  int width = 70, height = 5;
   int dates = 6;
   double cloudy = 0.4;       // share of masked observations
   double missing = 0.02;     // share of missing samples

@@ -42,7 +42,7 @@ TEST(ParallelFor, VisitsEveryItemOnce) {
 }
 
 TEST(ParallelFor, GivesEachThreadItsOwnScratch) {
-  std::vector<std::int64_t> out(64 * 500);
+  std::vector<std::int64_t> out(std::size_t{kCpuLanes} * 500);
   omp_set_num_threads(4);
   parallel_for(Cpu{}, "scratch", 500, WriteThroughScratch{out.data()});
   omp_set_num_threads(omp_get_num_procs());

@@ -66,7 +66,7 @@ std::vector<std::int32_t> days_of(const Series& series) {
 // Empty, one pixel, one column, exactly one block, many blocks; clear, cloudy, all invalid.
 std::vector<SeriesShape> shapes() {
   std::vector<SeriesShape> list;
-  for (const auto& [width, height] : {std::pair{0, 0}, {1, 1}, {1, 9}, {64, 1}, {65, 2}, {200, 7}})
+  for (const auto& [width, height] : {std::pair{0, 0}, {1, 1}, {1, 9}, {128, 1}, {65, 2}, {300, 4}})
     for (const double cloudy : {0.0, 0.5, 1.0})
       list.push_back({width, height, 6, cloudy, 0.03, width != 65, 7u + static_cast<unsigned>(width)});
   list.push_back({130, 3, 1, 0.3, 0.0, true, 3});
