@@ -1,5 +1,6 @@
 // The program: chooses a command, runs it, and is the one place where errors end.
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -14,17 +15,20 @@
 namespace millesime {
 namespace {
 
-// "--tile" for "--tiles": the nearest option of the command that was being read.
-std::string suggestion(const CLI::App& app, const std::string& message) {
+// "--tile" for "--tiles", "classfy" for "classify": what was meant, among what the command that was being read knows.
+std::string suggestion(const CLI::App& app, int argc, char** argv) {
   const CLI::App* command = &app;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
   std::vector<std::string> known;
   for (const auto* option : command->get_options())
     for (const auto& name : option->get_lnames()) known.push_back("--" + name);
   for (const auto* subcommand : command->get_subcommands([](const CLI::App*) { return true; })) known.push_back(subcommand->get_name());
-  for (const auto& word : split_text(message, ' '))
-    if (const std::string near = nearest_name(word, known); !near.empty() && near != word && known.size() > 0 && message.find("not expected") != std::string::npos)
-      return "; did you mean " + near + "?";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = split_text(argv[i], '=').front();
+    if (word == command->get_name() || std::ranges::find(known, word) != known.end()) continue;
+    const bool candidate = word.starts_with("--") || (i == 1 && command == &app);
+    if (const std::string near = nearest_name(word, known); candidate && !near.empty()) return word + ": did you mean " + near + "? ";
+  }
   return "";
 }
 
@@ -47,7 +51,7 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return report("error", error.what() + suggestion(app, error.what()) + "; --help shows what there is", kExitUserError);
+    return report("error", suggestion(app, argc, argv) + error.what() + "; --help shows what there is", kExitUserError);
   }
   return invocation.action();
 }

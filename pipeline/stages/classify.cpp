@@ -197,7 +197,13 @@ struct Tally {
 nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context) {
   MILLESIME_CHECK(!request.outputs.empty() && !request.outputs.front().models.empty(), "nothing to classify with");
   const Grid& grid = request.census.grid;
-  const ModelSpec first = ModelFile::read(request.outputs.front().models.front().file).spec;
+  const std::string& first_file = request.outputs.front().models.front().file;
+  const ModelSpec first = ModelFile::read(first_file).spec;
+  try {
+    first.bands_in(request.census.bands, "tile " + request.census.tile);
+  } catch (const UserError& error) {
+    throw with_context(first_file, error);
+  }
   TileInput input{first.sources.front().bands, exogenous_names(request.exogenous), request.year, resampling_of(request.resampling)};
   std::vector<OutputModels> models;
   for (const auto& output : request.outputs) models.emplace_back(output, input, request, context);

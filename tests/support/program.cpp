@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -31,7 +32,9 @@ std::string content(const std::string& file) {
 }  // namespace
 
 ProgramResult run_program(const std::vector<std::string>& arguments, int kill_after_ms, const std::string& limits) {
-  const std::string out = temp_dir() + "/stdout.txt", err = temp_dir() + "/stderr.txt";
+  static int runs = 0;  // also called outside of a test, where temp_dir() has no name
+  const std::string base = (std::filesystem::temp_directory_path() / ("millesime-program-" + std::to_string(::getpid()) + "-" + std::to_string(runs++))).string();
+  const std::string out = base + ".out", err = base + ".err";
   std::string line = (limits.empty() ? "" : limits + "; ") + "exec " + quoted(binary());
   for (const auto& argument : arguments) line += " " + quoted(argument);
   line += " >" + quoted(out) + " 2>" + quoted(err) + " </dev/null";
@@ -47,7 +50,10 @@ ProgramResult run_program(const std::vector<std::string>& arguments, int kill_af
     ::kill(child, SIGKILL);
   }
   if (::waitpid(child, &status, 0) != child) throw std::runtime_error("waitpid failed");
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content(out), content(err)};
+  ProgramResult result{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content(out), content(err)};
+  std::filesystem::remove(out);
+  std::filesystem::remove(err);
+  return result;
 }
 
 }  // namespace millesime::testing
