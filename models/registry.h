@@ -14,10 +14,10 @@ namespace millesime {
 class Network;  // models/base/network.h, which includes torch
 
 struct Architecture {
-  std::string name;                 // "ltae"
-  std::string summary;              // one line
+  std::string name;     // "ltae"
+  std::string summary;  // one line
   InputKind preferred_input;
-  nlohmann::json parameters;        // its own parameters with their defaults
+  nlohmann::json parameters;  // its own parameters with their defaults
   std::vector<std::string> papers;
   // Builds the network for a spec with random weights; nullptr for the random forest, which is no network.
   std::shared_ptr<Network> (*make)(const ModelSpec& spec);

@@ -27,8 +27,8 @@ struct SeriesBatch {
 
 struct Batch {
   std::int64_t pixels = 0;
-  std::vector<SeriesBatch> series;      // one a source of the ModelSpec
-  const float* statics = nullptr;       // [pixel][static], normalised; 0 where missing
+  std::vector<SeriesBatch> series;  // one a source of the ModelSpec
+  const float* statics = nullptr;   // [pixel][static], normalised; 0 where missing
 };
 
 class Classifier {

@@ -13,7 +13,7 @@ namespace millesime {
 
 struct FloatTensor {
   std::vector<std::int64_t> shape;
-  std::vector<float> values;          // row by row
+  std::vector<float> values;  // row by row
 };
 
 struct IntegerTensor {
@@ -22,12 +22,12 @@ struct IntegerTensor {
 };
 
 struct ModelFile {
-  std::string path;                   // where it was read from, for messages; "" for a new one
+  std::string path;  // where it was read from, for messages; "" for a new one
   ModelSpec spec;
   std::map<std::string, FloatTensor> tensors;
   std::map<std::string, IntegerTensor> integers;
 
-  std::int64_t parameters() const;    // numbers in `tensors` and `integers`
+  std::int64_t parameters() const;                 // numbers in `tensors` and `integers`
   static ModelFile read(const std::string& path);  // UserError with the file's name on anything that does not fit
   void write(const std::string& file) const;       // atomic; same content, same bytes
 };

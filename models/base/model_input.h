@@ -9,21 +9,21 @@
 namespace millesime {
 
 struct InputSeries {
-  int dates = 0, features = 0;         // samples with fewer dates are padded with invalid ones
-  std::vector<float> values;           // [sample][date][feature], normalised; 0 where invalid
-  std::vector<std::uint8_t> valid;     // [sample][date]
-  std::vector<float> days;             // [sample][date], since 1 January of the mapped year
+  int dates = 0, features = 0;      // samples with fewer dates are padded with invalid ones
+  std::vector<float> values;        // [sample][date][feature], normalised; 0 where invalid
+  std::vector<std::uint8_t> valid;  // [sample][date]
+  std::vector<float> days;          // [sample][date], since 1 January of the mapped year
 };
 
 struct ModelInput {
-  std::vector<InputSeries> series;     // one a source
+  std::vector<InputSeries> series;  // one a source
   int n_statics = 0;
-  std::vector<float> statics;          // [sample][static], normalised; 0 where missing
-  std::vector<int> target;             // index of the class in the spec, -1 for a class that the model does not know
-  std::vector<std::int64_t> group;     // never split between training and what judges it
+  std::vector<float> statics;       // [sample][static], normalised; 0 where missing
+  std::vector<int> target;          // index of the class in the spec, -1 for a class that the model does not know
+  std::vector<std::int64_t> group;  // never split between training and what judges it
 
   std::int64_t size() const { return static_cast<std::int64_t>(target.size()); }
-  Batch batch(std::int64_t first, std::int64_t count) const;   // a view
+  Batch batch(std::int64_t first, std::int64_t count) const;  // a view
   ModelInput subset(const std::vector<std::int64_t>& samples) const;
 };
 

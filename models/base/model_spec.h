@@ -16,12 +16,12 @@ enum class InputKind {
   raw,      // acquisitions as they are, on their own dates, with a validity mask
   regular,  // gap-filled on the model's target dates
 };
-std::string to_text(InputKind kind);                      // "raw", "regular"
-InputKind input_kind(const std::string& text);            // UserError otherwise
+std::string to_text(InputKind kind);            // "raw", "regular"
+InputKind input_kind(const std::string& text);  // UserError otherwise
 
 // One series of the input. A feature is a band or, in regular input, an index; bands come first.
 struct SourceSpec {
-  std::string name;                  // "sentinel2"
+  std::string name;  // "sentinel2"
   std::vector<std::string> bands;
   std::vector<std::string> indices;  // "NDVI", "NDWI", "BRIGHTNESS"; regular input only
   // One a feature, in stored numbers (indices x 1000), over the valid observations of the training set, never per date.
@@ -32,8 +32,8 @@ struct SourceSpec {
 };
 
 struct StaticSpec {
-  std::string name;                  // "elevation"
-  float mean = 0, deviation = 1;     // a missing value is read as the mean
+  std::string name;               // "elevation"
+  float mean = 0, deviation = 1;  // a missing value is read as the mean
 };
 
 struct Provenance {
@@ -41,27 +41,27 @@ struct Provenance {
     std::string path, xxh3;
   };
   std::vector<File> samples;
-  std::int64_t n_samples = 0;        // that trained, without the held-out ones
+  std::int64_t n_samples = 0;  // that trained, without the held-out ones
   std::int64_t n_held_out = 0;
   std::int64_t seed = 0;
-  int year = 0;                      // of the training samples
-  std::string region;                // "" for all
-  std::string code;                  // program version
+  int year = 0;        // of the training samples
+  std::string region;  // "" for all
+  std::string code;    // program version
 };
 
 struct ModelSpec {
-  std::string architecture;          // a name in models/registry.cpp
+  std::string architecture;                              // a name in models/registry.cpp
   nlohmann::json parameters = nlohmann::json::object();  // of the architecture, every one with its value
   InputKind input = InputKind::raw;
-  std::vector<SourceSpec> sources;   // the first one is the main source
-  std::vector<int> days;             // target dates of regular input: days since 1 January of the mapped year (may be negative)
+  std::vector<SourceSpec> sources;  // the first one is the main source
+  std::vector<int> days;            // target dates of regular input: days since 1 January of the mapped year (may be negative)
   std::vector<StaticSpec> statics;
-  std::vector<int> classes;          // code of each output, in the order of the nomenclature
-  Nomenclature nomenclature;         // may hold classes that the model does not know
+  std::vector<int> classes;   // code of each output, in the order of the nomenclature
+  Nomenclature nomenclature;  // may hold classes that the model does not know
   std::vector<std::string> papers;
   Provenance provenance;
   nlohmann::json metrics = nlohmann::json::object();
-  double temperature = 1;            // logits are divided by it (Guo et al. 2017)
+  double temperature = 1;  // logits are divided by it (Guo et al. 2017)
 
   int n_classes() const { return static_cast<int>(classes.size()); }
   int n_statics() const { return static_cast<int>(statics.size()); }

@@ -12,33 +12,33 @@ namespace millesime {
 inline constexpr int kFullEpochs = 100, kFewestEpochs = 10;
 inline constexpr std::int64_t kSamplesSeen = 20'000'000;
 
-struct Recipe {                      // [train]
+struct Recipe {  // [train]
   // networks
-  int epochs = 0;                    // 0: kFullEpochs, fewer where more than kSamplesSeen samples would be seen
-  int batch = 0;                     // samples a step; 0: a 32nd of the samples, as a power of two from 16 to 512
-  double learning_rate = 0.006;      // at the top of the one-cycle schedule (Smith & Topin 2018), for 128 samples a step; ~ sqrt(batch)
-  double weight_decay = 0.01;        // AdamW (Loshchilov & Hutter 2019)
+  int epochs = 0;                // 0: kFullEpochs, fewer where more than kSamplesSeen samples would be seen
+  int batch = 0;                 // samples a step; 0: a 32nd of the samples, as a power of two from 16 to 512
+  double learning_rate = 0.006;  // at the top of the one-cycle schedule (Smith & Topin 2018), for 128 samples a step; ~ sqrt(batch)
+  double weight_decay = 0.01;    // AdamW (Loshchilov & Hutter 2019)
   double label_smoothing = 0.1;
-  double class_balance = 0;          // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
-  double average_decay = 0.999;      // of the moving average of the weights that is kept; 0: the last weights
-  int patience = 0;                  // epochs without a better F-score on held-out groups before stopping; 0: never stop early
-  double validation_ratio = 0.1;     // share of the groups held out to choose the epoch and to calibrate
+  double class_balance = 0;       // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
+  double average_decay = 0.999;   // of the moving average of the weights that is kept; 0: the last weights
+  int patience = 0;               // epochs without a better F-score on held-out groups before stopping; 0: never stop early
+  double validation_ratio = 0.1;  // share of the groups held out to choose the epoch and to calibrate
   // augmentation (raw input drops and shifts dates; noise is for both)
-  double date_dropout = 0.2;         // up to this share of the valid dates is hidden, another share each time a sample is seen;
-                                     // training sets without a gap are left whole
-  double noise = 0.02;               // standard deviation, in deviations of the feature
-  double shift_days = 1;             // standard deviation of one shift of the whole series
+  double date_dropout = 0.2;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
+                              // training sets without a gap are left whole
+  double noise = 0.02;        // standard deviation, in deviations of the feature
+  double shift_days = 1;      // standard deviation of one shift of the whole series
   // random forest (defaults of iota2)
   int trees = 100;
   int depth = 25;
-  int min_leaf = 5;                  // samples a node needs to be split
+  int min_leaf = 5;  // samples a node needs to be split
   std::int64_t random_seed = 1;
 
   int epochs_for(std::int64_t samples) const;
   int batch_for(std::int64_t samples) const;
   double rate_for(int batch_size) const;
 
-  void declare(Options& options);    // section "train"
+  void declare(Options& options);  // section "train"
 };
 
 // Sets what configs/models/<model>.toml says on every option of [train] that nobody set (origin "default"). Call it after the

@@ -9,12 +9,16 @@ namespace millesime {
 
 void add_catalog(CLI::App& app, Invocation& invocation) {
   add_declared<CatalogCommand>(app, invocation,
-                               {"catalog", "Acquisitions of each tile; what is damaged, missing or double", {"root"},
+                               {"catalog",
+                                "Acquisitions of each tile; what is damaged, missing or double",
+                                {"root"},
                                 {"millesime catalog l2a --year 2021", "millesime catalog l2a --tiles T31TCJ --json"}},
                                [](CatalogCommand& command, const Context& context) {
                                  const CatalogReport report = catalog(command, context);
-                                 if (command.json) std::cout << report.to_json().dump(1) << "\n";
-                                 else std::cout << report.to_text();
+                                 if (command.json)
+                                   std::cout << report.to_json().dump(1) << "\n";
+                                 else
+                                   std::cout << report.to_text();
                                  return report.damaged() ? kExitUserError : 0;
                                });
 }

@@ -8,8 +8,11 @@ namespace millesime {
 
 void add_classify(CLI::App& app, Invocation& invocation) {
   add_declared<ClassifyCommand>(app, invocation,
-                                {"classify", "Map one tile with a trained model", {},
-                                 {"millesime classify --model model.safetensors --tile l2a/T31TCJ -o map", "millesime classify --model model.safetensors --tile l2a/T31TCJ --year 2021 --probabilities -o map"}},
+                                {"classify",
+                                 "Map one tile with a trained model",
+                                 {},
+                                 {"millesime classify --model model.safetensors --tile l2a/T31TCJ -o map",
+                                  "millesime classify --model model.safetensors --tile l2a/T31TCJ --year 2021 --probabilities -o map"}},
                                 [](ClassifyCommand& command, const Context& context) {
                                   std::cout << classify_command(command, context).dump(1) << "\n";
                                   return 0;

@@ -11,7 +11,9 @@ namespace millesime {
 
 void Resources::add_to(CLI::App& command) {
   command.add_option("--device", device, "where kernels and models run: auto, cpu, cuda or cuda:N  [default auto]")->type_name("DEVICE");
-  command.add_option("--threads", threads, "threads to compute with  [default: every core this process may use]")->type_name("N")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", threads, "threads to compute with  [default: every core this process may use]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
   command.add_option("--memory", memory, "memory to stay within, e.g. 8GiB  [default: what is free]")->type_name("AMOUNT");
   command.add_flag("--quiet", quiet, "no progress");
 }
@@ -25,18 +27,22 @@ Context Resources::context(const Config* otherwise) {
   context.threads = threads > 0 ? threads : otherwise && otherwise->threads > 0 ? otherwise->threads : usable_threads();
   const std::string amount = first(memory, otherwise ? otherwise->memory : "");
   context.memory_bytes = amount.empty() ? usable_memory_bytes() : parse_memory(amount, "--memory");
-  if (quiet) progress_ = std::make_unique<SilentProgress>();
-  else progress_ = std::make_unique<TextProgress>(stderr);
+  if (quiet)
+    progress_ = std::make_unique<SilentProgress>();
+  else
+    progress_ = std::make_unique<TextProgress>(stderr);
   context.progress = progress_.get();
   return context;
 }
 
 std::string constraints_text(const Option& option) {
   std::vector<std::string> parts;
-  if (option.is_required()) parts.push_back("required");
+  if (option.is_required())
+    parts.push_back("required");
   else if (const auto& text = option.default_text(); text != "\"\"" && text != "[]" && !(option.is_bool() && text == "false"))
     parts.push_back("default " + text + (option.unit().empty() ? "" : " " + option.unit()));
-  else if (!option.unit().empty()) parts.push_back(option.unit());
+  else if (!option.unit().empty())
+    parts.push_back(option.unit());
   if (!option.range_text().empty()) parts.push_back(option.range_text());
   return parts.empty() ? "" : "  [" + join_list(parts, "; ") + "]";
 }
@@ -48,12 +54,15 @@ OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<
     if (option.key() == "output") names = "-o," + names;
     for (const auto& name : positional)
       if (name == option.key()) names += "," + name;
-    CLI::Option* flag = option.is_bool() ? command.add_flag_callback(names, [values] { *values = {"true"}; }, option.help() + constraints_text(option))
+    CLI::Option* flag = option.is_bool() ? command.add_flag_callback(
+                                               names, [values] { *values = {"true"}; }, option.help() + constraints_text(option))
                                          : command.add_option(names, *values, option.help() + constraints_text(option));
     if (!option.is_bool()) {
       flag->type_name(option.type() == "integer" ? "N" : option.is_path() ? "PATH" : option.type() == "number" ? "X" : "TEXT");
-      if (option.is_list()) flag->expected(1, 1 << 20);
-      else flag->expected(1)->take_last();
+      if (option.is_list())
+        flag->expected(1, 1 << 20);
+      else
+        flag->expected(1)->take_last();
     }
     given_.push_back({option.key(), values, flag});
   }
@@ -69,7 +78,8 @@ void OptionFlags::apply() {
     }
     std::vector<std::string> list;  // --tiles A,B C; a path may hold a comma
     for (const auto& value : *values) {
-      if (option.is_path()) list.push_back(value);
+      if (option.is_path())
+        list.push_back(value);
       else
         for (const auto& part : split_text(value, ','))
           if (!trim(part).empty()) list.emplace_back(trim(part));

@@ -19,11 +19,13 @@ std::string reference_page(const Options& options) {
     const auto dot = option.key().rfind('.');
     const std::string section = dot == std::string::npos ? "" : option.key().substr(0, dot);
     if (section != table || &option == &options.all().front()) {
-      page += "\n## " + (section.empty() ? std::string("top level") : "[" + section + "]") + "\n\n| key | type | default | unit | range | meaning |\n|---|---|---|---|---|---|\n";
+      page += "\n## " + (section.empty() ? std::string("top level") : "[" + section + "]") +
+              "\n\n| key | type | default | unit | range | meaning |\n|---|---|---|---|---|---|\n";
       table = section;
     }
-    page += "| `" + option.key() + "` | " + option.type() + " | " + (option.is_required() ? "required" : "`" + option.default_text() + "`") + " | " + option.unit() +
-            " | " + option.range_text() + " | " + option.help() + " |\n";
+    page += "| `" + option.key() + "` | " + option.type() + " | " +
+            (option.is_required() ? "required" : "`" + option.default_text() + "`") + " | " + option.unit() + " | " + option.range_text() +
+            " | " + option.help() + " |\n";
   }
   return page + "\n## [[exogenous]]\n\nAny number of static inputs: `name`, and `path` of a raster of any CRS and resolution.\n";
 }
@@ -41,7 +43,10 @@ void add_config(CLI::App& app, Invocation& invocation) {
   auto show = std::make_shared<Show>();
   auto* show_sub = sub->add_subcommand("show", "Every key with value, default, unit and origin");
   show_sub->add_option("config", show->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
-  show_sub->add_option("--set", show->assignments, "set an option, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  show_sub->add_option("--set", show->assignments, "set an option, key=value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
   show_sub->add_flag("--json", show->json, "as JSON");
   add_examples(*show_sub, {"millesime config show france.toml"});
   show_sub->callback([&invocation, show] {
@@ -54,11 +59,16 @@ void add_config(CLI::App& app, Invocation& invocation) {
       for (const auto& assignment : show->assignments) options.set(assignment);
       nlohmann::json list = nlohmann::json::array();
       for (const auto& option : options.all()) {
-        list.push_back({{"key", option.key()}, {"value", option.value_text()}, {"default", option.default_text()}, {"unit", option.unit()},
-                        {"range", option.range_text()}, {"origin", option.origin()}, {"help", option.help()}});
+        list.push_back({{"key", option.key()},
+                        {"value", option.value_text()},
+                        {"default", option.default_text()},
+                        {"unit", option.unit()},
+                        {"range", option.range_text()},
+                        {"origin", option.origin()},
+                        {"help", option.help()}});
         if (!show->json)
-          std::printf("%-40s = %-24s %s\n%-42s %s (default %s; %s)\n", option.key().c_str(), option.value_text().c_str(), option.unit().c_str(), "",
-                      option.help().c_str(), option.default_text().c_str(), option.origin().c_str());
+          std::printf("%-40s = %-24s %s\n%-42s %s (default %s; %s)\n", option.key().c_str(), option.value_text().c_str(),
+                      option.unit().c_str(), "", option.help().c_str(), option.default_text().c_str(), option.origin().c_str());
       }
       if (show->json) std::cout << list.dump(1) << "\n";
       return 0;

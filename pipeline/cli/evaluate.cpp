@@ -16,20 +16,27 @@ void add_evaluate(CLI::App& app, Invocation& invocation) {
     }
   };
   add_declared<Command>(app, invocation,
-                        {"evaluate", "Accuracy of a model on labelled samples", {},
-                         {"millesime evaluate --model model.safetensors --samples samples.safetensors", "millesime evaluate --model model.safetensors --samples test.csv --json -o evaluation"}},
+                        {"evaluate",
+                         "Accuracy of a model on labelled samples",
+                         {},
+                         {"millesime evaluate --model model.safetensors --samples samples.safetensors",
+                          "millesime evaluate --model model.safetensors --samples test.csv --json -o evaluation"}},
                         [](Command& command, const Context& context) {
                           const Evaluation evaluation = evaluate_model(command, context);
                           const ModelSpec spec = ModelFile::read(command.model).spec;
-                          if (command.json) std::cout << to_json(evaluation, spec).dump(1) << "\n";
-                          else std::cout << to_table(evaluation, spec);
+                          if (command.json)
+                            std::cout << to_json(evaluation, spec).dump(1) << "\n";
+                          else
+                            std::cout << to_table(evaluation, spec);
                           return 0;
                         });
 }
 
 void add_predict(CLI::App& app, Invocation& invocation) {
   add_declared<PredictCommand>(app, invocation,
-                               {"predict", "Label, confidence and probabilities of each sample", {},
+                               {"predict",
+                                "Label, confidence and probabilities of each sample",
+                                {},
                                 {"millesime predict --model model.safetensors --samples samples.csv -o predictions.csv"}},
                                [](PredictCommand& command, const Context& context) {
                                  const auto written = predict_samples(command, context);

@@ -8,13 +8,16 @@ namespace millesime {
 
 void add_fuse(CLI::App& app, Invocation& invocation) {
   add_declared<FuseCommand>(app, invocation,
-                            {"fuse", "Several maps of one grid become one", {},
+                            {"fuse",
+                             "Several maps of one grid become one",
+                             {},
                              {"millesime fuse --classification a.tif b.tif c.tif --confidence ca.tif cb.tif cc.tif -o fused",
                               "millesime fuse --method dempster-shafer --classification a.tif b.tif --confusion a.csv b.csv -o fused"}},
                             [](FuseCommand& command, const Context& context) {
                               const FuseCounts counts = fuse(command, context);
-                              std::printf("%lld of %lld pixels mapped, %lld undecided; %s/classification.tif\n", static_cast<long long>(counts.mapped),
-                                          static_cast<long long>(counts.pixels), static_cast<long long>(counts.undecided), command.output.c_str());
+                              std::printf("%lld of %lld pixels mapped, %lld undecided; %s/classification.tif\n",
+                                          static_cast<long long>(counts.mapped), static_cast<long long>(counts.pixels),
+                                          static_cast<long long>(counts.undecided), command.output.c_str());
                               return 0;
                             });
 }

@@ -21,8 +21,10 @@ void add_model(CLI::App& app, Invocation& invocation) {
   add_examples(*info_sub, {"millesime model info model.safetensors"});
   info_sub->callback([&invocation, info] {
     invocation.action = [info] {
-      if (info->json) std::cout << model_info(info->file).dump(1) << "\n";
-      else std::cout << model_info_text(info->file);
+      if (info->json)
+        std::cout << model_info(info->file).dump(1) << "\n";
+      else
+        std::cout << model_info_text(info->file);
       return 0;
     };
   });
@@ -30,7 +32,8 @@ void add_model(CLI::App& app, Invocation& invocation) {
   list->callback([&invocation] {
     invocation.action = [] {
       for (const auto& architecture : architectures())
-        std::printf("%-16s %s (input: %s)\n", architecture.name.c_str(), architecture.summary.c_str(), to_text(architecture.preferred_input).c_str());
+        std::printf("%-16s %s (input: %s)\n", architecture.name.c_str(), architecture.summary.c_str(),
+                    to_text(architecture.preferred_input).c_str());
       return 0;
     };
   });

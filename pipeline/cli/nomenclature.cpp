@@ -39,7 +39,8 @@ void add_nomenclature(CLI::App& app, Invocation& invocation) {
   add_examples(*convert_sub, {"millesime nomenclature convert OCS_2021.tif --from oso23 --to oso17 -o OCS17_2021.tif"});
   convert_sub->callback([&invocation, convert] {
     invocation.action = [convert] {
-      std::cout << convert_map(convert->map, Nomenclature::load(convert->from), Nomenclature::load(convert->to), convert->output).dump(1) << "\n";
+      std::cout << convert_map(convert->map, Nomenclature::load(convert->from), Nomenclature::load(convert->to), convert->output).dump(1)
+                << "\n";
       return 0;
     };
   });

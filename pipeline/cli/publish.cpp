@@ -8,8 +8,11 @@ namespace millesime {
 
 void add_publish(CLI::App& app, Invocation& invocation) {
   add_declared<PublishCommand>(app, invocation,
-                               {"publish", "Products, styles, STAC item and report from a map", {"folder"},
-                                {"millesime publish map --nomenclature oso23 --year 2021", "millesime publish map --nomenclature classes.toml --year 2021 -o products"}},
+                               {"publish",
+                                "Products, styles, STAC item and report from a map",
+                                {"folder"},
+                                {"millesime publish map --nomenclature oso23 --year 2021",
+                                 "millesime publish map --nomenclature classes.toml --year 2021 -o products"}},
                                [](PublishCommand& command, const Context& context) {
                                  std::cout << publish(command, context).dump(1) << "\n";
                                  return 0;

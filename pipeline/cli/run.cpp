@@ -19,12 +19,15 @@ struct RunCommand {
 
 class TextObserver : public RunObserver {
  public:
-  void unit_starts(const Unit& unit, const std::string& why) override { std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str()); }
+  void unit_starts(const Unit& unit, const std::string& why) override {
+    std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str());
+  }
   void unit_done(const Unit&, double seconds, const nlohmann::json& counts) override {
     // Nested counts (per class, per date) are for the manifest; a line shows the plain ones.
     std::vector<std::string> parts;
     for (const auto& [key, value] : counts.items())
-      if (value.is_number() || value.is_string()) parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
+      if (value.is_number() || value.is_string())
+        parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
     std::fprintf(stderr, "  done in %.1f s%s%s\n", seconds, parts.empty() ? "" : ": ", join_list(parts, ", ").c_str());
   }
   void unit_failed(const Unit&, const std::string& message) override { std::fprintf(stderr, "  FAILED: %s\n", message.c_str()); }
@@ -40,8 +43,12 @@ class JsonObserver : public RunObserver {
   void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
     print({{"event", "done"}, {"unit", unit.name()}, {"seconds", seconds}, {"counts", counts}});
   }
-  void unit_failed(const Unit& unit, const std::string& message) override { print({{"event", "failed"}, {"unit", unit.name()}, {"message", message}}); }
-  void stage_up_to_date(const Stage& stage, std::size_t units) override { print({{"event", "up to date"}, {"stage", stage.name}, {"units", units}}); }
+  void unit_failed(const Unit& unit, const std::string& message) override {
+    print({{"event", "failed"}, {"unit", unit.name()}, {"message", message}});
+  }
+  void stage_up_to_date(const Stage& stage, std::size_t units) override {
+    print({{"event", "up to date"}, {"stage", stage.name}, {"units", units}});
+  }
 
  private:
   static void print(const nlohmann::json& event) { std::cout << event.dump() << std::endl; }
@@ -61,8 +68,10 @@ void print_plan(const std::vector<PlannedStage>& plan, bool json) {
       if (!json) std::printf("[%s] %-28s %s\n", why.empty() ? "=" : "x", unit.name().c_str(), why.empty() ? "up to date" : why.c_str());
     }
   }
-  if (json) std::cout << list.dump(1) << "\n";
-  else std::printf("%d to run, %d up to date\n", to_run, up_to_date);
+  if (json)
+    std::cout << list.dump(1) << "\n";
+  else
+    std::printf("%d to run, %d up to date\n", to_run, up_to_date);
 }
 
 int execute(RunCommand& command) {
@@ -82,7 +91,9 @@ int execute(RunCommand& command) {
   const RunOutcome outcome = run(stage_list(), config, selection, context, observer);
   const Layout layout(config);
   if (outcome.complete()) {
-    if (!command.json) std::fprintf(stderr, "%d unit%s run, %d up to date; products in %s\n", outcome.ran, outcome.ran == 1 ? "" : "s", outcome.up_to_date, layout.root.c_str());
+    if (!command.json)
+      std::fprintf(stderr, "%d unit%s run, %d up to date; products in %s\n", outcome.ran, outcome.ran == 1 ? "" : "s", outcome.up_to_date,
+                   layout.root.c_str());
     return 0;
   }
   std::string message = "the run is not complete";
@@ -101,7 +112,10 @@ void add_run(CLI::App& app, Invocation& invocation) {
   sub->add_option("--from", command->from, "first stage to run")->type_name("STAGE");
   sub->add_option("--to", command->to, "last stage to run")->type_name("STAGE");
   sub->add_option("--out", command->output, "folder of the products, instead of the configuration's")->type_name("DIR");
-  sub->add_option("--set", command->assignments, "set an option of the configuration, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  sub->add_option("--set", command->assignments, "set an option of the configuration, key=value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
   sub->add_flag("--skip-damaged", command->skip_damaged, "leave out products that cannot be read, and record them");
   sub->add_flag("--force", command->force, "run what is up to date too");
   sub->add_flag("--dry-run", command->dry_run, "print the plan and why each unit would run, and stop");
@@ -121,7 +135,10 @@ void add_status(CLI::App& app, Invocation& invocation) {
   auto* sub = app.add_subcommand("status", "What of a production is done, failed or still to run");
   auto command = std::make_shared<StatusCommand>();
   sub->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
-  sub->add_option("--set", command->assignments, "set an option of the configuration, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  sub->add_option("--set", command->assignments, "set an option of the configuration, key=value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
   sub->add_flag("--json", command->json, "as JSON");
   sub->add_flag("--verify", command->verify, "read every finished product and compare it with its checksum");
   add_examples(*sub, {"millesime status france.toml", "millesime status france.toml --json"});
@@ -133,7 +150,9 @@ void add_status(CLI::App& app, Invocation& invocation) {
       for (const auto& unit : units) {
         damaged = damaged || unit.state == "damaged";
         list.push_back({{"stage", unit.stage}, {"unit", unit.key}, {"state", unit.state}, {"detail", unit.detail}});
-        if (!command->json) std::printf("%-8s %-28s %s\n", unit.state.c_str(), (unit.stage + (unit.key.empty() ? "" : "/" + unit.key)).c_str(), unit.detail.c_str());
+        if (!command->json)
+          std::printf("%-8s %-28s %s\n", unit.state.c_str(), (unit.stage + (unit.key.empty() ? "" : "/" + unit.key)).c_str(),
+                      unit.detail.c_str());
       }
       if (command->json) std::cout << list.dump(1) << "\n";
       return damaged ? kExitUserError : 0;

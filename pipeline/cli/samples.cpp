@@ -19,12 +19,15 @@ void print_summary(const Samples& samples, bool json) {
     std::cout << summary.dump(1) << "\n";
     return;
   }
-  for (const auto& [key, value] : summary.items()) std::printf("%-12s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  for (const auto& [key, value] : summary.items())
+    std::printf("%-12s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
 }
 
 class QuietObserver : public RunObserver {
  public:
-  void unit_starts(const Unit& unit, const std::string& why) override { std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str()); }
+  void unit_starts(const Unit& unit, const std::string& why) override {
+    std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str());
+  }
   void unit_done(const Unit&, double, const nlohmann::json&) override {}
   void unit_failed(const Unit&, const std::string&) override {}
   void stage_up_to_date(const Stage&, std::size_t) override {}
@@ -40,7 +43,10 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
   auto* extract = sub.add_subcommand("extract", "Series at the pixels of the reference polygons, from images");
   extract->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
   extract->add_option("--tiles", command->tiles, "only these tiles")->delimiter(',')->type_name("TILES");
-  extract->add_option("--set", command->assignments, "set an option, key=value; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  extract->add_option("--set", command->assignments, "set an option, key=value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
   command->resources.add_to(*extract);
   add_examples(*extract, {"millesime samples extract france.toml", "millesime samples extract france.toml --tiles T31TCJ"});
   extract->callback([&invocation, command] {
@@ -73,13 +79,18 @@ void add_samples(CLI::App& app, Invocation& invocation) {
   };
   auto import = std::make_shared<Convert>();
   auto* import_sub = sub->add_subcommand("import", "A table (CSV) becomes a samples file");
-  import_sub->add_option("table", import->input, "one row a sample: label, optional group, x, y, then <BAND>_<YYYYMMDD>; an empty cell is missing")->required()->type_name("CSV");
+  import_sub
+      ->add_option("table", import->input,
+                   "one row a sample: label, optional group, x, y, then <BAND>_<YYYYMMDD>; an empty cell is missing")
+      ->required()
+      ->type_name("CSV");
   import_sub->add_option("-o,--output", import->output, "samples file to write")->required()->type_name("FILE");
   import_sub->add_option("--nomenclature", import->nomenclature, "for labels that are class names")->type_name("NAME");
   add_examples(*import_sub, {"millesime samples import series.csv -o samples.safetensors"});
   import_sub->callback([&invocation, import] {
     invocation.action = [import] {
-      const std::optional<Nomenclature> classes = import->nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(import->nomenclature));
+      const std::optional<Nomenclature> classes =
+          import->nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(import->nomenclature));
       const Samples samples = read_samples_csv(import->input, classes ? &*classes : nullptr);
       write_samples(samples, import->output);
       print_summary(samples, false);

@@ -23,11 +23,14 @@ struct SimulateCommand {
 
 void add_simulate(CLI::App& app, Invocation& invocation) {
   add_declared<SimulateCommand>(app, invocation,
-                                {"simulate", "Write a seeded world with its truth, in the layout of real products", {},
+                                {"simulate",
+                                 "Write a seeded world with its truth, in the layout of real products",
+                                 {},
                                  {"millesime simulate -o world", "millesime simulate -o world --tiles 3 --size 1024 --dates 30 --seed 7"}},
                                 [](SimulateCommand& command, const Context& context) {
                                   simulate(command.world, command.output, context);
-                                  std::printf("%s/config.toml maps this world: millesime run %s/config.toml\n", command.output.c_str(), command.output.c_str());
+                                  std::printf("%s/config.toml maps this world: millesime run %s/config.toml\n", command.output.c_str(),
+                                              command.output.c_str());
                                   return 0;
                                 });
 }

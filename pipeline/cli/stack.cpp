@@ -17,13 +17,16 @@ void add_stack(CLI::App& app, Invocation& invocation) {
       return options;
     }
   };
-  add_declared<Command>(app, invocation,
-                        {"stack", "A tile's analysis-ready series as a data cube (Zarr or COG)", {"config"},
-                         {"millesime stack france.toml --tiles T31TCJ", "millesime stack france.toml --tiles T31TCJ --features --format cog -o cubes"}},
-                        [](Command& command, const Context& context) {
-                          std::cout << stack(Config::load(command.config, command.assignments), command, context).dump(1) << "\n";
-                          return 0;
-                        });
+  add_declared<Command>(
+      app, invocation,
+      {"stack",
+       "A tile's analysis-ready series as a data cube (Zarr or COG)",
+       {"config"},
+       {"millesime stack france.toml --tiles T31TCJ", "millesime stack france.toml --tiles T31TCJ --features --format cog -o cubes"}},
+      [](Command& command, const Context& context) {
+        std::cout << stack(Config::load(command.config, command.assignments), command, context).dump(1) << "\n";
+        return 0;
+      });
 }
 
 }  // namespace millesime

@@ -17,7 +17,10 @@ void add_train(CLI::App& app, Invocation& invocation) {
   auto state = std::make_shared<State>();
   auto* sub = app.add_subcommand("train", "Train a model from labelled samples");
   state->flags = std::make_unique<OptionFlags>(*sub, state->options);
-  sub->add_option("--set", state->assignments, "the same options by their keys, e.g. train.epochs=100; may be repeated")->type_name("KEY=VALUE")->expected(1)->take_all();
+  sub->add_option("--set", state->assignments, "the same options by their keys, e.g. train.epochs=100; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
   state->resources.add_to(*sub);
   add_examples(*sub, {"millesime train --samples samples.safetensors --model ltae -o model.safetensors",
                       "millesime train --samples a.csv b.csv --model random_forest --set train.trees=200 -o forest.safetensors"});

@@ -69,7 +69,7 @@ void write_text(const std::string& path, const std::string& text) {
 std::string read_text(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
-  if (!fs::is_regular_file(path) || !stream || !(text << stream.rdbuf()) ) {
+  if (!fs::is_regular_file(path) || !stream || !(text << stream.rdbuf())) {
     if (fs::is_regular_file(path) && fs::file_size(path) == 0) return "";
     throw UserError(join_text(path, ": cannot be read"));
   }

@@ -24,7 +24,7 @@ class AtomicFile {
 };
 
 void write_text(const std::string& path, const std::string& text);  // atomic
-std::string read_text(const std::string& path);                      // UserError when unreadable
+std::string read_text(const std::string& path);                     // UserError when unreadable
 
 // Removes what a killed process left in `folder` (the temporary files of AtomicFile). Call it only while holding the output lock.
 void remove_abandoned(const std::string& folder);

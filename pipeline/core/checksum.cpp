@@ -33,7 +33,8 @@ struct stat status_of(const std::string& path) {
 
 Fingerprint identity(const std::string& path) {
   const struct stat status = status_of(path);
-  return {path, static_cast<std::uint64_t>(status.st_size), std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec, ""};
+  return {path, static_cast<std::uint64_t>(status.st_size), std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+          ""};
 }
 
 }  // namespace
@@ -60,7 +61,8 @@ Fingerprint fingerprint(const std::string& path) {
 
 Fingerprint fingerprint(const std::string& path, const Fingerprint& known) {
   Fingerprint result = identity(path);
-  result.xxh3 = result.bytes == known.bytes && result.modified_ns == known.modified_ns && !known.xxh3.empty() ? known.xxh3 : xxh3_of_file(path);
+  result.xxh3 =
+      result.bytes == known.bytes && result.modified_ns == known.modified_ns && !known.xxh3.empty() ? known.xxh3 : xxh3_of_file(path);
   return result;
 }
 

@@ -21,7 +21,8 @@ CsvReader::CsvReader(const std::string& path) : path_(path) {
   struct stat status {};
   const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   void* address = MAP_FAILED;
-  if (regular && status.st_size > 0) address = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (regular && status.st_size > 0)
+    address = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, descriptor, 0);
   const int reason = errno;
   ::close(descriptor);
   if (!regular) throw UserError(path + ": not a regular file");
@@ -44,7 +45,9 @@ CsvReader::CsvReader(const std::string& path) : path_(path) {
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       if (cells_[i].empty()) throw UserError(join_text(path, ":", row_line_, ": column ", i + 1, " has no name"));
-      if (!is_utf8(cells_[i])) throw UserError(join_text(path, ":", row_line_, ": the name of column ", i + 1, " is not UTF-8; convert the file, e.g. with iconv"));
+      if (!is_utf8(cells_[i]))
+        throw UserError(
+            join_text(path, ":", row_line_, ": the name of column ", i + 1, " is not UTF-8; convert the file, e.g. with iconv"));
       if (!seen.insert(cells_[i]).second) throw UserError(join_text(path, ":", row_line_, ": two columns are called ", cells_[i]));
       columns_.emplace_back(cells_[i]);
     }

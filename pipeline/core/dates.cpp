@@ -9,9 +9,7 @@
 namespace millesime {
 namespace {
 
-std::chrono::year_month_day calendar(Date date) {
-  return std::chrono::year_month_day{std::chrono::sys_days{std::chrono::days{date.days}}};
-}
+std::chrono::year_month_day calendar(Date date) { return std::chrono::year_month_day{std::chrono::sys_days{std::chrono::days{date.days}}}; }
 
 int number(std::string_view digits) {
   int value = -1;

@@ -12,11 +12,11 @@ namespace millesime {
 struct Date {
   std::int32_t days = 0;  // since 1970-01-01
 
-  static Date from_ymd(int year, int month, int day);   // UserError on an impossible day
-  static Date parse(std::string_view text);             // "20180511" or "2018-05-11"; UserError otherwise
+  static Date from_ymd(int year, int month, int day);  // UserError on an impossible day
+  static Date parse(std::string_view text);            // "20180511" or "2018-05-11"; UserError otherwise
   int year() const;
-  int day_of_year() const;     // 1..366
-  std::string iso() const;     // "2018-05-11"
+  int day_of_year() const;      // 1..366
+  std::string iso() const;      // "2018-05-11"
   std::string compact() const;  // "20180511"
 
   auto operator<=>(const Date&) const = default;

@@ -4,9 +4,7 @@
 
 namespace millesime {
 
-UserError with_context(const std::string& context, const UserError& error) {
-  return UserError(context + ": " + error.what());
-}
+UserError with_context(const std::string& context, const UserError& error) { return UserError(context + ": " + error.what()); }
 
 void throw_bug(const char* file, int line, const char* condition, const std::string& message) {
   throw Bug(join_text(file, ":", line, ": ", condition, message.empty() ? "" : " does not hold: ", message));

@@ -27,8 +27,8 @@ inline constexpr int kExitBug = 70;
 UserError with_context(const std::string& context, const UserError& error);
 
 // MILLESIME_CHECK(cols > 0, "window of width ", cols): a broken promise between our own functions, hence a Bug.
-#define MILLESIME_CHECK(condition, ...) \
-  do {                                  \
+#define MILLESIME_CHECK(condition, ...)                                                                            \
+  do {                                                                                                             \
     if (!(condition)) ::millesime::throw_bug(__FILE__, __LINE__, #condition, ::millesime::join_text(__VA_ARGS__)); \
   } while (false)
 
@@ -39,7 +39,9 @@ void append(std::string& text, std::string_view part);
 void append(std::string& text, char part);
 void append(std::string& text, double part);
 template <std::integral Integer>
-void append(std::string& text, Integer part) { text += std::to_string(part); }
+void append(std::string& text, Integer part) {
+  text += std::to_string(part);
+}
 }  // namespace detail
 
 // join_text("expected ", 3, " bands"): a message from its parts.

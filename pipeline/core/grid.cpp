@@ -53,8 +53,8 @@ bool Grid::same_as(const Grid& other) const {
 std::string to_text(const Grid& grid) {
   std::ostringstream text;
   text.precision(12);
-  text << grid.crs << ", " << grid.cols << " x " << grid.rows << " px of " << grid.pixel_width << " x " << grid.pixel_height
-       << " at (" << grid.x0 << ", " << grid.y0 << ")";
+  text << grid.crs << ", " << grid.cols << " x " << grid.rows << " px of " << grid.pixel_width << " x " << grid.pixel_height << " at ("
+       << grid.x0 << ", " << grid.y0 << ")";
   return text.str();
 }
 

@@ -34,14 +34,14 @@ struct Window {
 std::string to_text(const Window& window);  // "col 0 row 512, 256 x 256"
 
 struct Grid {
-  std::string crs;  // "EPSG:32631", or WKT where there is no code
-  double x0 = 0, y0 = 0;                      // upper left corner
+  std::string crs;                             // "EPSG:32631", or WKT where there is no code
+  double x0 = 0, y0 = 0;                       // upper left corner
   double pixel_width = 10, pixel_height = 10;  // > 0
   int cols = 0, rows = 0;
 
   double x(double col) const { return x0 + col * pixel_width; }
   double y(double row) const { return y0 - row * pixel_height; }
-  double col(double map_x) const { return (map_x - x0) / pixel_width; }   // fractional; floor() is the pixel
+  double col(double map_x) const { return (map_x - x0) / pixel_width; }  // fractional; floor() is the pixel
   double row(double map_y) const { return (y0 - map_y) / pixel_height; }
   Point centre(int pixel_col, int pixel_row) const { return {x(pixel_col + 0.5), y(pixel_row + 0.5)}; }
   std::int64_t pixels() const { return std::int64_t{cols} * rows; }
@@ -49,9 +49,9 @@ struct Grid {
   Window whole() const { return {0, 0, cols, rows}; }
   Box extent() const;
   Box extent(const Window& window) const;
-  Grid crop(const Window& window) const;                 // the grid of a window of this grid
-  Window window_of(const Box& box) const;                // smallest window that covers the box, clipped to the grid
-  bool same_as(const Grid& other) const;                 // same CRS and shape, corners within 1/100 pixel
+  Grid crop(const Window& window) const;   // the grid of a window of this grid
+  Window window_of(const Box& box) const;  // smallest window that covers the box, clipped to the grid
+  bool same_as(const Grid& other) const;   // same CRS and shape, corners within 1/100 pixel
   bool operator==(const Grid&) const = default;
 };
 std::string to_text(const Grid& grid);  // "EPSG:32631, 10980 x 10980 px of 10 x 10 at (300000, 4900020)"

@@ -22,10 +22,14 @@ std::vector<Fingerprint> fingerprints(const nlohmann::json& list) {
 }  // namespace
 
 void write_manifest(const Manifest& manifest, const std::string& file) {
-  const nlohmann::ordered_json document{{"unit", manifest.unit},       {"code", manifest.code},
-                                        {"config", manifest.config},   {"inputs", to_json(manifest.inputs)},
-                                        {"outputs", to_json(manifest.outputs)}, {"device", manifest.device},
-                                        {"counts", manifest.counts},   {"papers", manifest.papers}};
+  const nlohmann::ordered_json document{{"unit", manifest.unit},
+                                        {"code", manifest.code},
+                                        {"config", manifest.config},
+                                        {"inputs", to_json(manifest.inputs)},
+                                        {"outputs", to_json(manifest.outputs)},
+                                        {"device", manifest.device},
+                                        {"counts", manifest.counts},
+                                        {"papers", manifest.papers}};
   write_text(file, document.dump(1) + "\n");
 }
 

@@ -13,14 +13,14 @@
 namespace millesime {
 
 struct Manifest {
-  std::string unit;                            // "classify/T31TCJ"
-  std::string code;                            // program version and the stage's revision
-  std::map<std::string, std::string> config;   // the options that shape the result, as TOML literals
+  std::string unit;                           // "classify/T31TCJ"
+  std::string code;                           // program version and the stage's revision
+  std::map<std::string, std::string> config;  // the options that shape the result, as TOML literals
   std::vector<Fingerprint> inputs;
-  std::vector<Fingerprint> outputs;            // paths relative to the output folder
-  std::string device;                          // where it ran; does not count for up-to-dateness
-  nlohmann::json counts;                       // what was found, filled, invalid, failed
-  std::vector<std::string> papers;             // methods the unit used
+  std::vector<Fingerprint> outputs;  // paths relative to the output folder
+  std::string device;                // where it ran; does not count for up-to-dateness
+  nlohmann::json counts;             // what was found, filled, invalid, failed
+  std::vector<std::string> papers;   // methods the unit used
 };
 
 void write_manifest(const Manifest& manifest, const std::string& file);  // atomic

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <map>
 
-#include <nlohmann/json.hpp>
 #include <toml++/toml.h>
+#include <nlohmann/json.hpp>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/csv.h"
@@ -88,7 +88,8 @@ class Collector {
   }
 
   void add_mapping(const std::string& to, int ours, std::int64_t theirs, const std::string& where) {
-    if (theirs < 1 || theirs > kMaxCode) throw UserError(join_text(where, ": class ", ours, " becomes ", theirs, " in ", to, "; expected 1 to ", kMaxCode));
+    if (theirs < 1 || theirs > kMaxCode)
+      throw UserError(join_text(where, ": class ", ours, " becomes ", theirs, " in ", to, "; expected 1 to ", kMaxCode));
     auto& mappings = nomenclature.mappings;
     auto found = std::ranges::find(mappings, to, &Mapping::to);
     if (found == mappings.end()) found = mappings.insert(mappings.end(), Mapping{to, {}});
@@ -101,7 +102,8 @@ class Collector {
     for (std::size_t i = 0; i < nomenclature.classes.size(); ++i) {
       const LandClass& c = nomenclature.classes[i];
       if (c.parent == 0 || group_codes_.contains(c.parent)) continue;
-      if (!groups_from_classes) throw UserError(join_text(wheres_[i], ": class ", c.code, " is in group ", c.parent, ", which the file does not define"));
+      if (!groups_from_classes)
+        throw UserError(join_text(wheres_[i], ": class ", c.code, " is in group ", c.parent, ", which the file does not define"));
       LandClass group{.code = c.parent, .name = std::to_string(c.parent), .name_en = {}, .color = {}, .alias = {}};
       add_group(group, c.color, wheres_[i]);
     }
@@ -110,7 +112,8 @@ class Collector {
 
  private:
   static void check(LandClass& c, std::map<int, std::string>& codes, const std::string& where) {
-    if (c.code < 1 || c.code > kMaxCode) throw UserError(join_text(where, ": code ", c.code, "; expected 1 to ", kMaxCode, " (0 is no data)"));
+    if (c.code < 1 || c.code > kMaxCode)
+      throw UserError(join_text(where, ": code ", c.code, "; expected 1 to ", kMaxCode, " (0 is no data)"));
     if (c.name.empty()) throw UserError(join_text(where, ": class ", c.code, " has no name"));
     for (const std::string& text : {c.name, c.name_en, c.alias})
       if (!is_utf8(text)) throw UserError(where + ": not UTF-8; convert the file, e.g. with iconv -f latin1 -t utf-8");
@@ -185,7 +188,8 @@ class TomlSource {
       const std::string name(key.str());
       if (std::ranges::find(known, name) != known.end()) continue;
       const std::string near = nearest_name(name, known);
-      throw UserError(join_text(where(node), ": unknown key \"", name, "\"; ", near.empty() ? "expected " + join_list(known, ", ") : "did you mean \"" + near + "\"?"));
+      throw UserError(join_text(where(node), ": unknown key \"", name, "\"; ",
+                                near.empty() ? "expected " + join_list(known, ", ") : "did you mean \"" + near + "\"?"));
     }
   }
 
@@ -234,8 +238,8 @@ Nomenclature read_csv(const std::string& file) {
       if (const int column = rows.column(name); column >= 0) return column;
     return -1;
   };
-  const int code = first_of({"code"}), name = first_of({"name", "name_fr"}), name_en = first_of({"name_en"}), color = first_of({"color", "hex"}),
-            alias = first_of({"alias"}), group = first_of({"group", "level1"});
+  const int code = first_of({"code"}), name = first_of({"name", "name_fr"}), name_en = first_of({"name_en"}),
+            color = first_of({"color", "hex"}), alias = first_of({"alias"}), group = first_of({"group", "level1"});
   if (code < 0 || name < 0)
     throw UserError(join_text(file, ":1: expected the columns code and name (or name_fr), got ", join_list(rows.columns(), ", ")));
   Collector collector(file);
@@ -244,7 +248,8 @@ Nomenclature read_csv(const std::string& file) {
     const auto cell = [&](int column) { return column < 0 ? std::string() : std::string(rows.cells()[static_cast<std::size_t>(column)]); };
     const auto number = [&](int column) {
       const auto value = integer(cell(column));
-      if (!value) throw UserError(join_text(rows.where(static_cast<std::size_t>(column)), ": expected a whole number, got \"", cell(column), "\""));
+      if (!value)
+        throw UserError(join_text(rows.where(static_cast<std::size_t>(column)), ": expected a whole number, got \"", cell(column), "\""));
       return *value;
     };
     LandClass c{.code = checked_code(number(code), where), .name = cell(name), .name_en = cell(name_en), .color = {}, .alias = cell(alias)};
@@ -270,7 +275,8 @@ Nomenclature read_lines(const std::string& file) {
     const auto colon = text.rfind(':');
     const auto code = colon == std::string_view::npos ? std::nullopt : integer(text.substr(colon + 1));
     if (!code) throw UserError(join_text(where, ": expected \"name:code\", got \"", is_utf8(text) ? text : "text that is not UTF-8", "\""));
-    LandClass c{.code = checked_code(*code, where), .name = std::string(trim(text.substr(0, colon))), .name_en = {}, .color = {}, .alias = {}};
+    LandClass c{
+        .code = checked_code(*code, where), .name = std::string(trim(text.substr(0, colon))), .name_en = {}, .color = {}, .alias = {}};
     collector.add_class(std::move(c), std::nullopt, where);
   }
   return collector.finish(true);
@@ -325,9 +331,11 @@ Nomenclature Nomenclature::load(const std::string& name_or_file) {
 }
 
 std::string Nomenclature::to_json() const {
-  nlohmann::ordered_json document{{"name", name}, {"classes", nlohmann::ordered_json::array()}, {"groups", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json document{
+      {"name", name}, {"classes", nlohmann::ordered_json::array()}, {"groups", nlohmann::ordered_json::array()}};
   for (const LandClass& c : classes) {
-    nlohmann::ordered_json entry{{"code", c.code}, {"name", c.name}, {"name_en", c.name_en}, {"color", c.color.hex()}, {"alias", c.alias}, {"group", c.parent}};
+    nlohmann::ordered_json entry{{"code", c.code},         {"name", c.name},   {"name_en", c.name_en},
+                                 {"color", c.color.hex()}, {"alias", c.alias}, {"group", c.parent}};
     for (const Mapping& mapping : mappings)
       for (const auto& [ours, theirs] : mapping.codes)
         if (ours == c.code) entry["to"][mapping.to] = theirs;
@@ -344,8 +352,11 @@ Nomenclature Nomenclature::from_json(const std::string& text, const std::string&
     const auto document = nlohmann::ordered_json::parse(text);
     collector.nomenclature.name = document.at("name").get<std::string>();
     const auto land_class = [](const nlohmann::ordered_json& entry, const std::string& where) {
-      return LandClass{.code = checked_code(entry.at("code").get<std::int64_t>(), where), .name = entry.at("name").get<std::string>(),
-                       .name_en = entry.value("name_en", ""), .color = {}, .alias = entry.value("alias", "")};
+      return LandClass{.code = checked_code(entry.at("code").get<std::int64_t>(), where),
+                       .name = entry.at("name").get<std::string>(),
+                       .name_en = entry.value("name_en", ""),
+                       .color = {},
+                       .alias = entry.value("alias", "")};
     };
     int position = 0;
     for (const auto& entry : document.value("groups", nlohmann::ordered_json::array())) {
@@ -406,10 +417,12 @@ std::string to_text(const Nomenclature& nomenclature) {
     const auto found = std::ranges::find(nomenclature.groups, code, &LandClass::code);
     return found == nomenclature.groups.end() ? std::string() : found->name;
   };
-  std::string text = join_text(nomenclature.name, ": ", nomenclature.size(), " classes\n") + padded("code", 6) + padded("colour", 9) + padded("name", 38) +
-                     padded("alias", 12) + "group\n";
+  std::string text = join_text(nomenclature.name, ": ", nomenclature.size(), " classes\n") + padded("code", 6) + padded("colour", 9) +
+                     padded("name", 38) + padded("alias", 12) + "group\n";
   for (const LandClass& c : nomenclature.classes)
-    text += std::string(trim(padded(std::to_string(c.code), 6) + padded(c.color.hex(), 9) + padded(c.name, 38) + padded(c.alias, 12) + group_name(c.parent))) + "\n";
+    text += std::string(trim(padded(std::to_string(c.code), 6) + padded(c.color.hex(), 9) + padded(c.name, 38) + padded(c.alias, 12) +
+                             group_name(c.parent))) +
+            "\n";
   for (const Mapping& mapping : nomenclature.mappings) text += join_text("maps to ", mapping.to, "\n");
   return text;
 }
@@ -427,8 +440,10 @@ std::vector<int> conversion_table(const Nomenclature& from, const Nomenclature& 
     } else if (const auto same = to.index_of_code(c.code); same && folded(to.at(*same).name) == folded(c.name)) {
       theirs = same;
     }
-    if (theirs) table[static_cast<std::size_t>(c.code)] = to.at(*theirs).code;
-    else lost.push_back(join_text(c.code, " (", c.name, ")"));
+    if (theirs)
+      table[static_cast<std::size_t>(c.code)] = to.at(*theirs).code;
+    else
+      lost.push_back(join_text(c.code, " (", c.name, ")"));
   }
   if (!lost.empty())
     throw UserError(join_text("nomenclature ", from.name, " cannot be converted to ", to.name, ": ",
@@ -448,7 +463,8 @@ std::string configs_folder() {
   if (fs::is_directory(installed, ignored)) return installed.string();
   const fs::path source = fs::path(MILLESIME_SOURCE_FOLDER) / "configs";
   if (fs::is_directory(source, ignored)) return source.string();
-  throw UserError(join_text("the folder configs/ is neither at ", installed.string(), " nor at ", source.string(), "; set MILLESIME_CONFIGS to where it lies"));
+  throw UserError(join_text("the folder configs/ is neither at ", installed.string(), " nor at ", source.string(),
+                            "; set MILLESIME_CONFIGS to where it lies"));
 }
 
 }  // namespace millesime

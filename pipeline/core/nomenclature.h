@@ -11,22 +11,22 @@ namespace millesime {
 struct Color {
   std::uint8_t red = 0, green = 0, blue = 0;
   static Color parse(const std::string& hex);  // "ff00ff" or "#ff00ff"; UserError otherwise
-  std::string hex() const;                      // "#ff00ff"
+  std::string hex() const;                     // "#ff00ff"
   bool operator==(const Color&) const = default;
 };
 
 struct LandClass {
-  int code = 0;             // 1..65535; the value in the map (class maps are uint8 up to 255)
-  std::string name;         // in the language of the product
+  int code = 0;      // 1..65535; the value in the map (class maps are uint8 up to 255)
+  std::string name;  // in the language of the product
   std::string name_en;
   Color color;
-  std::string alias;        // short, for column names (at most 10 characters in a shapefile); "class_7" where the file has none
-  int parent = 0;           // code of its level-1 group, 0 when there is none
+  std::string alias;  // short, for column names (at most 10 characters in a shapefile); "class_7" where the file has none
+  int parent = 0;     // code of its level-1 group, 0 when there is none
 };
 
-struct Mapping {  // to another nomenclature
-  std::string to;                            // its name
-  std::vector<std::pair<int, int>> codes;    // (ours, theirs)
+struct Mapping {                           // to another nomenclature
+  std::string to;                          // its name
+  std::vector<std::pair<int, int>> codes;  // (ours, theirs)
 };
 
 class Nomenclature {
@@ -40,8 +40,8 @@ class Nomenclature {
   std::string to_json() const;
 
   std::string name;
-  std::vector<LandClass> classes;   // in the order of the file; position = class index of a model
-  std::vector<LandClass> groups;    // level 1, may be empty
+  std::vector<LandClass> classes;  // in the order of the file; position = class index of a model
+  std::vector<LandClass> groups;   // level 1, may be empty
   std::vector<Mapping> mappings;
 
   int size() const { return static_cast<int>(classes.size()); }

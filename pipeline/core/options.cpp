@@ -79,11 +79,26 @@ struct Parse {
 Option::Option(std::string key, OptionTarget target, std::string help)
     : key_(std::move(key)), target_(target), help_(std::move(help)), default_(std::visit(Literal{}, target_)) {}
 
-Option& Option::unit(std::string text) { unit_ = std::move(text); return *this; }
-Option& Option::range(double min, double max) { min_ = min, max_ = max; return *this; }
-Option& Option::choices(std::vector<std::string> names) { choices_ = std::move(names); return *this; }
-Option& Option::path() { path_ = true; return *this; }
-Option& Option::required() { required_ = true; return *this; }
+Option& Option::unit(std::string text) {
+  unit_ = std::move(text);
+  return *this;
+}
+Option& Option::range(double min, double max) {
+  min_ = min, max_ = max;
+  return *this;
+}
+Option& Option::choices(std::vector<std::string> names) {
+  choices_ = std::move(names);
+  return *this;
+}
+Option& Option::path() {
+  path_ = true;
+  return *this;
+}
+Option& Option::required() {
+  required_ = true;
+  return *this;
+}
 
 std::string Option::flag() const {
   std::string name = key_.substr(key_.rfind('.') == std::string::npos ? 0 : key_.rfind('.') + 1);
@@ -135,7 +150,8 @@ void Option::check(const std::string& origin) const {
     return std::nullopt;
   }();
   if (number && min_ && (*number < *min_ || *number > *max_))
-    throw UserError(join_text(origin, ": ", key_, ": expected ", range_text(), unit_.empty() ? "" : " " + unit_, ", got ", number_text(*number)));
+    throw UserError(
+        join_text(origin, ": ", key_, ": expected ", range_text(), unit_.empty() ? "" : " " + unit_, ", got ", number_text(*number)));
   if (choices_.empty()) return;
   std::vector<std::string> values;
   if (auto* const* s = std::get_if<std::string*>(&target_)) values = {**s};

@@ -28,18 +28,18 @@ class Option {
 
   // What the value may be. Each returns *this so that declarations chain.
   Option& unit(std::string text);
-  Option& range(double min, double max);           // closed
+  Option& range(double min, double max);  // closed
   Option& choices(std::vector<std::string> names);
-  Option& path();                                   // relative paths are relative to the configuration file
+  Option& path();  // relative paths are relative to the configuration file
   Option& required();
 
-  const std::string& key() const { return key_; }        // "time.step_days"
-  std::string flag() const;                               // "--step-days": the last part of the key, dashes for underscores
+  const std::string& key() const { return key_; }  // "time.step_days"
+  std::string flag() const;                        // "--step-days": the last part of the key, dashes for underscores
   const std::string& help() const { return help_; }
   const std::string& unit() const { return unit_; }
   const std::vector<std::string>& allowed() const { return choices_; }
   const std::string& default_text() const { return default_; }
-  const std::string& origin() const { return origin_; }   // "default", a file with its line, or "command line"
+  const std::string& origin() const { return origin_; }  // "default", a file with its line, or "command line"
   bool is_path() const { return path_; }
   bool is_required() const { return required_; }
   bool is_bool() const { return std::holds_alternative<bool*>(target_); }
@@ -77,8 +77,8 @@ class Options {
   // Reads a TOML file: every key must be declared; relative paths are resolved against the file's folder.
   // Tables below a name in `ignored_tables` (arrays of tables with their own declarations) are left to their owner.
   void read_toml(const std::string& file, const std::vector<std::string>& ignored_tables = {});
-  void require_all() const;      // UserError listing required keys without a value
-  std::string to_toml() const;   // effective.toml: every key with its value
+  void require_all() const;     // UserError listing required keys without a value
+  std::string to_toml() const;  // effective.toml: every key with its value
 
  private:
   std::string section_;

@@ -30,7 +30,7 @@ static_assert(std::endian::native == std::endian::little, "tensors are stored as
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // of the format's reference implementation
 constexpr std::size_t kMaxDimensions = 8;
-constexpr std::size_t kAlignment = 8;                   // of the largest element
+constexpr std::size_t kAlignment = 8;  // of the largest element
 constexpr const char* kMetadata = "__metadata__";
 
 struct TypeName {
@@ -49,7 +49,8 @@ const char* name_of(TensorType type) {
 // For messages: a name from a file is data, so control characters are escaped and the length is limited.
 std::string shown(const std::string& name) {
   const std::string text = nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return text.size() <= 200 ? text : nlohmann::json(name.substr(0, 150) + "...").dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return text.size() <= 200 ? text
+                            : nlohmann::json(name.substr(0, 150) + "...").dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -109,7 +110,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override {
     if (depth_ == 2 && !in_metadata_) {
       const HeaderEntry& entry = entries.back();
-      if (!entry.has_type || !entry.has_shape || !entry.has_offsets) fail("expected dtype, shape and data_offsets, and not all of them are there");
+      if (!entry.has_type || !entry.has_shape || !entry.has_offsets)
+        fail("expected dtype, shape and data_offsets, and not all of them are there");
     }
     --depth_;
     return true;
@@ -144,7 +146,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-    throw UserError(join_text(path_, ": not a safetensors file: the header is not JSON at byte ", kLengthBytes + position, " (", error.what(), ")"));
+    throw UserError(
+        join_text(path_, ": not a safetensors file: the header is not JSON at byte ", kLengthBytes + position, " (", error.what(), ")"));
   }
 
  private:
@@ -170,14 +173,17 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 // The type, and the number of bytes that type and shape come to.
 std::pair<TensorType, std::uint64_t> check_type_and_shape(const HeaderEntry& entry, const std::string& where) {
   const auto known = std::ranges::find(kTypes, entry.type, [](const TypeName& t) { return std::string_view(t.name); });
-  if (known == std::end(kTypes)) throw UserError(where + "type " + shown(entry.type) + "; this program reads U8, I16, I32, I64, F32 and F64");
+  if (known == std::end(kTypes))
+    throw UserError(where + "type " + shown(entry.type) + "; this program reads U8, I16, I32, I64, F32 and F64");
   std::uint64_t bytes = size_of(known->type);
   const std::uint64_t limit = std::uint64_t{1} << 62;
   bool empty = false;
   for (const std::uint64_t size : entry.shape) {
     if (size > limit || (size != 0 && bytes > limit / size)) throw UserError(where + "its shape is larger than any file");
-    if (size == 0) empty = true;
-    else bytes *= size;
+    if (size == 0)
+      empty = true;
+    else
+      bytes *= size;
   }
   return {known->type, empty ? 0 : bytes};
 }
@@ -243,7 +249,8 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   }
   ::close(descriptor);
   if (!regular) throw UserError(path + ": not a regular file");
-  if (!mapping->base) throw UserError(join_text(path, ": not a safetensors file: it has ", status.st_size, " bytes; damaged or not finished?"));
+  if (!mapping->base)
+    throw UserError(join_text(path, ": not a safetensors file: it has ", status.st_size, " bytes; damaged or not finished?"));
 
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, mapping->base, kLengthBytes);
@@ -269,10 +276,13 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
       throw UserError(where + "expected a begin and an end in data_offsets");
     const auto [first, last] = std::pair(entry.offsets[0], entry.offsets[1]);
     if (last > data_bytes)
-      throw UserError(join_text(where, "lies at bytes ", first, " to ", last, " of the data, but there are only ", data_bytes, "; is the file cut off?"));
+      throw UserError(join_text(where, "lies at bytes ", first, " to ", last, " of the data, but there are only ", data_bytes,
+                                "; is the file cut off?"));
     if (last - first != expected_bytes)
       throw UserError(join_text(where, "has ", last - first, " bytes, but its type and shape need ", expected_bytes));
-    if (first != end) throw UserError(join_text(where, first < end ? "overlaps" : "leaves a hole after", " the tensor before it, which ends at byte ", end));
+    if (first != end)
+      throw UserError(
+          join_text(where, first < end ? "overlaps" : "leaves a hole after", " the tensor before it, which ends at byte ", end));
     end = last;
 
     TensorView view{type, {entry.shape.begin(), entry.shape.end()}, data + first};

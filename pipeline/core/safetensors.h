@@ -14,13 +14,32 @@ namespace millesime {
 enum class TensorType { u8, i16, i32, i64, f32, f64 };
 std::size_t size_of(TensorType type);
 
-template <class T> struct TensorTypeOf;
-template <> struct TensorTypeOf<std::uint8_t> { static constexpr TensorType value = TensorType::u8; };
-template <> struct TensorTypeOf<std::int16_t> { static constexpr TensorType value = TensorType::i16; };
-template <> struct TensorTypeOf<std::int32_t> { static constexpr TensorType value = TensorType::i32; };
-template <> struct TensorTypeOf<std::int64_t> { static constexpr TensorType value = TensorType::i64; };
-template <> struct TensorTypeOf<float> { static constexpr TensorType value = TensorType::f32; };
-template <> struct TensorTypeOf<double> { static constexpr TensorType value = TensorType::f64; };
+template <class T>
+struct TensorTypeOf;
+template <>
+struct TensorTypeOf<std::uint8_t> {
+  static constexpr TensorType value = TensorType::u8;
+};
+template <>
+struct TensorTypeOf<std::int16_t> {
+  static constexpr TensorType value = TensorType::i16;
+};
+template <>
+struct TensorTypeOf<std::int32_t> {
+  static constexpr TensorType value = TensorType::i32;
+};
+template <>
+struct TensorTypeOf<std::int64_t> {
+  static constexpr TensorType value = TensorType::i64;
+};
+template <>
+struct TensorTypeOf<float> {
+  static constexpr TensorType value = TensorType::f32;
+};
+template <>
+struct TensorTypeOf<double> {
+  static constexpr TensorType value = TensorType::f64;
+};
 
 struct TensorView {
   TensorType type = TensorType::u8;
@@ -43,7 +62,7 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const;  // "__metadata__": texts, among them JSON documents
   std::vector<std::string> names() const;
   bool has(const std::string& name) const;
-  const TensorView& view(const std::string& name) const;        // UserError when it is not there
+  const TensorView& view(const std::string& name) const;  // UserError when it is not there
 
   // View of the wanted element type and shape (-1: any size); UserError with expected and got otherwise.
   template <class T>

@@ -42,14 +42,16 @@ void check(const Samples& samples) {
   MILLESIME_CHECK(samples.n_seeds >= 1, "samples of no seed");
   sized(samples.split.size(), n * static_cast<std::size_t>(samples.n_seeds), "split");
   for (const std::int32_t region : samples.region)
-    MILLESIME_CHECK(region >= 0 && static_cast<std::size_t>(region) < samples.region_names.size(), "region ", region, " of ", samples.region_names.size());
+    MILLESIME_CHECK(region >= 0 && static_cast<std::size_t>(region) < samples.region_names.size(), "region ", region, " of ",
+                    samples.region_names.size());
   std::set<std::string> sources;
   for (const SampleSeries& series : samples.series) {
     MILLESIME_CHECK(sources.insert(series.source).second, "two sources ", series.source);
     sized(series.scale.size(), series.bands.size(), "scale");
     sized(series.valid.size(), n * series.dates.size(), "valid");
     sized(series.values.size(), n * series.dates.size() * series.bands.size(), "values");
-    MILLESIME_CHECK(std::ranges::adjacent_find(series.dates, std::greater_equal{}) == series.dates.end(), "dates of ", series.source, " do not rise");
+    MILLESIME_CHECK(std::ranges::adjacent_find(series.dates, std::greater_equal{}) == series.dates.end(), "dates of ", series.source,
+                    " do not rise");
   }
 }
 
@@ -103,8 +105,11 @@ nlohmann::ordered_json samples_summary(const Samples& samples) {
   for (const SampleSeries& series : samples.series) {
     std::vector<std::string> dates;
     for (const Date date : series.dates) dates.push_back(date.iso());
-    summary["series"].push_back(
-        {{"source", series.source}, {"bands", series.bands}, {"scale", series.scale}, {"dates", dates}, {"share_missing", share_missing(series)}});
+    summary["series"].push_back({{"source", series.source},
+                                 {"bands", series.bands},
+                                 {"scale", series.scale},
+                                 {"dates", dates},
+                                 {"share_missing", share_missing(series)}});
   }
   for (std::size_t s = 0; s < samples.static_names.size(); ++s) {
     std::int64_t missing = 0;
@@ -128,7 +133,8 @@ std::string to_text(const Samples& samples, const Nomenclature* nomenclature) {
   if (samples.region_names != std::vector<std::string>{""}) text += "regions: " + join_list(samples.region_names, ", ") + "\n";
 
   char line[96];
-  std::snprintf(line, sizeof line, "%11s %9s %9s %9s %9s  %s\n", "class", "samples", "polygons", "learn", "test", nomenclature ? "name" : "");
+  std::snprintf(line, sizeof line, "%11s %9s %9s %9s %9s  %s\n", "class", "samples", "polygons", "learn", "test",
+                nomenclature ? "name" : "");
   text += std::string(line, std::string_view(line).find_last_not_of(" \n") + 1) + "\n";
   for (const auto& [code, count] : count_classes(samples)) {
     std::snprintf(line, sizeof line, "%11d %9lld %9zu %9lld %9lld", code, static_cast<long long>(count.samples), count.polygons.size(),

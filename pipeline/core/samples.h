@@ -16,10 +16,10 @@ namespace millesime {
 
 // Observations of one source (a sensor) on its own dates.
 struct SampleSeries {
-  std::string source;               // "sentinel2", "sentinel1", ...
+  std::string source;  // "sentinel2", "sentinel1", ...
   std::vector<std::string> bands;
-  std::vector<float> scale;         // per band: physical value = stored number * scale (1 keeps the product's integers)
-  std::vector<Date> dates;          // in time order
+  std::vector<float> scale;          // per band: physical value = stored number * scale (1 keeps the product's integers)
+  std::vector<Date> dates;           // in time order
   std::vector<std::int16_t> values;  // [sample][date][band]; kNodata where invalid
   std::vector<std::uint8_t> valid;   // [sample][date]
 };
@@ -29,24 +29,26 @@ struct SampleSeries {
 enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3 };
 
 struct Samples {
-  std::string tile;    // "" when the samples come from a table
-  int year = 0;        // positions in time are counted in days from 1 January of this year
-  std::vector<SampleSeries> series;          // the first one is the main source
-  std::vector<std::string> static_names;     // elevation, slope, climate...
-  std::vector<std::string> region_names;     // {""} without regions
+  std::string tile;                       // "" when the samples come from a table
+  int year = 0;                           // positions in time are counted in days from 1 January of this year
+  std::vector<SampleSeries> series;       // the first one is the main source
+  std::vector<std::string> static_names;  // elevation, slope, climate...
+  std::vector<std::string> region_names;  // {""} without regions
 
   // one entry a sample
-  std::vector<std::int32_t> label;    // class code
-  std::vector<std::int64_t> polygon;  // group: never split between learn and test
-  std::vector<std::int32_t> region;   // index in region_names
-  std::vector<double> x, y;           // map position (of the pixel's centre) or 0
+  std::vector<std::int32_t> label;     // class code
+  std::vector<std::int64_t> polygon;   // group: never split between learn and test
+  std::vector<std::int32_t> region;    // index in region_names
+  std::vector<double> x, y;            // map position (of the pixel's centre) or 0
   std::vector<std::int32_t> col, row;  // pixel in the tile, -1 for tables
-  std::vector<float> statics;         // [sample][static]; NaN where missing
+  std::vector<float> statics;          // [sample][static]; NaN where missing
   int n_seeds = 1;
-  std::vector<std::uint8_t> split;    // [sample][seed], a Split
+  std::vector<std::uint8_t> split;  // [sample][seed], a Split
 
   std::int64_t size() const { return static_cast<std::int64_t>(label.size()); }
-  Split split_of(std::int64_t sample, int seed) const { return static_cast<Split>(split[static_cast<std::size_t>(sample * n_seeds + seed)]); }
+  Split split_of(std::int64_t sample, int seed) const {
+    return static_cast<Split>(split[static_cast<std::size_t>(sample * n_seeds + seed)]);
+  }
 };
 
 // Reading checks names, shapes, types, sizes and codes before it allocates; UserError names file and tensor.
@@ -73,9 +75,9 @@ void write_samples_csv(const Samples& samples, const std::string& file);  // ato
 // By the file's name: CSV where it ends in .csv, the working format otherwise.
 Samples load_samples(const std::string& file, const Nomenclature* nomenclature = nullptr);
 
-// The samples of several files (the tiles of a production) as one. Sources keep the dates of all files; where a file does not have a date it is
-// invalid. Files must agree in year, bands, scales, static inputs and number of seeds: UserError with both files otherwise. Groups stay apart:
-// a polygon number that an earlier file has already gets a new one. Samples of more than one tile have no tile, col and row.
+// The samples of several files (the tiles of a production) as one. Sources keep the dates of all files; where a file does not have a date
+// it is invalid. Files must agree in year, bands, scales, static inputs and number of seeds: UserError with both files otherwise. Groups
+// stay apart: a polygon number that an earlier file has already gets a new one. Samples of more than one tile have no tile, col and row.
 Samples merge_samples(const std::vector<std::string>& files);
 
 // What is in them: samples and polygons per class and split, bands, dates and share of missing observations per source, statics.

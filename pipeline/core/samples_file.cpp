@@ -29,7 +29,8 @@ constexpr const char* kHeader = "samples";
 
 std::vector<std::string> unique_names(const nlohmann::json& list, const std::string& where, const char* what) {
   auto names = list.get<std::vector<std::string>>();
-  if (std::set<std::string>(names.begin(), names.end()).size() != names.size()) throw UserError(join_text(where, ": two ", what, " have the same name"));
+  if (std::set<std::string>(names.begin(), names.end()).size() != names.size())
+    throw UserError(join_text(where, ": two ", what, " have the same name"));
   return names;
 }
 
@@ -121,9 +122,11 @@ Samples read_samples(const std::string& file) {
 
   const auto n_regions = static_cast<std::int64_t>(samples.region_names.size());
   for (const std::int32_t region : samples.region)
-    if (region < 0 || region >= n_regions) throw UserError(join_text(file, ": tensor \"region\": ", region, "; expected 0 to ", n_regions - 1));
+    if (region < 0 || region >= n_regions)
+      throw UserError(join_text(file, ": tensor \"region\": ", region, "; expected 0 to ", n_regions - 1));
   for (const std::uint8_t split : samples.split)
-    if (split > static_cast<std::uint8_t>(Split::unused)) throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0 to 3"));
+    if (split > static_cast<std::uint8_t>(Split::unused))
+      throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0 to 3"));
   for (const double position : samples.x)
     if (!std::isfinite(position)) throw UserError(file + ": tensor \"x\": a position that is not a number");
   for (const double position : samples.y)
@@ -137,7 +140,8 @@ Samples read_samples(const std::string& file) {
     for (const std::uint8_t valid : series.valid)
       if (valid > 1) throw UserError(join_text(file, ": tensor \"", series.source, ".valid\": ", valid, "; expected 0 or 1"));
     for (const float scale : series.scale)
-      if (!std::isfinite(scale) || scale <= 0) throw UserError(join_text(file, ": tensor \"", series.source, ".scale\": ", scale, "; expected a positive number"));
+      if (!std::isfinite(scale) || scale <= 0)
+        throw UserError(join_text(file, ": tensor \"", series.source, ".scale\": ", scale, "; expected a positive number"));
   }
   return samples;
 }

@@ -12,12 +12,13 @@ namespace {
 
 void require_agreement(const Samples& first, const std::string& first_file, const Samples& other, const std::string& file) {
   const auto differ = [&](const std::string& what, const std::string& expected, const std::string& got) {
-    throw UserError(join_text(file, ": ", what, " ", got.empty() ? "nothing" : got, ", but ", first_file, " has ", expected.empty() ? "nothing" : expected,
-                              "; only samples of one kind can be put together"));
+    throw UserError(join_text(file, ": ", what, " ", got.empty() ? "nothing" : got, ", but ", first_file, " has ",
+                              expected.empty() ? "nothing" : expected, "; only samples of one kind can be put together"));
   };
   if (other.year != first.year) differ("year", std::to_string(first.year), std::to_string(other.year));
   if (other.n_seeds != first.n_seeds) differ("number of splits", std::to_string(first.n_seeds), std::to_string(other.n_seeds));
-  if (other.static_names != first.static_names) differ("static inputs", join_list(first.static_names, ", "), join_list(other.static_names, ", "));
+  if (other.static_names != first.static_names)
+    differ("static inputs", join_list(first.static_names, ", "), join_list(other.static_names, ", "));
   const auto sources = [](const Samples& samples) {
     std::vector<std::string> names;
     for (const SampleSeries& series : samples.series) names.push_back(series.source + " (" + join_list(series.bands, " ") + ")");
@@ -25,7 +26,8 @@ void require_agreement(const Samples& first, const std::string& first_file, cons
   };
   if (sources(other) != sources(first)) differ("series", sources(first), sources(other));
   for (std::size_t s = 0; s < first.series.size(); ++s)
-    if (other.series[s].scale != first.series[s].scale) differ("other scales of the bands of", first.series[s].source, first.series[s].source);
+    if (other.series[s].scale != first.series[s].scale)
+      differ("other scales of the bands of", first.series[s].source, first.series[s].source);
 }
 
 template <class T>
@@ -44,7 +46,8 @@ void append_series(SampleSeries& to, const SampleSeries& from, std::size_t n) {
     for (std::size_t d = 0; d < own_dates; ++d) {
       const std::size_t target = first + i * dates + place[d], source = i * own_dates + d;
       to.valid[target] = from.valid[source];
-      std::copy_n(from.values.begin() + static_cast<std::ptrdiff_t>(source * bands), bands, to.values.begin() + static_cast<std::ptrdiff_t>(target * bands));
+      std::copy_n(from.values.begin() + static_cast<std::ptrdiff_t>(source * bands), bands,
+                  to.values.begin() + static_cast<std::ptrdiff_t>(target * bands));
     }
 }
 
@@ -88,7 +91,8 @@ Samples merge_samples(const std::vector<std::string>& files) {
     }
     for (const auto& [own, given] : number) taken.insert(given);
     for (std::int32_t& region : part.region)
-      region = static_cast<std::int32_t>(std::ranges::lower_bound(merged.region_names, part.region_names[static_cast<std::size_t>(region)]) - merged.region_names.begin());
+      region = static_cast<std::int32_t>(
+          std::ranges::lower_bound(merged.region_names, part.region_names[static_cast<std::size_t>(region)]) - merged.region_names.begin());
     append(merged.label, part.label);
     append(merged.polygon, part.polygon);
     append(merged.region, part.region);

@@ -24,8 +24,8 @@
 namespace millesime {
 namespace {
 
-constexpr int kMaxStored = 32767;        // largest magnitude of an int16 that has both signs
-constexpr double kMaxMagnitude = 1e30;   // of a number in a table; scales are float32
+constexpr int kMaxStored = 32767;       // largest magnitude of an int16 that has both signs
+constexpr double kMaxMagnitude = 1e30;  // of a number in a table; scales are float32
 constexpr int kMaxDecimals = 18;
 
 // --- columns --------------------------------------------------------------------------------------------------------------------
@@ -90,7 +90,8 @@ std::vector<Column> plan_columns(const CsvReader& table, Samples& samples) {
   }
   if (table.column("label") < 0) {
     const std::string near = nearest_name("label", names);
-    throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?", " (write 0 where it is not known)"));
+    throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?",
+                              " (write 0 where it is not known)"));
   }
   if (bands.empty())
     throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
@@ -129,8 +130,9 @@ std::vector<Column> plan_columns(const CsvReader& table, Samples& samples) {
     for (const Band* band : sources[s])
       for (const Date date : dates)
         if (!band->dates.contains(date))
-          throw UserError(join_text(table.path(), ":1: no column ", band->name, "_", date.compact(), ", although other bands of ", series.source,
-                                    " have that date; an observation needs all its bands: add the column (empty cells are missing) or leave the band out"));
+          throw UserError(join_text(
+              table.path(), ":1: no column ", band->name, "_", date.compact(), ", although other bands of ", series.source,
+              " have that date; an observation needs all its bands: add the column (empty cells are missing) or leave the band out"));
     series.dates.assign(dates.begin(), dates.end());
     series.scale.assign(series.bands.size(), 1.0F);
     samples.series.push_back(std::move(series));
@@ -144,7 +146,8 @@ std::vector<Column> plan_columns(const CsvReader& table, Samples& samples) {
     if (const auto& observation = observations[i]) {
       const auto [source, band] = place_of_band.at(observation->band);
       const auto& dates = samples.series[source].dates;
-      column = {Role::observation, source, band, static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin()), 0};
+      column = {Role::observation, source, band,
+                static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin()), 0};
     } else if (name == "label") {
       column.role = Role::label;
     } else if (name == "group") {
@@ -235,9 +238,7 @@ struct BandNumbers {
   }
 };
 
-float scale_of(int exponent) {
-  return static_cast<float>(exponent < 0 ? 1.0 / power_of_ten(-exponent) : power_of_ten(exponent));
-}
+float scale_of(int exponent) { return static_cast<float>(exponent < 0 ? 1.0 / power_of_ten(-exponent) : power_of_ten(exponent)); }
 
 // --- reading --------------------------------------------------------------------------------------------------------------------
 
@@ -289,7 +290,8 @@ class TableReader {
         } else if (const std::string_view cell = table.cells()[i]; !is_missing(cell)) {
           const auto number = parse_number(cell);
           if (!number) refuse(table, i, "a number or nothing");
-          if (number->value != kNodata) observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = number;
+          if (number->value != kNodata)
+            observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = number;
         }
       }
       if (!has_group) samples_.polygon.back() = row;
@@ -310,8 +312,8 @@ class TableReader {
   }
 
   // Stores the complete dates of one row as multiples of 10^exponent and takes note of what their numbers need.
-  static void append_observations(SampleSeries& series, const std::vector<std::optional<Number>>& observed, const std::vector<int>& exponents,
-                                  std::vector<BandNumbers>& numbers) {
+  static void append_observations(SampleSeries& series, const std::vector<std::optional<Number>>& observed,
+                                  const std::vector<int>& exponents, std::vector<BandNumbers>& numbers) {
     const std::size_t n_bands = series.bands.size();
     for (std::size_t first = 0; first < observed.size(); first += n_bands) {
       bool complete = true;
@@ -353,7 +355,8 @@ class TableReader {
         if (cell.empty()) refuse(table, i, "the group of this sample");
         if (s.label.size() == 1) groups_are_numbers_ = number.has_value();
         if (groups_are_numbers_ && !number) refuse(table, i, "a number, as in the rows above");
-        s.polygon.back() = groups_are_numbers_ ? *number : group_names_.emplace(cell, static_cast<std::int64_t>(group_names_.size())).first->second;
+        s.polygon.back() =
+            groups_are_numbers_ ? *number : group_names_.emplace(cell, static_cast<std::int64_t>(group_names_.size())).first->second;
         break;
       }
       case Role::x:
@@ -370,17 +373,23 @@ class TableReader {
       }
       case Role::split: {
         std::uint8_t& split = s.split[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
-        if (cell == "learn") split = static_cast<std::uint8_t>(Split::learn);
-        else if (cell == "test") split = static_cast<std::uint8_t>(Split::test);
-        else if (cell == "both") split = static_cast<std::uint8_t>(Split::both);
-        else if (cell == "unused") split = static_cast<std::uint8_t>(Split::unused);
-        else refuse(table, i, "learn, test, both or unused");
+        if (cell == "learn")
+          split = static_cast<std::uint8_t>(Split::learn);
+        else if (cell == "test")
+          split = static_cast<std::uint8_t>(Split::test);
+        else if (cell == "both")
+          split = static_cast<std::uint8_t>(Split::both);
+        else if (cell == "unused")
+          split = static_cast<std::uint8_t>(Split::unused);
+        else
+          refuse(table, i, "learn, test, both or unused");
         break;
       }
       case Role::fixed: {
         if (is_missing(cell)) break;
         const auto value = parse_whole<float>(cell);
-        if (!value || !std::isfinite(*value)) refuse(table, i, "a number or nothing (a column without date is a static input; leave it out if it is none)");
+        if (!value || !std::isfinite(*value))
+          refuse(table, i, "a number or nothing (a column without date is a static input; leave it out if it is none)");
         s.statics[s.statics.size() - s.static_names.size() + column.index] = *value;
         break;
       }
@@ -487,9 +496,11 @@ Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclatu
 
 void write_samples_csv(const Samples& samples, const std::string& file) {
   check(samples);
-  const bool has_position = std::ranges::any_of(samples.x, [](double v) { return v != 0; }) || std::ranges::any_of(samples.y, [](double v) { return v != 0; });
+  const bool has_position =
+      std::ranges::any_of(samples.x, [](double v) { return v != 0; }) || std::ranges::any_of(samples.y, [](double v) { return v != 0; });
   const bool has_regions = samples.region_names != std::vector<std::string>{""};
-  const bool has_split = samples.n_seeds > 1 || std::ranges::any_of(samples.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
+  const bool has_split = samples.n_seeds > 1 ||
+                         std::ranges::any_of(samples.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
 
   std::vector<std::string> columns{"label", "group"};
   if (has_position) columns.insert(columns.end(), {"x", "y"});

@@ -31,9 +31,9 @@ using MaskRule = std::array<std::uint8_t, 256>;
 
 struct Series {
   Window window;
-  std::vector<Date> dates;         // acquisitions in time order, one a day
-  std::vector<std::string> bands;  // in the order of the model
-  std::vector<BandGroup> groups;   // every band is in exactly one group
+  std::vector<Date> dates;           // acquisitions in time order, one a day
+  std::vector<std::string> bands;    // in the order of the model
+  std::vector<BandGroup> groups;     // every band is in exactly one group
   std::vector<MaskRule> mask_rules;  // one a mask plane
   std::vector<std::uint8_t> masks;   // [date][mask plane][pixel]
 

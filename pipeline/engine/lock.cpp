@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 
 #include "pipeline/core/error.h"
@@ -44,7 +44,8 @@ OutputLock::OutputLock(const std::string& folder) : file_(folder + "/.lock") {
     const std::string holder = content(descriptor_);
     ::close(descriptor_);
     if (reason == EWOULDBLOCK)
-      throw UserError(join_text(folder, " is in use by another run: ", holder.empty() ? "unknown" : holder, "; wait for it or choose another output"));
+      throw UserError(
+          join_text(folder, " is in use by another run: ", holder.empty() ? "unknown" : holder, "; wait for it or choose another output"));
     throw UserError(join_text(folder, ": cannot be locked: ", std::strerror(reason)));
   }
   taken_over_ = content(descriptor_);
@@ -58,7 +59,8 @@ OutputLock::OutputLock(const std::string& folder) : file_(folder + "/.lock") {
 
 OutputLock::~OutputLock() {
   // An empty lock file says that its last holder ended in order.
-  if (::ftruncate(descriptor_, 0) != 0) { /* the next run will say that it takes over: harmless */ }
+  if (::ftruncate(descriptor_, 0) != 0) { /* the next run will say that it takes over: harmless */
+  }
   ::close(descriptor_);
 }
 

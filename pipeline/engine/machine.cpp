@@ -37,7 +37,8 @@ std::int64_t cgroup_memory_left() {
       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
       {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
   for (const auto& [limit_file, usage_file] : files)
-    if (const auto limit = first_number(limit_file); limit > 0) return std::max<std::int64_t>(0, limit - std::max<std::int64_t>(0, first_number(usage_file)));
+    if (const auto limit = first_number(limit_file); limit > 0)
+      return std::max<std::int64_t>(0, limit - std::max<std::int64_t>(0, first_number(usage_file)));
   return std::numeric_limits<std::int64_t>::max();
 }
 
@@ -76,8 +77,10 @@ std::int64_t parse_memory(const std::string& text, const std::string& origin) {
 
 std::string memory_text(std::int64_t bytes) {
   char text[32];
-  if (bytes >= (std::int64_t{1} << 30)) std::snprintf(text, sizeof text, "%.1f GiB", static_cast<double>(bytes) / (1 << 30));
-  else std::snprintf(text, sizeof text, "%.0f MiB", static_cast<double>(bytes) / (1 << 20));
+  if (bytes >= (std::int64_t{1} << 30))
+    std::snprintf(text, sizeof text, "%.1f GiB", static_cast<double>(bytes) / (1 << 30));
+  else
+    std::snprintf(text, sizeof text, "%.0f MiB", static_cast<double>(bytes) / (1 << 20));
   return text;
 }
 

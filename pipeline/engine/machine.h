@@ -6,7 +6,7 @@
 
 namespace millesime {
 
-int usable_threads();              // CPU affinity and cgroup quota
+int usable_threads();                // CPU affinity and cgroup quota
 std::int64_t usable_memory_bytes();  // what is free now, within the cgroup's limit; a tenth is left to others
 
 // "8GiB", "512 MiB", "2G", "1000000"; UserError otherwise.

@@ -18,7 +18,8 @@ std::size_t position(const std::vector<Stage>& stages, const std::string& name, 
   std::vector<std::string> names;
   for (const auto& stage : stages) names.push_back(stage.name);
   const std::string near = nearest_name(name, names);
-  throw UserError(join_text(option, ": expected one of ", join_list(names, ", "), ", got \"", name, "\"", near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  throw UserError(join_text(option, ": expected one of ", join_list(names, ", "), ", got \"", name, "\"",
+                            near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
 // Same name and content: a production that was moved to another folder is still up to date.
@@ -27,8 +28,7 @@ bool same_content(const Fingerprint& a, const Fingerprint& b) {
 }
 
 std::string changed_input(const Unit& unit, const Manifest& known) {
-  if (unit.inputs.size() != known.inputs.size())
-    return join_text(unit.inputs.size(), " inputs instead of ", known.inputs.size());
+  if (unit.inputs.size() != known.inputs.size()) return join_text(unit.inputs.size(), " inputs instead of ", known.inputs.size());
   for (std::size_t i = 0; i < unit.inputs.size(); ++i) {
     if (!fs::exists(unit.inputs[i])) return "input " + unit.inputs[i] + " is missing";
     if (!same_content(fingerprint(unit.inputs[i], known.inputs[i]), known.inputs[i])) return "input " + unit.inputs[i] + " changed";
@@ -40,7 +40,8 @@ std::string changed_output(const Unit& unit, const Manifest& known) {
   if (unit.outputs.size() != known.outputs.size()) return "other outputs than before";
   for (std::size_t i = 0; i < unit.outputs.size(); ++i) {
     if (!fs::exists(unit.outputs[i])) return "output " + unit.outputs[i] + " is missing";
-    if (fingerprint(unit.outputs[i], known.outputs[i]).xxh3 != known.outputs[i].xxh3) return "output " + unit.outputs[i] + " was changed by somebody else";
+    if (fingerprint(unit.outputs[i], known.outputs[i]).xxh3 != known.outputs[i].xxh3)
+      return "output " + unit.outputs[i] + " was changed by somebody else";
   }
   return "";
 }
@@ -60,7 +61,8 @@ void check_selection(const std::vector<Stage>& stages, const Selection& selectio
   if (selection.from.empty() && selection.to.empty()) return;
   const std::size_t first = selection.from.empty() ? 0 : position(stages, selection.from, "--from");
   const std::size_t last = selection.to.empty() ? stages.size() : position(stages, selection.to, "--to");
-  if (first > last) throw UserError(join_text("--from ", selection.from, " --to ", selection.to, ": ", selection.from, " comes after ", selection.to));
+  if (first > last)
+    throw UserError(join_text("--from ", selection.from, " --to ", selection.to, ": ", selection.from, " comes after ", selection.to));
 }
 
 std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config) {
@@ -91,7 +93,8 @@ std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit) {
 std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known) {
   if (!known) return "no manifest says that it was done";
   if (known->code != code_of(stage)) return "made by " + known->code;
-  for (const auto& reason : {changed_config(shaping_config(unit, config), known->config), changed_input(unit, *known), changed_output(unit, *known)})
+  for (const auto& reason :
+       {changed_config(shaping_config(unit, config), known->config), changed_input(unit, *known), changed_output(unit, *known)})
     if (!reason.empty()) return reason;
   return "";
 }
@@ -110,7 +113,8 @@ Config restricted_to(const Config& config, const Selection& selection) {
   if (!config.tiles.names.empty())
     for (const auto& tile : selection.tiles)
       if (std::ranges::find(config.tiles.names, tile) == config.tiles.names.end())
-        throw UserError(join_text("--tiles ", tile, ": not among tiles.names of ", config.file, " (", join_list(config.tiles.names, ", "), ")"));
+        throw UserError(
+            join_text("--tiles ", tile, ": not among tiles.names of ", config.file, " (", join_list(config.tiles.names, ", "), ")"));
   restricted.tiles.names.assign(world.begin(), world.end());
   return restricted;
 }
@@ -130,12 +134,14 @@ std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Conf
     auto units = stages[i].plan(config);
     planned.known = units.has_value();
     for (auto& unit : units.value_or(std::vector<Unit>{})) {
-      const bool chosen = selection.tiles.empty() || unit.tile.empty() || std::ranges::find(selection.tiles, unit.tile) != selection.tiles.end();
+      const bool chosen =
+          selection.tiles.empty() || unit.tile.empty() || std::ranges::find(selection.tiles, unit.tile) != selection.tiles.end();
       if (!chosen) continue;
       const auto known = known_manifest(layout, unit);
       std::string why = selection.force ? "--force" : reason_to_run(stages[i], unit, config, known);
       // Mending a tile works with the models as they are: retraining would change every other tile too.
-      const bool keep = !selection.tiles.empty() && stages[i].kept_when_mending && !selection.force && known && changed_output(unit, *known).empty();
+      const bool keep =
+          !selection.tiles.empty() && stages[i].kept_when_mending && !selection.force && known && changed_output(unit, *known).empty();
       if (keep) why.clear();
       for (const auto& input : unit.inputs)
         if (!keep && why.empty() && made_anew.contains(input)) why = "input " + input + " will be made anew";

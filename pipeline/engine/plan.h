@@ -27,7 +27,7 @@ struct PlannedUnit {
 
 struct PlannedStage {
   const Stage* stage = nullptr;
-  bool known = true;                // false: its units are known once the stages before it have run
+  bool known = true;  // false: its units are known once the stages before it have run
   std::vector<PlannedUnit> units;
 };
 

@@ -25,12 +25,14 @@ std::vector<Fingerprint> fingerprints(const std::vector<std::string>& files, con
 void require_unchanged(const std::vector<Fingerprint>& inputs) {
   for (const auto& before : inputs) {
     const Fingerprint now = fingerprint(before.path, before);
-    if (now.xxh3 != before.xxh3) throw UserError(join_text(before.path, " changed while it was being used; run again when nobody writes it"));
+    if (now.xxh3 != before.xxh3)
+      throw UserError(join_text(before.path, " changed while it was being used; run again when nobody writes it"));
   }
 }
 
 // Runs one unit and writes its manifest last.
-nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, const Layout& layout, const Context& context, const std::optional<Manifest>& known) {
+nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, const Layout& layout, const Context& context,
+                       const std::optional<Manifest>& known) {
   Manifest manifest;
   manifest.unit = unit.name();
   manifest.code = code_of(stage);
@@ -51,7 +53,8 @@ nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, con
 
 }  // namespace
 
-RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context, RunObserver& observer) {
+RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
+               RunObserver& observer) {
   check_selection(stages, selection);
   const Layout layout(config);
   const OutputLock lock(layout.work());
@@ -70,7 +73,8 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
     only.from = only.to = stage.name;
     const PlannedStage planned = make_plan(stages, config, only).front();
     if (!planned.known) {
-      if (outcome.complete()) throw UserError(join_text("the stage ", stage.name, " needs results of an earlier stage; run without --from ", selection.from));
+      if (outcome.complete())
+        throw UserError(join_text("the stage ", stage.name, " needs results of an earlier stage; run without --from ", selection.from));
       outcome.blocked.push_back(stage.name);
       break;
     }
@@ -115,7 +119,8 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
     if (!planned.known) list.push_back({planned.stage->name, "", "unknown", "known once the stages before it have run"});
     for (const auto& [unit, why] : planned.units) {
       UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why};
-      if (!why.empty() && fs::exists(failure_file(layout, unit))) entry = {unit.stage, unit.key, "failed", read_text(failure_file(layout, unit))};
+      if (!why.empty() && fs::exists(failure_file(layout, unit)))
+        entry = {unit.stage, unit.key, "failed", read_text(failure_file(layout, unit))};
       const auto known = verify && why.empty() ? known_manifest(layout, unit) : std::nullopt;
       if (known)
         for (const auto& output : known->outputs)

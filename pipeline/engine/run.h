@@ -14,8 +14,8 @@ struct UnitFailure {
 
 struct RunOutcome {
   int ran = 0, up_to_date = 0;
-  std::vector<UnitFailure> failed;      // the others went on
-  std::vector<std::string> blocked;     // not run because something they need failed
+  std::vector<UnitFailure> failed;   // the others went on
+  std::vector<std::string> blocked;  // not run because something they need failed
   bool complete() const { return failed.empty() && blocked.empty(); }
 };
 
@@ -31,7 +31,8 @@ class RunObserver {
 
 // Stages are planned one after the other, because the units of one may follow from the results of another. Holds the output
 // folder's lock while it runs.
-RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context, RunObserver& observer);
+RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
+               RunObserver& observer);
 
 // What `millesime status` shows.
 struct UnitStatus {

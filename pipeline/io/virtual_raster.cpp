@@ -11,11 +11,16 @@ namespace {
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {
-    if (c == '&') result += "&amp;";
-    else if (c == '<') result += "&lt;";
-    else if (c == '>') result += "&gt;";
-    else if (c == '"') result += "&quot;";
-    else result += c;
+    if (c == '&')
+      result += "&amp;";
+    else if (c == '<')
+      result += "&lt;";
+    else if (c == '>')
+      result += "&gt;";
+    else if (c == '"')
+      result += "&quot;";
+    else
+      result += c;
   }
   return result;
 }
@@ -28,14 +33,16 @@ void write_virtual_raster(const std::string& path, const Grid& grid, const std::
   xml.precision(17);
   xml << "<VRTDataset rasterXSize=\"" << grid.cols << "\" rasterYSize=\"" << grid.rows << "\">\n"
       << "  <SRS dataAxisToSRSAxisMapping=\"1,2\">" << escaped(grid.crs) << "</SRS>\n"
-      << "  <GeoTransform>" << grid.x0 << ", " << grid.pixel_width << ", 0, " << grid.y0 << ", 0, " << -grid.pixel_height << "</GeoTransform>\n"
+      << "  <GeoTransform>" << grid.x0 << ", " << grid.pixel_width << ", 0, " << grid.y0 << ", 0, " << -grid.pixel_height
+      << "</GeoTransform>\n"
       << "  <VRTRasterBand dataType=\"Byte\" band=\"1\">\n    <NoDataValue>0</NoDataValue>\n";
   for (const auto& [file, window] : parts)
-    xml << "    <SimpleSource>\n      <SourceFilename relativeToVRT=\"1\">" << escaped(std::filesystem::path(file).lexically_relative(folder).string())
+    xml << "    <SimpleSource>\n      <SourceFilename relativeToVRT=\"1\">"
+        << escaped(std::filesystem::path(file).lexically_relative(folder).string())
         << "</SourceFilename>\n      <SourceBand>1</SourceBand>\n"
         << "      <SrcRect xOff=\"0\" yOff=\"0\" xSize=\"" << window.width << "\" ySize=\"" << window.height << "\"/>\n"
-        << "      <DstRect xOff=\"" << window.col << "\" yOff=\"" << window.row << "\" xSize=\"" << window.width << "\" ySize=\"" << window.height
-        << "\"/>\n    </SimpleSource>\n";
+        << "      <DstRect xOff=\"" << window.col << "\" yOff=\"" << window.row << "\" xSize=\"" << window.width << "\" ySize=\""
+        << window.height << "\"/>\n    </SimpleSource>\n";
   xml << "  </VRTRasterBand>\n</VRTDataset>\n";
   write_text(path, xml.str());
 }

@@ -24,9 +24,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kAhead = 2;                       // windows read ahead, and written behind
-constexpr int kBatch = 8192;                    // pixels a network call on the CPU; kept small so that activations stay in cache
-constexpr int kDeviceBatch = 262144;            // and on a GPU
+constexpr int kAhead = 2;             // windows read ahead, and written behind
+constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
+constexpr int kDeviceBatch = 262144;  // and on a GPU
 constexpr std::int64_t kMaxWindowPixels = 1 << 20;
 
 struct WindowInput {
@@ -42,7 +42,8 @@ struct LayerSamples {  // of one output
 // The models of one output and the classes that its maps can show.
 class OutputModels {
  public:
-  OutputModels(const ClassifyOutput& output, const TileInput& input, const ClassifyRequest& request, const Context& context) : output_(output), write_probabilities_(!output.probabilities.empty()) {
+  OutputModels(const ClassifyOutput& output, const TileInput& input, const ClassifyRequest& request, const Context& context)
+      : output_(output), write_probabilities_(!output.probabilities.empty()) {
     const int batch = request.options.batch > 0 ? request.options.batch : context.device.kind == Device::Kind::cpu ? kBatch : kDeviceBatch;
     std::set<int> codes;
     for (const auto& model : output.models) {
@@ -52,7 +53,9 @@ class OutputModels {
     for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
       if (codes.contains(known.code)) codes_.push_back(known.code);
     for (const int code : codes_)
-      if (code > 255) throw UserError(join_text(output.models.front().file, ": class code ", code, " does not fit a class map of 8 bits; use codes up to 255"));
+      if (code > 255)
+        throw UserError(
+            join_text(output.models.front().file, ": class code ", code, " does not fit a class map of 8 bits; use codes up to 255"));
     for (const auto& model : models_) {
       std::vector<int> column;
       for (const int code : model->spec().classes) column.push_back(static_cast<int>(std::ranges::find(codes_, code) - codes_.begin()));
@@ -70,7 +73,8 @@ class OutputModels {
   }
 
   // `regions` and `weights` ([region of `regions`][pixel]): which regions reach into the window; without regions, the only model.
-  LayerSamples run(const Stream& stream, const DeviceSeries& series, const WindowInput& input, const std::vector<std::string>& regions, const std::vector<float>& weights) {
+  LayerSamples run(const Stream& stream, const DeviceSeries& series, const WindowInput& input, const std::vector<std::string>& regions,
+                   const std::vector<float>& weights) {
     const std::int64_t pixels = series.view().pixels();
     const auto n = static_cast<std::size_t>(pixels);
     const int n_classes = static_cast<int>(codes_.size());
@@ -90,8 +94,10 @@ class OutputModels {
       const std::size_t begin = scores.size();
       scores.resize(begin + n * static_cast<std::size_t>(n_classes), 0.0f);
       for (std::size_t p = 0; p < n; ++p)
-        for (std::size_t c = 0; c < own; ++c) scores[begin + p * static_cast<std::size_t>(n_classes) + static_cast<std::size_t>(columns_[m][c])] = probabilities[p * own + c];
-      if (regions.empty()) model_weights.insert(model_weights.end(), n, 1.0f);
+        for (std::size_t c = 0; c < own; ++c)
+          scores[begin + p * static_cast<std::size_t>(n_classes) + static_cast<std::size_t>(columns_[m][c])] = probabilities[p * own + c];
+      if (regions.empty())
+        model_weights.insert(model_weights.end(), n, 1.0f);
       else {
         const auto from = weights.begin() + (region - regions.begin()) * pixels;
         model_weights.insert(model_weights.end(), from, from + pixels);
@@ -102,7 +108,8 @@ class OutputModels {
 
  private:
   // Blending and deciding run on the host: they are a small part of the work, and models of a tile may be many.
-  LayerSamples decide_layer(std::int64_t pixels, int n_classes, const std::vector<float>& scores, const std::vector<float>& weights, LayerSamples layer) const {
+  LayerSamples decide_layer(std::int64_t pixels, int n_classes, const std::vector<float>& scores, const std::vector<float>& weights,
+                            LayerSamples layer) const {
     const auto n = static_cast<std::size_t>(pixels);
     layer.label.assign(n, 0), layer.confidence.assign(n, 0);
     if (write_probabilities_) layer.probabilities.assign(n * static_cast<std::size_t>(n_classes), 0);
@@ -122,7 +129,8 @@ class OutputModels {
     std::vector<std::uint8_t> codes;
     for (const int code : codes_) codes.push_back(static_cast<std::uint8_t>(code));
     DecideArgs args;
-    args.pixels = pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = codes.data(), args.count = decidable.data();
+    args.pixels = pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = codes.data(),
+    args.count = decidable.data();
     args.label = layer.label.data(), args.confidence = layer.confidence.data();
     if (write_probabilities_) args.probabilities = layer.probabilities.data();
     decide(Device{}, args);
@@ -139,14 +147,18 @@ class OutputModels {
 // The files of one output.
 class OutputFiles {
  public:
-  OutputFiles(const ClassifyOutput& output, const OutputModels& models, const Grid& grid) : n_classes_(static_cast<int>(models.codes().size())) {
-    const auto plain = [](const Nomenclature* nomenclature) { return RasterOptions{.nodata = 0, .nomenclature = nomenclature, .band_names = {}}; };
+  OutputFiles(const ClassifyOutput& output, const OutputModels& models, const Grid& grid)
+      : n_classes_(static_cast<int>(models.codes().size())) {
+    const auto plain = [](const Nomenclature* nomenclature) {
+      return RasterOptions{.nodata = 0, .nomenclature = nomenclature, .band_names = {}};
+    };
     classification_ = std::make_unique<RasterWriter>(output.classification, grid, PixelType::u8, 1, plain(&models.nomenclature()));
     confidence_ = std::make_unique<RasterWriter>(output.confidence, grid, PixelType::u8, 1, plain(nullptr));
     if (!output.validity.empty()) validity_ = std::make_unique<RasterWriter>(output.validity, grid, PixelType::u8, 1, plain(nullptr));
     if (!output.probabilities.empty()) {
       RasterOptions options = plain(nullptr);
-      for (const int code : models.codes()) options.band_names.push_back(models.nomenclature().at(*models.nomenclature().index_of_code(code)).name);
+      for (const int code : models.codes())
+        options.band_names.push_back(models.nomenclature().at(*models.nomenclature().index_of_code(code)).name);
       probabilities_ = std::make_unique<RasterWriter>(output.probabilities, grid, PixelType::u16, n_classes_, options);
     }
   }
@@ -158,7 +170,8 @@ class OutputFiles {
     if (!probabilities_) return;
     std::vector<std::uint16_t> band(layer.label.size());
     for (int c = 0; c < n_classes_; ++c) {
-      for (std::size_t p = 0; p < band.size(); ++p) band[p] = layer.probabilities[p * static_cast<std::size_t>(n_classes_) + static_cast<std::size_t>(c)];
+      for (std::size_t p = 0; p < band.size(); ++p)
+        band[p] = layer.probabilities[p * static_cast<std::size_t>(n_classes_) + static_cast<std::size_t>(c)];
       probabilities_->write(window, c, band.data());
     }
   }
@@ -180,8 +193,10 @@ struct Tally {
   void add(const LayerSamples& layer) {
     pixels += static_cast<std::int64_t>(layer.label.size());
     for (std::size_t p = 0; p < layer.label.size(); ++p) {
-      if (layer.label[p]) ++classes[layer.label[p]];
-      else ++(layer.validity[p] ? outside_regions : without_observation);
+      if (layer.label[p])
+        ++classes[layer.label[p]];
+      else
+        ++(layer.validity[p] ? outside_regions : without_observation);
     }
   }
   nlohmann::json to_json() const {
@@ -190,7 +205,6 @@ struct Tally {
     return {{"pixels", pixels}, {"without_observation", without_observation}, {"outside_regions", outside_regions}, {"classes", by_class}};
   }
 };
-
 
 }  // namespace
 
@@ -212,7 +226,8 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
 
   std::unique_ptr<RegionWeights> regions;
   if (request.outputs.front().models.size() > 1)
-    regions = std::make_unique<RegionWeights>(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid);
+    regions =
+        std::make_unique<RegionWeights>(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid);
 
   const SeriesReader probe(request.census, input.bands);
   const int dates = static_cast<int>(request.census.acquisitions.size());
@@ -267,13 +282,23 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   if (!models) return std::nullopt;
   std::vector<Unit> units;
   for (const auto& tile : tiles_of(config)) {
-    Unit unit{.stage = "classify", .key = tile, .tile = tile, .inputs = {layout.census(tile)}, .outputs = {},
-              .config_keys = {"sensors.sentinel2_theia.resampling", "classify.probabilities", "regions.blend_m", "regions.field"}, .facts = {}, .run = {}};
+    Unit unit{.stage = "classify",
+              .key = tile,
+              .tile = tile,
+              .inputs = {layout.census(tile)},
+              .outputs = {},
+              .config_keys = {"sensors.sentinel2_theia.resampling", "classify.probabilities", "regions.blend_m", "regions.field"},
+              .facts = {},
+              .run = {}};
     ClassifyRequest request;
     request.year = config.year, request.resampling = config.sentinel2_theia.resampling;
     request.regions = config.regions, request.exogenous = config.exogenous, request.options = config.classify;
     for (int seed = 0; seed < layout.seeds; ++seed) {
-      ClassifyOutput output{{}, layout.classification(tile, seed), layout.confidence(tile, seed), "", config.classify.probabilities ? layout.probabilities(tile, seed) : ""};
+      ClassifyOutput output{{},
+                            layout.classification(tile, seed),
+                            layout.confidence(tile, seed),
+                            "",
+                            config.classify.probabilities ? layout.probabilities(tile, seed) : ""};
       for (const auto& model : *models)
         if (model.seed == seed) output.models.push_back({model.region, model.file});
       for (const auto& model : output.models) unit.inputs.push_back(model.file);
@@ -333,7 +358,8 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
     for (const auto& damage : request.census.damaged) list += "\n  " + damage.product + ": " + damage.message;
     throw UserError(join_text(command.tile, ": damaged products; repair them or leave them out with --skip-damaged:", list));
   }
-  if (acquisitions.empty()) throw UserError(join_text(command.tile, ": no product to classify", command.year ? " in " + std::to_string(command.year) : ""));
+  if (acquisitions.empty())
+    throw UserError(join_text(command.tile, ": no product to classify", command.year ? " in " + std::to_string(command.year) : ""));
   request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
   request.resampling = command.sensor.resampling;
   request.options = command.options;
@@ -343,7 +369,10 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
     request.exogenous.push_back({entry.substr(0, equal), entry.substr(equal + 1)});
   }
   const std::string out = command.output + "/";
-  request.outputs = {{{{"", command.model}}, out + "classification.tif", out + "confidence.tif", out + "validity.tif",
+  request.outputs = {{{{"", command.model}},
+                      out + "classification.tif",
+                      out + "confidence.tif",
+                      out + "validity.tif",
                       command.options.probabilities ? out + "probabilities.tif" : ""}};
   return classify_tile(request, context);
 }

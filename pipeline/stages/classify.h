@@ -17,7 +17,7 @@ struct RegionalModel {
 
 // What comes out of one run of models (one seed).
 struct ClassifyOutput {
-  std::vector<RegionalModel> models;   // one, or one a region
+  std::vector<RegionalModel> models;  // one, or one a region
   std::string classification, confidence;
   std::string validity, probabilities;  // "" for none
 };
@@ -39,7 +39,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
 // `millesime classify --model M --tile DIR -o DIR`: takes the census of a tile folder and maps it.
 struct ClassifyCommand {
   std::string model, tile, output;
-  int year = 0;                        // 0: every product of the folder, counted from the year of the middle one
+  int year = 0;  // 0: every product of the folder, counted from the year of the middle one
   SensorOptions sensor;
   std::vector<std::string> exogenous;  // name=path
   ClassifyOptions options;

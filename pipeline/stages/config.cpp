@@ -47,7 +47,8 @@ Options Config::declare() {
   o.add("path", &reference.path, "polygons to learn from and to test with, any vector format and CRS").path();
   o.add("layer", &reference.layer, "layer in that file; default: the first");
   o.add("class_field", &reference.class_field, "field that holds the class code or name");
-  o.add("learn_ratio", &reference.learn_ratio, "share of a class's polygons, within tile and region, that learn; the others test").range(0, 1);
+  o.add("learn_ratio", &reference.learn_ratio, "share of a class's polygons, within tile and region, that learn; the others test")
+      .range(0, 1);
   o.add("seeds", &reference.seeds, "number of runs with different splits").range(1, 100);
   o.add("random_seed", &reference.random_seed, "seed of the first split").range(0, kUnbounded);
   o.add("erosion_m", &reference.erosion_m, "width of each polygon's border that gives no samples").unit("m").range(0, 1000);
@@ -57,11 +58,14 @@ Options Config::declare() {
   o.add("path", &regions.path, "eco-climatic regions, one model each; none: one model for all").path();
   o.add("layer", &regions.layer, "layer in that file; default: the first");
   o.add("field", &regions.field, "field that names the region");
-  o.add("blend_m", &regions.blend_m, "distance from a region's border within which the neighbouring models are blended").unit("m").range(0, 100000);
+  o.add("blend_m", &regions.blend_m, "distance from a region's border within which the neighbouring models are blended")
+      .unit("m")
+      .range(0, 100000);
 
   o.section("model");
   o.add("name", &model.name, "architecture; `millesime model list` shows them");
-  o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers").choices({"auto", "raw", "regular"});
+  o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers")
+      .choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
@@ -77,7 +81,9 @@ Options Config::declare() {
 
   o.section("mosaic");
   o.add("crs", &mosaic.crs, "reference system of the national map");
-  o.add("resolution", &mosaic.resolution, "pixel size of the national map").unit("units of the CRS, m for EPSG:2154").range(1e-6, kUnbounded);
+  o.add("resolution", &mosaic.resolution, "pixel size of the national map")
+      .unit("units of the CRS, m for EPSG:2154")
+      .range(1e-6, kUnbounded);
   o.add("sheet_px", &mosaic.sheet_px, "side of the sheets in which the map is computed and mended").unit("px").range(64, 65536);
 
   o.section("publish");
@@ -141,8 +147,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
   for (const auto& text : config.time.dates) Date::parse(text);
   if (config.model.path.empty() && (config.reference.path.empty() || config.reference.class_field.empty()))
     throw UserError(join_text(file, ": needs reference.path and reference.class_field to learn from, or model.path, a trained model"));
-  if (config.regions.path.empty() != config.regions.field.empty())
-    throw UserError(join_text(file, ": regions needs both path and field"));
+  if (config.regions.path.empty() != config.regions.field.empty()) throw UserError(join_text(file, ": regions needs both path and field"));
   return config;
 }
 

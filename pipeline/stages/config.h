@@ -9,72 +9,72 @@
 
 namespace millesime {
 
-struct SensorOptions {               // [sensors.sentinel2_theia]
-  std::string root;                  // <root>/<tile>/<product>
+struct SensorOptions {  // [sensors.sentinel2_theia]
+  std::string root;     // <root>/<tile>/<product>
   std::vector<std::string> bands;
   bool skip_damaged = false;
   std::string resampling = "bilinear";  // of 20 m bands to the 10 m grid
 };
 
-struct TileOptions {                 // [tiles]
-  std::vector<std::string> names;    // empty: all that are found
+struct TileOptions {               // [tiles]
+  std::vector<std::string> names;  // empty: all that are found
 };
 
-struct TimeOptions {                 // [time], the regular time grid
+struct TimeOptions {  // [time], the regular time grid
   int step_days = 10;
-  std::string start, end;            // default: earliest and latest acquisition over all tiles
-  std::vector<std::string> dates;    // instead of start, end and step
+  std::string start, end;          // default: earliest and latest acquisition over all tiles
+  std::vector<std::string> dates;  // instead of start, end and step
 };
 
-struct ReferenceOptions {            // [reference]
+struct ReferenceOptions {  // [reference]
   std::string path, layer, class_field;
   double learn_ratio = 0.7;
   int seeds = 1;
-  std::int64_t random_seed = 1;      // of the split; seed i of the run uses random_seed + i
-  double erosion_m = 0;              // border of each polygon left out of the samples
-  int max_per_class = 0;             // learning pixels a class, tile and region; 0: all
+  std::int64_t random_seed = 1;  // of the split; seed i of the run uses random_seed + i
+  double erosion_m = 0;          // border of each polygon left out of the samples
+  int max_per_class = 0;         // learning pixels a class, tile and region; 0: all
 };
 
-struct RegionOptions {               // [regions]
+struct RegionOptions {  // [regions]
   std::string path, layer, field;
-  double blend_m = 2000;             // width of the belt in which neighbouring models are blended
+  double blend_m = 2000;  // width of the belt in which neighbouring models are blended
 };
 
-struct ExogenousOptions {            // [[exogenous]]
+struct ExogenousOptions {  // [[exogenous]]
   std::string name, path;
 };
 
-struct ModelOptions {                // [model]
+struct ModelOptions {  // [model]
   std::string name = "ltae";
-  std::string input = "auto";        // raw, regular, or what the architecture prefers
-  std::vector<std::string> indices;  // of regular input
+  std::string input = "auto";           // raw, regular, or what the architecture prefers
+  std::vector<std::string> indices;     // of regular input
   std::vector<std::string> parameters;  // of the architecture, "d_model=128"
-  std::string path;                  // use this trained model instead of training
+  std::string path;                     // use this trained model instead of training
 };
 
-struct ClassifyOptions {             // [classify]
+struct ClassifyOptions {  // [classify]
   bool probabilities = false;
-  int batch = 0;                     // pixels a model call; 0: chosen from the memory budget
+  int batch = 0;  // pixels a model call; 0: chosen from the memory budget
 };
 
-struct FuseOptions {                 // [fuse], of the maps of several seeds
+struct FuseOptions {  // [fuse], of the maps of several seeds
   std::string method = "majority";
 };
 
-struct MosaicOptions {               // [mosaic]
+struct MosaicOptions {  // [mosaic]
   std::string crs = "EPSG:2154";
   double resolution = 10;
-  int sheet_px = 4096;               // the map is computed and mended in sheets of this side
+  int sheet_px = 4096;  // the map is computed and mended in sheets of this side
 };
 
-struct PublishOptions {              // [publish]
+struct PublishOptions {  // [publish]
   std::string title = "Land cover";
   std::string compression = "DEFLATE";
   std::string licence = "etalab-2.0";
 };
 
 struct Config {
-  std::string file;                  // where it was read from
+  std::string file;  // where it was read from
   int year = 0;
   std::string nomenclature = "oso23";
   std::string output = "out";
@@ -88,7 +88,7 @@ struct Config {
   RegionOptions regions;
   std::vector<ExogenousOptions> exogenous;
   ModelOptions model;
-  Recipe train;                      // [train]
+  Recipe train;  // [train]
   ClassifyOptions classify;
   FuseOptions fuse;
   MosaicOptions mosaic;

@@ -55,7 +55,8 @@ struct ExogenousReader::Source {
       return result;
     }
     const int first_col = floor_div(window.col, kNodeStep), first_row = floor_div(window.row, kNodeStep);
-    const int node_cols = floor_div(window.col + window.width - 1, kNodeStep) - first_col + 2, node_rows = floor_div(window.row + window.height - 1, kNodeStep) - first_row + 2;
+    const int node_cols = floor_div(window.col + window.width - 1, kNodeStep) - first_col + 2,
+              node_rows = floor_div(window.row + window.height - 1, kNodeStep) - first_row + 2;
     std::vector<double> x, y;
     for (int r = 0; r < node_rows; ++r)
       for (int c = 0; c < node_cols; ++c) {
@@ -68,7 +69,8 @@ struct ExogenousReader::Source {
       for (int c = 0; c < window.width; ++c, ++p) {
         const int col = window.col + c, row = window.row + r;
         const int node_col = floor_div(col, kNodeStep), node_row = floor_div(row, kNodeStep);
-        const double u = static_cast<double>(col - node_col * kNodeStep) / kNodeStep, v = static_cast<double>(row - node_row * kNodeStep) / kNodeStep;
+        const double u = static_cast<double>(col - node_col * kNodeStep) / kNodeStep,
+                     v = static_cast<double>(row - node_row * kNodeStep) / kNodeStep;
         const auto node = static_cast<std::size_t>((node_row - first_row) * node_cols + node_col - first_col);
         const auto below = node + static_cast<std::size_t>(node_cols);
         const auto between = [&](const std::vector<double>& a) {
@@ -96,14 +98,15 @@ struct ExogenousReader::Source {
       return;
     }
     const int col = static_cast<int>(std::floor(min_col)), row = static_cast<int>(std::floor(min_row));
-    const Window needed = grid.whole().intersect({col, row, static_cast<int>(std::floor(max_col)) + 2 - col, static_cast<int>(std::floor(max_row)) + 2 - row});
+    const Window needed = grid.whole().intersect(
+        {col, row, static_cast<int>(std::floor(max_col)) + 2 - col, static_cast<int>(std::floor(max_row)) + 2 - row});
     std::vector<float> pixels(static_cast<std::size_t>(needed.pixels()));
     for (int band = 0; band < bands; ++band) {
       raster.read(needed, band, pixels.data());
-      if (const auto nodata = raster.info().nodata)
-        std::ranges::replace(pixels, static_cast<float>(*nodata), kMissingStatic);
+      if (const auto nodata = raster.info().nodata) std::ranges::replace(pixels, static_cast<float>(*nodata), kMissingStatic);
       for (std::size_t p = 0; p < n; ++p)
-        values[p * stride + first + static_cast<std::size_t>(band)] = inside(at.col[p], at.row[p]) ? value(pixels, needed, at.col[p], at.row[p]) : kMissingStatic;
+        values[p * stride + first + static_cast<std::size_t>(band)] =
+            inside(at.col[p], at.row[p]) ? value(pixels, needed, at.col[p], at.row[p]) : kMissingStatic;
     }
   }
 
@@ -148,7 +151,9 @@ ExogenousReader::ExogenousReader(const std::vector<ExogenousOptions>& entries, c
   for (const ExogenousOptions& entry : entries) {
     Source source{RasterReader(entry.path), std::nullopt, false};
     const RasterInfo& info = source.raster.info();
-    if (info.grid.crs.empty()) throw UserError(join_text(entry.path, ": exogenous input ", entry.name, " has no reference system; give it one, e.g. gdal_edit.py -a_srs EPSG:2154"));
+    if (info.grid.crs.empty())
+      throw UserError(join_text(entry.path, ": exogenous input ", entry.name,
+                                " has no reference system; give it one, e.g. gdal_edit.py -a_srs EPSG:2154"));
     if (info.grid.crs != tile.crs) source.transform.emplace(tile.crs, info.grid.crs);
     source.classes = info.type == PixelType::u8;
     sources_.push_back(std::move(source));

@@ -24,7 +24,7 @@ class ExogenousReader {
   ExogenousReader(ExogenousReader&&) noexcept;
   ExogenousReader& operator=(ExogenousReader&&) noexcept;
 
-  std::size_t size() const;  // static inputs
+  std::size_t size() const;                             // static inputs
   std::vector<float> read(const Window& window) const;  // [pixel of the window][static]
 
  private:

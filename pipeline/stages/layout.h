@@ -11,26 +11,37 @@ struct Layout {
   std::string root;  // <output>/<year>
   int seeds;         // runs with different splits
 
-  explicit Layout(const Config& config) : root(config.output + "/" + std::to_string(config.year)), seeds(config.model.path.empty() ? config.reference.seeds : 1) {}
+  explicit Layout(const Config& config)
+      : root(config.output + "/" + std::to_string(config.year)), seeds(config.model.path.empty() ? config.reference.seeds : 1) {}
 
   std::string work() const { return root + "/work"; }
   std::string stage(const std::string& name) const { return work() + "/" + name; }
-  std::string manifest(const std::string& stage_name, const std::string& key) const { return stage(stage_name) + "/" + key + ".manifest.json"; }
+  std::string manifest(const std::string& stage_name, const std::string& key) const {
+    return stage(stage_name) + "/" + key + ".manifest.json";
+  }
 
   std::string census(const std::string& tile) const { return stage("catalog") + "/" + tile + ".json"; }
-  std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }           // grid and windows
+  std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }  // grid and windows
   std::string footprint(const std::string& tile) const { return stage("tile") + "/" + tile + "_footprint.tif"; }
   std::string tile_validity(const std::string& tile) const { return stage("tile") + "/" + tile + "_validity.tif"; }
   std::string cubes() const { return root + "/cubes"; }  // of `millesime stack`
   std::string samples(const std::string& tile) const { return stage("sample") + "/" + tile + ".safetensors"; }
   std::string model(const std::string& region, int seed) const { return stage("train") + "/" + model_key(region, seed) + ".safetensors"; }
-  std::string classification(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_class_seed_" + std::to_string(seed) + ".tif"; }
-  std::string confidence(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_confidence_seed_" + std::to_string(seed) + ".tif"; }
-  std::string probabilities(const std::string& tile, int seed) const { return stage("classify") + "/" + tile + "_probabilities_seed_" + std::to_string(seed) + ".tif"; }
+  std::string classification(const std::string& tile, int seed) const {
+    return stage("classify") + "/" + tile + "_class_seed_" + std::to_string(seed) + ".tif";
+  }
+  std::string confidence(const std::string& tile, int seed) const {
+    return stage("classify") + "/" + tile + "_confidence_seed_" + std::to_string(seed) + ".tif";
+  }
+  std::string probabilities(const std::string& tile, int seed) const {
+    return stage("classify") + "/" + tile + "_probabilities_seed_" + std::to_string(seed) + ".tif";
+  }
   std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }
   std::string fused_confidence(const std::string& tile) const { return stage("fuse") + "/" + tile + "_confidence.tif"; }
   // What the mosaic reads: the fused map of several seeds, or the only one.
-  std::string final_classification(const std::string& tile) const { return seeds > 1 ? fused_classification(tile) : classification(tile, 0); }
+  std::string final_classification(const std::string& tile) const {
+    return seeds > 1 ? fused_classification(tile) : classification(tile, 0);
+  }
   std::string final_confidence(const std::string& tile) const { return seeds > 1 ? fused_confidence(tile) : confidence(tile, 0); }
   std::string sheet(const std::string& key, const std::string& layer) const { return stage("mosaic") + "/" + key + "_" + layer + ".tif"; }
   std::string accuracy() const { return stage("validate") + "/accuracy.json"; }

@@ -55,7 +55,8 @@ class TilePositions {
       if (std::isfinite(col_[k]) && std::isfinite(row_[k]))
         left = std::min(left, col_[k]), right = std::max(right, col_[k]), top = std::min(top, row_[k]), bottom = std::max(bottom, row_[k]);
     const auto pixel = [](double value, int limit) { return static_cast<int>(std::clamp(std::floor(value), 0.0, double(limit))); };
-    const int c0 = pixel(left - 1, tile.cols), c1 = pixel(right + 2, tile.cols), r0 = pixel(top - 1, tile.rows), r1 = pixel(bottom + 2, tile.rows);
+    const int c0 = pixel(left - 1, tile.cols), c1 = pixel(right + 2, tile.cols), r0 = pixel(top - 1, tile.rows),
+              r1 = pixel(bottom + 2, tile.rows);
     return {c0, r0, std::max(0, c1 - c0), std::max(0, r1 - r0)};
   }
 
@@ -99,8 +100,15 @@ Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, doubl
   constexpr double kRounding = 1e-6;  // of a pixel
   const double left = std::floor(all.min_x / resolution + kRounding), right = std::ceil(all.max_x / resolution - kRounding);
   const double bottom = std::floor(all.min_y / resolution + kRounding), top = std::ceil(all.max_y / resolution - kRounding);
-  if (right - left > 2e9 || top - bottom > 2e9) throw UserError(join_text("mosaic.resolution: ", resolution, " makes a map of more than 2e9 pixels a side"));
-  return {canonical, left * resolution, top * resolution, resolution, resolution, static_cast<int>(right - left), static_cast<int>(top - bottom)};
+  if (right - left > 2e9 || top - bottom > 2e9)
+    throw UserError(join_text("mosaic.resolution: ", resolution, " makes a map of more than 2e9 pixels a side"));
+  return {canonical,
+          left * resolution,
+          top * resolution,
+          resolution,
+          resolution,
+          static_cast<int>(right - left),
+          static_cast<int>(top - bottom)};
 }
 
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context) {
@@ -168,10 +176,13 @@ std::vector<Sheet> sheets_of(const Grid& grid, int side) {
   return sheets;
 }
 
-nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& sheet, const std::vector<std::string>& outputs, const Context& context) {
+nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& sheet,
+                           const std::vector<std::string>& outputs, const Context& context) {
   std::vector<RasterWriter> writers;
   const Grid sheet_grid = grid.crop(sheet);
-  for (const auto& output : outputs) writers.emplace_back(output, sheet_grid, PixelType::u8, 1, RasterOptions{.nodata = 0, .block = kBlock, .nomenclature = nullptr, .band_names = {}});
+  for (const auto& output : outputs)
+    writers.emplace_back(output, sheet_grid, PixelType::u8, 1,
+                         RasterOptions{.nodata = 0, .block = kBlock, .nomenclature = nullptr, .band_names = {}});
   std::int64_t mapped = 0;
   context.progress->start("mosaic", sheet.pixels(), "px");
   for (const Window& strip : split(sheet_grid.whole(), sheet.width, kBlock, 1)) {
@@ -197,7 +208,8 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
   if (grids.empty()) return std::nullopt;
   const Grid grid = national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
   std::vector<Box> boxes;
-  for (const Grid& tile : grids) boxes.push_back(tile.crs == grid.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent()));
+  for (const Grid& tile : grids)
+    boxes.push_back(tile.crs == grid.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent()));
 
   std::vector<Unit> units;
   std::map<std::string, std::vector<RasterPart>> parts;
@@ -221,8 +233,13 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
     units.push_back(std::move(unit));
   }
   const MosaicMaps whole = mosaic_maps(config);
-  units.push_back({.stage = "mosaic", .key = "map", .tile = "", .inputs = all_sheets, .outputs = {whole.classification, whole.confidence, whole.validity},
-                   .config_keys = {}, .facts = {to_text(grid)},
+  units.push_back({.stage = "mosaic",
+                   .key = "map",
+                   .tile = "",
+                   .inputs = all_sheets,
+                   .outputs = {whole.classification, whole.confidence, whole.validity},
+                   .config_keys = {},
+                   .facts = {to_text(grid)},
                    .run = [=](const Context&) {
                      write_virtual_raster(whole.classification, grid, parts.at(kLayers[0]));
                      write_virtual_raster(whole.confidence, grid, parts.at(kLayers[1]));
@@ -271,7 +288,8 @@ Options MosaicCommand::declare() {
 void mosaic(const MosaicCommand& command, const Context& context) {
   const auto check_count = [&](const std::vector<std::string>& files, const std::string& name) {
     if (!files.empty() && files.size() != command.classification.size())
-      throw UserError(join_text("--", name, ": expected ", command.classification.size(), " files, one for each --classification, got ", files.size()));
+      throw UserError(
+          join_text("--", name, ": expected ", command.classification.size(), " files, one for each --classification, got ", files.size()));
   };
   if (command.classification.empty()) throw UserError("--classification: expected at least one class map");
   check_count(command.confidence, "confidence");
@@ -279,19 +297,23 @@ void mosaic(const MosaicCommand& command, const Context& context) {
   std::vector<TileMaps> tiles;
   std::vector<Grid> grids;
   for (std::size_t i = 0; i < command.classification.size(); ++i) {
-    tiles.push_back({tile_name(command.classification[i]), command.classification[i], command.confidence.empty() ? "" : command.confidence[i],
-                     command.validity.empty() ? "" : command.validity[i]});
+    tiles.push_back({tile_name(command.classification[i]), command.classification[i],
+                     command.confidence.empty() ? "" : command.confidence[i], command.validity.empty() ? "" : command.validity[i]});
     const RasterReader reader(command.classification[i]);
     if (reader.info().type != PixelType::u8)
-      throw UserError(join_text(command.classification[i], ": expected a class map of 8-bit codes (uint8); convert it, e.g. with gdal_translate -ot Byte"));
+      throw UserError(join_text(command.classification[i],
+                                ": expected a class map of 8-bit codes (uint8); convert it, e.g. with gdal_translate -ot Byte"));
     grids.push_back(reader.grid());
   }
   const Grid grid = national_grid(grids, command.crs, command.resolution);
-  const std::optional<Nomenclature> classes = command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
+  const std::optional<Nomenclature> classes =
+      command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
   // The plain files are never committed: they vanish with their AtomicFile.
-  const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"), plain_validity(command.output + "/plain_validity.tif");
+  const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"),
+      plain_validity(command.output + "/plain_validity.tif");
   write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
-  write_cog(plain_class.temporary(), command.output + "/classification.tif", {.classes = true, .nomenclature = classes ? &*classes : nullptr, .band_names = {}});
+  write_cog(plain_class.temporary(), command.output + "/classification.tif",
+            {.classes = true, .nomenclature = classes ? &*classes : nullptr, .band_names = {}});
   write_cog(plain_confidence.temporary(), command.output + "/confidence.tif", {});
   write_cog(plain_validity.temporary(), command.output + "/validity.tif", {});
 }

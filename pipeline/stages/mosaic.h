@@ -30,10 +30,10 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
 
 struct MosaicCommand {
   std::vector<std::string> classification, confidence, validity;
-  std::string nomenclature;           // adds palette and names; "" for none
+  std::string nomenclature;  // adds palette and names; "" for none
   std::string crs = "EPSG:2154";
   double resolution = 10;
-  std::string output;                 // folder of classification.tif, confidence.tif and validity.tif (COG)
+  std::string output;  // folder of classification.tif, confidence.tif and validity.tif (COG)
 
   Options declare();
 };

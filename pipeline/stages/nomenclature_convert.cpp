@@ -51,8 +51,8 @@ nlohmann::json convert_map(const std::string& map, const Nomenclature& from, con
     std::vector<std::string> list;
     for (const auto& [code, pixels] : unknown)
       if (list.size() < 20) list.push_back(join_text(code, " (", pixels, " px)"));
-    throw UserError(join_text(map, ": ", unknown.size(), " codes that the nomenclature ", from.name, " does not have: ", join_list(list, ", "),
-                              unknown.size() > list.size() ? "..." : ""));
+    throw UserError(join_text(map, ": ", unknown.size(), " codes that the nomenclature ", from.name,
+                              " does not have: ", join_list(list, ", "), unknown.size() > list.size() ? "..." : ""));
   }
   writer.commit();
   return {{"from", from.name}, {"to", to.name}, {"pixels", reader.grid().pixels()}, {"before", by_code(before)}, {"after", by_code(after)}};

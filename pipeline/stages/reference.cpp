@@ -107,18 +107,22 @@ FilePlace file_place(const Feature& feature, const std::optional<CoordinateTrans
   const bool degrees = std::abs(centroid.x) <= 360 && std::abs(centroid.y) <= 90;
   const double lattice = degrees ? 1e-8 : 1e-3;  // a millimetre, about
   const auto on_lattice = [&](double value) { return std::round(value / lattice) * lattice; };
-  return {{on_lattice(centroid.x), on_lattice(centroid.y)}, {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
+  return {{on_lattice(centroid.x), on_lattice(centroid.y)},
+          {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
 }
 
 // Called when the tile has no polygon: a mistake if no tile can have one.
 std::string why_none(const Config& config, const std::vector<std::string>& tiles) {
   const Layout layout(config);
   const VectorLayer all = read_polygons(config.reference.path, config.reference.layer, {}, "");
-  if (all.features.empty()) throw UserError(join_text(config.reference.path, ": no polygon in layer \"", all.layer, "\"", all.dropped.empty() ? "" : "; the first feature: " + all.dropped.front()));
+  if (all.features.empty())
+    throw UserError(join_text(config.reference.path, ": no polygon in layer \"", all.layer, "\"",
+                              all.dropped.empty() ? "" : "; the first feature: " + all.dropped.front()));
   Box extent = all.features.front().extent();
   for (const Feature& feature : all.features) {
     const Box box = feature.extent();
-    extent = {std::min(extent.min_x, box.min_x), std::min(extent.min_y, box.min_y), std::max(extent.max_x, box.max_x), std::max(extent.max_y, box.max_y)};
+    extent = {std::min(extent.min_x, box.min_x), std::min(extent.min_y, box.min_y), std::max(extent.max_x, box.max_x),
+              std::max(extent.max_y, box.max_y)};
   }
   std::vector<std::string> extents;
   for (const std::string& tile : tiles) {
@@ -128,9 +132,9 @@ std::string why_none(const Config& config, const std::vector<std::string>& tiles
       if (feature.extent().intersects(box)) return "no reference polygon in this tile";
     if (extents.size() < 3) extents.push_back(tile + ": " + box_text(box, all.crs));
   }
-  throw UserError(join_text(config.reference.path, ": none of its ", all.features.size(), " polygons lies in any of the ", tiles.size(), " tiles; the polygons cover ",
-                            box_text(extent, all.crs), ", the tiles ", join_list(extents, "; "), tiles.size() > extents.size() ? "..." : "",
-                            "; is the file's reference system right?"));
+  throw UserError(join_text(config.reference.path, ": none of its ", all.features.size(), " polygons lies in any of the ", tiles.size(),
+                            " tiles; the polygons cover ", box_text(extent, all.crs), ", the tiles ", join_list(extents, "; "),
+                            tiles.size() > extents.size() ? "..." : "", "; is the file's reference system right?"));
 }
 
 void require_known(const std::map<std::string, std::int64_t>& unknown, const Config& config, const Nomenclature& nomenclature) {
@@ -138,8 +142,9 @@ void require_known(const std::map<std::string, std::int64_t>& unknown, const Con
   std::vector<std::string> list;
   for (const auto& [text, polygons] : unknown)
     if (list.size() < 20) list.push_back(join_text("\"", text, "\" (", polygons, polygons == 1 ? " polygon)" : " polygons)"));
-  throw UserError(join_text(config.reference.path, ": field ", config.reference.class_field, ": ", unknown.size(), unknown.size() == 1 ? " value" : " values",
-                            " that the nomenclature ", nomenclature.name, " does not have: ", join_list(list, ", "), unknown.size() > list.size() ? "..." : "",
+  throw UserError(join_text(config.reference.path, ": field ", config.reference.class_field, ": ", unknown.size(),
+                            unknown.size() == 1 ? " value" : " values", " that the nomenclature ", nomenclature.name,
+                            " does not have: ", join_list(list, ", "), unknown.size() > list.size() ? "..." : "",
                             "; correct them, leave those polygons out, or name a nomenclature that has them"));
 }
 
@@ -164,7 +169,8 @@ std::vector<std::string> files_of_vector(const std::string& path) {
   return files;
 }
 
-TileReference read_reference(const Config& config, const Nomenclature& nomenclature, const std::vector<std::string>& tiles, const std::string& tile) {
+TileReference read_reference(const Config& config, const Nomenclature& nomenclature, const std::vector<std::string>& tiles,
+                             const std::string& tile) {
   const Layout layout(config);
   const Grid grid = RasterReader(layout.footprint(tile)).grid();
   VectorLayer layer = read_polygons(config.reference.path, config.reference.layer, {config.reference.class_field}, grid.crs, grid.extent());
@@ -214,7 +220,9 @@ TileReference read_reference(const Config& config, const Nomenclature& nomenclat
   require_known(unknown, config, nomenclature);
   std::ranges::sort(reference.polygons, {}, [](const ReferencePolygon& p) { return p.feature.id; });
   if (reference.polygons.empty())
-    reference.note = reference.outside_regions + reference.without_class > 0 ? "no reference polygon of this tile has a class and lies in a region" : why_none(config, tiles);
+    reference.note = reference.outside_regions + reference.without_class > 0
+                         ? "no reference polygon of this tile has a class and lies in a region"
+                         : why_none(config, tiles);
   return reference;
 }
 

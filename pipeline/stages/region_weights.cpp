@@ -16,7 +16,9 @@ constexpr float kFar = std::numeric_limits<float>::infinity();
 class LineTransform {
  public:
   explicit LineTransform(int longest)
-      : f_(static_cast<std::size_t>(longest)), border_(static_cast<std::size_t>(longest) + 1), parabola_(static_cast<std::size_t>(longest)) {}
+      : f_(static_cast<std::size_t>(longest)),
+        border_(static_cast<std::size_t>(longest) + 1),
+        parabola_(static_cast<std::size_t>(longest)) {}
 
   void operator()(float* line, int n, std::ptrdiff_t stride) {
     int last = -1;  // of the parabolas in the lower envelope
@@ -63,7 +65,8 @@ std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int widt
 RegionWeights::RegionWeights(const std::string& path, const std::string& layer, const std::string& field, double blend_m, const Grid& grid)
     : grid_(grid), blend_px_(blend_m / grid.pixel_width) {
   std::map<std::string, std::vector<Feature>> by_name;
-  for (auto& feature : read_polygons(path, layer, {field}, grid.crs).features) by_name[feature.attributes.at(field)].push_back(std::move(feature));
+  for (auto& feature : read_polygons(path, layer, {field}, grid.crs).features)
+    by_name[feature.attributes.at(field)].push_back(std::move(feature));
   if (by_name.empty()) throw UserError(join_text(path, ": regions.path holds no polygon"));
   for (auto& [name, features] : by_name) {
     names_.push_back(name);
@@ -77,7 +80,8 @@ std::vector<int> RegionWeights::present(const Window& window) const {
   box = {box.min_x - margin_x, box.min_y - margin_y, box.max_x + margin_x, box.max_y + margin_y};
   std::vector<int> regions;
   for (std::size_t r = 0; r < features_.size(); ++r)
-    if (std::ranges::any_of(features_[r], [&](const Feature& feature) { return feature.extent().intersects(box); })) regions.push_back(static_cast<int>(r));
+    if (std::ranges::any_of(features_[r], [&](const Feature& feature) { return feature.extent().intersects(box); }))
+      regions.push_back(static_cast<int>(r));
   return regions;
 }
 
@@ -95,9 +99,11 @@ std::vector<float> RegionWeights::weights(const Window& window, const std::vecto
     const auto distance = distance_to(inside, wide.width, wide.height);
     for (int row = 0; row < window.height; ++row)
       for (int col = 0; col < window.width; ++col) {
-        const float d = distance[static_cast<std::size_t>(row + margin) * static_cast<std::size_t>(wide.width) + static_cast<std::size_t>(col + margin)];
+        const float d = distance[static_cast<std::size_t>(row + margin) * static_cast<std::size_t>(wide.width) +
+                                 static_cast<std::size_t>(col + margin)];
         const double weight = d == 0 ? 1 : blend_px_ > 0 ? std::max(0.0, 1 - d / blend_px_) : 0;
-        weights[k * pixels + static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] = static_cast<float>(weight);
+        weights[k * pixels + static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] =
+            static_cast<float>(weight);
       }
   }
   return weights;

@@ -66,8 +66,8 @@ std::int64_t round_half_even(double value) {
 
 }  // namespace
 
-std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata, double learn_ratio, int seeds,
-                                               std::int64_t random_seed) {
+std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
+                                               double learn_ratio, int seeds, std::int64_t random_seed) {
   MILLESIME_CHECK(ids.size() == strata.size(), ids.size(), " polygons, ", strata.size(), " strata");
   std::map<std::string, std::vector<std::size_t>> members;
   for (std::size_t i = 0; i < ids.size(); ++i) members[strata[i]].push_back(i);
@@ -92,8 +92,8 @@ namespace {
 // --- pixels of polygons ---------------------------------------------------------------------------------------------------------
 
 struct LabelledPixel {
-  std::int64_t pixel = 0;    // row * cols + col of the tile
-  std::size_t polygon = 0;   // index in TileReference::polygons
+  std::int64_t pixel = 0;   // row * cols + col of the tile
+  std::size_t polygon = 0;  // index in TileReference::polygons
 };
 
 double squared_distance(const Point& p, const Point& a, const Point& b) {  // of a point and a segment
@@ -142,8 +142,10 @@ std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const
     bool one_class = true;
     for (; end < pixels.size() && pixels[end].pixel == pixels[i].pixel; ++end)
       one_class = one_class && reference.polygons[pixels[end].polygon].code == reference.polygons[pixels[i].polygon].code;
-    if (one_class) kept.push_back(pixels[i]);
-    else ++dropped.pixels_of_two_classes;
+    if (one_class)
+      kept.push_back(pixels[i]);
+    else
+      ++dropped.pixels_of_two_classes;
     i = end;
   }
   std::ranges::sort(kept, {}, [](const LabelledPixel& p) { return std::pair(p.polygon, p.pixel); });
@@ -152,11 +154,13 @@ std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const
 
 // --- samples --------------------------------------------------------------------------------------------------------------------
 
-std::string stratum_of(const std::string& tile, const ReferencePolygon& polygon) { return join_text(tile, "|", polygon.region, "|", polygon.code); }
+std::string stratum_of(const std::string& tile, const ReferencePolygon& polygon) {
+  return join_text(tile, "|", polygon.region, "|", polygon.code);
+}
 
 // At most `most` learning pixels a stratum and seed. Those that stay are drawn by a number of their own, so that no order matters.
-void cap_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const std::vector<std::string>& strata, int seeds,
-                  const ReferenceOptions& options) {
+void cap_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const std::vector<std::string>& strata,
+                  int seeds, const ReferenceOptions& options) {
   const auto n_seeds = static_cast<std::size_t>(seeds);
   for (std::size_t seed = 0; seed < n_seeds; ++seed) {
     std::map<std::string, std::vector<std::size_t>> learners;
@@ -166,7 +170,8 @@ void cap_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPi
     for (auto& [stratum, members] : learners) {
       if (members.size() <= static_cast<std::size_t>(options.max_per_class)) continue;
       const std::uint64_t salt = mix(static_cast<std::uint64_t>(options.random_seed) + seed) ^ hash_text(stratum);
-      std::ranges::sort(members, {}, [&](std::size_t i) { return std::pair(mix(salt ^ static_cast<std::uint64_t>(pixels[i].pixel)), pixels[i].pixel); });
+      std::ranges::sort(members, {},
+                        [&](std::size_t i) { return std::pair(mix(salt ^ static_cast<std::uint64_t>(pixels[i].pixel)), pixels[i].pixel); });
       for (auto i = members.begin() + options.max_per_class; i != members.end(); ++i) {
         std::uint8_t& use = split[*i * n_seeds + seed];
         use = static_cast<std::uint8_t>(use == static_cast<std::uint8_t>(Split::both) ? Split::test : Split::unused);
@@ -176,7 +181,8 @@ void cap_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPi
 }
 
 // Everything about the samples but their series.
-Samples frame_of(const Config& config, const Census& census, const TileReference& reference, std::vector<LabelledPixel>& pixels, Dropped& dropped) {
+Samples frame_of(const Config& config, const Census& census, const TileReference& reference, std::vector<LabelledPixel>& pixels,
+                 Dropped& dropped) {
   Samples samples;
   samples.tile = census.tile;
   samples.year = config.year;
@@ -206,7 +212,8 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   for (std::size_t i = 0; i < with_pixels.size(); ++i) place[with_pixels[i]] = i;
   std::vector<std::uint8_t> split(pixels.size() * n_seeds);
   for (std::size_t i = 0; i < pixels.size(); ++i)
-    for (std::size_t seed = 0; seed < n_seeds; ++seed) split[i * n_seeds + seed] = static_cast<std::uint8_t>(splits[seed][place[pixels[i].polygon]]);
+    for (std::size_t seed = 0; seed < n_seeds; ++seed)
+      split[i * n_seeds + seed] = static_cast<std::uint8_t>(splits[seed][place[pixels[i].polygon]]);
   if (config.reference.max_per_class > 0) cap_learners(split, pixels, strata, samples.n_seeds, config.reference);
 
   std::vector<LabelledPixel> used;
@@ -221,7 +228,8 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
     const Point centre = census.grid.centre(col, row);
     samples.label.push_back(polygon.code);
     samples.polygon.push_back(polygon.feature.id);
-    samples.region.push_back(static_cast<std::int32_t>(std::ranges::lower_bound(samples.region_names, polygon.region) - samples.region_names.begin()));
+    samples.region.push_back(
+        static_cast<std::int32_t>(std::ranges::lower_bound(samples.region_names, polygon.region) - samples.region_names.begin()));
     samples.x.push_back(centre.x);
     samples.y.push_back(centre.y);
     samples.col.push_back(col);
@@ -254,7 +262,8 @@ std::vector<SampleWindow> windows_with_samples(const Samples& samples, const Ser
   const auto per_row = static_cast<std::size_t>((grid.cols + width - 1) / width);
   std::map<std::size_t, SampleWindow> found;
   for (std::size_t i = 0; i < samples.label.size(); ++i) {
-    const std::size_t block = static_cast<std::size_t>(samples.row[i] / height) * per_row + static_cast<std::size_t>(samples.col[i] / width);
+    const std::size_t block =
+        static_cast<std::size_t>(samples.row[i] / height) * per_row + static_cast<std::size_t>(samples.col[i] / width);
     MILLESIME_CHECK(block < blocks.size() && blocks[block].contains(samples.col[i], samples.row[i]), "blocks of one tile differ in shape");
     found[block].samples.push_back(i);
   }
@@ -284,8 +293,10 @@ struct WindowObservations {
 
 WindowObservations observe(WindowInput&& input, Resampling method) {
   const HostSeries series(input.series);
-  const auto pixels = static_cast<std::size_t>(input.series.window.pixels()), dates = input.series.dates.size(), bands = input.series.bands.size();
-  WindowObservations result{std::vector<std::int16_t>(dates * bands * pixels), std::vector<std::uint8_t>(dates * pixels), std::move(input.statics)};
+  const auto pixels = static_cast<std::size_t>(input.series.window.pixels()), dates = input.series.dates.size(),
+             bands = input.series.bands.size();
+  WindowObservations result{std::vector<std::int16_t>(dates * bands * pixels), std::vector<std::uint8_t>(dates * pixels),
+                            std::move(input.statics)};
   resample(Stream{}, {.series = series.view(), .method = method, .samples = result.values.data()});
   validity(Stream{}, {.series = series.view(), .valid = result.valid.data(), .count = nullptr});
   return result;
@@ -301,9 +312,11 @@ void store(const WindowObservations& seen, const SampleWindow& part, Samples& sa
     for (std::size_t d = 0; d < dates; ++d) {
       const bool valid = seen.valid[d * pixels + pixel] != 0;
       series.valid[i * dates + d] = valid ? 1 : 0;
-      for (std::size_t b = 0; b < bands; ++b) series.values[(i * dates + d) * bands + b] = valid ? seen.values[(d * bands + b) * pixels + pixel] : kNodata;
+      for (std::size_t b = 0; b < bands; ++b)
+        series.values[(i * dates + d) * bands + b] = valid ? seen.values[(d * bands + b) * pixels + pixel] : kNodata;
     }
-    std::copy_n(seen.statics.begin() + static_cast<std::ptrdiff_t>(pixel * statics), statics, samples.statics.begin() + static_cast<std::ptrdiff_t>(i * statics));
+    std::copy_n(seen.statics.begin() + static_cast<std::ptrdiff_t>(pixel * statics), statics,
+                samples.statics.begin() + static_cast<std::ptrdiff_t>(i * statics));
   }
 }
 
@@ -312,8 +325,10 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
   const std::size_t n = samples.label.size(), dates = series.dates.size(), bands = series.bands.size();
   const double bytes = static_cast<double>(n) * static_cast<double>(dates) * static_cast<double>(2 * bands + 1);
   if (bytes > kShareForSamples * static_cast<double>(context.memory_bytes))
-    throw UserError(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands need ", std::ceil(bytes / 1e8) / 10, " GB, the memory budget is ",
-                              std::floor(static_cast<double>(context.memory_bytes) / 1e8) / 10, " GB; set reference.max_per_class or reference.erosion_m, or give more with --memory"));
+    throw UserError(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands need ",
+                              std::ceil(bytes / 1e8) / 10, " GB, the memory budget is ",
+                              std::floor(static_cast<double>(context.memory_bytes) / 1e8) / 10,
+                              " GB; set reference.max_per_class or reference.erosion_m, or give more with --memory"));
   series.values.assign(n * dates * bands, kNodata);
   series.valid.assign(n * dates, 0);
 
@@ -351,7 +366,8 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
 template <class T>
 void keep_entries(std::vector<T>& values, const std::vector<std::size_t>& kept, std::size_t per_entry) {
   for (std::size_t i = 0; i < kept.size(); ++i)
-    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(kept[i] * per_entry), per_entry, values.begin() + static_cast<std::ptrdiff_t>(i * per_entry));
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(kept[i] * per_entry), per_entry,
+                values.begin() + static_cast<std::ptrdiff_t>(i * per_entry));
   values.resize(kept.size() * per_entry);
 }
 
@@ -406,7 +422,8 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
   for (std::int64_t i = 0; i < samples.size(); ++i) {
     const auto s = static_cast<std::size_t>(i);
     ClassUse& use = classes[samples.label[s]];
-    use.learn_polygons.resize(n_seeds), use.test_polygons.resize(n_seeds), use.learn_pixels.resize(n_seeds), use.test_pixels.resize(n_seeds);
+    use.learn_polygons.resize(n_seeds), use.test_polygons.resize(n_seeds), use.learn_pixels.resize(n_seeds),
+        use.test_pixels.resize(n_seeds);
     ++use.pixels;
     use.polygons.insert(samples.polygon[s]);
     for (std::size_t seed = 0; seed < n_seeds; ++seed) {
@@ -426,7 +443,8 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
                                       {"test_pixels", use.test_pixels}};
   nlohmann::json lone_polygons = nlohmann::json::array();  // accuracy of such a class is measured on what it has learnt
   for (const auto& [place, polygons] : lone)
-    lone_polygons.push_back({{"region", samples.region_names[static_cast<std::size_t>(place.first)]}, {"class", place.second}, {"polygon", *polygons.begin()}});
+    lone_polygons.push_back(
+        {{"region", samples.region_names[static_cast<std::size_t>(place.first)]}, {"class", place.second}, {"polygon", *polygons.begin()}});
   nlohmann::json counts{{"samples", samples.size()},
                         {"polygons", reference.polygons.size()},
                         {"classes", by_class},
@@ -454,9 +472,15 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   const Layout layout(config);
   const std::vector<std::string> tiles = tiles_of(config);
   for (const std::string& tile : tiles) {
-    Unit unit{.stage = "sample", .key = tile, .tile = tile, .inputs = {layout.census(tile)}, .outputs = {layout.samples(tile)},
-              .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "regions.layer", "regions.field"},
-              .facts = {Nomenclature::load(config.nomenclature).to_json()}, .run = {}};
+    Unit unit{.stage = "sample",
+              .key = tile,
+              .tile = tile,
+              .inputs = {layout.census(tile)},
+              .outputs = {layout.samples(tile)},
+              .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "regions.layer",
+                              "regions.field"},
+              .facts = {Nomenclature::load(config.nomenclature).to_json()},
+              .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // whose polygon it is
     for (const std::string& file : files_of_vector(config.reference.path)) unit.inputs.push_back(file);
     if (!config.regions.path.empty())

@@ -28,7 +28,8 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
 
 // For each polygon and each seed, how it is used. `strata`: the polygon's class and region in words; polygons of one stratum are split
 // together, in the order of their ids.
-std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata, double learn_ratio, int seeds,
+std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
+                                               double learn_ratio, int seeds,
                                                std::int64_t random_seed);  // [seed][polygon]
 
 }  // namespace millesime

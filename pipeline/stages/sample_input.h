@@ -16,7 +16,7 @@ namespace millesime {
 // Samples chosen from one file.
 struct SampleSelection {
   const Samples* samples = nullptr;
-  std::string file;                     // for messages
+  std::string file;  // for messages
   std::vector<std::int64_t> rows;
 };
 

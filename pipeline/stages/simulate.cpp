@@ -52,7 +52,8 @@ std::string tile_name(const Place& place) {
   const int first = place.zone == 31 ? 8 : 13;  // J in odd zones, P in even ones: 4800 to 4900 km north
   const int row = ((first - place.row) % letters + letters) % letters;
   const auto& column = place.zone == 31 ? east : west;
-  return join_text("T", place.zone, "T", column[static_cast<std::size_t>(place.column) % column.size()], rows[static_cast<std::size_t>(row)]);
+  return join_text("T", place.zone, "T", column[static_cast<std::size_t>(place.column) % column.size()],
+                   rows[static_cast<std::size_t>(row)]);
 }
 
 Tile tile_at(const Place& place, const SimulateOptions& options) {
@@ -96,14 +97,17 @@ std::string config_text(const SimulateOptions& options, const World& world) {
   // The belt between two regions fits the world, which is far smaller than France.
   const auto blend_m = static_cast<int>(std::min(2000.0, world.zone_m() / 4));
   return join_text("# Maps this simulated world: millesime run config.toml\n\nyear = ", options.year, "\nnomenclature = \"", kNomenclature,
-                   "\"\noutput = \"out\"\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = \"reference.shp\"\nclass_field = \"CODE\"\n\n"
-                   "[regions]\npath = \"regions.gpkg\"\nfield = \"region\"\nblend_m = ", blend_m, "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n");
+                   "\"\noutput = \"out\"\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = "
+                   "\"reference.shp\"\nclass_field = \"CODE\"\n\n"
+                   "[regions]\npath = \"regions.gpkg\"\nfield = \"region\"\nblend_m = ",
+                   blend_m, "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n");
 }
 
 void require_empty(const std::string& folder) {
   std::error_code error;
   if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error))
-    throw UserError(join_text(folder, ": expected a new or empty folder for the simulated world, got one with files in it; choose another or remove them"));
+    throw UserError(join_text(
+        folder, ": expected a new or empty folder for the simulated world, got one with files in it; choose another or remove them"));
 }
 
 }  // namespace
@@ -125,7 +129,8 @@ void SimulateOptions::declare(Options& o) {
 
 void simulate(const SimulateOptions& options, const std::string& folder, const Context& context) {
   if (options.plain && options.dates > kPassesAYear)
-    throw UserError(join_text("--dates: expected at most ", kPassesAYear, " with --plain (one orbit passes every fifth day), got ", options.dates));
+    throw UserError(
+        join_text("--dates: expected at most ", kPassesAYear, " with --plain (one orbit passes every fifth day), got ", options.dates));
   require_empty(folder);
   const Nomenclature nomenclature = Nomenclature::load(kNomenclature);
 
@@ -140,7 +145,10 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
   SimulateOptions effective = options;
   effective.declare(declared);
   for (const Option& option : declared.all()) truth["options"][option.key()] = option.value_text();
-  truth["world"] = {{"crs", simulated::kWorldCrs}, {"extent", {extent.min_x, extent.min_y, extent.max_x, extent.max_y}}, {"field_m", world.parcel_m()}, {"landscape_m", world.zone_m()}};
+  truth["world"] = {{"crs", simulated::kWorldCrs},
+                    {"extent", {extent.min_x, extent.min_y, extent.max_x, extent.max_y}},
+                    {"field_m", world.parcel_m()},
+                    {"landscape_m", world.zone_m()}};
 
   truth["reference"] = write_reference(world, tiles, nomenclature, {options.polygons, options.wrong_labels}, folder + "/reference.shp");
   write_regions(world, folder + "/regions.gpkg");
@@ -148,8 +156,10 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
   write_union_truth(world, tiles, union_grid(extent), folder + "/truth/truth.tif", context);
   for (std::size_t k = 0; k < tiles.size(); ++k) {
     const Tile& tile = tiles[k];
-    const std::vector<Pass> passes = simulated::calendar(world.seed(), tile.name, {options.year, options.dates, tile.main_orbit, options.plain, !options.plain && k == 0});
-    truth["tiles"].push_back(write_tile(world, tile, passes, {options.cloud_share, options.value_step}, folder + "/l2a/" + tile.name, folder + "/truth/" + tile.name + ".tif", context));
+    const std::vector<Pass> passes = simulated::calendar(
+        world.seed(), tile.name, {options.year, options.dates, tile.main_orbit, options.plain, !options.plain && k == 0});
+    truth["tiles"].push_back(write_tile(world, tile, passes, {options.cloud_share, options.value_step}, folder + "/l2a/" + tile.name,
+                                        folder + "/truth/" + tile.name + ".tif", context));
   }
   write_text(folder + "/truth.json", truth.dump(1) + "\n");
   write_text(folder + "/config.toml", config_text(options, world));

@@ -20,14 +20,14 @@ namespace millesime {
 
 struct SimulateOptions {
   int tiles = 2;
-  int size = 256;             // pixels of 10 m a side
-  int dates = 30;             // acquisition days a tile, both orbits together
+  int size = 256;  // pixels of 10 m a side
+  int dates = 30;  // acquisition days a tile, both orbits together
   std::int64_t seed = 1;
   int year = 2021;
-  double overlap = 0.1;       // of a tile's side
+  double overlap = 0.1;      // of a tile's side
   double cloud_share = 0.4;  // mean over the year
   double wrong_labels = 0.04;
-  int polygons = 40;          // at most, a class and region
+  int polygons = 40;  // at most, a class and region
   int value_step = 1;
   bool plain = false;
 

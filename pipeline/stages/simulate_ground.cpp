@@ -54,10 +54,13 @@ Point PositionLattice::operator()(Point p) const {
   const double col = (p.x - x0_) / kLatticeStep, row = (p.y - y0_) / kLatticeStep;
   const auto c = static_cast<std::size_t>(col), r = static_cast<std::size_t>(row);
   const std::size_t node = r * static_cast<std::size_t>(cols_) + c;
-  MILLESIME_CHECK(col >= 0 && row >= 0 && node + static_cast<std::size_t>(cols_) + 1 < nodes_.size(), "position ", p.x, ", ", p.y, " outside the lattice");
+  MILLESIME_CHECK(col >= 0 && row >= 0 && node + static_cast<std::size_t>(cols_) + 1 < nodes_.size(), "position ", p.x, ", ", p.y,
+                  " outside the lattice");
   const double u = col - static_cast<double>(c), v = row - static_cast<double>(r);
-  const Point &a = nodes_[node], &b = nodes_[node + 1], &d = nodes_[node + static_cast<std::size_t>(cols_)], &e = nodes_[node + static_cast<std::size_t>(cols_) + 1];
-  return {(a.x * (1 - u) + b.x * u) * (1 - v) + (d.x * (1 - u) + e.x * u) * v, (a.y * (1 - u) + b.y * u) * (1 - v) + (d.y * (1 - u) + e.y * u) * v};
+  const Point &a = nodes_[node], &b = nodes_[node + 1], &d = nodes_[node + static_cast<std::size_t>(cols_)],
+              &e = nodes_[node + static_cast<std::size_t>(cols_) + 1];
+  return {(a.x * (1 - u) + b.x * u) * (1 - v) + (d.x * (1 - u) + e.x * u) * v,
+          (a.y * (1 - u) + b.y * u) * (1 - v) + (d.y * (1 - u) + e.y * u) * v};
 }
 
 Ground survey(const World& world, const Grid& grid, const PositionLattice& to_world, const Window& window, int threads) {
@@ -93,7 +96,8 @@ Ground survey(const World& world, const Grid& grid, const PositionLattice& to_wo
     std::vector<std::uint32_t> renumbered;
     for (const Parcel& parcel : rows[static_cast<std::size_t>(r)].parcels) renumbered.push_back(all.number(parcel));
     for (int c = 0; c < window.width; ++c)
-      for (std::uint32_t& parcel : ground.at_pixel[static_cast<std::size_t>(r) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(c)])
+      for (std::uint32_t& parcel :
+           ground.at_pixel[static_cast<std::size_t>(r) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(c)])
         parcel = renumbered[parcel];
   }
   ground.parcels = std::move(all.parcels);

@@ -31,11 +31,11 @@ inline constexpr int kPointsPerPixel = 4;  // 2 x 2 points make mixed pixels at 
 // A window of a tile.
 struct Ground {
   Window window;
-  std::vector<Parcel> parcels;                                        // that the window holds, each once
-  std::vector<std::array<std::uint32_t, kPointsPerPixel>> at_pixel;   // index of a parcel at the four points
-  std::vector<Point> position;                                        // of the pixel's centre in the world
-  std::vector<float> growth;                                          // unevenness inside parcels, standard deviation 1
-  std::vector<std::uint8_t> land_class;                               // truth: class at the pixel's centre
+  std::vector<Parcel> parcels;                                       // that the window holds, each once
+  std::vector<std::array<std::uint32_t, kPointsPerPixel>> at_pixel;  // index of a parcel at the four points
+  std::vector<Point> position;                                       // of the pixel's centre in the world
+  std::vector<float> growth;                                         // unevenness inside parcels, standard deviation 1
+  std::vector<std::uint8_t> land_class;                              // truth: class at the pixel's centre
 };
 
 Ground survey(const World& world, const Grid& grid, const PositionLattice& to_world, const Window& window, int threads);

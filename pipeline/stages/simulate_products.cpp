@@ -22,13 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kStripRows = 256;      // a row of blocks of the files at 10 m
-constexpr int kOpenProducts = 24;    // of 16 files each, well below the usual limit of 1024 open files
+constexpr int kStripRows = 256;    // a row of blocks of the files at 10 m
+constexpr int kOpenProducts = 24;  // of 16 files each, well below the usual limit of 1024 open files
 constexpr int kMaskPlanes = 3;
 constexpr std::array<const char*, kMaskPlanes> kMaskNames = {"CLM", "SAT", "EDG"};
 constexpr std::array<float, kBands> kCloudSpectrum = {.72f, .72f, .73f, .74f, .75f, .76f, .76f, .76f, .52f, .40f};
-constexpr std::array<float, kBands> kHazePerBand = {1.f, .78f, .62f, .52f, .45f, .40f, .34f, .32f, .12f, .07f};   // scattering fades with the wavelength
-constexpr std::array<float, kBands> kShadowPerBand = {.72f, .82f, .88f, .92f, .96f, .98f, 1.f, 1.f, 1.f, 1.f};    // skylight is blue
+constexpr std::array<float, kBands> kHazePerBand = {1.f,  .78f, .62f, .52f, .45f,
+                                                    .40f, .34f, .32f, .12f, .07f};  // scattering fades with the wavelength
+constexpr std::array<float, kBands> kShadowPerBand = {.72f, .82f, .88f, .92f, .96f, .98f, 1.f, 1.f, 1.f, 1.f};  // skylight is blue
 
 // Work that may throw, in an OpenMP loop: keeps the first error and throws it after the loop.
 class FirstError {
@@ -88,9 +89,11 @@ class Renderer {
  public:
   Renderer(const World& world, const Tile& tile, const Pass& pass, const ProductOptions& options)
       : world_(&world), tile_(&tile), pass_(&pass), step_(options.value_step), sky_(world, pass, options.cloud_share) {
-    noise_ = hash_of(world.seed(), 90, pass.date.days, pass.orbit, static_cast<std::int64_t>(tile.grid.x0), static_cast<std::int64_t>(tile.grid.y0));
+    noise_ = hash_of(world.seed(), 90, pass.date.days, pass.orbit, static_cast<std::int64_t>(tile.grid.x0),
+                     static_cast<std::int64_t>(tile.grid.y0));
     for (int band = 0; band < kBands; ++band)
-      factor_[static_cast<std::size_t>(band)] = static_cast<float>(sky_.light() * sky_.tint(band) * (pass.faulty ? 0.9 + 0.02 * band : 1.0));
+      factor_[static_cast<std::size_t>(band)] =
+          static_cast<float>(sky_.light() * sky_.tint(band) * (pass.faulty ? 0.9 + 0.02 * band : 1.0));
   }
 
   const Sky& sky() const { return sky_; }
@@ -164,15 +167,18 @@ class Renderer {
       }
       for (int band = 0; band < kBands; ++band) {
         const auto b = static_cast<std::size_t>(band);
-        if (is_20m(band)) mean[b] += 0.25 * spectrum[b];
-        else strip.bands[b][pixel] = stored_value(spectrum[b], hash_of(key, band), step_);
+        if (is_20m(band))
+          mean[b] += 0.25 * spectrum[b];
+        else
+          strip.bands[b][pixel] = stored_value(spectrum[b], hash_of(key, band), step_);
       }
       ++counts.seen;
       counts.cloudy += air.cloud > 0.3f ? 1 : 0;
       counts.masked += air.mask != 0 ? 1 : 0;
     }
     if (square_col < half.width && square_row < half.height) {
-      const std::size_t pixel = static_cast<std::size_t>(square_row) * static_cast<std::size_t>(half.width) + static_cast<std::size_t>(square_col);
+      const std::size_t pixel =
+          static_cast<std::size_t>(square_row) * static_cast<std::size_t>(half.width) + static_cast<std::size_t>(square_col);
       for (std::size_t plane = 0; plane < together.size(); ++plane) strip.masks[1][plane][pixel] = together[plane];
       const std::uint64_t key = hash_of(noise_, -1, half.col + square_col, half.row + square_row);
       for (int band = 0; band < kBands; ++band) {
@@ -216,14 +222,16 @@ class ProductFiles {
     RasterOptions options;
     for (int band = 0; band < kBands; ++band) {
       options.nodata = kNodata;
-      options.block = is_20m(band) ? block_of(std::max(half.cols, half.rows), kStripRows / 2) : block_of(std::max(grid.cols, grid.rows), kStripRows);
+      options.block =
+          is_20m(band) ? block_of(std::max(half.cols, half.rows), kStripRows / 2) : block_of(std::max(grid.cols, grid.rows), kStripRows);
       const std::string file = stem + "/" + name + "_FRE_" + band_names()[static_cast<std::size_t>(band)] + ".tif";
       writers_.emplace_back(file, is_20m(band) ? half : grid, PixelType::i16, 1, options);
     }
     for (int resolution = 0; resolution < 2; ++resolution)
       for (const char* plane : kMaskNames) {
         options.nodata.reset();
-        options.block = resolution == 1 ? block_of(std::max(half.cols, half.rows), kStripRows / 2) : block_of(std::max(grid.cols, grid.rows), kStripRows);
+        options.block = resolution == 1 ? block_of(std::max(half.cols, half.rows), kStripRows / 2)
+                                        : block_of(std::max(grid.cols, grid.rows), kStripRows);
         const std::string file = join_text(stem, "/MASKS/", name, "_", plane, "_R", resolution + 1, ".tif");
         writers_.emplace_back(file, resolution == 1 ? half : grid, PixelType::u8, 1, options);
       }
@@ -240,7 +248,8 @@ class ProductFiles {
           writer.write(is_20m(file) ? coarse(window) : window, 0, strip.bands[static_cast<std::size_t>(file)].data());
         } else {
           const int resolution = (file - kBands) / kMaskPlanes, plane = (file - kBands) % kMaskPlanes;
-          writer.write(resolution == 1 ? coarse(window) : window, 0, strip.masks[static_cast<std::size_t>(resolution)][static_cast<std::size_t>(plane)].data());
+          writer.write(resolution == 1 ? coarse(window) : window, 0,
+                       strip.masks[static_cast<std::size_t>(resolution)][static_cast<std::size_t>(plane)].data());
         }
       });
     error.rethrow();
@@ -274,7 +283,9 @@ std::vector<Window> strips_of(const Grid& grid) {
   return strips;
 }
 
-double share(std::int64_t part, std::int64_t whole) { return whole == 0 ? 0 : std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 1000; }
+double share(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : std::round(1000.0 * static_cast<double>(part) / static_cast<double>(whole)) / 1000;
+}
 
 }  // namespace
 
@@ -347,7 +358,8 @@ nlohmann::ordered_json write_tile(const World& world, const Tile& tile, const st
   return report;
 }
 
-void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path, const Context& context) {
+void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
+                       const Context& context) {
   std::map<std::string, PositionLattice> to_tile;  // one a CRS
   for (const Tile& tile : tiles) to_tile.try_emplace(tile.grid.crs, kWorldCrs, tile.grid.crs, grid.extent());
   RasterOptions options;
@@ -364,9 +376,12 @@ void write_union_truth(const World& world, const std::vector<Tile>& tiles, const
         const Point centre = grid.centre(window.col + c, window.row + r);
         const bool covered = std::any_of(tiles.begin(), tiles.end(), [&](const Tile& tile) {
           const Point p = to_tile.at(tile.grid.crs)(centre);
-          return tile.grid.whole().contains(static_cast<int>(std::floor(tile.grid.col(p.x))), static_cast<int>(std::floor(tile.grid.row(p.y))));
+          return tile.grid.whole().contains(static_cast<int>(std::floor(tile.grid.col(p.x))),
+                                            static_cast<int>(std::floor(tile.grid.row(p.y))));
         });
-        if (covered) classes[static_cast<std::size_t>(r) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(c)] = static_cast<std::uint8_t>(world.parcel_at(centre).land_class);
+        if (covered)
+          classes[static_cast<std::size_t>(r) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(c)] =
+              static_cast<std::uint8_t>(world.parcel_at(centre).land_class);
       }
     file.write(window, 0, classes.data());
     context.progress->advance(1);

@@ -15,8 +15,8 @@
 namespace millesime::simulated {
 
 struct Tile {
-  std::string name;     // T31TCJ
-  Grid grid;            // 10 m, UTM
+  std::string name;  // T31TCJ
+  Grid grid;         // 10 m, UTM
   int main_orbit = 51;
 };
 
@@ -31,6 +31,7 @@ nlohmann::ordered_json write_tile(const World& world, const Tile& tile, const st
                                   const std::string& products, const std::string& truth, const Context& context);
 
 // Class of every pixel centre of `grid` (EPSG:2154) that lies in one of the tiles, 0 elsewhere.
-void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path, const Context& context);
+void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
+                       const Context& context);
 
 }  // namespace millesime::simulated

@@ -20,14 +20,15 @@ namespace {
 
 enum Field : std::uint64_t { kCandidates = 120, kChosen, kHand, kWrong };
 
-constexpr double kStepM = 2;           // of the walk to a parcel's border
-constexpr double kLongestRay = 1.6;     // field sizes; a long parcel is drawn in part
-constexpr double kLeastAreaM2 = 500;   // five pixels
-constexpr int kLeastCorrect = 4;       // polygons of a class and region that keep their label, so that none gets lost
+constexpr double kStepM = 2;          // of the walk to a parcel's border
+constexpr double kLongestRay = 1.6;   // field sizes; a long parcel is drawn in part
+constexpr double kLeastAreaM2 = 500;  // five pixels
+constexpr int kLeastCorrect = 4;      // polygons of a class and region that keep their label, so that none gets lost
 
 // Classes that a surveyor takes for one another.
 const std::vector<std::vector<int>>& lookalikes() {
-  static const std::vector<std::vector<int>> groups = {{5, 6, 7}, {8, 9, 10, 11, 12}, {13, 18}, {14, 15}, {16, 17}, {1, 2, 3, 4}, {18, 19}, {20, 21, 22}, {19, 16}, {23, 11}};
+  static const std::vector<std::vector<int>> groups = {{5, 6, 7},    {8, 9, 10, 11, 12}, {13, 18},     {14, 15}, {16, 17},
+                                                       {1, 2, 3, 4}, {18, 19},           {20, 21, 22}, {19, 16}, {23, 11}};
   return groups;
 }
 
@@ -47,7 +48,9 @@ std::vector<Point> outline_from(const World& world, Point p, std::uint64_t parce
   for (int ray = 0; ray < rays; ++ray) {
     const double angle = -2 * std::numbers::pi * ray / rays;  // clockwise, as shapefiles want outer rings
     double reach = 0;
-    while (reach < longest_m && world.parcel_at({p.x + (reach + kStepM) * std::cos(angle), p.y + (reach + kStepM) * std::sin(angle)}).id == parcel) reach += kStepM;
+    while (reach < longest_m &&
+           world.parcel_at({p.x + (reach + kStepM) * std::cos(angle), p.y + (reach + kStepM) * std::sin(angle)}).id == parcel)
+      reach += kStepM;
     reach = std::max(0.5, reach + hand_error_m * normal(hash_of(parcel, kHand, ray)));
     outline.push_back({p.x + reach * std::cos(angle), p.y + reach * std::sin(angle)});
   }
@@ -97,7 +100,8 @@ std::vector<Surveyed> survey_parcels(const World& world, const std::vector<Tile>
   std::map<std::pair<int, int>, int> count;  // by region and class
   for (std::int64_t k = 0; k < candidates; ++k) {
     const std::uint64_t draw = hash_of(world.seed(), kCandidates, k);
-    Point p = {extent.min_x + (extent.max_x - extent.min_x) * uniform(draw), extent.min_y + (extent.max_y - extent.min_y) * uniform(mix(draw))};
+    Point p = {extent.min_x + (extent.max_x - extent.min_x) * uniform(draw),
+               extent.min_y + (extent.max_y - extent.min_y) * uniform(mix(draw))};
     if (!covered(p)) continue;
     const Parcel parcel = world.parcel_at(p);
     if (!met.insert(parcel.id).second || uniform(hash_of(parcel.id, kChosen)) > 0.7) continue;
@@ -121,7 +125,8 @@ Polygon as_polygon(const std::vector<Point>& outline) {
 
 }  // namespace
 
-nlohmann::ordered_json write_reference(const World& world, const std::vector<Tile>& tiles, const Nomenclature& nomenclature, const SurveyOptions& options, const std::string& path) {
+nlohmann::ordered_json write_reference(const World& world, const std::vector<Tile>& tiles, const Nomenclature& nomenclature,
+                                       const SurveyOptions& options, const std::string& path) {
   const std::vector<Surveyed> surveyed = survey_parcels(world, tiles, options.polygons);
   std::map<std::pair<int, int>, int> total, kept;
   for (const Surveyed& polygon : surveyed) ++total[{polygon.region, polygon.land_class}];
@@ -161,7 +166,8 @@ void write_regions(const World& world, const std::string& path) {
   western.insert(western.end(), {{west, south}, {west, north}});
   eastern.insert(eastern.end(), {{east, north}, {east, south}});
   write_polygons(path, "regions", kWorldCrs, {"region", "name"},
-                 {{{as_polygon(western)}, {std::int64_t{1}, std::string("oceanic")}}, {{as_polygon(eastern)}, {std::int64_t{2}, std::string("mediterranean")}}});
+                 {{{as_polygon(western)}, {std::int64_t{1}, std::string("oceanic")}},
+                  {{as_polygon(eastern)}, {std::int64_t{2}, std::string("mediterranean")}}});
 }
 
 void write_climate(const World& world, const std::string& path) {

@@ -19,7 +19,8 @@ struct SurveyOptions {
 
 // Polygons of parcels drawn by hand, with a metre or two of error, and the fields ID, CODE and NAME. Returns the numbers of polygons a
 // region and class, and which are labelled wrongly.
-nlohmann::ordered_json write_reference(const World& world, const std::vector<Tile>& tiles, const Nomenclature& nomenclature, const SurveyOptions& options, const std::string& path);
+nlohmann::ordered_json write_reference(const World& world, const std::vector<Tile>& tiles, const Nomenclature& nomenclature,
+                                       const SurveyOptions& options, const std::string& path);
 
 // Two polygons with the field `region`, 1 and 2.
 void write_regions(const World& world, const std::string& path);

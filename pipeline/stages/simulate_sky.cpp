@@ -44,7 +44,8 @@ Pass pass_of(std::uint64_t key, Date date, int orbit, int phase) {
   const std::uint64_t hash = hash_of(key, date.days, orbit);
   const int second = (orbit == 51 ? 58 * 60 : 68 * 60) + static_cast<int>(hash % 45);
   char text[32];
-  std::snprintf(text, sizeof text, "%02d%02d%02d-%03d", 10 + second / 3600, second / 60 % 60, second % 60, static_cast<int>((hash >> 20) % 1000));
+  std::snprintf(text, sizeof text, "%02d%02d%02d-%03d", 10 + second / 3600, second / 60 % 60, second % 60,
+                static_cast<int>((hash >> 20) % 1000));
   pass.time = text;
   return pass;
 }
@@ -68,7 +69,8 @@ std::vector<Pass> calendar(std::uint64_t seed, const std::string& tile, const Ca
   const int main_days = std::min(options.days - wanted_other, 73);
 
   std::vector<Pass> passes;
-  const std::vector<Date> days = orbit_days(hash_of(orbit_key, options.main_orbit), tile_key, options.year, phase(options.main_orbit), main_days);
+  const std::vector<Date> days =
+      orbit_days(hash_of(orbit_key, options.main_orbit), tile_key, options.year, phase(options.main_orbit), main_days);
   for (int k = 0; k < main_days; ++k) {
     Pass pass = pass_of(orbit_key, days[static_cast<std::size_t>(k)], options.main_orbit, phase(options.main_orbit));
     if (quirks && main_days >= 4 && k == main_days / 2) {
@@ -94,9 +96,8 @@ std::vector<Pass> calendar(std::uint64_t seed, const std::string& tile, const Ca
       pass.swath_side = other_orbit == 51 ? 1 : -1;  // the swath of orbit 51 ends inside the tile on its west side
       passes.push_back(pass);
     }
-  std::sort(passes.begin(), passes.end(), [](const Pass& a, const Pass& b) {
-    return std::tie(a.date, a.time, a.version) < std::tie(b.date, b.time, b.version);
-  });
+  std::sort(passes.begin(), passes.end(),
+            [](const Pass& a, const Pass& b) { return std::tie(a.date, a.time, a.version) < std::tie(b.date, b.time, b.version); });
   return passes;
 }
 
@@ -132,9 +133,7 @@ Sky::Sky(const World& world, const Pass& pass, double cloud_share)
   level_ = cover_ > 0 ? sample[static_cast<std::size_t>(rank)] : 10;
 }
 
-double Sky::thickness(Point p) const {
-  return fractal_noise(hash_of(seed_, kCloud), p.x / cloud_m_, p.y / cloud_m_, 4) - level_;
-}
+double Sky::thickness(Point p) const { return fractal_noise(hash_of(seed_, kCloud), p.x / cloud_m_, p.y / cloud_m_, 4) - level_; }
 
 double Sky::tint(int band) const { return 1 + 0.018 * normal(hash_of(seed_, 20, band)); }
 
@@ -146,7 +145,8 @@ Sky::Air Sky::at(Point p) const {
   const double shade = smooth_step(-0.01, 0.14, towards_sun);
   air.cloud = static_cast<float>(opacity);
   air.shadow = static_cast<float>(0.55 * shade * (1 - opacity));
-  air.haze = static_cast<float>(std::max(0.0, haze_ * (1 + 0.9 * fractal_noise(hash_of(seed_, kHaze), p.x / (2.2 * cloud_m_), p.y / (2.2 * cloud_m_), 2))));
+  air.haze = static_cast<float>(
+      std::max(0.0, haze_ * (1 + 0.9 * fractal_noise(hash_of(seed_, kHaze), p.x / (2.2 * cloud_m_), p.y / (2.2 * cloud_m_), 2))));
 
   if (faulty_) return air;
   const double margin = dilation_ - missed_;

@@ -54,14 +54,14 @@ enum class Kind { vegetation, built, bare, water, snow };
 struct Traits {
   int code;
   Kind kind;
-  Spectrum canopy, floor;         // green leaves; what lies below them (where `soil` is 0)
-  double soil;                    // share of bare soil in the floor
-  double base;                    // green cover all year
+  Spectrum canopy, floor;  // green leaves; what lies below them (where `soil` is 0)
+  double soil;             // share of bare soil in the floor
+  double base;             // green cover all year
   Season season;
-  double dry;                     // straw or dry leaves after the season, as a share of the floor
-  double dry_days;                // how long it lasts
+  double dry;       // straw or dry leaves after the season, as a share of the floor
+  double dry_days;  // how long it lasts
   double shift, end_shift, vary;
-  double texture;                 // unevenness inside a parcel, in green cover (built: in roofs against gardens)
+  double texture;  // unevenness inside a parcel, in green cover (built: in roofs against gardens)
 };
 
 constexpr std::array<Traits, 23> kTraits = {{
@@ -136,7 +136,8 @@ double green_cover(const Parcel& parcel, const Traits& traits, const Parameters&
   if (winter_crop(parcel.land_class)) green *= 0.25 + 0.75 * (1 - logistic((day - season.end - 6) / 5));  // harvested: only volunteers
   // A cover crop: after a winter crop in autumn, before a summer crop in winter. It hides which crop the year was about.
   if (p.cover_crop && winter_crop(parcel.land_class)) green += 0.38 * season_level({235, 10, 330, 12, 1}, day - 0.5 * p.shift);
-  if (p.cover_crop && summer_crop(parcel.land_class)) green += 0.34 * (1 - logistic((day - 98 - p.shift) / 7)) + 0.2 * logistic((day - 320) / 12);
+  if (p.cover_crop && summer_crop(parcel.land_class))
+    green += 0.34 * (1 - logistic((day - 98 - p.shift) / 7)) + 0.2 * logistic((day - 320) / 12);
   if (parcel.land_class == 13 || parcel.land_class == 18) {
     // Meadows are mown (or grazed down) once or twice and come back; pastures less.
     const double cut = parcel.land_class == 13 ? 0.35 : 0.12;
@@ -156,7 +157,7 @@ Spectrum canopy_of(const Parcel& parcel, const Traits& traits, const Parameters&
   }
   if (summer_crop(parcel.land_class)) blend(canopy, kBroadleaf, 0.35 * p.variety);
   if (winter_crop(parcel.land_class)) blend(canopy, kGrass, 0.5 * p.variety);
-  if (parcel.land_class == 16) blend(canopy, kConifer, 0.45 * p.variety);   // mixed stands
+  if (parcel.land_class == 16) blend(canopy, kConifer, 0.45 * p.variety);  // mixed stands
   if (parcel.land_class == 17) blend(canopy, kBroadleaf, 0.35 * p.variety);
   if (parcel.land_class == 18) blend(canopy, kShrub, 0.5 * p.variety);
   if (parcel.land_class == 19) blend(canopy, kGrass, 0.35 * p.variety);
@@ -176,7 +177,8 @@ Spectrum floor_of(const World& world, const Parcel& parcel, const Traits& traits
     case Kind::vegetation: {
       floor = between(traits.floor, soil, traits.soil);
       const double after = day - traits.season.end - p.end_shift;
-      const double dry = traits.dry * p.dry * logistic(after / traits.season.end_scale) * std::exp(-std::max(0.0, after - 15) / traits.dry_days);
+      const double dry =
+          traits.dry * p.dry * logistic(after / traits.season.end_scale) * std::exp(-std::max(0.0, after - 15) / traits.dry_days);
       const bool leaves = traits.floor == kLitter;
       blend(floor, leaves ? kLitter : kStraw, std::clamp(dry, 0.0, 0.95));
       if (parcel.land_class == 11) {  // paddies are flooded before the rice closes
@@ -190,14 +192,13 @@ Spectrum floor_of(const World& world, const Parcel& parcel, const Traits& traits
       blend(floor, parcel.land_class == 3 ? kMetalRoof : kConcrete, (parcel.land_class == 3 ? 0.75 : 0.45) * p.soil);
       if (parcel.land_class == 4) blend(floor, soil, 0.3 * p.variety);
       break;
-    case Kind::bare:
-      blend(floor, soil, traits.soil + 0.3 * p.variety);
-      break;
+    case Kind::bare: blend(floor, soil, traits.soil + 0.3 * p.variety); break;
     case Kind::water:
       blend(floor, kTurbidWater, std::clamp(p.variety * 0.8 + 0.25 * std::cos((day - 30) * 2 * 3.14159265 / 365), 0.0, 1.0));
       break;
     case Kind::snow: {  // the old ice shows in late summer, with debris
-      const double fresh = 1 - 0.85 * std::max(0.0, season_level({190 - 4 * (world.temperature(parcel.anchor) - 12.5), 12, 270, 9, 1}, day));
+      const double fresh =
+          1 - 0.85 * std::max(0.0, season_level({190 - 4 * (world.temperature(parcel.anchor) - 12.5), 12, 270, 9, 1}, day));
       blend(floor, kRock, 0.35 * p.variety);
       blend(floor, kSnow, fresh * (0.8 + 0.15 * p.variety));
       break;

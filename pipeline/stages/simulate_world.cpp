@@ -33,7 +33,9 @@ enum Zone { kPlain, kWetPlain, kHills, kForest, kUpland, kMountain, kTown, kShor
 
 const std::array<Landscape, kZoneCount>& landscapes() {
   static const std::array<Landscape, kZoneCount> all = {{
-      {{{6, .34, .24}, {5, .17, .12}, {9, .12, .22}, {7, .11, .12}, {10, .10, .08}, {12, .05, .05}, {13, .07, .07}, {8, .04, .10}}, true, 0.30},
+      {{{6, .34, .24}, {5, .17, .12}, {9, .12, .22}, {7, .11, .12}, {10, .10, .08}, {12, .05, .05}, {13, .07, .07}, {8, .04, .10}},
+       true,
+       0.30},
       {{{10, .28, .20}, {8, .20, .22}, {11, .14, .20}, {12, .20, .16}, {13, .08, .10}, {23, .04, .04}, {16, .06, .08}}, true, 0.0},
       {{{15, .25, .32}, {14, .22, .22}, {13, .20, .12}, {6, .10, .08}, {9, .07, .10}, {19, .08, .08}, {16, .08, .08}}, true, 0.15},
       {{{16, .52, .38}, {17, .30, .42}, {19, .08, .10}, {18, .05, .05}, {13, .05, .05}}, false, 0.15},
@@ -68,8 +70,10 @@ struct Interval {
 Interval uneven_interval(double position, std::uint64_t key) {
   const auto border = [&](std::int64_t k) { return static_cast<double>(k) + 0.6 * (uniform(hash_of(key, k)) - 0.5); };
   auto index = static_cast<std::int64_t>(std::floor(position));
-  if (position < border(index)) --index;
-  else if (position >= border(index + 1)) ++index;
+  if (position < border(index))
+    --index;
+  else if (position >= border(index + 1))
+    ++index;
   return {index, 0.5 * (border(index) + border(index + 1))};
 }
 
@@ -82,11 +86,13 @@ struct Cell {
 template <class Reach>
 std::array<Cell, 2> nearest_cells(std::uint64_t key, Point p, double size_m, const Reach& reach) {
   std::array<Cell, 2> nearest;
-  const auto middle_col = static_cast<std::int64_t>(std::floor(p.x / size_m)), middle_row = static_cast<std::int64_t>(std::floor(p.y / size_m));
+  const auto middle_col = static_cast<std::int64_t>(std::floor(p.x / size_m)),
+             middle_row = static_cast<std::int64_t>(std::floor(p.y / size_m));
   for (std::int64_t row = middle_row - 1; row <= middle_row + 1; ++row)
     for (std::int64_t col = middle_col - 1; col <= middle_col + 1; ++col) {
       const std::uint64_t hash = hash_of(key, col, row);
-      const Point seed = {(static_cast<double>(col) + 0.15 + 0.7 * uniform(hash)) * size_m, (static_cast<double>(row) + 0.15 + 0.7 * uniform(mix(hash))) * size_m};
+      const Point seed = {(static_cast<double>(col) + 0.15 + 0.7 * uniform(hash)) * size_m,
+                          (static_cast<double>(row) + 0.15 + 0.7 * uniform(mix(hash))) * size_m};
       const Cell cell = {col, row, seed, std::hypot(p.x - seed.x, p.y - seed.y) - reach(col, row) * size_m};
       if (cell.distance < nearest[0].distance) {
         nearest[1] = nearest[0];
@@ -198,7 +204,8 @@ Parcel World::parcel_at(Point p) const {
   const double level = smooth_noise(river, p.x / river_m, p.y / river_m);
   if (std::fabs(level) < 0.2) {
     const double slope = std::hypot(smooth_noise(river, p.x / river_m + probe, p.y / river_m) - level,
-                                    smooth_noise(river, p.x / river_m, p.y / river_m + probe) - level) / probe / river_m;
+                                    smooth_noise(river, p.x / river_m, p.y / river_m + probe) - level) /
+                         probe / river_m;
     if (std::fabs(level) < kRiverHalfWidth * slope) {
       const std::int64_t col = std::llround(p.x / zone_m_), row = std::llround(p.y / zone_m_);
       return {hash_of(river, 1, col, row), 23, {static_cast<double>(col) * zone_m_, static_cast<double>(row) * zone_m_}, false};
@@ -209,8 +216,10 @@ Parcel World::parcel_at(Point p) const {
   // small where a little zone sits before a large one: no road there.
   const std::uint64_t edge = hash_of(seed_, kRoads, own.col + next.col, own.row + next.row);
   if (uniform(edge) < 0.7) {
-    const double own_m = std::hypot(bent.x - own.seed.x, bent.y - own.seed.y), next_m = std::hypot(bent.x - next.seed.x, bent.y - next.seed.y);
-    const double slope = std::hypot((bent.x - own.seed.x) / own_m - (bent.x - next.seed.x) / next_m, (bent.y - own.seed.y) / own_m - (bent.y - next.seed.y) / next_m);
+    const double own_m = std::hypot(bent.x - own.seed.x, bent.y - own.seed.y),
+                 next_m = std::hypot(bent.x - next.seed.x, bent.y - next.seed.y);
+    const double slope = std::hypot((bent.x - own.seed.x) / own_m - (bent.x - next.seed.x) / next_m,
+                                    (bent.y - own.seed.y) / own_m - (bent.y - next.seed.y) / next_m);
     const double half_width_m = 7 + 5 * uniform(mix(edge));
     if (slope > 0.8 && next.distance - own.distance < half_width_m * slope) {
       const std::int64_t col = std::llround(p.x / (0.5 * zone_m_)), row = std::llround(p.y / (0.5 * zone_m_));

@@ -42,7 +42,8 @@ template <class Use>
 void for_each_piece(const std::string& file, const Use& use) {
   std::ifstream stream(file, std::ios::binary);
   std::vector<char> piece(1 << 20);
-  while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) || stream.gcount() > 0) use(piece.data(), static_cast<std::size_t>(stream.gcount()));
+  while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) || stream.gcount() > 0)
+    use(piece.data(), static_cast<std::size_t>(stream.gcount()));
   if (!stream.eof()) throw UserError(join_text(file, ": cannot be read: ", std::strerror(errno)));
 }
 
@@ -79,7 +80,9 @@ void write_zip(const std::string& path, const std::vector<ZipMember>& members) {
       crc = crc32(crc, piece, count);
       bytes += count;
     });
-    if (position + bytes > 0xf0000000u) throw UserError(join_text(path, ": the archive would be larger than 4 GiB; simulate smaller tiles, or without a zipped product (--plain)"));
+    if (position + bytes > 0xf0000000u)
+      throw UserError(
+          join_text(path, ": the archive would be larger than 4 GiB; simulate smaller tiles, or without a zipped product (--plain)"));
     const std::string fields = member_fields(crc, static_cast<std::uint32_t>(bytes), member.name);
 
     put(directory, kDirectoryEntry);

@@ -19,8 +19,8 @@ class Progress {
  public:
   virtual ~Progress() = default;
   virtual void start(const std::string& what, std::int64_t total, const std::string& unit) = 0;
-  virtual void advance(std::int64_t done) = 0;                 // added to what is done
-  virtual void note(const std::string& text) = 0;              // e.g. "epoch 12: loss 0.41, F-score 0.83"
+  virtual void advance(std::int64_t done) = 0;     // added to what is done
+  virtual void note(const std::string& text) = 0;  // e.g. "epoch 12: loss 0.41, F-score 0.83"
   virtual void finish() = 0;
 };
 
@@ -34,21 +34,21 @@ struct Context {
 
 // A piece of work that is done whole or not at all.
 struct Unit {
-  std::string stage, key;               // "classify", "T31TCJ"
-  std::string tile;                     // the tile it belongs to, "" for work over all tiles
-  std::vector<std::string> inputs;      // files; their content decides whether the unit is up to date
-  std::vector<std::string> outputs;     // files, written atomically by run()
-  std::vector<std::string> config_keys;  // options (or sections) that shape the result
-  std::vector<std::string> facts;        // texts that shape the result, beside config and inputs
+  std::string stage, key;                             // "classify", "T31TCJ"
+  std::string tile;                                   // the tile it belongs to, "" for work over all tiles
+  std::vector<std::string> inputs;                    // files; their content decides whether the unit is up to date
+  std::vector<std::string> outputs;                   // files, written atomically by run()
+  std::vector<std::string> config_keys;               // options (or sections) that shape the result
+  std::vector<std::string> facts;                     // texts that shape the result, beside config and inputs
   std::function<nlohmann::json(const Context&)> run;  // returns the counts for the manifest
   std::string name() const { return stage + "/" + key; }
 };
 
 struct Stage {
   std::string name, summary, reads, writes;
-  int revision = 1;                     // raised when its results change for the same inputs
+  int revision = 1;  // raised when its results change for the same inputs
   std::vector<std::string> papers;
-  bool kept_when_mending = false;       // `run --tiles` leaves its finished units as they are (training)
+  bool kept_when_mending = false;  // `run --tiles` leaves its finished units as they are (training)
   // The units of this stage, or nothing while an earlier stage has to run first to know them.
   std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
 };

@@ -22,18 +22,20 @@ TileModel::TileModel(const std::string& file, const TileInput& input, int batch_
     : file_(ModelFile::read(file)), input_(input), batch_pixels_(batch_pixels), new_year_(Date::from_ymd(input.year, 1, 1)) {
   const ModelSpec& spec = file_.spec;
   if (spec.sources.size() != 1)
-    throw UserError(join_text(file, ": the model reads ", spec.sources.size(), " series (its second is ", spec.sources.at(1).name, "); a tile has one, sentinel2"));
+    throw UserError(join_text(file, ": the model reads ", spec.sources.size(), " series (its second is ", spec.sources.at(1).name,
+                              "); a tile has one, sentinel2"));
   const SourceSpec& source = spec.sources.front();
   if (source.bands != input.bands)
-    throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ", join_list(input.bands, ", "),
-                              "; set sensors.sentinel2_theia.bands to the model's"));
+    throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
+                              join_list(input.bands, ", "), "; set sensors.sentinel2_theia.bands to the model's"));
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec.statics_in(input.static_names, "the tile");
   const Stream stream(context.device);
   if (spec.architecture == "random_forest") {
     const TrainedForest trained = read_forest(file_);
-    forest_ = std::make_unique<Forest>(
-        ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold, trained.left, trained.right, trained.leaf_class}, stream);
+    forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,
+                                                    trained.left, trained.right, trained.leaf_class},
+                                       stream);
   } else {
     network_ = load_classifier(file_, context.device, context.threads);
     std::vector<float> inverse;
@@ -61,7 +63,8 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
     dates_ = static_cast<int>(spec().days.size());
     reserve(values_, stream, pixels * dates_ * features_);
     PrepareRegularArgs args;
-    args.series = series, args.resampling = input_.resampling, args.n_targets = dates_, args.target_days = target_days_.data(), args.indices = indices_;
+    args.series = series, args.resampling = input_.resampling, args.n_targets = dates_, args.target_days = target_days_.data(),
+    args.indices = indices_;
     if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
     args.features = values_.data(), args.count = count_.data();
     prepare_regular(stream, args);
@@ -85,7 +88,8 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const std
   std::vector<float> normalised(static_cast<std::size_t>(pixels * n_statics));
   for (std::int64_t p = 0; p < pixels; ++p)
     for (int s = 0; s < n_statics; ++s) {
-      const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() + static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
+      const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() +
+                                  static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
       const StaticSpec& stat = spec().statics[static_cast<std::size_t>(s)];
       normalised[static_cast<std::size_t>(p * n_statics + s)] = std::isnan(value) ? 0 : (value - stat.mean) / stat.deviation;
     }
@@ -117,7 +121,8 @@ void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const std:
       float* row = rows.data() + p * (n_series + n_statics);
       std::copy_n(series.data() + p * n_series, n_series, row);
       for (int s = 0; s < n_statics; ++s) {
-        const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() + static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
+        const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() +
+                                    static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
         row[n_series + s] = std::isnan(value) ? spec().statics[static_cast<std::size_t>(s)].mean : value;
       }
     }
@@ -132,7 +137,8 @@ void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const std:
   stream.synchronize();  // `joined` ends here
 }
 
-TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics) {
+TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
+                                 const std::vector<float>& statics) {
   const std::int64_t pixels = series.view().pixels();
   prepare(stream, series.view(), dates);
   DecideArgs args;

@@ -17,9 +17,9 @@ namespace millesime {
 
 // What a window of images is read with, so that one reading serves every model of a run.
 struct TileInput {
-  std::vector<std::string> bands;         // of the Series
+  std::vector<std::string> bands;  // of the Series
   std::vector<std::string> static_names;
-  int year = 0;                           // positions in time are counted from its first day
+  int year = 0;  // positions in time are counted from its first day
   Resampling resampling = Resampling::bilinear;
 };
 
@@ -50,9 +50,9 @@ class TileModel {
   IndexPlan indices_;
   std::vector<int> static_positions_;
   Date new_year_;
-  std::unique_ptr<Classifier> network_;   // or
+  std::unique_ptr<Classifier> network_;  // or
   std::unique_ptr<Forest> forest_;
-  int dates_ = 0, features_ = 0;          // of the prepared window
+  int dates_ = 0, features_ = 0;  // of the prepared window
   Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_, label_;

@@ -12,7 +12,8 @@ std::vector<std::string> tiles_of(const Config& config) {
   std::ranges::sort(tiles);
   tiles.erase(std::ranges::unique(tiles).begin(), tiles.end());
   if (tiles.empty())
-    throw UserError(join_text(config.sentinel2_theia.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
+    throw UserError(
+        join_text(config.sentinel2_theia.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
   return tiles;
 }
 

@@ -15,15 +15,15 @@ namespace millesime {
 
 // `millesime train`. Call declare(), let the command line set, then apply_recipe(options, command.model.name).
 struct TrainCommand {
-  std::vector<std::string> samples;     // .safetensors or .csv
-  std::string output;                   // model file
-  std::string validation;               // samples to choose the epoch and to calibrate on, instead of a part of `samples`
-  std::string nomenclature;             // "": the classes are the labels that occur
-  std::optional<std::string> region;    // of the pipeline
-  int seed = 0;                         // whose split decides what learns
-  bool all_samples = false;             // also those of the test split
+  std::vector<std::string> samples;   // .safetensors or .csv
+  std::string output;                 // model file
+  std::string validation;             // samples to choose the epoch and to calibrate on, instead of a part of `samples`
+  std::string nomenclature;           // "": the classes are the labels that occur
+  std::optional<std::string> region;  // of the pipeline
+  int seed = 0;                       // whose split decides what learns
+  bool all_samples = false;           // also those of the test split
   ModelOptions model;
-  TimeOptions time;                     // of regular input; step_days 0: the samples' own dates where all files share them, else 10
+  TimeOptions time;  // of regular input; step_days 0: the samples' own dates where all files share them, else 10
   Recipe recipe;
 
   Options declare();

@@ -63,7 +63,8 @@ class OrderedQueue {
 // Read: made once per reader thread by make_reader(), then called as In(const Window&).
 // compute: Out(const Window&, In&&), on the calling thread. write: void(const Window&, Out&&), on one thread, in order.
 template <class In, class Out>
-void window_loop(const std::vector<Window>& windows, int readers, int ahead, const std::function<std::function<In(const Window&)>()>& make_reader,
+void window_loop(const std::vector<Window>& windows, int readers, int ahead,
+                 const std::function<std::function<In(const Window&)>()>& make_reader,
                  const std::function<Out(const Window&, In&&)>& compute, const std::function<void(const Window&, Out&&)>& write) {
   const auto room = static_cast<std::size_t>(ahead < 1 ? 1 : ahead);
   detail::OrderedQueue<In> read_queue(room);

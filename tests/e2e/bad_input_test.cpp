@@ -33,7 +33,9 @@ class BadInput : public ::testing::Test {
   static MuscateProduct product(const std::string& date) {
     MuscateProduct p;
     p.date = date;
-    p.value = [date](const std::string&, int col, int row) { return static_cast<std::int16_t>(500 + 100 * (col / 6) + row + std::stoi(date) % 97); };
+    p.value = [date](const std::string&, int col, int row) {
+      return static_cast<std::int16_t>(500 + 100 * (col / 6) + row + std::stoi(date) % 97);
+    };
     return p;
   }
 
@@ -49,8 +51,11 @@ class BadInput : public ::testing::Test {
   }
 
   void write_config(const std::string& more, const std::string& top = "") {
-    write_text(folder + "/c.toml", top + "year = 2021\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = \"reference.gpkg\"\nclass_field = \"CODE\"\n" +
-                                       "\n[model]\nname = \"random_forest\"\n\n[train]\ntrees = 3\nmin_leaf = 1\n\n[mosaic]\ncrs = \"EPSG:32631\"\n" + more);
+    write_text(
+        folder + "/c.toml",
+        top +
+            "year = 2021\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = \"reference.gpkg\"\nclass_field = \"CODE\"\n" +
+            "\n[model]\nname = \"random_forest\"\n\n[train]\ntrees = 3\nmin_leaf = 1\n\n[mosaic]\ncrs = \"EPSG:32631\"\n" + more);
   }
 
   testing::ProgramResult run(std::vector<std::string> more = {}, const std::string& limits = "") {
@@ -146,7 +151,9 @@ TEST_F(BadInput, UnknownKeysBadValuesAndBadToml) {
 }
 
 TEST_F(BadInput, NomenclaturesWithDoubleCodesOrBadColours) {
-  write_text(folder + "/double.toml", "class = [\n { code = 16, name = \"wood\", color = \"#009c00\" },\n { code = 16, name = \"water\", color = \"#0000ff\" },\n]\n");
+  write_text(
+      folder + "/double.toml",
+      "class = [\n { code = 16, name = \"wood\", color = \"#009c00\" },\n { code = 16, name = \"water\", color = \"#0000ff\" },\n]\n");
   expect_error(run({"--set", "nomenclature=" + folder + "/double.toml"}), AllOf(HasSubstr("double.toml"), HasSubstr("16")));
   write_text(folder + "/colour.toml", "class = [\n { code = 16, name = \"wood\", color = \"green\" },\n]\n");
   expect_error(run({"--set", "nomenclature=" + folder + "/colour.toml"}), AllOf(HasSubstr("colour.toml"), HasSubstr("green")));
@@ -155,7 +162,8 @@ TEST_F(BadInput, NomenclaturesWithDoubleCodesOrBadColours) {
 TEST_F(BadInput, AModelThatDoesNotFitTheBands) {
   ASSERT_EQ(run().code, 0);
   const std::string model = folder + "/out/2021/work/train/all_seed_0.safetensors";
-  expect_error(run({"--set", "model.path=" + model, "--set", "sensors.sentinel2_theia.bands=B2,B3,B4", "--out", folder + "/other"}), AllOf(HasSubstr("all_seed_0"), HasSubstr("B8A")));
+  expect_error(run({"--set", "model.path=" + model, "--set", "sensors.sentinel2_theia.bands=B2,B3,B4", "--out", folder + "/other"}),
+               AllOf(HasSubstr("all_seed_0"), HasSubstr("B8A")));
 }
 
 TEST_F(BadInput, ADamagedModelFile) {

@@ -32,7 +32,8 @@ class ChainTest : public ::testing::Test {
   static void SetUpTestSuite() {
     world = (fs::temp_directory_path() / ("millesime-chain-" + std::to_string(::getpid()))).string();
     fs::remove_all(world);
-    const auto simulated = run_program({"simulate", "-o", world, "--tiles", "2", "--size", "128", "--dates", "14", "--seed", "3", "--quiet"});
+    const auto simulated =
+        run_program({"simulate", "-o", world, "--tiles", "2", "--size", "128", "--dates", "14", "--seed", "3", "--quiet"});
     ASSERT_EQ(simulated.code, 0) << simulated.err;
     const auto mapped = run_program(command("out"));
     ASSERT_EQ(mapped.code, 0) << mapped.err;
@@ -42,7 +43,8 @@ class ChainTest : public ::testing::Test {
   static std::string config() { return world + "/config.toml"; }
   static std::string product(const std::string& out, const std::string& name) { return world + "/" + out + "/2021/" + name; }
   static std::vector<std::string> command(const std::string& out, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"run", config(), "--out", world + "/" + out, "--set", "model.name=random_forest", "--set", "train.trees=30"};
+    std::vector<std::string> arguments{"run",   config(),        "--out", world + "/" + out, "--set", "model.name=random_forest",
+                                       "--set", "train.trees=30"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -86,7 +88,8 @@ TEST_F(ChainTest, TheMapAgreesWithTheTruth) {
 }
 
 TEST_F(ChainTest, TheProductsAreThere) {
-  const RasterReader map(product("out", "OCS_2021.tif")), confidence(product("out", "OCS_2021_confidence.tif")), validity(product("out", "OCS_2021_validity.tif"));
+  const RasterReader map(product("out", "OCS_2021.tif")), confidence(product("out", "OCS_2021_confidence.tif")),
+      validity(product("out", "OCS_2021_validity.tif"));
   EXPECT_EQ(map.grid().crs, "EPSG:2154");
   EXPECT_EQ(map.grid().pixel_width, 10);
   EXPECT_TRUE(map.grid().same_as(confidence.grid()));
@@ -102,7 +105,8 @@ TEST_F(ChainTest, ASecondRunDoesNothing) {
   EXPECT_THAT(again.err, HasSubstr("0 units run"));
   const auto plan = run_program(command("out", {"--dry-run"}));
   EXPECT_THAT(plan.out, HasSubstr("0 to run"));
-  const auto state = run_program({"status", config(), "--set", "output=" + world + "/out", "--set", "model.name=random_forest", "--set", "train.trees=30", "--verify"});
+  const auto state = run_program({"status", config(), "--set", "output=" + world + "/out", "--set", "model.name=random_forest", "--set",
+                                  "train.trees=30", "--verify"});
   EXPECT_THAT(state.out, Not(HasSubstr("to run"))) << state.out;
   EXPECT_EQ(state.code, 0);
 }
@@ -124,7 +128,8 @@ TEST_F(ChainTest, KilledAtAnyMomentItGoesOnToTheSameBytes) {
   const auto finished = run_program(command("out-killed"));
   ASSERT_EQ(finished.code, 0) << finished.err;
   EXPECT_EQ(checksums("out-killed"), checksums("out"));
-  for (const auto& entry : fs::recursive_directory_iterator(world + "/out-killed")) EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr(".partial-")));
+  for (const auto& entry : fs::recursive_directory_iterator(world + "/out-killed"))
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr(".partial-")));
 }
 
 TEST_F(ChainTest, OneTileIsMendedWithoutTheRest) {
@@ -158,7 +163,8 @@ TEST_F(ChainTest, AStageAloneGivesWhatTheChainGave) {
   std::string model;
   for (const auto& entry : fs::directory_iterator(world + "/out/2021/work/train"))
     if (entry.path().extension() == ".safetensors") model = entry.path();
-  const auto alone = run_program({"classify", "--model", model, "--tile", world + "/l2a/" + tile, "--year", "2021", "-o", world + "/alone", "--quiet"});
+  const auto alone = run_program({"classify", "--model", model, "--tile", world + "/l2a/" + tile, "--year", "2021", "--exogenous",
+                                  "climate=" + world + "/climate.tif", "-o", world + "/alone", "--quiet"});
   ASSERT_EQ(alone.code, 0) << alone.err;
   EXPECT_EQ(RasterReader(world + "/alone/classification.tif").read_all<std::uint8_t>().samples.size(), 128u * 128u);
 }
@@ -178,7 +184,8 @@ TEST_F(ChainTest, SeveralSeedsAreFused) {
 }
 
 TEST_F(ChainTest, RegionsAndStaticInputs) {
-  const auto regions = run_program(command("out-regions", {"--set", "regions.path=" + world + "/regions.gpkg", "--set", "regions.field=region", "--set", "train.trees=5"}));
+  const auto regions = run_program(command(
+      "out-regions", {"--set", "regions.path=" + world + "/regions.gpkg", "--set", "regions.field=region", "--set", "train.trees=5"}));
   ASSERT_EQ(regions.code, 0) << regions.err;
   EXPECT_GT(agreement_with_truth(product("out-regions", "OCS_2021.tif")), 0.5);
 }

@@ -24,9 +24,11 @@ TEST(RealData, SloveniaFromClassNames) {
   const std::string data = testing::real_data("eolearn_s2_slovenia");
   if (data.empty()) GTEST_SKIP() << "the real data are absent: set MILLESIME_REAL_DATA to the folder that holds eolearn_s2_slovenia";
   const std::string folder = testing::temp_dir();
-  write_text(folder + "/slovenia.toml", "year = 2015\nnomenclature = \"" + testing::source_folder() + "/configs/nomenclatures/lulc_slovenia.toml\"\noutput = \"out\"\n" +
-                                            "[sensors.sentinel2_theia]\nroot = \"" + data + "/derived_muscate_L1C_pixels\"\n[reference]\npath = \"" + data +
-                                            "/LULC.gpkg\"\nclass_field = \"LULC_NAME\"\n[model]\nname = \"random_forest\"\n[mosaic]\ncrs = \"EPSG:32633\"\n");
+  write_text(folder + "/slovenia.toml",
+             "year = 2015\nnomenclature = \"" + testing::source_folder() +
+                 "/configs/nomenclatures/lulc_slovenia.toml\"\noutput = \"out\"\n" + "[sensors.sentinel2_theia]\nroot = \"" + data +
+                 "/derived_muscate_L1C_pixels\"\n[reference]\npath = \"" + data +
+                 "/LULC.gpkg\"\nclass_field = \"LULC_NAME\"\n[model]\nname = \"random_forest\"\n[mosaic]\ncrs = \"EPSG:32633\"\n");
   const auto result = run_program({"run", folder + "/slovenia.toml", "--quiet"});
   ASSERT_EQ(result.code, 0) << result.err;
   const auto accuracy = nlohmann::json::parse(read_text(folder + "/out/2015/accuracy.json"));
@@ -65,19 +67,27 @@ TEST(RealData, FranceWithNineBandsAndEmptyDates) {
           const auto i = static_cast<std::size_t>(r * grid.cols + c);
           green_in_spring += spring[i] > 0.6, green_in_summer += summer[i] > 0.6;
         }
-      const bool all_spring = green_in_spring == 25, none_spring = green_in_spring == 0, all_summer = green_in_summer == 25, none_summer = green_in_summer == 0;
-      const std::string name = all_spring && none_summer ? "winter crop" : none_spring && all_summer ? "summer crop" : all_spring && all_summer ? "always green" : "";
+      const bool all_spring = green_in_spring == 25, none_spring = green_in_spring == 0, all_summer = green_in_summer == 25,
+                 none_summer = green_in_summer == 0;
+      const std::string name = all_spring && none_summer   ? "winter crop"
+                               : none_spring && all_summer ? "summer crop"
+                               : all_spring && all_summer  ? "always green"
+                                                           : "";
       if (name.empty()) continue;
       const double x0 = grid.x(col), x1 = grid.x(col + 5), y0 = grid.y(row + 5), y1 = grid.y(row);
       features.push_back({{{{{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}, {x0, y0}}}}}, {name}});
     }
   ASSERT_GT(features.size(), 30u);
   write_polygons(folder + "/reference.geojson", "reference", grid.crs, {"crop"}, features);
-  write_text(folder + "/crops.toml", "class = [\n{ code = 1, name = \"winter crop\", color = \"#ffff7f\" },\n{ code = 2, name = \"summer crop\", color = \"#ff5500\" },\n"
-                                     "{ code = 3, name = \"always green\", color = \"#009c00\" },\n]\n");
-  write_text(folder + "/france.toml", "year = 2021\nnomenclature = \"crops.toml\"\noutput = \"out\"\n[sensors.sentinel2_theia]\nroot = \"" + root +
-                                          "\"\nbands = [\"B2\", \"B3\", \"B4\", \"B5\", \"B6\", \"B7\", \"B8\", \"B11\", \"B12\"]\n[time]\nstart = \"2020-11-01\"\nend = \"2021-10-31\"\n"
-                                          "[reference]\npath = \"reference.geojson\"\nclass_field = \"crop\"\n[model]\nname = \"random_forest\"\n");
+  write_text(
+      folder + "/crops.toml",
+      "class = [\n{ code = 1, name = \"winter crop\", color = \"#ffff7f\" },\n{ code = 2, name = \"summer crop\", color = \"#ff5500\" },\n"
+      "{ code = 3, name = \"always green\", color = \"#009c00\" },\n]\n");
+  write_text(folder + "/france.toml",
+             "year = 2021\nnomenclature = \"crops.toml\"\noutput = \"out\"\n[sensors.sentinel2_theia]\nroot = \"" + root +
+                 "\"\nbands = [\"B2\", \"B3\", \"B4\", \"B5\", \"B6\", \"B7\", \"B8\", \"B11\", \"B12\"]\n[time]\nstart = "
+                 "\"2020-11-01\"\nend = \"2021-10-31\"\n"
+                 "[reference]\npath = \"reference.geojson\"\nclass_field = \"crop\"\n[model]\nname = \"random_forest\"\n");
   const auto result = run_program({"run", folder + "/france.toml", "--quiet"});
   ASSERT_EQ(result.code, 0) << result.err;
   const auto accuracy = nlohmann::json::parse(read_text(folder + "/out/2021/accuracy.json"));

@@ -33,7 +33,9 @@ std::string content(const std::string& file) {
 
 ProgramResult run_program(const std::vector<std::string>& arguments, int kill_after_ms, const std::string& limits) {
   static int runs = 0;  // also called outside of a test, where temp_dir() has no name
-  const std::string base = (std::filesystem::temp_directory_path() / ("millesime-program-" + std::to_string(::getpid()) + "-" + std::to_string(runs++))).string();
+  const std::string base =
+      (std::filesystem::temp_directory_path() / ("millesime-program-" + std::to_string(::getpid()) + "-" + std::to_string(runs++)))
+          .string();
   const std::string out = base + ".out", err = base + ".err";
   std::string line = (limits.empty() ? "" : limits + "; ") + "exec " + quoted(binary());
   for (const auto& argument : arguments) line += " " + quoted(argument);

@@ -7,7 +7,7 @@
 namespace millesime::testing {
 
 struct ProgramResult {
-  int code = -1;            // exit code; 128 + signal when it was killed
+  int code = -1;  // exit code; 128 + signal when it was killed
   std::string out, err;
 };
 

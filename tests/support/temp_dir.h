@@ -5,7 +5,8 @@
 
 namespace millesime::testing {
 
-// build/<preset>/tests/folders/<ctest name>/<suite>.<test> under ctest, else <system temporary folder>/millesime-tests-<user>/<suite>.<test>
+// build/<preset>/tests/folders/<ctest name>/<suite>.<test> under ctest, else <system temporary
+// folder>/millesime-tests-<user>/<suite>.<test>
 std::string temp_dir();
 
 // Environment: the program under test and the source tree (set by ctest).

@@ -18,7 +18,7 @@ fail() {
 env -i ldd bin/millesime >ldd.txt
 ! grep 'not found' ldd.txt || fail "libraries are missing"
 ! grep -F "site-packages" ldd.txt || fail "libraries come from the Python environment, not from lib/millesime"
-[ -z "$(readelf -d bin/millesime | grep -E 'R(UN)?PATH' | grep -v "\[\$ORIGIN/../lib/millesime\]")" ] || fail "RPATH names other folders"
+! readelf -d bin/millesime | grep -E 'R(UN)?PATH' | grep -qv "\[\$ORIGIN/../lib/millesime\]" || fail "RPATH names other folders"
 
 # The program and its configs: a nomenclature by name comes from share/millesime.
 env -i bin/millesime --version | grep -q '^millesime [0-9]' || fail "--version does not run"

@@ -48,13 +48,15 @@ std::string message_of(F&& f) {
 TEST(Options, SetsEveryTypeFromTextAndWritesItBackAsToml) {
   Example example;
   Options options = example.declare();
-  for (const auto* assignment : {"time.step_days=5", "ratio=0.25", "keep=yes", "method=dempster-shafer", "tiles=T31TCJ, T31TDJ"}) options.set(assignment);
+  for (const auto* assignment : {"time.step_days=5", "ratio=0.25", "keep=yes", "method=dempster-shafer", "tiles=T31TCJ, T31TDJ"})
+    options.set(assignment);
   EXPECT_EQ(example.step_days, 5);
   EXPECT_EQ(example.ratio, 0.25);
   EXPECT_TRUE(example.keep);
   EXPECT_EQ(example.tiles, (std::vector<std::string>{"T31TCJ", "T31TDJ"}));
-  EXPECT_EQ(options.to_toml(),
-            "ratio = 0.25\nkeep = true\nmethod = \"dempster-shafer\"\npath = \"\"\ntiles = [\"T31TCJ\", \"T31TDJ\"]\n\n[time]\nstep_days = 5\n");
+  EXPECT_EQ(
+      options.to_toml(),
+      "ratio = 0.25\nkeep = true\nmethod = \"dempster-shafer\"\npath = \"\"\ntiles = [\"T31TCJ\", \"T31TDJ\"]\n\n[time]\nstep_days = 5\n");
 }
 
 TEST(Options, WhatIsWrittenIsReadBack) {
@@ -78,7 +80,8 @@ TEST(Options, BadValuesSayTheKeyTheRangeAndWhatWasGiven) {
   EXPECT_THAT(message_of([&] { options.set("ratio=much"); }), HasSubstr("ratio: expected number, got \"much\""));
   EXPECT_THAT(message_of([&] { options.set("ratio=nan"); }), HasSubstr("expected number"));
   EXPECT_THAT(message_of([&] { options.set("method=dempster"); }), HasSubstr("expected one of majority, dempster-shafer"));
-  EXPECT_THAT(message_of([&] { options.set("time.step_day=3"); }), HasSubstr("unknown key \"time.step_day\"; did you mean \"time.step_days\"?"));
+  EXPECT_THAT(message_of([&] { options.set("time.step_day=3"); }),
+              HasSubstr("unknown key \"time.step_day\"; did you mean \"time.step_days\"?"));
 }
 
 TEST(Options, AFileIsNamedWithItsLineAndPathsAreRelativeToIt) {

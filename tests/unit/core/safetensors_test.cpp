@@ -98,7 +98,10 @@ TEST(Safetensors, ATensorOfAnotherTypeOrShapeIsRefusedWithBoth) {
     }
     return "";
   };
-  EXPECT_THAT(message([&] { file.data<float>("counts", {2, 3}); }), HasSubstr(path + ": tensor \"counts\": expected F32 [2, 3], got I16 [2, 3]"));
+  EXPECT_THAT(message([&] {
+                file.data<float>("counts", {2, 3});
+              }),
+              HasSubstr(path + ": tensor \"counts\": expected F32 [2, 3], got I16 [2, 3]"));
   EXPECT_THAT(message([&] { file.data<std::int16_t>("counts", {-1, 4}); }), HasSubstr("expected I16 [any, 4], got I16 [2, 3]"));
   EXPECT_THAT(message([&] { file.data<std::int16_t>("counts", {6}); }), HasSubstr("expected I16 [6], got I16 [2, 3]"));
   EXPECT_THAT(message([&] { file.view("labels"); }), HasSubstr("no tensor \"labels\""));
@@ -110,7 +113,8 @@ TEST(Safetensors, MisalignedTensorsOfOtherWritersAreReadRight) {
   const std::int32_t value = -123456;
   data.append(reinterpret_cast<const char*>(&value), 4);
   const std::string path = testing::temp_dir() + "/m.safetensors";
-  write_text(path, file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"I32","shape":[1],"data_offsets":[1,5]}})", data));
+  write_text(
+      path, file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"I32","shape":[1],"data_offsets":[1,5]}})", data));
   EXPECT_EQ(*SafetensorsFile::open(path).data<std::int32_t>("b", {1}), value);
 }
 
@@ -134,24 +138,34 @@ TEST(Safetensors, HostileFilesAreRefused) {
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":{"a":1})"), "")), HasSubstr("dtype: expected a type's name, got an object"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"BF16","shape":[2],"data_offsets":[0,4])"), four)), HasSubstr("type \"BF16\""));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), four)), HasSubstr("got the number -1"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"), four)), HasSubstr("shape: expected a list of numbers"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"), four)),
+              HasSubstr("shape: expected a list of numbers"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[NaN],"data_offsets":[0,4])"), four)), HasSubstr("not JSON"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1e99],"data_offsets":[0,4])"), four)), HasSubstr("got the number"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4])"), four)), HasSubstr("got the number"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), four)), HasSubstr("more than 8"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), "")), HasSubstr("larger than any file"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])"), "")), HasSubstr("larger than any file"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), four)), HasSubstr("has 4 bytes, but its type and shape need 8"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4])"), four)),
+              HasSubstr("got the number"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), four)),
+              HasSubstr("more than 8"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), "")),
+              HasSubstr("larger than any file"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])"), "")),
+              HasSubstr("larger than any file"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), four)),
+              HasSubstr("has 4 bytes, but its type and shape need 8"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), four)), HasSubstr("begin and an end"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4])"), four)), HasSubstr("begin and an end"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), four)), HasSubstr("only 4"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615])"), four)), HasSubstr("only 4"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615])"), four)),
+              HasSubstr("only 4"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[2,6])"), four + four)), HasSubstr("leaves a hole"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), four + "y")), HasSubstr("belong to no tensor"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1])"), four)), HasSubstr("expected dtype, shape and data_offsets"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)), HasSubstr("\"dtype\" stands twice"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","code":"x","shape":[1],"data_offsets":[0,4])"), four)), HasSubstr("unknown key \"code\""));
-  const std::string one = R"("t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})", two = R"("u":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)),
+              HasSubstr("\"dtype\" stands twice"));
+  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","code":"x","shape":[1],"data_offsets":[0,4])"), four)),
+              HasSubstr("unknown key \"code\""));
+  const std::string one = R"("t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})",
+                    two = R"("u":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   EXPECT_THAT(refusal(file_of("{" + one + "," + one + "}", four)), HasSubstr("tensor \"t\": stands twice"));
   EXPECT_THAT(refusal(file_of("{" + one + "," + two + "}", four)), HasSubstr("tensor \"u\": overlaps"));
   EXPECT_THAT(refusal(file_of(R"({"__metadata__":{"a":1}})", "")), HasSubstr("expected a text for \"a\""));
@@ -181,7 +195,8 @@ TEST(Safetensors, EveryTruncationIsRefusedAndNoFlippedByteCrashes) {
         std::int64_t sum = 0;  // touches every byte
         for (const auto& name : file.names()) {
           const auto& view = file.view(name);
-          for (std::int64_t b = 0; b < view.elements() * static_cast<std::int64_t>(size_of(view.type)); ++b) sum += std::to_integer<int>(view.data[b]);
+          for (std::int64_t b = 0; b < view.elements() * static_cast<std::int64_t>(size_of(view.type)); ++b)
+            sum += std::to_integer<int>(view.data[b]);
         }
         opened += sum >= 0;
       } catch (const UserError& error) {
@@ -194,7 +209,8 @@ TEST(Safetensors, EveryTruncationIsRefusedAndNoFlippedByteCrashes) {
 TEST(Safetensors, PythonReadsWhatWeWriteAndWeReadWhatPythonWrites) {
   const char* venv = std::getenv("MILLESIME_VENV");
   const std::string python = venv ? std::string(venv) + "/bin/python3" : "python3";
-  if (std::system((python + " -c 'import safetensors.numpy' 2>/dev/null").c_str()) != 0) GTEST_SKIP() << "no Python with safetensors and numpy";
+  if (std::system((python + " -c 'import safetensors.numpy' 2>/dev/null").c_str()) != 0)
+    GTEST_SKIP() << "no Python with safetensors and numpy";
   const std::string folder = testing::temp_dir();
   example(folder + "/a.safetensors");
   write_text(folder + "/check.py",
@@ -202,7 +218,8 @@ TEST(Safetensors, PythonReadsWhatWeWriteAndWeReadWhatPythonWrites) {
              "a = s.load_file(sys.argv[1] + '/a.safetensors')\n"
              "assert a['counts'].tolist() == [[1, -2, 3], [4, 5, 32767]] and a['scale'] == 0.25 and a['nothing'].shape == (0, 4)\n"
              "assert safetensors.safe_open(sys.argv[1] + '/a.safetensors', 'np').metadata() == {'spec': '{\"é\": 1}'}\n"
-             "s.save_file({'b': n.arange(5, dtype=n.int16), 'a': n.array([1], dtype=n.uint8), 'c': n.eye(2)}, sys.argv[1] + '/b.safetensors', {'k': 'v'})\n");
+             "s.save_file({'b': n.arange(5, dtype=n.int16), 'a': n.array([1], dtype=n.uint8), 'c': n.eye(2)}, sys.argv[1] + "
+             "'/b.safetensors', {'k': 'v'})\n");
   ASSERT_EQ(std::system((python + " " + folder + "/check.py " + folder).c_str()), 0);
   const auto file = SafetensorsFile::open(folder + "/b.safetensors");
   EXPECT_EQ(file.metadata().at("k"), "v");

@@ -45,7 +45,8 @@ void expect_equal(const Samples& a, const Samples& b) {
   EXPECT_EQ(a.y, b.y);
   EXPECT_EQ(a.static_names, b.static_names);
   ASSERT_EQ(a.statics.size(), b.statics.size());
-  for (std::size_t i = 0; i < a.statics.size(); ++i) EXPECT_TRUE(a.statics[i] == b.statics[i] || (std::isnan(a.statics[i]) && std::isnan(b.statics[i])));
+  for (std::size_t i = 0; i < a.statics.size(); ++i)
+    EXPECT_TRUE(a.statics[i] == b.statics[i] || (std::isnan(a.statics[i]) && std::isnan(b.statics[i])));
   EXPECT_EQ(a.n_seeds, b.n_seeds);
   EXPECT_EQ(a.split, b.split);
   ASSERT_EQ(a.series.size(), b.series.size());
@@ -64,8 +65,12 @@ Samples example() {
   Samples s;
   s.tile = "T31TCJ";
   s.year = 2021;
-  s.series.push_back({"sentinel2", {"B4", "B8A"}, {1, 1}, {Date::parse("20210105"), Date::parse("20210610")},
-                      {100, 200, kNodata, kNodata, -5, 32767, 0, 1, kNodata, kNodata, 7, 8}, {1, 0, 1, 1, 0, 1}});
+  s.series.push_back({"sentinel2",
+                      {"B4", "B8A"},
+                      {1, 1},
+                      {Date::parse("20210105"), Date::parse("20210610")},
+                      {100, 200, kNodata, kNodata, -5, 32767, 0, 1, kNodata, kNodata, 7, 8},
+                      {1, 0, 1, 1, 0, 1}});
   s.series.push_back({"series", {"TEMP"}, {0.01F}, {Date::parse("20211201")}, {-5, 12345, kNodata}, {1, 1, 0}});
   s.static_names = {"elevation"};
   s.region_names = {"1", "4, north"};
@@ -155,11 +160,12 @@ TEST(SamplesTable, TheTableIsTheInverseOfItsImport) {
 }
 
 TEST(SamplesTable, ReadsQuotesCrlfAndGaps) {
-  const Samples s = read_samples_csv(put("\xef\xbb\xbf\"label\",group,slope,B4_20210610,B4_20210105,\"B8_20210105\",B8_20210610\r\n"
-                                         "6,\"north \"\"A\"\"\",,1,2,3,\"4\"\r\n"
-                                         "\r\n"
-                                         "7,b,1.5,nan,5,6,\r\n"
-                                         "-3,b,2,,-10000,7,8"));
+  const Samples s =
+      read_samples_csv(put("\xef\xbb\xbf\"label\",group,slope,B4_20210610,B4_20210105,\"B8_20210105\",B8_20210610\r\n"
+                           "6,\"north \"\"A\"\"\",,1,2,3,\"4\"\r\n"
+                           "\r\n"
+                           "7,b,1.5,nan,5,6,\r\n"
+                           "-3,b,2,,-10000,7,8"));
   EXPECT_THAT(s.label, ElementsAre(6, 7, -3));
   EXPECT_THAT(s.polygon, ElementsAre(0, 1, 1));
   ASSERT_EQ(s.series.size(), 1u);
@@ -178,8 +184,9 @@ TEST(SamplesTable, WithoutGroupsEverySampleIsItsOwn) {
 }
 
 TEST(SamplesTable, SourcesFollowSensorsAndDates) {
-  const Samples s = read_samples_csv(put("label,RAIN_20210101,TMEAN_20210101,VV_20210103,B2_20210104,SNOW_20210105,VH_20210103,B8A_20210104,B1x_20210101\n"
-                                         "1,1,1,1,1,1,1,1,1\n"));
+  const Samples s = read_samples_csv(
+      put("label,RAIN_20210101,TMEAN_20210101,VV_20210103,B2_20210104,SNOW_20210105,VH_20210103,B8A_20210104,B1x_20210101\n"
+          "1,1,1,1,1,1,1,1,1\n"));
   ASSERT_EQ(s.series.size(), 4u);
   EXPECT_EQ(s.series[0].source, "sentinel2");
   EXPECT_THAT(s.series[0].bands, ElementsAre("B2", "B8A"));
@@ -218,10 +225,13 @@ TEST(SamplesTable, ADroppedObservationHasNoSayInTheScale) {
 TEST(SamplesTable, ClassNamesNeedANomenclature) {
   Nomenclature n;
   n.name = "two";
-  n.classes = {{.code = 6, .name = "Wheat", .name_en = {}, .color = {}, .alias = {}}, {.code = 9, .name = "Maïs", .name_en = {}, .color = {}, .alias = {}}};
+  n.classes = {{.code = 6, .name = "Wheat", .name_en = {}, .color = {}, .alias = {}},
+               {.code = 9, .name = "Maïs", .name_en = {}, .color = {}, .alias = {}}};
   EXPECT_THAT(read_samples_csv(put("label,B4_20210105\nMaïs,2\n wheat ,3\n6,4\n0,5\n"), &n).label, ElementsAre(9, 6, 6, 0));
-  EXPECT_THAT(refusal("label,B4_20210105\n9,1\n7,2\n", &n), HasSubstr("t.csv:3: column label: expected a code or a name of the nomenclature two, got \"7\""));
-  EXPECT_THAT(refusal("label,B4_20210105\nwheat,2\n"), HasSubstr("t.csv:2: column label: expected a whole number (for class names, give a nomenclature), got \"wheat\""));
+  EXPECT_THAT(refusal("label,B4_20210105\n9,1\n7,2\n", &n),
+              HasSubstr("t.csv:3: column label: expected a code or a name of the nomenclature two, got \"7\""));
+  EXPECT_THAT(refusal("label,B4_20210105\nwheat,2\n"),
+              HasSubstr("t.csv:2: column label: expected a whole number (for class names, give a nomenclature), got \"wheat\""));
 }
 
 TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
@@ -233,8 +243,10 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,slope\n1,2\n"), HasSubstr("no observations; expected columns <BAND>_<YYYYMMDD>"));
   EXPECT_THAT(refusal("label,B4_20210231\n1,2\n"), HasSubstr("t.csv:1: column B4_20210231: no such day"));
   EXPECT_THAT(refusal("label,B4_20210105,B4_20210105\n1,2,3\n"), HasSubstr("two columns are called B4_20210105"));
-  EXPECT_THAT(refusal("label,B4_20210105,B8_20210106\n1,2,3\n"), HasSubstr("no column B4_20210106, although other bands of sentinel2 have that date"));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,2\n\n1,2;5\n"), HasSubstr("t.csv:4: column B4_20210105: expected a number or nothing, got \"2;5\""));
+  EXPECT_THAT(refusal("label,B4_20210105,B8_20210106\n1,2,3\n"),
+              HasSubstr("no column B4_20210106, although other bands of sentinel2 have that date"));
+  EXPECT_THAT(refusal("label,B4_20210105\n1,2\n\n1,2;5\n"),
+              HasSubstr("t.csv:4: column B4_20210105: expected a number or nothing, got \"2;5\""));
   EXPECT_THAT(refusal("label,B4_20210105\n1,inf\n"), HasSubstr("got \"inf\""));
   EXPECT_THAT(refusal("label,B4_20210105\n1,1e31\n"), HasSubstr("got \"1e31\""));
   EXPECT_THAT(refusal("label,B4_20210105\n1,\xff\n"), HasSubstr("text that is not UTF-8"));
@@ -242,8 +254,10 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\n"), HasSubstr("t.csv:2: a quoted cell without its closing quote"));
   EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\"3\n"), HasSubstr("text after the closing quote"));
   EXPECT_THAT(refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a whole number"));
-  EXPECT_THAT(refusal("label,note,B4_20210105\n1,wet,2\n"), HasSubstr("t.csv:2: column note: expected a number or nothing (a column without date is a static input"));
-  EXPECT_THAT(refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"), HasSubstr("t.csv:3: column group: expected a number, as in the rows above, got \"a\""));
+  EXPECT_THAT(refusal("label,note,B4_20210105\n1,wet,2\n"),
+              HasSubstr("t.csv:2: column note: expected a number or nothing (a column without date is a static input"));
+  EXPECT_THAT(refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"),
+              HasSubstr("t.csv:3: column group: expected a number, as in the rows above, got \"a\""));
   EXPECT_THAT(refusal("label,split,B4_20210105\n1,train,2\n"), HasSubstr("expected learn, test, both or unused, got \"train\""));
   EXPECT_THAT(refusal("label,split_1,B4_20210105\n1,learn,2\n"), HasSubstr("without gaps"));
   EXPECT_THAT(refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));

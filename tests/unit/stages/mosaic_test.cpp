@@ -64,7 +64,8 @@ TEST_F(MosaicTest, NoDataNeverOverwritesAndTheOrderOfTilesDoesNotMatter) {
 
 TEST_F(MosaicTest, ReprojectionTakesTheNearestPixelWhateverTheWindow) {
   const Grid utm{"EPSG:32631", 300000, 4900000, 10, 10, 300, 300};
-  const auto one = tile("T31TCJ", utm, 50, [](Point p) { return 1 + static_cast<int>(p.x / 70) % 5 + 10 * (static_cast<int>(p.y / 90) % 3); });
+  const auto one =
+      tile("T31TCJ", utm, 50, [](Point p) { return 1 + static_cast<int>(p.x / 70) % 5 + 10 * (static_cast<int>(p.y / 90) % 3); });
   const Grid map = national_grid({utm}, "EPSG:2154", 10);
   const auto whole = mosaic_window({one}, map, map.whole(), context);
   // Against the exact transformation of every pixel.

@@ -23,7 +23,8 @@ TEST(DistanceTo, EqualsTheDistanceFoundByTryingEveryPair) {
         for (int r = 0; r < height; ++r)
           for (int c = 0; c < width; ++c)
             if (marked[static_cast<std::size_t>(r * width + c)]) best = std::min(best, std::hypot(r - row, c - col));
-        EXPECT_EQ(distance[static_cast<std::size_t>(row * width + col)], static_cast<float>(best)) << width << " x " << height << " at " << col << "," << row;
+        EXPECT_EQ(distance[static_cast<std::size_t>(row * width + col)], static_cast<float>(best))
+            << width << " x " << height << " at " << col << "," << row;
       }
   }
 }
@@ -38,7 +39,8 @@ class RegionWeightsTest : public ::testing::Test {
     // West and east of x = 1000, and a gap from x = 1500 on.
     const auto box = [](double x0, double x1) { return std::vector<Polygon>{{{{{x0, 0}, {x1, 0}, {x1, 1000}, {x0, 1000}, {x0, 0}}}}}; };
     file = testing::temp_dir() + "/regions.gpkg";
-    write_polygons(file, "regions", grid.crs, {"region"}, {{box(0, 1000), {std::string("west")}}, {box(1000, 1500), {std::string("east")}}});
+    write_polygons(file, "regions", grid.crs, {"region"},
+                   {{box(0, 1000), {std::string("west")}}, {box(1000, 1500), {std::string("east")}}});
   }
   Grid grid{"EPSG:32631", 0, 1000, 10, 10, 200, 100};
   std::string file;
@@ -50,7 +52,9 @@ TEST_F(RegionWeightsTest, WeighTheSameAtTheBorderAndFadeWithDistance) {
   const auto present = regions.present(grid.whole());
   ASSERT_EQ(present.size(), 2u);
   const auto weights = regions.weights(grid.whole(), present);
-  const auto at = [&](int region, int col) { return weights[static_cast<std::size_t>(region) * 20000 + 50 * 200 + static_cast<std::size_t>(col)]; };
+  const auto at = [&](int region, int col) {
+    return weights[static_cast<std::size_t>(region) * 20000 + 50 * 200 + static_cast<std::size_t>(col)];
+  };
   EXPECT_EQ(at(1, 10), 1);
   EXPECT_EQ(at(0, 10), 0);
   EXPECT_FLOAT_EQ(at(0, 99), 0.9f);  // one pixel of ten from the border

@@ -37,11 +37,11 @@ std::vector<std::vector<Split>> split_of(int polygons, double ratio, int seeds =
 TEST(SplitPolygons, TakesTheSharesOfIota2) {
   const auto learners = [](int polygons, double ratio) { return std::ranges::count(split_of(polygons, ratio)[0], Split::learn); };
   EXPECT_EQ(learners(10, 0.7), 7);
-  EXPECT_EQ(learners(5, 0.5), 2);   // 2.5: half to even
-  EXPECT_EQ(learners(7, 0.5), 4);   // 3.5
+  EXPECT_EQ(learners(5, 0.5), 2);  // 2.5: half to even
+  EXPECT_EQ(learners(7, 0.5), 4);  // 3.5
   EXPECT_EQ(learners(2, 0.5), 1);
-  EXPECT_EQ(learners(3, 0.1), 1);   // at least one
-  EXPECT_EQ(learners(2, 0.8), 2);   // 1.6
+  EXPECT_EQ(learners(3, 0.1), 1);  // at least one
+  EXPECT_EQ(learners(2, 0.8), 2);  // 1.6
   EXPECT_EQ(learners(4, 1.0), 4);
   EXPECT_EQ(split_of(1, 0.7)[0], std::vector<Split>{Split::both});
 }
@@ -126,8 +126,8 @@ class SampleStage : public ::testing::Test {
     config.reference.learn_ratio = 0.5;
   }
 
-  // Images of three dates, the census and the footprint of a tile of `cols` x 40 pixels whose left border is at pixel `first_col` of the first one.
-  // On the second date columns from 30 on are cloudy.
+  // Images of three dates, the census and the footprint of a tile of `cols` x 40 pixels whose left border is at pixel `first_col` of the
+  // first one. On the second date columns from 30 on are cloudy.
   void make_tile(const std::string& name, int first_col = 0, int cols = 60) {
     const Grid grid{"EPSG:32631", kLeft + first_col * 10, kTop, 10, 10, cols, 40};
     for (const std::string date : {"20180111", "20180511", "20180911"}) {
@@ -136,12 +136,18 @@ class SampleStage : public ::testing::Test {
       product.date = date;
       product.grid = grid;
       product.bands = {"B2", "B5"};
-      product.value = [date](const std::string&, int col, int row) { return static_cast<std::int16_t>(std::stoi(date.substr(4, 2)) * 1000 + row * 20 + col % 20); };
-      product.mask = [date](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" && date == "20180511" && col >= 30); };
+      product.value = [date](const std::string&, int col, int row) {
+        return static_cast<std::int16_t>(std::stoi(date.substr(4, 2)) * 1000 + row * 20 + col % 20);
+      };
+      product.mask = [date](const std::string& mask, int col, int) {
+        return static_cast<std::uint8_t>(mask == "CLM" && date == "20180511" && col >= 30);
+      };
       testing::write_product(config.sentinel2_theia.root, product);
     }
     const Layout layout(config);
-    const Census census = make_sensor("sentinel2_theia")->take_census(config.sentinel2_theia.root, name, config.sentinel2_theia.bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
+    const Census census = make_sensor("sentinel2_theia")
+                              ->take_census(config.sentinel2_theia.root, name, config.sentinel2_theia.bands, Date::from_ymd(2018, 1, 1),
+                                            Date::from_ymd(2018, 12, 31));
     write_text(layout.census(name), census.to_json().dump());
     write_raster(layout.footprint(name), Raster<std::uint8_t>(grid, 1), {});
     tiles.push_back(name);
@@ -201,7 +207,8 @@ TEST_F(SampleStage, PixelsCarryTheSeriesOfTheirPlace) {
       EXPECT_EQ(s.series[0].valid[i * 3 + d], cloudy ? 0 : 1);
       const int month = std::vector<int>{1, 5, 9}[d];
       EXPECT_EQ(s.series[0].values[(i * 3 + d) * 2], cloudy ? kNodata : month * 1000 + row * 20 + col % 20);
-      EXPECT_EQ(s.series[0].values[(i * 3 + d) * 2 + 1], cloudy ? kNodata : month * 1000 + row / 2 * 20 + col / 2 % 20);  // nearest 20 m pixel
+      EXPECT_EQ(s.series[0].values[(i * 3 + d) * 2 + 1],
+                cloudy ? kNodata : month * 1000 + row / 2 * 20 + col / 2 % 20);  // nearest 20 m pixel
     }
   }
   EXPECT_EQ(places.size(), 12u);
@@ -309,7 +316,8 @@ TEST_F(SampleStage, RegionsAreTakenByCentroidAndSplitApart) {
   config.regions.path = folder + "/regions.gpkg";
   config.regions.field = "region";
   write_polygons(config.regions.path, "regions", "EPSG:32631", {"region"},
-                 {{{rectangle(kLeft, kTop - 400, kLeft + 200, kTop)}, {std::string("4")}}, {{rectangle(kLeft + 200, kTop - 400, kLeft + 400, kTop)}, {std::string("1")}}});
+                 {{{rectangle(kLeft, kTop - 400, kLeft + 200, kTop)}, {std::string("4")}},
+                  {{rectangle(kLeft + 200, kTop - 400, kLeft + 400, kTop)}, {std::string("1")}}});
   write_reference({{2, 3, 4, 4, "6"}, {17, 3, 4, 4, "6"}, {30, 3, 4, 4, "6"}, {50, 3, 4, 4, "6"}});
   const auto counts = run();
   const Samples s = samples();
@@ -391,7 +399,8 @@ TEST_F(SampleStage, ATileWithoutPolygonsGivesAnEmptyFileAndSaysSo) {
 TEST_F(SampleStage, MistakesInTheReferenceAreExplained) {
   make_tile("T31TCJ");
   write_reference({{2, 3, 4, 4, "6"}, {10, 3, 4, 4, "99"}, {20, 3, 4, 4, "99"}, {30, 3, 4, 4, "Wheat"}});
-  EXPECT_THAT(refusal(), HasSubstr("field CODE: 2 values that the nomenclature oso23 does not have: \"99\" (2 polygons), \"Wheat\" (1 polygon)"));
+  EXPECT_THAT(refusal(),
+              HasSubstr("field CODE: 2 values that the nomenclature oso23 does not have: \"99\" (2 polygons), \"Wheat\" (1 polygon)"));
   write_reference({{2000, 3, 4, 4, "6"}});
   EXPECT_THAT(refusal(), HasSubstr("none of its 1 polygons lies in any of the 1 tiles; the polygons cover x 320000 to 320040"));
   config.reference.class_field = "CODES";
@@ -423,11 +432,13 @@ TEST_F(SampleStage, TheUnitNamesWhatShapesIt) {
   const Unit& unit = units->front();
   const Layout layout(config);
   EXPECT_EQ(unit.name(), "sample/T31TCJ");
-  EXPECT_THAT(unit.inputs, ElementsAre(layout.census("T31TCJ"), layout.footprint("T31TCJ"), layout.footprint("T31TDJ"), config.reference.path));
+  EXPECT_THAT(unit.inputs,
+              ElementsAre(layout.census("T31TCJ"), layout.footprint("T31TCJ"), layout.footprint("T31TDJ"), config.reference.path));
   EXPECT_THAT(unit.outputs, ElementsAre(layout.samples("T31TCJ")));
   const Options options = config.declare();
   for (const auto& key : unit.config_keys)
-    EXPECT_TRUE(std::ranges::any_of(options.all(), [&](const Option& o) { return o.key() == key || o.key().starts_with(key + "."); })) << key;
+    EXPECT_TRUE(std::ranges::any_of(options.all(), [&](const Option& o) { return o.key() == key || o.key().starts_with(key + "."); }))
+        << key;
   config.reference.path.clear();
   EXPECT_TRUE(sample_stage().plan(config)->empty());
 }
@@ -442,9 +453,12 @@ TEST_F(SampleStage, RealPolygonsGetRealSeries) {
   config.reference.path = data + "/LULC.gpkg";
   config.reference.class_field = "LULC_ID";
   config.nomenclature = folder + "/slovenia.txt";
-  write_text(config.nomenclature, "cultivated:1\nforest:2\ngrassland:3\nshrubland:4\nwater:5\nwetland:6\ntundra:7\nartificial:8\nbare:9\nsnow:10\n");
+  write_text(config.nomenclature,
+             "cultivated:1\nforest:2\ngrassland:3\nshrubland:4\nwater:5\nwetland:6\ntundra:7\nartificial:8\nbare:9\nsnow:10\n");
   const Layout layout(config);
-  const Census census = make_sensor("sentinel2_theia")->take_census(config.sentinel2_theia.root, "T33TVL", config.sentinel2_theia.bands, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  const Census census = make_sensor("sentinel2_theia")
+                            ->take_census(config.sentinel2_theia.root, "T33TVL", config.sentinel2_theia.bands, Date::from_ymd(2015, 1, 1),
+                                          Date::from_ymd(2015, 12, 31));
   write_text(layout.census("T33TVL"), census.to_json().dump());
   write_raster(layout.footprint("T33TVL"), Raster<std::uint8_t>(census.grid, 1), {});
   tiles = {"T33TVL"};

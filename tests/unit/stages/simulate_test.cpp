@@ -155,7 +155,8 @@ TEST(Simulate, OddSizesLoseTheLastHalfPixelAt20m) {
 
 TEST(Simulate, TilesLieInTwoZonesAndOverlap) {
   EXPECT_THAT(names_in(shared_world() + "/l2a"), ::testing::ElementsAre("T30TYP", "T31TCH", "T31TCJ"));
-  const Grid west = RasterReader(shared_world() + "/truth/T30TYP.tif").grid(), east = RasterReader(shared_world() + "/truth/T31TCJ.tif").grid();
+  const Grid west = RasterReader(shared_world() + "/truth/T30TYP.tif").grid(),
+             east = RasterReader(shared_world() + "/truth/T31TCJ.tif").grid();
   EXPECT_EQ(west.crs, "EPSG:32630");
   EXPECT_EQ(east.crs, "EPSG:32631");
   const Box on_east = CoordinateTransform(west.crs, east.crs)(west.extent());
@@ -164,13 +165,16 @@ TEST(Simulate, TilesLieInTwoZonesAndOverlap) {
 }
 
 TEST(Simulate, TilesOfAZoneAgreeOnTheTruthPixelByPixel) {
-  const auto north = raster<std::uint8_t>(shared_world() + "/truth/T31TCJ.tif"), south = raster<std::uint8_t>(shared_world() + "/truth/T31TCH.tif");
+  const auto north = raster<std::uint8_t>(shared_world() + "/truth/T31TCJ.tif"),
+             south = raster<std::uint8_t>(shared_world() + "/truth/T31TCH.tif");
   const Window shared = north.grid.window_of(south.grid.extent());
   ASSERT_GT(shared.pixels(), 100);
   for (int row = shared.row; row < shared.row + shared.height; ++row)
     for (int col = shared.col; col < shared.col + shared.width; ++col) {
       const Point p = north.grid.centre(col, row);
-      ASSERT_EQ(north.at(col, row), south.at(static_cast<int>(std::floor(south.grid.col(p.x))), static_cast<int>(std::floor(south.grid.row(p.y))))) << col << "," << row;
+      ASSERT_EQ(north.at(col, row),
+                south.at(static_cast<int>(std::floor(south.grid.col(p.x))), static_cast<int>(std::floor(south.grid.row(p.y)))))
+          << col << "," << row;
     }
 }
 
@@ -199,7 +203,8 @@ TEST(Simulate, MasksMarkTheCloudsThatAreSeen) {
     if (product.contains("faulty")) continue;
     const std::string name = product["product"], stem = shared_world() + "/l2a/T30TYP/" + name;
     const auto blue = raster<std::int16_t>(stem + "/" + name + "_FRE_B2.tif");
-    const auto clouds = raster<std::uint8_t>(stem + "/MASKS/" + name + "_CLM_R1.tif"), edge = raster<std::uint8_t>(stem + "/MASKS/" + name + "_EDG_R1.tif");
+    const auto clouds = raster<std::uint8_t>(stem + "/MASKS/" + name + "_CLM_R1.tif"),
+               edge = raster<std::uint8_t>(stem + "/MASKS/" + name + "_EDG_R1.tif");
     for (std::size_t k = 0; k < land.samples.size(); ++k) {
       if (edge.samples[k] != 0) {
         ASSERT_EQ(blue.samples[k], kNodata);
@@ -338,7 +343,8 @@ TEST(Simulate, ClimateDiffersBetweenTheRegions) {
 TEST(Simulate, ConfigurationFitsTheWorld) {
   const Config config = Config::load(shared_world() + "/config.toml", {});
   EXPECT_EQ(config.year, 2021);
-  for (const std::string& path : {config.sentinel2_theia.root, config.reference.path, config.regions.path, config.exogenous.at(0).path}) EXPECT_TRUE(fs::exists(path)) << path;
+  for (const std::string& path : {config.sentinel2_theia.root, config.reference.path, config.regions.path, config.exogenous.at(0).path})
+    EXPECT_TRUE(fs::exists(path)) << path;
 }
 
 TEST(Simulate, RefusesAFolderWithFiles) {

@@ -16,7 +16,8 @@ TEST(WindowLoop, EveryWindowOnceAndInOrderForAnyNumberOfReaders) {
   for (const int readers : {1, 2, 5}) {
     std::vector<int> written;
     window_loop<int, int>(
-        strips(100), readers, 3, [] { return Read([](const Window& w) { return w.row; }); }, [](const Window&, int&& row) { return row * 2; },
+        strips(100), readers, 3, [] { return Read([](const Window& w) { return w.row; }); },
+        [](const Window&, int&& row) { return row * 2; },
         [&](const Window& w, int&& value) {
           EXPECT_EQ(value, w.row * 2);
           written.push_back(value);
@@ -34,7 +35,8 @@ TEST(WindowLoop, ReadersDoNotRunFurtherAheadThanAllowed) {
         return Read([&](const Window&) {
           const int ahead = ++read - computed;
           int seen = most;
-          while (ahead > seen && !most.compare_exchange_weak(seen, ahead)) {}
+          while (ahead > seen && !most.compare_exchange_weak(seen, ahead)) {
+          }
           return 0;
         });
       },
@@ -64,8 +66,9 @@ TEST(WindowLoop, AnErrorInAnyPartStopsAllOfThemAndIsRethrown) {
 }
 
 TEST(WindowLoop, NoWindowsIsNoWork) {
-  window_loop<int, int>({}, 2, 2, [] { return Read([](const Window&) { return 0; }); }, [](const Window&, int&&) { return 0; },
-                        [](const Window&, int&&) { FAIL(); });
+  window_loop<int, int>(
+      {}, 2, 2, [] { return Read([](const Window&) { return 0; }); }, [](const Window&, int&&) { return 0; },
+      [](const Window&, int&&) { FAIL(); });
 }
 
 }  // namespace
