@@ -22,17 +22,6 @@ namespace {
 
 constexpr int kDefaultStep = 10;  // days
 
-struct NamedSamples {
-  std::string file;
-  Samples samples;
-};
-
-std::vector<NamedSamples> load_all(const std::vector<std::string>& files, const Nomenclature* nomenclature) {
-  std::vector<NamedSamples> all;
-  for (const auto& file : files) all.push_back({file, load_samples(file, nomenclature)});
-  return all;
-}
-
 // Without a nomenclature the classes are the labels that occur.
 Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
   std::set<int> codes;
@@ -51,17 +40,6 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
     nomenclature.classes.push_back(entry);
   }
   return nomenclature;
-}
-
-std::vector<SampleSelection> select_all(const std::vector<NamedSamples>& all, SampleUse use, int seed,
-                                        const std::optional<std::string>& region) {
-  std::vector<SampleSelection> selections;
-  for (const auto& [file, samples] : all) {
-    auto selection = select_samples(samples, file, use, seed, region);
-    std::erase_if(selection.rows, [&s = samples](std::int64_t row) { return s.label[static_cast<std::size_t>(row)] == 0; });
-    if (!selection.rows.empty()) selections.push_back(std::move(selection));
-  }
-  return selections;
 }
 
 // Target dates of regular input, in days since 1 January of the samples' year. The grid spans the dates of all files, also of those
@@ -138,6 +116,23 @@ nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
   return counts;
 }
 
+std::optional<Nomenclature> nomenclature_of(const TrainCommand& command) {
+  if (command.nomenclature.empty()) return std::nullopt;
+  return Nomenclature::load(command.nomenclature);
+}
+
+// Samples of their own to choose the epoch and to calibrate, as far as the model knows their classes.
+ModelInput validation_input(const TrainCommand& command, const ModelSpec& spec) {
+  const auto nomenclature = nomenclature_of(command);
+  const auto judges = load_named({command.validation}, nomenclature ? &*nomenclature : nullptr);
+  const ModelInput given = make_input(spec, select_labelled(judges, SampleUse::all, 0, std::nullopt));
+  std::vector<std::int64_t> known;
+  for (std::int64_t i = 0; i < given.size(); ++i)
+    if (given.target[static_cast<std::size_t>(i)] >= 0) known.push_back(i);
+  if (known.empty()) throw UserError(join_text(command.validation, ": none of its samples has a class of the training samples"));
+  return given.subset(known);
+}
+
 }  // namespace
 
 Options TrainCommand::declare() {
@@ -166,28 +161,32 @@ Options TrainCommand::declare() {
   return o;
 }
 
-nlohmann::json train_model(const TrainCommand& command, const Context& context) {
-  std::optional<Nomenclature> nomenclature;
-  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
-  const auto all = load_all(command.samples, nomenclature ? &*nomenclature : nullptr);
-  if (all.empty()) throw UserError("train: no samples given");
-  const auto selections = select_all(all, command.all_samples ? SampleUse::all : SampleUse::learn, command.seed, command.region);
-  const std::string region_text = command.region ? join_text(" of region ", *command.region) : "";
-  if (selections.empty()) throw UserError(join_text(all.front().file, ": no samples", region_text, " that learn"));
+std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const Nomenclature* nomenclature) {
+  std::vector<NamedSamples> all;
+  for (const auto& file : files) all.push_back({file, load_samples(file, nomenclature)});
+  return all;
+}
 
+std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
+                                             const std::optional<std::string>& region) {
+  std::vector<SampleSelection> selections;
+  for (const auto& [file, samples] : all) {
+    auto selection = select_samples(samples, file, use, seed, region);
+    std::erase_if(selection.rows, [&s = samples](std::int64_t row) { return s.label[static_cast<std::size_t>(row)] == 0; });
+    if (!selection.rows.empty()) selections.push_back(std::move(selection));
+  }
+  return selections;
+}
+
+ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
+                      const Context& context) {
   ModelSpec spec = begin_spec(command, all);
   fit_spec(spec, selections);
   const ModelInput input = make_input(spec, selections);
   ModelInput learn, held_out;
   if (!command.validation.empty()) {
     learn = input;
-    const auto judges = load_all({command.validation}, nomenclature ? &*nomenclature : nullptr);
-    const ModelInput given = make_input(spec, select_all(judges, SampleUse::all, 0, std::nullopt));
-    std::vector<std::int64_t> known;
-    for (std::int64_t i = 0; i < given.size(); ++i)
-      if (given.target[static_cast<std::size_t>(i)] >= 0) known.push_back(i);
-    if (known.empty()) throw UserError(join_text(command.validation, ": none of its samples has a class of the training samples"));
-    held_out = given.subset(known);
+    held_out = validation_input(command, spec);
   } else {
     const bool network = architecture(spec.architecture).make != nullptr;
     const HoldOut split = hold_out(input, network ? command.recipe.validation_ratio : 0, command.recipe.random_seed);
@@ -196,20 +195,35 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
   }
   spec.provenance.n_samples = learn.size();
   spec.provenance.n_held_out = held_out.size();
+  spec.metrics["samples"] = count_samples(spec, learn);
 
+  const std::string what = join_text("train ", spec.architecture, command.region ? join_text(" of region ", *command.region) : "");
   ModelFile model;
   if (architecture(spec.architecture).make) {
-    context.progress->start(join_text("train ", spec.architecture, region_text), command.recipe.epochs_for(learn.size()), "epochs");
+    context.progress->start(what, command.recipe.epochs_for(learn.size()), "epochs");
     model = train_network(spec, learn, held_out, command.recipe, context.device, report_to(*context.progress));
   } else {
-    context.progress->start(join_text("train ", spec.architecture, region_text), 1, "forests");
+    context.progress->start(what, 1, "forests");
     model = forest_file(spec, train_forest(spec, learn, command.recipe));
     context.progress->advance(1);
   }
-  model.write(command.output);
   context.progress->finish();
+  return model;
+}
 
-  nlohmann::json counts{{"samples", count_samples(spec, learn)}, {"held_out", held_out.size()}, {"parameters", model.parameters()}};
+nlohmann::json train_model(const TrainCommand& command, const Context& context) {
+  const auto nomenclature = nomenclature_of(command);
+  const auto all = load_named(command.samples, nomenclature ? &*nomenclature : nullptr);
+  if (all.empty()) throw UserError("train: no samples given");
+  const auto selections = select_labelled(all, command.all_samples ? SampleUse::all : SampleUse::learn, command.seed, command.region);
+  if (selections.empty())
+    throw UserError(
+        join_text(all.front().file, ": no samples", command.region ? join_text(" of region ", *command.region) : "", " that learn"));
+  const ModelFile model = learn_model(command, all, selections, context);
+  model.write(command.output);
+
+  nlohmann::json counts{
+      {"samples", model.spec.metrics["samples"]}, {"held_out", model.spec.provenance.n_held_out}, {"parameters", model.parameters()}};
   if (model.spec.metrics.contains("held_out")) {
     counts["epoch"] = model.spec.metrics["epoch"];
     counts["held_out_metrics"] = model.spec.metrics["held_out"];

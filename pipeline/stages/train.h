@@ -7,8 +7,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/base/model_file.h"
 #include "models/base/recipe.h"
+#include "pipeline/core/samples.h"
 #include "pipeline/stages/config.h"
+#include "pipeline/stages/sample_input.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -28,6 +31,21 @@ struct TrainCommand {
 
   Options declare();
 };
+
+// Samples and the file they came from.
+struct NamedSamples {
+  std::string file;
+  Samples samples;
+};
+std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const Nomenclature* nomenclature);
+
+// Those of each file that have a label; files without any are left out.
+std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
+                                             const std::optional<std::string>& region);
+
+// Learns from `selections` of `all`, whose dates span the time grid of regular input. command.samples and command.output have no influence.
+ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
+                      const Context& context);
 
 // Trains and writes command.output (atomic). Returns counts and metrics for a manifest: samples, classes, epochs, accuracy on held-out
 // groups, calibration error before and after. UserError when samples and options do not fit each other.

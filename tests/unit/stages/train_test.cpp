@@ -10,21 +10,13 @@
 #include "pipeline/core/text.h"
 #include "pipeline/stages/evaluate.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/stages/silent_progress.h"
 
 namespace millesime {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-class Silent : public Progress {
- public:
-  void start(const std::string&, std::int64_t, const std::string&) override {}
-  void advance(std::int64_t) override {}
-  void note(const std::string& text) override { notes.push_back(text); }
-  void finish() override {}
-  std::vector<std::string> notes;
-};
 
 // Two bands, five dates, three classes whose seasons differ; every seventh observation is missing.
 std::string table(int samples, const std::string& second_band) {
@@ -54,7 +46,7 @@ class TrainStage : public ::testing::TestWithParam<std::string> {
     c.recipe.trees = 20;
     return c;
   }
-  Silent progress;
+  testing::SilentProgress progress;
   Context context;
 };
 INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal_cnn", "random_forest"),
