@@ -191,6 +191,7 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
   if (!publication.confidence.empty()) data.confidence = read_reduced(products.path(std::string(kConfidence) + ".tif"), kQualitySide);
   if (!publication.validity.empty()) data.validity = read_reduced(products.path(std::string(kValidity) + ".tif"), kQualitySide);
   for (const std::string& file : publication.census) data.census.push_back(Census::read(file));
+  data.curves = ndvi_curves(publication.samples);
   data.version = version();
   data.licence = publication.options.licence;
   data.config = publication.config;
@@ -282,6 +283,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   if (!config.reference.path.empty()) {
     publication.accuracy = layout.accuracy();
     publication.results = layout.results();
+    for (const std::string& tile : tiles_of(config)) publication.samples.push_back(layout.samples(tile));
   }
   const fs::path map(layout.map());
   publication.folder = map.parent_path();
@@ -297,6 +299,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   unit.key = "products";
   for (const Unit& sheet : *mosaic_units) unit.inputs.insert(unit.inputs.end(), sheet.outputs.begin(), sheet.outputs.end());
   unit.inputs.insert(unit.inputs.end(), publication.census.begin(), publication.census.end());
+  unit.inputs.insert(unit.inputs.end(), publication.samples.begin(), publication.samples.end());
   if (!publication.accuracy.empty()) unit.inputs.insert(unit.inputs.end(), {publication.accuracy, publication.results});
   for (const std::string suffix : {"", kConfidence, kValidity})
     for (const char* ending : {".tif", ".qml"}) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
@@ -326,7 +329,7 @@ Stage publish_stage() {
           .summary = "cloud-optimised maps, styles, STAC item and report",
           .reads = "the national map, accuracy, census",
           .writes = "OCS_<year>.tif with confidence and validity, .qml, STAC item, accuracy.json, RESULTS.txt, report.html",
-          .revision = 1,
+          .revision = 2,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
           .kept_when_mending = false,
           .plan = plan_publish};

@@ -22,8 +22,9 @@ struct Publication {
   int year = 0;
   Nomenclature nomenclature;
   PublishOptions options;
-  std::vector<std::string> census;  // census files of the tiles
-  std::vector<NamedValue> config;   // for the report
+  std::vector<std::string> census;   // census files of the tiles
+  std::vector<std::string> samples;  // samples files of the tiles, for the curves of the report
+  std::vector<NamedValue> config;    // for the report
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   std::vector<std::string> papers;
 };

@@ -15,6 +15,8 @@ namespace {
 
 // Text and numbers.
 
+constexpr const char* kMonths[] = {"J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D"};
+
 std::string number(double value, int decimals) {
   if (std::isnan(value)) return "–";
   char text[64];
@@ -342,6 +344,52 @@ std::string area_section(const ReportData& data) {
   return section("areas", "Areas, corrected for confusion", html + "</p>\n");
 }
 
+// The year of each class: mean NDVI of its samples, one small chart a class.
+
+std::string curve_chart(const ReportData& data, const ClassCurve& curve) {
+  constexpr double kWidth = 190, kHeight = 74, kLeft = 22, kTop = 4;
+  static constexpr double kLow = -0.2, kHigh = 1.0;
+  const auto x = [](double step) { return number(kLeft + kWidth * (step + 0.5) / kCurveSteps, 1); };
+  const auto y = [](double ndvi) { return number(kTop + kHeight * (kHigh - std::clamp(ndvi, kLow, kHigh)) / (kHigh - kLow), 1); };
+  std::string line, upper, lower;
+  std::int64_t observations = 0;
+  for (int i = 0; i < kCurveSteps; ++i) {
+    const CurveStep& step = curve.steps[static_cast<std::size_t>(i)];
+    if (step.observations == 0) continue;
+    observations += step.observations;
+    line += x(i) + "," + y(step.mean) + " ";
+    upper += x(i) + "," + y(step.mean + step.deviation) + " ";
+    lower = x(i) + "," + y(step.mean - step.deviation) + " " + lower;
+  }
+  const LandClass* land = class_of(data.nomenclature, curve.code);
+  const std::string color = land ? land->color.hex() : "#999999";
+  std::string svg =
+      join_text("<svg class=\"curve\" viewBox=\"0 0 ", kLeft + kWidth + 4, " ", kTop + kHeight + 16,
+                "\" role=\"img\" aria-label=\"NDVI over the year: ", class_name(data.nomenclature, curve.code), "\"><rect x=\"", kLeft,
+                "\" y=\"", kTop, "\" width=\"", kWidth, "\" height=\"", kHeight, "\" class=\"frame\"/>");
+  for (const double tick : {0.0, 0.5, 1.0})
+    svg += join_text("<line x1=\"", kLeft, "\" x2=\"", kLeft + kWidth, "\" y1=\"", y(tick), "\" y2=\"", y(tick),
+                     "\" class=\"month\"/><text x=\"", kLeft - 4, "\" y=\"", number(std::stod(y(tick)) + 4, 1), "\" text-anchor=\"end\">",
+                     number(tick, 1), "</text>");
+  for (int quarter = 0; quarter < 4; ++quarter)
+    svg += join_text("<text x=\"", x(quarter * kCurveSteps / 4.0 + 0.5), "\" y=\"", kTop + kHeight + 13, "\" text-anchor=\"middle\">",
+                     kMonths[static_cast<std::size_t>(3 * quarter)], "</text>");
+  svg += join_text("<polygon points=\"", upper, lower, "\" fill=\"", color, "\" fill-opacity=\"0.3\"/><polyline points=\"", line,
+                   "\" class=\"mean\"/></svg>");
+  return figure(svg, join_text(swatch(data.nomenclature, curve.code), class_name(data.nomenclature, curve.code), " <small>",
+                               grouped(static_cast<double>(observations)), "</small>"));
+}
+
+std::string curve_section(const ReportData& data) {
+  if (data.curves.empty()) return "";
+  std::string html =
+      "<p>NDVI of the reference samples, all valid observations of the year: mean and one standard deviation in every half month, and the "
+      "number of observations. Classes whose curves are alike are those that the map confuses; a wide band means that a class is several "
+      "things, or that labels are wrong.</p>\n<div class=\"curves\">";
+  for (const ClassCurve& curve : data.curves) html += curve_chart(data, curve);
+  return section("curves", "The year of each class", html + "</div>\n");
+}
+
 // Census.
 
 // The day in a product's name or a census line: YYYYMMDD or YYYY-MM-DD.
@@ -386,7 +434,6 @@ std::string census_section(const ReportData& data) {
   const auto x = [&](Date date) { return number(kLeft + kWidth * (date - first) / span, 1); };
   const double height = kTop + kRow * static_cast<double>(data.census.size()) + 6;
 
-  static constexpr const char* kMonths[] = {"J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D"};
   std::string svg = join_text("<svg class=\"timeline\" viewBox=\"0 0 ", kLeft + kWidth + 46, " ", height,
                               "\" role=\"img\" aria-label=\"Acquisitions of each tile over the year\">");
   for (int month = 1; month <= 12; ++month) {
@@ -477,6 +524,7 @@ thead th{font-size:12px;color:var(--soft);font-weight:500;border-bottom:1px soli
 .chart{width:100%;max-width:320px}svg text{font:11px "Source Sans 3","Segoe UI",Arial,sans-serif;fill:var(--soft)}svg .tile{fill:var(--ink);font-size:12px}
 .frame{fill:#fafbfb;stroke:var(--line)}.guide{stroke:var(--rust);stroke-dasharray:4 3}
 .whisker{width:300px;max-width:100%;height:16px;display:block}.interval{stroke:var(--blue);stroke-width:2}.estimate{fill:var(--blue)}.count{stroke:var(--rust);stroke-width:1.6}
+.curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:14px 22px}.curve{width:100%;display:block}.curve .mean{fill:none;stroke:var(--ink);stroke-width:1.5}.curves figcaption{margin-top:2px}
 .timeline{width:100%;min-width:720px}.month{stroke:var(--line)}.axis{stroke:#eef0f2}
 circle.found{fill:var(--blue)}circle.merged{fill:#5aae61;stroke:#1b7837}circle.superseded{fill:none;stroke:#8d99a5;stroke-width:1.5}circle.damaged{fill:#fff;stroke:var(--rust);stroke-width:2.4}
 .key{font-size:13px;color:var(--soft);max-width:none}.key i{display:inline-block;width:11px;height:11px;border-radius:50%;margin:0 5px 0 14px;vertical-align:-1px}
@@ -495,7 +543,8 @@ std::string report_html(const ReportData& data) {
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
          "content=\"width=device-width,initial-scale=1\"><title>" +
          title + "</title><style>" + kStyle + "</style></head>\n<body><main>\n" + head(data) + map_section(data) + quality_section(data) +
-         accuracy_section(data) + area_section(data) + census_section(data) + provenance_section(data) + "</main></body></html>\n";
+         accuracy_section(data) + area_section(data) + curve_section(data) + census_section(data) + provenance_section(data) +
+         "</main></body></html>\n";
 }
 
 }  // namespace millesime

@@ -10,6 +10,7 @@
 #include "pipeline/core/raster.h"
 #include "pipeline/core/results.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/stages/class_curves.h"
 
 namespace millesime {
 
@@ -41,6 +42,7 @@ struct ReportData {
   Raster<std::uint8_t> confidence, validity;  // reduced; no samples: left out
   std::optional<AccuracyReport> accuracy;
   std::optional<AreaAccuracy> areas;  // in ha
+  std::vector<ClassCurve> curves;     // NDVI of the samples of each class
   std::vector<Census> census;         // of each tile
   std::string version, licence;
   std::vector<NamedValue> config;                                       // key and effective value
