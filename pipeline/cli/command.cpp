@@ -1,5 +1,6 @@
 #include "pipeline/cli/command.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "pipeline/core/error.h"
@@ -52,8 +53,7 @@ OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<
     auto values = std::make_shared<std::vector<std::string>>();
     std::string names = option.flag();
     if (option.key() == "output") names = "-o," + names;
-    for (const auto& name : positional)
-      if (name == option.key()) names += "," + name;
+    if (std::ranges::find(positional, option.key()) != positional.end()) names = option.key();
     CLI::Option* flag = option.is_bool() ? command.add_flag_callback(
                                                names, [values] { *values = {"true"}; }, option.help() + constraints_text(option))
                                          : command.add_option(names, *values, option.help() + constraints_text(option));
@@ -87,8 +87,8 @@ void OptionFlags::apply() {
     option.set_list(list, "command line");
   }
   std::vector<std::string> missing;
-  for (const auto& option : options_.all())
-    if (option.is_required() && option.origin() == "default") missing.push_back(option.flag());
+  for (const auto& [key, values, flag] : given_)
+    if (options_.at(key, "command line").is_required() && values->empty()) missing.push_back(flag->get_name());
   if (!missing.empty()) throw UserError("missing: " + join_list(missing, ", ") + "; --help says what they are");
 }
 

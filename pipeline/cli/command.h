@@ -37,7 +37,7 @@ struct Resources {
 // Every declared option becomes a flag of the command. apply() sets the options that were given; it needs `options` alive.
 class OptionFlags {
  public:
-  // `positional`: keys that are also taken without their flag, in this order.
+  // `positional`: keys that are taken without a flag, in this order.
   OptionFlags(CLI::App& command, Options& options, const std::vector<std::string>& positional = {});
   void apply();  // also checks that what is required was given
 
@@ -60,7 +60,7 @@ void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 // A command whose options are one struct with declare(): flags, checks and help come from that declaration.
 struct CommandCard {
   std::string name, summary;
-  std::vector<std::string> positional;  // keys that are also taken without their flag
+  std::vector<std::string> positional;  // keys that are taken without a flag
   std::vector<std::string> examples;
 };
 template <class Command>

@@ -75,6 +75,7 @@ void add_config(CLI::App& app, Invocation& invocation) {
     };
   });
   auto* reference = sub->add_subcommand("reference", "The reference page of every option, as Markdown");
+  add_examples(*reference, {"millesime config reference > REFERENCE.md"});
   reference->callback([&invocation] {
     invocation.action = [] {
       Config config;

@@ -29,6 +29,7 @@ void add_model(CLI::App& app, Invocation& invocation) {
     };
   });
   auto* list = sub->add_subcommand("list", "The architectures that can be trained");
+  add_examples(*list, {"millesime model list"});
   list->callback([&invocation] {
     invocation.action = [] {
       for (const auto& architecture : architectures())

@@ -14,13 +14,7 @@ namespace millesime {
 namespace {
 
 void print_summary(const Samples& samples, bool json) {
-  const auto summary = samples_summary(samples);
-  if (json) {
-    std::cout << summary.dump(1) << "\n";
-    return;
-  }
-  for (const auto& [key, value] : summary.items())
-    std::printf("%-12s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  std::cout << (json ? samples_summary(samples).dump(1) + "\n" : to_text(samples));
 }
 
 class QuietObserver : public RunObserver {
@@ -35,7 +29,7 @@ class QuietObserver : public RunObserver {
 
 void add_extract(CLI::App& sub, Invocation& invocation) {
   struct Extract {
-    std::string config;
+    std::string config, output;
     std::vector<std::string> assignments, tiles;
     Resources resources;
   };
@@ -43,12 +37,14 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
   auto* extract = sub.add_subcommand("extract", "Series at the pixels of the reference polygons, from images");
   extract->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
   extract->add_option("--tiles", command->tiles, "only these tiles")->delimiter(',')->type_name("TILES");
+  extract->add_option("-o,--output", command->output, "the samples of all tiles in one file  [default: one file a tile, as run makes them]")
+      ->type_name("FILE");
   extract->add_option("--set", command->assignments, "set an option, key=value; may be repeated")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->take_all();
   command->resources.add_to(*extract);
-  add_examples(*extract, {"millesime samples extract france.toml", "millesime samples extract france.toml --tiles T31TCJ"});
+  add_examples(*extract, {"millesime samples extract france.toml", "millesime samples extract france.toml --tiles T31TCJ -o toulouse.safetensors"});
   extract->callback([&invocation, command] {
     invocation.action = [command] {
       const Config config = Config::load(command->config, command->assignments);
@@ -60,7 +56,13 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
         for (const auto& failure : outcome.failed) message += "\n  " + failure.unit + ": " + failure.message;
         throw UserError(message);
       }
-      for (const auto& tile : tiles_of(restricted_to(config, selection))) std::cout << Layout(config).samples(tile) << "\n";
+      std::vector<std::string> files;
+      for (const auto& tile : tiles_of(restricted_to(config, selection))) files.push_back(Layout(config).samples(tile));
+      if (!command->output.empty()) {
+        write_samples(merge_samples(files), command->output);
+        files = {command->output};
+      }
+      for (const auto& file : files) std::cout << file << "\n";
       return 0;
     };
   });

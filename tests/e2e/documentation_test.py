@@ -1,0 +1,144 @@
+"""What the documents say is true: every command in them runs, every option in an example exists, the reference is the program's own.
+
+Code blocks are run line by line, in the order of the page, in a folder that holds what a reader of the page has: the world of a
+production (france-2021.toml), a table of samples (table.csv) and their like. A block without a language or with `sh` is commands.
+"""
+import os
+import re
+import shlex
+import subprocess
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ["MILLESIME_SOURCE"])
+BINARY = os.environ["MILLESIME_BINARY"]
+FOLDER = Path(os.environ["MILLESIME_TEST_FOLDER"])
+
+REFERENCE = SOURCE / "configs/REFERENCE.md"
+PAGES = sorted(path for path in [*SOURCE.glob("*.md"), *SOURCE.glob("[a-z]*/**/*.md")]
+               if path.relative_to(SOURCE).parts[0] not in ("build", "out") and path != REFERENCE)
+
+
+def run(arguments, **more):
+    return subprocess.run(arguments, cwd=FOLDER, capture_output=True, text=True, **more)
+
+
+def millesime(*arguments):
+    result = run([BINARY, *map(str, arguments)])
+    if result.returncode != 0:
+        raise AssertionError(f"millesime {shlex.join(map(str, arguments))}: exit {result.returncode}\n{result.stderr}")
+    return result.stdout
+
+
+def help_of(*commands):
+    return millesime(*commands, "--help")
+
+
+def subcommands(help_text):
+    block = re.search(r"^Subcommands:\n((?:  .*\n?)+)", help_text, re.MULTILINE)
+    return re.findall(r"^  (\w+) ", block[1], re.MULTILINE) if block else []
+
+
+def every_command():
+    """("run",), ("samples", "import"), ...: the words of each command, and its help."""
+    for name in subcommands(help_of()):
+        text = help_of(name)
+        children = subcommands(text)
+        for child in children:
+            yield (name, child), help_of(name, child)
+        if not children:
+            yield (name,), text
+
+
+def command_lines(page):
+    """The commands in the code blocks of a page, without their comments."""
+    lines = []
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        if language in ("", "sh", "bash", "console"):
+            lines += [line for line in (re.sub(r"\s+#.*", "", line).strip() for line in block.replace("\\\n", " ").splitlines()) if line]
+    return lines
+
+
+def make_readers_folder():
+    """A small production and what comes of it, under the names that the pages use."""
+    subprocess.run(["rm", "-rf", FOLDER], check=True)
+    FOLDER.mkdir(parents=True)
+    millesime("simulate", "-o", "world", "--tiles", 1, "--size", 96, "--dates", 8, "--polygons", 4, "--plain", "--quiet")
+    tile = next((FOLDER / "world/l2a").iterdir())
+    text = (FOLDER / "world/config.toml").read_text().replace('"l2a"', '"world/l2a"')
+    text = re.sub(r'"((?:reference|regions|climate)\.\w+)"', r'"world/\1"', text)
+    # The pages speak of T31TCJ.
+    for path in sorted(FOLDER.rglob(f"*{tile.name}*"), key=lambda path: -len(path.parts)):
+        path.rename(path.with_name(path.name.replace(tile.name, "T31TCJ")))
+    (FOLDER / "france-2021.toml").write_text(text.replace(tile.name, "T31TCJ") + '\n[train]\nepochs = 2\n')
+    # A table of three classes: what a page trains on it takes seconds.
+    millesime("samples", "extract", "france-2021.toml", "-o", "all.safetensors", "--quiet")
+    millesime("samples", "export", "all.safetensors", "-o", "all.csv")
+    header, *rows = (FOLDER / "all.csv").read_text().splitlines(keepends=True)
+    classes = sorted({row.split(",")[0] for row in rows})[:3]
+    (FOLDER / "table.csv").write_text(header + "".join(row for row in rows if row.split(",")[0] in classes))
+
+
+class Documents(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        make_readers_folder()
+
+    def test_the_reference_is_what_the_program_prints(self):
+        self.assertEqual(REFERENCE.read_text(), millesime("config", "reference"),
+                         "configs/REFERENCE.md is out of date: millesime config reference > configs/REFERENCE.md")
+
+    def test_commands_of_the_pages_run(self):
+        ran = 0
+        for page in PAGES:
+            for line in command_lines(page):
+                words = shlex.split(line)
+                if words[0].endswith("millesime"):
+                    with self.subTest(page=page.name, line=line):
+                        millesime(*words[1:])
+                        ran += 1
+        self.assertGreaterEqual(ran, 7, "the pages hold hardly any command: is the test still looking at the right places?")
+
+    def test_scripts_of_the_pages_exist_with_their_options(self):
+        for page in PAGES:
+            for script, options in re.findall(r"(scripts/[a-z-]+)\b(?!\.|/)((?:[ ]+\[?--[a-z-]+\]?)*)", page.read_text()):
+                with self.subTest(page=page.name, script=script):
+                    result = run([SOURCE / script, "--help"])
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    for option in re.findall(r"--[a-z-]+", options):
+                        self.assertIn(option, result.stdout)
+
+    def test_presets_of_the_pages_exist(self):
+        presets = (SOURCE / "CMakePresets.json").read_text()
+        for page in PAGES:
+            for name in re.findall(r"cmake --preset (\w+)", page.read_text()):
+                with self.subTest(page=page.name, preset=name):
+                    self.assertIn(f'"name": "{name}"', presets)
+
+    def test_commands_in_sentences_exist(self):
+        names = {" ".join(words) for words, _ in every_command()} | set(subcommands(help_of()))
+        for page in PAGES:
+            for words in re.findall(r"`millesime ((?:[a-z]+)(?: [a-z]+)?)", page.read_text()):
+                with self.subTest(page=page.name, words=words):
+                    self.assertTrue(words in names or words.split()[0] in names, f"millesime {words} is no command")
+
+    def test_links_between_pages_lead_somewhere(self):
+        for page in PAGES:
+            for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+                if not re.match(r"[a-z]+:", target):
+                    with self.subTest(page=page.name, target=target):
+                        self.assertTrue((page.parent / target).exists())
+
+    def test_examples_of_the_help_name_options_that_exist(self):
+        for words, text in every_command():
+            with self.subTest(command=" ".join(words)):
+                self.assertIn("Examples:", text)
+                options = set(re.findall(r"(?<![\w-])-{1,2}[a-zA-Z][\w-]*", text.split("Examples:")[0]))
+                for example in text.split("Examples:")[1].strip().splitlines():
+                    self.assertTrue(example.strip().startswith("millesime " + " ".join(words)), example)
+                    for option in re.findall(r"\s(-{1,2}[a-zA-Z][\w-]*)", example):
+                        self.assertIn(option, options, example)
+
+
+if __name__ == "__main__":
+    unittest.main()
