@@ -15,10 +15,17 @@ namespace {
 
 using cuda_fibers::Order;
 
+#if defined(__SANITIZE_THREAD__)
+// Races that ThreadSanitizer has reported.
+int races = 0;
+extern "C" void __tsan_on_report(void*) { ++races; }
+#endif
+
 constexpr std::pair<Order, const char*> kOrders[] = {
     {Order::forward, "forward"}, {Order::reverse, "reverse"}, {Order::shuffled, "shuffled"}};
 
 TEST(Fibers, EveryKernelEqualsItsCpuInstance) {
+  cuda_fibers::launch_state.options.blocks_in_order = false;
   for (const auto& test : kernel_cases()) {
     test->on_cpu();
     const auto expected = test->outputs();
@@ -30,6 +37,9 @@ TEST(Fibers, EveryKernelEqualsItsCpuInstance) {
       EXPECT_TRUE(test->outputs() == expected);
     }
   }
+#if defined(__SANITIZE_THREAD__)
+  EXPECT_EQ(races, 0);
+#endif
 }
 
 // Seeded faults.
@@ -47,6 +57,7 @@ __global__ void reads_behind_barrier(int* x) {
   x[threadIdx.x] = s[63 - threadIdx.x];
 }
 
+#if !defined(__SANITIZE_THREAD__)
 __global__ void barrier_in_divergent_code(int* x) {
   if (threadIdx.x < 32) {
     __syncthreads();
@@ -62,8 +73,24 @@ __global__ void leaves_before_the_barrier(int* x, unsigned n) {
   __syncthreads();
   x[threadIdx.x] = 1;
 }
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+__global__ void adds_carelessly(int* sum) { *sum += 1; }
+__global__ void adds_atomically(int* sum) { atomicAdd(sum, 1); }
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
+__global__ void indexes_in_32_bits(int* x, int stride) {
+  const int at = stride * 3 / 3;  // beyond 2^31 on its way
+  if (threadIdx.x == 0) x[at % 64] = 1;
+}
+__global__ void reads_behind_shared(int* x, int at) {
+  __shared__ int s[64];
+  s[threadIdx.x] = 0;
+  __syncthreads();
+  if (threadIdx.x == 0) x[0] = s[at];
+}
 __global__ void writes_behind_the_end(int* x, unsigned n) {
   if (threadIdx.x <= n) x[threadIdx.x] = 1;
 }
@@ -79,10 +106,9 @@ std::vector<int> reversed_ramp() {
   return {x.rbegin(), x.rend()};
 }
 
+// The order of threads shows it in the result; ThreadSanitizer reports it.
 TEST(FibersFind, AMissingBarrier) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "ThreadSanitizer stops the program at this race";
-#endif
+  cuda_fibers::launch_state.options.blocks_in_order = true;  // __shared__ is one static for all blocks
   bool seen = false;
   for (const auto& [order, order_name] : kOrders) {
     cuda_fibers::launch_state.options.order = order;
@@ -93,8 +119,29 @@ TEST(FibersFind, AMissingBarrier) {
     EXPECT_EQ(y, reversed_ramp()) << order_name;
   }
   EXPECT_TRUE(seen);
+#if defined(__SANITIZE_THREAD__)
+  EXPECT_GT(races, 0);
+  races = 0;
+  CU_LAUNCH(reads_behind_barrier, dim3(1), dim3(64), 0, nullptr, reversed_ramp().data());
+  EXPECT_EQ(races, 0);
+#endif
 }
 
+#if defined(__SANITIZE_THREAD__)
+TEST(FibersFind, ARaceBetweenBlocks) {
+  cuda_fibers::launch_state.options.blocks_in_order = false;
+  races = 0;
+  int sum = 0;
+  CU_LAUNCH(adds_atomically, dim3(4), dim3(2), 0, nullptr, &sum);
+  EXPECT_EQ(races, 0);
+  EXPECT_EQ(sum, 8);
+  CU_LAUNCH(adds_carelessly, dim3(4), dim3(1), 0, nullptr, &sum);
+  EXPECT_GT(races, 0);
+  races = 0;
+}
+#endif
+
+#if !defined(__SANITIZE_THREAD__)  // fibers that never end cannot be torn down there
 TEST(FibersFind, BarriersThatNotAllThreadsReach) {
   std::vector<int> x(64);
   const auto fault = [](const auto& launch) -> std::string {
@@ -110,11 +157,22 @@ TEST(FibersFind, BarriersThatNotAllThreadsReach) {
   EXPECT_NE(fault([&] { CU_LAUNCH(leaves_before_the_barrier, dim3(1), dim3(64), 0, nullptr, x.data(), 40u); }).find("deadlock"),
             std::string::npos);
 }
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 TEST(FibersFindDeathTest, WritesBehindTheEnd) {
   std::vector<int> x(64);
   EXPECT_DEATH(CU_LAUNCH(writes_behind_the_end, dim3(1), dim3(128), 0, nullptr, x.data(), 64u), "heap-buffer-overflow");
+}
+
+TEST(FibersFindDeathTest, ReadsBehindSharedMemory) {
+  std::vector<int> x(64);
+  EXPECT_DEATH(CU_LAUNCH(reads_behind_shared, dim3(1), dim3(64), 0, nullptr, x.data(), 64), "global-buffer-overflow|out of bounds");
+}
+
+TEST(FibersFindDeathTest, AnIndexThatOverflows32Bits) {
+  std::vector<int> x(64);
+  EXPECT_DEATH(CU_LAUNCH(indexes_in_32_bits, dim3(1), dim3(64), 0, nullptr, x.data(), 1 << 30), "signed integer overflow");
 }
 #endif
 

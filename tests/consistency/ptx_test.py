@@ -8,7 +8,6 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import shutil
 import struct
 import subprocess
 import sys
@@ -17,18 +16,15 @@ import time
 
 source = pathlib.Path(os.environ['MILLESIME_SOURCE'])
 sys.path.insert(0, str(source / 'tests/support/ptx'))
+from cuda_toolkit import NO_NVCC, compile_cuda, find_nvcc  # noqa: E402
 from ptx_machine import GlobalMemory, Module, PtxError  # noqa: E402
 
 BLOCKS, THREADS = 2, 32  # fewer than a case has pixels, so that threads take several
 
 
 def compile_ptx(nvcc, op, folder):
-    """The flags are those of scripts/cmake/MillesimeTargets.cmake; contraction is off as on the CPU."""
     ptx = folder / (op + '.ptx')
-    flags = ['-ptx', '-lineinfo', '-std=c++17', '-O3', '-fmad=false', '-arch=compute_75', '-Xcompiler=-ffp-contract=off,-fopenmp']
-    done = subprocess.run([nvcc, *flags, '-I', source, source / 'kernels/ops' / (op + '.cu'), '-o', ptx], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit('nvcc refuses %s.cu:\n%s' % (op, done.stderr))
+    compile_cuda(nvcc, source / 'kernels/ops' / (op + '.cu'), ptx, ['-ptx', '-arch=compute_75'])
     return ptx
 
 
@@ -68,9 +64,9 @@ def run_case(module, folder, case):
 
 
 def main():
-    nvcc = os.environ.get('NVCC') or shutil.which('nvcc') or shutil.which('/usr/local/cuda/bin/nvcc')
+    nvcc = find_nvcc()
     if not nvcc:
-        print('skipped: no nvcc on PATH, in NVCC or /usr/local/cuda, so there is no PTX to interpret')
+        print(NO_NVCC)
         return 77
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)

@@ -403,6 +403,10 @@ class Machine:
                     if not write
                     else conflict(M.writer[w], M.write_epoch[w]) | conflict(M.reader[w], M.read_epoch[w])
                 )
+                if write:  # and by two warps with this very instruction
+                    order = np.argsort(w, kind='stable')
+                    twice = (w[order][1:] == w[order][:-1]) & (me[order][1:] // 32 != me[order][:-1] // 32)
+                    c[order[1:][twice]] = True
                 if c.any():
                     self.fail('data race on ' + sp, c, ins)
                 if write:
@@ -419,6 +423,10 @@ class Machine:
         s[5] += len(np.unique(wid))
         if sp == 'global':
             s[6] += len(np.unique(wid.astype(np.int64) << 36 | a >> 5))
+            # As few sectors as the different numbers that a warp asks for would fill.
+            asked = np.unique(wid.astype(np.int64) << 36 | a // n)
+            _, numbers = np.unique(asked >> 36, return_counts=True)
+            s[7] += int(((numbers * n + 31) // 32).sum())
         elif sp == 'shared':
             key = np.unique(wid.astype(np.int64) << 36 | a >> 2)
             u, c = np.unique(key >> 36 << 5 | key & 31, return_counts=True)
@@ -1126,6 +1134,11 @@ class Machine:
     def i_trap(self, p, op, ops, ins):
         self.fail('trap', np.ones(len(self.active), bool), ins)
 
+    def sectors_over_ideal(self):
+        """Sectors of all requests to global memory over the fewest that the same numbers could lie in."""
+        wanted = [s for s in self.stat.values() if s[0] == 'global']
+        return sum(s[6] for s in wanted) / max(1, sum(s[7] for s in wanted))
+
     def report(self):
         out = ['kernel %s: %d PTX steps, %d lane-instructions' % (self.k.name, self.steps, self.lanes)]
         if not self.metrics:
@@ -1136,12 +1149,11 @@ class Machine:
         ]
         agg = {}
         for s in self.stat.values():
-            t = agg.setdefault((s[3], s[1], s[0], s[2]), list(s[:4]) + [0, 0, 0])
-            t[4] += s[4]
-            t[5] += s[5]
-            t[6] += s[6]
+            t = agg.setdefault((s[3], s[1], s[0], s[2]), list(s[:4]) + [0, 0, 0, 0])
+            for column in range(4, 8):
+                t[column] += s[column]
         for pc, s in sorted(agg.items()):
-            ideal = max(1.0, s[4] / s[5] * s[2] / 32)
+            ideal = s[7] / s[5]
             out.append(
                 '%5d  %s  %-7s %4d  %9d  %8.2f  %10.2f (%.2f)%s'
                 % (
@@ -1153,7 +1165,7 @@ class Machine:
                     s[4] / s[5],
                     s[6] / s[5],
                     ideal if s[0] == 'global' else 1,
-                    '  <-- uncoalesced' if s[0] == 'global' and s[6] / s[5] > 1.3 * ideal + 1 else '',
+                    '  <-- uncoalesced' if s[0] == 'global' and s[6] > 1.3 * s[7] else '',
                 )
             )
         gb = sum((32 * s[6] for s in self.stat.values() if s[0] == 'global'))
