@@ -1,7 +1,10 @@
 #include "models/registry.h"
 
+#include "models/arch/inception_time.h"
 #include "models/arch/ltae.h"
+#include "models/arch/mlp.h"
 #include "models/arch/temporal_cnn.h"
+#include "models/arch/transformer.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
@@ -21,6 +24,24 @@ const std::vector<Architecture>& architectures() {
        {{"filters", 64}, {"kernel", 5}, {"dense", 256}, {"dropout", 0.5}},
        {"Pelletier, Webb & Petitjean 2019, doi:10.3390/rs11050523"},
        make_temporal_cnn},
+      {"inception_time",
+       "convolutions of several lengths side by side over a regular series",
+       InputKind::regular,
+       {{"depth", 6}, {"filters", 32}, {"kernel", 40}},
+       {"Ismail Fawaz et al. 2020, arXiv:1909.04939"},
+       make_inception_time},
+      {"transformer",
+       "an encoder over the acquisitions as they are",
+       InputKind::raw,
+       {{"d_model", 64}, {"n_head", 4}, {"layers", 3}, {"feed_forward", 128}, {"dropout", 0.1}},
+       {"Russwurm & Koerner 2020, arXiv:1910.10536", "Vaswani et al. 2017, arXiv:1706.03762"},
+       make_transformer},
+      {"mlp",
+       "dense layers over all dates of a regular series",
+       InputKind::regular,
+       {{"layers", 3}, {"width", 256}, {"dropout", 0.3}},
+       {"Ioffe & Szegedy 2015, arXiv:1502.03167"},
+       make_mlp},
       {"random_forest",
        "the baseline everybody compares with",
        InputKind::regular,

@@ -8,6 +8,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include "models/base/day_encoding.h"
 #include "models/base/network.h"
 #include "pipeline/core/error.h"
 
@@ -16,8 +17,6 @@ namespace {
 
 namespace nn = torch::nn;
 using torch::Tensor;
-
-constexpr double kPeriod = 1000;  // of the positional encoding, days (the paper's T)
 
 enum class Norm { group, none, published };
 
@@ -39,14 +38,6 @@ struct Shape {
   }
   int d_head() const { return d_model / n_head; }
 };
-
-// sin and cos of the day at d_head frequencies, the same for every head. days [N,T] -> [N,T,d_head]
-Tensor positional_encoding(const Tensor& days, int d_head) {
-  const auto i = torch::arange(d_head, days.options());
-  const auto period = torch::pow(kPeriod, 2 * torch::floor(i / 2) / d_head);
-  const auto angle = days.unsqueeze(-1) / period;
-  return torch::where(torch::remainder(i, 2) == 0, torch::sin(angle), torch::cos(angle));
-}
 
 // Mean 0 and deviation 1 over features and valid dates of each pixel.
 Tensor group_norm(const Tensor& x, const Tensor& valid) {
@@ -86,7 +77,7 @@ class Encoder : public nn::Module {
     if (shape_.norm == Norm::group) x = group_norm(x, series.valid) * gain_ + shift_;
     if (shape_.norm == Norm::published) x = in_norm_(x);
     if (shape_.spectral > 0) x = torch::relu(spectral_(x));
-    const auto position = positional_encoding(series.days, shape_.d_head());
+    const auto position = encode_days(series.days, shape_.d_head());
     const auto heads = folded_ ? attend_folded(x, position, series.valid) : attend(x, position, series.valid);
     return out_norm_(dropout_(torch::relu(dense_norm_(dense_(heads)))));
   }
@@ -154,7 +145,7 @@ class Ltae : public Network {
     for (std::size_t s = 0; s < input.series.size(); ++s) parts.push_back(encoders_->at<Encoder>(s).forward(input.series[s]));
     if (input.statics.defined()) parts.push_back(input.statics);
     const auto joined = parts.size() == 1 ? parts.front() : torch::cat(parts, 1);
-    return head_(torch::relu(hidden_norm_(hidden_(joined))));
+    return head_(torch::relu(hidden_norm_(joined_linear(hidden_, joined))));
   }
 
  private:

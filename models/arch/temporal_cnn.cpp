@@ -18,9 +18,7 @@ namespace nn = torch::nn;
 class TemporalCnn : public Network {
  public:
   explicit TemporalCnn(const ModelSpec& spec) {
-    if (spec.input != InputKind::regular)
-      throw UserError("temporal_cnn reads series on regular dates: expected model.input = \"regular\", got \"raw\"");
-    if (spec.sources.size() != 1) throw UserError(join_text("temporal_cnn reads one source, got ", spec.sources.size()));
+    require_one_regular_series(spec);
     const int filters = spec.integer("filters", 1, kMaxWidth), kernel = spec.integer("kernel", 1, 99),
               dense = spec.integer("dense", 1, kMaxWidth);
     const double dropout = spec.number("dropout", 0, 0.95);
@@ -48,7 +46,7 @@ class TemporalCnn : public Network {
   torch::Tensor forward(const NetworkInput& input) override {
     auto x = blocks_->forward(input.series.front().values.transpose(1, 2)).flatten(1);
     if (input.statics.defined()) x = torch::cat({x, input.statics}, 1);
-    return head_(dropout_(torch::relu(norm_(dense_(x)))));
+    return head_(dropout_(torch::relu(norm_(joined_linear(dense_, x)))));
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <ATen/Parallel.h>
+#include <torch/nn/functional/padding.h>
 
 #include "models/base/model_file.h"
 #include "models/registry.h"
@@ -114,6 +115,20 @@ class NetworkClassifier : public Classifier {
 };
 
 }  // namespace
+
+torch::Tensor joined_linear(const torch::nn::Linear& layer, const torch::Tensor& x) {
+  constexpr std::int64_t kRow = 16;  // floats in 64 bytes
+  const std::int64_t rest = x.size(1) % kRow;
+  if (rest == 0) return torch::linear(x, layer->weight, layer->bias);
+  const torch::nn::functional::PadFuncOptions fill({0, kRow - rest});
+  return torch::linear(torch::nn::functional::pad(x, fill), torch::nn::functional::pad(layer->weight, fill), layer->bias);
+}
+
+void require_one_regular_series(const ModelSpec& spec) {
+  if (spec.input != InputKind::regular)
+    throw UserError(join_text(spec.architecture, " reads series on regular dates: expected model.input = \"regular\", got \"raw\""));
+  if (spec.sources.size() != 1) throw UserError(join_text(spec.architecture, " reads one source, got ", spec.sources.size()));
+}
 
 torch::Device torch_device(const Device& device) {
   return device.kind == Device::Kind::cpu ? torch::Device(torch::kCPU)

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
 #include <torch/types.h>
 
 #include "models/base/classifier.h"
@@ -28,6 +29,14 @@ class Network : public torch::nn::Module {
  public:
   virtual torch::Tensor forward(const NetworkInput& input) = 0;  // logits [N,K]
 };
+
+// What nn::Linear computes, for the layers that read statics beside other numbers: rows are filled up with zeros so that each starts at an
+// aligned address. Where rows start decides in linear algebra libraries in which order a few outputs add up, and a pixel's answer must
+// not depend on its place in a batch. x [N,I] -> [N,O]
+torch::Tensor joined_linear(const torch::nn::Linear& layer, const torch::Tensor& x);
+
+// UserError for a spec of raw input or several sources, from architectures that cannot read those.
+void require_one_regular_series(const ModelSpec& spec);
 
 // A batch as tensors on `device`, whose memory the batch points to. Values are copied with zeros under invalid dates.
 NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::Device device);

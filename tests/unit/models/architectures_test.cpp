@@ -199,6 +199,12 @@ TEST(Architectures, HaveTheSizeThatTheirLayersAddUpTo) {
   EXPECT_EQ(numbers("temporal_cnn"), convolutions + (30 * 64 * 256 + 256) + 4 * 256 + (256 * 23 + 23));
   const int encoder = (10 * 32 + 32) + (32 * 256 + 256) + 16 * 8 + 16 * 8 * 256 + (256 * 128 + 128) + 4 * 128 + 2 * 128;
   EXPECT_EQ(numbers("ltae"), encoder + (128 * 64 + 64) + 4 * 64 + (64 * 23 + 23));
+  const auto inception = [](int channels) { return channels * 32 + 32 * 32 * (39 + 19 + 9) + channels * 32 + 4 * 128; };
+  const int shortcuts = (10 * 128 + 4 * 128) + (128 * 128 + 4 * 128);
+  EXPECT_EQ(numbers("inception_time"), inception(10) + 5 * inception(128) + shortcuts + (128 * 23 + 23));
+  const int layer = 2 * 2 * 64 + (64 * 192 + 192) + (64 * 64 + 64) + (64 * 128 + 128) + (128 * 64 + 64);
+  EXPECT_EQ(numbers("transformer"), (10 * 64 + 64) + 3 * layer + 2 * 64 + (64 * 23 + 23));
+  EXPECT_EQ(numbers("mlp"), (300 * 256 + 256) + 2 * (256 * 256 + 256) + 3 * 4 * 256 + (256 * 23 + 23));
 }
 
 // Logits of small networks whose weights are a formula, against a computation in numpy, step by step as in the papers.
@@ -217,7 +223,14 @@ INSTANTIATE_TEST_SUITE_P(
                {0.082228f, -0.053019f, 0.301117f, 0.079908f, -0.033152f, 0.291169f}},
         Golden{"temporal_cnn",
                {{"filters", 3}, {"kernel", 3}, {"dense", 4}, {"dropout", 0.5}},
-               {0.86911f, 0.57454f, 0.212351f, 0.835578f, 0.575305f, 0.205775f}}),
+               {0.86911f, 0.57454f, 0.212351f, 0.835578f, 0.575305f, 0.205775f}},
+        Golden{"inception_time",
+               {{"depth", 3}, {"filters", 2}, {"kernel", 8}},
+               {0.938151f, 2.057418f, 2.304613f, 1.001584f, 2.141467f, 2.337743f}},
+        Golden{"transformer",
+               {{"d_model", 4}, {"n_head", 2}, {"layers", 1}, {"feed_forward", 3}, {"dropout", 0.1}},
+               {-0.486205f, 0.116532f, -0.057351f, -0.53008f, 0.176035f, 0.027572f}},
+        Golden{"mlp", {{"layers", 2}, {"width", 4}, {"dropout", 0.3}}, {0.992824f, 0.384493f, 1.242669f, 1.00567f, 0.396238f, 1.229281f}}),
     [](const auto& test) { return test.param.architecture; });
 
 TEST_P(GoldenLogits, AreThoseOfThePaper) {

@@ -83,8 +83,9 @@ TEST(ModelSpec, ParametersAreCheckedByNameTypeAndRange) {
   EXPECT_EQ(architecture_parameters("ltae", {"d_model=64", "norm=group"})["d_model"], 64);
   EXPECT_THAT(message_of([] { architecture_parameters("ltae", {"d_modl=64"}); }), AllOf(HasSubstr("d_modl"), HasSubstr("d_model")));
   EXPECT_THAT(message_of([] { architecture_parameters("ltae", {"d_model=wide"}); }), HasSubstr("got \"wide\""));
-  EXPECT_THAT(message_of([] { architecture("temporal_cn"); }),
-              AllOf(HasSubstr("ltae, temporal_cnn, random_forest"), HasSubstr("did you mean \"temporal_cnn\"")));
+  EXPECT_THAT(
+      message_of([] { architecture("temporal_cn"); }),
+      AllOf(HasSubstr("ltae, temporal_cnn, inception_time, transformer, mlp, random_forest"), HasSubstr("did you mean \"temporal_cnn\"")));
   ModelSpec spec = small_spec("ltae");
   spec.parameters["d_model"] = 1 << 30;
   EXPECT_THAT(message_of([&] { spec.integer("d_model", 1, kMaxWidth); }), HasSubstr("expected an integer of 1 to 8192"));

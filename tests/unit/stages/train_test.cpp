@@ -49,7 +49,7 @@ class TrainStage : public ::testing::TestWithParam<std::string> {
   testing::SilentProgress progress;
   Context context;
 };
-INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal_cnn", "random_forest"),
+INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal_cnn", "transformer", "mlp", "random_forest"),
                          [](const auto& test) { return test.param; });
 
 TEST_P(TrainStage, FromATableToAModelThatKnowsIt) {
