@@ -218,7 +218,8 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   } catch (const UserError& error) {
     throw with_context(first_file, error);
   }
-  TileInput input{first.sources.front().bands, exogenous_names(request.exogenous), request.year, resampling_of(request.resampling)};
+  TileInput input{first.sources.front().bands, exogenous_names(request.exogenous), request.year, {}, resampling_of(request.resampling)};
+  for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
   std::vector<OutputModels> models;
   for (const auto& output : request.outputs) models.emplace_back(output, input, request, context);
   std::vector<OutputFiles> files;

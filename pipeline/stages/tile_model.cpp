@@ -16,6 +16,19 @@ void reserve(Buffer<T>& buffer, const Stream& stream, std::int64_t size) {
   if (buffer.size() < size || buffer.device() != stream.device) buffer = Buffer<T>(stream.device, size);
 }
 
+// Beyond the ends of a series gap filling can only repeat its first or last value. A model that would live on that is not for this tile.
+void require_dates(const ModelSpec& spec, const TileInput& input, const std::string& file) {
+  if (spec.input != InputKind::regular || input.dates.empty()) return;
+  const Date new_year = Date::from_ymd(input.year, 1, 1), first = input.dates.front(), last = input.dates.back();
+  const auto outside = std::ranges::count_if(spec.days, [&](int day) { return new_year + day < first || new_year + day > last; });
+  if (2 * outside <= static_cast<std::int64_t>(spec.days.size())) return;
+  throw UserError(join_text(file, ": the model reads ", spec.days.size(), " dates from ", (new_year + spec.days.front()).iso(), " to ",
+                            (new_year + spec.days.back()).iso(), ", but the tile's acquisitions reach only from ", first.iso(), " to ",
+                            last.iso(), ": ", outside,
+                            " of the dates would be invented; give it more acquisitions (year, time.start, time.end), or train a model on "
+                            "these dates"));
+}
+
 }  // namespace
 
 TileModel::TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context)
@@ -28,6 +41,7 @@ TileModel::TileModel(const std::string& file, const TileInput& input, int batch_
   if (source.bands != input.bands)
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
                               join_list(input.bands, ", "), "; set sensors.sentinel2_theia.bands to the model's"));
+  require_dates(spec, input, file);
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec.statics_in(input.static_names, "the tile");
   const Stream stream(context.device);

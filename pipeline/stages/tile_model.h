@@ -19,13 +19,15 @@ namespace millesime {
 struct TileInput {
   std::vector<std::string> bands;  // of the Series
   std::vector<std::string> static_names;
-  int year = 0;  // positions in time are counted from its first day
+  int year = 0;             // positions in time are counted from its first day
+  std::vector<Date> dates;  // of the tile's acquisitions, in time order
   Resampling resampling = Resampling::bilinear;
 };
 
 class TileModel {
  public:
-  // UserError when the model does not fit: a band, static input or series that the tile does not have.
+  // UserError when the model does not fit: a band, static input or series that the tile does not have, or regular dates of which most
+  // lie before the tile's first or after its last acquisition.
   TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context);
 
   const ModelSpec& spec() const { return file_.spec; }

@@ -30,11 +30,12 @@ function(millesime_compile_options target)
   endif()
 endfunction()
 
-# millesime_library(NAME name SOURCES ... [PUBLIC libs...] [PRIVATE libs...])
+# millesime_library(NAME name SOURCES ... [PUBLIC libs...] [PRIVATE libs...] [INTERNAL headers...])
 # Headers are included by their path from the project root, e.g. "pipeline/core/grid.h". Those beside the sources are the
-# library's public headers: the target `headers` compiles each of them alone, with what the library links publicly.
+# library's public headers, less the INTERNAL ones: the target `headers` compiles each of them alone, with what the library links
+# publicly.
 function(millesime_library)
-  cmake_parse_arguments(L "" "NAME" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(L "" "NAME" "SOURCES;PUBLIC;PRIVATE;INTERNAL" ${ARGN})
   add_library(millesime_${L_NAME} STATIC ${L_SOURCES})
   target_include_directories(millesime_${L_NAME} PUBLIC ${CMAKE_SOURCE_DIR})
   set(folders ".")
@@ -45,6 +46,9 @@ function(millesime_library)
   list(REMOVE_DUPLICATES folders)
   list(TRANSFORM folders APPEND "/*.h")
   file(GLOB headers CONFIGURE_DEPENDS ${folders})
+  foreach(header ${L_INTERNAL})
+    list(REMOVE_ITEM headers ${CMAKE_CURRENT_SOURCE_DIR}/${header} ${CMAKE_CURRENT_SOURCE_DIR}/./${header})
+  endforeach()
   target_sources(millesime_${L_NAME} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
   set_target_properties(millesime_${L_NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   target_link_libraries(millesime_${L_NAME} PUBLIC ${L_PUBLIC} PRIVATE ${L_PRIVATE})

@@ -120,6 +120,30 @@ TEST_F(BadInput, PolygonsElsewhere) {
   expect_error(run(), AllOf(HasSubstr("reference.gpkg"), HasSubstr("tile")));
 }
 
+TEST_F(BadInput, PolygonsInAnotherReferenceSystemGiveTheSameMap) {
+  ASSERT_EQ(run().code, 0);
+  const std::string map = read_text(folder + "/out/2021/OCS_2021.tif");
+  const std::string command = "ogr2ogr -t_srs EPSG:4326 '" + folder + "/lonlat.geojson' '" + folder + "/reference.gpkg' 2>/dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  const auto result = run({"--set", "reference.path=" + folder + "/lonlat.geojson", "--out", folder + "/other"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read_text(folder + "/other/2021/OCS_2021.tif"), map);
+}
+
+TEST_F(BadInput, InvalidGeometryIsMendedOrDroppedWithWords) {
+  std::vector<OutputFeature> features;
+  const auto add = [&](const std::string& code, std::vector<Point> ring) { features.push_back({{Polygon{{std::move(ring)}}}, {code}}); };
+  for (const double x : {0, 60}) add("16", {{300000 + x, 4899950}, {300050 + x, 4899950}, {300050 + x, 4900000}, {300000 + x, 4899950}});
+  add("23", {{300120, 4899950}, {300170, 4900000}, {300170, 4899950}, {300120, 4900000}, {300120, 4899950}});  // a bow tie
+  add("23", {{300180, 4899950}, {300230, 4899950}, {300230, 4900000}, {300180, 4899950}});
+  add("23", {{300180, 4900000}, {300230, 4900000}, {300180, 4900000}, {300180, 4900000}});  // without area
+  fs::remove(folder + "/reference.gpkg");
+  write_polygons(folder + "/reference.gpkg", "reference", "EPSG:32631", {"CODE"}, features);
+  const auto result = run();
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("geometries_repaired 1"), HasSubstr("geometries_dropped 1")));
+}
+
 TEST_F(BadInput, ReferenceWithoutTheClassField) {
   write_reference({{"16", 0}, {"23", 60}}, "KIND");
   expect_error(run(), AllOf(HasSubstr("CODE"), HasSubstr("KIND")));
@@ -164,6 +188,21 @@ TEST_F(BadInput, AModelThatDoesNotFitTheBands) {
   const std::string model = folder + "/out/2021/work/train/all_seed_0.safetensors";
   expect_error(run({"--set", "model.path=" + model, "--set", "sensors.sentinel2_theia.bands=B2,B3,B4", "--out", folder + "/other"}),
                AllOf(HasSubstr("all_seed_0"), HasSubstr("B8A")));
+}
+
+TEST_F(BadInput, AModelThatDoesNotFitTheDates) {
+  // Learned on regular dates from January to September; a single image in May cannot give them.
+  ASSERT_EQ(run().code, 0);
+  const std::string model = folder + "/out/2021/work/train/all_seed_0.safetensors";
+  for (const std::size_t i : {0, 2}) fs::remove_all(products[i]);
+  expect_error(run({"--set", "model.path=" + model, "--out", folder + "/other"}),
+               AllOf(HasSubstr("all_seed_0"), HasSubstr("2021-01-10"), HasSubstr("time")));
+}
+
+TEST_F(BadInput, ProductsOfAnotherSensorAreNamed) {
+  fs::create_directory(folder + "/l2a/T31TCJ/LANDSAT8-OLITIRS-XS_20210105-104500-000_L2A_T31TCJ_C_V2-2");
+  expect_error(run(), AllOf(HasSubstr("LANDSAT8-OLITIRS-XS_20210105"), HasSubstr("another sensor")));
+  EXPECT_EQ(run({"--skip-damaged"}).code, 0);
 }
 
 TEST_F(BadInput, ADamagedModelFile) {

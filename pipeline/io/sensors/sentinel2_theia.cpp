@@ -158,9 +158,22 @@ Entry look_into_zip(const std::string& folder, const std::string& entry) {
   return {std::nullopt, "the zip archive holds no Sentinel-2 L2A product"};
 }
 
+// Products of other sensors and of other processors, by how their names begin.
+bool is_of_another_sensor(const std::string& name) {
+  static const std::regex pattern(R"((LANDSAT|L[COT]0\d_|SENTINEL1|S1[A-D]_|S2[A-D]_MSI|VENUS|SPOT|FORMOSAT).*)");
+  return std::regex_match(name, pattern);
+}
+
 Entry look_at(const std::string& folder, const std::string& entry) {
   const std::string path = folder + "/" + entry;
-  if (is_folder(path)) return entry.starts_with("SENTINEL2") ? product_at(entry, entry, path, "") : Entry{};
+  if (is_folder(path)) {
+    if (entry.starts_with("SENTINEL2")) return product_at(entry, entry, path, "");
+    if (is_of_another_sensor(entry))
+      return {std::nullopt,
+              "is the product of another sensor or processor; expected Sentinel-2 L2A of THEIA only (SENTINEL2A_..._L2A_...); keep it in "
+              "another folder"};
+    return {};
+  }
   return is_zip(entry) ? look_into_zip(folder, entry) : Entry{};
 }
 
