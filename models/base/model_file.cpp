@@ -1,5 +1,8 @@
 #include "models/base/model_file.h"
 
+#include <charconv>
+
+#include "models/base/ensemble.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/safetensors.h"
 
@@ -7,6 +10,50 @@ namespace millesime {
 namespace {
 
 constexpr const char* kSpecKey = "millesime.model";
+constexpr const char* kMembersKey = "millesime.members";
+
+nlohmann::json metadata_json(const SafetensorsFile& file, const char* key, const std::string& path) {
+  const auto json = nlohmann::json::parse(file.metadata().at(key), nullptr, false);
+  if (json.is_discarded()) throw UserError(join_text(path, ": metadata \"", key, "\" is not JSON; the file is damaged"));
+  return json;
+}
+
+void read_tensor(const SafetensorsFile& file, const std::string& name, ModelFile& model, const std::string& own_name) {
+  const TensorView& view = file.view(name);
+  if (view.type == TensorType::f32)
+    model.tensors[own_name] = {view.shape, file.vector<float>(name, view.shape)};
+  else if (view.type == TensorType::i32)
+    model.integers[own_name] = {view.shape, file.vector<std::int32_t>(name, view.shape)};
+  else
+    throw UserError(join_text(model.path, ": tensor \"", name, "\": expected 32-bit floats or integers"));
+}
+
+std::vector<ModelFile> read_members(const SafetensorsFile& file, const std::string& path) {
+  const auto specs = file.metadata().contains(kMembersKey) ? metadata_json(file, kMembersKey, path) : nlohmann::json();
+  if (!specs.is_array() || specs.size() < 2)
+    throw UserError(join_text(path, ": an ensemble without the list \"", kMembersKey, "\" of its members; the file is damaged"));
+  std::vector<ModelFile> members;
+  for (const auto& spec : specs) {
+    auto& member = members.emplace_back();
+    member.path = join_text(path, " (member ", members.size() - 1, ")");
+    member.spec = ModelSpec::from_json(spec, member.path);
+    if (member.spec.architecture == kEnsemble) throw UserError(join_text(member.path, ": an ensemble in an ensemble"));
+  }
+  for (const auto& name : file.names()) {
+    const auto slash = name.find('/');
+    std::size_t member = members.size();
+    if (slash != std::string::npos) std::from_chars(name.data(), name.data() + slash, member);
+    if (member >= members.size())
+      throw UserError(join_text(path, ": tensor \"", name, "\" belongs to none of the ", members.size(), " members"));
+    read_tensor(file, name, members[member], name.substr(slash + 1));
+  }
+  return members;
+}
+
+void add_tensors(SafetensorsWriter& writer, const ModelFile& model, const std::string& prefix) {
+  for (const auto& [name, tensor] : model.tensors) writer.add(prefix + name, tensor.shape, tensor.values.data());
+  for (const auto& [name, tensor] : model.integers) writer.add(prefix + name, tensor.shape, tensor.values.data());
+}
 
 }  // namespace
 
@@ -14,37 +61,39 @@ std::int64_t ModelFile::parameters() const {
   std::size_t n = 0;
   for (const auto& [name, tensor] : tensors) n += tensor.values.size();
   for (const auto& [name, tensor] : integers) n += tensor.values.size();
-  return static_cast<std::int64_t>(n);
+  auto total = static_cast<std::int64_t>(n);
+  for (const auto& member : members) total += member.parameters();
+  return total;
 }
 
 ModelFile ModelFile::read(const std::string& path) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  const auto text = file.metadata().find(kSpecKey);
-  if (text == file.metadata().end())
+  if (!file.metadata().contains(kSpecKey))
     throw UserError(join_text(path, ": no model of this program: its metadata lack \"", kSpecKey, "\" (a samples file?)"));
-  const auto json = nlohmann::json::parse(text->second, nullptr, false);
-  if (json.is_discarded()) throw UserError(join_text(path, ": metadata \"", kSpecKey, "\" is not JSON; the file is damaged"));
-
   ModelFile model;
   model.path = path;
-  model.spec = ModelSpec::from_json(json, path);
-  for (const auto& name : file.names()) {
-    const TensorView& view = file.view(name);
-    if (view.type == TensorType::f32)
-      model.tensors[name] = {view.shape, file.vector<float>(name, view.shape)};
-    else if (view.type == TensorType::i32)
-      model.integers[name] = {view.shape, file.vector<std::int32_t>(name, view.shape)};
-    else
-      throw UserError(join_text(path, ": tensor \"", name, "\": expected 32-bit floats or integers"));
+  model.spec = ModelSpec::from_json(metadata_json(file, kSpecKey, path), path);
+  if (model.spec.architecture == kEnsemble) {
+    model = make_ensemble(read_members(file, path));  // the members say it all
+    model.path = path;
+    return model;
   }
+  for (const auto& name : file.names()) read_tensor(file, name, model, name);
   return model;
 }
 
 void ModelFile::write(const std::string& file) const {
   SafetensorsWriter writer;
   writer.metadata(kSpecKey, spec.to_json().dump());
-  for (const auto& [name, tensor] : tensors) writer.add(name, tensor.shape, tensor.values.data());
-  for (const auto& [name, tensor] : integers) writer.add(name, tensor.shape, tensor.values.data());
+  add_tensors(writer, *this, "");
+  if (!members.empty()) {
+    auto specs = nlohmann::json::array();
+    for (std::size_t m = 0; m < members.size(); ++m) {
+      specs.push_back(members[m].spec.to_json());
+      add_tensors(writer, members[m], join_text(m, "/"));
+    }
+    writer.metadata(kMembersKey, specs.dump());
+  }
   writer.write(file);
 }
 

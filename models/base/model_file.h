@@ -1,5 +1,6 @@
 #pragma once
-// A model is one .safetensors file: named weights, and the ModelSpec as JSON under the metadata key "millesime.model". No code inside.
+// A model is one .safetensors file: named weights, and the ModelSpec as JSON under the metadata key "millesime.model". No code inside. An
+// ensemble has its members' specs as a list under "millesime.members", and their tensors under names that begin with "<position>/".
 // models/README.md shows how to read it from Python.
 
 #include <cstdint>
@@ -26,8 +27,9 @@ struct ModelFile {
   ModelSpec spec;
   std::map<std::string, FloatTensor> tensors;
   std::map<std::string, IntegerTensor> integers;
+  std::vector<ModelFile> members;  // of an ensemble (models/base/ensemble.h), which has no tensors of its own; none otherwise
 
-  std::int64_t parameters() const;                 // numbers in `tensors` and `integers`
+  std::int64_t parameters() const;                 // numbers in all tensors
   static ModelFile read(const std::string& path);  // UserError with the file's name on anything that does not fit
   void write(const std::string& file) const;       // atomic; same content, same bytes
 };

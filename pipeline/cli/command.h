@@ -93,6 +93,7 @@ void add_stack(CLI::App& app, Invocation& invocation);
 void add_train(CLI::App& app, Invocation& invocation);
 void add_evaluate(CLI::App& app, Invocation& invocation);
 void add_predict(CLI::App& app, Invocation& invocation);
+void add_ensemble(CLI::App& app, Invocation& invocation);
 void add_benchmark(CLI::App& app, Invocation& invocation);
 void add_classify(CLI::App& app, Invocation& invocation);
 void add_fuse(CLI::App& app, Invocation& invocation);

@@ -13,9 +13,7 @@
 namespace millesime {
 namespace {
 
-void print_summary(const Samples& samples, bool json) {
-  std::cout << (json ? samples_summary(samples).dump(1) + "\n" : to_text(samples));
-}
+void print_summary(const Samples& samples, bool json) { std::cout << (json ? samples_summary(samples).dump(1) + "\n" : to_text(samples)); }
 
 class QuietObserver : public RunObserver {
  public:
@@ -44,7 +42,8 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
       ->expected(1)
       ->take_all();
   command->resources.add_to(*extract);
-  add_examples(*extract, {"millesime samples extract france.toml", "millesime samples extract france.toml --tiles T31TCJ -o toulouse.safetensors"});
+  add_examples(*extract,
+               {"millesime samples extract france.toml", "millesime samples extract france.toml --tiles T31TCJ -o toulouse.safetensors"});
   extract->callback([&invocation, command] {
     invocation.action = [command] {
       const Config config = Config::load(command->config, command->assignments);

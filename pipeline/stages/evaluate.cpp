@@ -60,14 +60,13 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
     const Samples samples = load_samples(file, &model.spec.nomenclature);
     auto selection = select_samples(samples, file, command.all_samples ? SampleUse::all : SampleUse::test, command.seed);
     if (selection.rows.empty()) selection = select_samples(samples, file, SampleUse::all, 0);
-    const ModelInput input = make_input(model.spec, {selection});
-    const auto probabilities = predict_probabilities(model, input, context);
+    const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
     for (std::size_t i = 0; i < selection.rows.size(); ++i) {
       const int label = samples.label[static_cast<std::size_t>(selection.rows[i])];
       if (label == 0) continue;  // not known
       const Winner winner = winner_of(probabilities.data() + i * model.spec.classes.size(), model.spec.n_classes());
       const int produced = model.spec.classes[static_cast<std::size_t>(winner.index)];
-      if (input.target[i] < 0) ++evaluation.unknown;
+      if (std::ranges::find(model.spec.classes, label) == model.spec.classes.end()) ++evaluation.unknown;
       evaluation.confusion.add(label, produced);
       evaluation.calibration.add(std::clamp(winner.probability, 0.0, 1.0), label == produced);
     }
@@ -145,7 +144,7 @@ std::int64_t predict_samples(const PredictCommand& command, const Context& conte
   for (const auto& file : command.samples) {
     const Samples samples = load_samples(file, &model.spec.nomenclature);
     const auto selection = select_samples(samples, file, SampleUse::all, 0);
-    const auto probabilities = predict_probabilities(model, make_input(model.spec, {selection}), context);
+    const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
     const std::string name = std::filesystem::path(file).filename().string();
     for (std::size_t i = 0; i < selection.rows.size(); ++i) {
       const float* p = probabilities.data() + i * model.spec.classes.size();
@@ -169,6 +168,7 @@ nlohmann::json model_info(const std::string& file) {
   nlohmann::json info = model.spec.to_json();
   info["file"] = file;
   info["numbers"] = model.parameters();
+  for (const auto& member : model.members) info["members"].push_back(member.spec.to_json());
   return info;
 }
 
@@ -176,6 +176,9 @@ std::string model_info_text(const std::string& file) {
   const ModelFile model = ModelFile::read(file);
   const ModelSpec& spec = model.spec;
   std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
+  for (const auto& member : model.members)
+    text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
+                      " numbers, seed ", member.spec.provenance.seed, "\n");
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", to_text(spec.input));
   if (spec.input == InputKind::regular)

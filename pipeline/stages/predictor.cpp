@@ -1,6 +1,7 @@
 #include "pipeline/stages/predictor.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "kernels/base/buffer.h"
 #include "kernels/ops/decide.h"
@@ -104,6 +105,18 @@ std::vector<float> predict_probabilities(const ModelFile& model, const ModelInpu
   else
     predict_network(model, input, context, out);
   return out;
+}
+
+std::vector<float> predict_probabilities(const ModelFile& model, const std::vector<SampleSelection>& selections, const Context& context) {
+  if (model.members.empty()) return predict_probabilities(model, make_input(model.spec, selections), context);
+  std::vector<float> mean;
+  for (const auto& member : model.members) {
+    const auto probabilities = predict_probabilities(member, make_input(member.spec, selections), context);
+    mean.resize(probabilities.size(), 0);
+    std::ranges::transform(mean, probabilities, mean.begin(), std::plus{});
+  }
+  for (float& p : mean) p /= static_cast<float>(model.members.size());
+  return mean;
 }
 
 }  // namespace millesime

@@ -5,11 +5,15 @@
 
 #include "models/base/model_file.h"
 #include "models/base/model_input.h"
+#include "pipeline/stages/sample_input.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
 
-// Calibrated probabilities [sample][class of the spec], by the same kernels as on images.
+// Calibrated probabilities [sample][class of the spec], by the same kernels as on images. Of an ensemble: the mean of its members'.
+std::vector<float> predict_probabilities(const ModelFile& model, const std::vector<SampleSelection>& selections, const Context& context);
+
+// The same of one model (no ensemble) and its prepared input.
 std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context);
 
 }  // namespace millesime

@@ -32,8 +32,14 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
 }  // namespace
 
 TileModel::TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context)
-    : file_(ModelFile::read(file)), input_(input), batch_pixels_(batch_pixels), new_year_(Date::from_ymd(input.year, 1, 1)) {
+    : TileModel(ModelFile::read(file), input, batch_pixels, context) {}
+
+TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context)
+    : file_(std::move(model)), input_(input), batch_pixels_(batch_pixels), new_year_(Date::from_ymd(input.year, 1, 1)) {
   const ModelSpec& spec = file_.spec;
+  const std::string& file = file_.path;
+  for (const auto& member : file_.members) members_.emplace_back(member, input, batch_pixels, context);
+  if (!members_.empty()) return;
   if (spec.sources.size() != 1)
     throw UserError(join_text(file, ": the model reads ", spec.sources.size(), " series (its second is ", spec.sources.at(1).name,
                               "); a tile has one, sentinel2"));
@@ -63,6 +69,11 @@ TileModel::TileModel(const std::string& file, const TileInput& input, int batch_
 }
 
 std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
+  if (!members_.empty()) {
+    std::int64_t bytes = 0;  // a member keeps its buffers while the others work
+    for (const auto& member : members_) bytes += member.bytes_per_pixel(n_dates) + std::int64_t{spec().n_classes()} * 4 + 4;
+    return bytes + std::int64_t{spec().n_classes()} * 4;
+  }
   const std::int64_t dates = spec().input == InputKind::regular ? static_cast<std::int64_t>(spec().days.size()) : n_dates;
   return dates * spec().sources.front().features() * 4 + dates + std::int64_t{spec().n_classes()} * 10 + spec().n_statics() * 4 + 8;
 }
@@ -153,6 +164,7 @@ void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const std:
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
                                  const std::vector<float>& statics) {
+  if (!members_.empty()) return run_members(stream, series, dates, statics);
   const std::int64_t pixels = series.view().pixels();
   prepare(stream, series.view(), dates);
   DecideArgs args;
@@ -169,6 +181,27 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
   args.count = count_.data(), args.label = label_.data(), args.exact_probabilities = probabilities_.data();
   decide(stream, args);
   return {probabilities_.data(), count_.data()};
+}
+
+TileModel::Scores TileModel::run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
+                                         const std::vector<float>& statics) {
+  const std::int64_t pixels = series.view().pixels(), numbers = pixels * spec().n_classes();
+  const auto n = static_cast<std::int64_t>(members_.size());
+  Buffer<float> all(stream.device, n * numbers);  // [member][pixel][class]
+  Scores scores;
+  for (std::int64_t m = 0; m < n; ++m) {
+    scores = members_[static_cast<std::size_t>(m)].run(stream, series, dates, statics);
+    detail::copy_bytes(stream, stream.device, all.data() + m * numbers, stream.device, scores.probabilities,
+                       static_cast<std::size_t>(numbers) * sizeof(float));
+  }
+  const Buffer<float> weights = to_device(stream, std::vector<float>(static_cast<std::size_t>(n * pixels), 1.0f));
+  reserve(probabilities_, stream, numbers);
+  BlendArgs mean;
+  mean.pixels = pixels, mean.n_models = static_cast<int>(n), mean.n_classes = spec().n_classes();
+  mean.probabilities = all.data(), mean.weights = weights.data(), mean.blended = probabilities_.data();
+  blend(stream, mean);
+  stream.synchronize();  // `all` and `weights` end here
+  return {probabilities_.data(), scores.count};
 }
 
 }  // namespace millesime

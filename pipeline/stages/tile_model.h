@@ -1,5 +1,6 @@
 #pragma once
-// TileModel: one trained model at work on windows of a tile: the fused preparation kernel, then the network or the forest.
+// TileModel: one trained model at work on windows of a tile: the fused preparation kernel, then the network or the forest. Of an ensemble:
+// its members one after the other, and the mean of their probabilities.
 
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ class TileModel {
   // UserError when the model does not fit: a band, static input or series that the tile does not have, or regular dates of which most
   // lie before the tile's first or after its last acquisition.
   TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context);
+  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context);
 
   const ModelSpec& spec() const { return file_.spec; }
   std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series
@@ -42,6 +44,7 @@ class TileModel {
   Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
 
  private:
+  Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
   void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates);
   void run_network(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics);
   void run_forest(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics);
@@ -53,8 +56,9 @@ class TileModel {
   std::vector<int> static_positions_;
   Date new_year_;
   std::unique_ptr<Classifier> network_;  // or
-  std::unique_ptr<Forest> forest_;
-  int dates_ = 0, features_ = 0;  // of the prepared window
+  std::unique_ptr<Forest> forest_;       // or
+  std::vector<TileModel> members_;       // of an ensemble
+  int dates_ = 0, features_ = 0;         // of the prepared window
   Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_, label_;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "models/base/ensemble.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -95,6 +96,55 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("b.csv"), HasSubstr("missing: B8")));
   }
+}
+
+// label, then probabilities, of each row that predict writes.
+std::vector<std::vector<double>> predicted(const std::string& model, const std::string& samples, const Context& context) {
+  PredictCommand predict;
+  predict.model = model;
+  predict.samples = {samples};
+  predict.output = model + ".csv";
+  predict_samples(predict, context);
+  std::vector<std::vector<double>> rows;
+  for (const auto& line : split_text(read_text(predict.output), '\n')) {
+    const auto cells = split_text(line, ',');
+    if (cells.size() < 8 || cells[0] == "file") continue;
+    rows.push_back({});
+    for (std::size_t c = 5; c < 8; ++c) rows.back().push_back(std::stod(cells[c]));
+  }
+  return rows;
+}
+
+TEST(Ensemble, IsUsedLikeAModelAndGivesTheMeanOfItsMembers) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  write_text(folder + "/s.csv", table(60, "B8"));
+  std::vector<ModelFile> members;
+  for (const char* name : {"ltae", "random_forest"}) {  // of raw and of regular input
+    TrainCommand command;
+    command.samples = {folder + "/s.csv"};
+    command.output = folder + "/" + name;
+    command.model.name = name;
+    command.time.step_days = 0;
+    command.recipe.epochs = 4;
+    train_model(command, context);
+    members.push_back(ModelFile::read(command.output));
+  }
+  make_ensemble(members).write(folder + "/both");
+  const auto a = predicted(folder + "/ltae", folder + "/s.csv", context),
+             b = predicted(folder + "/random_forest", folder + "/s.csv", context),
+             mean = predicted(folder + "/both", folder + "/s.csv", context);
+  ASSERT_EQ(mean.size(), 60u);
+  for (std::size_t i = 0; i < 60; ++i)
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(mean[i][k], (a[i][k] + b[i][k]) / 2, 2e-4);  // written with four decimals
+  EvaluateCommand evaluate;
+  evaluate.model = folder + "/both";
+  evaluate.samples = {folder + "/s.csv"};
+  EXPECT_EQ(evaluate_model(evaluate, context).accuracy.total, 60);
+  EXPECT_THAT(model_info_text(evaluate.model),
+              AllOf(HasSubstr("ensemble"), HasSubstr("member       ltae"), HasSubstr("member       random_forest")));
 }
 
 }  // namespace

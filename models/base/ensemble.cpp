@@ -1,0 +1,51 @@
+#include "models/base/ensemble.h"
+
+#include <algorithm>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace {
+
+void require_agreement(const ModelFile& first, const ModelFile& other) {
+  if (other.spec.classes != first.spec.classes) {
+    const auto codes = [](const ModelFile& model) {
+      std::vector<std::string> texts;
+      for (const int code : model.spec.classes) texts.push_back(std::to_string(code));
+      return join_list(texts, " ");
+    };
+    throw UserError(join_text(other.path, ": knows the classes ", codes(other), ", but ", first.path, " knows ", codes(first),
+                              "; members of an ensemble know the same classes: train them on the same samples"));
+  }
+  const auto &bands = first.spec.sources.front().bands, &other_bands = other.spec.sources.front().bands;
+  if (other_bands != bands)
+    throw UserError(join_text(other.path, ": reads the bands ", join_list(other_bands, ", "), ", but ", first.path, " reads ",
+                              join_list(bands, ", "), "; members of an ensemble read the same bands"));
+}
+
+}  // namespace
+
+ModelFile make_ensemble(const std::vector<ModelFile>& members) {
+  ModelFile ensemble;
+  for (const auto& member : members) {
+    if (member.members.empty())
+      ensemble.members.push_back(member);
+    else
+      ensemble.members.insert(ensemble.members.end(), member.members.begin(), member.members.end());
+  }
+  if (ensemble.members.size() < 2) throw UserError(join_text("an ensemble has two members or more, got ", ensemble.members.size()));
+  for (const auto& member : ensemble.members) require_agreement(ensemble.members.front(), member);
+
+  ModelSpec& spec = ensemble.spec = ensemble.members.front().spec;
+  spec.architecture = kEnsemble;
+  spec.parameters = nlohmann::json::object();
+  spec.metrics = nlohmann::json::object();
+  spec.temperature = 1;
+  for (const auto& member : ensemble.members)
+    for (const auto& paper : member.spec.papers)
+      if (std::ranges::find(spec.papers, paper) == spec.papers.end()) spec.papers.push_back(paper);
+  return ensemble;
+}
+
+}  // namespace millesime

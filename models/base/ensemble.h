@@ -1,0 +1,17 @@
+#pragma once
+// Ensembles: several trained models as one, whose probabilities are the mean of theirs (deep ensembles, Lakshminarayanan et al. 2017).
+// They may be of any architectures and inputs, and lie in one file (ModelFile::members).
+
+#include <vector>
+
+#include "models/base/model_file.h"
+
+namespace millesime {
+
+inline constexpr const char* kEnsemble = "ensemble";  // ModelSpec::architecture of an ensemble
+
+// Ensembles among the members give theirs. The spec of the ensemble is that of the first member, with the papers of all. UserError that
+// names both files where members differ in classes or in the bands of their main source, or for fewer than two.
+ModelFile make_ensemble(const std::vector<ModelFile>& members);
+
+}  // namespace millesime

@@ -1,0 +1,95 @@
+// A trained model at work on a window of images.
+
+#include "pipeline/stages/tile_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/arch/random_forest.h"
+#include "models/base/ensemble.h"
+#include "models/base/training.h"
+#include "pipeline/core/error.h"
+#include "tests/unit/models/small_models.h"
+#include "tests/unit/stages/silent_progress.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::quick_recipe;
+using testing::small_input;
+using testing::small_spec;
+
+constexpr int kPixels = 30, kDates = 8;
+
+// A window of one row in which every third observation is masked.
+Series window() {
+  Series series;
+  series.window = Window{0, 0, kPixels, 1};
+  series.bands = {"B3", "B4", "B8"};
+  BandGroup group{.bands = {0, 1, 2}, .cols = kPixels, .rows = 1, .samples = {}};
+  MaskRule rule{};
+  rule[1] = 1;
+  series.mask_rules = {rule};
+  for (int d = 0; d < kDates; ++d) {
+    series.dates.push_back(Date::from_ymd(2021, 1, 1) + 40 * d);
+    for (int p = 0; p < kPixels; ++p) series.masks.push_back((d + p) % 3 == 0);
+    for (int b = 0; b < 3; ++b)
+      for (int p = 0; p < kPixels; ++p) group.samples.push_back(static_cast<std::int16_t>((d * 7 + b * 3 + p) % 5 - 2));
+  }
+  series.groups = {group};
+  return series;
+}
+
+ModelFile trained(const std::string& name) {
+  const ModelSpec spec = small_spec(name, 3, kDates);
+  const ModelInput input = small_input(spec, 48, kDates);
+  ModelFile model = name == "random_forest" ? forest_file(spec, train_forest(spec, input, quick_recipe()))
+                                            : train_network(spec, input, {}, quick_recipe(), Device{}, nullptr);
+  model.path = name;
+  return model;
+}
+
+class TileModelOfWindow : public ::testing::Test {
+ protected:
+  TileModelOfWindow() { context.progress = &progress; }
+  TileModel on_tile(const ModelFile& model) {
+    TileInput input;
+    input.bands = {"B3", "B4", "B8"};
+    input.year = 2021;
+    input.resampling = Resampling::nearest;
+    return TileModel(model, input, 16, context);
+  }
+  std::vector<float> probabilities(const ModelFile& model) {
+    TileModel on = on_tile(model);
+    const Series series = window();
+    const Stream stream(context.device);
+    const auto scores = on.run(stream, DeviceSeries(stream, series), series.dates, {});
+    for (int p = 0; p < kPixels; ++p) EXPECT_EQ(scores.count[p], p % 3 == 1 ? 6 : 5) << p;
+    return {scores.probabilities, scores.probabilities + kPixels * 3};
+  }
+  testing::SilentProgress progress;
+  Context context;
+};
+
+TEST_F(TileModelOfWindow, AnEnsembleIsTheMeanOfItsMembers) {
+  const std::vector<ModelFile> members{trained("ltae"), trained("temporal_cnn"), trained("random_forest")};
+  std::vector<std::vector<float>> each;
+  for (const auto& member : members) each.push_back(probabilities(member));
+  const auto together = probabilities(make_ensemble(members));
+  for (std::size_t i = 0; i < together.size(); ++i) EXPECT_NEAR(together[i], (each[0][i] + each[1][i] + each[2][i]) / 3, 1e-6) << i;
+}
+
+TEST_F(TileModelOfWindow, BandsThatTheImagesAreNotReadWithAreAnError) {
+  ModelFile model = trained("ltae");
+  model.spec.sources.front().bands[2] = "B8A";
+  try {
+    on_tile(model);
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("B3, B4, B8A"));
+  }
+}
+
+}  // namespace
+}  // namespace millesime
