@@ -36,6 +36,31 @@ Context Resources::context(const Config* otherwise) {
   return context;
 }
 
+void ProductionFlags::add_to(CLI::App& command) {
+  command.add_option("config", file, "configuration of the production (TOML)")->required()->type_name("CONFIG");
+  command.add_option("--out", output, "folder of the products, instead of the configuration's")->type_name("DIR");
+  command.add_option("--set", assignments, "set an option of the configuration, key=value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+  command.add_flag("--skip-damaged", skip_damaged, "leave out products that cannot be read, and record them");
+}
+
+Config ProductionFlags::load() const {
+  std::vector<std::string> all = assignments;
+  if (!output.empty()) all.push_back("output=" + output);
+  if (skip_damaged) all.emplace_back("sensors.sentinel2_theia.skip_damaged=true");
+  return Config::load(file, all);
+}
+
+std::vector<std::string> ProductionFlags::as_arguments() const {
+  std::vector<std::string> arguments;
+  for (const auto& assignment : assignments) arguments.insert(arguments.end(), {"--set", assignment});
+  if (!output.empty()) arguments.insert(arguments.end(), {"--out", output});
+  if (skip_damaged) arguments.emplace_back("--skip-damaged");
+  return arguments;
+}
+
 std::string constraints_text(const Option& option) {
   std::vector<std::string> parts;
   if (option.is_required())

@@ -34,6 +34,17 @@ struct Resources {
   std::unique_ptr<Progress> progress_;
 };
 
+// CONFIG, --out, --set, --skip-damaged: of every command about a production.
+struct ProductionFlags {
+  std::string file, output;
+  std::vector<std::string> assignments;
+  bool skip_damaged = false;
+
+  void add_to(CLI::App& command);
+  Config load() const;
+  std::vector<std::string> as_arguments() const;  // what another call of the program needs beside CONFIG to mean the same
+};
+
 // Every declared option becomes a flag of the command. apply() sets the options that were given; it needs `options` alive.
 class OptionFlags {
  public:
@@ -87,6 +98,7 @@ void add_declared(CLI::App& app, Invocation& invocation, const CommandCard& card
 // The commands, in the order of the help text.
 void add_run(CLI::App& app, Invocation& invocation);
 void add_status(CLI::App& app, Invocation& invocation);
+void add_submit(CLI::App& app, Invocation& invocation);
 void add_catalog(CLI::App& app, Invocation& invocation);
 void add_samples(CLI::App& app, Invocation& invocation);
 void add_stack(CLI::App& app, Invocation& invocation);

@@ -5,16 +5,14 @@
 
 #include "pipeline/cli/command.h"
 #include "pipeline/core/text.h"
+#include "pipeline/engine/site.h"
 
 namespace millesime {
 namespace {
 
 // The reference page: every option of a configuration, from its declaration.
-std::string reference_page(const Options& options) {
-  std::string page =
-      "# Configuration reference\n\nMade from the declarations by `millesime config reference`. Keys are TOML; on the command line "
-      "`--set key=value`.\n";
-  std::string table;
+std::string option_tables(const Options& options) {
+  std::string page, table;
   for (const auto& option : options.all()) {
     const auto dot = option.key().rfind('.');
     const std::string section = dot == std::string::npos ? "" : option.key().substr(0, dot);
@@ -27,7 +25,19 @@ std::string reference_page(const Options& options) {
             (option.is_required() ? "required" : "`" + option.default_text() + "`") + " | " + option.unit() + " | " + option.range_text() +
             " | " + option.help() + " |\n";
   }
-  return page + "\n## [[exogenous]]\n\nAny number of static inputs: `name`, and `path` of a raster of any CRS and resolution.\n";
+  return page;
+}
+
+std::string reference_page() {
+  Config config;
+  Site site;
+  return "# Configuration reference\n\nMade from the declarations by `millesime config reference`. Keys are TOML; on the command line "
+         "`--set key=value`.\n" +
+         option_tables(config.declare()) +
+         "\n## [[exogenous]]\n\nAny number of static inputs: `name`, and `path` of a raster of any CRS and resolution.\n"
+         "\n# Site reference\n\nOf `millesime submit --site` (configs/sites). The keys of `[stages]` stand for every stage; "
+         "`[stages.NAME]` takes the same keys for one, `[stages.plan]` for the job that submits what could not be planned before.\n" +
+         option_tables(site.declare({}));
 }
 
 }  // namespace
@@ -78,8 +88,7 @@ void add_config(CLI::App& app, Invocation& invocation) {
   add_examples(*reference, {"millesime config reference > REFERENCE.md"});
   reference->callback([&invocation] {
     invocation.action = [] {
-      Config config;
-      std::cout << reference_page(config.declare());
+      std::cout << reference_page();
       return 0;
     };
   });

@@ -10,10 +10,10 @@ namespace millesime {
 namespace {
 
 struct RunCommand {
-  std::string config;
-  std::vector<std::string> assignments, tiles;
-  std::string from, to, output;
-  bool force = false, dry_run = false, json = false, skip_damaged = false;
+  ProductionFlags production;
+  std::vector<std::string> tiles;
+  std::string from, to, unit;
+  bool force = false, dry_run = false, json = false;
   Resources resources;
 };
 
@@ -75,9 +75,7 @@ void print_plan(const std::vector<PlannedStage>& plan, bool json) {
 }
 
 int execute(RunCommand& command) {
-  if (!command.output.empty()) command.assignments.push_back("output=" + command.output);
-  if (command.skip_damaged) command.assignments.push_back("sensors.sentinel2_theia.skip_damaged=true");
-  const Config config = Config::load(command.config, command.assignments);
+  const Config config = command.production.load();
   const Selection selection{command.tiles, command.from, command.to, command.force};
   if (command.dry_run) {
     print_plan(make_plan(stage_list(), config, selection), command.json);
@@ -88,6 +86,10 @@ int execute(RunCommand& command) {
   TextObserver text;
   JsonObserver json;
   RunObserver& observer = command.json ? static_cast<RunObserver&>(json) : text;
+  if (!command.unit.empty()) {
+    run_unit(stage_list(), config, selection, command.unit, context, observer);
+    return 0;
+  }
   const RunOutcome outcome = run(stage_list(), config, selection, context, observer);
   const Layout layout(config);
   if (outcome.complete()) {
@@ -107,16 +109,13 @@ int execute(RunCommand& command) {
 void add_run(CLI::App& app, Invocation& invocation) {
   auto* sub = app.add_subcommand("run", "Run the whole chain, or a part of it");
   auto command = std::make_shared<RunCommand>();
-  sub->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
+  command->production.add_to(*sub);
   sub->add_option("--tiles", command->tiles, "only these tiles; the map is mended where they lie")->delimiter(',')->type_name("TILES");
   sub->add_option("--from", command->from, "first stage to run")->type_name("STAGE");
   sub->add_option("--to", command->to, "last stage to run")->type_name("STAGE");
-  sub->add_option("--out", command->output, "folder of the products, instead of the configuration's")->type_name("DIR");
-  sub->add_option("--set", command->assignments, "set an option of the configuration, key=value; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all();
-  sub->add_flag("--skip-damaged", command->skip_damaged, "leave out products that cannot be read, and record them");
+  sub->add_option("--unit", command->unit, "only this unit, as `millesime status` names it; for tasks of a cluster")
+      ->type_name("STAGE/KEY")
+      ->excludes("--from", "--to");
   sub->add_flag("--force", command->force, "run what is up to date too");
   sub->add_flag("--dry-run", command->dry_run, "print the plan and why each unit would run, and stop");
   sub->add_flag("--json", command->json, "events, or the plan, as JSON on standard output");
@@ -124,40 +123,6 @@ void add_run(CLI::App& app, Invocation& invocation) {
   add_examples(*sub, {"millesime run france.toml", "millesime run france.toml --dry-run", "millesime run france.toml --tiles T31TCJ",
                       "millesime run france.toml --set model.name=random_forest --out out-forest"});
   sub->callback([&invocation, command] { invocation.action = [command] { return execute(*command); }; });
-}
-
-void add_status(CLI::App& app, Invocation& invocation) {
-  struct StatusCommand {
-    std::string config;
-    std::vector<std::string> assignments;
-    bool json = false, verify = false;
-  };
-  auto* sub = app.add_subcommand("status", "What of a production is done, failed or still to run");
-  auto command = std::make_shared<StatusCommand>();
-  sub->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
-  sub->add_option("--set", command->assignments, "set an option of the configuration, key=value; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all();
-  sub->add_flag("--json", command->json, "as JSON");
-  sub->add_flag("--verify", command->verify, "read every finished product and compare it with its checksum");
-  add_examples(*sub, {"millesime status france.toml", "millesime status france.toml --json"});
-  sub->callback([&invocation, command] {
-    invocation.action = [command] {
-      const auto units = status(stage_list(), Config::load(command->config, command->assignments), command->verify);
-      bool damaged = false;
-      nlohmann::json list = nlohmann::json::array();
-      for (const auto& unit : units) {
-        damaged = damaged || unit.state == "damaged";
-        list.push_back({{"stage", unit.stage}, {"unit", unit.key}, {"state", unit.state}, {"detail", unit.detail}});
-        if (!command->json)
-          std::printf("%-8s %-28s %s\n", unit.state.c_str(), (unit.stage + (unit.key.empty() ? "" : "/" + unit.key)).c_str(),
-                      unit.detail.c_str());
-      }
-      if (command->json) std::cout << list.dump(1) << "\n";
-      return damaged ? kExitUserError : 0;
-    };
-  });
 }
 
 }  // namespace millesime

@@ -85,4 +85,24 @@ void remove_abandoned(const std::string& folder) {
     }
 }
 
+void remove_abandoned_of(const std::string& path) {
+  const fs::path target(path);
+  const std::string name = target.filename();
+  // .partial-<process>-<number>-<name>, and what GDAL may have put beside it
+  const auto is_of = [&](std::string_view entry) {
+    if (!entry.starts_with(kPrefix)) return false;
+    entry.remove_prefix(std::string_view(kPrefix).size());
+    for (int number = 0; number < 2; ++number) {
+      const auto digits = std::min(entry.find_first_not_of("0123456789"), entry.size());
+      if (digits == 0 || digits == entry.size() || entry[digits] != '-') return false;
+      entry.remove_prefix(digits + 1);
+    }
+    return entry == name || entry == name + ".aux.xml";
+  };
+  std::error_code error, ignored;
+  for (fs::directory_iterator it(target.parent_path().empty() ? fs::path(".") : target.parent_path(), error), end; !error && it != end;
+       it.increment(error))
+    if (is_of(it->path().filename().string())) fs::remove_all(it->path(), ignored);
+}
+
 }  // namespace millesime

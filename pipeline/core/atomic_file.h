@@ -28,5 +28,7 @@ std::string read_text(const std::string& path);                     // UserError
 
 // Removes what a killed process left in `folder` (the temporary files of AtomicFile). Call it only while holding the output lock.
 void remove_abandoned(const std::string& folder);
+// The same for one output, while others write beside it. Call it only where nobody else writes `path`.
+void remove_abandoned_of(const std::string& path);
 
 }  // namespace millesime

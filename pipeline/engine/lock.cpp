@@ -31,36 +31,68 @@ std::string content(int descriptor) {
   return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
 }
 
-}  // namespace
-
-OutputLock::OutputLock(const std::string& folder) : file_(folder + "/.lock") {
+// Opens (makes) a lock file and its folder.
+int open_lock(const std::string& file) {
+  const std::string folder = std::filesystem::path(file).parent_path();
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw UserError(join_text(folder, ": cannot make this output folder: ", error.message()));
-  descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw UserError(join_text(folder, ": cannot write in this output folder: ", std::strerror(errno)));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    const int reason = errno;
-    const std::string holder = content(descriptor_);
-    ::close(descriptor_);
-    if (reason == EWOULDBLOCK)
-      throw UserError(
-          join_text(folder, " is in use by another run: ", holder.empty() ? "unknown" : holder, "; wait for it or choose another output"));
-    throw UserError(join_text(folder, ": cannot be locked: ", std::strerror(reason)));
-  }
-  taken_over_ = content(descriptor_);
-  const std::string me = who_am_i();
-  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, me.data(), me.size(), 0) != static_cast<ssize_t>(me.size())) {
-    const int reason = errno;
-    ::close(descriptor_);
-    throw UserError(join_text(file_, ": cannot be written: ", std::strerror(reason)));
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) throw UserError(join_text(folder, ": cannot write in this output folder: ", std::strerror(errno)));
+  return descriptor;
+}
+
+[[noreturn]] void close_and_throw(int descriptor, const std::string& message) {
+  ::close(descriptor);
+  throw UserError(message);
+}
+
+void sign(int descriptor, const std::string& file, const std::string& text) {
+  if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    close_and_throw(descriptor, join_text(file, ": cannot be written: ", std::strerror(errno)));
+}
+
+// An empty lock file says that its last holder ended in order.
+void erase_signature(int descriptor) {
+  if (::ftruncate(descriptor, 0) != 0) { /* the next holder will say that it takes over: harmless */
   }
 }
 
-OutputLock::~OutputLock() {
-  // An empty lock file says that its last holder ended in order.
-  if (::ftruncate(descriptor_, 0) != 0) { /* the next run will say that it takes over: harmless */
+}  // namespace
+
+OutputLock::OutputLock(const std::string& folder, Sharing sharing)
+    : file_(folder + "/.lock"), alone_(sharing == Sharing::alone), descriptor_(open_lock(file_)) {
+  if (::flock(descriptor_, (alone_ ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) close_and_throw(descriptor_, join_text(folder, ": cannot be locked: ", std::strerror(errno)));
+    const std::string holder = content(descriptor_);
+    close_and_throw(descriptor_, join_text(folder, " is in use by another run: ", holder.empty() ? "tasks of a cluster" : holder,
+                                           "; wait for it or choose another output"));
   }
+  // Tasks leave no name here, for they are many; each has signed the lock of its unit.
+  if (!alone_) {
+    erase_signature(descriptor_);
+    return;
+  }
+  taken_over_ = content(descriptor_);
+  sign(descriptor_, file_, who_am_i());
+}
+
+OutputLock::~OutputLock() {
+  if (alone_) erase_signature(descriptor_);
+  ::close(descriptor_);
+}
+
+WaitingLock::WaitingLock(const std::string& file, const std::function<void(const std::string&)>& waiting) : descriptor_(open_lock(file)) {
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) waiting(content(descriptor_));
+    while (::flock(descriptor_, LOCK_EX) != 0)
+      if (errno != EINTR) close_and_throw(descriptor_, join_text(file, ": cannot be locked: ", std::strerror(errno)));
+  }
+  sign(descriptor_, file, who_am_i());
+}
+
+WaitingLock::~WaitingLock() {
+  erase_signature(descriptor_);
   ::close(descriptor_);
 }
 

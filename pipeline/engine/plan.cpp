@@ -119,6 +119,56 @@ Config restricted_to(const Config& config, const Selection& selection) {
   return restricted;
 }
 
+std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config) {
+  if (selection.force) return "--force";
+  const auto known = known_manifest(Layout(config), unit);
+  // Mending a tile works with the models as they are: retraining would change every other tile too.
+  if (!selection.tiles.empty() && stage.kept_when_mending && known && changed_output(unit, *known).empty()) return "";
+  return reason_to_run(stage, unit, config, known);
+}
+
+std::string unfinished_before(const std::vector<Stage>& stages, Config& config, const Selection& selection, const Unit& unit,
+                              std::size_t n_stages) {
+  Selection before = selection;
+  before.force = false;
+  std::set<std::string> needed(unit.inputs.begin(), unit.inputs.end());
+  for (std::size_t i = n_stages; i-- > 0;)
+    for (const Unit& earlier : stages[i].plan(config).value_or(std::vector<Unit>{})) {
+      if (std::ranges::none_of(earlier.outputs, [&](const auto& output) { return needed.contains(output); })) continue;
+      if (const auto why = reason_in(before, stages[i], earlier, config); !why.empty()) return earlier.name() + " (" + why + ")";
+      needed.insert(earlier.inputs.begin(), earlier.inputs.end());
+    }
+  return "";
+}
+
+std::vector<std::vector<PlannedUnit>> in_waves(std::vector<PlannedUnit> units) {
+  std::vector<std::vector<PlannedUnit>> waves;
+  std::map<std::string, std::size_t> made_in;  // output -> wave
+  for (auto& planned : units) {
+    std::size_t wave = 0;
+    for (const auto& input : planned.unit.inputs)
+      if (const auto made = made_in.find(input); made != made_in.end()) wave = std::max(wave, made->second + 1);
+    for (const auto& output : planned.unit.outputs) made_in[output] = wave;
+    waves.resize(std::max(waves.size(), wave + 1));
+    waves[wave].push_back(std::move(planned));
+  }
+  return waves;
+}
+
+NamedUnit unit_named(const std::vector<Stage>& stages, const Config& requested, const Selection& selection, const std::string& name) {
+  const auto slash = name.find('/');
+  if (slash == std::string::npos) throw UserError(join_text("--unit ", name, ": expected STAGE/KEY such as classify/T31TCJ"));
+  const std::size_t stage = position(stages, name.substr(0, slash), "--unit");
+  const auto units = stages[stage].plan(restricted_to(requested, selection));
+  if (!units) throw UserError(join_text("--unit ", name, ": the stage ", stages[stage].name, " needs results of an earlier stage first"));
+  if (const auto found = std::ranges::find(*units, name, &Unit::name); found != units->end()) return {stage, *found};
+  std::vector<std::string> names;
+  for (const auto& unit : *units) names.push_back(unit.name());
+  const std::string near = nearest_name(name, names);
+  throw UserError(join_text("--unit ", name, ": there is no such unit",
+                            near.empty() ? "; `millesime status` lists them" : "; did you mean \"" + near + "\"?"));
+}
+
 std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& requested, const Selection& selection) {
   check_selection(stages, selection);
   Config config = restricted_to(requested, selection);
@@ -137,12 +187,8 @@ std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Conf
       const bool chosen =
           selection.tiles.empty() || unit.tile.empty() || std::ranges::find(selection.tiles, unit.tile) != selection.tiles.end();
       if (!chosen) continue;
-      const auto known = known_manifest(layout, unit);
-      std::string why = selection.force ? "--force" : reason_to_run(stages[i], unit, config, known);
-      // Mending a tile works with the models as they are: retraining would change every other tile too.
-      const bool keep =
-          !selection.tiles.empty() && stages[i].kept_when_mending && !selection.force && known && changed_output(unit, *known).empty();
-      if (keep) why.clear();
+      std::string why = reason_in(selection, stages[i], unit, config);
+      const bool keep = !selection.tiles.empty() && stages[i].kept_when_mending && why.empty();
       for (const auto& input : unit.inputs)
         if (!keep && why.empty() && made_anew.contains(input)) why = "input " + input + " will be made anew";
       if (!why.empty()) made_anew.insert(unit.outputs.begin(), unit.outputs.end());

@@ -1,6 +1,7 @@
 #pragma once
 // The plan: which work units there are, and for each whether it has to run and why.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,24 @@ std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 
 // With --tiles, the world is the chosen tiles and those that were mapped before.
 Config restricted_to(const Config& config, const Selection& selection);
+
+// One unit by its name, and its stage's place in `stages`. UserError when there is none (suggests the nearest), or when its stage
+// cannot be planned yet.
+struct NamedUnit {
+  std::size_t stage = 0;
+  Unit unit;
+};
+NamedUnit unit_named(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name);
+
+// Why the unit has to run in this selection, or ""; whatever becomes of the units before it.
+std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config);
+// What has to run before it, with its reason ("classify/T31TCJ (no manifest ...)"), or "". Everything that it builds on is looked at
+// in the first `n_stages` stages.
+std::string unfinished_before(const std::vector<Stage>& stages, Config& config, const Selection& selection, const Unit& unit,
+                              std::size_t n_stages);
+// Units of one stage in the order in which they can run: those of a wave need nothing of each other, only of the waves before.
+// (The mosaic's map is made of its sheets.)
+std::vector<std::vector<PlannedUnit>> in_waves(std::vector<PlannedUnit> units);
 
 // The plan of `stages` as it stands now. Units whose inputs other units will make anew are planned to run.
 std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& config, const Selection& selection);

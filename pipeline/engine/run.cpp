@@ -13,8 +13,6 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-std::string failure_file(const Layout& layout, const Unit& unit) { return layout.stage(unit.stage) + "/" + unit.key + ".failed.txt"; }
-
 std::vector<Fingerprint> fingerprints(const std::vector<std::string>& files, const std::vector<Fingerprint>* known) {
   std::vector<Fingerprint> result;
   for (std::size_t i = 0; i < files.size(); ++i)
@@ -49,6 +47,15 @@ nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, con
   for (auto& output : manifest.outputs) output.path = fs::path(output.path).lexically_relative(layout.root).string();
   write_manifest(manifest, file);
   return manifest.counts;
+}
+
+void run_one(const Stage& stage, const Unit& unit, const std::string& why, Config& world, const Layout& layout, const Context& context,
+             RunObserver& observer) {
+  observer.unit_starts(unit, why);
+  const auto started = std::chrono::steady_clock::now();
+  const auto counts = execute(stage, unit, world, layout, context, known_manifest(layout, unit));
+  fs::remove(layout.failure(unit.stage, unit.key));
+  observer.unit_done(unit, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), counts);
 }
 
 }  // namespace
@@ -90,19 +97,15 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
         ++up_to_date;
         continue;
       }
-      observer.unit_starts(unit, why);
-      const auto started = std::chrono::steady_clock::now();
       try {
-        const auto counts = execute(stage, unit, world, layout, context, known_manifest(layout, unit));
-        fs::remove(failure_file(layout, unit));
+        run_one(stage, unit, why, world, layout, context, observer);
         ++outcome.ran;
-        observer.unit_done(unit, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), counts);
       } catch (const UserError& error) {
         context.progress->finish();
         outcome.failed.push_back({unit.name(), error.what()});
         lacking.insert(unit.outputs.begin(), unit.outputs.end());
         observer.unit_failed(unit, error.what());
-        write_text(failure_file(layout, unit), std::string(error.what()) + "\n");
+        write_text(layout.failure(unit.stage, unit.key), std::string(error.what()) + "\n");
       }
     }
     outcome.up_to_date += static_cast<int>(up_to_date);
@@ -112,24 +115,34 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
   return outcome;
 }
 
-std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify) {
+RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name,
+                    const Context& context, RunObserver& observer) {
   const Layout layout(config);
-  std::vector<UnitStatus> list;
-  for (const auto& planned : make_plan(stages, config, {})) {
-    if (!planned.known) list.push_back({planned.stage->name, "", "unknown", "known once the stages before it have run"});
-    for (const auto& [unit, why] : planned.units) {
-      UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why};
-      if (!why.empty() && fs::exists(failure_file(layout, unit)))
-        entry = {unit.stage, unit.key, "failed", read_text(failure_file(layout, unit))};
-      const auto known = verify && why.empty() ? known_manifest(layout, unit) : std::nullopt;
-      if (known)
-        for (const auto& output : known->outputs)
-          if (xxh3_of_file(layout.root + "/" + output.path) != output.xxh3)
-            entry = {unit.stage, unit.key, "damaged", output.path + ": its content is not what was written; remove it and run again"};
-      list.push_back(std::move(entry));
+  const OutputLock lock(layout.work(), Sharing::with_other_tasks);
+  const NamedUnit named = unit_named(stages, config, selection, name);
+  const Stage& stage = stages[named.stage];
+  const Unit& unit = named.unit;
+  const WaitingLock own(layout.stage(unit.stage) + "/." + unit.key + ".lock",
+                        [&](const std::string& holder) { context.progress->note("waiting for " + holder + ", which works on " + name); });
+  for (const auto& output : unit.outputs) remove_abandoned_of(output);
+  Config world = restricted_to(config, selection);
+  RunOutcome outcome;
+  try {
+    if (const auto earlier = unfinished_before(stages, world, selection, unit, named.stage + 1); !earlier.empty())
+      throw UserError(join_text("not run, because it builds on ", earlier));
+    if (const std::string why = reason_in(selection, stage, unit, world); !why.empty()) {
+      run_one(stage, unit, why, world, layout, context, observer);
+      ++outcome.ran;
+    } else {
+      ++outcome.up_to_date;
+      observer.stage_up_to_date(stage, 1);
     }
+  } catch (const UserError& error) {
+    context.progress->finish();
+    write_text(layout.failure(unit.stage, unit.key), std::string(error.what()) + "\n");
+    throw with_context(name, error);
   }
-  return list;
+  return outcome;
 }
 
 }  // namespace millesime

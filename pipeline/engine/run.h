@@ -34,10 +34,10 @@ class RunObserver {
 RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
                RunObserver& observer);
 
-// What `millesime status` shows.
-struct UnitStatus {
-  std::string stage, key, state, detail;  // done, to run, failed, unknown
-};
-std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify);
+// Runs one unit, as a task of a cluster does: beside the tasks of other units; a second process on the same unit waits for the first.
+// Nothing to do when it is up to date. A failure is recorded for `millesime status` and thrown (UserError), also when what the unit
+// builds on is not finished.
+RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name,
+                    const Context& context, RunObserver& observer);
 
 }  // namespace millesime

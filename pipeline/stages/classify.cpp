@@ -327,6 +327,8 @@ Stage classify_stage() {
           .writes = "class and confidence map of each tile and seed, optional probabilities",
           .revision = 1,
           .papers = {},
+          .kept_when_mending = false,
+          .units_from = {"sample"},
           .plan = plan_classify};
 }
 

@@ -19,6 +19,9 @@ struct Layout {
   std::string manifest(const std::string& stage_name, const std::string& key) const {
     return stage(stage_name) + "/" + key + ".manifest.json";
   }
+  std::string failure(const std::string& stage_name, const std::string& key) const {  // why a unit failed, in words
+    return stage(stage_name) + "/" + key + ".failed.txt";
+  }
 
   std::string census(const std::string& tile) const { return stage("catalog") + "/" + tile + ".json"; }
   std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }  // grid and windows

@@ -270,6 +270,8 @@ Stage mosaic_stage() {
           .writes = "sheets of the national map",
           .revision = 1,
           .papers = {},
+          .kept_when_mending = false,
+          .units_from = {"catalog"},
           .plan = plan_mosaic};
 }
 

@@ -49,6 +49,8 @@ struct Stage {
   int revision = 1;  // raised when its results change for the same inputs
   std::vector<std::string> papers;
   bool kept_when_mending = false;  // `run --tiles` leaves its finished units as they are (training)
+  // The stages whose results decide which units this stage has: regions come from samples, sheets from the grids of the census.
+  std::vector<std::string> units_from = {};
   // The units of this stage, or nothing while an earlier stage has to run first to know them.
   std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
 };

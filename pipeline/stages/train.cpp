@@ -306,6 +306,7 @@ Stage train_stage() {
   stage.writes = "train/<region>_seed_<n>.safetensors";
   for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());
   stage.kept_when_mending = true;
+  stage.units_from = {"sample"};
   stage.plan = plan_train;
   return stage;
 }

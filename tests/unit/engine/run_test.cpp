@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/progress.h"
+#include "pipeline/engine/status.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -62,6 +64,7 @@ class RunTest : public ::testing::Test {
           std::string text = read_text(source_file(tile));
           for (char& c2 : text) c2 = static_cast<char>(std::toupper(c2));
           if (die) ::raise(SIGKILL);
+          if (hold) hold();
           write_text(upper_file(tile), text);
           return nlohmann::json{{"characters", text.size()}};
         };
@@ -95,6 +98,7 @@ class RunTest : public ::testing::Test {
   std::string folder, failing;
   int revision = 1;
   bool die = false;
+  std::function<void()> hold;
   Config config;
   SilentProgress progress;
   Context context;
@@ -220,6 +224,76 @@ TEST_F(RunTest, VerifyFindsAFlippedByteThatSizeAndTimeDoNotShow) {
   fs::last_write_time(upper_file("A"), time);
   EXPECT_EQ(status(stages(), config, false)[0].state, "done");
   EXPECT_EQ(status(stages(), config, true)[0].state, "damaged");
+}
+
+TEST_F(RunTest, OneUnitRunsAloneAndEndsAtOnceWhenItIsUpToDate) {
+  Recorder recorder;
+  EXPECT_EQ(run_unit(stages(), config, {}, "upper/A", context, recorder).ran, 1);
+  EXPECT_EQ(run_unit(stages(), config, {}, "upper/A", context, recorder).up_to_date, 1);
+  EXPECT_THAT(recorder.started, ElementsAre("upper/A"));
+  EXPECT_FALSE(fs::exists(upper_file("B")));
+  EXPECT_THROW(run_unit(stages(), config, {}, "upper/C", context, recorder), UserError);
+  EXPECT_THROW(run_unit(stages(), config, {}, "upper", context, recorder), UserError);
+  EXPECT_THROW(run_unit(stages(), config, {}, "../A", context, recorder), UserError);
+}
+
+TEST_F(RunTest, OneUnitDoesNotBuildOnWhatIsNotFinished) {
+  Recorder recorder;
+  run_unit(stages(), config, {}, "upper/A", context, recorder);
+  try {
+    run_unit(stages(), config, {}, "join/all", context, recorder);
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("join/all: not run, because it builds on upper/B"));
+  }
+  const auto units = status(stages(), config, false);
+  EXPECT_EQ(units.back().state, "failed");
+  EXPECT_THAT(units.back().detail, HasSubstr("upper/B"));
+  run_unit(stages(), config, {}, "upper/B", context, recorder);
+  EXPECT_EQ(run_unit(stages(), config, {}, "join/all", context, recorder).ran, 1);
+  EXPECT_EQ(status(stages(), config, false).back().state, "done");
+}
+
+TEST_F(RunTest, OneUnitRemovesWhatAKilledTaskLeftOfItAndNothingElse) {
+  Recorder recorder;
+  const std::string folder_of_stage = Layout(config).stage("upper");
+  const std::string own = folder_of_stage + "/.partial-12-0-A.txt", other = folder_of_stage + "/.partial-12-0-B-A.txt";
+  write_text(own, ""), write_text(other, "");
+  run_unit(stages(), config, {}, "upper/A", context, recorder);
+  EXPECT_FALSE(fs::exists(own));
+  EXPECT_TRUE(fs::exists(other));
+}
+
+TEST_F(RunTest, AUnitThatIsStartedTwiceRunsOnce) {
+  const std::string began = folder + "/began";
+  hold = [&] {
+    write_text(began, "");
+    ::usleep(300000);
+  };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Recorder recorder;
+    run_unit(stages(), config, {}, "upper/A", context, recorder);
+    ::_exit(recorder.started.size() == 1 ? 0 : 1);
+  }
+  while (!fs::exists(began)) ::usleep(1000);
+  hold = nullptr;
+  Recorder recorder;
+  EXPECT_EQ(run_unit(stages(), config, {}, "upper/A", context, recorder).up_to_date, 1);
+  int wait_status = 0;
+  ASSERT_EQ(::waitpid(child, &wait_status, 0), child);
+  EXPECT_EQ(wait_status, 0);
+}
+
+TEST_F(RunTest, ARunAloneIsRefusedWhileTasksOfAClusterWork) {
+  const OutputLock task(Layout(config).work(), Sharing::with_other_tasks);
+  const OutputLock another_task(Layout(config).work(), Sharing::with_other_tasks);
+  try {
+    run_all();
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("tasks of a cluster"));
+  }
 }
 
 TEST_F(RunTest, ASecondRunOnTheSameOutputIsToldWhoHoldsIt) {

@@ -1,0 +1,90 @@
+#include "pipeline/engine/status.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/engine/submit.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+// Slurm writes there why it ended a task: time limit, memory, a node that was lost.
+std::string last_line(const std::string& file) {
+  std::ifstream stream(file);
+  std::string last;
+  for (std::string line; std::getline(stream, line);)
+    if (!trim(line).empty()) last = trim(line);
+  return last;
+}
+
+// What the cluster knows of the units that were sent to it.
+class ClusterView {
+ public:
+  explicit ClusterView(const Layout& layout) : sent_(sent_tasks(layout)) {
+    if (!sent_.empty()) queue_ = tasks_in_queue();
+  }
+
+  // Fills in state, detail and log of a unit that is not done.
+  void describe(const std::string& unit, bool ran_before, UnitStatus& entry) const {
+    const auto task = sent_.find(unit);
+    if (task == sent_.end()) return;
+    const auto& [job, index, log] = task->second;
+    const std::string name = join_text("job ", job, "_", index);
+    if (fs::exists(log)) entry.log = log;
+    if (!queue_) return;
+    for (const auto& queued : *queue_)
+      if (queued.job == job && queued.index == index) {
+        entry.state = queued.node.empty() ? "queued" : "running";
+        entry.detail = queued.node.empty() ? name : name + " on " + queued.node;
+        return;
+      }
+    if (entry.state == "failed" || ran_before) return;
+    entry.state = "failed";
+    entry.detail = entry.log.empty() ? name + " ended before it started" : name + " ended without a result: " + last_line(log);
+  }
+
+ private:
+  SentTasks sent_;
+  std::optional<std::vector<ClusterTask>> queue_;
+};
+
+// The first output that is not what was written, or "".
+std::string damaged_output(const Layout& layout, const Manifest& known) {
+  for (const auto& output : known.outputs)
+    if (xxh3_of_file(layout.root + "/" + output.path) != output.xxh3) return output.path;
+  return "";
+}
+
+}  // namespace
+
+std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify) {
+  const Layout layout(config);
+  const ClusterView cluster(layout);
+  std::vector<UnitStatus> list;
+  for (const auto& planned : make_plan(stages, config, {})) {
+    if (!planned.known) {
+      UnitStatus entry{planned.stage->name, "", "unknown", "its units are known once the stages before it have run", ""};
+      cluster.describe(join_text(kPlanJob, "/") + planned.stage->name, false, entry);
+      list.push_back(std::move(entry));
+    }
+    for (const auto& [unit, why] : planned.units) {
+      UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why, ""};
+      const auto known = known_manifest(layout, unit);
+      if (!why.empty()) {
+        const std::string failure = layout.failure(unit.stage, unit.key);
+        if (fs::exists(failure)) entry.state = "failed", entry.detail = trim(read_text(failure));
+        cluster.describe(unit.name(), known.has_value(), entry);
+      } else if (const auto damaged = verify && known ? damaged_output(layout, *known) : ""; !damaged.empty()) {
+        entry.state = "damaged", entry.detail = damaged + ": its content is not what was written; remove it and run again";
+      }
+      list.push_back(std::move(entry));
+    }
+  }
+  return list;
+}
+
+}  // namespace millesime

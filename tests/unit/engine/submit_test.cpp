@@ -1,0 +1,159 @@
+#include "pipeline/engine/submit.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// What the work of these stages would be: `first` has a unit a tile; `second` has sheets and a map made of them, and knows its units
+// only when the file "known" exists.
+class SubmitTest : public ::testing::Test {
+ protected:
+  SubmitTest() {
+    folder = testing::temp_dir();
+    config.year = 2021;
+    config.output = folder + "/out";
+    config.tiles.names = {"A", "B", "it's"};
+    Stage first{.name = "first", .summary = "", .reads = "", .writes = "", .revision = 1, .papers = {}, .plan = {}};
+    first.plan = [this](const Config& c) {
+      std::vector<Unit> units;
+      for (const auto& tile : c.tiles.names) units.push_back(unit("first", tile, {}));
+      return std::optional(units);
+    };
+    Stage second{.name = "second", .summary = "", .reads = "", .writes = "", .revision = 1, .papers = {}, .plan = {}};
+    second.plan = [this](const Config&) -> std::optional<std::vector<Unit>> {
+      if (!std::filesystem::exists(folder + "/known")) return std::nullopt;
+      return std::vector<Unit>{unit("second", "sheet1", {"first/A"}), unit("second", "sheet2", {"first/B"}),
+                               unit("second", "map", {"second/sheet1", "second/sheet2"})};
+    };
+    stages = {first, second};
+    call = {.program = "/opt/millesime", .config = "/data/c.toml", .folder = "/data", .arguments = {"--set", "a=b c"}, .site = ""};
+  }
+  std::string file(const std::string& name) const { return folder + "/" + name; }
+  Unit unit(const std::string& stage, const std::string& key, const std::vector<std::string>& inputs) const {
+    Unit made;
+    made.stage = stage, made.key = key;
+    for (const auto& input : inputs) made.inputs.push_back(file(input));
+    made.outputs = {file(stage + "/" + key)};
+    return made;
+  }
+  std::vector<StageJobs> plan(const Selection& selection = {}, const SentTasks& in_queue = {}, const std::string& site = "") {
+    return plan_jobs(stages, config, selection, Site::load(site, stages), call, in_queue);
+  }
+
+  std::string folder;
+  Config config;
+  std::vector<Stage> stages;
+  ClusterCall call;
+};
+
+TEST_F(SubmitTest, AnArrayAStageAndATaskAUnit) {
+  write_text(file("known"), "");
+  const auto jobs = plan();
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_THAT(jobs[0].units, ElementsAre("first/A", "first/B", "first/it's"));
+  ASSERT_EQ(jobs[0].waves.size(), 1u);
+  const std::string script = job_script(jobs[0].waves[0].at(0));
+  EXPECT_THAT(script, HasSubstr("#SBATCH --array=0-2\n"));
+  EXPECT_THAT(script, HasSubstr("  1) exec '/opt/millesime' 'run' '/data/c.toml' '--unit' 'first/B' '--threads' '1' '--set' 'a=b c' ;;\n"));
+  EXPECT_THAT(script, HasSubstr("'first/it'\\''s'"));
+}
+
+TEST_F(SubmitTest, WhatIsMadeOfOtherUnitsOfItsStageComesAfterThem) {
+  write_text(file("known"), "");
+  const auto jobs = plan();
+  ASSERT_EQ(jobs[1].waves.size(), 2u);
+  EXPECT_EQ(jobs[1].waves[0].at(0).tasks.size(), 2u);
+  EXPECT_THAT(jobs[1].waves[1].at(0).tasks.at(0), HasSubstr("second/map"));
+}
+
+TEST_F(SubmitTest, UnknownUnitsAreLeftToAJobThatSubmitsThem) {
+  const auto jobs = plan();
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[1].stage, "plan");
+  EXPECT_THAT(jobs[1].waves.at(0).at(0).tasks, ElementsAre(HasSubstr("'submit' '/data/c.toml' '--from' 'second'")));
+}
+
+TEST_F(SubmitTest, UnitsThatMayChangeWithAResultAreUnknownToo) {
+  write_text(file("known"), "");
+  stages[1].units_from = {"first"};
+  EXPECT_EQ(plan().back().stage, "plan");
+  EXPECT_EQ(plan({.tiles = {}, .from = "second", .to = "", .force = false}).back().stage, "second") << "nothing of first is under way";
+}
+
+TEST_F(SubmitTest, TheJobThatSubmitsTheRestDoesNotGoRoundInCircles) {
+  EXPECT_THROW(plan({.tiles = {}, .from = "second", .to = "", .force = false}), UserError);
+}
+
+TEST_F(SubmitTest, WhatWaitsOrRunsIsNotSentAgain) {
+  const SentTasks queue{{"first/A", {"7", 0, ""}}, {"first/B", {"7", 1, ""}}, {"plan/second", {"8", 0, ""}}};
+  const auto jobs = plan({}, queue);
+  EXPECT_THAT(jobs[0].units, ElementsAre("first/it's"));
+  EXPECT_THAT(jobs[0].in_queue, ElementsAre("7"));
+  EXPECT_THAT(jobs[1].units, IsEmpty());
+  EXPECT_THAT(jobs[1].in_queue, ElementsAre("8"));
+}
+
+TEST_F(SubmitTest, WhatBuildsOnAFailureIsNotSent) {
+  write_text(file("known"), "");
+  const auto jobs = plan({.tiles = {}, .from = "second", .to = "", .force = false});
+  EXPECT_THAT(jobs[0].units, ElementsAre("second/map"));  // its sheets are looked at when it runs
+  EXPECT_THAT(jobs[0].blocked, ElementsAre(HasSubstr("second/sheet1, because it builds on first/A"), HasSubstr("second/sheet2")));
+}
+
+TEST_F(SubmitTest, ASiteSaysWhatTasksAskFor) {
+  write_text(file("site.toml"),
+             "program = \"/shared/millesime\"\nlargest_array = 2\n[stages]\npartition = \"cpu\"\nmemory = \"10GiB\"\ncpus = 4\n"
+             "prologue = [\"module load gdal\"]\n[stages.first]\npartition = \"gpu\"\ngpus = 1\nat_once = 3\n"
+             "options = [\"--constraint=a100\"]\nlauncher = \"apptainer exec image.sif\"\n");
+  const Site site = Site::load(file("site.toml"), stages);
+  EXPECT_EQ(site.stages.at("first").cpus, 4) << "taken from [stages]";
+  EXPECT_EQ(site.stages.at("second").partition, "cpu");
+  EXPECT_EQ(site.stages.at("plan").gpus, 0);
+  const auto jobs = plan({}, {}, file("site.toml"));
+  ASSERT_EQ(jobs[0].waves.at(0).size(), 2u) << "three units in arrays of two";
+  const std::string script = job_script(jobs[0].waves[0][0]);
+  for (const char* line :
+       {"--array=0-1%3\n", "--partition=gpu\n", "--mem=10240M\n", "--cpus-per-task=4\n", "--gres=gpu:1\n", "--constraint=a100\n",
+        "\nmodule load gdal\n", "apptainer exec image.sif '/shared/millesime' 'run'", "'--threads' '4' '--memory' '9216MiB'"})
+    EXPECT_THAT(script, HasSubstr(line));
+  EXPECT_THAT(script, Not(HasSubstr("--account")));
+}
+
+TEST_F(SubmitTest, ASiteWithASlipIsRefused) {
+  const auto message = [&](const std::string& text) {
+    write_text(file("site.toml"), text);
+    try {
+      Site::load(file("site.toml"), stages);
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(message("[stages]\npartitoin = \"cpu\"\n"), HasSubstr("did you mean \"stages.partition\""));
+  EXPECT_THAT(message("[stages.frist]\ncpus = 2\n"), HasSubstr("stages.first.cpus"));
+  EXPECT_THAT(message("[stages]\nmemory = \"much\"\n"), HasSubstr("memory"));
+  EXPECT_THAT(message("[stages]\ncpus = 0\n"), HasSubstr("1 to 1024"));
+  EXPECT_THROW(Site::load("no_such_site", stages), UserError);
+}
+
+TEST_F(SubmitTest, TheExampleSiteIsRead) {
+  const Site site = Site::load("example", stage_list());
+  EXPECT_EQ(site.stages.at("classify").gpus, 1);
+  EXPECT_EQ(site.stages.at("catalog").gpus, 0);
+}
+
+}  // namespace
+}  // namespace millesime
