@@ -2,6 +2,7 @@
 // A Context on the CPU whose progress nobody watches.
 
 #include "pipeline/stages/stage.h"
+#include "tests/support/silent_progress.h"
 
 namespace millesime::testing {
 
@@ -13,12 +14,7 @@ class SilentContext {
   Context context;
 
  private:
-  struct Silence final : Progress {
-    void start(const std::string&, std::int64_t, const std::string&) override {}
-    void advance(std::int64_t) override {}
-    void note(const std::string&) override {}
-    void finish() override {}
-  } progress_;
+  SilentProgress progress_;
 };
 
 }  // namespace millesime::testing

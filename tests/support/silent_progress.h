@@ -1,5 +1,8 @@
 #pragma once
-// A Progress for stages and commands under test: nobody watches.
+// Progress that only keeps its notes, for tests.
+
+#include <string>
+#include <vector>
 
 #include "pipeline/stages/stage.h"
 
@@ -9,8 +12,9 @@ class SilentProgress : public Progress {
  public:
   void start(const std::string&, std::int64_t, const std::string&) override {}
   void advance(std::int64_t) override {}
-  void note(const std::string&) override {}
+  void note(const std::string& text) override { notes.push_back(text); }
   void finish() override {}
+  std::vector<std::string> notes;
 };
 
 }  // namespace millesime::testing

@@ -7,12 +7,14 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::message_of;
 
 struct Example {
   int step_days = 10;
@@ -34,16 +36,6 @@ struct Example {
     return options;
   }
 };
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Options, SetsEveryTypeFromTextAndWritesItBackAsToml) {
   Example example;

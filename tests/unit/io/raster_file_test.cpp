@@ -16,10 +16,13 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
 namespace {
+
+using testing::message_of;
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using testing::temp_dir;
@@ -40,15 +43,6 @@ void write_part(RasterWriter& writer, const Raster<T>& raster, const Window& win
   for (int row = window.row; row < window.row + window.height; ++row)
     for (int col = window.col; col < window.col + window.width; ++col) samples.push_back(raster.at(col, row));
   writer.write(window, band, samples.data());
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no UserError";
 }
 
 std::vector<std::string> files_in(const std::string& folder) {

@@ -11,11 +11,14 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
 namespace {
+
+using testing::message_of;
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -35,15 +38,6 @@ MuscateProduct on(const std::string& date) {
 
 Census census(const std::string& root, const std::vector<std::string>& bands = {}) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, kFirst, kLast);
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no UserError";
 }
 
 std::vector<std::string> dates(const Census& result) {

@@ -8,11 +8,14 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/sensor.h"
+#include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
 namespace {
+
+using testing::message_of;
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -22,15 +25,6 @@ using testing::write_product;
 
 Census census(const std::string& root, const std::vector<std::string>& bands) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no UserError";
 }
 
 // Value of a group pixel that says where it lies in its file.

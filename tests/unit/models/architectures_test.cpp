@@ -13,6 +13,7 @@
 #include "models/registry.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
@@ -21,19 +22,10 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::message_of;
 using testing::quick_recipe;
 using testing::small_input;
 using testing::small_spec;
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 ModelFile train(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, const ModelInput& held_out = {}) {
   if (!architecture(spec.architecture).make) return forest_file(spec, train_forest(spec, learn, recipe));

@@ -8,6 +8,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/safetensors.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
@@ -16,6 +17,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::message_of;
 using testing::quick_recipe;
 using testing::small_input;
 using testing::small_spec;
@@ -27,16 +29,6 @@ ModelFile trained(const std::string& name, int n_classes = 3) {
                                             : train_network(spec, input, {}, quick_recipe(), Device{}, nullptr);
   model.path = name + ".safetensors";
   return model;
-}
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Ensemble, IsOneFileThatHoldsItsMembersAsTheyWere) {

@@ -9,6 +9,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/safetensors.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
@@ -17,18 +18,9 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::message_of;
 using testing::small_input;
 using testing::small_spec;
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   ModelSpec spec = small_spec("temporal_cnn", 3, 8, 2);

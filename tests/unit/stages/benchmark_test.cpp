@@ -12,8 +12,8 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/stages/cross_validation.h"
+#include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/stages/silent_progress.h"
 
 namespace millesime {
 namespace {

@@ -8,12 +8,15 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/stages/layout.h"
+#include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
 namespace {
+
+using testing::message_of;
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -38,15 +41,6 @@ MuscateProduct on(const std::string& date, const std::string& tile = "T31TCJ") {
   product.tile = tile;
   product.bands = {"B2", "B5"};
   return product;
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no UserError";
 }
 
 TEST(Catalog, WritesACensusForEachTile) {

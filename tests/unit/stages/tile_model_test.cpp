@@ -9,8 +9,8 @@
 #include "models/base/ensemble.h"
 #include "models/base/training.h"
 #include "pipeline/core/error.h"
+#include "tests/support/silent_progress.h"
 #include "tests/unit/models/small_models.h"
-#include "tests/unit/stages/silent_progress.h"
 
 namespace millesime {
 namespace {

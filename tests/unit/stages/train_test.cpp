@@ -10,8 +10,8 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/evaluate.h"
+#include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/stages/silent_progress.h"
 
 namespace millesime {
 namespace {

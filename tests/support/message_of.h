@@ -1,0 +1,21 @@
+#pragma once
+// What the program says when it refuses something.
+
+#include <string>
+
+#include "pipeline/core/error.h"
+
+namespace millesime::testing {
+
+// The words of the UserError that `action` throws, or "no error".
+template <class Action>
+std::string message_of(Action&& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace millesime::testing
