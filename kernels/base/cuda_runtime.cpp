@@ -54,10 +54,11 @@ void check_launch(const char* op, std::int64_t n, const Device& device) {
   check(cudaGetLastError(), std::string(op) + " of " + std::to_string(n) + " items", device);
 }
 
-void* allocate_in_order(const Stream& stream, std::size_t bytes) {
+void* allocate_in_order(const Stream& stream, const char* op, std::size_t bytes) {
   select(stream.device);
   void* memory = nullptr;
-  check(cudaMallocAsync(&memory, bytes, static_cast<cudaStream_t>(stream.handle)), "allocating " + bytes_text(bytes), stream.device);
+  check(cudaMallocAsync(&memory, bytes, static_cast<cudaStream_t>(stream.handle)),
+        std::string(op) + ", allocating " + bytes_text(bytes) + " of scratch", stream.device);
   return memory;
 }
 

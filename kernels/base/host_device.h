@@ -3,6 +3,7 @@
 // (MILLESIME_CUDA_FIBERS; tests/support/cuda_fibers.h stands in for the CUDA headers).
 //
 // HD             in front of a function that runs on both sides
+// ROLLED         in front of a loop that device code must not unroll: it would need more registers than half of the threads leave
 // CU_LAUNCH      kernel<<<grid, block, shared bytes, stream>>>(arguments...)
 // CU_DYN_SHARED  the block's dynamic shared memory as an array of T
 
@@ -20,4 +21,10 @@
 #else
 // Bodies are inlined into the loops of the .cpp that are compiled for several vector widths (cpu_clones.h).
 #define HD inline __attribute__((always_inline))
+#endif
+
+#if defined(__CUDA_ARCH__)
+#define ROLLED _Pragma("unroll 1")
+#else
+#define ROLLED
 #endif

@@ -31,6 +31,7 @@ struct Rows {
 struct Scratch {
   unsigned char* memory = nullptr;
   std::int64_t all_lanes = 0, lane = 0;
+  unsigned char* tile = nullptr;  // of the warp, shared memory (warp.h); only on the GPU
 
   // Rows of T that begin after `bytes_before` bytes a lane (a multiple of sizeof(T)).
   template <class T>

@@ -18,6 +18,7 @@
 #include "kernels/base/host_device.h"
 #include "kernels/base/lanes.h"
 #include "kernels/base/stream.h"
+#include "kernels/base/warp.h"
 
 namespace millesime {
 
@@ -32,10 +33,10 @@ struct Cuda {
 
 // Calls `work` with the backend of the stream's device. Throws DeviceError for a CUDA stream in a build without CUDA.
 [[noreturn]] void throw_no_cuda(const Device& device);
-Cuda cuda_backend(const Stream& stream);                                  // selects the device for this thread
-void check_launch(const char* op, std::int64_t n, const Device& device);  // throws what the launch reported
-void* allocate_in_order(const Stream& stream, std::size_t bytes);         // device memory for the work that follows on the stream
-void release_in_order(const Stream& stream, void* memory) noexcept;       // once the work before is done
+Cuda cuda_backend(const Stream& stream);                                           // selects the device for this thread
+void check_launch(const char* op, std::int64_t n, const Device& device);           // throws what the launch reported
+void* allocate_in_order(const Stream& stream, const char* op, std::size_t bytes);  // device memory for the work that follows on the stream
+void release_in_order(const Stream& stream, void* memory) noexcept;                // once the work before is done
 template <class Work>
 void on_backend(const Stream& stream, const Work& work) {
   if (stream.device.kind == Device::Kind::cpu) return work(Cpu{});
@@ -53,7 +54,7 @@ struct NeedsScratch<F, decltype(static_cast<void>(std::declval<const F&>().scrat
 
 template <class F>
 HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
-  if constexpr (NeedsScratch<F>::value)
+  if constexpr (NeedsScratch<F>::value || WholeWarps<F>::value)
     f(item, scratch);
   else
     f(item);
@@ -79,7 +80,7 @@ void parallel_for(const Cpu&, const char*, std::int64_t n, const F& f) {
   const std::int64_t runs = (n + run - 1) / run;
 #pragma omp parallel num_threads(threads)
   {
-    const Scratch scratch{memory.data() + scratch_bytes * omp_get_thread_num(), Cpu::kLanes, 0};
+    const Scratch scratch{memory.data() + scratch_bytes * omp_get_thread_num(), Cpu::kLanes, 0, nullptr};
 #pragma omp for schedule(dynamic)
     for (std::int64_t r = 0; r < runs; ++r) cpu_range(f, r * run, std::min(n, (r + 1) * run), scratch);
   }
@@ -88,20 +89,35 @@ void parallel_for(const Cpu&, const char*, std::int64_t n, const F& f) {
 #ifdef MILLESIME_CUDA_SOURCE
 
 inline constexpr int kBlockThreads = 256;
+inline constexpr int kBlocksResident = 4;  // a multiprocessor, at least: no more than 64 registers a thread
 
 template <class F>
-__global__ void __launch_bounds__(kBlockThreads) grid_stride(const __grid_constant__ F f, std::int64_t n) {
+__global__ void __launch_bounds__(kBlockThreads, kBlocksResident) grid_stride(const __grid_constant__ F f, std::int64_t n) {
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += threads) f(i);
 }
 
 template <class F>
-__global__ void __launch_bounds__(kBlockThreads) grid_stride_scratch(const __grid_constant__ F f, std::int64_t n, unsigned char* memory) {
+__global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
+    grid_stride_scratch(const __grid_constant__ F f, std::int64_t n, unsigned char* memory) {
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  const Scratch scratch{memory, threads, thread};
+  const Scratch scratch{memory, threads, thread, nullptr};
   for (std::int64_t i = thread; i < n; i += threads) f(i, scratch);
 }
+
+// A warp goes on as long as one of its items exists.
+template <class F>
+__global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
+    grid_stride_warps(const __grid_constant__ F f, std::int64_t n, unsigned char* memory) {
+  CU_DYN_SHARED(unsigned char, tiles);
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const Scratch scratch{memory, threads, thread, tiles + threadIdx.x / kWarpThreads * kTileBytes};
+  for (std::int64_t i = thread; i - warp_lane() < n; i += threads) f(i, scratch);
+}
+
+inline constexpr std::size_t kTilesBytes = kBlockThreads / kWarpThreads * kTileBytes;  // of a block
 
 #endif
 
@@ -115,16 +131,19 @@ __attribute__((noinline)) void parallel_for(const Cuda& cuda, const char* op, st
   const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
   const unsigned blocks = static_cast<unsigned>(wanted < cuda.max_blocks ? wanted : cuda.max_blocks);
   auto stream = static_cast<cudaStream_t>(cuda.stream.handle);
+  unsigned char* memory = nullptr;
   if constexpr (NeedsScratch<F>::value) {
     const std::size_t bytes = static_cast<std::size_t>(f.scratch_bytes()) * blocks * kBlockThreads;
-    auto* memory = static_cast<unsigned char*>(allocate_in_order(cuda.stream, bytes));
-    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
-    release_in_order(cuda.stream, memory);
-    check_launch(op, n, cuda.stream.device);
-  } else {
-    CU_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n);
-    check_launch(op, n, cuda.stream.device);
+    memory = static_cast<unsigned char*>(allocate_in_order(cuda.stream, op, bytes));
   }
+  if constexpr (WholeWarps<F>::value)
+    CU_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kBlockThreads), kTilesBytes, stream, f, n, memory);
+  else if constexpr (NeedsScratch<F>::value)
+    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
+  else
+    CU_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n);
+  if (memory) release_in_order(cuda.stream, memory);
+  check_launch(op, n, cuda.stream.device);
 }
 
 #else

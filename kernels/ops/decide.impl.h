@@ -2,77 +2,140 @@
 // Body of decide.h.
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/base/exponential.h"
 #include "kernels/base/parallel_for.h"
+#include "kernels/base/warp.h"
 #include "kernels/ops/decide.h"
 
 namespace millesime {
 
-struct DecidePixel {
-  DecideArgs args;
-
-  // What the classes are compared by.
-  HD float strength(std::int64_t pixel, int c) const {
-    const std::int64_t at = pixel * args.n_classes + c;
-    if (args.logits) return args.logits[at];
-    if (args.scores) return args.scores[at];
-    return static_cast<float>(args.votes[at]) / static_cast<float>(args.n_trees);
+// What PixelTile is to a warp, for one pixel of the CPU: its classes.
+class PixelColumns {
+ public:
+  static constexpr int kColumns = 256;
+  HD explicit PixelColumns(std::int64_t pixel) : pixel_(pixel) {}
+  HD float get(int column) const { return numbers_[column]; }
+  HD void set(int column, float value) { numbers_[column] = value; }
+  template <class From, class As>
+  HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
+    for (int c = 0; c < n; ++c) numbers_[c] = as(array[pixel_ * size + first + c]);
+  }
+  template <class To, class As>
+  HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
+    for (int c = 0; c < n; ++c) array[pixel_ * size + first + c] = as(numbers_[c]);
   }
 
+ private:
+  std::int64_t pixel_;
+  float numbers_[kColumns];
+};
+
+template <bool kWarp>
+struct DecidePixel {
+  static constexpr bool kWholeWarps = kWarp;
+  DecideArgs args;
+
   HD void operator()(std::int64_t pixel) const {
+    PixelColumns columns(pixel);
+    decide(pixel, true, columns);
+  }
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const WarpPixels pixels(item, args.pixels);
+    PixelTile<float> columns(scratch.tile, pixels);
+    decide(pixels.exists ? item : args.pixels - 1, pixels.exists, columns);
+  }
+
+ private:
+  // Runs `each` over the classes in their order, as many at a time as the tile holds.
+  template <class Columns, class Each>
+  HD void each_class(Columns& columns, bool& loaded, const Each& each) const {
+    const int n = args.n_classes;
+    for (int first = 0; first < n; first += Columns::kColumns) {
+      const int count = n - first < Columns::kColumns ? n - first : Columns::kColumns;
+      if (!loaded) load(columns, first, count);
+      each(first, count);
+    }
+    loaded = n <= Columns::kColumns;
+  }
+
+  // What the classes are compared by.
+  template <class Columns>
+  HD void load(Columns& columns, int first, int count) const {
+    const float trees = static_cast<float>(args.n_trees);
+    if (args.votes)
+      columns.load(args.votes, args.n_classes, first, count, [trees](std::uint16_t votes) { return static_cast<float>(votes) / trees; });
+    else
+      columns.load(args.logits ? args.logits : args.scores, args.n_classes, first, count, [](float strength) { return strength; });
+  }
+
+  template <class Columns>
+  HD void decide(std::int64_t pixel, bool exists, Columns& columns) const {
     int winner = -1;
     float highest = 0.0f;
-    for (int c = 0; c < args.n_classes; ++c) {
-      const float value = strength(pixel, c);
-      if (value - value == 0.0f && (winner < 0 || value > highest)) {  // finite
-        winner = c;
-        highest = value;
+    bool loaded = false;
+    each_class(columns, loaded, [&](int first, int count) {
+      for (int c = 0; c < count; ++c) {
+        const float value = columns.get(c);
+        if (value - value == 0.0f && (winner < 0 || value > highest)) {  // finite
+          winner = first + c;
+          highest = value;
+        }
       }
-    }
+    });
     const bool decided = winner >= 0 && !(args.count && args.count[pixel] == 0);
     float sum = 1.0f;
-    if (args.logits && decided) {
+    if (args.logits) {
       sum = 0.0f;
-      for (int c = 0; c < args.n_classes; ++c) sum = sum + exponential(strength(pixel, c) - highest);
+      each_class(columns, loaded, [&](int, int count) {
+        for (int c = 0; c < count; ++c) sum = sum + exponential(columns.get(c) - highest);
+      });
     }
-    const float probability = args.logits ? 1.0f / sum : highest;
-    args.label[pixel] = static_cast<std::uint8_t>(!decided ? 0 : (args.codes ? args.codes[winner] : winner));
-    if (args.confidence) args.confidence[pixel] = static_cast<std::uint8_t>(decided ? probability * 100.0f : 0.0f);
+    if (exists) {
+      const float probability = args.logits ? 1.0f / sum : highest;
+      args.label[pixel] = static_cast<std::uint8_t>(!decided ? 0 : (args.codes ? args.codes[winner] : winner));
+      if (args.confidence) args.confidence[pixel] = static_cast<std::uint8_t>(decided ? probability * 100.0f : 0.0f);
+    }
     if (!args.probabilities && !args.exact_probabilities) return;
-    for (int c = 0; c < args.n_classes; ++c) {
-      const std::int64_t at = pixel * args.n_classes + c;
-      float p = 0.0f;
-      if (decided) p = args.logits ? exponential(strength(pixel, c) - highest) / sum : strength(pixel, c);
-      if (args.exact_probabilities) args.exact_probabilities[at] = p;
-      if (args.probabilities) args.probabilities[at] = static_cast<std::uint16_t>(p * 1000.0f + 0.5f);
-    }
+    each_class(columns, loaded, [&](int first, int count) {
+      for (int c = 0; c < count; ++c) {
+        float p = 0.0f;
+        if (decided) p = args.logits ? exponential(columns.get(c) - highest) / sum : columns.get(c);
+        columns.set(c, p);
+      }
+      if (args.exact_probabilities) columns.store(args.exact_probabilities, args.n_classes, first, count, [](float p) { return p; });
+      if (args.probabilities)
+        columns.store(args.probabilities, args.n_classes, first, count,
+                      [](float p) { return static_cast<std::uint16_t>(p * 1000.0f + 0.5f); });
+    });
   }
 };
 
-struct BlendPixel {
+// One class of one pixel, so that neighbours lie side by side.
+struct BlendNumber {
   BlendArgs args;
 
-  HD void operator()(std::int64_t pixel) const {
-    float weights = 0.0f;
-    for (int m = 0; m < args.n_models; ++m) weights = weights + args.weights[m * args.pixels + pixel];
-    for (int c = 0; c < args.n_classes; ++c) {
-      float sum = 0.0f;
-      for (int m = 0; m < args.n_models; ++m)
-        sum = sum + args.weights[m * args.pixels + pixel] * args.probabilities[(m * args.pixels + pixel) * args.n_classes + c];
-      args.blended[pixel * args.n_classes + c] = weights > 0.0f ? sum / weights : 0.0f;
+  HD void operator()(std::int64_t number) const {
+    const std::int64_t pixel = number / args.n_classes;
+    float weights = 0.0f, sum = 0.0f;
+    for (int m = 0; m < args.n_models; ++m) {
+      const float weight = args.weights[m * args.pixels + pixel];
+      weights = weights + weight;
+      sum = sum + weight * args.probabilities[m * args.pixels * args.n_classes + number];
     }
+    args.blended[number] = weights > 0.0f ? sum / weights : 0.0f;
   }
 };
 
 template <class Backend>
 void decide_on(const Backend& backend, const DecideArgs& args) {
-  parallel_for(backend, "decide", args.pixels, DecidePixel{args});
+  parallel_for(backend, "decide", args.pixels, DecidePixel<Backend::kLanes == 1>{args});
 }
 
 template <class Backend>
 void blend_on(const Backend& backend, const BlendArgs& args) {
-  parallel_for(backend, "blend", args.pixels, BlendPixel{args});
+  parallel_for(backend, "blend", args.pixels * args.n_classes, BlendNumber{args});
 }
 
 }  // namespace millesime

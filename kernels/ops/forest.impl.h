@@ -14,13 +14,15 @@ HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_lef
 
 template <int kLanes>
 struct ForestBlock {
+  static constexpr bool kWholeWarps = kLanes == 1;
   ForestArgs args;
 
   HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.forest.n_classes}; }
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const ForestView& forest = args.forest;
-    const std::int64_t first = item * kLanes;
+    const bool exists = item * kLanes < args.pixels;  // not always in a warp
+    const std::int64_t first = exists ? item * kLanes : args.pixels - 1;
     const int n = lanes_in_use<kLanes>(first, args.pixels);
     const auto votes = scratch.rows<std::uint16_t>(0);  // [class][lane]
     for (int c = 0; c < forest.n_classes; ++c)
@@ -48,15 +50,33 @@ struct ForestBlock {
       for (int lane = 0; lane < kLanes; ++lane) ++votes[leaf_class[at[lane]]][lane];
     }
 
-    for (int lane = 0; lane < n; ++lane) {
+    for (int lane = 0; lane < n && exists; ++lane) {
       int winner = 0;
       for (int c = 1; c < forest.n_classes; ++c)
         if (votes[c][lane] > votes[winner][lane]) winner = c;
       if (args.winner) args.winner[first + lane] = static_cast<std::uint8_t>(winner);
       if (args.confidence) args.confidence[first + lane] = static_cast<float>(votes[winner][lane]) / static_cast<float>(forest.n_trees);
-      if (args.votes)
-        for (int c = 0; c < forest.n_classes; ++c) args.votes[(first + lane) * forest.n_classes + c] = votes[c][lane];
     }
+    if (args.votes) store_votes(item, n, votes, scratch);
+  }
+
+ private:
+  // votes[class][lane] to args.votes[pixel][class]
+  HD void store_votes(std::int64_t item, int n, const Rows<std::uint16_t>& votes, const Scratch& scratch) const {
+    const int n_classes = args.forest.n_classes;
+    if constexpr (kWholeWarps) {
+      using Tile = PixelTile<std::uint16_t>;
+      Tile tile(scratch.tile, WarpPixels(item, args.pixels));
+      for (int first = 0; first < n_classes; first += Tile::kColumns) {
+        const int columns = n_classes - first < Tile::kColumns ? n_classes - first : Tile::kColumns;
+        for (int c = 0; c < columns; ++c) tile.set(c, votes[first + c][0]);
+        tile.store(args.votes, n_classes, first, columns, [](std::uint16_t count) { return count; });
+      }
+    } else {
+      for (int lane = 0; lane < n; ++lane)
+        for (int c = 0; c < n_classes; ++c) args.votes[(item * kLanes + lane) * n_classes + c] = votes[c][lane];
+    }
+    static_cast<void>(scratch);
   }
 };
 

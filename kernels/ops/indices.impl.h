@@ -17,6 +17,7 @@ HD void index_row(const IndexFormula& index, int n_bands, const Rows<const std::
   float top[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) top[lane] = 0.0f;
   if (index.brightness) {
+    ROLLED
     for (int b = 0; b < n_bands; ++b) {
       const std::int16_t* band = bands[b];
       LANES_INDEPENDENT
@@ -27,6 +28,7 @@ HD void index_row(const IndexFormula& index, int n_bands, const Rows<const std::
   }
   float bottom[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) bottom[lane] = index.denominator_offset;
+  ROLLED
   for (int i = 0; i < index.n_bands; ++i) {
     const std::int16_t* band = bands[index.band[i]];
     const float up = index.numerator[i], down = index.denominator[i];

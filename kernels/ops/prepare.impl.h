@@ -18,12 +18,16 @@ namespace millesime {
 template <int kLanes, int kTaps>
 HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values,
                    const Rows<std::int16_t>& selected) {
+  ROLLED
   for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
+  ROLLED
   for (int g = 0; g < series.n_groups; ++g) {
     const BandGroupView& group = series.groups[g];
     const BlockResampler<kTaps, kLanes> resampler(group, block, on_window_grid(group, series));
+    ROLLED
     for (int b = 0; b < series.n_bands; ++b) {
       if (series.group_of_band[b] != g) continue;
+      ROLLED
       for (int d = 0; d < series.n_dates; ++d) {
         std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
         resampler.row(band_plane(group, d, series.position_in_group[b]), row);
@@ -37,6 +41,7 @@ template <int kLanes>
 HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::int16_t>& selected, std::uint8_t* count) {
   std::int32_t n[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) n[lane] = 0;
+  ROLLED
   for (int d = 0; d < n_dates; ++d) {
     const std::int16_t* use = selected[d];
     LANES_INDEPENDENT
@@ -45,21 +50,32 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
   for (int lane = 0; lane < block.n(); ++lane) count[block.first + lane] = count_to_byte(n[lane]);
 }
 
-// Rows of features become pixels of features, out[pixel][feature]: fill row(), then put() it; finish() after the last one.
+// Rows of features become pixels of features, out[pixel][feature]: fill row(), then put() it; finish() after the last one. On the GPU a
+// warp puts its pixels together.
 template <int kLanes>
-struct FeatureWriter {
-  float* out;         // of the block's first pixel
-  std::int64_t size;  // features of a pixel
-  int n;              // pixels of the block
-  float values[kLanes];
-
+class FeatureWriter {
+ public:
   static HD std::int64_t scratch_bytes(std::int64_t) { return 0; }
-  HD FeatureWriter(float* first, std::int64_t features, int pixels, float*) : out(first), size(features), n(pixels) {}
-  HD float* row() { return values; }
-  HD void put(std::int64_t feature) {
-    for (int lane = 0; lane < n; ++lane) out[lane * size + feature] = values[lane];
+  HD FeatureWriter(float* out, std::int64_t features, std::int64_t pixels, const RowBlock<kLanes>&, std::int64_t item,
+                   const Scratch& scratch)
+      : out_(out), size_(features), tile_(scratch.tile, WarpPixels(item, pixels)) {}
+  HD float* row() { return &value_; }
+  HD void put(std::int64_t) {
+    tile_.set(filled_, value_);
+    if (++filled_ == PixelTile<float>::kColumns) finish();
   }
-  HD void finish() {}
+  HD void finish() {
+    tile_.store(out_, size_, first_, filled_, [](float value) { return value; });
+    first_ += filled_;
+    filled_ = 0;
+  }
+
+ private:
+  float* out_;
+  std::int64_t size_, first_ = 0;
+  int filled_ = 0;
+  float value_ = 0;
+  PixelTile<float> tile_;
 };
 
 #if !defined(__CUDACC__)
@@ -80,8 +96,9 @@ struct FeatureWriter<kCpuLanes> {
   alignas(64) float tile[kTile][kCpuLanes];
 
   static HD std::int64_t scratch_bytes(std::int64_t features) { return 4 * features; }
-  HD FeatureWriter(float* out_first, std::int64_t features, int pixels, float* scratch)
-      : out(out_first), size(features), n(pixels), block(scratch) {}
+  HD FeatureWriter(float* array, std::int64_t features, std::int64_t, const RowBlock<kCpuLanes>& pixels, std::int64_t,
+                   const Scratch& scratch)
+      : out(array + pixels.first * features), size(features), n(pixels.n()), block(scratch.rows<float>(0).first) {}
 
   HD float* row() { return tile[filled]; }
   HD void put(std::int64_t feature) {
@@ -149,6 +166,7 @@ struct RegularRows {
 
 template <int kLanes, int kTaps>
 struct PrepareRegularBlock {
+  static constexpr bool kWholeWarps = kLanes == 1;
   PrepareRegularArgs args;
 
   HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
@@ -168,26 +186,27 @@ struct PrepareRegularBlock {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
     const RegularRows at(args, FeatureWriter<kLanes>::scratch_bytes(pixel_features()));
-    const auto weight = scratch.rows<float>(at.weight);
-    const auto filled = scratch.rows<std::int16_t>(at.filled);
     const auto values = scratch.rows<std::int16_t>(at.values);
     const auto selected = scratch.rows<std::int16_t>(at.selected);
+    load_block<kLanes, kTaps>(series, block, values, selected);
+    if (args.count && block.exists) store_count<kLanes>(series.n_dates, block, selected, args.count);
+    const auto weight = scratch.rows<float>(at.weight);
+    const auto filled = scratch.rows<std::int16_t>(at.filled);
     const auto before = scratch.rows<std::int16_t>(at.before);
     const FillTimes times{series.n_dates, args.n_targets, series.days, args.target_days};
-
-    load_block<kLanes, kTaps>(series, block, values, selected);
-    if (args.count) store_count<kLanes>(series.n_dates, block, selected, args.count);
     fill_weights<kLanes>(times, selected, weight);
+    ROLLED
     for (int b = 0; b < series.n_bands; ++b) {
       const Rows<const std::int16_t> samples{values[static_cast<std::int64_t>(b) * series.n_dates], values.stride};
       fill_band<kLanes, false>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
     }
 
-    FeatureWriter<kLanes> writer(args.features + block.first * pixel_features(), pixel_features(), block.n(),
-                                 scratch.rows<float>(at.pixels).first);
+    FeatureWriter<kLanes> writer(args.features, pixel_features(), series.pixels(), block, item, scratch);
     const int n_features = args.n_features();
+    ROLLED
     for (int t = 0; t < args.n_targets; ++t) {
       const Rows<const std::int16_t> bands{filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride};
+      ROLLED
       for (int f = 0; f < n_features; ++f) {
         float* row = writer.row();
         if (f < series.n_bands) {
@@ -211,6 +230,7 @@ struct PrepareRegularBlock {
 
 template <int kLanes, int kTaps>
 struct PrepareRawBlock {
+  static constexpr bool kWholeWarps = kLanes == 1;
   PrepareRawArgs args;
 
   HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
@@ -226,14 +246,12 @@ struct PrepareRawBlock {
     const auto selected = scratch.rows<std::int16_t>(pixel_bytes + 2 * pixel_values());
 
     load_block<kLanes, kTaps>(series, block, values, selected);
-    if (args.count) store_count<kLanes>(series.n_dates, block, selected, args.count);
-    for (int lane = 0; lane < block.n(); ++lane) {
-      std::uint8_t* valid = args.valid + (block.first + lane) * series.n_dates;
-      for (int d = 0; d < series.n_dates; ++d) valid[d] = static_cast<std::uint8_t>(-selected[d][lane]);
-    }
-    FeatureWriter<kLanes> writer(args.values + block.first * pixel_values(), pixel_values(), block.n(), scratch.rows<float>(0).first);
+    if (args.count && block.exists) store_count<kLanes>(series.n_dates, block, selected, args.count);
+    store_valid(block, item, selected, scratch);
+    FeatureWriter<kLanes> writer(args.values, pixel_values(), series.pixels(), block, item, scratch);
     for (int d = 0; d < series.n_dates; ++d) {
       const std::int16_t* use = selected[d];
+      ROLLED
       for (int b = 0; b < series.n_bands; ++b) {
         const std::int16_t* band = values[static_cast<std::int64_t>(b) * series.n_dates + d];
         float* row = writer.row();
@@ -247,6 +265,28 @@ struct PrepareRawBlock {
     }
     writer.finish();
     finish_stores();
+  }
+
+ private:
+  HD void store_valid(const RowBlock<kLanes>& block, std::int64_t item, const Rows<std::int16_t>& selected, const Scratch& scratch) const {
+    const int n_dates = args.series.n_dates;
+    if constexpr (kWholeWarps) {
+      using Tile = PixelTile<std::uint8_t>;
+      Tile tile(scratch.tile, WarpPixels(item, args.series.pixels()));
+      for (int first = 0; first < n_dates; first += Tile::kColumns) {
+        const int columns = n_dates - first < Tile::kColumns ? n_dates - first : Tile::kColumns;
+        ROLLED
+        for (int d = 0; d < columns; ++d) tile.set(d, static_cast<std::uint8_t>(-selected[first + d][0]));
+        tile.store(args.valid, n_dates, first, columns, [](std::uint8_t valid) { return valid; });
+      }
+    } else {
+      for (int lane = 0; lane < block.n(); ++lane) {
+        std::uint8_t* valid = args.valid + (block.first + lane) * n_dates;
+        for (int d = 0; d < n_dates; ++d) valid[d] = static_cast<std::uint8_t>(-selected[d][lane]);
+      }
+    }
+    static_cast<void>(scratch);
+    static_cast<void>(item);
   }
 };
 

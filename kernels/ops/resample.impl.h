@@ -18,9 +18,20 @@ HD int clamp_index(int i, int n) { return i < 0 ? 0 : (i >= n ? n - 1 : i); }
 // One axis of a group, seen from one pixel of the window: the group pixels that contribute, and how much.
 template <int kTaps>
 struct Taps {
-  int first = 0;    // may lie beyond the edge; tap i is pixel clamp_index(first + i)
-  int nearest = 0;  // the same
-  float weight[kTaps] = {};
+  int first = 0;          // may lie beyond the edge; tap i is pixel clamp_index(first + i)
+  int nearest = 0;        // the same
+  float fraction = 0.0f;  // of a group pixel behind the one below
+
+  HD float weight(int i) const {
+    const float f = fraction;
+    if constexpr (kTaps == 1) return 1.0f;
+    if constexpr (kTaps == 2) return i == 0 ? 1.0f - f : f;
+    // Keys (1981), eq. 15, a = -1/2, at distances 1 + f, f, 1 - f, 2 - f.
+    if (i == 0) return ((-0.5f * f + 1.0f) * f - 0.5f) * f;
+    if (i == 1) return (1.5f * f - 2.5f) * f * f + 1.0f;
+    if (i == 2) return ((-1.5f * f + 2.0f) * f + 0.5f) * f;
+    return (0.5f * f - 0.5f) * f * f;
+  }
 };
 
 template <int kTaps>
@@ -28,24 +39,10 @@ HD Taps<kTaps> taps_at(double position) {
   constexpr std::int64_t kOne = 65536;  // steps of a group pixel
   const auto steps = static_cast<std::int64_t>(floor(position * kOne + 0.5));
   const int below = static_cast<int>(steps >> 16);
-  const float f = static_cast<float>(steps & (kOne - 1)) / kOne;
   Taps<kTaps> taps;
   taps.nearest = static_cast<int>((steps + kOne / 2) >> 16);
-  if constexpr (kTaps == 1) {
-    taps.first = taps.nearest;
-    taps.weight[0] = 1.0f;
-  } else if constexpr (kTaps == 2) {
-    taps.first = below;
-    taps.weight[0] = 1.0f - f;
-    taps.weight[1] = f;
-  } else {
-    // Keys (1981), eq. 15, a = -1/2, at distances 1 + f, f, 1 - f, 2 - f.
-    taps.first = below - 1;
-    taps.weight[0] = ((-0.5f * f + 1.0f) * f - 0.5f) * f;
-    taps.weight[1] = (1.5f * f - 2.5f) * f * f + 1.0f;
-    taps.weight[2] = ((-1.5f * f + 2.0f) * f + 0.5f) * f;
-    taps.weight[3] = (0.5f * f - 0.5f) * f * f;
-  }
+  taps.first = kTaps == 1 ? taps.nearest : (kTaps == 2 ? below : below - 1);
+  taps.fraction = static_cast<float>(steps & (kOne - 1)) / kOne;
   return taps;
 }
 
@@ -55,25 +52,27 @@ HD std::int16_t resampled_value(float sum) {
   return static_cast<std::int16_t>(value == kMissing ? kMissing + 1 : value);
 }
 
-// One pixel of the window from a plane of the group.
+// One pixel of the window from a plane of the group (of less than 2^31 pixels). Where one of its pixels is missing, the weights of the
+// others are made to sum to 1.
 template <int kTaps>
 HD std::int16_t resample_pixel(const std::int16_t* plane, int cols, int rows, const Taps<kTaps>& across, const Taps<kTaps>& down) {
-  const std::int16_t nearest = plane[static_cast<std::int64_t>(clamp_index(down.nearest, rows)) * cols + clamp_index(across.nearest, cols)];
+  const std::int16_t nearest = plane[clamp_index(down.nearest, rows) * cols + clamp_index(across.nearest, cols)];
   if (kTaps == 1 || nearest == kMissing) return nearest;
   float sum = 0.0f, weight = 0.0f;
   bool whole = true;
+  ROLLED
   for (int i = 0; i < kTaps; ++i) {
     const int col = clamp_index(across.first + i, cols);
     float column = 0.0f, column_weight = 0.0f;
     for (int j = 0; j < kTaps; ++j) {
-      const std::int16_t value = plane[static_cast<std::int64_t>(clamp_index(down.first + j, rows)) * cols + col];
+      const std::int16_t value = plane[clamp_index(down.first + j, rows) * cols + col];
       const bool known = value != kMissing;
       whole = whole && known;
-      column = column + (known ? down.weight[j] * static_cast<float>(value) : 0.0f);
-      column_weight = column_weight + (known ? down.weight[j] : 0.0f);
+      column = column + (known ? down.weight(j) * static_cast<float>(value) : 0.0f);
+      column_weight = column_weight + (known ? down.weight(j) : 0.0f);
     }
-    sum = sum + across.weight[i] * column;
-    weight = weight + across.weight[i] * column_weight;
+    sum = sum + across.weight(i) * column;
+    weight = weight + across.weight(i) * column_weight;
   }
   return resampled_value(whole ? sum : sum / weight);
 }
@@ -140,7 +139,7 @@ struct BlockResampler<kTaps, kCpuLanes> {
     for (int lane = 0; lane < kCpuLanes; ++lane) {
       for (int i = 0; i < kTaps; ++i) {
         place[i][lane] = across[lane].first + i - line_first;
-        weight[i][lane] = across[lane].weight[i];
+        weight[i][lane] = across[lane].weight(i);
       }
     }
     for (int pack = 0; pack < kCpuLanes / kPack; ++pack) {
@@ -207,7 +206,7 @@ struct BlockResampler<kTaps, kCpuLanes> {
         for (int k = 0; k < line_size; ++k) edge[k] = values[clamp_index(line_first + k, group.cols)];
         values = edge;
       }
-      const float by = down.weight[j];
+      const float by = down.weight(j);
       if (j == 0) {
         LANES_INDEPENDENT
         for (int k = 0; k < line_size; ++k) line[k] = by * static_cast<float>(values[k]);
@@ -237,6 +236,7 @@ struct ResampleBlock {
       const BlockResampler<kTaps, kLanes> resampler(group, block, on_window_grid(group, series));
       for (int b = 0; b < series.n_bands; ++b) {
         if (series.group_of_band[b] != g) continue;
+        ROLLED
         for (int d = 0; d < series.n_dates; ++d) {
           alignas(64) std::int16_t values[kLanes];
           resampler.row(band_plane(group, d, series.position_in_group[b]), values);

@@ -14,8 +14,10 @@ struct RowBlock {
   int row, col;        // of its first pixel, in the window
   std::int64_t first;  // index of its first pixel in the window
   int width;           // of the window
+  bool exists;         // false for what a warp has behind the window's last pixel, which the block then repeats
 
-  HD RowBlock(const SeriesView& series, std::int64_t item) : width(series.width) {
+  HD RowBlock(const SeriesView& series, std::int64_t item) : width(series.width), exists(kLanes > 1 || item < series.pixels()) {
+    if (!exists) item = series.pixels() - 1;
     const std::int64_t in_row = block_count(series.width, kLanes);
     row = static_cast<int>(item / in_row);
     col = static_cast<int>(item % in_row) * kLanes;

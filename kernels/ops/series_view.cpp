@@ -1,5 +1,7 @@
 #include "kernels/ops/series_view.h"
 
+#include <limits>
+
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
 
@@ -46,6 +48,8 @@ HostSeries::HostSeries(const Series& series) {
     const std::size_t plane = static_cast<std::size_t>(group.cols) * static_cast<std::size_t>(group.rows);
     MILLESIME_CHECK(group.samples.size() == dates * group.bands.size() * plane, "a group of ", group.samples.size(), " samples for ", dates,
                     " dates x ", group.bands.size(), " bands x ", group.cols, " x ", group.rows);
+    MILLESIME_CHECK(plane <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()), "a window of ", group.cols, " x ",
+                    group.rows, " pixels, kernels take less than 2^31");
     BandGroupView& out = view_.groups[g];
     out.samples = group.samples.data();
     out.n_bands = static_cast<int>(group.bands.size());

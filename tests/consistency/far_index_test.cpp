@@ -34,6 +34,7 @@ constexpr std::int64_t kSmall = 70, kFar = (std::int64_t{1} << 32) + 128 + kSmal
 // Items [first, n) of a functor.
 template <class F>
 struct From {
+  static constexpr bool kWholeWarps = WholeWarps<F>::value;
   F f;
   std::int64_t first;
   HD std::int64_t scratch_bytes() const {
@@ -41,6 +42,15 @@ struct From {
     return 0;
   }
   HD void operator()(std::int64_t item, const Scratch& scratch) const { run_item(f, first + item, scratch); }
+};
+
+template <class F>
+struct CountFrom {
+  F f;
+  std::int64_t first;
+  HD int slots() const { return f.slots(); }
+  HD std::uint64_t* total(int slot) const { return f.total(slot); }
+  HD void operator()(std::int64_t item, const Counters& counters) const { f(first + item, counters); }
 };
 
 // The last items of the two instances.
@@ -61,6 +71,15 @@ template <class F>
 void parallel_for(const LastOnCpu& last, const char* op, std::int64_t n, const F& f) {
   const std::int64_t first = n > last.items ? n - last.items : 0;
   millesime::parallel_for(Cpu{}, op, n - first, From<F>{f, first});
+}
+
+template <class F>
+void parallel_count(const LastOnFibers& last, const char* op, std::int64_t n, const F& f) {
+  parallel_count(Fibers{}, op, std::min(n, last.items), CountFrom<F>{f, std::max<std::int64_t>(n - last.items, 0)});
+}
+template <class F>
+void parallel_count(const LastOnCpu& last, const char* op, std::int64_t n, const F& f) {
+  millesime::parallel_count(Cpu{}, op, std::min(n, last.items), CountFrom<F>{f, std::max<std::int64_t>(n - last.items, 0)});
 }
 
 // Numbers of the last kSmall of `pixels` pixels, by plane.
@@ -94,7 +113,7 @@ std::vector<T> numbers(std::int64_t n, int low, int high, unsigned seed) {
 constexpr std::int64_t kOneBlock = 1, kEachPixel = kSmall;
 template <class Far, class Expected>
 void expect_same(std::int64_t cpu_items, const Far& far, const Expected& expected) {
-  EXPECT_TRUE(far(LastOnFibers{kSmall}) == expected) << "CUDA instance";
+  EXPECT_TRUE(far(LastOnFibers{std::max(cpu_items, kSmall)}) == expected) << "CUDA instance";
   EXPECT_TRUE(far(LastOnCpu{cpu_items}) == expected) << "CPU instance";
 }
 
@@ -191,7 +210,7 @@ TEST(FarIndex, DecideAndBlend) {
   std::vector<float> blended(kSmall * kClasses);
   blend(Device{}, {kSmall, kModels, kClasses, shares.data(), weights.data(), blended.data()});
   expect_same(
-      kEachPixel,
+      kSmall * kClasses,
       [&](const auto& backend) {
         FarArray<float> far_shares(kModels * kFar * kClasses), far_weights(kModels * kFar), out(kFar * kClasses);
         put_last(far_weights, kFar, weights);
@@ -234,8 +253,7 @@ TEST(FarIndex, Maps) {
     confusion_on(backend, {kFar, reference.data(), predicted.data(), far_counts.data()});
     return far_counts;
   };
-  EXPECT_TRUE(counted(LastOnFibers{1}) == counts);
-  EXPECT_TRUE(counted(LastOnCpu{1}) == counts);
+  expect_same(kEachPixel, counted, counts);
 
   const auto before = numbers<std::uint8_t>(kSmall, 0, 3, 10);
   std::vector<std::uint8_t> label = before, confidence(kSmall, 50), validity(kSmall, 5);

@@ -19,7 +19,7 @@ sys.path.insert(0, str(source / 'tests/support/ptx'))
 from cuda_toolkit import NO_NVCC, compile_cuda, find_nvcc  # noqa: E402
 from ptx_machine import GlobalMemory, Module, PtxError  # noqa: E402
 
-BLOCKS, THREADS = 2, 32  # fewer than a case has pixels, so that threads take several
+BLOCKS, THREADS = 2, 64  # fewer than a case has pixels, so that threads take several
 
 
 def compile_ptx(nvcc, op, folder):
@@ -38,28 +38,33 @@ def relocate(functor, addresses):
     return bytes(words)
 
 
+def interpret(module, folder, case, **options):
+    """Runs one case; returns the machine after it and the arrays as they were before and are now."""
+    before = [(folder / array['before']).read_bytes() for array in case.get('arrays', [])]
+    scratch = max(case['scratch_bytes'], 0) * BLOCKS * THREADS
+    memory = GlobalMemory([len(d) for d in before] + [scratch])
+    for number, d in enumerate(before):
+        memory.put(number, d)
+    addresses = {array['address']: memory.addresses[number] for number, array in enumerate(case.get('arrays', []))}
+    parameters = [relocate((folder / 'functor.bin').read_bytes(), addresses), struct.pack('<q', case['items'])]
+    if case['scratch_bytes'] >= 0:
+        parameters.append(struct.pack('<Q', memory.addresses[len(before)]))
+    shared = case['shared_bytes'] + case['warp_shared_bytes'] * (THREADS // 32)
+    machine = module.run(case['kernel'], BLOCKS, THREADS, memory, parameters, shared_bytes=shared, **options)
+    return machine, before, [memory.get(number) for number in range(len(before))]
+
+
 def run_case(module, folder, case):
     """Runs one case; returns what is wrong, or ''."""
-    arrays = case.get('arrays', [])
-    data = [(folder / array['before']).read_bytes() for array in arrays]
-    scratch = max(case['scratch_bytes'], 0) * BLOCKS * THREADS
-    memory = GlobalMemory([len(d) for d in data] + [scratch])
-    for number, d in enumerate(data):
-        memory.put(number, d)
-    functor = relocate((folder / 'functor.bin').read_bytes(), {a['address']: memory.addresses[n] for n, a in enumerate(arrays)})
-    parameters = [functor, struct.pack('<q', case['items'])]
-    if case['scratch_bytes'] >= 0:
-        parameters.append(struct.pack('<Q', memory.addresses[len(arrays)]))
     try:
-        module.run(case['kernel'], BLOCKS, THREADS, memory, parameters)
+        _, before, after = interpret(module, folder, case)
     except PtxError as error:
         return str(error)
-    for number, array in enumerate(arrays):
-        expected = (folder / array['after']).read_bytes() if array['after'] else data[number]
-        got = memory.get(number)
-        if got != expected:
-            first = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)
-            return 'array %d differs from the CPU at byte %d of %d' % (number, first, len(got))
+    for number, array in enumerate(case.get('arrays', [])):
+        expected = (folder / array['after']).read_bytes() if array['after'] else before[number]
+        if after[number] != expected:
+            first = next(i for i, (a, b) in enumerate(zip(after[number], expected)) if a != b)
+            return 'array %d differs from the CPU at byte %d of %d' % (number, first, len(expected))
     return ''
 
 
@@ -70,7 +75,7 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
-        subprocess.run([os.environ['MILLESIME_KERNEL_CASES'], folder], check=True)
+        subprocess.run([os.environ['MILLESIME_KERNEL_CASES'], folder, ''], check=True)
         folders = sorted((f for f in folder.iterdir() if f.is_dir()), key=lambda f: int(f.name))
         cases = [(f, json.loads((f / 'case.json').read_text())) for f in folders]
         cases = [(f, case) for f, case in cases if all(name in case['name'] for name in sys.argv[1:])]

@@ -254,9 +254,10 @@ inline unsigned ballot(unsigned mask, bool vote, int line) {
 inline int width_or_warp(int width = kWarp) { return width; }
 inline unsigned mask_or_all(unsigned mask = ~0u) { return mask; }
 
-FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 block) {
+FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 block, char* dynamic_shared) {
   Launch& launch = launch_state;
   launch.block = block;
+  launch.dynamic_shared = dynamic_shared;
   launch.alive = launch.threads;
   launch.block_barrier = {};
   for (Barrier& barrier : launch.warp_barrier) barrier = {};
@@ -267,6 +268,10 @@ FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 b
     fiber.waits_for = nullptr;
     fiber.number = i;
     fiber.thread = {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)};
+#if FIBERS_TSAN
+    // A new stack, as the block before may count as not ordered before this one.
+    mmap(fiber.stack, kStackBytes, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+#endif
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack;
     fiber.context.uc_stack.ss_size = kStackBytes;
@@ -326,9 +331,8 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
         if (launch.options.order == Order::shuffled) std::shuffle(order.begin(), order.end(), random);
         if (!FIBERS_TSAN || launch.options.blocks_in_order) shared.clear();
         shared.emplace_back(new char[shared_bytes ? shared_bytes : 1]);  // its exact size, so that AddressSanitizer sees its end
-        launch.dynamic_shared = shared.back().get();
-        std::memset(launch.dynamic_shared, 0xFF, shared_bytes);  // NaN
-        run_block(order, {x, y, z});
+        std::memset(shared.back().get(), 0xFF, shared_bytes);            // NaN
+        run_block(order, {x, y, z}, shared.back().get());
 #if FIBERS_TSAN
         if (launch.options.blocks_in_order) {
           __tsan_acquire(&launch.order_of_end);

@@ -5,6 +5,7 @@
 #include "tests/support/cuda_fibers.h"
 
 // cuda_fibers.h comes first.
+#include "kernels/base/parallel_count.h"
 #include "kernels/base/parallel_for.h"
 
 namespace millesime::testing {
@@ -17,14 +18,27 @@ struct Fibers {
 template <class F>
 void parallel_for(const Fibers& fibers, const char*, std::int64_t n, const F& f) {
   if (n <= 0) return;
-  constexpr std::int64_t kThreads = 32;  // of a block; a fiber costs microseconds
+  constexpr std::int64_t kThreads = 64;  // of a block, two warps; a fiber costs microseconds
   const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((n + kThreads - 1) / kThreads, fibers.max_blocks));
-  if constexpr (NeedsScratch<F>::value) {
-    std::vector<std::uint64_t> memory(static_cast<std::size_t>(f.scratch_bytes() * kThreads * blocks + 7) / 8, ~std::uint64_t{0});  // NaN
-    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n, reinterpret_cast<unsigned char*>(memory.data()));
-  } else {
+  std::vector<std::uint64_t> numbers;
+  if constexpr (NeedsScratch<F>::value)
+    numbers.assign(static_cast<std::size_t>(f.scratch_bytes() * kThreads * blocks + 7) / 8, ~std::uint64_t{0});  // NaN
+  auto* memory = reinterpret_cast<unsigned char*>(numbers.data());
+  if constexpr (WholeWarps<F>::value)
+    CU_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kThreads), kTileBytes * kThreads / kWarpThreads, nullptr, f, n, memory);
+  else if constexpr (NeedsScratch<F>::value)
+    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n, memory);
+  else
     CU_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n);
-  }
+}
+
+template <class F>
+void parallel_count(const Fibers& fibers, const char*, std::int64_t n, const F& f) {
+  if (n <= 0) return;
+  constexpr std::int64_t kThreads = 64;
+  const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((n + kThreads - 1) / kThreads, fibers.max_blocks));
+  const std::size_t shared = sizeof(std::uint64_t) * static_cast<std::size_t>(f.slots());
+  CU_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kThreads), shared, nullptr, f, n);
 }
 
 }  // namespace millesime::testing

@@ -66,6 +66,8 @@ void KernelCase::write(const std::string& folder) {
   document["kernel"] = type_.substr(prefix.size(), type_.size() - prefix.size() - 1);
   document["items"] = items_;
   document["scratch_bytes"] = scratch_bytes_;
+  document["warp_shared_bytes"] = warp_shared_bytes_;
+  document["shared_bytes"] = shared_bytes_;
   write_file("functor.bin", functor_.data(), functor_.size());
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
     const Array& array = arrays_[i];
@@ -282,14 +284,16 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
     args.probabilities = test.output<std::uint16_t>(pixels * kClasses);
     args.exact_probabilities = test.output<float>(pixels * kClasses);
     complete(
-        test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels, DecidePixel{args});
+        test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels,
+        DecidePixel<true>{args});
   }
   KernelCase& test = add(cases, "decide", join_text("blend, ", name));
   auto weights = random_numbers<float>(static_cast<std::size_t>(pixels) * 3, 0, 3, 5);
   BlendArgs args{
       pixels, 3, kClasses, test.input(random_numbers<float>(n * 3, 0, 9, 6)), test.input(weights), test.output<float>(pixels * kClasses)};
   complete(
-      test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels, BlendPixel{args});
+      test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels * kClasses,
+      BlendNumber{args});
 }
 
 void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
@@ -313,15 +317,42 @@ void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
   }
 }
 
-void add_confusion(Cases& cases, std::int64_t pixels, const char* name) {
-  KernelCase& test = add(cases, "confusion", name);
+template <class Cpu, class OnFibers, class F>
+void complete_count(KernelCase& test, const Cpu& on_cpu, const OnFibers& on_fibers, std::int64_t items, const F& functor) {
+  test.on_cpu = on_cpu;
+  test.on_fibers = on_fibers;
+  test.counts(items, functor);
+}
+
+void add_counting(Cases& cases, std::int64_t pixels, const char* name) {
   const auto n = static_cast<std::size_t>(pixels);
-  const ConfusionArgs args{pixels, test.input(random_numbers<std::uint8_t>(n, 0, 2, 1)),
-                           test.input(random_numbers<std::uint8_t>(n, 0, 2, 2)),
-                           test.output(std::vector<std::uint64_t>(kLabels * kLabels, 3))};
-  complete(
-      test, [args] { confusion(Device{}, args); }, [args](const Fibers& fibers) { confusion_on(fibers, args); },
-      block_count(pixels, ConfusionRun::kPixels), ConfusionRun{args});
+  auto labels = random_numbers<std::uint8_t>(n, 0, 2, 1);
+  if (n > 40) labels[33] = 200;  // beyond the private counters
+  {
+    KernelCase& test = add(cases, "confusion", name);
+    const ConfusionArgs args{pixels, test.input(labels), test.input(random_numbers<std::uint8_t>(n, 0, 2, 2)),
+                             test.output(std::vector<std::uint64_t>(kLabels * kLabels, 3))};
+    complete_count(
+        test, [args] { confusion(Device{}, args); }, [args](const Fibers& fibers) { confusion_on(fibers, args); }, pixels,
+        ConfusionPixel{args});
+  }
+  {
+    KernelCase& test = add(cases, "confusion", join_text("class_areas, ", name));
+    const ClassAreasArgs args{pixels, test.input(labels), test.output(std::vector<std::uint64_t>(kLabels, 3))};
+    complete_count(
+        test, [args] { class_areas(Device{}, args); }, [args](const Fibers& fibers) { class_areas_on(fibers, args); }, pixels,
+        ClassAreaPixel{args});
+  }
+  KernelCase& test = add(cases, "confusion", join_text("class_series, ", name));
+  ClassSeriesArgs args;
+  args.pixels = pixels, args.n_dates = 1, args.n_bands = 2, args.band = 1;
+  args.labels = test.input(labels);
+  args.samples = test.input(random_numbers<std::int16_t>(2 * n, -300, 9000, 3));
+  args.valid = test.input(random_numbers<std::uint8_t>(n, 0, 1, 4));
+  args.moments = test.output(std::vector<ClassMoments>(kLabels, ClassMoments{1, 2, 3}));
+  complete_count(
+      test, [args] { class_series(Device{}, args); }, [args](const Fibers& fibers) { class_series_on(fibers, args); }, pixels,
+      ClassSeriesPixel{args, 0});
 }
 
 void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
@@ -343,26 +374,42 @@ void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
 
 }  // namespace
 
+namespace {
+
+void add_series_cases(Cases& cases, const Input& input) {
+  add_validity(cases, input);
+  add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
+  add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
+  add_resample<4>(cases, input, kMethods[2].first, kMethods[2].second);
+  add_gap_fill(cases, input);
+  add_indices(cases, input);
+  add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);
+  add_prepare<2>(cases, input, kMethods[1].first, kMethods[1].second);
+  add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
+}
+
+void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
+  add_forest(cases, static_cast<int>(pixels), name);
+  add_decide(cases, pixels, name);
+  add_fuse_maps(cases, pixels, name);
+  add_mosaic_rule(cases, pixels, name);
+  add_counting(cases, pixels, name);
+}
+
+}  // namespace
+
 Cases kernel_cases() {
   Cases cases;
-  for (const Input& input : inputs()) {
-    add_validity(cases, input);
-    add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
-    add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
-    add_resample<4>(cases, input, kMethods[2].first, kMethods[2].second);
-    add_gap_fill(cases, input);
-    add_indices(cases, input);
-    add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);
-    add_prepare<2>(cases, input, kMethods[1].first, kMethods[1].second);
-    add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
-  }
-  for (const auto& [pixels, name] : {std::pair{90, "90 pixels"}, {1, "one pixel"}}) {
-    add_forest(cases, pixels, name);
-    add_decide(cases, pixels, name);
-    add_fuse_maps(cases, pixels, name);
-    add_mosaic_rule(cases, pixels, name);
-  }
-  for (const auto& [pixels, name] : {std::pair{2000, "2000 pixels"}, {1, "one pixel"}}) add_confusion(cases, pixels, name);
+  for (const Input& input : inputs()) add_series_cases(cases, input);
+  add_map_cases(cases, 200, "200 pixels");
+  add_map_cases(cases, 1, "one pixel");
+  return cases;
+}
+
+Cases gate_cases() {
+  Cases cases;
+  add_series_cases(cases, {"gate", {64, 2, 5, 0.5, 0.05, true, 2}});
+  add_map_cases(cases, 128, "gate");
   return cases;
 }
 

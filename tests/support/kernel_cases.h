@@ -46,16 +46,27 @@ class KernelCase {
   std::function<void()> on_cpu;
   std::function<void(const Fibers&)> on_fibers;
 
-  // The launch: what parallel_for is called with on a GPU.
+  // The launch: what parallel_for or parallel_count is called with on a GPU.
   template <class F>
   void launches(std::int64_t n, const F& f) {
-    items_ = n;
-    functor_.assign(reinterpret_cast<const unsigned char*>(&f), reinterpret_cast<const unsigned char*>(&f) + sizeof f);
-    type_ = typeid(F).name();
+    remember(n, f);
+    if constexpr (WholeWarps<F>::value) warp_shared_bytes_ = kTileBytes, scratch_bytes_ = 0;
     if constexpr (NeedsScratch<F>::value) scratch_bytes_ = f.scratch_bytes();
+  }
+  template <class F>
+  void counts(std::int64_t n, const F& f) {
+    remember(n, f);
+    shared_bytes_ = 8 * f.slots();
   }
 
  private:
+  template <class F>
+  void remember(std::int64_t n, const F& f) {
+    items_ = n;
+    functor_.assign(reinterpret_cast<const unsigned char*>(&f), reinterpret_cast<const unsigned char*>(&f) + sizeof f);
+    type_ = typeid(F).name();
+  }
+
   struct Array {
     std::unique_ptr<unsigned char[]> memory;
     std::vector<unsigned char> initial;
@@ -64,11 +75,15 @@ class KernelCase {
   void* add(const void* values, std::size_t bytes, bool written);
 
   std::vector<Array> arrays_;
-  std::int64_t items_ = 0, scratch_bytes_ = -1;
+  std::int64_t items_ = 0;
+  std::int64_t scratch_bytes_ = -1;                        // of a thread; -1: the kernel has no such parameter
+  std::int64_t warp_shared_bytes_ = 0, shared_bytes_ = 0;  // of a warp, of a block
   std::vector<unsigned char> functor_;
   std::string type_;
 };
 
 std::vector<std::unique_ptr<KernelCase>> kernel_cases();
+// One of every kernel, under per-pixel random clouds, in windows whose rows begin at sectors of memory (gate_test.py).
+std::vector<std::unique_ptr<KernelCase>> gate_cases();
 
 }  // namespace millesime::testing

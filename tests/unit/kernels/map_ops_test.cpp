@@ -277,6 +277,45 @@ TEST(Confusion, CountsPairsAndLeavesOutNoData) {
   }
 }
 
+TEST(ClassAreas, CountPixelsOfEachLabel) {
+  Bytes labels(5000);
+  std::vector<std::uint64_t> expected(kLabels, 7);  // counts are added to
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = static_cast<std::uint8_t>(i * i % 251);
+    if (labels[i]) ++expected[labels[i]];
+  }
+  for (const int threads : {1, 3}) {
+    with_threads(threads, [&] {
+      std::vector<std::uint64_t> counts(kLabels, 7);
+      class_areas(Device{}, {static_cast<std::int64_t>(labels.size()), labels.data(), counts.data()});
+      class_areas(Device{}, {0, nullptr, counts.data()});
+      EXPECT_EQ(counts, expected);
+    });
+  }
+}
+
+TEST(ClassSeries, MeanAndSpreadOfValidSamples) {
+  // Two dates, two bands (the second is asked for), four pixels: labels 3, 3, 5, 0.
+  const Bytes labels = {3, 3, 5, 0}, valid = {1, 1, 1, 1, 1, 0, 1, 1};
+  const std::vector<std::int16_t> samples = {9, 9, 9, 9, 100, -300, 7, 8, 9, 9, 9, 9, 40, 50, -10000, 60};
+  std::vector<ClassMoments> moments(2 * kLabels);
+  ClassSeriesArgs args;
+  args.pixels = 4, args.n_dates = 2, args.n_bands = 2, args.band = 1;
+  args.labels = labels.data(), args.samples = samples.data(), args.valid = valid.data(), args.moments = moments.data();
+  class_series(Device{}, args);
+  EXPECT_EQ(moments[3].n, 2u);
+  EXPECT_DOUBLE_EQ(moments[3].mean(), -100);
+  EXPECT_DOUBLE_EQ(moments[3].variance(), 40000);
+  EXPECT_EQ(moments[5].n, 1u);
+  EXPECT_DOUBLE_EQ(moments[5].mean(), 7);
+  EXPECT_EQ(moments[0].n, 0u);                        // no data
+  EXPECT_DOUBLE_EQ(moments[kLabels + 3].mean(), 40);  // the second pixel is invalid then
+  EXPECT_EQ(moments[kLabels + 5].n, 0u);              // missing
+  class_series(Device{}, args);                       // is added to
+  EXPECT_EQ(moments[3].n, 4u);
+  EXPECT_DOUBLE_EQ(moments[3].variance(), 40000);
+}
+
 TEST(MosaicRule, DoesNotDependOnTheOrderOfTiles) {
   std::mt19937 random(3);
   constexpr std::size_t kTiles = 5, kPixels = 700;

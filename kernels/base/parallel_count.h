@@ -1,0 +1,80 @@
+#pragma once
+// parallel_count: parallel_for for what is counted. f(i, counters) adds to counters of its own thread (CPU) or block (GPU, in shared
+// memory), which are added to the totals at the end: f.slots() of them (at most kMaxSlots), and *f.total(slot) is where one belongs.
+// Counters are integers, so the order of additions does not matter.
+
+#include <cstdint>
+
+#include "kernels/base/atomic_add.h"
+#include "kernels/base/parallel_for.h"
+
+namespace millesime {
+
+inline constexpr int kMaxSlots = 4096;  // 32 KiB of shared memory
+
+// A counter at which threads meet.
+struct Counters {
+  std::uint64_t* numbers = nullptr;
+  HD void add(int slot, std::uint64_t value) const {
+#if defined(__CUDA_ARCH__) || defined(MILLESIME_CUDA_FIBERS)
+    atomic_add(numbers + slot, value);
+#else
+    numbers[slot] += value;  // of this thread
+#endif
+  }
+};
+
+template <class F>
+void parallel_count(const Cpu&, const char*, std::int64_t n, const F& f) {
+  if (n <= 0) return;
+#pragma omp parallel
+  {
+    Buffer<std::uint64_t> numbers(Device{}, f.slots());
+    numbers.zero(Device{});
+    const Counters counters{numbers.data()};
+#pragma omp for schedule(static)
+    for (std::int64_t i = 0; i < n; ++i) f(i, counters);
+    for (int slot = 0; slot < f.slots(); ++slot)
+      if (numbers.data()[slot] != 0) atomic_add(f.total(slot), numbers.data()[slot]);
+  }
+}
+
+#ifdef MILLESIME_CUDA_SOURCE
+
+template <class F>
+__global__ void __launch_bounds__(kBlockThreads, kBlocksResident) grid_stride_count(const __grid_constant__ F f, std::int64_t n) {
+  CU_DYN_SHARED(std::uint64_t, numbers);
+  const int slots = f.slots(), thread = static_cast<int>(threadIdx.x), block = static_cast<int>(blockDim.x);
+  for (int slot = thread; slot < slots; slot += block) numbers[slot] = 0;
+  __syncthreads();
+  const Counters counters{numbers};
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * block;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block + thread; i < n; i += threads) f(i, counters);
+  __syncthreads();
+  for (int slot = thread; slot < slots; slot += block)
+    if (numbers[slot] != 0) atomic_add(f.total(slot), numbers[slot]);
+}
+
+#endif
+
+#ifdef __CUDACC__
+
+template <class F>
+__attribute__((noinline)) void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
+  static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
+  if (n <= 0) return;
+  const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
+  const unsigned blocks = static_cast<unsigned>(wanted < cuda.max_blocks ? wanted : cuda.max_blocks);
+  CU_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kBlockThreads), sizeof(std::uint64_t) * f.slots(),
+            static_cast<cudaStream_t>(cuda.stream.handle), f, n);
+  check_launch(op, n, cuda.stream.device);
+}
+
+#else
+
+template <class F>
+void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f);  // instantiated in the .cu files
+
+#endif
+
+}  // namespace millesime

@@ -1,0 +1,91 @@
+#pragma once
+// A warp that works together on the GPU: 32 neighbouring threads, which take 32 neighbouring pixels, and a tile of shared memory in which
+// they turn arrays [pixel][column] so that they read and write memory side by side. A functor asks for it with
+//
+//   static constexpr bool kWholeWarps = true;
+//
+// and is then called for whole warps, also with items behind the last one: these do everything but store. Its tile is scratch.tile.
+
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/base/host_device.h"
+
+namespace millesime {
+
+inline constexpr int kWarpThreads = 32;
+inline constexpr int kTileBytes = 4096;  // of a warp: 8 warps a block have 32 KiB, which leaves half of the threads of any device
+
+template <class F, class = void>
+struct WholeWarps : std::false_type {};
+template <class F>
+struct WholeWarps<F, std::enable_if_t<F::kWholeWarps>> : std::true_type {};
+
+#if defined(__CUDA_ARCH__) || defined(MILLESIME_CUDA_FIBERS)
+HD int warp_lane() { return static_cast<int>(threadIdx.x % kWarpThreads); }
+HD void warp_barrier() { __syncwarp(); }
+#else
+HD int warp_lane() { return 0; }
+HD void warp_barrier() {}
+#endif
+
+// The pixels of a warp, seen from the thread of one item.
+struct WarpPixels {
+  std::int64_t first;
+  int n;        // that exist
+  bool exists;  // the own one
+  HD WarpPixels(std::int64_t item, std::int64_t pixels) : first(item - warp_lane()), exists(item < pixels) {
+    n = static_cast<int>(pixels - first < kWarpThreads ? pixels - first : kWarpThreads);
+  }
+};
+
+// Some columns of a warp's pixels. Every thread sees its own pixel's; load() and store() move those of all, whole rows at once where the
+// tile holds them. All threads of the warp call them together.
+template <class T>
+class PixelTile {
+ public:
+  static constexpr int kColumns = kTileBytes / kWarpThreads / static_cast<int>(sizeof(T));
+
+  HD PixelTile(unsigned char* tile, const WarpPixels& pixels) : numbers_(reinterpret_cast<T*>(tile)), pixels_(pixels) {}
+
+  // A thread without a pixel gets the numbers of the warp's first.
+  HD T get(int column) const { return numbers_[place(pixels_.exists ? warp_lane() : 0, column)]; }
+  HD void set(int column, T value) { numbers_[place(warp_lane(), column)] = value; }
+
+  // Columns [first, first + n) of array[pixel][size], each number as `as` turns it.
+  template <class From, class As>
+  HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
+    warp_barrier();
+    array += pixels_.first * size;
+    each(size, n, [&](int pixel, int column, std::int64_t row) { numbers_[place(pixel, column)] = as(array[row + first + column]); });
+    warp_barrier();
+  }
+  template <class To, class As>
+  HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
+    warp_barrier();
+    array += pixels_.first * size;
+    each(size, n, [&](int pixel, int column, std::int64_t row) { array[row + first + column] = as(numbers_[place(pixel, column)]); });
+    warp_barrier();
+  }
+
+ private:
+  // Neither the numbers of a column nor those of a pixel lie in one bank of shared memory.
+  HD static int place(int pixel, int column) { return column * kWarpThreads + (pixel ^ (column % kWarpThreads)); }
+
+  template <class Move>
+  HD void each(std::int64_t size, int n, const Move& move) const {
+    if (n == size) {
+      ROLLED
+      for (int k = warp_lane(); k < pixels_.n * n; k += kWarpThreads) move(k / n, k % n, static_cast<std::int64_t>(k / n) * size);
+    } else {
+      ROLLED
+      for (int pixel = 0; pixel < pixels_.n; ++pixel) ROLLED
+      for (int column = warp_lane(); column < n; column += kWarpThreads) move(pixel, column, pixel * size);
+    }
+  }
+
+  T* numbers_;
+  WarpPixels pixels_;
+};
+
+}  // namespace millesime
