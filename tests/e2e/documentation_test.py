@@ -115,6 +115,13 @@ class Documents(unittest.TestCase):
                 with self.subTest(page=page.name, preset=name):
                     self.assertIn(f'"name": "{name}"', presets)
 
+    def test_configurations_to_copy_are_understood(self):
+        files = sorted((SOURCE / "configs/pipelines").glob("*.toml"))
+        self.assertTrue(files)
+        for file in files:
+            with self.subTest(file=file.name):
+                self.assertIn(file.name, millesime("config", "show", file))
+
     def test_commands_in_sentences_exist(self):
         names = {" ".join(words) for words, _ in every_command()} | set(subcommands(help_of()))
         for page in PAGES:
