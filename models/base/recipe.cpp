@@ -38,6 +38,10 @@ void Recipe::declare(Options& options) {
   options.add("patience", &patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
   options.add("validation_ratio", &validation_ratio, "share of the learning polygons held out to choose the epoch and to calibrate")
       .range(0, 0.9);
+  options
+      .add("refit_samples", &refit_samples,
+           "where there are at most so many samples, a second network learns from all of them once epoch and temperature are chosen")
+      .range(0, 1e9);
   options.add("date_dropout", &date_dropout, "greatest share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "deviation of the noise added in training, in deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "deviation of the shift in time in training, raw input").unit("days").range(0, 100);

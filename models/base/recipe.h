@@ -19,10 +19,11 @@ struct Recipe {  // [train]
   double learning_rate = 0.006;  // at the top of the one-cycle schedule (Smith & Topin 2018), for 128 samples a step; ~ sqrt(batch)
   double weight_decay = 0.01;    // AdamW (Loshchilov & Hutter 2019)
   double label_smoothing = 0.1;
-  double class_balance = 0;       // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
-  double average_decay = 0.999;   // of the moving average of the weights that is kept; 0: the last weights
-  int patience = 0;               // epochs without a better F-score on held-out groups before stopping; 0: never stop early
-  double validation_ratio = 0.1;  // share of the groups held out to choose the epoch and to calibrate
+  double class_balance = 0;        // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
+  double average_decay = 0.999;    // of the moving average of the weights that is kept; 0: the last weights
+  int patience = 0;                // epochs without a better F-score on held-out groups before stopping; 0: never stop early
+  double validation_ratio = 0.15;  // share of the groups held out to choose the epoch and to calibrate
+  int refit_samples = 10000;       // where there are at most so many samples, a second network then learns from all of them
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.2;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // training sets without a gap are left whole
@@ -37,6 +38,7 @@ struct Recipe {  // [train]
   int epochs_for(std::int64_t samples) const;
   int batch_for(std::int64_t samples) const;
   double rate_for(int batch_size) const;
+  bool refits(std::int64_t samples) const { return validation_ratio > 0 && samples <= refit_samples; }
 
   void declare(Options& options);  // section "train"
 };

@@ -11,6 +11,7 @@
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
 
+#include "models/base/calibration.h"
 #include "models/base/network.h"
 #include "models/registry.h"
 #include "pipeline/core/accuracy.h"
@@ -157,23 +158,9 @@ Judgement judge(const Tensor& logits, const std::vector<int>& target) {
   return {measure(confusion), calibration.expected_error()};
 }
 
-// The temperature with the least cross entropy (Guo et al. 2017) under a prior that keeps it near 1 where a few samples judge:
-// log temperature ~ N(0, kPrior). Found by golden-section search.
-double best_temperature(const Tensor& logits, const Tensor& target) {
-  constexpr double kPrior = 0.2, kGolden = 0.6180339887498949;
-  const auto loss = [&](double log_temperature) {
-    return torch::log_softmax(logits * std::exp(-log_temperature), 1).gather(1, target.unsqueeze(1)).sum().neg().item<double>() +
-           0.5 * std::pow(log_temperature / kPrior, 2);
-  };
-  double low = std::log(0.1), high = std::log(10.0);
-  for (int i = 0; i < 40; ++i) {
-    const double a = high - kGolden * (high - low), b = low + kGolden * (high - low);
-    if (loss(a) < loss(b))
-      high = b;
-    else
-      low = a;
-  }
-  return std::exp(0.5 * (low + high));
+std::vector<double> numbers_of(const Tensor& tensor) {
+  const auto host = tensor.contiguous();
+  return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
 }
 
 // Standard error of a share of right answers; samples of one group are right or wrong together.
@@ -208,9 +195,8 @@ void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
     MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
 }
 
-}  // namespace
-
-ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
+// `last_epoch`: where to stop on the schedule of the whole training; 0: at its end.
+ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
                         const Device& device, const EpochCallback& on_epoch) {
   check_learnable(spec, learn);
   // The library draws dropout and first weights from one generator of the process, and orders sums by its number of threads.
@@ -293,6 +279,7 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
     if (judged) curve.back().update({{"f_score", report.f_score}, {"accuracy", report.accuracy}});
     if (on_epoch) on_epoch(report);
     if (judged && recipe.patience > 0 && epoch - best_epoch >= recipe.patience) break;
+    if (epoch == last_epoch) break;
   }
 
   if (judged)
@@ -303,18 +290,43 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
   file.spec.metrics["curve"] = curve;
   if (judged) {
     const auto logits = evaluate(*network, judges);
-    const auto target = judges.target.to(torch::kCPU);
-    file.spec.temperature = best_temperature(logits, target);
-    const auto before = judge(logits, held_out.target), after = judge(logits / file.spec.temperature, held_out.target);
+    const auto judgement = judge(logits, held_out.target);
+    const TemperatureChoice choice = choose_temperature({spec.n_classes(), numbers_of(logits), held_out.target, held_out.group});
+    file.spec.temperature = choice.temperature;
     file.spec.metrics["epoch"] = kept_epoch;
     file.spec.metrics["held_out"] = {{"samples", held_out.size()},
-                                     {"accuracy", after.accuracy.overall},
-                                     {"f_score", after.accuracy.macro_f},
-                                     {"calibration_error_before", before.calibration_error},
-                                     {"calibration_error", after.calibration_error}};
+                                     {"accuracy", judgement.accuracy.overall},
+                                     {"f_score", judgement.accuracy.macro_f},
+                                     {"calibration_error_before", choice.error_before},
+                                     {"calibration_error", choice.error}};
   }
   at::set_num_threads(threads_before);
   return file;
+}
+
+}  // namespace
+
+ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
+                        const Device& device, const EpochCallback& on_epoch) {
+  return learn_network(spec, learn, held_out, recipe, 0, device, on_epoch);
+}
+
+ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device,
+                        const EpochCallback& on_epoch) {
+  const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
+  const ModelInput learn = input.subset(split.learn), held_out = input.subset(split.held_out);
+  spec.provenance.n_samples = learn.size();
+  spec.provenance.n_held_out = held_out.size();
+  const ModelFile first = train_network(spec, learn, held_out, recipe, device, on_epoch);
+  if (!recipe.refits(input.size()) || held_out.size() == 0) return first;
+  Recipe same = recipe;  // batches and rate were chosen for fewer samples
+  same.epochs = recipe.epochs_for(learn.size());
+  same.batch = recipe.batch_for(learn.size());
+  spec.provenance.n_samples = input.size();
+  ModelFile second = learn_network(spec, input, {}, same, first.spec.metrics["epoch"].get<int>(), device, on_epoch);
+  second.spec.temperature = first.spec.temperature;
+  second.spec.metrics = first.spec.metrics;
+  return second;
 }
 
 }  // namespace millesime

@@ -24,4 +24,9 @@ using EpochCallback = std::function<void(const EpochReport&)>;
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
                         const Device& device, const EpochCallback& on_epoch);
 
+// Holds a part of the groups out as the recipe says. Few samples are too dear for that (Recipe::refits): then a second network learns from
+// all of them, on the same schedule up to the epoch that the first one chose, and takes over its temperature and metrics. Sets the numbers
+// of samples in the provenance.
+ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device, const EpochCallback& on_epoch);
+
 }  // namespace millesime

@@ -183,29 +183,24 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
   ModelSpec spec = begin_spec(command, all);
   fit_spec(spec, selections);
   const ModelInput input = make_input(spec, selections);
-  ModelInput learn, held_out;
-  if (!command.validation.empty()) {
-    learn = input;
-    held_out = validation_input(command, spec);
-  } else {
-    const bool network = architecture(spec.architecture).make != nullptr;
-    const HoldOut split = hold_out(input, network ? command.recipe.validation_ratio : 0, command.recipe.random_seed);
-    learn = input.subset(split.learn);
-    held_out = input.subset(split.held_out);
-  }
-  spec.provenance.n_samples = learn.size();
-  spec.provenance.n_held_out = held_out.size();
-  spec.metrics["samples"] = count_samples(spec, learn);
-
+  spec.metrics["samples"] = count_samples(spec, input);
+  spec.provenance.n_samples = input.size();
   const std::string what = join_text("train ", spec.architecture, command.region ? join_text(" of region ", *command.region) : "");
+  const Recipe& recipe = command.recipe;
+  const auto on_epoch = report_to(*context.progress);
   ModelFile model;
-  if (architecture(spec.architecture).make) {
-    context.progress->start(what, command.recipe.epochs_for(learn.size()), "epochs");
-    model = train_network(spec, learn, held_out, command.recipe, context.device, report_to(*context.progress));
-  } else {
+  if (!architecture(spec.architecture).make) {
     context.progress->start(what, 1, "forests");
-    model = forest_file(spec, train_forest(spec, learn, command.recipe));
+    model = forest_file(spec, train_forest(spec, input, recipe));
     context.progress->advance(1);
+  } else if (!command.validation.empty()) {
+    const ModelInput held_out = validation_input(command, spec);
+    spec.provenance.n_held_out = held_out.size();
+    context.progress->start(what, recipe.epochs_for(input.size()), "epochs");
+    model = train_network(spec, input, held_out, recipe, context.device, on_epoch);
+  } else {
+    context.progress->start(what, recipe.epochs_for(input.size()) * (recipe.refits(input.size()) ? 2 : 1), "epochs");
+    model = train_network(spec, input, recipe, context.device, on_epoch);
   }
   context.progress->finish();
   return model;

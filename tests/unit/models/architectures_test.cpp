@@ -276,6 +276,28 @@ TEST(Training, KeepsTheBestEpochAndCalibratesOnHeldOutGroups) {
   for (std::size_t i = 0; i < scaled.size(); ++i) EXPECT_NEAR(scaled[i] * file.spec.temperature, as_is[i], 1e-5);
 }
 
+TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
+  const ModelSpec spec = small_spec("ltae");
+  const ModelInput input = small_input(spec, 90);
+  Recipe recipe = quick_recipe();
+  recipe.epochs = 6, recipe.validation_ratio = 0.2;
+  const auto train_with = [&](int refit_samples, std::vector<EpochReport>& reports) {
+    recipe.refit_samples = refit_samples;
+    return train_network(spec, input, recipe, Device{}, [&](const EpochReport& r) { reports.push_back(r); });
+  };
+  std::vector<EpochReport> once, twice;
+  const ModelFile first = train_with(89, once), second = train_with(90, twice);
+  EXPECT_EQ(once.size(), 6u);
+  const auto epoch = first.spec.metrics["epoch"].get<std::size_t>();
+  EXPECT_EQ(twice.size(), 6 + epoch);
+  EXPECT_EQ(first.spec.provenance.n_samples, 72);
+  EXPECT_EQ(second.spec.provenance.n_samples, 90);
+  EXPECT_EQ(second.spec.provenance.n_held_out, 18);
+  EXPECT_EQ(second.spec.metrics, first.spec.metrics);  // judged while it had not seen them
+  EXPECT_EQ(second.spec.temperature, first.spec.temperature);
+  EXPECT_NE(second.tensors.at("head.weight").values, first.tensors.at("head.weight").values);
+}
+
 TEST(Training, RecipesComeFromTheModelsFileUnlessSomebodySetThem) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/models/ltae.toml", "[train]\nepochs = 7\nbatch = 33\n");
