@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -182,6 +183,40 @@ std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device devic
   network->eval();
   network->to(device);
   return network;
+}
+
+void copy_weights(const ModelFile& from, const ModelSpec& spec, Network& network) {
+  if (from.spec.architecture != spec.architecture)
+    throw UserError(join_text(from.path, ": is a ", from.spec.architecture, ", expected a ", spec.architecture, " to go on from"));
+  const auto key = [&](const ModelSpec& of, int code) {
+    return of.nomenclature.name == spec.nomenclature.name && from.spec.nomenclature.name == spec.nomenclature.name
+               ? std::to_string(code)
+               : of.nomenclature.at(*of.nomenclature.index_of_code(code)).name;
+  };
+  std::map<std::string, std::int64_t> row_of_class;  // in the trained head
+  for (std::size_t k = 0; k < from.spec.classes.size(); ++k)
+    row_of_class[key(from.spec, from.spec.classes[k])] = static_cast<std::int64_t>(k);
+
+  const torch::NoGradGuard no_grad;
+  for_each_tensor(network, [&](const std::string& name, const torch::Tensor& tensor) {
+    const auto stored = from.tensors.find(name);
+    if (stored == from.tensors.end())
+      throw UserError(join_text(from.path, ": tensor \"", name, "\" of a ", spec.architecture, " is missing"));
+    auto shape = stored->second.shape;
+    const auto weights = torch::from_blob(const_cast<float*>(stored->second.values.data()), shape, torch::kFloat32);
+    const bool head = name.starts_with("head.") && !shape.empty();
+    if (head) shape[0] = tensor.size(0);
+    if (tensor.sizes() != torch::IntArrayRef(shape) || (head && weights.size(0) != from.spec.n_classes()))
+      throw UserError(join_text(from.path, ": tensor \"", name, "\" has the shape ", shape_text(weights.sizes().vec()), ", expected ",
+                                shape_text(tensor.sizes().vec()), "; fine-tuning needs the same bands, parameters and dates"));
+    if (!head) {
+      tensor.detach().copy_(weights);
+      return;
+    }
+    for (std::int64_t k = 0; k < tensor.size(0); ++k)
+      if (const auto row = row_of_class.find(key(spec, spec.classes[static_cast<std::size_t>(k)])); row != row_of_class.end())
+        tensor.detach()[k].copy_(weights[row->second]);
+  });
 }
 
 ModelFile network_file(const ModelSpec& spec, const Network& network) {

@@ -45,6 +45,11 @@ torch::Device torch_device(const Device& device);
 // The network of a model file, in evaluation mode, on `device`. UserError when a tensor is missing, unknown, or of another shape.
 std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device);
 
+// Fine-tuning: gives `network`, made for `spec`, the weights of a trained model. The head is that of another nomenclature: classes that
+// both know (by code, or by name where the nomenclatures differ) keep their weights, the others stay random. UserError that names the file
+// where it is of another architecture, or where tensors differ in shape.
+void copy_weights(const ModelFile& from, const ModelSpec& spec, Network& network);
+
 // The weights and buffers of a network as a model file.
 ModelFile network_file(const ModelSpec& spec, const Network& network);
 

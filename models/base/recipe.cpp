@@ -32,6 +32,10 @@ void Recipe::declare(Options& options) {
       .range(1e-7, 1);
   options.add("weight_decay", &weight_decay, "decay of the weights (AdamW)").range(0, 1);
   options.add("label_smoothing", &label_smoothing, "share of the target spread over all classes").range(0, 0.9);
+  options
+      .add("robust", &robust,
+           "against wrong labels: exponent q of the generalised cross entropy, e.g. 0.7; 0: cross entropy (with label_smoothing)")
+      .range(0, 1);
   options.add("class_balance", &class_balance, "weight of a class is its frequency to the power of minus this: 0 as it comes, 1 all alike")
       .range(0, 1);
   options.add("average_decay", &average_decay, "of the moving average of the weights; 0: none").range(0, 0.99999);

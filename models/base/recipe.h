@@ -19,6 +19,7 @@ struct Recipe {  // [train]
   double learning_rate = 0.006;  // at the top of the one-cycle schedule (Smith & Topin 2018), for 128 samples a step; ~ sqrt(batch)
   double weight_decay = 0.01;    // AdamW (Loshchilov & Hutter 2019)
   double label_smoothing = 0.1;
+  double robust = 0;               // q of the generalised cross entropy (Zhang & Sabuncu 2018): 0 cross entropy, 1 mean absolute error
   double class_balance = 0;        // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
   double average_decay = 0.999;    // of the moving average of the weights that is kept; 0: the last weights
   int patience = 0;                // epochs without a better F-score on held-out groups before stopping; 0: never stop early

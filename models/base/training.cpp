@@ -187,6 +187,14 @@ Tensor class_weights(const std::vector<int>& target, int n_classes, double balan
   return weight;
 }
 
+// Against wrong labels (Zhang & Sabuncu 2018, equation 7): (1 - p^q) / q of the label's probability p, which a label that all else
+// contradicts hardly moves.
+Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight, double q) {
+  const auto p = torch::softmax(logits, 1).gather(1, target.unsqueeze(1)).squeeze(1);
+  const auto w = weight.index_select(0, target);
+  return (w * (1 - torch::pow(p, q)) / q).sum() / w.sum();
+}
+
 void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
@@ -197,7 +205,7 @@ void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
 
 // `last_epoch`: where to stop on the schedule of the whole training; 0: at its end.
 ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
-                        const Device& device, const EpochCallback& on_epoch) {
+                        const Device& device, const EpochCallback& on_epoch, const ModelFile* start) {
   check_learnable(spec, learn);
   // The library draws dropout and first weights from one generator of the process, and orders sums by its number of threads.
   static std::mutex one_at_a_time;
@@ -209,6 +217,7 @@ ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const Mo
 
   const auto where = torch_device(device);
   const auto network = architecture(spec.architecture).make(spec);
+  if (start) copy_weights(*start, spec, *network);
   network->to(where);
   network->train();
   const TrainingTensors data = to_tensors(learn, spec, where);
@@ -244,8 +253,10 @@ ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const Mo
       const auto rows = order.narrow(0, step * batch, batch);
       auto input = choose(data.input, rows);
       augment(input);
-      const auto loss = torch::cross_entropy_loss(network->forward(input), data.target.index_select(0, rows), weight, at::Reduction::Mean,
-                                                  -100, recipe.label_smoothing);
+      const auto logits = network->forward(input), target = data.target.index_select(0, rows);
+      const auto loss = recipe.robust > 0
+                            ? generalised_cross_entropy(logits, target, weight, recipe.robust)
+                            : torch::cross_entropy_loss(logits, target, weight, at::Reduction::Mean, -100, recipe.label_smoothing);
       optimizer.zero_grad();
       loss.backward();
       torch::nn::utils::clip_grad_norm_(network->parameters(), 5.0);
@@ -307,23 +318,23 @@ ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const Mo
 }  // namespace
 
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
-                        const Device& device, const EpochCallback& on_epoch) {
-  return learn_network(spec, learn, held_out, recipe, 0, device, on_epoch);
+                        const Device& device, const EpochCallback& on_epoch, const ModelFile* start) {
+  return learn_network(spec, learn, held_out, recipe, 0, device, on_epoch, start);
 }
 
-ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device,
-                        const EpochCallback& on_epoch) {
+ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device, const EpochCallback& on_epoch,
+                        const ModelFile* start) {
   const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
   const ModelInput learn = input.subset(split.learn), held_out = input.subset(split.held_out);
   spec.provenance.n_samples = learn.size();
   spec.provenance.n_held_out = held_out.size();
-  const ModelFile first = train_network(spec, learn, held_out, recipe, device, on_epoch);
+  const ModelFile first = train_network(spec, learn, held_out, recipe, device, on_epoch, start);
   if (!recipe.refits(input.size()) || held_out.size() == 0) return first;
   Recipe same = recipe;  // batches and rate were chosen for fewer samples
   same.epochs = recipe.epochs_for(learn.size());
   same.batch = recipe.batch_for(learn.size());
   spec.provenance.n_samples = input.size();
-  ModelFile second = learn_network(spec, input, {}, same, first.spec.metrics["epoch"].get<int>(), device, on_epoch);
+  ModelFile second = learn_network(spec, input, {}, same, first.spec.metrics["epoch"].get<int>(), device, on_epoch, start);
   second.spec.temperature = first.spec.temperature;
   second.spec.metrics = first.spec.metrics;
   return second;

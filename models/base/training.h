@@ -21,12 +21,14 @@ using EpochCallback = std::function<void(const EpochReport&)>;
 
 // `spec`: complete but for metrics and temperature, which are added. `held_out` may be empty: then the last weights are kept, without
 // calibration. UserError when there is nothing to learn from.
+// `start`: a trained model whose weights training goes on from instead of random ones (copy_weights).
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
-                        const Device& device, const EpochCallback& on_epoch);
+                        const Device& device, const EpochCallback& on_epoch, const ModelFile* start = nullptr);
 
 // Holds a part of the groups out as the recipe says. Few samples are too dear for that (Recipe::refits): then a second network learns from
 // all of them, on the same schedule up to the epoch that the first one chose, and takes over its temperature and metrics. Sets the numbers
 // of samples in the provenance.
-ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device, const EpochCallback& on_epoch);
+ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device, const EpochCallback& on_epoch,
+                        const ModelFile* start = nullptr);
 
 }  // namespace millesime

@@ -7,6 +7,7 @@
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/engine/run.h"
+#include "pipeline/stages/audit.h"
 #include "pipeline/stages/sample.h"
 #include "pipeline/stages/tiles.h"
 
@@ -67,12 +68,35 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
   });
 }
 
+void add_audit(CLI::App& sub, Invocation& invocation) {
+  struct Command : AuditCommand {
+    Options declare() {
+      Options options = AuditCommand::declare();
+      options.add("set", &assignments, "options of `millesime train`, e.g. train.epochs=30");
+      return options;
+    }
+  };
+  add_declared<Command>(sub, invocation,
+                        {"audit",
+                         "Polygons whose label models that did not learn from them doubt",
+                         {},
+                         {"millesime samples audit --samples samples.safetensors -o suspicious.csv",
+                          "millesime samples audit --samples samples.safetensors --reference reference.shp -o suspicious.gpkg"}},
+                        [](Command& command, const Context& context) {
+                          const auto found = audit(command, context);
+                          std::printf("%zu polygons that models would label otherwise, the most suspicious first, in %s\n", found.size(),
+                                      command.output.c_str());
+                          return 0;
+                        });
+}
+
 }  // namespace
 
 void add_samples(CLI::App& app, Invocation& invocation) {
   auto* sub = app.add_subcommand("samples", "Labelled series: from images, from and to tables");
   sub->require_subcommand(1);
   add_extract(*sub, invocation);
+  add_audit(*sub, invocation);
 
   struct Convert {
     std::string input, output, nomenclature;

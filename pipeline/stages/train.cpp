@@ -12,6 +12,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/safetensors.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/sample_input.h"
@@ -121,6 +122,31 @@ std::optional<Nomenclature> nomenclature_of(const TrainCommand& command) {
   return Nomenclature::load(command.nomenclature);
 }
 
+// The model to fine-tune; `spec` takes over what decides the meaning of its weights: parameters and target dates.
+ModelFile read_start(const std::string& file, ModelSpec& spec) {
+  ModelFile start = ModelFile::read(file);
+  if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).make)
+    throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model asks for a ", spec.architecture,
+                              "; a network is fine-tuned as what it is"));
+  spec.parameters = start.spec.parameters;
+  spec.input = start.spec.input;
+  spec.days = start.spec.days;
+  spec.sources.front().indices = start.spec.sources.front().indices;
+  return start;
+}
+
+void keep_normalisation(const ModelFile& start, ModelSpec& spec) {
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+    if (s >= start.spec.sources.size() || start.spec.sources[s].bands != spec.sources[s].bands)
+      throw UserError(join_text(start.path, ": reads the bands ", join_list(start.spec.sources.front().bands, ", "), ", the samples have ",
+                                join_list(spec.sources[s].bands, ", "), "; fine-tuning needs the same"));
+    spec.sources[s] = start.spec.sources[s];
+  }
+  for (auto& own : spec.statics)
+    for (const auto& known : start.spec.statics)
+      if (known.name == own.name) own = known;
+}
+
 // Samples of their own to choose the epoch and to calibrate, as far as the model knows their classes.
 ModelInput validation_input(const TrainCommand& command, const ModelSpec& spec) {
   const auto nomenclature = nomenclature_of(command);
@@ -141,6 +167,7 @@ Options TrainCommand::declare() {
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("model", &model.name, "architecture; `millesime model list` shows them");
   o.add("output", &output, "model file to write").required();
+  o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
   o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
   o.add("seed", &seed, "whose split of the samples decides what learns").range(0, 1000);
@@ -181,7 +208,11 @@ std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& al
 ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
                       const Context& context) {
   ModelSpec spec = begin_spec(command, all);
+  std::optional<ModelFile> start;
+  if (!command.init_from.empty()) start = read_start(command.init_from, spec);
   fit_spec(spec, selections);
+  if (start) keep_normalisation(*start, spec);
+  const ModelFile* from = start ? &*start : nullptr;
   const ModelInput input = make_input(spec, selections);
   spec.metrics["samples"] = count_samples(spec, input);
   spec.provenance.n_samples = input.size();
@@ -197,10 +228,10 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
     const ModelInput held_out = validation_input(command, spec);
     spec.provenance.n_held_out = held_out.size();
     context.progress->start(what, recipe.epochs_for(input.size()), "epochs");
-    model = train_network(spec, input, held_out, recipe, context.device, on_epoch);
+    model = train_network(spec, input, held_out, recipe, context.device, on_epoch, from);
   } else {
     context.progress->start(what, recipe.epochs_for(input.size()) * (recipe.refits(input.size()) ? 2 : 1), "epochs");
-    model = train_network(spec, input, recipe, context.device, on_epoch);
+    model = train_network(spec, input, recipe, context.device, on_epoch, from);
   }
   context.progress->finish();
   return model;
@@ -302,6 +333,7 @@ Stage train_stage() {
   for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());
   stage.kept_when_mending = true;
   stage.units_from = {"sample"};
+  stage.revision = 2;
   stage.plan = plan_train;
   return stage;
 }

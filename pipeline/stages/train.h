@@ -20,6 +20,7 @@ namespace millesime {
 struct TrainCommand {
   std::vector<std::string> samples;   // .safetensors or .csv
   std::string output;                 // model file
+  std::string init_from;              // trained model to go on from: its normalisation and dates are kept, the head is of the new classes
   std::string validation;             // samples to choose the epoch and to calibrate on, instead of a part of `samples`
   std::string nomenclature;           // "": the classes are the labels that occur
   std::optional<std::string> region;  // of the pipeline

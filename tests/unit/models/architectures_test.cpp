@@ -298,6 +298,26 @@ TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
   EXPECT_NE(second.tensors.at("head.weight").values, first.tensors.at("head.weight").values);
 }
 
+TEST(Training, TheRobustLossLooksThroughWrongLabels) {
+  const ModelSpec spec = small_spec("ltae");
+  ModelInput input = small_input(spec, 240);
+  const std::vector<int> truth = input.target;
+  for (std::size_t i = 0; i < 240; i += 5) input.target[i] = (truth[i] + 1 + static_cast<int>(i) % 2) % 3;  // a fifth is wrong
+  Recipe recipe;
+  recipe.epochs = 60, recipe.batch = 32;
+  const auto errors = [&](double robust) {
+    recipe.robust = robust;
+    const auto logits = logits_of(train_network(spec, input, {}, recipe, Device{}, nullptr), input);
+    int wrong = 0;
+    for (std::size_t i = 0; i < 240; ++i) {
+      const float* row = logits.data() + i * 3;
+      wrong += static_cast<int>(std::max_element(row, row + 3) - row) != truth[i];
+    }
+    return wrong;
+  };
+  EXPECT_LT(2 * errors(0.7), errors(0));
+}
+
 TEST(Training, RecipesComeFromTheModelsFileUnlessSomebodySetThem) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/models/ltae.toml", "[train]\nepochs = 7\nbatch = 33\n");

@@ -1,10 +1,12 @@
 #include "models/arch/ltae.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include "models/base/model_file.h"
 #include "models/base/network.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/models/small_models.h"
 
 namespace millesime {
@@ -54,6 +56,45 @@ TEST(Ltae, DaysMoveTheAnswerAndTheOrderOfDatesDoesNot) {
   EXPECT_LE((network->forward(reversed) - logits).abs().max().item<float>(), 1e-5f);
   later.series[0].days = later.series[0].days + 60;
   EXPECT_GE((network->forward(later) - logits).abs().max().item<float>(), 1e-3f);
+}
+
+TEST(FineTuning, ClassesThatBothKnowKeepTheirWeightsAndTheOthersAreNew) {
+  const ModelSpec old_spec = small_spec("ltae", 3);  // classes 10, 11, 12
+  ModelSpec spec = small_spec("ltae", 4);
+  spec.classes = {13, 12, 10};
+  const ModelFile trained = network_file(old_spec, *make_ltae(old_spec));
+  const auto network = make_ltae(spec);
+  const ModelFile before = network_file(spec, *network);
+  copy_weights(trained, spec, *network);
+  const ModelFile after = network_file(spec, *network);
+  const auto row = [](const ModelFile& file, std::size_t k) {
+    const auto& values = file.tensors.at("head.weight").values;
+    const auto width = static_cast<std::ptrdiff_t>(values.size() / 3);
+    return std::vector<float>(values.begin() + static_cast<std::ptrdiff_t>(k) * width,
+                              values.begin() + static_cast<std::ptrdiff_t>(k + 1) * width);
+  };
+  EXPECT_EQ(row(after, 0), row(before, 0));
+  EXPECT_EQ(row(after, 1), row(trained, 2));
+  EXPECT_EQ(row(after, 2), row(trained, 0));
+  EXPECT_EQ(after.tensors.at("hidden.weight").values, trained.tensors.at("hidden.weight").values);
+
+  ModelSpec other = spec;  // another nomenclature: by name
+  other.nomenclature.name = "other";
+  for (auto& entry : other.nomenclature.classes) entry.code += 100;
+  other.classes = {112, 113, 110};
+  copy_weights(trained, other, *network);
+  EXPECT_EQ(row(network_file(other, *network), 0), row(trained, 2));
+}
+
+TEST(FineTuning, AnotherShapeIsAnErrorThatNamesFileAndTensor) {
+  const ModelSpec spec = small_spec("ltae");
+  ModelSpec wide = spec;
+  wide.parameters["hidden"] = 96;
+  ModelFile trained = network_file(wide, *make_ltae(wide));
+  trained.path = "m.safetensors";
+  const auto network = make_ltae(spec);
+  EXPECT_THAT(testing::message_of([&] { copy_weights(trained, spec, *network); }),
+              ::testing::AllOf(::testing::HasSubstr("m.safetensors"), ::testing::HasSubstr("same bands")));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/evaluate.h"
+#include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
@@ -96,6 +97,37 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("b.csv"), HasSubstr("missing: B8")));
   }
+}
+
+TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  write_text(folder + "/s.csv", table(180, "B8"));
+  write_text(folder + "/few.csv", table(24, "B8"));
+  TrainCommand command;
+  command.samples = {folder + "/s.csv"};
+  command.output = folder + "/first";
+  command.recipe.epochs = 15;
+  train_model(command, context);
+  command.samples = {folder + "/few.csv"};
+  command.output = folder + "/second";
+  command.init_from = folder + "/first";
+  command.recipe.epochs = 1, command.recipe.learning_rate = 1e-7, command.recipe.average_decay = 0;
+  train_model(command, context);
+  EXPECT_EQ(ModelFile::read(folder + "/second").spec.sources.front().mean, ModelFile::read(folder + "/first").spec.sources.front().mean);
+  EvaluateCommand evaluate;
+  evaluate.model = folder + "/second";
+  evaluate.samples = {folder + "/s.csv"};
+  evaluate.all_samples = true;
+  EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.95);  // it has not learned this from 24 samples in one epoch
+
+  command.model.name = "transformer";
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("first"), HasSubstr("is a ltae")));
+  command.model.name = "ltae";
+  write_text(folder + "/few.csv", table(24, "B3"));
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("B4, B8"), HasSubstr("B4, B3")));
 }
 
 // label, then probabilities, of each row that predict writes.
