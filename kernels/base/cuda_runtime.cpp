@@ -15,12 +15,33 @@ namespace millesime {
 
 namespace {
 
-// "gap_fill of 1048576 pixels on cuda:0: an illegal memory access was encountered (cudaErrorIllegalAddress)"
+// Errors after which the process cannot use the device any more (CUDA Runtime API, "this leaves the process in an inconsistent state").
+bool is_lost(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorDeviceUninitialized:
+    case cudaErrorUnknown: return true;
+    default: return false;
+  }
+}
+
+// "gap_fill of 1048576 items on cuda:0: out of memory (cudaErrorMemoryAllocation)"
 void check(cudaError_t status, const std::string& what, const Device& device) {
   if (status == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());  // so that the next call does not report this one again
   const std::string text = what + " on " + device.text() + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
-  if (status == cudaErrorMemoryAllocation) throw OutOfDeviceMemory(text);
+  if (status == cudaErrorMemoryAllocation) throw OutOfDeviceMemory(text + "; give a smaller --memory, so that smaller windows are used");
+  if (is_lost(status))
+    throw DeviceLost(text + "; the device cannot be used any more by this process. What is finished is kept: run the same command again, " +
+                     "with --device cpu if the device does not come back");
   throw DeviceError(text);
 }
 

@@ -11,8 +11,14 @@ class DeviceError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// There was not enough memory on the device: a smaller window may do.
+// There was not enough memory on the device: a smaller window may do (in_strips.h).
 class OutOfDeviceMemory : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
+// The device, or this process' hold on it, is gone: every later call would fail, too. What is finished stays; the run can be resumed.
+class DeviceLost : public DeviceError {
  public:
   using DeviceError::DeviceError;
 };

@@ -1,11 +1,27 @@
 #include "kernels/base/cpu_clones.h"
 #include "kernels/ops/gap_fill.impl.h"
 
+#include "pipeline/core/error.h"
+
 namespace millesime {
 
-CPU_CLONES(GapFillBlock<kCpuLanes>);
+using Linear = GapFillBlock<kCpuLanes, FillMethod::linear>;
+using Average = GapFillBlock<kCpuLanes, FillMethod::moving_average>;
+using Smooth = GapFillBlock<kCpuLanes, FillMethod::whittaker>;
+CPU_CLONES(Linear);
+CPU_CLONES(Average);
+CPU_CLONES(Smooth);
+
+FillMethod fill_method(const std::string& name) {
+  if (name == "linear") return FillMethod::linear;
+  if (name == "moving-average") return FillMethod::moving_average;
+  if (name == "whittaker") return FillMethod::whittaker;
+  throw UserError(join_text("gap filling: expected linear, moving-average or whittaker, got \"", name, "\""));
+}
 
 void gap_fill(const Stream& stream, const GapFillArgs& args) {
+  MILLESIME_CHECK(args.filling.window_days > 0 && args.filling.smoothing > 0, "window of ", args.filling.window_days, " days, smoothing ",
+                  args.filling.smoothing);
   on_backend(stream, [&](const auto& backend) { gap_fill_on(backend, args); });
 }
 

@@ -99,12 +99,173 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
   }
 }
 
+// The mean of the valid values around a target, in place of what `linear` is.
 template <int kLanes>
+struct MovingAverage {
+  FillTimes times;
+  Rows<std::int16_t> selected;
+  Rows<const std::int16_t> samples;
+  float window_days;
+
+  HD void operator()(int target, std::int16_t* linear) const {
+    std::int32_t sum[kLanes], n[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) sum[lane] = n[lane] = 0;
+    for (int d = 0; d < times.n_dates; ++d) {
+      const float distance = static_cast<float>(times.days[d] - times.target_days[target]);
+      if (2.0f * (distance < 0.0f ? -distance : distance) > window_days) continue;
+      const std::int16_t *now = samples[d], *use = selected[d];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) {
+        sum[lane] += now[lane] & use[lane];
+        n[lane] -= use[lane];
+      }
+    }
+    for (int lane = 0; lane < kLanes; ++lane)
+      if (n[lane] > 0) linear[lane] = round_to_int16(static_cast<float>(sum[lane]) / static_cast<float>(n[lane]));
+  }
+};
+
+// Whittaker's smoother on the nodes: acquisitions and targets in the order of time, one a day. Its matrix has five diagonals and is
+// L D L^T with two below the diagonal of L; it depends on the mask, so each lane has its own, shared by its bands.
+template <int kLanes>
+class Whittaker {
+ public:
+  // bytes a lane, of which those before the int32 are float64
+  HD static std::int64_t scratch_bytes(const FillTimes& times) { return (4 * 8 + 3 * 4) * (std::int64_t{times.n_dates} + times.n_targets); }
+
+  HD Whittaker(const FillTimes& times, const Rows<std::int16_t>& selected, const Scratch& scratch, std::int64_t at, float smoothing)
+      : selected_(selected) {
+    numbers_ = scratch.rows<double>(at);
+    nodes_ = scratch.rows<std::int32_t>(at + 32 * (std::int64_t{times.n_dates} + times.n_targets));
+    place_nodes(times);
+    factorise(static_cast<double>(smoothing));
+  }
+
+  // Smooths one band, samples[date][lane].
+  HD void solve(const Rows<const std::int16_t>& samples) const {
+    ROLLED
+    for (int i = 0; i < n_; ++i) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        double u = date(i) >= 0 && selected_[date(i)][lane] ? static_cast<double>(samples[date(i)][lane]) : 0.0;
+        if (i > 0) u = u - below(i - 1)[lane] * z(i - 1)[lane];
+        if (i > 1) u = u - below_two(i - 2)[lane] * z(i - 2)[lane];
+        z(i)[lane] = u;
+      }
+    }
+    ROLLED
+    for (int i = n_ - 1; i >= 0; --i) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        double z_i = z(i)[lane] * inverse_pivot(i)[lane];
+        if (i + 1 < n_) z_i = z_i - below(i)[lane] * z(i + 1)[lane];
+        if (i + 2 < n_) z_i = z_i - below_two(i)[lane] * z(i + 2)[lane];
+        z(i)[lane] = z_i;
+      }
+    }
+    // It holds beyond the ends. (The loop above needed what was there.)
+    ROLLED
+    for (int i = n_ - 2; i >= 0; --i)
+      for (int lane = 0; lane < kLanes; ++lane) z(i)[lane] = i < first_[lane] ? z(i + 1)[lane] : z(i)[lane];
+    ROLLED
+    for (int i = 1; i < n_; ++i)
+      for (int lane = 0; lane < kLanes; ++lane) z(i)[lane] = i > last_[lane] ? z(i - 1)[lane] : z(i)[lane];
+  }
+
+  // Calls filled(target, values of all lanes) for each target. A single valid date says everything, none nothing.
+  template <class Filled>
+  HD void each_target(const Rows<const std::int16_t>& samples, const Filled& filled) const {
+    std::int16_t only[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) only[lane] = last_[lane] < 0 ? std::int16_t{0} : samples[date(last_[lane])][lane];
+    ROLLED
+    for (int i = 0; i < n_; ++i) {
+      if (target(i) < 0) continue;
+      alignas(64) std::int16_t result[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane)
+        result[lane] = first_[lane] < last_[lane] ? saturate_to_int16(static_cast<float>(z(i)[lane])) : only[lane];
+      filled(target(i), result);
+    }
+  }
+
+ private:
+  HD double* inverse_pivot(int node) const { return numbers_[4 * node]; }
+  HD double* below(int node) const { return numbers_[4 * node + 1]; }
+  HD double* below_two(int node) const { return numbers_[4 * node + 2]; }
+  HD double* z(int node) const { return numbers_[4 * node + 3]; }
+  HD int date(int node) const { return nodes_[3 * node + 1][0]; }
+  HD int target(int node) const { return nodes_[3 * node + 2][0]; }
+
+  // Days, and which acquisition and target a node is (-1: none), are alike for all lanes: they stand in the first.
+  HD void place_nodes(const FillTimes& times) {
+    int d = 0, t = 0;
+    while (d < times.n_dates || t < times.n_targets) {
+      const bool from_date = d < times.n_dates && (t == times.n_targets || times.days[d] <= times.target_days[t]);
+      const bool from_target = t < times.n_targets && (d == times.n_dates || times.target_days[t] <= times.days[d]);
+      nodes_[3 * n_][0] = from_date ? times.days[d] : times.target_days[t];
+      nodes_[3 * n_ + 1][0] = from_date ? d++ : -1;
+      nodes_[3 * n_ + 2][0] = from_target ? t++ : -1;
+      ++n_;
+    }
+  }
+
+  // The second difference at nodes k, k + 1, k + 2 is p z_k + q z_k+1 + r z_k+2; none where these do not all exist. What z stands in
+  // later holds 1 / (x_k+1 - x_k) before a node is factorised, and what is below the diagonal, not yet divided by the pivot, after.
+  struct Difference {
+    double p = 0.0, q = 0.0, r = 0.0;
+  };
+  HD Difference difference(int k) const {
+    if (k + 2 >= n_) return {};
+    const double p = z(k)[0], r = z(k + 1)[0];
+    return {p, -(p + r), r};
+  }
+
+  HD void factorise(double smoothing) {
+    ROLLED
+    for (int i = 0; i + 1 < n_; ++i) z(i)[0] = 10.0 / static_cast<double>(nodes_[3 * (i + 1)][0] - nodes_[3 * i][0]);
+    for (int lane = 0; lane < kLanes; ++lane) first_[lane] = n_, last_[lane] = -1;
+    double after_before = 0.0, after_two_before = 0.0;
+    Difference before, two_before;
+    ROLLED
+    for (int i = 0; i < n_; ++i) {
+      const Difference here = difference(i);
+      const double diagonal = smoothing * (here.p * here.p + before.q * before.q + two_before.r * two_before.r);
+      const double next = smoothing * (here.p * here.q + before.q * before.r), after = smoothing * (here.p * here.r);
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const bool valid = date(i) >= 0 && selected_[date(i)][lane];
+        if (valid) {
+          first_[lane] = first_[lane] < i ? first_[lane] : i;
+          last_[lane] = i;
+        }
+        double d = diagonal + (valid ? 1.0 : 0.0), e = next;
+        if (i > 0) {
+          d = d - below(i - 1)[lane] * z(i - 1)[lane];
+          e = e - below(i - 1)[lane] * after_before;
+        }
+        if (i > 1) d = d - below_two(i - 2)[lane] * after_two_before;
+        const double inverse = 1.0 / d;
+        inverse_pivot(i)[lane] = inverse;
+        below(i)[lane] = e * inverse;
+        below_two(i)[lane] = after * inverse;
+        z(i)[lane] = e;
+      }
+      two_before = before, before = here;
+      after_two_before = after_before, after_before = after;
+    }
+  }
+
+  Rows<std::int16_t> selected_;
+  Rows<double> numbers_;      // of each node: 1 / pivot, L one and two below the diagonal, z
+  Rows<std::int32_t> nodes_;  // of each node: day, date, target
+  int n_ = 0;
+  std::int32_t first_[kLanes], last_[kLanes];  // nodes of valid dates
+};
+
+template <int kLanes, FillMethod kMethod>
 struct GapFillBlock {
   GapFillArgs args;
 
-  // bytes a lane: weight, before, selected, and the samples of a block that is not full
-  HD std::int64_t scratch_bytes() const { return 6 * std::int64_t{args.n_targets} + 4 * std::int64_t{args.n_dates}; }
+  HD FillTimes times() const { return {args.n_dates, args.n_targets, args.days, args.target_days}; }
+  // bytes a lane: the smoother's, weight, before, selected, and the samples of a block that is not full
+  HD std::int64_t smoother_bytes() const { return kMethod == FillMethod::whittaker ? Whittaker<kLanes>::scratch_bytes(times()) : 0; }
+  HD std::int64_t scratch_bytes() const { return smoother_bytes() + 6 * std::int64_t{args.n_targets} + 4 * std::int64_t{args.n_dates}; }
 
   struct Store {
     std::int16_t* first;
@@ -113,22 +274,53 @@ struct GapFillBlock {
     HD void operator()(int target, const std::int16_t* values) const { store_lanes<kLanes>(first + target * stride, values, n); }
   };
 
+  // What linear filling says about a target goes through the average on its way to memory.
+  struct Averaged {
+    MovingAverage<kLanes> average;
+    Store store;
+    HD void operator()(int target, std::int16_t* values) const {
+      average(target, values);
+      store(target, values);
+    }
+  };
+
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
-    const std::int64_t first = item * kLanes;
+    const std::int64_t first = item * kLanes, smoother = smoother_bytes();
     const int n = lanes_in_use<kLanes>(first, args.pixels);
-    const FillTimes times{args.n_dates, args.n_targets, args.days, args.target_days};
-    const auto weight = scratch.rows<float>(0);
-    const auto before = scratch.rows<std::int16_t>(4 * std::int64_t{args.n_targets});
-    const auto selected = scratch.rows<std::int16_t>(6 * std::int64_t{args.n_targets});
-    const auto part = scratch.rows<std::int16_t>(6 * std::int64_t{args.n_targets} + 2 * std::int64_t{args.n_dates});
+    const auto weight = scratch.rows<float>(smoother);
+    const auto before = scratch.rows<std::int16_t>(smoother + 4 * std::int64_t{args.n_targets});
+    const auto selected = scratch.rows<std::int16_t>(smoother + 6 * std::int64_t{args.n_targets});
+    const auto part = scratch.rows<std::int16_t>(smoother + 6 * std::int64_t{args.n_targets} + 2 * std::int64_t{args.n_dates});
     for (int d = 0; d < args.n_dates; ++d) {
       const std::uint8_t* valid = args.valid + d * args.pixels + first;
       std::int16_t* use = selected[d];
       for (int lane = n; lane < kLanes; ++lane) use[lane] = 0;
       for (int lane = 0; lane < n; ++lane) use[lane] = static_cast<std::int16_t>(valid[lane] ? -1 : 0);
     }
-    fill_weights<kLanes>(times, selected, weight);
+    if constexpr (kMethod == FillMethod::whittaker) {
+      const Whittaker<kLanes> smooth(times(), selected, scratch, 0, args.filling.smoothing);
+      each_band(first, n, part, [&](const Rows<const std::int16_t>& samples, const Store& store) {
+        smooth.solve(samples);
+        smooth.each_target(samples, store);
+      });
+    } else {
+      fill_weights<kLanes>(times(), selected, weight);
+      each_band(first, n, part, [&](const Rows<const std::int16_t>& samples, const Store& store) {
+        if constexpr (kMethod == FillMethod::moving_average)
+          fill_band<kLanes, true>(times(), selected, weight, samples, before,
+                                  Averaged{{times(), selected, samples, args.filling.window_days}, store});
+        else
+          fill_band<kLanes, true>(times(), selected, weight, samples, before, store);
+      });
+    }
+    finish_stores();
+  }
+
+ private:
+  template <class Fill>
+  HD void each_band(std::int64_t first, int n, const Rows<std::int16_t>& part, const Fill& fill) const {
     const std::int64_t date_stride = args.n_bands * args.pixels;
+    ROLLED
     for (int b = 0; b < args.n_bands; ++b) {
       Rows<const std::int16_t> samples{args.samples + b * args.pixels + first, date_stride};
       if (n < kLanes) {
@@ -136,15 +328,21 @@ struct GapFillBlock {
           for (int lane = 0; lane < kLanes; ++lane) part[d][lane] = lane < n ? samples[d][lane] : std::int16_t{0};
         samples = {part.first, part.stride};
       }
-      fill_band<kLanes, true>(times, selected, weight, samples, before, Store{args.filled + b * args.pixels + first, date_stride, n});
+      fill(samples, Store{args.filled + b * args.pixels + first, date_stride, n});
     }
-    finish_stores();
   }
 };
 
 template <class Backend>
 void gap_fill_on(const Backend& backend, const GapFillArgs& args) {
-  parallel_for(backend, "gap_fill", block_count(args.pixels, Backend::kLanes), GapFillBlock<Backend::kLanes>{args});
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = block_count(args.pixels, kLanes);
+  switch (args.filling.method) {
+    case FillMethod::linear: return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::linear>{args});
+    case FillMethod::moving_average:
+      return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::moving_average>{args});
+    case FillMethod::whittaker: return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::whittaker>{args});
+  }
 }
 
 }  // namespace millesime

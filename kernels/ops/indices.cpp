@@ -1,6 +1,7 @@
 #include "kernels/base/cpu_clones.h"
 #include "kernels/ops/indices.impl.h"
 
+#include "kernels/ops/index_expression.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
@@ -47,6 +48,12 @@ const std::vector<Declaration>& declarations() {
       {"NDBI", "(B11 - B8) / (B11 + B8)", "Zha et al. 2003", {{"B11", 1, 1}, {"B8", -1, 1}}},
       {"MNDWI", "(B3 - B11) / (B3 + B11)", "Xu 2006", {{"B3", 1, 1}, {"B11", -1, 1}}},
       {"NBR", "(B8 - B12) / (B8 + B12)", "Key and Benson 2006", {{"B8", 1, 1}, {"B12", -1, 1}}},
+      {"NDSI", "(B3 - B11) / (B3 + B11)", "Hall et al. 1995; snow", {{"B3", 1, 1}, {"B11", -1, 1}}},
+      {"NDWI_McFeeters", "(B3 - B8) / (B3 + B8)", "McFeeters 1996; open water", {{"B3", 1, 1}, {"B8", -1, 1}}},
+      {"NDTI", "(B11 - B12) / (B11 + B12)", "van Deventer et al. 1997; tillage", {{"B11", 1, 1}, {"B12", -1, 1}}},
+      {"OSAVI", "1.16 (B8 - B4) / (B8 + B4 + 0.16)", "Rondeaux et al. 1996", {{"B8", 1, 1}, {"B4", -1, 1}}, 1600, 1.16f},
+      {"EVI2", "2.5 (B8 - B4) / (B8 + 2.4 B4 + 1)", "Jiang et al. 2008", {{"B8", 1, 1}, {"B4", -1, 2.4f}}, 10000, 2.5f},
+      {"PSRI", "(B4 - B2) / B6", "Merzlyak et al. 1999; senescence", {{"B4", 1, 0}, {"B2", -1, 0}, {"B6", 0, 1}}},
       {"BSI",
        "(B11 + B4 - B8 - B2) / (B11 + B4 + B8 + B2)",
        "Rikimaru et al. 2002",
@@ -75,6 +82,10 @@ IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<
     throw UserError(join_text("indices: ", names.size(), " are asked for, at most ", kMaxIndices, " can be computed"));
   IndexPlan plan;
   for (const std::string& name : names) {
+    if (is_index_expression(name)) {
+      plan.formulas[plan.n++] = parse_index(name, bands);
+      continue;
+    }
     const Declaration* found = nullptr;
     std::vector<std::string> known;
     for (const Declaration& index : declarations()) {
@@ -84,7 +95,8 @@ IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<
     if (!found) {
       const std::string nearest = nearest_name(name, known);
       throw UserError(join_text("index \"", name, "\" is not known", nearest.empty() ? "" : "; did you mean " + nearest + "?",
-                                "; known are ", join_list(known, ", ")));
+                                "; known are ", join_list(known, ", "),
+                                "; another is declared as NAME = EXPRESSION, e.g. GCVI = B8 / B3 - 1"));
     }
     IndexFormula& formula = plan.formulas[plan.n++];
     formula.gain = found->gain;

@@ -1,7 +1,7 @@
 #pragma once
-// Spectral indices, declared in one table (indices.cpp).
+// Spectral indices, declared in one table (indices.cpp) or by an expression of the configuration (index_expression.h).
 //
-//   ratio index   gain * sum_i n_i b_i / (sum_i d_i b_i + d0), 0 where the denominator is 0
+//   ratio index   gain * (n0 + sum_i n_i b_i) / (d0 + sum_i d_i b_i), 0 where the denominator is 0
 //   Brightness    sqrt(sum over all bands b^2)
 //
 // Bands are in the product's integers (reflectance x 10000). Ratio indices are stored as integers x 1000, Brightness as it is;
@@ -15,8 +15,8 @@
 
 namespace millesime {
 
-inline constexpr int kMaxIndices = 16;
-inline constexpr int kMaxIndexBands = 4;
+inline constexpr int kMaxIndices = 24;
+inline constexpr int kMaxIndexBands = 6;
 
 // One index, resolved to the bands of a series. Plain data.
 struct IndexFormula {
@@ -25,7 +25,8 @@ struct IndexFormula {
   std::int8_t band[kMaxIndexBands] = {};   // position among the series' bands
   float numerator[kMaxIndexBands] = {};    // n_i
   float denominator[kMaxIndexBands] = {};  // d_i
-  float denominator_offset = 0;            // d0, in reflectance x 10000
+  float numerator_offset = 0;              // n0, in reflectance x 10000
+  float denominator_offset = 0;            // d0, the same
   float gain = 1;
   float integer_scale = 1000;  // stored integer = value * integer_scale
 };
@@ -42,8 +43,9 @@ struct IndexInfo {
 };
 const std::vector<IndexInfo>& known_indices();
 
-// {"NDVI", "NDWI", "Brightness"} on the bands of a series. Case does not matter. UserError names an unknown index (with the
-// nearest known one), or the band that an index needs and the series lacks.
+// {"NDVI", "Brightness", "GCVI = B8 / B3 - 1"} on the bands of a series: names of the table, whose case does not matter, and expressions
+// (index_expression.h). UserError names an unknown index (with the nearest known one), or the band that an index needs and the series
+// lacks.
 IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands);
 
 struct IndicesArgs {

@@ -15,7 +15,7 @@ namespace millesime {
 template <int kLanes>
 HD void index_row(const IndexFormula& index, int n_bands, const Rows<const std::int16_t>& bands, float* values) {
   float top[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) top[lane] = 0.0f;
+  for (int lane = 0; lane < kLanes; ++lane) top[lane] = index.numerator_offset;
   if (index.brightness) {
     ROLLED
     for (int b = 0; b < n_bands; ++b) {

@@ -1,5 +1,7 @@
 #include "kernels/base/cpu_clones.h"
+#include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.impl.h"
+#include "kernels/ops/validity.h"
 
 namespace millesime {
 
@@ -16,7 +18,32 @@ CPU_CLONES(RawNearest);
 CPU_CLONES(RawBilinear);
 CPU_CLONES(RawCubic);
 
+namespace {
+
+bool in_one_kernel(const GapFilling& filling, bool bfloat16) { return filling.method == FillMethod::linear && !bfloat16; }
+
+void prepare_composed(const Stream& stream, const PrepareRegularArgs& args) {
+  const std::int64_t pixels = args.series.pixels();
+  const int n_dates = args.series.n_dates, n_bands = args.series.n_bands;
+  Buffer<std::int16_t> samples(stream.device, pixels * n_dates * n_bands), filled(stream.device, pixels * args.n_targets * n_bands);
+  Buffer<std::uint8_t> valid(stream.device, pixels * n_dates);
+  validity(stream, {args.series, valid.data(), args.count});
+  resample(stream, {args.series, args.resampling, samples.data()});
+  gap_fill(stream, {pixels, n_dates, n_bands, args.n_targets, args.series.days, args.target_days, samples.data(), valid.data(),
+                    filled.data(), args.filling});
+  pack(stream, {pixels, args.n_targets, n_bands, args.indices, filled.data(), args.mean, args.inverse_std, args.features, args.bfloat16});
+  stream.synchronize();  // the buffers end here
+}
+
+}  // namespace
+
+std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, bool bfloat16, int n_dates, int n_bands, int n_targets) {
+  if (in_one_kernel(filling, bfloat16)) return 0;
+  return std::int64_t{2} * n_bands * (n_dates + n_targets) + n_dates;
+}
+
 void prepare_regular(const Stream& stream, const PrepareRegularArgs& args) {
+  if (!in_one_kernel(args.filling, args.bfloat16 != nullptr)) return prepare_composed(stream, args);
   on_backend(stream, [&](const auto& backend) { prepare_regular_on(backend, args); });
 }
 

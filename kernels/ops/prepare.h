@@ -8,11 +8,16 @@
 // Raw: every acquisition as it is.
 //   values[pixel][date][band] = (b - mean[band]) * inverse_std[band] where valid, 0 elsewhere
 //
+// Linear gap filling to float32 is one kernel; other methods (gap_fill.h), and bfloat16, run as the composition, with memory of their own
+// on the device for the samples between.
+//
 // A pixel without any valid date is gap-filled with 0 before normalisation, and its count is 0.
 
 #include <cstdint>
 
+#include "kernels/base/bfloat16.h"
 #include "kernels/base/host_device.h"
+#include "kernels/ops/gap_fill.h"
 #include "kernels/ops/indices.h"
 #include "kernels/ops/resample.h"
 #include "kernels/ops/series_view.h"
@@ -27,8 +32,11 @@ struct PrepareRegularArgs {
   IndexPlan indices;
   const float* mean = nullptr;         // [feature]; null: features are not normalised
   const float* inverse_std = nullptr;  // [feature], 1 / standard deviation
-  float* features = nullptr;           // [pixel][target][feature]
-  std::uint8_t* count = nullptr;       // [pixel], valid dates (at most 255), may be null
+  // exactly one of the two, [pixel][target][feature]
+  float* features = nullptr;
+  Bfloat16* bfloat16 = nullptr;
+  std::uint8_t* count = nullptr;  // [pixel], valid dates (at most 255), may be null
+  GapFilling filling = {};
 
   HD int n_features() const { return series.n_bands + indices.n; }
 };
@@ -44,6 +52,8 @@ struct PrepareRawArgs {
 };
 
 void prepare_regular(const Stream& stream, const PrepareRegularArgs& args);
+// Bytes a pixel that the composition needs between its operations; 0 where one kernel does it all.
+std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, bool bfloat16, int n_dates, int n_bands, int n_targets);
 void prepare_raw(const Stream& stream, const PrepareRawArgs& args);
 
 }  // namespace millesime

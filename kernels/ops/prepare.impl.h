@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/base/store.h"
+#include "kernels/ops/feature_writer.h"
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
 #include "kernels/ops/prepare.h"
@@ -50,105 +51,6 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
   for (int lane = 0; lane < block.n(); ++lane) count[block.first + lane] = count_to_byte(n[lane]);
 }
 
-// Rows of features become pixels of features, out[pixel][feature]: fill row(), then put() it; finish() after the last one. On the GPU a
-// warp puts its pixels together.
-template <int kLanes>
-class FeatureWriter {
- public:
-  static HD std::int64_t scratch_bytes(std::int64_t) { return 0; }
-  HD FeatureWriter(float* out, std::int64_t features, std::int64_t pixels, const RowBlock<kLanes>&, std::int64_t item,
-                   const Scratch& scratch)
-      : out_(out), size_(features), tile_(scratch.tile, WarpPixels(item, pixels)) {}
-  HD float* row() { return &value_; }
-  HD void put(std::int64_t) {
-    tile_.set(filled_, value_);
-    if (++filled_ == PixelTile<float>::kColumns) finish();
-  }
-  HD void finish() {
-    tile_.store(out_, size_, first_, filled_, [](float value) { return value; });
-    first_ += filled_;
-    filled_ = 0;
-  }
-
- private:
-  float* out_;
-  std::int64_t size_, first_ = 0;
-  int filled_ = 0;
-  float value_ = 0;
-  PixelTile<float> tile_;
-};
-
-#if !defined(__CUDACC__)
-
-// On the CPU: eight rows at a time are turned in registers, pixels are put together in the scratch, and the whole block goes out at once.
-template <>
-struct FeatureWriter<kCpuLanes> {
-  static constexpr int kTile = 8;
-  using Floats = float __attribute__((vector_size(4 * kTile)));
-  using Ints = std::int32_t __attribute__((vector_size(4 * kTile)));
-
-  float* out;
-  std::int64_t size;
-  int n;
-  float* block;  // [lane][feature]
-  std::int64_t first = 0;
-  int filled = 0;
-  alignas(64) float tile[kTile][kCpuLanes];
-
-  static HD std::int64_t scratch_bytes(std::int64_t features) { return 4 * features; }
-  HD FeatureWriter(float* array, std::int64_t features, std::int64_t, const RowBlock<kCpuLanes>& pixels, std::int64_t,
-                   const Scratch& scratch)
-      : out(array + pixels.first * features), size(features), n(pixels.n()), block(scratch.rows<float>(0).first) {}
-
-  HD float* row() { return tile[filled]; }
-  HD void put(std::int64_t feature) {
-    if (filled == 0) first = feature;
-    if (++filled == kTile) turn();
-  }
-
-  HD void finish() {
-    for (int i = 0; i < filled; ++i)
-      for (int lane = 0; lane < kCpuLanes; ++lane) block[lane * size + first + i] = tile[i][lane];
-    const std::int64_t numbers = n * size;
-    const bool whole_lines = n == kCpuLanes && reinterpret_cast<std::uintptr_t>(out) % 64 == 0;
-    if (whole_lines)
-      store_past_caches(out, block, 4 * numbers);
-    else
-      std::memcpy(out, block, static_cast<std::size_t>(4 * numbers));
-  }
-
- private:
-  // An 8 x 8 transposition in three rounds of interleaving: neighbours, pairs, halves.
-  HD void turn() {
-    filled = 0;
-    for (int lane = 0; lane < kCpuLanes; lane += kTile) {
-      Floats r[kTile], s[kTile];
-      for (int i = 0; i < kTile; ++i) std::memcpy(&r[i], tile[i] + lane, sizeof r[i]);
-      for (int i = 0; i < kTile; i += 2) {
-        s[i] = __builtin_shuffle(r[i], r[i + 1], Ints{0, 8, 1, 9, 4, 12, 5, 13});
-        s[i + 1] = __builtin_shuffle(r[i], r[i + 1], Ints{2, 10, 3, 11, 6, 14, 7, 15});
-      }
-      for (int i = 0; i < kTile; i += 4) {
-        for (int k = 0; k < 2; ++k) {
-          r[i + 2 * k] = __builtin_shuffle(s[i + k], s[i + 2 + k], Ints{0, 1, 8, 9, 4, 5, 12, 13});
-          r[i + 2 * k + 1] = __builtin_shuffle(s[i + k], s[i + 2 + k], Ints{2, 3, 10, 11, 6, 7, 14, 15});
-        }
-      }
-      for (int i = 0; i < kTile / 2; ++i) {
-        s[i] = __builtin_shuffle(r[i], r[i + 4], Ints{0, 1, 2, 3, 8, 9, 10, 11});
-        s[i + 4] = __builtin_shuffle(r[i], r[i + 4], Ints{4, 5, 6, 7, 12, 13, 14, 15});
-      }
-      for (int i = 0; i < kTile; ++i) std::memcpy(block + (lane + i) * size + first, &s[i], sizeof s[i]);
-    }
-  }
-};
-
-#endif
-
-HD float normalised(float value, const float* mean, const float* inverse_std, int feature) {
-  return mean ? (value - mean[feature]) * inverse_std[feature] : value;
-}
-
 // Where a block's rows lie in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
 struct RegularRows {
   std::int64_t pixels, weight, filled, values, selected, before, end;
@@ -170,7 +72,7 @@ struct PrepareRegularBlock {
   PrepareRegularArgs args;
 
   HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
-  HD std::int64_t scratch_bytes() const { return RegularRows(args, FeatureWriter<kLanes>::scratch_bytes(pixel_features())).end; }
+  HD std::int64_t scratch_bytes() const { return RegularRows(args, FeatureWriter<kLanes, float>::scratch_bytes(pixel_features())).end; }
 
   struct Keep {
     Rows<std::int16_t> filled;  // [target * n_bands + band]
@@ -185,7 +87,7 @@ struct PrepareRegularBlock {
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
-    const RegularRows at(args, FeatureWriter<kLanes>::scratch_bytes(pixel_features()));
+    const RegularRows at(args, FeatureWriter<kLanes, float>::scratch_bytes(pixel_features()));
     const auto values = scratch.rows<std::int16_t>(at.values);
     const auto selected = scratch.rows<std::int16_t>(at.selected);
     load_block<kLanes, kTaps>(series, block, values, selected);
@@ -201,28 +103,11 @@ struct PrepareRegularBlock {
       fill_band<kLanes, false>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
     }
 
-    FeatureWriter<kLanes> writer(args.features, pixel_features(), series.pixels(), block, item, scratch);
-    const int n_features = args.n_features();
+    FeatureWriter<kLanes, float> writer(args.features, pixel_features(), series.pixels(), block.first, block.n(), item, scratch);
+    const FeaturePlan plan{args.indices, series.n_bands, args.mean, args.inverse_std};
     ROLLED
-    for (int t = 0; t < args.n_targets; ++t) {
-      const Rows<const std::int16_t> bands{filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride};
-      ROLLED
-      for (int f = 0; f < n_features; ++f) {
-        float* row = writer.row();
-        if (f < series.n_bands) {
-          const std::int16_t* band = bands[f];
-          LANES_INDEPENDENT
-          for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<float>(band[lane]);
-        } else {
-          index_row<kLanes>(args.indices.formulas[f - series.n_bands], series.n_bands, bands, row);
-        }
-        if (args.mean) {
-          LANES_INDEPENDENT
-          for (int lane = 0; lane < kLanes; ++lane) row[lane] = normalised(row[lane], args.mean, args.inverse_std, f);
-        }
-        writer.put(static_cast<std::int64_t>(t) * n_features + f);
-      }
-    }
+    for (int t = 0; t < args.n_targets; ++t)
+      put_features<kLanes>(plan, t, {filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride}, writer);
     writer.finish();
     finish_stores();
   }
@@ -235,20 +120,20 @@ struct PrepareRawBlock {
 
   HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
   HD std::int64_t scratch_bytes() const {
-    return FeatureWriter<kLanes>::scratch_bytes(pixel_values()) + 2 * (pixel_values() + args.series.n_dates);
+    return FeatureWriter<kLanes, float>::scratch_bytes(pixel_values()) + 2 * (pixel_values() + args.series.n_dates);
   }
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
-    const std::int64_t pixel_bytes = FeatureWriter<kLanes>::scratch_bytes(pixel_values());
+    const std::int64_t pixel_bytes = FeatureWriter<kLanes, float>::scratch_bytes(pixel_values());
     const auto values = scratch.rows<std::int16_t>(pixel_bytes);
     const auto selected = scratch.rows<std::int16_t>(pixel_bytes + 2 * pixel_values());
 
     load_block<kLanes, kTaps>(series, block, values, selected);
     if (args.count && block.exists) store_count<kLanes>(series.n_dates, block, selected, args.count);
     store_valid(block, item, selected, scratch);
-    FeatureWriter<kLanes> writer(args.values, pixel_values(), series.pixels(), block, item, scratch);
+    FeatureWriter<kLanes, float> writer(args.values, pixel_values(), series.pixels(), block.first, block.n(), item, scratch);
     for (int d = 0; d < series.n_dates; ++d) {
       const std::int16_t* use = selected[d];
       ROLLED

@@ -16,6 +16,15 @@ static std::uint8_t zero_is_valid(const MaskRule& rule) {
   return 1;
 }
 
+SeriesView rows_of(const SeriesView& view, int first, int n) {
+  MILLESIME_CHECK(first >= 0 && n >= 0 && first + n <= view.height, "rows ", first, " to ", first + n, " of ", view.height);
+  SeriesView part = view;
+  part.height = n;
+  part.masks += static_cast<std::int64_t>(first) * view.width;
+  for (int g = 0; g < part.n_groups; ++g) part.groups[g].row_offset += first * part.groups[g].row_scale;
+  return part;
+}
+
 HostSeries::HostSeries(const Series& series) {
   view_.width = series.window.width;
   view_.height = series.window.height;
@@ -38,6 +47,7 @@ HostSeries::HostSeries(const Series& series) {
   }
   view_.days = days_.data();
   view_.masks = series.masks.data();
+  view_.mask_stride = view_.pixels();
   if (view_.n_masks > 0) view_.mask_rules = series.mask_rules.front().data();
   for (int plane = 0; plane < view_.n_masks; ++plane)
     view_.zero_is_valid[plane] = zero_is_valid(series.mask_rules[static_cast<std::size_t>(plane)]);

@@ -31,7 +31,8 @@ struct SeriesView {
   int width = 0, height = 0;  // of the window, in its pixels
   int n_dates = 0, n_bands = 0, n_groups = 0, n_masks = 0;
   const std::int32_t* days = nullptr;          // [date], since 1970-01-01, strictly rising
-  const std::uint8_t* masks = nullptr;         // [date][mask plane][pixel]
+  const std::uint8_t* masks = nullptr;         // [date][mask plane][pixel], a plane every mask_stride
+  std::int64_t mask_stride = 0;                // the window's pixels, or more where the view is a part of a window
   const std::uint8_t* mask_rules = nullptr;    // [mask plane][value 0..255]: 1 = invalid
   std::uint8_t zero_is_valid[kMaxMasks] = {};  // [mask plane], 1: the rule is "0 is valid, all else invalid"
   BandGroupView groups[kMaxGroups];
@@ -40,6 +41,9 @@ struct SeriesView {
 
   HD std::int64_t pixels() const { return static_cast<std::int64_t>(width) * height; }
 };
+
+// Rows [first, first + n) of a window, on the same arrays. Kernels come to the same numbers for its pixels.
+SeriesView rows_of(const SeriesView& view, int first, int n);
 
 // A view of a Series in host memory; valid as long as the Series is unchanged. Bug where the Series contradicts itself
 // (sizes, a band in no group or in two, more than kMaxBands bands).

@@ -17,7 +17,7 @@ HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block,
   for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < n ? -1 : 0);
   ROLLED
   for (int plane = 0; plane < series.n_masks; ++plane) {
-    const std::uint8_t* mask = series.masks + (static_cast<std::int64_t>(date) * series.n_masks + plane) * series.pixels() + block.first;
+    const std::uint8_t* mask = series.masks + (static_cast<std::int64_t>(date) * series.n_masks + plane) * series.mask_stride + block.first;
     expect_next_lanes<kLanes>(mask);
     if (series.zero_is_valid[plane]) {
       LANES_INDEPENDENT

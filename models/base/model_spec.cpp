@@ -141,6 +141,8 @@ json ModelSpec::to_json() const {
   out["sources"] = json::array();
   for (const auto& s : sources)
     out["sources"].push_back({{"name", s.name}, {"bands", s.bands}, {"indices", s.indices}, {"mean", s.mean}, {"deviation", s.deviation}});
+  if (input == InputKind::regular)
+    out["gap_fill"] = {{"method", gap_fill.method}, {"window_days", gap_fill.window_days}, {"smoothing", gap_fill.smoothing}};
   out["days"] = days;
   out["statics"] = json::array();
   for (const auto& s : statics) out["statics"].push_back({{"name", s.name}, {"mean", s.mean}, {"deviation", s.deviation}});
@@ -167,6 +169,11 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
   spec.input = input_kind(field<std::string>(object, "input", origin));
   for (const auto& source : field<std::vector<json>>(object, "sources", origin)) spec.sources.push_back(source_from_json(source, origin));
   if (spec.sources.empty()) throw UserError(join_text(origin, ": the model has no sources"));
+  if (object.contains("gap_fill")) {  // older files: linear
+    const json& filling = object.at("gap_fill");
+    spec.gap_fill = {field<std::string>(filling, "method", origin), field<double>(filling, "window_days", origin),
+                     field<double>(filling, "smoothing", origin)};
+  }
   spec.days = field<std::vector<int>>(object, "days", origin);
   check_at_most(spec.days.size(), kMaxDates, "target dates", origin);
   if (spec.input == InputKind::regular && spec.days.empty())

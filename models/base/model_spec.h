@@ -23,12 +23,19 @@ InputKind input_kind(const std::string& text);  // UserError otherwise
 struct SourceSpec {
   std::string name;  // "sentinel2"
   std::vector<std::string> bands;
-  std::vector<std::string> indices;  // "NDVI", "NDWI", "BRIGHTNESS"; regular input only
+  std::vector<std::string> indices;  // "NDVI", "GCVI = B8 / B3 - 1" (kernels/ops/indices.h); regular input only
   // One a feature, in stored numbers (indices x 1000), over the valid observations of the training set, never per date.
   // A model reads (value - mean) / deviation.
   std::vector<float> mean, deviation;
 
   int features() const { return static_cast<int>(bands.size() + indices.size()); }
+};
+
+// How regular input is gap-filled (kernels/ops/gap_fill.h).
+struct FillSpec {
+  std::string method = "linear";
+  double window_days = 30;  // of moving-average
+  double smoothing = 1;     // of whittaker
 };
 
 struct StaticSpec {
@@ -54,6 +61,7 @@ struct ModelSpec {
   nlohmann::json parameters = nlohmann::json::object();  // of the architecture, every one with its value
   InputKind input = InputKind::raw;
   std::vector<SourceSpec> sources;  // the first one is the main source
+  FillSpec gap_fill;                // of regular input
   std::vector<int> days;            // target dates of regular input: days since 1 January of the mapped year (may be negative)
   std::vector<StaticSpec> statics;
   std::vector<int> classes;   // code of each output, in the order of the nomenclature

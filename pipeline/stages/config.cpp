@@ -18,6 +18,13 @@ constexpr const char* kDefaultBands[] = {"B2", "B3", "B4", "B5", "B6", "B7", "B8
 
 }  // namespace
 
+void TimeOptions::declare_gap_fill(Options& o) {
+  o.add("gap_fill", &gap_fill, "how the dates of the time grid come from valid acquisitions")
+      .choices({"linear", "moving-average", "whittaker"});
+  o.add("window_days", &window_days, "gap_fill moving-average: width of the window around each date").unit("days").range(1, 366);
+  o.add("smoothing", &smoothing, "gap_fill whittaker: weight of smoothness against the observations").range(0.001, 100000);
+}
+
 Options Config::declare() {
   Options o;
   o.section("");
@@ -42,6 +49,7 @@ Options Config::declare() {
   o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles");
   o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles");
   o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days");
+  time.declare_gap_fill(o);
 
   o.section("reference");
   o.add("path", &reference.path, "polygons to learn from and to test with, any vector format and CRS").path();

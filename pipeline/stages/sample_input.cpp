@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
 #include "pipeline/core/text.h"
+#include "pipeline/stages/gap_filling.h"
 
 namespace millesime {
 namespace {
@@ -58,9 +59,14 @@ Series as_series(const SampleSeries& from, const std::vector<int>& bands, const 
 // The kernel that prepares images, on samples; without normalisation when `normalised` is false.
 class Preparation {
  public:
-  Preparation(const SourceSpec& source, InputKind input, const std::vector<int>& days, bool normalised)
-      : source_(source), input_(input), days_(days), normalised_(normalised), plan_(plan_indices(source.indices, source.bands)) {
-    for (const float deviation : source.deviation) inverse_.push_back(1 / deviation);
+  Preparation(const ModelSpec& spec, bool normalised)
+      : source_(spec.sources.front()),
+        input_(spec.input),
+        days_(spec.days),
+        normalised_(normalised),
+        plan_(plan_indices(source_.indices, source_.bands)),
+        filling_(gap_filling(spec.gap_fill)) {
+    for (const float deviation : source_.deviation) inverse_.push_back(1 / deviation);
   }
 
   // Writes `count` samples to values [sample][date][feature] and valid [sample][date] (raw), whose rows have `dates` dates.
@@ -85,7 +91,7 @@ class Preparation {
     for (const int day : days_) targets.push_back((new_year(*selection.samples) + day).days);
     values.resize(n * days_.size() * static_cast<std::size_t>(source_.features()));
     PrepareRegularArgs args;
-    args.series = view.view(), args.resampling = Resampling::nearest, args.indices = plan_;
+    args.series = view.view(), args.resampling = Resampling::nearest, args.indices = plan_, args.filling = filling_;
     args.n_targets = static_cast<int>(targets.size()), args.target_days = targets.data();
     args.mean = mean, args.inverse_std = inverse;
     args.features = values.data();
@@ -99,6 +105,7 @@ class Preparation {
   const std::vector<int>& days_;
   bool normalised_;
   IndexPlan plan_;
+  GapFilling filling_;
   std::vector<float> inverse_;
 };
 
@@ -108,7 +115,7 @@ void fit_normalisation(ModelSpec& spec, const std::vector<SampleSelection>& sele
   source.mean.assign(features, 0);
   source.deviation.assign(features, 1);
   if (spec.architecture == "random_forest") return;  // thresholds are in the product's numbers
-  const Preparation preparation(source, spec.input, spec.days, false);
+  const Preparation preparation(spec, false);
   std::vector<double> sum(features, 0), squares(features, 0);
   std::int64_t observations = 0;
   std::vector<float> values;
@@ -235,7 +242,7 @@ ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>&
   std::map<int, int> index_of_code;
   for (int k = 0; k < spec.n_classes(); ++k) index_of_code[spec.classes[static_cast<std::size_t>(k)]] = k;
   const bool forest = spec.architecture == "random_forest";
-  const Preparation preparation(source, spec.input, spec.days, true);
+  const Preparation preparation(spec, true);
   std::vector<float> values;
   std::vector<std::uint8_t> valid;
   std::size_t at = 0;  // sample of the output

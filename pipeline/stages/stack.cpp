@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "kernels/ops/gap_fill.h"
+#include "kernels/ops/index_expression.h"
 #include "kernels/ops/indices.h"
 #include "kernels/ops/resample.h"
 #include "kernels/ops/validity.h"
@@ -15,6 +16,7 @@
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/zarr_file.h"
 #include "pipeline/stages/catalog.h"
+#include "pipeline/stages/gap_filling.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/resampling.h"
 #include "pipeline/stages/tiles.h"
@@ -34,6 +36,7 @@ struct Plan {
   bool filled = false;
   std::vector<std::string> indices;  // only with `filled`
   Resampling resampling = Resampling::bilinear;
+  GapFilling filling;
 };
 
 // Samples of a window: variables one after the other within each date.
@@ -50,11 +53,19 @@ class CubeWriter {
   virtual std::vector<std::string> commit() = 0;  // what was written
 };
 
+std::vector<std::string> index_names(const std::vector<std::string>& indices) {
+  std::vector<std::string> names;
+  for (const std::string& index : indices) names.push_back(index_name(index));
+  return names;
+}
+
 nlohmann::ordered_json band_attributes(const std::string& band) {
   return {{"long_name", "surface reflectance, Sentinel-2 " + band}, {"scale_factor", 0.0001}, {"add_offset", 0.0}};
 }
 
-nlohmann::ordered_json index_attributes(const std::string& index) {
+nlohmann::ordered_json index_attributes(const std::string& index, const std::vector<std::string>& bands) {
+  if (is_index_expression(index))
+    return {{"long_name", index}, {"scale_factor", parse_index(index, bands).integer_scale == 1 ? 0.0001 : 0.001}, {"add_offset", 0.0}};
   const auto& known = known_indices();
   const auto info = std::ranges::find_if(known, [&](const IndexInfo& candidate) { return lower(candidate.name) == lower(index); });
   if (info == known.end()) return {{"long_name", index}};
@@ -73,7 +84,8 @@ class ZarrCube final : public CubeWriter {
                  {"sensor", plan.census.sensor},
                  {"gap_filled", plan.filled}}) {
     for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(band));
-    for (const std::string& index : plan.indices) writer_.add_variable<std::int16_t>(index, kNodata, index_attributes(index));
+    for (const std::string& index : plan.indices)
+      writer_.add_variable<std::int16_t>(index_name(index), kNodata, index_attributes(index, plan.bands));
     if (!plan.filled)
       writer_.add_variable<std::uint8_t>(
           "validity", std::nullopt,
@@ -88,7 +100,7 @@ class ZarrCube final : public CubeWriter {
         writer_.write(names[static_cast<std::size_t>(i)], window, samples.data() + i * pixels, n * pixels);
     };
     write_all(plan_.bands, block.bands);
-    write_all(plan_.indices, block.indices);
+    write_all(index_names(plan_.indices), block.indices);
     if (!plan_.filled) writer_.write("validity", window, block.valid.data(), pixels);
   }
 
@@ -107,7 +119,7 @@ class CogCube final : public CubeWriter {
  public:
   CogCube(const std::string& stem, const Plan& plan) : stem_(stem), plan_(plan) {
     for (const std::string& name : plan.bands) open(name, PixelType::i16, kNodata);
-    for (const std::string& name : plan.indices) open(name, PixelType::i16, kNodata);
+    for (const std::string& index : plan.indices) open(index_name(index), PixelType::i16, kNodata);
     if (!plan.filled) open("validity", PixelType::u8, std::nullopt);
   }
   ~CogCube() override {
@@ -129,7 +141,7 @@ class CogCube final : public CubeWriter {
               window, date, samples.data() + (date * static_cast<std::int64_t>(names.size()) + static_cast<std::int64_t>(i)) * pixels);
       };
       write_all(plan_.bands, block.bands);
-      write_all(plan_.indices, block.indices);
+      write_all(index_names(plan_.indices), block.indices);
       if (!plan_.filled) writers_.at("validity")->write(window, date, block.valid.data() + date * pixels);
     }
   }
@@ -235,6 +247,7 @@ Block compute_block(const Stream& stream, const Plan& plan, const Series& read) 
   filling.samples = samples.data();
   filling.valid = valid.data();
   filling.filled = filled.data();
+  filling.filling = plan.filling;
   gap_fill(stream, filling);
   block.bands = to_host(stream, filled);
   if (!plan.indices.empty()) {
@@ -312,6 +325,7 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
   plan.bands = config.sentinel2_theia.bands;
   plan.resampling = resampling_of(config.sentinel2_theia.resampling);
   plan.filled = options.filled || options.features;
+  plan.filling = gap_filling(fill_spec(config.time));
   if (options.features) {
     plan.indices = options.indices.empty() ? kIndices : options.indices;
     plan_indices(plan.indices, plan.bands);  // an unknown name, or a band that is not read, is told before the work

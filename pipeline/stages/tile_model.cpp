@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/base/in_strips.h"
 #include "kernels/ops/decide.h"
 #include "models/arch/random_forest.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/stages/gap_filling.h"
 
 namespace millesime {
 namespace {
@@ -75,13 +77,17 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
     return bytes + std::int64_t{spec().n_classes()} * 4;
   }
   const std::int64_t dates = spec().input == InputKind::regular ? static_cast<std::int64_t>(spec().days.size()) : n_dates;
-  return dates * spec().sources.front().features() * 4 + dates + std::int64_t{spec().n_classes()} * 10 + spec().n_statics() * 4 + 8;
+  const SourceSpec& source = spec().sources.front();
+  const std::int64_t filling = spec().input == InputKind::regular
+                                   ? prepare_regular_bytes_per_pixel(gap_filling(spec().gap_fill), false, n_dates,
+                                                                     static_cast<int>(source.bands.size()), static_cast<int>(dates))
+                                   : 0;
+  return filling + dates * source.features() * 4 + dates + std::int64_t{spec().n_classes()} * 10 + spec().n_statics() * 4 + 8;
 }
 
-void TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates) {
+void TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count) {
   const std::int64_t pixels = series.pixels();
   features_ = spec().sources.front().features();
-  reserve(count_, stream, pixels);
   const bool normalised = mean_.size() > 0;
   std::vector<float> days;
   if (spec().input == InputKind::regular) {
@@ -89,9 +95,9 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
     reserve(values_, stream, pixels * dates_ * features_);
     PrepareRegularArgs args;
     args.series = series, args.resampling = input_.resampling, args.n_targets = dates_, args.target_days = target_days_.data(),
-    args.indices = indices_;
+    args.indices = indices_, args.filling = gap_filling(spec().gap_fill);
     if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
-    args.features = values_.data(), args.count = count_.data();
+    args.features = values_.data(), args.count = count;
     prepare_regular(stream, args);
     for (const int day : spec().days) days.push_back(static_cast<float>(day));
   } else {
@@ -101,14 +107,14 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
     PrepareRawArgs args;
     args.series = series, args.resampling = input_.resampling;
     if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
-    args.values = values_.data(), args.valid = valid_.data(), args.count = count_.data();
+    args.values = values_.data(), args.valid = valid_.data(), args.count = count;
     prepare_raw(stream, args);
     for (const Date date : dates) days.push_back(static_cast<float>(date - new_year_));
   }
   days_ = to_device(stream, days);
 }
 
-void TileModel::run_network(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics) {
+void TileModel::run_network(const Stream& stream, std::int64_t pixels, const float* statics) {
   const int n_statics = spec().n_statics();
   std::vector<float> normalised(static_cast<std::size_t>(pixels * n_statics));
   for (std::int64_t p = 0; p < pixels; ++p)
@@ -135,7 +141,7 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const std
   }
 }
 
-void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics) {
+void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const float* statics) {
   const int n_statics = spec().n_statics(), n_series = dates_ * features_;
   const float* features = values_.data();
   Buffer<float> joined;
@@ -165,8 +171,25 @@ void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const std:
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
                                  const std::vector<float>& statics) {
   if (!members_.empty()) return run_members(stream, series, dates, statics);
-  const std::int64_t pixels = series.view().pixels();
-  prepare(stream, series.view(), dates);
+  const SeriesView& window = series.view();
+  reserve(probabilities_, stream, window.pixels() * spec().n_classes());
+  reserve(label_, stream, window.pixels());
+  reserve(count_, stream, window.pixels());
+  in_strips(
+      window.height, strip_rows_,
+      [&](int first, int n) {
+        const std::int64_t first_pixel = std::int64_t{first} * window.width;
+        const std::int64_t first_static = first_pixel * static_cast<std::int64_t>(input_.static_names.size());
+        run_rows(stream, rows_of(window, first, n), first_pixel, dates, statics.data() + first_static);
+      },
+      [&] { values_ = {}, valid_ = {}, logits_ = {}, votes_ = {}; });
+  return {probabilities_.data(), count_.data()};
+}
+
+void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates,
+                         const float* statics) {
+  const std::int64_t pixels = rows.pixels();
+  prepare(stream, rows, dates, count_.data() + first);
   DecideArgs args;
   args.pixels = pixels, args.n_classes = spec().n_classes();
   if (network_) {
@@ -176,11 +199,9 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
     run_forest(stream, pixels, statics);
     args.votes = votes_.data(), args.n_trees = forest_->view().n_trees;
   }
-  reserve(probabilities_, stream, pixels * spec().n_classes());
-  reserve(label_, stream, pixels);
-  args.count = count_.data(), args.label = label_.data(), args.exact_probabilities = probabilities_.data();
+  args.count = count_.data() + first, args.label = label_.data() + first;
+  args.exact_probabilities = probabilities_.data() + first * spec().n_classes();
   decide(stream, args);
-  return {probabilities_.data(), count_.data()};
 }
 
 TileModel::Scores TileModel::run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,

@@ -2,6 +2,7 @@
 // TileModel: one trained model at work on windows of a tile: the fused preparation kernel, then the network or the forest. Of an ensemble:
 // its members one after the other, and the mean of their probabilities.
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,7 +37,8 @@ class TileModel {
   std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series
 
   // Probabilities [pixel][class of the spec] of a window, and the number of valid dates a pixel. `statics`: [pixel][static], NaN
-  // where missing. Pointers are valid until the next call, on the stream's device.
+  // where missing. Pointers are valid until the next call, on the stream's device. Where the device has not enough memory for the whole
+  // window, it is worked on in strips of rows, with the same result; OutOfDeviceMemory when one row is too much.
   struct Scores {
     const float* probabilities = nullptr;
     const std::uint8_t* count = nullptr;
@@ -45,9 +47,11 @@ class TileModel {
 
  private:
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
-  void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates);
-  void run_network(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics);
-  void run_forest(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics);
+  // Of rows of the window, whose first pixel is `first`. `statics` begin there.
+  void run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates, const float* statics);
+  void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count);
+  void run_network(const Stream& stream, std::int64_t pixels, const float* statics);
+  void run_forest(const Stream& stream, std::int64_t pixels, const float* statics);
 
   ModelFile file_;
   TileInput input_;
@@ -58,7 +62,8 @@ class TileModel {
   std::unique_ptr<Classifier> network_;  // or
   std::unique_ptr<Forest> forest_;       // or
   std::vector<TileModel> members_;       // of an ensemble
-  int dates_ = 0, features_ = 0;         // of the prepared window
+  int dates_ = 0, features_ = 0;         // of the prepared rows
+  int strip_rows_ = std::numeric_limits<int>::max();
   Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_, label_;

@@ -14,6 +14,7 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
+#include "pipeline/stages/gap_filling.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/sample_input.h"
 #include "pipeline/stages/tiles.h"
@@ -88,6 +89,7 @@ ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples
   if (spec.input == InputKind::regular) {
     spec.sources.front().indices = command.model.indices;
     spec.days = target_days(command.time, all);
+    spec.gap_fill = fill_spec(command.time);
   } else if (!command.model.indices.empty()) {
     throw UserError(join_text("model.indices: ", kind.name,
                               " reads raw series, which have no indices; set model.input = \"regular\" or leave them out"));
@@ -179,6 +181,7 @@ Options TrainCommand::declare() {
       .range(0, 366);
   o.add("start", &time.start, "regular input: first date; default: the earliest of the samples");
   o.add("end", &time.end, "regular input: last date; default: the latest of the samples");
+  time.declare_gap_fill(o);
   o.section("model");
   o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});

@@ -307,7 +307,7 @@ class FarSeries {
                   int rows, double col_offset, double row_offset) {
     SeriesView v;
     v.width = width, v.height = height, v.n_dates = kDates, v.n_bands = 2, v.n_groups = 2, v.n_masks = 1;
-    v.days = days_, v.masks = masks, v.mask_rules = rules_, v.zero_is_valid[0] = 1;
+    v.days = days_, v.masks = masks, v.mask_stride = v.pixels(), v.mask_rules = rules_, v.zero_is_valid[0] = 1;
     v.groups[0] = {fine, 1, width, height, 1, 0, 1, 0};
     v.groups[1] = {coarse, 1, cols, rows, 0.5, col_offset, 0.5, row_offset};
     v.group_of_band[1] = 1;

@@ -272,6 +272,28 @@ Series crop(const Series& whole, const Window& window) {
   return part;
 }
 
+// Rows of a window on the whole window's arrays, as they are worked on where a device has little memory.
+TEST(Prepare, StripsOfRowsDoNotChangeResults) {
+  for (const Resampling method : {Resampling::nearest, Resampling::bilinear, Resampling::cubic}) {
+    const Series whole = random_series({150, 9, 6, 0.4, 0.05, true, 34});
+    const HostSeries host(whole);
+    const auto n = static_cast<std::size_t>(host.view().pixels()) * 60;
+    std::vector<float> expected(n), got(n);
+    std::vector<std::uint8_t> expected_valid(n / 10), valid(n / 10);
+    PrepareRawArgs args;
+    args.series = host.view(), args.resampling = method, args.values = expected.data(), args.valid = expected_valid.data();
+    prepare_raw(Device{}, args);
+    for (int first = 0; first < 9; first += 4) {
+      args.series = rows_of(host.view(), first, std::min(4, 9 - first));
+      args.values = got.data() + std::ptrdiff_t{first} * 150 * 60;
+      args.valid = valid.data() + std::ptrdiff_t{first} * 150 * 6;
+      prepare_raw(Device{}, args);
+    }
+    EXPECT_TRUE(got == expected);
+    EXPECT_EQ(valid, expected_valid);
+  }
+}
+
 TEST(Prepare, WindowsDoNotChangeResults) {
   for (const Resampling method : {Resampling::nearest, Resampling::bilinear, Resampling::cubic}) {
     const Case test{{150, 12, 6, 0.4, 0.02, true, 33}, method};

@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <random>
 #include <stdexcept>
-
-#include <nlohmann/json.hpp>
 
 #include "kernels/ops/confusion.impl.h"
 #include "kernels/ops/decide.impl.h"
@@ -17,6 +13,7 @@
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
+#include "kernels/ops/pack.impl.h"
 #include "kernels/ops/prepare.impl.h"
 #include "kernels/ops/resample.impl.h"
 #include "kernels/ops/validity.impl.h"
@@ -48,37 +45,34 @@ void KernelCase::reset() {
     if (!array.initial.empty()) std::memcpy(array.memory.get(), array.initial.data(), array.initial.size());
 }
 
-void KernelCase::write(const std::string& folder) {
-  std::filesystem::create_directories(folder);
-  const auto write_file = [&](const std::string& file, const void* bytes, std::size_t size) {
-    std::ofstream out(folder + "/" + file, std::ios::binary);
-    out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-    if (!out) throw std::runtime_error("cannot write " + folder + "/" + file);
-  };
-  reset();
-  on_cpu();
-  nlohmann::json document;
-  // The type as it is found in the kernel's mangled name: without namespace millesime, which is abbreviated there.
-  const std::string prefix = "N9millesime";
-  MILLESIME_CHECK(type_.starts_with(prefix), "functor ", type_);
-  document["op"] = op;
-  document["name"] = name;
-  document["kernel"] = type_.substr(prefix.size(), type_.size() - prefix.size() - 1);
-  document["items"] = items_;
-  document["scratch_bytes"] = scratch_bytes_;
-  document["warp_shared_bytes"] = warp_shared_bytes_;
-  document["shared_bytes"] = shared_bytes_;
-  write_file("functor.bin", functor_.data(), functor_.size());
-  for (std::size_t i = 0; i < arrays_.size(); ++i) {
-    const Array& array = arrays_[i];
-    const std::string before = "array" + std::to_string(i) + ".bin", after = "expected" + std::to_string(i) + ".bin";
-    write_file(before, array.initial.data(), array.initial.size());
-    if (array.written) write_file(after, array.memory.get(), array.initial.size());
-    document["arrays"].push_back(
-        {{"address", reinterpret_cast<std::uintptr_t>(array.memory.get())}, {"before", before}, {"after", array.written ? after : ""}});
+#ifdef MILLESIME_CUDA
+
+std::vector<std::vector<unsigned char>> KernelCase::on_device(const Stream& stream,
+                                                              const std::function<void(const std::function<void()>&)>& timed) {
+  std::vector<Buffer<unsigned char>> buffers;
+  std::vector<unsigned char> functor = functor_;
+  for (const Array& array : arrays_) {
+    buffers.push_back(to_device(stream, array.initial));
+    // The functor's pointers to this array become pointers to its copy.
+    const unsigned char *host = array.memory.get(), *device = buffers.back().data();
+    for (std::size_t at = 0; at + sizeof host <= functor.size(); at += sizeof host)
+      if (std::memcmp(&functor[at], &host, sizeof host) == 0) std::memcpy(&functor[at], &device, sizeof device);
   }
-  const std::string text = document.dump(1);
-  write_file("case.json", text.data(), text.size());
+  stream.synchronize();
+  launch_(stream, functor);
+  std::vector<std::vector<unsigned char>> all;
+  for (std::size_t i = 0; i < arrays_.size(); ++i)
+    if (arrays_[i].written) all.push_back(to_host(stream, buffers[i]));
+  if (timed) timed([&] { launch_(stream, functor); });
+  return all;
+}
+
+#endif
+
+std::int64_t KernelCase::bytes() const {
+  std::size_t sum = 0;
+  for (const Array& array : arrays_) sum += array.initial.size();
+  return static_cast<std::int64_t>(sum);
 }
 
 namespace {
@@ -96,6 +90,7 @@ void complete(KernelCase& test, const Cpu& on_cpu, const OnFibers& on_fibers, st
 struct Input {
   const char* name;
   SeriesShape shape;
+  int targets = 6;
 };
 // 70 pixels: more than the 64 threads of the small grids.
 const std::vector<Input>& inputs() {
@@ -120,9 +115,9 @@ SeriesView place(KernelCase& test, const Series& series) {
   return view;
 }
 
-std::vector<std::int32_t> target_days(const Series& series) {
+std::vector<std::int32_t> target_days(const Series& series, int n) {
   std::vector<std::int32_t> targets;
-  for (std::int32_t day = series.dates.front().days - 12; targets.size() < 6; day += 12) targets.push_back(day);
+  for (std::int32_t day = series.dates.front().days - 12; static_cast<int>(targets.size()) < n; day += 12) targets.push_back(day);
   return targets;
 }
 
@@ -156,9 +151,10 @@ void add_validity(Cases& cases, const Input& input) {
       ValidityBlock<1>{args});
 }
 
-void add_gap_fill(Cases& cases, const Input& input) {
+template <FillMethod kMethod>
+void add_gap_fill(Cases& cases, const Input& input, const char* method) {
   const Series series = random_series(input.shape);
-  KernelCase& test = add(cases, "gap_fill", input.name);
+  KernelCase& test = add(cases, "gap_fill", join_text(method, ", ", input.name));
   std::vector<std::int32_t> days;
   for (const Date date : series.dates) days.push_back(date.days);
   GapFillArgs args;
@@ -166,14 +162,15 @@ void add_gap_fill(Cases& cases, const Input& input) {
   args.n_dates = series.n_dates();
   args.n_bands = series.n_bands();
   args.days = test.input(days);
-  args.target_days = test.input(target_days(series));
-  args.n_targets = 6;
+  args.target_days = test.input(target_days(series, input.targets));
+  args.n_targets = input.targets;
   args.samples = test.input(expected_samples(series, Resampling::nearest));
   args.valid = test.input(expected_validity(series));
   args.filled = test.output<std::int16_t>(args.pixels * args.n_targets * args.n_bands);
+  args.filling = {kMethod, 50, 2};
   complete(
       test, [args] { gap_fill(Device{}, args); }, [args](const Fibers& fibers) { gap_fill_on(fibers, args); }, args.pixels,
-      GapFillBlock<1>{args});
+      GapFillBlock<1, kMethod>{args});
 }
 
 void add_indices(Cases& cases, const Input& input) {
@@ -200,6 +197,28 @@ std::vector<float> ramp(int n, float first, float step) {
   return values;
 }
 
+template <class Number>
+void add_pack(Cases& cases, const Input& input, const char* type) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "pack", join_text(type, ", ", input.name));
+  PackArgs args;
+  args.pixels = series.window.pixels();
+  args.n_dates = series.n_dates();
+  args.n_bands = series.n_bands();
+  args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
+  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.mean = test.input(ramp(args.n_features(), 900, 31));
+  args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
+  Number* out = test.output<Number>(args.pixels * args.n_dates * args.n_features());
+  if constexpr (std::is_same_v<Number, float>)
+    args.features = out;
+  else
+    args.bfloat16 = out;
+  complete(
+      test, [args] { pack(Device{}, args); }, [args](const Fibers& fibers) { pack_on(fibers, args); }, args.pixels,
+      PackBlock<1, Number>{args});
+}
+
 template <int kTaps>
 void add_prepare(Cases& cases, const Input& input, Resampling method, const char* method_name) {
   const Series series = random_series(input.shape);
@@ -208,8 +227,8 @@ void add_prepare(Cases& cases, const Input& input, Resampling method, const char
     PrepareRegularArgs args;
     args.series = place(test, series);
     args.resampling = method;
-    args.target_days = test.input(target_days(series));
-    args.n_targets = 6;
+    args.target_days = test.input(target_days(series, input.targets));
+    args.n_targets = input.targets;
     args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
     args.mean = test.input(ramp(args.n_features(), 900, 31));
     args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
@@ -381,8 +400,12 @@ void add_series_cases(Cases& cases, const Input& input) {
   add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
   add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
   add_resample<4>(cases, input, kMethods[2].first, kMethods[2].second);
-  add_gap_fill(cases, input);
+  add_gap_fill<FillMethod::linear>(cases, input, "linear");
+  add_gap_fill<FillMethod::moving_average>(cases, input, "moving average");
+  add_gap_fill<FillMethod::whittaker>(cases, input, "Whittaker");
   add_indices(cases, input);
+  add_pack<float>(cases, input, "float32");
+  add_pack<Bfloat16>(cases, input, "bfloat16");
   add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);
   add_prepare<2>(cases, input, kMethods[1].first, kMethods[1].second);
   add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
@@ -410,6 +433,13 @@ Cases gate_cases() {
   Cases cases;
   add_series_cases(cases, {"gate", {64, 2, 5, 0.5, 0.05, true, 2}});
   add_map_cases(cases, 128, "gate");
+  return cases;
+}
+
+Cases large_cases() {
+  Cases cases;
+  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37});
+  add_map_cases(cases, 1024 * 1024, "large");
   return cases;
 }
 

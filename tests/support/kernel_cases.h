@@ -41,6 +41,14 @@ class KernelCase {
   // Everything an interpreter of the kernel needs, and what it should come to, in a folder of files described by case.json.
   void write(const std::string& folder);
 
+  std::int64_t bytes() const;  // of all arrays: what comes from and goes to memory once
+
+#ifdef MILLESIME_CUDA
+  // The outputs of the CUDA instance; `timed`, if given, is then called with the launch alone.
+  std::vector<std::vector<unsigned char>> on_device(const Stream& stream,
+                                                    const std::function<void(const std::function<void()>&)>& timed = nullptr);
+#endif
+
   std::string op;  // kernels/ops/<op>.cu
   std::string name;
   std::function<void()> on_cpu;
@@ -52,11 +60,13 @@ class KernelCase {
     remember(n, f);
     if constexpr (WholeWarps<F>::value) warp_shared_bytes_ = kTileBytes, scratch_bytes_ = 0;
     if constexpr (NeedsScratch<F>::value) scratch_bytes_ = f.scratch_bytes();
+    launches_with<F>([n](const Stream& stream, const F& functor) { launch_for(stream, n, functor); });
   }
   template <class F>
   void counts(std::int64_t n, const F& f) {
     remember(n, f);
     shared_bytes_ = 8 * f.slots();
+    launches_with<F>([n](const Stream& stream, const F& functor) { launch_count(stream, n, functor); });
   }
 
  private:
@@ -65,6 +75,28 @@ class KernelCase {
     items_ = n;
     functor_.assign(reinterpret_cast<const unsigned char*>(&f), reinterpret_cast<const unsigned char*>(&f) + sizeof f);
     type_ = typeid(F).name();
+  }
+
+  // On a GPU: the instances that the .cu files leave in the library.
+  template <class F>
+  static void launch_for([[maybe_unused]] const Stream& stream, [[maybe_unused]] std::int64_t n, [[maybe_unused]] const F& f) {
+#ifdef MILLESIME_CUDA
+    millesime::parallel_for(cuda_backend(stream), "case", n, f);
+#endif
+  }
+  template <class F>
+  static void launch_count([[maybe_unused]] const Stream& stream, [[maybe_unused]] std::int64_t n, [[maybe_unused]] const F& f) {
+#ifdef MILLESIME_CUDA
+    millesime::parallel_count(cuda_backend(stream), "case", n, f);
+#endif
+  }
+  template <class F, class Launch>
+  void launches_with(const Launch& launch) {
+    launch_ = [launch](const Stream& stream, const std::vector<unsigned char>& bytes) {
+      alignas(F) unsigned char memory[sizeof(F)];
+      std::memcpy(memory, bytes.data(), sizeof(F));
+      launch(stream, *reinterpret_cast<const F*>(memory));
+    };
   }
 
   struct Array {
@@ -80,10 +112,13 @@ class KernelCase {
   std::int64_t warp_shared_bytes_ = 0, shared_bytes_ = 0;  // of a warp, of a block
   std::vector<unsigned char> functor_;
   std::string type_;
+  std::function<void(const Stream&, const std::vector<unsigned char>&)> launch_;
 };
 
 std::vector<std::unique_ptr<KernelCase>> kernel_cases();
 // One of every kernel, under per-pixel random clouds, in windows whose rows begin at sectors of memory (gate_test.py).
 std::vector<std::unique_ptr<KernelCase>> gate_cases();
+// The same with the numbers of a Sentinel-2 year, to time (tests/gpu).
+std::vector<std::unique_ptr<KernelCase>> large_cases();
 
 }  // namespace millesime::testing

@@ -235,7 +235,7 @@ TEST(Indices, KnownValues) {
   indices(Device{}, args);
   values.expect_untouched_bands("indices");
   integers.expect_untouched_bands("integer indices");
-  const double b2 = 0.04, b3 = 0.06, b4 = 0.05, b5 = 0.09, b8 = 0.25, b11 = 0.15, b12 = 0.08;
+  const double b2 = 0.04, b3 = 0.06, b4 = 0.05, b5 = 0.09, b6 = 0.18, b8 = 0.25, b11 = 0.15, b12 = 0.08;
   double squares = 0;
   for (const std::int16_t sample : samples) squares += static_cast<double>(sample) * sample;
   const std::vector<double> expected = {(b8 - b4) / (b8 + b4),
@@ -249,6 +249,12 @@ TEST(Indices, KnownValues) {
                                         (b11 - b8) / (b11 + b8),
                                         (b3 - b11) / (b3 + b11),
                                         (b8 - b12) / (b8 + b12),
+                                        (b3 - b11) / (b3 + b11),
+                                        (b3 - b8) / (b3 + b8),
+                                        (b11 - b12) / (b11 + b12),
+                                        1.16 * (b8 - b4) / (b8 + b4 + 0.16),
+                                        2.5 * (b8 - b4) / (b8 + 2.4 * b4 + 1),
+                                        (b4 - b2) / b6,
                                         (b11 + b4 - b8 - b2) / (b11 + b4 + b8 + b2)};
   ASSERT_EQ(expected.size(), names.size()) << "a new index needs its value here";
   for (std::size_t i = 0; i < names.size(); ++i) {

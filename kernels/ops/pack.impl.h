@@ -1,0 +1,63 @@
+#pragma once
+// Body of pack.h.
+
+#include <cstdint>
+
+#include "kernels/base/parallel_for.h"
+#include "kernels/ops/feature_writer.h"
+#include "kernels/ops/pack.h"
+
+namespace millesime {
+
+template <int kLanes, class Number>
+struct PackBlock {
+  static constexpr bool kWholeWarps = kLanes == 1;
+  PackArgs args;
+
+  HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_dates) * args.n_features(); }
+  HD std::int64_t writer_bytes() const { return FeatureWriter<kLanes, Number>::scratch_bytes(pixel_features()); }
+  HD std::int64_t scratch_bytes() const {
+    return writer_bytes() + 2 * std::int64_t{args.n_bands};
+  }  // the bands of a block that is not full
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const bool exists = item * kLanes < args.pixels;  // not always in a warp
+    const std::int64_t first = exists ? item * kLanes : args.pixels - 1;
+    const int n = lanes_in_use<kLanes>(first, args.pixels);
+    const auto part = scratch.rows<std::int16_t>(writer_bytes());
+    FeatureWriter<kLanes, Number> writer(target(), pixel_features(), args.pixels, first, n, item, scratch);
+    const FeaturePlan plan{args.indices, args.n_bands, args.mean, args.inverse_std};
+    ROLLED
+    for (int d = 0; d < args.n_dates; ++d) {
+      Rows<const std::int16_t> bands{args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels + first, args.pixels};
+      if (n < kLanes) {
+        for (int b = 0; b < args.n_bands; ++b)
+          for (int lane = 0; lane < kLanes; ++lane) part[b][lane] = lane < n ? bands[b][lane] : std::int16_t{0};
+        bands = {part.first, part.stride};
+      }
+      put_features<kLanes>(plan, d, bands, writer);
+    }
+    writer.finish();
+    finish_stores();
+  }
+
+ private:
+  HD Number* target() const {
+    if constexpr (std::is_same<Number, Bfloat16>::value)
+      return args.bfloat16;
+    else
+      return args.features;
+  }
+};
+
+template <class Backend>
+void pack_on(const Backend& backend, const PackArgs& args) {
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = block_count(args.pixels, kLanes);
+  if (args.bfloat16)
+    parallel_for(backend, "pack", blocks, PackBlock<kLanes, Bfloat16>{args});
+  else
+    parallel_for(backend, "pack", blocks, PackBlock<kLanes, float>{args});
+}
+
+}  // namespace millesime

@@ -1,0 +1,88 @@
+// millesime_gpu_kernels: on a machine with a GPU, the CUDA instance of every kernel against its CPU instance, bit for bit, and its time
+// beside what memory allows: the bytes that have to move once, at the speed of a copy in the same run. scripts/gpu-check builds and runs
+// it. Exit 0: all agree; 1: some do not; 2: no device.
+
+#include "tests/support/kernel_cases.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "kernels/base/device.h"
+#include "kernels/base/stream.h"
+
+using namespace millesime;
+
+namespace {
+
+constexpr int kRepeats = 10;
+
+double seconds_of(const Stream& stream, const std::function<void()>& launch) {
+  double best = 1e30;
+  for (int i = 0; i < kRepeats; ++i) {
+    stream.synchronize();
+    const auto start = std::chrono::steady_clock::now();
+    launch();
+    stream.synchronize();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+// Bytes a second, read and written.
+double copy_speed(const Stream& stream) {
+  constexpr std::int64_t kBytes = std::int64_t{1} << 29;
+  Buffer<unsigned char> from(stream.device, kBytes), to(stream.device, kBytes);
+  from.zero(stream);
+  const double seconds =
+      seconds_of(stream, [&] { detail::copy_bytes(stream, stream.device, to.data(), stream.device, from.data(), kBytes); });
+  return 2.0 * static_cast<double>(kBytes) / seconds;
+}
+
+bool agrees(testing::KernelCase& test, const Stream& stream, const std::function<void(const std::function<void()>&)>& timed) {
+  test.reset();
+  test.on_cpu();
+  return test.on_device(stream, timed) == test.outputs();
+}
+
+int check() {
+  const OwnStream stream(Device{Device::Kind::cuda, 0});
+  int differ = 0;
+  for (const auto& test : testing::kernel_cases()) {
+    const bool same = agrees(*test, stream, nullptr);
+    differ += !same;
+    if (!same) std::printf("DIFFERS  %s\n", test->name.c_str());
+  }
+  const double bandwidth = copy_speed(stream);
+  std::printf("small cases: %d differ from the CPU\ncopy on the device: %.0f GB/s\n\n%-40s %10s %10s %8s\n", differ, bandwidth / 1e9,
+              "kernel", "ms", "GB/s", "of copy");
+  for (const auto& test : testing::large_cases()) {
+    double seconds = 0;
+    const bool same = agrees(*test, stream, [&](const auto& launch) { seconds = seconds_of(stream, launch); });
+    differ += !same;
+    const double speed = static_cast<double>(test->bytes()) / seconds;
+    std::printf("%-40s %10.3f %10.0f %7.0f%%  %s\n", test->name.c_str(), seconds * 1e3, speed / 1e9, 100 * speed / bandwidth,
+                same ? "" : "DIFFERS from the CPU");
+    std::fflush(stdout);
+  }
+  std::printf("\n%d differ from the CPU\n", differ);
+  return differ ? 1 : 0;
+}
+
+}  // namespace
+
+int main() {
+  try {
+    if (cuda_devices() == 0) {
+      std::fputs("no CUDA device can be used on this machine: the kernels are built and linked, but were not run\n", stderr);
+      return 2;
+    }
+    return check();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,231 @@
+// The host side of CUDA against a mock of its runtime: every call is checked, errors say what was being done, sizes and device, nothing is
+// lost, and too little memory leads to smaller strips.
+
+#include <cuda_runtime.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/device_error.h"
+#include "kernels/base/in_strips.h"
+#include "kernels/base/parallel_for.h"
+
+namespace {
+
+// What the mock did and is told to do.
+struct Runtime {
+  std::map<std::string, cudaError_t> fails;  // by the name of the call
+  std::vector<std::string> calls;
+  cudaError_t last = cudaSuccess;  // that cudaGetLastError() reports
+  int devices = 2, live = 0, streams = 0;
+};
+Runtime runtime;
+
+cudaError_t called(const char* name) {
+  runtime.calls.emplace_back(name);
+  const auto failure = runtime.fails.find(name);
+  if (failure == runtime.fails.end()) return cudaSuccess;
+  return runtime.last = failure->second;
+}
+
+}  // namespace
+
+const char* cudaGetErrorString(cudaError_t error) { return error == cudaErrorMemoryAllocation ? "out of memory" : "it broke"; }
+const char* cudaGetErrorName(cudaError_t error) {
+  return error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
+                                            : (error == cudaErrorIllegalAddress ? "cudaErrorIllegalAddress" : "cudaErrorX");
+}
+cudaError_t cudaGetLastError() {
+  const cudaError_t last = runtime.last;
+  runtime.last = cudaSuccess;
+  return last;
+}
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = runtime.devices;
+  return called("cudaGetDeviceCount");
+}
+cudaError_t cudaSetDevice(int) { return called("cudaSetDevice"); }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = 3;
+  return called("cudaDeviceGetAttribute");
+}
+cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  const cudaError_t error = called("cudaMalloc");
+  if (error != cudaSuccess) return error;
+  *memory = std::malloc(bytes);
+  ++runtime.live;
+  return error;
+}
+cudaError_t cudaFree(void* memory) {
+  std::free(memory);
+  --runtime.live;
+  return called("cudaFree");
+}
+cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
+  const cudaError_t error = called("cudaMallocAsync");
+  if (error != cudaSuccess) return error;
+  *memory = std::malloc(bytes);
+  ++runtime.live;
+  return error;
+}
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t) {
+  std::free(memory);
+  --runtime.live;
+  return called("cudaFreeAsync");
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  const cudaError_t error = called("cudaMemcpyAsync");
+  if (error == cudaSuccess) std::memcpy(to, from, bytes);
+  return error;
+}
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t) {
+  const cudaError_t error = called("cudaMemsetAsync");
+  if (error == cudaSuccess) std::memset(memory, value, bytes);
+  return error;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return called("cudaStreamSynchronize"); }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  const cudaError_t error = called("cudaStreamCreateWithFlags");
+  if (error == cudaSuccess) *stream = reinterpret_cast<cudaStream_t>(&runtime), ++runtime.streams;
+  return error;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t) {
+  --runtime.streams;
+  return called("cudaStreamDestroy");
+}
+
+namespace millesime::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Device kSecond{Device::Kind::cuda, 1};
+
+class CudaRuntime : public ::testing::Test {
+ protected:
+  CudaRuntime() { runtime = {}; }
+};
+
+template <class Error>
+std::string message(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no such error";
+}
+
+TEST_F(CudaRuntime, BuffersAndStreamsComeAndGo) {
+  {
+    const OwnStream stream(kSecond);
+    const std::vector<int> numbers = {1, 2, 3};
+    const Buffer<int> there = to_device(stream.get(), numbers);
+    EXPECT_EQ(to_host(stream.get(), there), numbers);
+    Buffer<int> zeros(kSecond, 2);
+    zeros.zero(stream);
+    EXPECT_EQ(to_host(stream.get(), zeros), (std::vector<int>{0, 0}));
+    EXPECT_EQ(runtime.streams, 1);
+    EXPECT_EQ(runtime.live, 2);
+  }
+  EXPECT_EQ(runtime.streams, 0);
+  EXPECT_EQ(runtime.live, 0);
+}
+
+TEST_F(CudaRuntime, AGridFillsTheDevice) {
+  EXPECT_EQ(cuda_backend(kSecond).max_blocks, 3 * 8);  // 2048 threads of a multiprocessor in blocks of 256
+}
+
+TEST_F(CudaRuntime, EveryCallIsChecked) {
+  const std::pair<const char*, std::function<void()>> calls[] = {
+      {"cudaSetDevice", [] { cuda_backend(kSecond); }},
+      {"cudaDeviceGetAttribute", [] { cuda_backend(kSecond); }},
+      {"cudaMalloc", [] { Buffer<int>(kSecond, 3); }},
+      {"cudaMallocAsync", [] { allocate_in_order(kSecond, "gap_fill", 12); }},
+      {"cudaMemcpyAsync", [] { to_device(Stream(kSecond), std::vector<int>{1}); }},
+      {"cudaMemsetAsync", [] { Buffer<int>(kSecond, 3).zero(Stream(kSecond)); }},
+      {"cudaStreamSynchronize", [] { Stream(kSecond).synchronize(); }},
+      {"cudaStreamCreateWithFlags", [] { OwnStream stream(kSecond); }}};
+  for (const auto& [name, work] : calls) {
+    runtime = {};
+    runtime.fails[name] = cudaErrorInvalidValue;
+    EXPECT_THAT(message<DeviceError>(work), AllOf(HasSubstr("on cuda:1: it broke (cudaErrorX)"))) << name;
+    EXPECT_EQ(runtime.last, cudaSuccess) << name << ": would be reported again by the next call";
+    EXPECT_EQ(runtime.live, 0) << name << ": memory is lost";
+  }
+}
+
+TEST_F(CudaRuntime, ErrorsSayWhatWasBeingDoneAndHowMuch) {
+  runtime.last = cudaErrorInvalidValue;  // of the launch
+  EXPECT_THAT(message<DeviceError>([] { check_launch("gap_fill", 1048576, kSecond); }),
+              HasSubstr("gap_fill of 1048576 items on cuda:1: it broke"));
+  runtime.fails["cudaMallocAsync"] = cudaErrorMemoryAllocation;
+  EXPECT_THAT(message<OutOfDeviceMemory>([] { allocate_in_order(kSecond, "prepare_regular", 4096); }),
+              AllOf(HasSubstr("prepare_regular, allocating 4096 bytes of scratch on cuda:1: out of memory"), HasSubstr("--memory")));
+  runtime.fails["cudaMemcpyAsync"] = cudaErrorInvalidValue;
+  EXPECT_THAT(message<DeviceError>([] { to_device(Stream(kSecond), std::vector<std::int16_t>(5)); }),
+              HasSubstr("copying 10 bytes from cpu to cuda:1 on cuda:1"));
+}
+
+TEST_F(CudaRuntime, ALostDeviceIsToldApart) {
+  runtime.fails["cudaStreamSynchronize"] = cudaErrorIllegalAddress;
+  EXPECT_THAT(message<DeviceLost>([] { Stream(kSecond).synchronize(); }),
+              AllOf(HasSubstr("waiting for the work on a stream on cuda:1"), HasSubstr("cudaErrorIllegalAddress"),
+                    HasSubstr("run the same command again")));
+  runtime.fails["cudaStreamSynchronize"] = cudaErrorInvalidValue;
+  EXPECT_THAT(message<DeviceError>([] { Stream(kSecond).synchronize(); }), Not(HasSubstr("run the same command again")));
+}
+
+TEST_F(CudaRuntime, NoDriverIsNoDevice) {
+  EXPECT_EQ(cuda_devices(), 2);
+  runtime.fails["cudaGetDeviceCount"] = cudaErrorNoDevice;
+  EXPECT_EQ(cuda_devices(), 0);
+  EXPECT_EQ(runtime.last, cudaSuccess);
+  EXPECT_THAT(choose_device("auto").note, HasSubstr("no CUDA device can be used on this machine"));
+  EXPECT_THAT(message<std::invalid_argument>([] { choose_device("cuda"); }), HasSubstr("use --device cpu or auto"));
+}
+
+// A device on which three rows fit, of ten.
+TEST_F(CudaRuntime, TooLittleMemoryHalvesTheStrips) {
+  constexpr int kRows = 10, kFit = 3;
+  const auto work = [](std::vector<int>& done, int first, int n) {
+    if (n > kFit)
+      runtime.fails["cudaMalloc"] = cudaErrorMemoryAllocation;
+    else
+      runtime.fails.clear();
+    const Buffer<int> buffer(kSecond, n);
+    for (int row = first; row < first + n; ++row) done.push_back(row);
+  };
+  int strip = 1000, released = 0;
+  std::vector<int> done, all;
+  for (int row = 0; row < kRows; ++row) all.push_back(row);
+  in_strips(
+      kRows, strip, [&](int first, int n) { work(done, first, n); }, [&] { ++released; });
+  EXPECT_EQ(done, all);
+  EXPECT_EQ(strip, 3);  // 10, 5, 3
+  EXPECT_EQ(released, 2);
+  done.clear();
+  in_strips(
+      kRows, strip, [&](int first, int n) { work(done, first, n); }, [&] { ++released; });
+  EXPECT_EQ(done, all);
+  EXPECT_EQ(released, 2);  // the height is remembered
+  EXPECT_EQ(runtime.live, 0);
+  runtime.fails["cudaMalloc"] = cudaErrorMemoryAllocation;
+  EXPECT_THROW(in_strips(
+                   kRows, strip, [](int, int n) { Buffer<int>(kSecond, n); }, [] {}),
+               OutOfDeviceMemory);
+  EXPECT_EQ(strip, 1);
+}
+
+}  // namespace
+}  // namespace millesime::testing
