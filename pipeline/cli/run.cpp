@@ -4,6 +4,7 @@
 #include "pipeline/cli/command.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/engine/progress.h"
 #include "pipeline/engine/run.h"
 
 namespace millesime {
@@ -13,6 +14,7 @@ struct RunCommand {
   ProductionFlags production;
   std::vector<std::string> tiles;
   std::string from, to, unit;
+  int jobs = 0;
   bool force = false, dry_run = false, json = false;
   Resources resources;
 };
@@ -22,15 +24,21 @@ class TextObserver : public RunObserver {
   void unit_starts(const Unit& unit, const std::string& why) override {
     std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str());
   }
-  void unit_done(const Unit&, double seconds, const nlohmann::json& counts) override {
+  void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
     // Nested counts (per class, per date) are for the manifest; a line shows the plain ones.
     std::vector<std::string> parts;
     for (const auto& [key, value] : counts.items())
       if (value.is_number() || value.is_string())
         parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : value.dump()));
-    std::fprintf(stderr, "  done in %.1f s%s%s\n", seconds, parts.empty() ? "" : ": ", join_list(parts, ", ").c_str());
+    std::fprintf(stderr, "  %s done in %.1f s%s%s\n", unit.name().c_str(), seconds, parts.empty() ? "" : ": ",
+                 join_list(parts, ", ").c_str());
   }
-  void unit_failed(const Unit&, const std::string& message) override { std::fprintf(stderr, "  FAILED: %s\n", message.c_str()); }
+  void unit_failed(const Unit& unit, const std::string& message) override {
+    std::fprintf(stderr, "  %s FAILED: %s\n", unit.name().c_str(), message.c_str());
+  }
+  void stage_goes_on(const Stage& stage, std::size_t done, std::size_t units, double seconds_left) override {
+    std::fprintf(stderr, "  %s: %zu of %zu units, about %s left\n", stage.name.c_str(), done, units, duration_text(seconds_left).c_str());
+  }
   void stage_up_to_date(const Stage& stage, std::size_t units) override {
     std::fprintf(stderr, "%s: %zu unit%s up to date\n", stage.name.c_str(), units, units == 1 ? "" : "s");
   }
@@ -46,12 +54,18 @@ class JsonObserver : public RunObserver {
   void unit_failed(const Unit& unit, const std::string& message) override {
     print({{"event", "failed"}, {"unit", unit.name()}, {"message", message}});
   }
+  void stage_goes_on(const Stage& stage, std::size_t done, std::size_t units, double seconds_left) override {
+    print({{"event", "stage"}, {"stage", stage.name}, {"done", done}, {"units", units}, {"seconds_left", seconds_left}});
+  }
   void stage_up_to_date(const Stage& stage, std::size_t units) override {
     print({{"event", "up to date"}, {"stage", stage.name}, {"units", units}});
   }
 
  private:
-  static void print(const nlohmann::json& event) { std::cout << event.dump() << std::endl; }
+  static void print(const nlohmann::json& event) {
+    std::printf("%s\n", event.dump().c_str());
+    std::fflush(stdout);
+  }
 };
 
 void print_plan(const std::vector<PlannedStage>& plan, bool json) {
@@ -81,8 +95,9 @@ int execute(RunCommand& command) {
     print_plan(make_plan(stage_list(), config, selection), command.json);
     return 0;
   }
-  command.resources.quiet = command.resources.quiet || command.json;
-  const Context context = command.resources.context(&config);
+  JsonProgress json_progress(stdout);
+  Context context = command.resources.context(&config);
+  if (command.json) context.progress = &json_progress;
   TextObserver text;
   JsonObserver json;
   RunObserver& observer = command.json ? static_cast<RunObserver&>(json) : text;
@@ -90,7 +105,7 @@ int execute(RunCommand& command) {
     run_unit(stage_list(), config, selection, command.unit, context, observer);
     return 0;
   }
-  const RunOutcome outcome = run(stage_list(), config, selection, context, observer);
+  const RunOutcome outcome = run(stage_list(), config, selection, context, observer, command.jobs);
   const Layout layout(config);
   if (outcome.complete()) {
     if (!command.json)
@@ -119,6 +134,9 @@ void add_run(CLI::App& app, Invocation& invocation) {
   sub->add_flag("--force", command->force, "run what is up to date too");
   sub->add_flag("--dry-run", command->dry_run, "print the plan and why each unit would run, and stop");
   sub->add_flag("--json", command->json, "events, or the plan, as JSON on standard output");
+  sub->add_option("--jobs", command->jobs, "units that run side by side, each with its share of threads and memory  [default: chosen]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
   command->resources.add_to(*sub);
   add_examples(*sub, {"millesime run france.toml", "millesime run france.toml --dry-run", "millesime run france.toml --tiles T31TCJ",
                       "millesime run france.toml --set model.name=random_forest --out out-forest"});

@@ -6,18 +6,20 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <thread>
+#include <vector>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
+namespace fs = std::filesystem;
 namespace {
 
-// The cgroup (v2, or v1's memory controller) of this process as seen from inside it.
-std::int64_t first_number(const char* file) {
+std::int64_t first_number(const fs::path& file) {
   std::ifstream stream(file);
   std::int64_t value = -1;
   return stream >> value ? value : -1;
@@ -32,31 +34,56 @@ std::int64_t memory_available() {
   return std::int64_t{2} << 30;
 }
 
-std::int64_t cgroup_memory_left() {
-  const std::pair<const char*, const char*> files[] = {
-      {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"},
-      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"}};
-  for (const auto& [limit_file, usage_file] : files)
-    if (const auto limit = first_number(limit_file); limit > 0)
-      return std::max<std::int64_t>(0, limit - std::max<std::int64_t>(0, first_number(usage_file)));
-  return std::numeric_limits<std::int64_t>::max();
+// The folders of a controller that hold this process, from its own group up to the root: a limit of any of them binds.
+std::vector<fs::path> groups_of_process(const fs::path& proc_cgroup, const fs::path& root, const std::string& controller) {
+  std::vector<fs::path> groups;
+  std::ifstream stream(proc_cgroup);
+  for (std::string line; std::getline(stream, line);) {  // "0::/slurm/job_7" (v2) or "5:memory:/slurm/job_7"
+    const auto first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const auto controllers = split_text(line.substr(first + 1, second - first - 1), ',');
+    const bool unified = line.starts_with("0::");
+    if (!unified && std::ranges::find(controllers, controller) == controllers.end()) continue;
+    const fs::path top = unified ? root : root / controller;
+    fs::path path = fs::path(line.substr(second + 1)).relative_path();
+    for (;; path = path.parent_path()) {
+      groups.push_back(top / path);
+      if (path.empty()) break;
+    }
+  }
+  if (groups.empty()) groups = {root, root / controller};
+  return groups;
 }
 
 }  // namespace
+
+std::int64_t cgroup_memory_left(const std::string& proc_cgroup, const std::string& root) {
+  std::int64_t left = std::numeric_limits<std::int64_t>::max();
+  for (const auto& group : groups_of_process(proc_cgroup, root, "memory"))
+    for (const auto& [limit_file, usage_file] :
+         {std::pair("memory.max", "memory.current"), std::pair("memory.limit_in_bytes", "memory.usage_in_bytes")})
+      if (const auto limit = first_number(group / limit_file); limit > 0)
+        left = std::min(left, std::max<std::int64_t>(0, limit - std::max<std::int64_t>(0, first_number(group / usage_file))));
+  return left;
+}
 
 int usable_threads() {
   cpu_set_t set;
   CPU_ZERO(&set);
   int threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
-  std::ifstream stream("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (stream >> quota >> period && quota != "max" && period > 0)
-    threads = std::min(threads, std::max(1, static_cast<int>(std::lround(std::stod(quota) / period))));
+  for (const auto& group : groups_of_process("/proc/self/cgroup", "/sys/fs/cgroup", "cpu")) {
+    std::ifstream stream(group / "cpu.max");
+    std::string quota;
+    double period = 0;
+    if (stream >> quota >> period && quota != "max" && period > 0)
+      threads = std::min(threads, std::max(1, static_cast<int>(std::lround(std::stod(quota) / period))));
+  }
   return std::max(1, threads);
 }
 
-std::int64_t usable_memory_bytes() { return std::min(memory_available(), cgroup_memory_left()) / 10 * 9; }
+std::int64_t usable_memory_bytes() {
+  return std::min(memory_available(), cgroup_memory_left("/proc/self/cgroup", "/sys/fs/cgroup")) / 10 * 9;
+}
 
 std::int64_t parse_memory(const std::string& text, const std::string& origin) {
   const std::string word(trim(text));

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/engine/lock.h"
+#include "pipeline/engine/progress.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -60,8 +64,118 @@ void run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
 
 }  // namespace
 
+namespace {
+
+// The units of one wave that have to run, several at a time.
+class Wave {
+ public:
+  Wave(const Stage& stage, const Config& world, const Layout& layout, const Context& context, RunObserver& observer, RunOutcome& outcome)
+      : stage_(stage), world_(world), layout_(layout), context_(context), observer_(observer), outcome_(outcome) {}
+
+  // Returns the outputs that are lacking now.
+  std::set<std::string> run(const std::vector<const PlannedUnit*>& units, int jobs) {
+    units_ = units;
+    started_ = std::chrono::steady_clock::now();
+    if (jobs == 1) {
+      work(context_, false);
+    } else {
+      JointProgress joint(join_text(stage_.name, " (", jobs, " units side by side)"), *context_.progress);
+      std::vector<std::unique_ptr<Progress>> parts;
+      std::vector<std::jthread> workers;
+      for (int job = 0; job < jobs; ++job) {
+        Context share = context_;
+        share.threads = std::max(1, context_.threads / jobs + (job < context_.threads % jobs ? 1 : 0));
+        share.memory_bytes = context_.memory_bytes / jobs;
+        share.progress = parts.emplace_back(joint.part()).get();
+        workers.emplace_back([this, share] { work(share, true); });
+      }
+    }
+    if (bug_) std::rethrow_exception(bug_);
+    return lacking_;
+  }
+
+ private:
+  void work(const Context& context, bool side_by_side) {
+    Config world = world_;
+    LockedObserver observer(*this);
+    while (const PlannedUnit* planned = next()) try {
+        run_one(stage_, planned->unit, planned->why, world, layout_, context, observer);
+        const std::lock_guard lock(mutex_);
+        ++outcome_.ran, ++done_;
+        tell_the_rest();
+      } catch (const UserError& error) {
+        const std::lock_guard lock(mutex_);
+        if (!side_by_side) context.progress->finish();
+        ++done_;
+        outcome_.failed.push_back({planned->unit.name(), error.what()});
+        lacking_.insert(planned->unit.outputs.begin(), planned->unit.outputs.end());
+        observer_.unit_failed(planned->unit, error.what());
+        write_text(layout_.failure(planned->unit.stage, planned->unit.key), std::string(error.what()) + "\n");
+      } catch (...) {  // ours: the other units end, then it goes on to main
+        const std::lock_guard lock(mutex_);
+        if (!bug_) bug_ = std::current_exception();
+        next_ = units_.size();
+      }
+  }
+
+  const PlannedUnit* next() {
+    const std::lock_guard lock(mutex_);
+    return next_ < units_.size() ? units_[next_++] : nullptr;
+  }
+
+  void tell_the_rest() {
+    if (done_ == units_.size()) return;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+    observer_.stage_goes_on(stage_, done_, units_.size(),
+                            seconds / static_cast<double>(done_) * static_cast<double>(units_.size() - done_));
+  }
+
+  // Units that run side by side tell one after the other.
+  class LockedObserver : public RunObserver {
+   public:
+    explicit LockedObserver(Wave& wave) : wave_(wave) {}
+    void unit_starts(const Unit& unit, const std::string& why) override {
+      const std::lock_guard lock(wave_.mutex_);
+      wave_.observer_.unit_starts(unit, why);
+    }
+    void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
+      const std::lock_guard lock(wave_.mutex_);
+      wave_.observer_.unit_done(unit, seconds, counts);
+    }
+    void unit_failed(const Unit&, const std::string&) override {}
+    void stage_up_to_date(const Stage&, std::size_t) override {}
+
+   private:
+    Wave& wave_;
+  };
+
+  const Stage& stage_;
+  const Config& world_;
+  const Layout& layout_;
+  const Context& context_;
+  RunObserver& observer_;
+  RunOutcome& outcome_;
+  std::vector<const PlannedUnit*> units_;
+  std::chrono::steady_clock::time_point started_;
+  std::size_t next_ = 0, done_ = 0;
+  std::set<std::string> lacking_;
+  std::exception_ptr bug_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context) {
+  if (!stage.side_by_side || units < 2) return 1;
+  const auto most = static_cast<int>(std::min<std::size_t>(units, 1024));
+  if (wanted > 0) return std::min(wanted, most);
+  if (context.device.kind != Device::Kind::cpu) return 1;
+  const auto fit = std::clamp<std::int64_t>(context.memory_bytes / kUnitMemory, 1, most);
+  return std::min({most, context.threads, static_cast<int>(fit)});
+}
+
 RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
-               RunObserver& observer) {
+               RunObserver& observer, int jobs) {
   check_selection(stages, selection);
   const Layout layout(config);
   const OutputLock lock(layout.work());
@@ -78,7 +192,7 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
     if (!inside) continue;
     Selection only = selection;
     only.from = only.to = stage.name;
-    const PlannedStage planned = make_plan(stages, config, only).front();
+    PlannedStage planned = make_plan(stages, config, only).front();
     if (!planned.known) {
       if (outcome.complete())
         throw UserError(join_text("the stage ", stage.name, " needs results of an earlier stage; run without --from ", selection.from));
@@ -86,27 +200,21 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
       break;
     }
     std::size_t up_to_date = 0;
-    for (const auto& [unit, why] : planned.units) {
-      const auto lack = std::ranges::find_if(unit.inputs, [&](const auto& input) { return lacking.contains(input); });
-      if (lack != unit.inputs.end()) {
-        outcome.blocked.push_back(unit.name());
-        lacking.insert(unit.outputs.begin(), unit.outputs.end());
-        continue;
+    for (const auto& wave : in_waves(std::move(planned.units))) {
+      std::vector<const PlannedUnit*> to_run;
+      for (const auto& unit : wave) {
+        if (std::ranges::any_of(unit.unit.inputs, [&](const auto& input) { return lacking.contains(input); })) {
+          outcome.blocked.push_back(unit.unit.name());
+          lacking.insert(unit.unit.outputs.begin(), unit.unit.outputs.end());
+        } else if (unit.why.empty()) {
+          ++up_to_date;
+        } else {
+          to_run.push_back(&unit);
+        }
       }
-      if (why.empty()) {
-        ++up_to_date;
-        continue;
-      }
-      try {
-        run_one(stage, unit, why, world, layout, context, observer);
-        ++outcome.ran;
-      } catch (const UserError& error) {
-        context.progress->finish();
-        outcome.failed.push_back({unit.name(), error.what()});
-        lacking.insert(unit.outputs.begin(), unit.outputs.end());
-        observer.unit_failed(unit, error.what());
-        write_text(layout.failure(unit.stage, unit.key), std::string(error.what()) + "\n");
-      }
+      if (to_run.empty()) continue;
+      lacking.merge(
+          Wave(stage, world, layout, context, observer, outcome).run(to_run, units_side_by_side(stage, to_run.size(), jobs, context)));
     }
     outcome.up_to_date += static_cast<int>(up_to_date);
     if (up_to_date > 0) observer.stage_up_to_date(stage, up_to_date);

@@ -27,12 +27,19 @@ class RunObserver {
   virtual void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) = 0;
   virtual void unit_failed(const Unit& unit, const std::string& message) = 0;
   virtual void stage_up_to_date(const Stage& stage, std::size_t units) = 0;
+  // After each unit of a stage that has more: how many are done, and about how long the others will take.
+  virtual void stage_goes_on(const Stage&, std::size_t /*done*/, std::size_t /*units*/, double /*seconds_left*/) {}
 };
 
+// How many units of a stage run side by side: each gets its share of threads and memory. None of it changes a result. `wanted` 0:
+// one a thread, as far as each has kUnitMemory; one where the stage or a GPU is not to be shared.
+inline constexpr std::int64_t kUnitMemory = std::int64_t{1} << 30;
+int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context);
+
 // Stages are planned one after the other, because the units of one may follow from the results of another. Holds the output
-// folder's lock while it runs.
+// folder's lock while it runs. The observer is called by one thread at a time.
 RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
-               RunObserver& observer);
+               RunObserver& observer, int jobs = 1);
 
 // Runs one unit, as a task of a cluster does: beside the tasks of other units; a second process on the same unit waits for the first.
 // Nothing to do when it is up to date. A failure is recorded for `millesime status` and thrown (UserError), also when what the unit

@@ -1,5 +1,7 @@
 #include "pipeline/io/sensor.h"
 
+#include <sys/stat.h>
+
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/sensors/sentinel2_theia.h"
@@ -81,6 +83,17 @@ Census Census::from_json(const ordered_json& document, const std::string& origin
     return census;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(origin, ": is not a census of a tile: ", error.what(), "; remove it and run the catalog stage again"));
+  }
+}
+
+void require_unchanged(const Census& census) {
+  for (const SourceFile& known : census.files) {
+    struct stat now {};
+    if (::stat(known.path.c_str(), &now) == 0 && now.st_size == known.bytes &&
+        std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec == known.modified_ns)
+      continue;
+    throw UserError(join_text("tile ", census.tile, ": ", known.path,
+                              " was replaced or removed since the census; run again when nobody writes the images"));
   }
 }
 

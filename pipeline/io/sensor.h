@@ -63,6 +63,9 @@ struct Census {
   static Census read(const std::string& file);
 };
 
+// UserError naming a file of the census that was removed or replaced since (size, time of change). Cheap: no file is opened.
+void require_unchanged(const Census& census);
+
 // One plane of masks of a sensor: which of its values make a pixel invalid.
 struct MaskPlane {
   std::string name;
@@ -103,6 +106,9 @@ class SeriesReader {
   int block_width() const;
   int block_height() const;
   std::int64_t bytes_per_pixel() const;  // of a Series, for the memory budget
+
+  // "" or, where the files' blocks are larger than `window`, a sentence that says how often each of them is decompressed.
+  std::string rereading(const Window& window) const;
 
   // UserError with tile, date and file where a file changed since the census or cannot be read.
   Series read(const Window& window) const;

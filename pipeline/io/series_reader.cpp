@@ -72,7 +72,8 @@ struct SeriesReader::Impl {
   std::vector<MaskPlane> planes;
   int edge_plane = 0;
   std::vector<GroupLayout> groups;
-  int block_width = 0, block_height = 0;
+  int block_width = 0, block_height = 0;                   // preferred, for windows
+  int file_block_width = 0, file_block_height = 0;         // largest of the files, in tile pixels
   mutable std::map<std::string, RasterReader> open_files;  // by path
   std::size_t most_open = static_cast<std::size_t>(std::min(kOpenFiles, open_file_limit() / kReaders));
 
@@ -153,6 +154,7 @@ SeriesReader::SeriesReader(const Census& census, const std::vector<std::string>&
     } catch (const UserError& error) {
       throw with_context(impl_->context(first), error);
     }
+  impl_->file_block_width = std::min(width, census.grid.cols), impl_->file_block_height = std::min(height, census.grid.rows);
   // Files in strips of a few rows are read in windows of at least so many; very large blocks do not dictate the window.
   constexpr int kFewestRows = 64, kLargestBlock = 2048;
   impl_->block_width = std::min({width, census.grid.cols, width < census.grid.cols ? kLargestBlock : width});
@@ -165,6 +167,15 @@ SeriesReader::SeriesReader(SeriesReader&&) noexcept = default;
 const Grid& SeriesReader::grid() const { return impl_->census.grid; }
 int SeriesReader::block_width() const { return impl_->block_width; }
 int SeriesReader::block_height() const { return impl_->block_height; }
+
+std::string SeriesReader::rereading(const Window& window) const {
+  const auto times = [](int block, int part) { return (block + part - 1) / std::max(1, part); };
+  const int n = times(impl_->file_block_width, window.width) * times(impl_->file_block_height, window.height);
+  if (n <= 1) return "";
+  return join_text("tile ", impl_->census.tile, ": blocks of the images (", impl_->file_block_width, " x ", impl_->file_block_height,
+                   " px) are larger than the windows (", window.width, " x ", window.height, " px), so each is decompressed ", n,
+                   " times; give more --memory, or store the images in smaller blocks (gdal_translate -co TILED=YES)");
+}
 
 std::int64_t SeriesReader::bytes_per_pixel() const {
   double bytes = static_cast<double>(impl_->planes.size());

@@ -27,7 +27,10 @@ namespace fs = std::filesystem;
 constexpr int kAhead = 2;             // windows read ahead, and written behind
 constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
 constexpr int kDeviceBatch = 262144;  // and on a GPU
-constexpr std::int64_t kMaxWindowPixels = 1 << 20;
+// On the CPU a window's series stays small: reading, computing and writing overlap from the first windows on, and its memory serves the
+// next window without going back to the system. A GPU wants its kernels large.
+constexpr std::int64_t kWindowBytes = 24 << 20;
+constexpr std::int64_t kMaxDevicePixels = 1 << 20;
 
 struct WindowInput {
   Series series;
@@ -234,8 +237,10 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   const int dates = static_cast<int>(request.census.acquisitions.size());
   std::int64_t bytes = (2 * kAhead + 2) * (probe.bytes_per_pixel() + static_cast<std::int64_t>(input.static_names.size()) * 4);
   for (const auto& m : models) bytes += m.bytes_per_pixel(dates);
-  const std::int64_t budget = std::clamp<std::int64_t>(context.memory_bytes / 2 / bytes, 1, kMaxWindowPixels);
+  const std::int64_t most = context.device.kind == Device::Kind::cpu ? kWindowBytes / probe.bytes_per_pixel() : kMaxDevicePixels;
+  const std::int64_t budget = std::clamp<std::int64_t>(context.memory_bytes / 2 / bytes, 1, std::max<std::int64_t>(1, most));
   const auto windows = split(grid.whole(), probe.block_width(), probe.block_height(), budget);
+  if (const auto note = probe.rereading(windows.front()); !note.empty()) context.progress->note(note);
 
   const OwnStream stream(context.device);
   Tally tally;
@@ -266,7 +271,9 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
         for (std::size_t o = 0; o < layers.size(); ++o) files[o].write(window, layers[o]);
         tally.add(layers.front());
         context.progress->advance(window.pixels());
-      });
+      },
+      context.progress);
+  require_unchanged(request.census);
   for (auto& output : files) output.commit();
   context.progress->finish();
   nlohmann::json counts = tally.to_json();
@@ -328,6 +335,7 @@ Stage classify_stage() {
           .revision = 1,
           .papers = {},
           .kept_when_mending = false,
+          .side_by_side = true,
           .units_from = {"sample"},
           .plan = plan_classify};
 }

@@ -271,6 +271,7 @@ Stage mosaic_stage() {
           .revision = 1,
           .papers = {},
           .kept_when_mending = false,
+          .side_by_side = true,
           .units_from = {"catalog"},
           .plan = plan_mosaic};
 }

@@ -332,6 +332,7 @@ Stage publish_stage() {
           .revision = 2,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
           .kept_when_mending = false,
+          .side_by_side = true,
           .units_from = {"catalog"},
           .plan = plan_publish};
 }

@@ -359,7 +359,9 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
       [&](const Window& window, WindowObservations&& seen) {
         store(seen, *part_at.at({window.col, window.row}), samples);
         context.progress->advance(window.pixels());
-      });
+      },
+      context.progress);
+  require_unchanged(census);
   context.progress->finish();
 }
 

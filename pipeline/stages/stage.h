@@ -14,6 +14,11 @@
 
 namespace millesime {
 
+// Where the computation of a loop over windows spent its time: what it waited for bounds the loop.
+struct LoopEffort {
+  double reading_s = 0, computing_s = 0, writing_s = 0;  // waiting for a window that is read, computing, waiting for room to write
+};
+
 // Tells whoever watches how far long work is. A bar on a terminal, plain lines in a log (pipeline/engine/progress.h).
 class Progress {
  public:
@@ -22,6 +27,8 @@ class Progress {
   virtual void advance(std::int64_t done) = 0;     // added to what is done
   virtual void note(const std::string& text) = 0;  // e.g. "epoch 12: loss 0.41, F-score 0.83"
   virtual void finish() = 0;
+  virtual void extend(std::int64_t) {}      // more to do than start() said
+  virtual void spent(const LoopEffort&) {}  // added to what a loop over windows has spent
 };
 
 // Where and with how much a unit runs. None of it may change its result.
@@ -49,6 +56,7 @@ struct Stage {
   int revision = 1;  // raised when its results change for the same inputs
   std::vector<std::string> papers;
   bool kept_when_mending = false;  // `run --tiles` leaves its finished units as they are (training)
+  bool side_by_side = true;        // units may run beside each other; false where one uses the whole machine by itself (training)
   // The stages whose results decide which units this stage has: regions come from samples, sheets from the grids of the census.
   std::vector<std::string> units_from = {};
   // The units of this stage, or nothing while an earlier stage has to run first to know them.

@@ -154,7 +154,9 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
         count.write(window, 0, maps.count.data());
         tally.add(maps);
         context.progress->advance(window.pixels());
-      });
+      },
+      context.progress);
+  require_unchanged(census);
   footprint.commit();
   count.commit();
   const nlohmann::ordered_json report = report_of(census, tally);

@@ -37,7 +37,11 @@ TileModel::TileModel(const std::string& file, const TileInput& input, int batch_
     : TileModel(ModelFile::read(file), input, batch_pixels, context) {}
 
 TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context)
-    : file_(std::move(model)), input_(input), batch_pixels_(batch_pixels), new_year_(Date::from_ymd(input.year, 1, 1)) {
+    : file_(std::move(model)),
+      input_(input),
+      batch_pixels_(batch_pixels),
+      threads_(context.threads),
+      new_year_(Date::from_ymd(input.year, 1, 1)) {
   const ModelSpec& spec = file_.spec;
   const std::string& file = file_.path;
   for (const auto& member : file_.members) members_.emplace_back(member, input, batch_pixels, context);
@@ -141,31 +145,42 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const flo
   }
 }
 
+// The forest reads one row a pixel: the series, then the statics.
 void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const float* statics) {
-  const int n_statics = spec().n_statics(), n_series = dates_ * features_;
-  const float* features = values_.data();
-  Buffer<float> joined;
-  if (n_statics > 0) {  // the forest reads one row a pixel: the series, then the statics
-    const std::vector<float> series = to_host(stream, values_);
-    std::vector<float> rows(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(n_series + n_statics));
-    for (std::int64_t p = 0; p < pixels; ++p) {
-      float* row = rows.data() + p * (n_series + n_statics);
-      std::copy_n(series.data() + p * n_series, n_series, row);
+  const int n_statics = spec().n_statics(), n_series = dates_ * features_, width = n_series + n_statics;
+  reserve(votes_, stream, pixels * spec().n_classes());
+  ForestArgs args;
+  args.forest = forest_->view();
+  if (n_statics == 0) {
+    args.pixels = pixels, args.features = values_.data(), args.votes = votes_.data();
+    forest(stream, args);
+    return;
+  }
+  // Rows are joined on the host a batch at a time, so that they stay in its cache.
+  constexpr std::int64_t kJoined = 16384;
+  const bool on_host = stream.device.kind == Device::Kind::cpu;
+  std::vector<float> series, rows(static_cast<std::size_t>(std::min(kJoined, pixels) * width));
+  if (!on_host) series = to_host(stream, values_);
+  const float* values = on_host ? values_.data() : series.data();
+  reserve(joined_, stream, on_host ? 0 : std::min(kJoined, pixels) * width);
+  for (std::int64_t first = 0; first < pixels; first += kJoined) {
+    args.pixels = std::min(kJoined, pixels - first);
+#pragma omp parallel for schedule(static) num_threads(threads_)
+    for (std::int64_t p = 0; p < args.pixels; ++p) {
+      float* row = rows.data() + p * width;
+      std::copy_n(values + (first + p) * n_series, n_series, row);
       for (int s = 0; s < n_statics; ++s) {
-        const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() +
+        const float value = statics[static_cast<std::size_t>(first + p) * input_.static_names.size() +
                                     static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
         row[n_series + s] = std::isnan(value) ? spec().statics[static_cast<std::size_t>(s)].mean : value;
       }
     }
-    joined = to_device(stream, rows);
-    features = joined.data();
+    if (!on_host) joined_.copy_from(stream, rows.data(), args.pixels * width);
+    args.features = on_host ? rows.data() : joined_.data();
+    args.votes = votes_.data() + first * spec().n_classes();
+    forest(stream, args);
+    stream.synchronize();  // `rows` is filled anew
   }
-  reserve(votes_, stream, pixels * spec().n_classes());
-  ForestArgs args;
-  args.forest = forest_->view();
-  args.pixels = pixels, args.features = features, args.votes = votes_.data();
-  forest(stream, args);
-  stream.synchronize();  // `joined` ends here
 }
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,

@@ -55,7 +55,7 @@ class TileModel {
 
   ModelFile file_;
   TileInput input_;
-  int batch_pixels_;
+  int batch_pixels_, threads_;
   IndexPlan indices_;
   std::vector<int> static_positions_;
   Date new_year_;
@@ -64,7 +64,7 @@ class TileModel {
   std::vector<TileModel> members_;       // of an ensemble
   int dates_ = 0, features_ = 0;         // of the prepared rows
   int strip_rows_ = std::numeric_limits<int>::max();
-  Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
+  Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_, joined_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_, label_;
   Buffer<std::uint16_t> votes_;

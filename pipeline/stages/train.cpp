@@ -335,6 +335,7 @@ Stage train_stage() {
   stage.writes = "train/<region>_seed_<n>.safetensors";
   for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());
   stage.kept_when_mending = true;
+  stage.side_by_side = false;
   stage.units_from = {"sample"};
   stage.revision = 2;
   stage.plan = plan_train;

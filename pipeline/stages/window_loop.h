@@ -3,6 +3,7 @@
 // At most `ahead` windows are read but not yet computed, and as many computed but not yet written: memory is bounded by 2 x ahead + 2
 // windows, whatever the tile's size. The first error stops everything and is rethrown.
 
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "pipeline/core/grid.h"
+#include "pipeline/stages/stage.h"
 
 namespace millesime {
 
@@ -62,10 +64,12 @@ class OrderedQueue {
 
 // Read: made once per reader thread by make_reader(), then called as In(const Window&).
 // compute: Out(const Window&, In&&), on the calling thread. write: void(const Window&, Out&&), on one thread, in order.
+// progress, if given, is told after every window where the time went.
 template <class In, class Out>
 void window_loop(const std::vector<Window>& windows, int readers, int ahead,
                  const std::function<std::function<In(const Window&)>()>& make_reader,
-                 const std::function<Out(const Window&, In&&)>& compute, const std::function<void(const Window&, Out&&)>& write) {
+                 const std::function<Out(const Window&, In&&)>& compute, const std::function<void(const Window&, Out&&)>& write,
+                 Progress* progress = nullptr) {
   const auto room = static_cast<std::size_t>(ahead < 1 ? 1 : ahead);
   detail::OrderedQueue<In> read_queue(room);
   detail::OrderedQueue<Out> write_queue(room);
@@ -112,12 +116,19 @@ void window_loop(const std::vector<Window>& windows, int readers, int ahead,
       });
     });
     guarded([&] {
+      using Clock = std::chrono::steady_clock;
+      const auto seconds = [](Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); };
       for (std::size_t number = 0; number < windows.size(); ++number) {
+        const auto begin = Clock::now();
         auto in = read_queue.take();
         if (!in) return;
+        const auto have_read = Clock::now();
         Out out = compute(windows[number], std::move(*in));
+        in.reset();  // its memory serves the next window that is read
+        const auto computed = Clock::now();
         if (!write_queue.wait_for_room(number)) return;
         write_queue.put(number, std::move(out));
+        if (progress) progress->spent({seconds(begin, have_read), seconds(have_read, computed), seconds(computed, Clock::now())});
       }
     });
   }

@@ -117,6 +117,31 @@ TEST_F(ChainTest, TheBytesDoNotDependOnThreadsOrMemory) {
   EXPECT_EQ(checksums("out-other"), checksums("out"));
 }
 
+TEST_F(ChainTest, TheBytesDoNotDependOnTheOrderOfTilesOrOnWhatRunsSideBySide) {
+  std::vector<std::string> tiles;
+  for (const auto& entry : fs::directory_iterator(world + "/l2a")) tiles.push_back(entry.path().filename());
+  std::ranges::sort(tiles, std::greater<>());
+  std::string names;
+  for (const auto& tile : tiles) names += (names.empty() ? "" : ",") + tile;
+  const auto other = run_program(command("out-order", {"--set", "tiles.names=" + names, "--jobs", "1"}));
+  ASSERT_EQ(other.code, 0) << other.err;
+  EXPECT_EQ(checksums("out-order"), checksums("out"));
+  const auto beside = run_program(command("out-beside", {"--jobs", "2", "--threads", "2"}));
+  ASSERT_EQ(beside.code, 0) << beside.err;
+  EXPECT_EQ(checksums("out-beside"), checksums("out"));
+}
+
+TEST_F(ChainTest, TheDefaultModelGivesTheSameBytesForAnyThreadsAndWindows) {
+  const auto neural = [&](const std::string& out, const std::vector<std::string>& how) {
+    std::vector<std::string> words{"run", config(), "--out", world + "/" + out, "--set", "train.epochs=2"};
+    words.insert(words.end(), how.begin(), how.end());
+    const auto result = run_program(words);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return checksums(out);
+  };
+  EXPECT_EQ(neural("out-ltae-1", {"--threads", "1", "--memory", "64MiB"}), neural("out-ltae-2", {"--threads", "2"}));
+}
+
 TEST_F(ChainTest, KilledAtAnyMomentItGoesOnToTheSameBytes) {
   std::mt19937 random(1);
   fs::remove_all(world + "/out-killed");

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 
@@ -224,6 +225,49 @@ TEST_F(RunTest, VerifyFindsAFlippedByteThatSizeAndTimeDoNotShow) {
   fs::last_write_time(upper_file("A"), time);
   EXPECT_EQ(status(stages(), config, false)[0].state, "done");
   EXPECT_EQ(status(stages(), config, true)[0].state, "damaged");
+}
+
+TEST_F(RunTest, UnitsThatRunSideBySideGiveTheSame) {
+  std::atomic<int> at_work{0}, most{0};
+  hold = [&] {
+    const int now = ++at_work;
+    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+    }
+    ::usleep(200000);
+    --at_work;
+  };
+  context.threads = 2;
+  Recorder recorder;
+  outcome = run(stages(), config, {}, context, recorder, 2);
+  EXPECT_EQ(most, 2);
+  EXPECT_EQ(outcome.ran, 3);
+  EXPECT_EQ(recorder.started.back(), "join/all");
+  EXPECT_EQ(read_text(joined_file()), "TEXT OF A\nTEXT OF B\n");
+}
+
+TEST_F(RunTest, AFailureSideBySideLetsTheOthersGoOn) {
+  failing = "A";
+  Recorder recorder;
+  outcome = run(stages(), config, {}, context, recorder, 2);
+  ASSERT_EQ(outcome.failed.size(), 1u);
+  EXPECT_EQ(outcome.failed[0].unit, "upper/A");
+  EXPECT_TRUE(fs::exists(upper_file("B")));
+  EXPECT_THAT(outcome.blocked, ElementsAre("join/all"));
+}
+
+TEST(UnitsSideBySide, AreAsManyAsThreadsAndMemoryAllow) {
+  Stage stage{.name = "s", .summary = "", .reads = "", .writes = "", .revision = 1, .papers = {}, .plan = {}};
+  Context context;
+  context.threads = 4, context.memory_bytes = 3 * kUnitMemory;
+  EXPECT_EQ(units_side_by_side(stage, 10, 0, context), 3);
+  EXPECT_EQ(units_side_by_side(stage, 2, 0, context), 2);
+  EXPECT_EQ(units_side_by_side(stage, 10, 7, context), 7) << "asked for";
+  context.memory_bytes = kUnitMemory / 2;
+  EXPECT_EQ(units_side_by_side(stage, 10, 0, context), 1);
+  context.memory_bytes = 100 * kUnitMemory;
+  EXPECT_EQ(units_side_by_side(stage, 10, 0, context), 4);
+  stage.side_by_side = false;
+  EXPECT_EQ(units_side_by_side(stage, 10, 7, context), 1);
 }
 
 TEST_F(RunTest, OneUnitRunsAloneAndEndsAtOnceWhenItIsUpToDate) {

@@ -173,6 +173,30 @@ TEST(SeriesReader, NamesWhatIsWrong) {
   EXPECT_THROW(reader.read({20, 0, 10, 4}), Bug);
 }
 
+TEST(SeriesReader, NoticesAFileThatWasReplaced) {
+  const std::string root = temp_dir();
+  write_product(root, {});
+  const Census taken = census(root, {"B2", "B5"});
+  require_unchanged(taken);
+  const std::string band = taken.files.front().path;
+  const auto time = fs::last_write_time(band);
+  fs::last_write_time(band, time + std::chrono::nanoseconds(1000));
+  EXPECT_THAT(message_of([&] { require_unchanged(taken); }), HasSubstr(band + " was replaced or removed since the census"));
+  fs::last_write_time(band, time);
+  require_unchanged(taken);
+  fs::remove(band);
+  EXPECT_THAT(message_of([&] { require_unchanged(taken); }), HasSubstr(band));
+}
+
+TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
+  const std::string root = temp_dir();
+  write_product(root, {});
+  const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
+  EXPECT_EQ(reader.rereading(reader.grid().whole()), "");
+  EXPECT_EQ(reader.rereading({0, 0, reader.block_width(), reader.block_height()}), "");
+  EXPECT_THAT(reader.rereading({0, 0, 1, 1}), HasSubstr("is decompressed"));
+}
+
 TEST(SeriesReader, ReadsRealProducts) {
   const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels");
   if (slovenia.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -69,6 +70,45 @@ TEST(WindowLoop, NoWindowsIsNoWork) {
   window_loop<int, int>(
       {}, 2, 2, [] { return Read([](const Window&) { return 0; }); }, [](const Window&, int&&) { return 0; },
       [](const Window&, int&&) { FAIL(); });
+}
+
+// Adds up where the loop says that its time went.
+class Effort : public Progress {
+ public:
+  void start(const std::string&, std::int64_t, const std::string&) override {}
+  void advance(std::int64_t) override {}
+  void note(const std::string&) override {}
+  void finish() override {}
+  void spent(const LoopEffort& effort) override {
+    sum.reading_s += effort.reading_s, sum.computing_s += effort.computing_s, sum.writing_s += effort.writing_s;
+  }
+  LoopEffort sum;
+};
+
+LoopEffort effort_of(int read_ms, int compute_ms, int write_ms) {
+  const auto rest = [](int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); };
+  Effort effort;
+  window_loop<int, int>(
+      strips(20), 1, 2,
+      [&] {
+        return Read([&](const Window&) {
+          rest(read_ms);
+          return 0;
+        });
+      },
+      [&](const Window&, int&&) {
+        rest(compute_ms);
+        return 0;
+      },
+      [&](const Window&, int&&) { rest(write_ms); }, &effort);
+  return effort.sum;
+}
+
+TEST(WindowLoop, SaysWhatBoundsIt) {
+  const LoopEffort slow_reader = effort_of(10, 1, 1), slow_model = effort_of(1, 10, 1), slow_writer = effort_of(1, 1, 10);
+  EXPECT_GT(slow_reader.reading_s, std::max(slow_reader.computing_s, slow_reader.writing_s));
+  EXPECT_GT(slow_model.computing_s, std::max(slow_model.reading_s, slow_model.writing_s));
+  EXPECT_GT(slow_writer.writing_s, std::max(slow_writer.reading_s, slow_writer.computing_s));
 }
 
 }  // namespace

@@ -1,0 +1,52 @@
+"""bench_scale.py PROGRAM FOLDER: time and peak memory of tile and classify against tile size, dates and tiles; called by scripts/bench scale.
+
+Memory has to stay flat under one budget, time has to grow with the pixels. Each row is one process on a simulated world.
+"""
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench_chain import measured
+
+BUDGET = "1GiB"
+BASE = {"size": 512, "dates": 20, "tiles": 1}
+ROWS = [BASE, *({**BASE, "size": size} for size in (256, 1024, 2048)), *({**BASE, "dates": dates} for dates in (10, 40)), {**BASE, "tiles": 3}]
+
+
+def row_of(program, folder, shape):
+    name = "_".join(f"{key}{value}" for key, value in shape.items())
+    world, out = folder / name, folder / f"{name}_out"
+    if not (world / "config.toml").exists():
+        shutil.rmtree(world, ignore_errors=True)
+        options = [word for key, value in shape.items() for word in (f"--{key}", str(value))]
+        measured([program, "simulate", "-o", world, *options, "--seed", "1", "--quiet"])
+    run = [program, "run", world / "config.toml", "--out", out, "--memory", BUDGET, "--quiet", "--jobs", "1"]
+    run += ["--set", "model.name=random_forest", "--set", "reference.max_per_class=100"]
+    if not out.exists():
+        measured([*run, "--to", "train"])
+    stages = {stage: measured([*run, "--from", stage, "--to", stage, "--force"]) for stage in ("tile", "classify")}
+    return {**shape, "stages": stages}
+
+
+def main(program, folder):
+    rows = []
+    print(f"{'size':>6} {'dates':>6} {'tiles':>6} | {'tile s':>8} {'MiB':>6} | {'classify s':>10} {'MiB':>6} {'kpx/s':>7}   budget {BUDGET}")
+    for shape in ROWS:
+        row = row_of(program, folder, shape)
+        rows.append(row)
+        tile, classify = row["stages"]["tile"], row["stages"]["classify"]
+        speed = shape["size"] ** 2 * shape["tiles"] / classify["seconds"] / 1e3
+        print(
+            f"{shape['size']:6} {shape['dates']:6} {shape['tiles']:6} | {tile['seconds']:8.2f} {tile['peak_mib']:6.0f} |"
+            f" {classify['seconds']:10.2f} {classify['peak_mib']:6.0f} {speed:7.0f}",
+            flush=True,
+        )
+    (folder / "scale.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    main(Path(sys.argv[1]).resolve(), folder.resolve())

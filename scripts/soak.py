@@ -1,0 +1,155 @@
+"""soak.py PROGRAM FOLDER KILLS FULL_DISKS: interrupts productions and compares what comes out; called by scripts/soak and by a test.
+
+Exit 0: nothing was harmed; 1: something was, with what it was; 77: nothing could be tried.
+"""
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OLD, NEW = "train.trees=3", "train.trees=5"  # two productions of one world, so that an old product can be told from a new one
+ROOM = "256m"
+
+
+class Harm(Exception):
+    """What an interruption did and must not do."""
+
+
+def digests(folder):
+    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted((folder / "2021").glob("*")) if f.is_file()}
+
+
+class Production:
+    def __init__(self, program, world):
+        self.program, self.world = program, world
+
+    def command(self, out, trees=NEW):
+        return [self.program, "run", self.world / "config.toml", "--out", out, "--set", "model.name=random_forest", "--set", trees]
+
+    def run(self, out, trees=NEW):
+        return subprocess.run(self.command(out, trees), capture_output=True, text=True)
+
+    def must_run(self, out, trees=NEW):
+        done = self.run(out, trees)
+        if done.returncode != 0:
+            raise Harm(f"a run that nobody disturbed failed with {done.returncode}: {done.stderr}")
+        return digests(out)
+
+
+def expect_same(found, expected, when):
+    if found != expected:
+        differing = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+        raise Harm(f"{when}: {', '.join(differing)} differ from those of a run that nobody disturbed")
+
+
+def expect_no_remains(out, when):
+    remains = [str(f) for f in out.rglob(".partial-*")]
+    if remains:
+        raise Harm(f"{when}: left behind: {', '.join(remains)}")
+
+
+def kill_runs(production, folder, kills, expected, seconds, chance):
+    out, done, finished = folder / "killed", 0, 0
+    while done < kills:
+        child = subprocess.Popen(production.command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            child.wait(timeout=chance.uniform(0, seconds))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            done += 1
+            continue
+        if child.returncode != 0:
+            raise Harm(f"after {done} kills the next run failed with {child.returncode}: {production.run(out).stderr}")
+        finished += 1
+        expect_same(digests(out), expected, f"after {done} kills")
+        expect_no_remains(out, f"after {done} kills")
+        shutil.rmtree(out)
+    expect_same(production.must_run(out), expected, f"after {done} kills")
+    expect_no_remains(out, f"after {done} kills")
+    print(f"{kills} kills: the same bytes in {finished + 1} productions", flush=True)
+
+
+def fill_disks(production, folder, amounts, old, new):
+    disk = folder / "disk"
+    disk.mkdir(exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "none", disk], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        print(f"full disks: skipped, no tmpfs can be mounted here ({mounted.stderr.strip()})")
+        return False
+    try:
+        out = disk / "out"
+        kept = folder / "kept"  # the finished old production
+        production.must_run(kept, OLD)
+
+        def resize(size):
+            subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
+
+        def run_with(free):  # pages
+            resize(ROOM)
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(kept, out)
+            state = os.statvfs(disk)
+            resize((state.f_blocks - state.f_bfree + free) * state.f_frsize)
+            return production.run(out)
+
+        enough = 16
+        while run_with(enough).returncode != 0:
+            enough *= 2
+        failed = 0
+        for i in range(amounts):
+            free = enough * i // amounts
+            full = run_with(free)
+            when = f"with {free} pages free"
+            if full.returncode == 0:
+                expect_same(digests(out), new, when)
+                continue
+            failed += 1
+            if full.returncode != 2 or "No space left" not in full.stderr and "disk full" not in full.stderr:
+                raise Harm(f"{when}: exit {full.returncode} with an error that does not name the disk: {full.stderr}")
+            found = digests(out)
+            for name, digest in found.items():
+                if digest not in (old.get(name), new.get(name)):
+                    raise Harm(f"{when}: {name} is neither the old product nor the new one")
+            if old.keys() - found.keys():
+                raise Harm(f"{when}: {', '.join(sorted(old.keys() - found.keys()))} vanished")
+            resize(ROOM)
+            expect_same(production.must_run(out), new, f"{when}, after room was made")
+            expect_no_remains(out, when)
+        print(f"{amounts} full disks: {failed} runs failed with a clear error, no product was harmed, the next runs went on", flush=True)
+        if failed == 0 and amounts > 0:
+            raise Harm("no disk was full: the test has become useless")
+        return True
+    finally:
+        subprocess.run(["umount", disk], check=False)
+
+
+def main(program, folder, kills, full_disks):
+    seed = int(os.environ.get("MILLESIME_SOAK_SEED", time.time_ns() % 10**9))
+    print(f"seed {seed}", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    world = folder / "world"
+    subprocess.run([program, "simulate", "-o", world, "--tiles", "2", "--size", "64", "--dates", "8", "--seed", "5", "--quiet"], check=True)
+    production = Production(program, world)
+    begin = time.monotonic()
+    new = production.must_run(folder / "new")
+    seconds = time.monotonic() - begin
+    old = production.must_run(folder / "old", OLD)
+    if new == old:
+        raise Harm("the two productions cannot be told apart: the test has become useless")
+    kill_runs(production, folder, kills, new, seconds, random.Random(seed))
+    if full_disks > 0:
+        fill_disks(production, folder, full_disks, old, new)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), int(sys.argv[3]), int(sys.argv[4]))
+    except Harm as harm:
+        sys.exit(f"soak: {harm}")
