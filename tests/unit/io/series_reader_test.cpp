@@ -175,7 +175,8 @@ TEST(SeriesReader, NamesWhatIsWrong) {
 
 TEST(SeriesReader, NoticesAFileThatWasReplaced) {
   const std::string root = temp_dir();
-  write_product(root, {});
+  const MuscateProduct product;
+  write_product(root, product);
   const Census taken = census(root, {"B2", "B5"});
   require_unchanged(taken);
   const std::string band = taken.files.front().path;
@@ -190,7 +191,8 @@ TEST(SeriesReader, NoticesAFileThatWasReplaced) {
 
 TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
   const std::string root = temp_dir();
-  write_product(root, {});
+  const MuscateProduct product;
+  write_product(root, product);
   const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
   EXPECT_EQ(reader.rereading(reader.grid().whole()), "");
   EXPECT_EQ(reader.rereading({0, 0, reader.block_width(), reader.block_height()}), "");
