@@ -144,13 +144,16 @@ class SampleStage : public ::testing::Test {
       };
       testing::write_product(config.sentinel2_theia.root, product);
     }
-    const Layout layout(config);
+    take_census(name);
+    write_raster(Layout(config).footprint(name), Raster<std::uint8_t>(grid, 1), {});
+    tiles.push_back(name);
+  }
+
+  void take_census(const std::string& name) {
     const Census census = make_sensor("sentinel2_theia")
                               ->take_census(config.sentinel2_theia.root, name, config.sentinel2_theia.bands, Date::from_ymd(2018, 1, 1),
                                             Date::from_ymd(2018, 12, 31));
-    write_text(layout.census(name), census.to_json().dump());
-    write_raster(layout.footprint(name), Raster<std::uint8_t>(grid, 1), {});
-    tiles.push_back(name);
+    write_text(Layout(config).census(name), census.to_json().dump());
   }
 
   void write_reference(const std::vector<Patch>& patches) {
@@ -355,6 +358,7 @@ TEST_F(SampleStage, PixelsThatNoDateSeesAreLeftOut) {
     product.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" && col >= 30); };
     testing::write_product(config.sentinel2_theia.root, product);
   }
+  take_census("T31TCJ");
   write_reference({{28, 10, 4, 2, "6"}, {40, 10, 4, 2, "13"}});
   const auto counts = run();
   EXPECT_EQ(counts["pixels_without_observation"], 4 + 8);
