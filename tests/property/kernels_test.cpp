@@ -4,9 +4,9 @@
 #include <numeric>
 
 #include "kernels/ops/fuse_maps.h"
-#include "kernels/ops/gap_fill.h"
 #include "kernels/ops/mosaic_rule.h"
 #include "tests/property/random_cases.h"
+#include "tests/support/series_world.h"
 
 namespace millesime {
 namespace {
@@ -21,21 +21,7 @@ struct FilledSeries {
   std::vector<std::int16_t> samples;  // [date][band][pixel]
   std::vector<std::uint8_t> valid;    // [date][pixel]
 
-  std::vector<std::int16_t> fill() const {
-    std::vector<std::int16_t> filled(targets.size() * static_cast<std::size_t>(n_bands * pixels));
-    GapFillArgs args;
-    args.pixels = pixels;
-    args.n_dates = static_cast<int>(days.size());
-    args.n_bands = n_bands;
-    args.n_targets = static_cast<int>(targets.size());
-    args.days = days.data();
-    args.target_days = targets.data();
-    args.samples = samples.data();
-    args.valid = valid.data();
-    args.filled = filled.data();
-    gap_fill(Device{}, args);
-    return filled;
-  }
+  std::vector<std::int16_t> fill() const { return testing::filled(days, targets, n_bands, pixels, samples, valid); }
   std::size_t at(std::size_t date, int band, std::int64_t pixel) const {
     return (date * static_cast<std::size_t>(n_bands) + static_cast<std::size_t>(band)) * static_cast<std::size_t>(pixels) +
            static_cast<std::size_t>(pixel);

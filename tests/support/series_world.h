@@ -29,6 +29,10 @@ std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, c
                                         std::int64_t pixels, const std::vector<std::int16_t>& samples,
                                         const std::vector<std::uint8_t>& valid);  // [target][band][pixel]
 
+// What gap_fill() makes of the same, linear; fails the test where it writes beyond its buffer.
+std::vector<std::int16_t> filled(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands,
+                                 std::int64_t pixels, const std::vector<std::int16_t>& samples, const std::vector<std::uint8_t>& valid);
+
 // Runs `work` with this many OpenMP threads.
 template <class Work>
 void with_threads(int threads, const Work& work);
