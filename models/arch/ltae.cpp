@@ -4,7 +4,6 @@
 
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
@@ -64,10 +63,10 @@ class Encoder : public nn::Module {
     const double scale = std::sqrt(2.0 / shape.d_k);
     query_ = register_parameter("query", torch::randn({h, shape.d_k}) * scale);
     key_ = register_parameter("key", torch::randn({h, shape.d_k, d}) * scale);
-    attention_dropout_ = register_module("attention_dropout", nn::Dropout(0.1));
+    attention_dropout_ = register_module("attention_dropout", Dropout(0.1));
     dense_ = register_module("dense", nn::Linear(d, shape.mlp));
     dense_norm_ = register_module("dense_norm", nn::BatchNorm1d(shape.mlp));
-    dropout_ = register_module("dropout", nn::Dropout(shape.dropout));
+    dropout_ = register_module("dropout", Dropout(shape.dropout));
     out_norm_ = register_module("out_norm", nn::LayerNorm(nn::LayerNormOptions({shape.mlp})));
   }
 
@@ -124,7 +123,7 @@ class Encoder : public nn::Module {
   nn::LayerNorm in_norm_{nullptr}, embed_norm_{nullptr}, out_norm_{nullptr};
   nn::Linear spectral_{nullptr}, embed_{nullptr}, dense_{nullptr};
   nn::BatchNorm1d dense_norm_{nullptr};
-  nn::Dropout attention_dropout_{nullptr}, dropout_{nullptr};
+  Dropout attention_dropout_{nullptr}, dropout_{nullptr};
 };
 
 class Ltae : public Network {

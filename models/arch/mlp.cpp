@@ -3,7 +3,6 @@
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
 #include "models/base/network.h"
@@ -25,7 +24,7 @@ class Mlp : public Network {
       layers_->push_back(nn::Linear(inputs, width));
       layers_->push_back(nn::BatchNorm1d(width));
       layers_->push_back(nn::ReLU());
-      layers_->push_back(nn::Dropout(dropout));
+      layers_->push_back(Dropout(dropout));
       inputs = width;
     }
     register_module("layers", layers_);

@@ -4,7 +4,6 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
 #include "models/base/network.h"
@@ -33,13 +32,13 @@ class TemporalCnn : public Network {
       blocks_->push_back(nn::Conv1d(nn::Conv1dOptions(channels, filters, kernel).padding(kernel / 2)));
       blocks_->push_back(nn::BatchNorm1d(filters));
       blocks_->push_back(nn::ReLU());
-      blocks_->push_back(nn::Dropout(dropout));
+      blocks_->push_back(Dropout(dropout));
       channels = filters;
     }
     register_module("blocks", blocks_);
     dense_ = register_module("dense", nn::Linear(dates * filters + spec.n_statics(), dense));
     norm_ = register_module("norm", nn::BatchNorm1d(dense));
-    dropout_ = register_module("dropout", nn::Dropout(dropout));
+    dropout_ = register_module("dropout", Dropout(dropout));
     head_ = register_module("head", nn::Linear(dense, spec.n_classes()));
   }
 
@@ -55,7 +54,7 @@ class TemporalCnn : public Network {
   nn::Sequential blocks_{nullptr};
   nn::Linear dense_{nullptr}, head_{nullptr};
   nn::BatchNorm1d norm_{nullptr};
-  nn::Dropout dropout_{nullptr};
+  Dropout dropout_{nullptr};
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
@@ -41,7 +40,7 @@ class Layer : public nn::Module {
     norm_ = register_module("norm", nn::LayerNorm(nn::LayerNormOptions({d})));
     first_ = register_module("first", nn::Linear(d, shape.feed_forward));
     second_ = register_module("second", nn::Linear(shape.feed_forward, d));
-    dropout_ = register_module("dropout", nn::Dropout(shape.dropout));
+    dropout_ = register_module("dropout", Dropout(shape.dropout));
   }
 
   // x [N,T,D]; hidden [N,1,1,T] is true where there is no observation
@@ -59,7 +58,7 @@ class Layer : public nn::Module {
   std::int64_t n_head_;
   nn::LayerNorm attention_norm_{nullptr}, norm_{nullptr};
   nn::Linear in_{nullptr}, out_{nullptr}, first_{nullptr}, second_{nullptr};
-  nn::Dropout dropout_{nullptr};
+  Dropout dropout_{nullptr};
 };
 
 class Encoder : public nn::Module {

@@ -117,6 +117,16 @@ class NetworkClassifier : public Classifier {
 
 }  // namespace
 
+void Network::draw_from(const at::Generator& random) {
+  for (const auto& part : modules())
+    if (auto* dropout = part->as<DropoutImpl>()) dropout->draw_from(random);
+}
+
+torch::Tensor DropoutImpl::forward(const torch::Tensor& x) {
+  if (!is_training() || share_ == 0) return x;
+  return x * torch::empty_like(x).bernoulli_(1 - share_, random_).div_(1 - share_);
+}
+
 torch::Tensor joined_linear(const torch::nn::Linear& layer, const torch::Tensor& x) {
   constexpr std::int64_t kRow = 16;  // floats in 64 bytes
   const std::int64_t rest = x.size(1) % kRow;

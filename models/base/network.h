@@ -2,10 +2,13 @@
 // Network: what an architecture implements. Includes torch: only files of models/ include it.
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include <ATen/core/Generator.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
+#include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
 #include "models/base/classifier.h"
@@ -28,7 +31,22 @@ struct NetworkInput {
 class Network : public torch::nn::Module {
  public:
   virtual torch::Tensor forward(const NetworkInput& input) = 0;  // logits [N,K]
+  void draw_from(const at::Generator& random);                   // what every Dropout in it draws from
 };
+
+// Dropout (Srivastava et al. 2014) that draws from its network's generator, not from that of the process: trainings beside each other do
+// not disturb each other, and an interrupted one can go on.
+class DropoutImpl : public torch::nn::Module {
+ public:
+  explicit DropoutImpl(double share) : share_(share) {}
+  torch::Tensor forward(const torch::Tensor& x);
+  void draw_from(const at::Generator& random) { random_ = random; }
+
+ private:
+  double share_;
+  std::optional<at::Generator> random_;  // nothing: that of the process
+};
+TORCH_MODULE(Dropout);
 
 // What nn::Linear computes, for the layers that read statics beside other numbers: rows are filled up with zeros so that each starts at an
 // aligned address. Where rows start decides in linear algebra libraries in which order a few outputs add up, and a pixel's answer must

@@ -1,20 +1,28 @@
 #include "models/base/training.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <mutex>
+#include <filesystem>
+#include <map>
+#include <memory>
 #include <numbers>
+#include <optional>
 #include <set>
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
 
 #include "models/base/calibration.h"
+#include "models/base/checkpoint.h"
 #include "models/base/network.h"
-#include "models/registry.h"
+#include "models/base/shards.h"
 #include "pipeline/core/accuracy.h"
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -57,32 +65,30 @@ double one_cycle(double share) {
 
 class Augmentation {
  public:
-  Augmentation(const Recipe& recipe, InputKind kind, bool gaps, at::Generator random)
+  Augmentation(const Recipe& recipe, InputKind kind, bool gaps)
       : dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
         shift_(kind == InputKind::raw ? recipe.shift_days : 0),
-        noise_(recipe.noise),
-        random_(std::move(random)) {}
+        noise_(recipe.noise) {}
 
-  void operator()(NetworkInput& input) {
+  void operator()(NetworkInput& input, const at::Generator& random) const {
     for (auto& s : input.series) {
       const auto n = s.values.size(0), dates = s.values.size(1);
       const auto options = torch::TensorOptions().dtype(torch::kFloat32);
       const auto device = s.values.device();
       if (dropout_ > 0) {
-        const auto share = torch::rand({n, 1}, random_, options) * dropout_;  // another share for every sample
-        const auto keep = torch::rand({n, dates}, random_, options).ge(share).to(device);
+        const auto share = torch::rand({n, 1}, random, options) * dropout_;  // another share for every sample
+        const auto keep = torch::rand({n, dates}, random, options).ge(share).to(device);
         const auto kept = s.valid & keep;
         s.valid = torch::where(kept.any(1, true), kept, s.valid);  // at least one date stays
       }
-      if (noise_ > 0) s.values = s.values + torch::randn(s.values.sizes(), random_, options).to(device) * noise_;
-      if (shift_ > 0) s.days = s.days + torch::randn({n, 1}, random_, options).to(device) * shift_;
+      if (noise_ > 0) s.values = s.values + torch::randn(s.values.sizes(), random, options).to(device) * noise_;
+      if (shift_ > 0) s.days = s.days + torch::randn({n, 1}, random, options).to(device) * shift_;
       s.values = s.values.masked_fill(~s.valid.unsqueeze(-1), 0);
     }
   }
 
  private:
   double dropout_, shift_, noise_;
-  at::Generator random_;
 };
 
 // Moving average of weights and running statistics (Polyak & Juditsky 1992), warm from the first step on.
@@ -102,6 +108,11 @@ class AveragedWeights {
     });
   }
   const std::vector<Tensor>& mean() const { return mean_; }
+  std::int64_t steps() const { return step_; }
+  void go_on(std::int64_t steps, const std::vector<Tensor>& mean) {
+    step_ = steps;
+    for (std::size_t i = 0; i < mean_.size(); ++i) mean_[i].copy_(mean[i]);
+  }
 
   template <class F>
   static void for_each(const Network& network, F&& f) {
@@ -129,14 +140,15 @@ void set_weights(Network& network, const std::vector<Tensor>& weights) {
 }
 
 // Logits [N,K] on the host, in evaluation mode.
-Tensor evaluate(Network& network, const TrainingTensors& data) {
-  const torch::NoGradGuard no_grad;
+Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
   network.eval();
-  std::vector<Tensor> parts;
-  for (std::int64_t first = 0; first < data.size(); first += kEvaluationBatch) {
+  std::vector<Tensor> parts(static_cast<std::size_t>((data.size() + kEvaluationBatch - 1) / kEvaluationBatch));
+  side_by_side(static_cast<int>(parts.size()), threads, [&](int part) {
+    const torch::NoGradGuard no_grad;
+    const std::int64_t first = part * kEvaluationBatch;
     const auto rows = torch::arange(first, std::min(first + kEvaluationBatch, data.size()), data.target.options());
-    parts.push_back(network.forward(choose(data.input, rows)).to(torch::kCPU));
-  }
+    parts[static_cast<std::size_t>(part)] = network.forward(choose(data.input, rows)).to(torch::kCPU);
+  });
   network.train();
   return torch::cat(parts, 0).to(torch::kFloat64);
 }
@@ -188,11 +200,10 @@ Tensor class_weights(const std::vector<int>& target, int n_classes, double balan
 }
 
 // Against wrong labels (Zhang & Sabuncu 2018, equation 7): (1 - p^q) / q of the label's probability p, which a label that all else
-// contradicts hardly moves.
+// contradicts hardly moves. Sum over the samples.
 Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight, double q) {
   const auto p = torch::softmax(logits, 1).gather(1, target.unsqueeze(1)).squeeze(1);
-  const auto w = weight.index_select(0, target);
-  return (w * (1 - torch::pow(p, q)) / q).sum() / w.sum();
+  return (weight.index_select(0, target) * (1 - torch::pow(p, q)) / q).sum();
 }
 
 void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
@@ -203,141 +214,337 @@ void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
     MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
 }
 
-// `last_epoch`: where to stop on the schedule of the whole training; 0: at its end.
-ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
-                        const Device& device, const EpochCallback& on_epoch, const ModelFile* start) {
-  check_learnable(spec, learn);
-  // The library draws dropout and first weights from one generator of the process, and orders sums by its number of threads.
-  static std::mutex one_at_a_time;
-  const std::lock_guard lock(one_at_a_time);
-  const int threads_before = at::get_num_threads();
-  at::set_num_threads(1);
-  torch::manual_seed(static_cast<std::uint64_t>(recipe.random_seed));
-  auto random = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(recipe.random_seed) + 1);
+// What decides the result of a training, as one number: another training does not go on from its checkpoint.
+std::string fingerprint(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
+                        const TrainingRun& run) {
+  std::string text = join_text(spec.to_json().dump(), "\nlast epoch ", last_epoch, torch_device(run.device).is_cpu() ? ", cpu" : ", cuda");
+  Recipe copy = recipe;
+  Options options;
+  copy.declare(options);
+  for (const auto& option : options.all()) text += join_text("\n", option.key(), " = ", option.value_text());
+  const auto add = [&text](const auto& values) {
+    text += "\n" + xxh3({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
+  };
+  for (const ModelInput* input : {&learn, &held_out}) {
+    for (const auto& s : input->series) text += join_text("\n", s.dates, " x ", s.features), add(s.values), add(s.valid), add(s.days);
+    add(input->statics), add(input->target), add(input->group);
+  }
+  if (run.start)
+    for (const auto& [name, tensor] : run.start->tensors) text += "\n" + name, add(tensor.values);
+  return xxh3(text);
+}
 
-  const auto where = torch_device(device);
-  const auto network = architecture(spec.architecture).make(spec);
-  if (start) copy_weights(*start, spec, *network);
-  network->to(where);
-  network->train();
-  const TrainingTensors data = to_tensors(learn, spec, where);
-  const bool judged = held_out.size() > 0;
-  const TrainingTensors judges = judged ? to_tensors(held_out, spec, where) : TrainingTensors{};
+at::Generator generator(std::int64_t seed, int stream, torch::Device device) {
+  auto random = at::globalContext().defaultGenerator(device).clone();
+  random.set_current_seed(static_cast<std::uint64_t>(seed + 1 + std::int64_t{1000003} * stream));
+  return random;
+}
 
-  // Steps of equal size; a rest of the epoch's samples goes to the next shuffle.
-  const auto batch = std::min<std::int64_t>(recipe.batch_for(data.size()), data.size());
-  const std::int64_t steps = std::max<std::int64_t>(1, data.size() / batch);
-  const int epochs = recipe.epochs_for(data.size());
-  const double rate = recipe.rate_for(static_cast<int>(batch));
-  using AdamOptions = torch::optim::AdamWOptions;
-  std::vector<Tensor> decayed, others;  // no decay on gains, biases and queries
-  for (const auto& p : network->parameters()) (p.dim() > 1 ? decayed : others).push_back(p);
-  torch::optim::AdamW optimizer(
-      {torch::optim::OptimizerParamGroup(decayed, std::make_unique<AdamOptions>(AdamOptions(rate).weight_decay(recipe.weight_decay))),
-       torch::optim::OptimizerParamGroup(others, std::make_unique<AdamOptions>(AdamOptions(rate).weight_decay(0)))},
-      AdamOptions(rate));
-  const auto weight = class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where);
-  Augmentation augment(recipe, spec.input, has_gaps(learn), random);
-  AveragedWeights average(*network, recipe.average_decay);
-
-  std::vector<Tensor> best;
-  double best_score = -1;
-  int best_epoch = 0, kept_epoch = 0;
-  nlohmann::json curve = nlohmann::json::array();
-  for (int epoch = 1; epoch <= epochs; ++epoch) {
-    const auto order = torch::randperm(data.size(), random, torch::kInt64).to(where);
-    double loss_sum = 0;
-    for (std::int64_t step = 0; step < steps; ++step) {
-      const double share = static_cast<double>((epoch - 1) * steps + step) / static_cast<double>(epochs * steps);
-      for (auto& group : optimizer.param_groups()) group.options().set_lr(rate * one_cycle(share));
-      const auto rows = order.narrow(0, step * batch, batch);
-      auto input = choose(data.input, rows);
-      augment(input);
-      const auto logits = network->forward(input), target = data.target.index_select(0, rows);
-      const auto loss = recipe.robust > 0
-                            ? generalised_cross_entropy(logits, target, weight, recipe.robust)
-                            : torch::cross_entropy_loss(logits, target, weight, at::Reduction::Mean, -100, recipe.label_smoothing);
-      optimizer.zero_grad();
-      loss.backward();
-      torch::nn::utils::clip_grad_norm_(network->parameters(), 5.0);
-      optimizer.step();
-      {
-        const torch::NoGradGuard no_grad;
-        if (recipe.average_decay > 0) average.update(*network);
-      }
-      loss_sum += loss.item<double>();
+// A training from the first epoch, or a checkpoint, to the last.
+class Training {
+ public:
+  // `last_epoch`: where to stop on the schedule of the whole training; 0: at its end.
+  Training(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
+           const TrainingRun& run)
+      : spec_(spec),
+        held_out_(held_out),
+        recipe_(recipe),
+        run_(run),
+        where_(torch_device(run.device)),
+        data_(to_tensors(learn, spec, where_)),
+        batch_(std::min<std::int64_t>(recipe.batch_for(data_.size()), data_.size())),
+        steps_(std::max<std::int64_t>(1, data_.size() / batch_)),
+        epochs_(recipe.epochs_for(data_.size())),
+        last_epoch_(last_epoch > 0 ? last_epoch : epochs_),
+        rate_(recipe.rate_for(static_cast<int>(batch_))),
+        shards_(spec, run.start, where_, where_.is_cpu() ? shards_of(batch_) : 1, recipe.random_seed),
+        network_(shards_.network()),
+        optimizer_(make_optimizer()),
+        class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
+        augment_(recipe, spec.input, has_gaps(learn)),
+        average_(network_, recipe.average_decay),
+        shuffling_(generator(recipe.random_seed, 0, torch::kCPU)) {
+    if (judged()) judges_ = to_tensors(held_out, spec, where_);
+    for (int i = 0; i < shards_.size(); ++i) {
+      augmenting_.push_back(generator(recipe.random_seed, 1 + 2 * i, torch::kCPU));
+      dropping_.push_back(generator(recipe.random_seed, 2 + 2 * i, where_));
+      shards_.network(i).draw_from(dropping_.back());
     }
-
-    EpochReport report{epoch, epochs, loss_sum / static_cast<double>(steps), 0, 0};
-    if (judged) {
-      const auto current = weights_of(*network);
-      if (recipe.average_decay > 0) set_weights(*network, average.mean());
-      const auto judgement = judge(evaluate(*network, judges), held_out.target);
-      report.f_score = judgement.accuracy.macro_f;
-      report.accuracy = judgement.accuracy.overall;
-      if (report.f_score > best_score) {
-        best_score = report.f_score;
-        best_epoch = epoch;
-      }
-      // The latest within one standard error of the best (Breiman et al. 1984): a few held-out groups shall not end the learning by luck.
-      if (report.f_score >= best_score - standard_error(report.accuracy, held_out.group)) {
-        kept_epoch = epoch;
-        best = weights_of(*network);
-      }
-      set_weights(*network, current);
-    }
-    curve.push_back({{"epoch", epoch}, {"loss", report.loss}});
-    if (judged) curve.back().update({{"f_score", report.f_score}, {"accuracy", report.accuracy}});
-    if (on_epoch) on_epoch(report);
-    if (judged && recipe.patience > 0 && epoch - best_epoch >= recipe.patience) break;
-    if (epoch == last_epoch) break;
+    if (!run.checkpoint.empty()) name_ = fingerprint(spec, learn, held_out, recipe, last_epoch, run);
   }
 
-  if (judged)
-    set_weights(*network, best);
-  else if (recipe.average_decay > 0)
-    set_weights(*network, average.mean());
-  ModelFile file = network_file(spec, *network);
-  file.spec.metrics["curve"] = curve;
-  if (judged) {
-    const auto logits = evaluate(*network, judges);
-    const auto judgement = judge(logits, held_out.target);
-    const TemperatureChoice choice = choose_temperature({spec.n_classes(), numbers_of(logits), held_out.target, held_out.group});
+  ModelFile learn() {
+    go_on();
+    while (!finished_) {
+      const double loss = learn_epoch();
+      ++epoch_;
+      const EpochReport report = judge_epoch(loss);
+      finished_ = epoch_ == last_epoch_ || (judged() && recipe_.patience > 0 && epoch_ - best_epoch_ >= recipe_.patience);
+      if (run_.on_epoch) run_.on_epoch(report);
+      keep();
+    }
+    return result();
+  }
+
+ private:
+  bool judged() const { return held_out_.size() > 0; }
+
+  // No decay on gains, biases and queries.
+  torch::optim::AdamW make_optimizer() {
+    using AdamOptions = torch::optim::AdamWOptions;
+    std::vector<Tensor> decayed, others;
+    for (const auto& p : network_.parameters()) (p.dim() > 1 ? decayed : others).push_back(p);
+    return torch::optim::AdamW(
+        {torch::optim::OptimizerParamGroup(decayed, std::make_unique<AdamOptions>(AdamOptions(rate_).weight_decay(recipe_.weight_decay))),
+         torch::optim::OptimizerParamGroup(others, std::make_unique<AdamOptions>(AdamOptions(rate_).weight_decay(0)))},
+        AdamOptions(rate_));
+  }
+
+  // Steps of equal size; a rest of the epoch's samples goes to the next shuffle. Mean loss.
+  double learn_epoch() {
+    const auto order = torch::randperm(data_.size(), shuffling_, torch::kInt64).to(where_);
+    double loss_sum = 0;
+    for (std::int64_t step = 0; step < steps_; ++step) {
+      const double share = static_cast<double>(epoch_ * steps_ + step) / static_cast<double>(epochs_ * steps_);
+      for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate_ * one_cycle(share));
+      loss_sum += add_gradients(order.narrow(0, step * batch_, batch_));
+      torch::nn::utils::clip_grad_norm_(network_.parameters(), 5.0);
+      optimizer_.step();
+      const torch::NoGradGuard no_grad;
+      if (recipe_.average_decay > 0) average_.update(network_);
+    }
+    return loss_sum / static_cast<double>(steps_);
+  }
+
+  // Of the samples' mean loss, weighted by class. Returns the loss.
+  double add_gradients(const Tensor& rows) {
+    const auto total = class_weight_.index_select(0, data_.target.index_select(0, rows)).sum();
+    return shards_.add_gradients(rows, run_.threads, [&](int shard, Network& network, const Tensor& own_rows) {
+      auto input = choose(data_.input, own_rows);
+      augment_(input, augmenting_[static_cast<std::size_t>(shard)]);
+      const auto logits = network.forward(input), target = data_.target.index_select(0, own_rows);
+      const auto loss = recipe_.robust > 0
+                            ? generalised_cross_entropy(logits, target, class_weight_, recipe_.robust)
+                            : torch::cross_entropy_loss(logits, target, class_weight_, at::Reduction::Sum, -100, recipe_.label_smoothing);
+      return loss / total;
+    });
+  }
+
+  EpochReport judge_epoch(double loss) {
+    EpochReport report{epoch_, epochs_, loss, 0, 0};
+    if (judged()) {
+      const auto current = weights_of(network_);
+      if (recipe_.average_decay > 0) set_weights(network_, average_.mean());
+      const auto judgement = judge(evaluate(network_, judges_, run_.threads), held_out_.target);
+      report.f_score = judgement.accuracy.macro_f;
+      report.accuracy = judgement.accuracy.overall;
+      if (report.f_score > best_score_) {
+        best_score_ = report.f_score;
+        best_epoch_ = epoch_;
+      }
+      // The latest within one standard error of the best (Breiman et al. 1984): a few held-out groups shall not end the learning by luck.
+      if (report.f_score >= best_score_ - standard_error(report.accuracy, held_out_.group)) {
+        kept_epoch_ = epoch_;
+        best_ = weights_of(network_);
+      }
+      set_weights(network_, current);
+    }
+    curve_.push_back({{"epoch", epoch_}, {"loss", report.loss}});
+    if (judged()) curve_.back().update({{"f_score", report.f_score}, {"accuracy", report.accuracy}});
+    return report;
+  }
+
+  ModelFile result() {
+    if (judged())
+      set_weights(network_, best_);
+    else if (recipe_.average_decay > 0)
+      set_weights(network_, average_.mean());
+    ModelFile file = network_file(spec_, network_);
+    file.spec.metrics["curve"] = curve_;
+    if (!judged()) return file;
+    const auto logits = evaluate(network_, judges_, run_.threads);
+    const auto judgement = judge(logits, held_out_.target);
+    const TemperatureChoice choice = choose_temperature({spec_.n_classes(), numbers_of(logits), held_out_.target, held_out_.group});
     file.spec.temperature = choice.temperature;
-    file.spec.metrics["epoch"] = kept_epoch;
-    file.spec.metrics["held_out"] = {{"samples", held_out.size()},
+    file.spec.metrics["epoch"] = kept_epoch_;
+    file.spec.metrics["held_out"] = {{"samples", held_out_.size()},
                                      {"accuracy", judgement.accuracy.overall},
                                      {"f_score", judgement.accuracy.macro_f},
                                      {"calibration_error_before", choice.error_before},
                                      {"calibration_error", choice.error}};
+    return file;
   }
-  at::set_num_threads(threads_before);
-  return file;
+
+  // Everything that changes from epoch to epoch, under a name: keep() stores it and go_on() reads it back.
+  std::map<std::string, Tensor> state() {
+    std::map<std::string, Tensor> all;
+    const auto add = [&all](const std::string& name, const std::vector<Tensor>& list) {
+      for (std::size_t i = 0; i < list.size(); ++i) all[join_text(name, "/", i)] = list[i];
+    };
+    add("weights", weights_of(network_));
+    add("average", average_.mean());
+    add("best", best_);
+    std::vector<Tensor> mean, square;
+    for (const auto& p : network_.parameters())
+      if (const auto* moments = moments_of(p)) mean.push_back(moments->exp_avg()), square.push_back(moments->exp_avg_sq());
+    add("mean_gradient", mean);
+    add("mean_square", square);
+    std::vector<Tensor> random{shuffling_.get_state()};
+    for (const auto& list : {augmenting_, dropping_})
+      for (const auto& g : list) random.push_back(g.get_state());
+    add("random", random);
+    return all;
+  }
+
+  const torch::optim::AdamWParamState* moments_of(const Tensor& parameter) {
+    const auto found = optimizer_.state().find(parameter.unsafeGetTensorImpl());
+    return found == optimizer_.state().end() ? nullptr : static_cast<const torch::optim::AdamWParamState*>(found->second.get());
+  }
+
+  void keep() {
+    using Clock = std::chrono::steady_clock;
+    const std::chrono::duration<double> since = Clock::now() - kept_at_;
+    if (run_.checkpoint.empty() || (!finished_ && since.count() < run_.checkpoint_seconds)) return;
+    Checkpoint checkpoint{name_, {}, state()};
+    checkpoint.progress = {{"epoch", epoch_},
+                           {"finished", finished_},
+                           {"best_score", best_score_},
+                           {"best_epoch", best_epoch_},
+                           {"kept_epoch", kept_epoch_},
+                           {"steps", average_.steps()},
+                           {"curve", curve_}};
+    try {
+      write_checkpoint(checkpoint, run_.checkpoint);
+    } catch (const UserError& error) {  // the training is worth more than its checkpoint
+      note(join_text("no checkpoint: ", error.what()));
+    }
+    kept_at_ = Clock::now();
+  }
+
+  void go_on() {
+    std::optional<Checkpoint> found;
+    try {
+      if (!run_.checkpoint.empty()) found = read_checkpoint(run_.checkpoint, name_);
+    } catch (const UserError& error) {
+      note(join_text("the training starts anew: ", error.what()));
+    }
+    if (!found) return;
+    const auto& progress = found->progress;
+    epoch_ = progress["epoch"], finished_ = progress["finished"], best_score_ = progress["best_score"];
+    best_epoch_ = progress["best_epoch"], kept_epoch_ = progress["kept_epoch"], curve_ = progress["curve"];
+    const auto list = [&](const std::string& name) {
+      std::vector<Tensor> tensors;
+      for (auto at = found->tensors.find(name + "/0"); at != found->tensors.end();
+           at = found->tensors.find(join_text(name, "/", tensors.size())))
+        tensors.push_back(at->second.to(name == "random" ? torch::Device(torch::kCPU) : where_));
+      return tensors;
+    };
+    set_weights(network_, list("weights"));
+    average_.go_on(progress["steps"], list("average"));
+    best_ = list("best");
+    const auto mean = list("mean_gradient"), square = list("mean_square"), random = list("random");
+    const auto parameters = network_.parameters();
+    MILLESIME_CHECK(mean.size() == parameters.size(), mean.size(), " moments of ", parameters.size(), " parameters");
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      auto moments = std::make_unique<torch::optim::AdamWParamState>();
+      moments->step(epoch_ * steps_).exp_avg(mean[i]).exp_avg_sq(square[i]);
+      optimizer_.state()[parameters[i].unsafeGetTensorImpl()] = std::move(moments);
+    }
+    shards_.share_statistics();
+    std::size_t i = 0;
+    shuffling_.set_state(random.at(i++));
+    for (auto* generators : {&augmenting_, &dropping_})
+      for (auto& g : *generators) g.set_state(random.at(i++));
+    if (run_.on_resume) run_.on_resume(epoch_);
+  }
+
+  void note(const std::string& text) const {
+    if (run_.on_note) run_.on_note(text);
+  }
+
+  const ModelSpec& spec_;
+  const ModelInput& held_out_;
+  const Recipe& recipe_;
+  const TrainingRun& run_;
+  torch::Device where_;
+  TrainingTensors data_, judges_;
+  std::int64_t batch_, steps_;
+  int epochs_, last_epoch_;
+  double rate_;
+  Shards shards_;
+  Network& network_;
+  torch::optim::AdamW optimizer_;
+  Tensor class_weight_;
+  Augmentation augment_;
+  AveragedWeights average_;
+  at::Generator shuffling_;
+  std::vector<at::Generator> augmenting_, dropping_;  // one a shard
+  std::string name_;                                  // of this training, in its checkpoint
+  std::chrono::steady_clock::time_point kept_at_ = std::chrono::steady_clock::now();
+
+  // What changes from epoch to epoch, beside weights, moments and generators.
+  int epoch_ = 0;  // epochs learned
+  bool finished_ = false;
+  double best_score_ = -1;
+  int best_epoch_ = 0, kept_epoch_ = 0;
+  std::vector<Tensor> best_;
+  nlohmann::json curve_ = nlohmann::json::array();
+};
+
+// The library orders sums by its number of threads: it gets one, and threads of ours work on parts that do not depend on how many there
+// are.
+class OneLibraryThread {
+ public:
+  OneLibraryThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneLibraryThread() { at::set_num_threads(before_); }
+  OneLibraryThread(const OneLibraryThread&) = delete;
+  OneLibraryThread& operator=(const OneLibraryThread&) = delete;
+
+ private:
+  int before_;
+};
+
+ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
+                        const TrainingRun& run) {
+  check_learnable(spec, learn);
+  const OneLibraryThread one;
+  return Training(spec, learn, held_out, recipe, last_epoch, run).learn();
 }
+
+std::string second_checkpoint(const std::string& first) { return first.empty() ? "" : first + "2"; }
 
 }  // namespace
 
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
-                        const Device& device, const EpochCallback& on_epoch, const ModelFile* start) {
-  return learn_network(spec, learn, held_out, recipe, 0, device, on_epoch, start);
+                        const TrainingRun& run) {
+  return learn_network(spec, learn, held_out, recipe, 0, run);
 }
 
-ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device, const EpochCallback& on_epoch,
-                        const ModelFile* start) {
+ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
   const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
   const ModelInput learn = input.subset(split.learn), held_out = input.subset(split.held_out);
   spec.provenance.n_samples = learn.size();
   spec.provenance.n_held_out = held_out.size();
-  const ModelFile first = train_network(spec, learn, held_out, recipe, device, on_epoch, start);
+  const ModelFile first = train_network(spec, learn, held_out, recipe, run);
   if (!recipe.refits(input.size()) || held_out.size() == 0) return first;
   Recipe same = recipe;  // batches and rate were chosen for fewer samples
   same.epochs = recipe.epochs_for(learn.size());
   same.batch = recipe.batch_for(learn.size());
   spec.provenance.n_samples = input.size();
-  ModelFile second = learn_network(spec, input, {}, same, first.spec.metrics["epoch"].get<int>(), device, on_epoch, start);
+  TrainingRun again = run;  // the first network's checkpoint stays: it is finished
+  again.checkpoint = second_checkpoint(run.checkpoint);
+  ModelFile second = learn_network(spec, input, {}, same, first.spec.metrics["epoch"].get<int>(), again);
   second.spec.temperature = first.spec.temperature;
   second.spec.metrics = first.spec.metrics;
   return second;
+}
+
+void remove_checkpoint(const std::string& checkpoint) {
+  for (const auto& file : {checkpoint, second_checkpoint(checkpoint)}) {
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+    remove_abandoned_of(file);
+  }
 }
 
 }  // namespace millesime

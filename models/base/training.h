@@ -4,6 +4,7 @@
 // same weights, on any number of threads.
 
 #include <functional>
+#include <string>
 
 #include "kernels/base/device.h"
 #include "models/base/model_file.h"
@@ -19,16 +20,31 @@ struct EpochReport {
 };
 using EpochCallback = std::function<void(const EpochReport&)>;
 
+// Where a training runs, and who watches it. Neither device nor threads change what it is after, and threads not a bit of the result.
+struct TrainingRun {
+  Device device;
+  int threads = 1;
+  EpochCallback on_epoch;
+  std::function<void(const std::string&)> on_note;  // what a user should know, e.g. that a checkpoint is damaged
+  std::function<void(int)> on_resume;               // how many epochs a checkpoint spares
+  const ModelFile* start = nullptr;                 // a trained model whose weights training goes on from, not random ones (copy_weights)
+  // File in which the state of the training is kept, atomically, so that a training that was killed goes on from there and ends with the
+  // same bytes. One of another recipe, spec or samples is not touched until this training has something to keep. "": none.
+  std::string checkpoint;
+  double checkpoint_seconds = 30;  // at least so long between two of them; a finished network is always kept
+};
+
 // `spec`: complete but for metrics and temperature, which are added. `held_out` may be empty: then the last weights are kept, without
 // calibration. UserError when there is nothing to learn from.
-// `start`: a trained model whose weights training goes on from instead of random ones (copy_weights).
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
-                        const Device& device, const EpochCallback& on_epoch, const ModelFile* start = nullptr);
+                        const TrainingRun& run);
 
 // Holds a part of the groups out as the recipe says. Few samples are too dear for that (Recipe::refits): then a second network learns from
 // all of them, on the same schedule up to the epoch that the first one chose, and takes over its temperature and metrics. Sets the numbers
 // of samples in the provenance.
-ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const Device& device, const EpochCallback& on_epoch,
-                        const ModelFile* start = nullptr);
+ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
+
+// Once the model is written.
+void remove_checkpoint(const std::string& checkpoint);
 
 }  // namespace millesime

@@ -103,14 +103,24 @@ ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples
   return spec;
 }
 
-EpochCallback report_to(Progress& progress) {
-  return [&progress](const EpochReport& report) {
+TrainingRun watched_by(Progress& progress) {
+  TrainingRun run;
+  run.on_epoch = [&progress](const EpochReport& report) {
     const auto percent = [](double share) { return std::to_string(share).substr(0, 5); };
     progress.note(join_text("epoch ", report.epoch, ": loss ", percent(report.loss),
                             report.f_score > 0 ? join_text(", F-score ", percent(report.f_score)) : ""));
     progress.advance(1);
   };
+  run.on_note = [&progress](const std::string& text) { progress.note(text); };
+  run.on_resume = [&progress](int epochs) {
+    progress.note(join_text("goes on after epoch ", epochs, " of an interrupted training"));
+    progress.advance(epochs);
+  };
+  return run;
 }
+
+// Beside the model while it is not finished.
+std::string checkpoint_of(const TrainCommand& command) { return command.output.empty() ? "" : command.output + ".checkpoint"; }
 
 nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
   nlohmann::json counts;
@@ -215,13 +225,16 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
   if (!command.init_from.empty()) start = read_start(command.init_from, spec);
   fit_spec(spec, selections);
   if (start) keep_normalisation(*start, spec);
-  const ModelFile* from = start ? &*start : nullptr;
   const ModelInput input = make_input(spec, selections);
   spec.metrics["samples"] = count_samples(spec, input);
   spec.provenance.n_samples = input.size();
   const std::string what = join_text("train ", spec.architecture, command.region ? join_text(" of region ", *command.region) : "");
   const Recipe& recipe = command.recipe;
-  const auto on_epoch = report_to(*context.progress);
+  TrainingRun run = watched_by(*context.progress);
+  run.device = context.device;
+  run.threads = context.threads;
+  run.start = start ? &*start : nullptr;
+  run.checkpoint = checkpoint_of(command);
   ModelFile model;
   if (!architecture(spec.architecture).make) {
     context.progress->start(what, 1, "forests");
@@ -231,10 +244,10 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
     const ModelInput held_out = validation_input(command, spec);
     spec.provenance.n_held_out = held_out.size();
     context.progress->start(what, recipe.epochs_for(input.size()), "epochs");
-    model = train_network(spec, input, held_out, recipe, context.device, on_epoch, from);
+    model = train_network(spec, input, held_out, recipe, run);
   } else {
     context.progress->start(what, recipe.epochs_for(input.size()) * (recipe.refits(input.size()) ? 2 : 1), "epochs");
-    model = train_network(spec, input, recipe, context.device, on_epoch, from);
+    model = train_network(spec, input, recipe, run);
   }
   context.progress->finish();
   return model;
@@ -250,6 +263,7 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
         join_text(all.front().file, ": no samples", command.region ? join_text(" of region ", *command.region) : "", " that learn"));
   const ModelFile model = learn_model(command, all, selections, context);
   model.write(command.output);
+  remove_checkpoint(checkpoint_of(command));
 
   nlohmann::json counts{
       {"samples", model.spec.metrics["samples"]}, {"held_out", model.spec.provenance.n_held_out}, {"parameters", model.parameters()}};
@@ -337,7 +351,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
-  stage.revision = 2;
+  stage.revision = 3;
   stage.plan = plan_train;
   return stage;
 }

@@ -44,7 +44,8 @@ std::vector<NamedSamples> load_named(const std::vector<std::string>& files, cons
 std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
                                              const std::optional<std::string>& region);
 
-// Learns from `selections` of `all`, whose dates span the time grid of regular input. command.samples and command.output have no influence.
+// Learns from `selections` of `all`, whose dates span the time grid of regular input. command.samples and command.output have no influence
+// on the model; the checkpoint of an interrupted training lies beside the output, if there is one.
 ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
                       const Context& context);
 

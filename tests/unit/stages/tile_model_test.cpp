@@ -45,7 +45,7 @@ ModelFile trained(const std::string& name) {
   const ModelSpec spec = small_spec(name, 3, kDates);
   const ModelInput input = small_input(spec, 48, kDates);
   ModelFile model = name == "random_forest" ? forest_file(spec, train_forest(spec, input, quick_recipe()))
-                                            : train_network(spec, input, {}, quick_recipe(), Device{}, nullptr);
+                                            : train_network(spec, input, {}, quick_recipe(), {});
   model.path = name;
   return model;
 }

@@ -2,6 +2,9 @@
 
 #include "pipeline/stages/train.h"
 
+#include <filesystem>
+#include <stdexcept>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -97,6 +100,45 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("b.csv"), HasSubstr("missing: B8")));
   }
+}
+
+// Stands for a kill -9 while the second network learns.
+class KilledAfter : public testing::SilentProgress {
+ public:
+  explicit KilledAfter(int epochs) : left_(epochs) {}
+  void advance(std::int64_t) override {
+    if (--left_ < 0) throw std::runtime_error("killed");
+  }
+
+ private:
+  int left_;
+};
+
+TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
+  const std::string folder = testing::temp_dir(), checkpoint = folder + "/m.safetensors.checkpoint";
+  write_text(folder + "/s.csv", table(90, "B8"));
+  TrainCommand command;
+  command.samples = {folder + "/s.csv"};
+  command.output = folder + "/m.safetensors";
+  command.recipe.epochs = 5;
+  Context context;
+  testing::SilentProgress undisturbed;
+  context.progress = &undisturbed;
+  train_model(command, context);
+  const std::string bytes = read_text(command.output);
+  EXPECT_FALSE(std::filesystem::exists(checkpoint));
+  std::filesystem::remove(command.output);
+
+  KilledAfter killed(5);
+  context.progress = &killed;
+  EXPECT_THROW(train_model(command, context), std::runtime_error);
+  EXPECT_TRUE(std::filesystem::exists(checkpoint));
+  testing::SilentProgress resumed;
+  context.progress = &resumed;
+  train_model(command, context);
+  EXPECT_EQ(read_text(command.output), bytes);
+  EXPECT_THAT(resumed.notes, ::testing::Contains(HasSubstr("goes on after epoch 5")));
+  EXPECT_FALSE(std::filesystem::exists(checkpoint));
 }
 
 TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {

@@ -1,0 +1,147 @@
+// What a training may not depend on: interruptions, and the number of threads.
+
+#include <filesystem>
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/base/training.h"
+#include "pipeline/core/atomic_file.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/models/small_models.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::small_input;
+using testing::small_spec;
+
+struct Killed {};  // stands for a kill -9: nothing of the training is cleaned up
+
+class Interruption : public ::testing::Test {
+ protected:
+  Interruption() {
+    recipe.epochs = 6, recipe.batch = 16, recipe.validation_ratio = 0.2;
+    run.checkpoint = folder + "/model.checkpoint", run.checkpoint_seconds = 0;
+    run.on_note = [this](const std::string& text) { notes.push_back(text); };
+    run.on_resume = [this](int epochs) { resumed.push_back(epochs); };
+  }
+  std::string train() {  // bytes of the model
+    const ModelSpec spec = small_spec("ltae");
+    train_network(spec, small_input(spec, 90), recipe, run).write(folder + "/model");
+    return read_text(folder + "/model");
+  }
+  // Trains until `epochs` have been learned, of both networks together.
+  void train_and_kill_after(int epochs) {
+    int learned = 0;
+    run.on_epoch = [&](const EpochReport&) {
+      if (++learned > epochs) throw Killed();  // before the checkpoint of this epoch
+    };
+    EXPECT_THROW(train(), Killed);
+    run.on_epoch = nullptr;
+  }
+  const std::string folder = testing::temp_dir();
+  Recipe recipe;
+  TrainingRun run;
+  std::vector<std::string> notes;
+  std::vector<int> resumed;
+};
+
+TEST_F(Interruption, TheTrainingGoesOnToTheSameBytes) {
+  const std::string undisturbed = train();
+  remove_checkpoint(run.checkpoint);
+  EXPECT_FALSE(fs::exists(run.checkpoint));
+  train_and_kill_after(2);
+  train_and_kill_after(1);
+  EXPECT_THAT(resumed, ::testing::ElementsAre(2));
+  resumed.clear();
+  EXPECT_EQ(train(), undisturbed);
+  EXPECT_THAT(resumed, ::testing::ElementsAre(3));
+  EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(Interruption, InTheSecondNetworkToo) {
+  const std::string undisturbed = train();
+  remove_checkpoint(run.checkpoint);
+  train_and_kill_after(6 + 1);
+  EXPECT_EQ(train(), undisturbed);
+  EXPECT_THAT(resumed, ::testing::ElementsAre(6, 1));
+  resumed.clear();
+  EXPECT_EQ(train(), undisturbed);  // killed before the model was written
+  EXPECT_EQ(resumed.size(), 2u);
+}
+
+TEST_F(Interruption, AStopBeforeTheLastEpochIsRememberedToo) {
+  recipe.epochs = 30, recipe.patience = 2, recipe.refit_samples = 0;
+  const std::string undisturbed = train();
+  EXPECT_EQ(train(), undisturbed);
+  ASSERT_EQ(resumed.size(), 1u);
+  EXPECT_LT(resumed.front(), 30);
+}
+
+TEST_F(Interruption, AnotherTrainingStartsAnew) {
+  train_and_kill_after(3);
+  recipe.noise = 0.03;
+  const std::string other = train();
+  EXPECT_THAT(resumed, IsEmpty());
+  remove_checkpoint(run.checkpoint);
+  EXPECT_EQ(train(), other);
+}
+
+TEST_F(Interruption, ADamagedCheckpointIsAWarningAndTheTrainingStartsAnew) {
+  const std::string undisturbed = train();
+  const std::string checkpoint = read_text(run.checkpoint);
+  for (const std::size_t cut : {std::size_t{0}, std::size_t{5}, checkpoint.size() / 2, checkpoint.size() - 1}) {
+    fs::remove(run.checkpoint + "2");
+    write_text(run.checkpoint, checkpoint.substr(0, cut));
+    notes.clear();
+    EXPECT_EQ(train(), undisturbed) << cut;
+    EXPECT_THAT(notes, Contains(::testing::AllOf(HasSubstr("starts anew"), HasSubstr(run.checkpoint)))) << cut;
+  }
+  std::string flipped = checkpoint;
+  flipped[flipped.size() - 100] ^= 1;
+  write_text(run.checkpoint, flipped);
+  notes.clear();
+  EXPECT_EQ(train(), undisturbed);
+  EXPECT_THAT(notes, Contains(HasSubstr("starts anew")));
+}
+
+TEST_F(Interruption, WithoutRoomForACheckpointTheTrainingGoesOn) {
+  run.checkpoint = "";
+  const std::string undisturbed = train();
+  write_text(folder + "/file", "");
+  run.checkpoint = folder + "/file/checkpoint";  // a file is no folder
+  EXPECT_EQ(train(), undisturbed);
+  EXPECT_THAT(notes, Contains(HasSubstr("no checkpoint")));
+}
+
+class TrainingThreads : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Networks, TrainingThreads, ::testing::Values("ltae", "temporal_cnn", "inception_time", "transformer", "mlp"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(TrainingThreads, HaveNoInfluenceOnTheWeights) {
+  ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
+  if (GetParam() == "inception_time") spec.parameters["depth"] = 2, spec.parameters["filters"] = 4;  // else it takes long
+  const ModelInput learn = small_input(spec, 800), held_out = small_input(spec, 1100, 8, 2);
+  Recipe recipe;
+  recipe.epochs = 2, recipe.batch = 400;  // three shards, and two blocks of held-out samples
+  const auto trained_on = [&](int threads) {
+    TrainingRun run;
+    run.threads = threads;
+    const std::string file = testing::temp_dir() + "/model";
+    train_network(spec, learn, held_out, recipe, run).write(file);
+    return read_text(file);
+  };
+  const std::string alone = trained_on(1);
+  EXPECT_EQ(trained_on(2), alone);
+  EXPECT_EQ(trained_on(5), alone);
+}
+
+}  // namespace
+}  // namespace millesime
