@@ -96,7 +96,7 @@ std::unique_ptr<Sensor> make_sensor(const std::string& name);
 // Reads windows of a tile's series, of any sensor. Files stay open as far as there are not too many; one object a thread.
 class SeriesReader {
  public:
-  // UserError naming a band the census lacks, or a census without acquisitions.
+  // `bands` may be empty: series of masks alone. UserError naming a band the census lacks, or a census without acquisitions.
   SeriesReader(const Census& census, const std::vector<std::string>& bands);
   ~SeriesReader();
   SeriesReader(SeriesReader&&) noexcept;

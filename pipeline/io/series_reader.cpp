@@ -146,6 +146,9 @@ SeriesReader::SeriesReader(const Census& census, const std::vector<std::string>&
 
   const Product& first = census.acquisitions[0].passes.at(0);
   int width = 1, height = 1;  // of the largest block, in tile pixels
+  if (bands.empty())
+    impl_->with_file(first, impl_->planes.front().name, census.grid,
+                     [&](const RasterReader& file) { width = file.info().block_width, height = file.info().block_height; });
   for (std::size_t band = 0; band < bands.size(); ++band) try {
       const RasterReader file(first.path + "/" + first.files.at(bands[band]), {"GTiff"});
       const GroupLayout& layout = impl_->add_to_group(static_cast<int>(band), file.grid());

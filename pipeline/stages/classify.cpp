@@ -7,6 +7,7 @@
 #include <set>
 
 #include "kernels/ops/decide.h"
+#include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/raster_file.h"
@@ -106,10 +107,19 @@ class OutputModels {
         model_weights.insert(model_weights.end(), from, from + pixels);
       }
     }
+    if (scores.empty()) layer.validity = valid_acquisitions(stream, series.view());  // out of every region's reach, and yet seen
     return decide_layer(pixels, n_classes, scores, model_weights, std::move(layer));
   }
 
  private:
+  static std::vector<std::uint8_t> valid_acquisitions(const Stream& stream, const SeriesView& series) {
+    Buffer<std::uint8_t> count(stream.device, series.pixels());
+    ValidityArgs args;
+    args.series = series, args.count = count.data();
+    validity(stream, args);
+    return to_host(stream, count);
+  }
+
   // Blending and deciding run on the host: they are a small part of the work, and models of a tile may be many.
   LayerSamples decide_layer(std::int64_t pixels, int n_classes, const std::vector<float>& scores, const std::vector<float>& weights,
                             LayerSamples layer) const {
@@ -190,7 +200,8 @@ class OutputFiles {
 };
 
 struct Tally {
-  std::int64_t pixels = 0, without_observation = 0, outside_regions = 0;
+  std::int64_t pixels = 0, without_observation = 0, outside_regions = 0, acquisitions = 0;
+  int most_acquisitions = 0;
   std::map<int, std::int64_t> classes;
 
   void add(const LayerSamples& layer) {
@@ -200,12 +211,19 @@ struct Tally {
         ++classes[layer.label[p]];
       else
         ++(layer.validity[p] ? outside_regions : without_observation);
+      acquisitions += layer.validity[p];
+      most_acquisitions = std::max<int>(most_acquisitions, layer.validity[p]);
     }
   }
   nlohmann::json to_json() const {
     nlohmann::json by_class = nlohmann::json::object();
     for (const auto& [code, n] : classes) by_class[std::to_string(code)] = n;
-    return {{"pixels", pixels}, {"without_observation", without_observation}, {"outside_regions", outside_regions}, {"classes", by_class}};
+    const double mean = pixels > 0 ? static_cast<double>(acquisitions) / static_cast<double>(pixels) : 0;
+    return {{"pixels", pixels},
+            {"without_observation", without_observation},
+            {"outside_regions", outside_regions},
+            {"validity", {{"mean", mean}, {"maximum", most_acquisitions}}},
+            {"classes", by_class}};
   }
 };
 
@@ -305,12 +323,12 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
       ClassifyOutput output{{},
                             layout.classification(tile, seed),
                             layout.confidence(tile, seed),
-                            "",
+                            seed == 0 ? layout.validity(tile) : "",  // the same for every seed
                             config.classify.probabilities ? layout.probabilities(tile, seed) : ""};
       for (const auto& model : *models)
         if (model.seed == seed) output.models.push_back({model.region, model.file});
       for (const auto& model : output.models) unit.inputs.push_back(model.file);
-      for (const auto& file : {output.classification, output.confidence, output.probabilities})
+      for (const auto& file : {output.classification, output.confidence, output.validity, output.probabilities})
         if (!file.empty()) unit.outputs.push_back(file);
       request.outputs.push_back(std::move(output));
     }
@@ -331,8 +349,8 @@ Stage classify_stage() {
   return {.name = "classify",
           .summary = "every pixel of each tile gets a class and a confidence",
           .reads = "images of a tile, models",
-          .writes = "class and confidence map of each tile and seed, optional probabilities",
-          .revision = 1,
+          .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities",
+          .revision = 2,
           .papers = {},
           .kept_when_mending = false,
           .side_by_side = true,

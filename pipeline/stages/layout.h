@@ -26,7 +26,6 @@ struct Layout {
   std::string census(const std::string& tile) const { return stage("catalog") + "/" + tile + ".json"; }
   std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }  // grid and windows
   std::string footprint(const std::string& tile) const { return stage("tile") + "/" + tile + "_footprint.tif"; }
-  std::string tile_validity(const std::string& tile) const { return stage("tile") + "/" + tile + "_validity.tif"; }
   std::string cubes() const { return root + "/cubes"; }  // of `millesime stack`
   std::string samples(const std::string& tile) const { return stage("sample") + "/" + tile + ".safetensors"; }
   std::string model(const std::string& region, int seed) const { return stage("train") + "/" + model_key(region, seed) + ".safetensors"; }
@@ -39,6 +38,7 @@ struct Layout {
   std::string probabilities(const std::string& tile, int seed) const {
     return stage("classify") + "/" + tile + "_probabilities_seed_" + std::to_string(seed) + ".tif";
   }
+  std::string validity(const std::string& tile) const { return stage("classify") + "/" + tile + "_validity.tif"; }
   std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }
   std::string fused_confidence(const std::string& tile) const { return stage("fuse") + "/" + tile + "_confidence.tif"; }
   // What the mosaic reads: the fused map of several seeds, or the only one.

@@ -203,7 +203,7 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
   for (const auto& tile : tiles_of(config)) {
     if (!fs::exists(layout.census(tile))) return std::nullopt;
     grids.push_back(Census::read(layout.census(tile)).grid);
-    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.tile_validity(tile)});
+    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile)});
   }
   if (grids.empty()) return std::nullopt;
   const Grid grid = national_grid(grids, config.mosaic.crs, config.mosaic.resolution);

@@ -19,33 +19,31 @@ constexpr int kAhead = 2;                                       // windows that 
 constexpr std::int64_t kLargestWindow = std::int64_t{1} << 22;  // pixels; more gives no more speed
 
 struct WindowInput {
-  Series series;
+  Series masks;                        // no band
   std::vector<std::uint8_t> coverage;  // [date][pixel]
 };
 
 struct WindowMaps {
-  std::vector<std::uint8_t> footprint, count;  // [pixel]
-  std::vector<std::int64_t> covered, valid;    // [date], pixels
+  std::vector<std::uint8_t> footprint;       // [pixel]
+  std::vector<std::int64_t> covered, clear;  // [date], pixels
 };
 
 WindowMaps describe_window(const Stream& stream, const WindowInput& input) {
-  const DeviceSeries series(stream, input.series);
-  const std::int64_t pixels = input.series.window.pixels();
-  const int n_dates = input.series.n_dates();
-  Buffer<std::uint8_t> valid(stream.device, pixels * n_dates), count(stream.device, pixels);
+  const DeviceSeries series(stream, input.masks);
+  const std::int64_t pixels = input.masks.window.pixels();
+  const int n_dates = input.masks.n_dates();
+  Buffer<std::uint8_t> clear(stream.device, pixels * n_dates);
   ValidityArgs args;
   args.series = series.view();
-  args.valid = valid.data();
-  args.count = count.data();
+  args.valid = clear.data();
   validity(stream, args);
 
   WindowMaps maps;
-  maps.count = to_host(stream, count);
   maps.footprint.resize(static_cast<std::size_t>(pixels));
-  const std::vector<std::uint8_t> by_date = to_host(stream, valid);
+  const std::vector<std::uint8_t> by_date = to_host(stream, clear);
   for (int date = 0; date < n_dates; ++date) {
     const auto begin = static_cast<std::ptrdiff_t>(date * pixels), end = begin + static_cast<std::ptrdiff_t>(pixels);
-    maps.valid.push_back(std::count(by_date.begin() + begin, by_date.begin() + end, 1));
+    maps.clear.push_back(std::count(by_date.begin() + begin, by_date.begin() + end, 1));
     maps.covered.push_back(std::count(input.coverage.begin() + begin, input.coverage.begin() + end, 1));
     std::transform(maps.footprint.begin(), maps.footprint.end(), input.coverage.begin() + begin, maps.footprint.begin(),
                    [](int a, int b) { return static_cast<std::uint8_t>(a | b); });
@@ -55,32 +53,14 @@ WindowMaps describe_window(const Stream& stream, const WindowInput& input) {
 
 // What the report counts over the whole tile.
 struct Tally {
-  std::vector<std::int64_t> covered, valid;                             // [date]
-  std::vector<std::int64_t> by_count = std::vector<std::int64_t>(256);  // pixels of the footprint with so many valid acquisitions
+  std::vector<std::int64_t> covered, clear;  // [date]
   std::int64_t footprint = 0;
 
   void add(const WindowMaps& maps) {
     covered.resize(maps.covered.size());
-    valid.resize(maps.valid.size());
-    for (std::size_t date = 0; date < maps.covered.size(); ++date) covered[date] += maps.covered[date], valid[date] += maps.valid[date];
-    for (std::size_t i = 0; i < maps.count.size(); ++i)
-      if (maps.footprint[i]) ++footprint, ++by_count[maps.count[i]];
-  }
-
-  nlohmann::ordered_json validity() const {
-    if (footprint == 0) return {{"minimum", 0}, {"mean", 0.0}, {"maximum", 0}, {"never_valid_px", 0}};
-    std::int64_t sum = 0;
-    int minimum = 255, maximum = 0;
-    for (int n = 0; n < 256; ++n)
-      if (const std::int64_t pixels = by_count[static_cast<std::size_t>(n)]; pixels > 0) {
-        sum += n * pixels;
-        minimum = std::min(minimum, n);
-        maximum = n;
-      }
-    return {{"minimum", minimum},
-            {"mean", static_cast<double>(sum) / static_cast<double>(footprint)},
-            {"maximum", maximum},
-            {"never_valid_px", by_count[0]}};
+    clear.resize(maps.clear.size());
+    for (std::size_t date = 0; date < maps.covered.size(); ++date) covered[date] += maps.covered[date], clear[date] += maps.clear[date];
+    footprint += std::count(maps.footprint.begin(), maps.footprint.end(), 1);
   }
 };
 
@@ -94,10 +74,9 @@ nlohmann::ordered_json report_of(const Census& census, const Tally& tally) {
   report["dates"] = nlohmann::ordered_json::array();
   for (std::size_t date = 0; date < census.acquisitions.size(); ++date)
     report["dates"].push_back(
-        {{"date", census.acquisitions[date].date.iso()}, {"covered_px", tally.covered[date]}, {"valid_px", tally.valid[date]}});
+        {{"date", census.acquisitions[date].date.iso()}, {"covered_px", tally.covered[date]}, {"clear_px", tally.clear[date]}});
   report["pixels"] = grid.pixels();
   report["footprint_px"] = tally.footprint;
-  report["validity"] = tally.validity();
   return report;
 }
 
@@ -109,8 +88,8 @@ std::optional<std::vector<Unit>> plan_tile(const Config& config) {
     unit.stage = "tile";
     unit.key = unit.tile = tile;
     unit.inputs = {layout.census(tile)};
-    const TileFiles files{layout.tile(tile), layout.footprint(tile), layout.tile_validity(tile)};
-    unit.outputs = {files.report, files.footprint, files.validity};
+    const TileFiles files{layout.tile(tile), layout.footprint(tile)};
+    unit.outputs = {files.report, files.footprint};
     unit.run = [census = layout.census(tile), files](const Context& context) {
       return describe_tile(Census::read(census), files, context);
     };
@@ -122,7 +101,7 @@ std::optional<std::vector<Unit>> plan_tile(const Config& config) {
 }  // namespace
 
 nlohmann::json describe_tile(const Census& census, const TileFiles& files, const Context& context) {
-  const SeriesReader probe(census, census.bands);
+  const SeriesReader probe(census, {});
   const Grid& grid = probe.grid();
   const auto n_dates = static_cast<std::int64_t>(census.acquisitions.size());
   // Windows that wait or are worked on: read ahead, being read, and the one that is computed, on the host and on the device.
@@ -132,11 +111,9 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
       std::clamp<std::int64_t>(context.memory_bytes / 2 / (window_bytes * (2 * kAhead + readers + 2)), 1, kLargestWindow);
   const std::vector<Window> windows = split(grid.whole(), probe.block_width(), probe.block_height(), max_pixels);
 
-  RasterOptions footprint_options, validity_options;
-  footprint_options.band_names = {"footprint"};
-  validity_options.band_names = {"valid acquisitions"};
-  RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, footprint_options),
-      count(files.validity, grid, PixelType::u8, 1, validity_options);
+  RasterOptions options;
+  options.band_names = {"footprint"};
+  RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, options);
   Tally tally;
   const OwnStream stream(context.device);
   context.progress->start("tile " + census.tile, grid.pixels(), "px");
@@ -144,33 +121,31 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
       windows, readers, kAhead,
       [&] {
         return std::function<WindowInput(const Window&)>(
-            [reader = std::make_shared<SeriesReader>(census, census.bands)](const Window& window) {
+            [reader = std::make_shared<SeriesReader>(census, std::vector<std::string>{})](const Window& window) {
               return WindowInput{reader->read(window), reader->read_coverage(window)};
             });
       },
       [&](const Window&, WindowInput&& input) { return describe_window(stream, input); },
       [&](const Window& window, WindowMaps&& maps) {
         footprint.write(window, 0, maps.footprint.data());
-        count.write(window, 0, maps.count.data());
         tally.add(maps);
         context.progress->advance(window.pixels());
       },
       context.progress);
   require_unchanged(census);
   footprint.commit();
-  count.commit();
   const nlohmann::ordered_json report = report_of(census, tally);
   write_text(files.report, report.dump(1) + "\n");
   context.progress->finish();
-  return {{"acquisitions", n_dates}, {"pixels", grid.pixels()}, {"footprint_px", tally.footprint}, {"validity", tally.validity()}};
+  return {{"acquisitions", n_dates}, {"pixels", grid.pixels()}, {"footprint_px", tally.footprint}};
 }
 
 Stage tile_stage() {
   return {.name = "tile",
-          .summary = "where each tile has images, and how often each pixel was seen",
-          .reads = "census and images of a tile",
-          .writes = "footprint, validity map and report of each tile",
-          .revision = 1,
+          .summary = "where each tile has images, and how much of each date is clear",
+          .reads = "census and masks of a tile",
+          .writes = "footprint and report of each tile",
+          .revision = 2,
           .papers = {},
           .plan = plan_tile};
 }

@@ -1,9 +1,9 @@
 #pragma once
-// Tile: where a tile has images and how often each of its pixels was seen, from one reading of its series, window by window.
+// Tile: where a tile has images and how much of each date is clear, from its masks alone, window by window. Bands are read once, by
+// classification, which also counts the valid acquisitions of each pixel.
 //
 //   footprint  uint8, 1 where any acquisition has an image (union over dates of edge mask = 0), else 0
-//   validity   uint8, number of valid acquisitions of the pixel, at most 255 (kernels/ops/validity.h)
-//   report     JSON: grid, bands, dates with their covered and valid shares, counts
+//   report     JSON: grid, bands, footprint; of each date the pixels that have an image (covered) and those no mask rules out (clear)
 
 #include <string>
 
@@ -17,7 +17,7 @@ namespace millesime {
 Stage tile_stage();
 
 struct TileFiles {
-  std::string report, footprint, validity;
+  std::string report, footprint;
 };
 // Writes them (atomic), and returns the counts of the report.
 nlohmann::json describe_tile(const Census& census, const TileFiles& files, const Context& context);

@@ -13,6 +13,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
 
@@ -206,6 +207,28 @@ TEST_F(ChainTest, SeveralSeedsAreFused) {
   const auto accuracy = nlohmann::json::parse(read_text(world + "/out-seeds/2021/accuracy.json"));
   EXPECT_EQ(accuracy.at("runs").size(), 3u);
   EXPECT_GT(agreement_with_truth(product("out-seeds", "OCS_2021.tif")), 0.5);
+}
+
+TEST_F(ChainTest, OutOfEveryRegionThereIsNoClassAndTheValidityIsKnown) {
+  const Grid truth = RasterReader(world + "/truth/truth.tif").grid();
+  const Box all = truth.extent();
+  const double middle = (all.min_x + all.max_x) / 2;
+  const Polygon west{{{{all.min_x, all.min_y}, {middle, all.min_y}, {middle, all.max_y}, {all.min_x, all.max_y}, {all.min_x, all.min_y}}}};
+  write_polygons(world + "/west.gpkg", "regions", truth.crs, {"region"}, {{{west}, {std::string("west")}}});
+  const auto half = run_program(command("out-west", {"--set", "regions.path=" + world + "/west.gpkg", "--set", "regions.field=region", "--set",
+                                                     "regions.blend_m=0", "--set", "train.trees=5"}));
+  ASSERT_EQ(half.code, 0) << half.err;
+  const auto map = RasterReader(product("out-west", "OCS_2021.tif")).read_all<std::uint8_t>();
+  EXPECT_EQ(map.at(map.grid.cols - 20, map.grid.rows / 2), 0);
+  EXPECT_GT(std::ranges::count_if(map.samples, [](int code) { return code != 0; }), 5000);
+  int tiles = 0;
+  for (const auto& entry : fs::directory_iterator(product("out", "work/classify"))) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with("_validity.tif")) continue;
+    EXPECT_EQ(xxh3_of_file(entry.path().string()), xxh3_of_file(product("out-west", "work/classify/" + name))) << name;
+    ++tiles;
+  }
+  EXPECT_EQ(tiles, 2);
 }
 
 TEST_F(ChainTest, RegionsAndStaticInputs) {

@@ -25,9 +25,9 @@ Census census(const std::string& root) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
 }
 
-TileFiles files_in(const std::string& folder) { return {folder + "/tile.json", folder + "/footprint.tif", folder + "/validity.tif"}; }
+TileFiles files_in(const std::string& folder) { return {folder + "/tile.json", folder + "/footprint.tif"}; }
 
-TEST(Tile, CountsWhatIsCoveredAndValid) {
+TEST(Tile, CountsWhatIsCoveredAndClear) {
   const std::string root = temp_dir();
   MuscateProduct left, right, cloudy;
   left.bands = right.bands = cloudy.bands = {"B2", "B5"};
@@ -39,7 +39,6 @@ TEST(Tile, CountsWhatIsCoveredAndValid) {
   cloudy.mask = [](const std::string& mask, int col, int row) {
     return static_cast<std::uint8_t>((mask == "CLM" && row < 10) || (mask == "SAT" && row == 12) || (mask == "EDG" && col >= 22));
   };
-  cloudy.value = [](const std::string& band, int col, int) { return static_cast<std::int16_t>(band == "B5" && col == 0 ? -10000 : 500); };
   for (const auto& product : {left, right, cloudy}) write_product(root, product);
   SilentContext silent;
   const auto files = files_in(root + "/out");
@@ -49,23 +48,14 @@ TEST(Tile, CountsWhatIsCoveredAndValid) {
   EXPECT_EQ(footprint.at(0, 0), 1);
   EXPECT_EQ(footprint.at(21, 19), 1);
   EXPECT_EQ(footprint.at(22, 0), 0);
-  const auto validity = RasterReader(files.validity).read_all<std::uint8_t>();
-  EXPECT_EQ(validity.at(2, 0), 1);  // left
-  EXPECT_EQ(validity.at(7, 0), 2);  // left and right
-  EXPECT_EQ(validity.at(7, 11), 3);
-  EXPECT_EQ(validity.at(7, 12), 2);  // saturated in the third
-  EXPECT_EQ(validity.at(1, 11), 1);  // B5 of the third has no value under the first two columns
-  EXPECT_EQ(validity.at(23, 19), 0);
-
   const auto report = nlohmann::json::parse(read_text(files.report));
   EXPECT_EQ(report["pixels"], 480);
   EXPECT_EQ(report["footprint_px"], 22 * 20);
   EXPECT_EQ(report["dates"][0]["date"], "2018-01-01");
   EXPECT_EQ(report["dates"][0]["covered_px"], 8 * 20);
-  EXPECT_EQ(report["dates"][0]["valid_px"], 8 * 20);
+  EXPECT_EQ(report["dates"][0]["clear_px"], 8 * 20);
   EXPECT_EQ(report["dates"][2]["covered_px"], 22 * 20);
-  EXPECT_EQ(report["dates"][2]["valid_px"], 20 * 9);
-  EXPECT_EQ(report["validity"]["maximum"], 3);
+  EXPECT_EQ(report["dates"][2]["clear_px"], 22 * 9);
   EXPECT_EQ(counts["footprint_px"], 22 * 20);
 }
 
@@ -89,7 +79,6 @@ TEST(Tile, DoesNotDependOnWindowsOrThreads) {
   describe_tile(census(root), a, whole.context);
   describe_tile(census(root), b, pieces.context);
   EXPECT_TRUE(read_text(a.footprint) == read_text(b.footprint));
-  EXPECT_TRUE(read_text(a.validity) == read_text(b.validity));
   EXPECT_EQ(read_text(a.report), read_text(b.report));
 }
 
@@ -119,8 +108,6 @@ TEST(Tile, DescribesARealTile) {
   // PROVENANCE of the data: ten complete months, two wholly nodata.
   EXPECT_EQ(counts["acquisitions"], 12);
   EXPECT_EQ(counts["footprint_px"], 10000);
-  EXPECT_EQ(counts["validity"]["minimum"], 10);
-  EXPECT_EQ(counts["validity"]["maximum"], 10);
 }
 
 }  // namespace
