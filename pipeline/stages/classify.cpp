@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "kernels/ops/decide.h"
@@ -36,6 +37,12 @@ constexpr std::int64_t kMaxDevicePixels = 1 << 20;
 struct WindowInput {
   Series series;
   std::vector<float> statics;  // [pixel][static]
+};
+
+// Which regions reach into a window, and their weight at each pixel.
+struct RegionShares {
+  std::vector<std::string> names;
+  std::vector<float> weights;  // [region][pixel]
 };
 
 struct LayerSamples {  // of one output
@@ -76,9 +83,8 @@ class OutputModels {
     return bytes;
   }
 
-  // `regions` and `weights` ([region of `regions`][pixel]): which regions reach into the window; without regions, the only model.
-  LayerSamples run(const Stream& stream, const DeviceSeries& series, const WindowInput& input, const std::vector<std::string>& regions,
-                   const std::vector<float>& weights) {
+  // Without regions, the only model speaks for every pixel.
+  LayerSamples run(const Stream& stream, const DeviceSeries& series, const WindowInput& input, const std::optional<RegionShares>& regions) {
     const std::int64_t pixels = series.view().pixels();
     const auto n = static_cast<std::size_t>(pixels);
     const int n_classes = static_cast<int>(codes_.size());
@@ -87,8 +93,11 @@ class OutputModels {
     LayerSamples layer;
     layer.validity.resize(n);
     for (std::size_t m = 0; m < models_.size(); ++m) {
-      const auto region = std::ranges::find(regions, output_.models[m].region);
-      if (models_.size() > 1 && region == regions.end()) continue;
+      std::ptrdiff_t region = 0;
+      if (regions) {
+        region = std::ranges::find(regions->names, output_.models[m].region) - regions->names.begin();
+        if (region == std::ssize(regions->names)) continue;
+      }
       const auto result = models_[m]->run(stream, series, input.series.dates, input.statics);
       const std::size_t own = models_[m]->spec().classes.size();
       std::vector<float> probabilities(n * own);
@@ -100,11 +109,11 @@ class OutputModels {
       for (std::size_t p = 0; p < n; ++p)
         for (std::size_t c = 0; c < own; ++c)
           scores[begin + p * static_cast<std::size_t>(n_classes) + static_cast<std::size_t>(columns_[m][c])] = probabilities[p * own + c];
-      if (regions.empty())
-        model_weights.insert(model_weights.end(), n, 1.0f);
-      else {
-        const auto from = weights.begin() + (region - regions.begin()) * pixels;
+      if (regions) {
+        const auto from = regions->weights.begin() + region * pixels;
         model_weights.insert(model_weights.end(), from, from + pixels);
+      } else {
+        model_weights.insert(model_weights.end(), n, 1.0f);
       }
     }
     if (scores.empty()) layer.validity = valid_acquisitions(stream, series.view());  // out of every region's reach, and yet seen
@@ -247,7 +256,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   for (std::size_t o = 0; o < models.size(); ++o) files.emplace_back(request.outputs[o], models[o], grid);
 
   std::unique_ptr<RegionWeights> regions;
-  if (request.outputs.front().models.size() > 1)
+  if (!request.outputs.front().models.front().region.empty())
     regions =
         std::make_unique<RegionWeights>(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid);
 
@@ -274,15 +283,15 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
       },
       [&](const Window& window, WindowInput&& read) {
         const DeviceSeries series(stream, read.series);
-        std::vector<std::string> names;
-        std::vector<float> weights;
+        std::optional<RegionShares> shares;
         if (regions) {
           const auto present = regions->present(window);
-          for (const int r : present) names.push_back(regions->names()[static_cast<std::size_t>(r)]);
-          weights = regions->weights(window, present);
+          shares.emplace();
+          for (const int r : present) shares->names.push_back(regions->names()[static_cast<std::size_t>(r)]);
+          shares->weights = regions->weights(window, present);
         }
         std::vector<LayerSamples> layers;
-        for (auto& output : models) layers.push_back(output.run(stream, series, read, names, weights));
+        for (auto& output : models) layers.push_back(output.run(stream, series, read, shares));
         return layers;
       },
       [&](const Window& window, std::vector<LayerSamples>&& layers) {
