@@ -13,7 +13,7 @@ namespace millesime {
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> list = {
       {"ltae",
-       "attention over the acquisitions as they are; the default",
+       "attention over the acquisitions as they are; what auto takes for series with gaps",
        InputKind::raw,
        {{"spectral", 32}, {"d_model", 256}, {"n_head", 16}, {"d_k", 8}, {"mlp", 128}, {"hidden", 64}, {"dropout", 0.2}, {"norm", "none"}},
        {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"},

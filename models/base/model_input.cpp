@@ -8,6 +8,10 @@
 
 namespace millesime {
 
+bool ModelInput::complete() const {
+  return std::ranges::none_of(series, [](const InputSeries& s) { return std::ranges::find(s.valid, 0) != s.valid.end(); });
+}
+
 Batch ModelInput::batch(std::int64_t first, std::int64_t count) const {
   Batch batch;
   batch.pixels = count;

@@ -23,6 +23,7 @@ struct ModelInput {
   std::vector<std::int64_t> group;  // never split between training and what judges it
 
   std::int64_t size() const { return static_cast<std::int64_t>(target.size()); }
+  bool complete() const;                                      // no sample lacks a date
   Batch batch(std::int64_t first, std::int64_t count) const;  // a view
   ModelInput subset(const std::vector<std::int64_t>& samples) const;
 };

@@ -55,18 +55,40 @@ void Recipe::declare(Options& options) {
   options.add("random_seed", &random_seed, "seed of weights, batches and trees; seed i of a run uses random_seed + i").range(0, 1e15);
 }
 
-void apply_recipe(Options& options, const std::string& model) {
+namespace {
+
+// Calls set(option) for every option of [train] that configs/models/<model>.toml tells.
+template <class Set>
+void for_each_told(const std::string& model, const Set& set) {
   const std::string file = configs_folder() + "/models/" + model + ".toml";
   if (!std::filesystem::exists(file)) return;
   Recipe recipe;
   Options told;
   recipe.declare(told);
   told.read_toml(file);
-  for (const auto& option : told.all()) {
-    if (option.origin() == "default") continue;
+  for (const auto& option : told.all())
+    if (option.origin() != "default") set(option);
+}
+
+}  // namespace
+
+void apply_recipe(Options& options, const std::string& model) {
+  for_each_told(model, [&](const Option& option) {
     Option* ours = options.find(option.key());
     if (ours && ours->origin() == "default") ours->set(option.value_text(), option.origin());
-  }
+  });
+}
+
+Recipe recipe_for(const std::string& model, const Recipe& told) {
+  Recipe recipe = told, plain;
+  Options ours, defaults;
+  recipe.declare(ours);
+  plain.declare(defaults);
+  for_each_told(model, [&](const Option& option) {
+    Option* mine = ours.find(option.key());
+    if (mine->value_text() == defaults.find(option.key())->value_text()) mine->set(option.value_text(), option.origin());
+  });
+  return recipe;
 }
 
 }  // namespace millesime

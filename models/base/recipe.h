@@ -48,4 +48,7 @@ struct Recipe {  // [train]
 // configuration and --set were read. No such file: nothing changes.
 void apply_recipe(Options& options, const std::string& model);
 
+// The same for a recipe whose options are not at hand: what the file says stands where `told` has the default.
+Recipe recipe_for(const std::string& model, const Recipe& told);
+
 }  // namespace millesime

@@ -181,10 +181,6 @@ double standard_error(double share, const std::vector<std::int64_t>& groups) {
   return std::sqrt(share * (1 - share) / static_cast<double>(distinct.size()));
 }
 
-bool has_gaps(const ModelInput& input) {
-  return std::ranges::any_of(input.series, [](const InputSeries& s) { return std::ranges::count(s.valid, 0) > 0; });
-}
-
 // Weight of each class in the loss, 1 on average over the samples.
 Tensor class_weights(const std::vector<int>& target, int n_classes, double balance) {
   std::vector<double> count(static_cast<std::size_t>(n_classes), 0);
@@ -261,7 +257,7 @@ class Training {
         network_(shards_.network()),
         optimizer_(make_optimizer()),
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
-        augment_(recipe, spec.input, has_gaps(learn)),
+        augment_(recipe, spec.input, !learn.complete()),
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)) {
     if (judged()) judges_ = to_tensors(held_out, spec, where_);
@@ -520,16 +516,20 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
   return learn_network(spec, learn, held_out, recipe, 0, run);
 }
 
-ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
+ModelFile train_held_out(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
   const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
   const ModelInput learn = input.subset(split.learn), held_out = input.subset(split.held_out);
   spec.provenance.n_samples = learn.size();
   spec.provenance.n_held_out = held_out.size();
-  const ModelFile first = train_network(spec, learn, held_out, recipe, run);
-  if (!recipe.refits(input.size()) || held_out.size() == 0) return first;
+  return train_network(spec, learn, held_out, recipe, run);
+}
+
+ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
+  ModelSpec spec = first.spec;
+  if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
   Recipe same = recipe;  // batches and rate were chosen for fewer samples
-  same.epochs = recipe.epochs_for(learn.size());
-  same.batch = recipe.batch_for(learn.size());
+  same.epochs = recipe.epochs_for(spec.provenance.n_samples);
+  same.batch = recipe.batch_for(spec.provenance.n_samples);
   spec.provenance.n_samples = input.size();
   TrainingRun again = run;  // the first network's checkpoint stays: it is finished
   again.checkpoint = second_checkpoint(run.checkpoint);

@@ -39,10 +39,12 @@ struct TrainingRun {
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
                         const TrainingRun& run);
 
-// Holds a part of the groups out as the recipe says. Few samples are too dear for that (Recipe::refits): then a second network learns from
-// all of them, on the same schedule up to the epoch that the first one chose, and takes over its temperature and metrics. Sets the numbers
-// of samples in the provenance.
-ModelFile train_network(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
+// Holds a part of the groups out as the recipe says and learns from the others. Sets the numbers of samples in the provenance.
+ModelFile train_held_out(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
+
+// Few samples are too dear to be held out (Recipe::refits): then a second network learns from all of `input`, on the schedule of `first`
+// (of train_held_out) up to the epoch that it chose, and takes over its temperature and metrics. Otherwise `first` itself.
+ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
 
 // Once the model is written.
 void remove_checkpoint(const std::string& checkpoint);

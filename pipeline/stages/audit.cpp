@@ -117,7 +117,7 @@ std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& co
   Options options = training.declare();
   for (const auto& assignment : command.assignments) options.set(assignment);
   training.model.name = command.model;
-  architecture(command.model);
+  check_model(training.model);
   apply_recipe(options, command.model);
   training.nomenclature = command.nomenclature;
 

@@ -28,14 +28,13 @@ TrainCommand training_of(const std::string& member, const BenchmarkCommand& comm
   for (const auto& assignment : command.assignments) options.set(assignment);
   const auto parts = split_text(member, ':');
   training.model.name = std::string(trim(parts.front()));
-  architecture(training.model.name);  // a name that is not known is an error before anything is trained
   for (const auto& part : std::vector(parts.begin() + 1, parts.end())) {
     if (part.substr(0, part.find('=')).find('.') != std::string::npos)
       options.set(part);
     else
       training.model.parameters.push_back(part);
   }
-  architecture_parameters(training.model.name, training.model.parameters);
+  check_model(training.model);  // a name that is not known is an error before anything is trained
   apply_recipe(options, training.model.name);
   training.nomenclature = command.nomenclature;
   return training;

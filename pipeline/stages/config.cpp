@@ -71,7 +71,7 @@ Options Config::declare() {
       .range(0, 100000);
 
   o.section("model");
-  o.add("name", &model.name, "architecture; `millesime model list` shows them");
+  o.add("name", &model.name, kModelHelp);
   o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");

@@ -49,8 +49,15 @@ struct ExogenousOptions {  // [[exogenous]]
   std::string name, path;
 };
 
+// Name of no architecture: training chooses one that suits the samples (stages/train.h).
+inline constexpr const char* kChosenModel = "auto";
+inline constexpr const char* kModelHelp =
+    "architecture (`millesime model list` shows them), or auto: ltae, and for series without gaps temporal_cnn where it does better on "
+    "held-out "
+    "polygons";
+
 struct ModelOptions {  // [model]
-  std::string name = "ltae";
+  std::string name = kChosenModel;
   std::string input = "auto";           // raw, regular, or what the architecture prefers
   std::vector<std::string> indices;     // of regular input
   std::vector<std::string> parameters;  // of the architecture, "d_model=128"

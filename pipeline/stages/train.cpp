@@ -120,7 +120,9 @@ TrainingRun watched_by(Progress& progress) {
 }
 
 // Beside the model while it is not finished.
-std::string checkpoint_of(const TrainCommand& command) { return command.output.empty() ? "" : command.output + ".checkpoint"; }
+std::string checkpoint_of(const TrainCommand& command, const std::string& architecture) {
+  return command.output.empty() ? "" : join_text(command.output, ".", architecture, ".checkpoint");
+}
 
 nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
   nlohmann::json counts;
@@ -171,13 +173,77 @@ ModelInput validation_input(const TrainCommand& command, const ModelSpec& spec) 
   return given.subset(known);
 }
 
+// The training of one architecture.
+class Learning {
+ public:
+  Learning(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
+           const Context& context)
+      : command_(command), context_(context), spec_(begin_spec(command, all)) {
+    if (!command.init_from.empty()) start_ = read_start(command.init_from, spec_);
+    fit_spec(spec_, selections);
+    if (start_) keep_normalisation(*start_, spec_);
+    input_ = make_input(spec_, selections);
+    spec_.metrics["samples"] = count_samples(spec_, input_);
+    spec_.provenance.n_samples = input_.size();
+    run_ = watched_by(*context.progress);
+    run_.device = context.device;
+    run_.threads = context.threads;
+    run_.start = start_ ? &*start_ : nullptr;
+    run_.checkpoint = checkpoint_of(command, spec_.architecture);
+  }
+  Learning(const Learning&) = delete;
+  Learning& operator=(const Learning&) = delete;
+
+  bool complete() const { return input_.complete(); }
+
+  // Learned from a part of the samples where the recipe holds some out.
+  ModelFile first() {
+    const std::string what = join_text("train ", spec_.architecture, command_.region ? join_text(" of region ", *command_.region) : "");
+    const Recipe& recipe = command_.recipe;
+    ModelFile model;
+    if (!architecture(spec_.architecture).make) {
+      context_.progress->start(what, 1, "forests");
+      model = forest_file(spec_, train_forest(spec_, input_, recipe));
+      context_.progress->advance(1);
+    } else if (!command_.validation.empty()) {
+      const ModelInput held_out = validation_input(command_, spec_);
+      ModelSpec spec = spec_;
+      spec.provenance.n_held_out = held_out.size();
+      context_.progress->start(what, recipe.epochs_for(input_.size()), "epochs");
+      model = train_network(spec, input_, held_out, recipe, run_);
+    } else {
+      context_.progress->start(what, recipe.epochs_for(input_.size()), "epochs");
+      model = train_held_out(spec_, input_, recipe, run_);
+    }
+    context_.progress->finish();
+    return model;
+  }
+
+  // Learned from all of them, where they are few.
+  ModelFile again(const ModelFile& first) {
+    if (!first.spec.metrics.contains("held_out") || !command_.validation.empty() || !command_.recipe.refits(input_.size())) return first;
+    context_.progress->start(join_text("train ", spec_.architecture, " on all samples"), first.spec.metrics["epoch"].get<int>(), "epochs");
+    ModelFile model = learn_again(first, input_, command_.recipe, run_);
+    context_.progress->finish();
+    return model;
+  }
+
+ private:
+  const TrainCommand& command_;
+  const Context& context_;
+  ModelSpec spec_;
+  std::optional<ModelFile> start_;
+  ModelInput input_;
+  TrainingRun run_;
+};
+
 }  // namespace
 
 Options TrainCommand::declare() {
   Options o;
   o.section("");
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
-  o.add("model", &model.name, "architecture; `millesime model list` shows them");
+  o.add("model", &model.name, kModelHelp);
   o.add("output", &output, "model file to write").required();
   o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
   o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
@@ -218,39 +284,41 @@ std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& al
   return selections;
 }
 
+void check_model(const ModelOptions& model) {
+  if (model.name != kChosenModel)
+    architecture_parameters(model.name, model.parameters);
+  else if (!model.parameters.empty())
+    throw UserError(join_text("model.parameters: got ", model.parameters.front(), ", but auto may become several architectures; name one"));
+}
+
 ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
                       const Context& context) {
-  ModelSpec spec = begin_spec(command, all);
-  std::optional<ModelFile> start;
-  if (!command.init_from.empty()) start = read_start(command.init_from, spec);
-  fit_spec(spec, selections);
-  if (start) keep_normalisation(*start, spec);
-  const ModelInput input = make_input(spec, selections);
-  spec.metrics["samples"] = count_samples(spec, input);
-  spec.provenance.n_samples = input.size();
-  const std::string what = join_text("train ", spec.architecture, command.region ? join_text(" of region ", *command.region) : "");
-  const Recipe& recipe = command.recipe;
-  TrainingRun run = watched_by(*context.progress);
-  run.device = context.device;
-  run.threads = context.threads;
-  run.start = start ? &*start : nullptr;
-  run.checkpoint = checkpoint_of(command);
-  ModelFile model;
-  if (!architecture(spec.architecture).make) {
-    context.progress->start(what, 1, "forests");
-    model = forest_file(spec, train_forest(spec, input, recipe));
-    context.progress->advance(1);
-  } else if (!command.validation.empty()) {
-    const ModelInput held_out = validation_input(command, spec);
-    spec.provenance.n_held_out = held_out.size();
-    context.progress->start(what, recipe.epochs_for(input.size()), "epochs");
-    model = train_network(spec, input, held_out, recipe, run);
-  } else {
-    context.progress->start(what, recipe.epochs_for(input.size()) * (recipe.refits(input.size()) ? 2 : 1), "epochs");
-    model = train_network(spec, input, recipe, run);
+  check_model(command.model);
+  if (command.model.name != kChosenModel) {
+    Learning learning(command, all, selections, context);
+    return learning.again(learning.first());
   }
-  context.progress->finish();
-  return model;
+  TrainCommand attention = command, convolution = command;
+  attention.model.name = command.init_from.empty() ? "ltae" : ModelFile::read(command.init_from).spec.architecture;
+  attention.recipe = recipe_for(attention.model.name, command.recipe);
+  Learning usual(attention, all, selections, context);
+  ModelFile model = usual.first();
+  const bool free = command.init_from.empty() && command.model.input == "auto";
+  if (!free || !usual.complete() || !model.spec.metrics.contains("held_out")) return usual.again(model);
+
+  convolution.model.name = "temporal_cnn";
+  convolution.recipe = recipe_for(convolution.model.name, command.recipe);
+  Learning dense(convolution, all, selections, context);
+  ModelFile other = dense.first();
+  const auto accuracy = [](const ModelFile& m) { return m.spec.metrics["held_out"]["accuracy"].get<double>(); };
+  const nlohmann::json tried{{"ltae", accuracy(model)}, {"temporal_cnn", accuracy(other)}};
+  const bool better = accuracy(other) > accuracy(model);
+  context.progress->note(join_text("no series has a gap: temporal_cnn was tried beside ltae; held-out accuracy ", tried["ltae"].dump(),
+                                   " (ltae), ", tried["temporal_cnn"].dump(), " (temporal_cnn): ", better ? "temporal_cnn" : "ltae",
+                                   " is kept"));
+  ModelFile chosen = better ? dense.again(other) : usual.again(model);
+  chosen.spec.metrics["tried"] = tried;
+  return chosen;
 }
 
 nlohmann::json train_model(const TrainCommand& command, const Context& context) {
@@ -263,7 +331,7 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
         join_text(all.front().file, ": no samples", command.region ? join_text(" of region ", *command.region) : "", " that learn"));
   const ModelFile model = learn_model(command, all, selections, context);
   model.write(command.output);
-  remove_checkpoint(checkpoint_of(command));
+  for (const auto& kind : architectures()) remove_checkpoint(checkpoint_of(command, kind.name));
 
   nlohmann::json counts{
       {"samples", model.spec.metrics["samples"]}, {"held_out", model.spec.provenance.n_held_out}, {"parameters", model.parameters()}};
@@ -351,7 +419,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
-  stage.revision = 3;
+  stage.revision = 4;
   stage.plan = plan_train;
   return stage;
 }

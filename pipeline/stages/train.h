@@ -33,6 +33,9 @@ struct TrainCommand {
   Options declare();
 };
 
+// UserError for an architecture or parameters that do not exist.
+void check_model(const ModelOptions& model);
+
 // Samples and the file they came from.
 struct NamedSamples {
   std::string file;
@@ -44,6 +47,8 @@ std::vector<NamedSamples> load_named(const std::vector<std::string>& files, cons
 std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
                                              const std::optional<std::string>& region);
 
+// The architecture "auto" is ltae; where no series has a gap temporal_cnn is tried, too, and kept if it does better on held-out polygons.
+//
 // Learns from `selections` of `all`, whose dates span the time grid of regular input. command.samples and command.output have no influence
 // on the model; the checkpoint of an interrupted training lies beside the output, if there is one.
 ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,

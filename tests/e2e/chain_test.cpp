@@ -215,8 +215,8 @@ TEST_F(ChainTest, OutOfEveryRegionThereIsNoClassAndTheValidityIsKnown) {
   const double middle = (all.min_x + all.max_x) / 2;
   const Polygon west{{{{all.min_x, all.min_y}, {middle, all.min_y}, {middle, all.max_y}, {all.min_x, all.max_y}, {all.min_x, all.min_y}}}};
   write_polygons(world + "/west.gpkg", "regions", truth.crs, {"region"}, {{{west}, {std::string("west")}}});
-  const auto half = run_program(command("out-west", {"--set", "regions.path=" + world + "/west.gpkg", "--set", "regions.field=region", "--set",
-                                                     "regions.blend_m=0", "--set", "train.trees=5"}));
+  const auto half = run_program(command("out-west", {"--set", "regions.path=" + world + "/west.gpkg", "--set", "regions.field=region",
+                                                     "--set", "regions.blend_m=0", "--set", "train.trees=5"}));
   ASSERT_EQ(half.code, 0) << half.err;
   const auto map = RasterReader(product("out-west", "OCS_2021.tif")).read_all<std::uint8_t>();
   EXPECT_EQ(map.at(map.grid.cols - 20, map.grid.rows / 2), 0);

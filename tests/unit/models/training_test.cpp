@@ -34,7 +34,8 @@ class Interruption : public ::testing::Test {
   }
   std::string train() {  // bytes of the model
     const ModelSpec spec = small_spec("ltae");
-    train_network(spec, small_input(spec, 90), recipe, run).write(folder + "/model");
+    const ModelInput input = small_input(spec, 90);
+    learn_again(train_held_out(spec, input, recipe, run), input, recipe, run).write(folder + "/model");
     return read_text(folder + "/model");
   }
   // Trains until `epochs` have been learned, of both networks together.

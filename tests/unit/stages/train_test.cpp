@@ -24,7 +24,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // Two bands, five dates, three classes whose seasons differ; every seventh observation is missing.
-std::string table(int samples, const std::string& second_band) {
+std::string table(int samples, const std::string& second_band, bool gaps = true) {
   const std::vector<std::string> days{"20210110", "20210320", "20210601", "20210812", "20211103"};
   std::string text = "label,group";
   for (const std::string& band : {std::string("B4"), second_band})
@@ -33,7 +33,7 @@ std::string table(int samples, const std::string& second_band) {
     const int label = 1 + i % 3;
     text += "\n" + std::to_string(label) + "," + std::to_string(i / 3);
     for (int b = 0; b < 2; ++b)
-      for (int d = 0; d < 5; ++d) text += (i + d) % 7 == 0 ? "," : "," + std::to_string(500 + 400 * ((d * label + b) % 5) + i % 11);
+      for (int d = 0; d < 5; ++d) text += gaps && (i + d) % 7 == 0 ? "," : "," + std::to_string(500 + 400 * ((d * label + b) % 5) + i % 11);
   }
   return text + "\n";
 }
@@ -102,6 +102,50 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
   }
 }
 
+TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/gaps.csv", table(90, "B8"));
+  write_text(folder + "/dense.csv", table(90, "B8", false));
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  TrainCommand command;
+  ASSERT_EQ(command.model.name, kChosenModel);
+  command.recipe.epochs = 4;
+  const auto train = [&](const std::string& samples) {
+    command.samples = {folder + samples};
+    command.output = folder + "/m.safetensors";
+    train_model(command, context);
+    return ModelFile::read(command.output).spec;
+  };
+  const ModelSpec raw = train("/gaps.csv");
+  EXPECT_EQ(raw.architecture, "ltae");
+  EXPECT_FALSE(raw.metrics.contains("tried"));
+
+  const ModelSpec dense = train("/dense.csv");
+  ASSERT_EQ(dense.metrics["tried"].size(), 2u);
+  EXPECT_EQ(dense.architecture == "temporal_cnn", dense.metrics["tried"]["temporal_cnn"] > dense.metrics["tried"]["ltae"]);
+  EXPECT_EQ(dense.provenance.n_samples, 90);  // learned again from all
+  EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
+
+  command.model.input = "regular";  // gaps are filled then, and say nothing
+  EXPECT_FALSE(train("/dense.csv").metrics.contains("tried"));
+  command.model = {};
+  command.model.parameters = {"d_model=64"};
+  EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("name one"));
+}
+
+TEST(ChosenModel, LearnsByTheRecipeOfItsArchitectureWhereNobodySaidOtherwise) {
+  Recipe told;
+  const Recipe plain = recipe_for("temporal_cnn", told);
+  EXPECT_NE(plain.learning_rate, told.learning_rate);
+  told.learning_rate = 0.5, told.epochs = 3;
+  EXPECT_EQ(recipe_for("temporal_cnn", told).learning_rate, 0.5);
+  EXPECT_EQ(recipe_for("temporal_cnn", told).epochs, 3);
+  EXPECT_EQ(recipe_for("ltae", Recipe()).learning_rate, Recipe().learning_rate);
+}
+
 // Stands for a kill -9 while the second network learns.
 class KilledAfter : public testing::SilentProgress {
  public:
@@ -115,7 +159,7 @@ class KilledAfter : public testing::SilentProgress {
 };
 
 TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
-  const std::string folder = testing::temp_dir(), checkpoint = folder + "/m.safetensors.checkpoint";
+  const std::string folder = testing::temp_dir(), checkpoint = folder + "/m.safetensors.ltae.checkpoint";
   write_text(folder + "/s.csv", table(90, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
