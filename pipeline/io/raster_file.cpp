@@ -18,6 +18,7 @@
 #include <ogr_srs_api.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_call.h"
@@ -273,6 +274,7 @@ struct RasterWriter::Impl {
   std::int64_t next = 0;  // first block that is not in the file yet
   std::map<std::int64_t, Block> waiting;
   std::size_t waiting_bytes = 0;
+  std::vector<std::string> digests;  // of the blocks in the file
 
   Impl(const std::string& path, const Grid& g, PixelType t, int n_bands, const RasterOptions& o)
       : file(path),
@@ -353,6 +355,7 @@ struct RasterWriter::Impl {
     const CPLErr result = GDALWriteBlock(GDALGetRasterBand(dataset.get(), order.band(next) + 1), order.block_col(next),
                                          order.block_row(next), ready.bytes.data());
     if (result != CE_None || messages.failed()) cannot_write(messages);
+    digests.push_back(digest(next, ready.bytes));
     waiting_bytes -= block_bytes();
     waiting.erase(next++);
   }
@@ -361,17 +364,31 @@ struct RasterWriter::Impl {
     while (!waiting.empty() && waiting.begin()->first == next && waiting.begin()->second.written == order.window(next).pixels()) put_next();
   }
 
-  // The last block that GDAL wrote has to lie wholly in the file: what a full disk cuts off may come to light only here.
+  // Of the pixels of a block that lie on the grid.
+  std::string digest(std::int64_t index, const std::vector<char>& bytes) const {
+    const Window on_grid = order.window(index);
+    const std::size_t row_bytes = sample_bytes() * static_cast<std::size_t>(on_grid.width);
+    std::string rows;
+    for (int row = 0; row < on_grid.height; ++row)
+      rows.append(bytes.data() + sample_bytes() * static_cast<std::size_t>(row) * static_cast<std::size_t>(block), row_bytes);
+    return xxh3(rows);
+  }
+
+  // Every block has to come back as it was given to GDAL: what a full disk cuts off, or a bad one mangles, may come to light only here.
   void check_result() const {
     const DatasetHandle result = open_raster(file.temporary(), {"GTiff"});
-    const std::int64_t last = order.count() - 1;
-    GDALRasterBandH band = GDALGetRasterBand(result.get(), order.band(last) + 1);
-    std::vector<char> bytes(block_bytes());
     const GdalMessages messages;
     if (GDALGetRasterXSize(result.get()) != grid.cols || GDALGetRasterYSize(result.get()) != grid.rows ||
-        GDALGetRasterCount(result.get()) != bands ||
-        GDALReadBlock(band, order.block_col(last), order.block_row(last), bytes.data()) != CE_None)
+        GDALGetRasterCount(result.get()) != bands)
       cannot_write(messages);
+    std::vector<char> bytes(block_bytes());
+    for (std::int64_t index = 0; index < order.count(); ++index) {
+      GDALRasterBandH band = GDALGetRasterBand(result.get(), order.band(index) + 1);
+      if (GDALReadBlock(band, order.block_col(index), order.block_row(index), bytes.data()) != CE_None) cannot_write(messages);
+      if (digest(index, bytes) != digests[static_cast<std::size_t>(index)])
+        throw UserError(join_text(file.path(), ": band ", order.band(index) + 1, ", window ", to_text(order.window(index)),
+                                  ": what was read back is not what was written; check the disk. The file that was there before is kept."));
+    }
   }
 };
 
@@ -457,6 +474,34 @@ void write_raster(const std::string& path, const Raster<T>& raster, const Raster
 
 // Cloud-optimised GeoTIFF.
 
+namespace {
+
+template <class T>
+void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
+  constexpr int kBlock = 512, kPixels = 1 << 20;
+  for (const Window& window : split(source.grid().whole(), kBlock, kBlock, kPixels))
+    for (int band = 0; band < source.info().bands; ++band) {
+      std::vector<T> given(static_cast<std::size_t>(window.pixels())), found(given.size());
+      source.read(window, band, given.data());
+      made.read(window, band, found.data());
+      if (std::memcmp(given.data(), found.data(), given.size() * sizeof(T)) != 0)
+        throw UserError(join_text(path, ": band ", band + 1, ", window ", to_text(window), ": what was read back is not what ",
+                                  source.path(), " holds; check the disk. The file that was there before is kept."));
+    }
+}
+
+void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
+  switch (source.info().type) {
+    case PixelType::u8: return require_same_samples<std::uint8_t>(source, made, path);
+    case PixelType::u16: return require_same_samples<std::uint16_t>(source, made, path);
+    case PixelType::i16: return require_same_samples<std::int16_t>(source, made, path);
+    case PixelType::i32: return require_same_samples<std::int32_t>(source, made, path);
+    case PixelType::f32: return require_same_samples<float>(source, made, path);
+  }
+}
+
+}  // namespace
+
 void write_cog(const std::string& source, const std::string& path, const CogOptions& options) {
   const bool classes = options.classes || options.nomenclature;
   const DatasetHandle input = open_raster(source, {});
@@ -488,9 +533,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
   }
   const RasterReader made(file.temporary(), {"GTiff"});
   require_same(RasterReader(source).grid(), made.grid(), path);
-  const Window last = {made.grid().cols - 1, made.grid().rows - 1, 1, 1};
-  std::vector<float> sample(1);
-  made.read(last, made.info().bands - 1, sample.data());
+  require_same_samples(RasterReader(source), made, path);
   if (options.nomenclature) write_text(path + ".aux.xml", legend_sidecar(*options.nomenclature));
   file.commit();
 }

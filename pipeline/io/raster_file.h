@@ -73,7 +73,7 @@ class RasterWriter {
   // that are never written become nodata, or 0 where there is none.
   template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
   void write(const Window& window, int band, const T* samples);
-  void commit();  // closes, flushes, reads back what GDAL made (size, last block), renames; UserError when the disk is full
+  void commit();  // closes, flushes, reads every block back and compares, renames; UserError when the disk is full or bad
 
  private:
   struct Impl;

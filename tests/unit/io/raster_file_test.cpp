@@ -201,6 +201,25 @@ TEST(RasterFile, FullDiskKeepsTheOldFile) {
   std::signal(SIGXFSZ, handler);
 }
 
+TEST(RasterFile, AByteThatChangedOnItsWayIsFoundAndTheOldFileStays) {
+  const std::string folder = temp_dir(), path = folder + "/map.tif";
+  write_text(path, "the old file");
+  RasterOptions options;
+  options.compression = "NONE";
+  options.block = 128;
+  RasterWriter writer(path, utm(1024, 512), PixelType::u8, 1, options);
+  writer.write({0, 0, 1024, 512}, 0, std::vector<std::uint8_t>(1024 * 512, 7).data());
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename() == "map.tif") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(100000);
+    file.put(8);
+  }
+  EXPECT_THAT(message_of([&] { writer.commit(); }),
+              ::testing::AllOf(HasSubstr("map.tif: band 1, window"), HasSubstr("what was read back is not what was written")));
+  EXPECT_EQ(read_text(path), "the old file");
+}
+
 TEST(RasterFile, NamesWhatIsWrong) {
   const std::string folder = temp_dir();
   EXPECT_THAT(message_of([&] { RasterReader(folder + "/none.tif"); }), HasSubstr("none.tif: cannot be opened as an image. GDAL says: "));
