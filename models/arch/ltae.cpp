@@ -86,10 +86,11 @@ class Encoder : public nn::Module {
   Tensor query_key() const { return torch::einsum("hk,hkd->hd", {query_, key_}) / std::sqrt(static_cast<double>(shape_.d_k)); }
 
   // Over the valid dates of each pixel; 0 everywhere where there are none. scores [N,T,H]
+  // Added, not filled in: a broadcast sum is several times quicker, and beside 1e30 a score is lost to the last bit.
   Tensor attention(const Tensor& scores, const Tensor& valid) {
-    const auto mask = valid.unsqueeze(-1);
-    const auto weights = torch::softmax(scores.masked_fill(~mask, -1e30), 1);
-    return attention_dropout_(weights.masked_fill(~mask, 0));
+    const auto out_of_reach = (valid.to(scores.scalar_type()) - 1).mul_(1e30).unsqueeze(-1);
+    const auto seen = valid.any(1, true).to(scores.scalar_type()).unsqueeze(-1);
+    return attention_dropout_(torch::softmax(scores + out_of_reach, 1) * seen);
   }
 
   // As in the paper: embed every date, add its position, each head averages its own part of the embedding.
