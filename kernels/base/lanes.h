@@ -49,4 +49,13 @@ HD int lanes_in_use(std::int64_t first, std::int64_t end) {
   return end - first < kLanes ? static_cast<int>(end - first) : kLanes;
 }
 
+// Rows that can be read in all lanes: those given where the block is full, else copied to `part` with 0 behind its n pixels.
+template <int kLanes, class T>
+HD Rows<const T> whole_rows(const Rows<const T>& rows, std::int64_t n_rows, int n, const Rows<T>& part) {
+  if (n == kLanes) return rows;
+  for (std::int64_t row = 0; row < n_rows; ++row)
+    for (int lane = 0; lane < kLanes; ++lane) part[row][lane] = lane < n ? rows[row][lane] : T{0};
+  return {part.first, part.stride};
+}
+
 }  // namespace millesime

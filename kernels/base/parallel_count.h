@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/base/atomic_add.h"
+#include "kernels/base/atomics.h"
 #include "kernels/base/parallel_for.h"
 
 namespace millesime {

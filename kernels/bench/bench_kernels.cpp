@@ -22,14 +22,19 @@
 #include "kernels/base/buffer.h"
 #include "kernels/base/store.h"
 #include "kernels/ops/confusion.h"
+#include "kernels/ops/connected_components.h"
 #include "kernels/ops/decide.h"
 #include "kernels/ops/forest.h"
 #include "kernels/ops/fuse_maps.h"
 #include "kernels/ops/gap_fill.h"
 #include "kernels/ops/indices.h"
+#include "kernels/ops/majority_filter.h"
 #include "kernels/ops/mosaic_rule.h"
+#include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.h"
+#include "kernels/ops/sieve.h"
 #include "kernels/ops/validity.h"
+#include "pipeline/core/mask_rules.h"
 #include "pipeline/core/series.h"
 
 using namespace millesime;
@@ -147,10 +152,7 @@ Series year(int across) {
   const int half = across / 2 + 2;
   series.groups.push_back({{0, 1, 2, 6}, across, across, 1, 0, 1, 0, fill(std::int64_t{kDates} * 4 * across * across)});
   series.groups.push_back({{3, 4, 5, 7, 8, 9}, half, half, 0.5, 0.75, 0.5, 0.75, fill(std::int64_t{kDates} * 6 * half * half)});
-  MaskRule rule;
-  rule.fill(1);
-  rule[0] = 0;
-  series.mask_rules.assign(3, rule);
+  series.mask_rules.assign(3, only_zero_is_valid());
   series.masks.resize(static_cast<std::size_t>(kDates) * 3 * static_cast<std::size_t>(series.window.pixels()));
   std::minstd_rand random(5);
   for (auto& mask : series.masks) mask = static_cast<std::uint8_t>(random() % 100 < 16 ? 1 : 0);  // 60 % clear
@@ -163,6 +165,7 @@ void bench_preprocessing(int across) {
   const std::int64_t pixels = host.view().pixels();
   std::vector<std::int32_t> targets;
   for (int t = 0; t < kTargets; ++t) targets.push_back(series.dates.front().days + 10 * t);
+  const std::vector<float> mean(13, 1000.0f), inverse_std(13, 0.001f);
   constexpr double kSamples = kDates * (4 + 6 / 4.0) * 2, kMasks = kDates * 3;  // bytes a pixel as read
   const std::pair<Resampling, const char*> methods[] = {
       {Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
@@ -185,7 +188,12 @@ void bench_preprocessing(int across) {
     fill.samples = samples.data();
     fill.valid = valid.data();
     fill.filled = filled.data();
-    report("gap_fill", pixels, kDates * 21 + kTargets * 20, [&] { gap_fill(Device{}, fill); });
+    for (const auto& [method, name] : {std::pair{FillMethod::moving_average, "moving average"},
+                                       {FillMethod::whittaker, "Whittaker"},
+                                       {FillMethod::linear, "linear"}}) {  // the last is what the indices are of
+      fill.filling.method = method;
+      report((std::string("gap_fill, ") + name).c_str(), pixels, kDates * 21 + kTargets * 20, [&] { gap_fill(Device{}, fill); });
+    }
     IndicesArgs index;
     index.pixels = pixels;
     index.n_dates = kTargets;
@@ -195,8 +203,24 @@ void bench_preprocessing(int across) {
     Buffer<std::int16_t> integers(Device{}, pixels * kTargets * 3);
     index.integers = integers.data();
     report("indices, 3 x 37 dates, integers", pixels, kTargets * 26, [&] { indices(Device{}, index); });
+    PackArgs packing;
+    packing.pixels = pixels;
+    packing.n_dates = kTargets;
+    packing.n_bands = 10;
+    packing.indices = index.plan;
+    packing.samples = filled.data();
+    packing.mean = mean.data();
+    packing.inverse_std = inverse_std.data();
+    {
+      Buffer<float> features(Device{}, pixels * kTargets * 13);
+      packing.features = features.data();
+      report("pack, float32", pixels, kTargets * (20 + 13 * 4), [&] { pack(Device{}, packing); });
+    }
+    packing.features = nullptr;
+    Buffer<Bfloat16> features(Device{}, pixels * kTargets * 13);
+    packing.bfloat16 = features.data();
+    report("pack, bfloat16", pixels, kTargets * (20 + 13 * 2), [&] { pack(Device{}, packing); });
   }
-  const std::vector<float> mean(13, 1000.0f), inverse_std(13, 0.001f);
   {
     PrepareRegularArgs regular;
     regular.series = host.view();
@@ -216,6 +240,11 @@ void bench_preprocessing(int across) {
     regular.resampling = Resampling::bilinear;
     regular.indices = {};
     report("prepare, regular, no indices", pixels, kSamples + kMasks + kTargets * 10 * 4 + 1, [&] { prepare_regular(Device{}, regular); });
+    regular.indices = plan_indices(kThreeIndices, series.bands);
+    regular.features = nullptr;
+    Buffer<Bfloat16> half(Device{}, pixels * kTargets * 13);
+    regular.bfloat16 = half.data();
+    report("prepare, regular, bfloat16", pixels, kSamples + kMasks + kTargets * 13 * 2 + 1, [&] { prepare_regular(Device{}, regular); });
   }
   PrepareRawArgs raw;
   raw.series = host.view();
@@ -275,11 +304,66 @@ void bench_models_and_maps(std::int64_t pixels) {
     confusion(Device{}, {pixels, labels.data(), labels.data() + pixels, counts.data()});
   });
 
+  report("class_areas, no two neighbours alike", pixels, 1, [&] { class_areas(Device{}, {pixels, labels.data(), counts.data()}); });
+  {
+    constexpr int kSeriesDates = 8;
+    const auto band = numbers<std::int16_t>(pixels * kSeriesDates, 0, 9000);
+    std::vector<ClassMoments> moments(kSeriesDates * kLabels);
+    report("class_series, 8 dates", pixels, kSeriesDates * 3, [&] {
+      class_series(Device{}, {pixels, kSeriesDates, 1, 0, labels.data(), band.data(), nullptr, moments.data()});
+    });
+  }
+  {
+    constexpr int kModels = 2;
+    const auto shares = numbers<float>(pixels * kModels * kClasses, 0, 1), weights = numbers<float>(pixels * kModels, 0, 3);
+    Buffer<float> blended(Device{}, pixels * kClasses);
+    report("blend of 2 models", pixels, kClasses * 4 * (kModels + 1) + kModels * 4, [&] {
+      blend(Device{}, {pixels, kModels, kClasses, shares.data(), weights.data(), blended.data()});
+    });
+  }
+
   auto seen = numbers<std::uint8_t>(pixels, 0, 60);
   auto rank = numbers<std::uint16_t>(pixels, 0, 90);
   const MosaicRuleArgs mosaic{pixels,        labels.data(),     confidences.data(), labels.data(), 7,
                               winner.data(), confidence.data(), seen.data(),        rank.data()};
   report("mosaic_rule", pixels, 13, [&] { mosaic_rule(Device{}, mosaic); });
+}
+
+// A map of patches, one pixel in eight of which is another class.
+void bench_regularisation(int across) {
+  const std::int64_t pixels = std::int64_t{across} * across;
+  Buffer<std::uint8_t> labels(Device{}, pixels), out(Device{}, pixels), winner(Device{}, pixels);
+  std::minstd_rand random(9);
+  for (std::int64_t i = 0; i < pixels; ++i)
+    labels.data()[i] = static_cast<std::uint8_t>(
+        random() % 8 == 0 ? 1 + random() % kClasses : 1 + static_cast<std::uint64_t>(i / across / 20 * 7 + i % across / 30 * 5) % kClasses);
+  for (const int size : {3, 7}) {
+    const MajorityFilterArgs filter{size, across, across, across, across, 0, 0, labels.data(), out.data()};
+    report(("majority_filter, " + std::to_string(size) + " x " + std::to_string(size)).c_str(), pixels, 2,
+           [&] { majority_filter(Device{}, filter); });
+  }
+  Buffer<std::int32_t> component(Device{}, pixels), size(Device{}, pixels), contact(Device{}, pixels), most_contact(Device{}, pixels);
+  for (const int connectivity : {4, 8})
+    report(("connected_components, " + std::to_string(connectivity) + " neighbours").c_str(), pixels, 9, [&] {
+      connected_components(Device{}, {across, across, connectivity, labels.data(), component.data(), size.data()});
+    });
+  std::vector<std::uint8_t> classes;
+  for (int c = 1; c <= kClasses; ++c) classes.push_back(static_cast<std::uint8_t>(c));
+  connected_components(Device{}, {across, across, 4, labels.data(), component.data(), size.data()});
+  const SieveArgs sieving{across,
+                          across,
+                          4,
+                          10,
+                          labels.data(),
+                          component.data(),
+                          size.data(),
+                          classes.data(),
+                          kClasses,
+                          contact.data(),
+                          most_contact.data(),
+                          winner.data(),
+                          out.data()};
+  report("sieve, 23 classes", pixels, 10, [&] { sieve(Device{}, sieving); });
 }
 
 }  // namespace
@@ -291,4 +375,5 @@ int main(int argc, char** argv) {
   bench_memory();
   bench_preprocessing(across);
   bench_models_and_maps(std::int64_t{across} * across);
+  bench_regularisation(across);
 }

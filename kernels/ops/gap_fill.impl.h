@@ -322,13 +322,8 @@ struct GapFillBlock {
     const std::int64_t date_stride = args.n_bands * args.pixels;
     ROLLED
     for (int b = 0; b < args.n_bands; ++b) {
-      Rows<const std::int16_t> samples{args.samples + b * args.pixels + first, date_stride};
-      if (n < kLanes) {
-        for (int d = 0; d < args.n_dates; ++d)
-          for (int lane = 0; lane < kLanes; ++lane) part[d][lane] = lane < n ? samples[d][lane] : std::int16_t{0};
-        samples = {part.first, part.stride};
-      }
-      fill(samples, Store{args.filled + b * args.pixels + first, date_stride, n});
+      const Rows<const std::int16_t> band{args.samples + b * args.pixels + first, date_stride};
+      fill(whole_rows<kLanes>(band, args.n_dates, n, part), Store{args.filled + b * args.pixels + first, date_stride, n});
     }
   }
 };

@@ -57,12 +57,8 @@ struct IndicesBlock {
     const int n = lanes_in_use<kLanes>(first, args.pixels);
     const auto part = scratch.rows<std::int16_t>(0);
     for (int d = 0; d < args.n_dates; ++d) {
-      Rows<const std::int16_t> bands{args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels + first, args.pixels};
-      if (n < kLanes) {
-        for (int b = 0; b < args.n_bands; ++b)
-          for (int lane = 0; lane < kLanes; ++lane) part[b][lane] = lane < n ? bands[b][lane] : std::int16_t{0};
-        bands = {part.first, part.stride};
-      }
+      const std::int16_t* date = args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels;
+      const auto bands = whole_rows<kLanes>(Rows<const std::int16_t>{date + first, args.pixels}, args.n_bands, n, part);
       for (int i = 0; i < args.plan.n; ++i) {
         const IndexFormula& index = args.plan.formulas[i];
         const std::int64_t at = (static_cast<std::int64_t>(d) * args.plan.n + i) * args.pixels + first;

@@ -29,12 +29,8 @@ struct PackBlock {
     const FeaturePlan plan{args.indices, args.n_bands, args.mean, args.inverse_std};
     ROLLED
     for (int d = 0; d < args.n_dates; ++d) {
-      Rows<const std::int16_t> bands{args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels + first, args.pixels};
-      if (n < kLanes) {
-        for (int b = 0; b < args.n_bands; ++b)
-          for (int lane = 0; lane < kLanes; ++lane) part[b][lane] = lane < n ? bands[b][lane] : std::int16_t{0};
-        bands = {part.first, part.stride};
-      }
+      const std::int16_t* date = args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels;
+      const auto bands = whole_rows<kLanes>(Rows<const std::int16_t>{date + first, args.pixels}, args.n_bands, n, part);
       put_features<kLanes>(plan, d, bands, writer);
     }
     writer.finish();

@@ -16,17 +16,19 @@ struct RowBlock {
   int width;           // of the window
   bool exists;         // false for what a warp has behind the window's last pixel, which the block then repeats
 
-  HD RowBlock(const SeriesView& series, std::int64_t item) : width(series.width), exists(kLanes > 1 || item < series.pixels()) {
-    if (!exists) item = series.pixels() - 1;
-    const std::int64_t in_row = block_count(series.width, kLanes);
+  HD RowBlock(int window_width, std::int64_t pixels, std::int64_t item) : width(window_width), exists(kLanes > 1 || item < pixels) {
+    if (!exists) item = pixels - 1;
+    const std::int64_t in_row = block_count(width, kLanes);
     row = static_cast<int>(item / in_row);
     col = static_cast<int>(item % in_row) * kLanes;
-    first = static_cast<std::int64_t>(row) * series.width + col;
+    first = static_cast<std::int64_t>(row) * width + col;
   }
+  HD RowBlock(const SeriesView& series, std::int64_t item) : RowBlock(series.width, series.pixels(), item) {}
   HD int n() const { return lanes_in_use<kLanes>(col, width); }  // pixels
 };
 
-HD std::int64_t row_block_count(const SeriesView& series, int lanes) { return series.height * block_count(series.width, lanes); }
+HD std::int64_t row_block_count(int width, int height, int lanes) { return height * block_count(width, lanes); }
+HD std::int64_t row_block_count(const SeriesView& series, int lanes) { return row_block_count(series.width, series.height, lanes); }
 
 // Bands of the window's own resolution need no resampling.
 HD bool on_window_grid(const BandGroupView& group, const SeriesView& series) {

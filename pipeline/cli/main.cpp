@@ -48,9 +48,9 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   Invocation invocation;
-  for (const auto& add : {add_run,      add_status,   add_submit,       add_catalog,   add_samples,  add_stack,   add_train,
-                          add_ensemble, add_evaluate, add_predict,      add_benchmark, add_classify, add_fuse,    add_mosaic,
-                          add_validate, add_publish,  add_nomenclature, add_model,     add_config,   add_simulate})
+  for (const auto& add : {add_run,      add_status,     add_submit,  add_catalog,      add_samples,  add_stack,  add_train,
+                          add_ensemble, add_evaluate,   add_predict, add_benchmark,    add_classify, add_fuse,   add_mosaic,
+                          add_validate, add_regularise, add_publish, add_nomenclature, add_model,    add_config, add_simulate})
     add(app, invocation);
   try {
     app.parse(argc, argv);
@@ -75,7 +75,9 @@ void let_idle_threads_sleep(char** argv) {
 
 int main(int argc, char** argv) {
   using namespace millesime;
-  if (argc > 1 && (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "classify")) let_idle_threads_sleep(argv);
+  if (argc > 1 &&
+      (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "classify" || std::string_view(argv[1]) == "regularise"))
+    let_idle_threads_sleep(argv);
   // Buffers of a window are made and freed again and again: kept by the process, they cost no page faults (3 to 8 s of the system's
   // time, of 12 to 16 s, for a tile of 1024 x 1024 px and 30 dates). 32 MiB is the most that glibc takes.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);

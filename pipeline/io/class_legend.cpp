@@ -1,11 +1,13 @@
 #include "pipeline/io/internal/class_legend.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include <cpl_conv.h>
 #include <cpl_minixml.h>
+#include <cpl_string.h>
 #include <gdal_priv.h>
 #include <gdal_rat.h>
 
@@ -70,6 +72,37 @@ std::string legend_sidecar(const Nomenclature& nomenclature) {
   std::string xml = text;
   CPLFree(text);
   return xml;
+}
+
+std::optional<Nomenclature> legend_of(GDALDatasetH dataset) {
+  GDALRasterBand* band = GDALRasterBand::FromHandle(GDALGetRasterBand(dataset, 1));
+  GDALColorTable* palette = band->GetColorTable();
+  if (!palette) return std::nullopt;
+  std::map<int, std::string> names;  // by code
+  const GDALRasterAttributeTable* table = band->GetDefaultRAT();
+  const int values = table ? table->GetColOfUsage(GFU_MinMax) : -1, texts = table ? table->GetColOfUsage(GFU_Name) : -1;
+  char** categories = band->GetCategoryNames();
+  if (values >= 0 && texts >= 0) {
+    for (int row = 0; row < table->GetRowCount(); ++row) names[table->GetValueAsInt(row, values)] = table->GetValueAsString(row, texts);
+  } else if (categories) {
+    for (int code = 0; code < CSLCount(categories); ++code)
+      if (categories[code][0] != '\0') names[code] = categories[code];
+  } else {
+    for (int code = 0; code < palette->GetColorEntryCount(); ++code)
+      if (const GDALColorEntry* entry = palette->GetColorEntry(code); entry->c1 + entry->c2 + entry->c3 > 0)
+        names[code] = "class " + std::to_string(code);
+  }
+  Nomenclature legend;
+  for (const auto& [code, name] : names) {
+    if (code <= 0 || code >= palette->GetColorEntryCount()) continue;
+    const GDALColorEntry* entry = palette->GetColorEntry(code);
+    LandClass land;
+    land.code = code;
+    land.name = land.name_en = name;
+    land.color = {static_cast<std::uint8_t>(entry->c1), static_cast<std::uint8_t>(entry->c2), static_cast<std::uint8_t>(entry->c3)};
+    legend.classes.push_back(land);
+  }
+  return legend;
 }
 
 }  // namespace millesime

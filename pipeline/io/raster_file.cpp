@@ -1,8 +1,5 @@
 #include "pipeline/io/raster_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -22,6 +19,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/internal/scratch_file.h"
 
 namespace millesime {
 namespace {
@@ -142,6 +140,8 @@ Raster<T> RasterReader::read_all(int band) const {
   return raster;
 }
 
+std::optional<Nomenclature> RasterReader::legend() const { return legend_of(impl_->dataset.get()); }
+
 void RasterReader::probe() const {
   const int across = (grid().cols + info().block_width - 1) / info().block_width,
             down = (grid().rows + info().block_height - 1) / info().block_height;
@@ -187,45 +187,6 @@ class BlockOrder {
   Window grid_;
 };
 
-// Blocks beyond what may wait in memory. The scratch file has no name once it is open, so nothing is left behind.
-class Scratch {
- public:
-  explicit Scratch(std::string folder) : folder_(std::move(folder)) {}
-  ~Scratch() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  void put(std::int64_t slot, const std::vector<char>& bytes) {
-    if (descriptor_ < 0) open();
-    for (std::size_t done = 0; done < bytes.size();) {
-      const ssize_t n = ::pwrite(descriptor_, bytes.data() + done, bytes.size() - done,
-                                 slot * static_cast<off_t>(bytes.size()) + static_cast<off_t>(done));
-      if (n <= 0) throw UserError(join_text(folder_, ": cannot write a temporary file there: ", std::strerror(errno)));
-      done += static_cast<std::size_t>(n);
-    }
-  }
-  void get(std::int64_t slot, std::vector<char>& bytes) const {
-    for (std::size_t done = 0; done < bytes.size();) {
-      const ssize_t n = ::pread(descriptor_, bytes.data() + done, bytes.size() - done,
-                                slot * static_cast<off_t>(bytes.size()) + static_cast<off_t>(done));
-      if (n <= 0) throw UserError(join_text(folder_, ": cannot read back a temporary file there: ", std::strerror(errno)));
-      done += static_cast<std::size_t>(n);
-    }
-  }
-
- private:
-  void open() {
-    std::string name = folder_ + "/.partial-scratch-XXXXXX";
-    descriptor_ = ::mkstemp(name.data());
-    if (descriptor_ < 0) throw UserError(join_text(folder_, ": cannot make a temporary file there: ", std::strerror(errno)));
-    ::unlink(name.c_str());
-  }
-  std::string folder_;
-  int descriptor_ = -1;
-};
-
 constexpr std::size_t kWaitingBytes = std::size_t{64} << 20;
 
 int fitting_block(int wanted, const Grid& grid) {  // TIFF tiles have sides that are multiples of 16
@@ -269,7 +230,7 @@ struct RasterWriter::Impl {
   RasterOptions options;
   std::string sidecar;
   BlockOrder order;
-  Scratch scratch;
+  ScratchFile scratch;  // blocks beyond what may wait in memory
   DatasetHandle dataset;
   std::int64_t next = 0;  // first block that is not in the file yet
   std::map<std::int64_t, Block> waiting;
@@ -288,6 +249,8 @@ struct RasterWriter::Impl {
 
   std::size_t sample_bytes() const { return static_cast<std::size_t>(GDALGetDataTypeSizeBytes(gdal_type(type))); }
   std::size_t block_bytes() const { return sample_bytes() * static_cast<std::size_t>(block) * static_cast<std::size_t>(block); }
+
+  std::int64_t place_in_scratch(std::int64_t index) const { return index * static_cast<std::int64_t>(block_bytes()); }
 
   [[noreturn]] void cannot_write(const GdalMessages& messages) const {
     throw UserError(
@@ -329,7 +292,7 @@ struct RasterWriter::Impl {
       result.bytes.resize(block_bytes());
       waiting_bytes += block_bytes();
       if (!is_new)
-        scratch.get(index, result.bytes);
+        scratch.get(place_in_scratch(index), result.bytes.data(), result.bytes.size());
       else if (options.nodata) {
         const double fill = *options.nodata;
         GDALCopyWords64(&fill, GDT_Float64, 0, result.bytes.data(), gdal_type(type), static_cast<int>(sample_bytes()),
@@ -343,7 +306,7 @@ struct RasterWriter::Impl {
   void make_room(std::int64_t keep) {
     for (auto entry = waiting.rbegin(); entry != waiting.rend() && waiting_bytes > kWaitingBytes; ++entry) {
       if (entry->second.bytes.empty() || entry->first == keep) continue;
-      scratch.put(entry->first, entry->second.bytes);
+      scratch.put(place_in_scratch(entry->first), entry->second.bytes.data(), entry->second.bytes.size());
       entry->second.bytes = {};
       waiting_bytes -= block_bytes();
     }

@@ -43,6 +43,8 @@ class RasterReader {
   void read(const Window& window, int band, T* samples) const;
   template <class T>
   Raster<T> read_all(int band = 0) const;
+  // The classes of a map as its palette, category names and attribute table have them; nothing without a palette.
+  std::optional<Nomenclature> legend() const;
   void probe() const;  // reads the first and the last block of each band: a file cut short fails here
 
  private:

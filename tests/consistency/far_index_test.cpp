@@ -14,7 +14,9 @@
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
+#include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
+#include "kernels/ops/pack.impl.h"
 #include "kernels/ops/prepare.impl.h"
 #include "kernels/ops/resample.impl.h"
 #include "kernels/ops/validity.impl.h"
@@ -276,6 +278,103 @@ TEST(FarIndex, Maps) {
         return std::pair(last_of(far, kFar, 1), last_of(far_rank, kFar, 1));
       },
       std::pair(label, rank));
+}
+
+TEST(FarIndex, Pack) {
+  constexpr int kDates = 2, kBands = 2;
+  const auto samples = numbers<std::int16_t>(kDates * kBands * kSmall, 1, 9000, 14);
+  PackArgs args;
+  args.pixels = kSmall, args.n_dates = kDates, args.n_bands = kBands, args.indices = plan_indices({"NDVI"}, {"B4", "B8"});
+  args.samples = samples.data();
+  const std::int64_t n = std::int64_t{kDates} * args.n_features();
+  const auto check = [&](auto number, auto* PackArgs::*target) {
+    using Number = decltype(number);
+    std::vector<Number> expected(static_cast<std::size_t>(kSmall * n));
+    args.*target = expected.data();
+    pack(Device{}, args);
+    const auto bytes_of = [&](const Number* last) {
+      const auto* bytes = reinterpret_cast<const unsigned char*>(last);
+      return std::vector<unsigned char>(bytes, bytes + static_cast<std::size_t>(kSmall * n) * sizeof(Number));
+    };
+    expect_same(
+        kOneBlock,
+        [&](const auto& backend) {
+          FarArray<std::int16_t> far(kFar * kDates * kBands);
+          FarArray<Number> out(kFar * n);
+          put_last(far, kFar, samples);
+          PackArgs huge = args;
+          huge.pixels = kFar, huge.samples = far.data(), huge.*target = out.data();
+          pack_on(backend, huge);
+          return bytes_of(out.data() + (kFar - kSmall) * n);
+        },
+        bytes_of(expected.data()));
+    args.*target = nullptr;
+  };
+  check(float{}, &PackArgs::features);
+  check(Bfloat16{}, &PackArgs::bfloat16);
+}
+
+TEST(FarIndex, ClassAreasAndSeries) {
+  constexpr int kDates = 2, kBands = 2;
+  const auto labels = numbers<std::uint8_t>(kSmall, 0, 3, 15), valid = numbers<std::uint8_t>(kDates * kSmall, 0, 1, 16);
+  const auto samples = numbers<std::int16_t>(kDates * kBands * kSmall, -300, 9000, 17);
+  std::vector<std::uint64_t> counts(kLabels);
+  class_areas(Device{}, {kSmall, labels.data(), counts.data()});
+  expect_same(
+      kEachPixel,
+      [&](const auto& backend) {
+        FarArray<std::uint8_t> far(kFar);
+        put_last(far, kFar, labels);
+        std::vector<std::uint64_t> far_counts(kLabels);
+        class_areas_on(backend, {kFar, far.data(), far_counts.data()});
+        return far_counts;
+      },
+      counts);
+
+  const auto numbers_of = [](const std::vector<ClassMoments>& moments) {
+    std::vector<std::uint64_t> all;
+    for (const ClassMoments& m : moments) all.insert(all.end(), {m.n, m.sum, m.squares});
+    return all;
+  };
+  std::vector<ClassMoments> moments(kDates * kLabels);
+  class_series(Device{}, {kSmall, kDates, kBands, 1, labels.data(), samples.data(), valid.data(), moments.data()});
+  expect_same(
+      kEachPixel,
+      [&](const auto& backend) {
+        FarArray<std::uint8_t> far(kFar), far_valid(kFar * kDates);
+        FarArray<std::int16_t> far_samples(kFar * kDates * kBands);
+        put_last(far, kFar, labels);
+        put_last(far_valid, kFar, valid);
+        put_last(far_samples, kFar, samples);
+        std::vector<ClassMoments> far_moments(kDates * kLabels);
+        class_series_on(backend, {kFar, kDates, kBands, 1, far.data(), far_samples.data(), far_valid.data(), far_moments.data()});
+        return numbers_of(far_moments);
+      },
+      numbers_of(moments));
+}
+
+// Components and sieve are of fewer than 2^31 pixels, and refuse more (unit/kernels/regularisation_ops).
+TEST(FarIndex, MajorityFilter) {
+  constexpr int kWidth = 50000, kHeight = 90000, kAround = 5;  // 4.5e9 px; the last rows of a narrow map are its corner
+  const auto labels = numbers<std::uint8_t>((kSmall + 2) * kAround, 0, 3, 18);
+  std::vector<std::uint8_t> expected(kSmall);
+  // A row in the middle, whose squares see the map's last columns but no edge to the left.
+  majority_filter(Device{}, {3, kSmall + 2, kAround, kSmall, 1, 2, 2, labels.data(), expected.data()});
+  expect_same(
+      kOneBlock,
+      [&](const auto& backend) {
+        FarArray<std::uint8_t> far(std::int64_t{kWidth} * kHeight), out(std::int64_t{kWidth} * (kHeight - 2));
+        for (int row = 0; row < kAround; ++row)
+          for (int col = 0; col < kSmall + 2; ++col)
+            far[std::int64_t{kHeight - kAround + row} * kWidth + kWidth - kSmall - 2 + col] =
+                labels[static_cast<std::size_t>(row * (kSmall + 2) + col)];
+        MajorityFilterArgs huge;
+        huge.cols = huge.width = kWidth, huge.rows = kHeight, huge.height = kHeight - 2;
+        huge.labels = far.data(), huge.filtered = out.data();
+        majority_filter_on(backend, huge);
+        return last_of(out, std::int64_t{kWidth} * (kHeight - 2), 1);
+      },
+      expected);
 }
 
 // A window of more than 2^31 pixels, one band of its own resolution and one of half, and the part of it that its last pixels see.

@@ -39,19 +39,22 @@ def relocate(functor, addresses):
 
 
 def interpret(module, folder, case, **options):
-    """Runs one case; returns the machine after it and the arrays as they were before and are now."""
+    """Runs one case; returns the machine after each launch, and the arrays as they were before and are now."""
     before = [(folder / array['before']).read_bytes() for array in case.get('arrays', [])]
-    scratch = max(case['scratch_bytes'], 0) * BLOCKS * THREADS
+    scratch = max(0, *(launch['scratch_bytes'] for launch in case['launches'])) * BLOCKS * THREADS
     memory = GlobalMemory([len(d) for d in before] + [scratch])
     for number, d in enumerate(before):
         memory.put(number, d)
     addresses = {array['address']: memory.addresses[number] for number, array in enumerate(case.get('arrays', []))}
-    parameters = [relocate((folder / 'functor.bin').read_bytes(), addresses), struct.pack('<q', case['items'])]
-    if case['scratch_bytes'] >= 0:
-        parameters.append(struct.pack('<Q', memory.addresses[len(before)]))
-    shared = case['shared_bytes'] + case['warp_shared_bytes'] * (THREADS // 32)
-    machine = module.run(case['kernel'], BLOCKS, THREADS, memory, parameters, shared_bytes=shared, **options)
-    return machine, before, [memory.get(number) for number in range(len(before))]
+    machines = []
+    for launch in case['launches']:
+        memory.order_launches()
+        parameters = [relocate((folder / launch['functor']).read_bytes(), addresses), struct.pack('<q', launch['items'])]
+        if launch['scratch_bytes'] >= 0:
+            parameters.append(struct.pack('<Q', memory.addresses[len(before)]))
+        shared = launch['shared_bytes'] + launch['warp_shared_bytes'] * (THREADS // 32)
+        machines.append(module.run(launch['kernel'], BLOCKS, THREADS, memory, parameters, shared_bytes=shared, **options))
+    return machines, before, [memory.get(number) for number in range(len(before))]
 
 
 def run_case(module, folder, case):

@@ -19,17 +19,21 @@ void KernelCase::write(const std::string& folder) {
   reset();
   on_cpu();
   nlohmann::json document;
-  // The type as it is found in the kernel's mangled name: without namespace millesime, which is abbreviated there.
-  const std::string prefix = "N9millesime";
-  MILLESIME_CHECK(type_.starts_with(prefix), "functor ", type_);
   document["op"] = op;
   document["name"] = name;
-  document["kernel"] = type_.substr(prefix.size(), type_.size() - prefix.size() - 1);
-  document["items"] = items_;
-  document["scratch_bytes"] = scratch_bytes_;
-  document["warp_shared_bytes"] = warp_shared_bytes_;
-  document["shared_bytes"] = shared_bytes_;
-  write_file("functor.bin", functor_.data(), functor_.size());
+  for (std::size_t i = 0; i < launches_.size(); ++i) {
+    const Launch& launch = launches_[i];
+    // The type as it is found in the kernel's mangled name: without namespace millesime, which is abbreviated there.
+    const std::string prefix = "N9millesime", file = "functor" + std::to_string(i) + ".bin";
+    MILLESIME_CHECK(launch.type.starts_with(prefix), "functor ", launch.type);
+    document["launches"].push_back({{"kernel", launch.type.substr(prefix.size(), launch.type.size() - prefix.size() - 1)},
+                                    {"functor", file},
+                                    {"items", launch.items},
+                                    {"scratch_bytes", launch.scratch_bytes},
+                                    {"warp_shared_bytes", launch.warp_shared_bytes},
+                                    {"shared_bytes", launch.shared_bytes}});
+    write_file(file, launch.functor.data(), launch.functor.size());
+  }
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
     const Array& array = arrays_[i];
     const std::string before = "array" + std::to_string(i) + ".bin", after = "expected" + std::to_string(i) + ".bin";

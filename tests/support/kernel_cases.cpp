@@ -7,15 +7,18 @@
 #include <stdexcept>
 
 #include "kernels/ops/confusion.impl.h"
+#include "kernels/ops/connected_components.impl.h"
 #include "kernels/ops/decide.impl.h"
 #include "kernels/ops/forest.impl.h"
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
+#include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/pack.impl.h"
 #include "kernels/ops/prepare.impl.h"
 #include "kernels/ops/resample.impl.h"
+#include "kernels/ops/sieve.impl.h"
 #include "kernels/ops/validity.impl.h"
 #include "pipeline/core/error.h"
 #include "tests/support/random_forest.h"
@@ -50,20 +53,24 @@ void KernelCase::reset() {
 std::vector<std::vector<unsigned char>> KernelCase::on_device(const Stream& stream,
                                                               const std::function<void(const std::function<void()>&)>& timed) {
   std::vector<Buffer<unsigned char>> buffers;
-  std::vector<unsigned char> functor = functor_;
+  std::vector<Launch> launches = launches_;
   for (const Array& array : arrays_) {
     buffers.push_back(to_device(stream, array.initial));
-    // The functor's pointers to this array become pointers to its copy.
+    // The functors' pointers to this array become pointers to its copy.
     const unsigned char *host = array.memory.get(), *device = buffers.back().data();
-    for (std::size_t at = 0; at + sizeof host <= functor.size(); at += sizeof host)
-      if (std::memcmp(&functor[at], &host, sizeof host) == 0) std::memcpy(&functor[at], &device, sizeof device);
+    for (Launch& launch : launches)
+      for (std::size_t at = 0; at + sizeof host <= launch.functor.size(); at += sizeof host)
+        if (std::memcmp(&launch.functor[at], &host, sizeof host) == 0) std::memcpy(&launch.functor[at], &device, sizeof device);
   }
   stream.synchronize();
-  launch_(stream, functor);
+  const auto run_all = [&] {
+    for (const Launch& launch : launches) launch.run(stream, launch.functor);
+  };
+  run_all();
   std::vector<std::vector<unsigned char>> all;
   for (std::size_t i = 0; i < arrays_.size(); ++i)
     if (arrays_[i].written) all.push_back(to_host(stream, buffers[i]));
-  if (timed) timed([&] { launch_(stream, functor); });
+  if (timed) timed(run_all);
   return all;
 }
 
@@ -391,6 +398,78 @@ void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
       MosaicRulePixel{args});
 }
 
+// A map of noise and of larger patches, as wide as it is high or wider.
+struct CaseMap {
+  int width, height;
+  std::vector<std::uint8_t> labels;
+  explicit CaseMap(std::int64_t pixels) : width(1), height(1), labels(static_cast<std::size_t>(pixels)) {
+    while (std::int64_t{width} * width < pixels || pixels % width != 0) ++width;
+    height = static_cast<int>(pixels / width);
+    const auto noise = random_numbers<std::uint8_t>(labels.size(), 0, 9, 3);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const auto row = i / static_cast<std::size_t>(width), col = i % static_cast<std::size_t>(width);
+      labels[i] = noise[i] < 4 ? noise[i] : static_cast<std::uint8_t>(1 + (row / 4 + col / 7) % 3);
+    }
+  }
+};
+
+void add_majority_filter(Cases& cases, std::int64_t pixels, const char* name) {
+  const CaseMap map(pixels);
+  KernelCase& test = add(cases, "majority_filter", name);
+  MajorityFilterArgs args;
+  args.size = 5;
+  args.cols = args.width = map.width;
+  args.rows = args.height = map.height;
+  args.labels = test.input(map.labels);
+  args.filtered = test.output<std::uint8_t>(pixels);
+  complete(
+      test, [args] { majority_filter(Device{}, args); }, [args](const Fibers& fibers) { majority_filter_on(fibers, args); }, pixels,
+      MajorityFilterBlock<1>{args});
+}
+
+void add_components_and_sieve(Cases& cases, std::int64_t pixels, const char* name) {
+  const CaseMap map(pixels);
+  const auto n = static_cast<std::size_t>(pixels);
+  for (const int connectivity : {4, 8}) {
+    const std::string input = join_text(connectivity, " neighbours, ", name);
+    KernelCase& components = add(cases, "connected_components", input);
+    const ConnectedComponentsArgs args{map.width,
+                                       map.height,
+                                       connectivity,
+                                       components.input(map.labels),
+                                       components.output<std::int32_t>(pixels),
+                                       components.output<std::int32_t>(pixels)};
+    components.on_cpu = [args] { connected_components(Device{}, args); };
+    components.on_fibers = [args](const Fibers& fibers) { connected_components_on(fibers, args); };
+    components.launches(pixels, ComponentRuns{{args}});
+    components.launches(pixels, ComponentUnions{args});
+    components.launches(pixels, ComponentRoots{{args}});
+
+    std::vector<std::int32_t> component(n), size(n);
+    connected_components(Device{}, {map.width, map.height, connectivity, map.labels.data(), component.data(), size.data()});
+    static const std::uint8_t classes[] = {1, 2, 3};
+    KernelCase& test = add(cases, "sieve", input);
+    SieveArgs sieving;
+    sieving.width = map.width, sieving.height = map.height, sieving.connectivity = connectivity, sieving.min_pixels = 5;
+    sieving.labels = test.input(map.labels);
+    sieving.component = test.input(component);
+    sieving.size = test.input(size);
+    sieving.classes = classes, sieving.n_classes = 3;
+    sieving.contact = test.output<std::int32_t>(pixels);
+    sieving.most_contact = test.output<std::int32_t>(pixels);
+    sieving.winner = test.output<std::uint8_t>(pixels);
+    sieving.sieved = test.output<std::uint8_t>(pixels);
+    test.on_cpu = [sieving] { sieve(Device{}, sieving); };
+    test.on_fibers = [sieving](const Fibers& fibers) { sieve_on(fibers, sieving); };
+    test.launches(pixels, SieveStart{{sieving}});
+    for (const int label : classes) {
+      test.launches(pixels, SieveContacts{{sieving}, label});
+      test.launches(pixels, SieveComparison{{sieving}, label});
+    }
+    test.launches(pixels, SieveResult{{sieving}});
+  }
+}
+
 }  // namespace
 
 namespace {
@@ -417,6 +496,8 @@ void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_fuse_maps(cases, pixels, name);
   add_mosaic_rule(cases, pixels, name);
   add_counting(cases, pixels, name);
+  add_majority_filter(cases, pixels, name);
+  add_components_and_sieve(cases, pixels, name);
 }
 
 }  // namespace

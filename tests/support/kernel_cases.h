@@ -54,27 +54,38 @@ class KernelCase {
   std::function<void()> on_cpu;
   std::function<void(const Fibers&)> on_fibers;
 
-  // The launch: what parallel_for or parallel_count is called with on a GPU.
+  // A launch, after those before: what parallel_for or parallel_count is called with on a GPU.
   template <class F>
   void launches(std::int64_t n, const F& f) {
-    remember(n, f);
-    if constexpr (WholeWarps<F>::value) warp_shared_bytes_ = kTileBytes, scratch_bytes_ = 0;
-    if constexpr (NeedsScratch<F>::value) scratch_bytes_ = f.scratch_bytes();
-    launches_with<F>([n](const Stream& stream, const F& functor) { launch_for(stream, n, functor); });
+    Launch& launch = remember(n, f);
+    if constexpr (WholeWarps<F>::value) launch.warp_shared_bytes = kTileBytes, launch.scratch_bytes = 0;
+    if constexpr (NeedsScratch<F>::value) launch.scratch_bytes = f.scratch_bytes();
+    launch.run = with_functor<F>([n](const Stream& stream, const F& functor) { launch_for(stream, n, functor); });
   }
   template <class F>
   void counts(std::int64_t n, const F& f) {
-    remember(n, f);
-    shared_bytes_ = 8 * f.slots();
-    launches_with<F>([n](const Stream& stream, const F& functor) { launch_count(stream, n, functor); });
+    Launch& launch = remember(n, f);
+    launch.shared_bytes = 8 * f.slots();
+    launch.run = with_functor<F>([n](const Stream& stream, const F& functor) { launch_count(stream, n, functor); });
   }
 
  private:
+  struct Launch {
+    std::int64_t items = 0;
+    std::int64_t scratch_bytes = -1;                       // of a thread; -1: the kernel has no such parameter
+    std::int64_t warp_shared_bytes = 0, shared_bytes = 0;  // of a warp, of a block
+    std::vector<unsigned char> functor;
+    std::string type;
+    std::function<void(const Stream&, const std::vector<unsigned char>&)> run;
+  };
+
   template <class F>
-  void remember(std::int64_t n, const F& f) {
-    items_ = n;
-    functor_.assign(reinterpret_cast<const unsigned char*>(&f), reinterpret_cast<const unsigned char*>(&f) + sizeof f);
-    type_ = typeid(F).name();
+  Launch& remember(std::int64_t n, const F& f) {
+    Launch& launch = launches_.emplace_back();
+    launch.items = n;
+    launch.functor.assign(reinterpret_cast<const unsigned char*>(&f), reinterpret_cast<const unsigned char*>(&f) + sizeof f);
+    launch.type = typeid(F).name();
+    return launch;
   }
 
   // On a GPU: the instances that the .cu files leave in the library.
@@ -90,12 +101,12 @@ class KernelCase {
     millesime::parallel_count(cuda_backend(stream), "case", n, f);
 #endif
   }
-  template <class F, class Launch>
-  void launches_with(const Launch& launch) {
-    launch_ = [launch](const Stream& stream, const std::vector<unsigned char>& bytes) {
+  template <class F, class Start>
+  static auto with_functor(const Start& start) {
+    return [start](const Stream& stream, const std::vector<unsigned char>& bytes) {
       alignas(F) unsigned char memory[sizeof(F)];
       std::memcpy(memory, bytes.data(), sizeof(F));
-      launch(stream, *reinterpret_cast<const F*>(memory));
+      start(stream, *reinterpret_cast<const F*>(memory));
     };
   }
 
@@ -107,12 +118,7 @@ class KernelCase {
   void* add(const void* values, std::size_t bytes, bool written);
 
   std::vector<Array> arrays_;
-  std::int64_t items_ = 0;
-  std::int64_t scratch_bytes_ = -1;                        // of a thread; -1: the kernel has no such parameter
-  std::int64_t warp_shared_bytes_ = 0, shared_bytes_ = 0;  // of a warp, of a block
-  std::vector<unsigned char> functor_;
-  std::string type_;
-  std::function<void(const Stream&, const std::vector<unsigned char>&)> launch_;
+  std::vector<Launch> launches_;
 };
 
 std::vector<std::unique_ptr<KernelCase>> kernel_cases();

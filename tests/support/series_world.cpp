@@ -1,5 +1,6 @@
 #include "tests/support/series_world.h"
 #include "kernels/ops/gap_fill.h"
+#include "pipeline/core/mask_rules.h"
 #include "tests/support/guarded.h"
 
 #include <algorithm>
@@ -52,15 +53,18 @@ Series random_series(const SeriesShape& shape) {
   half.col_offset = 0.75;  // the window begins in the middle of a coarse pixel, one of which is margin
   half.row_offset = 0.25;
   series.groups.push_back(std::move(half));
-  for (int plane = 0; plane < 3; ++plane) {
-    MaskRule rule = {};
-    for (std::size_t value = 0; value < rule.size(); ++value)
-      rule[value] = static_cast<std::uint8_t>(shape.simple_masks ? value != 0 : value % 3 == 1);
-    series.mask_rules.push_back(rule);
-  }
+  series.mask_rules = shape.simple_masks
+                          ? std::vector<MaskRule>(3, only_zero_is_valid())
+                          : std::vector<MaskRule>{sen2cor_scene_classification(), theia_l3a_flags(), invalid_where_set(0b10100100)};
   const double clear_plane = std::pow(1 - shape.cloudy, 1.0 / 3);
   series.masks.resize(static_cast<std::size_t>(shape.dates) * 3 * static_cast<std::size_t>(series.window.pixels()));
-  for (auto& mask : series.masks) mask = static_cast<std::uint8_t>(chance(random) < clear_plane ? (shape.simple_masks ? 0 : 3) : 1);
+  const auto pixels = static_cast<std::size_t>(series.window.pixels());
+  for (std::size_t i = 0; i < series.masks.size(); ++i) {
+    const bool invalid = chance(random) >= clear_plane;
+    std::uint8_t& mask = series.masks[i];
+    do mask = static_cast<std::uint8_t>(random());
+    while ((series.mask_rules[i / pixels % 3][mask] != 0) != invalid);
+  }
   return series;
 }
 

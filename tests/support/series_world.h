@@ -15,7 +15,7 @@ struct SeriesShape {
   int dates = 6;
   double cloudy = 0.4;       // share of masked observations
   double missing = 0.02;     // share of missing samples
-  bool simple_masks = true;  // "0 is valid" (THEIA), or rules of any kind
+  bool simple_masks = true;  // "0 is valid" (THEIA L2A); or Sen2Cor's classes, L3A flags and bits
   unsigned seed = 1;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // Inside pipeline/io only: a nomenclature as what GDAL shows of a class map: palette, category names, raster attribute table.
 
+#include <optional>
 #include <string>
 
 #include <gdal.h>
@@ -16,5 +17,9 @@ void set_palette(GDALDatasetH dataset, const Nomenclature& nomenclature);
 
 // The text of <map>.aux.xml: category names and the attribute table (value, class, red, green, blue), which TIFF itself cannot hold.
 std::string legend_sidecar(const Nomenclature& nomenclature);
+
+// The classes that the palette of band 1 shows: those of the attribute table, else those with a category name, else every code whose colour
+// is not black. Nothing without a palette.
+std::optional<Nomenclature> legend_of(GDALDatasetH dataset);
 
 }  // namespace millesime

@@ -13,6 +13,7 @@
 
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/mask_rules.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/raster_file.h"
@@ -285,11 +286,8 @@ class Sentinel2Theia final : public Sensor {
 
   // CLM has two bit layouts (MUSCATE and MAJA's own), SAT one bit a band: all agree that only 0 is good.
   std::vector<MaskPlane> mask_planes() const override {
-    MaskRule non_zero;
-    non_zero.fill(1);
-    non_zero[0] = 0;
     std::vector<MaskPlane> planes;
-    for (const std::string& mask : kMasks) planes.push_back({mask, non_zero, mask == "EDG"});
+    for (const std::string& mask : kMasks) planes.push_back({mask, only_zero_is_valid(), mask == "EDG"});
     return planes;
   }
 

@@ -94,6 +94,10 @@ class GlobalMemory(Memory):
         self.bytes[address : address + len(data)] = np.frombuffer(data, np.uint8)
         self.state[address : address + len(data)] = 2
 
+    def order_launches(self):
+        """What has been done so far is ordered before what follows."""
+        self.writer[:] = self.reader[:] = -1
+
     def get(self, number):
         address = self.addresses[number]
         return self.bytes[address : address + self.sizes[number]].tobytes()
@@ -689,7 +693,7 @@ class Machine:
         if self.metrics:
             self.count(p, s, a, n * vec, ins, 'ld')
         for i, d in enumerate(dst):
-            self.check(M, a + i * n, n, ins, False, s)
+            self.check(M, a + i * n, n, ins, False, s, 'volatile' in op)
             self.assign(d, self.load(M, a + i * n, DTYPE[ty]))
 
     def i_st(self, p, op, ops, ins):
@@ -701,7 +705,7 @@ class Machine:
         if self.metrics:
             self.count(p, s, a, n * len(src), ins, 'st')
         for i, r in enumerate(src):
-            self.check(M, a + i * n, n, ins, True, s)
+            self.check(M, a + i * n, n, ins, True, s, 'volatile' in op)
             self.store(M, a + i * n, np.broadcast_to(self.value(r, ty), self.active.shape).view(UNSIGNED[n]), n)
 
     def i_atom(self, p, op, ops, ins, ret=True):

@@ -1,0 +1,223 @@
+#include "pipeline/stages/regularise.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "kernels/base/buffer.h"
+#include "kernels/ops/connected_components.h"
+#include "kernels/ops/majority_filter.h"
+#include "kernels/ops/sieve.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/scratch_map.h"
+
+namespace millesime {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr int kBlock = 512;          // of the files that are written, px
+constexpr int kMaxMinPixels = 5000;  // a window reaches twice as far beyond its edges: it stays below 2^31 px
+
+// What a window needs of the map, and what it is read from.
+struct Surroundings {
+  Window window, read;  // read: the window and what is around it, as far as the map goes
+  Surroundings(const Window& wanted, int reach, const Grid& grid)
+      : window(wanted),
+        read(Window{wanted.col - reach, wanted.row - reach, wanted.width + 2 * reach, wanted.height + 2 * reach}.intersect(grid.whole())) {}
+  int col() const { return window.col - read.col; }
+  int row() const { return window.row - read.row; }
+};
+
+// Square windows that take at most half of the memory with what is around them.
+std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_per_pixel, const Context& context) {
+  const auto bytes = [&](std::int64_t side) { return (side + 2 * reach) * (side + 2 * reach) * bytes_per_pixel; };
+  const std::int64_t memory = context.memory_bytes / 2;
+  std::int64_t side = 16 * kBlock;
+  while (side > kBlock && bytes(side) > memory) side -= kBlock;
+  while (side > 1 && bytes(side) > memory) side /= 2;
+  if (bytes(side) > memory)
+    throw UserError(join_text("regularise --min-pixels: the sieve sees ", reach, " px around each pixel, for which it needs ",
+                              2 * bytes(side) >> 20, " MiB; got --memory of ", context.memory_bytes >> 20,
+                              " MiB; give more, or a smaller unit"));
+  return split(grid.whole(), static_cast<int>(side), static_cast<int>(side), side * side);
+}
+
+class Regularisation {
+ public:
+  Regularisation(const RegulariseCommand& command, const Context& context, const std::string& folder)
+      : command_(command),
+        context_(context),
+        reader_(command.map),
+        scratch_(folder, reader_.grid().cols, reader_.grid().rows),
+        next_(folder, reader_.grid().cols, reader_.grid().rows) {
+    counts_.pixels = grid().pixels();
+  }
+
+  const RasterReader& reader() const { return reader_; }
+  const ScratchMap& result() const { return scratch_; }
+  RegulariseCounts& counts() { return counts_; }
+
+  // The map as it is, or filtered, becomes the one that the sieve starts from.
+  void read_and_filter() {
+    const int reach = command_.majority / 2;
+    Bytes labels, filtered;
+    for (const Window& window : windows_of(grid(), reach, 2, context_)) {
+      const Surroundings around(window, reach, grid());
+      labels.resize(static_cast<std::size_t>(around.read.pixels()));
+      reader_.read(around.read, 0, labels.data());
+      filtered.resize(static_cast<std::size_t>(window.pixels()));
+      if (command_.majority > 0)
+        filter(around, labels, filtered);
+      else
+        filtered = labels;
+      counts_.by_majority += changed(around, labels, filtered);
+      for (const std::uint8_t label : filtered) occurs_[label] = true;
+      scratch_.write(window, filtered.data());
+      context_.progress->advance(window.pixels());
+    }
+  }
+
+  // Whether it changed anything.
+  bool sieve_once() {
+    Bytes classes;
+    for (int label = 1; label < 256; ++label)
+      if (occurs_[static_cast<std::size_t>(label)]) classes.push_back(static_cast<std::uint8_t>(label));
+    const int reach = 2 * command_.min_pixels;
+    std::int64_t n = 0;
+    Bytes labels, sieved;
+    for (const Window& window : windows_of(grid(), reach, kSieveBytes, context_)) {
+      const Surroundings around(window, reach, grid());
+      labels.resize(static_cast<std::size_t>(around.read.pixels()));
+      scratch_.read(around.read, labels.data());
+      sieve_window(around, labels, classes, sieved);
+      n += changed(around, labels, sieved);
+      next_.write(window, sieved.data());
+      context_.progress->advance(window.pixels());
+    }
+    std::swap(scratch_, next_);
+    counts_.by_sieve += n;
+    counts_.passes += n > 0 ? 1 : 0;
+    return n > 0;
+  }
+
+ private:
+  // A label, component, size, two contacts, winner and result; and the labels and the result again on the host.
+  static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 2;
+
+  const Grid& grid() const { return reader_.grid(); }
+
+  void filter(const Surroundings& around, const Bytes& labels, Bytes& filtered) const {
+    const Stream stream = context_.device;
+    const Buffer<std::uint8_t> in = to_device(stream, labels);
+    Buffer<std::uint8_t> out(context_.device, around.window.pixels());
+    MajorityFilterArgs args;
+    args.size = command_.majority;
+    args.cols = around.read.width, args.rows = around.read.height;
+    args.width = around.window.width, args.height = around.window.height;
+    args.col = around.col(), args.row = around.row();
+    args.labels = in.data();
+    args.filtered = out.data();
+    majority_filter(stream, args);
+    out.copy_to(stream, filtered.data(), out.size());
+    stream.synchronize();
+  }
+
+  void sieve_window(const Surroundings& around, const Bytes& labels, const Bytes& classes, Bytes& sieved) const {
+    const Stream stream = context_.device;
+    const std::int64_t pixels = around.read.pixels();
+    const Buffer<std::uint8_t> in = to_device(stream, labels);
+    Buffer<std::int32_t> component(context_.device, pixels), size(context_.device, pixels), contact(context_.device, pixels),
+        most_contact(context_.device, pixels);
+    Buffer<std::uint8_t> winner(context_.device, pixels), out(context_.device, pixels);
+    const int connectivity = command_.corners ? 8 : 4;
+    connected_components(stream, {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
+    sieve(stream, {around.read.width, around.read.height, connectivity, command_.min_pixels, in.data(), component.data(), size.data(),
+                   classes.data(), static_cast<int>(classes.size()), contact.data(), most_contact.data(), winner.data(), out.data()});
+    const Bytes whole = to_host(stream, out);
+    sieved.resize(static_cast<std::size_t>(around.window.pixels()));
+    for (int row = 0; row < around.window.height; ++row)
+      std::copy_n(whole.begin() + std::ptrdiff_t{around.row() + row} * around.read.width + around.col(), around.window.width,
+                  sieved.begin() + std::ptrdiff_t{row} * around.window.width);
+  }
+
+  static std::int64_t changed(const Surroundings& around, const Bytes& before, const Bytes& after) {
+    std::int64_t n = 0;
+    for (int row = 0; row < around.window.height; ++row) {
+      const std::uint8_t* old = before.data() + std::ptrdiff_t{around.row() + row} * around.read.width + around.col();
+      const std::uint8_t* now = after.data() + std::ptrdiff_t{row} * around.window.width;
+      for (int col = 0; col < around.window.width; ++col) n += old[col] != now[col] ? 1 : 0;
+    }
+    return n;
+  }
+
+  const RegulariseCommand& command_;
+  const Context& context_;
+  RasterReader reader_;
+  ScratchMap scratch_, next_;
+  std::array<bool, 256> occurs_ = {};
+  RegulariseCounts counts_;
+};
+
+void check(const RegulariseCommand& command, const RasterReader& map) {
+  if (command.majority != 0 && (command.majority < 3 || command.majority % 2 == 0))
+    throw UserError(
+        join_text("regularise --majority: expected an odd side of 3 to ", kMaxMajoritySize, " px, or 0 for none, got ", command.majority));
+  if (map.info().bands != 1 || map.info().type != PixelType::u8)
+    throw UserError(join_text(command.map, ": expected a class map, one band of 8-bit numbers (uint8); convert it, e.g. with ",
+                              "gdal_translate -b 1 -ot Byte"));
+  std::error_code error;
+  if (std::filesystem::equivalent(command.map, command.output, error))
+    throw UserError(join_text("regularise --output: ", command.output, " is the map that is read; give another name"));
+}
+
+}  // namespace
+
+Options RegulariseCommand::declare() {
+  Options options;
+  options.add("map", &map, "class map, 0 = no data").path().required();
+  options.add("majority", &majority, "side of the square whose most frequent class a pixel takes, odd; 0: no such filter")
+      .unit("px")
+      .range(0, kMaxMajoritySize);
+  options.add("min_pixels", &min_pixels, "smaller patches take the class that they touch most; 0: all patches are kept")
+      .unit("px")
+      .range(0, kMaxMinPixels);
+  options.add("corners", &corners, "pixels that meet at a corner are one patch, too");
+  options.add("nomenclature", &nomenclature,
+              "the classes: a name in configs/nomenclatures, or a file, for palette and names; default: those of the map");
+  options.add("output", &output, "map to write").path().required();
+  return options;
+}
+
+RegulariseCounts regularise(const RegulariseCommand& command, const Context& context) {
+  check(command, RasterReader(command.map));
+  const std::filesystem::path folder = std::filesystem::path(command.output).parent_path();
+  Regularisation work(command, context, folder.empty() ? "." : folder.string());
+  const Grid& grid = work.reader().grid();
+  std::optional<Nomenclature> legend = work.reader().legend();
+  if (!command.nomenclature.empty()) legend = Nomenclature::load(command.nomenclature);
+  RasterOptions options;
+  options.nodata = 0;
+  options.nomenclature = legend ? &*legend : nullptr;
+  options.block = kBlock;
+  RasterWriter writer(command.output, grid, PixelType::u8, 1, options);  // makes the folder
+
+  context.progress->start("regularise", 2 * grid.pixels(), "px");
+  work.read_and_filter();
+  while (command.min_pixels > 1 && work.sieve_once()) context.progress->extend(grid.pixels());
+  Bytes labels;
+  for (const Window& window : split(grid.whole(), grid.cols, writer.block(), 1 << 24)) {
+    labels.resize(static_cast<std::size_t>(window.pixels()));
+    work.result().read(window, labels.data());
+    writer.write(window, 0, labels.data());
+    work.counts().mapped += std::ranges::count_if(labels, [](std::uint8_t label) { return label != 0; });
+  }
+  writer.commit();
+  context.progress->finish();
+  return work.counts();
+}
+
+}  // namespace millesime

@@ -1,0 +1,33 @@
+#pragma once
+// Regularise: a class map without single pixels and small patches. First a majority filter (kernels/ops/majority_filter.h), then a sieve by
+// a minimum mapping unit, repeated until nothing changes (kernels/ops/connected_components.h, sieve.h).
+//
+// The result is that of the whole map in memory, whatever the windows: each is read with as much around it as its result depends on, and
+// between two steps the map lies in a scratch file beside the output (two bytes a pixel on its disk).
+
+#include <cstdint>
+#include <string>
+
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+struct RegulariseCommand {
+  std::string map;           // class map (uint8, 0 = no data)
+  int majority = 3;          // side of the filter's square, odd, px; 0: none
+  int min_pixels = 10;       // of a patch that is kept; 0: none are taken away. 10 px of 10 m are 0.1 ha
+  bool corners = false;      // pixels that meet at a corner are one patch
+  std::string nomenclature;  // palette and names; "": those of the map
+  std::string output;        // the map to write
+
+  Options declare();
+};
+
+struct RegulariseCounts {
+  std::int64_t pixels = 0, mapped = 0;
+  std::int64_t by_majority = 0, by_sieve = 0;  // pixels changed
+  int passes = 0;                              // of the sieve that changed something
+};
+RegulariseCounts regularise(const RegulariseCommand& command, const Context& context);
+
+}  // namespace millesime

@@ -1,0 +1,260 @@
+// majority_filter, connected_components, sieve: against a plain statement of each contract, and on maps by hand.
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/ops/connected_components.h"
+#include "kernels/ops/majority_filter.h"
+#include "kernels/ops/sieve.h"
+#include "pipeline/core/error.h"
+#include "tests/support/guarded.h"
+
+namespace millesime::testing {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+using Numbers = std::vector<std::int32_t>;
+
+struct Map {
+  int width, height;
+  Bytes labels;
+  int at(int row, int col) const { return labels[static_cast<std::size_t>(row * width + col)]; }
+  bool holds(int row, int col) const { return row >= 0 && row < height && col >= 0 && col < width; }
+  std::int64_t pixels() const { return std::int64_t{width} * height; }
+};
+
+// `grain`: 1 is noise, more gives patches.
+Map random_map(int width, int height, int n_labels, int grain, unsigned seed) {
+  std::mt19937 random(seed);
+  Map map{width, height, Bytes(static_cast<std::size_t>(width * height))};
+  const int coarse = width / grain + 1;
+  Bytes seeds(static_cast<std::size_t>(coarse * (height / grain + 1)));
+  for (auto& label : seeds) label = static_cast<std::uint8_t>(random() % static_cast<unsigned>(n_labels));
+  for (int row = 0; row < height; ++row)
+    for (int col = 0; col < width; ++col)
+      map.labels[static_cast<std::size_t>(row * width + col)] = random() % 10 == 0
+                                                                    ? static_cast<std::uint8_t>(random() % 4)
+                                                                    : seeds[static_cast<std::size_t>(row / grain * coarse + col / grain)];
+  return map;
+}
+
+std::vector<Map> maps() {
+  std::vector<Map> list = {{1, 1, {7}}, {1, 1, {0}}, {3, 1, {1, 0, 1}}, {200, 3, Bytes(600, 9)}, {130, 2, Bytes(260, 0)}};
+  list.push_back(random_map(150, 40, 3, 1, 1));
+  list.push_back(random_map(67, 90, 5, 6, 2));
+  list.push_back(random_map(1, 70, 3, 2, 3));
+  list.push_back(random_map(300, 17, 256, 3, 4));
+  return list;
+}
+
+Bytes filtered(const Map& map, int size) {
+  Guarded<std::uint8_t> out(map.pixels());
+  MajorityFilterArgs args;
+  args.size = size;
+  args.cols = args.width = map.width, args.rows = args.height = map.height;
+  args.labels = map.labels.data(), args.filtered = out.data();
+  majority_filter(Device{}, args);
+  out.expect_untouched_bands("filtered");
+  return out.values();
+}
+
+Bytes plainly_filtered(const Map& map, int size) {
+  Bytes result;
+  for (int row = 0; row < map.height; ++row)
+    for (int col = 0; col < map.width; ++col) {
+      std::map<int, int> votes;
+      for (int r = row - size / 2; r <= row + size / 2; ++r)
+        for (int c = col - size / 2; c <= col + size / 2; ++c)
+          if (map.holds(r, c) && map.at(r, c) != 0) ++votes[map.at(r, c)];
+      int winner = map.at(row, col);
+      if (winner != 0)
+        for (const auto& [label, n] : votes)
+          if (n > votes[winner] || (n == votes[winner] && winner != map.at(row, col) && label < winner)) winner = label;
+      result.push_back(static_cast<std::uint8_t>(winner));
+    }
+  return result;
+}
+
+TEST(MajorityFilter, IsItsContract) {
+  for (const Map& map : maps())
+    for (const int size : {3, 5, 7, 15}) EXPECT_EQ(filtered(map, size), plainly_filtered(map, size)) << map.width << " wide, size " << size;
+}
+
+TEST(MajorityFilter, TiesAndNoData) {
+  // Two of each around the corner: the own label stays; without a vote of its own among the winners, the lowest wins.
+  EXPECT_EQ(filtered({2, 2, {2, 1, 1, 2}}, 3), (Bytes{2, 1, 1, 2}));
+  EXPECT_EQ(filtered({3, 3, {5, 5, 5, 4, 9, 4, 4, 0, 5}}, 3)[4], 5);
+  EXPECT_EQ(filtered({3, 3, {5, 5, 0, 4, 9, 4, 0, 0, 0}}, 3)[4], 4);
+  EXPECT_EQ(filtered({3, 1, {1, 0, 1}}, 3), (Bytes{1, 0, 1})) << "no data is neither filled nor spread";
+  EXPECT_EQ(filtered({3, 3, {255, 255, 255, 255, 1, 254, 254, 254, 254}}, 3)[4], 254);
+}
+
+TEST(MajorityFilter, AWindowEqualsItsPartOfTheMap) {
+  const Map map = random_map(170, 60, 4, 3, 9);
+  const Bytes whole = filtered(map, 7);
+  for (const auto& [col, row, width, height] : {std::array{0, 0, 40, 20}, std::array{30, 17, 131, 23}, std::array{169, 59, 1, 1}}) {
+    Guarded<std::uint8_t> out(std::int64_t{width} * height);
+    majority_filter(Device{}, {7, map.width, map.height, width, height, col, row, map.labels.data(), out.data()});
+    out.expect_untouched_bands("filtered");
+    for (int r = 0; r < height; ++r)
+      for (int c = 0; c < width; ++c)
+        ASSERT_EQ(out.data()[r * width + c], whole[static_cast<std::size_t>((row + r) * map.width + col + c)]) << r << ", " << c;
+  }
+  MajorityFilterArgs outside{7, map.width, map.height, 10, 10, 165, 0, map.labels.data(), nullptr};
+  EXPECT_ANY_THROW(majority_filter(Device{}, outside));
+}
+
+struct Components {
+  Numbers component, size;
+  bool operator==(const Components&) const = default;
+};
+
+Components components_of(const Map& map, int connectivity) {
+  Guarded<std::int32_t> component(map.pixels()), size(map.pixels());
+  connected_components(Device{}, {map.width, map.height, connectivity, map.labels.data(), component.data(), size.data()});
+  component.expect_untouched_bands("component");
+  size.expect_untouched_bands("size");
+  return {component.values(), size.values()};
+}
+
+// By flooding from each pixel that no component has yet.
+Components plain_components(const Map& map, int connectivity) {
+  const auto n = static_cast<std::size_t>(map.pixels());
+  Components result{Numbers(n, kNoComponent), Numbers(n, 0)};
+  for (int first = 0; first < map.pixels(); ++first) {
+    if (map.labels[static_cast<std::size_t>(first)] == 0 || result.component[static_cast<std::size_t>(first)] != kNoComponent) continue;
+    std::vector<int> open = {first};
+    result.component[static_cast<std::size_t>(first)] = first;
+    while (!open.empty()) {
+      const int row = open.back() / map.width, col = open.back() % map.width;
+      open.pop_back();
+      ++result.size[static_cast<std::size_t>(first)];
+      for (int down = -1; down <= 1; ++down)
+        for (int right = -1; right <= 1; ++right) {
+          if ((connectivity == 4 && down != 0 && right != 0) || !map.holds(row + down, col + right)) continue;
+          const int next = (row + down) * map.width + col + right;
+          if (map.at(row + down, col + right) != map.at(row, col) || result.component[static_cast<std::size_t>(next)] != kNoComponent)
+            continue;
+          result.component[static_cast<std::size_t>(next)] = first;
+          open.push_back(next);
+        }
+    }
+  }
+  return result;
+}
+
+TEST(ConnectedComponents, AreTheirContract) {
+  for (const Map& map : maps())
+    for (const int connectivity : {4, 8}) {
+      const Components got = components_of(map, connectivity), expected = plain_components(map, connectivity);
+      EXPECT_EQ(got.component, expected.component) << map.width << " wide, connectivity " << connectivity;
+      EXPECT_EQ(got.size, expected.size) << map.width << " wide, connectivity " << connectivity;
+    }
+}
+
+TEST(ConnectedComponents, OfACombAndOfCorners) {
+  // A comb whose teeth meet only in the last row: every union goes through its spine.
+  Map comb{129, 33, Bytes(129 * 33)};
+  for (int row = 0; row < comb.height; ++row)
+    for (int col = 0; col < comb.width; ++col)
+      comb.labels[static_cast<std::size_t>(row * comb.width + col)] = col % 2 == 0 || row == comb.height - 1 ? 4 : 0;
+  const Components got = components_of(comb, 4);
+  EXPECT_EQ(got.size[0], 65 * 33 + 64);
+  EXPECT_EQ(std::ranges::count(got.component, 0), got.size[0]);
+  // Corners: one component for 8 neighbours, one a pixel for 4.
+  const Map diagonal{3, 3, {1, 0, 1, 0, 1, 0, 1, 0, 1}};
+  EXPECT_EQ(components_of(diagonal, 8).size[0], 5);
+  EXPECT_EQ(components_of(diagonal, 4).component, (Numbers{0, -1, 2, -1, 4, -1, 6, -1, 8}));
+}
+
+TEST(ConnectedComponents, DoNotDependOnThreads) {
+  const Map map = random_map(500, 300, 3, 1, 12);
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const Components one = components_of(map, 8);
+  for (const int n : {2, 3, 8}) {
+    omp_set_num_threads(n);
+    for (int repeat = 0; repeat < 5; ++repeat) EXPECT_TRUE(components_of(map, 8) == one) << n << " threads";
+  }
+  omp_set_num_threads(threads);
+}
+
+TEST(ConnectedComponents, RefuseMoreThanAnIndexHolds) {
+  EXPECT_ANY_THROW(connected_components(Device{}, {1 << 16, 1 << 15, 4, nullptr, nullptr, nullptr}));
+  EXPECT_ANY_THROW(connected_components(Device{}, {1, 1, 6, nullptr, nullptr, nullptr}));
+}
+
+Bytes sieved(const Map& map, int connectivity, int min_pixels) {
+  const Components components = components_of(map, connectivity);
+  Bytes classes;
+  for (int label = 1; label < 256; ++label)
+    if (std::ranges::find(map.labels, label) != map.labels.end()) classes.push_back(static_cast<std::uint8_t>(label));
+  Guarded<std::int32_t> contact(map.pixels()), most_contact(map.pixels());
+  Guarded<std::uint8_t> winner(map.pixels()), out(map.pixels());
+  SieveArgs args{map.width,
+                 map.height,
+                 connectivity,
+                 min_pixels,
+                 map.labels.data(),
+                 components.component.data(),
+                 components.size.data(),
+                 classes.data(),
+                 static_cast<int>(classes.size()),
+                 contact.data(),
+                 most_contact.data(),
+                 winner.data(),
+                 out.data()};
+  sieve(Device{}, args);
+  for (const auto* work : {&contact, &most_contact}) work->expect_untouched_bands("contact");
+  for (const auto* bytes : {&winner, &out}) bytes->expect_untouched_bands("sieved");
+  return out.values();
+}
+
+Bytes plainly_sieved(const Map& map, int connectivity, int min_pixels) {
+  const Components components = plain_components(map, connectivity);
+  const auto size_at = [&](int row, int col) {
+    return components.size[static_cast<std::size_t>(components.component[static_cast<std::size_t>(row * map.width + col)])];
+  };
+  std::map<int, std::map<int, int>> contacts;  // of small components, by label
+  for (int row = 0; row < map.height; ++row)
+    for (int col = 0; col < map.width; ++col) {
+      if (map.at(row, col) == 0 || size_at(row, col) >= min_pixels) continue;
+      for (int r = row - 1; r <= row + 1; ++r)
+        for (int c = col - 1; c <= col + 1; ++c)
+          if (map.holds(r, c) && (connectivity == 8 || r == row || c == col) && map.at(r, c) != 0 && size_at(r, c) >= min_pixels)
+            ++contacts[components.component[static_cast<std::size_t>(row * map.width + col)]][map.at(r, c)];
+    }
+  Bytes result = map.labels;
+  for (std::size_t pixel = 0; pixel < result.size(); ++pixel) {
+    int most = 0;
+    for (const auto& [label, n] : contacts[components.component[pixel]])
+      if (n > most) most = n, result[pixel] = static_cast<std::uint8_t>(label);
+  }
+  return result;
+}
+
+TEST(Sieve, IsItsContract) {
+  for (const Map& map : maps())
+    for (const int connectivity : {4, 8})
+      for (const int min_pixels : {1, 2, 6, 40})
+        EXPECT_EQ(sieved(map, connectivity, min_pixels), plainly_sieved(map, connectivity, min_pixels))
+            << map.width << " wide, connectivity " << connectivity << ", from " << min_pixels << " px";
+}
+
+TEST(Sieve, MostContactThenLowestLabel) {
+  // The 9 touches 5 three times and 4 once; the 8 touches 5 and 4 twice each.
+  EXPECT_EQ(sieved({4, 3, {5, 5, 5, 4, 5, 9, 4, 4, 5, 5, 4, 4}}, 4, 3), (Bytes{5, 5, 5, 4, 5, 5, 4, 4, 5, 5, 4, 4}));
+  EXPECT_EQ(sieved({3, 3, {5, 5, 4, 5, 8, 4, 5, 4, 4}}, 4, 3)[4], 4);
+  EXPECT_EQ(sieved({3, 1, {7, 0, 0}}, 4, 3), (Bytes{7, 0, 0})) << "an island has nothing to take";
+  EXPECT_EQ(sieved({3, 1, {1, 2, 3}}, 4, 2), (Bytes{1, 2, 3})) << "small ones give no contact";
+}
+
+}  // namespace
+}  // namespace millesime::testing

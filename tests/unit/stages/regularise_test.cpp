@@ -1,0 +1,165 @@
+#include "pipeline/stages/regularise.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RegulariseTest : public ::testing::Test {
+ protected:
+  RegulariseTest() {
+    context.progress = &progress;
+    command.map = folder + "/map.tif";
+    command.output = folder + "/new/out.tif";
+  }
+
+  void write_map(int cols, const std::vector<std::uint8_t>& samples, const Nomenclature* nomenclature = nullptr) const {
+    LabelMap map(Grid{"EPSG:2154", 500000, 6500000, 10, 10, cols, static_cast<int>(samples.size()) / cols});
+    map.samples = samples;
+    RasterOptions options;
+    options.nomenclature = nomenclature;
+    write_raster(command.map, map, options);
+  }
+  std::vector<std::uint8_t> result() const { return RasterReader(command.output).read_all<std::uint8_t>().samples; }
+  static std::string bytes_of(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  RegulariseCommand command;
+};
+
+TEST_F(RegulariseTest, MajorityThenSieve) {
+  // A single pixel in class 1, a patch of two in class 2, and no data.
+  write_map(6, {1, 1, 1, 2, 2, 2,  //
+                1, 7, 1, 2, 3, 2,  //
+                1, 1, 1, 2, 3, 2,  //
+                0, 1, 1, 2, 2, 2});
+  command.majority = 0;
+  command.min_pixels = 3;
+  RegulariseCounts counts = regularise(command, context);
+  EXPECT_THAT(result(), ElementsAre(1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 0, 1, 1, 2, 2, 2));
+  EXPECT_EQ(counts.by_sieve, 3);
+  EXPECT_EQ(counts.passes, 1);
+  EXPECT_EQ(counts.mapped, 23);
+  EXPECT_EQ(counts.by_majority, 0);
+
+  command.majority = 3;
+  command.min_pixels = 0;
+  counts = regularise(command, context);
+  EXPECT_EQ(counts.by_majority, 3);
+  EXPECT_EQ(counts.by_sieve, 0);
+  EXPECT_EQ(result()[18], 0);
+}
+
+TEST_F(RegulariseTest, TheSieveGoesOnUntilNothingChanges) {
+  // 3 touches only small patches until they have become class 1.
+  write_map(6, {1, 1, 1, 1, 2, 3});
+  command.majority = 0;
+  command.min_pixels = 3;
+  EXPECT_EQ(regularise(command, context).passes, 2);
+  EXPECT_THAT(result(), ElementsAre(1, 1, 1, 1, 1, 1));
+}
+
+TEST_F(RegulariseTest, CornersMakeOnePatch) {
+  write_map(4, {1, 1, 1, 1,  //
+                1, 5, 1, 1,  //
+                1, 1, 5, 1,  //
+                1, 1, 1, 1});
+  command.majority = 0;
+  command.min_pixels = 2;
+  command.corners = true;
+  EXPECT_EQ(regularise(command, context).by_sieve, 0);
+  command.corners = false;
+  EXPECT_EQ(regularise(command, context).by_sieve, 2);
+}
+
+TEST_F(RegulariseTest, WindowsMakeTheBytesOfTheWholeMap) {
+  std::mt19937 random(4);
+  std::vector<std::uint8_t> samples(300 * 260);
+  for (std::size_t i = 0; i < samples.size(); ++i)  // patches of 20 px under noise that makes small ones of all sizes and shapes
+    samples[i] = static_cast<std::uint8_t>(random() % 3 == 0 ? random() % 5 : 1 + (i / 300 / 20 * 7 + i % 300 / 20 * 3) % 6);
+  write_map(300, samples);
+  command.majority = 0;
+  command.min_pixels = 12;
+  command.output = folder + "/whole.tif";
+  const RegulariseCounts whole = regularise(command, context);
+  EXPECT_GT(whole.passes, 1);
+  for (const int memory_kib : {600, 2000}) {
+    context.memory_bytes = std::int64_t{memory_kib} << 10;
+    context.threads = 2;
+    command.output = folder + "/parts.tif";
+    const RegulariseCounts parts = regularise(command, context);
+    EXPECT_EQ(bytes_of(folder + "/parts.tif"), bytes_of(folder + "/whole.tif")) << memory_kib << " KiB";
+    EXPECT_EQ(parts.by_sieve, whole.by_sieve);
+  }
+  command.majority = 5;
+  regularise(command, context);
+  context.memory_bytes = std::int64_t{4} << 30;
+  command.output = folder + "/whole.tif";
+  regularise(command, context);
+  EXPECT_EQ(bytes_of(folder + "/parts.tif"), bytes_of(folder + "/whole.tif"));
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_FALSE(entry.path().filename().string().starts_with("."));
+}
+
+TEST_F(RegulariseTest, KeepsTheLegendOfTheMap) {
+  const Nomenclature oso = Nomenclature::load("oso23");
+  write_map(3, {8, 8, 8, 8, 1, 8, 8, 8, 8}, &oso);
+  regularise(command, context);
+  const std::optional<Nomenclature> legend = RasterReader(command.output).legend();
+  ASSERT_TRUE(legend);
+  ASSERT_EQ(legend->size(), oso.size());
+  for (const LandClass& land : oso.classes) {
+    const LandClass& kept = legend->at(*legend->index_of_code(land.code));
+    EXPECT_EQ(kept.name, land.name);
+    EXPECT_EQ(kept.color, land.color);
+  }
+  EXPECT_EQ(bytes_of(command.output + ".aux.xml"), bytes_of(command.map + ".aux.xml"));
+
+  write_map(3, {8, 8, 8});  // without one
+  std::filesystem::remove(command.map + ".aux.xml");
+  regularise(command, context);
+  EXPECT_FALSE(RasterReader(command.output).legend());
+  command.nomenclature = "oso23";
+  regularise(command, context);
+  EXPECT_EQ(RasterReader(command.output).legend()->size(), oso.size());
+}
+
+TEST_F(RegulariseTest, RefusesWhatDoesNotFit) {
+  write_map(3, {8, 8, 8});
+  const auto message = [&] { return testing::message_of([&] { regularise(command, context); }); };
+  command.majority = 4;
+  EXPECT_THAT(message(), HasSubstr("--majority: expected an odd side of 3 to 15 px, or 0 for none, got 4"));
+  command.majority = 3;
+  context.memory_bytes = 10000;
+  EXPECT_THAT(message(), HasSubstr("--min-pixels: the sieve sees 20 px around each pixel"));
+  context.memory_bytes = 1 << 30;
+  command.output = command.map;
+  EXPECT_THAT(message(), HasSubstr("is the map that is read"));
+  command.output = folder + "/out.tif";
+  Raster<float> other(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 2, 2});
+  write_raster(command.map, other, {});
+  EXPECT_THAT(message(), HasSubstr("expected a class map"));
+  EXPECT_FALSE(std::filesystem::exists(command.output));
+}
+
+}  // namespace
+}  // namespace millesime
