@@ -9,10 +9,16 @@ namespace millesime::cuda {
 
 void* allocate(const Device& device, std::size_t bytes);
 void release(void* memory) noexcept;
+void* allocate_pinned(const Device& device, std::size_t bytes);
+void release_pinned(void* memory) noexcept;
 void copy(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes);
 void zero(const Stream& stream, void* target, std::size_t bytes);
 void synchronize(const Stream& stream);
 void* make_stream(const Device& device);
 void drop_stream(void* handle) noexcept;
+void* make_event(const Device& device);
+void drop_event(void* handle) noexcept;
+void record(const Stream& stream, void* event);
+void wait(const Device& device, void* event);
 
 }  // namespace millesime::cuda

@@ -98,6 +98,15 @@ void* allocate(const Device& device, std::size_t bytes) {
 
 void release(void* memory) noexcept { static_cast<void>(cudaFree(memory)); }
 
+void* allocate_pinned(const Device& device, std::size_t bytes) {
+  select(device);
+  void* memory = nullptr;
+  check(cudaMallocHost(&memory, bytes), "allocating " + bytes_text(bytes) + " of page-locked memory", device);
+  return memory;
+}
+
+void release_pinned(void* memory) noexcept { static_cast<void>(cudaFreeHost(memory)); }
+
 void copy(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes) {
   select(stream.device);
   check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDefault, static_cast<cudaStream_t>(stream.handle)),
@@ -122,6 +131,26 @@ void* make_stream(const Device& device) {
 }
 
 void drop_stream(void* handle) noexcept { static_cast<void>(cudaStreamDestroy(static_cast<cudaStream_t>(handle))); }
+
+void* make_event(const Device& device) {
+  select(device);
+  cudaEvent_t handle = nullptr;
+  check(cudaEventCreateWithFlags(&handle, cudaEventDisableTiming), "making an event", device);
+  return handle;
+}
+
+void drop_event(void* handle) noexcept { static_cast<void>(cudaEventDestroy(static_cast<cudaEvent_t>(handle))); }
+
+void record(const Stream& stream, void* event) {
+  select(stream.device);
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event), static_cast<cudaStream_t>(stream.handle)), "marking the work on a stream",
+        stream.device);
+}
+
+void wait(const Device& device, void* event) {
+  select(device);
+  check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "waiting for an upload", device);
+}
 
 }  // namespace cuda
 

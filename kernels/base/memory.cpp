@@ -4,6 +4,7 @@
 
 #include "kernels/base/buffer.h"
 #include "kernels/base/cuda_calls.h"
+#include "kernels/base/pinned_buffer.h"
 #include "kernels/base/stream.h"
 
 namespace millesime {
@@ -26,6 +27,15 @@ void release(const Device& device, void* memory) noexcept {
     cuda::release(memory);
   else
     std::free(memory);
+}
+
+void* allocate_pinned(const Device& device, std::size_t bytes) {
+  return bytes > 0 && on_gpu(device) ? cuda::allocate_pinned(device, bytes) : allocate(Device{}, bytes);
+}
+
+void release_pinned(const Device& device, void* memory) noexcept {
+  if (!on_gpu(device)) return release(device, memory);
+  if (memory) cuda::release_pinned(memory);
 }
 
 void copy_bytes(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes) {

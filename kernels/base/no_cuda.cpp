@@ -17,11 +17,17 @@ void throw_no_cuda(const Device& device) {
 namespace cuda {
 void* allocate(const Device& device, std::size_t) { throw_no_cuda(device); }
 void release(void*) noexcept {}
+void* allocate_pinned(const Device& device, std::size_t) { throw_no_cuda(device); }
+void release_pinned(void*) noexcept {}
 void copy(const Stream& stream, const Device&, void*, const Device&, const void*, std::size_t) { throw_no_cuda(stream.device); }
 void zero(const Stream& stream, void*, std::size_t) { throw_no_cuda(stream.device); }
 void synchronize(const Stream& stream) { throw_no_cuda(stream.device); }
 void* make_stream(const Device& device) { throw_no_cuda(device); }
 void drop_stream(void*) noexcept {}
+void* make_event(const Device& device) { throw_no_cuda(device); }
+void drop_event(void*) noexcept {}
+void record(const Stream& stream, void*) { throw_no_cuda(stream.device); }
+void wait(const Device& device, void*) { throw_no_cuda(device); }
 }  // namespace cuda
 
 }  // namespace millesime

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kernels/base/uploader.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
 
@@ -84,17 +85,18 @@ HostSeries::HostSeries(const Series& series) {
 DeviceSeries::DeviceSeries(const Stream& stream, const Series& series) : host_(series) {
   view_ = host_.view();
   if (stream.device.kind == Device::Kind::cpu) return;
+  Uploader upload(stream);
   days_ = Buffer<std::int32_t>(stream.device, view_.n_dates);
   days_.copy_from(stream, view_.days, view_.n_dates);
   view_.days = days_.data();
-  masks_ = to_device(stream, series.masks);
+  masks_ = upload.to_device(series.masks);
   view_.masks = masks_.data();
   const std::int64_t rules = std::int64_t{view_.n_masks} * static_cast<std::int64_t>(std::tuple_size<MaskRule>::value);
   mask_rules_ = Buffer<std::uint8_t>(stream.device, rules);
   mask_rules_.copy_from(stream, host_.view().mask_rules, rules);
   view_.mask_rules = mask_rules_.data();
   for (int g = 0; g < view_.n_groups; ++g) {
-    samples_[g] = to_device(stream, series.groups[static_cast<std::size_t>(g)].samples);
+    samples_[g] = upload.to_device(series.groups[static_cast<std::size_t>(g)].samples);
     view_.groups[g].samples = samples_[g].data();
   }
 }

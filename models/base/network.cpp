@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 #include <torch/nn/functional/padding.h>
 
+#include "models/base/device_memory.h"
 #include "models/base/model_file.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
@@ -89,10 +90,12 @@ class NetworkClassifier : public Classifier {
       if (s.days_per_pixel) s.days += first * s.dates;
     }
     if (part.statics) part.statics += first * spec_.n_statics();
-    NetworkInput input = to_network_input(part, spec_, device_);
-    if (count < block && device_.is_cpu()) fill_up(input, part, block);
-    const auto logits = (network_->forward(input).narrow(0, 0, count) / spec_.temperature).contiguous();
-    torch::from_blob(out + first * spec_.n_classes(), {count, spec_.n_classes()}, logits.options()).copy_(logits);
+    with_device_memory(join_text(spec_.architecture, " on ", count, " pixels"), [&] {
+      NetworkInput input = to_network_input(part, spec_, device_);
+      if (count < block && device_.is_cpu()) fill_up(input, part, block);
+      const auto logits = (network_->forward(input).narrow(0, 0, count) / spec_.temperature).contiguous();
+      torch::from_blob(out + first * spec_.n_classes(), {count, spec_.n_classes()}, logits.options()).copy_(logits);
+    });
   }
 
   // Adds pixels without any valid date, up to `size`.

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 
+#include "kernels/base/in_strips.h"
 #include "kernels/ops/decide.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/series_rows.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/stages/exogenous.h"
@@ -45,9 +48,20 @@ struct RegionShares {
   std::vector<float> weights;  // [region][pixel]
 };
 
+WindowInput rows_of(const WindowInput& input, int first, int n) {
+  const auto begin = input.statics.begin();
+  const auto row = static_cast<std::ptrdiff_t>(input.statics.size()) / input.series.window.height;
+  return {rows_of(input.series, first, n), {begin + first * row, begin + (first + n) * row}};
+}
+
 struct LayerSamples {  // of one output
   std::vector<std::uint8_t> label, confidence, validity;
   std::vector<std::uint16_t> probabilities;  // [pixel][class]
+
+  void append(const LayerSamples& below) {
+    const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+    add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
+  }
 };
 
 // The models of one output and the classes that its maps can show.
@@ -81,6 +95,10 @@ class OutputModels {
     std::int64_t bytes = 0;
     for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * static_cast<std::int64_t>(codes_.size());
     return bytes;
+  }
+
+  void release() {  // what the models keep of a window
+    for (const auto& model : models_) model->release();
   }
 
   // Without regions, the only model speaks for every pixel.
@@ -271,6 +289,21 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
 
   const OwnStream stream(context.device);
   Tally tally;
+  // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
+  int strip_rows = std::numeric_limits<int>::max();
+  const auto run_all = [&](const WindowInput& read) {
+    const DeviceSeries series(stream, read.series);
+    std::optional<RegionShares> shares;
+    if (regions) {
+      const auto present = regions->present(read.series.window);
+      shares.emplace();
+      for (const int r : present) shares->names.push_back(regions->names()[static_cast<std::size_t>(r)]);
+      shares->weights = regions->weights(read.series.window, present);
+    }
+    std::vector<LayerSamples> layers;
+    for (auto& output : models) layers.push_back(output.run(stream, series, read, shares));
+    return layers;
+  };
   context.progress->start("classify " + request.census.tile, grid.pixels(), "px");
   window_loop<WindowInput, std::vector<LayerSamples>>(
       windows, std::max(1, context.threads / 2), kAhead,
@@ -282,16 +315,16 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
         });
       },
       [&](const Window& window, WindowInput&& read) {
-        const DeviceSeries series(stream, read.series);
-        std::optional<RegionShares> shares;
-        if (regions) {
-          const auto present = regions->present(window);
-          shares.emplace();
-          for (const int r : present) shares->names.push_back(regions->names()[static_cast<std::size_t>(r)]);
-          shares->weights = regions->weights(window, present);
-        }
-        std::vector<LayerSamples> layers;
-        for (auto& output : models) layers.push_back(output.run(stream, series, read, shares));
+        std::vector<LayerSamples> layers(models.size());
+        in_strips(
+            window.height, strip_rows,
+            [&](int first_row, int n) {
+              const std::vector<LayerSamples> strip = n == window.height ? run_all(read) : run_all(rows_of(read, first_row, n));
+              for (std::size_t o = 0; o < layers.size(); ++o) layers[o].append(strip[o]);
+            },
+            [&] {
+              for (auto& output : models) output.release();
+            });
         return layers;
       },
       [&](const Window& window, std::vector<LayerSamples>&& layers) {

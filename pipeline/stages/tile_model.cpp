@@ -197,8 +197,16 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
         const std::int64_t first_static = first_pixel * static_cast<std::int64_t>(input_.static_names.size());
         run_rows(stream, rows_of(window, first, n), first_pixel, dates, statics.data() + first_static);
       },
-      [&] { values_ = {}, valid_ = {}, logits_ = {}, votes_ = {}; });
+      [&] { release_rows(); });
   return {probabilities_.data(), count_.data()};
+}
+
+void TileModel::release_rows() { values_ = {}, valid_ = {}, logits_ = {}, votes_ = {}, joined_ = {}; }
+
+void TileModel::release() {
+  release_rows();
+  probabilities_ = {}, label_ = {}, count_ = {};
+  for (TileModel& member : members_) member.release();
 }
 
 void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates,

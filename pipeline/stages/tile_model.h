@@ -43,12 +43,14 @@ class TileModel {
     const float* probabilities = nullptr;
     const std::uint8_t* count = nullptr;
   };
+  void release();  // gives back the memory of the last call
   Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
 
  private:
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
   // Of rows of the window, whose first pixel is `first`. `statics` begin there.
   void run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates, const float* statics);
+  void release_rows();
   void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count);
   void run_network(const Stream& stream, std::int64_t pixels, const float* statics);
   void run_forest(const Stream& stream, std::int64_t pixels, const float* statics);

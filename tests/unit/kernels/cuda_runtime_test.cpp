@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -17,6 +18,10 @@
 #include "kernels/base/device_error.h"
 #include "kernels/base/in_strips.h"
 #include "kernels/base/parallel_for.h"
+#include "kernels/base/pinned_buffer.h"
+#include "kernels/base/uploader.h"
+#include "kernels/ops/series_view.h"
+#include "pipeline/core/series_rows.h"
 
 namespace {
 
@@ -24,8 +29,9 @@ namespace {
 struct Runtime {
   std::map<std::string, cudaError_t> fails;  // by the name of the call
   std::vector<std::string> calls;
-  cudaError_t last = cudaSuccess;  // that cudaGetLastError() reports
-  int devices = 2, live = 0, streams = 0;
+  std::size_t largest = ~std::size_t{0};  // allocation of device memory that is possible, bytes
+  cudaError_t last = cudaSuccess;         // that cudaGetLastError() reports
+  int devices = 2, live = 0, streams = 0, events = 0;
 };
 Runtime runtime;
 
@@ -58,7 +64,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
   return called("cudaDeviceGetAttribute");
 }
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-  const cudaError_t error = called("cudaMalloc");
+  cudaError_t error = called("cudaMalloc");
+  if (bytes > runtime.largest) error = runtime.last = cudaErrorMemoryAllocation;
   if (error != cudaSuccess) return error;
   *memory = std::malloc(bytes);
   ++runtime.live;
@@ -68,6 +75,18 @@ cudaError_t cudaFree(void* memory) {
   std::free(memory);
   --runtime.live;
   return called("cudaFree");
+}
+cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  const cudaError_t error = called("cudaMallocHost");
+  if (error != cudaSuccess) return error;
+  *memory = std::malloc(bytes);
+  ++runtime.live;
+  return error;
+}
+cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  --runtime.live;
+  return called("cudaFreeHost");
 }
 cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
   const cudaError_t error = called("cudaMallocAsync");
@@ -101,6 +120,18 @@ cudaError_t cudaStreamDestroy(cudaStream_t) {
   --runtime.streams;
   return called("cudaStreamDestroy");
 }
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  const cudaError_t error = called("cudaEventCreateWithFlags");
+  if (error == cudaSuccess) *event = reinterpret_cast<cudaEvent_t>(&runtime), ++runtime.events;
+  return error;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t) {
+  --runtime.events;
+  return called("cudaEventDestroy");
+}
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return called("cudaEventRecord"); }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return called("cudaEventSynchronize"); }
 
 namespace millesime::testing {
 namespace {
@@ -154,6 +185,10 @@ TEST_F(CudaRuntime, EveryCallIsChecked) {
       {"cudaMallocAsync", [] { allocate_in_order(kSecond, "gap_fill", 12); }},
       {"cudaMemcpyAsync", [] { to_device(Stream(kSecond), std::vector<int>{1}); }},
       {"cudaMemsetAsync", [] { Buffer<int>(kSecond, 3).zero(Stream(kSecond)); }},
+      {"cudaMallocHost", [] { PinnedBuffer<int>(kSecond, 3); }},
+      {"cudaEventCreateWithFlags", [] { Uploader upload(kSecond); }},
+      {"cudaEventRecord", [] { Uploader(kSecond).to_device(std::vector<int>{1}); }},
+      {"cudaEventSynchronize", [] { Uploader(kSecond).to_device(std::vector<char>(3 * Uploader::kChunkBytes)); }},
       {"cudaStreamSynchronize", [] { Stream(kSecond).synchronize(); }},
       {"cudaStreamCreateWithFlags", [] { OwnStream stream(kSecond); }}};
   for (const auto& [name, work] : calls) {
@@ -162,6 +197,7 @@ TEST_F(CudaRuntime, EveryCallIsChecked) {
     EXPECT_THAT(message<DeviceError>(work), AllOf(HasSubstr("on cuda:1: it broke (cudaErrorX)"))) << name;
     EXPECT_EQ(runtime.last, cudaSuccess) << name << ": would be reported again by the next call";
     EXPECT_EQ(runtime.live, 0) << name << ": memory is lost";
+    EXPECT_EQ(runtime.events, 0) << name << ": an event is lost";
   }
 }
 
@@ -193,6 +229,53 @@ TEST_F(CudaRuntime, NoDriverIsNoDevice) {
   EXPECT_EQ(runtime.last, cudaSuccess);
   EXPECT_THAT(choose_device("auto").note, HasSubstr("no CUDA device can be used on this machine"));
   EXPECT_THAT(message<std::invalid_argument>([] { choose_device("cuda"); }), HasSubstr("use --device cpu or auto"));
+}
+
+// More than the two chunks that take turns, and not a multiple of one.
+TEST_F(CudaRuntime, UploadsGoThroughPageLockedChunks) {
+  std::vector<std::uint32_t> numbers(5 * Uploader::kChunkBytes / 8 + 3);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint32_t>(i * 2654435761u);
+  {
+    Uploader upload(kSecond);
+    const Buffer<std::uint32_t> there = upload.to_device(numbers);
+    EXPECT_TRUE(std::equal(numbers.begin(), numbers.end(), there.data()));  // the mock's device memory can be read
+    EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMemcpyAsync"), 3);
+    EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMallocHost"), 2);
+    // Each chunk is waited for before it is filled again.
+    const auto third = std::ranges::find(runtime.calls, "cudaMemcpyAsync");
+    EXPECT_EQ(std::ranges::count(runtime.calls.begin(), third, "cudaEventSynchronize"), 1);
+    EXPECT_EQ(std::ranges::count(runtime.calls, "cudaEventSynchronize"), 3);
+  }
+  EXPECT_EQ(runtime.live, 0);
+  EXPECT_EQ(runtime.events, 0);
+  EXPECT_EQ(PinnedBuffer<int>(Device{}, 5).size(), 5);  // on the CPU, ordinary memory
+  EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMallocHost"), 2);
+}
+
+// A series that does not fit goes to the device in parts, each with the rows around it that resampling needs.
+TEST_F(CudaRuntime, ASeriesThatDoesNotFitIsUploadedInParts) {
+  Series series;
+  series.window = {0, 0, 4, 12};
+  series.dates = {Date::from_ymd(2021, 1, 1)};
+  series.bands = {"B2", "B5"};
+  series.groups.push_back({{0}, 4, 12, 1, 0, 1, 0, std::vector<std::int16_t>(48)});
+  series.groups.push_back({{1}, 2, 6, 0.5, -0.25, 0.5, -0.25, std::vector<std::int16_t>(12)});
+  for (std::size_t i = 0; i < 48; ++i) series.groups[0].samples[i] = static_cast<std::int16_t>(i);
+  runtime.largest = 4 * 8 * sizeof(std::int16_t);  // eight rows of the first band
+  int strip = 1000;
+  std::vector<std::int16_t> seen;
+  in_strips(
+      12, strip,
+      [&](int first, int n) {
+        const DeviceSeries there(Stream(kSecond), rows_of(series, first, n));
+        const BandGroupView& band = there.view().groups[0];
+        for (int row = 0; row < n; ++row)  // where kernels look for it
+          for (int col = 0; col < 4; ++col) seen.push_back(band.samples[(row + static_cast<int>(band.row_offset)) * band.cols + col]);
+      },
+      [] {});
+  EXPECT_EQ(strip, 2);  // 12, 6, 3, 2: with three rows around it on each side that has some
+  EXPECT_EQ(seen, series.groups[0].samples);
+  EXPECT_EQ(runtime.live, 0);
 }
 
 // A device on which three rows fit, of ten.

@@ -13,6 +13,7 @@
 #include "kernels/ops/series_view.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/series_rows.h"
 #include "tests/support/guarded.h"
 #include "tests/support/series_world.h"
 
@@ -281,6 +282,31 @@ TEST(Indices, RefusesWhatItCannotCompute) {
     FAIL();
   } catch (const UserError& error) {
     EXPECT_NE(std::string(error.what()).find("needs band B11"), std::string::npos) << error.what();
+  }
+}
+
+TEST(SeriesRows, KernelsComeToTheNumbersOfTheWhole) {
+  const Series series = random_series({40, 30, 4, 0.4, 0.05, false, 6});
+  const std::int64_t width = series.window.width, rows = series.window.height;
+  const auto resampled = [](const Series& of, Resampling method) {
+    std::vector<std::int16_t> samples(static_cast<std::size_t>(of.window.pixels() * of.n_dates() * of.n_bands()));
+    resample(Device{}, {HostSeries(of).view(), method, samples.data()});
+    return samples;
+  };
+  for (const auto& [first, n] : {std::pair{0, 1}, {0, 30}, {7, 9}, {29, 1}, {13, 17}}) {
+    const Series part = rows_of(series, first, n);
+    EXPECT_EQ(part.window, (Window{series.window.col, series.window.row + first, series.window.width, n}));
+    const auto whole_valid = found_validity(series).valid, part_valid = found_validity(part).valid;
+    for (int d = 0; d < series.n_dates(); ++d)
+      EXPECT_TRUE(std::equal(part_valid.begin() + d * n * width, part_valid.begin() + (d + 1) * n * width,
+                             whole_valid.begin() + (d * rows + first) * width));
+    for (const Resampling method : {Resampling::nearest, Resampling::bilinear, Resampling::cubic}) {
+      const auto whole_samples = resampled(series, method), part_samples = resampled(part, method);
+      for (int plane = 0; plane < series.n_dates() * series.n_bands(); ++plane)
+        EXPECT_TRUE(std::equal(part_samples.begin() + plane * n * width, part_samples.begin() + (plane + 1) * n * width,
+                               whole_samples.begin() + (plane * rows + first) * width))
+            << "rows " << first << " to " << first + n << ", plane " << plane;
+    }
   }
 }
 

@@ -1,0 +1,26 @@
+#pragma once
+// Torch's own out of memory as ours, so that a window is worked on in smaller parts (kernels/base/in_strips.h). Included by sources only:
+// it brings torch.
+
+#include <string>
+
+#include <c10/util/Exception.h>
+
+#include "kernels/base/device_error.h"
+
+namespace millesime {
+
+void release_cached_device_memory();  // what torch keeps for later, back to the device
+
+// Calls work(). OutOfDeviceMemory, with what was being done, where torch had too little memory.
+template <class Work>
+auto with_device_memory(const std::string& what, const Work& work) {
+  try {
+    return work();
+  } catch (const c10::OutOfMemoryError& error) {
+    release_cached_device_memory();
+    throw OutOfDeviceMemory(what + ": " + error.what_without_backtrace() + "; give a smaller --memory, so that smaller windows are used");
+  }
+}
+
+}  // namespace millesime
