@@ -141,16 +141,20 @@ HD void put_features(const FeaturePlan& plan, int date, const Rows<const std::in
   ROLLED
   for (int f = 0; f < plan.n(); ++f) {
     float* row = writer.row();
-    if (f < plan.n_bands) {
+    if (f >= plan.n_bands) {
+      index_row<kLanes>(plan.indices.formulas[f - plan.n_bands], plan.n_bands, bands, row);
+      if (plan.mean) {
+        LANES_INDEPENDENT
+        for (int lane = 0; lane < kLanes; ++lane) row[lane] = normalised(row[lane], plan.mean, plan.inverse_std, f);
+      }
+    } else if (plan.mean) {
+      const std::int16_t* band = bands[f];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) row[lane] = normalised(static_cast<float>(band[lane]), plan.mean, plan.inverse_std, f);
+    } else {
       const std::int16_t* band = bands[f];
       LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<float>(band[lane]);
-    } else {
-      index_row<kLanes>(plan.indices.formulas[f - plan.n_bands], plan.n_bands, bands, row);
-    }
-    if (plan.mean) {
-      LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) row[lane] = normalised(row[lane], plan.mean, plan.inverse_std, f);
     }
     writer.put(static_cast<std::int64_t>(date) * plan.n() + f);
   }
