@@ -15,7 +15,7 @@ from pathlib import Path
 SIZE, DATES, SEED = 1024, 30, 1
 # Enough samples and epochs for a model of full size; how long a good one learns is another question (millesime benchmark).
 MODELS = {"random_forest": [], "ltae": ["--set", "train.epochs=2"]}
-SETTINGS = ["--set", "reference.max_per_class=200"]
+SETTINGS = ["--set", "sample.select=constant", "--set", "sample.select_number=200"]
 
 
 def measured(command):

@@ -23,7 +23,7 @@ def row_of(program, folder, shape):
         options = [word for key, value in shape.items() for word in (f"--{key}", str(value))]
         measured([program, "simulate", "-o", world, *options, "--seed", "1", "--quiet"])
     run = [program, "run", world / "config.toml", "--out", out, "--memory", BUDGET, "--quiet", "--jobs", "1"]
-    run += ["--set", "model.name=random_forest", "--set", "reference.max_per_class=100"]
+    run += ["--set", "model.name=random_forest", "--set", "sample.select=constant", "--set", "sample.select_number=100"]
     if not out.exists():
         measured([*run, "--to", "train"])
     stages = {stage: measured([*run, "--from", stage, "--to", stage, "--force"]) for stage in ("tile", "classify")}

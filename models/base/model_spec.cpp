@@ -64,6 +64,14 @@ Provenance provenance_from_json(const json& object, const std::string& origin) {
     p.samples.push_back({field<std::string>(file, "path", origin), field<std::string>(file, "xxh3", origin)});
   p.n_samples = field<std::int64_t>(object, "n_samples", origin);
   p.n_held_out = field<std::int64_t>(object, "n_held_out", origin);
+  if (object.contains("classes")) {  // older files do not have it
+    for (const auto& entry : field<std::vector<json>>(object, "classes", origin))
+      p.classes.push_back({field<int>(entry, "code", origin), field<std::int64_t>(entry, "found", origin),
+                           field<std::int64_t>(entry, "selected", origin), field<std::int64_t>(entry, "learned", origin)});
+    check_at_most(p.classes.size(), kMaxClasses, "classes", origin);
+    p.selection = field<std::string>(object, "selection", origin);
+    p.oversampling = field<std::string>(object, "oversampling", origin);
+  }
   p.seed = field<std::int64_t>(object, "seed", origin);
   p.year = field<int>(object, "year", origin);
   p.region = field<std::string>(object, "region", origin);
@@ -154,6 +162,12 @@ json ModelSpec::to_json() const {
   out["provenance"] = {{"samples", files},        {"n_samples", provenance.n_samples}, {"n_held_out", provenance.n_held_out},
                        {"seed", provenance.seed}, {"year", provenance.year},           {"region", provenance.region},
                        {"code", provenance.code}};
+  if (!provenance.classes.empty()) {
+    json counts = json::array();
+    for (const auto& c : provenance.classes)
+      counts.push_back({{"code", c.code}, {"found", c.found}, {"selected", c.selected}, {"learned", c.learned}});
+    out["provenance"].update({{"classes", counts}, {"selection", provenance.selection}, {"oversampling", provenance.oversampling}});
+  }
   out["metrics"] = metrics;
   out["temperature"] = temperature;
   return out;

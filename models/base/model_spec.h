@@ -43,6 +43,14 @@ struct StaticSpec {
   float mean = 0, deviation = 1;  // a missing value is read as the mean
 };
 
+// Samples of a class on the way to a model.
+struct ClassCount {
+  int code = 0;
+  std::int64_t found = 0;     // that may learn
+  std::int64_t selected = 0;  // of them, by the rule of selection
+  std::int64_t learned = 0;   // without the held-out ones, with what was added to rare classes
+};
+
 struct Provenance {
   struct File {
     std::string path, xxh3;
@@ -50,6 +58,8 @@ struct Provenance {
   std::vector<File> samples;
   std::int64_t n_samples = 0;  // that trained, without the held-out ones
   std::int64_t n_held_out = 0;
+  std::vector<ClassCount> classes;
+  std::string selection, oversampling;  // the rules behind these numbers, in words
   std::int64_t seed = 0;
   int year = 0;        // of the training samples
   std::string region;  // "" for all

@@ -49,6 +49,19 @@ void Recipe::declare(Options& options) {
   options.add("date_dropout", &date_dropout, "greatest share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "deviation of the noise added in training, in deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "deviation of the shift in time in training, raw input").unit("days").range(0, 100);
+  options
+      .add("oversample", &oversample,
+           "samples added to rare classes while learning: copies, copies with noise, or between neighbours (SMOTE)")
+      .choices({"none", "replicate", "jitter", "smote"});
+  options.add("oversample_to", &oversample_to, "oversample: samples that a class shall have; 0: as many as the largest class has")
+      .range(0, 1e9);
+  options.add("oversample_by_class", &oversample_by_class, "oversample: samples that single classes shall have, e.g. 34=500");
+  options
+      .add("oversample_jitter", &oversample_jitter,
+           "oversample jitter: deviation of the noise, in deviations of the class at that date and feature")
+      .range(0, 10);
+  options.add("oversample_neighbours", &oversample_neighbours, "oversample smote: neighbours of a sample that it may be paired with")
+      .range(1, 1000);
   options.add("trees", &trees, "random forest: number of trees").range(1, 10000);
   options.add("depth", &depth, "random forest: greatest depth").range(1, 100);
   options.add("min_leaf", &min_leaf, "random forest: samples below which a node is not split").range(1, 100000);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "pipeline/core/options.h"
 
@@ -30,6 +31,12 @@ struct Recipe {  // [train]
                               // training sets without a gap are left whole
   double noise = 0.02;        // standard deviation, in deviations of the feature
   double shift_days = 1;      // standard deviation of one shift of the whole series
+  // augmentation of rare classes, for every model (models/base/rare_classes.h)
+  std::string oversample = "none";               // replicate, jitter, smote
+  int oversample_to = 0;                         // samples that a class shall have; 0: as many as the largest class has
+  std::vector<std::string> oversample_by_class;  // "34=500": of single classes
+  double oversample_jitter = 0.1;                // in deviations of the class at that date and feature (OTB divides by 10)
+  int oversample_neighbours = 5;                 // k of SMOTE
   // random forest (defaults of iota2)
   int trees = 100;
   int depth = 25;

@@ -19,6 +19,7 @@
 #include "models/base/calibration.h"
 #include "models/base/checkpoint.h"
 #include "models/base/network.h"
+#include "models/base/rare_classes.h"
 #include "models/base/shards.h"
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/atomic_file.h"
@@ -518,8 +519,9 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
 
 ModelFile train_held_out(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
   const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
-  const ModelInput learn = input.subset(split.learn), held_out = input.subset(split.held_out);
-  spec.provenance.n_samples = learn.size();
+  const ModelInput learn = with_rare_classes(input.subset(split.learn), spec, recipe), held_out = input.subset(split.held_out);
+  spec.provenance.n_samples = static_cast<std::int64_t>(split.learn.size());
+  count_learned(spec, learn);
   spec.provenance.n_held_out = held_out.size();
   return train_network(spec, learn, held_out, recipe, run);
 }
@@ -528,12 +530,15 @@ ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Rec
   ModelSpec spec = first.spec;
   if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
   Recipe same = recipe;  // batches and rate were chosen for fewer samples
-  same.epochs = recipe.epochs_for(spec.provenance.n_samples);
-  same.batch = recipe.batch_for(spec.provenance.n_samples);
+  const std::int64_t n_learned = samples_learned(spec);
+  same.epochs = recipe.epochs_for(n_learned);
+  same.batch = recipe.batch_for(n_learned);
   spec.provenance.n_samples = input.size();
+  const ModelInput all = with_rare_classes(input, spec, recipe);
+  count_learned(spec, all);
   TrainingRun again = run;  // the first network's checkpoint stays: it is finished
   again.checkpoint = second_checkpoint(run.checkpoint);
-  ModelFile second = learn_network(spec, input, {}, same, first.spec.metrics["epoch"].get<int>(), again);
+  ModelFile second = learn_network(spec, all, {}, same, first.spec.metrics["epoch"].get<int>(), again);
   second.spec.temperature = first.spec.temperature;
   second.spec.metrics = first.spec.metrics;
   return second;

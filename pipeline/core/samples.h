@@ -25,7 +25,7 @@ struct SampleSeries {
 };
 
 // How a sample is used in the run of one seed. A lone polygon of its class both learns and tests (iota2's rule). Unused: in a polygon
-// that learns, beyond the largest number of learning pixels of its class.
+// that learns, but not selected.
 enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3 };
 
 struct Samples {

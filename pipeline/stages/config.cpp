@@ -6,6 +6,7 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
+#include "pipeline/core/class_numbers.h"
 #include "pipeline/core/dates.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -60,7 +61,9 @@ Options Config::declare() {
   o.add("seeds", &reference.seeds, "number of runs with different splits").range(1, 100);
   o.add("random_seed", &reference.random_seed, "seed of the first split").range(0, kUnbounded);
   o.add("erosion_m", &reference.erosion_m, "width of each polygon's border that gives no samples").unit("m").range(0, 1000);
-  o.add("max_per_class", &reference.max_per_class, "learning pixels a class, tile and region at most; 0: all").range(0, kUnbounded);
+
+  o.section("sample");  // of the pixels that learn, within each tile and region; [train] selects among those of all tiles
+  sample.declare(o);
 
   o.section("regions");
   o.add("path", &regions.path, "eco-climatic regions, one model each; none: one model for all").path();
@@ -79,6 +82,7 @@ Options Config::declare() {
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
 
   train.declare(o);
+  train_selection.declare(o);
 
   o.section("classify");
   o.add("probabilities", &classify.probabilities, "also write the probability of every class, x 1000");
@@ -145,6 +149,9 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
   for (const auto& assignment : assignments) options.set(assignment);
   apply_recipe(options, config.model.name);
   options.require_all();
+  config.sample.check("sample");
+  config.train_selection.check("train");
+  numbers_by_class(config.train.oversample_by_class, "train.oversample_by_class");
   config.exogenous = read_exogenous(file);
   if (options.find("output")->origin() == "default")  // beside the configuration, like every other path
     config.output = (std::filesystem::path(file).parent_path() / config.output).lexically_normal().string();

@@ -6,6 +6,7 @@
 
 #include "models/base/recipe.h"
 #include "pipeline/core/options.h"
+#include "pipeline/stages/selection_rule.h"
 
 namespace millesime {
 
@@ -37,7 +38,6 @@ struct ReferenceOptions {  // [reference]
   int seeds = 1;
   std::int64_t random_seed = 1;  // of the split; seed i of the run uses random_seed + i
   double erosion_m = 0;          // border of each polygon left out of the samples
-  int max_per_class = 0;         // learning pixels a class, tile and region; 0: all
 };
 
 struct RegionOptions {  // [regions]
@@ -100,7 +100,9 @@ struct Config {
   RegionOptions regions;
   std::vector<ExogenousOptions> exogenous;
   ModelOptions model;
-  Recipe train;  // [train]
+  SelectionRule sample;           // [sample], within each tile and region
+  Recipe train;                   // [train]
+  SelectionRule train_selection;  // [train], over all tiles
   ClassifyOptions classify;
   FuseOptions fuse;
   MosaicOptions mosaic;

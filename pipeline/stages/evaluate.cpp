@@ -11,6 +11,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/stages/predictor.h"
 #include "pipeline/stages/sample_input.h"
+#include "pipeline/stages/train.h"
 
 namespace millesime {
 namespace {
@@ -206,6 +207,7 @@ std::string model_info_text(const std::string& file) {
     text += join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
                       value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
   }
+  if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
   text += join_text("temperature  ", fixed(spec.temperature, 4), "\nclasses      ", spec.n_classes(), " of nomenclature ",
                     spec.nomenclature.name, "\n");
   for (const int code : spec.classes) text += join_text("  ", code, "  ", name_of(spec, code), "\n");

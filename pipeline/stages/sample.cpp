@@ -6,10 +6,10 @@
 #include <memory>
 #include <random>
 #include <set>
-#include <string_view>
 
 #include "kernels/ops/series_view.h"
 #include "kernels/ops/validity.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/raster_file.h"
@@ -18,6 +18,7 @@
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/reference.h"
 #include "pipeline/stages/resampling.h"
+#include "pipeline/stages/selection.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/window_loop.h"
 
@@ -28,41 +29,6 @@ constexpr int kAhead = 2;                             // windows read ahead, and
 constexpr std::int64_t kMaxWindowPixels = 512 * 512;  // samples are sparse: larger windows read more than they need
 constexpr double kShareForSamples = 0.6;              // of the memory budget; the rest is for windows
 constexpr std::size_t kListedLines = 20;              // of repaired and dropped geometries in the manifest
-
-// --- chance ---------------------------------------------------------------------------------------------------------------------
-
-std::uint64_t hash_text(std::string_view text) {  // FNV-1a, 64 bits
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
-std::uint64_t mix(std::uint64_t value) {  // finaliser of SplitMix64 (Steele et al. 2014)
-  value += 0x9e3779b97f4a7c15;
-  value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
-  value = (value ^ value >> 27) * 0x94d049bb133111eb;
-  return value ^ value >> 31;
-}
-
-// A number below `bound`, each equally likely. Written out, as is the shuffle: the standard library's differ from one to the other.
-std::uint64_t below(std::mt19937_64& generator, std::uint64_t bound) {
-  const std::uint64_t rest = (~std::uint64_t{0} % bound + 1) % bound;  // 2^64 mod bound
-  while (true) {
-    const std::uint64_t number = generator();
-    if (number <= ~std::uint64_t{0} - rest) return number % bound;
-  }
-}
-
-void shuffle(std::vector<std::size_t>& items, std::mt19937_64& generator) {  // Fisher & Yates, from the end
-  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(generator, i)]);
-}
-
-std::int64_t round_half_even(double value) {
-  const double floor = std::floor(value), rest = value - floor;
-  const auto whole = static_cast<std::int64_t>(floor);
-  if (rest != 0.5) return whole + (rest > 0.5 ? 1 : 0);
-  return whole + whole % 2;
-}
 
 }  // namespace
 
@@ -125,7 +91,7 @@ std::vector<LabelledPixel> pixels_inside(const Feature& feature, std::size_t pol
 }
 
 struct Dropped {
-  std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_beyond_maximum = 0;
+  std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
 };
 
 // All labelled pixels, by polygon and then by place. A pixel in two polygons of one class counts for the first; in two classes, for none.
@@ -158,22 +124,33 @@ std::string stratum_of(const std::string& tile, const ReferencePolygon& polygon)
   return join_text(tile, "|", polygon.region, "|", polygon.code);
 }
 
-// At most `most` learning pixels a stratum and seed. Those that stay are drawn by a number of their own, so that no order matters.
-void cap_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const std::vector<std::string>& strata,
-                  int seeds, const ReferenceOptions& options) {
-  const auto n_seeds = static_cast<std::size_t>(seeds);
+// Of the learning pixels, those that the rule selects within the tile and each region stay.
+void select_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const TileReference& reference,
+                     const std::vector<std::string>& strata, const Config& config) {
+  const auto n_seeds = static_cast<std::size_t>(config.reference.seeds);
   for (std::size_t seed = 0; seed < n_seeds; ++seed) {
-    std::map<std::string, std::vector<std::size_t>> learners;
-    for (std::size_t i = 0; i < pixels.size(); ++i)
-      if (const auto use = static_cast<Split>(split[i * n_seeds + seed]); use == Split::learn || use == Split::both)
-        learners[strata[pixels[i].polygon]].push_back(i);
-    for (auto& [stratum, members] : learners) {
-      if (members.size() <= static_cast<std::size_t>(options.max_per_class)) continue;
-      const std::uint64_t salt = mix(static_cast<std::uint64_t>(options.random_seed) + seed) ^ hash_text(stratum);
-      std::ranges::sort(members, {},
-                        [&](std::size_t i) { return std::pair(mix(salt ^ static_cast<std::uint64_t>(pixels[i].pixel)), pixels[i].pixel); });
-      for (auto i = members.begin() + options.max_per_class; i != members.end(); ++i) {
-        std::uint8_t& use = split[*i * n_seeds + seed];
+    struct Learners {
+      std::vector<std::size_t> pixels;
+      std::vector<Candidate> candidates;
+    };
+    std::map<std::string, Learners> regions;
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      if (const auto use = static_cast<Split>(split[i * n_seeds + seed]); use != Split::learn && use != Split::both) continue;
+      const ReferencePolygon& polygon = reference.polygons[pixels[i].polygon];
+      const std::uint64_t salt =
+          mix(static_cast<std::uint64_t>(config.reference.random_seed) + seed) ^ hash_text(strata[pixels[i].polygon]);
+      Learners& learners = regions[polygon.region];
+      learners.pixels.push_back(i);
+      learners.candidates.push_back({polygon.code, polygon.feature.id, mix(salt ^ static_cast<std::uint64_t>(pixels[i].pixel))});
+    }
+    for (const auto& [region, learners] : regions) {
+      const auto kept = select(config.sample, learners.candidates);
+      for (std::size_t k = 0, next = 0; k < learners.pixels.size(); ++k) {
+        if (next < kept.size() && kept[next] == k) {
+          ++next;
+          continue;
+        }
+        std::uint8_t& use = split[learners.pixels[k] * n_seeds + seed];
         use = static_cast<std::uint8_t>(use == static_cast<std::uint8_t>(Split::both) ? Split::test : Split::unused);
       }
     }
@@ -214,13 +191,13 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   for (std::size_t i = 0; i < pixels.size(); ++i)
     for (std::size_t seed = 0; seed < n_seeds; ++seed)
       split[i * n_seeds + seed] = static_cast<std::uint8_t>(splits[seed][place[pixels[i].polygon]]);
-  if (config.reference.max_per_class > 0) cap_learners(split, pixels, strata, samples.n_seeds, config.reference);
+  if (!config.sample.takes_all()) select_learners(split, pixels, reference, strata, config);
 
   std::vector<LabelledPixel> used;
   for (std::size_t i = 0; i < pixels.size(); ++i) {
     const auto first = split.begin() + static_cast<std::ptrdiff_t>(i * n_seeds), last = first + static_cast<std::ptrdiff_t>(n_seeds);
     if (std::all_of(first, last, [](std::uint8_t s) { return s == static_cast<std::uint8_t>(Split::unused); })) {
-      ++dropped.pixels_beyond_maximum;
+      ++dropped.pixels_not_selected;
       continue;
     }
     const ReferencePolygon& polygon = reference.polygons[pixels[i].polygon];
@@ -328,7 +305,7 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
     throw UserError(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands need ",
                               std::ceil(bytes / 1e8) / 10, " GB, the memory budget is ",
                               std::floor(static_cast<double>(context.memory_bytes) / 1e8) / 10,
-                              " GB; set reference.max_per_class or reference.erosion_m, or give more with --memory"));
+                              " GB; set sample.select or reference.erosion_m, or give more with --memory"));
   series.values.assign(n * dates * bands, kNodata);
   series.valid.assign(n * dates, 0);
 
@@ -459,7 +436,7 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
                         {"polygons_without_pixel", dropped.polygons_without_pixel},
                         {"pixels_of_two_classes", dropped.pixels_of_two_classes},
                         {"pixels_without_observation", dropped.pixels_without_observation},
-                        {"pixels_beyond_maximum", dropped.pixels_beyond_maximum},
+                        {"pixels_not_selected", dropped.pixels_not_selected},
                         {"geometries_repaired", reference.repaired.size()},
                         {"geometries_dropped", reference.dropped.size()}};
   if (!reference.repaired.empty()) counts["repaired"] = first_lines(reference.repaired);
@@ -479,8 +456,8 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
               .tile = tile,
               .inputs = {layout.census(tile)},
               .outputs = {layout.samples(tile)},
-              .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "regions.layer",
-                              "regions.field"},
+              .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "sample",
+                              "regions.layer", "regions.field"},
               .facts = {Nomenclature::load(config.nomenclature).to_json()},
               .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // whose polygon it is
@@ -518,7 +495,7 @@ Stage sample_stage() {
           .summary = "the series of the pixels under reference polygons, split into learning and testing",
           .reads = "census and footprints of the tiles, reference polygons, regions, exogenous rasters",
           .writes = "samples of each tile",
-          .revision = 1,
+          .revision = 2,
           .papers = {},
           .plan = plan_sample};
 }

@@ -1,11 +1,13 @@
 #include "pipeline/stages/train.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
 
 #include "models/arch/random_forest.h"
+#include "models/base/rare_classes.h"
 #include "models/base/training.h"
 #include "models/registry.h"
 #include "pipeline/core/checksum.h"
@@ -124,6 +126,24 @@ std::string checkpoint_of(const TrainCommand& command, const std::string& archit
   return command.output.empty() ? "" : join_text(command.output, ".", architecture, ".checkpoint");
 }
 
+// How many samples of each class there were, and how many the rule of selection took; codes in the order of the nomenclature.
+void enter_counts(ModelSpec& spec, const TrainCommand& command, const std::map<int, std::int64_t>& found,
+                  const std::map<int, std::int64_t>& selected) {
+  const auto number = [](const std::map<int, std::int64_t>& counts, int code) {
+    const auto at = counts.find(code);
+    return at == counts.end() ? std::int64_t{0} : at->second;
+  };
+  for (const LandClass& entry : spec.nomenclature.classes)
+    if (number(found, entry.code) > 0)
+      spec.provenance.classes.push_back({entry.code, number(found, entry.code), number(selected, entry.code), 0});
+  spec.provenance.selection = command.selection.to_text();
+  const Recipe& recipe = command.recipe;
+  spec.provenance.oversampling = recipe.oversample;
+  if (recipe.oversample == "none") return;
+  spec.provenance.oversampling += recipe.oversample_to > 0 ? join_text(" to ", recipe.oversample_to) : " to the largest class";
+  if (!recipe.oversample_by_class.empty()) spec.provenance.oversampling += ", " + join_list(recipe.oversample_by_class, ", ");
+}
+
 nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
   nlohmann::json counts;
   for (int k = 0; k < spec.n_classes(); ++k)
@@ -176,15 +196,17 @@ ModelInput validation_input(const TrainCommand& command, const ModelSpec& spec) 
 // The training of one architecture.
 class Learning {
  public:
-  Learning(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
+  Learning(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
            const Context& context)
       : command_(command), context_(context), spec_(begin_spec(command, all)) {
+    const auto selections = select(command.selection, found, command.recipe.random_seed);
     if (!command.init_from.empty()) start_ = read_start(command.init_from, spec_);
     fit_spec(spec_, selections);
     if (start_) keep_normalisation(*start_, spec_);
     input_ = make_input(spec_, selections);
     spec_.metrics["samples"] = count_samples(spec_, input_);
     spec_.provenance.n_samples = input_.size();
+    enter_counts(spec_, command, count_labels(found), count_labels(selections));
     run_ = watched_by(*context.progress);
     run_.device = context.device;
     run_.threads = context.threads;
@@ -203,14 +225,18 @@ class Learning {
     ModelFile model;
     if (!architecture(spec_.architecture).make) {
       context_.progress->start(what, 1, "forests");
-      model = forest_file(spec_, train_forest(spec_, input_, recipe));
+      const ModelInput learn = with_rare_classes(input_, spec_, recipe);
+      count_learned(spec_, learn);
+      model = forest_file(spec_, train_forest(spec_, learn, recipe));
       context_.progress->advance(1);
     } else if (!command_.validation.empty()) {
       const ModelInput held_out = validation_input(command_, spec_);
       ModelSpec spec = spec_;
       spec.provenance.n_held_out = held_out.size();
-      context_.progress->start(what, recipe.epochs_for(input_.size()), "epochs");
-      model = train_network(spec, input_, held_out, recipe, run_);
+      const ModelInput learn = with_rare_classes(input_, spec, recipe);
+      count_learned(spec, learn);
+      context_.progress->start(what, recipe.epochs_for(learn.size()), "epochs");
+      model = train_network(spec, learn, held_out, recipe, run_);
     } else {
       context_.progress->start(what, recipe.epochs_for(input_.size()), "epochs");
       model = train_held_out(spec_, input_, recipe, run_);
@@ -264,6 +290,7 @@ Options TrainCommand::declare() {
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);
+  selection.declare(o);
   return o;
 }
 
@@ -291,24 +318,25 @@ void check_model(const ModelOptions& model) {
     throw UserError(join_text("model.parameters: got ", model.parameters.front(), ", but auto may become several architectures; name one"));
 }
 
-ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
+ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
                       const Context& context) {
   check_model(command.model);
+  command.selection.check("train");
   if (command.model.name != kChosenModel) {
-    Learning learning(command, all, selections, context);
+    Learning learning(command, all, found, context);
     return learning.again(learning.first());
   }
   TrainCommand attention = command, convolution = command;
   attention.model.name = command.init_from.empty() ? "ltae" : ModelFile::read(command.init_from).spec.architecture;
   attention.recipe = recipe_for(attention.model.name, command.recipe);
-  Learning usual(attention, all, selections, context);
+  Learning usual(attention, all, found, context);
   ModelFile model = usual.first();
   const bool free = command.init_from.empty() && command.model.input == "auto";
   if (!free || !usual.complete() || !model.spec.metrics.contains("held_out")) return usual.again(model);
 
   convolution.model.name = "temporal_cnn";
   convolution.recipe = recipe_for(convolution.model.name, command.recipe);
-  Learning dense(convolution, all, selections, context);
+  Learning dense(convolution, all, found, context);
   ModelFile other = dense.first();
   const auto accuracy = [](const ModelFile& m) { return m.spec.metrics["held_out"]["accuracy"].get<double>(); };
   const nlohmann::json tried{{"ltae", accuracy(model)}, {"temporal_cnn", accuracy(other)}};
@@ -321,6 +349,18 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
   return chosen;
 }
 
+std::string counts_text(const ModelSpec& spec) {
+  std::string text = join_text("samples of each class (selection: ", spec.provenance.selection,
+                               "; added to rare classes: ", spec.provenance.oversampling, ")\n      class     found  selected   learned");
+  char line[80];
+  for (const ClassCount& entry : spec.provenance.classes) {
+    std::snprintf(line, sizeof line, "\n%11d %9lld %9lld %9lld  ", entry.code, static_cast<long long>(entry.found),
+                  static_cast<long long>(entry.selected), static_cast<long long>(entry.learned));
+    text += line + spec.nomenclature.at(*spec.nomenclature.index_of_code(entry.code)).name;
+  }
+  return text;
+}
+
 nlohmann::json train_model(const TrainCommand& command, const Context& context) {
   const auto nomenclature = nomenclature_of(command);
   const auto all = load_named(command.samples, nomenclature ? &*nomenclature : nullptr);
@@ -330,11 +370,14 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
     throw UserError(
         join_text(all.front().file, ": no samples", command.region ? join_text(" of region ", *command.region) : "", " that learn"));
   const ModelFile model = learn_model(command, all, selections, context);
+  const bool changed_counts = !command.selection.takes_all() || command.recipe.oversample != "none";
+  if (changed_counts) context.progress->note(counts_text(model.spec));
   model.write(command.output);
   for (const auto& kind : architectures()) remove_checkpoint(checkpoint_of(command, kind.name));
 
   nlohmann::json counts{
       {"samples", model.spec.metrics["samples"]}, {"held_out", model.spec.provenance.n_held_out}, {"parameters", model.parameters()}};
+  if (changed_counts) counts["classes"] = model.spec.to_json()["provenance"]["classes"];
   if (model.spec.metrics.contains("held_out")) {
     counts["epoch"] = model.spec.metrics["epoch"];
     counts["held_out_metrics"] = model.spec.metrics["held_out"];
@@ -381,6 +424,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     command.model = config.model;
     command.time = config.time;
     command.recipe = config.train;
+    command.selection = config.train_selection;
     command.recipe.random_seed += model.seed;
     unit.run = [command](const Context& context) { return train_model(command, context); };
     units.push_back(std::move(unit));

@@ -12,6 +12,7 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/sample_input.h"
+#include "pipeline/stages/selection.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -29,6 +30,7 @@ struct TrainCommand {
   ModelOptions model;
   TimeOptions time;  // of regular input; step_days 0: the samples' own dates where all files share them, else 10
   Recipe recipe;
+  SelectionRule selection;  // also in section [train]
 
   Options declare();
 };
@@ -49,10 +51,13 @@ std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& al
 
 // The architecture "auto" is ltae; where no series has a gap temporal_cnn is tried, too, and kept if it does better on held-out polygons.
 //
-// Learns from `selections` of `all`, whose dates span the time grid of regular input. command.samples and command.output have no influence
-// on the model; the checkpoint of an interrupted training lies beside the output, if there is one.
+// Learns from what command.selection takes of `selections` of `all`, whose dates span the time grid of regular input. command.samples and
+// command.output have no influence on the model; the checkpoint of an interrupted training lies beside the output, if there is one.
 ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
                       const Context& context);
+
+// Samples of each class: found, selected, learned. For people, with the rules behind them.
+std::string counts_text(const ModelSpec& spec);
 
 // Trains and writes command.output (atomic). Returns counts and metrics for a manifest: samples, classes, epochs, accuracy on held-out
 // groups, calibration error before and after. UserError when samples and options do not fit each other.

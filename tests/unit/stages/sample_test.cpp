@@ -332,14 +332,15 @@ TEST_F(SampleStage, RegionsAreTakenByCentroidAndSplitApart) {
   EXPECT_EQ(counts["lone_polygons"].size(), 1u);  // class 6 has two polygons in region 4, one in region 1
 }
 
-TEST_F(SampleStage, LearnersAreCappedAndTestersStay) {
+TEST_F(SampleStage, LearnersAreSelectedAndTestersStay) {
   make_tile("T31TCJ");
   write_reference({{2, 3, 10, 10, "6"}, {20, 3, 10, 10, "6"}, {40, 3, 3, 3, "13"}, {50, 20, 6, 6, "16"}});
-  config.reference.max_per_class = 20;
+  config.sample.strategy = "constant";
+  config.sample.number = 20;
   const auto counts = run();
   EXPECT_EQ(counts["classes"]["6"]["learn_pixels"][0], 20);
   EXPECT_EQ(counts["classes"]["6"]["test_pixels"][0], 100);
-  EXPECT_EQ(counts["pixels_beyond_maximum"], 80);
+  EXPECT_EQ(counts["pixels_not_selected"], 80);
   EXPECT_EQ(counts["classes"]["13"]["learn_pixels"][0], 9);
   EXPECT_EQ(counts["classes"]["16"]["learn_pixels"][0], 20);  // a lone polygon: all its pixels test, 20 of them learn
   EXPECT_EQ(counts["classes"]["16"]["test_pixels"][0], 36);
@@ -421,7 +422,7 @@ TEST_F(SampleStage, TooManySamplesForTheMemoryAreRefusedWithAdvice) {
     FAIL();
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("400 samples of 3 dates and 2 bands need"));
-    EXPECT_THAT(error.what(), HasSubstr("reference.max_per_class"));
+    EXPECT_THAT(error.what(), HasSubstr("sample.select"));
   }
 }
 

@@ -102,6 +102,28 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
   }
 }
 
+TEST_P(TrainStage, ClassCountsBeforeAndAfterAreInTheModelAndOnTheLog) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/samples.csv", table(180, "B8"));
+  TrainCommand few = command(folder + "/samples.csv", folder + "/m.safetensors");
+  few.selection.strategy = "constant", few.selection.number = 40;
+  few.selection.by_class = {"3=10"};
+  few.recipe.oversample = "smote", few.recipe.oversample_to = 50;
+  few.recipe.epochs = 2;
+  const auto counts = train_model(few, context);
+  EXPECT_EQ(counts["classes"][2], (nlohmann::json{{"code", 3}, {"found", 60}, {"selected", 10}, {"learned", 50}}));
+  const ModelSpec spec = ModelFile::read(few.output).spec;  // also after a second training with all samples
+  ASSERT_EQ(spec.provenance.classes.size(), 3u);
+  for (const ClassCount& entry : spec.provenance.classes) EXPECT_EQ(entry.learned, 50) << entry.code;
+  EXPECT_EQ(spec.provenance.classes.front().selected, 40);
+  EXPECT_EQ(spec.provenance.n_samples, 90) << "what was made is not counted as a sample";
+  EXPECT_THAT(counts_text(spec), AllOf(HasSubstr("constant 40, 3=10"), HasSubstr("smote to 50"), HasSubstr("class 3")));
+  EXPECT_THAT(model_info_text(few.output), HasSubstr("constant 40, 3=10"));
+  EXPECT_EQ(train_model(command(folder + "/samples.csv", folder + "/all.safetensors"), context).contains("classes"), false);
+  few.selection.number = 0;
+  EXPECT_THAT(testing::message_of([&] { train_model(few, context); }), HasSubstr("train.select_number"));
+}
+
 TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/gaps.csv", table(90, "B8"));

@@ -1,0 +1,243 @@
+#include "models/base/rare_classes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/class_numbers.h"
+
+namespace millesime {
+namespace {
+
+// Neighbours are looked for among so many samples of a class at most, drawn by chance: enough to know its shape, and a class of a million
+// samples does not take a day.
+constexpr std::size_t kCandidates = 2048;
+
+using Row = std::size_t;
+
+template <class T>
+void append_row(std::string& bytes, const std::vector<T>& values, Row row, std::size_t width) {
+  bytes.append(reinterpret_cast<const char*>(values.data() + row * width), width * sizeof(T));
+}
+
+std::size_t dates_of(const InputSeries& series) { return static_cast<std::size_t>(series.dates); }
+std::size_t width_of(const InputSeries& series) { return dates_of(series) * static_cast<std::size_t>(series.features); }
+
+std::uint64_t hash_of(const ModelInput& input, Row row) {
+  std::string bytes;
+  for (const auto& series : input.series) {
+    append_row(bytes, series.values, row, width_of(series));
+    append_row(bytes, series.valid, row, dates_of(series));
+    append_row(bytes, series.days, row, dates_of(series));
+  }
+  append_row(bytes, input.statics, row, static_cast<std::size_t>(input.n_statics));
+  return hash_text(bytes);
+}
+
+std::string calendar_of(const ModelInput& input, Row row) {
+  std::string bytes;
+  for (const auto& series : input.series) append_row(bytes, series.days, row, dates_of(series));
+  return bytes;
+}
+
+// Mean squared difference over what is valid in both; nothing when nothing is.
+std::optional<double> distance(const ModelInput& input, Row a, Row b) {
+  double sum = 0;
+  std::int64_t n = 0;
+  for (const auto& series : input.series) {
+    const auto features = static_cast<std::size_t>(series.features), dates = dates_of(series);
+    for (std::size_t d = 0; d < dates; ++d) {
+      if (!series.valid[a * dates + d] || !series.valid[b * dates + d]) continue;
+      const float* of_a = series.values.data() + (a * dates + d) * features;
+      const float* of_b = series.values.data() + (b * dates + d) * features;
+      for (std::size_t f = 0; f < features; ++f) sum += static_cast<double>((of_a[f] - of_b[f]) * (of_a[f] - of_b[f]));
+      n += series.features;
+    }
+  }
+  if (n == 0) return std::nullopt;
+  const auto statics = static_cast<std::size_t>(input.n_statics);
+  for (std::size_t s = 0; s < statics; ++s)
+    sum += std::pow(static_cast<double>(input.statics[a * statics + s] - input.statics[b * statics + s]), 2);
+  return sum / static_cast<double>(n + input.n_statics);
+}
+
+// Samples of one class and one calendar, in an order of chance that does not depend on where they stand.
+using Kin = std::vector<Row>;
+
+std::vector<Row> nearest(const ModelInput& input, Row sample, const Kin& kin, int k) {
+  std::vector<std::pair<double, Row>> near;
+  for (std::size_t i = 0; i < std::min(kin.size(), kCandidates); ++i)
+    if (kin[i] != sample)
+      if (const auto d = distance(input, sample, kin[i])) near.emplace_back(*d, i);
+  const auto n = std::min(near.size(), static_cast<std::size_t>(k));
+  std::ranges::partial_sort(near, near.begin() + static_cast<std::ptrdiff_t>(n));
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < n; ++i) rows.push_back(kin[near[i].second]);
+  return rows;
+}
+
+// Deviations of a class at each date and feature (and of each static), over its valid samples; 0 for a single one.
+struct Deviations {
+  std::vector<std::vector<float>> series;  // [source][date * feature]
+  std::vector<float> statics;
+};
+
+class Moments {
+ public:
+  explicit Moments(std::size_t width) : n_(width), sum_(width), squares_(width) {}
+  void add(std::size_t at, double value) { n_[at] += 1, sum_[at] += value, squares_[at] += value * value; }
+  std::vector<float> deviations() const {
+    std::vector<float> out(n_.size(), 0);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      if (n_[i] > 1) out[i] = static_cast<float>(std::sqrt(std::max(0.0, squares_[i] / n_[i] - sum_[i] / n_[i] * (sum_[i] / n_[i]))));
+    return out;
+  }
+
+ private:
+  std::vector<double> n_, sum_, squares_;
+};
+
+Deviations deviations_of(const ModelInput& input, const Kin& kin) {
+  Deviations out;
+  for (const auto& series : input.series) {
+    Moments moments(width_of(series));
+    const auto features = static_cast<std::size_t>(series.features), dates = dates_of(series);
+    for (const Row row : kin)
+      for (std::size_t d = 0; d < dates; ++d)
+        for (std::size_t f = 0; series.valid[row * dates + d] && f < features; ++f)
+          moments.add(d * features + f, static_cast<double>(series.values[(row * dates + d) * features + f]));
+    out.series.push_back(moments.deviations());
+  }
+  const auto statics = static_cast<std::size_t>(input.n_statics);
+  Moments moments(statics);
+  for (const Row row : kin)
+    for (std::size_t s = 0; s < statics; ++s) moments.add(s, static_cast<double>(input.statics[row * statics + s]));
+  out.statics = moments.deviations();
+  return out;
+}
+
+void add_copy(ModelInput& out, const ModelInput& from, Row row) {
+  const auto copy = [row](auto& to, const auto& values, std::size_t width) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * width);
+    to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(width));
+  };
+  for (std::size_t s = 0; s < from.series.size(); ++s) {
+    copy(out.series[s].values, from.series[s].values, width_of(from.series[s]));
+    copy(out.series[s].valid, from.series[s].valid, dates_of(from.series[s]));
+    copy(out.series[s].days, from.series[s].days, dates_of(from.series[s]));
+  }
+  copy(out.statics, from.statics, static_cast<std::size_t>(from.n_statics));
+  out.target.push_back(from.target[row]);
+  out.group.push_back(from.group[row]);
+}
+
+// The sample that was added last, moved by noise.
+void shake(ModelInput& out, const Deviations& deviations, double factor, std::mt19937_64& random) {
+  for (std::size_t s = 0; s < out.series.size(); ++s) {
+    auto& series = out.series[s];
+    const auto features = static_cast<std::size_t>(series.features), dates = dates_of(series), width = width_of(series);
+    float* values = series.values.data() + series.values.size() - width;
+    const std::uint8_t* valid = series.valid.data() + series.valid.size() - dates;
+    for (std::size_t i = 0; i < width; ++i) {
+      const double noise = normal(random) * factor;  // drawn at every place, so that a mask does not shift what follows
+      if (valid[i / features]) values[i] += static_cast<float>(noise) * deviations.series[s][i];
+    }
+  }
+  const auto statics = static_cast<std::size_t>(out.n_statics);
+  float* values = out.statics.data() + out.statics.size() - statics;
+  for (std::size_t s = 0; s < statics; ++s) values[s] += static_cast<float>(normal(random) * factor) * deviations.statics[s];
+}
+
+// The sample that was added last, a copy of one parent, moved towards the other, row `other` of `from`.
+void interpolate(ModelInput& out, const ModelInput& from, Row other, double gap) {
+  const auto between = [gap](float a, float b) { return static_cast<float>(a + gap * (static_cast<double>(b) - a)); };
+  for (std::size_t s = 0; s < out.series.size(); ++s) {
+    auto& series = out.series[s];
+    const auto features = static_cast<std::size_t>(series.features), dates = dates_of(series);
+    float* values = series.values.data() + series.values.size() - width_of(series);
+    std::uint8_t* valid = series.valid.data() + series.valid.size() - dates;
+    for (std::size_t d = 0; d < dates; ++d) {
+      if (!from.series[s].valid[other * dates + d]) continue;  // as in the first parent, valid or not
+      const float* theirs = from.series[s].values.data() + (other * dates + d) * features;
+      for (std::size_t f = 0; f < features; ++f) {
+        float& value = values[d * features + f];
+        value = valid[d] ? between(value, theirs[f]) : theirs[f];
+      }
+      valid[d] = 1;
+    }
+  }
+  const auto statics = static_cast<std::size_t>(out.n_statics);
+  float* values = out.statics.data() + out.statics.size() - statics;
+  for (std::size_t s = 0; s < statics; ++s) values[s] = between(values[s], from.statics[other * statics + s]);
+}
+
+// Adds `n` samples made from those of one class.
+void grow(ModelInput& out, const ModelInput& learn, const std::vector<Row>& members, std::int64_t n, const Recipe& recipe,
+          std::mt19937_64& random) {
+  std::map<std::string, Kin> kin;
+  for (const Row row : members) kin[calendar_of(learn, row)].push_back(row);
+  std::map<std::string, Deviations> deviations;
+  std::map<Row, std::vector<Row>> neighbours;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const Row parent = members[static_cast<std::size_t>(i) % members.size()];
+    const std::string calendar = calendar_of(learn, parent);
+    add_copy(out, learn, parent);
+    if (recipe.oversample == "jitter") {
+      const auto [at, fresh] = deviations.try_emplace(calendar);
+      if (fresh) at->second = deviations_of(learn, kin.at(calendar));
+      shake(out, at->second, recipe.oversample_jitter, random);
+    } else if (recipe.oversample == "smote") {
+      const auto [at, fresh] = neighbours.try_emplace(parent);
+      if (fresh) at->second = nearest(learn, parent, kin.at(calendar), recipe.oversample_neighbours);
+      if (!at->second.empty()) {
+        const Row other = at->second[below(random, at->second.size())];
+        interpolate(out, learn, other, uniform(random));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, const Recipe& recipe) {
+  ModelInput out = learn;
+  if (recipe.oversample == "none") return out;
+  const auto given = numbers_by_class(recipe.oversample_by_class, "train.oversample_by_class");
+  std::map<int, std::vector<Row>> classes;
+  for (Row row = 0; row < learn.target.size(); ++row)
+    if (learn.target[row] >= 0) classes[learn.target[row]].push_back(row);
+  std::size_t largest = 0;
+  for (const auto& [target, members] : classes) largest = std::max(largest, members.size());
+  const std::int64_t aim = recipe.oversample_to > 0 ? recipe.oversample_to : static_cast<std::int64_t>(largest);
+  const std::uint64_t salt = mix(static_cast<std::uint64_t>(recipe.random_seed));
+  for (auto& [target, members] : classes) {
+    const int code = spec.classes[static_cast<std::size_t>(target)];
+    const auto own = given.find(code);
+    const std::int64_t missing = (own == given.end() ? aim : own->second) - static_cast<std::int64_t>(members.size());
+    if (missing <= 0) continue;
+    std::map<Row, std::uint64_t> place;
+    for (const Row row : members) place[row] = mix(salt ^ hash_of(learn, row));
+    std::ranges::stable_sort(members, {}, [&](Row row) { return place.at(row); });
+    std::mt19937_64 random(salt ^ mix(static_cast<std::uint64_t>(code)));
+    grow(out, learn, members, missing, recipe, random);
+  }
+  return out;
+}
+
+std::int64_t samples_learned(const ModelSpec& spec) {
+  std::int64_t n = 0;
+  for (const ClassCount& entry : spec.provenance.classes) n += entry.learned;
+  return n > 0 ? n : spec.provenance.n_samples;
+}
+
+void count_learned(ModelSpec& spec, const ModelInput& learn) {
+  for (ClassCount& entry : spec.provenance.classes) {
+    const auto target = std::ranges::find(spec.classes, entry.code) - spec.classes.begin();
+    entry.learned = std::ranges::count(learn.target, static_cast<int>(target));
+  }
+}
+
+}  // namespace millesime
