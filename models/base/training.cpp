@@ -157,6 +157,7 @@ Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
 struct Judgement {
   Accuracy accuracy;
   double calibration_error = 0;
+  ConfusionMatrix confusion;  // of class indices
 };
 
 Judgement judge(const Tensor& logits, const std::vector<int>& target) {
@@ -168,7 +169,18 @@ Judgement judge(const Tensor& logits, const std::vector<int>& target) {
     confusion.add(target[i], produced);
     calibration.add(std::clamp(confidence.data_ptr<double>()[i], 0.0, 1.0), produced == target[i]);
   }
-  return {measure(confusion), calibration.expected_error()};
+  return {measure(confusion), calibration.expected_error(), confusion};
+}
+
+// [reference][produced], in the order of the model's classes.
+nlohmann::json counts_of(const ConfusionMatrix& confusion, int n_classes) {
+  auto rows = nlohmann::json::array();
+  for (int reference = 0; reference < n_classes; ++reference) {
+    auto row = nlohmann::json::array();
+    for (int produced = 0; produced < n_classes; ++produced) row.push_back(confusion.count(reference, produced));
+    rows.push_back(row);
+  }
+  return rows;
 }
 
 std::vector<double> numbers_of(const Tensor& tensor) {
@@ -367,6 +379,7 @@ class Training {
     file.spec.metrics["held_out"] = {{"samples", held_out_.size()},
                                      {"accuracy", judgement.accuracy.overall},
                                      {"f_score", judgement.accuracy.macro_f},
+                                     {"confusion", counts_of(judgement.confusion, spec_.n_classes())},
                                      {"calibration_error_before", choice.error_before},
                                      {"calibration_error", choice.error}};
     return file;

@@ -24,8 +24,9 @@ void add_benchmark(CLI::App& app, Invocation& invocation) {
       ->take_all();
   sub->add_flag("--json", state->json, "as JSON instead of a Markdown table");
   state->resources.add_to(*sub);
-  add_examples(*sub, {"millesime benchmark --samples samples.safetensors --models random_forest,temporal_cnn,ltae --folds 5",
-                      "millesime benchmark --samples train.csv --test test.csv --models ltae,ltae+temporal_cnn --seeds 3 --json"});
+  add_examples(*sub,
+               {"millesime benchmark --samples samples.safetensors --models random_forest,temporal_cnn,ltae --folds 5 -o benchmark.html",
+                "millesime benchmark --samples train.csv --test test.csv --models ltae,ltae+temporal_cnn --seeds 3 --json"});
   sub->callback([&invocation, state] {
     invocation.action = [state] {
       state->flags->apply();

@@ -112,6 +112,7 @@ void add_fuse(CLI::App& app, Invocation& invocation);
 void add_mosaic(CLI::App& app, Invocation& invocation);
 void add_validate(CLI::App& app, Invocation& invocation);
 void add_regularise(CLI::App& app, Invocation& invocation);
+void add_compare(CLI::App& app, Invocation& invocation);
 void add_publish(CLI::App& app, Invocation& invocation);
 void add_nomenclature(CLI::App& app, Invocation& invocation);
 void add_model(CLI::App& app, Invocation& invocation);

@@ -61,24 +61,28 @@ void add_config(CLI::App& app, Invocation& invocation) {
   add_examples(*show_sub, {"millesime config show france.toml"});
   show_sub->callback([&invocation, show] {
     invocation.action = [show] {
-      Config::load(show->config, show->assignments);  // every check of a run
+      Config loaded = Config::load(show->config, show->assignments);  // every check of a run
+      const Options values = loaded.declare();                        // as a run takes them: paths resolved, the recipe of the model
       // Declared against defaults, so that the origins of this file's values are kept.
       Config fresh;
       Options options = fresh.declare();
       options.read_toml(show->config, {"exogenous"});
       for (const auto& assignment : show->assignments) options.set(assignment);
+      apply_recipe(options, fresh.model.name);
       nlohmann::json list = nlohmann::json::array();
-      for (const auto& option : options.all()) {
+      for (std::size_t i = 0; i < options.all().size(); ++i) {
+        const Option& option = options.all()[i];
+        const std::string value = values.all()[i].value_text();
         list.push_back({{"key", option.key()},
-                        {"value", option.value_text()},
+                        {"value", value},
                         {"default", option.default_text()},
                         {"unit", option.unit()},
                         {"range", option.range_text()},
                         {"origin", option.origin()},
                         {"help", option.help()}});
         if (!show->json)
-          std::printf("%-40s = %-24s %s\n%-42s %s (default %s; %s)\n", option.key().c_str(), option.value_text().c_str(),
-                      option.unit().c_str(), "", option.help().c_str(), option.default_text().c_str(), option.origin().c_str());
+          std::printf("%-40s = %-24s %s\n%-42s %s (default %s; %s)\n", option.key().c_str(), value.c_str(), option.unit().c_str(), "",
+                      option.help().c_str(), option.default_text().c_str(), option.origin().c_str());
       }
       if (show->json) std::cout << list.dump(1) << "\n";
       return 0;

@@ -48,9 +48,9 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   Invocation invocation;
-  for (const auto& add : {add_run,      add_status,     add_submit,  add_catalog,      add_samples,  add_stack,  add_train,
-                          add_ensemble, add_evaluate,   add_predict, add_benchmark,    add_classify, add_fuse,   add_mosaic,
-                          add_validate, add_regularise, add_publish, add_nomenclature, add_model,    add_config, add_simulate})
+  for (const auto& add : {add_run,        add_status,  add_submit,       add_catalog,  add_samples, add_stack,   add_train,    add_ensemble,
+                          add_evaluate,   add_predict, add_benchmark,    add_classify, add_fuse,    add_mosaic,  add_validate, add_compare,
+                          add_regularise, add_publish, add_nomenclature, add_model,    add_config,  add_simulate})
     add(app, invocation);
   try {
     app.parse(argc, argv);

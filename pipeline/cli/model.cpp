@@ -4,6 +4,7 @@
 #include "models/registry.h"
 #include "pipeline/cli/command.h"
 #include "pipeline/stages/evaluate.h"
+#include "pipeline/stages/model_report.h"
 
 namespace millesime {
 
@@ -28,6 +29,17 @@ void add_model(CLI::App& app, Invocation& invocation) {
       return 0;
     };
   });
+  add_declared<ModelReportCommand>(*sub, invocation,
+                                   {"report",
+                                    "A page about a model: learning curve, accuracy, what it looks at",
+                                    {},
+                                    {"millesime model report --model model.safetensors --samples samples.safetensors -o report.html",
+                                     "millesime model report --model model.safetensors -o report.html"}},
+                                   [](ModelReportCommand& command, const Context& context) {
+                                     report_model(command, context);
+                                     std::cout << command.output << "\n";
+                                     return 0;
+                                   });
   auto* list = sub->add_subcommand("list", "The architectures that can be trained");
   add_examples(*list, {"millesime model list"});
   list->callback([&invocation] {

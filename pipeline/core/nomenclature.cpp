@@ -19,7 +19,8 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kMaxCode = 65535;  // class maps are uint8 or uint16
+constexpr int kMaxCode = 65535;        // class maps are uint8 or uint16
+constexpr int kMaxLabel = 2147483647;  // of models of tables, which need not make maps
 
 std::optional<std::int64_t> integer(std::string_view text) {
   text = trim(text);
@@ -61,7 +62,7 @@ Color colour_of_position(int position) {
 // Collects classes from whatever format and checks each where it stands.
 class Collector {
  public:
-  explicit Collector(std::string origin) : origin_(std::move(origin)) {}
+  explicit Collector(std::string origin, int max_code = kMaxCode) : origin_(std::move(origin)), max_code_(max_code) {}
 
   Nomenclature nomenclature;
 
@@ -111,9 +112,9 @@ class Collector {
   }
 
  private:
-  static void check(LandClass& c, std::map<int, std::string>& codes, const std::string& where) {
-    if (c.code < 1 || c.code > kMaxCode)
-      throw UserError(join_text(where, ": code ", c.code, "; expected 1 to ", kMaxCode, " (0 is no data)"));
+  void check(LandClass& c, std::map<int, std::string>& codes, const std::string& where) const {
+    if (c.code < 1 || c.code > max_code_)
+      throw UserError(join_text(where, ": code ", c.code, "; expected 1 to ", max_code_, " (0 is no data)"));
     if (c.name.empty()) throw UserError(join_text(where, ": class ", c.code, " has no name"));
     for (const std::string& text : {c.name, c.name_en, c.alias})
       if (!is_utf8(text)) throw UserError(where + ": not UTF-8; convert the file, e.g. with iconv -f latin1 -t utf-8");
@@ -122,13 +123,14 @@ class Collector {
   }
 
   std::string origin_;
+  int max_code_;
   std::map<int, std::string> codes_, group_codes_;
   std::map<std::string, int> names_;
   std::vector<std::string> wheres_;  // of each class
 };
 
-int checked_code(std::int64_t code, const std::string& where) {
-  if (code < 1 || code > kMaxCode) throw UserError(join_text(where, ": code ", code, "; expected 1 to ", kMaxCode, " (0 is no data)"));
+int checked_code(std::int64_t code, const std::string& where, int max_code = kMaxCode) {
+  if (code < 1 || code > max_code) throw UserError(join_text(where, ": code ", code, "; expected 1 to ", max_code, " (0 is no data)"));
   return static_cast<int>(code);
 }
 
@@ -326,6 +328,7 @@ Nomenclature Nomenclature::load(const std::string& name_or_file) {
                         : extension == ".csv"  ? read_csv(file)
                         : extension == ".json" ? from_json(read_text(file), file)
                                                : read_lines(file);
+  for (const LandClass& c : result.classes) checked_code(c.code, file);  // of a model they may be larger
   if (result.name.empty()) result.name = fs::path(file).stem().string();
   return result;
 }
@@ -347,12 +350,12 @@ std::string Nomenclature::to_json() const {
 }
 
 Nomenclature Nomenclature::from_json(const std::string& text, const std::string& origin) {
-  Collector collector(origin);
+  Collector collector(origin, kMaxLabel);
   try {
     const auto document = nlohmann::ordered_json::parse(text);
     collector.nomenclature.name = document.at("name").get<std::string>();
     const auto land_class = [](const nlohmann::ordered_json& entry, const std::string& where) {
-      return LandClass{.code = checked_code(entry.at("code").get<std::int64_t>(), where),
+      return LandClass{.code = checked_code(entry.at("code").get<std::int64_t>(), where, kMaxLabel),
                        .name = entry.at("name").get<std::string>(),
                        .name_en = entry.value("name_en", ""),
                        .color = {},
@@ -392,7 +395,8 @@ std::optional<int> Nomenclature::index_of_code(int code) const {
 }
 
 std::optional<int> Nomenclature::index_of(const std::string& code_or_name) const {
-  if (const auto code = integer(code_or_name)) return *code < 1 || *code > kMaxCode ? std::nullopt : index_of_code(static_cast<int>(*code));
+  if (const auto code = integer(code_or_name))
+    return *code < 1 || *code > kMaxLabel ? std::nullopt : index_of_code(static_cast<int>(*code));
   const std::string wanted = folded(code_or_name);
   if (wanted.empty()) return std::nullopt;
   for (int i = 0; i < size(); ++i) {

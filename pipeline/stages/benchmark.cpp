@@ -11,6 +11,7 @@
 #include "models/registry.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/cross_validation.h"
 #include "pipeline/stages/predictor.h"
@@ -179,6 +180,19 @@ std::string cell(const Spread& spread) {
   return text;
 }
 
+void write_results(const std::vector<BenchmarkResult>& results, const BenchmarkCommand& command,
+                   const std::optional<Nomenclature>& nomenclature) {
+  std::set<int> codes;
+  for (const auto& result : results)
+    for (const auto& run : result.runs) codes.insert(run.confusion.codes().begin(), run.confusion.codes().end());
+  const Nomenclature names = nomenclature ? *nomenclature : nomenclature_of_codes({codes.begin(), codes.end()});
+  const std::string& out = command.output;
+  const bool folder = !out.ends_with(".html") && !out.ends_with(".md") && !out.ends_with(".json");
+  if (folder || out.ends_with(".html")) write_text(folder ? out + "/benchmark.html" : out, to_html(results, command, names));
+  if (folder || out.ends_with(".md")) write_text(folder ? out + "/benchmark.md" : out, to_markdown(results));
+  if (folder || out.ends_with(".json")) write_text(folder ? out + "/benchmark.json" : out, to_json(results).dump(2) + "\n");
+}
+
 }  // namespace
 
 Options BenchmarkCommand::declare() {
@@ -192,7 +206,7 @@ Options BenchmarkCommand::declare() {
   o.add("test", &test, "samples to test on, instead of cross-validation");
   o.add("fold_seed", &fold_seed, "seed of the parts").range(0, 1e15);
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
-  o.add("output", &output, "folder for benchmark.md and benchmark.json");
+  o.add("output", &output, "report to write: .html, .md or .json; or a folder for all three");
   return o;
 }
 
@@ -255,10 +269,7 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
         run.seed = seed;
       }
     }
-  if (!command.output.empty()) {
-    write_text(command.output + "/benchmark.md", to_markdown(results));
-    write_text(command.output + "/benchmark.json", to_json(results).dump(2) + "\n");
-  }
+  if (!command.output.empty()) write_results(results, command, nomenclature);
   return results;
 }
 

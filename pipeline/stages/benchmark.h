@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/accuracy.h"
+#include "pipeline/core/nomenclature.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -23,7 +24,7 @@ struct BenchmarkCommand {
   int seeds = 1;                // of weights and batches; the folds stay the same
   std::int64_t fold_seed = 1;
   std::string nomenclature;              // "": the classes are the labels that occur
-  std::string output;                    // folder for benchmark.md and benchmark.json, "" for none
+  std::string output;                    // report.html, table.md or numbers.json, or a folder for all three; "" for none
   std::vector<std::string> assignments;  // of training, for every model: "train.epochs=30"
 
   Options declare();
@@ -54,5 +55,7 @@ Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const Confu
 std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Context& context);
 std::string to_markdown(const std::vector<BenchmarkResult>& results);
 nlohmann::json to_json(const std::vector<BenchmarkResult>& results);
+// One self-contained page: table, accuracy of every part, F-scores by class, confusion of the best, reliability. benchmark_report.cpp
+std::string to_html(const std::vector<BenchmarkResult>& results, const BenchmarkCommand& command, const Nomenclature& nomenclature);
 
 }  // namespace millesime

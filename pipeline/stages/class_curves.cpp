@@ -14,6 +14,8 @@ namespace {
 struct Sums {
   std::array<double, kCurveSteps> sum{}, squares{};
   std::array<std::int64_t, kCurveSteps> n{};
+
+  void add(std::size_t step, double value) { sum[step] += value, squares[step] += value * value, ++n[step]; }
 };
 
 int step_of(const Date& date) { return (date.day_of_year() - 1) * kCurveSteps / 366; }
@@ -44,25 +46,37 @@ void add_series(const SampleSeries& series, const Samples& samples, const std::v
     const auto step = static_cast<std::size_t>(step_of(series.dates[date]));
     for (std::size_t i = 0; i < n; ++i) {
       if (!series.valid[i * n_dates + date] || samples.label[i] == 0) continue;
-      Sums& sums = classes[samples.label[i]];
-      sums.sum[step] += ndvi[i];
-      sums.squares[step] += static_cast<double>(ndvi[i]) * ndvi[i];
-      ++sums.n[step];
+      classes[samples.label[i]].add(step, ndvi[i]);
     }
   }
 }
 
-}  // namespace
+std::vector<std::string> ndvi_bands() { return std::ranges::find(known_indices(), "NDVI", &IndexInfo::name)->bands; }
 
-std::vector<ClassCurve> ndvi_curves(const std::vector<std::string>& sample_files) {
-  const auto ndvi = std::ranges::find(known_indices(), "NDVI", &IndexInfo::name);
-  std::map<int, Sums> classes;
-  for (const std::string& file : sample_files) {
-    const Samples samples = load_samples(file);
-    if (samples.size() == 0) continue;
-    for (const SampleSeries& series : samples.series)
-      if (has_bands(series.bands, ndvi->bands)) add_series(series, samples, ndvi->bands, classes);
+void add_ndvi(const Samples& samples, std::map<int, Sums>& classes) {
+  if (samples.size() == 0) return;
+  for (const SampleSeries& series : samples.series)
+    if (has_bands(series.bands, ndvi_bands())) add_series(series, samples, ndvi_bands(), classes);
+}
+
+void add_band(const Samples& samples, const std::string& band, std::map<int, Sums>& classes) {
+  for (const SampleSeries& series : samples.series) {
+    const auto b = static_cast<std::size_t>(std::ranges::find(series.bands, band) - series.bands.begin());
+    if (b == series.bands.size()) continue;
+    const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size();
+    for (std::size_t date = 0; date < n_dates; ++date) {
+      if (series.dates[date].year() != samples.year) continue;
+      const auto step = static_cast<std::size_t>(step_of(series.dates[date]));
+      for (std::size_t i = 0; i < samples.label.size(); ++i) {
+        if (!series.valid[i * n_dates + date] || samples.label[i] == 0) continue;
+        classes[samples.label[i]].add(step, static_cast<double>(series.values[(i * n_dates + date) * n_bands + b]) * series.scale[b]);
+      }
+    }
+    return;  // of the first source that has it
   }
+}
+
+std::vector<ClassCurve> curves_of(const std::map<int, Sums>& classes) {
   std::vector<ClassCurve> curves;
   for (const auto& [code, sums] : classes) {
     ClassCurve curve{code, {}};
@@ -75,6 +89,26 @@ std::vector<ClassCurve> ndvi_curves(const std::vector<std::string>& sample_files
     curves.push_back(curve);
   }
   return curves;
+}
+
+}  // namespace
+
+std::vector<ClassCurve> ndvi_curves(const std::vector<std::string>& sample_files) {
+  std::map<int, Sums> classes;
+  for (const std::string& file : sample_files) add_ndvi(load_samples(file), classes);
+  return curves_of(classes);
+}
+
+std::vector<ClassCurve> ndvi_curves(const std::vector<const Samples*>& samples) {
+  std::map<int, Sums> classes;
+  for (const Samples* part : samples) add_ndvi(*part, classes);
+  return curves_of(classes);
+}
+
+std::vector<ClassCurve> band_curves(const std::vector<const Samples*>& samples, const std::string& band) {
+  std::map<int, Sums> classes;
+  for (const Samples* part : samples) add_band(*part, band, classes);
+  return curves_of(classes);
 }
 
 }  // namespace millesime

@@ -1,10 +1,12 @@
 #pragma once
-// How each class behaves over the year: mean NDVI of its samples, for the report.
+// How each class behaves over the year: mean NDVI, or mean of a band, of its samples; for reports.
 
 #include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "pipeline/core/samples.h"
 
 namespace millesime {
 
@@ -12,7 +14,7 @@ namespace millesime {
 inline constexpr int kCurveSteps = 24;
 
 struct CurveStep {
-  double mean = 0, deviation = 0;  // NDVI, and its standard deviation over the observations
+  double mean = 0, deviation = 0;  // of the NDVI or the band, over the observations
   std::int64_t observations = 0;   // 0: none, and no mean
 };
 
@@ -24,5 +26,9 @@ struct ClassCurve {
 // Over all samples of these files with a label, and all their valid observations within the year of the samples; by code. Nothing when
 // no file holds the bands of the NDVI. One file is in memory at a time.
 std::vector<ClassCurve> ndvi_curves(const std::vector<std::string>& sample_files);
+std::vector<ClassCurve> ndvi_curves(const std::vector<const Samples*>& samples);
+
+// The same of a band, stored number x scale.
+std::vector<ClassCurve> band_curves(const std::vector<const Samples*>& samples, const std::string& band);
 
 }  // namespace millesime

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/core/text.h"
@@ -40,7 +42,17 @@ Winner winner_of(const float* probabilities, int n_classes) {
   return {static_cast<int>(best - probabilities), *best};
 }
 
+bool knows_file(const ModelSpec& spec, const std::string& file) {
+  const std::string sum = xxh3_of_file(file);
+  return std::ranges::any_of(spec.provenance.samples, [&](const Provenance::File& known) { return known.xxh3 == sum; });
+}
+
 }  // namespace
+
+SampleSelection judging_samples(const Samples& samples, const std::string& file, int seed, bool all_samples) {
+  auto selection = select_samples(samples, file, all_samples ? SampleUse::all : SampleUse::test, seed);
+  return selection.rows.empty() ? select_samples(samples, file, SampleUse::all, 0) : selection;
+}
 
 Options EvaluateCommand::declare() {
   Options o;
@@ -56,11 +68,14 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
   const ModelFile model = ModelFile::read(command.model);
   Evaluation evaluation;
   evaluation.confusion = ConfusionMatrix(model.spec.classes);
+  std::map<std::pair<std::size_t, std::int64_t>, std::int64_t> groups;
   context.progress->start("evaluate", static_cast<std::int64_t>(command.samples.size()), "files");
   for (const auto& file : command.samples) {
     const Samples samples = load_samples(file, &model.spec.nomenclature);
-    auto selection = select_samples(samples, file, command.all_samples ? SampleUse::all : SampleUse::test, command.seed);
-    if (selection.rows.empty()) selection = select_samples(samples, file, SampleUse::all, 0);
+    const auto selection = judging_samples(samples, file, command.seed, command.all_samples);
+    evaluation.files.push_back(std::filesystem::path(file).filename().string());
+    if (static_cast<std::int64_t>(selection.rows.size()) == samples.size() && knows_file(model.spec, file))
+      evaluation.learned_from.push_back(evaluation.files.back());
     const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
     for (std::size_t i = 0; i < selection.rows.size(); ++i) {
       const int label = samples.label[static_cast<std::size_t>(selection.rows[i])];
@@ -69,6 +84,8 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
       const int produced = model.spec.classes[static_cast<std::size_t>(winner.index)];
       if (std::ranges::find(model.spec.classes, label) == model.spec.classes.end()) ++evaluation.unknown;
       evaluation.confusion.add(label, produced);
+      const std::pair group(evaluation.files.size(), samples.polygon[static_cast<std::size_t>(selection.rows[i])]);
+      evaluation.outcomes.push_back({label, produced, groups.emplace(group, static_cast<std::int64_t>(groups.size())).first->second});
       evaluation.calibration.add(std::clamp(winner.probability, 0.0, 1.0), label == produced);
     }
     context.progress->advance(1);

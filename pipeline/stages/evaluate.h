@@ -8,6 +8,8 @@
 
 #include "models/base/model_file.h"
 #include "pipeline/core/accuracy.h"
+#include "pipeline/core/bootstrap.h"
+#include "pipeline/stages/sample_input.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -26,8 +28,13 @@ struct Evaluation {
   ConfusionMatrix confusion;
   Accuracy accuracy;
   Calibration calibration;
-  std::int64_t unknown = 0;  // samples of classes that the model does not know; they count as wrong
+  std::int64_t unknown = 0;                      // samples of classes that the model does not know; they count as wrong
+  std::vector<Outcome> outcomes;                 // of each sample; polygons of different files are different groups
+  std::vector<std::string> files, learned_from;  // learned_from: files that the model learned from and that are used whole
 };
+
+// What judges a model: the samples of the test split, or all where there are none.
+SampleSelection judging_samples(const Samples& samples, const std::string& file, int seed, bool all_samples);
 
 Evaluation evaluate_model(const EvaluateCommand& command, const Context& context);
 nlohmann::json to_json(const Evaluation& evaluation, const ModelSpec& spec);

@@ -11,6 +11,7 @@
 #include "pipeline/core/results.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/stages/class_curves.h"
+#include "pipeline/stages/html.h"
 
 namespace millesime {
 
@@ -29,9 +30,6 @@ struct MapSummary {
   double validity = 0;                // mean number of valid acquisitions over them
   int highest_validity = 0;
 };
-
-// Two columns of a table, e.g. an option and its value.
-using NamedValue = std::pair<std::string, std::string>;
 
 struct ReportData {
   std::string title;

@@ -31,6 +31,8 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
   std::set<int> codes;
   for (const auto& [file, samples] : all) codes.insert(samples.label.begin(), samples.label.end());
   codes.erase(0);  // not known
+  if (!codes.empty() && *codes.begin() < 0)
+    throw UserError(join_text(all.front().file, ": label ", *codes.begin(), "; expected class codes from 1 on (0: not known)"));
   Nomenclature nomenclature;
   nomenclature.name = "labels";
   for (const int code : codes) {

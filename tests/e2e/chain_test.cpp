@@ -195,6 +195,53 @@ TEST_F(ChainTest, AStageAloneGivesWhatTheChainGave) {
   EXPECT_EQ(RasterReader(world + "/alone/classification.tif").read_all<std::uint8_t>().samples.size(), 128u * 128u);
 }
 
+TEST_F(ChainTest, AnEnsembleMapsATileAsItsMembersBlendedByHand) {
+  const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
+  const std::string samples = world + "/out/2021/work/sample/" + tile + ".safetensors", folder = world + "/blend";
+  const auto file = [&](const std::string& name) { return folder + "/" + name + ".safetensors"; };
+  const auto must = [](const std::vector<std::string>& words) {
+    const auto result = run_program(words);
+    ASSERT_EQ(result.code, 0) << result.err;
+  };
+  must({"train", "--samples", samples, "--nomenclature", "oso23", "--model", "random_forest", "--set", "train.trees=10", "-o",
+        file("forest"), "--quiet"});
+  must({"train", "--samples", samples, "--nomenclature", "oso23", "--model", "ltae", "--set", "train.epochs=3", "-o", file("ltae"),
+        "--quiet"});
+  must({"ensemble", "--models", file("forest"), file("ltae"), "-o", file("both")});
+  for (const char* name : {"forest", "ltae", "both"})
+    must({"classify", "--model", file(name), "--tile", world + "/l2a/" + tile, "--year", "2021", "--exogenous",
+          "climate=" + world + "/climate.tif", "--probabilities", "-o", folder + "/" + name, "--quiet"});
+
+  const RasterReader forest(folder + "/forest/probabilities.tif"), ltae(folder + "/ltae/probabilities.tif"),
+      both(folder + "/both/probabilities.tif");
+  ASSERT_EQ(both.info().bands, forest.info().bands);
+  const auto classes = RasterReader(folder + "/both/classification.tif").read_all<std::uint8_t>().samples;
+  const auto codes =
+      nlohmann::json::parse(run_program({"model", "info", file("both"), "--json"}).out).at("classes").get<std::vector<int>>();
+  ASSERT_EQ(codes.size(), static_cast<std::size_t>(both.info().bands));
+  std::vector<double> highest(classes.size(), -1), second(classes.size(), -1);
+  std::vector<int> winner(classes.size(), 0);
+  for (int band = 0; band < both.info().bands; ++band) {
+    const auto a = forest.read_all<std::uint16_t>(band).samples, b = ltae.read_all<std::uint16_t>(band).samples,
+               mean = both.read_all<std::uint16_t>(band).samples;
+    for (std::size_t p = 0; p < mean.size(); ++p) {
+      const double by_hand = (a[p] + b[p]) / 2.0;
+      ASSERT_NEAR(mean[p], by_hand, 1.01) << "pixel " << p << ", class " << codes[static_cast<std::size_t>(band)];  // stored x 1000, cut
+      if (by_hand > highest[p])
+        second[p] = highest[p], highest[p] = by_hand, winner[p] = codes[static_cast<std::size_t>(band)];
+      else
+        second[p] = std::max(second[p], by_hand);
+    }
+  }
+  std::size_t compared = 0;
+  for (std::size_t p = 0; p < classes.size(); ++p)
+    if (highest[p] > 0 && highest[p] - second[p] > 2) {  // no tie within what rounding does
+      EXPECT_EQ(classes[p], winner[p]) << "pixel " << p;
+      ++compared;
+    }
+  EXPECT_GT(compared, classes.size() * 9 / 10);
+}
+
 TEST_F(ChainTest, RunIsCompleteForTheDefaultModelToo) {
   const auto neural = run_program({"run", config(), "--out", world + "/out-neural", "--set", "train.epochs=2", "--to", "classify"});
   ASSERT_EQ(neural.code, 0) << neural.err;

@@ -3,9 +3,12 @@
 Code blocks are run line by line, in the order of the page, in a folder that holds what a reader of the page has: the world of a
 production (france-2021.toml), a table of samples (table.csv) and their like. A block without a language or with `sh` is commands.
 """
+import math
 import os
+import random
 import re
 import shlex
+import struct
 import subprocess
 import unittest
 from pathlib import Path
@@ -77,7 +80,44 @@ def make_readers_folder():
     millesime("samples", "export", "all.safetensors", "-o", "all.csv")
     header, *rows = (FOLDER / "all.csv").read_text().splitlines(keepends=True)
     classes = sorted({row.split(",")[0] for row in rows})[:3]
+    make_study(text.replace(tile.name, "T31TCJ"))
     (FOLDER / "table.csv").write_text(header + "".join(row for row in rows if row.split(",")[0] in classes))
+
+
+def make_study(production):
+    """What the README's study starts from: its own files, polygons of five classes, a table of another sensor."""
+    for block in re.findall(r"^```toml\n(.*?)^```", (SOURCE / "README.md").read_text(), re.MULTILINE | re.DOTALL):
+        name = re.match(r"# (\S+\.toml)", block)
+        if name:
+            (FOLDER / name[1]).write_text(block)
+    (FOLDER / "l2a").symlink_to("world/l2a")
+    # The reference polygons of the world, with one of five classes as the field "kind".
+    for part in ("shp", "shx", "prj"):
+        (FOLDER / f"fields.{part}").write_bytes((FOLDER / f"world/reference.{part}").read_bytes())
+    table = bytearray((FOLDER / "world/reference.dbf").read_bytes())
+    rows, start, width = struct.unpack("<IHH", table[4:12])
+    place = 1  # after the mark of deletion
+    for at in range(32, start - 1, 32):
+        if table[at:at + 4] == b"CODE":
+            break
+        place += table[at + 16]
+    length = table[at + 16]
+    table[at:at + 11] = b"kind".ljust(11, b"\0")
+    for row in range(rows):
+        first = start + row * width + place
+        code = int(table[first:first + length])
+        kind = next(kind for kind, last in enumerate((4, 12, 15, 19, 23), 1) if code <= last)
+        table[first:first + length] = str(kind).rjust(length).encode()
+    (FOLDER / "fields.dbf").write_bytes(table)
+    # NDVI of a coarse sensor, every 16 days, some of it cloudy.
+    chance = random.Random(1)
+    days = [f"2021{1 + d // 2:02}{5 + 16 * (d % 2):02}" for d in range(24)]
+    lines = ["label,group," + ",".join(f"NDVI_{day}" for day in days)]
+    for i in range(120):
+        label = 1 + i % 4
+        values = [0.2 + 0.6 * math.exp(-((d - 4 * label) / 4) ** 2) + chance.gauss(0, 0.05) for d in range(24)]
+        lines.append(f"{label},field {i // 8 * 4 + i % 4}," + ",".join("" if chance.random() < 0.2 else f"{v:.4f}" for v in values))
+    (FOLDER / "modis.csv").write_text("\n".join(lines) + "\n")
 
 
 class Documents(unittest.TestCase):
@@ -99,6 +139,9 @@ class Documents(unittest.TestCase):
                         # No cluster here: what would be sent is printed.
                         millesime(*words[1:], *(["--dry-run"] if words[1] == "submit" else []))
                         ran += 1
+        for product in ("study.html", "best.html", "map/classification.tif", "modis.html"):
+            self.assertTrue((FOLDER / product).exists(), product)
+        self.assertIn("Annual crops", (FOLDER / "best.html").read_text())
         self.assertGreaterEqual(ran, 7, "the pages hold hardly any command: is the test still looking at the right places?")
 
     def test_scripts_of_the_pages_exist_with_their_options(self):

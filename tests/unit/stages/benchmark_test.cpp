@@ -3,6 +3,7 @@
 #include "pipeline/stages/benchmark.h"
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -145,8 +146,22 @@ TEST_F(Benchmark, ComparesModelsAndTheirEnsembleOnEverySample) {
   EXPECT_EQ(json[0]["model"], "random_forest");
   EXPECT_DOUBLE_EQ(json[0]["overall_accuracy"]["mean"].get<double>(), accuracy.mean);
   EXPECT_EQ(json[0]["runs"].size(), 6u);
+  EXPECT_TRUE(std::filesystem::exists(folder + "/out/benchmark.html"));
   EXPECT_THAT(read_text(folder + "/out/benchmark.md"),
               AllOf(HasSubstr("| ltae:d_model=64:train.epochs=3 |"), HasSubstr("3 parts, 2 seeds")));
+}
+
+TEST_F(Benchmark, WritesAPageATableOrNumbersByTheNameOfTheFile) {
+  command.models = {"random_forest", "mlp"};
+  command.output = folder + "/b.html";
+  const auto results = benchmark(command, context);
+  const std::string page = read_text(command.output);
+  EXPECT_THAT(page, AllOf(HasSubstr("<td>mlp</td>"), HasSubstr("Confusion matrix of"), HasSubstr("never splitting a group"),
+                          HasSubstr("train.trees=10"), ::testing::Not(HasSubstr("<script"))));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/b.html/benchmark.md"));
+  command.output = folder + "/b.md";
+  benchmark(command, context);
+  EXPECT_THAT(read_text(command.output), ::testing::StartsWith("| model |"));
 }
 
 TEST_F(Benchmark, AGivenTestSetIsWhatJudges) {

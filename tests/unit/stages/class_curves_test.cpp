@@ -29,6 +29,17 @@ TEST(ClassCurves, AreMeansOfTheValidObservationsOfAHalfMonth) {
   EXPECT_EQ(curves[1].steps[12].observations, 0);
 }
 
+TEST(ClassCurves, OfABandAreInItsOwnUnit) {
+  const std::string table = testing::temp_dir() + "/samples.csv";
+  write_text(table, "label,VV_20210105,VV_20210301\n7,-0.5,\n7,0.25,\n2,0.3,0.4\n");
+  const Samples samples = load_samples(table);
+  const auto curves = band_curves({&samples}, "VV");
+  ASSERT_EQ(curves.size(), 2u);
+  EXPECT_NEAR(curves[1].steps[0].mean, -0.125, 1e-4);
+  EXPECT_EQ(curves[1].steps[4].observations, 0);
+  EXPECT_TRUE(band_curves({&samples}, "VH").empty());
+}
+
 TEST(ClassCurves, WithoutItsBandsThereAreNone) {
   const std::string table = testing::temp_dir() + "/samples.csv";
   write_text(table, "label,VV_20210105\n7,0.1\n2,0.3\n");

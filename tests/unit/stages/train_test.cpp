@@ -207,6 +207,26 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
 }
 
+TEST(Labels, OfTablesMayBeAnyCodeFromOneOn) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  const auto train = [&](const std::string& a, const std::string& b) {
+    std::string text = "label,B4_20210320,B4_20210601\n";
+    for (int i = 0; i < 20; ++i) text += (i % 2 ? a + ",100,200\n" : b + ",900,100\n");
+    write_text(folder + "/s.csv", text);
+    TrainCommand command;
+    command.samples = {folder + "/s.csv"};
+    command.output = folder + "/m";
+    command.model.name = "random_forest";
+    train_model(command, context);
+    return ModelFile::read(folder + "/m").spec.classes;
+  };
+  EXPECT_EQ(train("1101010011", "2001020022"), (std::vector<int>{1101010011, 2001020022}));
+  EXPECT_THAT(testing::message_of([&] { train("-3", "4"); }), AllOf(HasSubstr("s.csv"), HasSubstr("label -3")));
+}
+
 TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   const std::string folder = testing::temp_dir();
   testing::SilentProgress progress;

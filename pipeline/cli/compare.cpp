@@ -1,0 +1,34 @@
+#include "pipeline/stages/compare.h"
+
+#include <iostream>
+
+#include "pipeline/cli/command.h"
+
+namespace millesime {
+
+void add_compare(CLI::App& app, Invocation& invocation) {
+  struct Command : CompareCommand {
+    bool json = false;
+    Options declare() {
+      Options options = CompareCommand::declare();
+      options.add("json", &json, "as JSON on standard output");
+      return options;
+    }
+  };
+  add_declared<Command>(app, invocation,
+                        {"compare",
+                         "Two maps of one grid: agreement, changes from class to class, areas",
+                         {"first", "second"},
+                         {"millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23",
+                          "millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23 --map -o changes"}},
+                        [](Command& command, const Context& context) {
+                          const Comparison comparison = compare_maps(command, context);
+                          if (command.json)
+                            std::cout << to_json(comparison).dump(1) << "\n";
+                          else
+                            std::cout << to_text(comparison);
+                          return 0;
+                        });
+}
+
+}  // namespace millesime

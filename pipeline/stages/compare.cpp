@@ -1,0 +1,209 @@
+#include "pipeline/stages/compare.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/csv.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/results.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/stac.h"
+
+namespace millesime {
+namespace {
+
+constexpr std::int64_t kWindowPixels = 1 << 22;
+constexpr std::size_t kListed = 15;  // changes on the terminal
+
+struct Change {
+  int from = 0, to = 0;
+  std::int64_t pixels = 0;
+};
+
+// Every pair that occurs of two classes that differ, the largest first.
+std::vector<Change> changes_of(const ConfusionMatrix& matrix) {
+  std::vector<Change> changes;
+  for (int row = 0; row < matrix.size(); ++row)
+    for (int col = 0; col < matrix.size(); ++col)
+      if (row != col && matrix.at(row, col) > 0)
+        changes.push_back(
+            {matrix.codes()[static_cast<std::size_t>(row)], matrix.codes()[static_cast<std::size_t>(col)], matrix.at(row, col)});
+  std::ranges::stable_sort(changes, std::greater{}, &Change::pixels);
+  return changes;
+}
+
+const std::string& name_of(const Comparison& comparison, int code) {
+  return comparison.nomenclature.at(*comparison.nomenclature.index_of_code(code)).name;
+}
+
+nlohmann::ordered_json hectares(const Comparison& comparison, std::int64_t pixels) {
+  return comparison.pixel_ha ? nlohmann::ordered_json(static_cast<double>(pixels) * *comparison.pixel_ha) : nlohmann::ordered_json();
+}
+
+nlohmann::ordered_json number(double value) { return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value); }
+
+double share(std::int64_t part, std::int64_t whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : NAN; }
+
+}  // namespace
+
+std::int64_t Comparison::changed() const {
+  std::int64_t same = 0;
+  for (int i = 0; i < changes.size(); ++i) same += changes.at(i, i);
+  return changes.total() - same;
+}
+
+Options CompareCommand::declare() {
+  Options o;
+  o.add("first", &first, "map of class codes, e.g. of the earlier year").path().required();
+  o.add("second", &second, "map of class codes on the same grid").path().required();
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: codes without names");
+  o.add("output", &output, "folder for comparison.json and changes.csv").path();
+  o.add("map", &map, "also write changes.tif there: the second map's class where the first one has another, 0 elsewhere");
+  return o;
+}
+
+Comparison compare_maps(const CompareCommand& command, const Context& context) {
+  if (command.map && command.output.empty())
+    throw UserError("compare --map: expected also --output, the folder that it shall be written to");
+  const RasterReader first(command.first), second(command.second);
+  require_same(first.grid(), second.grid(), command.first + " and " + command.second);
+  std::optional<Nomenclature> nomenclature;
+  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
+
+  Comparison result;
+  const Grid& grid = first.grid();
+  if (const auto metres = metres_per_unit(grid.crs)) result.pixel_ha = grid.pixel_width * grid.pixel_height * *metres * *metres / 10000;
+  std::unique_ptr<RasterWriter> writer;
+  RasterOptions options;
+  options.nodata = 0;
+  options.nomenclature = nomenclature ? &*nomenclature : nullptr;
+  if (command.map) {
+    const bool wide = first.info().type != PixelType::u8 || second.info().type != PixelType::u8;
+    writer = std::make_unique<RasterWriter>(command.output + "/changes.tif", grid, wide ? PixelType::u16 : PixelType::u8, 1, options);
+  }
+  const auto windows = split(grid.whole(), first.info().block_width, first.info().block_height,
+                             std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kWindowPixels));
+  context.progress->start("compare", grid.whole().pixels(), "px");
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> counts;
+  std::vector<std::int32_t> a, b;
+  for (const Window& window : windows) {
+    a.resize(static_cast<std::size_t>(window.pixels())), b.resize(a.size());
+    first.read(window, 0, a.data());
+    second.read(window, 0, b.data());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      ++counts[{a[i], b[i]}];
+      if (a[i] == b[i] || a[i] == 0) b[i] = 0;  // what changes.tif shows
+    }
+    if (writer) writer->write(window, 0, b.data());
+    context.progress->advance(window.pixels());
+  }
+  context.progress->finish();
+  for (const auto& [pair, n] : counts) {
+    const auto& [from, to] = pair;
+    if (from == 0 && to == 0)
+      result.neither += n;
+    else if (to == 0)
+      result.only_first += n;
+    else if (from == 0)
+      result.only_second += n;
+    else
+      result.changes.add(from, to, n);
+  }
+  if (result.compared() == 0)
+    throw UserError(
+        join_text(command.first, " and ", command.second, ": no pixel has a class in both maps; expected two class maps, 0 = no class"));
+  if (nomenclature) require_known_classes(result.changes, *nomenclature, command.first + " and " + command.second);
+  result.nomenclature = nomenclature ? *nomenclature : nomenclature_of_codes(result.changes.codes());
+  if (writer) writer->commit();
+  if (!command.output.empty()) {
+    write_text(command.output + "/changes.csv", changes_csv(result));
+    write_text(command.output + "/comparison.json", to_json(result).dump(2) + "\n");
+  }
+  return result;
+}
+
+nlohmann::ordered_json to_json(const Comparison& comparison) {
+  const ConfusionMatrix& matrix = comparison.changes;
+  const Accuracy agreement = measure(matrix);
+  nlohmann::ordered_json out{{"pixels",
+                              {{"compared", comparison.compared()},
+                               {"changed", comparison.changed()},
+                               {"only_first", comparison.only_first},
+                               {"only_second", comparison.only_second},
+                               {"neither", comparison.neither}}},
+                             {"agreement", number(agreement.overall)},
+                             {"kappa", number(agreement.kappa)},
+                             {"pixel_ha", comparison.pixel_ha ? nlohmann::ordered_json(*comparison.pixel_ha) : nlohmann::ordered_json()},
+                             {"classes", nlohmann::ordered_json::array()},
+                             {"changes", nlohmann::ordered_json::array()}};
+  for (const ClassAccuracy& c : agreement.classes)
+    out["classes"].push_back({{"code", c.code},
+                              {"name", name_of(comparison, c.code)},
+                              {"first", c.reference},
+                              {"second", c.produced},
+                              {"first_ha", hectares(comparison, c.reference)},
+                              {"second_ha", hectares(comparison, c.produced)},
+                              {"kept", number(share(c.agreed, c.reference))},
+                              {"f_score", number(c.f_score)}});
+  for (const Change& change : changes_of(matrix))
+    out["changes"].push_back({{"from", change.from},
+                              {"to", change.to},
+                              {"from_name", name_of(comparison, change.from)},
+                              {"to_name", name_of(comparison, change.to)},
+                              {"pixels", change.pixels},
+                              {"ha", hectares(comparison, change.pixels)}});
+  return out;
+}
+
+std::string to_text(const Comparison& comparison) {
+  const Accuracy agreement = measure(comparison.changes);
+  const double unit = comparison.pixel_ha.value_or(1);
+  const char* name = comparison.pixel_ha ? "ha" : "px";
+  char line[160];
+  std::snprintf(line, sizeof line, "agreement  %.4f, kappa %.4f, %lld of %lld px differ\n", agreement.overall, agreement.kappa,
+                static_cast<long long>(comparison.changed()), static_cast<long long>(comparison.compared()));
+  std::string text = line;
+  if (comparison.only_first + comparison.only_second > 0)
+    text += join_text("without a class in one map: ", comparison.only_second, " px in the first, ", comparison.only_first,
+                      " px in the second\n");
+  std::snprintf(line, sizeof line, "\n  code %13s %13s %13s    kept  class\n", join_text("first, ", name).c_str(),
+                join_text("second, ", name).c_str(), "difference");
+  text += line;
+  for (const ClassAccuracy& c : agreement.classes) {
+    std::snprintf(line, sizeof line, "%6d %13.1f %13.1f %+13.1f  %6.3f  ", c.code, static_cast<double>(c.reference) * unit,
+                  static_cast<double>(c.produced) * unit, static_cast<double>(c.produced - c.reference) * unit,
+                  share(c.agreed, c.reference));
+    text += line + name_of(comparison, c.code) + "\n";
+  }
+  const auto changes = changes_of(comparison.changes);
+  if (changes.empty()) return text;
+  std::snprintf(line, sizeof line, "\n%13s  largest changes\n", name);
+  text += line;
+  for (std::size_t i = 0; i < std::min(changes.size(), kListed); ++i) {
+    std::snprintf(line, sizeof line, "%13.1f  ", static_cast<double>(changes[i].pixels) * unit);
+    text += line + name_of(comparison, changes[i].from) + " -> " + name_of(comparison, changes[i].to) + "\n";
+  }
+  if (changes.size() > kListed) text += join_text("               and ", changes.size() - kListed, " smaller ones\n");
+  return text;
+}
+
+std::string changes_csv(const Comparison& comparison) {
+  std::string text = "first,first_name,second,second_name,pixels,ha\n";
+  const ConfusionMatrix& matrix = comparison.changes;
+  for (int row = 0; row < matrix.size(); ++row)
+    for (int col = 0; col < matrix.size(); ++col) {
+      if (matrix.at(row, col) == 0) continue;
+      const int from = matrix.codes()[static_cast<std::size_t>(row)], to = matrix.codes()[static_cast<std::size_t>(col)];
+      text += join_text(
+          from, ",", csv_cell(name_of(comparison, from)), ",", to, ",", csv_cell(name_of(comparison, to)), ",", matrix.at(row, col), ",",
+          comparison.pixel_ha ? join_text(static_cast<double>(matrix.at(row, col)) * *comparison.pixel_ha) : std::string(), "\n");
+    }
+  return text;
+}
+
+}  // namespace millesime

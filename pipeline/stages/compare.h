@@ -1,0 +1,47 @@
+#pragma once
+// compare: two maps of one grid, e.g. of two years or of two models. Where they agree, what became what, and the areas.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/accuracy.h"
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/stages/stage.h"
+
+namespace millesime {
+
+struct CompareCommand {
+  std::string first, second;  // maps of class codes; 0 is no class
+  std::string nomenclature;   // "": each code is its own name
+  std::string output;         // folder for changes.csv and comparison.json, "" for none
+  bool map = false;           // also changes.tif: the second map's class where the first one has another class, 0 elsewhere
+
+  Options declare();
+};
+
+struct Comparison {
+  ConfusionMatrix changes;  // pixels with a class in both; rows are the first map, columns the second
+  std::int64_t only_first = 0, only_second = 0, neither = 0;
+  std::optional<double> pixel_ha;  // nothing on a geographic grid
+  Nomenclature nomenclature;
+
+  std::int64_t compared() const { return changes.total(); }
+  std::int64_t changed() const;
+};
+
+// UserError where the grids differ or a code is not in the nomenclature. Memory is bounded whatever the size of the maps.
+Comparison compare_maps(const CompareCommand& command, const Context& context);
+
+// Undefined numbers are null, areas in ha (null on a geographic grid):
+//   pixels {compared, changed, only_first, only_second, neither}, agreement, kappa, pixel_ha
+//   classes [{code, name, first, second, first_ha, second_ha, kept, f_score}]: pixels in each map; share of the first map's that stayed
+//   changes [{from, to, from_name, to_name, pixels, ha}], the largest first
+nlohmann::ordered_json to_json(const Comparison& comparison);
+std::string to_text(const Comparison& comparison);      // for a terminal
+std::string changes_csv(const Comparison& comparison);  // first, first_name, second, second_name, pixels, ha: every pair that occurs
+
+}  // namespace millesime

@@ -1,0 +1,101 @@
+// Two maps of one grid.
+
+#include "pipeline/stages/compare.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Compare : public ::testing::Test {
+ protected:
+  Compare() {
+    context.progress = &progress;
+    context.memory_bytes = 1;  // windows of one block
+    command.first = write("a.tif", {1, 1, 1, 2, 2, 0, 0, 3});
+    command.second = write("b.tif", {1, 1, 2, 2, 1, 1, 0, 0});
+    write_text(
+        folder + "/n.toml",
+        "name = \"n\"\nclass = [{ code = 1, name = \"Wheat, durum\" }, { code = 2, name = \"Forest\" }, { code = 3, name = \"Water\" }]\n");
+    command.nomenclature = folder + "/n.toml";
+  }
+  std::string write(const std::string& name, const std::vector<std::uint8_t>& samples, double left = 500000,
+                    const char* crs = "EPSG:2154") {
+    Raster<std::uint8_t> raster;
+    raster.grid = Grid{crs, left, 6500000, 10, 10, 4, 2};
+    raster.samples = samples;
+    write_raster(folder + "/" + name, raster, {});
+    return folder + "/" + name;
+  }
+  testing::SilentProgress progress;
+  Context context;
+  std::string folder = testing::temp_dir();
+  CompareCommand command;
+};
+
+TEST_F(Compare, CountsWhatAgreesWhatChangedAndWhatOnlyOneMapHas) {
+  const Comparison c = compare_maps(command, context);
+  EXPECT_EQ(c.compared(), 5);
+  EXPECT_EQ(c.changed(), 2);
+  EXPECT_EQ(c.changes.count(1, 2), 1);
+  EXPECT_EQ(c.changes.count(2, 1), 1);
+  EXPECT_EQ(c.only_first, 1);
+  EXPECT_EQ(c.only_second, 1);
+  EXPECT_EQ(c.neither, 1);
+  const auto json = to_json(c);
+  EXPECT_DOUBLE_EQ(json["agreement"].get<double>(), 0.6);
+  EXPECT_DOUBLE_EQ(json["pixel_ha"].get<double>(), 0.01);
+  EXPECT_DOUBLE_EQ(json["classes"][0]["first_ha"].get<double>(), 0.03);
+  EXPECT_DOUBLE_EQ(json["classes"][0]["kept"].get<double>(), 2.0 / 3);
+  EXPECT_EQ(json["changes"][0]["from_name"], "Wheat, durum");
+  EXPECT_EQ(json["changes"].size(), 2u);
+  EXPECT_THAT(to_text(c),
+              AllOf(HasSubstr("0.6000"), HasSubstr("Wheat, durum -> Forest"), HasSubstr("1 px in the first, 1 px in the second")));
+}
+
+TEST_F(Compare, TheMapOfChangesHasTheNewClassWhereAnotherWas) {
+  command.output = folder + "/out";
+  command.map = true;
+  compare_maps(command, context);
+  const auto map = RasterReader(folder + "/out/changes.tif").read_all<std::uint8_t>();
+  EXPECT_EQ(map.samples, (std::vector<std::uint8_t>{0, 0, 2, 0, 1, 0, 0, 0}));
+  EXPECT_THAT(read_text(folder + "/out/changes.csv"), HasSubstr("1,\"Wheat, durum\",2,Forest,1,0.01\n"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/out/comparison.json"));
+  command.output.clear();
+  EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), HasSubstr("--output"));
+}
+
+TEST_F(Compare, WhatDoesNotFitIsAnError) {
+  command.second = write("moved.tif", std::vector<std::uint8_t>(8, 1), 500010);
+  EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), AllOf(HasSubstr("a.tif"), HasSubstr("moved.tif")));
+  command.second = write("empty.tif", std::vector<std::uint8_t>(8, 0));
+  EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), HasSubstr("no pixel has a class in both"));
+  command.second = write("other.tif", std::vector<std::uint8_t>(8, 9));
+  EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), HasSubstr("9"));
+  command.nomenclature.clear();
+  EXPECT_EQ(compare_maps(command, context).changes.count(1, 9), 3);
+}
+
+TEST_F(Compare, EqualMapsAgreeAndDegreesHaveNoHectares) {
+  command.first = write("d.tif", std::vector<std::uint8_t>(8, 2), 2, "EPSG:4326");
+  command.second = command.first;
+  const Comparison c = compare_maps(command, context);
+  EXPECT_EQ(c.changed(), 0);
+  EXPECT_TRUE(to_json(c)["classes"][0]["first_ha"].is_null());
+  EXPECT_THAT(to_text(c), HasSubstr("first, px"));
+}
+
+}  // namespace
+}  // namespace millesime
