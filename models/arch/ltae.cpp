@@ -9,6 +9,7 @@
 
 #include "models/base/day_encoding.h"
 #include "models/base/network.h"
+#include "models/base/source_join.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -133,6 +134,7 @@ class Ltae : public Network {
     const Shape shape(spec);
     encoders_ = register_module("encoders", nn::ModuleList());
     for (const auto& source : spec.sources) encoders_->push_back(std::make_shared<Encoder>(source.features(), shape, folded));
+    join_ = register_module("join", SourceJoin(static_cast<int>(spec.sources.size()), shape.mlp));
     const auto joined = static_cast<std::int64_t>(spec.sources.size()) * shape.mlp + spec.n_statics();
     const int hidden = spec.integer("hidden", 1, kMaxWidth);
     hidden_ = register_module("hidden", nn::Linear(joined, hidden));
@@ -143,13 +145,14 @@ class Ltae : public Network {
   Tensor forward(const NetworkInput& input) override {
     std::vector<Tensor> parts;
     for (std::size_t s = 0; s < input.series.size(); ++s) parts.push_back(encoders_->at<Encoder>(s).forward(input.series[s]));
-    if (input.statics.defined()) parts.push_back(input.statics);
-    const auto joined = parts.size() == 1 ? parts.front() : torch::cat(parts, 1);
+    auto joined = join_(parts, input);
+    if (input.statics.defined()) joined = torch::cat({joined, input.statics}, 1);
     return head_(torch::relu(hidden_norm_(joined_linear(hidden_, joined))));
   }
 
  private:
   nn::ModuleList encoders_{nullptr};
+  SourceJoin join_{nullptr};
   nn::Linear hidden_{nullptr}, head_{nullptr};
   nn::BatchNorm1d hidden_norm_{nullptr};
 };

@@ -8,6 +8,7 @@
 
 #include "models/base/day_encoding.h"
 #include "models/base/network.h"
+#include "models/base/source_join.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -93,6 +94,7 @@ class Transformer : public Network {
     const Shape shape(spec);
     encoders_ = register_module("encoders", nn::ModuleList());
     for (const auto& source : spec.sources) encoders_->push_back(std::make_shared<Encoder>(source.features(), shape));
+    join_ = register_module("join", SourceJoin(static_cast<int>(spec.sources.size()), shape.d_model));
     const auto joined = static_cast<std::int64_t>(spec.sources.size()) * shape.d_model + spec.n_statics();
     head_ = register_module("head", nn::Linear(joined, spec.n_classes()));
   }
@@ -100,12 +102,14 @@ class Transformer : public Network {
   Tensor forward(const NetworkInput& input) override {
     std::vector<Tensor> parts;
     for (std::size_t s = 0; s < input.series.size(); ++s) parts.push_back(encoders_->at<Encoder>(s).forward(input.series[s]));
-    if (input.statics.defined()) parts.push_back(input.statics);
-    return joined_linear(head_, parts.size() == 1 ? parts.front() : torch::cat(parts, 1));  // [N,K]
+    auto joined = join_(parts, input);
+    if (input.statics.defined()) joined = torch::cat({joined, input.statics}, 1);
+    return joined_linear(head_, joined);  // [N,K]
   }
 
  private:
   nn::ModuleList encoders_{nullptr};
+  SourceJoin join_{nullptr};
   nn::Linear head_{nullptr};
 };
 

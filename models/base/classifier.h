@@ -18,7 +18,7 @@ struct ModelFile;
 
 // One source of a batch, normalised as its SourceSpec says. Pointers are host memory on the CPU, device memory on a GPU.
 struct SeriesBatch {
-  int dates = 0, features = 0;
+  int dates = 0, features = 0;          // dates 0: there is no such source here, every pixel lacks it
   const float* values = nullptr;        // [pixel][date][feature]; read only where valid
   const std::uint8_t* valid = nullptr;  // [pixel][date], 1 = observed; nullptr: all are (regular input)
   const float* days = nullptr;          // [date], days since 1 January of the mapped year; see days_per_pixel

@@ -1,8 +1,10 @@
 #include "models/base/model_file.h"
 
 #include <charconv>
+#include <filesystem>
 
 #include "models/base/ensemble.h"
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/safetensors.h"
 
@@ -55,6 +57,35 @@ void add_tensors(SafetensorsWriter& writer, const ModelFile& model, const std::s
   for (const auto& [name, tensor] : model.integers) writer.add(prefix + name, tensor.shape, tensor.values.data());
 }
 
+// The spec of a program, as it stands in NAME.json beside NAME.pt; what no program of others has may be left out.
+ModelFile read_script(const std::string& path) {
+  const std::string sidecar = std::filesystem::path(path).replace_extension(".json").string();
+  if (!std::filesystem::exists(sidecar))
+    throw UserError(join_text(path, ": ", sidecar, " is missing, which says what the program reads and means; models/README.md shows one"));
+  const auto told = nlohmann::json::parse(read_text(sidecar), nullptr, false);
+  if (!told.is_object()) throw UserError(join_text(sidecar, ": expected a JSON object"));
+  nlohmann::json spec{{"format", 1},
+                      {"parameters", nlohmann::json::object()},
+                      {"input", "raw"},
+                      {"days", nlohmann::json::array()},
+                      {"statics", nlohmann::json::array()},
+                      {"papers", nlohmann::json::array()},
+                      {"metrics", nlohmann::json::object()},
+                      {"temperature", 1},
+                      {"provenance", Provenance().to_json()}};
+  spec.update(told);
+  spec["architecture"] = kScript;
+  if (spec.contains("sources") && spec["sources"].is_array())
+    for (auto& source : spec["sources"])
+      if (source.is_object() && !source.contains("indices")) source["indices"] = nlohmann::json::array();
+  if (spec.contains("nomenclature") && spec["nomenclature"].is_string())
+    spec["nomenclature"] = nlohmann::json::parse(Nomenclature::load(spec["nomenclature"].get<std::string>()).to_json());
+  ModelFile model;
+  model.path = model.script = path;
+  model.spec = ModelSpec::from_json(spec, sidecar);
+  return model;
+}
+
 }  // namespace
 
 std::int64_t ModelFile::parameters() const {
@@ -66,7 +97,14 @@ std::int64_t ModelFile::parameters() const {
   return total;
 }
 
-ModelFile ModelFile::read(const std::string& path) {
+ModelFile ModelFile::read(const std::string& path, Trust trust) {
+  if (path.ends_with(".pt") || path.ends_with(".pth")) {
+    if (trust == Trust::programs) return read_script(path);
+    throw UserError(
+        join_text(path,
+                  ": is a TorchScript program, not data: running it lets who wrote it do whatever you may do on this machine. "
+                  "--trust-model (of classify, evaluate and predict) runs it all the same; models in .safetensors hold no code"));
+  }
   const SafetensorsFile file = SafetensorsFile::open(path);
   if (!file.metadata().contains(kSpecKey))
     throw UserError(join_text(path, ": no model of this program: its metadata lack \"", kSpecKey, "\" (a samples file?)"));
@@ -83,6 +121,7 @@ ModelFile ModelFile::read(const std::string& path) {
 }
 
 void ModelFile::write(const std::string& file) const {
+  if (!script.empty()) throw UserError(join_text(script, ": a program is not stored in a model file"));
   SafetensorsWriter writer;
   writer.metadata(kSpecKey, spec.to_json().dump());
   add_tensors(writer, *this, "");

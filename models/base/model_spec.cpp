@@ -140,6 +140,18 @@ std::string ModelSpec::choice(const char* parameter, const std::vector<std::stri
   return value;
 }
 
+json Provenance::to_json() const {
+  json files = json::array();
+  for (const auto& f : samples) files.push_back({{"path", f.path}, {"xxh3", f.xxh3}});
+  json out{{"samples", files}, {"n_samples", n_samples}, {"n_held_out", n_held_out}, {"seed", seed},
+           {"year", year},     {"region", region},       {"code", code}};
+  if (classes.empty()) return out;
+  json counts = json::array();
+  for (const auto& c : classes) counts.push_back({{"code", c.code}, {"found", c.found}, {"selected", c.selected}, {"learned", c.learned}});
+  out.update({{"classes", counts}, {"selection", selection}, {"oversampling", oversampling}});
+  return out;
+}
+
 json ModelSpec::to_json() const {
   json out;
   out["format"] = 1;
@@ -157,17 +169,7 @@ json ModelSpec::to_json() const {
   out["classes"] = classes;
   out["nomenclature"] = json::parse(nomenclature.to_json());
   out["papers"] = papers;
-  json files = json::array();
-  for (const auto& f : provenance.samples) files.push_back({{"path", f.path}, {"xxh3", f.xxh3}});
-  out["provenance"] = {{"samples", files},        {"n_samples", provenance.n_samples}, {"n_held_out", provenance.n_held_out},
-                       {"seed", provenance.seed}, {"year", provenance.year},           {"region", provenance.region},
-                       {"code", provenance.code}};
-  if (!provenance.classes.empty()) {
-    json counts = json::array();
-    for (const auto& c : provenance.classes)
-      counts.push_back({{"code", c.code}, {"found", c.found}, {"selected", c.selected}, {"learned", c.learned}});
-    out["provenance"].update({{"classes", counts}, {"selection", provenance.selection}, {"oversampling", provenance.oversampling}});
-  }
+  out["provenance"] = provenance.to_json();
   out["metrics"] = metrics;
   out["temperature"] = temperature;
   return out;

@@ -64,6 +64,8 @@ struct Provenance {
   int year = 0;        // of the training samples
   std::string region;  // "" for all
   std::string code;    // program version
+
+  nlohmann::json to_json() const;
 };
 
 struct ModelSpec {

@@ -12,6 +12,7 @@
 
 #include "models/base/device_memory.h"
 #include "models/base/model_file.h"
+#include "models/base/script_network.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -156,6 +157,13 @@ NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::
   NetworkInput input;
   for (const auto& s : batch.series) {
     NetworkSeries series;
+    if (s.dates == 0) {  // one date on which nothing was observed
+      const auto options = torch::TensorOptions().device(device);
+      input.series.push_back({torch::zeros({batch.pixels, 1, s.features}, options.dtype(torch::kFloat32)),
+                              torch::zeros({batch.pixels, 1}, options.dtype(torch::kBool)),
+                              torch::zeros({1, 1}, options.dtype(torch::kFloat32))});
+      continue;
+    }
     series.values = view(s.values, {batch.pixels, s.dates, s.features}, torch::kFloat32);
     series.days = view(s.days, {s.days_per_pixel ? batch.pixels : 1, s.dates}, torch::kFloat32);
     if (s.valid) {
@@ -171,6 +179,7 @@ NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::
 }
 
 std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device) {
+  if (!file.script.empty()) return load_script(file, device);
   const Architecture& kind = architecture(file.spec.architecture);
   if (!kind.make) throw UserError(join_text(file.path, ": a ", kind.name, " is no network"));
   std::shared_ptr<Network> network;

@@ -32,6 +32,9 @@ namespace {
 using torch::Tensor;
 
 constexpr std::int64_t kEvaluationBatch = 1024;
+// Chance of a source of a sample to be hidden: the main one seldom, as it is the one that is there; the others often, so that the network
+// does not come to rely on them.
+constexpr double kHideMain = 0.1, kHideOther = 0.5;
 
 // Samples as tensors on the device.
 struct TrainingTensors {
@@ -72,6 +75,7 @@ class Augmentation {
         noise_(recipe.noise) {}
 
   void operator()(NetworkInput& input, const at::Generator& random) const {
+    if (input.series.size() > 1) hide_sources(input, random);
     for (auto& s : input.series) {
       const auto n = s.values.size(0), dates = s.values.size(1);
       const auto options = torch::TensorOptions().dtype(torch::kFloat32);
@@ -89,6 +93,19 @@ class Augmentation {
   }
 
  private:
+  // As if a sample lacked some of its sources, but never all that it has: so the network learns to do without each of them.
+  void hide_sources(NetworkInput& input, const at::Generator& random) const {
+    std::vector<Tensor> present;
+    for (const auto& s : input.series) present.push_back(s.valid.any(1));
+    const auto has = torch::stack(present, 1);  // [N,S]
+    auto share = torch::full({static_cast<std::int64_t>(present.size())}, kHideOther, torch::kFloat32);
+    share[0] = kHideMain;
+    const auto keep = torch::rand(has.sizes(), random, torch::TensorOptions().dtype(torch::kFloat32)).ge(share).to(has.device());
+    const auto kept = torch::where((has & keep).any(1, true), has & keep, has);
+    for (std::size_t s = 0; s < input.series.size(); ++s)
+      input.series[s].valid = input.series[s].valid & kept.narrow(1, static_cast<std::int64_t>(s), 1);
+  }
+
   double dropout_, shift_, noise_;
 };
 

@@ -23,7 +23,8 @@ void add_evaluate(CLI::App& app, Invocation& invocation) {
                           "millesime evaluate --model model.safetensors --samples test.csv --json -o evaluation"}},
                         [](Command& command, const Context& context) {
                           const Evaluation evaluation = evaluate_model(command, context);
-                          const ModelSpec spec = ModelFile::read(command.model).spec;
+                          const ModelSpec spec =
+                              ModelFile::read(command.model, command.trust_model ? Trust::programs : Trust::data_only).spec;
                           if (command.json)
                             std::cout << to_json(evaluation, spec).dump(1) << "\n";
                           else

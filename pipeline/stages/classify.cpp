@@ -72,7 +72,7 @@ class OutputModels {
     const int batch = request.options.batch > 0 ? request.options.batch : context.device.kind == Device::Kind::cpu ? kBatch : kDeviceBatch;
     std::set<int> codes;
     for (const auto& model : output.models) {
-      models_.push_back(std::make_unique<TileModel>(model.file, input, batch, context));
+      models_.push_back(std::make_unique<TileModel>(ModelFile::read(model.file, request.trust), input, batch, context));
       codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
     }
     for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
@@ -260,7 +260,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   MILLESIME_CHECK(!request.outputs.empty() && !request.outputs.front().models.empty(), "nothing to classify with");
   const Grid& grid = request.census.grid;
   const std::string& first_file = request.outputs.front().models.front().file;
-  const ModelSpec first = ModelFile::read(first_file).spec;
+  const ModelSpec first = ModelFile::read(first_file, request.trust).spec;
   try {
     first.bands_in(request.census.bands, "tile " + request.census.tile);
   } catch (const UserError& error) {
@@ -409,6 +409,7 @@ Options ClassifyCommand::declare() {
   o.add("skip_damaged", &sensor.skip_damaged, "leave out products that cannot be read");
   o.add("resampling", &sensor.resampling, "how 20 m bands come to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
   o.add("exogenous", &exogenous, "static inputs of the model, name=path");
+  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which may do whatever you may");
   o.add("probabilities", &options.probabilities, "also write probabilities.tif, x 1000, one band a class");
   o.add("batch", &options.batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
   return o;
@@ -417,7 +418,8 @@ Options ClassifyCommand::declare() {
 nlohmann::json classify_command(const ClassifyCommand& command, const Context& context) {
   const fs::path folder = fs::path(command.tile).lexically_normal();
   const fs::path named = folder.filename().empty() ? folder.parent_path() : folder;
-  const ModelSpec spec = ModelFile::read(command.model).spec;
+  const Trust trust = command.trust_model ? Trust::programs : Trust::data_only;
+  const ModelSpec spec = ModelFile::read(command.model, trust).spec;
   const auto sensor = make_sensor("sentinel2_theia");
   const Date first = command.year ? Date::from_ymd(command.year, 1, 1) : Date::from_ymd(1970, 1, 1);
   const Date last = command.year ? Date::from_ymd(command.year, 12, 31) : Date::from_ymd(2999, 12, 31);
@@ -434,6 +436,7 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
   request.resampling = command.sensor.resampling;
   request.options = command.options;
+  request.trust = trust;
   for (const auto& entry : command.exogenous) {
     const auto equal = entry.find('=');
     if (equal == std::string::npos) throw UserError(join_text("--exogenous ", entry, ": expected name=path"));

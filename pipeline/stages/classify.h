@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/base/model_file.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/stages/stage.h"
 
@@ -31,6 +32,7 @@ struct ClassifyRequest {
   std::vector<ExogenousOptions> exogenous;
   ClassifyOptions options;
   std::vector<ClassifyOutput> outputs;
+  Trust trust = Trust::data_only;
 };
 
 // Writes the maps of every output (atomic). Returns counts: pixels, mapped, without observation, outside the regions, pixels a class.
@@ -43,6 +45,7 @@ struct ClassifyCommand {
   SensorOptions sensor;
   std::vector<std::string> exogenous;  // name=path
   ClassifyOptions options;
+  bool trust_model = false;  // a TorchScript program may run
 
   Options declare();
 };

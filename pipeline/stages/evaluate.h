@@ -20,6 +20,7 @@ struct EvaluateCommand {
   std::string output;  // folder for confusion.csv and evaluation.json, "" for none
   int seed = 0;        // test samples of this seed's split; files that have none are used whole
   bool all_samples = false;
+  bool trust_model = false;  // a TorchScript program may run
 
   Options declare();
 };
@@ -44,6 +45,7 @@ struct PredictCommand {
   std::string model;
   std::vector<std::string> samples;
   std::string output;  // CSV: file, sample, label, predicted, confidence, p_<code>...
+  bool trust_model = false;
 
   Options declare();
 };

@@ -20,9 +20,13 @@ constexpr std::size_t kListed = 10;    // labels named in a message
 
 Date new_year(const Samples& samples) { return Date::from_ymd(samples.year, 1, 1); }
 
-const SampleSeries& main_series(const SampleSelection& selection) {
-  if (selection.samples->series.empty()) throw UserError(join_text(selection.file, ": the samples have no series"));
-  return selection.samples->series.front();
+// nullptr: the file has no such series, its samples lack the source. The main source may have another name there.
+const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec& spec, std::size_t source) {
+  const auto& all = selection.samples->series;
+  if (all.empty()) throw UserError(join_text(selection.file, ": the samples have no series"));
+  const auto found = std::ranges::find(all, spec.sources[source].name, &SampleSeries::source);
+  if (found != all.end()) return &*found;
+  return source == 0 ? &all.front() : nullptr;
 }
 
 // Some samples of a file as a window of one row, with the model's bands in the model's order.
@@ -59,8 +63,8 @@ Series as_series(const SampleSeries& from, const std::vector<int>& bands, const 
 // The kernel that prepares images, on samples; without normalisation when `normalised` is false.
 class Preparation {
  public:
-  Preparation(const ModelSpec& spec, bool normalised)
-      : source_(spec.sources.front()),
+  Preparation(const ModelSpec& spec, std::size_t source, bool normalised)
+      : source_(spec.sources[source]),
         input_(spec.input),
         days_(spec.days),
         normalised_(normalised),
@@ -70,9 +74,9 @@ class Preparation {
   }
 
   // Writes `count` samples to values [sample][date][feature] and valid [sample][date] (raw), whose rows have `dates` dates.
-  void run(const SampleSelection& selection, const std::vector<int>& bands, std::int64_t first, std::int64_t count,
-           std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
-    const Series series = as_series(main_series(selection), bands, selection.rows, first, count);
+  void run(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands, std::int64_t first,
+           std::int64_t count, std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
+    const Series series = as_series(from, bands, selection.rows, first, count);
     const HostSeries view(series);
     const auto n = static_cast<std::size_t>(count);
     const float* mean = normalised_ ? source_.mean.data() : nullptr;
@@ -109,22 +113,24 @@ class Preparation {
   std::vector<float> inverse_;
 };
 
-void fit_normalisation(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
-  SourceSpec& source = spec.sources.front();
+void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
+  SourceSpec& source = spec.sources[source_index];
   const auto features = static_cast<std::size_t>(source.features());
   source.mean.assign(features, 0);
   source.deviation.assign(features, 1);
   if (spec.architecture == "random_forest") return;  // thresholds are in the product's numbers
-  const Preparation preparation(spec, false);
+  const Preparation preparation(spec, source_index, false);
   std::vector<double> sum(features, 0), squares(features, 0);
   std::int64_t observations = 0;
   std::vector<float> values;
   std::vector<std::uint8_t> valid;
   for (const auto& selection : selections) {
-    const auto bands = spec.bands_in(main_series(selection).bands, selection.file);
+    const SampleSeries* series = series_of(selection, spec, source_index);
+    if (!series) continue;
+    const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source_index));
     const auto n = static_cast<std::int64_t>(selection.rows.size());
     for (std::int64_t first = 0; first < n; first += kBlock) {
-      preparation.run(selection, bands, first, std::min(kBlock, n - first), values, valid);
+      preparation.run(selection, *series, bands, first, std::min(kBlock, n - first), values, valid);
       for (std::size_t d = 0; d < valid.size(); ++d) {
         if (!valid[d]) continue;
         ++observations;
@@ -137,8 +143,8 @@ void fit_normalisation(ModelSpec& spec, const std::vector<SampleSelection>& sele
     }
   }
   if (observations == 0)
-    throw UserError(
-        join_text(selections.front().file, ": none of the ", selections.front().rows.size(), " samples has a valid observation"));
+    throw UserError(join_text(selections.front().file, ": none of the ", selections.front().rows.size(),
+                              " samples has a valid observation of ", source.name));
   for (std::size_t f = 0; f < features; ++f) {
     const double mean = sum[f] / static_cast<double>(observations);
     const double variance = squares[f] / static_cast<double>(observations) - mean * mean;
@@ -210,73 +216,90 @@ SampleSelection select_samples(const Samples& samples, const std::string& file, 
 }
 
 void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
-  MILLESIME_CHECK(!selections.empty() && spec.sources.size() == 1, selections.size(), " selections, ", spec.sources.size(), " sources");
-  const SampleSeries& first = main_series(selections.front());
-  spec.sources.front().name = first.source;
-  spec.sources.front().bands = first.bands;
+  MILLESIME_CHECK(!selections.empty() && !spec.sources.empty(), selections.size(), " selections, ", spec.sources.size(), " sources");
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+    const SampleSeries* known = nullptr;
+    for (const auto& selection : selections)
+      if (!known) known = series_of(selection, spec, s);
+    if (!known) throw UserError(join_text(selections.front().file, ": no sample that learns has the series ", spec.sources[s].name));
+    spec.sources[s].name = known->source;
+    spec.sources[s].bands = known->bands;
+  }
   fit_classes(spec, selections);
   fit_statics(spec, selections);
-  fit_normalisation(spec, selections);
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) fit_normalisation(spec, s, selections);
 }
 
-ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections) {
-  const SourceSpec& source = spec.sources.front();
-  const auto features = static_cast<std::size_t>(source.features());
-  const bool raw = spec.input == InputKind::raw;
-  std::int64_t total = 0;
-  std::size_t dates = raw ? 0 : spec.days.size();
-  for (const auto& selection : selections) {
-    total += static_cast<std::int64_t>(selection.rows.size());
-    if (raw) dates = std::max(dates, main_series(selection).dates.size());
-  }
-  ModelInput input;
-  InputSeries& out = input.series.emplace_back();
-  out.dates = static_cast<int>(dates);
-  out.features = static_cast<int>(features);
-  const auto n_total = static_cast<std::size_t>(total);
-  out.values.assign(n_total * dates * features, 0);
-  out.valid.assign(n_total * dates, 0);
-  out.days.assign(n_total * dates, 0);
-  input.n_statics = spec.n_statics();
+namespace {
 
-  std::map<int, int> index_of_code;
-  for (int k = 0; k < spec.n_classes(); ++k) index_of_code[spec.classes[static_cast<std::size_t>(k)]] = k;
-  const bool forest = spec.architecture == "random_forest";
-  const Preparation preparation(spec, true);
+// One source of all selections; samples that lack it have no valid date.
+InputSeries read_source(const ModelSpec& spec, std::size_t source, const std::vector<SampleSelection>& selections) {
+  const auto features = static_cast<std::size_t>(spec.sources[source].features());
+  const bool raw = spec.input == InputKind::raw;
+  std::size_t total = 0, dates = raw ? 1 : spec.days.size();
+  for (const auto& selection : selections) {
+    total += selection.rows.size();
+    if (const auto* series = series_of(selection, spec, source); series && raw) dates = std::max(dates, series->dates.size());
+  }
+  InputSeries out{static_cast<int>(dates), static_cast<int>(features), {}, {}, {}};
+  out.values.assign(total * dates * features, 0);
+  out.valid.assign(total * dates, 0);
+  out.days.assign(total * dates, 0);
+  const Preparation preparation(spec, source, true);
   std::vector<float> values;
   std::vector<std::uint8_t> valid;
   std::size_t at = 0;  // sample of the output
   for (const auto& selection : selections) {
-    const SampleSeries& series = main_series(selection);
-    const Samples& samples = *selection.samples;
-    const auto bands = spec.bands_in(series.bands, selection.file);
-    const auto statics = spec.statics_in(samples.static_names, selection.file);
+    const SampleSeries* series = series_of(selection, spec, source);
+    if (!series) {
+      at += selection.rows.size();
+      continue;
+    }
+    const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source));
     std::vector<float> days;
     if (raw)
-      for (const Date date : series.dates) days.push_back(static_cast<float>(date - new_year(samples)));
+      for (const Date date : series->dates) days.push_back(static_cast<float>(date - new_year(*selection.samples)));
     else
       days.assign(spec.days.begin(), spec.days.end());
     const auto n = static_cast<std::int64_t>(selection.rows.size());
     for (std::int64_t first = 0; first < n; first += kBlock) {
       const auto count = static_cast<std::size_t>(std::min(kBlock, n - first));
-      preparation.run(selection, bands, first, static_cast<std::int64_t>(count), values, valid);
+      preparation.run(selection, *series, bands, first, static_cast<std::int64_t>(count), values, valid);
       for (std::size_t i = 0; i < count; ++i, ++at) {
         std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * days.size() * features), days.size() * features,
                     out.values.begin() + static_cast<std::ptrdiff_t>(at * dates * features));
         std::copy_n(valid.begin() + static_cast<std::ptrdiff_t>(i * days.size()), days.size(),
                     out.valid.begin() + static_cast<std::ptrdiff_t>(at * dates));
         std::copy(days.begin(), days.end(), out.days.begin() + static_cast<std::ptrdiff_t>(at * dates));
-        const auto row = static_cast<std::size_t>(selection.rows[static_cast<std::size_t>(first) + i]);
-        for (std::size_t s = 0; s < statics.size(); ++s) {
-          const float value = samples.statics[row * samples.static_names.size() + static_cast<std::size_t>(statics[s])];
-          const StaticSpec& stat = spec.statics[s];
-          const float known = std::isnan(value) ? stat.mean : value;
-          input.statics.push_back(forest ? known : (known - stat.mean) / stat.deviation);
-        }
-        const auto target = index_of_code.find(samples.label[row]);
-        input.target.push_back(target == index_of_code.end() ? -1 : target->second);
-        input.group.push_back(samples.polygon[row]);
       }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections) {
+  ModelInput input;
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) input.series.push_back(read_source(spec, s, selections));
+  input.n_statics = spec.n_statics();
+  std::map<int, int> index_of_code;
+  for (int k = 0; k < spec.n_classes(); ++k) index_of_code[spec.classes[static_cast<std::size_t>(k)]] = k;
+  const bool forest = spec.architecture == "random_forest";
+  for (const auto& selection : selections) {
+    const Samples& samples = *selection.samples;
+    const auto statics = spec.statics_in(samples.static_names, selection.file);
+    for (const auto row_number : selection.rows) {
+      const auto row = static_cast<std::size_t>(row_number);
+      for (std::size_t s = 0; s < statics.size(); ++s) {
+        const float value = samples.statics[row * samples.static_names.size() + static_cast<std::size_t>(statics[s])];
+        const StaticSpec& stat = spec.statics[s];
+        const float known = std::isnan(value) ? stat.mean : value;
+        input.statics.push_back(forest ? known : (known - stat.mean) / stat.deviation);
+      }
+      const auto target = index_of_code.find(samples.label[row]);
+      input.target.push_back(target == index_of_code.end() ? -1 : target->second);
+      input.group.push_back(samples.polygon[row]);
     }
   }
   return input;

@@ -26,12 +26,13 @@ enum class SampleUse { all, learn, test };
 SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
                                const std::optional<std::string>& region = std::nullopt);
 
-// Completes a spec whose architecture, parameters, input kind, nomenclature, indices (of sources[0], the only thing set there) and, for
-// regular input, days are set: bands, statics, classes and normalisation, from the samples that will train. A random forest reads numbers
-// as they are: mean 0, deviation 1. UserError where files do not agree in bands, or a label is not in the nomenclature.
+// Completes a spec whose architecture, parameters, input kind, nomenclature, sources (their names and indices) and, for regular input, days
+// are set: bands, statics, classes and normalisation, from the samples that will train. A random forest reads numbers as they are: mean 0,
+// deviation 1. UserError where files do not agree in bands, or a label is not in the nomenclature.
 void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections);
 
-// What a model of `spec` reads of these samples. Bands and statics are found by name (UserError when one is missing). Labels that the
+// What a model of `spec` reads of these samples. Series, bands and statics are found by name: UserError when a band or a static is missing.
+// Samples of a file that has no series of a source lack it; but each has the main one, under its name or as its first. Labels that the
 // model does not know get target -1.
 ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections);
 

@@ -33,9 +33,6 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
 
 }  // namespace
 
-TileModel::TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context)
-    : TileModel(ModelFile::read(file), input, batch_pixels, context) {}
-
 TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context)
     : file_(std::move(model)),
       input_(input),
@@ -46,9 +43,9 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   const std::string& file = file_.path;
   for (const auto& member : file_.members) members_.emplace_back(member, input, batch_pixels, context);
   if (!members_.empty()) return;
-  if (spec.sources.size() != 1)
-    throw UserError(join_text(file, ": the model reads ", spec.sources.size(), " series (its second is ", spec.sources.at(1).name,
-                              "); a tile has one, sentinel2"));
+  for (std::size_t s = 1; s < spec.sources.size(); ++s)
+    context.progress->note(join_text(file, ": the model also reads ", spec.sources[s].name, " (", join_list(spec.sources[s].bands, ", "),
+                                     "), of which a tile has no images; it is mapped without, as samples that lack it"));
   const SourceSpec& source = spec.sources.front();
   if (source.bands != input.bands)
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
@@ -140,6 +137,7 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const flo
     if (spec().input == InputKind::raw) series.valid = valid_.data() + first * dates_;
     series.days = days_.data();
     batch.series = {series};
+    for (std::size_t s = 1; s < spec().sources.size(); ++s) batch.series.push_back({.features = spec().sources[s].features()});
     if (n_statics > 0) batch.statics = static_values.data() + first * n_statics;
     network_->logits(batch, logits_.data() + first * spec().n_classes());
   }

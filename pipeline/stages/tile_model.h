@@ -28,9 +28,8 @@ struct TileInput {
 
 class TileModel {
  public:
-  // UserError when the model does not fit: a band, static input or series that the tile does not have, or regular dates of which most
-  // lie before the tile's first or after its last acquisition.
-  TileModel(const std::string& file, const TileInput& input, int batch_pixels, const Context& context);
+  // UserError when the model does not fit: a band or static input that the tile does not have, or regular dates of which most lie before
+  // the tile's first or after its last acquisition. Sources beside the main one are absent; a note to the context's progress says so.
   TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context);
 
   const ModelSpec& spec() const { return file_.spec; }

@@ -50,16 +50,20 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
 
 // Target dates of regular input, in days since 1 January of the samples' year. The grid spans the dates of all files, also of those
 // whose samples are of other regions, so that all models of a production read the same dates.
-std::vector<int> target_days(const TimeOptions& time, const std::vector<NamedSamples>& all) {
+std::vector<int> target_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
   std::vector<Date> dates;
   for (const auto& text : time.dates) dates.push_back(Date::parse(text));
-  const auto& own = all.front().samples.series.front().dates;
+  const auto dates_of = [&](const Samples& samples) {
+    const auto series = std::ranges::find(samples.series, source, &SampleSeries::source);
+    return series == samples.series.end() ? std::vector<Date>{} : series->dates;
+  };
+  const auto own = dates_of(all.front().samples);
   if (own.empty()) throw UserError(join_text(all.front().file, ": the samples have no dates"));
   if (dates.empty()) {
     Date first = own.front(), last = own.back();
     bool shared = true;
     for (const auto& [file, samples] : all) {
-      const auto& theirs = samples.series.front().dates;
+      const auto theirs = dates_of(samples);
       if (theirs.empty()) throw UserError(join_text(file, ": the samples have no dates"));
       first = std::min(first, theirs.front());
       last = std::max(last, theirs.back());
@@ -81,6 +85,27 @@ std::vector<int> target_days(const TimeOptions& time, const std::vector<NamedSam
   return days;
 }
 
+// The series to read, as model.sources asks; the first is the main one. Files may lack others: their samples are learned without them.
+std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const std::vector<NamedSamples>& all) {
+  std::vector<std::string> known;
+  for (const auto& [file, samples] : all)
+    for (const auto& series : samples.series)
+      if (std::ranges::find(known, series.source) == known.end()) known.push_back(series.source);
+  if (known.empty()) throw UserError(join_text(all.front().file, ": the samples have no series"));
+  std::vector<std::string> wanted = asked;
+  if (wanted.empty()) wanted = {known.front()};
+  if (wanted == std::vector<std::string>{"all"}) wanted = known;
+  std::vector<SourceSpec> sources;
+  for (const auto& name : wanted) {
+    if (std::ranges::find(known, name) == known.end())
+      throw UserError(join_text("model.sources: the samples have no series \"", name, "\", they have ", join_list(known, ", ")));
+    if (std::ranges::find(sources, name, &SourceSpec::name) != sources.end())
+      throw UserError(join_text("model.sources: \"", name, "\" is named twice"));
+    sources.push_back({name, {}, {}, {}, {}});
+  }
+  return sources;
+}
+
 ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples>& all) {
   const Architecture& kind = architecture(command.model.name);
   ModelSpec spec;
@@ -89,10 +114,13 @@ ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples
   spec.input = command.model.input == "auto" ? kind.preferred_input : input_kind(command.model.input);
   spec.papers = kind.papers;
   spec.nomenclature = command.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(command.nomenclature);
-  spec.sources.emplace_back();
+  spec.sources = sources_of(command.sources, all);
   if (spec.input == InputKind::regular) {
+    if (spec.sources.size() > 1)
+      throw UserError(join_text("model.sources: ", kind.name, " reads one series on regular dates, got ", spec.sources.size(),
+                                "; networks of raw input (ltae, transformer) read several"));
     spec.sources.front().indices = command.model.indices;
-    spec.days = target_days(command.time, all);
+    spec.days = target_days(command.time, spec.sources.front().name, all);
     spec.gap_fill = fill_spec(command.time);
   } else if (!command.model.indices.empty()) {
     throw UserError(join_text("model.indices: ", kind.name,
@@ -167,14 +195,15 @@ ModelFile read_start(const std::string& file, ModelSpec& spec) {
   spec.parameters = start.spec.parameters;
   spec.input = start.spec.input;
   spec.days = start.spec.days;
-  spec.sources.front().indices = start.spec.sources.front().indices;
+  spec.sources.clear();
+  for (const auto& source : start.spec.sources) spec.sources.push_back({source.name, {}, source.indices, {}, {}});
   return start;
 }
 
 void keep_normalisation(const ModelFile& start, ModelSpec& spec) {
   for (std::size_t s = 0; s < spec.sources.size(); ++s) {
-    if (s >= start.spec.sources.size() || start.spec.sources[s].bands != spec.sources[s].bands)
-      throw UserError(join_text(start.path, ": reads the bands ", join_list(start.spec.sources.front().bands, ", "), ", the samples have ",
+    if (start.spec.sources[s].bands != spec.sources[s].bands)
+      throw UserError(join_text(start.path, ": reads the bands ", join_list(start.spec.sources[s].bands, ", "), ", the samples have ",
                                 join_list(spec.sources[s].bands, ", "), "; fine-tuning needs the same"));
     spec.sources[s] = start.spec.sources[s];
   }
@@ -290,6 +319,8 @@ Options TrainCommand::declare() {
   o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("sources", &sources,
+        "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every one; default: the main one");
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);
   selection.declare(o);

@@ -1,11 +1,13 @@
 // What a training may not depend on: interruptions, and the number of threads.
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
-#include <stdexcept>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "models/base/classifier.h"
 #include "models/base/training.h"
 #include "pipeline/core/atomic_file.h"
 #include "tests/support/temp_dir.h"
@@ -142,6 +144,81 @@ TEST_P(TrainingThreads, HaveNoInfluenceOnTheWeights) {
   const std::string alone = trained_on(1);
   EXPECT_EQ(trained_on(2), alone);
   EXPECT_EQ(trained_on(5), alone);
+}
+
+// Networks that read several series. The main one tells class 0 from the others, the second one class 1 from class 2; every fourth sample
+// lacks the second, every fifth the first.
+class SeveralSources : public ::testing::TestWithParam<std::string> {
+ protected:
+  SeveralSources() : spec(small_spec(GetParam())), input(small_input(spec, 240)) {
+    spec.sources.push_back({"sentinel1", {"VV", "VH"}, {}, {0, 0}, {1, 1}});
+    InputSeries second{5, 2, {}, {}, {}};
+    auto& first = input.series.front();
+    for (std::size_t i = 0; i < 240; ++i) {
+      for (int d = 0; d < 5; ++d) {
+        second.valid.push_back(i % 4 != 0);
+        second.days.push_back(static_cast<float>(70 * d));
+        for (int f = 0; f < 2; ++f)
+          second.values.push_back(i % 4 == 0 ? 0 : std::sin(static_cast<float>(d + 2 * f)) * static_cast<float>(input.target[i]));
+      }
+      for (std::size_t d = 0; d < 8; ++d) {
+        if (i % 4 != 0 && i % 5 == 0) first.valid[i * 8 + d] = 0;
+        for (std::size_t f = 0; f < 3; ++f) {
+          auto& value = first.values[(i * 8 + d) * 3 + f];
+          value = !first.valid[i * 8 + d] ? 0.0f : input.target[i] == 0 ? 1.0f : -0.5f;
+        }
+      }
+    }
+    input.series.push_back(second);
+    recipe.epochs = 40, recipe.batch = 16;
+  }
+  std::vector<float> logits(const ModelFile& file, const Batch& batch) {
+    std::vector<float> out(static_cast<std::size_t>(batch.pixels) * 3);
+    load_classifier(file, Device{})->logits(batch, out.data());
+    return out;
+  }
+  ModelSpec spec;
+  ModelInput input;
+  Recipe recipe;
+};
+INSTANTIATE_TEST_SUITE_P(Networks, SeveralSources, ::testing::Values("ltae", "transformer"), [](const auto& test) { return test.param; });
+
+TEST_P(SeveralSources, EachTellsWhatTheOtherCannotAndSamplesThatLackOneStillGetAClass) {
+  const auto out = logits(train_network(spec, input, {}, recipe, {}), input.batch(0, 240));
+  int complete = 0, right = 0, lacking = 0, right_of_lacking = 0;
+  for (std::size_t i = 0; i < 240; ++i) {
+    const float* row = out.data() + i * 3;
+    for (int k = 0; k < 3; ++k) ASSERT_TRUE(std::isfinite(row[k]));
+    const int produced = static_cast<int>(std::max_element(row, row + 3) - row);
+    if (i % 4 == 0) {  // what the main source alone can tell
+      ++lacking, right_of_lacking += (produced == 0) == (input.target[i] == 0);
+    } else {
+      ++complete, right += produced == input.target[i];
+    }
+  }
+  EXPECT_GE(right, complete * 95 / 100);
+  EXPECT_GE(right_of_lacking, lacking * 95 / 100);
+}
+
+TEST_P(SeveralSources, ASourceThatIsNotThereIsLikeOneWithoutAnyValidDate) {
+  recipe.epochs = 3;
+  const ModelFile file = train_network(spec, input, {}, recipe, {});
+  Batch without = input.batch(0, 240);
+  without.series[1] = {.features = 2};
+  ModelInput blind = input;
+  std::ranges::fill(blind.series[1].valid, 0);
+  EXPECT_EQ(logits(file, without), logits(file, blind.batch(0, 240)));
+  EXPECT_NE(logits(file, without), logits(file, input.batch(0, 240)));
+  std::vector<float> alone = logits(file, input.subset({17}).batch(0, 1)), all = logits(file, input.batch(0, 240));
+  EXPECT_EQ(alone, std::vector<float>(all.begin() + 17 * 3, all.begin() + 18 * 3));  // neighbours have no influence
+}
+
+TEST_P(SeveralSources, AreLearnedInThreadsToTheSameBytesToo) {
+  recipe.epochs = 2, recipe.batch = 240;
+  TrainingRun two;
+  two.threads = 2;
+  EXPECT_EQ(train_network(spec, input, {}, recipe, {}).tensors.at("head.weight").values,
+            train_network(spec, input, {}, recipe, two).tensors.at("head.weight").values);
 }
 
 }  // namespace

@@ -72,6 +72,21 @@ class TileModelOfWindow : public ::testing::Test {
   Context context;
 };
 
+TEST_F(TileModelOfWindow, SourcesThatATileDoesNotHaveAreNamedAndTheMapIsMadeWithoutThem) {
+  ModelSpec spec = small_spec("ltae", 3, kDates);
+  ModelInput input = small_input(spec, 48, kDates);
+  spec.sources.push_back({"sentinel1", {"VV", "VH"}, {}, {0, 0}, {1, 1}});
+  InputSeries radar{2, 2, std::vector<float>(48 * 4, 1.0f), std::vector<std::uint8_t>(48 * 2, 1), std::vector<float>(48 * 2, 100.0f)};
+  for (std::size_t v = 0; v < radar.values.size(); ++v) radar.values[v] = static_cast<float>(v % 7);
+  input.series.push_back(radar);
+  ModelFile model = train_network(spec, input, {}, quick_recipe(), {});
+  model.path = "two.safetensors";
+  const auto mapped = probabilities(model);
+  EXPECT_THAT(progress.notes,
+              ::testing::Contains(::testing::AllOf(HasSubstr("two.safetensors"), HasSubstr("sentinel1 (VV, VH)"), HasSubstr("without"))));
+  for (std::size_t p = 0; p < kPixels; ++p) EXPECT_NEAR(mapped[p * 3] + mapped[p * 3 + 1] + mapped[p * 3 + 2], 1, 1e-5);
+}
+
 TEST_F(TileModelOfWindow, AnEnsembleIsTheMeanOfItsMembers) {
   const std::vector<ModelFile> members{trained("ltae"), trained("temporal_cnn"), trained("random_forest")};
   std::vector<std::vector<float>> each;

@@ -227,6 +227,52 @@ TEST(Labels, OfTablesMayBeAnyCodeFromOneOn) {
   EXPECT_THAT(testing::message_of([&] { train("-3", "4"); }), AllOf(HasSubstr("s.csv"), HasSubstr("label -3")));
 }
 
+// The same with backscatter on dates of its own, which tells the classes, too.
+std::string table_with_radar(int samples) {
+  const auto lines = split_text(table(samples, "B8"), '\n');
+  std::string text = std::string(lines[0]) + ",VV_20210115,VV_20210301,VV_20210701,VH_20210115,VH_20210301,VH_20210701\n";
+  for (int i = 0; i < samples; ++i) {
+    text += lines[static_cast<std::size_t>(i) + 1];
+    for (int c = 0; c < 6; ++c) text += i % 9 == 0 ? "," : "," + std::to_string(100 * (1 + i % 3) + 10 * c + i % 7);
+    text += "\n";
+  }
+  return text;
+}
+
+TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  write_text(folder + "/both.csv", table_with_radar(120));
+  write_text(folder + "/optical.csv", table(60, "B8"));
+  TrainCommand command;
+  command.samples = {folder + "/both.csv", folder + "/optical.csv"};
+  command.output = folder + "/m";
+  command.recipe.epochs = 15;
+  train_model(command, context);
+  EXPECT_EQ(ModelFile::read(folder + "/m").spec.sources.size(), 1u);  // unless asked otherwise
+  command.sources = {"all"};
+  train_model(command, context);
+  const auto sources = ModelFile::read(folder + "/m").spec.sources;
+  ASSERT_EQ(sources.size(), 2u);
+  EXPECT_EQ(sources[1].name, "sentinel1");
+  EXPECT_EQ(sources[1].bands, (std::vector<std::string>{"VV", "VH"}));
+  for (const char* file : {"/both.csv", "/optical.csv"}) {
+    EvaluateCommand evaluate;
+    evaluate.model = folder + "/m";
+    evaluate.samples = {folder + file};
+    evaluate.all_samples = true;
+    EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.9) << file;
+  }
+  command.sources = {"sentinel1", "sentinel3"};
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }),
+              AllOf(HasSubstr("sentinel3"), HasSubstr("sentinel2, sentinel1")));
+  command.sources = {"all"};
+  command.model.name = "temporal_cnn";
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("temporal_cnn"), HasSubstr("one series")));
+}
+
 TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   const std::string folder = testing::temp_dir();
   testing::SilentProgress progress;

@@ -1,0 +1,14 @@
+#pragma once
+// TorchScript models of others: a program NAME.pt and beside it NAME.json, which says what it reads and means (models/README.md). Includes
+// torch.
+
+#include <memory>
+
+#include "models/base/network.h"
+
+namespace millesime {
+
+// Runs the program, so only for who trusts it (ModelFile::read). UserError where it cannot be loaded.
+std::shared_ptr<Network> load_script(const ModelFile& file, torch::Device device);
+
+}  // namespace millesime

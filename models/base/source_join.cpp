@@ -1,0 +1,25 @@
+#include "models/base/source_join.h"
+
+#include <torch/utils.h>
+
+namespace millesime {
+
+SourceJoinImpl::SourceJoinImpl(int sources, int width) {
+  if (sources == 1) return;
+  absent_ = register_parameter("absent", torch::zeros({sources, width}));
+  gate_ = register_parameter("gate", torch::zeros({sources - 1, width}));
+}
+
+torch::Tensor SourceJoinImpl::forward(const std::vector<torch::Tensor>& embeddings, const NetworkInput& input) {
+  if (embeddings.size() == 1) return embeddings.front();
+  std::vector<torch::Tensor> parts;
+  for (std::size_t s = 0; s < embeddings.size(); ++s) {
+    const auto source = static_cast<std::int64_t>(s);
+    const auto present = input.series[s].valid.any(1, true);  // [N,1]
+    const auto part = torch::where(present, embeddings[s], absent_[source]);
+    parts.push_back(s == 0 ? part : part * gate_[source - 1]);
+  }
+  return torch::cat(parts, 1);
+}
+
+}  // namespace millesime

@@ -1,0 +1,29 @@
+#pragma once
+// Where the branches of several sources meet. Includes torch.
+
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include "models/base/network.h"
+
+namespace millesime {
+
+// Embeddings of the sources side by side. The main source, the first, comes as it is. Each other one is multiplied by gates that start at 0
+// (as in ReZero, Bachlechner et al. 2021): at first the network is that of the main source, and a branch that does not help stays silent.
+// Where a sample has no valid observation of a source, a learned vector stands for it. With one source nothing is added or learned.
+class SourceJoinImpl : public torch::nn::Module {
+ public:
+  SourceJoinImpl(int sources, int width);  // width of an embedding
+
+  // embeddings: one [N,width] a source -> [N, sources * width]
+  torch::Tensor forward(const std::vector<torch::Tensor>& embeddings, const NetworkInput& input);
+
+ private:
+  torch::Tensor absent_, gate_;  // [sources,width], [sources - 1,width]
+};
+TORCH_MODULE(SourceJoin);
+
+}  // namespace millesime
