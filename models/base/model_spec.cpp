@@ -143,8 +143,8 @@ std::string ModelSpec::choice(const char* parameter, const std::vector<std::stri
 json Provenance::to_json() const {
   json files = json::array();
   for (const auto& f : samples) files.push_back({{"path", f.path}, {"xxh3", f.xxh3}});
-  json out{{"samples", files}, {"n_samples", n_samples}, {"n_held_out", n_held_out}, {"seed", seed},
-           {"year", year},     {"region", region},       {"code", code}};
+  json out{{"samples", files}, {"n_samples", n_samples}, {"n_held_out", n_held_out}, {"seed", seed}, {"year", year}, {"region", region},
+           {"code", code}};
   if (classes.empty()) return out;
   json counts = json::array();
   for (const auto& c : classes) counts.push_back({{"code", c.code}, {"found", c.found}, {"selected", c.selected}, {"learned", c.learned}});

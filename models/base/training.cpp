@@ -12,6 +12,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
@@ -240,10 +241,36 @@ void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
     MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
 }
 
+// While it lives, the library computes products and convolutions of this thread on this kind of device in bfloat16, and casts where it
+// must.
+class Autocast {
+ public:
+  Autocast(bool wanted, at::DeviceType device) : device_(device), before_(at::autocast::is_autocast_enabled(device)) {
+    at::autocast::increment_nesting();
+    at::autocast::set_autocast_enabled(device, wanted);
+    at::autocast::set_autocast_dtype(device, at::kBFloat16);
+  }
+  ~Autocast() {
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();  // of weights in 16 bits
+    at::autocast::set_autocast_enabled(device_, before_);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  at::DeviceType device_;
+  bool before_;
+};
+
+bool in_bfloat16(Precision precision, torch::Device device) {
+  return precision == Precision::bfloat16 || (precision == Precision::automatic && device.is_cuda());
+}
+
 // What decides the result of a training, as one number: another training does not go on from its checkpoint.
 std::string fingerprint(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
                         const TrainingRun& run) {
-  std::string text = join_text(spec.to_json().dump(), "\nlast epoch ", last_epoch, torch_device(run.device).is_cpu() ? ", cpu" : ", cuda");
+  std::string text = join_text(spec.to_json().dump(), "\nlast epoch ", last_epoch, torch_device(run.device).is_cpu() ? ", cpu" : ", cuda",
+                               in_bfloat16(run.precision, torch_device(run.device)) ? ", bfloat16" : "");
   Recipe copy = recipe;
   Options options;
   copy.declare(options);
@@ -348,12 +375,17 @@ class Training {
     return shards_.add_gradients(rows, run_.threads, [&](int shard, Network& network, const Tensor& own_rows) {
       auto input = choose(data_.input, own_rows);
       augment_(input, augmenting_[static_cast<std::size_t>(shard)]);
-      const auto logits = network.forward(input), target = data_.target.index_select(0, own_rows);
+      const auto logits = forward(network, input), target = data_.target.index_select(0, own_rows);
       const auto loss = recipe_.robust > 0
                             ? generalised_cross_entropy(logits, target, class_weight_, recipe_.robust)
                             : torch::cross_entropy_loss(logits, target, class_weight_, at::Reduction::Sum, -100, recipe_.label_smoothing);
       return loss / total;
     });
+  }
+
+  Tensor forward(Network& network, const NetworkInput& input) const {
+    const Autocast sixteen_bits(in_bfloat16(run_.precision, where_), where_.type());
+    return network.forward(input).to(torch::kFloat32);
   }
 
   EpochReport judge_epoch(double loss) {
@@ -572,6 +604,13 @@ ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Rec
   second.spec.temperature = first.spec.temperature;
   second.spec.metrics = first.spec.metrics;
   return second;
+}
+
+Precision precision_of(const std::string& text) {
+  if (text == "auto") return Precision::automatic;
+  if (text == "float32") return Precision::float32;
+  if (text == "bfloat16") return Precision::bfloat16;
+  throw UserError(join_text("train.precision: expected auto, float32 or bfloat16, got \"", text, "\""));
 }
 
 void remove_checkpoint(const std::string& checkpoint) {

@@ -20,10 +20,20 @@ struct EpochReport {
 };
 using EpochCallback = std::function<void(const EpochReport&)>;
 
+// Numbers that a network computes with while it learns. Weights, losses and the optimizer are of 32 bits always.
+enum class Precision {
+  automatic,  // bfloat16 on a GPU, float32 on the CPU
+  float32,
+  bfloat16,  // matrix products and convolutions in 16 bits with the range of 32 (Micikevicius et al. 2018; no scaling of the loss is
+             // needed)
+};
+Precision precision_of(const std::string& text);  // "auto", "float32", "bfloat16"; UserError otherwise
+
 // Where a training runs, and who watches it. Neither device nor threads change what it is after, and threads not a bit of the result.
 struct TrainingRun {
   Device device;
   int threads = 1;
+  Precision precision = Precision::automatic;
   EpochCallback on_epoch;
   std::function<void(const std::string&)> on_note;  // what a user should know, e.g. that a checkpoint is damaged
   std::function<void(int)> on_resume;               // how many epochs a checkpoint spares

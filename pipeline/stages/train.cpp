@@ -241,6 +241,7 @@ class Learning {
     run_ = watched_by(*context.progress);
     run_.device = context.device;
     run_.threads = context.threads;
+    run_.precision = precision_of(command.precision);
     run_.start = start_ ? &*start_ : nullptr;
     run_.checkpoint = checkpoint_of(command, spec_.architecture);
   }
@@ -324,6 +325,9 @@ Options TrainCommand::declare() {
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);
   selection.declare(o);
+  o.add("precision", &precision,
+        "of the numbers networks compute with while they learn; auto: bfloat16 (mixed precision) on a GPU, float32 on the CPU")
+      .choices({"auto", "float32", "bfloat16"});
   return o;
 }
 
@@ -364,7 +368,7 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
   attention.recipe = recipe_for(attention.model.name, command.recipe);
   Learning usual(attention, all, found, context);
   ModelFile model = usual.first();
-  const bool free = command.init_from.empty() && command.model.input == "auto";
+  const bool free = command.init_from.empty() && command.model.input == "auto" && model.spec.sources.size() == 1;
   if (!free || !usual.complete() || !model.spec.metrics.contains("held_out")) return usual.again(model);
 
   convolution.model.name = "temporal_cnn";

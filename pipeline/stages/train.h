@@ -31,7 +31,8 @@ struct TrainCommand {
   std::vector<std::string> sources;  // series that it reads, by name; none: the main one; "all": every one that the samples have
   TimeOptions time;                  // of regular input; step_days 0: the samples' own dates where all files share them, else 10
   Recipe recipe;
-  SelectionRule selection;  // also in section [train]
+  SelectionRule selection;         // also in section [train]
+  std::string precision = "auto";  // of the numbers that networks compute with while they learn
 
   Options declare();
 };

@@ -146,6 +146,27 @@ TEST_P(TrainingThreads, HaveNoInfluenceOnTheWeights) {
   EXPECT_EQ(trained_on(5), alone);
 }
 
+// Mixed precision is for GPUs; the CPU computes the same, slower.
+TEST_P(TrainingThreads, WithMixedPrecisionTheNetworkLearnsAllTheSame) {
+  ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
+  if (GetParam() == "inception_time") spec.parameters["depth"] = 2, spec.parameters["filters"] = 4;
+  const ModelInput learn = small_input(spec, 96), judge = small_input(spec, 90, 8, 2);
+  Recipe recipe;
+  recipe.epochs = 12, recipe.batch = 16;
+  const auto train = [&](Precision precision) {
+    TrainingRun run;
+    run.precision = precision;
+    return train_network(spec, learn, judge, recipe, run);
+  };
+  const ModelFile exact = train(Precision::float32), mixed = train(Precision::bfloat16);
+  const auto& head = mixed.tensors.at("head.weight").values;
+  EXPECT_NE(head, exact.tensors.at("head.weight").values);
+  for (const float weight : head) ASSERT_TRUE(std::isfinite(weight));
+  const auto f_score = [](const ModelFile& file) { return file.spec.metrics["held_out"]["f_score"].get<double>(); };
+  EXPECT_GE(f_score(mixed), f_score(exact) - 0.05);
+  EXPECT_EQ(train(Precision::automatic).tensors.at("head.weight").values, exact.tensors.at("head.weight").values);
+}
+
 // Networks that read several series. The main one tells class 0 from the others, the second one class 1 from class 2; every fourth sample
 // lacks the second, every fifth the first.
 class SeveralSources : public ::testing::TestWithParam<std::string> {
