@@ -27,7 +27,7 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   spec.sources.front().indices = {"NDVI"};
   spec.sources.front().mean = {0.1f, 2.5f, 3, 4};
   spec.sources.front().deviation = {1, 1e-3f, 1000, 0.7f};
-  spec.provenance = {{{"a.safetensors", "00ff"}}, 12, 3, 7, 2021, "north", "0.1.0"};
+  spec.provenance = {{{"a.safetensors", "00ff"}}, 12, 3, {{1, 20, 9, 12}}, "constant 9", "smote to 12", 7, 2021, "north", "0.1.0"};
   spec.metrics = {{"curve", {1, 2}}};
   spec.temperature = 0.1234567890123;
   const auto json = spec.to_json();
