@@ -87,7 +87,7 @@ OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<
       if (option.is_list())
         flag->expected(1, 1 << 20);
       else
-        flag->expected(1)->take_last();
+        flag->expected(1)->take_last()->allow_extra_args(false);  // a second word is that of the next positional
     }
     given_.push_back({option.key(), values, flag});
   }

@@ -178,24 +178,27 @@ std::string epoch_chart(const std::vector<Line>& lines, int marked_epoch, const 
 }
 
 std::string bar_chart(const std::vector<Bar>& bars, const std::string& unit, const std::string& description) {
-  constexpr double kWidth = 300, kRow = 18, kLeft = 108, kTop = 2;
+  constexpr double kWidth = 300, kRow = 18, kTop = 2, kLetter = 6.4;
+  std::size_t longest = 0;
+  for (const Bar& bar : bars) longest = std::max(longest, bar.name.size());
+  const double left = 16 + kLetter * static_cast<double>(longest);
   double low = 0, high = 0;
   for (const Bar& bar : bars) low = std::min(low, bar.value - bar.deviation), high = std::max(high, bar.value + bar.deviation);
   if (high - low <= 0) high = 1;
-  const auto x = [&](double value) { return kLeft + kWidth * (value - low) / (high - low); };
+  const auto x = [&](double value) { return left + kWidth * (value - low) / (high - low); };
   const double height = kTop + kRow * static_cast<double>(bars.size());
-  std::string svg = join_text("<svg class=\"bars\" viewBox=\"0 0 ", kLeft + kWidth + 58, " ", height + 4, "\" role=\"img\" aria-label=\"",
+  std::string svg = join_text("<svg class=\"bars\" viewBox=\"0 0 ", left + kWidth + 58, " ", height + 4, "\" role=\"img\" aria-label=\"",
                               escape_markup(description), "\"><line x1=\"", number(x(0), 1), "\" x2=\"", number(x(0), 1),
                               "\" y1=\"0\" y2=\"", height + 4, "\" class=\"axis0\"/>");
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const Bar& bar = bars[i];
     const double middle = kTop + kRow * (static_cast<double>(i) + 0.5);
-    svg += join_text("<g><title>", escape_markup(bar.detail), "</title><text x=\"", kLeft - 8, "\" y=\"", number(middle + 4, 1),
+    svg += join_text("<g><title>", escape_markup(bar.detail), "</title><text x=\"", left - 8, "\" y=\"", number(middle + 4, 1),
                      "\" text-anchor=\"end\" class=\"tile\">", escape_markup(bar.name), "</text><rect x=\"",
                      number(std::min(x(0), x(bar.value)), 1), "\" y=\"", number(middle - 5, 1), "\" width=\"",
                      number(std::abs(x(bar.value) - x(0)), 1), "\" height=\"10\" class=\"bar0\"/><line x1=\"",
                      number(x(bar.value - bar.deviation), 1), "\" x2=\"", number(x(bar.value + bar.deviation), 1), "\" y1=\"",
-                     number(middle, 1), "\" y2=\"", number(middle, 1), "\" class=\"spread\"/><text x=\"", kLeft + kWidth + 6, "\" y=\"",
+                     number(middle, 1), "\" y2=\"", number(middle, 1), "\" class=\"spread\"/><text x=\"", left + kWidth + 6, "\" y=\"",
                      number(middle + 4, 1), "\">", number(bar.value, 1), unit, "</text></g>");
   }
   return svg + "</svg>";

@@ -100,6 +100,26 @@ TEST_F(ChainTest, TheProductsAreThere) {
   for (const char* name : {"OCS_2021.qml", "report.html", "work/effective.toml"}) EXPECT_TRUE(fs::exists(product("out", name))) << name;
 }
 
+TEST_F(ChainTest, AMapIsRegularisedAndComparedFromTheCommandLine) {
+  const std::string map = product("out", "OCS_2021.tif"), smooth = world + "/smooth.tif", changes = world + "/changes";
+  const auto regularised = run_program({"regularise", "--map", map, "--majority", "3", "--min-pixels", "5", "-o", smooth});
+  ASSERT_EQ(regularised.code, 0) << regularised.err;
+  const auto compared = run_program({"compare", map, smooth, "--map", "-o", changes, "--json"});
+  ASSERT_EQ(compared.code, 0) << compared.err;
+  const auto before = RasterReader(map).read_all<std::uint8_t>(), after = RasterReader(smooth).read_all<std::uint8_t>();
+  std::int64_t changed = 0, compared_px = 0;
+  for (std::size_t i = 0; i < before.samples.size(); ++i)
+    if (before.samples[i] && after.samples[i]) ++compared_px, changed += before.samples[i] != after.samples[i];
+  const double agreement = nlohmann::json::parse(compared.out).at("agreement");
+  EXPECT_NEAR(agreement, 1 - static_cast<double>(changed) / static_cast<double>(compared_px), 1e-9);
+  EXPECT_LT(agreement, 1);
+  EXPECT_TRUE(fs::exists(changes + "/changes.tif"));
+
+  const auto three = run_program({"compare", map, smooth, map});
+  EXPECT_EQ(three.code, 2);
+  EXPECT_THAT(three.err, HasSubstr(map));
+}
+
 TEST_F(ChainTest, ASecondRunDoesNothing) {
   const auto again = run_program(command("out"));
   EXPECT_EQ(again.code, 0) << again.err;
