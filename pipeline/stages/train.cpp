@@ -248,7 +248,7 @@ class Learning {
   Learning(const Learning&) = delete;
   Learning& operator=(const Learning&) = delete;
 
-  bool complete() const { return input_.complete(); }
+  bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // what convolutions over a regular series can read
 
   // Learned from a part of the samples where the recipe holds some out.
   ModelFile first() {
@@ -369,7 +369,7 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
   Learning usual(attention, all, found, context);
   ModelFile model = usual.first();
   const bool free = command.init_from.empty() && command.model.input == "auto" && model.spec.sources.size() == 1;
-  if (!free || !usual.complete() || !model.spec.metrics.contains("held_out")) return usual.again(model);
+  if (!free || !usual.dense() || !model.spec.metrics.contains("held_out")) return usual.again(model);
 
   convolution.model.name = "temporal_cnn";
   convolution.recipe = recipe_for(convolution.model.name, command.recipe);

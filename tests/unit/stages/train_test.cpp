@@ -228,15 +228,32 @@ TEST(Labels, OfTablesMayBeAnyCodeFromOneOn) {
 }
 
 // The same with backscatter on dates of its own, which tells the classes, too.
-std::string table_with_radar(int samples) {
-  const auto lines = split_text(table(samples, "B8"), '\n');
+std::string table_with_radar(int samples, bool gaps = true) {
+  const auto lines = split_text(table(samples, "B8", gaps), '\n');
   std::string text = std::string(lines[0]) + ",VV_20210115,VV_20210301,VV_20210701,VH_20210115,VH_20210301,VH_20210701\n";
   for (int i = 0; i < samples; ++i) {
     text += lines[static_cast<std::size_t>(i) + 1];
-    for (int c = 0; c < 6; ++c) text += i % 9 == 0 ? "," : "," + std::to_string(100 * (1 + i % 3) + 10 * c + i % 7);
+    for (int c = 0; c < 6; ++c) text += gaps && i % 9 == 0 ? "," : "," + std::to_string(100 * (1 + i % 3) + 10 * c + i % 7);
     text += "\n";
   }
   return text;
+}
+
+TEST(SeveralSeries, WithoutGapsAreLearnedByTheModelThatReadsSeveral) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  write_text(folder + "/both.csv", table_with_radar(90, false));
+  TrainCommand command;
+  command.samples = {folder + "/both.csv"};
+  command.output = folder + "/m";
+  command.sources = {"all"};
+  command.recipe.epochs = 2;
+  train_model(command, context);
+  const ModelSpec spec = ModelFile::read(command.output).spec;
+  EXPECT_EQ(spec.architecture, "ltae");
+  EXPECT_FALSE(spec.metrics.contains("tried"));
 }
 
 TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
