@@ -12,13 +12,16 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <ATen/autocast_mode.h>
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
 
+#include "models/base/augmentation.h"
+#include "models/base/autocast.h"
+#include "models/base/averaged_weights.h"
 #include "models/base/calibration.h"
 #include "models/base/checkpoint.h"
+#include "models/base/loss.h"
 #include "models/base/network.h"
 #include "models/base/rare_classes.h"
 #include "models/base/shards.h"
@@ -33,9 +36,6 @@ namespace {
 using torch::Tensor;
 
 constexpr std::int64_t kEvaluationBatch = 1024;
-// Chance of a source of a sample to be hidden: the main one seldom, as it is the one that is there; the others often, so that the network
-// does not come to rely on them.
-constexpr double kHideMain = 0.1, kHideOther = 0.5;
 
 // Samples as tensors on the device.
 struct TrainingTensors {
@@ -66,96 +66,6 @@ double one_cycle(double share) {
   constexpr double kRise = 0.1, kStart = 0.04, kEnd = 1e-4;
   const auto between = [](double a, double b, double x) { return b + (a - b) * 0.5 * (1 + std::cos(std::numbers::pi * x)); };
   return share < kRise ? between(kStart, 1, share / kRise) : between(1, kEnd, (share - kRise) / (1 - kRise));
-}
-
-class Augmentation {
- public:
-  Augmentation(const Recipe& recipe, InputKind kind, bool gaps)
-      : dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
-        shift_(kind == InputKind::raw ? recipe.shift_days : 0),
-        noise_(recipe.noise) {}
-
-  void operator()(NetworkInput& input, const at::Generator& random) const {
-    if (input.series.size() > 1) hide_sources(input, random);
-    for (auto& s : input.series) {
-      const auto n = s.values.size(0), dates = s.values.size(1);
-      const auto options = torch::TensorOptions().dtype(torch::kFloat32);
-      const auto device = s.values.device();
-      if (dropout_ > 0) {
-        const auto share = torch::rand({n, 1}, random, options) * dropout_;  // another share for every sample
-        const auto keep = torch::rand({n, dates}, random, options).ge(share).to(device);
-        const auto kept = s.valid & keep;
-        s.valid = torch::where(kept.any(1, true), kept, s.valid);  // at least one date stays
-      }
-      if (noise_ > 0) s.values = s.values + torch::randn(s.values.sizes(), random, options).to(device) * noise_;
-      if (shift_ > 0) s.days = s.days + torch::randn({n, 1}, random, options).to(device) * shift_;
-      s.values = s.values.masked_fill(~s.valid.unsqueeze(-1), 0);
-    }
-  }
-
- private:
-  // As if a sample lacked some of its sources, but never all that it has: so the network learns to do without each of them.
-  void hide_sources(NetworkInput& input, const at::Generator& random) const {
-    std::vector<Tensor> present;
-    for (const auto& s : input.series) present.push_back(s.valid.any(1));
-    const auto has = torch::stack(present, 1);  // [N,S]
-    auto share = torch::full({static_cast<std::int64_t>(present.size())}, kHideOther, torch::kFloat32);
-    share[0] = kHideMain;
-    const auto keep = torch::rand(has.sizes(), random, torch::TensorOptions().dtype(torch::kFloat32)).ge(share).to(has.device());
-    const auto kept = torch::where((has & keep).any(1, true), has & keep, has);
-    for (std::size_t s = 0; s < input.series.size(); ++s)
-      input.series[s].valid = input.series[s].valid & kept.narrow(1, static_cast<std::int64_t>(s), 1);
-  }
-
-  double dropout_, shift_, noise_;
-};
-
-// Moving average of weights and running statistics (Polyak & Juditsky 1992), warm from the first step on.
-class AveragedWeights {
- public:
-  AveragedWeights(const Network& network, double decay) : decay_(decay) {
-    for_each(network, [this](const Tensor& t) { mean_.push_back(t.detach().clone()); });
-  }
-  void update(const Network& network) {
-    const double decay = std::min(decay_, static_cast<double>(1 + step_) / static_cast<double>(10 + step_));
-    ++step_;
-    std::size_t i = 0;
-    for_each(network, [&](const Tensor& t) {
-      const auto value = t.detach();
-      mean_[i].lerp_(value, 1 - decay);
-      ++i;
-    });
-  }
-  const std::vector<Tensor>& mean() const { return mean_; }
-  std::int64_t steps() const { return step_; }
-  void go_on(std::int64_t steps, const std::vector<Tensor>& mean) {
-    step_ = steps;
-    for (std::size_t i = 0; i < mean_.size(); ++i) mean_[i].copy_(mean[i]);
-  }
-
-  template <class F>
-  static void for_each(const Network& network, F&& f) {
-    for (const auto& item : network.named_parameters()) f(item.value());
-    for (const auto& item : network.named_buffers())
-      if (item.value().is_floating_point()) f(item.value());
-  }
-
- private:
-  double decay_;
-  std::int64_t step_ = 0;
-  std::vector<Tensor> mean_;
-};
-
-std::vector<Tensor> weights_of(const Network& network) {
-  std::vector<Tensor> copy;
-  AveragedWeights::for_each(network, [&](const Tensor& t) { copy.push_back(t.detach().clone()); });
-  return copy;
-}
-
-void set_weights(Network& network, const std::vector<Tensor>& weights) {
-  const torch::NoGradGuard no_grad;
-  std::size_t i = 0;
-  AveragedWeights::for_each(network, [&](Tensor t) { t.detach().copy_(weights[i++]); });
 }
 
 // Logits [N,K] on the host, in evaluation mode.
@@ -212,27 +122,6 @@ double standard_error(double share, const std::vector<std::int64_t>& groups) {
   return std::sqrt(share * (1 - share) / static_cast<double>(distinct.size()));
 }
 
-// Weight of each class in the loss, 1 on average over the samples.
-Tensor class_weights(const std::vector<int>& target, int n_classes, double balance) {
-  std::vector<double> count(static_cast<std::size_t>(n_classes), 0);
-  for (const int t : target) ++count[static_cast<std::size_t>(t)];
-  auto weight = torch::zeros({n_classes}, torch::kFloat32);
-  double mean = 0;
-  for (const double c : count)
-    if (c > 0) mean += c * std::pow(c, -balance);
-  mean /= static_cast<double>(target.size());
-  for (int k = 0; k < n_classes; ++k)
-    if (const double c = count[static_cast<std::size_t>(k)]; c > 0) weight[k] = std::pow(c, -balance) / mean;
-  return weight;
-}
-
-// Against wrong labels (Zhang & Sabuncu 2018, equation 7): (1 - p^q) / q of the label's probability p, which a label that all else
-// contradicts hardly moves. Sum over the samples.
-Tensor generalised_cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight, double q) {
-  const auto p = torch::softmax(logits, 1).gather(1, target.unsqueeze(1)).squeeze(1);
-  return (weight.index_select(0, target) * (1 - torch::pow(p, q)) / q).sum();
-}
-
 void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
@@ -240,27 +129,6 @@ void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   for (const int target : learn.target)
     MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
 }
-
-// While it lives, the library computes products and convolutions of this thread on this kind of device in bfloat16, and casts where it
-// must.
-class Autocast {
- public:
-  Autocast(bool wanted, at::DeviceType device) : device_(device), before_(at::autocast::is_autocast_enabled(device)) {
-    at::autocast::increment_nesting();
-    at::autocast::set_autocast_enabled(device, wanted);
-    at::autocast::set_autocast_dtype(device, at::kBFloat16);
-  }
-  ~Autocast() {
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();  // of weights in 16 bits
-    at::autocast::set_autocast_enabled(device_, before_);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  at::DeviceType device_;
-  bool before_;
-};
 
 bool in_bfloat16(Precision precision, torch::Device device) {
   return precision == Precision::bfloat16 || (precision == Precision::automatic && device.is_cuda());

@@ -1,0 +1,30 @@
+#pragma once
+// The weights of a network as a list, and their average over a training. Includes torch.
+
+#include <cstdint>
+#include <vector>
+
+#include "models/base/network.h"
+
+namespace millesime {
+
+// Parameters and running statistics, on the network's device, in an order that is always the same.
+std::vector<torch::Tensor> weights_of(const Network& network);  // copies
+void set_weights(Network& network, const std::vector<torch::Tensor>& weights);
+
+// Moving average of weights and running statistics (Polyak & Juditsky 1992), warm from the first step on.
+class AveragedWeights {
+ public:
+  AveragedWeights(const Network& network, double decay);
+  void update(const Network& network);
+  const std::vector<torch::Tensor>& mean() const { return mean_; }
+  std::int64_t steps() const { return step_; }
+  void go_on(std::int64_t steps, const std::vector<torch::Tensor>& mean);  // where an interrupted training was
+
+ private:
+  double decay_;
+  std::int64_t step_ = 0;
+  std::vector<torch::Tensor> mean_;
+};
+
+}  // namespace millesime
