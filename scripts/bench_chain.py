@@ -1,4 +1,6 @@
-"""bench_chain.py PROGRAM FOLDER: time and peak memory of every stage on one simulated tile; called by scripts/bench chain.
+"""bench_chain.py PROGRAM FOLDER [PYTHON]: time and peak memory of every stage on one simulated tile; called by scripts/bench chain.
+
+With the Python of scripts/setup --bench, classification stands beside that of other programs (bench_peers.py).
 
 Each stage runs in a process of its own (run --from STAGE --to STAGE), so its peak memory is its own. Pixels are those of the tile: a stage
 that touches few of them (sample, train) looks fast by this measure and is compared with itself only.
@@ -45,7 +47,68 @@ def chain(model, run):
     return rows
 
 
-def main(program, folder):
+def beside_peers(program, world, folder, python):
+    """From images to a class and a confidence map, ours and others' in turn: the same images, samples, bands and dates."""
+    peers = folder / "peers"
+    shutil.rmtree(peers, ignore_errors=True)
+    peers.mkdir()
+    config = peers / "config.toml"  # no regions and no statics: one model, as peers have it
+    config.write_text(
+        f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[sensors.sentinel2_theia]\nroot = "{world / "l2a"}"\n'
+        f'[reference]\npath = "{world / "reference.shp"}"\nclass_field = "CODE"\n'
+        '[sample]\nselect = "constant"\nselect_number = 200\n'
+    )
+    measured([program, "run", config, "--to", "sample", "--quiet"])
+    work = peers / "out/2021/work"
+    samples, tile = next(work.glob("sample/*.safetensors")), next((world / "l2a").iterdir())
+    (peers / "peers.json").write_text(json.dumps({"census": str(next(work.glob("catalog/T31TCJ.json"))), "samples": str(samples)}))
+
+    def ours(model, *settings):
+        file = peers / f"{model}.safetensors"
+        if not file.exists():
+            measured([program, "train", "--samples", samples, "--nomenclature", "oso23", "--model", model, "-o", file, *settings])
+        return [[program, "classify", "--model", file, "--tile", tile, "-o", peers / model, "--quiet"]]
+
+    def step(name):
+        return [python, "-B", Path(__file__).with_name("bench_peers.py"), name, peers]
+
+    chains = {"millesime random forest": ours("random_forest"), "millesime L-TAE": ours("ltae", "--epochs", "2")}
+    absent = {}
+    if python:
+        os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")  # as with ours, compiling is not part of the time
+        measured(step("train"))
+        chains["numba, scikit-learn forest"] = [step("sklearn")]
+        chains["PyTorch, plain L-TAE"] = [step("pytorch")]
+    else:
+        absent = dict.fromkeys(["numba, scikit-learn forest", "PyTorch, plain L-TAE"], "scripts/setup --bench installs it")
+    otb = "numba, OTB forest"
+    if python and shutil.which("otbcli_TrainVectorClassifier"):
+        features = [f"f{i}" for i in range((peers / "otb.csv").open().readline().count(","))]
+        forest = ["-classifier", "rf", "-classifier.rf.nbtrees", "100", "-classifier.rf.max", "25", "-classifier.rf.min", "5"]
+        table = ["-io.vd", peers / "otb.csv", "-cfield", "label", "-io.out", peers / "otb.rf", "-feat", *features]
+        measured(["otbcli_TrainVectorClassifier", *table, *forest])
+        maps = ["-out", peers / "otb_class.tif", "uint8", "-confmap", peers / "otb_confidence.tif", "float"]
+        chains[otb] = [step("stack"), ["otbcli_ImageClassifier", "-in", peers / "stack.tif", "-model", peers / "otb.rf", *maps]]
+    else:
+        absent[otb] = "scripts/setup --bench installs it"
+
+    print(f"\n{'images to class and confidence':32} {'seconds':>9} {'CPU s':>9} {'kpx/s':>9} {'peak MiB':>9}")
+    rows = {}
+    for name, commands in chains.items():
+        parts = [measured(command) for command in commands]
+        row = {key: sum(part[key] for part in parts) for key in ("seconds", "cpu_seconds")}
+        row |= {"peak_mib": max(part["peak_mib"] for part in parts), "parts_seconds": [part["seconds"] for part in parts]}
+        rows[name] = row
+        print(f"{name:32} {row['seconds']:9.2f} {row['cpu_seconds']:9.2f} {SIZE * SIZE / row['seconds'] / 1e3:9.1f} {row['peak_mib']:9.0f}", flush=True)
+        if len(parts) > 1:
+            print(" " * 32, "of which", " + ".join(f"{seconds:.1f}" for seconds in row["parts_seconds"]), "s")
+    for name, why in absent.items():
+        rows[name] = {"absent": why}
+        print(f"{name:32} absent: {why}")
+    return rows
+
+
+def main(program, folder, python):
     world, out = folder / "world", folder / "out"
     if not (world / "config.toml").exists():
         shutil.rmtree(world, ignore_errors=True)
@@ -55,6 +118,7 @@ def main(program, folder):
     for model, settings in MODELS.items():
         shutil.rmtree(out, ignore_errors=True)
         report["models"][model] = chain(model, [program, "run", world / "config.toml", "--out", out, "--set", f"model.name={model}", *SETTINGS, *settings])
+    report["beside_peers"] = beside_peers(program, world, folder, python)
     (folder / "chain.json").write_text(json.dumps(report, indent=1) + "\n")
     print(f"\n{folder / 'chain.json'}")
 
@@ -62,4 +126,4 @@ def main(program, folder):
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    main(Path(sys.argv[1]).resolve(), folder.resolve())
+    main(Path(sys.argv[1]).resolve(), folder.resolve(), sys.argv[3] if len(sys.argv) > 3 else "")

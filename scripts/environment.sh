@@ -9,6 +9,7 @@ venv_of() {
   case $1 in
     cpu) echo "${MILLESIME_VENV:-$source_folder/build/venv-cpu}" ;;
     cuda) echo "${MILLESIME_VENV_CUDA:-$source_folder/build/venv-cuda}" ;;
+    bench) echo "$source_folder/build/venv-bench" ;;
   esac
 }
 
