@@ -134,6 +134,21 @@ void RasterReader::read(const Window& window, int band, T* samples) const {
 }
 
 template <class T>
+void RasterReader::read_block(int block_col, int block_row, T* samples) const {
+  GDALRasterBandH band = GDALGetRasterBand(impl_->dataset.get(), 1);
+  const GDALDataType type = GDALGetRasterDataType(band);
+  const std::int64_t pixels = std::int64_t{info().block_width} * info().block_height;
+  const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(type));
+  const bool as_stored = type == kGdalType<T>;
+  std::vector<char> stored(as_stored ? 0 : bytes * static_cast<std::size_t>(pixels));
+  const GdalMessages messages;
+  if (GDALReadBlock(band, block_col, block_row, as_stored ? static_cast<void*>(samples) : stored.data()) != CE_None)
+    throw UserError(join_text(impl_->path, ": block ", block_col, ", ", block_row, " cannot be read; the file is damaged, replace it. ",
+                              messages.text()));
+  if (!as_stored) GDALCopyWords64(stored.data(), type, static_cast<int>(bytes), samples, kGdalType<T>, sizeof(T), pixels);
+}
+
+template <class T>
 Raster<T> RasterReader::read_all(int band) const {
   Raster<T> raster(grid());
   read(grid().whole(), band, raster.samples.data());
@@ -512,5 +527,7 @@ MILLESIME_PIXEL_TYPE(std::int16_t)
 MILLESIME_PIXEL_TYPE(std::int32_t)
 MILLESIME_PIXEL_TYPE(float)
 #undef MILLESIME_PIXEL_TYPE
+template void RasterReader::read_block<std::uint8_t>(int, int, std::uint8_t*) const;
+template void RasterReader::read_block<std::int16_t>(int, int, std::int16_t*) const;
 
 }  // namespace millesime

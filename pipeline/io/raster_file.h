@@ -41,6 +41,10 @@ class RasterReader {
   // Reads band `band` (from 0) of a window, row by row, converted to T with saturation. The window must lie in the grid.
   template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
   void read(const Window& window, int band, T* samples) const;
+  // A whole block of band 0, block_width x block_height row by row, converted to T with saturation, without the way through GDAL's cache.
+  // What of it lies beyond the grid is not defined.
+  template <class T>  // std::uint8_t, std::int16_t
+  void read_block(int block_col, int block_row, T* samples) const;
   template <class T>
   Raster<T> read_all(int band = 0) const;
   // The classes of a map as its palette, category names and attribute table have them; nothing without a palette.

@@ -93,27 +93,35 @@ class Sensor {
 // "sentinel2_theia"; UserError listing the known ones otherwise.
 std::unique_ptr<Sensor> make_sensor(const std::string& name);
 
-// Reads windows of a tile's series, of any sensor. Files stay open as far as there are not too many; one object a thread.
+// Reads windows of a tile's series, of any sensor. The dates are shared among `threads`; each file is read by one of them at a time and
+// stays open as far as there are not too many. One call at a time.
 class SeriesReader {
  public:
   // `bands` may be empty: series of masks alone. UserError naming a band the census lacks, or a census without acquisitions.
-  SeriesReader(const Census& census, const std::vector<std::string>& bands);
+  SeriesReader(const Census& census, const std::vector<std::string>& bands, int threads = 1);
   ~SeriesReader();
   SeriesReader(SeriesReader&&) noexcept;
 
   const Grid& grid() const;
-  // Preferred block for split(): whole blocks of the files of every resolution.
-  int block_width() const;
-  int block_height() const;
+  // Windows that cover the tile, row by row, of about `pixels` each, `most_pixels` where memory ends: whole blocks of the files of every
+  // resolution, less what interpolation would need of the blocks beyond. Read in this order, no block is decompressed twice, unless
+  // blocks are larger than `most_pixels` (see rereading()) or files of a tile differ in layout (see decompressed_again()).
+  std::vector<Window> windows(std::int64_t pixels, std::int64_t most_pixels) const;
   std::int64_t bytes_per_pixel() const;  // of a Series, for the memory budget
+  std::int64_t bytes_kept() const;       // at most, between two windows
 
   // "" or, where the files' blocks are larger than `window`, a sentence that says how often each of them is decompressed.
   std::string rereading(const Window& window) const;
 
   // UserError with tile, date and file where a file changed since the census or cannot be read.
   Series read(const Window& window) const;
-  // 1 where a product of that date has an image (edge mask 0), [date][pixel]
-  std::vector<std::uint8_t> read_coverage(const Window& window) const;
+  // Of a series of masks alone: 1 where a product of that date has an image (edge mask 0), [date][pixel]
+  std::vector<std::uint8_t> coverage(const Series& masks) const;
+
+  // How many blocks of the files all calls of read() so far have decompressed, and "" or, where that is more than the files hold, a
+  // sentence that says so.
+  std::int64_t decompressions() const;
+  std::string decompressed_again() const;
 
  private:
   struct Impl;

@@ -278,14 +278,14 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     regions =
         std::make_unique<RegionWeights>(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid);
 
-  const SeriesReader probe(request.census, input.bands);
+  const int readers = std::max(1, context.threads / 2);
+  const auto reader = std::make_shared<SeriesReader>(request.census, input.bands, readers);
   const int dates = static_cast<int>(request.census.acquisitions.size());
-  std::int64_t bytes = (2 * kAhead + 2) * (probe.bytes_per_pixel() + static_cast<std::int64_t>(input.static_names.size()) * 4);
+  std::int64_t bytes = (2 * kAhead + 2) * (reader->bytes_per_pixel() + static_cast<std::int64_t>(input.static_names.size()) * 4);
   for (const auto& m : models) bytes += m.bytes_per_pixel(dates);
-  const std::int64_t most = context.device.kind == Device::Kind::cpu ? kWindowBytes / probe.bytes_per_pixel() : kMaxDevicePixels;
-  const std::int64_t budget = std::clamp<std::int64_t>(context.memory_bytes / 2 / bytes, 1, std::max<std::int64_t>(1, most));
-  const auto windows = split(grid.whole(), probe.block_width(), probe.block_height(), budget);
-  if (const auto note = probe.rereading(windows.front()); !note.empty()) context.progress->note(note);
+  const std::int64_t most = context.device.kind == Device::Kind::cpu ? kWindowBytes / reader->bytes_per_pixel() : kMaxDevicePixels;
+  const auto windows = reader->windows(most, (context.memory_bytes / 2 - reader->bytes_kept()) / bytes);
+  if (const auto note = reader->rereading(windows.front()); !note.empty()) context.progress->note(note);
 
   const OwnStream stream(context.device);
   Tally tally;
@@ -306,9 +306,8 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   };
   context.progress->start("classify " + request.census.tile, grid.pixels(), "px");
   window_loop<WindowInput, std::vector<LayerSamples>>(
-      windows, std::max(1, context.threads / 2), kAhead,
+      windows, 1, kAhead,
       [&] {
-        auto reader = std::make_shared<SeriesReader>(request.census, input.bands);
         auto exogenous = std::make_shared<ExogenousReader>(request.exogenous, grid);
         return std::function<WindowInput(const Window&)>([reader, exogenous](const Window& window) {
           return WindowInput{reader->read(window), exogenous->read(window)};
@@ -334,6 +333,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
       },
       context.progress);
   require_unchanged(request.census);
+  if (const auto note = reader->decompressed_again(); !note.empty()) context.progress->note(note);
   for (auto& output : files) output.commit();
   context.progress->finish();
   nlohmann::json counts = tally.to_json();

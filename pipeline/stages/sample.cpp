@@ -234,16 +234,18 @@ struct SampleWindow {
 
 std::vector<SampleWindow> windows_with_samples(const Samples& samples, const SeriesReader& reader, std::int64_t max_pixels) {
   const Grid& grid = reader.grid();
-  const std::vector<Window> blocks = split(grid.whole(), reader.block_width(), reader.block_height(), max_pixels);
-  const int width = blocks.front().width, height = blocks.front().height;
-  const auto per_row = static_cast<std::size_t>((grid.cols + width - 1) / width);
-  std::map<std::size_t, SampleWindow> found;
-  for (std::size_t i = 0; i < samples.label.size(); ++i) {
-    const std::size_t block =
-        static_cast<std::size_t>(samples.row[i] / height) * per_row + static_cast<std::size_t>(samples.col[i] / width);
-    MILLESIME_CHECK(block < blocks.size() && blocks[block].contains(samples.col[i], samples.row[i]), "blocks of one tile differ in shape");
-    found[block].samples.push_back(i);
+  const std::vector<Window> blocks = reader.windows(max_pixels, max_pixels);  // rows of equal columns
+  std::vector<int> cols, rows;
+  for (const Window& block : blocks) {
+    if (block.row == 0) cols.push_back(block.col);
+    if (block.col == 0) rows.push_back(block.row);
   }
+  const auto part_of = [](const std::vector<int>& starts, int position) {
+    return static_cast<std::size_t>(std::ranges::upper_bound(starts, position) - starts.begin()) - 1;
+  };
+  std::map<std::size_t, SampleWindow> found;
+  for (std::size_t i = 0; i < samples.label.size(); ++i)
+    found[part_of(rows, samples.row[i]) * cols.size() + part_of(cols, samples.col[i])].samples.push_back(i);
   std::vector<SampleWindow> result;
   for (auto& [block, part] : found) {
     int left = grid.cols, top = grid.rows, right = -1, bottom = -1;
@@ -309,10 +311,11 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
   series.values.assign(n * dates * bands, kNodata);
   series.valid.assign(n * dates, 0);
 
-  const SeriesReader probe(census, series.bands);
-  const auto per_pixel = probe.bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
-  const std::int64_t budget = std::clamp<std::int64_t>(context.memory_bytes / 4 / ((2 * kAhead + 2) * per_pixel), 1, kMaxWindowPixels);
-  const std::vector<SampleWindow> parts = windows_with_samples(samples, probe, budget);
+  const auto reader = std::make_shared<SeriesReader>(census, series.bands, std::max(1, context.threads / 2));
+  const auto per_pixel = reader->bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
+  const std::int64_t budget =
+      std::clamp<std::int64_t>((context.memory_bytes / 4 - reader->bytes_kept()) / ((2 * kAhead + 2) * per_pixel), 1, kMaxWindowPixels);
+  const std::vector<SampleWindow> parts = windows_with_samples(samples, *reader, budget);
   std::vector<Window> windows;
   std::map<std::pair<int, int>, const SampleWindow*> part_at;
   std::int64_t total = 0;
@@ -324,9 +327,8 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
   const Resampling method = resampling_of(config.sentinel2_theia.resampling);
   context.progress->start("sample " + census.tile, total, "px");
   window_loop<WindowInput, WindowObservations>(
-      windows, std::max(1, context.threads / 2), kAhead,
+      windows, 1, kAhead,
       [&] {
-        auto reader = std::make_shared<SeriesReader>(census, series.bands);
         auto exogenous = std::make_shared<ExogenousReader>(config.exogenous, census.grid);
         return std::function<WindowInput(const Window&)>([reader, exogenous](const Window& window) {
           return WindowInput{reader->read(window), exogenous->read(window)};

@@ -101,15 +101,13 @@ std::optional<std::vector<Unit>> plan_tile(const Config& config) {
 }  // namespace
 
 nlohmann::json describe_tile(const Census& census, const TileFiles& files, const Context& context) {
-  const SeriesReader probe(census, {});
-  const Grid& grid = probe.grid();
+  const auto reader = std::make_shared<SeriesReader>(census, std::vector<std::string>{}, std::clamp(context.threads / 2, 1, 8));
+  const Grid& grid = reader->grid();
   const auto n_dates = static_cast<std::int64_t>(census.acquisitions.size());
   // Windows that wait or are worked on: read ahead, being read, and the one that is computed, on the host and on the device.
-  const int readers = std::clamp(context.threads / 2, 1, 8);
-  const std::int64_t window_bytes = probe.bytes_per_pixel() + 3 * n_dates + 4;
-  const std::int64_t max_pixels =
-      std::clamp<std::int64_t>(context.memory_bytes / 2 / (window_bytes * (2 * kAhead + readers + 2)), 1, kLargestWindow);
-  const std::vector<Window> windows = split(grid.whole(), probe.block_width(), probe.block_height(), max_pixels);
+  const std::int64_t window_bytes = reader->bytes_per_pixel() + 3 * n_dates + 4;
+  const std::vector<Window> windows =
+      reader->windows(kLargestWindow, (context.memory_bytes / 2 - reader->bytes_kept()) / (window_bytes * (2 * kAhead + 3)));
 
   RasterOptions options;
   options.band_names = {"footprint"};
@@ -118,12 +116,13 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
   const OwnStream stream(context.device);
   context.progress->start("tile " + census.tile, grid.pixels(), "px");
   window_loop<WindowInput, WindowMaps>(
-      windows, readers, kAhead,
+      windows, 1, kAhead,
       [&] {
-        return std::function<WindowInput(const Window&)>(
-            [reader = std::make_shared<SeriesReader>(census, std::vector<std::string>{})](const Window& window) {
-              return WindowInput{reader->read(window), reader->read_coverage(window)};
-            });
+        return std::function<WindowInput(const Window&)>([reader](const Window& window) {
+          WindowInput input{reader->read(window), {}};
+          input.coverage = reader->coverage(input.masks);
+          return input;
+        });
       },
       [&](const Window&, WindowInput&& input) { return describe_window(stream, input); },
       [&](const Window& window, WindowMaps&& maps) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include <cpl_string.h>
 #include <cpl_vsi.h>
 #include <gdal.h>
 #include <ogr_srs_api.h>
@@ -19,13 +20,11 @@ namespace {
 
 // Straight through GDAL: the pipeline's own writer waits for the disk at every file, which a test's many small files need not.
 template <class T>
-void write_file(const std::string& path, const Raster<T>& raster) {
+void write_file(const std::string& stem, const Raster<T>& raster, Storage storage, int block) {
   constexpr GDALDataType type = sizeof(T) == 1 ? GDT_Byte : GDT_Int16;
   GDALAllRegister();
-  const char* options[] = {"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", nullptr};
   const Grid& grid = raster.grid;
-  GDALDatasetH file = GDALCreate(GDALGetDriverByName("GTiff"), path.c_str(), grid.cols, grid.rows, 1, type, options);
-  if (!file) throw std::runtime_error(path + ": cannot be written");
+  GDALDatasetH file = GDALCreate(GDALGetDriverByName("MEM"), "", grid.cols, grid.rows, 1, type, nullptr);
   double transform[6] = {grid.x0, grid.pixel_width, 0, grid.y0, 0, -grid.pixel_height};
   GDALSetGeoTransform(file, transform);
   OGRSpatialReferenceH crs = OSRNewSpatialReference(nullptr);
@@ -34,10 +33,24 @@ void write_file(const std::string& path, const Raster<T>& raster) {
   OSRDestroySpatialReference(crs);
   GDALRasterBandH band = GDALGetRasterBand(file, 1);
   if (type == GDT_Int16) GDALSetRasterNoDataValue(band, -10000);
-  const CPLErr written =
-      GDALRasterIO(band, GF_Write, 0, 0, grid.cols, grid.rows, const_cast<T*>(raster.samples.data()), grid.cols, grid.rows, type, 0, 0);
+  const bool filled = GDALRasterIO(band, GF_Write, 0, 0, grid.cols, grid.rows, const_cast<T*>(raster.samples.data()), grid.cols, grid.rows,
+                                   type, 0, 0) == CE_None;
+  CPLStringList options;
+  if (storage != Storage::strips) options.SetNameValue("BLOCKXSIZE", std::to_string(block).c_str());
+  options.SetNameValue("BLOCKYSIZE", std::to_string(block).c_str());
+  if (storage == Storage::jpeg2000) {
+    options.SetNameValue("REVERSIBLE", "YES"), options.SetNameValue("QUALITY", "100");
+  } else {
+    options.SetNameValue("COMPRESS", "DEFLATE");
+    if (storage == Storage::tiles) options.SetNameValue("TILED", "YES");
+  }
+  const bool is_jpeg = storage == Storage::jpeg2000;
+  const std::string path = stem + (is_jpeg ? ".jp2" : ".tif");
+  GDALDatasetH copy =
+      GDALCreateCopy(GDALGetDriverByName(is_jpeg ? "JP2OpenJPEG" : "GTiff"), path.c_str(), file, FALSE, options.List(), nullptr, nullptr);
   GDALClose(file);
-  if (written != CE_None) throw std::runtime_error(path + ": cannot be written");
+  if (!filled || !copy) throw std::runtime_error(path + ": cannot be written");
+  GDALClose(copy);
 }
 
 }  // namespace
@@ -57,14 +70,14 @@ std::string write_product(const std::string& root, const MuscateProduct& product
       for (int col = 0; col < grid.cols; ++col)
         raster.at(col, row) =
             product.value ? product.value(band, col, row) : static_cast<std::int16_t>(100 * std::stoi(band.substr(1)) + col + row);
-    write_file(folder + "/" + product.name() + "_FRE_" + band + ".tif", raster);
+    write_file(folder + "/" + product.name() + "_FRE_" + band, raster, product.storage, product.block);
   }
   for (const std::string mask : {"CLM", "SAT", "EDG"}) {
     Raster<std::uint8_t> raster(product.grid);
     if (product.mask)
       for (int row = 0; row < raster.grid.rows; ++row)
         for (int col = 0; col < raster.grid.cols; ++col) raster.at(col, row) = product.mask(mask, col, row);
-    write_file(folder + "/MASKS/" + product.name() + "_" + mask + "_R1.tif", raster);
+    write_file(folder + "/MASKS/" + product.name() + "_" + mask + "_R1", raster, product.storage, product.block);
   }
   return folder;
 }

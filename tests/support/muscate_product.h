@@ -10,6 +10,8 @@
 
 namespace millesime::testing {
 
+enum class Storage { tiles, strips, jpeg2000 };
+
 struct MuscateProduct {
   std::string platform = "SENTINEL2A", date = "20180511", time = "105804-037", tile = "T31TCJ", version = "1-7";
   Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 24, 20};  // of 10 m bands and masks; 20 m bands have half as many pixels, rounded down
@@ -18,6 +20,10 @@ struct MuscateProduct {
   std::function<std::int16_t(const std::string& band, int col, int row)> value;
   // Value of a mask (CLM, SAT, EDG) at a 10 m pixel; default: 0.
   std::function<std::uint8_t(const std::string& mask, int col, int row)> mask;
+
+  // How the files are stored: in tiles of block x block pixels (TIFF or JPEG 2000), or in strips of `block` rows.
+  Storage storage = Storage::tiles;
+  int block = 256;
 
   std::string name() const;  // SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7
 };

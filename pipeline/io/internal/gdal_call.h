@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gdal.h>
 #include <ogr_srs_api.h>
@@ -11,6 +12,9 @@ namespace millesime {
 
 // Registers the drivers and bounds GDAL's caches, once a process. Everything that opens a file calls it first.
 void prepare_gdal();
+
+// What images of products may be stored in. Names come from disk: nothing else is opened, so that a file cannot lead GDAL elsewhere.
+inline std::vector<std::string> image_drivers() { return {"GTiff", "JP2OpenJPEG"}; }
 
 // How many files this process may have open.
 int open_file_limit();

@@ -180,11 +180,12 @@ Entry look_at(const std::string& folder, const std::string& entry) {
 
 // Files of a product.
 
-// The one file of `names` that ends in `ending`; "" when there is none, a problem when there are several.
+// The one image of `names` whose name ends in `ending`, as delivered (.tif) or as some archives keep it (.jp2); "" when there is none, a
+// problem when there are several.
 std::string only_file(const std::vector<std::string>& names, const std::string& ending, std::vector<std::string>& problems) {
   std::vector<std::string> found;
   for (const std::string& name : names)
-    if (name.ends_with(ending)) found.push_back(name);
+    if (name.ends_with(ending + ".tif") || name.ends_with(ending + ".jp2")) found.push_back(name);
   if (found.size() > 1) problems.push_back(join_text(found.size(), " files end in ", ending, ": ", join_list(found, ", ")));
   return found.empty() ? "" : found[0];
 }
@@ -197,17 +198,17 @@ void find_files(Candidate& candidate) {
     return;
   }
   for (const std::string& band : kBands)
-    if (const std::string file = only_file(*names, "_FRE_" + band + ".tif", candidate.problems); !file.empty()) {
+    if (const std::string file = only_file(*names, "_FRE_" + band, candidate.problems); !file.empty()) {
       product.files[band] = file;
       candidate.bands.insert(band);
     }
   const auto masks = names_inside(product.path + "/MASKS");
   for (const std::string& mask : kMasks) {
-    const std::string ending = "_" + mask + "_R1.tif";
+    const std::string ending = "_" + mask + "_R1";
     if (const std::string file = masks ? only_file(*masks, ending, candidate.problems) : ""; !file.empty())
       product.files[mask] = "MASKS/" + file;
     else
-      candidate.problems.push_back(join_text("the mask MASKS/*", ending, " is missing"));
+      candidate.problems.push_back(join_text("the mask MASKS/*", ending, ".tif is missing"));
   }
   if (candidate.bands.empty()) candidate.problems.push_back("it has no band (*_FRE_B*.tif)");
 }
@@ -225,7 +226,7 @@ void probe_files(Candidate& candidate, const std::vector<std::string>& bands) {
     return std::ranges::find(bands, file.first) == bands.end() && std::ranges::find(kMasks, file.first) == kMasks.end();
   });
   for (const auto& [layer, name] : candidate.product.files) try {
-      const RasterReader reader(candidate.file(layer), {"GTiff"});
+      const RasterReader reader(candidate.file(layer), image_drivers());
       reader.probe();
       candidate.grids[layer] = reader.grid();
     } catch (const UserError& error) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/error.h"
+#include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::MuscateProduct;
+using testing::Storage;
 using testing::temp_dir;
 using testing::write_product;
 
@@ -97,12 +99,14 @@ TEST(SeriesReader, WindowsAgreeWithTheWhole) {
     product.mask = [&](const std::string&, int, int) { return static_cast<std::uint8_t>(random() % 3 == 0); };
     write_product(root, product);
   }
-  const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
+  const Census reader_census = census(root, {"B2", "B5"});
+  const SeriesReader reader(reader_census, {"B2", "B5"});
   const Series whole = reader.read(reader.grid().whole());
-  const std::vector<std::uint8_t> coverage = reader.read_coverage(reader.grid().whole());
+  const SeriesReader masks_reader(reader_census, {});
+  const std::vector<std::uint8_t> coverage = masks_reader.coverage(masks_reader.read(reader.grid().whole()));
   for (const Window& window : split(reader.grid().whole(), 13, 11, 1)) {
     const Series part = reader.read(window);
-    const std::vector<std::uint8_t> part_coverage = reader.read_coverage(window);
+    const std::vector<std::uint8_t> part_coverage = masks_reader.coverage(masks_reader.read(window));
     std::size_t i = 0;
     for (int row = window.row; row < window.row + window.height; ++row)
       for (int col = window.col; col < window.col + window.width; ++col, ++i) {
@@ -138,7 +142,8 @@ TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
   };
   write_product(root, west);
   write_product(root, east);
-  const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
+  const Census both = census(root, {"B2", "B5"});
+  const SeriesReader reader(both, {"B2", "B5"});
   const Series series = reader.read(reader.grid().whole());
   ASSERT_EQ(series.n_dates(), 1);
   EXPECT_EQ(series.groups[0].samples[11], 1);
@@ -149,7 +154,8 @@ TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
   EXPECT_EQ(series.masks[12], 8);
   const std::size_t edge = 2 * 24 * 20;
   EXPECT_EQ(series.masks[edge + 12], 0);
-  const auto coverage = reader.read_coverage(reader.grid().whole());
+  const SeriesReader masks_reader(both, {});
+  const auto coverage = masks_reader.coverage(masks_reader.read(reader.grid().whole()));
   EXPECT_EQ(std::ranges::count(coverage, 1), 24 * 20);
 }
 
@@ -189,14 +195,102 @@ TEST(SeriesReader, NoticesAFileThatWasReplaced) {
   EXPECT_THAT(message_of([&] { require_unchanged(taken); }), HasSubstr(band));
 }
 
+// Every way in which files may be stored: tile, strips, JPEG 2000, in a zip; blocks of other shapes in the 20 m bands, none that fits the
+// tile.
+struct Layout {
+  const char* name;
+  Storage storage;
+  int block;
+  bool zipped;
+};
+
+class SeriesReaderLayout : public ::testing::TestWithParam<Layout> {};
+
+std::string world_of(const Layout& layout, int passes) {
+  const std::string root = temp_dir();
+  std::mt19937 random(11);
+  MuscateProduct product;
+  product.grid.cols = 141, product.grid.rows = 90;
+  product.bands = {"B2", "B5", "B11"};
+  product.storage = layout.storage, product.block = layout.block;
+  product.value = [&](const std::string&, int, int) { return static_cast<std::int16_t>(random() % 9 == 0 ? -10000 : random() % 4000); };
+  product.mask = [&](const std::string&, int, int) { return static_cast<std::uint8_t>(random() % 4 == 0); };
+  for (const char* date : {"20180511", "20180601"})
+    for (int pass = 0; pass < passes; ++pass) {
+      product.date = date, product.time = pass == 0 ? "105804-037" : "111111-111";
+      const std::string folder = write_product(root, product);
+      if (layout.zipped) testing::zip_product(folder);
+    }
+  return root;
+}
+
+std::int64_t blocks_of(const Census& taken) {
+  std::int64_t blocks = 0;
+  for (const Acquisition& acquisition : taken.acquisitions)
+    for (const Product& pass : acquisition.passes)
+      for (const auto& [layer, file] : pass.files) {
+        const RasterInfo info = RasterReader(pass.path + "/" + file).info();
+        blocks += std::int64_t{(info.grid.cols + info.block_width - 1) / info.block_width} *
+                  ((info.grid.rows + info.block_height - 1) / info.block_height);
+      }
+  return blocks;
+}
+
+TEST_P(SeriesReaderLayout, NoBlockIsDecompressedTwice) {
+  const std::vector<std::string> bands = {"B2", "B5", "B11"};
+  for (const int passes : {1, 2}) {
+    const Census taken = census(world_of(GetParam(), passes), bands);
+    const std::int64_t blocks = blocks_of(taken);
+    for (const auto& [pixels, threads] : {std::pair(1, 1), std::pair(12000, 2)}) {
+      const SeriesReader reader(taken, bands, threads);
+      const auto windows = reader.windows(pixels, 1000000);
+      EXPECT_EQ(reader.rereading(windows.front()), "");
+      std::int64_t covered = 0;
+      for (const Window& window : windows) {
+        reader.read(window);
+        covered += window.pixels();
+      }
+      EXPECT_EQ(covered, reader.grid().pixels());
+      EXPECT_EQ(reader.decompressions(), blocks) << pixels << " px, " << threads << " threads, " << passes << " passes";
+      EXPECT_EQ(reader.decompressed_again(), "");
+    }
+  }
+}
+
+TEST_P(SeriesReaderLayout, AnyOrderOfWindowsGivesTheSame) {
+  const std::vector<std::string> bands = {"B2", "B5", "B11"};
+  const Census taken = census(world_of(GetParam(), 2), bands);
+  const SeriesReader in_order(taken, bands, 2), shuffled(taken, bands);
+  auto windows = in_order.windows(5000, 5000);
+  std::map<std::pair<int, int>, Series> expected;
+  for (const Window& window : windows) expected[{window.row, window.col}] = in_order.read(window);
+  std::shuffle(windows.begin(), windows.end(), std::mt19937(3));
+  for (const Window& window : windows) {
+    const Series found = shuffled.read(window), &same = expected.at({window.row, window.col});
+    ASSERT_EQ(found.masks, same.masks);
+    for (std::size_t g = 0; g < found.groups.size(); ++g) ASSERT_EQ(found.groups[g].samples, same.groups[g].samples);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Storage, SeriesReaderLayout,
+                         ::testing::Values(Layout{"tiles", Storage::tiles, 32, false}, Layout{"lines", Storage::strips, 1, false},
+                                           Layout{"strips", Storage::strips, 7, false}, Layout{"whole", Storage::strips, 500, false},
+                                           Layout{"zip", Storage::tiles, 16, true}, Layout{"jpeg2000", Storage::jpeg2000, 64, false},
+                                           Layout{"jpeg2000_zip", Storage::jpeg2000, 128, true}),
+                         [](const auto& layout) { return layout.param.name; });
+
 TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
   const std::string root = temp_dir();
   const MuscateProduct product;
   write_product(root, product);
   const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
   EXPECT_EQ(reader.rereading(reader.grid().whole()), "");
-  EXPECT_EQ(reader.rereading({0, 0, reader.block_width(), reader.block_height()}), "");
-  EXPECT_THAT(reader.rereading({0, 0, 1, 1}), HasSubstr("is decompressed"));
+  // Memory for a quarter of the only block.
+  const auto windows = reader.windows(120, 120);
+  EXPECT_GE(windows.size(), 4u);
+  EXPECT_THAT(reader.rereading(windows.front()), HasSubstr("is decompressed"));
+  for (const Window& window : windows) reader.read(window);
+  EXPECT_THAT(reader.decompressed_again(), HasSubstr("were decompressed a second time"));
 }
 
 TEST(SeriesReader, ReadsRealProducts) {

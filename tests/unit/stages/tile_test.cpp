@@ -94,7 +94,7 @@ TEST(Tile, AFileThatGoesAwayIsNamedAndNothingIsLeft) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("tile T31TCJ, 2018-05-11"));
   }
-  EXPECT_TRUE(fs::is_empty(root + "/out"));
+  EXPECT_TRUE(!fs::exists(root + "/out") || fs::is_empty(root + "/out"));
 }
 
 TEST(Tile, DescribesARealTile) {
