@@ -1,4 +1,4 @@
-"""soak.py PROGRAM FOLDER KILLS FULL_DISKS: interrupts productions and compares what comes out; called by scripts/soak and by a test.
+"""soak.py PROGRAM FOLDER KILLS FULL_DISKS [FAILED_WRITES LIBRARY]: interrupts productions and compares what comes out; called by scripts/soak and by a test.
 
 Exit 0: nothing was harmed; 1: something was, with what it was; 77: nothing could be tried.
 """
@@ -31,8 +31,8 @@ class Production:
     def command(self, out, trees=NEW):
         return [self.program, "run", self.world / "config.toml", "--out", out, "--set", "model.name=random_forest", "--set", trees]
 
-    def run(self, out, trees=NEW):
-        return subprocess.run(self.command(out, trees), capture_output=True, text=True)
+    def run(self, out, trees=NEW, environment=None):
+        return subprocess.run(self.command(out, trees), capture_output=True, text=True, env={**os.environ, **(environment or {})})
 
     def must_run(self, out, trees=NEW):
         done = self.run(out, trees)
@@ -110,14 +110,8 @@ def fill_disks(production, folder, amounts, old, new):
                 expect_same(digests(out), new, when)
                 continue
             failed += 1
-            if full.returncode != 2 or "No space left" not in full.stderr and "disk full" not in full.stderr:
-                raise Harm(f"{when}: exit {full.returncode} with an error that does not name the disk: {full.stderr}")
-            found = digests(out)
-            for name, digest in found.items():
-                if digest not in (old.get(name), new.get(name)):
-                    raise Harm(f"{when}: {name} is neither the old product nor the new one")
-            if old.keys() - found.keys():
-                raise Harm(f"{when}: {', '.join(sorted(old.keys() - found.keys()))} vanished")
+            expect_clear_error(full, when)
+            expect_old_or_new(digests(out), old, new, when)
             resize(ROOM)
             expect_same(production.must_run(out), new, f"{when}, after room was made")
             expect_no_remains(out, when)
@@ -129,7 +123,54 @@ def fill_disks(production, folder, amounts, old, new):
         subprocess.run(["umount", disk], check=False)
 
 
-def main(program, folder, kills, full_disks):
+def expect_clear_error(failed, when):
+    if failed.returncode != 2 or "No space left" not in failed.stderr and "disk full" not in failed.stderr:
+        raise Harm(f"{when}: exit {failed.returncode} with an error that does not name the disk: {failed.stderr}")
+
+
+def expect_old_or_new(found, old, new, when):
+    for name, digest in found.items():
+        if digest not in (old.get(name), new.get(name)):
+            raise Harm(f"{when}: {name} is neither the old product nor the new one")
+    if old.keys() - found.keys():
+        raise Harm(f"{when}: {', '.join(sorted(old.keys() - found.keys()))} vanished")
+
+
+def fail_writes(production, folder, wanted, library, old, new):
+    """Every call that writes, flushes, renames or makes a folder fails in turn (wanted 0), or `wanted` of them, evenly spread."""
+    out, kept, count = folder / "failing", folder / "kept", folder / "writes"
+    production.must_run(kept, OLD)
+
+    def run(at, once=""):
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(kept, out)
+        disk = {"FULL_DISK_FOLDER": str(out), "FULL_DISK_AT": str(at), "FULL_DISK_ONCE": once, "FULL_DISK_COUNT": str(count)}
+        return production.run(out, environment={"LD_PRELOAD": str(library), **disk})
+
+    if run(0).returncode != 0:
+        raise Harm("a run whose writes were counted failed")
+    calls = int(count.read_text())
+    if calls < 50:
+        raise Harm(f"only {calls} calls were counted: the test has become useless")
+    numbers = range(1, calls + 1) if wanted == 0 else sorted({1 + i * (calls - 1) // max(1, wanted - 1) for i in range(wanted)})
+    failed = 0
+    for number in numbers:
+        for once in ("", "1"):  # a disk that stays full; one on which somebody makes room
+            result = run(number, once)
+            when = f"with call {number} of {calls} failing{' once' if once else ' and all after it'}"
+            expect_old_or_new(digests(out), old, new, when)
+            if result.returncode != 0:
+                failed += 1
+                expect_clear_error(result, when)
+                production.must_run(out)
+            expect_same(digests(out), new, f"{when}, after room was made")
+            expect_no_remains(out, when)
+    print(f"{len(numbers)} of {calls} writing calls made to fail, for good and once: {failed} runs failed with a clear error, no product was harmed")
+    if failed == 0:
+        raise Harm("no run failed: the test has become useless")
+
+
+def main(program, folder, kills, full_disks, failed_writes, library):
     seed = int(os.environ.get("MILLESIME_SOAK_SEED", time.time_ns() % 10**9))
     print(f"seed {seed}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -146,10 +187,13 @@ def main(program, folder, kills, full_disks):
     kill_runs(production, folder, kills, new, seconds, random.Random(seed))
     if full_disks > 0:
         fill_disks(production, folder, full_disks, old, new)
+    if library:
+        fail_writes(production, folder, failed_writes, library, old, new)
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), int(sys.argv[3]), int(sys.argv[4]))
+        writes, library = (int(sys.argv[5]), Path(sys.argv[6]).resolve()) if len(sys.argv) > 6 else (0, None)
+        main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), int(sys.argv[3]), int(sys.argv[4]), writes, library)
     except Harm as harm:
         sys.exit(f"soak: {harm}")

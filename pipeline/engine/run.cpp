@@ -66,6 +66,15 @@ void run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
 
 namespace {
 
+// What `millesime status` tells of a failed unit. Where the disk is full, the run has said it and goes on without.
+void record_failure(const Layout& layout, const Unit& unit, const UserError& failure, const Context& context) {
+  try {
+    write_text(layout.failure(unit.stage, unit.key), std::string(failure.what()) + "\n");
+  } catch (const UserError& error) {
+    context.progress->note(error.what());
+  }
+}
+
 // The units of one wave that have to run, several at a time.
 class Wave {
  public:
@@ -110,7 +119,7 @@ class Wave {
         outcome_.failed.push_back({planned->unit.name(), error.what()});
         lacking_.insert(planned->unit.outputs.begin(), planned->unit.outputs.end());
         observer_.unit_failed(planned->unit, error.what());
-        write_text(layout_.failure(planned->unit.stage, planned->unit.key), std::string(error.what()) + "\n");
+        record_failure(layout_, planned->unit, error, context);
       } catch (...) {  // ours: the other units end, then it goes on to main
         const std::lock_guard lock(mutex_);
         if (!bug_) bug_ = std::current_exception();
@@ -247,7 +256,7 @@ RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, cons
     }
   } catch (const UserError& error) {
     context.progress->finish();
-    write_text(layout.failure(unit.stage, unit.key), std::string(error.what()) + "\n");
+    record_failure(layout, unit, error, context);
     throw with_context(name, error);
   }
   return outcome;

@@ -16,6 +16,7 @@
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/progress.h"
 #include "pipeline/engine/status.h"
+#include "pipeline/stages/layout.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -253,6 +254,19 @@ TEST_F(RunTest, AFailureSideBySideLetsTheOthersGoOn) {
   EXPECT_EQ(outcome.failed[0].unit, "upper/A");
   EXPECT_TRUE(fs::exists(upper_file("B")));
   EXPECT_THAT(outcome.blocked, ElementsAre("join/all"));
+}
+
+TEST_F(RunTest, AFailureThatCannotBeRecordedIsStillReported) {
+  for (const int jobs : {1, 2}) {
+    failing = "A";
+    config.output = folder + "/unrecorded" + std::to_string(jobs);
+    fs::create_directories(Layout(config).failure("upper", "A") + "/in the way");  // as a full disk refuses the file
+    Recorder recorder;
+    outcome = run(stages(), config, {}, context, recorder, jobs);
+    ASSERT_EQ(outcome.failed.size(), 1u);
+    EXPECT_EQ(outcome.failed[0].message, "tile A cannot be read");
+    EXPECT_TRUE(fs::exists(upper_file("B")));
+  }
 }
 
 TEST(UnitsSideBySide, AreAsManyAsThreadsAndMemoryAllow) {

@@ -1,0 +1,137 @@
+// A library for LD_PRELOAD: what is written below one folder fails from, or only at, the n-th call, as on a full disk. Programs and the
+// libraries that they link (GDAL, SQLite) are not asked; calls that the C library makes within itself are not seen.
+//
+//   FULL_DISK_FOLDER  absolute path; calls on files elsewhere are not counted
+//   FULL_DISK_AT      number, from 1, of the call that fails with ENOSPC; 0: none
+//   FULL_DISK_ONCE    set: only that call; otherwise every one from there on
+//   FULL_DISK_COUNT   file to write the number of calls to, at the end of the process
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+class FullDisk {
+ public:
+  ~FullDisk() {
+    const std::string report = variable("FULL_DISK_COUNT");
+    if (report.empty()) return;
+    if (std::FILE* file = std::fopen(report.c_str(), "w")) {
+      std::fprintf(file, "%ld\n", calls_.load());
+      std::fclose(file);
+    }
+  }
+
+  // True where this call has to fail; errno is set.
+  bool refuses(std::string_view path) {
+    if (folder_.empty() || path.substr(0, folder_.size()) != folder_) return false;
+    const long call = ++calls_;
+    if (at_ == 0 || (once_ ? call != at_ : call < at_)) return false;
+    errno = ENOSPC;
+    return true;
+  }
+  bool refuses(int descriptor) {
+    if (folder_.empty()) return false;
+    std::array<char, PATH_MAX> path{};
+    const ssize_t n = ::readlink(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), path.data(), path.size());
+    return n > 0 && refuses(std::string_view(path.data(), static_cast<std::size_t>(n)));
+  }
+
+ private:
+  std::string folder_ = variable("FULL_DISK_FOLDER");
+  long at_ = std::atol(variable("FULL_DISK_AT").c_str());
+  bool once_ = !variable("FULL_DISK_ONCE").empty();
+  std::atomic<long> calls_{0};
+};
+
+FullDisk& disk() {
+  static FullDisk the_disk;
+  return the_disk;
+}
+
+template <class Function>
+Function next(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+std::string absolute(const char* path) {
+  if (*path == '/') return path;
+  std::array<char, PATH_MAX> here{};
+  return ::getcwd(here.data(), here.size()) ? std::string(here.data()) + "/" + path : path;
+}
+
+}  // namespace
+
+extern "C" {
+
+ssize_t write(int file, const void* bytes, size_t n) {
+  static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
+  return disk().refuses(file) ? -1 : real(file, bytes, n);
+}
+
+ssize_t writev(int file, const iovec* parts, int n) {
+  static const auto real = next<ssize_t (*)(int, const iovec*, int)>("writev");
+  return disk().refuses(file) ? -1 : real(file, parts, n);
+}
+
+ssize_t pwrite(int file, const void* bytes, size_t n, off_t at) {
+  static const auto real = next<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
+  return disk().refuses(file) ? -1 : real(file, bytes, n, at);
+}
+
+ssize_t pwrite64(int file, const void* bytes, size_t n, off64_t at) {
+  static const auto real = next<ssize_t (*)(int, const void*, size_t, off64_t)>("pwrite64");
+  return disk().refuses(file) ? -1 : real(file, bytes, n, at);
+}
+
+int fsync(int file) {
+  static const auto real = next<int (*)(int)>("fsync");
+  return disk().refuses(file) ? -1 : real(file);
+}
+
+int fdatasync(int file) {
+  static const auto real = next<int (*)(int)>("fdatasync");
+  return disk().refuses(file) ? -1 : real(file);
+}
+
+int ftruncate(int file, off_t size) {
+  static const auto real = next<int (*)(int, off_t)>("ftruncate");
+  return disk().refuses(file) ? -1 : real(file, size);
+}
+
+int ftruncate64(int file, off64_t size) {
+  static const auto real = next<int (*)(int, off64_t)>("ftruncate64");
+  return disk().refuses(file) ? -1 : real(file, size);
+}
+
+size_t fwrite(const void* bytes, size_t size, size_t n, FILE* file) {
+  static const auto real = next<size_t (*)(const void*, size_t, size_t, FILE*)>("fwrite");
+  return disk().refuses(::fileno(file)) ? 0 : real(bytes, size, n, file);
+}
+
+int rename(const char* from, const char* to) noexcept {
+  static const auto real = next<int (*)(const char*, const char*)>("rename");
+  return disk().refuses(absolute(to)) ? -1 : real(from, to);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
+  return disk().refuses(absolute(path)) ? -1 : real(path, mode);
+}
+}
