@@ -12,8 +12,9 @@
 namespace millesime {
 
 HD float exponential(float x) {
-  if (!(x >= -87.0f)) return 0.0f;
-  const float bounded = x > 88.0f ? 88.0f : x;
+  // Without branches, so that loops over lanes become vector instructions.
+  const float above = x > -87.0f ? x : -87.0f;
+  const float bounded = above < 88.0f ? above : 88.0f;
   const float turns = bounded * 1.44269504f;  // 1 / ln 2
   const std::int32_t n = static_cast<std::int32_t>(turns + (turns < 0.0f ? -0.5f : 0.5f));
   const float whole = static_cast<float>(n);
@@ -26,7 +27,7 @@ HD float exponential(float x) {
   p = p * r + 1.66666667e-1f;
   p = p * r + 0.5f;
   p = p * r * r + r + 1.0f;
-  const std::int32_t bits = (n + 127) << 23;  // 2^n
+  const std::int32_t bits = x >= -87.0f ? (n + 127) << 23 : 0;  // 2^n, or 0
   float scale;
   std::memcpy(&scale, &bits, sizeof scale);
   return p * scale;

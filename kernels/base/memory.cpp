@@ -60,7 +60,7 @@ void Stream::synchronize() const {
   if (on_gpu(device)) cuda::synchronize(*this);
 }
 
-OwnStream::OwnStream(const Device& device) : stream_(device) {
+OwnStream::OwnStream(const Device& device, int cpu_threads) : stream_(device, cpu_threads) {
   if (on_gpu(device)) stream_.handle = cuda::make_stream(device);
 }
 

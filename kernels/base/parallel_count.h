@@ -25,9 +25,9 @@ struct Counters {
 };
 
 template <class F>
-void parallel_count(const Cpu&, const char*, std::int64_t n, const F& f) {
+void parallel_count(const Cpu& cpu, const char*, std::int64_t n, const F& f) {
   if (n <= 0) return;
-#pragma omp parallel
+#pragma omp parallel num_threads(cpu.threads_for(n))
   {
     Buffer<std::uint64_t> numbers(Device{}, f.slots());
     numbers.zero(Device{});

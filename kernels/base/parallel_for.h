@@ -5,7 +5,7 @@
 // captures by value, neither throws nor allocates, and writes nothing that another i reads. A functor that needs memory of
 // its own says how much with scratch_bytes() (bytes a lane) and is called as f(i, scratch).
 //
-// CPU: OpenMP threads (omp_set_num_threads) take runs of items as they become free. CUDA: one grid-stride kernel.
+// CPU: the stream's number of OpenMP threads take runs of items as they become free. CUDA: one grid-stride kernel.
 
 #include <omp.h>
 
@@ -24,6 +24,10 @@ namespace millesime {
 
 struct Cpu {
   static constexpr int kLanes = kCpuLanes;
+  int threads = 0;  // 0: as many as OpenMP would take
+  int threads_for(std::int64_t items) const {
+    return static_cast<int>(std::min<std::int64_t>(threads > 0 ? threads : omp_get_max_threads(), items));
+  }
 };
 struct Cuda {
   static constexpr int kLanes = 1;
@@ -39,7 +43,7 @@ void* allocate_in_order(const Stream& stream, const char* op, std::size_t bytes)
 void release_in_order(const Stream& stream, void* memory) noexcept;                // once the work before is done
 template <class Work>
 void on_backend(const Stream& stream, const Work& work) {
-  if (stream.device.kind == Device::Kind::cpu) return work(Cpu{});
+  if (stream.device.kind == Device::Kind::cpu) return work(Cpu{stream.threads});
 #ifdef MILLESIME_CUDA
   work(cuda_backend(stream));
 #else
@@ -68,10 +72,10 @@ void cpu_range(const F& f, std::int64_t first, std::int64_t last, const Scratch&
 }
 
 template <class F>
-void parallel_for(const Cpu&, const char*, std::int64_t n, const F& f) {
+void parallel_for(const Cpu& cpu, const char*, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
-  const int threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), n));
+  const int threads = cpu.threads_for(n);
   std::int64_t scratch_bytes = 0;  // of a thread, whole cache lines
   if constexpr (NeedsScratch<F>::value) scratch_bytes = f.scratch_bytes() * Cpu::kLanes;
   Buffer<unsigned char> memory(Device{}, scratch_bytes * threads);

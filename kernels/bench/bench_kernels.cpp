@@ -28,6 +28,7 @@
 #include "kernels/ops/fuse_maps.h"
 #include "kernels/ops/gap_fill.h"
 #include "kernels/ops/indices.h"
+#include "kernels/ops/ltae.h"
 #include "kernels/ops/majority_filter.h"
 #include "kernels/ops/mosaic_rule.h"
 #include "kernels/ops/pack.h"
@@ -41,7 +42,7 @@ using namespace millesime;
 
 namespace {
 
-constexpr int kDates = 30, kTargets = 37, kClasses = 23, kTrees = 100, kTreeNodes = 3250, kForestFeatures = 370, kMaps = 5;
+constexpr int kDates = 30, kTargets = 37, kClasses = 23, kTrees = 100, kTreeNodes = 3250, kForestFeatures = 370, kMaps = 5, kBands = 10;
 const std::vector<std::string> kThreeIndices = {"NDVI", "NDWI", "Brightness"};
 
 int repeats = 3;
@@ -123,6 +124,24 @@ ForestArrays random_forest() {
     }
   }
   return forest;
+}
+
+// The default network of models/registry.cpp.
+LtaeWeights random_ltae() {
+  std::mt19937 random(5);
+  const auto weights = [&](int n) {
+    std::uniform_real_distribution<float> around_zero(-0.1f, 0.1f);
+    std::vector<float> all(static_cast<std::size_t>(n));
+    for (float& weight : all) weight = around_zero(random);
+    return all;
+  };
+  LtaeWeights w;
+  w.features = kBands, w.attended = 32, w.heads = 16, w.head_width = 16, w.mlp = 128, w.hidden = 64, w.classes = kClasses;
+  w.spectral = weights(32 * kBands), w.spectral_bias = weights(32), w.score = weights(16 * 32), w.position_score = weights(16 * 16);
+  w.embed = weights(256 * 32), w.embed_bias = weights(256), w.dense = weights(128 * 256), w.dense_bias = weights(128);
+  w.norm_gain = weights(128), w.norm_shift = weights(128), w.hidden_layer = weights(64 * 128), w.hidden_bias = weights(64);
+  w.head = weights(kClasses * 64), w.head_bias = weights(kClasses);
+  return w;
 }
 
 void bench_memory() {
@@ -255,6 +274,16 @@ void bench_preprocessing(int across) {
   raw.valid = valid.data();
   raw.count = count.data();
   report("prepare, raw, bilinear", pixels, kSamples + kMasks + kDates * 41 + 1, [&] { prepare_raw(Device{}, raw); });
+
+  Ltae network(random_ltae());
+  network.set_dates(std::vector<float>(kDates * 16, 0.5f));
+  Buffer<float> logits(Device{}, pixels * kClasses);
+  LtaeArgs attention;
+  attention.weights = network.view(), attention.dates = network.dates();
+  attention.series = host.view(), attention.resampling = Resampling::bilinear;
+  attention.mean = mean.data(), attention.inverse_std = inverse_std.data();
+  attention.logits = logits.data(), attention.count = count.data();
+  report("ltae, default size, bilinear", pixels, kSamples + kMasks + kClasses * 4 + 1, [&] { ltae(Device{}, attention); });
 }
 
 void bench_models_and_maps(std::int64_t pixels) {

@@ -6,8 +6,10 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
+#include <torch/utils.h>
 
 #include "models/base/day_encoding.h"
+#include "models/base/model_file.h"
 #include "models/base/network.h"
 #include "models/base/source_join.h"
 #include "pipeline/core/error.h"
@@ -46,6 +48,19 @@ Tensor group_norm(const Tensor& x, const Tensor& valid) {
   const auto centred = torch::where(mask, x - x.sum({1, 2}, true) / n, torch::zeros({}, x.options()));
   const auto variance = centred.square().sum({1, 2}, true) / n;
   return centred * torch::rsqrt(variance + 1e-5);
+}
+
+std::vector<float> numbers(const Tensor& tensor) {
+  const auto host = tensor.detach().to(torch::kFloat32).contiguous();
+  return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
+}
+
+// A layer and the batch normalisation behind it as one layer.
+void fold_norm(const nn::Linear& layer, const nn::BatchNorm1d& norm, std::vector<float>& weights, std::vector<float>& bias) {
+  const auto exact = [](const Tensor& tensor) { return tensor.to(torch::kFloat64); };
+  const auto scale = exact(norm->weight) / torch::sqrt(exact(norm->running_var) + norm->options.eps());
+  weights = numbers(exact(layer->weight) * scale.unsqueeze(1));
+  bias = numbers((exact(layer->bias) - exact(norm->running_mean)) * scale + exact(norm->bias));
 }
 
 class Encoder : public nn::Module {
@@ -119,6 +134,20 @@ class Encoder : public nn::Module {
     return (embedded + mean_position).flatten(1);
   }
 
+  friend class Ltae;
+
+  // What attention and embedding come to at work, in double precision until the end.
+  void fold_into(LtaeWeights& w) const {
+    if (shape_.spectral > 0) w.spectral = numbers(spectral_->weight), w.spectral_bias = numbers(spectral_->bias);
+    const auto qk =
+        torch::einsum("hk,hkd->hd", {query_.to(torch::kFloat64), key_.to(torch::kFloat64)}) / std::sqrt(static_cast<double>(shape_.d_k));
+    w.score = numbers(torch::matmul(qk, embed_->weight.to(torch::kFloat64)));
+    w.position_score = numbers(qk.view({shape_.n_head, shape_.n_head, shape_.d_head()}).sum(1));
+    w.embed = numbers(embed_->weight), w.embed_bias = numbers(embed_->bias);
+    fold_norm(dense_, dense_norm_, w.dense, w.dense_bias);
+    w.norm_gain = numbers(out_norm_->weight), w.norm_shift = numbers(out_norm_->bias);
+  }
+
   Shape shape_;
   bool folded_;
   Tensor gain_, shift_, query_, key_;
@@ -150,6 +179,20 @@ class Ltae : public Network {
     return head_(torch::relu(hidden_norm_(joined_linear(hidden_, joined))));
   }
 
+  std::optional<LtaeWeights> weights(const ModelSpec& spec) const {
+    const Shape shape(spec);
+    if (spec.sources.size() != 1 || spec.input != InputKind::raw || shape.norm != Norm::none) return std::nullopt;
+    LtaeWeights w;
+    w.features = spec.sources.front().features(), w.attended = shape.spectral > 0 ? shape.spectral : w.features;
+    w.heads = shape.n_head, w.head_width = shape.d_head(), w.mlp = shape.mlp, w.statics = spec.n_statics();
+    w.hidden = static_cast<int>(hidden_->options.out_features()), w.classes = spec.n_classes();
+    encoders_->at<Encoder>(0).fold_into(w);
+    fold_norm(hidden_, hidden_norm_, w.hidden_layer, w.hidden_bias);
+    w.head = numbers(head_->weight.to(torch::kFloat64) / spec.temperature);
+    w.head_bias = numbers(head_->bias.to(torch::kFloat64) / spec.temperature);
+    return w;
+  }
+
  private:
   nn::ModuleList encoders_{nullptr};
   SourceJoin join_{nullptr};
@@ -161,5 +204,16 @@ class Ltae : public Network {
 
 std::shared_ptr<Network> make_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, true); }
 std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, false); }
+
+std::optional<LtaeWeights> ltae_weights(const ModelFile& file) {
+  if (file.spec.architecture != "ltae" || !file.script.empty()) return std::nullopt;
+  const torch::NoGradGuard no_grad;
+  return std::dynamic_pointer_cast<Ltae>(load_network(file, torch::kCPU))->weights(file.spec);
+}
+
+std::vector<float> ltae_positions(const std::vector<float>& days, int head_width) {
+  const auto tensor = torch::tensor(days).unsqueeze(0);
+  return numbers(encode_days(tensor, head_width));
+}
 
 }  // namespace millesime

@@ -3,12 +3,16 @@
 // Classifying Satellite Image Time Series" (arXiv:2007.00586); normalisation of the input as in U-TAE (Garnot & Landrieu 2021).
 
 #include <memory>
+#include <optional>
+#include <vector>
 
+#include "kernels/base/ltae_weights.h"
 #include "models/base/model_spec.h"
 
 namespace millesime {
 
 class Network;
+struct ModelFile;
 
 // Reads raw or regular series of any number of sources: one encoder each, joined with the statics before the classifying layers.
 // Parameter "norm":
@@ -22,5 +26,13 @@ std::shared_ptr<Network> make_ltae(const ModelSpec& spec);
 
 // The same network computed step by step as in the paper, for tests: shares the weights.
 std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec);
+
+// A trained network as kernels/ops/ltae.h runs it: query, keys and embedding folded, batch normalisation and temperature in the layers
+// before them; its logits are those of the network within 1e-5. Nothing for what the kernel does not run: regular input, several
+// sources, or another norm than "none".
+std::optional<LtaeWeights> ltae_weights(const ModelFile& file);
+
+// What the network adds to an acquisition's embedding, [date][heads' width]. days: since 1 January of the mapped year.
+std::vector<float> ltae_positions(const std::vector<float>& days, int head_width);
 
 }  // namespace millesime

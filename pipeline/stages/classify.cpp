@@ -135,7 +135,7 @@ class OutputModels {
       }
     }
     if (scores.empty()) layer.validity = valid_acquisitions(stream, series.view());  // out of every region's reach, and yet seen
-    return decide_layer(pixels, n_classes, scores, model_weights, std::move(layer));
+    return decide_layer(Stream(Device{}, stream.threads), pixels, n_classes, scores, model_weights, std::move(layer));
   }
 
  private:
@@ -148,8 +148,8 @@ class OutputModels {
   }
 
   // Blending and deciding run on the host: they are a small part of the work, and models of a tile may be many.
-  LayerSamples decide_layer(std::int64_t pixels, int n_classes, const std::vector<float>& scores, const std::vector<float>& weights,
-                            LayerSamples layer) const {
+  LayerSamples decide_layer(const Stream& host, std::int64_t pixels, int n_classes, const std::vector<float>& scores,
+                            const std::vector<float>& weights, LayerSamples layer) const {
     const auto n = static_cast<std::size_t>(pixels);
     layer.label.assign(n, 0), layer.confidence.assign(n, 0);
     if (write_probabilities_) layer.probabilities.assign(n * static_cast<std::size_t>(n_classes), 0);
@@ -158,7 +158,7 @@ class OutputModels {
     BlendArgs mix;
     mix.pixels = pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
     mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
-    blend(Device{}, mix);
+    blend(host, mix);
     // Without observation, or out of every region's reach, there is nothing to say.
     std::vector<std::uint8_t> decidable(layer.validity);
     for (std::size_t p = 0; p < n; ++p) {
@@ -173,7 +173,7 @@ class OutputModels {
     args.count = decidable.data();
     args.label = layer.label.data(), args.confidence = layer.confidence.data();
     if (write_probabilities_) args.probabilities = layer.probabilities.data();
-    decide(Device{}, args);
+    decide(host, args);
     return layer;
   }
 
@@ -287,7 +287,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   const auto windows = reader->windows(most, (context.memory_bytes / 2 - reader->bytes_kept()) / bytes);
   if (const auto note = reader->rereading(windows.front()); !note.empty()) context.progress->note(note);
 
-  const OwnStream stream(context.device);
+  const OwnStream stream(context.device, context.threads);
   Tally tally;
   // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
   int strip_rows = std::numeric_limits<int>::max();

@@ -146,7 +146,7 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
     args.tile_rank = static_cast<std::uint16_t>(t);
     args.label = map.classification.samples.data(), args.confidence = map.confidence.samples.data();
     args.validity = map.validity.samples.data(), args.rank = rank.data();
-    mosaic_rule(Device{}, args);
+    mosaic_rule(Stream(Device{}, context.threads), args);
   }
   return map;
 }

@@ -34,7 +34,7 @@ void decide_block(const Stream& stream, DecideArgs args, float* out) {
 
 void predict_network(const ModelFile& model, const ModelInput& input, const Context& context, std::vector<float>& out) {
   const auto network = load_classifier(model, context.device, context.threads);
-  const Stream stream(context.device);
+  const Stream stream(context.device, context.threads);
   const std::int64_t n_classes = model.spec.n_classes();
   for (std::int64_t first = 0; first < input.size(); first += kBlock) {
     const std::int64_t count = std::min(kBlock, input.size() - first);
@@ -63,7 +63,7 @@ void predict_network(const ModelFile& model, const ModelInput& input, const Cont
 
 void predict_forest(const ModelFile& model, const ModelInput& input, const Context& context, std::vector<float>& out) {
   const TrainedForest trained = read_forest(model);
-  const Stream stream(context.device);
+  const Stream stream(context.device, context.threads);
   const Forest packed({trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold, trained.left, trained.right,
                        trained.leaf_class},
                       stream);

@@ -287,7 +287,7 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / 2 / bytes_per_pixel, 1, std::int64_t{1} << 22);
   const std::vector<Window> windows = split(grid.whole(), kZarrChunk, kZarrChunk, max_pixels);
 
-  const OwnStream stream(context.device);
+  const OwnStream stream(context.device, context.threads);
   context.progress->start("stack " + plan.census.tile, grid.pixels(), "px");
   window_loop<Series, Block>(
       windows, 1, kAhead,

@@ -113,7 +113,7 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
   options.band_names = {"footprint"};
   RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, options);
   Tally tally;
-  const OwnStream stream(context.device);
+  const OwnStream stream(context.device, context.threads);
   context.progress->start("tile " + census.tile, grid.pixels(), "px");
   window_loop<WindowInput, WindowMaps>(
       windows, 1, kAhead,

@@ -5,6 +5,7 @@
 
 #include "kernels/base/in_strips.h"
 #include "kernels/ops/decide.h"
+#include "models/arch/ltae.h"
 #include "models/arch/random_forest.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -60,7 +61,10 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
                                                     trained.left, trained.right, trained.leaf_class},
                                        stream);
   } else {
-    network_ = load_classifier(file_, context.device, context.threads);
+    if (const auto weights = ltae_weights(file_))
+      ltae_ = std::make_unique<Ltae>(*weights, stream);
+    else
+      network_ = load_classifier(file_, context.device, context.threads);
     std::vector<float> inverse;
     for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
     mean_ = to_device(stream, source.mean);
@@ -77,13 +81,15 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
     for (const auto& member : members_) bytes += member.bytes_per_pixel(n_dates) + std::int64_t{spec().n_classes()} * 4 + 4;
     return bytes + std::int64_t{spec().n_classes()} * 4;
   }
+  const std::int64_t beside_input = std::int64_t{spec().n_classes()} * 10 + spec().n_statics() * 4 + 8;
+  if (ltae_) return beside_input + (input_.resampling == Resampling::cubic ? std::int64_t{2} * n_dates * ltae_->view().features : 0);
   const std::int64_t dates = spec().input == InputKind::regular ? static_cast<std::int64_t>(spec().days.size()) : n_dates;
   const SourceSpec& source = spec().sources.front();
   const std::int64_t filling = spec().input == InputKind::regular
                                    ? prepare_regular_bytes_per_pixel(gap_filling(spec().gap_fill), false, n_dates,
                                                                      static_cast<int>(source.bands.size()), static_cast<int>(dates))
                                    : 0;
-  return filling + dates * source.features() * 4 + dates + std::int64_t{spec().n_classes()} * 10 + spec().n_statics() * 4 + 8;
+  return filling + dates * source.features() * 4 + dates + beside_input;
 }
 
 void TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count) {
@@ -115,7 +121,7 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
   days_ = to_device(stream, days);
 }
 
-void TileModel::run_network(const Stream& stream, std::int64_t pixels, const float* statics) {
+Buffer<float> TileModel::normalised_statics(const Stream& stream, std::int64_t pixels, const float* statics, bool planes) const {
   const int n_statics = spec().n_statics();
   std::vector<float> normalised(static_cast<std::size_t>(pixels * n_statics));
   for (std::int64_t p = 0; p < pixels; ++p)
@@ -123,9 +129,35 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const flo
       const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() +
                                   static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
       const StaticSpec& stat = spec().statics[static_cast<std::size_t>(s)];
-      normalised[static_cast<std::size_t>(p * n_statics + s)] = std::isnan(value) ? 0 : (value - stat.mean) / stat.deviation;
+      normalised[static_cast<std::size_t>(planes ? s * pixels + p : p * n_statics + s)] =
+          std::isnan(value) ? 0 : (value - stat.mean) / stat.deviation;
     }
-  const Buffer<float> static_values = to_device(stream, normalised);
+  Buffer<float> buffer = to_device(stream, normalised);
+  stream.synchronize();  // `normalised` ends here
+  return buffer;
+}
+
+void TileModel::run_ltae(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const float* statics,
+                         std::uint8_t* count) {
+  if (ltae_->dates().n != series.n_dates) {
+    std::vector<float> days;
+    for (const Date date : dates) days.push_back(static_cast<float>(date - new_year_));
+    ltae_->set_dates(ltae_positions(days, ltae_->view().head_width), stream);
+  }
+  const Buffer<float> static_values = normalised_statics(stream, series.pixels(), statics, true);
+  reserve(logits_, stream, series.pixels() * spec().n_classes());
+  LtaeArgs args;
+  args.weights = ltae_->view(), args.dates = ltae_->dates();
+  args.series = series, args.resampling = input_.resampling, args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
+  if (spec().n_statics() > 0) args.statics = static_values.data();
+  args.logits = logits_.data(), args.count = count;
+  ltae(stream, args);
+  if (args.statics) stream.synchronize();  // they end here
+}
+
+void TileModel::run_network(const Stream& stream, std::int64_t pixels, const float* statics) {
+  const int n_statics = spec().n_statics();
+  const Buffer<float> static_values = normalised_statics(stream, pixels, statics, false);
   reserve(logits_, stream, pixels * spec().n_classes());
   stream.synchronize();  // the network has a stream of its own
   for (std::int64_t first = 0; first < pixels; first += batch_pixels_) {
@@ -210,13 +242,17 @@ void TileModel::release() {
 void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates,
                          const float* statics) {
   const std::int64_t pixels = rows.pixels();
-  prepare(stream, rows, dates, count_.data() + first);
   DecideArgs args;
   args.pixels = pixels, args.n_classes = spec().n_classes();
-  if (network_) {
+  if (ltae_) {
+    run_ltae(stream, rows, dates, statics, count_.data() + first);
+    args.logits = logits_.data();
+  } else if (network_) {
+    prepare(stream, rows, dates, count_.data() + first);
     run_network(stream, pixels, statics);
     args.logits = logits_.data();
   } else {
+    prepare(stream, rows, dates, count_.data() + first);
     run_forest(stream, pixels, statics);
     args.votes = votes_.data(), args.n_trees = forest_->view().n_trees;
   }

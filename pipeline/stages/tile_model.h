@@ -1,6 +1,6 @@
 #pragma once
-// TileModel: one trained model at work on windows of a tile: the fused preparation kernel, then the network or the forest. Of an ensemble:
-// its members one after the other, and the mean of their probabilities.
+// TileModel: one trained model at work on windows of a tile: L-TAE's kernel, or the fused preparation kernel and then the forest's or
+// LibTorch. Of an ensemble: its members one after the other, and the mean of their probabilities.
 
 #include <limits>
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "kernels/base/buffer.h"
 #include "kernels/ops/forest.h"
+#include "kernels/ops/ltae.h"
 #include "kernels/ops/prepare.h"
 #include "models/base/classifier.h"
 #include "models/base/model_file.h"
@@ -51,7 +52,10 @@ class TileModel {
   void run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates, const float* statics);
   void release_rows();
   void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count);
+  // [pixel][static], or planes: [static][pixel].
+  Buffer<float> normalised_statics(const Stream& stream, std::int64_t pixels, const float* statics, bool planes) const;
   void run_network(const Stream& stream, std::int64_t pixels, const float* statics);
+  void run_ltae(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const float* statics, std::uint8_t* count);
   void run_forest(const Stream& stream, std::int64_t pixels, const float* statics);
 
   ModelFile file_;
@@ -61,6 +65,7 @@ class TileModel {
   std::vector<int> static_positions_;
   Date new_year_;
   std::unique_ptr<Classifier> network_;  // or
+  std::unique_ptr<Ltae> ltae_;           // or
   std::unique_ptr<Forest> forest_;       // or
   std::vector<TileModel> members_;       // of an ensemble
   int dates_ = 0, features_ = 0;         // of the prepared rows

@@ -14,6 +14,7 @@
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
+#include "kernels/ops/ltae.impl.h"
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/pack.impl.h"
@@ -22,6 +23,7 @@
 #include "kernels/ops/validity.impl.h"
 #include "tests/support/far_array.h"
 #include "tests/support/random_forest.h"
+#include "tests/support/random_ltae.h"
 
 namespace millesime::testing {
 namespace {
@@ -488,6 +490,32 @@ TEST(FarIndex, Prepare) {
                                       out_valid.data() + kPixels * FarSeries::kDates));
       },
       std::pair(values, valid));
+}
+
+TEST(FarIndex, Ltae) {
+  FarSeries series;
+  constexpr std::int64_t kPixels = FarSeries::kPixels, kClasses = 5, kStatics = 2;
+  Ltae network(random_ltae({.features = 2, .statics = kStatics, .classes = kClasses}));
+  network.set_dates(random_positions(FarSeries::kDates, 5, 4));
+  const std::vector<float> mean(2, 1000.0f), inverse_std(2, 0.001f);
+  const auto statics = numbers<float>(kSmall * kStatics, -2, 2, 9);
+  std::vector<float> logits(kSmall * kClasses);
+  LtaeArgs args;
+  args.weights = network.view(), args.dates = network.dates(), args.mean = mean.data(), args.inverse_std = inverse_std.data();
+  args.series = series.small(), args.statics = statics.data(), args.logits = logits.data();
+  ltae(Device{}, args);
+  args.series = series.far();
+  expect_same(
+      kOneBlock,
+      [&](const auto& backend) {
+        FarArray<float> far_statics(kPixels * kStatics), out(kPixels * kClasses);
+        put_last(far_statics, kPixels, statics);
+        LtaeArgs huge = args;
+        huge.statics = far_statics.data(), huge.logits = out.data();
+        ltae_on(backend, huge);
+        return std::vector<float>(out.data() + (kPixels - kSmall) * kClasses, out.data() + kPixels * kClasses);
+      },
+      logits);
 }
 
 // Seeded faults: an index that is counted in 32 bits on its way.

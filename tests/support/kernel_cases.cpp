@@ -13,6 +13,7 @@
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
+#include "kernels/ops/ltae.impl.h"
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/pack.impl.h"
@@ -22,6 +23,7 @@
 #include "kernels/ops/validity.impl.h"
 #include "pipeline/core/error.h"
 #include "tests/support/random_forest.h"
+#include "tests/support/random_ltae.h"
 #include "tests/support/series_world.h"
 
 namespace millesime::testing {
@@ -259,6 +261,30 @@ void add_prepare(Cases& cases, const Input& input, Resampling method, const char
       PrepareRawBlock<1, kTaps>{args});
 }
 
+template <int kTaps>
+void add_ltae(Cases& cases, const Input& input, Resampling method, const char* method_name, const LtaeShape& shape) {
+  const Series series = random_series(input.shape);
+  const LtaeWeights weights = random_ltae(shape);
+  Ltae network(weights);
+  network.set_dates(random_positions(series.n_dates(), shape.head_width, 4));
+  KernelCase& test = add(cases, "ltae", join_text(method_name, ", ", input.name));
+  LtaeArgs args;
+  args.weights = network.view(), args.dates = network.dates();
+  const auto copied = [&test](const float* numbers, std::int64_t n) { return test.input(std::vector<float>(numbers, numbers + n)); };
+  args.weights.numbers = copied(args.weights.numbers, network.size());
+  args.dates.position = copied(args.dates.position, std::int64_t{args.dates.n} * fours(shape.head_width) * kOutputsAtOnce);
+  args.dates.score = copied(args.dates.score, std::int64_t{args.dates.n} * shape.heads);
+  args.series = place(test, series), args.resampling = method;
+  args.mean = test.input(ramp(series.n_bands(), 900, 31));
+  args.inverse_std = test.input(ramp(series.n_bands(), 0.001f, 0.0003f));
+  args.statics = test.input(ramp(static_cast<int>(args.series.pixels()) * shape.statics, -1, 0.003f));
+  args.logits = test.output<float>(args.series.pixels() * shape.classes);
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(
+      test, [args] { ltae(Device{}, args); }, [args](const Fibers& fibers) { ltae_on(fibers, args); }, args.series.pixels(),
+      LtaeBlock<1, kTaps>{args});
+}
+
 void add_forest(Cases& cases, int pixels, const char* name) {
   const ForestArrays arrays = random_forest({5, 40, 7, 4, 3});
   const Forest packed(arrays);
@@ -474,7 +500,7 @@ void add_components_and_sieve(Cases& cases, std::int64_t pixels, const char* nam
 
 namespace {
 
-void add_series_cases(Cases& cases, const Input& input) {
+void add_series_cases(Cases& cases, const Input& input, const LtaeShape& network = {}) {
   add_validity(cases, input);
   add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
   add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
@@ -488,6 +514,8 @@ void add_series_cases(Cases& cases, const Input& input) {
   add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);
   add_prepare<2>(cases, input, kMethods[1].first, kMethods[1].second);
   add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
+  add_ltae<1>(cases, input, kMethods[0].first, kMethods[0].second, network);
+  add_ltae<2>(cases, input, kMethods[1].first, kMethods[1].second, network);
 }
 
 void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
@@ -519,7 +547,8 @@ Cases gate_cases() {
 
 Cases large_cases() {
   Cases cases;
-  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37});
+  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37},
+                   {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23});
   add_map_cases(cases, 1024 * 1024, "large");
   return cases;
 }

@@ -41,6 +41,22 @@ TEST(ParallelFor, VisitsEveryItemOnce) {
   }
 }
 
+struct TellThreads {
+  std::int32_t* threads;
+  void operator()(std::int64_t item) const { threads[item] = omp_get_num_threads(); }
+};
+
+TEST(ParallelFor, TakesTheThreadsOfItsStreamWhateverOpenMpWouldTake) {
+  std::vector<std::int32_t> threads(64);
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);  // as libraries do
+  on_backend(Stream(Device{}, 3), [&](const auto& backend) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(backend)>, Cpu>) parallel_for(backend, "threads", 64, TellThreads{threads.data()});
+  });
+  omp_set_num_threads(before);
+  EXPECT_EQ(threads, std::vector<std::int32_t>(64, 3));
+}
+
 TEST(ParallelFor, GivesEachThreadItsOwnScratch) {
   std::vector<std::int64_t> out(std::size_t{kCpuLanes} * 500);
   omp_set_num_threads(4);

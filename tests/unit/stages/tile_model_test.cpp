@@ -5,7 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/ops/ltae.h"
+#include "kernels/ops/prepare.h"
+#include "models/arch/ltae.h"
 #include "models/arch/random_forest.h"
+#include "models/base/classifier.h"
 #include "models/base/ensemble.h"
 #include "models/base/training.h"
 #include "pipeline/core/error.h"
@@ -104,6 +108,61 @@ TEST_F(TileModelOfWindow, BandsThatTheImagesAreNotReadWithAreAnError) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("B3, B4, B8A"));
   }
+}
+
+// The kernel that maps with an L-TAE against the network that learned, on a window with masks and static inputs.
+void expect_logits_of_network(const ModelFile& model) {
+  const Series series = window();
+  const HostSeries host(series);
+  const SourceSpec& source = model.spec.sources.front();
+  std::vector<float> inverse, days, statics;
+  for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
+  for (const Date date : series.dates) days.push_back(static_cast<float>(date - Date::from_ymd(2021, 1, 1)));
+  const int n_statics = model.spec.n_statics();
+  for (int i = 0; i < kPixels * n_statics; ++i) statics.push_back(static_cast<float>(i % 7) * 0.3f - 1);
+  std::vector<float> planes(statics.size());  // as the kernel reads them
+  for (int i = 0; i < kPixels * n_statics; ++i)
+    planes[static_cast<std::size_t>(i % n_statics * kPixels + i / n_statics)] = statics[static_cast<std::size_t>(i)];
+
+  std::vector<float> values(kPixels * kDates * 3), plain(kPixels * model.spec.classes.size()), folded(plain.size());
+  std::vector<std::uint8_t> valid(kPixels * kDates);
+  PrepareRawArgs raw{.series = host.view(), .resampling = Resampling::nearest, .mean = source.mean.data(), .inverse_std = inverse.data()};
+  raw.values = values.data(), raw.valid = valid.data();
+  prepare_raw(Device{}, raw);
+  Batch batch;
+  batch.pixels = kPixels, batch.statics = statics.empty() ? nullptr : statics.data();
+  batch.series = {{.dates = kDates, .features = 3, .values = values.data(), .valid = valid.data(), .days = days.data()}};
+  load_classifier(model, Device{})->logits(batch, plain.data());
+
+  const auto weights = ltae_weights(model);
+  ASSERT_TRUE(weights);
+  Ltae network(*weights);
+  network.set_dates(ltae_positions(days, weights->head_width));
+  LtaeArgs args;
+  args.weights = network.view(), args.dates = network.dates(), args.series = host.view(), args.resampling = Resampling::nearest;
+  args.mean = source.mean.data(), args.inverse_std = inverse.data(), args.statics = planes.data(), args.logits = folded.data();
+  ltae(Device{}, args);
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(folded[i], plain[i], 1e-5) << i;
+}
+
+TEST(LtaeKernel, HasTheLogitsOfTheNetwork) {
+  for (const int spectral : {32, 0})
+    for (const int statics : {0, 2}) {
+      SCOPED_TRACE(::testing::Message() << "spectral " << spectral << ", statics " << statics);
+      ModelSpec spec = small_spec("ltae", 3, kDates, statics);
+      spec.parameters["spectral"] = spectral;
+      spec.sources.front().mean = {0.5f, -1, 0}, spec.sources.front().deviation = {1.5f, 0.7f, 2};
+      ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), {});
+      model.spec.temperature = 1.7;
+      expect_logits_of_network(model);
+    }
+}
+
+TEST(LtaeKernel, IsNotForOtherFormsOfTheNetwork) {
+  ModelSpec spec = small_spec("ltae", 3, kDates);
+  spec.parameters["norm"] = "group";
+  EXPECT_FALSE(ltae_weights(train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), {})));
+  EXPECT_FALSE(ltae_weights(trained("temporal_cnn")));
 }
 
 }  // namespace

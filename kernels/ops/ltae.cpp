@@ -1,0 +1,119 @@
+#include "kernels/base/cpu_clones.h"
+#include "kernels/ops/ltae.impl.h"
+
+#include "pipeline/core/error.h"
+
+namespace millesime {
+
+using LtaeNearest = LtaeBlock<kCpuLanes, 1>;
+using LtaeBilinear = LtaeBlock<kCpuLanes, 2>;
+CPU_CLONES(LtaeNearest);
+CPU_CLONES(LtaeBilinear);
+
+namespace {
+
+// A series whose bands lie at the window's pixels: samples[date][band][pixel].
+SeriesView resampled(SeriesView series, const std::int16_t* samples) {
+  series.n_groups = 1;
+  series.groups[0] = {samples, series.n_bands, series.width, series.height, 1, 0, 1, 0};
+  for (int band = 0; band < series.n_bands; ++band) {
+    series.group_of_band[band] = 0;
+    series.position_in_group[band] = static_cast<std::int8_t>(band);
+  }
+  return series;
+}
+
+}  // namespace
+
+void ltae(const Stream& stream, const LtaeArgs& args) {
+  const LtaeView& net = args.weights;
+  MILLESIME_CHECK(args.dates.n == args.series.n_dates, "ltae: positions of ", args.dates.n, " dates, series of ", args.series.n_dates);
+  MILLESIME_CHECK(net.features == args.series.n_bands, "ltae: reads ", net.features, " bands, series of ", args.series.n_bands);
+  MILLESIME_CHECK(net.statics == 0 || args.statics, "ltae: statics are missing");
+  if (args.resampling != Resampling::cubic) return on_backend(stream, [&](const auto& backend) { ltae_on(backend, args); });
+  Buffer<std::int16_t> samples(stream.device, args.series.pixels() * args.series.n_dates * args.series.n_bands);
+  resample(stream, {args.series, args.resampling, samples.data()});
+  LtaeArgs on_grid = args;
+  on_grid.series = resampled(args.series, samples.data()), on_grid.resampling = Resampling::nearest;
+  on_backend(stream, [&](const auto& backend) { ltae_on(backend, on_grid); });
+  stream.synchronize();  // `samples` ends here
+}
+
+namespace {
+
+// [output / 4][input][4] behind what is there already; returns where it begins.
+int pack(const float* matrix, int outputs, int inputs, std::vector<float>& all) {
+  const int begin = static_cast<int>(all.size());
+  all.resize(all.size() + static_cast<std::size_t>(fours(outputs)) * kOutputsAtOnce * static_cast<std::size_t>(inputs), 0.0f);
+  for (std::int64_t o = 0; o < outputs; ++o)
+    for (std::int64_t i = 0; i < inputs; ++i)
+      all[static_cast<std::size_t>(begin + (o / kOutputsAtOnce * inputs + i) * kOutputsAtOnce + o % kOutputsAtOnce)] =
+          matrix[o * inputs + i];
+  return begin;
+}
+
+int append(const std::vector<float>& numbers, std::vector<float>& all) {
+  const int begin = static_cast<int>(all.size());
+  all.insert(all.end(), numbers.begin(), numbers.end());
+  return begin;
+}
+
+void require_size(const char* name, const std::vector<float>& numbers, int rows, int columns) {
+  MILLESIME_CHECK(static_cast<std::int64_t>(numbers.size()) == std::int64_t{rows} * columns, "ltae: ", name, " has ", numbers.size(),
+                  " numbers, expected ", rows, " x ", columns);
+}
+
+}  // namespace
+
+Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.position_score) {
+  const int embedding = w.heads * w.head_width;
+  if (!w.spectral.empty())
+    require_size("spectral", w.spectral, w.attended, w.features), require_size("spectral_bias", w.spectral_bias, w.attended, 1);
+  MILLESIME_CHECK(!w.spectral.empty() || w.attended == w.features, "ltae: attends to ", w.attended, " numbers of ", w.features, " read");
+  require_size("score", w.score, w.heads, w.attended), require_size("position_score", w.position_score, w.heads, w.head_width);
+  require_size("embed", w.embed, embedding, w.attended), require_size("embed_bias", w.embed_bias, embedding, 1);
+  require_size("dense", w.dense, w.mlp, embedding), require_size("dense_bias", w.dense_bias, w.mlp, 1);
+  require_size("norm_gain", w.norm_gain, w.mlp, 1), require_size("norm_shift", w.norm_shift, w.mlp, 1);
+  require_size("hidden_layer", w.hidden_layer, w.hidden, w.mlp + w.statics), require_size("hidden_bias", w.hidden_bias, w.hidden, 1);
+  require_size("head", w.head, w.classes, w.hidden), require_size("head_bias", w.head_bias, w.classes, 1);
+
+  std::vector<float> all;
+  LtaeView& view = view_;
+  view.features = w.features, view.attended = w.attended, view.heads = w.heads, view.head_width = w.head_width;
+  view.mlp = w.mlp, view.statics = w.statics, view.hidden = w.hidden, view.classes = w.classes;
+  if (!w.spectral.empty()) view.spectral = pack(w.spectral.data(), w.attended, w.features, all);
+  view.score = pack(w.score.data(), w.heads, w.attended, all);
+  view.embed = static_cast<int>(all.size());
+  for (int h = 0; h < w.heads; ++h) pack(w.embed.data() + std::int64_t{h} * w.head_width * w.attended, w.head_width, w.attended, all);
+  view.dense = pack(w.dense.data(), w.mlp, embedding, all);
+  view.hidden_layer = pack(w.hidden_layer.data(), w.hidden, w.mlp + w.statics, all);
+  view.head = pack(w.head.data(), w.classes, w.hidden, all);
+  view.spectral_bias = append(w.spectral_bias, all), view.embed_bias = append(w.embed_bias, all);
+  view.dense_bias = append(w.dense_bias, all), view.hidden_bias = append(w.hidden_bias, all), view.head_bias = append(w.head_bias, all);
+  view.norm_gain = append(w.norm_gain, all), view.norm_shift = append(w.norm_shift, all);
+  weights_ = to_device(stream, all);
+  stream.synchronize();  // `all` ends here
+  view.numbers = weights_.data();
+}
+
+void Ltae::set_dates(const std::vector<float>& position, const Stream& stream) {
+  const int width = view_.head_width, n = static_cast<int>(position.size()) / width;
+  MILLESIME_CHECK(n * width == static_cast<int>(position.size()), "ltae: ", position.size(), " numbers of positions, ", width, " a date");
+  std::vector<float> turned(position.size()), packed, scores;
+  for (int t = 0; t < n; ++t)
+    for (int i = 0; i < width; ++i) turned[static_cast<std::size_t>(i * n + t)] = position[static_cast<std::size_t>(t * width + i)];
+  pack(turned.data(), width, n, packed);
+  for (int t = 0; t < n; ++t)
+    for (int h = 0; h < view_.heads; ++h) {
+      double score = 0;
+      for (int i = 0; i < width; ++i)
+        score += static_cast<double>(position_score_[static_cast<std::size_t>(h * width + i)]) *
+                 position[static_cast<std::size_t>(t * width + i)];
+      scores.push_back(static_cast<float>(score));
+    }
+  position_ = to_device(stream, packed), score_ = to_device(stream, scores);
+  stream.synchronize();  // the vectors end here
+  dates_ = {n, position_.data(), score_.data()};
+}
+
+}  // namespace millesime

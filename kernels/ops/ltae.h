@@ -1,0 +1,72 @@
+#pragma once
+// L-TAE at work: from a series as read to the logits of every pixel in one pass, with nothing in memory between (Garnot & Landrieu 2020,
+// arXiv:2007.00586, folded: the query does not depend on the input and the embedding is linear).
+//
+//   x_t   = (b_t - mean) * inverse_std, the bands of acquisition t, resampled (prepare.h)
+//   s_t   = relu(spectral x_t + bias) of a valid t; x_t without such a layer
+//   a_ht  = softmax over the valid t of (score_h . s_t + position_score_h . position_t)
+//   z_h   = embed_h sum_t a_ht s_t + embed_bias_h + sum_t a_ht position_t
+//   u     = layer norm of relu(dense z + bias), over its numbers, variance + 1e-5
+//   logit = head relu(hidden [u, statics] + bias) + bias
+//
+// Products are added by fused multiply-additions in the order of the inputs, exp is our own (kernels/base/exponential.h): the same bits on
+// every device. With cubic resampling, bands are resampled first (resample.h), into memory of its own. A pixel without a valid date gets
+// the logits of z = 0 and a count of 0.
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/base/buffer.h"
+#include "kernels/base/ltae_weights.h"
+#include "kernels/ops/resample.h"
+#include "kernels/ops/series_view.h"
+
+namespace millesime {
+
+// LtaeWeights in one array; names tell where each begins. Matrices are packed in fours of outputs, [output / 4][input][4], filled up with
+// zeros; `embed` is one a head.
+struct LtaeView {
+  int features = 0, attended = 0, heads = 0, head_width = 0, mlp = 0, statics = 0, hidden = 0, classes = 0;
+  const float* numbers = nullptr;
+  int spectral = -1, spectral_bias = 0;  // -1: no such layer
+  int score = 0, embed = 0, embed_bias = 0, dense = 0, dense_bias = 0, norm_gain = 0, norm_shift = 0;
+  int hidden_layer = 0, hidden_bias = 0, head = 0, head_bias = 0;
+};
+
+struct LtaeDates {
+  int n = 0;
+  const float* position = nullptr;  // packed, a matrix [head_width][date]
+  const float* score = nullptr;     // [date][head], position_score . position
+};
+
+struct LtaeArgs {
+  LtaeView weights;
+  LtaeDates dates;  // of the series
+  SeriesView series;
+  Resampling resampling = Resampling::bilinear;
+  const float* mean = nullptr;         // [band]
+  const float* inverse_std = nullptr;  // [band]
+  const float* statics = nullptr;      // [static][pixel], normalised; null without statics
+  float* logits = nullptr;             // [pixel][class]
+  std::uint8_t* count = nullptr;       // [pixel], valid dates (at most 255), may be null
+};
+
+// Weights on a device, packed; and the positions of a series' dates.
+class Ltae {
+ public:
+  explicit Ltae(const LtaeWeights& weights, const Stream& stream = {});
+  void set_dates(const std::vector<float>& position, const Stream& stream = {});  // [date][head_width]
+  const LtaeView& view() const { return view_; }
+  std::int64_t size() const { return weights_.size(); }  // of its array
+  const LtaeDates& dates() const { return dates_; }
+
+ private:
+  std::vector<float> position_score_;
+  LtaeView view_;
+  LtaeDates dates_;
+  Buffer<float> weights_, position_, score_;
+};
+
+void ltae(const Stream& stream, const LtaeArgs& args);
+
+}  // namespace millesime

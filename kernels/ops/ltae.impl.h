@@ -1,0 +1,372 @@
+#pragma once
+// Body of ltae.h. The lanes of a part of a block go through the network together, four outputs at a time: each number of the input is read
+// once for four sums that stay in registers.
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/base/exponential.h"
+#include "kernels/base/parallel_for.h"
+#include "kernels/ops/ltae.h"
+#include "kernels/ops/prepare.impl.h"
+
+namespace millesime {
+
+inline constexpr int kOutputsAtOnce = 4;
+HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
+
+enum class Layer { plain, rectified, added };
+
+// out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 where that is negative; added: out += matrix x in.
+// `packed`: see LtaeView. The four sums have names of their own: an array of them would stay in memory.
+template <int kLanes, Layer kLayer>
+HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in, const Rows<float>& out) {
+  ROLLED
+  for (int first = 0; first < outputs; first += kOutputsAtOnce, packed += static_cast<std::int64_t>(inputs) * kOutputsAtOnce) {
+    const int last = outputs - 1 - first;  // what behind the last output is none repeats the first and is not kept
+    const int second = first + (last < 1 ? 0 : 1), third = first + (last < 2 ? 0 : 2), fourth = first + (last < 3 ? 0 : 3);
+    float a[kLanes], b[kLanes], c[kLanes], d[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      constexpr bool kAdded = kLayer == Layer::added;
+      a[lane] = kAdded ? out[first][lane] : bias[first];
+      b[lane] = kAdded ? out[second][lane] : bias[second];
+      c[lane] = kAdded ? out[third][lane] : bias[third];
+      d[lane] = kAdded ? out[fourth][lane] : bias[fourth];
+    }
+    ROLLED
+    for (int i = 0; i < inputs; ++i) {
+      const float* x = in[i];
+      const float* w = packed + i * kOutputsAtOnce;
+      const float wa = w[0], wb = w[1], wc = w[2], wd = w[3];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) {
+        a[lane] = fmaf(wa, x[lane], a[lane]);
+        b[lane] = fmaf(wb, x[lane], b[lane]);
+        c[lane] = fmaf(wc, x[lane], c[lane]);
+        d[lane] = fmaf(wd, x[lane], d[lane]);
+      }
+    }
+    if constexpr (kLayer == Layer::rectified) {
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) {
+        a[lane] = a[lane] > 0.0f ? a[lane] : 0.0f;
+        b[lane] = b[lane] > 0.0f ? b[lane] : 0.0f;
+        c[lane] = c[lane] > 0.0f ? c[lane] : 0.0f;
+        d[lane] = d[lane] > 0.0f ? d[lane] : 0.0f;
+      }
+    }
+    const auto keep = [](const float* sum, float* row) {
+      for (int lane = 0; lane < kLanes; ++lane) row[lane] = sum[lane];
+    };
+    if (last >= 3) keep(d, out[fourth]);
+    if (last >= 2) keep(c, out[third]);
+    if (last >= 1) keep(b, out[second]);
+    keep(a, out[first]);
+  }
+}
+
+// Pixels that go through the network together: a vector register's floats on the CPU, so that what they need at all dates stays in cache.
+template <int kLanes>
+inline constexpr int kPartLanes = kLanes < 16 ? kLanes : 16;
+
+// Where a block's rows lie in its scratch, in bytes a lane. Those of the network serve one part after the other.
+template <int kLanes>
+struct LtaeRows {
+  std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, network_end, read, selected, end;
+  HD LtaeRows(const LtaeView& net, int dates) {
+    attended = 0;
+    values = attended + 4 * span(dates) * net.attended;
+    attention = values + (net.spectral >= 0 ? std::int64_t{4} * net.features : 0);
+    mean = attention + 4 * span(dates) * net.heads;
+    embedded = mean + std::int64_t{4} * net.heads * net.attended;
+    dense = embedded + std::int64_t{4} * net.heads * net.head_width;
+    hidden = dense + std::int64_t{4} * (net.mlp + net.statics);
+    logits = hidden + std::int64_t{4} * net.hidden;
+    seen = logits + std::int64_t{4} * net.classes;
+    network_end = seen + 4;
+    constexpr int kParts = kLanes / kPartLanes<kLanes>;
+    read = (network_end + 4 * kParts - 1) / (4 * kParts) * 4;  // lanes of one part only, rounded up to whole floats
+    selected = read + std::int64_t{2} * dates * net.features;
+    end = selected + std::int64_t{2} * dates;
+  }
+
+  // From one number of a date to the next, in rows: those of a number lie side by side, date after date. Odd, so that the numbers of a date
+  // do not all fall into the same set of a cache.
+  HD static std::int64_t span(int dates) { return dates | 1; }
+};
+
+template <int kLanes, int kTaps>
+struct LtaeBlock {
+  static constexpr int kPart = kPartLanes<kLanes>;
+  LtaeArgs args;
+  LtaeRows<kLanes> at;  // worked out before the launch: on the GPU it costs no registers
+
+  explicit LtaeBlock(const LtaeArgs& arguments) : args(arguments), at(args.weights, args.series.n_dates) {}
+  HD std::int64_t scratch_bytes() const { return at.end; }
+
+  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+    const RowBlock<kLanes> block(args.series, item);
+    load(block, scratch.rows<std::int16_t>(at.read), scratch.rows<std::int16_t>(at.selected));
+    const std::int64_t first = kLanes == 1 ? item : block.first;
+    const Scratch part_scratch = kLanes == 1 ? scratch : Scratch{scratch.memory, kPart, 0, nullptr};
+    for (int part = 0; part < block.n(); part += kPart)
+      network(first + part, block.n() - part < kPart ? block.n() - part : kPart, part_scratch,
+              shifted(rows<std::int16_t>(scratch, at.read), part), shifted(rows<std::int16_t>(scratch, at.selected), part));
+  }
+
+ private:
+  HD static Rows<float> from(const Rows<float>& rows, std::int64_t row) { return {rows[row], rows.stride}; }
+  HD const float* weights(int begin) const { return args.weights.numbers + begin; }
+  HD std::int64_t span() const { return LtaeRows<kLanes>::span(args.series.n_dates); }
+  HD Rows<float> of_date(const Rows<float>& rows, int date) const { return {rows[date], rows.stride * span()}; }
+  HD static Rows<const float> read_only(const Rows<float>& rows) { return {rows.first, rows.stride}; }
+
+  // Rows of one phase. The next one works its own out again instead of keeping all of them in registers.
+  template <class T = float>
+  HD static Rows<T> rows(const Scratch& scratch, std::int64_t begin) {
+    Scratch own = scratch;
+#if defined(__CUDA_ARCH__)
+    asm volatile("" : "+l"(own.memory));
+#endif
+    return own.rows<T>(begin);
+  }
+  template <class T>
+  HD static Rows<const T> shifted(const Rows<T>& rows, int lanes) {
+    return {rows.first + lanes, rows.stride};
+  }
+
+  HD void load(const RowBlock<kLanes>& block, const Rows<std::int16_t>& read, const Rows<std::int16_t>& selected) const {
+    load_block<kLanes, kTaps>(args.series, block, read, selected);
+    if (args.count) store_count<kLanes>(args.series.n_dates, block, selected, args.count);
+  }
+
+  // Logits of n pixels from `first`. read[band * dates + date], selected[date] (-1 or 0).
+  HD void network(std::int64_t first, int n, const Scratch& scratch, const Rows<const std::int16_t>& read,
+                  const Rows<const std::int16_t>& selected) const {
+    const LtaeView& net = args.weights;
+    score_dates(scratch, read, selected);
+    attend(rows(scratch, at.attention));
+    weigh(scratch);
+    embed(rows(scratch, at.attention), rows(scratch, at.mean), rows(scratch, at.seen)[0], rows(scratch, at.embedded));
+    product<kPart, Layer::rectified>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
+                                     read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
+    layer_norm(rows(scratch, at.dense));
+    load_statics(first, n, from(rows(scratch, at.dense), net.mlp));
+    product<kPart, Layer::rectified>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
+                                     read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
+    product<kPart, Layer::plain>(weights(net.head), weights(net.head_bias), net.hidden, net.classes, read_only(rows(scratch, at.hidden)),
+                                 rows(scratch, at.logits));
+    store(first, n, rows(scratch, at.logits));
+  }
+
+  // What the network attends to, and the score of every date and head.
+  HD void score_dates(const Scratch& scratch, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected) const {
+    const LtaeView& net = args.weights;
+    float* seen = rows(scratch, at.seen)[0];
+    for (int lane = 0; lane < kPart; ++lane) seen[lane] = 0.0f;
+    ROLLED
+    for (int t = 0; t < args.series.n_dates; ++t) {
+      const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), t); };
+      normalise(t, read, selected, net.spectral >= 0 ? rows(scratch, at.values) : of_this(at.attended));
+      if (net.spectral >= 0)
+        product<kPart, Layer::rectified>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
+                                         read_only(rows(scratch, at.values)), of_this(at.attended));
+      product<kPart, Layer::plain>(weights(net.score), args.dates.score + static_cast<std::int64_t>(t) * net.heads, net.attended, net.heads,
+                                   read_only(of_this(at.attended)), of_this(at.attention));
+      out_of_reach(selected[t], of_this(at.attention), rows(scratch, at.seen)[0]);
+    }
+  }
+
+  // The bands of a date, 0 where it is not valid.
+  HD void normalise(int date, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected,
+                    const Rows<float>& values) const {
+    const std::int16_t* use = selected[date];
+    ROLLED
+    for (int f = 0; f < args.weights.features; ++f) {
+      const std::int16_t* band = read[static_cast<std::int64_t>(f) * args.series.n_dates + date];
+      float* row = values[f];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) {
+        const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, f);
+        row[lane] = use[lane] ? value : 0.0f;
+      }
+    }
+  }
+
+  // Scores of a date that is not valid become minus infinity; seen: 1 where one is.
+  HD void out_of_reach(const std::int16_t* selected, const Rows<float>& scores, float* seen) const {
+    std::int32_t use[kPart];  // as wide as a score
+    for (int lane = 0; lane < kPart; ++lane) use[lane] = selected[lane];
+    LANES_INDEPENDENT
+    for (int lane = 0; lane < kPart; ++lane) seen[lane] = use[lane] ? 1.0f : seen[lane];
+    ROLLED
+    for (int h = 0; h < args.weights.heads; ++h) {
+      float* score = scores[h];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) score[lane] = use[lane] ? score[lane] : -std::numeric_limits<float>::infinity();
+    }
+  }
+
+  // Scores become weights that add up to 1 over the valid dates of a pixel, or are 0 where there are none.
+  HD void attend(const Rows<float>& attention) const {
+    const LtaeView& net = args.weights;
+    const int dates = args.series.n_dates;
+    ROLLED
+    for (int h = 0; h < net.heads; ++h) {
+      const Rows<float> of_head = from(attention, h * span());
+      float highest[kPart], sum[kPart];
+      for (int lane = 0; lane < kPart; ++lane) highest[lane] = -std::numeric_limits<float>::infinity(), sum[lane] = 0.0f;
+      ROLLED
+      for (int t = 0; t < dates; ++t) {
+        const float* score = of_head[t];
+        LANES_INDEPENDENT
+        for (int lane = 0; lane < kPart; ++lane) highest[lane] = score[lane] > highest[lane] ? score[lane] : highest[lane];
+      }
+      ROLLED
+      for (int t = 0; t < dates; ++t) {
+        float* score = of_head[t];
+        LANES_INDEPENDENT
+        for (int lane = 0; lane < kPart; ++lane) {
+          score[lane] = exponential(score[lane] - highest[lane]);  // 0 out of reach, and where no date is within it (of NaN)
+          sum[lane] = sum[lane] + score[lane];
+        }
+      }
+      for (int lane = 0; lane < kPart; ++lane) sum[lane] = sum[lane] > 0.0f ? 1.0f / sum[lane] : 0.0f;
+      ROLLED
+      for (int t = 0; t < dates; ++t) {
+        float* score = of_head[t];
+        LANES_INDEPENDENT
+        for (int lane = 0; lane < kPart; ++lane) score[lane] = score[lane] * sum[lane];
+      }
+    }
+  }
+
+  // mean[head][number] = sum over dates of attention x attended, of four numbers and, where there are registers for it, two heads at a
+  // time. What there is none of behind the last repeats the first, and is written before it.
+  HD void weigh(const Scratch& scratch) const {
+    const LtaeView& net = args.weights;
+    constexpr int kHeads = kLanes == 1 ? 1 : 2;
+    ROLLED
+    for (int h = 0; h < net.heads; h += kHeads) {
+      const int next = h + 1 < net.heads ? 1 : 0;
+      ROLLED
+      for (int first = 0; first < net.attended; first += kOutputsAtOnce) {
+        const int last = net.attended - 1 - first;
+        const int ib = last < 1 ? 0 : 1, ic = last < 2 ? 0 : 2, id = last < 3 ? 0 : 3;
+        const Rows<float> xa = from(rows(scratch, at.attended), first * span()), xb = from(xa, ib * span()), xc = from(xa, ic * span()),
+                          xd = from(xa, id * span());
+        const Rows<float> v = from(rows(scratch, at.attention), h * span()), w = from(v, next * span());
+        float va[kPart], vb[kPart], vc[kPart], vd[kPart], wa[kPart], wb[kPart], wc[kPart], wd[kPart];
+        for (int lane = 0; lane < kPart; ++lane)
+          va[lane] = vb[lane] = vc[lane] = vd[lane] = wa[lane] = wb[lane] = wc[lane] = wd[lane] = 0.0f;
+        ROLLED
+        for (int t = 0; t < args.series.n_dates; ++t) {
+          const float *a = xa[t], *b = xb[t], *c = xc[t], *d = xd[t], *one = v[t], *other = w[t];
+          LANES_INDEPENDENT
+          for (int lane = 0; lane < kPart; ++lane) {
+            va[lane] = fmaf(one[lane], a[lane], va[lane]);
+            vb[lane] = fmaf(one[lane], b[lane], vb[lane]);
+            vc[lane] = fmaf(one[lane], c[lane], vc[lane]);
+            vd[lane] = fmaf(one[lane], d[lane], vd[lane]);
+            if (kHeads == 1) continue;
+            wa[lane] = fmaf(other[lane], a[lane], wa[lane]);
+            wb[lane] = fmaf(other[lane], b[lane], wb[lane]);
+            wc[lane] = fmaf(other[lane], c[lane], wc[lane]);
+            wd[lane] = fmaf(other[lane], d[lane], wd[lane]);
+          }
+        }
+        const Rows<float> to = from(rows(scratch, at.mean), std::int64_t{h} * net.attended + first),
+                          to_next = from(to, std::int64_t{next} * net.attended);
+        for (int lane = 0; lane < kPart; ++lane) {
+          if (kHeads == 2)
+            to_next[id][lane] = wd[lane], to_next[ic][lane] = wc[lane], to_next[ib][lane] = wb[lane], to_next[0][lane] = wa[lane];
+          to[id][lane] = vd[lane], to[ic][lane] = vc[lane], to[ib][lane] = vb[lane], to[0][lane] = va[lane];
+        }
+      }
+    }
+  }
+
+  HD void embed(const Rows<float>& attention, const Rows<float>& mean, const float* seen, const Rows<float>& embedded) const {
+    const LtaeView& net = args.weights;
+    const std::int64_t matrix = std::int64_t{fours(net.head_width)} * kOutputsAtOnce * net.attended;
+    ROLLED
+    for (int h = 0; h < net.heads; ++h) {
+      const Rows<float> out = from(embedded, std::int64_t{h} * net.head_width);
+      ROLLED
+      for (int i = 0; i < net.head_width; ++i) {
+        const float bias = weights(net.embed_bias)[h * net.head_width + i];
+        float* row = out[i];
+        LANES_INDEPENDENT
+        for (int lane = 0; lane < kPart; ++lane) row[lane] = bias * seen[lane];
+      }
+      product<kPart, Layer::added>(args.dates.position, nullptr, args.series.n_dates, net.head_width,
+                                   read_only(from(attention, h * span())), out);
+      product<kPart, Layer::added>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
+                                   read_only(from(mean, std::int64_t{h} * net.attended)), out);
+    }
+  }
+
+  // Mean 0 and deviation 1 over the numbers of a pixel, then gain and shift.
+  HD void layer_norm(const Rows<float>& rows) const {
+    const LtaeView& net = args.weights;
+    const float n = static_cast<float>(net.mlp);
+    float mean[kPart], scale[kPart];
+    for (int lane = 0; lane < kPart; ++lane) mean[lane] = 0.0f, scale[lane] = 0.0f;
+    ROLLED
+    for (int i = 0; i < net.mlp; ++i) {
+      const float* row = rows[i];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) mean[lane] = mean[lane] + row[lane];
+    }
+    for (int lane = 0; lane < kPart; ++lane) mean[lane] = mean[lane] / n;
+    ROLLED
+    for (int i = 0; i < net.mlp; ++i) {
+      const float* row = rows[i];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) {
+        const float off = row[lane] - mean[lane];
+        scale[lane] = fmaf(off, off, scale[lane]);
+      }
+    }
+    for (int lane = 0; lane < kPart; ++lane) scale[lane] = 1.0f / std::sqrt(scale[lane] / n + 1e-5f);
+    ROLLED
+    for (int i = 0; i < net.mlp; ++i) {
+      float* row = rows[i];
+      const float gain = weights(net.norm_gain)[i], shift = weights(net.norm_shift)[i];
+      LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) row[lane] = fmaf((row[lane] - mean[lane]) * scale[lane], gain, shift);
+    }
+  }
+
+  HD void load_statics(std::int64_t first, int n, const Rows<float>& rows) const {
+    ROLLED
+    for (int i = 0; i < args.weights.statics; ++i) {
+      const float* plane = args.statics + i * args.series.pixels() + first;
+      for (int lane = 0; lane < kPart; ++lane) rows[i][lane] = plane[lane < n ? lane : 0];
+    }
+  }
+
+  // Not through a tile (base/warp.h): what the GPU writes here is little beside what it keeps in its scratch, and registers are few.
+  HD void store(std::int64_t first, int n, const Rows<float>& logits) const {
+    const int n_classes = args.weights.classes;
+    for (int lane = 0; lane < n; ++lane) {
+      float* out = args.logits + (first + lane) * n_classes;
+      ROLLED
+      for (int c = 0; c < n_classes; ++c) out[c] = logits[c][lane];
+    }
+  }
+};
+
+// Nearest or bilinear. Cubic resampling in the same kernel would need more registers than leave half of a GPU's threads.
+template <class Backend>
+void ltae_on(const Backend& backend, const LtaeArgs& args) {
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = row_block_count(args.series, kLanes);
+  if (args.resampling == Resampling::bilinear)
+    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 2>{args});
+  else
+    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 1>{args});
+}
+
+}  // namespace millesime
