@@ -62,6 +62,10 @@ void Recipe::declare(Options& options) {
       .range(0, 10);
   options.add("oversample_neighbours", &oversample_neighbours, "oversample smote: neighbours of a sample that it may be paired with")
       .range(1, 1000);
+  options
+      .add("precision", &precision,
+           "of the numbers networks compute with while they learn; auto: bfloat16 (mixed precision) on a GPU, float32 on the CPU")
+      .choices({"auto", "float32", "bfloat16"});
   options.add("trees", &trees, "random forest: number of trees").range(1, 10000);
   options.add("depth", &depth, "random forest: greatest depth").range(1, 100);
   options.add("min_leaf", &min_leaf, "random forest: samples below which a node is not split").range(1, 100000);

@@ -37,6 +37,7 @@ struct Recipe {  // [train]
   std::vector<std::string> oversample_by_class;  // "34=500": of single classes
   double oversample_jitter = 0.1;                // in deviations of the class at that date and feature (OTB divides by 10)
   int oversample_neighbours = 5;                 // k of SMOTE
+  std::string precision = "auto";                // of the numbers that networks compute with while they learn (Precision, training.h)
   // random forest (defaults of iota2)
   int trees = 100;
   int depth = 25;

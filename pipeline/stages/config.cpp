@@ -78,6 +78,7 @@ Options Config::declare() {
   o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
 

@@ -114,7 +114,7 @@ ModelSpec begin_spec(const TrainCommand& command, const std::vector<NamedSamples
   spec.input = command.model.input == "auto" ? kind.preferred_input : input_kind(command.model.input);
   spec.papers = kind.papers;
   spec.nomenclature = command.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(command.nomenclature);
-  spec.sources = sources_of(command.sources, all);
+  spec.sources = sources_of(command.model.sources, all);
   if (spec.input == InputKind::regular) {
     if (spec.sources.size() > 1)
       throw UserError(join_text("model.sources: ", kind.name, " reads one series on regular dates, got ", spec.sources.size(),
@@ -241,7 +241,7 @@ class Learning {
     run_ = watched_by(*context.progress);
     run_.device = context.device;
     run_.threads = context.threads;
-    run_.precision = precision_of(command.precision);
+    run_.precision = precision_of(command.recipe.precision);
     run_.start = start_ ? &*start_ : nullptr;
     run_.checkpoint = checkpoint_of(command, spec_.architecture);
   }
@@ -320,14 +320,10 @@ Options TrainCommand::declare() {
   o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
   o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
-  o.add("sources", &sources,
-        "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every one; default: the main one");
+  o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);
   selection.declare(o);
-  o.add("precision", &precision,
-        "of the numbers networks compute with while they learn; auto: bfloat16 (mixed precision) on a GPU, float32 on the CPU")
-      .choices({"auto", "float32", "bfloat16"});
   return o;
 }
 
@@ -500,7 +496,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
-  stage.revision = 4;
+  stage.revision = 5;
   stage.plan = plan_train;
   return stage;
 }

@@ -28,11 +28,9 @@ struct TrainCommand {
   int seed = 0;                       // whose split decides what learns
   bool all_samples = false;           // also those of the test split
   ModelOptions model;
-  std::vector<std::string> sources;  // series that it reads, by name; none: the main one; "all": every one that the samples have
-  TimeOptions time;                  // of regular input; step_days 0: the samples' own dates where all files share them, else 10
+  TimeOptions time;  // of regular input; step_days 0: the samples' own dates where all files share them, else 10
   Recipe recipe;
-  SelectionRule selection;         // also in section [train]
-  std::string precision = "auto";  // of the numbers that networks compute with while they learn
+  SelectionRule selection;  // also in section [train]
 
   Options declare();
 };

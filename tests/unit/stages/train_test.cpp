@@ -13,6 +13,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/evaluate.h"
+#include "pipeline/stages/layout.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
@@ -248,12 +249,41 @@ TEST(SeveralSeries, WithoutGapsAreLearnedByTheModelThatReadsSeveral) {
   TrainCommand command;
   command.samples = {folder + "/both.csv"};
   command.output = folder + "/m";
-  command.sources = {"all"};
+  command.model.sources = {"all"};
   command.recipe.epochs = 2;
   train_model(command, context);
   const ModelSpec spec = ModelFile::read(command.output).spec;
   EXPECT_EQ(spec.architecture, "ltae");
   EXPECT_FALSE(spec.metrics.contains("tried"));
+}
+
+// What [model] and [train] of a production say comes to its models.
+TEST(SeveralSeries, AndPrecisionAreOptionsOfAProduction) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  write_text(folder + "/both.csv", table_with_radar(90));
+  write_text(folder + "/c.toml",
+             "year = 2021\noutput = \"out\"\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n"
+             "[tiles]\nnames = [\"T31TCJ\"]\n[reference]\npath = \"r.gpkg\"\nclass_field = \"CODE\"\n"
+             "[model]\nname = \"ltae\"\nsources = [\"all\"]\n[train]\nepochs = 2\nprecision = \"bfloat16\"\n");
+  Config config = Config::load(folder + "/c.toml", {});
+  const Layout layout(config);
+  std::filesystem::create_directories(std::filesystem::path(layout.samples("T31TCJ")).parent_path());
+  write_samples(load_samples(folder + "/both.csv"), layout.samples("T31TCJ"));
+  const auto learned = [&] {
+    const auto units = *train_stage().plan(config);
+    std::filesystem::create_directories(std::filesystem::path(units.at(0).outputs.at(0)).parent_path());
+    units.at(0).run(context);
+    return ModelFile::read(units.at(0).outputs.at(0));
+  };
+  const ModelFile coarse = learned();
+  EXPECT_EQ(coarse.spec.sources.size(), 2u);
+  config.train.precision = "float32";
+  EXPECT_NE(learned().tensors.at("head.weight").values, coarse.tensors.at("head.weight").values);
+  config.model.sources.clear();
+  EXPECT_EQ(learned().spec.sources.size(), 1u);
 }
 
 TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
@@ -269,7 +299,7 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   command.recipe.epochs = 15;
   train_model(command, context);
   EXPECT_EQ(ModelFile::read(folder + "/m").spec.sources.size(), 1u);  // unless asked otherwise
-  command.sources = {"all"};
+  command.model.sources = {"all"};
   train_model(command, context);
   const auto sources = ModelFile::read(folder + "/m").spec.sources;
   ASSERT_EQ(sources.size(), 2u);
@@ -282,10 +312,10 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
     evaluate.all_samples = true;
     EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.9) << file;
   }
-  command.sources = {"sentinel1", "sentinel3"};
+  command.model.sources = {"sentinel1", "sentinel3"};
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }),
               AllOf(HasSubstr("sentinel3"), HasSubstr("sentinel2, sentinel1")));
-  command.sources = {"all"};
+  command.model.sources = {"all"};
   command.model.name = "temporal_cnn";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("temporal_cnn"), HasSubstr("one series")));
 }
