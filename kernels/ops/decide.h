@@ -1,7 +1,7 @@
 #pragma once
 // Decide: from a model's output to what the maps hold.
 //
-//   p_c = exp(l_c - max l) / sum_k exp(l_k - max l)        from logits
+//   p_c = s(max l - l_c) / sum_k s(max l - l_k)            from logits, s(d) = exp(-(d + sharpening d^2)): softmax where sharpening is 0
 //   p_c = votes_c / trees                                   from votes
 //   label      = codes[winner], the class of highest p; on a tie the lowest class index
 //   confidence = trunc(100 * p_winner) of the float32 product, 0..100 (iota2: 0.53 -> 52)
@@ -22,6 +22,7 @@ struct DecideArgs {
   int n_classes = 0;
   // exactly one of the three
   const float* logits = nullptr;           // [pixel][class]
+  float sharpening = 0;                    // with logits, >= 0
   const float* scores = nullptr;           // [pixel][class], probabilities (e.g. blended)
   const std::uint16_t* votes = nullptr;    // [pixel][class]
   int n_trees = 0;                         // with votes

@@ -60,6 +60,12 @@ struct DecidePixel {
     loaded = n <= Columns::kColumns;
   }
 
+  // Of a logit beside the highest one.
+  HD float strength(float logit, float highest) const {
+    const float below = highest - logit;
+    return exponential(-(below + args.sharpening * below * below));
+  }
+
   // What the classes are compared by.
   template <class Columns>
   HD void load(Columns& columns, int first, int count) const {
@@ -89,7 +95,7 @@ struct DecidePixel {
     if (args.logits) {
       sum = 0.0f;
       each_class(columns, loaded, [&](int, int count) {
-        for (int c = 0; c < count; ++c) sum = sum + exponential(columns.get(c) - highest);
+        for (int c = 0; c < count; ++c) sum = sum + strength(columns.get(c), highest);
       });
     }
     if (exists) {
@@ -101,7 +107,7 @@ struct DecidePixel {
     each_class(columns, loaded, [&](int first, int count) {
       for (int c = 0; c < count; ++c) {
         float p = 0.0f;
-        if (decided) p = args.logits ? exponential(columns.get(c) - highest) / sum : columns.get(c);
+        if (decided) p = args.logits ? strength(columns.get(c), highest) / sum : columns.get(c);
         columns.set(c, p);
       }
       if (args.exact_probabilities) columns.store(args.exact_probabilities, args.n_classes, first, count, [](float p) { return p; });

@@ -10,11 +10,17 @@
 namespace millesime {
 namespace {
 
-constexpr double kPrior = 0.2;          // standard deviation of the logarithm of the temperature
-constexpr double kSignificant = 3.841;  // chi square with one degree of freedom, 95 %
+constexpr double kPriorLinear = 0.2, kPriorSquare = 0.05;  // standard deviations of Scale's numbers
+constexpr double kSignificant = 3.841;                     // chi square with one degree of freedom, 95 %
+
+// p ~ exp(-(linear d + square d^2)), d the distance to the largest logit.
+struct Scale {
+  double linear = 1, square = 0;
+  double of(double distance) const { return (linear + square * distance) * distance; }
+};
 
 struct Row {
-  const double* logits;
+  std::vector<double> distance;  // [class]
   int target;
   int group;  // 0, 1, 2... in order of appearance
 };
@@ -24,76 +30,120 @@ std::vector<Row> rows_of(const HeldOutLogits& held_out) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < held_out.target.size(); ++i) {
     const int number = numbers.emplace(held_out.group[i], static_cast<int>(numbers.size())).first->second;
-    rows.push_back({held_out.logits.data() + i * static_cast<std::size_t>(held_out.n_classes), held_out.target[i], number});
+    const auto first = held_out.logits.begin() + static_cast<std::ptrdiff_t>(i) * held_out.n_classes;
+    Row row{{first, first + held_out.n_classes}, held_out.target[i], number};
+    const double highest = std::ranges::max(row.distance);
+    for (double& d : row.distance) d = highest - d;
+    rows.push_back(std::move(row));
   }
   return rows;
 }
 
-double log_sum_exp(const double* logits, int n, double scale) {
-  const double highest = *std::max_element(logits, logits + n);
-  double sum = 0;
-  for (int k = 0; k < n; ++k) sum += std::exp((logits[k] - highest) * scale);
-  return highest * scale + std::log(sum);
-}
-
-// Mean cross entropy of the rows, times the number of their groups.
-double loss(const std::vector<Row>& rows, int n_classes, double log_temperature) {
-  const double scale = std::exp(-log_temperature);
-  double sum = 0;
+// A mean over rows times their number of groups, as if a group were one sample.
+double weight_of(const std::vector<Row>& rows) {
   std::set<int> groups;
-  for (const Row& row : rows) {
-    sum += log_sum_exp(row.logits, n_classes, scale) - row.logits[row.target] * scale;
-    groups.insert(row.group);
-  }
-  return sum / static_cast<double>(rows.size()) * static_cast<double>(groups.size());
+  for (const Row& row : rows) groups.insert(row.group);
+  return static_cast<double>(groups.size()) / static_cast<double>(rows.size());
 }
 
-// Golden-section search.
-double best_log_temperature(const std::vector<Row>& rows, int n_classes) {
-  constexpr double kGolden = 0.6180339887498949;
-  const auto posterior = [&](double x) { return loss(rows, n_classes, x) + 0.5 * std::pow(x / kPrior, 2); };
-  double low = std::log(0.1), high = std::log(10.0);
-  for (int i = 0; i < 30; ++i) {
-    const double a = high - kGolden * (high - low), b = low + kGolden * (high - low);
-    if (posterior(a) < posterior(b))
-      high = b;
-    else
-      low = a;
-  }
-  return 0.5 * (low + high);
+double sum_of(const Row& row, const Scale& scale) {
+  double sum = 0;
+  for (const double d : row.distance) sum += std::exp(-scale.of(d));
+  return sum;
 }
 
-void add(Calibration& calibration, const std::vector<Row>& rows, int n_classes, double log_temperature) {
-  const double scale = std::exp(-log_temperature);
+double loss(const std::vector<Row>& rows, const Scale& scale) {
+  double sum = 0;
+  for (const Row& row : rows) sum += std::log(sum_of(row, scale)) + scale.of(row.distance[static_cast<std::size_t>(row.target)]);
+  return sum * weight_of(rows);
+}
+
+double posterior(const std::vector<Row>& rows, const Scale& scale) {
+  const double linear = (scale.linear - 1) / kPriorLinear, square = scale.square / kPriorSquare;
+  return loss(rows, scale) + 0.5 * (linear * linear + square * square);
+}
+
+// Newton's step from `scale`: the gradient is what the classes' d and d^2 are at the target less what they are on the mean, the Hessian
+// their covariance.
+Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares) {
+  double g_linear = 0, g_square = 0, h_linear = 0, h_both = 0, h_square = 0;
   for (const Row& row : rows) {
-    const auto winner = std::max_element(row.logits, row.logits + n_classes) - row.logits;
-    const double confidence = std::exp(row.logits[winner] * scale - log_sum_exp(row.logits, n_classes, scale));
-    calibration.add(std::clamp(confidence, 0.0, 1.0), winner == row.target);
+    const double sum = sum_of(row, scale);
+    double m1 = 0, m2 = 0, m3 = 0, m4 = 0;  // means of d, d^2, d^3, d^4
+    for (const double d : row.distance) {
+      const double p = std::exp(-scale.of(d)) / sum;
+      m1 += p * d, m2 += p * d * d, m3 += p * d * d * d, m4 += p * d * d * d * d;
+    }
+    const double d = row.distance[static_cast<std::size_t>(row.target)];
+    g_linear += d - m1, g_square += d * d - m2;
+    h_linear += m2 - m1 * m1, h_both += m3 - m1 * m2, h_square += m4 - m2 * m2;
   }
+  const double weight = weight_of(rows), wide = 1 / (kPriorLinear * kPriorLinear), narrow = 1 / (kPriorSquare * kPriorSquare);
+  g_linear = g_linear * weight + (scale.linear - 1) * wide, g_square = g_square * weight + scale.square * narrow;
+  h_linear = h_linear * weight + wide, h_both *= weight, h_square = h_square * weight + narrow;
+  if (!squares) return {-g_linear / h_linear, 0};
+  const double determinant = h_linear * h_square - h_both * h_both;
+  return {(h_both * g_square - h_square * g_linear) / determinant, (h_both * g_linear - h_linear * g_square) / determinant};
+}
+
+Scale best_scale(const std::vector<Row>& rows, bool squares) {
+  constexpr double kLeast = 0.05;  // of linear: a temperature of 20
+  Scale best;
+  double best_value = posterior(rows, best);
+  for (int i = 0; i < 50; ++i) {
+    Scale step = newton_step(rows, best, squares);
+    if (best.square == 0 && step.square < 0) step = newton_step(rows, best, false);  // at the border, along it
+    double length = 1, value = best_value;
+    Scale next;
+    for (; length > 1e-4; length *= 0.5) {  // shorter where the full step overshoots
+      next = {std::max(kLeast, best.linear + length * step.linear), std::max(0.0, best.square + length * step.square)};
+      if ((value = posterior(rows, next)) < best_value) break;
+    }
+    const double gained = best_value - value;
+    if (!(gained > 0)) break;
+    best = next, best_value = value;
+    if (gained < 1e-9) break;
+  }
+  return best;
+}
+
+void add(Calibration& calibration, const std::vector<Row>& rows, const Scale& scale) {
+  for (const Row& row : rows)
+    calibration.add(std::clamp(1 / sum_of(row, scale), 0.0, 1.0), row.distance[static_cast<std::size_t>(row.target)] == 0);
+}
+
+// Of either half of the groups with what the other half says.
+double crossed_error(const std::vector<Row>& rows, bool squares) {
+  std::vector<Row> halves[2];
+  for (const Row& row : rows) halves[row.group % 2].push_back(row);
+  Calibration calibration;
+  for (int half = 0; half < 2; ++half) add(calibration, halves[half], best_scale(halves[1 - half], squares));
+  return calibration.expected_error();
 }
 
 }  // namespace
 
-TemperatureChoice choose_temperature(const HeldOutLogits& held_out) {
+CalibrationChoice choose_calibration(const HeldOutLogits& held_out) {
   const auto rows = rows_of(held_out);
-  TemperatureChoice choice;
+  CalibrationChoice choice;
   if (rows.empty()) return choice;
   Calibration before;
-  add(before, rows, held_out.n_classes, 0);
+  add(before, rows, {});
   choice.error = choice.error_before = before.expected_error();
+  if (std::ranges::all_of(rows, [](const Row& row) { return row.group == 0; })) return choice;
 
-  const double log_temperature = best_log_temperature(rows, held_out.n_classes);
-  if (2 * (loss(rows, held_out.n_classes, 0) - loss(rows, held_out.n_classes, log_temperature)) < kSignificant) return choice;
-
-  std::vector<Row> halves[2];
-  for (const Row& row : rows) halves[row.group % 2].push_back(row);
-  if (halves[1].empty()) return choice;
-  Calibration after;
-  for (int half = 0; half < 2; ++half)
-    add(after, halves[half], held_out.n_classes, best_log_temperature(halves[1 - half], held_out.n_classes));
-  if (after.expected_error() >= choice.error_before) return choice;
-  choice.temperature = std::exp(log_temperature);
-  choice.error = after.expected_error();
+  Scale chosen;
+  for (const bool squares : {false, true}) {
+    const Scale scale = best_scale(rows, squares);
+    const int numbers = squares && chosen.linear == 1 ? 2 : 1;  // that differ
+    if (2 * (loss(rows, chosen) - loss(rows, scale)) < kSignificant * numbers) continue;
+    const double error = crossed_error(rows, squares);
+    if (error >= choice.error) continue;
+    chosen = scale;
+    choice.error = error;
+  }
+  choice.temperature = 1 / chosen.linear;
+  choice.sharpening = chosen.square / (chosen.linear * chosen.linear);
   return choice;
 }
 

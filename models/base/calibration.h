@@ -1,5 +1,9 @@
 #pragma once
-// Calibration of a network's probabilities by one temperature (Guo et al. 2017, "On calibration of modern neural networks").
+// Calibration of a network's probabilities by a temperature (Guo et al. 2017, "On calibration of modern neural networks") and, where many
+// samples judge, a sharpening. Of d, how far a class's logit lies below the largest one, probabilities are
+//   p ~ exp(-(u + sharpening u^2)),  u = d / temperature.
+// Label smoothing bounds the distances that a network learns, so that it is too sure where it doubts and not sure enough where it knows: no
+// temperature mends both. The order of classes stays, and the loss is convex in 1 / temperature and sharpening / temperature^2.
 
 #include <cstdint>
 #include <vector>
@@ -14,15 +18,15 @@ struct HeldOutLogits {
   std::vector<std::int64_t> group;  // [sample]; samples of one group are right or wrong together
 };
 
-struct TemperatureChoice {
-  double temperature = 1;   // that logits are divided by
+struct CalibrationChoice {
+  double temperature = 1, sharpening = 0;
   double error_before = 0;  // expected calibration error of the logits as they are
-  double error = 0;         // with temperatures fitted on one half of the groups and measured on the other, so that it is no wishful number
+  double error = 0;         // with numbers fitted on one half of the groups and measured on the other, so that it is no wishful number
 };
 
-// The temperature of least cross entropy, a group counting as one sample, under a prior that keeps it near 1 where few groups judge. It
-// stays 1 where there is no good reason for another: the likelihood ratio is not significant (95 %), or what one half of the groups says
-// does not lower the calibration error on the other half.
-TemperatureChoice choose_temperature(const HeldOutLogits& held_out);
+// The numbers of least cross entropy, a group counting as one sample, under a prior that keeps them near 1 and 0 where few groups judge.
+// They stay 1 and 0 where there is no good reason for others: the likelihood ratio is not significant (95 %, for each of the two), or what
+// one half of the groups says does not lower the calibration error on the other half.
+CalibrationChoice choose_calibration(const HeldOutLogits& held_out);
 
 }  // namespace millesime

@@ -172,6 +172,7 @@ json ModelSpec::to_json() const {
   out["provenance"] = provenance.to_json();
   out["metrics"] = metrics;
   out["temperature"] = temperature;
+  out["sharpening"] = sharpening;
   return out;
 }
 
@@ -212,6 +213,9 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
   spec.temperature = field<double>(object, "temperature", origin);
   if (!std::isfinite(spec.temperature) || spec.temperature <= 0)
     throw UserError(join_text(origin, ": temperature: expected a number above 0, got ", spec.temperature));
+  if (object.contains("sharpening")) spec.sharpening = field<double>(object, "sharpening", origin);  // older files: none
+  if (!(spec.sharpening >= 0 && spec.sharpening <= 1e6))
+    throw UserError(join_text(origin, ": sharpening: expected a number from 0, got ", spec.sharpening));
   return spec;
 }
 

@@ -82,6 +82,7 @@ struct ModelSpec {
   Provenance provenance;
   nlohmann::json metrics = nlohmann::json::object();
   double temperature = 1;  // logits are divided by it (Guo et al. 2017)
+  double sharpening = 0;   // of the probabilities after that, models/base/calibration.h
 
   int n_classes() const { return static_cast<int>(classes.size()); }
   int n_statics() const { return static_cast<int>(statics.size()); }

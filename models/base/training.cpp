@@ -290,8 +290,8 @@ class Training {
     if (!judged()) return file;
     const auto logits = evaluate(network_, judges_, run_.threads);
     const auto judgement = judge(logits, held_out_.target);
-    const TemperatureChoice choice = choose_temperature({spec_.n_classes(), numbers_of(logits), held_out_.target, held_out_.group});
-    file.spec.temperature = choice.temperature;
+    const CalibrationChoice choice = choose_calibration({spec_.n_classes(), numbers_of(logits), held_out_.target, held_out_.group});
+    file.spec.temperature = choice.temperature, file.spec.sharpening = choice.sharpening;
     file.spec.metrics["epoch"] = kept_epoch_;
     file.spec.metrics["held_out"] = {{"samples", held_out_.size()},
                                      {"accuracy", judgement.accuracy.overall},
@@ -469,7 +469,7 @@ ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Rec
   TrainingRun again = run;  // the first network's checkpoint stays: it is finished
   again.checkpoint = second_checkpoint(run.checkpoint);
   ModelFile second = learn_network(spec, all, {}, same, first.spec.metrics["epoch"].get<int>(), again);
-  second.spec.temperature = first.spec.temperature;
+  second.spec.temperature = first.spec.temperature, second.spec.sharpening = first.spec.sharpening;
   second.spec.metrics = first.spec.metrics;
   return second;
 }

@@ -1,7 +1,7 @@
 #pragma once
 // Training of networks: AdamW on a one-cycle schedule, label smoothing, augmentation, averaged weights, the best epoch by F-score on
-// held-out groups (the latest within a standard error of it), then temperature scaling on them (Guo et al. 2017). Same seed, same machine:
-// same weights, on any number of threads.
+// held-out groups (the latest within a standard error of it), then calibration on them (models/base/calibration.h). Same seed, same
+// machine: same weights, on any number of threads.
 
 #include <functional>
 #include <string>
@@ -53,7 +53,7 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
 ModelFile train_held_out(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
 
 // Few samples are too dear to be held out (Recipe::refits): then a second network learns from all of `input`, on the schedule of `first`
-// (of train_held_out) up to the epoch that it chose, and takes over its temperature and metrics. Otherwise `first` itself.
+// (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise `first` itself.
 ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
 
 // Once the model is written.

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "models/registry.h"
 #include "pipeline/core/atomic_file.h"
@@ -69,14 +70,20 @@ struct Judged {
   std::int64_t parameters = 0;
 };
 
-// Probabilities as they were before the logits were divided by the temperature.
-std::vector<float> without_temperature(std::vector<float> probabilities, std::size_t n_classes, double temperature) {
-  if (temperature == 1) return probabilities;
+// Probabilities as they were before the calibration (models/base/calibration.h), whose inverse this is.
+std::vector<float> without_calibration(std::vector<float> probabilities, const ModelSpec& spec) {
+  const double a = spec.sharpening;
+  if (spec.temperature == 1 && a == 0) return probabilities;
+  const auto n_classes = static_cast<std::size_t>(spec.n_classes());
   for (std::size_t first = 0; first < probabilities.size(); first += n_classes) {
+    const std::span<float> sample(probabilities.data() + first, n_classes);
+    const double highest = std::log(std::ranges::max(sample));
     double sum = 0;
-    for (std::size_t k = first; k < first + n_classes; ++k)
-      sum += probabilities[k] = static_cast<float>(std::pow(probabilities[k], temperature));
-    for (std::size_t k = first; k < first + n_classes; ++k) probabilities[k] = static_cast<float>(probabilities[k] / sum);
+    for (float& p : sample) {
+      const double below = highest - std::log(p), u = a > 0 ? (std::sqrt(1 + 4 * a * below) - 1) / (2 * a) : below;
+      sum += p = static_cast<float>(std::exp(-u * spec.temperature));
+    }
+    for (float& p : sample) p = static_cast<float>(p / sum);
   }
   return probabilities;
 }
@@ -92,7 +99,7 @@ Judged train_and_judge(TrainCommand training, int seed, const std::vector<NamedS
   judged.classes = model.spec.classes;
   const ModelInput input = make_input(model.spec, fold.test);
   judged.probabilities = predict_probabilities(model, input, context);
-  judged.uncalibrated = without_temperature(judged.probabilities, judged.classes.size(), model.spec.temperature);
+  judged.uncalibrated = without_calibration(judged.probabilities, model.spec);
   judged.seconds_per_pixel = 1 / measure_speed(model, input, context);
   return judged;
 }

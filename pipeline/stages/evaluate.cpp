@@ -112,6 +112,7 @@ nlohmann::json to_json(const Evaluation& evaluation, const ModelSpec& spec) {
                      {"macro_f_score", number(evaluation.accuracy.macro_f)},
                      {"calibration_error", number(evaluation.calibration.expected_error())},
                      {"temperature", spec.temperature},
+                     {"sharpening", spec.sharpening},
                      {"classes", nlohmann::json::array()},
                      {"confusion", {{"codes", matrix.codes()}, {"counts", nlohmann::json::array()}}}};
   for (const auto& entry : evaluation.accuracy.classes)
@@ -227,8 +228,8 @@ std::string model_info_text(const std::string& file) {
                       value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
   }
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
-  text += join_text("temperature  ", fixed(spec.temperature, 4), "\nclasses      ", spec.n_classes(), " of nomenclature ",
-                    spec.nomenclature.name, "\n");
+  text += join_text("temperature  ", fixed(spec.temperature, 4), "\nsharpening   ", fixed(spec.sharpening, 4), "\nclasses      ",
+                    spec.n_classes(), " of nomenclature ", spec.nomenclature.name, "\n");
   for (const int code : spec.classes) text += join_text("  ", code, "  ", name_of(spec, code), "\n");
   return text;
 }

@@ -139,7 +139,8 @@ std::string judged_by(const Evaluation& evaluation, const ModelSpec& spec) {
             (evaluation.learned_from.size() == 1 ? " is a file" : " are files") +
             " that the model learned from, without a test split or used whole: these numbers flatter it.</p>\n";
   if (std::abs(spec.temperature - 1) > 1e-9)
-    text += join_text("<p class=\"note\">The logits are divided by the temperature ", number(spec.temperature, 3), ".</p>\n");
+    text += join_text("<p class=\"note\">The logits are divided by the temperature ", number(spec.temperature, 3),
+                      spec.sharpening > 0 ? join_text(" and sharpened by ", number(spec.sharpening, 3)) : "", ".</p>\n");
   return text;
 }
 
@@ -244,6 +245,7 @@ std::vector<NamedValue> facts_of(const ModelFile& model) {
   for (const auto& file : spec.provenance.samples) rows.emplace_back(file.path, file.xxh3);
   rows.emplace_back("seed", std::to_string(spec.provenance.seed));
   rows.emplace_back("temperature", number(spec.temperature, 4));
+  rows.emplace_back("sharpening", number(spec.sharpening, 4));
   if (spec.metrics.contains("held_out")) {
     const auto& held = spec.metrics["held_out"];
     rows.emplace_back("calibration error, held out", number(held.value("calibration_error", NAN), 4) + " (before scaling " +

@@ -57,6 +57,7 @@ void predict_network(const ModelFile& model, const ModelInput& input, const Cont
     args.pixels = count;
     args.n_classes = static_cast<int>(n_classes);
     args.logits = logits.data();
+    args.sharpening = static_cast<float>(model.spec.sharpening);
     decide_block(stream, args, out.data() + first * n_classes);
   }
 }

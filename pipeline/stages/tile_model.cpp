@@ -251,6 +251,7 @@ void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int6
     prepare(stream, rows, dates, count_.data() + first);
     run_network(stream, pixels, statics);
     args.logits = logits_.data();
+    args.sharpening = static_cast<float>(spec().sharpening);
   } else {
     prepare(stream, rows, dates, count_.data() + first);
     run_forest(stream, pixels, statics);

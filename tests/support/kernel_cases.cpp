@@ -325,6 +325,7 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
       for (float& logit : logits) logit *= 0.00137f;
       if (n > 20) logits[11] = std::numeric_limits<float>::quiet_NaN();
       args.logits = test.input(logits);
+      args.sharpening = 0.13f;
     } else {
       args.votes = test.input(random_numbers<std::uint16_t>(n, 0, 14, 9));
       args.n_trees = 100;

@@ -89,6 +89,23 @@ TEST(Decide, SoftmaxOfLogits) {
   }
 }
 
+TEST(Decide, SharpeningCountsTheSquareOfTheDistanceToTheHighestLogit) {
+  const std::vector<float> logits = {1, 3, 2.5f, -40, 0, 0, 0, 0};
+  DecideArgs args;
+  args.pixels = 2;
+  args.n_classes = 4;
+  args.logits = logits.data();
+  args.sharpening = 0.25f;
+  const Decision got = decided(args);
+  const double a = std::exp(-(2 + 0.25 * 4)), b = std::exp(-(0.5 + 0.25 * 0.25)), sum = 1 + a + b;
+  EXPECT_EQ(got.label, (Bytes{1, 0}));
+  EXPECT_NEAR(got.exact[0], a / sum, 1e-6);
+  EXPECT_NEAR(got.exact[1], 1 / sum, 1e-6);
+  EXPECT_NEAR(got.exact[2], b / sum, 1e-6);
+  EXPECT_EQ(got.exact[3], 0);
+  for (std::size_t c = 4; c < 8; ++c) EXPECT_EQ(got.exact[c], 0.25f);
+}
+
 TEST(Decide, ConfidenceIsTruncatedLikeIota2) {
   const std::vector<float> scores = {0.53f, 0.47f, 1.0f, 0.0f, 0.29f, 0.71f};
   DecideArgs args;

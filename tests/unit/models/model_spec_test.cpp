@@ -29,12 +29,16 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   spec.sources.front().deviation = {1, 1e-3f, 1000, 0.7f};
   spec.provenance = {{{"a.safetensors", "00ff"}}, 12, 3, {{1, 20, 9, 12}}, "constant 9", "smote to 12", 7, 2021, "north", "0.1.0"};
   spec.metrics = {{"curve", {1, 2}}};
-  spec.temperature = 0.1234567890123;
+  spec.temperature = 0.1234567890123, spec.sharpening = 0.0123456789;
   const auto json = spec.to_json();
   const ModelSpec again = ModelSpec::from_json(nlohmann::json::parse(json.dump()), "m");
   EXPECT_EQ(again.to_json().dump(), json.dump());
   EXPECT_EQ(again.sources.front().deviation, spec.sources.front().deviation);
   EXPECT_EQ(again.temperature, spec.temperature);
+  EXPECT_EQ(again.sharpening, spec.sharpening);
+  auto older = json;
+  older.erase("sharpening");
+  EXPECT_EQ(ModelSpec::from_json(older, "m").sharpening, 0);
 }
 
 TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {
@@ -66,6 +70,7 @@ TEST(ModelSpec, ForgedSpecsAreRefusedWithTheFieldAndTheFile) {
   EXPECT_THAT(refused("/classes", {10, 10}), HasSubstr("class 10 occurs twice"));
   EXPECT_THAT(refused("/classes", {99}), HasSubstr("class 99 is not in"));
   EXPECT_THAT(refused("/temperature", 0), HasSubstr("temperature"));
+  EXPECT_THAT(refused("/sharpening", -0.1), HasSubstr("sharpening"));
   auto lacking = good;
   lacking.erase("provenance");
   EXPECT_THAT(message_of([&] { ModelSpec::from_json(lacking, "m"); }), HasSubstr("\"provenance\" is missing"));
