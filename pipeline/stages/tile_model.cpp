@@ -243,7 +243,7 @@ void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int6
                          const float* statics) {
   const std::int64_t pixels = rows.pixels();
   DecideArgs args;
-  args.pixels = pixels, args.n_classes = spec().n_classes();
+  args.pixels = pixels, args.n_classes = spec().n_classes(), args.sharpening = static_cast<float>(spec().sharpening);
   if (ltae_) {
     run_ltae(stream, rows, dates, statics, count_.data() + first);
     args.logits = logits_.data();
@@ -251,7 +251,6 @@ void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int6
     prepare(stream, rows, dates, count_.data() + first);
     run_network(stream, pixels, statics);
     args.logits = logits_.data();
-    args.sharpening = static_cast<float>(spec().sharpening);
   } else {
     prepare(stream, rows, dates, count_.data() + first);
     run_forest(stream, pixels, statics);

@@ -2,6 +2,9 @@
 
 #include "pipeline/stages/tile_model.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -97,6 +100,26 @@ TEST_F(TileModelOfWindow, AnEnsembleIsTheMeanOfItsMembers) {
   for (const auto& member : members) each.push_back(probabilities(member));
   const auto together = probabilities(make_ensemble(members));
   for (std::size_t i = 0; i < together.size(); ++i) EXPECT_NEAR(together[i], (each[0][i] + each[1][i] + each[2][i]) / 3, 1e-6) << i;
+}
+
+TEST_F(TileModelOfWindow, ProbabilitiesAreSharpenedWhoeverComputesTheLogits) {
+  for (const char* norm : {"none", "group"}) {  // by the kernel, by the network
+    ModelSpec spec = small_spec("ltae", 3, kDates);
+    spec.parameters["norm"] = norm;
+    ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), {});
+    const auto plain = probabilities(model);
+    model.spec.sharpening = 0.5;
+    const auto sharp = probabilities(model);
+    for (std::size_t p = 0; p < kPixels * 3; p += 3) {
+      double highest = 0, sum = 0, expected[3];
+      for (std::size_t c = 0; c < 3; ++c) highest = std::max(highest, static_cast<double>(plain[p + c]));
+      for (std::size_t c = 0; c < 3; ++c) {
+        const double below = std::log(highest / static_cast<double>(plain[p + c]));
+        sum += expected[c] = std::exp(-below - 0.5 * below * below);
+      }
+      for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(sharp[p + c], expected[c] / sum, 1e-5) << norm << ", pixel " << p / 3;
+    }
+  }
 }
 
 TEST_F(TileModelOfWindow, BandsThatTheImagesAreNotReadWithAreAnError) {
