@@ -1,3 +1,7 @@
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -9,6 +13,8 @@
 
 namespace millesime {
 
+static constexpr std::size_t kHugePage = std::size_t{2} << 20, kLargeBytes = 4 * kHugePage;
+
 static bool on_gpu(const Device& device) { return device.kind == Device::Kind::cuda; }
 
 namespace detail {
@@ -16,8 +22,14 @@ namespace detail {
 void* allocate(const Device& device, std::size_t bytes) {
   if (bytes == 0) return nullptr;
   if (on_gpu(device)) return cuda::allocate(device, bytes);
-  void* memory = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  const std::size_t alignment = bytes >= kLargeBytes ? kHugePage : kAlignment;
+  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, whole);
   if (!memory) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  // Fewer pages to find for hundreds of planes (5 % of prepare_regular), and to make. Where the system has none, nothing is lost.
+  if (bytes >= kLargeBytes) madvise(memory, whole, MADV_HUGEPAGE);
+#endif
   return memory;
 }
 

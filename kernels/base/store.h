@@ -14,18 +14,14 @@
 
 namespace millesime {
 
-// bytes is a multiple of 64, both pointers are aligned to 64 (target) and 16 (source).
+namespace detail {
+void stream_lines(void* target, const void* source, std::int64_t lines);  // with the machine's widest stores
+}
+
+// bytes is a multiple of 64, the target is aligned to 64.
 HD void store_past_caches(void* target, const void* source, std::int64_t bytes) {
 #if defined(__SSE2__) && !defined(__CUDACC__)
-  auto* to = static_cast<__m128i*>(target);
-  const auto* from = static_cast<const __m128i*>(source);
-  for (std::int64_t line = 0; line < bytes / 64; ++line, to += 4, from += 4) {
-    const __m128i a = _mm_load_si128(from), b = _mm_load_si128(from + 1), c = _mm_load_si128(from + 2), d = _mm_load_si128(from + 3);
-    _mm_stream_si128(to, a);
-    _mm_stream_si128(to + 1, b);
-    _mm_stream_si128(to + 2, c);
-    _mm_stream_si128(to + 3, d);
-  }
+  detail::stream_lines(target, source, bytes / 64);
 #else
   std::memcpy(target, source, static_cast<std::size_t>(bytes));
 #endif

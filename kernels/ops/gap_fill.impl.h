@@ -57,8 +57,8 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
   }
 }
 
-// One band: calls filled(target, values of all lanes) for each target. samples[date][lane]; before is scratch, [target][lane]. With
-// kPrefetch the samples lie in the input, not in scratch.
+// One band: for each target puts the values of all lanes where filled.row(target, somewhere) says, then calls filled(target, values).
+// samples[date][lane]; before is scratch, [target][lane]. With kPrefetch the samples lie in the input, not in scratch.
 template <int kLanes, bool kPrefetch, class Filled>
 HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
                   const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
@@ -89,7 +89,8 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
     }
     const std::int16_t* row = before[t];
     const float* share = weight[t];
-    alignas(64) std::int16_t result[kLanes];
+    alignas(64) std::int16_t somewhere[kLanes];
+    std::int16_t* result = filled.row(t, somewhere);
     LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) {
       const float a = static_cast<float>(row[lane]), step = static_cast<float>(value[lane] - row[lane]);
@@ -271,6 +272,7 @@ struct GapFillBlock {
     std::int16_t* first;
     std::int64_t stride;
     int n;
+    HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
     HD void operator()(int target, const std::int16_t* values) const { store_lanes<kLanes>(first + target * stride, values, n); }
   };
 
@@ -278,6 +280,7 @@ struct GapFillBlock {
   struct Averaged {
     MovingAverage<kLanes> average;
     Store store;
+    HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
     HD void operator()(int target, std::int16_t* values) const {
       average(target, values);
       store(target, values);

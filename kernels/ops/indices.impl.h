@@ -11,15 +11,15 @@
 
 namespace millesime {
 
-// One index of a block. bands[band][lane].
-template <int kLanes>
-HD void index_row(const IndexFormula& index, int n_bands, const Rows<const std::int16_t>& bands, float* values) {
+// One index of a block. bands[band][lane] are integers or the same as float32.
+template <int kLanes, class Number>
+HD void index_row(const IndexFormula& index, int n_bands, const Rows<const Number>& bands, float* values) {
   float top[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) top[lane] = index.numerator_offset;
   if (index.brightness) {
     ROLLED
     for (int b = 0; b < n_bands; ++b) {
-      const std::int16_t* band = bands[b];
+      const Number* band = bands[b];
       LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) top[lane] = top[lane] + static_cast<float>(band[lane]) * static_cast<float>(band[lane]);
     }
@@ -30,7 +30,7 @@ HD void index_row(const IndexFormula& index, int n_bands, const Rows<const std::
   for (int lane = 0; lane < kLanes; ++lane) bottom[lane] = index.denominator_offset;
   ROLLED
   for (int i = 0; i < index.n_bands; ++i) {
-    const std::int16_t* band = bands[index.band[i]];
+    const Number* band = bands[index.band[i]];
     const float up = index.numerator[i], down = index.denominator[i];
     LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) {

@@ -5,22 +5,28 @@
 
 namespace millesime {
 
-using RegularNearest = PrepareRegularBlock<kCpuLanes, 1>;
-using RegularBilinear = PrepareRegularBlock<kCpuLanes, 2>;
-using RegularCubic = PrepareRegularBlock<kCpuLanes, 4>;
+using RegularNearest = PrepareRegularBlock<kCpuLanes, 1, float>;
+using RegularBilinear = PrepareRegularBlock<kCpuLanes, 2, float>;
+using RegularCubic = PrepareRegularBlock<kCpuLanes, 4, float>;
+using RegularNearest16 = PrepareRegularBlock<kCpuLanes, 1, Bfloat16>;
+using RegularBilinear16 = PrepareRegularBlock<kCpuLanes, 2, Bfloat16>;
+using RegularCubic16 = PrepareRegularBlock<kCpuLanes, 4, Bfloat16>;
 using RawNearest = PrepareRawBlock<kCpuLanes, 1>;
 using RawBilinear = PrepareRawBlock<kCpuLanes, 2>;
 using RawCubic = PrepareRawBlock<kCpuLanes, 4>;
 CPU_CLONES(RegularNearest);
 CPU_CLONES(RegularBilinear);
 CPU_CLONES(RegularCubic);
+CPU_CLONES(RegularNearest16);
+CPU_CLONES(RegularBilinear16);
+CPU_CLONES(RegularCubic16);
 CPU_CLONES(RawNearest);
 CPU_CLONES(RawBilinear);
 CPU_CLONES(RawCubic);
 
 namespace {
 
-bool in_one_kernel(const GapFilling& filling, bool bfloat16) { return filling.method == FillMethod::linear && !bfloat16; }
+bool in_one_kernel(const GapFilling& filling) { return filling.method == FillMethod::linear; }
 
 void prepare_composed(const Stream& stream, const PrepareRegularArgs& args) {
   const std::int64_t pixels = args.series.pixels();
@@ -37,13 +43,13 @@ void prepare_composed(const Stream& stream, const PrepareRegularArgs& args) {
 
 }  // namespace
 
-std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, bool bfloat16, int n_dates, int n_bands, int n_targets) {
-  if (in_one_kernel(filling, bfloat16)) return 0;
+std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, int n_dates, int n_bands, int n_targets) {
+  if (in_one_kernel(filling)) return 0;
   return std::int64_t{2} * n_bands * (n_dates + n_targets) + n_dates;
 }
 
 void prepare_regular(const Stream& stream, const PrepareRegularArgs& args) {
-  if (!in_one_kernel(args.filling, args.bfloat16 != nullptr)) return prepare_composed(stream, args);
+  if (!in_one_kernel(args.filling)) return prepare_composed(stream, args);
   on_backend(stream, [&](const auto& backend) { prepare_regular_on(backend, args); });
 }
 

@@ -8,8 +8,8 @@
 // Raw: every acquisition as it is.
 //   values[pixel][date][band] = (b - mean[band]) * inverse_std[band] where valid, 0 elsewhere
 //
-// Linear gap filling to float32 is one kernel; other methods (gap_fill.h), and bfloat16, run as the composition, with memory of their own
-// on the device for the samples between.
+// Linear gap filling is one kernel; other methods (gap_fill.h) run as the composition, with memory of their own on the device for the
+// samples between.
 //
 // A pixel without any valid date is gap-filled with 0 before normalisation, and its count is 0.
 
@@ -53,7 +53,7 @@ struct PrepareRawArgs {
 
 void prepare_regular(const Stream& stream, const PrepareRegularArgs& args);
 // Bytes a pixel that the composition needs between its operations; 0 where one kernel does it all.
-std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, bool bfloat16, int n_dates, int n_bands, int n_targets);
+std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, int n_dates, int n_bands, int n_targets);
 void prepare_raw(const Stream& stream, const PrepareRawArgs& args);
 
 }  // namespace millesime

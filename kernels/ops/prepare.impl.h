@@ -31,8 +31,7 @@ HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, cons
       ROLLED
       for (int d = 0; d < series.n_dates; ++d) {
         std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
-        resampler.row(band_plane(group, d, series.position_in_group[b]), row);
-        deselect_missing<kLanes>(row, selected[d]);
+        if (resampler.row(band_plane(group, d, series.position_in_group[b]), row)) deselect_missing<kLanes>(row, selected[d]);
       }
     }
   }
@@ -53,11 +52,10 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
 
 // Where a block's rows lie in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
 struct RegularRows {
-  std::int64_t pixels, weight, filled, values, selected, before, end;
-  HD RegularRows(const PrepareRegularArgs& args, std::int64_t pixel_bytes) {
+  std::int64_t weight, filled, values, selected, before, end;
+  HD explicit RegularRows(const PrepareRegularArgs& args) {
     const std::int64_t targets = args.n_targets, dates = args.series.n_dates, bands = args.series.n_bands;
-    pixels = 0;
-    weight = pixels + pixel_bytes;
+    weight = 0;
     filled = weight + 4 * targets;
     values = filled + 2 * targets * bands;
     selected = values + 2 * bands * dates;
@@ -66,28 +64,25 @@ struct RegularRows {
   }
 };
 
-template <int kLanes, int kTaps>
+template <int kLanes, int kTaps, class Number>
 struct PrepareRegularBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
   PrepareRegularArgs args;
 
   HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
-  HD std::int64_t scratch_bytes() const { return RegularRows(args, FeatureWriter<kLanes, float>::scratch_bytes(pixel_features())).end; }
+  HD std::int64_t scratch_bytes() const { return RegularRows(args).end; }
 
   struct Keep {
     Rows<std::int16_t> filled;  // [target * n_bands + band]
     int n_bands, band;
-    HD void operator()(int target, const std::int16_t* values) const {
-      std::int16_t* row = filled[static_cast<std::int64_t>(target) * n_bands + band];
-      LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) row[lane] = values[lane];
-    }
+    HD std::int16_t* row(int target, std::int16_t*) const { return filled[static_cast<std::int64_t>(target) * n_bands + band]; }
+    HD void operator()(int, const std::int16_t*) const {}
   };
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
-    const RegularRows at(args, FeatureWriter<kLanes, float>::scratch_bytes(pixel_features()));
+    const RegularRows at(args);
     const auto values = scratch.rows<std::int16_t>(at.values);
     const auto selected = scratch.rows<std::int16_t>(at.selected);
     load_block<kLanes, kTaps>(series, block, values, selected);
@@ -103,13 +98,25 @@ struct PrepareRegularBlock {
       fill_band<kLanes, false>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
     }
 
-    FeatureWriter<kLanes, float> writer(args.features, pixel_features(), series.pixels(), block.first, block.n(), item, scratch);
     const FeaturePlan plan{args.indices, series.n_bands, args.mean, args.inverse_std};
-    ROLLED
-    for (int t = 0; t < args.n_targets; ++t)
-      put_features<kLanes>(plan, t, {filled[static_cast<std::int64_t>(t) * series.n_bands], filled.stride}, writer);
-    writer.finish();
+    constexpr int kPack = kPackLanes<kLanes>;
+    for (int lane = 0; lane < block.n(); lane += kPack) {
+      FeatureWriter<kPack, Number> writer(target(), pixel_features(), series.pixels(), block.first + lane,
+                                          lanes_in_use<kPack>(lane, block.n()), item, scratch);
+      ROLLED
+      for (int t = 0; t < args.n_targets; ++t)
+        put_features<kPack>(plan, {filled[static_cast<std::int64_t>(t) * series.n_bands] + lane, filled.stride}, writer);
+      writer.finish();
+    }
     finish_stores();
+  }
+
+ private:
+  HD Number* target() const {
+    if constexpr (std::is_same<Number, Bfloat16>::value)
+      return args.bfloat16;
+    else
+      return args.features;
   }
 };
 
@@ -119,36 +126,38 @@ struct PrepareRawBlock {
   PrepareRawArgs args;
 
   HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
-  HD std::int64_t scratch_bytes() const {
-    return FeatureWriter<kLanes, float>::scratch_bytes(pixel_values()) + 2 * (pixel_values() + args.series.n_dates);
-  }
+  HD std::int64_t scratch_bytes() const { return 2 * (pixel_values() + args.series.n_dates); }
 
   HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
-    const std::int64_t pixel_bytes = FeatureWriter<kLanes, float>::scratch_bytes(pixel_values());
-    const auto values = scratch.rows<std::int16_t>(pixel_bytes);
-    const auto selected = scratch.rows<std::int16_t>(pixel_bytes + 2 * pixel_values());
+    const auto values = scratch.rows<std::int16_t>(0);
+    const auto selected = scratch.rows<std::int16_t>(2 * pixel_values());
 
     load_block<kLanes, kTaps>(series, block, values, selected);
     if (args.count && block.exists) store_count<kLanes>(series.n_dates, block, selected, args.count);
     store_valid(block, item, selected, scratch);
-    FeatureWriter<kLanes, float> writer(args.values, pixel_values(), series.pixels(), block.first, block.n(), item, scratch);
-    for (int d = 0; d < series.n_dates; ++d) {
-      const std::int16_t* use = selected[d];
+    constexpr int kPack = kPackLanes<kLanes>;
+    for (int first = 0; first < block.n(); first += kPack) {
+      FeatureWriter<kPack, float> writer(args.values, pixel_values(), series.pixels(), block.first + first,
+                                         lanes_in_use<kPack>(first, block.n()), item, scratch);
       ROLLED
-      for (int b = 0; b < series.n_bands; ++b) {
-        const std::int16_t* band = values[static_cast<std::int64_t>(b) * series.n_dates + d];
-        float* row = writer.row();
-        LANES_INDEPENDENT
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, b);
-          row[lane] = use[lane] ? value : 0.0f;
+      for (int d = 0; d < series.n_dates; ++d) {
+        const std::int16_t* use = selected[d] + first;
+        ROLLED
+        for (int b = 0; b < series.n_bands; ++b) {
+          const std::int16_t* band = values[static_cast<std::int64_t>(b) * series.n_dates + d] + first;
+          float* row = writer.row();
+          LANES_INDEPENDENT
+          for (int lane = 0; lane < kPack; ++lane) {
+            const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, b);
+            row[lane] = use[lane] ? value : 0.0f;
+          }
+          writer.put();
         }
-        writer.put(static_cast<std::int64_t>(d) * series.n_bands + b);
       }
+      writer.finish();
     }
-    writer.finish();
     finish_stores();
   }
 
@@ -175,15 +184,23 @@ struct PrepareRawBlock {
   }
 };
 
-template <class Backend>
-void prepare_regular_on(const Backend& backend, const PrepareRegularArgs& args) {
+template <class Number, class Backend>
+void prepare_regular_as(const Backend& backend, const PrepareRegularArgs& args) {
   constexpr int kLanes = Backend::kLanes;
   const std::int64_t blocks = row_block_count(args.series, kLanes);
   switch (args.resampling) {
-    case Resampling::nearest: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 1>{args});
-    case Resampling::bilinear: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 2>{args});
-    case Resampling::cubic: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 4>{args});
+    case Resampling::nearest: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 1, Number>{args});
+    case Resampling::bilinear: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 2, Number>{args});
+    case Resampling::cubic: return parallel_for(backend, "prepare_regular", blocks, PrepareRegularBlock<kLanes, 4, Number>{args});
   }
+}
+
+template <class Backend>
+void prepare_regular_on(const Backend& backend, const PrepareRegularArgs& args) {
+  if (args.bfloat16)
+    prepare_regular_as<Bfloat16>(backend, args);
+  else
+    prepare_regular_as<float>(backend, args);
 }
 
 template <class Backend>

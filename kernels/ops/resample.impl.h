@@ -91,8 +91,8 @@ struct BlockResampler {
     for (int lane = 0; lane < kLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
   }
 
-  // values[kLanes]; lanes without a pixel get 0
-  HD void row(const std::int16_t* plane, std::int16_t* values) const {
+  // values[kLanes]; lanes without a pixel get 0. Returns false only where none of them is missing.
+  HD bool row(const std::int16_t* plane, std::int16_t* values) const {
     const int n = block.n();
     for (int lane = 0; lane < kLanes; ++lane) {
       if (lane >= n)
@@ -100,26 +100,40 @@ struct BlockResampler {
       else
         values[lane] = copied ? plane[block.first + lane] : resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down);
     }
+    return true;
   }
 };
 
 #if !defined(__CUDACC__) && defined(__GNUC__)
 
+template <int kLanes>
+HD bool any_missing(const std::int16_t* values) {
+  std::int16_t missing = 0;
+  for (int lane = 0; lane < kLanes; ++lane) missing = static_cast<std::int16_t>(missing | (values[lane] == kMissing ? -1 : 0));
+  return missing != 0;
+}
+
 // The same on the CPU for whole blocks: first the rows are combined into one line of the group's pixels, then the line into the
 // block's pixels. Where a pixel is missing, or the line is long, it falls back to resample_pixel. Same operations in the same order
 // for each pixel, so the same bits.
+//
+// Groups of half the window's resolution, 20 m in 10 m, are combined in integers: their weights are quarters, and their sums whole
+// sixteenths below 2^20, which float32 holds exactly, so that these are the same bits, too.
 template <int kTaps>
 struct BlockResampler<kTaps, kCpuLanes> {
   static constexpr int kMaxLine = kCpuLanes + 16;  // group pixels that a block may span: its lanes at scale 1 and some taps
   static constexpr int kPack = 8;                  // lanes that one shuffle serves
   using Floats = float __attribute__((vector_size(4 * kPack)));
   using Ints = std::int32_t __attribute__((vector_size(4 * kPack)));
+  using Shorts = std::int16_t __attribute__((vector_size(2 * kPack)));
+  using Pairs = std::int16_t __attribute__((vector_size(4 * kPack)));
+  static constexpr int kHalf = kCpuLanes / 2;
 
   BandGroupView group;
   std::int64_t first = 0;
   int n = 0;
-  bool copied = false, in_line = false, shuffled = false, inside = false;
-  Taps<kTaps> down, across[kCpuLanes];
+  bool copied = false, halved = false, in_line = false, shuffled = false, inside = false;
+  Taps<kTaps> down, across[kCpuLanes];  // of a halved group only the first two
   int line_first = 0, line_size = 0;
   std::int32_t begin[kCpuLanes / kPack] = {};             // of the line's part that a pack needs
   alignas(64) std::int32_t place[kTaps][kCpuLanes] = {};  // of each tap, in the line (or in that part)
@@ -129,12 +143,16 @@ struct BlockResampler<kTaps, kCpuLanes> {
       : group(of), first(block.first), n(block.n()), copied(on_grid) {
     if (copied) return;
     down = taps_at<kTaps>(block.row * of.row_scale + of.row_offset);
-    for (int lane = 0; lane < kCpuLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
+    const auto taps = [&](int lane) { return taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset); };
+    for (int lane = 0; lane < 2; ++lane) across[lane] = taps(lane);
+    halved = is_halved();
+    if (!halved)
+      for (int lane = 2; lane < kCpuLanes; ++lane) across[lane] = taps(lane);
     line_first = across[0].first;
-    line_size = across[kCpuLanes - 1].first + kTaps - line_first;
+    line_size = across_of(kCpuLanes - 1).first + kTaps - line_first;
     in_line = line_size <= kMaxLine && of.col_scale > 0;
-    if (!in_line) return;
     inside = line_first >= 0 && line_first + line_size <= group.cols;
+    if (!in_line || halved) return;
     shuffled = true;
     for (int lane = 0; lane < kCpuLanes; ++lane) {
       for (int i = 0; i < kTaps; ++i) {
@@ -151,21 +169,114 @@ struct BlockResampler<kTaps, kCpuLanes> {
       for (int lane = 0; lane < kCpuLanes; ++lane) place[i][lane] -= begin[lane / kPack];
   }
 
-  HD void row(const std::int16_t* plane, std::int16_t* values) const {
+  HD bool row(const std::int16_t* plane, std::int16_t* values) const {
     if (copied) {
       expect_next_lanes<kCpuLanes>(plane + first);
       if (n == kCpuLanes)
         std::memcpy(values, plane + first, kCpuLanes * sizeof *values);
       else
         for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = lane < n ? plane[first + lane] : std::int16_t{0};
-      return;
+      return any_missing<kCpuLanes>(values);
     }
+    if (in_line && (halved ? halved_row(plane, values) : line_row(plane, values))) return kTaps == 1 && any_missing<kCpuLanes>(values);
+    for (int lane = 0; lane < kCpuLanes; ++lane)
+      values[lane] = lane < n ? resample_pixel<kTaps>(plane, group.cols, group.rows, across_of(lane), down) : std::int16_t{0};
+    return true;
+  }
+
+ private:
+  // Positions are whole steps of a group pixel before they are rounded to these, so that lanes are exactly half a pixel apart.
+  HD bool is_halved() const {
+    const double steps = group.col_offset * 65536.0;
+    const auto by_quarters = [](const Taps<kTaps>& taps) { return taps.fraction == 0.25f || taps.fraction == 0.75f; };
+    return kTaps <= 2 && group.col_scale == 0.5 && steps == floor(steps) && (kTaps == 1 || (by_quarters(down) && by_quarters(across[0])));
+  }
+  HD Taps<kTaps> across_of(int lane) const {
+    if (!halved) return across[lane];
+    Taps<kTaps> taps = across[lane % 2];
+    taps.first += lane / 2;
+    taps.nearest += lane / 2;
+    return taps;
+  }
+
+  // The line's pixels of one row; copied to `edge` where the row's edge is repeated.
+  HD const std::int16_t* line_of(const std::int16_t* plane, int row, std::int16_t* edge) const {
+    const std::int16_t* values = plane + static_cast<std::int64_t>(clamp_index(row, group.rows)) * group.cols;
+    if (inside) {
+      expect_next_lanes<kCpuLanes / 2>(values + line_first + line_size - kCpuLanes / 2);
+      return values + line_first;
+    }
+    for (int k = 0; k < line_size; ++k) edge[k] = values[clamp_index(line_first + k, group.cols)];
+    return edge;
+  }
+
+  // Both return false where a pixel of the rows is missing.
+  HD bool halved_row(const std::int16_t* plane, std::int16_t* values) const {
+    std::int16_t edge[2][kMaxLine];
+    const std::int16_t* near = line_of(plane, down.nearest, edge[0]);
+    const bool step = across[1].first > across[0].first;
+    if constexpr (kTaps == 1) {
+      for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = near[(lane + step) / 2];
+    } else {
+      const std::int16_t* far = line_of(plane, 2 * down.first + 1 - down.nearest, edge[1]);
+      Ints last = {};  // pixels behind the whole packs
+      bool missing = any_missing<kHalf>(near) || any_missing<kHalf>(far);
+      for (int k = kHalf; k < line_size; ++k) {
+        missing = missing || near[k] == kMissing || far[k] == kMissing;
+        last[k - kHalf] = 3 * near[k] + far[k];
+      }
+      if (missing) return false;
+      if (step)
+        halved_lanes<true>(near, far, last, values);
+      else
+        halved_lanes<false>(near, far, last, values);
+    }
+    return true;
+  }
+
+  HD static void quarters(const std::int16_t* near, const std::int16_t* far, Ints& sum) {
+    Shorts a, b;
+    std::memcpy(&a, near, sizeof a);
+    std::memcpy(&b, far, sizeof b);
+    sum = __builtin_convertvector(a, Ints);
+    sum = sum + sum + sum + __builtin_convertvector(b, Ints);
+  }
+  HD static void round_sixteenths(Ints& sum) { sum = (sum + 8 + (sum >> 31)) >> 4; }  // half away from zero
+
+  // Lanes 2 k and 2 k + 1 lie between pixels k and k + 1 of the line; where it steps, 2 k + 1 lies between k + 1 and k + 2. Sums are in
+  // quarters, then sixteenths of an integer.
+  template <bool kStep>
+  HD static void halved_lanes(const std::int16_t* near, const std::int16_t* far, const Ints& last, std::int16_t* values) {
+    Ints v0;
+    quarters(near, far, v0);
+    for (int k = 0; k < kHalf; k += kPack) {
+      Ints next = last;
+      if (k + kPack < kHalf) quarters(near + k + kPack, far + k + kPack, next);
+      const Ints v1 = __builtin_shuffle(v0, next, Ints{1, 2, 3, 4, 5, 6, 7, 8});
+      Ints even, odd;
+      if constexpr (kStep) {
+        const Ints v2 = __builtin_shuffle(v0, next, Ints{2, 3, 4, 5, 6, 7, 8, 9}), middle = v1 + v1 + v1;
+        even = v0 + middle;
+        odd = middle + v2;
+      } else {
+        const Ints both = v0 + v1;
+        even = both + v0 + v0;
+        odd = both + v1 + v1;
+      }
+      round_sixteenths(even);
+      round_sixteenths(odd);
+      const Ints pairs = (even & 0xFFFF) | odd << 16;  // the lower half comes first
+      Pairs lanes;
+      std::memcpy(&lanes, &pairs, sizeof lanes);
+      lanes -= lanes == kMissing;  // as resampled_value() does: true is -1
+      std::memcpy(values + 2 * k, &lanes, sizeof lanes);
+      v0 = next;
+    }
+  }
+
+  HD bool line_row(const std::int16_t* plane, std::int16_t* values) const {
     alignas(64) float line[kMaxLine + kPack];
-    if (!in_line || !combine_rows(plane, line)) {
-      for (int lane = 0; lane < kCpuLanes; ++lane)
-        values[lane] = lane < n ? resample_pixel<kTaps>(plane, group.cols, group.rows, across[lane], down) : std::int16_t{0};
-      return;
-    }
+    if (!combine_rows(plane, line)) return false;
     alignas(64) float sums[kCpuLanes];
     if (shuffled) {
       for (int pack = 0; pack < kCpuLanes / kPack; ++pack) {
@@ -190,22 +301,14 @@ struct BlockResampler<kTaps, kCpuLanes> {
     LANES_INDEPENDENT
     for (int lane = 0; lane < kCpuLanes; ++lane)
       values[lane] = kTaps == 1 ? static_cast<std::int16_t>(static_cast<std::int32_t>(sums[lane])) : resampled_value(sums[lane]);
+    return true;
   }
 
- private:
-  // The weighted sum of the rows; false where one of its pixels is missing.
   HD bool combine_rows(const std::int16_t* plane, float* line) const {
-    std::int16_t edge[kMaxLine];  // a row with its edge repeated
+    std::int16_t edge[kMaxLine];
     int missing = 0;
     for (int j = 0; j < kTaps; ++j) {
-      const std::int16_t* values = plane + static_cast<std::int64_t>(clamp_index(down.first + j, group.rows)) * group.cols;
-      if (inside) {
-        values += line_first;
-        expect_next_lanes<kCpuLanes / 2>(values + line_size - kCpuLanes / 2);
-      } else {
-        for (int k = 0; k < line_size; ++k) edge[k] = values[clamp_index(line_first + k, group.cols)];
-        values = edge;
-      }
+      const std::int16_t* values = line_of(plane, down.first + j, edge);
       const float by = down.weight(j);
       if (j == 0) {
         LANES_INDEPENDENT

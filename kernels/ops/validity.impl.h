@@ -55,8 +55,7 @@ struct ValidityBlock {
       for (int position = 0; position < group.n_bands; ++position) {
         for (int d = 0; d < series.n_dates; ++d) {
           alignas(64) std::int16_t values[kLanes];
-          resampler.row(band_plane(group, d, position), values);
-          deselect_missing<kLanes>(values, selected[d]);
+          if (resampler.row(band_plane(group, d, position), values)) deselect_missing<kLanes>(values, selected[d]);
         }
       }
     }

@@ -86,7 +86,7 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
   const std::int64_t dates = spec().input == InputKind::regular ? static_cast<std::int64_t>(spec().days.size()) : n_dates;
   const SourceSpec& source = spec().sources.front();
   const std::int64_t filling = spec().input == InputKind::regular
-                                   ? prepare_regular_bytes_per_pixel(gap_filling(spec().gap_fill), false, n_dates,
+                                   ? prepare_regular_bytes_per_pixel(gap_filling(spec().gap_fill), n_dates,
                                                                      static_cast<int>(source.bands.size()), static_cast<int>(dates))
                                    : 0;
   return filling + dates * source.features() * 4 + dates + beside_input;

@@ -34,6 +34,7 @@ Normalisation some_normalisation(int n) {
 
 struct Prepared {
   std::vector<float> numbers;
+  std::vector<std::uint16_t> bfloat16;  // the same rounded, of regular()
   std::vector<std::uint8_t> valid, count;
   bool operator==(const Prepared&) const = default;
 };
@@ -72,7 +73,12 @@ Prepared fused_regular(const Case& test, const Series& series, const std::vector
   prepare_regular(Device{}, args);
   features.expect_untouched_bands("features");
   count.expect_untouched_bands("count");
-  return {features.values(), {}, count.values()};
+  Guarded<std::uint16_t> rounded(host.view().pixels() * args.n_targets * args.n_features());
+  args.features = nullptr;
+  args.bfloat16 = reinterpret_cast<Bfloat16*>(rounded.data());
+  prepare_regular(Device{}, args);
+  rounded.expect_untouched_bands("bfloat16");
+  return {features.values(), rounded.values(), {}, count.values()};
 }
 
 Prepared fused_raw(const Case& test, const Series& series) {
@@ -95,7 +101,7 @@ Prepared fused_raw(const Case& test, const Series& series) {
   values.expect_untouched_bands("values");
   valid.expect_untouched_bands("valid");
   count.expect_untouched_bands("count");
-  return {values.values(), valid.values(), count.values()};
+  return {values.values(), {}, valid.values(), count.values()};
 }
 
 struct Parts {
@@ -152,6 +158,7 @@ Prepared composed_regular(const Case& test, const Series& series, const std::vec
         const float x =
             f < bands ? static_cast<float>(filled[(t * bands + f) * pixels + p]) : index_values[(t * n_indices + f - bands) * pixels + p];
         out.numbers.push_back(test.normalised ? (x - normalisation.mean[f]) * normalisation.inverse_std[f] : x);
+        out.bfloat16.push_back(to_bfloat16(out.numbers.back()).bits);
       }
     }
   }

@@ -228,25 +228,33 @@ void add_pack(Cases& cases, const Input& input, const char* type) {
       PackBlock<1, Number>{args});
 }
 
+template <int kTaps, class Number>
+void add_prepare_regular(Cases& cases, const Input& input, const Series& series, Resampling method, const std::string& name) {
+  KernelCase& test = add(cases, "prepare", join_text("regular, ", name, ", ", input.name));
+  PrepareRegularArgs args;
+  args.series = place(test, series);
+  args.resampling = method;
+  args.target_days = test.input(target_days(series, input.targets));
+  args.n_targets = input.targets;
+  args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
+  args.mean = test.input(ramp(args.n_features(), 900, 31));
+  args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
+  auto* numbers = test.output<Number>(args.series.pixels() * args.n_targets * args.n_features());
+  if constexpr (std::is_same_v<Number, float>)
+    args.features = numbers;
+  else
+    args.bfloat16 = numbers;
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(
+      test, [args] { prepare_regular(Device{}, args); }, [args](const Fibers& fibers) { prepare_regular_on(fibers, args); },
+      args.series.pixels(), PrepareRegularBlock<1, kTaps, Number>{args});
+}
+
 template <int kTaps>
 void add_prepare(Cases& cases, const Input& input, Resampling method, const char* method_name) {
   const Series series = random_series(input.shape);
-  {
-    KernelCase& test = add(cases, "prepare", join_text("regular, ", method_name, ", ", input.name));
-    PrepareRegularArgs args;
-    args.series = place(test, series);
-    args.resampling = method;
-    args.target_days = test.input(target_days(series, input.targets));
-    args.n_targets = input.targets;
-    args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
-    args.mean = test.input(ramp(args.n_features(), 900, 31));
-    args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
-    args.features = test.output<float>(args.series.pixels() * args.n_targets * args.n_features());
-    args.count = test.output<std::uint8_t>(args.series.pixels());
-    complete(
-        test, [args] { prepare_regular(Device{}, args); }, [args](const Fibers& fibers) { prepare_regular_on(fibers, args); },
-        args.series.pixels(), PrepareRegularBlock<1, kTaps>{args});
-  }
+  add_prepare_regular<kTaps, float>(cases, input, series, method, method_name);
+  add_prepare_regular<kTaps, Bfloat16>(cases, input, series, method, join_text(method_name, ", bfloat16"));
   KernelCase& test = add(cases, "prepare", join_text("raw, ", method_name, ", ", input.name));
   PrepareRawArgs args;
   args.series = place(test, series);

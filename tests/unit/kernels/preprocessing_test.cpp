@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -119,6 +120,34 @@ TEST(Resample, AnyRatioAndOffset) {
     for (const Resampling method : {Resampling::bilinear, Resampling::cubic}) {
       const auto expected = expected_samples(series, method), got = resampled(series, method);
       for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1) << i;
+    }
+  }
+}
+
+// 20 m in 10 m, bilinear: sums are whole sixteenths, so there is nothing to be off by.
+TEST(Resample, HalfTheResolutionIsExact) {
+  std::mt19937 random(8);
+  std::uniform_int_distribution<int> any(-32768, 32767);
+  for (const int width : {1, 2, 127, 128, 129, 300}) {
+    for (const double col_offset : {-0.25, 0.25, 0.75, 1.75, 3.25}) {
+      for (const double row_offset : {-0.25, 0.25, 0.75}) {
+        SCOPED_TRACE(join_text("width ", width, ", offsets ", col_offset, " and ", row_offset));
+        Series series = random_series({width, 5, 2, 0, 0, true, 3});
+        BandGroup& half = series.groups[1];
+        half.col_offset = col_offset;
+        half.row_offset = row_offset;
+        for (auto& sample : half.samples) sample = static_cast<std::int16_t>(any(random));
+        std::ranges::replace(half.samples, kNodata, std::int16_t{-8});
+        for (const bool missing : {false, true}) {
+          if (missing) half.samples[half.samples.size() / 3] = kNodata;
+          EXPECT_EQ(resampled(series, Resampling::nearest), expected_samples(series, Resampling::nearest));
+          const auto expected = expected_samples(series, Resampling::bilinear), got = resampled(series, Resampling::bilinear);
+          for (std::size_t i = 0; i < got.size(); ++i) {
+            const bool invented = !missing && expected[i] == kNodata;
+            ASSERT_NEAR(got[i], invented ? kNodata + 1 : expected[i], missing ? 1 : 0) << i;  // some weights are made to sum to 1
+          }
+        }
+      }
     }
   }
 }
