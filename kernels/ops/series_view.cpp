@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "kernels/base/uploader.h"
+#include "kernels/base/transfer.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
 
@@ -85,7 +85,7 @@ HostSeries::HostSeries(const Series& series) {
 DeviceSeries::DeviceSeries(const Stream& stream, const Series& series) : host_(series) {
   view_ = host_.view();
   if (stream.device.kind == Device::Kind::cpu) return;
-  Uploader upload(stream);
+  Transfer upload(stream);
   days_ = Buffer<std::int32_t>(stream.device, view_.n_dates);
   days_.copy_from(stream, view_.days, view_.n_dates);
   view_.days = days_.data();

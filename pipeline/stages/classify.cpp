@@ -9,6 +9,7 @@
 #include <set>
 
 #include "kernels/base/in_strips.h"
+#include "kernels/base/transfer.h"
 #include "kernels/ops/decide.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
@@ -102,7 +103,8 @@ class OutputModels {
   }
 
   // Without regions, the only model speaks for every pixel.
-  LayerSamples run(const Stream& stream, const DeviceSeries& series, const WindowInput& input, const std::optional<RegionShares>& regions) {
+  LayerSamples run(const Stream& stream, Transfer& transfer, const DeviceSeries& series, const WindowInput& input,
+                   const std::optional<RegionShares>& regions) {
     const std::int64_t pixels = series.view().pixels();
     const auto n = static_cast<std::size_t>(pixels);
     const int n_classes = static_cast<int>(codes_.size());
@@ -119,9 +121,8 @@ class OutputModels {
       const auto result = models_[m]->run(stream, series, input.series.dates, input.statics);
       const std::size_t own = models_[m]->spec().classes.size();
       std::vector<float> probabilities(n * own);
-      detail::copy_bytes(stream, Device{}, probabilities.data(), stream.device, result.probabilities, probabilities.size() * sizeof(float));
-      detail::copy_bytes(stream, Device{}, layer.validity.data(), stream.device, result.count, n);
-      stream.synchronize();
+      transfer.to_host(probabilities.data(), result.probabilities, probabilities.size() * sizeof(float));
+      transfer.to_host(layer.validity.data(), result.count, n);
       const std::size_t begin = scores.size();
       scores.resize(begin + n * static_cast<std::size_t>(n_classes), 0.0f);
       for (std::size_t p = 0; p < n; ++p)
@@ -134,17 +135,17 @@ class OutputModels {
         model_weights.insert(model_weights.end(), n, 1.0f);
       }
     }
-    if (scores.empty()) layer.validity = valid_acquisitions(stream, series.view());  // out of every region's reach, and yet seen
+    if (scores.empty()) layer.validity = valid_acquisitions(stream, transfer, series.view());  // out of every region's reach, and yet seen
     return decide_layer(Stream(Device{}, stream.threads), pixels, n_classes, scores, model_weights, std::move(layer));
   }
 
  private:
-  static std::vector<std::uint8_t> valid_acquisitions(const Stream& stream, const SeriesView& series) {
+  static std::vector<std::uint8_t> valid_acquisitions(const Stream& stream, Transfer& transfer, const SeriesView& series) {
     Buffer<std::uint8_t> count(stream.device, series.pixels());
     ValidityArgs args;
     args.series = series, args.count = count.data();
     validity(stream, args);
-    return to_host(stream, count);
+    return transfer.to_host(count);
   }
 
   // Blending and deciding run on the host: they are a small part of the work, and models of a tile may be many.
@@ -288,6 +289,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   if (const auto note = reader->rereading(windows.front()); !note.empty()) context.progress->note(note);
 
   const OwnStream stream(context.device, context.threads);
+  Transfer transfer(stream);
   Tally tally;
   // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
   int strip_rows = std::numeric_limits<int>::max();
@@ -301,7 +303,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
       shares->weights = regions->weights(read.series.window, present);
     }
     std::vector<LayerSamples> layers;
-    for (auto& output : models) layers.push_back(output.run(stream, series, read, shares));
+    for (auto& output : models) layers.push_back(output.run(stream, transfer, series, read, shares));
     return layers;
   };
   context.progress->start("classify " + request.census.tile, grid.pixels(), "px");

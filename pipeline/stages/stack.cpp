@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 
+#include "kernels/base/transfer.h"
 #include "kernels/ops/gap_fill.h"
 #include "kernels/ops/index_expression.h"
 #include "kernels/ops/indices.h"
@@ -19,6 +21,7 @@
 #include "pipeline/stages/gap_filling.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/resampling.h"
+#include "pipeline/stages/series_strips.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/window_loop.h"
 
@@ -43,6 +46,13 @@ struct Plan {
 struct Block {
   std::vector<std::int16_t> bands, indices;  // [date][variable][pixel]
   std::vector<std::uint8_t> valid;           // [date][pixel], empty with `filled`
+
+  // Pixels [first, first + row_pixels) of this block of `pixels`.
+  void put(const Block& rows, std::int64_t row_pixels, std::int64_t first, std::int64_t pixels) {
+    put_rows(rows.bands, row_pixels, first, pixels, bands);
+    put_rows(rows.indices, row_pixels, first, pixels, indices);
+    put_rows(rows.valid, row_pixels, first, pixels, valid);
+  }
 };
 
 // Writes variables of the whole cube, in whatever format.
@@ -211,7 +221,7 @@ std::vector<std::int32_t> days_of(const std::vector<Date>& dates) {
   return days;
 }
 
-Block compute_block(const Stream& stream, const Plan& plan, const Series& read) {
+Block compute_rows(const Stream& stream, Transfer& transfer, const Plan& plan, const Series& read) {
   const DeviceSeries series(stream, read);
   const std::int64_t pixels = read.window.pixels();
   const int n_dates = read.n_dates(), n_bands = read.n_bands();
@@ -229,8 +239,8 @@ Block compute_block(const Stream& stream, const Plan& plan, const Series& read) 
   validity(stream, checking);
   Block block;
   if (!plan.filled) {
-    block.bands = to_host(stream, samples);
-    block.valid = to_host(stream, valid);
+    block.bands = transfer.to_host(samples);
+    block.valid = transfer.to_host(valid);
     return block;
   }
 
@@ -249,7 +259,7 @@ Block compute_block(const Stream& stream, const Plan& plan, const Series& read) 
   filling.filled = filled.data();
   filling.filling = plan.filling;
   gap_fill(stream, filling);
-  block.bands = to_host(stream, filled);
+  block.bands = transfer.to_host(filled);
   if (!plan.indices.empty()) {
     IndicesArgs computing;
     computing.pixels = pixels;
@@ -260,13 +270,26 @@ Block compute_block(const Stream& stream, const Plan& plan, const Series& read) 
     computing.samples = filled.data();
     computing.integers = integers.data();
     indices(stream, computing);
-    block.indices = to_host(stream, integers);
+    block.indices = transfer.to_host(integers);
   }
   // A pixel that was never seen has no value, rather than 0.
-  const std::vector<std::uint8_t> seen = to_host(stream, count);
+  const std::vector<std::uint8_t> seen = transfer.to_host(count);
   for (auto* layer : {&block.bands, &block.indices})
     for (std::size_t i = 0; i < layer->size(); ++i)
       if (seen[i % static_cast<std::size_t>(pixels)] == 0) (*layer)[i] = kNodata;
+  return block;
+}
+
+Block compute_block(const Stream& stream, Transfer& transfer, int& strip_rows, const Plan& plan, const Series& read) {
+  const std::int64_t pixels = read.window.pixels();
+  Block block;
+  compute_in_strips(read, strip_rows, [&](const Series& part, std::int64_t first) {
+    Block rows = compute_rows(stream, transfer, plan, part);
+    if (part.window.pixels() == pixels)
+      block = std::move(rows);
+    else
+      block.put(rows, part.window.pixels(), first, pixels);
+  });
   return block;
 }
 
@@ -288,6 +311,8 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   const std::vector<Window> windows = split(grid.whole(), kZarrChunk, kZarrChunk, max_pixels);
 
   const OwnStream stream(context.device, context.threads);
+  Transfer transfer(stream);
+  int strip_rows = std::numeric_limits<int>::max();
   context.progress->start("stack " + plan.census.tile, grid.pixels(), "px");
   window_loop<Series, Block>(
       windows, 1, kAhead,
@@ -295,7 +320,7 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
         return std::function<Series(const Window&)>(
             [reader = std::make_shared<SeriesReader>(plan.census, plan.bands)](const Window& window) { return reader->read(window); });
       },
-      [&](const Window&, Series&& series) { return compute_block(stream, plan, series); },
+      [&](const Window&, Series&& series) { return compute_block(stream, transfer, strip_rows, plan, series); },
       [&](const Window& window, Block&& block) {
         writer->write(window, block);
         context.progress->advance(window.pixels());

@@ -1,14 +1,17 @@
 #include "pipeline/stages/tile.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 
+#include "kernels/base/transfer.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/series_strips.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/window_loop.h"
 
@@ -28,22 +31,31 @@ struct WindowMaps {
   std::vector<std::int64_t> covered, clear;  // [date], pixels
 };
 
-WindowMaps describe_window(const Stream& stream, const WindowInput& input) {
-  const DeviceSeries series(stream, input.masks);
-  const std::int64_t pixels = input.masks.window.pixels();
-  const int n_dates = input.masks.n_dates();
-  Buffer<std::uint8_t> clear(stream.device, pixels * n_dates);
+// Adds to clear[date] what of the series is valid.
+void count_clear(const Stream& stream, Transfer& transfer, const Series& masks, std::vector<std::int64_t>& clear) {
+  const DeviceSeries series(stream, masks);
+  const std::int64_t pixels = masks.window.pixels();
+  Buffer<std::uint8_t> valid(stream.device, pixels * masks.n_dates());
   ValidityArgs args;
   args.series = series.view();
-  args.valid = clear.data();
+  args.valid = valid.data();
   validity(stream, args);
+  const std::vector<std::uint8_t> by_date = transfer.to_host(valid);
+  for (std::size_t date = 0; date < clear.size(); ++date) {
+    const auto begin = by_date.begin() + static_cast<std::ptrdiff_t>(date) * pixels;
+    clear[date] += std::count(begin, begin + pixels, 1);
+  }
+}
 
+WindowMaps describe_window(const Stream& stream, Transfer& transfer, int& strip_rows, const WindowInput& input) {
+  const std::int64_t pixels = input.masks.window.pixels();
+  const int n_dates = input.masks.n_dates();
   WindowMaps maps;
+  maps.clear.resize(static_cast<std::size_t>(n_dates));
+  compute_in_strips(input.masks, strip_rows, [&](const Series& rows, std::int64_t) { count_clear(stream, transfer, rows, maps.clear); });
   maps.footprint.resize(static_cast<std::size_t>(pixels));
-  const std::vector<std::uint8_t> by_date = to_host(stream, clear);
   for (int date = 0; date < n_dates; ++date) {
     const auto begin = static_cast<std::ptrdiff_t>(date * pixels), end = begin + static_cast<std::ptrdiff_t>(pixels);
-    maps.clear.push_back(std::count(by_date.begin() + begin, by_date.begin() + end, 1));
     maps.covered.push_back(std::count(input.coverage.begin() + begin, input.coverage.begin() + end, 1));
     std::transform(maps.footprint.begin(), maps.footprint.end(), input.coverage.begin() + begin, maps.footprint.begin(),
                    [](int a, int b) { return static_cast<std::uint8_t>(a | b); });
@@ -114,6 +126,8 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
   RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, options);
   Tally tally;
   const OwnStream stream(context.device, context.threads);
+  Transfer transfer(stream);
+  int strip_rows = std::numeric_limits<int>::max();
   context.progress->start("tile " + census.tile, grid.pixels(), "px");
   window_loop<WindowInput, WindowMaps>(
       windows, 1, kAhead,
@@ -124,7 +138,7 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
           return input;
         });
       },
-      [&](const Window&, WindowInput&& input) { return describe_window(stream, input); },
+      [&](const Window&, WindowInput&& input) { return describe_window(stream, transfer, strip_rows, input); },
       [&](const Window& window, WindowMaps&& maps) {
         footprint.write(window, 0, maps.footprint.data());
         tally.add(maps);

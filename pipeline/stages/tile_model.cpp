@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/base/in_strips.h"
+#include "kernels/base/transfer.h"
 #include "kernels/ops/decide.h"
 #include "models/arch/ltae.h"
 #include "models/arch/random_forest.h"
@@ -190,7 +191,7 @@ void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const floa
   constexpr std::int64_t kJoined = 16384;
   const bool on_host = stream.device.kind == Device::Kind::cpu;
   std::vector<float> series, rows(static_cast<std::size_t>(std::min(kJoined, pixels) * width));
-  if (!on_host) series = to_host(stream, values_);
+  if (!on_host) series = Transfer(stream).to_host(values_);
   const float* values = on_host ? values_.data() : series.data();
   reserve(joined_, stream, on_host ? 0 : std::min(kJoined, pixels) * width);
   for (std::int64_t first = 0; first < pixels; first += kJoined) {

@@ -19,7 +19,7 @@
 #include "kernels/base/in_strips.h"
 #include "kernels/base/parallel_for.h"
 #include "kernels/base/pinned_buffer.h"
-#include "kernels/base/uploader.h"
+#include "kernels/base/transfer.h"
 #include "kernels/ops/series_view.h"
 #include "pipeline/core/series_rows.h"
 
@@ -186,9 +186,9 @@ TEST_F(CudaRuntime, EveryCallIsChecked) {
       {"cudaMemcpyAsync", [] { to_device(Stream(kSecond), std::vector<int>{1}); }},
       {"cudaMemsetAsync", [] { Buffer<int>(kSecond, 3).zero(Stream(kSecond)); }},
       {"cudaMallocHost", [] { PinnedBuffer<int>(kSecond, 3); }},
-      {"cudaEventCreateWithFlags", [] { Uploader upload(kSecond); }},
-      {"cudaEventRecord", [] { Uploader(kSecond).to_device(std::vector<int>{1}); }},
-      {"cudaEventSynchronize", [] { Uploader(kSecond).to_device(std::vector<char>(3 * Uploader::kChunkBytes)); }},
+      {"cudaEventCreateWithFlags", [] { Transfer upload(kSecond); }},
+      {"cudaEventRecord", [] { Transfer(kSecond).to_device(std::vector<int>{1}); }},
+      {"cudaEventSynchronize", [] { Transfer(kSecond).to_device(std::vector<char>(3 * Transfer::kChunkBytes)); }},
       {"cudaStreamSynchronize", [] { Stream(kSecond).synchronize(); }},
       {"cudaStreamCreateWithFlags", [] { OwnStream stream(kSecond); }}};
   for (const auto& [name, work] : calls) {
@@ -233,10 +233,10 @@ TEST_F(CudaRuntime, NoDriverIsNoDevice) {
 
 // More than the two chunks that take turns, and not a multiple of one.
 TEST_F(CudaRuntime, UploadsGoThroughPageLockedChunks) {
-  std::vector<std::uint32_t> numbers(5 * Uploader::kChunkBytes / 8 + 3);
+  std::vector<std::uint32_t> numbers(5 * Transfer::kChunkBytes / 8 + 3);
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint32_t>(i * 2654435761u);
   {
-    Uploader upload(kSecond);
+    Transfer upload(kSecond);
     const Buffer<std::uint32_t> there = upload.to_device(numbers);
     EXPECT_TRUE(std::equal(numbers.begin(), numbers.end(), there.data()));  // the mock's device memory can be read
     EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMemcpyAsync"), 3);
@@ -250,6 +250,32 @@ TEST_F(CudaRuntime, UploadsGoThroughPageLockedChunks) {
   EXPECT_EQ(runtime.events, 0);
   EXPECT_EQ(PinnedBuffer<int>(Device{}, 5).size(), 5);  // on the CPU, ordinary memory
   EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMallocHost"), 2);
+}
+
+// While one chunk is emptied, the next is on its way; none is asked for before it was emptied.
+TEST_F(CudaRuntime, DownloadsGoThroughPageLockedChunks) {
+  std::vector<std::uint32_t> numbers(5 * Transfer::kChunkBytes / 8 + 3);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint32_t>(i * 2654435761u);
+  {
+    Transfer transfer(kSecond);
+    const Buffer<std::uint32_t> there = transfer.to_device(numbers);
+    runtime.calls.clear();
+    EXPECT_TRUE(transfer.to_host(there) == numbers);
+    std::vector<std::string> order;
+    for (const std::string& call : runtime.calls)
+      if (call != "cudaSetDevice") order.push_back(call);
+    const std::string ask = "cudaMemcpyAsync", mark = "cudaEventRecord", wait = "cudaEventSynchronize";
+    EXPECT_EQ(order, (std::vector<std::string>{ask, mark, ask, mark, wait, ask, mark, wait, wait}));
+    runtime.calls.clear();
+    EXPECT_EQ(transfer.to_host(Buffer<int>()), std::vector<int>());
+    EXPECT_EQ(std::ranges::count(runtime.calls, ask), 0);
+    runtime.fails[wait] = cudaErrorIllegalAddress;
+    EXPECT_THROW(transfer.to_host(there), DeviceError);
+    runtime.fails.clear();
+  }
+  EXPECT_EQ(runtime.live, 0);
+  EXPECT_EQ(runtime.events, 0);
+  EXPECT_EQ(Transfer(Device{}).to_host(to_device(Device{}, std::vector<int>{1, 2})), (std::vector<int>{1, 2}));
 }
 
 // A series that does not fit goes to the device in parts, each with the rows around it that resampling needs.
