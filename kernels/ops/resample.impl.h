@@ -216,7 +216,11 @@ struct BlockResampler<kTaps, kCpuLanes> {
     const std::int16_t* near = line_of(plane, down.nearest, edge[0]);
     const bool step = across[1].first > across[0].first;
     if constexpr (kTaps == 1) {
-      for (int lane = 0; lane < kCpuLanes; ++lane) values[lane] = near[(lane + step) / 2];
+      alignas(64) std::uint32_t pairs[kHalf];
+      LANES_INDEPENDENT
+      for (int k = 0; k < kHalf; ++k)
+        pairs[k] = static_cast<std::uint16_t>(near[k]) | std::uint32_t{static_cast<std::uint16_t>(near[k + step])} << 16;
+      std::memcpy(values, pairs, sizeof pairs);
     } else {
       const std::int16_t* far = line_of(plane, 2 * down.first + 1 - down.nearest, edge[1]);
       Ints last = {};  // pixels behind the whole packs
