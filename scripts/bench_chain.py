@@ -63,16 +63,22 @@ def beside_peers(program, world, folder, python):
     samples, tile = next(work.glob("sample/*.safetensors")), next((world / "l2a").iterdir())
     (peers / "peers.json").write_text(json.dumps({"census": str(next(work.glob("catalog/T31TCJ.json"))), "samples": str(samples)}))
 
-    def ours(model, *settings):
+    def ours(model, *settings, precision="float32"):
         file = peers / f"{model}.safetensors"
         if not file.exists():
             measured([program, "train", "--samples", samples, "--nomenclature", "oso23", "--model", model, "-o", file, *settings])
-        return [[program, "classify", "--model", file, "--tile", tile, "-o", peers / model, "--quiet"]]
+        return [[program, "classify", "--model", file, "--tile", tile, "-o", peers / model, "--precision", precision, "--quiet"]]
 
     def step(name):
         return [python, "-B", Path(__file__).with_name("bench_peers.py"), name, peers]
 
-    chains = {"millesime random forest": ours("random_forest"), "millesime L-TAE": ours("ltae", "--epochs", "2")}
+    few = ("--epochs", "2")
+    chains = {
+        "millesime random forest": ours("random_forest"),
+        "millesime L-TAE": ours("ltae", *few),
+        "millesime TempCNN": ours("temporal_cnn", *few),
+        "millesime TempCNN, bfloat16": ours("temporal_cnn", *few, precision="bfloat16"),
+    }
     absent = {}
     if python:
         os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")  # as with ours, compiling is not part of the time

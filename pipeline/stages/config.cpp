@@ -86,8 +86,7 @@ Options Config::declare() {
   train_selection.declare(o);
 
   o.section("classify");
-  o.add("probabilities", &classify.probabilities, "also write the probability of every class, x 1000");
-  o.add("batch", &classify.batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
+  classify.declare(o);
 
   o.section("fuse");
   o.add("method", &fuse.method, "how the maps of several seeds become one").choices({"majority", "dempster-shafer"});

@@ -70,6 +70,9 @@ struct ModelOptions {  // [model]
 struct ClassifyOptions {  // [classify]
   bool probabilities = false;
   int batch = 0;  // pixels a model call; 0: chosen from the memory budget
+  std::string precision = "float32";
+
+  void declare(Options& options);  // of the section [classify], and of the command
 };
 
 struct FuseOptions {  // [fuse], of the maps of several seeds

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "kernels/base/in_strips.h"
 #include "kernels/base/transfer.h"
 #include "kernels/ops/decide.h"
 #include "models/arch/ltae.h"
 #include "models/arch/random_forest.h"
+#include "models/base/bfloat16_classifier.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/gap_filling.h"
@@ -35,7 +37,25 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
 
 }  // namespace
 
-TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context)
+void PrecisionCost::add(const PrecisionCost& other) {
+  pixels += other.pixels, same_label += other.same_label, difference += other.difference;
+}
+
+nlohmann::json PrecisionCost::to_json() const {
+  const double n = static_cast<double>(std::max<std::int64_t>(1, pixels));
+  return {{"compared", pixels}, {"same_label", static_cast<double>(same_label) / n}, {"probability_difference", difference / n}};
+}
+
+std::string PrecisionCost::to_text() const {
+  const nlohmann::json shares = to_json();
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "bfloat16: %.2f %% of %lld pixels that were compared get the class of float32; its probability differs by %.4f",
+                100 * shares["same_label"].get<double>(), static_cast<long long>(pixels), shares["probability_difference"].get<double>());
+  return text;
+}
+
+TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Precision precision)
     : file_(std::move(model)),
       input_(input),
       batch_pixels_(batch_pixels),
@@ -43,7 +63,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
       new_year_(Date::from_ymd(input.year, 1, 1)) {
   const ModelSpec& spec = file_.spec;
   const std::string& file = file_.path;
-  for (const auto& member : file_.members) members_.emplace_back(member, input, batch_pixels, context);
+  for (const auto& member : file_.members) members_.emplace_back(member, input, batch_pixels, context, precision);
   if (!members_.empty()) return;
   for (std::size_t s = 1; s < spec.sources.size(); ++s)
     context.progress->note(join_text(file, ": the model also reads ", spec.sources[s].name, " (", join_list(spec.sources[s].bands, ", "),
@@ -56,6 +76,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec.statics_in(input.static_names, "the tile");
   const Stream stream(context.device);
+  if (precision == Precision::bfloat16) network_ = load_bfloat16_classifier(file_, context.device, context.threads);
   if (spec.architecture == "random_forest") {
     const TrainedForest trained = read_forest(file_);
     forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,
@@ -65,7 +86,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     if (const auto weights = ltae_weights(file_))
       ltae_ = std::make_unique<Ltae>(*weights, stream);
     else
-      network_ = load_classifier(file_, context.device, context.threads);
+      (network_ ? exact_ : network_) = load_classifier(file_, context.device, context.threads);
     std::vector<float> inverse;
     for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
     mean_ = to_device(stream, source.mean);
@@ -173,7 +194,40 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const flo
     for (std::size_t s = 1; s < spec().sources.size(); ++s) batch.series.push_back({.features = spec().sources[s].features()});
     if (n_statics > 0) batch.statics = static_values.data() + first * n_statics;
     network_->logits(batch, logits_.data() + first * spec().n_classes());
+    constexpr std::int64_t kCompared = 64;  // one batch of so many is computed in both ways
+    if (exact_ && batches_++ % kCompared == 0) compare_precision(stream, batch, logits_.data() + first * spec().n_classes());
   }
+}
+
+void TileModel::compare_precision(const Stream& stream, const Batch& batch, const float* logits) {
+  const int n_classes = spec().n_classes();
+  Buffer<float> exact(stream.device, batch.pixels * n_classes);
+  exact_->logits(batch, exact.data());
+  const auto on_host = [&](const float* numbers) {
+    std::vector<float> copy(static_cast<std::size_t>(batch.pixels * n_classes));
+    detail::copy_bytes(stream, Device{}, copy.data(), stream.device, numbers, copy.size() * sizeof(float));
+    stream.synchronize();
+    return copy;
+  };
+  const std::vector<float> expected = on_host(exact.data()), found = on_host(logits);
+  const auto probability = [&](const float* row, std::ptrdiff_t of) {
+    double sum = 0;
+    for (int c = 0; c < n_classes; ++c) sum += std::exp(static_cast<double>(row[c]) - static_cast<double>(row[of]));
+    return 1 / sum;
+  };
+  for (std::int64_t p = 0; p < batch.pixels; ++p) {
+    const float *const exact_row = expected.data() + p * n_classes, *const row = found.data() + p * n_classes;
+    const auto label = std::max_element(exact_row, exact_row + n_classes) - exact_row;
+    cost_.same_label += std::max_element(row, row + n_classes) - row == label;
+    cost_.difference += std::abs(probability(row, label) - probability(exact_row, label));
+  }
+  cost_.pixels += batch.pixels;
+}
+
+PrecisionCost TileModel::precision_cost() const {
+  PrecisionCost cost = cost_;
+  for (const TileModel& member : members_) cost.add(member.precision_cost());
+  return cost;
 }
 
 // The forest reads one row a pixel: the series, then the statics.

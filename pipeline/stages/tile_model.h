@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "kernels/base/buffer.h"
 #include "kernels/ops/forest.h"
 #include "kernels/ops/ltae.h"
@@ -27,11 +29,24 @@ struct TileInput {
   Resampling resampling = Resampling::bilinear;
 };
 
+enum class Precision { float32, bfloat16 };
+
+// How the answers of a network of 16 bits differ from those of 32, on a sample of the pixels.
+struct PrecisionCost {
+  std::int64_t pixels = 0, same_label = 0;
+  double difference = 0;  // sum over the pixels, of the probability of the class that 32 bits choose
+
+  void add(const PrecisionCost& other);
+  nlohmann::json to_json() const;
+  std::string to_text() const;
+};
+
 class TileModel {
  public:
   // UserError when the model does not fit: a band or static input that the tile does not have, or regular dates of which most lie before
   // the tile's first or after its last acquisition. Sources beside the main one are absent; a note to the context's progress says so.
-  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context);
+  // bfloat16: see models/base/bfloat16_classifier.h; every 64th batch is computed in both ways and compared.
+  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Precision precision = Precision::float32);
 
   const ModelSpec& spec() const { return file_.spec; }
   std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series
@@ -44,6 +59,7 @@ class TileModel {
     const std::uint8_t* count = nullptr;
   };
   void release();  // gives back the memory of the last call
+  PrecisionCost precision_cost() const;
   Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
 
  private:
@@ -57,6 +73,7 @@ class TileModel {
   void run_network(const Stream& stream, std::int64_t pixels, const float* statics);
   void run_ltae(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const float* statics, std::uint8_t* count);
   void run_forest(const Stream& stream, std::int64_t pixels, const float* statics);
+  void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
 
   ModelFile file_;
   TileInput input_;
@@ -69,6 +86,9 @@ class TileModel {
   std::unique_ptr<Forest> forest_;       // or
   std::vector<TileModel> members_;       // of an ensemble
   int dates_ = 0, features_ = 0;         // of the prepared rows
+  std::unique_ptr<Classifier> exact_;    // beside a network of 16 bits
+  PrecisionCost cost_;
+  std::int64_t batches_ = 0;
   int strip_rows_ = std::numeric_limits<int>::max();
   Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_, joined_;
   Buffer<std::int32_t> target_days_;

@@ -16,6 +16,7 @@
 #include "models/base/ensemble.h"
 #include "models/base/training.h"
 #include "pipeline/core/error.h"
+#include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/unit/models/small_models.h"
 
@@ -60,12 +61,12 @@ ModelFile trained(const std::string& name) {
 class TileModelOfWindow : public ::testing::Test {
  protected:
   TileModelOfWindow() { context.progress = &progress; }
-  TileModel on_tile(const ModelFile& model) {
+  TileModel on_tile(const ModelFile& model, Precision precision = Precision::float32) {
     TileInput input;
     input.bands = {"B3", "B4", "B8"};
     input.year = 2021;
     input.resampling = Resampling::nearest;
-    return TileModel(model, input, 16, context);
+    return TileModel(model, input, 16, context, precision);
   }
   std::vector<float> probabilities(const ModelFile& model) {
     TileModel on = on_tile(model);
@@ -78,6 +79,32 @@ class TileModelOfWindow : public ::testing::Test {
   testing::SilentProgress progress;
   Context context;
 };
+
+TEST_F(TileModelOfWindow, SixteenBitsGiveNearlyTheSameAndTheirCostIsMeasured) {
+  const ModelFile model = trained("temporal_cnn");
+  const std::vector<float> exact = probabilities(model);
+  for (const int threads : {1, 2}) {
+    context.threads = threads;
+    TileModel reduced = on_tile(model, Precision::bfloat16);
+    const Series series = window();
+    const Stream stream(context.device);
+    const auto scores = reduced.run(stream, DeviceSeries(stream, series), series.dates, {});
+    double largest = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      largest = std::max(largest, std::abs(static_cast<double>(scores.probabilities[i] - exact[i])));
+    EXPECT_GT(largest, 0);  // it is computed with fewer bits
+    EXPECT_LT(largest, 0.05);
+    const PrecisionCost cost = reduced.precision_cost();
+    EXPECT_EQ(cost.pixels, 16);  // the first batch
+    EXPECT_GE(cost.same_label, 15);
+    EXPECT_GT(cost.difference, 0);
+    EXPECT_THAT(cost.to_text(), HasSubstr("of 16 pixels that were compared"));
+  }
+  EXPECT_EQ(on_tile(model).precision_cost().pixels, 0);
+  for (const char* other : {"random_forest", "mlp"})
+    EXPECT_THAT(testing::message_of([&] { on_tile(trained(other), Precision::bfloat16); }),
+                HasSubstr("expected a model of the architecture"));
+}
 
 TEST_F(TileModelOfWindow, SourcesThatATileDoesNotHaveAreNamedAndTheMapIsMadeWithoutThem) {
   ModelSpec spec = small_spec("ltae", 3, kDates);

@@ -1,0 +1,90 @@
+#include "models/base/bfloat16_classifier.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include <ATen/Parallel.h>
+
+#include "models/base/device_memory.h"
+#include "models/base/model_file.h"
+#include "models/base/network.h"
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+// Pixels a call of the network, always the same: the last call is filled up, so that the library computes every pixel in one way.
+constexpr std::int64_t kBlockCpu = 512, kBlockCuda = 16384;
+
+class Bfloat16Classifier : public Classifier {
+ public:
+  Bfloat16Classifier(const ModelFile& file, const Device& device, int threads)
+      : Classifier(file.spec), device_(torch_device(device)), network_(load_network(file, device_)), threads_(std::max(1, threads)) {
+    network_->to(torch::kBFloat16);
+  }
+
+  void logits(const Batch& batch, float* out) override {
+    MILLESIME_CHECK(batch.series.size() == 1 && batch.series[0].features == spec_.sources[0].features(), "one regular series");
+    MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
+    const std::int64_t block = device_.is_cpu() ? kBlockCpu : kBlockCuda, blocks = (batch.pixels + block - 1) / block;
+    std::atomic<std::int64_t> next{0};
+    std::exception_ptr failure;
+    std::mutex mutex;
+    const auto work = [&] {
+      try {
+        for (std::int64_t b = next++; b < blocks; b = next++) run_block(batch, b * block, block, out);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        failure = std::current_exception();
+      }
+    };
+    if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
+    {
+      std::vector<std::jthread> others;
+      for (std::int64_t t = 1; device_.is_cpu() && t < std::min<std::int64_t>(threads_, blocks); ++t) others.emplace_back(work);
+      work();
+    }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+ private:
+  // [block, ...] of 16 bits from the first of [count, ...] floats; zeros behind them
+  torch::Tensor block_of(const float* numbers, std::int64_t count, std::vector<std::int64_t> shape) const {
+    auto filled = torch::zeros(shape, torch::dtype(torch::kBFloat16).device(device_));
+    shape[0] = count;
+    filled.narrow(0, 0, count).copy_(torch::from_blob(const_cast<float*>(numbers), shape, torch::device(device_)));
+    return filled;
+  }
+
+  void run_block(const Batch& batch, std::int64_t first, std::int64_t block, float* out) const {
+    const c10::InferenceMode inference;
+    const std::int64_t count = std::min(block, batch.pixels - first);
+    const SeriesBatch& series = batch.series[0];
+    with_device_memory(join_text(spec_.architecture, " on ", count, " pixels"), [&] {
+      NetworkInput input;
+      input.series.push_back(
+          {block_of(series.values + first * series.dates * series.features, count, {block, series.dates, series.features}), {}, {}});
+      if (spec_.n_statics() > 0) input.statics = block_of(batch.statics + first * spec_.n_statics(), count, {block, spec_.n_statics()});
+      const auto logits = network_->forward(input).narrow(0, 0, count).to(torch::kFloat32) / spec_.temperature;
+      torch::from_blob(out + first * spec_.n_classes(), {count, spec_.n_classes()}, torch::device(device_)).copy_(logits);
+    });
+  }
+
+  torch::Device device_;
+  std::shared_ptr<Network> network_;
+  int threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<Classifier> load_bfloat16_classifier(const ModelFile& file, const Device& device, int threads) {
+  if (file.spec.architecture != "temporal_cnn")
+    throw UserError(join_text(file.path, ": precision bfloat16: expected a model of the architecture temporal_cnn, got ",
+                              file.spec.architecture, "; leave precision at float32"));
+  return std::make_unique<Bfloat16Classifier>(file, device, threads);
+}
+
+}  // namespace millesime
