@@ -74,7 +74,7 @@ class OutputModels {
     std::set<int> codes;
     for (const auto& model : output.models) {
       models_.push_back(std::make_unique<TileModel>(ModelFile::read(model.file, request.trust), input, batch, context,
-                                                    request.options.precision == "bfloat16" ? Precision::bfloat16 : Precision::float32));
+                                                    request.options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32));
       codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
     }
     for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature

@@ -55,7 +55,7 @@ std::string PrecisionCost::to_text() const {
   return text;
 }
 
-TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Precision precision)
+TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision)
     : file_(std::move(model)),
       input_(input),
       batch_pixels_(batch_pixels),
@@ -76,7 +76,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec.statics_in(input.static_names, "the tile");
   const Stream stream(context.device);
-  if (precision == Precision::bfloat16) network_ = load_bfloat16_classifier(file_, context.device, context.threads);
+  if (precision == Arithmetic::bfloat16) network_ = load_bfloat16_classifier(file_, context.device, context.threads);
   if (spec.architecture == "random_forest") {
     const TrainedForest trained = read_forest(file_);
     forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,

@@ -29,7 +29,7 @@ struct TileInput {
   Resampling resampling = Resampling::bilinear;
 };
 
-enum class Precision { float32, bfloat16 };
+enum class Arithmetic { float32, bfloat16 };
 
 // How the answers of a network of 16 bits differ from those of 32, on a sample of the pixels.
 struct PrecisionCost {
@@ -46,7 +46,7 @@ class TileModel {
   // UserError when the model does not fit: a band or static input that the tile does not have, or regular dates of which most lie before
   // the tile's first or after its last acquisition. Sources beside the main one are absent; a note to the context's progress says so.
   // bfloat16: see models/base/bfloat16_classifier.h; every 64th batch is computed in both ways and compared.
-  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Precision precision = Precision::float32);
+  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32);
 
   const ModelSpec& spec() const { return file_.spec; }
   std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series

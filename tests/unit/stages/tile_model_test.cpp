@@ -61,7 +61,7 @@ ModelFile trained(const std::string& name) {
 class TileModelOfWindow : public ::testing::Test {
  protected:
   TileModelOfWindow() { context.progress = &progress; }
-  TileModel on_tile(const ModelFile& model, Precision precision = Precision::float32) {
+  TileModel on_tile(const ModelFile& model, Arithmetic precision = Arithmetic::float32) {
     TileInput input;
     input.bands = {"B3", "B4", "B8"};
     input.year = 2021;
@@ -85,7 +85,7 @@ TEST_F(TileModelOfWindow, SixteenBitsGiveNearlyTheSameAndTheirCostIsMeasured) {
   const std::vector<float> exact = probabilities(model);
   for (const int threads : {1, 2}) {
     context.threads = threads;
-    TileModel reduced = on_tile(model, Precision::bfloat16);
+    TileModel reduced = on_tile(model, Arithmetic::bfloat16);
     const Series series = window();
     const Stream stream(context.device);
     const auto scores = reduced.run(stream, DeviceSeries(stream, series), series.dates, {});
@@ -102,7 +102,7 @@ TEST_F(TileModelOfWindow, SixteenBitsGiveNearlyTheSameAndTheirCostIsMeasured) {
   }
   EXPECT_EQ(on_tile(model).precision_cost().pixels, 0);
   for (const char* other : {"random_forest", "mlp"})
-    EXPECT_THAT(testing::message_of([&] { on_tile(trained(other), Precision::bfloat16); }),
+    EXPECT_THAT(testing::message_of([&] { on_tile(trained(other), Arithmetic::bfloat16); }),
                 HasSubstr("expected a model of the architecture"));
 }
 
