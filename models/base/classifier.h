@@ -36,7 +36,8 @@ class Classifier {
   virtual ~Classifier() = default;
   const ModelSpec& spec() const { return spec_; }
 
-  // out: [pixel][class], already divided by the calibration temperature; softmax of it is the probability. Complete when it returns.
+  // out: [pixel][class], already divided by the calibration temperature; decide (kernels/ops/decide.h) makes probabilities of it, with the
+  // spec's sharpening. Complete when it returns.
   // On the CPU a pixel's logits are the same bits whatever batch it comes in and on any number of threads; values under an invalid
   // date have no influence. Not for concurrent calls on one object.
   virtual void logits(const Batch& batch, float* out) = 0;

@@ -1,7 +1,7 @@
 // Indices beyond 2^31 and 2^32 elements: the last pixels of a huge window come to what the same numbers come to in a small one, in the
 // CUDA instance (on fibers) and in the CPU instance of every kernel. And: an index of 32 bits is found.
 
-#include "tests/support/fibers_backend.h"
+#include "tests/support/far_instances.h"
 
 #include <cstdint>
 #include <vector>
@@ -14,112 +14,13 @@
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/gap_fill.impl.h"
 #include "kernels/ops/indices.impl.h"
-#include "kernels/ops/ltae.impl.h"
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/pack.impl.h"
-#include "kernels/ops/prepare.impl.h"
-#include "kernels/ops/resample.impl.h"
-#include "kernels/ops/validity.impl.h"
-#include "tests/support/far_array.h"
 #include "tests/support/random_forest.h"
-#include "tests/support/random_ltae.h"
 
 namespace millesime::testing {
 namespace {
-
-#ifdef __SANITIZE_THREAD__
-#error "ThreadSanitizer shadows whole arrays, also what is not touched"
-#endif
-
-// Pixels of the huge arrays: a partly empty block of the CPU, and of a warp, is the last one.
-constexpr std::int64_t kSmall = 70, kFar = (std::int64_t{1} << 32) + 128 + kSmall;
-
-// Items [first, n) of a functor.
-template <class F>
-struct From {
-  static constexpr bool kWholeWarps = WholeWarps<F>::value;
-  F f;
-  std::int64_t first;
-  HD std::int64_t scratch_bytes() const {
-    if constexpr (NeedsScratch<F>::value) return f.scratch_bytes();
-    return 0;
-  }
-  HD void operator()(std::int64_t item, const Scratch& scratch) const { run_item(f, first + item, scratch); }
-};
-
-template <class F>
-struct CountFrom {
-  F f;
-  std::int64_t first;
-  HD int slots() const { return f.slots(); }
-  HD std::uint64_t* total(int slot) const { return f.total(slot); }
-  HD void operator()(std::int64_t item, const Counters& counters) const { f(first + item, counters); }
-};
-
-// The last items of the two instances.
-struct LastOnFibers {
-  static constexpr int kLanes = 1;
-  std::int64_t items;
-};
-struct LastOnCpu {
-  static constexpr int kLanes = kCpuLanes;
-  std::int64_t items;  // blocks of pixels, or pixels, as the operation has it
-};
-template <class F>
-void parallel_for(const LastOnFibers& last, const char* op, std::int64_t n, const F& f) {
-  const std::int64_t first = n > last.items ? n - last.items : 0;
-  parallel_for(Fibers{}, op, n - first, From<F>{f, first});
-}
-template <class F>
-void parallel_for(const LastOnCpu& last, const char* op, std::int64_t n, const F& f) {
-  const std::int64_t first = n > last.items ? n - last.items : 0;
-  millesime::parallel_for(Cpu{}, op, n - first, From<F>{f, first});
-}
-
-template <class F>
-void parallel_count(const LastOnFibers& last, const char* op, std::int64_t n, const F& f) {
-  parallel_count(Fibers{}, op, std::min(n, last.items), CountFrom<F>{f, std::max<std::int64_t>(n - last.items, 0)});
-}
-template <class F>
-void parallel_count(const LastOnCpu& last, const char* op, std::int64_t n, const F& f) {
-  millesime::parallel_count(Cpu{}, op, std::min(n, last.items), CountFrom<F>{f, std::max<std::int64_t>(n - last.items, 0)});
-}
-
-// Numbers of the last kSmall of `pixels` pixels, by plane.
-template <class T>
-void put_last(FarArray<T>& far, std::int64_t pixels, const std::vector<T>& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto plane = static_cast<std::int64_t>(i) / kSmall, pixel = static_cast<std::int64_t>(i) % kSmall;
-    far[plane * pixels + pixels - kSmall + pixel] = values[i];
-  }
-}
-template <class T>
-std::vector<T> last_of(FarArray<T>& far, std::int64_t pixels, std::int64_t planes) {
-  std::vector<T> values;
-  for (std::int64_t plane = 0; plane < planes; ++plane)
-    for (std::int64_t pixel = 0; pixel < kSmall; ++pixel) values.push_back(far[plane * pixels + pixels - kSmall + pixel]);
-  return values;
-}
-
-template <class T>
-std::vector<T> numbers(std::int64_t n, int low, int high, unsigned seed) {
-  std::vector<T> values(static_cast<std::size_t>(n));
-  std::uint32_t state = seed * 2654435761u + 1;
-  for (T& value : values) {
-    state = state * 1664525u + 1013904223u;
-    value = static_cast<T>(low + static_cast<int>((state >> 8) % static_cast<unsigned>(high - low + 1)));
-  }
-  return values;
-}
-
-// What the last items of both instances come to. An operation over lanes has all the last pixels in one item of the CPU.
-constexpr std::int64_t kOneBlock = 1, kEachPixel = kSmall;
-template <class Far, class Expected>
-void expect_same(std::int64_t cpu_items, const Far& far, const Expected& expected) {
-  EXPECT_TRUE(far(LastOnFibers{std::max(cpu_items, kSmall)}) == expected) << "CUDA instance";
-  EXPECT_TRUE(far(LastOnCpu{cpu_items}) == expected) << "CPU instance";
-}
 
 TEST(FarIndex, GapFill) {
   constexpr int kDates = 3, kBands = 2, kTargets = 2;
@@ -377,145 +278,6 @@ TEST(FarIndex, MajorityFilter) {
         return last_of(out, std::int64_t{kWidth} * (kHeight - 2), 1);
       },
       expected);
-}
-
-// A window of more than 2^31 pixels, one band of its own resolution and one of half, and the part of it that its last pixels see.
-class FarSeries {
- public:
-  static constexpr int kSide = 50000, kHalf = kSide / 2, kDates = 2, kTargets = 2, kCols = 40, kRows = 3;
-  static constexpr std::int64_t kPixels = std::int64_t{kSide} * kSide, kHalfPixels = std::int64_t{kHalf} * kHalf;
-
-  FarSeries() : fine_(kPixels * kDates), coarse_(kHalfPixels * kDates), masks_(kPixels * kDates) {
-    small_fine_ = numbers<std::int16_t>(kDates * kSmall, 1, 9000, 11);
-    small_coarse_ = numbers<std::int16_t>(kDates * kRows * kCols, 1, 9000, 12);
-    small_masks_ = numbers<std::uint8_t>(kDates * kSmall, 0, 1, 13);
-    put_last(fine_, kPixels, small_fine_);
-    put_last(masks_, kPixels, small_masks_);
-    for (int d = 0; d < kDates; ++d)
-      for (int r = 0; r < kRows; ++r)
-        for (int c = 0; c < kCols; ++c)
-          coarse_[(std::int64_t{d} * kHalf + kHalf - kRows + r) * kHalf + kHalf - kCols + c] =
-              small_coarse_[static_cast<std::size_t>((d * kRows + r) * kCols + c)];
-  }
-  SeriesView far() { return view(kSide, kSide, fine_.data(), masks_.data(), coarse_.data(), kHalf, kHalf, -0.25, -0.25); }
-  SeriesView small() {
-    return view(kSmall, 1, small_fine_.data(), small_masks_.data(), small_coarse_.data(), kCols, kRows,
-                (kSide - kSmall) * 0.5 - 0.25 - (kHalf - kCols), (kSide - 1) * 0.5 - 0.25 - (kHalf - kRows));
-  }
-
- private:
-  SeriesView view(int width, int height, const std::int16_t* fine, const std::uint8_t* masks, const std::int16_t* coarse, int cols,
-                  int rows, double col_offset, double row_offset) {
-    SeriesView v;
-    v.width = width, v.height = height, v.n_dates = kDates, v.n_bands = 2, v.n_groups = 2, v.n_masks = 1;
-    v.days = days_, v.masks = masks, v.mask_stride = v.pixels(), v.mask_rules = rules_, v.zero_is_valid[0] = 1;
-    v.groups[0] = {fine, 1, width, height, 1, 0, 1, 0};
-    v.groups[1] = {coarse, 1, cols, rows, 0.5, col_offset, 0.5, row_offset};
-    v.group_of_band[1] = 1;
-    return v;
-  }
-
-  FarArray<std::int16_t> fine_, coarse_;
-  FarArray<std::uint8_t> masks_;
-  std::vector<std::int16_t> small_fine_, small_coarse_;
-  std::vector<std::uint8_t> small_masks_;
-  std::int32_t days_[kDates] = {10, 30};
-  std::uint8_t rules_[256] = {};
-};
-
-TEST(FarIndex, ValidityAndResampling) {
-  FarSeries series;
-  constexpr std::int64_t kPixels = FarSeries::kPixels;
-  std::vector<std::uint8_t> valid(FarSeries::kDates * kSmall);
-  validity(Device{}, {series.small(), valid.data(), nullptr});
-  expect_same(
-      kOneBlock,
-      [&](const auto& backend) {
-        FarArray<std::uint8_t> out(kPixels * FarSeries::kDates);
-        validity_on(backend, {series.far(), out.data(), nullptr});
-        return last_of(out, kPixels, FarSeries::kDates);
-      },
-      valid);
-  for (const Resampling method : {Resampling::nearest, Resampling::bilinear, Resampling::cubic}) {
-    std::vector<std::int16_t> samples(FarSeries::kDates * 2 * kSmall);
-    resample(Device{}, {series.small(), method, samples.data()});
-    expect_same(
-        kOneBlock,
-        [&](const auto& backend) {
-          FarArray<std::int16_t> out(kPixels * FarSeries::kDates * 2);
-          resample_on(backend, {series.far(), method, out.data()});
-          return last_of(out, kPixels, FarSeries::kDates * 2);
-        },
-        samples);
-  }
-}
-
-TEST(FarIndex, Prepare) {
-  FarSeries series;
-  constexpr std::int64_t kPixels = FarSeries::kPixels;
-  const std::vector<std::int32_t> targets = {15, 20};
-  PrepareRegularArgs regular;
-  regular.n_targets = FarSeries::kTargets, regular.target_days = targets.data(), regular.indices = plan_indices({"NDVI"}, {"B4", "B8"});
-  const std::int64_t n = regular.n_targets * 3;
-  std::vector<float> features(static_cast<std::size_t>(kSmall * n));
-  regular.series = series.small(), regular.features = features.data();
-  prepare_regular(Device{}, regular);
-  PrepareRawArgs raw;
-  std::vector<float> values(kSmall * FarSeries::kDates * 2);
-  std::vector<std::uint8_t> valid(kSmall * FarSeries::kDates);
-  raw.series = series.small(), raw.values = values.data(), raw.valid = valid.data();
-  prepare_raw(Device{}, raw);
-  regular.series = raw.series = series.far();
-  expect_same(
-      kOneBlock,
-      [&](const auto& backend) {
-        FarArray<float> out(kPixels * n);
-        PrepareRegularArgs huge = regular;
-        huge.features = out.data();
-        prepare_regular_on(backend, huge);
-        return std::vector<float>(out.data() + (kPixels - kSmall) * n, out.data() + kPixels * n);
-      },
-      features);
-  expect_same(
-      kOneBlock,
-      [&](const auto& backend) {
-        FarArray<float> out(kPixels * FarSeries::kDates * 2);
-        FarArray<std::uint8_t> out_valid(kPixels * FarSeries::kDates);
-        PrepareRawArgs huge = raw;
-        huge.values = out.data(), huge.valid = out_valid.data();
-        prepare_raw_on(backend, huge);
-        return std::pair(
-            std::vector<float>(out.data() + (kPixels - kSmall) * FarSeries::kDates * 2, out.data() + kPixels * FarSeries::kDates * 2),
-            std::vector<std::uint8_t>(out_valid.data() + (kPixels - kSmall) * FarSeries::kDates,
-                                      out_valid.data() + kPixels * FarSeries::kDates));
-      },
-      std::pair(values, valid));
-}
-
-TEST(FarIndex, Ltae) {
-  FarSeries series;
-  constexpr std::int64_t kPixels = FarSeries::kPixels, kClasses = 5, kStatics = 2;
-  Ltae network(random_ltae({.features = 2, .statics = kStatics, .classes = kClasses}));
-  network.set_dates(random_positions(FarSeries::kDates, 5, 4));
-  const std::vector<float> mean(2, 1000.0f), inverse_std(2, 0.001f);
-  const auto statics = numbers<float>(kSmall * kStatics, -2, 2, 9);
-  std::vector<float> logits(kSmall * kClasses);
-  LtaeArgs args;
-  args.weights = network.view(), args.dates = network.dates(), args.mean = mean.data(), args.inverse_std = inverse_std.data();
-  args.series = series.small(), args.statics = statics.data(), args.logits = logits.data();
-  ltae(Device{}, args);
-  args.series = series.far();
-  expect_same(
-      kOneBlock,
-      [&](const auto& backend) {
-        FarArray<float> far_statics(kPixels * kStatics), out(kPixels * kClasses);
-        put_last(far_statics, kPixels, statics);
-        LtaeArgs huge = args;
-        huge.statics = far_statics.data(), huge.logits = out.data();
-        ltae_on(backend, huge);
-        return std::vector<float>(out.data() + (kPixels - kSmall) * kClasses, out.data() + kPixels * kClasses);
-      },
-      logits);
 }
 
 // Seeded faults: an index that is counted in 32 bits on its way.

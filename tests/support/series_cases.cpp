@@ -1,0 +1,215 @@
+#include "tests/support/case_parts.h"
+
+#include <utility>
+
+#include "kernels/ops/gap_fill.impl.h"
+#include "kernels/ops/indices.impl.h"
+#include "kernels/ops/ltae.impl.h"
+#include "kernels/ops/pack.impl.h"
+#include "kernels/ops/prepare.impl.h"
+#include "kernels/ops/resample.impl.h"
+#include "kernels/ops/validity.impl.h"
+#include "pipeline/core/error.h"
+
+namespace millesime::testing {
+namespace {
+
+// The series with its arrays in the case.
+SeriesView place(KernelCase& test, const Series& series) {
+  SeriesView view = HostSeries(series).view();
+  std::vector<std::int32_t> days;
+  for (const Date date : series.dates) days.push_back(date.days);
+  view.days = test.input(days);
+  view.masks = test.input(series.masks);
+  std::vector<std::uint8_t> rules;
+  for (const MaskRule& rule : series.mask_rules) rules.insert(rules.end(), rule.begin(), rule.end());
+  view.mask_rules = test.input(rules);
+  for (int g = 0; g < view.n_groups; ++g) view.groups[g].samples = test.input(series.groups[static_cast<std::size_t>(g)].samples);
+  return view;
+}
+
+std::vector<std::int32_t> target_days(const Series& series, int n) {
+  std::vector<std::int32_t> targets;
+  for (std::int32_t day = series.dates.front().days - 12; static_cast<int>(targets.size()) < n; day += 12) targets.push_back(day);
+  return targets;
+}
+
+constexpr std::pair<Resampling, const char*> kMethods[] = {
+    {Resampling::nearest, "nearest"}, {Resampling::bilinear, "bilinear"}, {Resampling::cubic, "cubic"}};
+
+template <int kTaps>
+void add_resample(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "resample", join_text(method_name, ", ", input.name));
+  ResampleArgs args{place(test, series), method, nullptr};
+  args.samples = test.output<std::int16_t>(args.series.pixels() * series.n_dates() * series.n_bands());
+  complete(
+      test, [args] { resample(Device{}, args); }, [args](const Fibers& fibers) { resample_on(fibers, args); }, args.series.pixels(),
+      ResampleBlock<1, kTaps>{args});
+}
+
+void add_validity(Cases& cases, const SeriesInput& input) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "validity", input.name);
+  ValidityArgs args{place(test, series), nullptr, nullptr};
+  args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(
+      test, [args] { validity(Device{}, args); }, [args](const Fibers& fibers) { validity_on(fibers, args); }, args.series.pixels(),
+      ValidityBlock<1>{args});
+}
+
+template <FillMethod kMethod>
+void add_gap_fill(Cases& cases, const SeriesInput& input, const char* method) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "gap_fill", join_text(method, ", ", input.name));
+  std::vector<std::int32_t> days;
+  for (const Date date : series.dates) days.push_back(date.days);
+  GapFillArgs args;
+  args.pixels = series.window.pixels();
+  args.n_dates = series.n_dates();
+  args.n_bands = series.n_bands();
+  args.days = test.input(days);
+  args.target_days = test.input(target_days(series, input.targets));
+  args.n_targets = input.targets;
+  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.valid = test.input(expected_validity(series));
+  args.filled = test.output<std::int16_t>(args.pixels * args.n_targets * args.n_bands);
+  args.filling = {kMethod, 50, 2};
+  complete(
+      test, [args] { gap_fill(Device{}, args); }, [args](const Fibers& fibers) { gap_fill_on(fibers, args); }, args.pixels,
+      GapFillBlock<1, kMethod>{args});
+}
+
+void add_indices(Cases& cases, const SeriesInput& input) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "indices", input.name);
+  IndicesArgs args;
+  args.pixels = series.window.pixels();
+  args.n_dates = series.n_dates();
+  args.n_bands = series.n_bands();
+  std::vector<std::string> names;
+  for (const IndexInfo& index : known_indices()) names.push_back(index.name);
+  args.plan = plan_indices(names, series.bands);
+  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.values = test.output<float>(args.pixels * args.n_dates * args.plan.n);
+  args.integers = test.output<std::int16_t>(args.pixels * args.n_dates * args.plan.n);
+  complete(
+      test, [args] { indices(Device{}, args); }, [args](const Fibers& fibers) { indices_on(fibers, args); }, args.pixels,
+      IndicesBlock<1>{args});
+}
+
+std::vector<float> ramp(int n, float first, float step) {
+  std::vector<float> values;
+  for (int i = 0; i < n; ++i) values.push_back(first + step * static_cast<float>(i));
+  return values;
+}
+
+template <class Number>
+void add_pack(Cases& cases, const SeriesInput& input, const char* type) {
+  const Series series = random_series(input.shape);
+  KernelCase& test = add(cases, "pack", join_text(type, ", ", input.name));
+  PackArgs args;
+  args.pixels = series.window.pixels();
+  args.n_dates = series.n_dates();
+  args.n_bands = series.n_bands();
+  args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
+  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.mean = test.input(ramp(args.n_features(), 900, 31));
+  args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
+  Number* out = test.output<Number>(args.pixels * args.n_dates * args.n_features());
+  if constexpr (std::is_same_v<Number, float>)
+    args.features = out;
+  else
+    args.bfloat16 = out;
+  complete(
+      test, [args] { pack(Device{}, args); }, [args](const Fibers& fibers) { pack_on(fibers, args); }, args.pixels,
+      PackBlock<1, Number>{args});
+}
+
+template <int kTaps, class Number>
+void add_prepare_regular(Cases& cases, const SeriesInput& input, const Series& series, Resampling method, const std::string& name) {
+  KernelCase& test = add(cases, "prepare", join_text("regular, ", name, ", ", input.name));
+  PrepareRegularArgs args;
+  args.series = place(test, series);
+  args.resampling = method;
+  args.target_days = test.input(target_days(series, input.targets));
+  args.n_targets = input.targets;
+  args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
+  args.mean = test.input(ramp(args.n_features(), 900, 31));
+  args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
+  auto* numbers = test.output<Number>(args.series.pixels() * args.n_targets * args.n_features());
+  if constexpr (std::is_same_v<Number, float>)
+    args.features = numbers;
+  else
+    args.bfloat16 = numbers;
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(
+      test, [args] { prepare_regular(Device{}, args); }, [args](const Fibers& fibers) { prepare_regular_on(fibers, args); },
+      args.series.pixels(), PrepareRegularBlock<1, kTaps, Number>{args});
+}
+
+template <int kTaps>
+void add_prepare(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name) {
+  const Series series = random_series(input.shape);
+  add_prepare_regular<kTaps, float>(cases, input, series, method, method_name);
+  add_prepare_regular<kTaps, Bfloat16>(cases, input, series, method, join_text(method_name, ", bfloat16"));
+  KernelCase& test = add(cases, "prepare", join_text("raw, ", method_name, ", ", input.name));
+  PrepareRawArgs args;
+  args.series = place(test, series);
+  args.resampling = method;
+  args.mean = test.input(ramp(series.n_bands(), 900, 31));
+  args.inverse_std = test.input(ramp(series.n_bands(), 0.001f, 0.0003f));
+  args.values = test.output<float>(args.series.pixels() * series.n_dates() * series.n_bands());
+  args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(
+      test, [args] { prepare_raw(Device{}, args); }, [args](const Fibers& fibers) { prepare_raw_on(fibers, args); }, args.series.pixels(),
+      PrepareRawBlock<1, kTaps>{args});
+}
+
+template <int kTaps>
+void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name, const LtaeShape& shape) {
+  const Series series = random_series(input.shape);
+  const LtaeWeights weights = random_ltae(shape);
+  Ltae network(weights);
+  network.set_dates(random_positions(series.n_dates(), shape.head_width, 4));
+  KernelCase& test = add(cases, "ltae", join_text(method_name, ", ", input.name));
+  LtaeArgs args;
+  args.weights = network.view(), args.dates = network.dates();
+  const auto copied = [&test](const float* numbers, std::int64_t n) { return test.input(std::vector<float>(numbers, numbers + n)); };
+  args.weights.numbers = copied(args.weights.numbers, network.size());
+  args.dates.position = copied(args.dates.position, std::int64_t{args.dates.n} * fours(shape.head_width) * kOutputsAtOnce);
+  args.dates.score = copied(args.dates.score, std::int64_t{args.dates.n} * shape.heads);
+  args.series = place(test, series), args.resampling = method;
+  args.mean = test.input(ramp(series.n_bands(), 900, 31));
+  args.inverse_std = test.input(ramp(series.n_bands(), 0.001f, 0.0003f));
+  args.statics = test.input(ramp(static_cast<int>(args.series.pixels()) * shape.statics, -1, 0.003f));
+  args.logits = test.output<float>(args.series.pixels() * shape.classes);
+  args.count = test.output<std::uint8_t>(args.series.pixels());
+  complete(
+      test, [args] { ltae(Device{}, args); }, [args](const Fibers& fibers) { ltae_on(fibers, args); }, args.series.pixels(),
+      LtaeBlock<1, kTaps>{args});
+}
+
+}  // namespace
+
+void add_series_cases(Cases& cases, const SeriesInput& input, const LtaeShape& network) {
+  add_validity(cases, input);
+  add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
+  add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
+  add_resample<4>(cases, input, kMethods[2].first, kMethods[2].second);
+  add_gap_fill<FillMethod::linear>(cases, input, "linear");
+  add_gap_fill<FillMethod::moving_average>(cases, input, "moving average");
+  add_gap_fill<FillMethod::whittaker>(cases, input, "Whittaker");
+  add_indices(cases, input);
+  add_pack<float>(cases, input, "float32");
+  add_pack<Bfloat16>(cases, input, "bfloat16");
+  add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);
+  add_prepare<2>(cases, input, kMethods[1].first, kMethods[1].second);
+  add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
+  add_ltae<1>(cases, input, kMethods[0].first, kMethods[0].second, network);
+  add_ltae<2>(cases, input, kMethods[1].first, kMethods[1].second, network);
+}
+
+}  // namespace millesime::testing
