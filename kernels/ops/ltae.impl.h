@@ -16,6 +16,8 @@ namespace millesime {
 inline constexpr int kOutputsAtOnce = 4;
 HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
 
+inline constexpr float kNever = -std::numeric_limits<float>::infinity();  // the score of a date that is not valid
+
 enum class Layer { plain, rectified, added };
 
 // out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 where that is negative; added: out += matrix x in.
@@ -204,7 +206,7 @@ struct LtaeBlock {
     for (int h = 0; h < args.weights.heads; ++h) {
       float* score = scores[h];
       LANES_INDEPENDENT
-      for (int lane = 0; lane < kPart; ++lane) score[lane] = use[lane] ? score[lane] : -std::numeric_limits<float>::infinity();
+      for (int lane = 0; lane < kPart; ++lane) score[lane] = use[lane] ? score[lane] : kNever;
     }
   }
 
@@ -216,7 +218,7 @@ struct LtaeBlock {
     for (int h = 0; h < net.heads; ++h) {
       const Rows<float> of_head = from(attention, h * span());
       float highest[kPart], sum[kPart];
-      for (int lane = 0; lane < kPart; ++lane) highest[lane] = -std::numeric_limits<float>::infinity(), sum[lane] = 0.0f;
+      for (int lane = 0; lane < kPart; ++lane) highest[lane] = kNever, sum[lane] = 0.0f;
       ROLLED
       for (int t = 0; t < dates; ++t) {
         const float* score = of_head[t];
