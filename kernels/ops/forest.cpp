@@ -7,9 +7,14 @@
 
 namespace millesime {
 
-CPU_CLONES(ForestBlock<kCpuLanes>);
+using ForestOfSeries = ForestBlock<kCpuLanes, false>;
+using ForestWithStatics = ForestBlock<kCpuLanes, true>;
+CPU_CLONES(ForestOfSeries);
+CPU_CLONES(ForestWithStatics);
 
 void forest(const Stream& stream, const ForestArgs& args) {
+  MILLESIME_CHECK(args.n_statics >= 0 && args.n_statics < args.forest.n_features && (args.n_statics == 0 || args.statics),
+                  "forest: ", args.n_statics, " statics of ", args.forest.n_features, " features");
   on_backend(stream, [&](const auto& backend) { forest_on(backend, args); });
 }
 

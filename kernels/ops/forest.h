@@ -55,7 +55,9 @@ class Forest {
 struct ForestArgs {
   ForestView forest;
   std::int64_t pixels = 0;
-  const float* features = nullptr;  // [pixel][feature]
+  const float* features = nullptr;  // [pixel][feature], without the statics
+  int n_statics = 0;                // the last features of the forest are these
+  const float* statics = nullptr;   // [pixel][static]; null without statics
   std::uint8_t* winner = nullptr;   // [pixel], class index, may be null
   float* confidence = nullptr;      // [pixel], votes of the winner / trees, may be null
   std::uint16_t* votes = nullptr;   // [pixel][class]

@@ -12,7 +12,7 @@ namespace millesime {
 HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
 HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
 
-template <int kLanes>
+template <int kLanes, bool kStatics>
 struct ForestBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
   ForestArgs args;
@@ -30,7 +30,7 @@ struct ForestBlock {
 
     // Lanes beyond the last pixel repeat the first one.
     std::int64_t pixel[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) pixel[lane] = (first + (lane < n ? lane : 0)) * forest.n_features;
+    for (int lane = 0; lane < kLanes; ++lane) pixel[lane] = first + (lane < n ? lane : 0);
     for (int t = 0; t < forest.n_trees; ++t) {
       const ForestNode* nodes = forest.nodes + forest.root[t];
       std::uint32_t at[kLanes];
@@ -40,7 +40,7 @@ struct ForestBlock {
         moved = 0;
         for (int lane = 0; lane < kLanes; ++lane) {
           const ForestNode node = nodes[at[lane]];
-          const float x = args.features[pixel[lane] + node_feature(node)];
+          const float x = feature(pixel[lane], node_feature(node));
           const std::uint32_t next = node_left(node) + (x > node.threshold ? 1u : 0u);
           moved |= next ^ at[lane];
           at[lane] = next;
@@ -61,6 +61,12 @@ struct ForestBlock {
   }
 
  private:
+  HD float feature(std::int64_t pixel, std::uint32_t number) const {
+    const std::uint32_t n = static_cast<std::uint32_t>(args.forest.n_features - args.n_statics);
+    if (kStatics && number >= n) return args.statics[pixel * args.n_statics + (number - n)];
+    return args.features[pixel * n + number];
+  }
+
   // votes[class][lane] to args.votes[pixel][class]
   HD void store_votes(std::int64_t item, int n, const Rows<std::uint16_t>& votes, const Scratch& scratch) const {
     const int n_classes = args.forest.n_classes;
@@ -82,7 +88,12 @@ struct ForestBlock {
 
 template <class Backend>
 void forest_on(const Backend& backend, const ForestArgs& args) {
-  parallel_for(backend, "forest", block_count(args.pixels, Backend::kLanes), ForestBlock<Backend::kLanes>{args});
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = block_count(args.pixels, kLanes);
+  if (args.n_statics > 0)
+    parallel_for(backend, "forest", blocks, ForestBlock<kLanes, true>{args});
+  else
+    parallel_for(backend, "forest", blocks, ForestBlock<kLanes, false>{args});
 }
 
 }  // namespace millesime

@@ -5,7 +5,6 @@
 #include <cstdio>
 
 #include "kernels/base/in_strips.h"
-#include "kernels/base/transfer.h"
 #include "kernels/ops/decide.h"
 #include "models/arch/ltae.h"
 #include "models/arch/random_forest.h"
@@ -35,6 +34,8 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
                             "these dates"));
 }
 
+float normalised_static(const StaticSpec& spec, float value) { return std::isnan(value) ? 0 : (value - spec.mean) / spec.deviation; }
+
 }  // namespace
 
 void PrecisionCost::add(const PrecisionCost& other) {
@@ -56,11 +57,7 @@ std::string PrecisionCost::to_text() const {
 }
 
 TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision)
-    : file_(std::move(model)),
-      input_(input),
-      batch_pixels_(batch_pixels),
-      threads_(context.threads),
-      new_year_(Date::from_ymd(input.year, 1, 1)) {
+    : file_(std::move(model)), input_(input), batch_pixels_(batch_pixels), new_year_(Date::from_ymd(input.year, 1, 1)) {
   const ModelSpec& spec = file_.spec;
   const std::string& file = file_.path;
   for (const auto& member : file_.members) members_.emplace_back(member, input, batch_pixels, context, precision);
@@ -143,30 +140,32 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
   days_ = to_device(stream, days);
 }
 
-Buffer<float> TileModel::normalised_statics(const Stream& stream, std::int64_t pixels, const float* statics, bool planes) const {
+template <class Number>
+Buffer<float> TileModel::static_inputs(const Stream& stream, std::int64_t pixels, const float* statics, bool planes,
+                                       const Number& number) const {
   const int n_statics = spec().n_statics();
-  std::vector<float> normalised(static_cast<std::size_t>(pixels * n_statics));
+  std::vector<float> numbers(static_cast<std::size_t>(pixels * n_statics));
   for (std::int64_t p = 0; p < pixels; ++p)
     for (int s = 0; s < n_statics; ++s) {
-      const float value = statics[static_cast<std::size_t>(p) * input_.static_names.size() +
-                                  static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
-      const StaticSpec& stat = spec().statics[static_cast<std::size_t>(s)];
-      normalised[static_cast<std::size_t>(planes ? s * pixels + p : p * n_statics + s)] =
-          std::isnan(value) ? 0 : (value - stat.mean) / stat.deviation;
+      const auto place = static_cast<std::size_t>(s);
+      const float value =
+          statics[static_cast<std::size_t>(p) * input_.static_names.size() + static_cast<std::size_t>(static_positions_[place])];
+      numbers[static_cast<std::size_t>(planes ? s * pixels + p : p * n_statics + s)] = number(spec().statics[place], value);
     }
-  Buffer<float> buffer = to_device(stream, normalised);
-  stream.synchronize();  // `normalised` ends here
+  Buffer<float> buffer = to_device(stream, numbers);
+  stream.synchronize();  // `numbers` ends here
   return buffer;
 }
 
 void TileModel::run_ltae(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const float* statics,
                          std::uint8_t* count) {
-  if (ltae_->dates().n != series.n_dates) {
+  if (ltae_dates_ != dates) {
     std::vector<float> days;
     for (const Date date : dates) days.push_back(static_cast<float>(date - new_year_));
     ltae_->set_dates(ltae_positions(days, ltae_->view().head_width), stream);
+    ltae_dates_ = dates;
   }
-  const Buffer<float> static_values = normalised_statics(stream, series.pixels(), statics, true);
+  const Buffer<float> static_values = static_inputs(stream, series.pixels(), statics, true, normalised_static);
   reserve(logits_, stream, series.pixels() * spec().n_classes());
   LtaeArgs args;
   args.weights = ltae_->view(), args.dates = ltae_->dates();
@@ -179,7 +178,7 @@ void TileModel::run_ltae(const Stream& stream, const SeriesView& series, const s
 
 void TileModel::run_network(const Stream& stream, std::int64_t pixels, const float* statics) {
   const int n_statics = spec().n_statics();
-  const Buffer<float> static_values = normalised_statics(stream, pixels, statics, false);
+  const Buffer<float> static_values = static_inputs(stream, pixels, statics, false, normalised_static);
   reserve(logits_, stream, pixels * spec().n_classes());
   stream.synchronize();  // the network has a stream of its own
   for (std::int64_t first = 0; first < pixels; first += batch_pixels_) {
@@ -230,42 +229,16 @@ PrecisionCost TileModel::precision_cost() const {
   return cost;
 }
 
-// The forest reads one row a pixel: the series, then the statics.
 void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const float* statics) {
-  const int n_statics = spec().n_statics(), n_series = dates_ * features_, width = n_series + n_statics;
+  const auto as_read = [](const StaticSpec& spec, float value) { return std::isnan(value) ? spec.mean : value; };
+  const Buffer<float> static_values = static_inputs(stream, pixels, statics, false, as_read);
   reserve(votes_, stream, pixels * spec().n_classes());
   ForestArgs args;
   args.forest = forest_->view();
-  if (n_statics == 0) {
-    args.pixels = pixels, args.features = values_.data(), args.votes = votes_.data();
-    forest(stream, args);
-    return;
-  }
-  // Rows are joined on the host a batch at a time, so that they stay in its cache.
-  constexpr std::int64_t kJoined = 16384;
-  const bool on_host = stream.device.kind == Device::Kind::cpu;
-  std::vector<float> series, rows(static_cast<std::size_t>(std::min(kJoined, pixels) * width));
-  if (!on_host) series = Transfer(stream).to_host(values_);
-  const float* values = on_host ? values_.data() : series.data();
-  reserve(joined_, stream, on_host ? 0 : std::min(kJoined, pixels) * width);
-  for (std::int64_t first = 0; first < pixels; first += kJoined) {
-    args.pixels = std::min(kJoined, pixels - first);
-#pragma omp parallel for schedule(static) num_threads(threads_)
-    for (std::int64_t p = 0; p < args.pixels; ++p) {
-      float* row = rows.data() + p * width;
-      std::copy_n(values + (first + p) * n_series, n_series, row);
-      for (int s = 0; s < n_statics; ++s) {
-        const float value = statics[static_cast<std::size_t>(first + p) * input_.static_names.size() +
-                                    static_cast<std::size_t>(static_positions_[static_cast<std::size_t>(s)])];
-        row[n_series + s] = std::isnan(value) ? spec().statics[static_cast<std::size_t>(s)].mean : value;
-      }
-    }
-    if (!on_host) joined_.copy_from(stream, rows.data(), args.pixels * width);
-    args.features = on_host ? rows.data() : joined_.data();
-    args.votes = votes_.data() + first * spec().n_classes();
-    forest(stream, args);
-    stream.synchronize();  // `rows` is filled anew
-  }
+  args.pixels = pixels, args.features = values_.data(), args.votes = votes_.data();
+  if (spec().n_statics() > 0) args.n_statics = spec().n_statics(), args.statics = static_values.data();
+  forest(stream, args);
+  if (args.statics) stream.synchronize();  // they end here
 }
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
@@ -286,7 +259,7 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
   return {probabilities_.data(), count_.data()};
 }
 
-void TileModel::release_rows() { values_ = {}, valid_ = {}, logits_ = {}, votes_ = {}, joined_ = {}; }
+void TileModel::release_rows() { values_ = {}, valid_ = {}, logits_ = {}, votes_ = {}; }
 
 void TileModel::release() {
   release_rows();

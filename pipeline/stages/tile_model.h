@@ -68,8 +68,9 @@ class TileModel {
   void run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates, const float* statics);
   void release_rows();
   void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count);
-  // [pixel][static], or planes: [static][pixel].
-  Buffer<float> normalised_statics(const Stream& stream, std::int64_t pixels, const float* statics, bool planes) const;
+  // What number(spec, value), NaN where missing, makes of the static inputs: [pixel][static], or planes: [static][pixel].
+  template <class Number>
+  Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const float* statics, bool planes, const Number& number) const;
   void run_network(const Stream& stream, std::int64_t pixels, const float* statics);
   void run_ltae(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const float* statics, std::uint8_t* count);
   void run_forest(const Stream& stream, std::int64_t pixels, const float* statics);
@@ -77,7 +78,7 @@ class TileModel {
 
   ModelFile file_;
   TileInput input_;
-  int batch_pixels_, threads_;
+  int batch_pixels_;
   IndexPlan indices_;
   std::vector<int> static_positions_;
   Date new_year_;
@@ -85,12 +86,13 @@ class TileModel {
   std::unique_ptr<Ltae> ltae_;           // or
   std::unique_ptr<Forest> forest_;       // or
   std::vector<TileModel> members_;       // of an ensemble
+  std::vector<Date> ltae_dates_;         // that its positions are of
   int dates_ = 0, features_ = 0;         // of the prepared rows
   std::unique_ptr<Classifier> exact_;    // beside a network of 16 bits
   PrecisionCost cost_;
   std::int64_t batches_ = 0;
   int strip_rows_ = std::numeric_limits<int>::max();
-  Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_, joined_;
+  Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_, label_;
   Buffer<std::uint16_t> votes_;

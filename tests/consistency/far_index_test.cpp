@@ -68,23 +68,29 @@ TEST(FarIndex, Indices) {
 TEST(FarIndex, Forest) {
   const ForestArrays arrays = random_forest({5, 40, 7, 4, 3});
   const Forest packed(arrays);
-  const auto features = random_features(arrays, kSmall, 4);
-  std::vector<std::uint16_t> expected(kSmall * 4);
-  ForestArgs args;
-  args.forest = packed.view(), args.pixels = kSmall, args.features = features.data(), args.votes = expected.data();
-  forest(Device{}, args);
-  expect_same(
-      kOneBlock,
-      [&](const auto& backend) {
-        FarArray<float> far(kFar * 7);
-        FarArray<std::uint16_t> votes(kFar * 4);
-        std::copy(features.begin(), features.end(), far.data() + (kFar - kSmall) * 7);
-        ForestArgs huge = args;
-        huge.pixels = kFar, huge.features = far.data(), huge.votes = votes.data();
-        forest_on(backend, huge);
-        return std::vector<std::uint16_t>(votes.data() + (kFar - kSmall) * 4, votes.data() + kFar * 4);
-      },
-      expected);
+  for (const int n_statics : {0, 2}) {
+    const int n_series = 7 - n_statics;
+    const auto features = numbers<float>(kSmall * n_series, -1, 1, 4), statics = numbers<float>(kSmall * n_statics, -1, 1, 5);
+    std::vector<std::uint16_t> expected(kSmall * 4);
+    ForestArgs args;
+    args.forest = packed.view(), args.pixels = kSmall, args.features = features.data(), args.votes = expected.data();
+    args.n_statics = n_statics, args.statics = n_statics > 0 ? statics.data() : nullptr;
+    forest(Device{}, args);
+    expect_same(
+        kOneBlock,
+        [&](const auto& backend) {
+          FarArray<float> far(kFar * n_series), far_statics(kFar * 2);
+          FarArray<std::uint16_t> votes(kFar * 4);
+          std::copy(features.begin(), features.end(), far.data() + (kFar - kSmall) * n_series);
+          std::copy(statics.begin(), statics.end(), far_statics.data() + (kFar - kSmall) * n_statics);
+          ForestArgs huge = args;
+          huge.pixels = kFar, huge.features = far.data(), huge.votes = votes.data();
+          if (n_statics > 0) huge.statics = far_statics.data();
+          forest_on(backend, huge);
+          return std::vector<std::uint16_t>(votes.data() + (kFar - kSmall) * 4, votes.data() + kFar * 4);
+        },
+        expected);
+  }
 }
 
 TEST(FarIndex, DecideAndBlend) {

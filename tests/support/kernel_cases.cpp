@@ -91,20 +91,31 @@ const std::vector<SeriesInput>& inputs() {
 void add_forest(Cases& cases, int pixels, const char* name) {
   const ForestArrays arrays = random_forest({5, 40, 7, 4, 3});
   const Forest packed(arrays);
-  KernelCase& test = add(cases, "forest", name);
-  ForestArgs args;
-  args.forest = packed.view();
-  const auto nodes = static_cast<std::size_t>(arrays.feature.size());
-  args.forest.nodes = test.input(std::vector<ForestNode>(args.forest.nodes, args.forest.nodes + nodes));
-  args.forest.leaf_class = test.input(std::vector<std::uint8_t>(args.forest.leaf_class, args.forest.leaf_class + nodes));
-  args.forest.root = test.input(std::vector<std::int64_t>(args.forest.root, args.forest.root + args.forest.n_trees));
-  args.pixels = pixels;
-  args.features = test.input(random_features(arrays, pixels, 4));
-  args.winner = test.output<std::uint8_t>(pixels);
-  args.confidence = test.output<float>(pixels);
-  args.votes = test.output<std::uint16_t>(std::int64_t{pixels} * 4);
-  complete(
-      test, [args] { forest(Device{}, args); }, [args](const Fibers& fibers) { forest_on(fibers, args); }, pixels, ForestBlock<1>{args});
+  for (const int n_statics : {0, 2}) {
+    KernelCase& test = add(cases, "forest", n_statics > 0 ? join_text("with statics, ", name) : std::string(name));
+    ForestArgs args;
+    args.forest = packed.view();
+    const auto nodes = static_cast<std::size_t>(arrays.feature.size());
+    args.forest.nodes = test.input(std::vector<ForestNode>(args.forest.nodes, args.forest.nodes + nodes));
+    args.forest.leaf_class = test.input(std::vector<std::uint8_t>(args.forest.leaf_class, args.forest.leaf_class + nodes));
+    args.forest.root = test.input(std::vector<std::int64_t>(args.forest.root, args.forest.root + args.forest.n_trees));
+    args.pixels = pixels;
+    const auto features = random_features(arrays, pixels, 4);
+    args.features = test.input(features);
+    if (n_statics > 0)
+      args.n_statics = n_statics,
+      args.statics = test.input(std::vector<float>(features.end() - std::int64_t{pixels} * n_statics, features.end()));
+    args.winner = test.output<std::uint8_t>(pixels);
+    args.confidence = test.output<float>(pixels);
+    args.votes = test.output<std::uint16_t>(std::int64_t{pixels} * 4);
+    const auto on_fibers = [args](const Fibers& fibers) { forest_on(fibers, args); };
+    if (n_statics > 0)
+      complete(
+          test, [args] { forest(Device{}, args); }, on_fibers, pixels, ForestBlock<1, true>{args});
+    else
+      complete(
+          test, [args] { forest(Device{}, args); }, on_fibers, pixels, ForestBlock<1, false>{args});
+  }
 }
 
 template <class T>

@@ -50,6 +50,22 @@ Result run(const ForestArrays& arrays, const std::vector<float>& features) {
   return {winner.values(), confidence.values(), votes.values()};
 }
 
+TEST(Forest, StaticsAreTheLastFeatures) {
+  const ForestArrays arrays = random_forest({11, 300, 17, 6, 5});
+  const auto features = random_features(arrays, 300, 9);
+  std::vector<float> series, statics;
+  for (std::size_t i = 0; i < features.size(); ++i) (i % 17 < 14 ? series : statics).push_back(features[i]);
+  const Forest packed(arrays);
+  std::vector<std::uint16_t> votes(300 * 6);
+  ForestArgs args;
+  args.forest = packed.view(), args.pixels = 300, args.features = series.data(), args.votes = votes.data();
+  args.n_statics = 3, args.statics = statics.data();
+  forest(Device{}, args);
+  EXPECT_EQ(votes, run(arrays, features).votes);
+  args.statics = nullptr;
+  EXPECT_THROW(forest(Device{}, args), Bug);
+}
+
 TEST(Forest, VotesAreThoseOfWalkingEachTree) {
   for (const int pixels : {0, 1, 127, 128, 129, 1000}) {
     SCOPED_TRACE(pixels);
