@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -159,22 +160,38 @@ void bench_memory() {
               2.0 * kBytes / time.wall / 1e9, omp_get_max_threads(), 2.0 * kBytes / time.cpu / 1e9);
 }
 
-Series year(int across) {
+Series empty_year(int across, int n_masks) {
   Series series;
   series.window = {0, 0, across, across};
   for (int d = 0; d < kDates; ++d) series.dates.push_back(Date::from_ymd(2021, 1, 3) + 12 * d);
   series.bands = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
-  const auto fill = [](std::int64_t n) {
-    const auto buffer = numbers<std::int16_t>(n, 200, 6000);
-    return std::vector<std::int16_t>(buffer.data(), buffer.data() + n);
-  };
-  const int half = across / 2 + 2;
-  series.groups.push_back({{0, 1, 2, 6}, across, across, 1, 0, 1, 0, fill(std::int64_t{kDates} * 4 * across * across)});
-  series.groups.push_back({{3, 4, 5, 7, 8, 9}, half, half, 0.5, 0.75, 0.5, 0.75, fill(std::int64_t{kDates} * 6 * half * half)});
-  series.mask_rules.assign(3, only_zero_is_valid());
-  series.masks.resize(static_cast<std::size_t>(kDates) * 3 * static_cast<std::size_t>(series.window.pixels()));
+  series.mask_rules.assign(static_cast<std::size_t>(n_masks), only_zero_is_valid());
+  series.masks.resize(static_cast<std::size_t>(kDates * n_masks) * static_cast<std::size_t>(series.window.pixels()));
+  const double valid = std::pow(0.6, 1.0 / n_masks);  // of a plane: 60 % of the observations are clear
   std::minstd_rand random(5);
-  for (auto& mask : series.masks) mask = static_cast<std::uint8_t>(random() % 100 < 16 ? 1 : 0);  // 60 % clear
+  for (auto& mask : series.masks) mask = random() % 1000 < 1000 * valid ? 0 : 1;
+  return series;
+}
+
+std::vector<std::int16_t> reflectances(std::int64_t n) {
+  const auto buffer = numbers<std::int16_t>(n, 200, 6000);
+  return std::vector<std::int16_t>(buffer.data(), buffer.data() + n);
+}
+
+// As Sentinel-2 has it: four bands of 10 m, six of 20 m, three mask planes.
+Series year(int across) {
+  Series series = empty_year(across, 3);
+  const int half = across / 2 + 2;
+  series.groups.push_back({{0, 1, 2, 6}, across, across, 1, 0, 1, 0, reflectances(std::int64_t{kDates} * 4 * across * across)});
+  series.groups.push_back({{3, 4, 5, 7, 8, 9}, half, half, 0.5, 0.75, 0.5, 0.75, reflectances(std::int64_t{kDates} * 6 * half * half)});
+  return series;
+}
+
+// All ten bands on one grid, one mask plane: 2110 bytes a pixel with float32 output and no indices.
+Series year_on_one_grid(int across) {
+  Series series = empty_year(across, 1);
+  series.groups.push_back(
+      {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, across, across, 1, 0, 1, 0, reflectances(std::int64_t{kDates} * kBands * across * across)});
   return series;
 }
 
@@ -264,6 +281,24 @@ void bench_preprocessing(int across) {
     Buffer<Bfloat16> half(Device{}, pixels * kTargets * 13);
     regular.bfloat16 = half.data();
     report("prepare, regular, bfloat16", pixels, kSamples + kMasks + kTargets * 13 * 2 + 1, [&] { prepare_regular(Device{}, regular); });
+  }
+  {
+    const Series one_grid = year_on_one_grid(across);
+    const HostSeries on_host(one_grid);
+    constexpr double kRead = kDates * (kBands * 2 + 1);
+    PrepareRegularArgs regular;
+    regular.series = on_host.view();
+    regular.n_targets = kTargets;
+    regular.target_days = targets.data();
+    regular.mean = mean.data();
+    regular.inverse_std = inverse_std.data();
+    Buffer<float> features(Device{}, pixels * kTargets * kBands);
+    regular.features = features.data();
+    report("prepare, regular, one grid", pixels, kRead + kTargets * kBands * 4, [&] { prepare_regular(Device{}, regular); });
+    regular.features = nullptr;
+    Buffer<Bfloat16> half(Device{}, pixels * kTargets * kBands);
+    regular.bfloat16 = half.data();
+    report("prepare, regular, one grid, bfloat16", pixels, kRead + kTargets * kBands * 2, [&] { prepare_regular(Device{}, regular); });
   }
   PrepareRawArgs raw;
   raw.series = host.view();

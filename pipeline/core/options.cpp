@@ -51,6 +51,37 @@ bool parse_number(const std::string& text, Number& value) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+std::optional<std::string> scalar_text(const toml::node& node) {
+  if (const auto* s = node.as_string()) return s->get();
+  if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
+  if (const auto* i = node.as_integer()) return std::to_string(i->get());
+  if (const auto* f = node.as_floating_point()) return number_text(f->get());
+  if (const auto* d = node.as_date()) {
+    std::ostringstream text;
+    text << d->get();
+    return text.str();
+  }
+  return std::nullopt;
+}
+
+// A list as a configuration file has it, ["a", "b"].
+bool parse_list(const std::string& text, std::vector<std::string>& values) {
+  toml::table table;
+  try {
+    table = toml::parse("list = " + text);
+  } catch (const toml::parse_error&) {
+    return false;
+  }
+  const auto* list = table["list"].as_array();
+  if (!list || table.size() != 1) return false;
+  for (const auto& element : *list) {
+    const auto value = scalar_text(element);
+    if (!value) return false;
+    values.push_back(*value);
+  }
+  return true;
+}
+
 struct Parse {
   const std::string& text;
   bool operator()(bool* value) const {
@@ -68,6 +99,7 @@ struct Parse {
   }
   bool operator()(std::vector<std::string>* values) const {
     values->clear();
+    if (text.starts_with('[')) return parse_list(text, *values);
     for (const auto& part : split_text(text, ','))
       if (const auto word = trim(part); !word.empty()) values->emplace_back(word);
     return true;
@@ -192,23 +224,6 @@ void Options::set(const std::string& assignment) {
   at(std::string(trim(assignment.substr(0, equal))), "--set").set(std::string(trim(assignment.substr(equal + 1))), "command line");
 }
 
-namespace {
-
-std::string scalar_text(const toml::node& node, const std::string& origin, const std::string& key) {
-  if (const auto* s = node.as_string()) return s->get();
-  if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
-  if (const auto* i = node.as_integer()) return std::to_string(i->get());
-  if (const auto* f = node.as_floating_point()) return number_text(f->get());
-  if (const auto* d = node.as_date()) {
-    std::ostringstream text;
-    text << d->get();
-    return text.str();
-  }
-  throw UserError(join_text(origin, ": ", key, ": expected a text, a number, true, false or a list of them"));
-}
-
-}  // namespace
-
 void Options::read_toml(const std::string& file, const std::vector<std::string>& ignored_tables) {
   if (!std::filesystem::is_regular_file(file)) throw UserError(join_text(file, ": no such configuration file"));
   toml::table root;
@@ -218,6 +233,10 @@ void Options::read_toml(const std::string& file, const std::vector<std::string>&
     throw UserError(join_text(file, ":", error.source().begin.line, ": ", std::string(error.description()), "; expected TOML"));
   }
   const auto folder = std::filesystem::path(file).parent_path();
+  const auto scalar = [](const toml::node& node, const std::string& origin, const std::string& key) {
+    if (auto text = scalar_text(node)) return *text;
+    throw UserError(join_text(origin, ": ", key, ": expected a text, a number, true, false or a list of them"));
+  };
   const auto resolve = [&](const Option& option, const std::string& text) {
     if (!option.is_path() || text.empty()) return text;
     return (folder / text).lexically_normal().string();  // an absolute path stays as it is
@@ -234,10 +253,10 @@ void Options::read_toml(const std::string& file, const std::vector<std::string>&
       Option& option = at(key, origin);
       if (const auto* list = node.as_array()) {
         std::vector<std::string> values;
-        for (const auto& element : *list) values.push_back(resolve(option, scalar_text(element, origin, key)));
+        for (const auto& element : *list) values.push_back(resolve(option, scalar(element, origin, key)));
         option.set_list(values, origin);
       } else {
-        option.set(resolve(option, scalar_text(node, origin, key)), origin);
+        option.set(resolve(option, scalar(node, origin, key)), origin);
       }
     }
   };

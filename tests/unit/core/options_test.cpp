@@ -65,6 +65,18 @@ TEST(Options, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read.find("ratio")->origin(), file + ":1");
 }
 
+TEST(Options, AListIsGivenWithCommasOrAsInAFile) {
+  Example example;
+  Options options = example.declare();
+  options.set("tiles=T31TCJ, T31TDJ");
+  EXPECT_EQ(example.tiles, (std::vector<std::string>{"T31TCJ", "T31TDJ"}));
+  options.set("tiles=[\"T32ULU\", \"T31, or T32\"]");
+  EXPECT_EQ(example.tiles, (std::vector<std::string>{"T32ULU", "T31, or T32"}));
+  options.set("tiles=[]");
+  EXPECT_TRUE(example.tiles.empty());
+  EXPECT_THAT(message_of([&] { options.set("tiles=[\"T32ULU\""); }), HasSubstr("tiles: expected list, got \"[\"T32ULU\"\""));
+}
+
 TEST(Options, BadValuesSayTheKeyTheRangeAndWhatWasGiven) {
   Example example;
   Options options = example.declare();
