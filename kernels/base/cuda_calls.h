@@ -20,5 +20,6 @@ void* make_event(const Device& device);
 void drop_event(void* handle) noexcept;
 void record(const Stream& stream, void* event);
 void wait(const Device& device, void* event);
+void hold(const Stream& stream, void* event);
 
 }  // namespace millesime::cuda

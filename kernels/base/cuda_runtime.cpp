@@ -149,7 +149,13 @@ void record(const Stream& stream, void* event) {
 
 void wait(const Device& device, void* event) {
   select(device);
-  check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "waiting for an upload", device);
+  check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "waiting for a transfer", device);
+}
+
+void hold(const Stream& stream, void* event) {
+  select(stream.device);
+  check(cudaStreamWaitEvent(static_cast<cudaStream_t>(stream.handle), static_cast<cudaEvent_t>(event), 0),
+        "holding a stream until another is so far", stream.device);
 }
 
 }  // namespace cuda

@@ -28,6 +28,7 @@ void* make_event(const Device& device) { throw_no_cuda(device); }
 void drop_event(void*) noexcept {}
 void record(const Stream& stream, void*) { throw_no_cuda(stream.device); }
 void wait(const Device& device, void*) { throw_no_cuda(device); }
+void hold(const Stream& stream, void*) { throw_no_cuda(stream.device); }
 }  // namespace cuda
 
 }  // namespace millesime

@@ -7,25 +7,11 @@
 #include <vector>
 
 #include "kernels/base/buffer.h"
+#include "kernels/base/event.h"
 #include "kernels/base/pinned_buffer.h"
 #include "kernels/base/stream.h"
 
 namespace millesime {
-
-// A mark in a stream's work that the host can wait for.
-class Event {
- public:
-  Event() = default;
-  explicit Event(const Device& device);
-  Event(Event&& other) noexcept;
-  Event& operator=(Event&& other) noexcept;
-  ~Event();
-  void record(const Stream& stream);  // after what was submitted so far
-  void wait() const;                  // until the work before it is done; at once where it was never recorded. Throws DeviceError
- private:
-  Device device_;
-  void* handle_ = nullptr;  // cudaEvent_t
-};
 
 class Transfer {
  public:
@@ -36,11 +22,19 @@ class Transfer {
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
+  const Stream& stream() const { return stream_; }
+
   // When it returns, `host` may change; work that follows on the stream finds the numbers in place.
   void to_device(void* target, const void* host, std::size_t bytes);
   // After the work before on the stream. When it returns, the numbers are in `host`.
   void to_host(void* host, const void* source, std::size_t bytes);
 
+  // Into a buffer that is kept, and made anew only where it is too small.
+  template <class T>
+  void to_device(Buffer<T>& buffer, const T* host, std::int64_t n) {
+    if (buffer.size() < n) buffer = Buffer<T>(), buffer = Buffer<T>(stream_.device, n);  // in this order: memory may be short
+    to_device(buffer.data(), host, static_cast<std::size_t>(n) * sizeof(T));
+  }
   template <class T>
   Buffer<T> to_device(const std::vector<T>& host) {
     Buffer<T> buffer(stream_.device, static_cast<std::int64_t>(host.size()));

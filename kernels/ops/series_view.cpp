@@ -82,22 +82,26 @@ HostSeries::HostSeries(const Series& series) {
     MILLESIME_CHECK(found[band] == 1, "band ", series.bands[band], " is in ", found[band], " groups of its series");
 }
 
-DeviceSeries::DeviceSeries(const Stream& stream, const Series& series) : host_(series) {
+DeviceSeries::DeviceSeries(const Stream& stream, const Series& series) {
+  Transfer transfer(stream);
+  assign(transfer, series);
+}
+
+void DeviceSeries::assign(Transfer& transfer, const Series& series) {
+  host_ = HostSeries(series);
   view_ = host_.view();
-  if (stream.device.kind == Device::Kind::cpu) return;
-  Transfer upload(stream);
-  days_ = Buffer<std::int32_t>(stream.device, view_.n_dates);
-  days_.copy_from(stream, view_.days, view_.n_dates);
-  view_.days = days_.data();
-  masks_ = upload.to_device(series.masks);
-  view_.masks = masks_.data();
+  if (transfer.stream().device.kind == Device::Kind::cpu) return;
+  const auto there = [&](auto& buffer, const auto* numbers, std::int64_t n) {
+    transfer.to_device(buffer, numbers, n);
+    return buffer.data();
+  };
+  view_.days = there(days_, view_.days, view_.n_dates);
+  view_.masks = there(masks_, view_.masks, static_cast<std::int64_t>(series.masks.size()));
   const std::int64_t rules = std::int64_t{view_.n_masks} * static_cast<std::int64_t>(std::tuple_size<MaskRule>::value);
-  mask_rules_ = Buffer<std::uint8_t>(stream.device, rules);
-  mask_rules_.copy_from(stream, host_.view().mask_rules, rules);
-  view_.mask_rules = mask_rules_.data();
+  view_.mask_rules = there(mask_rules_, view_.mask_rules, rules);
   for (int g = 0; g < view_.n_groups; ++g) {
-    samples_[g] = upload.to_device(series.groups[static_cast<std::size_t>(g)].samples);
-    view_.groups[g].samples = samples_[g].data();
+    const auto& samples = series.groups[static_cast<std::size_t>(g)].samples;
+    view_.groups[g].samples = there(samples_[g], samples.data(), static_cast<std::int64_t>(samples.size()));
   }
 }
 

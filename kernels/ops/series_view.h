@@ -11,6 +11,7 @@
 namespace millesime {
 
 struct Series;
+class Transfer;
 
 inline constexpr int kMaxBands = 64;  // of one SeriesView
 inline constexpr int kMaxGroups = 6;  // native resolutions
@@ -49,6 +50,7 @@ SeriesView rows_of(const SeriesView& view, int first, int n);
 // (sizes, a band in no group or in two, more than kMaxBands bands).
 class HostSeries {
  public:
+  HostSeries() = default;
   explicit HostSeries(const Series& series);
   const SeriesView& view() const { return view_; }
 
@@ -57,10 +59,13 @@ class HostSeries {
   std::vector<std::int32_t> days_;
 };
 
-// The same on the stream's device: copies a Series there. On the CPU it only views.
+// The same on a device: copies a Series there. On the CPU it only views.
 class DeviceSeries {
  public:
+  DeviceSeries() = default;
   DeviceSeries(const Stream& stream, const Series& series);
+  // Another series in place of the one before, in the same memory as far as it suffices. Kernels on the transfer's stream find it there.
+  void assign(Transfer& transfer, const Series& series);
   const SeriesView& view() const { return view_; }
 
  private:

@@ -48,6 +48,7 @@ class Bfloat16Classifier : public Classifier {
       work();
     }
     if (failure) std::rethrow_exception(failure);
+    finish_on(device_);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #ifdef MILLESIME_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAStream.h>
 #endif
 
 namespace millesime {
@@ -9,6 +10,12 @@ namespace millesime {
 void release_cached_device_memory() {
 #ifdef MILLESIME_CUDA
   c10::cuda::CUDACachingAllocator::emptyCache();
+#endif
+}
+
+void finish_on([[maybe_unused]] const c10::Device& device) {
+#ifdef MILLESIME_CUDA
+  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
 #endif
 }
 

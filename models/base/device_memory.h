@@ -4,13 +4,15 @@
 
 #include <string>
 
+#include <c10/core/Device.h>
 #include <c10/util/Exception.h>
 
 #include "kernels/base/device_error.h"
 
 namespace millesime {
 
-void release_cached_device_memory();  // what torch keeps for later, back to the device
+void release_cached_device_memory();        // what torch keeps for later, back to the device
+void finish_on(const c10::Device& device);  // waits for what torch was asked to do there; kernels of ours are on other streams
 
 // Calls work(). OutOfDeviceMemory, with what was being done, where torch had too little memory.
 template <class Work>

@@ -50,6 +50,7 @@ class NetworkClassifier : public Classifier {
     if (!device_.is_cpu() || threads_ == 1 || blocks <= 1) {
       if (device_.is_cpu()) at::set_num_threads(1);
       for (std::int64_t b = 0; b < blocks; ++b) run_block(batch, b * block, block, out);
+      finish_on(device_);
       return;
     }
     at::set_num_threads(1);  // one thread a block

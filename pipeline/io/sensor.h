@@ -107,6 +107,9 @@ class SeriesReader {
   // resolution, less what interpolation would need of the blocks beyond. Read in this order, no block is decompressed twice, unless
   // blocks are larger than `most_pixels` (see rereading()) or files of a tile differ in layout (see decompressed_again()).
   std::vector<Window> windows(std::int64_t pixels, std::int64_t most_pixels) const;
+  // Windows as split() makes them, for what is written in chunks: whole chunks, and whole blocks of the files as well where that is at most
+  // `most_pixels`. What interpolation reads of the blocks beyond is decompressed twice.
+  std::vector<Window> windows_of_chunks(int chunk, std::int64_t most_pixels) const;
   std::int64_t bytes_per_pixel() const;  // of a Series, for the memory budget
   std::int64_t bytes_kept() const;       // at most, between two windows
 

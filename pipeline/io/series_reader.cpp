@@ -267,6 +267,14 @@ std::vector<Window> SeriesReader::windows(std::int64_t pixels, std::int64_t most
   return result;
 }
 
+std::vector<Window> SeriesReader::windows_of_chunks(int chunk, std::int64_t most_pixels) const {
+  const std::int64_t width = std::min(std::lcm(chunk, impl_->block_width), grid().cols),
+                     height = std::min(std::lcm(chunk, impl_->block_height), grid().rows);
+  const bool whole_blocks = width * height <= most_pixels;
+  return split(grid().whole(), whole_blocks ? static_cast<int>(width) : chunk, whole_blocks ? static_cast<int>(height) : chunk,
+               most_pixels);
+}
+
 std::string SeriesReader::rereading(const Window& window) const {
   // A window at the north-west corner lacks what the next ones read in its place.
   const auto times = [&](int block, int part) {

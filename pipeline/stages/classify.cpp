@@ -6,20 +6,18 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "kernels/base/in_strips.h"
 #include "kernels/base/transfer.h"
-#include "kernels/ops/decide.h"
-#include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/series_rows.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/stages/exogenous.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/output_models.h"
 #include "pipeline/stages/region_weights.h"
 #include "pipeline/stages/resampling.h"
+#include "pipeline/stages/series_strips.h"
 #include "pipeline/stages/tile_model.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train.h"
@@ -30,167 +28,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kAhead = 2;             // windows read ahead, and written behind
-constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
-constexpr int kDeviceBatch = 262144;  // and on a GPU
+constexpr int kAhead = 2;  // windows read ahead, and written behind
 // On the CPU a window's series stays small: reading, computing and writing overlap from the first windows on, and its memory serves the
 // next window without going back to the system. A GPU wants its kernels large.
 constexpr std::int64_t kWindowBytes = 24 << 20;
 constexpr std::int64_t kMaxDevicePixels = 1 << 20;
 
-struct WindowInput {
-  Series series;
-  std::vector<float> statics;  // [pixel][static]
-};
-
-// Which regions reach into a window, and their weight at each pixel.
-struct RegionShares {
-  std::vector<std::string> names;
-  std::vector<float> weights;  // [region][pixel]
-};
-
-WindowInput rows_of(const WindowInput& input, int first, int n) {
-  const auto begin = input.statics.begin();
-  const auto row = static_cast<std::ptrdiff_t>(input.statics.size()) / input.series.window.height;
-  return {rows_of(input.series, first, n), {begin + first * row, begin + (first + n) * row}};
-}
-
-struct LayerSamples {  // of one output
-  std::vector<std::uint8_t> label, confidence, validity;
-  std::vector<std::uint16_t> probabilities;  // [pixel][class]
-
-  void append(const LayerSamples& below) {
-    const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-    add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
-  }
-};
-
-// The models of one output and the classes that its maps can show.
-class OutputModels {
- public:
-  OutputModels(const ClassifyOutput& output, const TileInput& input, const ClassifyRequest& request, const Context& context)
-      : output_(output), write_probabilities_(!output.probabilities.empty()) {
-    const int batch = request.options.batch > 0 ? request.options.batch : context.device.kind == Device::Kind::cpu ? kBatch : kDeviceBatch;
-    std::set<int> codes;
-    for (const auto& model : output.models) {
-      models_.push_back(std::make_unique<TileModel>(ModelFile::read(model.file, request.trust), input, batch, context,
-                                                    request.options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32));
-      codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
-    }
-    for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
-      if (codes.contains(known.code)) codes_.push_back(known.code);
-    for (const int code : codes_)
-      if (code > 255)
-        throw UserError(
-            join_text(output.models.front().file, ": class code ", code, " does not fit a class map of 8 bits; use codes up to 255"));
-    for (const auto& model : models_) {
-      std::vector<int> column;
-      for (const int code : model->spec().classes) column.push_back(static_cast<int>(std::ranges::find(codes_, code) - codes_.begin()));
-      columns_.push_back(std::move(column));
-    }
-  }
-
-  const ClassifyOutput& output() const { return output_; }
-  const Nomenclature& nomenclature() const { return models_.front()->spec().nomenclature; }
-  const std::vector<int>& codes() const { return codes_; }
-  std::int64_t bytes_per_pixel(int dates) const {
-    std::int64_t bytes = 0;
-    for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * static_cast<std::int64_t>(codes_.size());
-    return bytes;
-  }
-
-  // What 16 bits cost, as far as it was looked at.
-  PrecisionCost precision_cost() const {
-    PrecisionCost cost;
-    for (const auto& model : models_) cost.add(model->precision_cost());
-    return cost;
-  }
-
-  void release() {  // what the models keep of a window
-    for (const auto& model : models_) model->release();
-  }
-
-  // Without regions, the only model speaks for every pixel.
-  LayerSamples run(const Stream& stream, Transfer& transfer, const DeviceSeries& series, const WindowInput& input,
-                   const std::optional<RegionShares>& regions) {
-    const std::int64_t pixels = series.view().pixels();
-    const auto n = static_cast<std::size_t>(pixels);
-    const int n_classes = static_cast<int>(codes_.size());
-    std::vector<float> scores;  // [model][pixel][class], on the host
-    std::vector<float> model_weights;
-    LayerSamples layer;
-    layer.validity.resize(n);
-    for (std::size_t m = 0; m < models_.size(); ++m) {
-      std::ptrdiff_t region = 0;
-      if (regions) {
-        region = std::ranges::find(regions->names, output_.models[m].region) - regions->names.begin();
-        if (region == std::ssize(regions->names)) continue;
-      }
-      const auto result = models_[m]->run(stream, series, input.series.dates, input.statics);
-      const std::size_t own = models_[m]->spec().classes.size();
-      std::vector<float> probabilities(n * own);
-      transfer.to_host(probabilities.data(), result.probabilities, probabilities.size() * sizeof(float));
-      transfer.to_host(layer.validity.data(), result.count, n);
-      const std::size_t begin = scores.size();
-      scores.resize(begin + n * static_cast<std::size_t>(n_classes), 0.0f);
-      for (std::size_t p = 0; p < n; ++p)
-        for (std::size_t c = 0; c < own; ++c)
-          scores[begin + p * static_cast<std::size_t>(n_classes) + static_cast<std::size_t>(columns_[m][c])] = probabilities[p * own + c];
-      if (regions) {
-        const auto from = regions->weights.begin() + region * pixels;
-        model_weights.insert(model_weights.end(), from, from + pixels);
-      } else {
-        model_weights.insert(model_weights.end(), n, 1.0f);
-      }
-    }
-    if (scores.empty()) layer.validity = valid_acquisitions(stream, transfer, series.view());  // out of every region's reach, and yet seen
-    return decide_layer(Stream(Device{}, stream.threads), pixels, n_classes, scores, model_weights, std::move(layer));
-  }
-
- private:
-  static std::vector<std::uint8_t> valid_acquisitions(const Stream& stream, Transfer& transfer, const SeriesView& series) {
-    Buffer<std::uint8_t> count(stream.device, series.pixels());
-    ValidityArgs args;
-    args.series = series, args.count = count.data();
-    validity(stream, args);
-    return transfer.to_host(count);
-  }
-
-  // Blending and deciding run on the host: they are a small part of the work, and models of a tile may be many.
-  LayerSamples decide_layer(const Stream& host, std::int64_t pixels, int n_classes, const std::vector<float>& scores,
-                            const std::vector<float>& weights, LayerSamples layer) const {
-    const auto n = static_cast<std::size_t>(pixels);
-    layer.label.assign(n, 0), layer.confidence.assign(n, 0);
-    if (write_probabilities_) layer.probabilities.assign(n * static_cast<std::size_t>(n_classes), 0);
-    if (scores.empty()) return layer;
-    std::vector<float> blended(n * static_cast<std::size_t>(n_classes));
-    BlendArgs mix;
-    mix.pixels = pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
-    mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
-    blend(host, mix);
-    // Without observation, or out of every region's reach, there is nothing to say.
-    std::vector<std::uint8_t> decidable(layer.validity);
-    for (std::size_t p = 0; p < n; ++p) {
-      float total = 0;
-      for (std::size_t m = 0; m < weights.size() / n; ++m) total += weights[m * n + p];
-      if (total == 0) decidable[p] = 0;
-    }
-    std::vector<std::uint8_t> codes;
-    for (const int code : codes_) codes.push_back(static_cast<std::uint8_t>(code));
-    DecideArgs args;
-    args.pixels = pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = codes.data(),
-    args.count = decidable.data();
-    args.label = layer.label.data(), args.confidence = layer.confidence.data();
-    if (write_probabilities_) args.probabilities = layer.probabilities.data();
-    decide(host, args);
-    return layer;
-  }
-
-  ClassifyOutput output_;
-  bool write_probabilities_;
-  std::vector<std::unique_ptr<TileModel>> models_;
-  std::vector<int> codes_;                 // of the maps' classes, in the order of the nomenclature
-  std::vector<std::vector<int>> columns_;  // class of a model -> column of the joint scores
+// What is known of a window: the maps' samples, or yet the answers that decide them.
+struct WindowResult {
+  std::vector<LayerSamples> layers;  // one an output
+  std::vector<Answers> answers;      // likewise
 };
 
 // The files of one output.
@@ -287,22 +134,23 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     regions =
         std::make_unique<RegionWeights>(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid);
 
+  const OwnStream stream(context.device, context.threads), download(context.device, context.threads);
+  SeriesAhead ahead(stream);
   const int readers = std::max(1, context.threads / 2);
   const auto reader = std::make_shared<SeriesReader>(request.census, input.bands, readers);
   const int dates = static_cast<int>(request.census.acquisitions.size());
-  std::int64_t bytes = (2 * kAhead + 2) * (reader->bytes_per_pixel() + static_cast<std::int64_t>(input.static_names.size()) * 4);
+  std::int64_t bytes =
+      (2 * kAhead + 2 + ahead.windows_on_host()) * (reader->bytes_per_pixel() + static_cast<std::int64_t>(input.static_names.size()) * 4);
   for (const auto& m : models) bytes += m.bytes_per_pixel(dates);
-  const std::int64_t most = context.device.kind == Device::Kind::cpu ? kWindowBytes / reader->bytes_per_pixel() : kMaxDevicePixels;
+  const bool on_gpu = context.device.kind == Device::Kind::cuda;
+  const std::int64_t most = on_gpu ? kMaxDevicePixels : kWindowBytes / reader->bytes_per_pixel();
   const auto windows = reader->windows(most, (context.memory_bytes / 2 - reader->bytes_kept()) / bytes);
   if (const auto note = reader->rereading(windows.front()); !note.empty()) context.progress->note(note);
 
-  const OwnStream stream(context.device, context.threads);
-  Transfer transfer(stream);
+  Transfer transfer(stream), downloads(download);
+  SpareAnswers spare(context.device, models.size());
   Tally tally;
-  // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
-  int strip_rows = std::numeric_limits<int>::max();
-  const auto run_all = [&](const WindowInput& read) {
-    const DeviceSeries series(stream, read.series);
+  const auto ask_all = [&](const DeviceSeries& series, const WindowInput& read) {
     std::optional<RegionShares> shares;
     if (regions) {
       const auto present = regions->present(read.series.window);
@@ -310,12 +158,43 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
       for (const int r : present) shares->names.push_back(regions->names()[static_cast<std::size_t>(r)]);
       shares->weights = regions->weights(read.series.window, present);
     }
+    std::vector<Answers> answers = spare.take();
+    for (std::size_t o = 0; o < models.size(); ++o) models[o].ask(stream, series, read, shares, answers[o]);
+    return answers;
+  };
+  const auto decide_all = [&](Transfer& from, std::vector<Answers> answers) {
     std::vector<LayerSamples> layers;
-    for (auto& output : models) layers.push_back(output.run(stream, transfer, series, read, shares));
+    for (std::size_t o = 0; o < models.size(); ++o) layers.push_back(models[o].decide(from, answers[o]));
+    spare.give(std::move(answers));
     return layers;
   };
+  // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
+  int strip_rows = std::numeric_limits<int>::max();
+  const auto classify_window = [&](const WindowInput& read) {
+    WindowResult result;
+    const auto strip = [&](int first_row, int n) {
+      if (n == read.series.window.height) {
+        result.answers = ask_all(ahead.current(read.series), read);
+        return;
+      }
+      const WindowInput part = rows_of(read, first_row, n);
+      const std::vector<LayerSamples> layers = decide_all(transfer, ask_all(ahead.put(part.series), part));
+      result.layers.resize(layers.size());
+      for (std::size_t o = 0; o < layers.size(); ++o) result.layers[o].append(layers[o]);
+    };
+    const auto release = [&] {
+      ahead.give_up();
+      for (auto& output : models) output.release();
+      spare.release();
+    };
+    in_strips(read.series.window.height, strip_rows, strip, release);
+    ahead.done();
+    // A GPU goes on with the next window while the writer takes this one's answers from it. On the CPU threads are busy as it is.
+    if (!on_gpu && result.layers.empty()) result.layers = decide_all(transfer, std::move(result.answers));
+    return result;
+  };
   context.progress->start("classify " + request.census.tile, grid.pixels(), "px");
-  window_loop<WindowInput, std::vector<LayerSamples>>(
+  window_loop<WindowInput, WindowResult>(
       windows, 1, kAhead,
       [&] {
         auto exogenous = std::make_shared<ExogenousReader>(request.exogenous, grid);
@@ -323,25 +202,14 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
           return WindowInput{reader->read(window), exogenous->read(window)};
         });
       },
-      [&](const Window& window, WindowInput&& read) {
-        std::vector<LayerSamples> layers(models.size());
-        in_strips(
-            window.height, strip_rows,
-            [&](int first_row, int n) {
-              const std::vector<LayerSamples> strip = n == window.height ? run_all(read) : run_all(rows_of(read, first_row, n));
-              for (std::size_t o = 0; o < layers.size(); ++o) layers[o].append(strip[o]);
-            },
-            [&] {
-              for (auto& output : models) output.release();
-            });
-        return layers;
-      },
-      [&](const Window& window, std::vector<LayerSamples>&& layers) {
-        for (std::size_t o = 0; o < layers.size(); ++o) files[o].write(window, layers[o]);
-        tally.add(layers.front());
+      [&](const Window&, WindowInput&& read) { return classify_window(read); },
+      [&](const Window& window, WindowResult&& result) {
+        if (result.layers.empty()) result.layers = decide_all(downloads, std::move(result.answers));
+        for (std::size_t o = 0; o < result.layers.size(); ++o) files[o].write(window, result.layers[o]);
+        tally.add(result.layers.front());
         context.progress->advance(window.pixels());
       },
-      context.progress);
+      context.progress, uploader<WindowInput>(ahead, [](const WindowInput& read) -> const Series& { return read.series; }));
   require_unchanged(request.census);
   if (const auto note = reader->decompressed_again(); !note.empty()) context.progress->note(note);
   for (auto& output : files) output.commit();

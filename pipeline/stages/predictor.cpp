@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "kernels/base/buffer.h"
+#include "kernels/base/transfer.h"
 #include "kernels/ops/decide.h"
 #include "kernels/ops/forest.h"
 #include "models/arch/random_forest.h"
@@ -15,26 +15,27 @@ namespace {
 constexpr std::int64_t kBlock = 65536;  // samples on the device at once
 
 template <class T>
-Buffer<T> copy_rows(const Stream& stream, const std::vector<T>& from, std::int64_t first, std::int64_t count, std::int64_t width) {
-  Buffer<T> buffer(stream.device, count * width);
-  buffer.copy_from(stream, from.data() + first * width, count * width);
+Buffer<T> copy_rows(Transfer& transfer, const std::vector<T>& from, std::int64_t first, std::int64_t count, std::int64_t width) {
+  Buffer<T> buffer(transfer.stream().device, count * width);
+  transfer.to_device(buffer, from.data() + first * width, count * width);
   return buffer;
 }
 
 // What both kinds of model end with: probabilities of a block on the host.
-void decide_block(const Stream& stream, DecideArgs args, float* out) {
+void decide_block(Transfer& transfer, DecideArgs args, float* out) {
+  const Stream& stream = transfer.stream();
   Buffer<std::uint8_t> label(stream.device, args.pixels);
   Buffer<float> probabilities(stream.device, args.pixels * args.n_classes);
   args.label = label.data();
   args.exact_probabilities = probabilities.data();
   decide(stream, args);
-  probabilities.copy_to(stream, out, probabilities.size());
-  stream.synchronize();
+  transfer.to_host(out, probabilities.data(), static_cast<std::size_t>(probabilities.size()) * sizeof(float));
 }
 
 void predict_network(const ModelFile& model, const ModelInput& input, const Context& context, std::vector<float>& out) {
   const auto network = load_classifier(model, context.device, context.threads);
   const Stream stream(context.device, context.threads);
+  Transfer transfer(stream);
   const std::int64_t n_classes = model.spec.n_classes();
   for (std::int64_t first = 0; first < input.size(); first += kBlock) {
     const std::int64_t count = std::min(kBlock, input.size() - first);
@@ -43,12 +44,12 @@ void predict_network(const ModelFile& model, const ModelInput& input, const Cont
     std::vector<Buffer<float>> floats;
     std::vector<Buffer<std::uint8_t>> masks;
     for (const auto& s : input.series) {
-      floats.push_back(copy_rows(stream, s.values, first, count, std::int64_t{s.dates} * s.features));
-      floats.push_back(copy_rows(stream, s.days, first, count, s.dates));
-      masks.push_back(copy_rows(stream, s.valid, first, count, s.dates));
+      floats.push_back(copy_rows(transfer, s.values, first, count, std::int64_t{s.dates} * s.features));
+      floats.push_back(copy_rows(transfer, s.days, first, count, s.dates));
+      masks.push_back(copy_rows(transfer, s.valid, first, count, s.dates));
       batch.series.push_back({s.dates, s.features, floats.end()[-2].data(), masks.back().data(), floats.back().data(), true});
     }
-    const Buffer<float> statics = copy_rows(stream, input.statics, first, count, input.n_statics);
+    const Buffer<float> statics = copy_rows(transfer, input.statics, first, count, input.n_statics);
     batch.statics = input.n_statics > 0 ? statics.data() : nullptr;
     Buffer<float> logits(stream.device, count * n_classes);
     stream.synchronize();
@@ -58,7 +59,7 @@ void predict_network(const ModelFile& model, const ModelInput& input, const Cont
     args.n_classes = static_cast<int>(n_classes);
     args.logits = logits.data();
     args.sharpening = static_cast<float>(model.spec.sharpening);
-    decide_block(stream, args, out.data() + first * n_classes);
+    decide_block(transfer, args, out.data() + first * n_classes);
   }
 }
 
@@ -68,6 +69,7 @@ void predict_forest(const ModelFile& model, const ModelInput& input, const Conte
   const Forest packed({trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold, trained.left, trained.right,
                        trained.leaf_class},
                       stream);
+  Transfer transfer(stream);
   const auto& series = input.series.front();
   const std::int64_t n_series = std::int64_t{series.dates} * series.features, n_features = n_series + input.n_statics;
   const std::int64_t n_classes = model.spec.n_classes();
@@ -79,7 +81,7 @@ void predict_forest(const ModelFile& model, const ModelInput& input, const Conte
       const auto row = std::copy_n(series.values.begin() + (first + i) * n_series, n_series, rows.begin() + i * n_features);
       std::copy_n(input.statics.begin() + (first + i) * input.n_statics, input.n_statics, row);
     }
-    const Buffer<float> features = to_device(stream, rows);
+    const Buffer<float> features = transfer.to_device(rows);
     Buffer<std::uint16_t> votes(stream.device, count * n_classes);
     ForestArgs args;
     args.forest = packed.view();
@@ -92,7 +94,7 @@ void predict_forest(const ModelFile& model, const ModelInput& input, const Conte
     decision.n_classes = static_cast<int>(n_classes);
     decision.votes = votes.data();
     decision.n_trees = packed.view().n_trees;
-    decide_block(stream, decision, out.data() + first * n_classes);
+    decide_block(transfer, decision, out.data() + first * n_classes);
   }
 }
 

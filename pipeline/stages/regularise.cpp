@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "kernels/base/buffer.h"
+#include "kernels/base/transfer.h"
 #include "kernels/ops/connected_components.h"
 #include "kernels/ops/majority_filter.h"
 #include "kernels/ops/sieve.h"
@@ -51,6 +51,7 @@ class Regularisation {
   Regularisation(const RegulariseCommand& command, const Context& context, const std::string& folder)
       : command_(command),
         context_(context),
+        transfer_(Stream(context.device, context.threads)),
         reader_(command.map),
         scratch_(folder, reader_.grid().cols, reader_.grid().rows),
         next_(folder, reader_.grid().cols, reader_.grid().rows) {
@@ -110,9 +111,9 @@ class Regularisation {
 
   const Grid& grid() const { return reader_.grid(); }
 
-  void filter(const Surroundings& around, const Bytes& labels, Bytes& filtered) const {
-    const Stream stream = context_.device;
-    const Buffer<std::uint8_t> in = to_device(stream, labels);
+  void filter(const Surroundings& around, const Bytes& labels, Bytes& filtered) {
+    const Stream& stream = transfer_.stream();
+    const Buffer<std::uint8_t> in = transfer_.to_device(labels);
     Buffer<std::uint8_t> out(context_.device, around.window.pixels());
     MajorityFilterArgs args;
     args.size = command_.majority;
@@ -122,14 +123,13 @@ class Regularisation {
     args.labels = in.data();
     args.filtered = out.data();
     majority_filter(stream, args);
-    out.copy_to(stream, filtered.data(), out.size());
-    stream.synchronize();
+    transfer_.to_host(filtered.data(), out.data(), filtered.size());
   }
 
-  void sieve_window(const Surroundings& around, const Bytes& labels, const Bytes& classes, Bytes& sieved) const {
-    const Stream stream = context_.device;
+  void sieve_window(const Surroundings& around, const Bytes& labels, const Bytes& classes, Bytes& sieved) {
+    const Stream& stream = transfer_.stream();
     const std::int64_t pixels = around.read.pixels();
-    const Buffer<std::uint8_t> in = to_device(stream, labels);
+    const Buffer<std::uint8_t> in = transfer_.to_device(labels);
     Buffer<std::int32_t> component(context_.device, pixels), size(context_.device, pixels), contact(context_.device, pixels),
         most_contact(context_.device, pixels);
     Buffer<std::uint8_t> winner(context_.device, pixels), out(context_.device, pixels);
@@ -137,7 +137,7 @@ class Regularisation {
     connected_components(stream, {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
     sieve(stream, {around.read.width, around.read.height, connectivity, command_.min_pixels, in.data(), component.data(), size.data(),
                    classes.data(), static_cast<int>(classes.size()), contact.data(), most_contact.data(), winner.data(), out.data()});
-    const Bytes whole = to_host(stream, out);
+    const Bytes whole = transfer_.to_host(out);
     sieved.resize(static_cast<std::size_t>(around.window.pixels()));
     for (int row = 0; row < around.window.height; ++row)
       std::copy_n(whole.begin() + std::ptrdiff_t{around.row() + row} * around.read.width + around.col(), around.window.width,
@@ -156,6 +156,7 @@ class Regularisation {
 
   const RegulariseCommand& command_;
   const Context& context_;
+  Transfer transfer_;
   RasterReader reader_;
   ScratchMap scratch_, next_;
   std::array<bool, 256> occurs_ = {};

@@ -1,24 +1,37 @@
 #pragma once
 // compute_in_strips: work on the series of a window, or on strips of its rows where the device has not enough memory for the whole.
 
+#include <functional>
+
 #include "kernels/base/in_strips.h"
+#include "kernels/ops/series_ahead.h"
 #include "pipeline/core/series_rows.h"
 
 namespace millesime {
 
-// compute(part, first pixel) for each strip in order, once where all goes well. The height that was found to do is kept in strip_rows.
-template <class Compute>
-void compute_in_strips(const Series& series, int& strip_rows, const Compute& compute) {
-  const Window& window = series.window;
+// compute(series of the strip on the device, first row) for each strip in order, once where all goes well. The height that was found to do
+// is kept in strip_rows; release() gives back what else the work keeps on the device.
+template <class Compute, class Release>
+void compute_in_strips(SeriesAhead& ahead, const Series& series, int& strip_rows, const Compute& compute, const Release& release) {
   in_strips(
-      window.height, strip_rows,
+      series.window.height, strip_rows,
       [&](int first, int n) {
-        if (n == window.height)
-          compute(series, std::int64_t{0});
-        else
-          compute(rows_of(series, first, n), std::int64_t{first} * window.width);
+        if (n == series.window.height) return compute(ahead.current(series), first);
+        const Series strip = rows_of(series, first, n);
+        compute(ahead.put(strip), first);
       },
-      [] {});
+      [&] {
+        ahead.give_up();
+        release();
+      });
+  ahead.done();
+}
+
+// For window_loop: what was read goes to the device beside the computation. On the CPU there is nothing to do. series_of(In) is its Series.
+template <class In, class SeriesOf>
+std::function<void(const In&)> uploader(SeriesAhead& ahead, const SeriesOf& series_of) {
+  if (!ahead.uploads()) return nullptr;
+  return [&ahead, series_of](const In& in) { ahead.upload(series_of(in)); };
 }
 
 }  // namespace millesime

@@ -221,19 +221,20 @@ std::vector<std::int32_t> days_of(const std::vector<Date>& dates) {
   return days;
 }
 
-Block compute_rows(const Stream& stream, Transfer& transfer, const Plan& plan, const Series& read) {
-  const DeviceSeries series(stream, read);
-  const std::int64_t pixels = read.window.pixels();
-  const int n_dates = read.n_dates(), n_bands = read.n_bands();
+// `acquired`: the days of the series.
+Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& series, const std::vector<std::int32_t>& acquired) {
+  const Stream& stream = transfer.stream();
+  const std::int64_t pixels = series.pixels();
+  const int n_dates = series.n_dates, n_bands = series.n_bands;
   Buffer<std::int16_t> samples(stream.device, n_dates * n_bands * pixels);
   ResampleArgs resampling;
-  resampling.series = series.view();
+  resampling.series = series;
   resampling.method = plan.resampling;
   resampling.samples = samples.data();
   resample(stream, resampling);
   Buffer<std::uint8_t> valid(stream.device, n_dates * pixels), count(stream.device, pixels);
   ValidityArgs checking;
-  checking.series = series.view();
+  checking.series = series;
   checking.valid = valid.data();
   checking.count = count.data();
   validity(stream, checking);
@@ -245,7 +246,7 @@ Block compute_rows(const Stream& stream, Transfer& transfer, const Plan& plan, c
   }
 
   const int n_targets = static_cast<int>(plan.dates.size());
-  const Buffer<std::int32_t> days = to_device(stream, days_of(read.dates)), targets = to_device(stream, days_of(plan.dates));
+  const Buffer<std::int32_t> days = to_device(stream, acquired), targets = to_device(stream, days_of(plan.dates));
   Buffer<std::int16_t> filled(stream.device, n_targets * n_bands * pixels);
   GapFillArgs filling;
   filling.pixels = pixels;
@@ -280,16 +281,19 @@ Block compute_rows(const Stream& stream, Transfer& transfer, const Plan& plan, c
   return block;
 }
 
-Block compute_block(const Stream& stream, Transfer& transfer, int& strip_rows, const Plan& plan, const Series& read) {
+Block compute_block(SeriesAhead& ahead, Transfer& transfer, int& strip_rows, const Plan& plan, const Series& read) {
   const std::int64_t pixels = read.window.pixels();
+  const std::vector<std::int32_t> acquired = days_of(read.dates);
   Block block;
-  compute_in_strips(read, strip_rows, [&](const Series& part, std::int64_t first) {
-    Block rows = compute_rows(stream, transfer, plan, part);
-    if (part.window.pixels() == pixels)
+  const auto compute = [&](const DeviceSeries& part, int first) {
+    Block rows = compute_rows(transfer, plan, part.view(), acquired);
+    const std::int64_t part_pixels = part.view().pixels();
+    if (part_pixels == pixels)
       block = std::move(rows);
     else
-      block.put(rows, part.window.pixels(), first, pixels);
-  });
+      block.put(rows, part_pixels, std::int64_t{first} * read.window.width, pixels);
+  };
+  compute_in_strips(ahead, read, strip_rows, compute, [] {});
   return block;
 }
 
@@ -301,30 +305,33 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   else
     writer = std::make_unique<CogCube>(stem, plan);
 
-  const SeriesReader probe(plan.census, plan.bands);
+  const SeriesReader reader(plan.census, plan.bands, std::max(1, context.threads / 2));
   const auto n_acquisitions = static_cast<std::int64_t>(plan.census.acquisitions.size()),
              n_dates = static_cast<std::int64_t>(plan.dates.size());
   const auto n_bands = static_cast<std::int64_t>(plan.bands.size());
   const std::int64_t cube_bytes = n_dates * (2 * n_bands + 2 * static_cast<std::int64_t>(plan.indices.size()) + 1);
-  const std::int64_t bytes_per_pixel = (kAhead + 3) * (probe.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1);
-  const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / 2 / bytes_per_pixel, 1, std::int64_t{1} << 22);
-  const std::vector<Window> windows = split(grid.whole(), kZarrChunk, kZarrChunk, max_pixels);
-
   const OwnStream stream(context.device, context.threads);
+  SeriesAhead ahead(stream);
   Transfer transfer(stream);
+  const std::int64_t bytes_per_pixel =
+      (kAhead + 3 + ahead.windows_on_host()) * (reader.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1);
+  const std::int64_t most_pixels =
+      std::clamp<std::int64_t>((context.memory_bytes / 2 - reader.bytes_kept()) / bytes_per_pixel, 1, std::int64_t{1} << 22);
+  const std::vector<Window> windows =
+      format == "zarr" ? reader.windows_of_chunks(kZarrChunk, most_pixels) : reader.windows(most_pixels, most_pixels);
+  if (const auto note = reader.rereading(windows.front()); !note.empty()) context.progress->note(note);
+
   int strip_rows = std::numeric_limits<int>::max();
   context.progress->start("stack " + plan.census.tile, grid.pixels(), "px");
   window_loop<Series, Block>(
-      windows, 1, kAhead,
-      [&] {
-        return std::function<Series(const Window&)>(
-            [reader = std::make_shared<SeriesReader>(plan.census, plan.bands)](const Window& window) { return reader->read(window); });
-      },
-      [&](const Window&, Series&& series) { return compute_block(stream, transfer, strip_rows, plan, series); },
+      windows, 1, kAhead, [&] { return [&reader](const Window& window) { return reader.read(window); }; },
+      [&](const Window&, Series&& series) { return compute_block(ahead, transfer, strip_rows, plan, series); },
       [&](const Window& window, Block&& block) {
         writer->write(window, block);
         context.progress->advance(window.pixels());
-      });
+      },
+      context.progress, uploader<Series>(ahead, [](const Series& series) -> const Series& { return series; }));
+  if (const auto note = reader.decompressed_again(); !note.empty()) context.progress->note(note);
   std::vector<std::string> written = writer->commit();
   context.progress->finish();
   return written;

@@ -32,12 +32,12 @@ struct WindowMaps {
 };
 
 // Adds to clear[date] what of the series is valid.
-void count_clear(const Stream& stream, Transfer& transfer, const Series& masks, std::vector<std::int64_t>& clear) {
-  const DeviceSeries series(stream, masks);
-  const std::int64_t pixels = masks.window.pixels();
-  Buffer<std::uint8_t> valid(stream.device, pixels * masks.n_dates());
+void count_clear(Transfer& transfer, const SeriesView& masks, std::vector<std::int64_t>& clear) {
+  const Stream& stream = transfer.stream();
+  const std::int64_t pixels = masks.pixels();
+  Buffer<std::uint8_t> valid(stream.device, pixels * masks.n_dates);
   ValidityArgs args;
-  args.series = series.view();
+  args.series = masks;
   args.valid = valid.data();
   validity(stream, args);
   const std::vector<std::uint8_t> by_date = transfer.to_host(valid);
@@ -47,12 +47,13 @@ void count_clear(const Stream& stream, Transfer& transfer, const Series& masks, 
   }
 }
 
-WindowMaps describe_window(const Stream& stream, Transfer& transfer, int& strip_rows, const WindowInput& input) {
+WindowMaps describe_window(SeriesAhead& ahead, Transfer& transfer, int& strip_rows, const WindowInput& input) {
   const std::int64_t pixels = input.masks.window.pixels();
   const int n_dates = input.masks.n_dates();
   WindowMaps maps;
   maps.clear.resize(static_cast<std::size_t>(n_dates));
-  compute_in_strips(input.masks, strip_rows, [&](const Series& rows, std::int64_t) { count_clear(stream, transfer, rows, maps.clear); });
+  compute_in_strips(
+      ahead, input.masks, strip_rows, [&](const DeviceSeries& rows, int) { count_clear(transfer, rows.view(), maps.clear); }, [] {});
   maps.footprint.resize(static_cast<std::size_t>(pixels));
   for (int date = 0; date < n_dates; ++date) {
     const auto begin = static_cast<std::ptrdiff_t>(date * pixels), end = begin + static_cast<std::ptrdiff_t>(pixels);
@@ -116,17 +117,17 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
   const auto reader = std::make_shared<SeriesReader>(census, std::vector<std::string>{}, std::clamp(context.threads / 2, 1, 8));
   const Grid& grid = reader->grid();
   const auto n_dates = static_cast<std::int64_t>(census.acquisitions.size());
-  // Windows that wait or are worked on: read ahead, being read, and the one that is computed, on the host and on the device.
-  const std::int64_t window_bytes = reader->bytes_per_pixel() + 3 * n_dates + 4;
-  const std::vector<Window> windows =
-      reader->windows(kLargestWindow, (context.memory_bytes / 2 - reader->bytes_kept()) / (window_bytes * (2 * kAhead + 3)));
+  const OwnStream stream(context.device, context.threads);
+  SeriesAhead ahead(stream);
+  Transfer transfer(stream);
+  // Windows that wait or are worked on: read ahead, being read or uploaded, and the one that is computed, on the host and on the device.
+  const std::int64_t window_bytes = (reader->bytes_per_pixel() + 3 * n_dates + 4) * (2 * kAhead + 3 + ahead.windows_on_host());
+  const std::vector<Window> windows = reader->windows(kLargestWindow, (context.memory_bytes / 2 - reader->bytes_kept()) / window_bytes);
 
   RasterOptions options;
   options.band_names = {"footprint"};
   RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, options);
   Tally tally;
-  const OwnStream stream(context.device, context.threads);
-  Transfer transfer(stream);
   int strip_rows = std::numeric_limits<int>::max();
   context.progress->start("tile " + census.tile, grid.pixels(), "px");
   window_loop<WindowInput, WindowMaps>(
@@ -138,13 +139,13 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
           return input;
         });
       },
-      [&](const Window&, WindowInput&& input) { return describe_window(stream, transfer, strip_rows, input); },
+      [&](const Window&, WindowInput&& input) { return describe_window(ahead, transfer, strip_rows, input); },
       [&](const Window& window, WindowMaps&& maps) {
         footprint.write(window, 0, maps.footprint.data());
         tally.add(maps);
         context.progress->advance(window.pixels());
       },
-      context.progress);
+      context.progress, uploader<WindowInput>(ahead, [](const WindowInput& input) -> const Series& { return input.masks; }));
   require_unchanged(census);
   footprint.commit();
   const nlohmann::ordered_json report = report_of(census, tally);

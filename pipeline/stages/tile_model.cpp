@@ -92,6 +92,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   std::vector<std::int32_t> targets;
   for (const int day : spec.days) targets.push_back((new_year_ + day).days);
   target_days_ = to_device(stream, targets);
+  stream.synchronize();  // windows come on other streams
 }
 
 std::int64_t TileModel::bytes_per_pixel(int n_dates) const {

@@ -1,7 +1,8 @@
 #pragma once
 // The overlapped loop over the windows of a tile: readers run ahead, the computation goes in order, a writer follows in order.
 // At most `ahead` windows are read but not yet computed, and as many computed but not yet written: memory is bounded by 2 x ahead + 2
-// windows, whatever the tile's size. The first error stops everything and is rethrown.
+// windows, whatever the tile's size. The first error stops everything and is rethrown. For a GPU, windows that are read can be uploaded by
+// a thread of their own, one window ahead of the computation.
 
 #include <chrono>
 #include <condition_variable>
@@ -65,13 +66,15 @@ class OrderedQueue {
 // Read: made once per reader thread by make_reader(), then called as In(const Window&).
 // compute: Out(const Window&, In&&), on the calling thread. write: void(const Window&, Out&&), on one thread, in order.
 // progress, if given, is told after every window where the time went.
+// upload, if given: void(const In&), on one thread, in order; begins with a window when compute has got the one before it.
 template <class In, class Out>
 void window_loop(const std::vector<Window>& windows, int readers, int ahead,
                  const std::function<std::function<In(const Window&)>()>& make_reader,
                  const std::function<Out(const Window&, In&&)>& compute, const std::function<void(const Window&, Out&&)>& write,
-                 Progress* progress = nullptr) {
+                 Progress* progress = nullptr, const std::function<void(const In&)>& upload = nullptr) {
   const auto room = static_cast<std::size_t>(ahead < 1 ? 1 : ahead);
-  detail::OrderedQueue<In> read_queue(room);
+  detail::OrderedQueue<In> read_queue(room), upload_queue(1);
+  detail::OrderedQueue<In>& ready = upload ? upload_queue : read_queue;
   detail::OrderedQueue<Out> write_queue(room);
   std::mutex mutex;
   std::exception_ptr failure;
@@ -86,6 +89,7 @@ void window_loop(const std::vector<Window>& windows, int readers, int ahead,
         if (!failure) failure = std::current_exception();
       }
       read_queue.stop();
+      upload_queue.stop();
       write_queue.stop();
     }
   };
@@ -106,6 +110,17 @@ void window_loop(const std::vector<Window>& windows, int readers, int ahead,
           }
         });
       });
+    if (upload)
+      threads.emplace_back([&] {
+        guarded([&] {
+          for (std::size_t number = 0; number < windows.size() && upload_queue.wait_for_room(number); ++number) {
+            auto in = read_queue.take();
+            if (!in) return;
+            upload(*in);
+            upload_queue.put(number, std::move(*in));
+          }
+        });
+      });
     threads.emplace_back([&] {
       guarded([&] {
         for (const Window& window : windows) {
@@ -120,7 +135,7 @@ void window_loop(const std::vector<Window>& windows, int readers, int ahead,
       const auto seconds = [](Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); };
       for (std::size_t number = 0; number < windows.size(); ++number) {
         const auto begin = Clock::now();
-        auto in = read_queue.take();
+        auto in = ready.take();
         if (!in) return;
         const auto have_read = Clock::now();
         Out out = compute(windows[number], std::move(*in));

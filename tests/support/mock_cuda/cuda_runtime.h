@@ -1,7 +1,6 @@
 #pragma once
-// A stand-in for the CUDA runtime, for tests of the host code (kernels/base/cuda_runtime.cpp) without a toolkit or a device: device memory
-// is host memory, work is done at once, every call is recorded, and any call can be made to fail
-// (tests/unit/kernels/cuda_runtime_test.cpp). Names and numbers are those of the CUDA Runtime API 13.
+// A stand-in for the CUDA runtime, for tests of the host code (kernels/base/cuda_runtime.cpp) without a toolkit or a device. Names and
+// numbers are those of the CUDA Runtime API 13. What it does, and what tests tell it: runtime.h.
 
 #include <cstddef>
 
@@ -50,3 +49,4 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);

@@ -1,13 +1,8 @@
 // The host side of CUDA against a mock of its runtime: every call is checked, errors say what was being done, sizes and device, nothing is
 // lost, and too little memory leads to smaller strips.
 
-#include <cuda_runtime.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -22,116 +17,7 @@
 #include "kernels/base/transfer.h"
 #include "kernels/ops/series_view.h"
 #include "pipeline/core/series_rows.h"
-
-namespace {
-
-// What the mock did and is told to do.
-struct Runtime {
-  std::map<std::string, cudaError_t> fails;  // by the name of the call
-  std::vector<std::string> calls;
-  std::size_t largest = ~std::size_t{0};  // allocation of device memory that is possible, bytes
-  cudaError_t last = cudaSuccess;         // that cudaGetLastError() reports
-  int devices = 2, live = 0, streams = 0, events = 0;
-};
-Runtime runtime;
-
-cudaError_t called(const char* name) {
-  runtime.calls.emplace_back(name);
-  const auto failure = runtime.fails.find(name);
-  if (failure == runtime.fails.end()) return cudaSuccess;
-  return runtime.last = failure->second;
-}
-
-}  // namespace
-
-const char* cudaGetErrorString(cudaError_t error) { return error == cudaErrorMemoryAllocation ? "out of memory" : "it broke"; }
-const char* cudaGetErrorName(cudaError_t error) {
-  return error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
-                                            : (error == cudaErrorIllegalAddress ? "cudaErrorIllegalAddress" : "cudaErrorX");
-}
-cudaError_t cudaGetLastError() {
-  const cudaError_t last = runtime.last;
-  runtime.last = cudaSuccess;
-  return last;
-}
-cudaError_t cudaGetDeviceCount(int* count) {
-  *count = runtime.devices;
-  return called("cudaGetDeviceCount");
-}
-cudaError_t cudaSetDevice(int) { return called("cudaSetDevice"); }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-  *value = 3;
-  return called("cudaDeviceGetAttribute");
-}
-cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-  cudaError_t error = called("cudaMalloc");
-  if (bytes > runtime.largest) error = runtime.last = cudaErrorMemoryAllocation;
-  if (error != cudaSuccess) return error;
-  *memory = std::malloc(bytes);
-  ++runtime.live;
-  return error;
-}
-cudaError_t cudaFree(void* memory) {
-  std::free(memory);
-  --runtime.live;
-  return called("cudaFree");
-}
-cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
-  const cudaError_t error = called("cudaMallocHost");
-  if (error != cudaSuccess) return error;
-  *memory = std::malloc(bytes);
-  ++runtime.live;
-  return error;
-}
-cudaError_t cudaFreeHost(void* memory) {
-  std::free(memory);
-  --runtime.live;
-  return called("cudaFreeHost");
-}
-cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
-  const cudaError_t error = called("cudaMallocAsync");
-  if (error != cudaSuccess) return error;
-  *memory = std::malloc(bytes);
-  ++runtime.live;
-  return error;
-}
-cudaError_t cudaFreeAsync(void* memory, cudaStream_t) {
-  std::free(memory);
-  --runtime.live;
-  return called("cudaFreeAsync");
-}
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  const cudaError_t error = called("cudaMemcpyAsync");
-  if (error == cudaSuccess) std::memcpy(to, from, bytes);
-  return error;
-}
-cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t) {
-  const cudaError_t error = called("cudaMemsetAsync");
-  if (error == cudaSuccess) std::memset(memory, value, bytes);
-  return error;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return called("cudaStreamSynchronize"); }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  const cudaError_t error = called("cudaStreamCreateWithFlags");
-  if (error == cudaSuccess) *stream = reinterpret_cast<cudaStream_t>(&runtime), ++runtime.streams;
-  return error;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t) {
-  --runtime.streams;
-  return called("cudaStreamDestroy");
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  const cudaError_t error = called("cudaEventCreateWithFlags");
-  if (error == cudaSuccess) *event = reinterpret_cast<cudaEvent_t>(&runtime), ++runtime.events;
-  return error;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t) {
-  --runtime.events;
-  return called("cudaEventDestroy");
-}
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return called("cudaEventRecord"); }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return called("cudaEventSynchronize"); }
+#include "tests/support/mock_cuda/runtime.h"
 
 namespace millesime::testing {
 namespace {
@@ -144,7 +30,7 @@ const Device kSecond{Device::Kind::cuda, 1};
 
 class CudaRuntime : public ::testing::Test {
  protected:
-  CudaRuntime() { runtime = {}; }
+  CudaRuntime() { reset_runtime(); }
 };
 
 template <class Error>
@@ -189,10 +75,16 @@ TEST_F(CudaRuntime, EveryCallIsChecked) {
       {"cudaEventCreateWithFlags", [] { Transfer upload(kSecond); }},
       {"cudaEventRecord", [] { Transfer(kSecond).to_device(std::vector<int>{1}); }},
       {"cudaEventSynchronize", [] { Transfer(kSecond).to_device(std::vector<char>(3 * Transfer::kChunkBytes)); }},
+      {"cudaStreamWaitEvent",
+       [] {
+         Event event(kSecond);
+         event.record(kSecond);
+         event.hold(kSecond);
+       }},
       {"cudaStreamSynchronize", [] { Stream(kSecond).synchronize(); }},
       {"cudaStreamCreateWithFlags", [] { OwnStream stream(kSecond); }}};
   for (const auto& [name, work] : calls) {
-    runtime = {};
+    reset_runtime();
     runtime.fails[name] = cudaErrorInvalidValue;
     EXPECT_THAT(message<DeviceError>(work), AllOf(HasSubstr("on cuda:1: it broke (cudaErrorX)"))) << name;
     EXPECT_EQ(runtime.last, cudaSuccess) << name << ": would be reported again by the next call";
@@ -276,6 +168,31 @@ TEST_F(CudaRuntime, DownloadsGoThroughPageLockedChunks) {
   EXPECT_EQ(runtime.live, 0);
   EXPECT_EQ(runtime.events, 0);
   EXPECT_EQ(Transfer(Device{}).to_host(to_device(Device{}, std::vector<int>{1, 2})), (std::vector<int>{1, 2}));
+}
+
+// While the next kernel has yet to run, what the one before it made is fetched on a stream beside.
+TEST_F(CudaRuntime, DownloadsOnAStreamOfTheirOwnWaitForTheirKernelOnly) {
+  {
+    const OwnStream computing(kSecond), downloading(kSecond);
+    Transfer transfer(downloading);
+    Buffer<int> numbers(kSecond, 3), others(kSecond, 3);
+    hold_back(1);
+    const auto fill = [&](Buffer<int>& buffer, int number) {
+      launch(static_cast<cudaStream_t>(computing.get().handle), [&buffer, number] { std::fill_n(buffer.data(), 3, number); });
+    };
+    fill(numbers, 1), fill(others, 1);
+    Event made(kSecond);
+    made.record(computing);
+    fill(others, 2);
+    made.hold(downloading);
+    EXPECT_EQ(transfer.to_host(numbers), (std::vector<int>{1, 1, 1}));
+    EXPECT_EQ(others.data()[0], 1);
+    EXPECT_EQ(std::ranges::count(runtime.calls, "cudaStreamSynchronize"), 0);
+    computing.get().synchronize();
+    EXPECT_EQ(others.data()[0], 2);
+  }
+  EXPECT_EQ(runtime.live, 0);
+  EXPECT_EQ(runtime.events, 0);
 }
 
 // A series that does not fit goes to the device in parts, each with the rows around it that resampling needs.

@@ -19,20 +19,23 @@
 namespace millesime {
 namespace {
 namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::MuscateProduct;
 using testing::SilentContext;
 using testing::temp_dir;
 using testing::write_product;
 
 // Three dates of 300 x 280 pixels: constant in space except for one column, cloudy in parts.
-Config make_config(const std::string& root) {
+Config make_config(const std::string& root, int block = 256) {
   int level = 1000;
   for (const char* date : {"20180501", "20180511", "20180531"}) {
     MuscateProduct product;
     product.date = date;
     product.grid.cols = 300;
     product.grid.rows = 280;
+    product.block = block;
     product.bands = {"B4", "B8", "B11"};
     product.value = [level](const std::string& band, int, int) { return static_cast<std::int16_t>(band == "B8" ? 3 * level : level); };
     product.mask = [level](const std::string& mask, int col, int row) {
@@ -107,6 +110,24 @@ TEST(Stack, FeaturesAreGapFilledOnTheTimeGridWithIndices) {
   EXPECT_EQ(read_array<std::int16_t>(cube, "Brightness", {0, 10, 200}, {1, 1, 1}, GDT_Int16)[0], 3317);  // sqrt(1 + 9 + 1) * 1000
   EXPECT_EQ(read_array<std::int16_t>(cube, "B4", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);       // never valid
   EXPECT_EQ(read_array<std::int16_t>(cube, "NDVI", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);
+}
+
+// A cube in chunks is written in windows of whole chunks, other files in windows that follow the blocks of the images.
+TEST(Stack, SaysWhereBlocksAreDecompressedTwice) {
+  const Config config = make_config(temp_dir(), 64);
+  for (const char* format : {"zarr", "cog"}) {
+    SilentContext silent;
+    testing::SilentProgress progress;
+    silent.context.progress = &progress;
+    silent.context.memory_bytes = 30'000'000;  // for one chunk
+    StackOptions options;
+    options.format = format;
+    stack(config, options, silent.context);
+    if (std::string(format) == "zarr")
+      EXPECT_THAT(progress.notes, ElementsAre(HasSubstr("were decompressed a second time")));
+    else
+      EXPECT_THAT(progress.notes, IsEmpty());
+  }
 }
 
 TEST(Stack, CogHasOneFileAVariableAndOneBandADate) {

@@ -1,5 +1,6 @@
 #include "pipeline/stages/window_loop.h"
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 #include <thread>
@@ -50,20 +51,45 @@ TEST(WindowLoop, ReadersDoNotRunFurtherAheadThanAllowed) {
 }
 
 TEST(WindowLoop, AnErrorInAnyPartStopsAllOfThemAndIsRethrown) {
-  for (const int where : {0, 1, 2}) {
+  for (const int where : {0, 1, 2, 3}) {
     const auto fail = [where](int here, const Window& w) {
       if (here == where && w.row == 20) throw std::runtime_error("part " + std::to_string(here));
       return 0;
     };
     try {
       window_loop<int, int>(
-          strips(1000), 2, 2, [&] { return Read([&](const Window& w) { return fail(0, w); }); },
-          [&](const Window& w, int&&) { return fail(1, w); }, [&](const Window& w, int&&) { fail(2, w); });
+          strips(1000), 2, 2, [&] { return Read([&](const Window& w) { return fail(0, w) + w.row; }); },
+          [&](const Window& w, int&&) { return fail(1, w); }, [&](const Window& w, int&&) { fail(2, w); }, nullptr,
+          [&](const int& row) {
+            fail(3, {0, row, 10, 1});
+          });
       FAIL() << "no error";
     } catch (const std::runtime_error& error) {
       EXPECT_EQ(error.what(), "part " + std::to_string(where));
     }
   }
+}
+
+TEST(WindowLoop, UploadsInOrderOneWindowAheadOfTheComputation) {
+  constexpr int kWindows = 60;
+  std::atomic<int> computed{0}, sent{0};
+  std::vector<int> uploaded, results;
+  window_loop<int, int>(
+      strips(kWindows), 3, 2, [] { return Read([](const Window& w) { return w.row; }); },
+      [&](const Window&, int&& row) {
+        EXPECT_GT(sent, row) << "computed before it was uploaded";
+        ++computed;
+        return row;
+      },
+      [&](const Window&, int&& row) { results.push_back(row); }, nullptr,
+      [&](const int& row) {
+        EXPECT_LE(row, computed + 1) << "the window before was not taken";
+        uploaded.push_back(row);
+        ++sent;
+      });
+  ASSERT_EQ(uploaded.size(), std::size_t{kWindows});
+  EXPECT_EQ(results, uploaded);
+  EXPECT_TRUE(std::ranges::is_sorted(uploaded));
 }
 
 TEST(WindowLoop, NoWindowsIsNoWork) {

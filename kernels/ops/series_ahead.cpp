@@ -1,0 +1,65 @@
+#include "kernels/ops/series_ahead.h"
+
+#include "kernels/base/device_error.h"
+
+namespace millesime {
+
+SeriesAhead::SeriesAhead(const Stream& computing)
+    : computing_(computing), uploading_(computing.device, computing.threads), transfer_(uploading_) {
+  for (Slot& slot : slots_) slot.uploaded = Event(computing.device), slot.computed = Event(computing.device);
+}
+
+void SeriesAhead::fill(Slot& slot, const Series& series) {
+  slot.filled = false;
+  slot.computed.hold(uploading_);
+  slot.series.assign(transfer_, series);
+  slot.uploaded.record(uploading_);
+  slot.filled = true;
+}
+
+void SeriesAhead::upload(const Series& next) {
+  const std::lock_guard lock(mutex_);
+  const int turn = uploaded_++ % 2;
+  Slot& slot = slots_[turn];
+  if (only_one_) return;
+  try {
+    fill(slot, next);
+  } catch (const OutOfDeviceMemory&) {
+    only_one_ = &slots_[1 - turn];
+    slot.computed.wait();
+    uploading_.get().synchronize();
+    slot.series = {};
+  }
+}
+
+const DeviceSeries& SeriesAhead::current(const Series& series) {
+  current_ = &slots_[computed_ % 2];
+  if (!current_->filled) return put(series);
+  current_->uploaded.hold(computing_);
+  return current_->series;
+}
+
+const DeviceSeries& SeriesAhead::put(const Series& part) {
+  const std::lock_guard lock(mutex_);
+  current_ = only_one_ ? only_one_ : &slots_[computed_ % 2];
+  current_->computed.record(computing_);
+  fill(*current_, part);
+  current_->uploaded.hold(computing_);
+  return current_->series;
+}
+
+void SeriesAhead::done() {
+  current_->filled = false;
+  current_->computed.record(computing_);
+  ++computed_;
+}
+
+void SeriesAhead::give_up() {
+  const std::lock_guard lock(mutex_);
+  only_one_ = &slots_[0];
+  computing_.synchronize();
+  uploading_.get().synchronize();
+  for (Slot& slot : slots_) slot.series = {}, slot.filled = false;
+}
+
+}  // namespace millesime

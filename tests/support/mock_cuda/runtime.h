@@ -1,0 +1,34 @@
+#pragma once
+// What the mock of the CUDA runtime did and is told to do. Device memory is host memory, every call is recorded, and any call can be made
+// to fail. Work on a stream is done at once or, after hold_back(), as late or as early as the order in streams and their events allow: what
+// is in no order then goes wrong. As CUDA does, copies from ordinary host memory take their numbers at once, and copies to it wait.
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace millesime::testing {
+
+struct Runtime {
+  std::map<std::string, cudaError_t> fails;  // by the name of the call
+  std::vector<std::string> calls;
+  std::size_t largest = ~std::size_t{0};  // allocation of device memory that is possible, bytes
+  std::size_t memory = ~std::size_t{0};   // of the device, bytes
+  cudaError_t last = cudaSuccess;         // that cudaGetLastError() reports
+  int devices = 2, live = 0, streams = 0, events = 0;
+  int lost_copies = 0;  // whose page-locked memory was freed before they were done
+};
+extern Runtime runtime;
+
+void reset_runtime();
+// From now on work waits until somebody waits for it; but that on the stream that was made as number `eager` (from 0; -1: none) is done as
+// soon as it may.
+void hold_back(int eager);
+// A kernel, for tests.
+void launch(cudaStream_t stream, std::function<void()> kernel);
+
+}  // namespace millesime::testing
