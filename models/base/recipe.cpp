@@ -46,6 +46,10 @@ void Recipe::declare(Options& options) {
       .add("refit_samples", &refit_samples,
            "where there are at most so many samples, a second network learns from all of them once epoch and temperature are chosen")
       .range(0, 1e9);
+  options
+      .add("ensemble_samples", &ensemble_samples,
+           "where there are at most so many samples, the model auto is the mean of several; 0: always one network")
+      .range(0, 1e9);
   options.add("date_dropout", &date_dropout, "greatest share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "deviation of the noise added in training, in deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "deviation of the shift in time in training, raw input").unit("days").range(0, 100);

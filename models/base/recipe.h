@@ -26,6 +26,7 @@ struct Recipe {  // [train]
   int patience = 0;                // epochs without a better F-score on held-out groups before stopping; 0: never stop early
   double validation_ratio = 0.15;  // share of the groups held out to choose the epoch and to calibrate
   int refit_samples = 10000;       // where there are at most so many samples, a second network then learns from all of them
+  int ensemble_samples = 1000;     // where there are at most so many, `auto` keeps the mean of several models
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.2;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // training sets without a gap are left whole

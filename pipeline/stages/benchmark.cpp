@@ -52,20 +52,22 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double measure_speed(const ModelFile& model, const ModelInput& input, const Context& context) {
+// Of prediction, a pixel.
+double measure_seconds(const ModelFile& model, const ModelInput& input, const Context& context) {
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < kTimedPixels; ++i) rows.push_back(i % input.size());
   const ModelInput many = input.subset(rows);
   predict_probabilities(model, input.subset({0}), context);  // loads libraries
   const auto start = std::chrono::steady_clock::now();
   predict_probabilities(model, many, context);
-  return static_cast<double>(kTimedPixels) / seconds_since(start);
+  return seconds_since(start) / static_cast<double>(kTimedPixels);
 }
 
 // A trained member and what it says about the test samples.
 struct Judged {
   std::vector<int> classes;                         // code of each probability
-  std::vector<float> probabilities, uncalibrated;   // [sample][class]
+  std::size_t models = 1;                           // where it is an ensemble itself, several
+  std::vector<float> probabilities, uncalibrated;   // [sample][class], sum over the models
   double train_seconds = 0, seconds_per_pixel = 0;  // seconds_per_pixel of prediction
   std::int64_t parameters = 0;
 };
@@ -88,6 +90,11 @@ std::vector<float> without_calibration(std::vector<float> probabilities, const M
   return probabilities;
 }
 
+void add(std::vector<float>& sum, const std::vector<float>& values) {
+  sum.resize(values.size(), 0);
+  for (std::size_t i = 0; i < values.size(); ++i) sum[i] += values[i];
+}
+
 Judged train_and_judge(TrainCommand training, int seed, const std::vector<NamedSamples>& all, const FoldSelections& fold,
                        const Context& context) {
   training.recipe.random_seed += seed;
@@ -97,21 +104,29 @@ Judged train_and_judge(TrainCommand training, int seed, const std::vector<NamedS
   judged.train_seconds = seconds_since(start);
   judged.parameters = model.parameters();
   judged.classes = model.spec.classes;
-  const ModelInput input = make_input(model.spec, fold.test);
-  judged.probabilities = predict_probabilities(model, input, context);
-  judged.uncalibrated = without_calibration(judged.probabilities, model.spec);
-  judged.seconds_per_pixel = 1 / measure_speed(model, input, context);
+  const auto parts = model.members.empty() ? std::vector{model} : model.members;
+  judged.models = parts.size();
+  for (const ModelFile& part : parts) {
+    const ModelInput input = make_input(part.spec, fold.test);
+    const auto probabilities = predict_probabilities(part, input, context);
+    add(judged.probabilities, probabilities);
+    add(judged.uncalibrated, without_calibration(probabilities, part.spec));
+    judged.seconds_per_pixel += measure_seconds(part, input, context);
+  }
   return judged;
 }
 
-// The mean of the members' probabilities. They learned from the same samples, so they know the same classes.
+// The mean of the probabilities of all models of all members, as `millesime ensemble` makes it. They learned from the same samples, so they
+// know the same classes.
 BenchmarkRun judge_together(const std::vector<const Judged*>& members, const std::vector<std::int32_t>& labels) {
   const auto& classes = members.front()->classes;
   BenchmarkRun run;
   run.confusion = ConfusionMatrix(classes);
   double seconds_per_pixel = 0;
+  std::size_t models = 0;
   for (const Judged* member : members) {
     MILLESIME_CHECK(member->classes == classes, "members of an ensemble know different classes");
+    models += member->models;
     run.train_seconds += member->train_seconds;
     run.parameters += member->parameters;
     seconds_per_pixel += member->seconds_per_pixel;
@@ -127,7 +142,7 @@ BenchmarkRun judge_together(const std::vector<const Judged*>& members, const std
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto add = [&](Calibration& calibration, const std::vector<float> Judged::*probabilities) {
       const std::size_t k = winner(i, probabilities);
-      calibration.add(std::clamp(mean[k] / static_cast<double>(members.size()), 0.0, 1.0), labels[i] == classes[k]);
+      calibration.add(std::clamp(mean[k] / static_cast<double>(models), 0.0, 1.0), labels[i] == classes[k]);
       return classes[k];
     };
     add(run.uncalibrated, &Judged::uncalibrated);

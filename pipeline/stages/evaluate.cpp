@@ -193,13 +193,28 @@ nlohmann::json model_info(const std::string& file) {
   return info;
 }
 
+namespace {
+
+// What the held-out polygons said of a network; "" where there were none.
+std::string held_out_text(const ModelSpec& spec) {
+  if (!spec.metrics.contains("held_out")) return "";
+  const auto& held = spec.metrics["held_out"];
+  const auto value = [&](const char* key) { return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?"; };
+  return join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
+                   value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
+}
+
+}  // namespace
+
 std::string model_info_text(const std::string& file) {
   const ModelFile model = ModelFile::read(file, Trust::programs);  // nothing of it runs here
   const ModelSpec& spec = model.spec;
   std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
-  for (const auto& member : model.members)
+  for (const auto& member : model.members) {
     text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
                       " numbers, seed ", member.spec.provenance.seed, "\n");
+    text += held_out_text(member.spec);
+  }
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", to_text(spec.input));
   if (spec.input == InputKind::regular)
@@ -219,14 +234,7 @@ std::string model_info_text(const std::string& file) {
                     " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
                     ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
-  if (spec.metrics.contains("held_out")) {
-    const auto& held = spec.metrics["held_out"];
-    const auto value = [&](const char* key) {
-      return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?";
-    };
-    text += join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
-                      value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
-  }
+  text += held_out_text(spec);
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
   text += join_text("temperature  ", fixed(spec.temperature, 4), "\nsharpening   ", fixed(spec.sharpening, 4), "\nclasses      ",
                     spec.n_classes(), " of nomenclature ", spec.nomenclature.name, "\n");

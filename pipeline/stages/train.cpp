@@ -7,6 +7,7 @@
 #include <set>
 
 #include "models/arch/random_forest.h"
+#include "models/base/ensemble.h"
 #include "models/base/rare_classes.h"
 #include "models/base/training.h"
 #include "models/registry.h"
@@ -186,9 +187,17 @@ std::optional<Nomenclature> nomenclature_of(const TrainCommand& command) {
   return Nomenclature::load(command.nomenclature);
 }
 
-// The model to fine-tune; `spec` takes over what decides the meaning of its weights: parameters and target dates.
+// The model to fine-tune; of an ensemble, the member of this architecture, or the first.
+ModelFile model_to_tune(const std::string& file, const std::string& architecture) {
+  ModelFile model = ModelFile::read(file);
+  if (model.members.empty()) return model;
+  const auto same = std::ranges::find_if(model.members, [&](const ModelFile& m) { return m.spec.architecture == architecture; });
+  return same == model.members.end() ? model.members.front() : *same;
+}
+
+// `spec` takes over what decides the meaning of the weights to go on from: parameters and target dates.
 ModelFile read_start(const std::string& file, ModelSpec& spec) {
-  ModelFile start = ModelFile::read(file);
+  ModelFile start = model_to_tune(file, spec.architecture);
   if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).make)
     throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model asks for a ", spec.architecture,
                               "; a network is fine-tuned as what it is"));
@@ -248,6 +257,8 @@ class Learning {
   Learning(const Learning&) = delete;
   Learning& operator=(const Learning&) = delete;
 
+  std::int64_t samples() const { return input_.size(); }
+  std::size_t sources() const { return spec_.sources.size(); }
   bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // what convolutions over a regular series can read
 
   // Learned from a part of the samples where the recipe holds some out.
@@ -294,6 +305,34 @@ class Learning {
   ModelInput input_;
   TrainingRun run_;
 };
+
+// The command as if it had named this architecture.
+TrainCommand naming(const TrainCommand& command, const std::string& model) {
+  TrainCommand named = command;
+  named.model.name = model;
+  named.recipe = recipe_for(model, command.recipe);
+  return named;
+}
+
+ModelFile learn_one(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
+                    const Context& context) {
+  Learning learning(command, all, found, context);
+  return learning.again(learning.first());
+}
+
+// Few samples: too few are held out to say which model is best, and the mean of unlike ones errs less than each of them.
+ModelFile learn_several(const TrainCommand& command, bool dense, const std::vector<NamedSamples>& all,
+                        const std::vector<SampleSelection>& found, const Context& context) {
+  std::vector<std::string> names{"ltae", "random_forest"};
+  if (dense) names.insert(names.begin() + 1, "temporal_cnn");
+  std::vector<ModelFile> members;
+  for (const auto& name : names) members.push_back(learn_one(naming(command, name), all, found, context));
+  ModelFile ensemble = make_ensemble(members);
+  ensemble.spec.metrics["samples"] = members.front().spec.metrics["samples"];
+  context.progress->note(
+      join_text(members.front().spec.provenance.n_samples, " samples: the mean of ", join_list(names, ", "), " is kept"));
+  return ensemble;
+}
 
 }  // namespace
 
@@ -355,22 +394,18 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
                       const Context& context) {
   check_model(command.model);
   command.selection.check("train");
-  if (command.model.name != kChosenModel) {
-    Learning learning(command, all, found, context);
-    return learning.again(learning.first());
-  }
-  TrainCommand attention = command, convolution = command;
-  attention.model.name = command.init_from.empty() ? "ltae" : ModelFile::read(command.init_from).spec.architecture;
-  attention.recipe = recipe_for(attention.model.name, command.recipe);
+  if (command.model.name != kChosenModel) return learn_one(command, all, found, context);
+  const TrainCommand attention =
+      naming(command, command.init_from.empty() ? "ltae" : model_to_tune(command.init_from, "").spec.architecture);
   Learning usual(attention, all, found, context);
-  ModelFile model = usual.first();
-  const bool free = command.init_from.empty() && command.model.input == "auto" && model.spec.sources.size() == 1;
+  const bool free = command.init_from.empty() && command.model.input == "auto" && usual.sources() == 1;
+  if (free && usual.samples() <= command.recipe.ensemble_samples) return learn_several(command, usual.dense(), all, found, context);
+  const ModelFile model = usual.first();
   if (!free || !usual.dense() || !model.spec.metrics.contains("held_out")) return usual.again(model);
 
-  convolution.model.name = "temporal_cnn";
-  convolution.recipe = recipe_for(convolution.model.name, command.recipe);
+  const TrainCommand convolution = naming(command, "temporal_cnn");
   Learning dense(convolution, all, found, context);
-  ModelFile other = dense.first();
+  const ModelFile other = dense.first();
   const auto accuracy = [](const ModelFile& m) { return m.spec.metrics["held_out"]["accuracy"].get<double>(); };
   const nlohmann::json tried{{"ltae", accuracy(model)}, {"temporal_cnn", accuracy(other)}};
   const bool better = accuracy(other) > accuracy(model);
@@ -415,6 +450,9 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
     counts["epoch"] = model.spec.metrics["epoch"];
     counts["held_out_metrics"] = model.spec.metrics["held_out"];
   }
+  for (const ModelFile& member : model.members)
+    counts["members"].push_back(
+        {{"model", member.spec.architecture}, {"held_out_metrics", member.spec.metrics.value("held_out", nlohmann::json())}});
   return counts;
 }
 
@@ -496,7 +534,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
-  stage.revision = 5;
+  stage.revision = 6;
   stage.plan = plan_train;
   return stage;
 }

@@ -151,6 +151,18 @@ TEST_F(Benchmark, ComparesModelsAndTheirEnsembleOnEverySample) {
               AllOf(HasSubstr("| ltae:d_model=64:train.epochs=3 |"), HasSubstr("3 parts, 2 seeds")));
 }
 
+TEST_F(Benchmark, AutoOfFewSamplesIsWhatItsMembersAreTogether) {
+  command.models = {"auto", "ltae+temporal_cnn+random_forest"};
+  const auto results = benchmark(command, context);
+  for (std::size_t run = 0; run < results[0].runs.size(); ++run) {
+    const auto &one = results[0].runs[run], &other = results[1].runs[run];
+    EXPECT_EQ(one.parameters, other.parameters);
+    EXPECT_EQ(measure(one.confusion).macro_f, measure(other.confusion).macro_f);
+    EXPECT_EQ(one.calibration.expected_error(), other.calibration.expected_error());
+    EXPECT_EQ(one.uncalibrated.expected_error(), other.uncalibrated.expected_error());
+  }
+}
+
 TEST_F(Benchmark, WritesAPageATableOrNumbersByTheNameOfTheFile) {
   command.models = {"random_forest", "mlp"};
   command.output = folder + "/b.html";

@@ -135,6 +135,7 @@ TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
   TrainCommand command;
   ASSERT_EQ(command.model.name, kChosenModel);
   command.recipe.epochs = 4;
+  command.recipe.ensemble_samples = 89;
   const auto train = [&](const std::string& samples) {
     command.samples = {folder + samples};
     command.output = folder + "/m.safetensors";
@@ -157,6 +158,46 @@ TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
   command.model = {};
   command.model.parameters = {"d_model=64"};
   EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("name one"));
+}
+
+TEST(ChosenModel, IsTheMeanOfSeveralWhereSamplesAreFew) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/gaps.csv", table(90, "B8"));
+  write_text(folder + "/dense.csv", table(90, "B8", false));
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  TrainCommand command;
+  command.output = folder + "/m.safetensors";
+  command.recipe.epochs = 4;
+  command.recipe.ensemble_samples = 90;
+  const auto members = [&](const std::string& samples) {
+    command.samples = {folder + samples};
+    EXPECT_EQ(train_model(command, context)["samples"].size(), 3u) << "of three classes";
+    std::vector<std::string> names;
+    for (const ModelFile& member : ModelFile::read(command.output).members) names.push_back(member.spec.architecture);
+    return names;
+  };
+  EXPECT_THAT(members("/gaps.csv"), ::testing::ElementsAre("ltae", "random_forest"));
+  EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre("ltae", "temporal_cnn", "random_forest"));
+  EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
+
+  // Each member is what its name alone would have learned.
+  const ModelFile all = ModelFile::read(command.output);
+  command.model.name = "temporal_cnn";
+  command.recipe = recipe_for("temporal_cnn", command.recipe);
+  train_model(command, context);
+  EXPECT_EQ(ModelFile::read(command.output).tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
+
+  // Who fine-tunes, or says what is read, gets the one network that does so.
+  command = {};
+  command.samples = {folder + "/dense.csv"};
+  command.output = folder + "/m.safetensors";
+  command.recipe.epochs = 2;
+  command.model.input = "raw";
+  train_model(command, context);
+  EXPECT_EQ(ModelFile::read(command.output).spec.architecture, "ltae");
 }
 
 TEST(ChosenModel, LearnsByTheRecipeOfItsArchitectureWhereNobodySaidOtherwise) {
