@@ -1,0 +1,81 @@
+// write_cog(): cloud-optimised GeoTIFF.
+
+#include <algorithm>
+#include <cstring>
+
+#include <cpl_string.h>
+#include <cpl_vsi.h>
+#include <gdal.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/internal/class_legend.h"
+#include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/raster_file.h"
+
+namespace millesime {
+namespace {
+
+template <class T>
+void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
+  constexpr int kBlock = 512, kPixels = 1 << 20;
+  for (const Window& window : split(source.grid().whole(), kBlock, kBlock, kPixels))
+    for (int band = 0; band < source.info().bands; ++band) {
+      std::vector<T> given(static_cast<std::size_t>(window.pixels())), found(given.size());
+      source.read(window, band, given.data());
+      made.read(window, band, found.data());
+      if (std::memcmp(given.data(), found.data(), given.size() * sizeof(T)) != 0)
+        throw UserError(join_text(path, ": band ", band + 1, ", window ", to_text(window), ": what was read back is not what ",
+                                  source.path(), " holds; check the disk. The file that was there before is kept."));
+    }
+}
+
+void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
+  switch (source.info().type) {
+    case PixelType::u8: return require_same_samples<std::uint8_t>(source, made, path);
+    case PixelType::u16: return require_same_samples<std::uint16_t>(source, made, path);
+    case PixelType::i16: return require_same_samples<std::int16_t>(source, made, path);
+    case PixelType::i32: return require_same_samples<std::int32_t>(source, made, path);
+    case PixelType::f32: return require_same_samples<float>(source, made, path);
+  }
+}
+
+}  // namespace
+
+void write_cog(const std::string& source, const std::string& path, const CogOptions& options) {
+  const bool classes = options.classes || options.nomenclature;
+  const DatasetHandle input = open_raster(source, {});
+  const PixelType type = pixel_type(GDALGetRasterDataType(GDALGetRasterBand(input.get(), 1)), source);
+  if (options.nomenclature) check_codes(*options.nomenclature, type, path);
+  AtomicFile file(path);
+  {
+    const GdalMessages messages;
+    // A virtual copy carries the legend, so that the source stays as it is.
+    const DatasetHandle dressed(GDALCreateCopy(GDALGetDriverByName("VRT"), "", input.get(), FALSE, nullptr, nullptr, nullptr));
+    if (!dressed) throw UserError(join_text(source, ": cannot be read for ", path, ". ", messages.text()));
+    if (classes) GDALSetRasterNoDataValue(GDALGetRasterBand(dressed.get(), 1), 0);
+    if (options.nomenclature) set_palette(dressed.get(), *options.nomenclature);
+    for (int band = 0; band < std::min(GDALGetRasterCount(dressed.get()), static_cast<int>(options.band_names.size())); ++band)
+      GDALSetDescription(GDALGetRasterBand(dressed.get(), band + 1), options.band_names[static_cast<std::size_t>(band)].c_str());
+    CPLStringList creation;
+    creation.SetNameValue("COMPRESS", options.compression.c_str());
+    if (has_predictor(options.compression) && !classes) creation.SetNameValue("PREDICTOR", "YES");
+    creation.SetNameValue("BLOCKSIZE", "512");
+    creation.SetNameValue("OVERVIEWS", "IGNORE_EXISTING");
+    creation.SetNameValue("OVERVIEW_RESAMPLING", classes ? "MODE" : "AVERAGE");
+    creation.SetNameValue("BIGTIFF", "IF_SAFER");
+    DatasetHandle result(
+        GDALCreateCopy(GDALGetDriverByName("COG"), file.temporary().c_str(), dressed.get(), FALSE, creation.List(), nullptr, nullptr));
+    result.reset();
+    VSIUnlink((file.temporary() + ".aux.xml").c_str());  // ours is complete
+    if (messages.failed())
+      throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
+  }
+  const RasterReader made(file.temporary(), {"GTiff"});
+  require_same(RasterReader(source).grid(), made.grid(), path);
+  require_same_samples(RasterReader(source), made, path);
+  if (options.nomenclature) write_text(path + ".aux.xml", legend_sidecar(*options.nomenclature));
+  file.commit();
+}
+
+}  // namespace millesime

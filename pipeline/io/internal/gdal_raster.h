@@ -1,0 +1,42 @@
+#pragma once
+// Inside pipeline/io only: what reading and writing rasters share.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gdal.h>
+
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/raster_file.h"
+
+namespace millesime {
+
+template <class T>
+inline constexpr GDALDataType kGdalType = GDT_Unknown;
+template <>
+inline constexpr GDALDataType kGdalType<std::uint8_t> = GDT_Byte;
+template <>
+inline constexpr GDALDataType kGdalType<std::uint16_t> = GDT_UInt16;
+template <>
+inline constexpr GDALDataType kGdalType<std::int16_t> = GDT_Int16;
+template <>
+inline constexpr GDALDataType kGdalType<std::int32_t> = GDT_Int32;
+template <>
+inline constexpr GDALDataType kGdalType<float> = GDT_Float32;
+
+GDALDataType gdal_type(PixelType type);
+// The nearest type that holds it. UserError naming the file where pixels are complex numbers.
+PixelType pixel_type(GDALDataType type, const std::string& path);
+
+// `drivers`: see RasterReader. UserError with GDAL's own words.
+DatasetHandle open_raster(const std::string& path, const std::vector<std::string>& drivers);
+
+// Whether the compression knows predictors.
+bool has_predictor(const std::string& compression);
+
+// UserError where a map of this type cannot hold a code.
+void check_codes(const Nomenclature& nomenclature, PixelType type, const std::string& path);
+
+}  // namespace millesime
