@@ -96,9 +96,10 @@ void OutputModels::release() {
 void OutputModels::ask(const Stream& stream, const DeviceSeries& series, const WindowInput& input,
                        const std::optional<RegionShares>& regions, Answers& answers) {
   const std::int64_t pixels = answers.pixels = series.view().pixels();
-  answers.models.clear(), answers.weights.clear();
-  answers.probabilities.resize(models_.size());
+  answers.models.clear(), answers.probabilities.clear(), answers.weights.clear();
+  answers.copies.resize(models_.size());
   reserve(answers.count, stream, pixels);
+  const bool on_gpu = stream.device.kind == Device::Kind::cuda;
   const auto keep = [&](auto& buffer, const auto* numbers, std::int64_t n) {
     reserve(buffer, stream, n);
     detail::copy_bytes(stream, stream.device, buffer.data(), stream.device, numbers, static_cast<std::size_t>(n) * sizeof(*numbers));
@@ -110,9 +111,10 @@ void OutputModels::ask(const Stream& stream, const DeviceSeries& series, const W
       if (region == std::ssize(regions->names)) continue;
     }
     const auto result = models_[m]->run(stream, series, input.series.dates, input.statics);
-    keep(answers.probabilities[m], result.probabilities, pixels * models_[m]->spec().n_classes());
     keep(answers.count, result.count, pixels);
+    if (on_gpu) keep(answers.copies[m], result.probabilities, pixels * models_[m]->spec().n_classes());
     answers.models.push_back(m);
+    answers.probabilities.push_back(on_gpu ? answers.copies[m].data() : result.probabilities);
     if (regions) {
       const auto from = regions->weights.begin() + region * pixels;
       answers.weights.insert(answers.weights.end(), from, from + pixels);
@@ -139,9 +141,9 @@ LayerSamples OutputModels::decide(Transfer& transfer, const Answers& answers) co
   std::vector<float> scores(answers.models.size() * n * n_classes, 0.0f);  // [model][pixel][class]
   std::vector<float> copy;
   float* of_model = scores.data();
-  for (const std::size_t m : answers.models) {
-    const std::vector<int>& columns = columns_[m];
-    const float* probabilities = answers.probabilities[m].data();
+  for (std::size_t i = 0; i < answers.models.size(); ++i) {
+    const std::vector<int>& columns = columns_[answers.models[i]];
+    const float* probabilities = answers.probabilities[i];
     if (!on_host) {
       copy.resize(n * columns.size());
       transfer.to_host(copy.data(), probabilities, copy.size() * sizeof(float));

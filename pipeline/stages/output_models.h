@@ -37,14 +37,16 @@ struct LayerSamples {  // of one output
   void append(const LayerSamples& below);  // of the rows below these
 };
 
-// What the models of one output said of a window, still where they ran.
+// What the models of one output said of a window, still where they ran: on a GPU in memory of its own, so that the next window can be asked
+// about; on the CPU where the models keep it until then.
 struct Answers {
   explicit Answers(const Device& device) : complete(device) {}
   std::int64_t pixels = 0;
-  std::vector<std::size_t> models;           // those that speak here
-  std::vector<Buffer<float>> probabilities;  // by model, [pixel][its class]
-  Buffer<std::uint8_t> count;                // of valid acquisitions
-  std::vector<float> weights;                // [model that speaks][pixel], on the host
+  std::vector<std::size_t> models;          // those that speak here
+  std::vector<const float*> probabilities;  // of each of them, [pixel][its class]
+  std::vector<float> weights;               // of each of them, [pixel], on the host
+  Buffer<std::uint8_t> count;               // of valid acquisitions
+  std::vector<Buffer<float>> copies;        // by model
   Event complete;
 };
 
