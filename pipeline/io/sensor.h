@@ -111,7 +111,10 @@ class SeriesReader {
   // `most_pixels`. What interpolation reads of the blocks beyond is decompressed twice.
   std::vector<Window> windows_of_chunks(int chunk, std::int64_t most_pixels) const;
   std::int64_t bytes_per_pixel() const;  // of a Series, for the memory budget
-  std::int64_t bytes_kept() const;       // at most, between two windows
+  std::int64_t bytes_kept() const;       // at most, between two windows and while blocks are decompressed
+  // Pixels that a window may have where each takes bytes_per_pixel, within 1/share of the memory and beside what is kept. UserError, with
+  // what to do, where that is next to nothing: the files' blocks are larger than the memory.
+  std::int64_t pixels_within(std::int64_t memory_bytes, int share, std::int64_t bytes_per_pixel) const;
 
   // "" or, where the files' blocks are larger than `window`, a sentence that says how often each of them is decompressed.
   std::string rereading(const Window& window) const;

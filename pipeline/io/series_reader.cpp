@@ -306,6 +306,18 @@ std::int64_t SeriesReader::bytes_kept() const {
   return bytes + std::int64_t{impl_->threads} * 3 * impl_->block_width * impl_->block_height;
 }
 
+std::int64_t SeriesReader::pixels_within(std::int64_t memory_bytes, int share, std::int64_t bytes_per_pixel) const {
+  constexpr std::int64_t kFewest = 256;  // smaller windows would take for ever
+  const std::int64_t kept = bytes_kept(), most = (memory_bytes / share - kept) / bytes_per_pixel;
+  if (most >= std::min(kFewest, grid().pixels())) return most;
+  const auto mib = [](std::int64_t bytes) { return (bytes >> 20) + 1; };
+  throw UserError(join_text("tile ", impl_->census.tile, ": to read it takes ", mib(kept), " MiB beside the windows, for blocks of ",
+                            impl_->block_width, " x ", impl_->block_height, " px in ", impl_->threads,
+                            " threads and for the edges of blocks; got a memory budget of ", memory_bytes >> 20, " MiB, of which 1/", share,
+                            " is for this; give at least --memory ", mib(share * (kept + kFewest * bytes_per_pixel)),
+                            "MiB, or fewer --threads, or store the images in smaller blocks (gdal_translate -co TILED=YES)"));
+}
+
 std::int64_t SeriesReader::decompressions() const {
   std::int64_t n = 0;
   for (const auto& passes : impl_->files)

@@ -144,7 +144,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   for (const auto& m : models) bytes += m.bytes_per_pixel(dates);
   const bool on_gpu = context.device.kind == Device::Kind::cuda;
   const std::int64_t most = on_gpu ? kMaxDevicePixels : kWindowBytes / reader->bytes_per_pixel();
-  const auto windows = reader->windows(most, (context.memory_bytes / 2 - reader->bytes_kept()) / bytes);
+  const auto windows = reader->windows(most, reader->pixels_within(context.memory_bytes, 2, bytes));
   if (const auto note = reader->rereading(windows.front()); !note.empty()) context.progress->note(note);
 
   Transfer transfer(stream), downloads(download);

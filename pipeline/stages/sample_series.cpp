@@ -109,8 +109,7 @@ void read_series(const Config& config, const Census& census, Samples& samples, c
 
   const auto reader = std::make_shared<SeriesReader>(census, series.bands, std::max(1, context.threads / 2));
   const auto per_pixel = reader->bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
-  const std::int64_t budget =
-      std::clamp<std::int64_t>((context.memory_bytes / 4 - reader->bytes_kept()) / ((2 * kAhead + 2) * per_pixel), 1, kMaxWindowPixels);
+  const std::int64_t budget = std::min(reader->pixels_within(context.memory_bytes, 4, (2 * kAhead + 2) * per_pixel), kMaxWindowPixels);
   const std::vector<SampleWindow> parts = windows_with_samples(samples, *reader, budget);
   std::vector<Window> windows;
   std::map<std::pair<int, int>, const SampleWindow*> part_at;

@@ -122,7 +122,7 @@ nlohmann::json describe_tile(const Census& census, const TileFiles& files, const
   Transfer transfer(stream);
   // Windows that wait or are worked on: read ahead, being read or uploaded, and the one that is computed, on the host and on the device.
   const std::int64_t window_bytes = (reader->bytes_per_pixel() + 3 * n_dates + 4) * (2 * kAhead + 3 + ahead.windows_on_host());
-  const std::vector<Window> windows = reader->windows(kLargestWindow, (context.memory_bytes / 2 - reader->bytes_kept()) / window_bytes);
+  const std::vector<Window> windows = reader->windows(kLargestWindow, reader->pixels_within(context.memory_bytes, 2, window_bytes));
 
   RasterOptions options;
   options.band_names = {"footprint"};

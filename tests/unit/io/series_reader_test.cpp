@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <functional>
 #include <random>
+#include <regex>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,6 +19,7 @@ namespace {
 
 using testing::message_of;
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::MuscateProduct;
@@ -276,7 +278,8 @@ INSTANTIATE_TEST_SUITE_P(Storage, SeriesReaderLayout,
                          ::testing::Values(Layout{"tiles", Storage::tiles, 32, false}, Layout{"lines", Storage::strips, 1, false},
                                            Layout{"strips", Storage::strips, 7, false}, Layout{"whole", Storage::strips, 500, false},
                                            Layout{"zip", Storage::tiles, 16, true}, Layout{"jpeg2000", Storage::jpeg2000, 64, false},
-                                           Layout{"jpeg2000_zip", Storage::jpeg2000, 128, true}),
+                                           Layout{"jpeg2000_zip", Storage::jpeg2000, 128, true},
+                                           Layout{"jpeg2000_one_tile", Storage::jpeg2000, 256, false}),
                          [](const auto& layout) { return layout.param.name; });
 
 TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
@@ -291,6 +294,18 @@ TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
   EXPECT_THAT(reader.rereading(windows.front()), HasSubstr("is decompressed"));
   for (const Window& window : windows) reader.read(window);
   EXPECT_THAT(reader.decompressed_again(), HasSubstr("were decompressed a second time"));
+}
+
+TEST_P(SeriesReaderLayout, BlocksThatAreLargerThanTheMemoryAreAnErrorThatSaysHowMuchWouldDo) {
+  const std::vector<std::string> bands = {"B2", "B5", "B11"};
+  const SeriesReader reader(census(world_of(GetParam(), 1), bands), bands, 2);
+  const std::int64_t per_pixel = reader.bytes_per_pixel();
+  const std::string text = message_of([&] { reader.pixels_within(reader.bytes_kept(), 2, per_pixel); });
+  EXPECT_THAT(text, AllOf(HasSubstr("T31TCJ"), HasSubstr("--threads"), HasSubstr("gdal_translate")));
+  std::smatch wanted;
+  ASSERT_TRUE(std::regex_search(text, wanted, std::regex("--memory ([0-9]+)MiB"))) << text;
+  EXPECT_GE(reader.pixels_within(std::stoll(wanted[1]) << 20, 2, per_pixel), 256);
+  EXPECT_EQ(reader.pixels_within(2 * (reader.bytes_kept() + 5000 * per_pixel), 2, per_pixel), 5000);
 }
 
 TEST(SeriesReader, ReadsRealProducts) {

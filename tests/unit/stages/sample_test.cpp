@@ -225,7 +225,7 @@ TEST_F(SampleStage, DoesNotDependOnThreadsOrMemory) {
   config.reference.seeds = 2;
   run();
   const std::string once = read_text(Layout(config).samples("T31TCJ"));
-  run("T31TCJ", 4, 1 << 16);
+  run("T31TCJ", 4, 1 << 20);
   EXPECT_EQ(read_text(Layout(config).samples("T31TCJ")), once);
 }
 
