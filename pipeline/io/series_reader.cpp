@@ -11,6 +11,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/block_rims.h"
 #include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/internal/group_layout.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 
@@ -20,57 +21,6 @@ namespace {
 // An open file costs some 40 KB, opening it a millisecond. What is above this number is opened anew for every window.
 constexpr int kOpenFiles = 2000;
 constexpr int kReaders = 16;  // that may share what the system allows (units side by side)
-
-// Group pixels around a window, for interpolation by cubic convolution.
-constexpr int kMargin = 2;
-
-// The native grid of some bands, and where the tile's pixels lie in it.
-struct GroupLayout {
-  Grid grid;
-  std::vector<int> bands;  // position in SeriesReader's bands
-  // Centre of tile pixel (c, r) = group position (c * col_scale + col_offset, ...), group pixel centres at integers.
-  double col_scale = 1, col_offset = 0, row_scale = 1, row_offset = 0;
-
-  bool is_tile_grid() const { return col_scale == 1 && row_scale == 1 && col_offset == 0 && row_offset == 0; }
-};
-
-// Sixteenths of a pixel where the files' rounded geotransforms mean that: positions are then exact, and do not depend on the window.
-double snapped(double value, double tolerance) {
-  constexpr double kSteps = 16;
-  const double near = std::round(value * kSteps) / kSteps;
-  return std::abs(value - near) < tolerance ? near : value;
-}
-
-GroupLayout layout_of(const Grid& tile, const Grid& group) {
-  constexpr double kTolerance = 1e-3;  // group pixels, over the whole tile
-  GroupLayout layout;
-  layout.grid = group;
-  layout.col_scale = snapped(tile.pixel_width / group.pixel_width, kTolerance / tile.cols);
-  layout.row_scale = snapped(tile.pixel_height / group.pixel_height, kTolerance / tile.rows);
-  layout.col_offset = snapped(group.col(tile.x(0.5)) - 0.5, kTolerance);
-  layout.row_offset = snapped(group.row(tile.y(0.5)) - 0.5, kTolerance);
-  return layout;
-}
-
-// The group pixels that a window needs.
-Window group_window(const GroupLayout& layout, const Window& window) {
-  if (layout.is_tile_grid()) return window;
-  const auto range = [](double first, double last, int size) {
-    const int begin = std::clamp(static_cast<int>(std::floor(first)) - kMargin, 0, size - 1);
-    const int end = std::clamp(static_cast<int>(std::ceil(last)) + kMargin + 1, begin + 1, size);
-    return std::pair(begin, end - begin);
-  };
-  const auto [col, width] = range(window.col * layout.col_scale + layout.col_offset,
-                                  (window.col + window.width - 1) * layout.col_scale + layout.col_offset, layout.grid.cols);
-  const auto [row, height] = range(window.row * layout.row_scale + layout.row_offset,
-                                   (window.row + window.height - 1) * layout.row_scale + layout.row_offset, layout.grid.rows);
-  return {col, row, width, height};
-}
-
-// How far beyond a tile pixel, in tile pixels, interpolation in a group reads.
-int reach_of(const GroupLayout& layout) {
-  return layout.is_tile_grid() ? 0 : static_cast<int>(std::ceil((kMargin + 2) / std::min(layout.col_scale, layout.row_scale)));
-}
 
 // A file of a pass: one band, or one mask plane (T is what a Series holds of it).
 template <class T>
