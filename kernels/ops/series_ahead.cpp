@@ -12,7 +12,8 @@ SeriesAhead::SeriesAhead(const Stream& computing)
 void SeriesAhead::fill(Slot& slot, const Series& series) {
   slot.filled = false;
   slot.computed.hold(uploading_);
-  slot.series.assign(transfer_, series);
+  if (!slot.series) slot.series.emplace();
+  slot.series->assign(transfer_, series);
   slot.uploaded.record(uploading_);
   slot.filled = true;
 }
@@ -28,7 +29,7 @@ void SeriesAhead::upload(const Series& next) {
     only_one_ = &slots_[1 - turn];
     slot.computed.wait();
     uploading_.get().synchronize();
-    slot.series = {};
+    slot.series.reset();
   }
 }
 
@@ -36,7 +37,7 @@ const DeviceSeries& SeriesAhead::current(const Series& series) {
   current_ = &slots_[computed_ % 2];
   if (!current_->filled) return put(series);
   current_->uploaded.hold(computing_);
-  return current_->series;
+  return *current_->series;
 }
 
 const DeviceSeries& SeriesAhead::put(const Series& part) {
@@ -45,7 +46,7 @@ const DeviceSeries& SeriesAhead::put(const Series& part) {
   current_->computed.record(computing_);
   fill(*current_, part);
   current_->uploaded.hold(computing_);
-  return current_->series;
+  return *current_->series;
 }
 
 void SeriesAhead::done() {
@@ -59,7 +60,7 @@ void SeriesAhead::give_up() {
   only_one_ = &slots_[0];
   computing_.synchronize();
   uploading_.get().synchronize();
-  for (Slot& slot : slots_) slot.series = {}, slot.filled = false;
+  for (Slot& slot : slots_) slot.series.reset(), slot.filled = false;
 }
 
 }  // namespace millesime

@@ -7,6 +7,7 @@
 //   computing thread:    current(series), work on the computing stream, done()       for each window
 
 #include <mutex>
+#include <optional>
 
 #include "kernels/base/event.h"
 #include "kernels/base/transfer.h"
@@ -36,7 +37,7 @@ class SeriesAhead {
 
  private:
   struct Slot {
-    DeviceSeries series;
+    std::optional<DeviceSeries> series;
     Event uploaded, computed;
     bool filled = false;
   };

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+// NOLINTBEGIN(readability-identifier-naming): CUDA's names
+
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
@@ -50,3 +52,4 @@ cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+// NOLINTEND(readability-identifier-naming)
