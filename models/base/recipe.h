@@ -28,7 +28,7 @@ struct Recipe {  // [train]
   int refit_samples = 10000;       // where there are at most so many samples, a second network then learns from all of them
   int ensemble_samples = 1000;     // where there are at most so many, `auto` keeps the mean of several models
   // augmentation (raw input drops and shifts dates; noise is for both)
-  double date_dropout = 0.2;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
+  double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // training sets without a gap are left whole
   double noise = 0.02;        // standard deviation, in deviations of the feature
   double shift_days = 1;      // standard deviation of one shift of the whole series
