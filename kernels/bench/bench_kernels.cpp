@@ -17,6 +17,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -195,6 +196,19 @@ Series year_on_one_grid(int across) {
   return series;
 }
 
+// bytes_read: of a pixel.
+template <class Number>
+void bench_prepare_regular(const std::string& name, PrepareRegularArgs args, double bytes_read) {
+  const std::int64_t pixels = args.series.pixels(), numbers = args.n_targets * args.n_features();
+  Buffer<Number> features(Device{}, pixels * numbers);
+  if constexpr (std::is_same_v<Number, Bfloat16>)
+    args.bfloat16 = features.data();
+  else
+    args.features = features.data();
+  const double bytes = bytes_read + static_cast<double>(numbers) * sizeof(Number) + (args.count ? 1 : 0);
+  report(name.c_str(), pixels, bytes, [&] { prepare_regular(Device{}, args); });
+}
+
 void bench_preprocessing(int across) {
   const Series series = year(across);
   const HostSeries host(series);
@@ -257,49 +271,29 @@ void bench_preprocessing(int across) {
     packing.bfloat16 = features.data();
     report("pack, bfloat16", pixels, kTargets * (20 + 13 * 2), [&] { pack(Device{}, packing); });
   }
-  {
-    PrepareRegularArgs regular;
-    regular.series = host.view();
-    regular.n_targets = kTargets;
-    regular.target_days = targets.data();
-    regular.indices = plan_indices(kThreeIndices, series.bands);
-    regular.mean = mean.data();
-    regular.inverse_std = inverse_std.data();
-    Buffer<float> features(Device{}, pixels * kTargets * 13);
-    regular.features = features.data();
-    regular.count = count.data();
-    for (const auto& [method, name] : methods) {
-      regular.resampling = method;
-      report((std::string("prepare, regular, ") + name).c_str(), pixels, kSamples + kMasks + kTargets * 13 * 4 + 1,
-             [&] { prepare_regular(Device{}, regular); });
-    }
-    regular.resampling = Resampling::bilinear;
-    regular.indices = {};
-    report("prepare, regular, no indices", pixels, kSamples + kMasks + kTargets * 10 * 4 + 1, [&] { prepare_regular(Device{}, regular); });
-    regular.indices = plan_indices(kThreeIndices, series.bands);
-    regular.features = nullptr;
-    Buffer<Bfloat16> half(Device{}, pixels * kTargets * 13);
-    regular.bfloat16 = half.data();
-    report("prepare, regular, bfloat16", pixels, kSamples + kMasks + kTargets * 13 * 2 + 1, [&] { prepare_regular(Device{}, regular); });
+  PrepareRegularArgs regular;
+  regular.series = host.view();
+  regular.n_targets = kTargets;
+  regular.target_days = targets.data();
+  regular.indices = plan_indices(kThreeIndices, series.bands);
+  regular.mean = mean.data();
+  regular.inverse_std = inverse_std.data();
+  regular.count = count.data();
+  for (const auto& [method, name] : methods) {
+    regular.resampling = method;
+    bench_prepare_regular<float>(std::string("prepare, regular, ") + name, regular, kSamples + kMasks);
   }
-  {
-    const Series one_grid = year_on_one_grid(across);
-    const HostSeries on_host(one_grid);
-    constexpr double kRead = kDates * (kBands * 2 + 1);
-    PrepareRegularArgs regular;
-    regular.series = on_host.view();
-    regular.n_targets = kTargets;
-    regular.target_days = targets.data();
-    regular.mean = mean.data();
-    regular.inverse_std = inverse_std.data();
-    Buffer<float> features(Device{}, pixels * kTargets * kBands);
-    regular.features = features.data();
-    report("prepare, regular, one grid", pixels, kRead + kTargets * kBands * 4, [&] { prepare_regular(Device{}, regular); });
-    regular.features = nullptr;
-    Buffer<Bfloat16> half(Device{}, pixels * kTargets * kBands);
-    regular.bfloat16 = half.data();
-    report("prepare, regular, one grid, bfloat16", pixels, kRead + kTargets * kBands * 2, [&] { prepare_regular(Device{}, regular); });
-  }
+  regular.resampling = Resampling::bilinear;
+  bench_prepare_regular<Bfloat16>("prepare, regular, bfloat16", regular, kSamples + kMasks);
+  regular.indices = {};
+  bench_prepare_regular<float>("prepare, regular, no indices", regular, kSamples + kMasks);
+  const Series one_grid = year_on_one_grid(across);
+  const HostSeries one_grid_on_host(one_grid);
+  regular.series = one_grid_on_host.view();
+  regular.count = nullptr;
+  constexpr double kOneGrid = kDates * (kBands * 2 + 1);
+  bench_prepare_regular<float>("prepare, regular, one grid", regular, kOneGrid);
+  bench_prepare_regular<Bfloat16>("prepare, regular, one grid, bfloat16", regular, kOneGrid);
   PrepareRawArgs raw;
   raw.series = host.view();
   raw.mean = mean.data();
