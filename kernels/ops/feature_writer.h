@@ -178,22 +178,22 @@ struct FeaturePlan {
 };
 
 // values[kLanes] of one feature, normalised, to the writer; they may lie in its row.
-template <int kLanes, class Writer>
-HD void put_normalised(const FeaturePlan& plan, int feature, const float* values, Writer& writer) {
+template <int kLanes, class Value, class Writer>
+HD void put_normalised(const FeaturePlan& plan, int feature, const Value* values, Writer& writer) {
   float* row = writer.row();
   if (plan.mean) {
     const float mean = plan.mean[feature], inverse_std = plan.inverse_std[feature];
     LANES_INDEPENDENT
-    for (int lane = 0; lane < kLanes; ++lane) row[lane] = (values[lane] - mean) * inverse_std;
+    for (int lane = 0; lane < kLanes; ++lane) row[lane] = (static_cast<float>(values[lane]) - mean) * inverse_std;
   } else {
     LANES_INDEPENDENT
-    for (int lane = 0; lane < kLanes; ++lane) row[lane] = values[lane];
+    for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<float>(values[lane]);
   }
   writer.put();
 }
 
-// All features of one date: bands[band][lane], then their indices. On the CPU bands are converted once; on the GPU, where they would have
-// to lie in memory for that, wherever they are needed.
+// All features of one date: bands[band][lane], then their indices. On the CPU bands that indices read are converted once; on the GPU,
+// where they would have to lie in memory for that, wherever they are needed.
 template <int kLanes, class Writer>
 HD void put_features(const FeaturePlan& plan, const Rows<const std::int16_t>& bands, Writer& writer) {
   constexpr int kKept = kLanes > 1 ? kMaxBands : 1;
@@ -201,10 +201,11 @@ HD void put_features(const FeaturePlan& plan, const Rows<const std::int16_t>& ba
   ROLLED
   for (int b = 0; b < plan.n_bands; ++b) {
     const std::int16_t* band = bands[b];
+    put_normalised<kLanes>(plan, b, band, writer);
+    if (kLanes == 1 || plan.indices.n == 0) continue;
     float* values = converted[kLanes > 1 ? b : 0];
     LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) values[lane] = static_cast<float>(band[lane]);
-    put_normalised<kLanes>(plan, b, values, writer);
   }
   ROLLED
   for (int i = 0; i < plan.indices.n; ++i) {
