@@ -40,6 +40,13 @@ class Buffer {
   }
   ~Buffer() { detail::release(device_, data_); }
 
+  // Memory for `size` numbers or more. The old goes before the new comes: there may not be enough for both. What was in it is lost.
+  void reserve(const Device& device, std::int64_t size) {
+    if (size_ >= size && device_ == device) return;
+    *this = Buffer();
+    *this = Buffer(device, size);
+  }
+
   T* data() { return data_; }
   const T* data() const { return data_; }
   std::int64_t size() const { return size_; }

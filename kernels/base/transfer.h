@@ -32,7 +32,7 @@ class Transfer {
   // Into a buffer that is kept, and made anew only where it is too small.
   template <class T>
   void to_device(Buffer<T>& buffer, const T* host, std::int64_t n) {
-    if (buffer.size() < n) buffer = Buffer<T>(), buffer = Buffer<T>(stream_.device, n);  // in this order: memory may be short
+    buffer.reserve(stream_.device, n);
     to_device(buffer.data(), host, static_cast<std::size_t>(n) * sizeof(T));
   }
   template <class T>

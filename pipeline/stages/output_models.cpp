@@ -15,11 +15,6 @@ namespace {
 constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
 constexpr int kDeviceBatch = 262144;  // and on a GPU
 
-template <class T>
-void reserve(Buffer<T>& buffer, const Stream& stream, std::int64_t size) {
-  if (buffer.size() < size) buffer = Buffer<T>(), buffer = Buffer<T>(stream.device, size);  // in this order: memory may be short
-}
-
 }  // namespace
 
 WindowInput rows_of(const WindowInput& input, int first, int n) {
@@ -98,10 +93,10 @@ void OutputModels::ask(const Stream& stream, const DeviceSeries& series, const W
   const std::int64_t pixels = answers.pixels = series.view().pixels();
   answers.models.clear(), answers.probabilities.clear(), answers.weights.clear();
   answers.copies.resize(models_.size());
-  reserve(answers.count, stream, pixels);
+  answers.count.reserve(stream.device, pixels);
   const bool on_gpu = stream.device.kind == Device::Kind::cuda;
   const auto keep = [&](auto& buffer, const auto* numbers, std::int64_t n) {
-    reserve(buffer, stream, n);
+    buffer.reserve(stream.device, n);
     detail::copy_bytes(stream, stream.device, buffer.data(), stream.device, numbers, static_cast<std::size_t>(n) * sizeof(*numbers));
   };
   for (std::size_t m = 0; m < models_.size(); ++m) {

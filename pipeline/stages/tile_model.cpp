@@ -16,11 +16,6 @@
 namespace millesime {
 namespace {
 
-template <class T>
-void reserve(Buffer<T>& buffer, const Stream& stream, std::int64_t size) {
-  if (buffer.size() < size || buffer.device() != stream.device) buffer = Buffer<T>(stream.device, size);
-}
-
 // Beyond the ends of a series gap filling can only repeat its first or last value. A model that would live on that is not for this tile.
 void require_dates(const ModelSpec& spec, const TileInput& input, const std::string& file) {
   if (spec.input != InputKind::regular || input.dates.empty()) return;
@@ -119,7 +114,7 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
   std::vector<float> days;
   if (spec().input == InputKind::regular) {
     dates_ = static_cast<int>(spec().days.size());
-    reserve(values_, stream, pixels * dates_ * features_);
+    values_.reserve(stream.device, pixels * dates_ * features_);
     PrepareRegularArgs args;
     args.series = series, args.resampling = input_.resampling, args.n_targets = dates_, args.target_days = target_days_.data(),
     args.indices = indices_, args.filling = gap_filling(spec().gap_fill);
@@ -129,8 +124,8 @@ void TileModel::prepare(const Stream& stream, const SeriesView& series, const st
     for (const int day : spec().days) days.push_back(static_cast<float>(day));
   } else {
     dates_ = series.n_dates;
-    reserve(values_, stream, pixels * dates_ * features_);
-    reserve(valid_, stream, pixels * dates_);
+    values_.reserve(stream.device, pixels * dates_ * features_);
+    valid_.reserve(stream.device, pixels * dates_);
     PrepareRawArgs args;
     args.series = series, args.resampling = input_.resampling;
     if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
@@ -167,7 +162,7 @@ void TileModel::run_ltae(const Stream& stream, const SeriesView& series, const s
     ltae_dates_ = dates;
   }
   const Buffer<float> static_values = static_inputs(stream, series.pixels(), statics, true, normalised_static);
-  reserve(logits_, stream, series.pixels() * spec().n_classes());
+  logits_.reserve(stream.device, series.pixels() * spec().n_classes());
   LtaeArgs args;
   args.weights = ltae_->view(), args.dates = ltae_->dates();
   args.series = series, args.resampling = input_.resampling, args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
@@ -180,7 +175,7 @@ void TileModel::run_ltae(const Stream& stream, const SeriesView& series, const s
 void TileModel::run_network(const Stream& stream, std::int64_t pixels, const float* statics) {
   const int n_statics = spec().n_statics();
   const Buffer<float> static_values = static_inputs(stream, pixels, statics, false, normalised_static);
-  reserve(logits_, stream, pixels * spec().n_classes());
+  logits_.reserve(stream.device, pixels * spec().n_classes());
   stream.synchronize();  // the network has a stream of its own
   for (std::int64_t first = 0; first < pixels; first += batch_pixels_) {
     Batch batch;
@@ -233,7 +228,7 @@ PrecisionCost TileModel::precision_cost() const {
 void TileModel::run_forest(const Stream& stream, std::int64_t pixels, const float* statics) {
   const auto as_read = [](const StaticSpec& spec, float value) { return std::isnan(value) ? spec.mean : value; };
   const Buffer<float> static_values = static_inputs(stream, pixels, statics, false, as_read);
-  reserve(votes_, stream, pixels * spec().n_classes());
+  votes_.reserve(stream.device, pixels * spec().n_classes());
   ForestArgs args;
   args.forest = forest_->view();
   args.pixels = pixels, args.features = values_.data(), args.votes = votes_.data();
@@ -246,9 +241,9 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
                                  const std::vector<float>& statics) {
   if (!members_.empty()) return run_members(stream, series, dates, statics);
   const SeriesView& window = series.view();
-  reserve(probabilities_, stream, window.pixels() * spec().n_classes());
-  reserve(label_, stream, window.pixels());
-  reserve(count_, stream, window.pixels());
+  probabilities_.reserve(stream.device, window.pixels() * spec().n_classes());
+  label_.reserve(stream.device, window.pixels());
+  count_.reserve(stream.device, window.pixels());
   in_strips(
       window.height, strip_rows_,
       [&](int first, int n) {
@@ -302,7 +297,7 @@ TileModel::Scores TileModel::run_members(const Stream& stream, const DeviceSerie
                        static_cast<std::size_t>(numbers) * sizeof(float));
   }
   const Buffer<float> weights = to_device(stream, std::vector<float>(static_cast<std::size_t>(n * pixels), 1.0f));
-  reserve(probabilities_, stream, numbers);
+  probabilities_.reserve(stream.device, numbers);
   BlendArgs mean;
   mean.pixels = pixels, mean.n_models = static_cast<int>(n), mean.n_classes = spec().n_classes();
   mean.probabilities = all.data(), mean.weights = weights.data(), mean.blended = probabilities_.data();
