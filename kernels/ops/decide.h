@@ -2,7 +2,7 @@
 // Decide: from a model's output to what the maps hold.
 //
 //   p_c = s(max l - l_c) / sum_k s(max l - l_k)            from logits, s(d) = exp(-(d + sharpening d^2)): softmax where sharpening is 0
-//   p_c = votes_c / trees                                   from votes
+//   p_c = votes_c / trees                                   from votes; of a calibrated forest, as from logits l_c = vote_logits[votes_c]
 //   label      = codes[winner], the class of highest p; on a tie the lowest class index
 //   confidence = trunc(100 * p_winner) of the float32 product, 0..100 (iota2: 0.53 -> 52)
 //   probabilities = round(1000 * p)
@@ -22,10 +22,11 @@ struct DecideArgs {
   int n_classes = 0;
   // exactly one of the three
   const float* logits = nullptr;           // [pixel][class]
-  float sharpening = 0;                    // with logits, >= 0
+  float sharpening = 0;                    // with logits or vote_logits, >= 0
   const float* scores = nullptr;           // [pixel][class], probabilities (e.g. blended)
   const std::uint16_t* votes = nullptr;    // [pixel][class]
   int n_trees = 0;                         // with votes
+  const float* vote_logits = nullptr;      // [0..n_trees], with votes: the logit that so many are; null: shares are probabilities
   const std::uint8_t* codes = nullptr;     // [class], label of a class; null: the label is the class index
   const std::uint8_t* count = nullptr;     // [pixel], valid dates; null: every pixel is decided
   std::uint8_t* label = nullptr;           // [pixel]

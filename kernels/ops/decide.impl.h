@@ -60,6 +60,8 @@ struct DecidePixel {
     loaded = n <= Columns::kColumns;
   }
 
+  HD bool by_logits() const { return args.logits || args.vote_logits; }
+
   // Of a logit beside the highest one.
   HD float strength(float logit, float highest) const {
     const float below = highest - logit;
@@ -70,7 +72,10 @@ struct DecidePixel {
   template <class Columns>
   HD void load(Columns& columns, int first, int count) const {
     const float trees = static_cast<float>(args.n_trees);
-    if (args.votes)
+    const float* logit_of = args.vote_logits;
+    if (logit_of)
+      columns.load(args.votes, args.n_classes, first, count, [logit_of](std::uint16_t votes) { return logit_of[votes]; });
+    else if (args.votes)
       columns.load(args.votes, args.n_classes, first, count, [trees](std::uint16_t votes) { return static_cast<float>(votes) / trees; });
     else
       columns.load(args.logits ? args.logits : args.scores, args.n_classes, first, count, [](float strength) { return strength; });
@@ -92,14 +97,14 @@ struct DecidePixel {
     });
     const bool decided = winner >= 0 && !(args.count && args.count[pixel] == 0);
     float sum = 1.0f;
-    if (args.logits) {
+    if (by_logits()) {
       sum = 0.0f;
       each_class(columns, loaded, [&](int, int count) {
         for (int c = 0; c < count; ++c) sum = sum + strength(columns.get(c), highest);
       });
     }
     if (exists) {
-      const float probability = args.logits ? 1.0f / sum : highest;
+      const float probability = by_logits() ? 1.0f / sum : highest;
       args.label[pixel] = static_cast<std::uint8_t>(!decided ? 0 : (args.codes ? args.codes[winner] : winner));
       if (args.confidence) args.confidence[pixel] = static_cast<std::uint8_t>(decided ? probability * 100.0f : 0.0f);
     }
@@ -107,7 +112,7 @@ struct DecidePixel {
     each_class(columns, loaded, [&](int first, int count) {
       for (int c = 0; c < count; ++c) {
         float p = 0.0f;
-        if (decided) p = args.logits ? strength(columns.get(c), highest) / sum : columns.get(c);
+        if (decided) p = by_logits() ? strength(columns.get(c), highest) / sum : columns.get(c);
         columns.set(c, p);
       }
       if (args.exact_probabilities) columns.store(args.exact_probabilities, args.n_classes, first, count, [](float p) { return p; });

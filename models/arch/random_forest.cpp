@@ -9,6 +9,8 @@
 #include <opencv2/core.hpp>
 #include <opencv2/ml.hpp>
 
+#include "models/base/calibration.h"
+#include "pipeline/core/accuracy.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -129,6 +131,29 @@ TrainedForest read_forest(const ModelFile& file) {
     throw UserError(join_text(file.path, ": the tensors of the random forest differ in length"));
   check(forest, file.path);
   return forest;
+}
+
+std::vector<float> vote_logits(const ModelSpec& spec, int trees) {
+  if (spec.temperature == 1 && spec.sharpening == 0) return {};
+  std::vector<float> logits;
+  for (int votes = 0; votes <= trees; ++votes)
+    logits.push_back(static_cast<float>(std::log((votes + kVotesOfNone) / trees) / spec.temperature));
+  return logits;
+}
+
+void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares) {
+  const double none = kVotesOfNone / static_cast<double>(forest.integers.at("root").values.size());
+  constexpr double kSpread = 1;  // votes are not learned by likelihood: nothing keeps their shares near probabilities
+  HeldOutLogits logits{forest.spec.n_classes(), {}, held_out.target, held_out.group, kSpread};
+  for (const float share : shares) logits.logits.push_back(std::log(static_cast<double>(share) + none));
+  enter_calibration(forest.spec, logits);
+  Calibration before;  // of the shares as they are, not of logits that mean half a vote more
+  for (std::size_t i = 0; i < held_out.target.size(); ++i) {
+    const auto first = shares.begin() + static_cast<std::ptrdiff_t>(i) * forest.spec.n_classes();
+    const auto winner = std::max_element(first, first + forest.spec.n_classes());
+    before.add(static_cast<double>(*winner), winner - first == held_out.target[i]);
+  }
+  forest.spec.metrics["held_out"]["calibration_error_before"] = before.expected_error();
 }
 
 TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe) {

@@ -27,6 +27,16 @@ int forest_features(const ModelSpec& spec);
 ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest);
 TrainedForest read_forest(const ModelFile& file);
 
+// The logit that each number of votes stands for where held-out samples said how far shares of votes can be trusted: log of the share, with
+// half a vote more so that no class is impossible, over the temperature. [0..trees] for decide (kernels/ops/decide.h); empty where the
+// shares are the probabilities.
+std::vector<float> vote_logits(const ModelSpec& spec, int trees);
+inline constexpr double kVotesOfNone = 0.5;
+
+// Enters into the forest's spec what samples say that it did not learn from (models/base/calibration.h): shares [sample][class] of its
+// votes.
+void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares);
+
 // Input must be regular. Repeatable for the same samples and seed. UserError when there is nothing to learn from.
 TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe);
 

@@ -10,8 +10,8 @@
 namespace millesime {
 namespace {
 
-constexpr double kPriorLinear = 0.2, kPriorSquare = 0.05;  // standard deviations of Scale's numbers
-constexpr double kSignificant = 3.841;                     // chi square with one degree of freedom, 95 %
+constexpr double kPriorSquare = 0.05;   // standard deviation of Scale's second number; of the first: HeldOutLogits::spread
+constexpr double kSignificant = 3.841;  // chi square with one degree of freedom, 95 %
 
 // p ~ exp(-(linear d + square d^2)), d the distance to the largest logit.
 struct Scale {
@@ -21,8 +21,8 @@ struct Scale {
 
 struct Row {
   std::vector<double> distance;  // [class]
-  int target;
-  int group;  // 0, 1, 2... in order of appearance
+  int target, winner;            // of several with the highest logit the first
+  int group;                     // 0, 1, 2... in order of appearance
 };
 
 std::vector<Row> rows_of(const HeldOutLogits& held_out) {
@@ -31,8 +31,9 @@ std::vector<Row> rows_of(const HeldOutLogits& held_out) {
   for (std::size_t i = 0; i < held_out.target.size(); ++i) {
     const int number = numbers.emplace(held_out.group[i], static_cast<int>(numbers.size())).first->second;
     const auto first = held_out.logits.begin() + static_cast<std::ptrdiff_t>(i) * held_out.n_classes;
-    Row row{{first, first + held_out.n_classes}, held_out.target[i], number};
-    const double highest = std::ranges::max(row.distance);
+    const auto winner = std::max_element(first, first + held_out.n_classes);
+    Row row{{first, first + held_out.n_classes}, held_out.target[i], static_cast<int>(winner - first), number};
+    const double highest = *winner;
     for (double& d : row.distance) d = highest - d;
     rows.push_back(std::move(row));
   }
@@ -58,14 +59,14 @@ double loss(const std::vector<Row>& rows, const Scale& scale) {
   return sum * weight_of(rows);
 }
 
-double posterior(const std::vector<Row>& rows, const Scale& scale) {
-  const double linear = (scale.linear - 1) / kPriorLinear, square = scale.square / kPriorSquare;
+double posterior(const std::vector<Row>& rows, const Scale& scale, double spread) {
+  const double linear = (scale.linear - 1) / spread, square = scale.square / kPriorSquare;
   return loss(rows, scale) + 0.5 * (linear * linear + square * square);
 }
 
 // Newton's step from `scale`: the gradient is what the classes' d and d^2 are at the target less what they are on the mean, the Hessian
 // their covariance.
-Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares) {
+Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares, double spread) {
   double g_linear = 0, g_square = 0, h_linear = 0, h_both = 0, h_square = 0;
   for (const Row& row : rows) {
     const double sum = sum_of(row, scale);
@@ -78,7 +79,7 @@ Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares
     g_linear += d - m1, g_square += d * d - m2;
     h_linear += m2 - m1 * m1, h_both += m3 - m1 * m2, h_square += m4 - m2 * m2;
   }
-  const double weight = weight_of(rows), wide = 1 / (kPriorLinear * kPriorLinear), narrow = 1 / (kPriorSquare * kPriorSquare);
+  const double weight = weight_of(rows), wide = 1 / (spread * spread), narrow = 1 / (kPriorSquare * kPriorSquare);
   g_linear = g_linear * weight + (scale.linear - 1) * wide, g_square = g_square * weight + scale.square * narrow;
   h_linear = h_linear * weight + wide, h_both *= weight, h_square = h_square * weight + narrow;
   if (!squares) return {-g_linear / h_linear, 0};
@@ -86,18 +87,18 @@ Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares
   return {(h_both * g_square - h_square * g_linear) / determinant, (h_both * g_linear - h_linear * g_square) / determinant};
 }
 
-Scale best_scale(const std::vector<Row>& rows, bool squares) {
+Scale best_scale(const std::vector<Row>& rows, bool squares, double spread) {
   constexpr double kLeast = 0.05;  // of linear: a temperature of 20
   Scale best;
-  double best_value = posterior(rows, best);
+  double best_value = posterior(rows, best, spread);
   for (int i = 0; i < 50; ++i) {
-    Scale step = newton_step(rows, best, squares);
-    if (best.square == 0 && step.square < 0) step = newton_step(rows, best, false);  // at the border, along it
+    Scale step = newton_step(rows, best, squares, spread);
+    if (best.square == 0 && step.square < 0) step = newton_step(rows, best, false, spread);  // at the border, along it
     double length = 1, value = best_value;
     Scale next;
     for (; length > 1e-4; length *= 0.5) {  // shorter where the full step overshoots
       next = {std::max(kLeast, best.linear + length * step.linear), std::max(0.0, best.square + length * step.square)};
-      if ((value = posterior(rows, next)) < best_value) break;
+      if ((value = posterior(rows, next, spread)) < best_value) break;
     }
     const double gained = best_value - value;
     if (!(gained > 0)) break;
@@ -108,16 +109,15 @@ Scale best_scale(const std::vector<Row>& rows, bool squares) {
 }
 
 void add(Calibration& calibration, const std::vector<Row>& rows, const Scale& scale) {
-  for (const Row& row : rows)
-    calibration.add(std::clamp(1 / sum_of(row, scale), 0.0, 1.0), row.distance[static_cast<std::size_t>(row.target)] == 0);
+  for (const Row& row : rows) calibration.add(std::clamp(1 / sum_of(row, scale), 0.0, 1.0), row.winner == row.target);
 }
 
 // Of either half of the groups with what the other half says.
-double crossed_error(const std::vector<Row>& rows, bool squares) {
+double crossed_error(const std::vector<Row>& rows, bool squares, double spread) {
   std::vector<Row> halves[2];
   for (const Row& row : rows) halves[row.group % 2].push_back(row);
   Calibration calibration;
-  for (int half = 0; half < 2; ++half) add(calibration, halves[half], best_scale(halves[1 - half], squares));
+  for (int half = 0; half < 2; ++half) add(calibration, halves[half], best_scale(halves[1 - half], squares, spread));
   return calibration.expected_error();
 }
 
@@ -134,10 +134,10 @@ CalibrationChoice choose_calibration(const HeldOutLogits& held_out) {
 
   Scale chosen;
   for (const bool squares : {false, true}) {
-    const Scale scale = best_scale(rows, squares);
+    const Scale scale = best_scale(rows, squares, held_out.spread);
     const int numbers = squares && chosen.linear == 1 ? 2 : 1;  // that differ
     if (2 * (loss(rows, chosen) - loss(rows, scale)) < kSignificant * numbers) continue;
-    const double error = crossed_error(rows, squares);
+    const double error = crossed_error(rows, squares, held_out.spread);
     if (error >= choice.error) continue;
     chosen = scale;
     choice.error = error;
@@ -145,6 +145,26 @@ CalibrationChoice choose_calibration(const HeldOutLogits& held_out) {
   choice.temperature = 1 / chosen.linear;
   choice.sharpening = chosen.square / (chosen.linear * chosen.linear);
   return choice;
+}
+
+void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out) {
+  const int n_classes = held_out.n_classes;
+  ConfusionMatrix confusion;  // of class indices
+  for (const Row& row : rows_of(held_out)) confusion.add(row.target, row.winner);
+  auto counts = nlohmann::json::array();  // [reference][produced], in the order of the model's classes
+  for (int reference = 0; reference < n_classes; ++reference) {
+    counts.push_back(nlohmann::json::array());
+    for (int produced = 0; produced < n_classes; ++produced) counts.back().push_back(confusion.count(reference, produced));
+  }
+  const Accuracy accuracy = measure(confusion);
+  const CalibrationChoice choice = choose_calibration(held_out);
+  spec.temperature = choice.temperature, spec.sharpening = choice.sharpening;
+  spec.metrics["held_out"] = {{"samples", held_out.target.size()},
+                              {"accuracy", accuracy.overall},
+                              {"f_score", accuracy.macro_f},
+                              {"confusion", counts},
+                              {"calibration_error_before", choice.error_before},
+                              {"calibration_error", choice.error}};
 }
 
 }  // namespace millesime

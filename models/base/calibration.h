@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/base/model_spec.h"
+
 namespace millesime {
 
 // What a network says about samples that it did not learn from.
@@ -16,6 +18,7 @@ struct HeldOutLogits {
   std::vector<double> logits;       // [sample][class]
   std::vector<int> target;          // [sample], index of the class
   std::vector<std::int64_t> group;  // [sample]; samples of one group are right or wrong together
+  double spread = 0.2;              // expected of 1 / temperature around 1: little of what was learned by likelihood
 };
 
 struct CalibrationChoice {
@@ -28,5 +31,9 @@ struct CalibrationChoice {
 // They stay 1 and 0 where there is no good reason for others: the likelihood ratio is not significant (95 %, for each of the two), or what
 // one half of the groups says does not lower the calibration error on the other half.
 CalibrationChoice choose_calibration(const HeldOutLogits& held_out);
+
+// Enters them into the spec, and beside them what the samples say of the model (metrics.held_out: accuracy, F-score, confusion matrix,
+// calibration error).
+void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out);
 
 }  // namespace millesime

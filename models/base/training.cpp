@@ -82,33 +82,11 @@ Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
   return torch::cat(parts, 0).to(torch::kFloat64);
 }
 
-struct Judgement {
-  Accuracy accuracy;
-  double calibration_error = 0;
+Accuracy judge(const Tensor& logits, const std::vector<int>& target) {
+  const Tensor winner = logits.argmax(1);
   ConfusionMatrix confusion;  // of class indices
-};
-
-Judgement judge(const Tensor& logits, const std::vector<int>& target) {
-  const auto [confidence, winner] = torch::softmax(logits, 1).max(1);
-  ConfusionMatrix confusion;
-  Calibration calibration;
-  for (std::size_t i = 0; i < target.size(); ++i) {
-    const int produced = static_cast<int>(winner.data_ptr<std::int64_t>()[i]);
-    confusion.add(target[i], produced);
-    calibration.add(std::clamp(confidence.data_ptr<double>()[i], 0.0, 1.0), produced == target[i]);
-  }
-  return {measure(confusion), calibration.expected_error(), confusion};
-}
-
-// [reference][produced], in the order of the model's classes.
-nlohmann::json counts_of(const ConfusionMatrix& confusion, int n_classes) {
-  auto rows = nlohmann::json::array();
-  for (int reference = 0; reference < n_classes; ++reference) {
-    auto row = nlohmann::json::array();
-    for (int produced = 0; produced < n_classes; ++produced) row.push_back(confusion.count(reference, produced));
-    rows.push_back(row);
-  }
-  return rows;
+  for (std::size_t i = 0; i < target.size(); ++i) confusion.add(target[i], static_cast<int>(winner.data_ptr<std::int64_t>()[i]));
+  return measure(confusion);
 }
 
 std::vector<double> numbers_of(const Tensor& tensor) {
@@ -261,9 +239,9 @@ class Training {
     if (judged()) {
       const auto current = weights_of(network_);
       if (recipe_.average_decay > 0) set_weights(network_, average_.mean());
-      const auto judgement = judge(evaluate(network_, judges_, run_.threads), held_out_.target);
-      report.f_score = judgement.accuracy.macro_f;
-      report.accuracy = judgement.accuracy.overall;
+      const Accuracy accuracy = judge(evaluate(network_, judges_, run_.threads), held_out_.target);
+      report.f_score = accuracy.macro_f;
+      report.accuracy = accuracy.overall;
       if (report.f_score > best_score_) {
         best_score_ = report.f_score;
         best_epoch_ = epoch_;
@@ -288,17 +266,9 @@ class Training {
     ModelFile file = network_file(spec_, network_);
     file.spec.metrics["curve"] = curve_;
     if (!judged()) return file;
-    const auto logits = evaluate(network_, judges_, run_.threads);
-    const auto judgement = judge(logits, held_out_.target);
-    const CalibrationChoice choice = choose_calibration({spec_.n_classes(), numbers_of(logits), held_out_.target, held_out_.group});
-    file.spec.temperature = choice.temperature, file.spec.sharpening = choice.sharpening;
+    const std::vector<double> logits = numbers_of(evaluate(network_, judges_, run_.threads));
+    enter_calibration(file.spec, {spec_.n_classes(), logits, held_out_.target, held_out_.group});
     file.spec.metrics["epoch"] = kept_epoch_;
-    file.spec.metrics["held_out"] = {{"samples", held_out_.size()},
-                                     {"accuracy", judgement.accuracy.overall},
-                                     {"f_score", judgement.accuracy.macro_f},
-                                     {"confusion", counts_of(judgement.confusion, spec_.n_classes())},
-                                     {"calibration_error_before", choice.error_before},
-                                     {"calibration_error", choice.error}};
     return file;
   }
 

@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 
 #include "models/registry.h"
 #include "pipeline/core/atomic_file.h"
@@ -72,22 +71,10 @@ struct Judged {
   std::int64_t parameters = 0;
 };
 
-// Probabilities as they were before the calibration (models/base/calibration.h), whose inverse this is.
-std::vector<float> without_calibration(std::vector<float> probabilities, const ModelSpec& spec) {
-  const double a = spec.sharpening;
-  if (spec.temperature == 1 && a == 0) return probabilities;
-  const auto n_classes = static_cast<std::size_t>(spec.n_classes());
-  for (std::size_t first = 0; first < probabilities.size(); first += n_classes) {
-    const std::span<float> sample(probabilities.data() + first, n_classes);
-    const double highest = std::log(std::ranges::max(sample));
-    double sum = 0;
-    for (float& p : sample) {
-      const double below = highest - std::log(p), u = a > 0 ? (std::sqrt(1 + 4 * a * below) - 1) / (2 * a) : below;
-      sum += p = static_cast<float>(std::exp(-u * spec.temperature));
-    }
-    for (float& p : sample) p = static_cast<float>(p / sum);
-  }
-  return probabilities;
+// What the model would say without its calibration.
+std::vector<float> uncalibrated(ModelFile model, const ModelInput& input, const Context& context) {
+  model.spec.temperature = 1, model.spec.sharpening = 0;
+  return predict_probabilities(model, input, context);
 }
 
 void add(std::vector<float>& sum, const std::vector<float>& values) {
@@ -108,9 +95,8 @@ Judged train_and_judge(TrainCommand training, int seed, const std::vector<NamedS
   judged.models = parts.size();
   for (const ModelFile& part : parts) {
     const ModelInput input = make_input(part.spec, fold.test);
-    const auto probabilities = predict_probabilities(part, input, context);
-    add(judged.probabilities, probabilities);
-    add(judged.uncalibrated, without_calibration(probabilities, part.spec));
+    add(judged.probabilities, predict_probabilities(part, input, context));
+    add(judged.uncalibrated, uncalibrated(part, input, context));
     judged.seconds_per_pixel += measure_seconds(part, input, context);
   }
   return judged;

@@ -70,6 +70,7 @@ void predict_forest(const ModelFile& model, const ModelInput& input, const Conte
                        trained.leaf_class},
                       stream);
   Transfer transfer(stream);
+  const Buffer<float> logit_of = transfer.to_device(vote_logits(model.spec, packed.view().n_trees));
   const auto& series = input.series.front();
   const std::int64_t n_series = std::int64_t{series.dates} * series.features, n_features = n_series + input.n_statics;
   const std::int64_t n_classes = model.spec.n_classes();
@@ -94,6 +95,7 @@ void predict_forest(const ModelFile& model, const ModelInput& input, const Conte
     decision.n_classes = static_cast<int>(n_classes);
     decision.votes = votes.data();
     decision.n_trees = packed.view().n_trees;
+    if (logit_of.size() > 0) decision.vote_logits = logit_of.data(), decision.sharpening = static_cast<float>(model.spec.sharpening);
     decide_block(transfer, decision, out.data() + first * n_classes);
   }
 }

@@ -74,6 +74,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,
                                                     trained.left, trained.right, trained.leaf_class},
                                        stream);
+    vote_logits_ = to_device(stream, vote_logits(spec, forest_->view().n_trees));
   } else {
     if (const auto weights = ltae_weights(file_))
       ltae_ = std::make_unique<Ltae>(*weights, stream);
@@ -279,6 +280,7 @@ void TileModel::run_rows(const Stream& stream, const SeriesView& rows, std::int6
     prepare(stream, rows, dates, count_.data() + first);
     run_forest(stream, pixels, statics);
     args.votes = votes_.data(), args.n_trees = forest_->view().n_trees;
+    if (vote_logits_.size() > 0) args.vote_logits = vote_logits_.data();
   }
   args.count = count_.data() + first, args.label = label_.data() + first;
   args.exact_probabilities = probabilities_.data() + first * spec().n_classes();

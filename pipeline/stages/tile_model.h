@@ -85,6 +85,7 @@ class TileModel {
   std::unique_ptr<Classifier> network_;  // or
   std::unique_ptr<Ltae> ltae_;           // or
   std::unique_ptr<Forest> forest_;       // or
+  Buffer<float> vote_logits_;            // of a forest that is calibrated
   std::vector<TileModel> members_;       // of an ensemble
   std::vector<Date> ltae_dates_;         // that its positions are of
   int dates_ = 0, features_ = 0;         // of the prepared rows

@@ -16,6 +16,7 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/predictor.h"
 #include "pipeline/stages/sample_input.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train_spec.h"
@@ -153,11 +154,9 @@ class Learning {
     const std::string what = join_text("train ", spec_.architecture, command_.region ? join_text(" of region ", *command_.region) : "");
     const Recipe& recipe = command_.recipe;
     ModelFile model;
-    if (!architecture(spec_.architecture).make) {
+    if (is_forest()) {
       context_.progress->start(what, 1, "forests");
-      const ModelInput learn = with_rare_classes(input_, spec_, recipe);
-      count_learned(spec_, learn);
-      model = forest_file(spec_, train_forest(spec_, learn, recipe));
+      model = first_forest();
       context_.progress->advance(1);
     } else if (!command_.validation.empty()) {
       const ModelInput held_out = validation_input(command_, spec_);
@@ -175,16 +174,51 @@ class Learning {
     return model;
   }
 
-  // Learned from all of them, where they are few.
+  // Learned from all of them, where they are few; a forest in any case.
   ModelFile again(const ModelFile& first) {
-    if (!first.spec.metrics.contains("held_out") || !command_.validation.empty() || !command_.recipe.refits(input_.size())) return first;
-    context_.progress->start(join_text("train ", spec_.architecture, " on all samples"), first.spec.metrics["epoch"].get<int>(), "epochs");
-    ModelFile model = learn_again(first, input_, command_.recipe, run_);
+    if (!first.spec.metrics.contains("held_out") || !command_.validation.empty()) return first;
+    if (!is_forest() && !command_.recipe.refits(input_.size())) return first;
+    const int epochs = is_forest() ? 1 : first.spec.metrics["epoch"].get<int>();
+    context_.progress->start(join_text("train ", spec_.architecture, " on all samples"), epochs, is_forest() ? "forests" : "epochs");
+    ModelFile model;
+    if (is_forest()) {
+      ModelSpec spec = first.spec;
+      spec.provenance.n_samples = input_.size();
+      model = grow(spec, input_);
+      context_.progress->advance(1);
+    } else {
+      model = learn_again(first, input_, command_.recipe, run_);
+    }
     context_.progress->finish();
     return model;
   }
 
  private:
+  bool is_forest() const { return !architecture(spec_.architecture).make; }
+
+  ModelFile grow(ModelSpec spec, const ModelInput& samples) const {
+    const ModelInput learn = with_rare_classes(samples, spec, command_.recipe);
+    count_learned(spec, learn);
+    return forest_file(spec, train_forest(spec, learn, command_.recipe));
+  }
+
+  // Held-out samples say how far the shares of a forest's votes can be trusted.
+  ModelFile first_forest() const {
+    ModelSpec spec = spec_;
+    ModelInput learn = input_, held_out;
+    if (!command_.validation.empty()) {
+      held_out = validation_input(command_, spec_);
+    } else {
+      const HoldOut split = hold_out(input_, command_.recipe.validation_ratio, command_.recipe.random_seed);
+      if (split.held_out.empty()) return grow(spec, learn);
+      learn = input_.subset(split.learn), held_out = input_.subset(split.held_out);
+    }
+    spec.provenance.n_samples = learn.size(), spec.provenance.n_held_out = held_out.size();
+    ModelFile forest = grow(spec, learn);
+    calibrate_forest(forest, held_out, predict_probabilities(forest, held_out, context_));
+    return forest;
+  }
+
   const TrainCommand& command_;
   const Context& context_;
   ModelSpec spec_;
@@ -334,7 +368,7 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
       {"samples", model.spec.metrics["samples"]}, {"held_out", model.spec.provenance.n_held_out}, {"parameters", model.parameters()}};
   if (changed_counts) counts["classes"] = model.spec.to_json()["provenance"]["classes"];
   if (model.spec.metrics.contains("held_out")) {
-    counts["epoch"] = model.spec.metrics["epoch"];
+    if (model.spec.metrics.contains("epoch")) counts["epoch"] = model.spec.metrics["epoch"];
     counts["held_out_metrics"] = model.spec.metrics["held_out"];
   }
   for (const ModelFile& member : model.members)

@@ -129,12 +129,12 @@ std::vector<T> random_numbers(std::size_t n, int low, int high, unsigned seed) {
 void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
   constexpr int kClasses = 7;
   const auto n = static_cast<std::size_t>(pixels) * kClasses;
-  for (const char* from : {"logits", "votes"}) {
+  for (const std::string from : {"logits", "votes", "calibrated votes"}) {
     KernelCase& test = add(cases, "decide", join_text(from, ", ", name));
     DecideArgs args;
     args.pixels = pixels;
     args.n_classes = kClasses;
-    if (from[0] == 'l') {
+    if (from == "logits") {
       auto logits = random_numbers<float>(n, -4000, 4000, 8);
       for (float& logit : logits) logit *= 0.00137f;
       if (n > 20) logits[11] = std::numeric_limits<float>::quiet_NaN();
@@ -143,6 +143,10 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
     } else {
       args.votes = test.input(random_numbers<std::uint16_t>(n, 0, 14, 9));
       args.n_trees = 100;
+      if (from == "calibrated votes") {
+        args.vote_logits = test.input(random_numbers<float>(101, -9, 9, 10));
+        args.sharpening = 0.13f;
+      }
     }
     args.codes = test.input(random_numbers<std::uint8_t>(kClasses, 1, 200, 1));
     args.count = test.input(random_numbers<std::uint8_t>(static_cast<std::size_t>(pixels), 0, 5, 2));

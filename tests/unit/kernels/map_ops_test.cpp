@@ -148,6 +148,28 @@ TEST(Decide, Votes) {
   EXPECT_EQ(got.probabilities, (std::vector<std::uint16_t>{530, 470, 0, 1000, 500, 500}));
 }
 
+TEST(Decide, VotesOfACalibratedForestCountAsTheLogitsThatStandForThem) {
+  const std::vector<std::uint16_t> votes = {3, 1, 0, 0, 4, 0, 2, 2, 0};
+  const std::vector<float> logit_of = {-2.5f, -1, 0.25f, 0.5f, 3};
+  std::vector<float> logits;
+  for (const auto n : votes) logits.push_back(logit_of[n]);
+  DecideArgs args;
+  args.pixels = 3;
+  args.n_classes = 3;
+  args.sharpening = 0.5f;
+  args.logits = logits.data();
+  const Decision expected = decided(args);
+  args.logits = nullptr;
+  args.votes = votes.data();
+  args.n_trees = 4;
+  args.vote_logits = logit_of.data();
+  const Decision got = decided(args);
+  EXPECT_EQ(got.label, expected.label);
+  EXPECT_EQ(got.confidence, expected.confidence);
+  EXPECT_EQ(got.exact, expected.exact);
+  EXPECT_NE(got.confidence[0], 75);  // its share of the votes
+}
+
 TEST(Decide, NothingToDecideAndWrongCalls) {
   EXPECT_TRUE(from_logits({}, 5).label.empty());
   EXPECT_EQ(from_logits({3.0f}, 1).confidence, Bytes{100});

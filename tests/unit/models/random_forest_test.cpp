@@ -1,5 +1,7 @@
 #include "models/arch/random_forest.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -48,6 +50,38 @@ TEST(RandomForest, DepthAndLeafSizeBoundTheTrees) {
   Recipe recipe = quick_recipe();
   recipe.trees = 5, recipe.depth = 1;
   EXPECT_LE(train_forest(spec, small_input(spec, 200), recipe).feature.size(), 15u);
+}
+
+TEST(RandomForest, SharesOfVotesAreTheProbabilitiesUnlessHeldOutSamplesSayOtherwise) {
+  ModelSpec spec = small_spec("random_forest", 4);
+  EXPECT_TRUE(vote_logits(spec, 10).empty());
+  spec.temperature = 0.5;
+  const auto logits = vote_logits(spec, 10);
+  ASSERT_EQ(logits.size(), 11u);
+  EXPECT_NEAR(logits[0], 2 * std::log(0.05), 1e-5);
+  EXPECT_NEAR(logits[10], 2 * std::log(1.05), 1e-5);
+}
+
+// A forest whose votes are divided where it is nearly always right.
+TEST(RandomForest, HeldOutSamplesSayHowFarSharesCanBeTrusted) {
+  const ModelSpec spec = small_spec("random_forest", 4);
+  Recipe recipe = quick_recipe();
+  recipe.trees = 50;
+  ModelFile forest = forest_file(spec, train_forest(spec, small_input(spec, 80), recipe));
+  const ModelInput held_out = small_input(spec, 400, 8, 5);
+  std::vector<float> shares;
+  for (std::size_t i = 0; i < 400; ++i) {
+    const int said = i % 19 == 0 ? (held_out.target[i] + 1) % 4 : held_out.target[i];  // 378 of them right
+    for (int c = 0; c < 4; ++c) shares.push_back(c == said ? 0.7f : 0.1f);
+  }
+  calibrate_forest(forest, held_out, shares);
+  EXPECT_LT(forest.spec.temperature, 0.7);
+  const auto& held = forest.spec.metrics["held_out"];
+  EXPECT_EQ(held["samples"], 400);
+  EXPECT_NEAR(held["accuracy"].get<double>(), 0.945, 1e-9);
+  EXPECT_NEAR(held["calibration_error_before"].get<double>(), 0.245, 1e-6);
+  EXPECT_LT(held["calibration_error"].get<double>(), 0.03);
+  EXPECT_EQ(held["confusion"].size(), 4u);
 }
 
 TEST(RandomForest, ForgedTreesAreRefused) {

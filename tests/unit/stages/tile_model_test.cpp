@@ -149,6 +149,29 @@ TEST_F(TileModelOfWindow, ProbabilitiesAreSharpenedWhoeverComputesTheLogits) {
   }
 }
 
+TEST_F(TileModelOfWindow, VotesOfACalibratedForestAreSharpened) {
+  ModelFile model = trained("random_forest");
+  const auto shares = probabilities(model);
+  model.spec.temperature = 0.5, model.spec.sharpening = 0.1;
+  const auto calibrated = probabilities(model);
+  const double trees = quick_recipe().trees;
+  int changed = 0;
+  for (std::size_t p = 0; p < kPixels * 3; p += 3) {
+    double sum = 0, expected[3];
+    const double highest =
+        *std::max_element(shares.begin() + static_cast<std::ptrdiff_t>(p), shares.begin() + static_cast<std::ptrdiff_t>(p) + 3);
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double below = 2 * std::log((highest * trees + 0.5) / (static_cast<double>(shares[p + c]) * trees + 0.5));
+      sum += expected[c] = std::exp(-below - 0.1 * below * below);
+    }
+    for (std::size_t c = 0; c < 3; ++c) {
+      EXPECT_NEAR(calibrated[p + c], expected[c] / sum, 1e-5) << "pixel " << p / 3;
+      changed += std::abs(calibrated[p + c] - shares[p + c]) > 0.01f;
+    }
+  }
+  EXPECT_GT(changed, 0);
+}
+
 TEST_F(TileModelOfWindow, BandsThatTheImagesAreNotReadWithAreAnError) {
   ModelFile model = trained("ltae");
   model.spec.sources.front().bands[2] = "B8A";

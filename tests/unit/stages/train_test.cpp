@@ -269,6 +269,36 @@ TEST(Labels, OfTablesMayBeAnyCodeFromOneOn) {
   EXPECT_THAT(testing::message_of([&] { train("-3", "4"); }), AllOf(HasSubstr("s.csv"), HasSubstr("label -3")));
 }
 
+TEST(Forest, LearnsFromAllSamplesAndIsCalibratedByAPartOfThem) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  write_text(folder + "/s.csv", table(240, "B8"));
+  TrainCommand command;
+  command.samples = {folder + "/s.csv"};
+  command.output = folder + "/m";
+  command.model.name = "random_forest";
+  command.recipe.trees = 20;
+  train_model(command, context);
+  const ModelFile calibrated = ModelFile::read(command.output);
+  EXPECT_EQ(calibrated.spec.provenance.n_samples, 240);
+  EXPECT_EQ(calibrated.spec.provenance.n_held_out, 36);
+  EXPECT_TRUE(calibrated.spec.metrics["held_out"].contains("calibration_error"));
+  EXPECT_THAT(model_info_text(command.output), AllOf(HasSubstr("240 samples"), HasSubstr("calibration error")));
+
+  command.recipe.validation_ratio = 0;  // shares of votes, as of old
+  train_model(command, context);
+  const ModelFile plain = ModelFile::read(command.output);
+  EXPECT_EQ(plain.spec.temperature, 1);
+  EXPECT_FALSE(plain.spec.metrics.contains("held_out"));
+  EXPECT_EQ(plain.integers.at("feature").values, calibrated.integers.at("feature").values);
+
+  command.validation = folder + "/s.csv";
+  train_model(command, context);
+  EXPECT_EQ(ModelFile::read(command.output).spec.provenance.n_held_out, 240);
+}
+
 // The same with backscatter on dates of its own, which tells the classes, too.
 std::string table_with_radar(int samples, bool gaps = true) {
   const auto lines = split_text(table(samples, "B8", gaps), '\n');
