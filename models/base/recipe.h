@@ -26,7 +26,8 @@ struct Recipe {  // [train]
   int patience = 0;                // epochs without a better F-score on held-out groups before stopping; 0: never stop early
   double validation_ratio = 0.15;  // share of the groups held out to choose the epoch and to calibrate
   int refit_samples = 10000;       // where there are at most so many samples, a second network then learns from all of them
-  int ensemble_samples = 1000;     // where there are at most so many, `auto` keeps the mean of several models
+  int ensemble_samples = 10000;    // where there are at most so many, `auto` is the mean of a network and a forest
+  int choice_samples = 1000;       // and where at most so many, of both networks that it could choose between
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // training sets without a gap are left whole

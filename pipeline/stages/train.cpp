@@ -241,15 +241,30 @@ ModelFile learn_one(const TrainCommand& command, const std::vector<NamedSamples>
   return learning.again(learning.first());
 }
 
-// Few samples: too few are held out to say which model is best, and the mean of unlike ones errs less than each of them.
-ModelFile learn_several(const TrainCommand& command, bool dense, const std::vector<NamedSamples>& all,
-                        const std::vector<SampleSelection>& found, const Context& context) {
-  std::vector<std::string> names{"ltae", "random_forest"};
-  if (dense) names.insert(names.begin() + 1, "temporal_cnn");
-  std::vector<ModelFile> members;
-  for (const auto& name : names) members.push_back(learn_one(naming(command, name), all, found, context));
+// Where no series has a gap, the network that does better on what was held out.
+ModelFile learn_better(const TrainCommand& command, Learning& usual, const std::vector<NamedSamples>& all,
+                       const std::vector<SampleSelection>& found, const Context& context) {
+  const ModelFile model = usual.first();
+  if (!usual.dense() || !model.spec.metrics.contains("held_out")) return usual.again(model);
+  const TrainCommand convolution = naming(command, "temporal_cnn");
+  Learning dense(convolution, all, found, context);
+  const ModelFile other = dense.first();
+  const auto accuracy = [](const ModelFile& m) { return m.spec.metrics["held_out"]["accuracy"].get<double>(); };
+  const nlohmann::json tried{{"ltae", accuracy(model)}, {"temporal_cnn", accuracy(other)}};
+  const bool better = accuracy(other) > accuracy(model);
+  context.progress->note(join_text("no series has a gap: temporal_cnn was tried beside ltae; held-out accuracy ", tried["ltae"].dump(),
+                                   " (ltae), ", tried["temporal_cnn"].dump(), " (temporal_cnn): ", better ? "temporal_cnn" : "ltae",
+                                   " is kept"));
+  ModelFile chosen = better ? dense.again(other) : usual.again(model);
+  chosen.spec.metrics["tried"] = tried;
+  return chosen;
+}
+
+ModelFile mean_of(const std::vector<ModelFile>& members, const Context& context) {
   ModelFile ensemble = make_ensemble(members);
   ensemble.spec.metrics["samples"] = members.front().spec.metrics["samples"];
+  std::vector<std::string> names;
+  for (const ModelFile& member : members) names.push_back(member.spec.architecture);
   context.progress->note(
       join_text(members.front().spec.provenance.n_samples, " samples: the mean of ", join_list(names, ", "), " is kept"));
   return ensemble;
@@ -320,22 +335,17 @@ ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSample
       naming(command, command.init_from.empty() ? "ltae" : model_to_tune(command.init_from, "").spec.architecture);
   Learning usual(attention, all, found, context);
   const bool free = command.init_from.empty() && command.model.input == "auto" && usual.sources() == 1;
-  if (free && usual.samples() <= command.recipe.ensemble_samples) return learn_several(command, usual.dense(), all, found, context);
-  const ModelFile model = usual.first();
-  if (!free || !usual.dense() || !model.spec.metrics.contains("held_out")) return usual.again(model);
-
-  const TrainCommand convolution = naming(command, "temporal_cnn");
-  Learning dense(convolution, all, found, context);
-  const ModelFile other = dense.first();
-  const auto accuracy = [](const ModelFile& m) { return m.spec.metrics["held_out"]["accuracy"].get<double>(); };
-  const nlohmann::json tried{{"ltae", accuracy(model)}, {"temporal_cnn", accuracy(other)}};
-  const bool better = accuracy(other) > accuracy(model);
-  context.progress->note(join_text("no series has a gap: temporal_cnn was tried beside ltae; held-out accuracy ", tried["ltae"].dump(),
-                                   " (ltae), ", tried["temporal_cnn"].dump(), " (temporal_cnn): ", better ? "temporal_cnn" : "ltae",
-                                   " is kept"));
-  ModelFile chosen = better ? dense.again(other) : usual.again(model);
-  chosen.spec.metrics["tried"] = tried;
-  return chosen;
+  if (!free) return usual.again(usual.first());
+  // A forest errs unlike networks: the mean errs less. Where samples are few, too few are held out to say which network is the better one.
+  const bool together = usual.samples() <= command.recipe.ensemble_samples;
+  std::vector<ModelFile> members;
+  if (together && usual.dense() && usual.samples() <= command.recipe.choice_samples)
+    members = {usual.again(usual.first()), learn_one(naming(command, "temporal_cnn"), all, found, context)};
+  else
+    members = {learn_better(command, usual, all, found, context)};
+  if (!together) return members.front();
+  members.push_back(learn_one(naming(command, "random_forest"), all, found, context));
+  return mean_of(members, context);
 }
 
 std::string counts_text(const ModelSpec& spec) {

@@ -50,7 +50,7 @@ std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& al
                                              const std::optional<std::string>& region);
 
 // The architecture "auto" is ltae; where no series has a gap temporal_cnn is tried, too, and kept if it does better on held-out polygons.
-// Of recipe.ensemble_samples or less the mean of these and a random_forest is learned.
+// Of recipe.ensemble_samples or less it is the mean of that and a random_forest, of recipe.choice_samples or less of all three.
 //
 // Learns from what command.selection takes of `selections` of `all`, whose dates span the time grid of regular input. command.samples and
 // command.output have no influence on the model; the checkpoint of an interrupted training lies beside the output, if there is one.

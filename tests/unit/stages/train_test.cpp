@@ -160,7 +160,7 @@ TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
   EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("name one"));
 }
 
-TEST(ChosenModel, IsTheMeanOfSeveralWhereSamplesAreFew) {
+TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/gaps.csv", table(90, "B8"));
   write_text(folder + "/dense.csv", table(90, "B8", false));
@@ -179,6 +179,10 @@ TEST(ChosenModel, IsTheMeanOfSeveralWhereSamplesAreFew) {
     return names;
   };
   EXPECT_THAT(members("/gaps.csv"), ::testing::ElementsAre("ltae", "random_forest"));
+  command.recipe.choice_samples = 89;  // enough to choose one of the networks
+  EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre(::testing::AnyOf("ltae", "temporal_cnn"), "random_forest"));
+  EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
+  command.recipe.choice_samples = 90;
   EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre("ltae", "temporal_cnn", "random_forest"));
   EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
   for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
