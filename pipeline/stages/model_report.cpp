@@ -160,9 +160,9 @@ std::string accuracy_section(const ModelReportData& data) {
              reliability_chart(data.evaluation->calibration, kWords) + "</div>\n";
   } else if (const auto held_out = held_out_matrix(spec)) {
     matrix = *held_out;
-    text = join_text("<p>Judged on the ", grouped(static_cast<double>(matrix.total())),
-                     " samples that were held out while learning. They chose the epoch, so that the numbers are slightly optimistic. With "
-                     "--samples the report judges on a test set, with intervals and a reliability diagram.</p>\n");
+    text = join_text("<p>Judged on the ", grouped(static_cast<double>(matrix.total())), " samples that were held out while learning. ",
+                     spec.metrics.contains("epoch") ? "They chose the epoch, so that the numbers are slightly optimistic. " : "",
+                     "With --samples the report judges on a test set, with intervals and a reliability diagram.</p>\n");
     charts = score_table(spec.nomenclature, measure(matrix), [](int) { return std::string(); });
   } else {
     return "";

@@ -117,6 +117,11 @@ TEST_F(ModelReport, WithoutSamplesItTellsWhatTheModelFileKnows) {
   for (const auto& row : held["confusion"])
     for (const auto& n : row) total += n.get<std::int64_t>();
   EXPECT_EQ(total, held["samples"].get<std::int64_t>());
+  EXPECT_THAT(page, HasSubstr("They chose the epoch"));
+
+  train("random_forest");
+  report_model(command, context);
+  EXPECT_THAT(read_text(command.output), AllOf(HasSubstr("held out while learning"), Not(HasSubstr("They chose the epoch"))));
 }
 
 TEST_F(ModelReport, SaysWhereTheModelHasSeenTheSamples) {
