@@ -16,6 +16,8 @@
 namespace millesime {
 namespace {
 
+constexpr double kVotesOfNone = 0.5;  // what a class has beside its votes, so that none is impossible
+
 // [sample][feature of the forest]
 cv::Mat feature_table(const ModelInput& input, const std::vector<std::int64_t>& order, int n_features) {
   const auto& series = input.series.front();

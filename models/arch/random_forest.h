@@ -31,7 +31,6 @@ TrainedForest read_forest(const ModelFile& file);
 // half a vote more so that no class is impossible, over the temperature. [0..trees] for decide (kernels/ops/decide.h); empty where the
 // shares are the probabilities.
 std::vector<float> vote_logits(const ModelSpec& spec, int trees);
-inline constexpr double kVotesOfNone = 0.5;
 
 // Enters into the forest's spec what samples say that it did not learn from (models/base/calibration.h): shares [sample][class] of its
 // votes.

@@ -177,17 +177,19 @@ class Learning {
   // Learned from all of them, where they are few; a forest in any case.
   ModelFile again(const ModelFile& first) {
     if (!first.spec.metrics.contains("held_out") || !command_.validation.empty()) return first;
-    if (!is_forest() && !command_.recipe.refits(input_.size())) return first;
-    const int epochs = is_forest() ? 1 : first.spec.metrics["epoch"].get<int>();
-    context_.progress->start(join_text("train ", spec_.architecture, " on all samples"), epochs, is_forest() ? "forests" : "epochs");
+    const std::string what = join_text("train ", spec_.architecture, " on all samples");
     ModelFile model;
     if (is_forest()) {
+      context_.progress->start(what, 1, "forests");
       ModelSpec spec = first.spec;
       spec.provenance.n_samples = input_.size();
       model = grow(spec, input_);
       context_.progress->advance(1);
-    } else {
+    } else if (command_.recipe.refits(input_.size())) {
+      context_.progress->start(what, first.spec.metrics["epoch"].get<int>(), "epochs");
       model = learn_again(first, input_, command_.recipe, run_);
+    } else {
+      return first;
     }
     context_.progress->finish();
     return model;

@@ -177,6 +177,9 @@ TEST(Decide, NothingToDecideAndWrongCalls) {
   args.pixels = 1;
   args.n_classes = 2;
   EXPECT_THROW(decide(Device{}, args), Bug);
+  const float number = 1;
+  args.scores = args.vote_logits = &number;
+  EXPECT_THROW(decide(Device{}, args), Bug);
 }
 
 TEST(Blend, WeightedMeanOfModels) {
