@@ -5,8 +5,6 @@
 #include <map>
 #include <set>
 
-#include "pipeline/core/accuracy.h"
-
 namespace millesime {
 namespace {
 
@@ -148,23 +146,26 @@ CalibrationChoice choose_calibration(const HeldOutLogits& held_out) {
 }
 
 void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out) {
-  const int n_classes = held_out.n_classes;
-  ConfusionMatrix confusion;  // of class indices
+  ConfusionMatrix confusion;
   for (const Row& row : rows_of(held_out)) confusion.add(row.target, row.winner);
-  auto counts = nlohmann::json::array();  // [reference][produced], in the order of the model's classes
-  for (int reference = 0; reference < n_classes; ++reference) {
-    counts.push_back(nlohmann::json::array());
-    for (int produced = 0; produced < n_classes; ++produced) counts.back().push_back(confusion.count(reference, produced));
-  }
-  const Accuracy accuracy = measure(confusion);
   const CalibrationChoice choice = choose_calibration(held_out);
   spec.temperature = choice.temperature, spec.sharpening = choice.sharpening;
-  spec.metrics["held_out"] = {{"samples", held_out.target.size()},
+  enter_held_out(spec, confusion, choice.error_before, choice.error);
+}
+
+void enter_held_out(ModelSpec& spec, const ConfusionMatrix& confusion, double error_before, double error) {
+  auto counts = nlohmann::json::array();  // [reference][produced], in the order of the model's classes
+  for (int reference = 0; reference < spec.n_classes(); ++reference) {
+    counts.push_back(nlohmann::json::array());
+    for (int produced = 0; produced < spec.n_classes(); ++produced) counts.back().push_back(confusion.count(reference, produced));
+  }
+  const Accuracy accuracy = measure(confusion);
+  spec.metrics["held_out"] = {{"samples", confusion.total()},
                               {"accuracy", accuracy.overall},
                               {"f_score", accuracy.macro_f},
                               {"confusion", counts},
-                              {"calibration_error_before", choice.error_before},
-                              {"calibration_error", choice.error}};
+                              {"calibration_error_before", error_before},
+                              {"calibration_error", error}};
 }
 
 }  // namespace millesime

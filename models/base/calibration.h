@@ -1,5 +1,5 @@
 #pragma once
-// Calibration of a network's probabilities by a temperature (Guo et al. 2017, "On calibration of modern neural networks") and, where many
+// Calibration of a model's probabilities by a temperature (Guo et al. 2017, "On calibration of modern neural networks") and, where many
 // samples judge, a sharpening. Of d, how far a class's logit lies below the largest one, probabilities are
 //   p ~ exp(-(u + sharpening u^2)),  u = d / temperature.
 // Label smoothing bounds the distances that a network learns, so that it is too sure where it doubts and not sure enough where it knows: no
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/base/model_spec.h"
+#include "pipeline/core/accuracy.h"
 
 namespace millesime {
 
@@ -32,8 +33,11 @@ struct CalibrationChoice {
 // one half of the groups says does not lower the calibration error on the other half.
 CalibrationChoice choose_calibration(const HeldOutLogits& held_out);
 
-// Enters them into the spec, and beside them what the samples say of the model (metrics.held_out: accuracy, F-score, confusion matrix,
-// calibration error).
+// Enters them into the spec, and beside them what the samples say of the model.
 void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out);
+
+// metrics.held_out: accuracy, F-score and confusion matrix of class indices, calibration error before and after something was done about
+// it.
+void enter_held_out(ModelSpec& spec, const ConfusionMatrix& confusion, double error_before, double error);
 
 }  // namespace millesime

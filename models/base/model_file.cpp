@@ -112,9 +112,10 @@ ModelFile ModelFile::read(const std::string& path, Trust trust) {
   model.path = path;
   model.spec = ModelSpec::from_json(metadata_json(file, kSpecKey, path), path);
   if (model.spec.architecture == kEnsemble) {
-    model = make_ensemble(read_members(file, path));  // the members say it all
-    model.path = path;
-    return model;
+    ModelFile ensemble = make_ensemble(read_members(file, path));  // the members say all but what was measured of their mean
+    ensemble.path = path;
+    ensemble.spec.metrics = model.spec.metrics;
+    return ensemble;
   }
   for (const auto& name : file.names()) read_tensor(file, name, model, name);
   return model;

@@ -417,12 +417,12 @@ ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const Mo
   return learn_network(spec, learn, held_out, recipe, 0, run);
 }
 
-ModelFile train_held_out(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
-  const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
-  const ModelInput learn = with_rare_classes(input.subset(split.learn), spec, recipe), held_out = input.subset(split.held_out);
-  spec.provenance.n_samples = static_cast<std::int64_t>(split.learn.size());
-  count_learned(spec, learn);
+ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelInput& held_out, const Recipe& recipe,
+                         const TrainingRun& run) {
+  spec.provenance.n_samples = samples.size();
   spec.provenance.n_held_out = held_out.size();
+  const ModelInput learn = with_rare_classes(samples, spec, recipe);
+  count_learned(spec, learn);
   return train_network(spec, learn, held_out, recipe, run);
 }
 

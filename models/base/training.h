@@ -49,8 +49,9 @@ struct TrainingRun {
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
                         const TrainingRun& run);
 
-// Holds a part of the groups out as the recipe says and learns from the others. Sets the numbers of samples in the provenance.
-ModelFile train_held_out(ModelSpec spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
+// Learns from `samples`, and from what the recipe adds to their rare classes. Sets the numbers of samples in the provenance.
+ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelInput& held_out, const Recipe& recipe,
+                         const TrainingRun& run);
 
 // Few samples are too dear to be held out (Recipe::refits): then a second network learns from all of `input`, on the schedule of `first`
 // (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise `first` itself.

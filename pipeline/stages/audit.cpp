@@ -123,12 +123,12 @@ std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& co
 
   std::optional<Nomenclature> names;
   if (!command.nomenclature.empty()) names = Nomenclature::load(command.nomenclature);
-  const auto all = load_named(command.samples, names ? &*names : nullptr);
+  const auto all = load_named(command.samples, command.nomenclature);
   const Folds folds = make_folds(all, command.folds, GroupBy::polygon, kFoldSeed);
   VotesOf votes;
   for (int fold = 0; fold < folds.n; ++fold) {
     const FoldSelections parts = select_fold(all, folds, fold);
-    const ModelFile model = learn_model(training, all, parts.learn, context);
+    const ModelFile model = learn_model(training, all, parts.learn, context).model;
     add_votes(parts.test, model, predict_probabilities(model, parts.test, context), votes);
     if (!names) names = model.spec.nomenclature;
   }

@@ -41,18 +41,12 @@ TrainCommand training_of(const std::string& member, const BenchmarkCommand& comm
   return training;
 }
 
-std::vector<std::string> members_of(const std::string& model) {
-  std::vector<std::string> members;
-  for (const auto& part : split_text(model, '+')) members.emplace_back(trim(part));
-  return members;
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // Of prediction, a pixel.
-double measure_seconds(const ModelFile& model, const ModelInput& input, const Context& context) {
+double seconds_per_pixel(const ModelFile& model, const ModelInput& input, const Context& context) {
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < kTimedPixels; ++i) rows.push_back(i % input.size());
   const ModelInput many = input.subset(rows);
@@ -62,79 +56,25 @@ double measure_seconds(const ModelFile& model, const ModelInput& input, const Co
   return seconds_since(start) / static_cast<double>(kTimedPixels);
 }
 
-// A trained member and what it says about the test samples.
-struct Judged {
-  std::vector<int> classes;                         // code of each probability
-  std::size_t models = 1;                           // where it is an ensemble itself, several
-  std::vector<float> probabilities, uncalibrated;   // [sample][class], sum over the models
-  double train_seconds = 0, seconds_per_pixel = 0;  // seconds_per_pixel of prediction
-  std::int64_t parameters = 0;
+// A trained member of a model.
+struct Trained {
+  LearnedModel learned;
+  double seconds = 0;
 };
 
-// What the model would say without its calibration.
-std::vector<float> uncalibrated(ModelFile model, const ModelInput& input, const Context& context) {
-  model.spec.temperature = 1, model.spec.sharpening = 0;
-  return predict_probabilities(model, input, context);
-}
-
-void add(std::vector<float>& sum, const std::vector<float>& values) {
-  sum.resize(values.size(), 0);
-  for (std::size_t i = 0; i < values.size(); ++i) sum[i] += values[i];
-}
-
-Judged train_and_judge(TrainCommand training, int seed, const std::vector<NamedSamples>& all, const FoldSelections& fold,
-                       const Context& context) {
+Trained train_member(TrainCommand training, int seed, const std::vector<NamedSamples>& all, const FoldSelections& fold,
+                     const Context& context) {
   training.recipe.random_seed += seed;
   const auto start = std::chrono::steady_clock::now();
-  const ModelFile model = learn_model(training, all, fold.learn, context);
-  Judged judged;
-  judged.train_seconds = seconds_since(start);
-  judged.parameters = model.parameters();
-  judged.classes = model.spec.classes;
-  const auto parts = model.members.empty() ? std::vector{model} : model.members;
-  judged.models = parts.size();
-  for (const ModelFile& part : parts) {
-    const ModelInput input = make_input(part.spec, fold.test);
-    add(judged.probabilities, predict_probabilities(part, input, context));
-    add(judged.uncalibrated, uncalibrated(part, input, context));
-    judged.seconds_per_pixel += measure_seconds(part, input, context);
-  }
-  return judged;
+  LearnedModel learned = learn_model(training, all, fold.learn, context);
+  return {std::move(learned), seconds_since(start)};
 }
 
-// The mean of the probabilities of all models of all members, as `millesime ensemble` makes it. They learned from the same samples, so they
-// know the same classes.
-BenchmarkRun judge_together(const std::vector<const Judged*>& members, const std::vector<std::int32_t>& labels) {
-  const auto& classes = members.front()->classes;
-  BenchmarkRun run;
-  run.confusion = ConfusionMatrix(classes);
-  double seconds_per_pixel = 0;
-  std::size_t models = 0;
-  for (const Judged* member : members) {
-    MILLESIME_CHECK(member->classes == classes, "members of an ensemble know different classes");
-    models += member->models;
-    run.train_seconds += member->train_seconds;
-    run.parameters += member->parameters;
-    seconds_per_pixel += member->seconds_per_pixel;
-  }
-  run.pixels_per_second = 1 / seconds_per_pixel;
-  std::vector<double> mean(classes.size());
-  const auto winner = [&](std::size_t sample, const std::vector<float> Judged::*probabilities) {
-    std::ranges::fill(mean, 0);
-    for (const Judged* member : members)
-      for (std::size_t k = 0; k < classes.size(); ++k) mean[k] += (member->*probabilities)[sample * classes.size() + k];
-    return static_cast<std::size_t>(std::ranges::max_element(mean) - mean.begin());  // the first of equals
-  };
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto add = [&](Calibration& calibration, const std::vector<float> Judged::*probabilities) {
-      const std::size_t k = winner(i, probabilities);
-      calibration.add(std::clamp(mean[k] / static_cast<double>(models), 0.0, 1.0), labels[i] == classes[k]);
-      return classes[k];
-    };
-    add(run.uncalibrated, &Judged::uncalibrated);
-    run.confusion.add(labels[i], add(run.calibration, &Judged::probabilities));
-  }
-  return run;
+// Its probabilities as they would be if nothing had been calibrated.
+ModelFile uncalibrated(ModelFile model) {
+  model.spec.temperature = 1, model.spec.sharpening = 0;
+  for (ModelFile& member : model.members) member = uncalibrated(member);
+  return model;
 }
 
 std::vector<std::int32_t> labels_of(const std::vector<SampleSelection>& selections) {
@@ -142,6 +82,33 @@ std::vector<std::int32_t> labels_of(const std::vector<SampleSelection>& selectio
   for (const auto& selection : selections)
     for (const auto row : selection.rows) labels.push_back(selection.samples->label[static_cast<std::size_t>(row)]);
   return labels;
+}
+
+// What the model says of the test samples.
+BenchmarkRun judge(const ModelFile& model, const std::vector<SampleSelection>& test, const Context& context) {
+  const auto& classes = model.spec.classes;
+  const auto labels = labels_of(test);
+  BenchmarkRun run;
+  run.confusion = ConfusionMatrix(classes);
+  run.parameters = model.parameters();
+  const auto judge_by = [&](const ModelFile& judged, const auto& each) {
+    const auto probabilities = predict_probabilities(judged, test, context);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const auto first = probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes.size());
+      const auto winner = std::max_element(first, first + static_cast<std::ptrdiff_t>(classes.size()));  // the first of equals
+      each(labels[i], classes[static_cast<std::size_t>(winner - first)], std::clamp(static_cast<double>(*winner), 0.0, 1.0));
+    }
+  };
+  judge_by(model, [&](int label, int code, double confidence) {
+    run.confusion.add(label, code);
+    run.calibration.add(confidence, label == code);
+  });
+  judge_by(uncalibrated(model), [&](int label, int code, double confidence) { run.uncalibrated.add(confidence, label == code); });
+  double seconds = 0;
+  for (const ModelFile& part : model.members.empty() ? std::vector{model} : model.members)
+    seconds += seconds_per_pixel(part, make_input(part.spec, test), context);
+  run.pixels_per_second = 1 / seconds;
+  return run;
 }
 
 double deviation(const std::vector<double>& values) {
@@ -188,12 +155,12 @@ std::string cell(const Spread& spread) {
   return text;
 }
 
-void write_results(const std::vector<BenchmarkResult>& results, const BenchmarkCommand& command,
-                   const std::optional<Nomenclature>& nomenclature) {
+void write_results(const std::vector<BenchmarkResult>& results, const BenchmarkCommand& command) {
   std::set<int> codes;
   for (const auto& result : results)
     for (const auto& run : result.runs) codes.insert(run.confusion.codes().begin(), run.confusion.codes().end());
-  const Nomenclature names = nomenclature ? *nomenclature : nomenclature_of_codes({codes.begin(), codes.end()});
+  const Nomenclature names =
+      command.nomenclature.empty() ? nomenclature_of_codes({codes.begin(), codes.end()}) : Nomenclature::load(command.nomenclature);
   const std::string& out = command.output;
   const bool folder = !out.ends_with(".html") && !out.ends_with(".md") && !out.ends_with(".json");
   if (folder || out.ends_with(".html")) write_text(folder ? out + "/benchmark.html" : out, to_html(results, command, names));
@@ -244,11 +211,8 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
     for (const auto& member : members_of(model)) training.emplace(member, training_of(member, command));
   }
   if (results.empty()) throw UserError("benchmark: no models given; `millesime model list` shows them");
-  std::optional<Nomenclature> nomenclature;
-  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
-  const auto* names = nomenclature ? &*nomenclature : nullptr;
-  const auto all = load_named(command.samples, names);
-  const auto tests = command.test.empty() ? std::vector<NamedSamples>{} : load_named({command.test}, names);
+  const auto all = load_named(command.samples, command.nomenclature);
+  const auto tests = command.test.empty() ? std::vector<NamedSamples>{} : load_named({command.test}, command.nomenclature);
 
   const GroupBy by = command.group == "region" ? GroupBy::region : command.group == "file" ? GroupBy::file : GroupBy::polygon;
   std::vector<FoldSelections> folds;
@@ -263,21 +227,26 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
 
   for (int seed = 0; seed < command.seeds; ++seed)
     for (std::size_t fold = 0; fold < folds.size(); ++fold) {
-      std::map<std::string, Judged> judged;
+      std::map<std::string, Trained> trained;
       for (const auto& [member, options] : training) {
         context.progress->note(join_text("seed ", seed, ", part ", fold, ": ", member));
-        judged.emplace(member, train_and_judge(options, seed, all, folds[fold], context));
+        trained.emplace(member, train_member(options, seed, all, folds[fold], context));
       }
-      const auto labels = labels_of(folds[fold].test);
       for (auto& result : results) {
-        std::vector<const Judged*> members;
-        for (const auto& member : members_of(result.model)) members.push_back(&judged.at(member));
-        auto& run = result.runs.emplace_back(judge_together(members, labels));
+        std::vector<LearnedModel> members;
+        double seconds = 0;
+        for (const auto& member : members_of(result.model)) {
+          members.push_back(trained.at(member).learned);
+          seconds += trained.at(member).seconds;
+        }
+        const LearnedModel model = members.size() == 1 ? members.front() : join_models(members);
+        auto& run = result.runs.emplace_back(judge(model.model, folds[fold].test, context));
+        run.train_seconds = seconds;
         run.fold = static_cast<int>(fold);
         run.seed = seed;
       }
     }
-  if (!command.output.empty()) write_results(results, command, nomenclature);
+  if (!command.output.empty()) write_results(results, command);
   return results;
 }
 

@@ -53,7 +53,7 @@ struct ExogenousOptions {  // [[exogenous]]
 inline constexpr const char* kChosenModel = "auto";
 inline constexpr const char* kModelHelp =
     "architecture (`millesime model list` shows them), or auto: ltae, and for series without gaps temporal_cnn where it does better on "
-    "held-out polygons; up to train.ensemble_samples samples its mean with a random_forest";
+    "held-out polygons; up to train.ensemble_samples samples its mean with a random_forest. Names joined by + become their mean";
 inline constexpr const char* kSourcesHelp =
     "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every one; default: the main one";
 

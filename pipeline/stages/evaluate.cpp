@@ -212,7 +212,8 @@ std::string model_info_text(const std::string& file) {
   std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
   for (const auto& member : model.members) {
     text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
-                      " numbers, seed ", member.spec.provenance.seed, "\n");
+                      " numbers, seed ", member.spec.provenance.seed, ", temperature ", fixed(member.spec.temperature, 4), ", sharpening ",
+                      fixed(member.spec.sharpening, 4), "\n");
     text += held_out_text(member.spec);
   }
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
@@ -236,8 +237,11 @@ std::string model_info_text(const std::string& file) {
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
   text += held_out_text(spec);
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
-  text += join_text("temperature  ", fixed(spec.temperature, 4), "\nsharpening   ", fixed(spec.sharpening, 4), "\nclasses      ",
-                    spec.n_classes(), " of nomenclature ", spec.nomenclature.name, "\n");
+  if (spec.metrics.contains("power") && spec.metrics["power"].is_number())
+    text += join_text("power        ", fixed(spec.metrics["power"].get<double>(), 4), ", a part of the members' temperatures\n");
+  if (model.members.empty())
+    text += join_text("temperature  ", fixed(spec.temperature, 4), "\nsharpening   ", fixed(spec.sharpening, 4), "\n");
+  text += join_text("classes      ", spec.n_classes(), " of nomenclature ", spec.nomenclature.name, "\n");
   for (const int code : spec.classes) text += join_text("  ", code, "  ", name_of(spec, code), "\n");
   return text;
 }

@@ -27,6 +27,13 @@ std::string interval_text(const Interval& interval, int decimals) {
   return std::isnan(interval.low) ? "" : " <small>" + number(interval.low, decimals) + "–" + number(interval.high, decimals) + "</small>";
 }
 
+// NaN where the model file does not say it.
+double held_out_number(const ModelSpec& spec, const char* key) {
+  const auto held = spec.metrics.find("held_out");
+  if (held == spec.metrics.end() || !held->is_object() || !held->contains(key) || !(*held)[key].is_number()) return NAN;
+  return (*held)[key].get<double>();
+}
+
 // Head.
 
 std::string head_section(const ModelReportData& data) {
@@ -41,10 +48,9 @@ std::string head_section(const ModelReportData& data) {
     figures += key_figure(number(accuracy.macro_f, 3), "mean F-score" + interval_text(data.intervals.macro_f, 3));
     figures += key_figure(number(data.evaluation->calibration.expected_error(), 3), "calibration error");
   } else if (spec.metrics.contains("held_out")) {
-    const auto& held = spec.metrics["held_out"];
-    figures += key_figure(number(held.value("accuracy", NAN), 3), "accuracy, held out");
-    figures += key_figure(number(held.value("f_score", NAN), 3), "mean F-score, held out");
-    figures += key_figure(number(held.value("calibration_error", NAN), 3), "calibration error, held out");
+    figures += key_figure(number(held_out_number(spec, "accuracy"), 3), "accuracy, held out");
+    figures += key_figure(number(held_out_number(spec, "f_score"), 3), "mean F-score, held out");
+    figures += key_figure(number(held_out_number(spec, "calibration_error"), 3), "calibration error, held out");
   }
   return html::header(
       "Model", escape_markup(std::filesystem::path(data.file).stem().string()) + " <em>" + escape_markup(spec.architecture) + "</em>",
@@ -113,6 +119,11 @@ std::string pairs_table(const Nomenclature& nomenclature, const ConfusionMatrix&
   return html + "</tbody></table>\n";
 }
 
+// Whether what was held out chose when a network had learned enough.
+bool epoch_was_chosen(const ModelFile& model) {
+  return model.spec.metrics.contains("epoch") || std::ranges::any_of(model.members, epoch_was_chosen);
+}
+
 // Counts of the held-out samples in the model file, by position of the class.
 std::optional<ConfusionMatrix> held_out_matrix(const ModelSpec& spec) {
   if (!spec.metrics.contains("held_out") || !spec.metrics["held_out"].contains("confusion")) return std::nullopt;
@@ -161,7 +172,7 @@ std::string accuracy_section(const ModelReportData& data) {
   } else if (const auto held_out = held_out_matrix(spec)) {
     matrix = *held_out;
     text = join_text("<p>Judged on the ", grouped(static_cast<double>(matrix.total())), " samples that were held out while learning. ",
-                     spec.metrics.contains("epoch") ? "They chose the epoch, so that the numbers are slightly optimistic. " : "",
+                     epoch_was_chosen(data.model) ? "They chose the epoch, so that the numbers are slightly optimistic. " : "",
                      "With --samples the report judges on a test set, with intervals and a reliability diagram.</p>\n");
     charts = score_table(spec.nomenclature, measure(matrix), [](int) { return std::string(); });
   } else {
@@ -225,6 +236,11 @@ std::string dates_text(const ModelSpec& spec) {
                    ", gap-filled (", spec.gap_fill.method, ")");
 }
 
+std::string calibration_text(const ModelSpec& spec) {
+  return number(held_out_number(spec, "calibration_error"), 4) + " (before scaling " +
+         number(held_out_number(spec, "calibration_error_before"), 4) + ")";
+}
+
 std::vector<NamedValue> facts_of(const ModelFile& model) {
   const ModelSpec& spec = model.spec;
   std::vector<NamedValue> rows{{"architecture", spec.architecture}, {"parameters", grouped(static_cast<double>(model.parameters()))}};
@@ -247,9 +263,7 @@ std::vector<NamedValue> facts_of(const ModelFile& model) {
   rows.emplace_back("temperature", number(spec.temperature, 4));
   rows.emplace_back("sharpening", number(spec.sharpening, 4));
   if (spec.metrics.contains("held_out")) {
-    const auto& held = spec.metrics["held_out"];
-    rows.emplace_back("calibration error, held out", number(held.value("calibration_error", NAN), 4) + " (before scaling " +
-                                                         number(held.value("calibration_error_before", NAN), 4) + ")");
+    rows.emplace_back("calibration error, held out", calibration_text(spec));
   }
   rows.emplace_back("made by", "millesime " + spec.provenance.code);
   return rows;
@@ -260,7 +274,13 @@ std::string provenance_section(const ModelReportData& data) {
   if (data.model.members.empty()) {
     html = facts(facts_of(data.model));
   } else {
-    html = "<p>An ensemble: its probabilities are the mean of its members’.</p><div class=\"models\">";
+    const auto& metrics = data.model.spec.metrics;
+    html = "<p>An ensemble: its probabilities are the mean of its members’";
+    if (metrics.contains("power") && metrics["power"].is_number() && metrics.contains("held_out"))
+      html += join_text(", which were raised to the power ", number(metrics["power"].get<double>(), 3),
+                        " together (it is a part of their temperatures). Calibration error of the mean on what was held out: ",
+                        calibration_text(data.model.spec));
+    html += ".</p><div class=\"models\">";
     for (const ModelFile& member : data.model.members)
       html += "<div><h4>" + escape_markup(member.spec.architecture) + "</h4>" + facts(facts_of(member)) + "</div>\n";
     html += "</div>\n";

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/base/model_file.h"
+#include "models/base/joint_calibration.h"
 #include "models/base/recipe.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/stages/config.h"
@@ -35,27 +35,31 @@ struct TrainCommand {
   Options declare();
 };
 
+// The names in a model's name: one, or those of an ensemble, joined by +.
+std::vector<std::string> members_of(const std::string& model);
+
 // UserError for an architecture or parameters that do not exist.
 void check_model(const ModelOptions& model);
 
-// Samples and the file they came from.
+// Samples and the file they came from. `nomenclature`: name or file; "": labels are what the files say.
 struct NamedSamples {
   std::string file;
   Samples samples;
 };
-std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const Nomenclature* nomenclature);
+std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const std::string& nomenclature);
 
 // Those of each file that have a label; files without any are left out.
 std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
                                              const std::optional<std::string>& region);
 
-// The architecture "auto" is ltae; where no series has a gap temporal_cnn is tried, too, and kept if it does better on held-out polygons.
-// Of recipe.ensemble_samples or less it is the mean of that and a random_forest, of recipe.choice_samples or less of all three.
+// Several architectures joined by + become their mean. "auto" is ltae; where no series has a gap temporal_cnn is tried, too, and kept if it
+// does better on held-out polygons. Of recipe.ensemble_samples or less it is the mean of that and a random_forest, of recipe.choice_samples
+// or less of all three. Means are calibrated by what their members were (models/base/joint_calibration.h).
 //
 // Learns from what command.selection takes of `selections` of `all`, whose dates span the time grid of regular input. command.samples and
 // command.output have no influence on the model; the checkpoint of an interrupted training lies beside the output, if there is one.
-ModelFile learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
-                      const Context& context);
+LearnedModel learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& selections,
+                         const Context& context);
 
 // Samples of each class: found, selected, learned. For people, with the rules behind them.
 std::string counts_text(const ModelSpec& spec);

@@ -286,7 +286,7 @@ TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
     recipe.refit_samples = refit_samples;
     TrainingRun run;
     run.on_epoch = [&](const EpochReport& r) { reports.push_back(r); };
-    return learn_again(train_held_out(spec, input, recipe, run), input, recipe, run);
+    return learn_again(testing::train_on_a_part(spec, input, recipe, run), input, recipe, run);
   };
   std::vector<EpochReport> once, twice;
   const ModelFile first = train_with(89, once), second = train_with(90, twice);

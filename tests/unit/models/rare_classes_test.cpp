@@ -105,7 +105,7 @@ TEST_P(RareClasses, TrainingHoldsNoneOfThemOutAndTellsTheirNumbers) {
     spec.provenance.classes.push_back(entry);
   Recipe recipe = recipe_of(GetParam());
   recipe.refit_samples = 0;
-  const ModelFile model = train_held_out(spec, learn, recipe, TrainingRun());
+  const ModelFile model = testing::train_on_a_part(spec, learn, recipe);
   // 0.15 of the groups: 6 of class 10 and one of class 11 judge; they are samples of the set, not made from what learns.
   EXPECT_EQ(model.spec.provenance.n_samples, 40);
   EXPECT_EQ(model.spec.provenance.n_held_out, 7);

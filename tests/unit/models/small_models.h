@@ -8,6 +8,7 @@
 #include "models/base/model_input.h"
 #include "models/base/model_spec.h"
 #include "models/base/recipe.h"
+#include "models/base/training.h"
 #include "models/registry.h"
 
 namespace millesime::testing {
@@ -70,6 +71,12 @@ inline Recipe quick_recipe() {
   recipe.batch = 16;
   recipe.trees = 10;
   return recipe;
+}
+
+// Holds out what the recipe says, and learns from the rest.
+inline ModelFile train_on_a_part(const ModelSpec& spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run = {}) {
+  const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
+  return train_held_out(spec, input.subset(split.learn), input.subset(split.held_out), recipe, run);
 }
 
 }  // namespace millesime::testing

@@ -37,7 +37,7 @@ class Interruption : public ::testing::Test {
   std::string train() {  // bytes of the model
     const ModelSpec spec = small_spec("ltae");
     const ModelInput input = small_input(spec, 90);
-    learn_again(train_held_out(spec, input, recipe, run), input, recipe, run).write(folder + "/model");
+    learn_again(testing::train_on_a_part(spec, input, recipe, run), input, recipe, run).write(folder + "/model");
     return read_text(folder + "/model");
   }
   // Trains until `epochs` have been learned, of both networks together.

@@ -14,6 +14,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/stages/evaluate.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/model_report.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
@@ -37,6 +38,17 @@ std::string table(int samples, const std::string& second_band, bool gaps = true)
       for (int d = 0; d < 5; ++d) text += gaps && (i + d) % 7 == 0 ? "," : "," + std::to_string(500 + 400 * ((d * label + b) % 5) + i % 11);
   }
   return text + "\n";
+}
+
+std::string report_of(const std::string& model) {
+  ModelReportCommand command;
+  command.model = model;
+  command.output = model + ".html";
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  report_model(command, context);
+  return read_text(command.output);
 }
 
 class TrainStage : public ::testing::TestWithParam<std::string> {
@@ -187,12 +199,31 @@ TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
   EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
   for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
 
-  // Each member is what its name alone would have learned.
+  // Each member is what its name alone would have learned, but the mean is calibrated as one.
   const ModelFile all = ModelFile::read(command.output);
+  EXPECT_EQ(all.spec.metrics["held_out"]["samples"], 12);
+  EXPECT_THAT(model_info_text(command.output), ::testing::ContainsRegex("power +[01]\\.[0-9]{3}"));
+  EXPECT_THAT(report_of(command.output), AllOf(HasSubstr("12 samples that were held out"), HasSubstr("raised to the power")));
   command.model.name = "temporal_cnn";
   command.recipe = recipe_for("temporal_cnn", command.recipe);
   train_model(command, context);
-  EXPECT_EQ(ModelFile::read(command.output).tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
+  const ModelFile alone = ModelFile::read(command.output);
+  EXPECT_EQ(alone.tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
+  EXPECT_NEAR(alone.spec.temperature, all.members.at(1).spec.temperature * all.spec.metrics["power"].get<double>(), 1e-9);
+
+  // Joined by their names they are the same model.
+  command.model.name = "ltae+temporal_cnn + random_forest";
+  command.recipe = {};
+  command.recipe.epochs = 4;
+  train_model(command, context);
+  const ModelFile named = ModelFile::read(command.output);
+  ASSERT_EQ(named.members.size(), 3u);
+  EXPECT_EQ(named.spec.metrics["power"], all.spec.metrics["power"]);
+  EXPECT_EQ(named.members.at(1).tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
+  command.model.name = "ltae+ltae";
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("same member twice"));
+  command.model.name = "ltae+ltea";
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("did you mean \"ltae\""));
 
   // Who fine-tunes, or says what is read, gets the one network that does so.
   command = {};
