@@ -36,6 +36,7 @@
 #include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.h"
 #include "kernels/ops/sieve.h"
+#include "kernels/ops/training_batch.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/mask_rules.h"
 #include "pipeline/core/series.h"
@@ -387,6 +388,25 @@ void bench_models_and_maps(std::int64_t pixels) {
   report("mosaic_rule", pixels, 13, [&] { mosaic_rule(Device{}, mosaic); });
 }
 
+// Batches of training: a number read and one written, 30 dates of 10 bands.
+void bench_training_batch() {
+  constexpr std::int64_t kSamples = 8192;
+  constexpr int kFeatures = 10;
+  const auto values = numbers<float>(kSamples * kDates * kFeatures, -3, 3), days = numbers<float>(kSamples * kDates, 0, 365);
+  const auto valid = numbers<std::uint8_t>(kSamples * kDates, 0, 1);
+  std::vector<std::int64_t> rows;
+  std::minstd_rand random(3);
+  for (std::int64_t i = 0; i < kSamples; ++i) rows.push_back(static_cast<std::int64_t>(random() % kSamples));
+  Buffer<float> out(Device{}, kSamples * kDates * kFeatures), out_days(Device{}, kSamples * kDates);
+  Buffer<std::uint8_t> out_valid(Device{}, kSamples * kDates);
+  TrainingBatchArgs args;
+  args.samples = kSamples, args.n_dates = kDates, args.n_features = kFeatures, args.rows = rows.data();
+  args.table_values = values.data(), args.table_valid = valid.data(), args.table_days = days.data();
+  args.date_dropout = 0.4f, args.noise = 0.02f, args.shift_days = 1;
+  args.values = out.data(), args.valid = out_valid.data(), args.days = out_days.data();
+  report("training_batch", kSamples, kDates * (kFeatures * 8 + 10) + 8, [&] { training_batch(Device{}, args); });
+}
+
 // A map of patches, one pixel in eight of which is another class.
 void bench_regularisation(int across) {
   const std::int64_t pixels = std::int64_t{across} * across;
@@ -433,5 +453,6 @@ int main(int argc, char** argv) {
   bench_memory();
   bench_preprocessing(across);
   bench_models_and_maps(std::int64_t{across} * across);
+  bench_training_batch();
   bench_regularisation(across);
 }

@@ -1,8 +1,10 @@
 #include "models/base/augmentation.h"
 
-#include <vector>
-
 #include <torch/utils.h>
+
+#include "models/base/device_memory.h"
+#include "pipeline/core/chance.h"
+#include "pipeline/core/error.h"
 
 namespace millesime {
 namespace {
@@ -11,44 +13,56 @@ using torch::Tensor;
 
 // Chance of a source of a sample to be hidden: the main one seldom, as it is the one that is there; the others often, so that the network
 // does not come to rely on them.
-constexpr double kHideMain = 0.1, kHideOther = 0.5;
+constexpr float kHideMain = 0.1f, kHideOther = 0.5f;
 
-// As if a sample lacked some of its sources, but never all that it has: so the network learns to do without each of them.
-void hide_sources(NetworkInput& input, const at::Generator& random) {
-  std::vector<Tensor> present;
-  for (const auto& s : input.series) present.push_back(s.valid.any(1));
-  const auto has = torch::stack(present, 1);  // [N,S]
-  auto share = torch::full({static_cast<std::int64_t>(present.size())}, kHideOther, torch::kFloat32);
-  share[0] = kHideMain;
-  const auto keep = torch::rand(has.sizes(), random, torch::TensorOptions().dtype(torch::kFloat32)).ge(share).to(has.device());
-  const auto kept = torch::where((has & keep).any(1, true), has & keep, has);
-  for (std::size_t s = 0; s < input.series.size(); ++s)
-    input.series[s].valid = input.series[s].valid & kept.narrow(1, static_cast<std::int64_t>(s), 1);
+Tensor sources_present(const NetworkInput& table) {
+  auto present = torch::zeros({table.pixels()}, table.series.front().valid.options().dtype(torch::kInt32));
+  for (std::size_t s = 0; s < table.series.size(); ++s)
+    present.bitwise_or_(table.series[s].valid.any(1).to(torch::kInt32).bitwise_left_shift(static_cast<std::int64_t>(s)));
+  return present;
 }
 
 }  // namespace
 
-Augmentation::Augmentation(const Recipe& recipe, InputKind kind, bool gaps)
-    : dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
+Augmentation::Augmentation(const Recipe& recipe, InputKind kind, bool gaps, const NetworkInput& table, MakeTrainingBatch make_batch)
+    : table_(table),
+      make_batch_(make_batch),
+      seed_(recipe.random_seed),
+      dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
       shift_(kind == InputKind::raw ? recipe.shift_days : 0),
-      noise_(recipe.noise) {}
+      noise_(recipe.noise) {
+  MILLESIME_CHECK(make_batch, "a training without the kernel that makes its batches");
+  if (table.series.size() > 1) present_ = sources_present(table);
+}
 
-void Augmentation::operator()(NetworkInput& input, const at::Generator& random) const {
-  if (input.series.size() > 1) hide_sources(input, random);
-  for (auto& s : input.series) {
-    const auto n = s.values.size(0), dates = s.values.size(1);
-    const auto options = torch::TensorOptions().dtype(torch::kFloat32);
-    const auto device = s.values.device();
-    if (dropout_ > 0) {
-      const auto share = torch::rand({n, 1}, random, options) * dropout_;  // another share for every sample
-      const auto keep = torch::rand({n, dates}, random, options).ge(share).to(device);
-      const auto kept = s.valid & keep;
-      s.valid = torch::where(kept.any(1, true), kept, s.valid);  // at least one date stays
-    }
-    if (noise_ > 0) s.values = s.values + torch::randn(s.values.sizes(), random, options).to(device) * noise_;
-    if (shift_ > 0) s.days = s.days + torch::randn({n, 1}, random, options).to(device) * shift_;
-    s.values = s.values.masked_fill(~s.valid.unsqueeze(-1), 0);
+NetworkInput Augmentation::operator()(const Tensor& rows, std::uint64_t seen) const {
+  const Stream stream = torch_stream(rows.device());
+  // One key for the batch, and one for each series of it.
+  const auto key = [&](std::uint64_t part) {
+    return static_cast<std::uint32_t>(mix(mix(static_cast<std::uint64_t>(seed_) ^ mix(seen)) + part) >> 32);
+  };
+  TrainingBatchArgs args;
+  args.samples = rows.size(0), args.rows = rows.data_ptr<std::int64_t>();
+  args.date_dropout = static_cast<float>(dropout_), args.noise = static_cast<float>(noise_), args.shift_days = static_cast<float>(shift_);
+  args.hide_main = kHideMain, args.hide_other = kHideOther, args.sources_key = key(0);
+  if (present_.defined()) args.present = static_cast<const std::uint32_t*>(present_.data_ptr());
+  NetworkInput batch;
+  for (std::size_t s = 0; s < table_.series.size(); ++s) {
+    const NetworkSeries& from = table_.series[s];
+    const std::int64_t n = args.samples, dates = from.values.size(1), features = from.values.size(2);
+    NetworkSeries to{torch::empty({n, dates, features}, from.values.options()), torch::empty({n, dates}, from.valid.options()),
+                     torch::empty({n, dates}, from.days.options())};
+    args.n_dates = static_cast<int>(dates), args.n_features = static_cast<int>(features);
+    args.table_values = from.values.data_ptr<float>(), args.table_days = from.days.data_ptr<float>();
+    args.table_valid = static_cast<const std::uint8_t*>(from.valid.data_ptr());
+    args.source = static_cast<int>(s), args.key = key(1 + s);
+    args.values = to.values.data_ptr<float>(), args.days = to.days.data_ptr<float>();
+    args.valid = static_cast<std::uint8_t*>(to.valid.data_ptr());
+    make_batch_(stream, args);
+    batch.series.push_back(std::move(to));
   }
+  if (table_.statics.defined()) batch.statics = table_.statics.index_select(0, rows);
+  return batch;
 }
 
 }  // namespace millesime

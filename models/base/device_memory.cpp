@@ -19,4 +19,15 @@ void finish_on([[maybe_unused]] const c10::Device& device) {
 #endif
 }
 
+Stream torch_stream([[maybe_unused]] const c10::Device& device) {
+#ifdef MILLESIME_CUDA
+  if (device.is_cuda()) {
+    Stream stream(Device{Device::Kind::cuda, device.index()});
+    stream.handle = c10::cuda::getCurrentCUDAStream(device.index()).stream();
+    return stream;
+  }
+#endif
+  return {Device{}, 1};
+}
+
 }  // namespace millesime

@@ -160,13 +160,12 @@ class Training {
         network_(shards_.network()),
         optimizer_(make_optimizer()),
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
-        augment_(recipe, spec.input, !learn.complete()),
+        augment_(recipe, spec.input, !learn.complete(), data_.input, run.make_batch),
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)) {
     if (judged()) judges_ = to_tensors(held_out, spec, where_);
     for (int i = 0; i < shards_.size(); ++i) {
-      augmenting_.push_back(generator(recipe.random_seed, 1 + 2 * i, torch::kCPU));
-      dropping_.push_back(generator(recipe.random_seed, 2 + 2 * i, where_));
+      dropping_.push_back(generator(recipe.random_seed, 1 + i, where_));
       shards_.network(i).draw_from(dropping_.back());
     }
     if (!run.checkpoint.empty()) name_ = fingerprint(spec, learn, held_out, recipe, last_epoch, run);
@@ -206,7 +205,7 @@ class Training {
     for (std::int64_t step = 0; step < steps_; ++step) {
       const double share = static_cast<double>(epoch_ * steps_ + step) / static_cast<double>(epochs_ * steps_);
       for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate_ * one_cycle(share));
-      loss_sum += add_gradients(order.narrow(0, step * batch_, batch_));
+      loss_sum += add_gradients(order.narrow(0, step * batch_, batch_), epoch_ * steps_ + step);
       torch::nn::utils::clip_grad_norm_(network_.parameters(), 5.0);
       optimizer_.step();
       const torch::NoGradGuard no_grad;
@@ -216,11 +215,10 @@ class Training {
   }
 
   // Of the samples' mean loss, weighted by class. Returns the loss.
-  double add_gradients(const Tensor& rows) {
+  double add_gradients(const Tensor& rows, std::int64_t step) {
     const auto total = class_weight_.index_select(0, data_.target.index_select(0, rows)).sum();
     return shards_.add_gradients(rows, run_.threads, [&](int shard, Network& network, const Tensor& own_rows) {
-      auto input = choose(data_.input, own_rows);
-      augment_(input, augmenting_[static_cast<std::size_t>(shard)]);
+      const auto input = augment_(own_rows, static_cast<std::uint64_t>(step * shards_.size() + shard));
       const auto logits = forward(network, input), target = data_.target.index_select(0, own_rows);
       const auto loss = recipe_.robust > 0
                             ? generalised_cross_entropy(logits, target, class_weight_, recipe_.robust)
@@ -287,8 +285,7 @@ class Training {
     add("mean_gradient", mean);
     add("mean_square", square);
     std::vector<Tensor> random{shuffling_.get_state()};
-    for (const auto& list : {augmenting_, dropping_})
-      for (const auto& g : list) random.push_back(g.get_state());
+    for (const auto& g : dropping_) random.push_back(g.get_state());
     add("random", random);
     return all;
   }
@@ -350,8 +347,7 @@ class Training {
     shards_.share_statistics();
     std::size_t i = 0;
     shuffling_.set_state(random.at(i++));
-    for (auto* generators : {&augmenting_, &dropping_})
-      for (auto& g : *generators) g.set_state(random.at(i++));
+    for (auto& g : dropping_) g.set_state(random.at(i++));
     if (run_.on_resume) run_.on_resume(epoch_);
   }
 
@@ -375,8 +371,8 @@ class Training {
   Augmentation augment_;
   AveragedWeights average_;
   at::Generator shuffling_;
-  std::vector<at::Generator> augmenting_, dropping_;  // one a shard
-  std::string name_;                                  // of this training, in its checkpoint
+  std::vector<at::Generator> dropping_;  // one a shard
+  std::string name_;                     // of this training, in its checkpoint
   std::chrono::steady_clock::time_point kept_at_ = std::chrono::steady_clock::now();
 
   // What changes from epoch to epoch, beside weights, moments and generators.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/base/device.h"
+#include "kernels/base/training_batch_args.h"
 #include "models/base/model_file.h"
 #include "models/base/model_input.h"
 #include "models/base/recipe.h"
@@ -31,6 +32,7 @@ Precision precision_of(const std::string& text);  // "auto", "float32", "bfloat1
 
 // Where a training runs, and who watches it. Neither device nor threads change what it is after, and threads not a bit of the result.
 struct TrainingRun {
+  MakeTrainingBatch make_batch = nullptr;  // training_batch of kernels/ops/training_batch.h
   Device device;
   int threads = 1;
   Precision precision = Precision::automatic;

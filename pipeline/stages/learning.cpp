@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "kernels/ops/training_batch.h"
 #include "models/arch/random_forest.h"
 #include "models/base/rare_classes.h"
 #include "models/registry.h"
@@ -16,6 +17,7 @@ namespace {
 
 TrainingRun watched_by(Progress& progress) {
   TrainingRun run;
+  run.make_batch = training_batch;
   run.on_epoch = [&progress](const EpochReport& report) {
     const auto percent = [](double share) { return std::to_string(share).substr(0, 5); };
     progress.note(join_text("epoch ", report.epoch, ": loss ", percent(report.loss),

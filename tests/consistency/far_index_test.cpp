@@ -4,6 +4,7 @@
 #include "tests/support/far_instances.h"
 
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -17,6 +18,7 @@
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/pack.impl.h"
+#include "kernels/ops/training_batch.impl.h"
 #include "tests/support/random_forest.h"
 
 namespace millesime::testing {
@@ -221,6 +223,45 @@ TEST(FarIndex, Pack) {
   };
   check(float{}, &PackArgs::features);
   check(Bfloat16{}, &PackArgs::bfloat16);
+}
+
+// Without what is random: that depends on a sample's place in the batch.
+TEST(FarIndex, TrainingBatch) {
+  constexpr std::int64_t kDates = 2, kFeatures = 2;
+  const auto values = numbers<float>(kSmall * kDates * kFeatures, -9, 9, 18), days = numbers<float>(kSmall * kDates, 0, 365, 19);
+  const auto valid = numbers<std::uint8_t>(kSmall * kDates, 0, 1, 20);
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < kSmall; ++i) rows.push_back(kSmall - 1 - i);
+  std::vector<float> expected(values.size()), expected_days(days.size());
+  std::vector<std::uint8_t> expected_valid(valid.size());
+  TrainingBatchArgs args;
+  args.samples = kSmall, args.n_dates = kDates, args.n_features = kFeatures, args.rows = rows.data();
+  args.table_values = values.data(), args.table_valid = valid.data(), args.table_days = days.data();
+  args.values = expected.data(), args.valid = expected_valid.data(), args.days = expected_days.data();
+  training_batch(Device{}, args);
+  expect_same(
+      kSmall * kDates * kFeatures,
+      [&](const auto& backend) {
+        FarArray<std::int64_t> far_rows(kFar);
+        FarArray<float> table(kFar * kDates * kFeatures), table_days(kFar * kDates), out(kFar * kDates * kFeatures),
+            out_days(kFar * kDates);
+        FarArray<std::uint8_t> table_valid(kFar * kDates), out_valid(kFar * kDates);
+        for (std::int64_t i = 0; i < kSmall; ++i) far_rows[kFar - kSmall + i] = kFar - kSmall + rows[static_cast<std::size_t>(i)];
+        const std::int64_t first = (kFar - kSmall) * kDates;
+        std::copy(values.begin(), values.end(), table.data() + first * kFeatures);
+        std::copy(days.begin(), days.end(), table_days.data() + first);
+        std::copy(valid.begin(), valid.end(), table_valid.data() + first);
+        TrainingBatchArgs huge = args;
+        huge.samples = kFar, huge.rows = far_rows.data();
+        huge.table_values = table.data(), huge.table_valid = table_valid.data(), huge.table_days = table_days.data();
+        huge.values = out.data(), huge.valid = out_valid.data(), huge.days = out_days.data();
+        training_batch_on(backend, huge);
+        const auto end = kFar * kDates;
+        return std::tuple(std::vector<float>(out.data() + first * kFeatures, out.data() + end * kFeatures),
+                          std::vector<float>(out_days.data() + first, out_days.data() + end),
+                          std::vector<std::uint8_t>(out_valid.data() + first, out_valid.data() + end));
+      },
+      std::tuple(expected, expected_days, expected_valid));
 }
 
 TEST(FarIndex, ClassAreasAndSeries) {

@@ -14,6 +14,7 @@
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/sieve.impl.h"
+#include "kernels/ops/training_batch.impl.h"
 #include "pipeline/core/error.h"
 #include "tests/support/case_parts.h"
 #include "tests/support/random_forest.h"
@@ -315,6 +316,33 @@ void add_components_and_sieve(Cases& cases, std::int64_t pixels, const char* nam
   }
 }
 
+// A batch of so many samples from a table of as many and some more.
+void add_training_batch(Cases& cases, std::int64_t samples, const char* name) {
+  constexpr int kDates = 11, kFeatures = 3;
+  const auto table = static_cast<std::size_t>(samples) + 5;
+  for (const bool plain : {false, true}) {
+    KernelCase& test = add(cases, "training_batch", plain ? join_text("plain, ", name) : std::string(name));
+    TrainingBatchArgs args;
+    args.samples = samples, args.n_dates = kDates, args.n_features = kFeatures;
+    args.rows = test.input(random_numbers<std::int64_t>(static_cast<std::size_t>(samples), 0, static_cast<int>(table) - 1, 1));
+    args.table_values = test.input(random_numbers<float>(table * kDates * kFeatures, -3, 3, 2));
+    args.table_valid = test.input(random_numbers<std::uint8_t>(table * kDates, 0, 1, 3));
+    args.table_days = test.input(random_numbers<float>(table * kDates, 0, 365, 4));
+    if (!plain) {
+      args.present = test.input(random_numbers<std::uint32_t>(table, 0, 7, 5));
+      args.source = 1, args.hide_main = 0.2f, args.hide_other = 0.5f;
+      args.date_dropout = 0.6f, args.noise = 0.1f, args.shift_days = 2, args.key = 7, args.sources_key = 8;
+    }
+    args.values = test.output<float>(samples * kDates * kFeatures);
+    args.valid = test.output<std::uint8_t>(samples * kDates);
+    args.days = test.output<float>(samples * kDates);
+    test.on_cpu = [args] { training_batch(Device{}, args); };
+    test.on_fibers = [args](const Fibers& fibers) { training_batch_on(fibers, args); };
+    test.launches(samples * kDates, TrainingBatchDate{args});
+    test.launches(samples * kDates * kFeatures, TrainingBatchValues<true>{args});
+  }
+}
+
 void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_forest(cases, static_cast<int>(pixels), name);
   add_decide(cases, pixels, name);
@@ -323,6 +351,7 @@ void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_counting(cases, pixels, name);
   add_majority_filter(cases, pixels, name);
   add_components_and_sieve(cases, pixels, name);
+  add_training_batch(cases, pixels, name);
 }
 
 }  // namespace

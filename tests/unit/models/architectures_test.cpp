@@ -29,7 +29,7 @@ using testing::small_spec;
 
 ModelFile train(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, const ModelInput& held_out = {}) {
   if (!architecture(spec.architecture).make) return forest_file(spec, train_forest(spec, learn, recipe));
-  return train_network(spec, learn, held_out, recipe, {});
+  return train_network(spec, learn, held_out, recipe, testing::plain_run());
 }
 
 std::vector<float> logits_of(const ModelFile& file, const ModelInput& input, int threads = 1) {
@@ -255,7 +255,7 @@ TEST(Training, KeepsTheBestEpochAndCalibratesOnHeldOutGroups) {
   Recipe recipe = quick_recipe();
   recipe.epochs = 12;
   std::vector<EpochReport> reports;
-  TrainingRun run;
+  TrainingRun run = testing::plain_run();
   run.on_epoch = [&](const EpochReport& r) { reports.push_back(r); };
   const ModelFile file = train_network(spec, small_input(spec, 90, 8, 1), small_input(spec, 60, 8, 2), recipe, run);
   ASSERT_EQ(reports.size(), 12u);
@@ -284,7 +284,7 @@ TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
   recipe.epochs = 6, recipe.validation_ratio = 0.2;
   const auto train_with = [&](int refit_samples, std::vector<EpochReport>& reports) {
     recipe.refit_samples = refit_samples;
-    TrainingRun run;
+    TrainingRun run = testing::plain_run();
     run.on_epoch = [&](const EpochReport& r) { reports.push_back(r); };
     return learn_again(testing::train_on_a_part(spec, input, recipe, run), input, recipe, run);
   };
@@ -310,7 +310,7 @@ TEST(Training, TheRobustLossLooksThroughWrongLabels) {
   recipe.epochs = 60, recipe.batch = 32;
   const auto errors = [&](double robust) {
     recipe.robust = robust;
-    const auto logits = logits_of(train_network(spec, input, {}, recipe, {}), input);
+    const auto logits = logits_of(train_network(spec, input, {}, recipe, testing::plain_run()), input);
     int wrong = 0;
     for (std::size_t i = 0; i < 240; ++i) {
       const float* row = logits.data() + i * 3;

@@ -26,7 +26,7 @@ ModelFile trained(const std::string& name, int n_classes = 3) {
   const ModelSpec spec = small_spec(name, n_classes);
   const ModelInput input = small_input(spec, 48);
   ModelFile model = name == "random_forest" ? forest_file(spec, train_forest(spec, input, quick_recipe()))
-                                            : train_network(spec, input, {}, quick_recipe(), {});
+                                            : train_network(spec, input, {}, quick_recipe(), testing::plain_run());
   model.path = name + ".safetensors";
   return model;
 }

@@ -111,7 +111,7 @@ TEST_P(RareClasses, TrainingHoldsNoneOfThemOutAndTellsTheirNumbers) {
   EXPECT_EQ(model.spec.provenance.n_held_out, 7);
   for (const ClassCount& entry : model.spec.provenance.classes) EXPECT_EQ(entry.learned, 34) << entry.code;
   recipe.refit_samples = 1000;
-  const ModelFile again = learn_again(model, learn, recipe, TrainingRun());
+  const ModelFile again = learn_again(model, learn, recipe, testing::plain_run());
   for (const ClassCount& entry : again.spec.provenance.classes) EXPECT_EQ(entry.learned, 40) << entry.code;
 }
 

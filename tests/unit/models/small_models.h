@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "kernels/ops/training_batch.h"
 #include "models/base/model_input.h"
 #include "models/base/model_spec.h"
 #include "models/base/recipe.h"
@@ -73,8 +74,15 @@ inline Recipe quick_recipe() {
   return recipe;
 }
 
+inline TrainingRun plain_run() {
+  TrainingRun run;
+  run.make_batch = training_batch;
+  return run;
+}
+
 // Holds out what the recipe says, and learns from the rest.
-inline ModelFile train_on_a_part(const ModelSpec& spec, const ModelInput& input, const Recipe& recipe, const TrainingRun& run = {}) {
+inline ModelFile train_on_a_part(const ModelSpec& spec, const ModelInput& input, const Recipe& recipe,
+                                 const TrainingRun& run = plain_run()) {
   const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);
   return train_held_out(spec, input.subset(split.learn), input.subset(split.held_out), recipe, run);
 }

@@ -51,7 +51,7 @@ class Interruption : public ::testing::Test {
   }
   const std::string folder = testing::temp_dir();
   Recipe recipe;
-  TrainingRun run;
+  TrainingRun run = testing::plain_run();
   std::vector<std::string> notes;
   std::vector<int> resumed;
 };
@@ -135,7 +135,7 @@ TEST_P(TrainingThreads, HaveNoInfluenceOnTheWeights) {
   Recipe recipe;
   recipe.epochs = 2, recipe.batch = 400;  // three shards, and two blocks of held-out samples
   const auto trained_on = [&](int threads) {
-    TrainingRun run;
+    TrainingRun run = testing::plain_run();
     run.threads = threads;
     const std::string file = testing::temp_dir() + "/model";
     train_network(spec, learn, held_out, recipe, run).write(file);
@@ -154,7 +154,7 @@ TEST_P(TrainingThreads, WithMixedPrecisionTheNetworkLearnsAllTheSame) {
   Recipe recipe;
   recipe.epochs = 12, recipe.batch = 16;
   const auto train = [&](Precision precision) {
-    TrainingRun run;
+    TrainingRun run = testing::plain_run();
     run.precision = precision;
     return train_network(spec, learn, judge, recipe, run);
   };
@@ -205,7 +205,7 @@ class SeveralSources : public ::testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Networks, SeveralSources, ::testing::Values("ltae", "transformer"), [](const auto& test) { return test.param; });
 
 TEST_P(SeveralSources, EachTellsWhatTheOtherCannotAndSamplesThatLackOneStillGetAClass) {
-  const auto out = logits(train_network(spec, input, {}, recipe, {}), input.batch(0, 240));
+  const auto out = logits(train_network(spec, input, {}, recipe, testing::plain_run()), input.batch(0, 240));
   int complete = 0, right = 0, lacking = 0, right_of_lacking = 0;
   for (std::size_t i = 0; i < 240; ++i) {
     const float* row = out.data() + i * 3;
@@ -223,7 +223,7 @@ TEST_P(SeveralSources, EachTellsWhatTheOtherCannotAndSamplesThatLackOneStillGetA
 
 TEST_P(SeveralSources, ASourceThatIsNotThereIsLikeOneWithoutAnyValidDate) {
   recipe.epochs = 3;
-  const ModelFile file = train_network(spec, input, {}, recipe, {});
+  const ModelFile file = train_network(spec, input, {}, recipe, testing::plain_run());
   Batch without = input.batch(0, 240);
   without.series[1] = {.features = 2};
   ModelInput blind = input;
@@ -236,10 +236,33 @@ TEST_P(SeveralSources, ASourceThatIsNotThereIsLikeOneWithoutAnyValidDate) {
 
 TEST_P(SeveralSources, AreLearnedInThreadsToTheSameBytesToo) {
   recipe.epochs = 2, recipe.batch = 240;
-  TrainingRun two;
+  TrainingRun two = testing::plain_run();
   two.threads = 2;
-  EXPECT_EQ(train_network(spec, input, {}, recipe, {}).tensors.at("head.weight").values,
+  EXPECT_EQ(train_network(spec, input, {}, recipe, testing::plain_run()).tensors.at("head.weight").values,
             train_network(spec, input, {}, recipe, two).tensors.at("head.weight").values);
+}
+
+TEST(Training, LearnsOnAGpuAsOnTheCpu) {
+  if (cuda_devices() == 0) GTEST_SKIP() << "no CUDA device";
+  ModelSpec spec = small_spec("ltae");
+  spec.parameters["dropout"] = 0;  // its draws are the device's
+  const ModelInput input = small_input(spec, 96);
+  const auto losses = [&](Device device, Precision precision) {
+    TrainingRun run = testing::plain_run();
+    run.device = device, run.precision = precision;
+    std::vector<double> all;
+    run.on_epoch = [&](const EpochReport& report) { all.push_back(report.loss); };
+    Recipe recipe = testing::quick_recipe();
+    recipe.epochs = 3;
+    train_network(spec, input, {}, recipe, run);
+    return all;
+  };
+  const Device gpu{Device::Kind::cuda, 0};
+  const auto expected = losses({}, Precision::float32), same = losses(gpu, Precision::float32), mixed = losses(gpu, Precision::automatic);
+  for (std::size_t epoch = 0; epoch < expected.size(); ++epoch) {
+    EXPECT_NEAR(same[epoch], expected[epoch], 1e-3);
+    EXPECT_NEAR(mixed[epoch], expected[epoch], 0.05);
+  }
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ ModelFile trained(const std::string& name) {
   const ModelSpec spec = small_spec(name, 3, kDates);
   const ModelInput input = small_input(spec, 48, kDates);
   ModelFile model = name == "random_forest" ? forest_file(spec, train_forest(spec, input, quick_recipe()))
-                                            : train_network(spec, input, {}, quick_recipe(), {});
+                                            : train_network(spec, input, {}, quick_recipe(), testing::plain_run());
   model.path = name;
   return model;
 }
@@ -113,7 +113,7 @@ TEST_F(TileModelOfWindow, SourcesThatATileDoesNotHaveAreNamedAndTheMapIsMadeWith
   InputSeries radar{2, 2, std::vector<float>(48 * 4, 1.0f), std::vector<std::uint8_t>(48 * 2, 1), std::vector<float>(48 * 2, 100.0f)};
   for (std::size_t v = 0; v < radar.values.size(); ++v) radar.values[v] = static_cast<float>(v % 7);
   input.series.push_back(radar);
-  ModelFile model = train_network(spec, input, {}, quick_recipe(), {});
+  ModelFile model = train_network(spec, input, {}, quick_recipe(), testing::plain_run());
   model.path = "two.safetensors";
   const auto mapped = probabilities(model);
   EXPECT_THAT(progress.notes,
@@ -133,7 +133,7 @@ TEST_F(TileModelOfWindow, ProbabilitiesAreSharpenedWhoeverComputesTheLogits) {
   for (const char* norm : {"none", "group"}) {  // by the kernel, by the network
     ModelSpec spec = small_spec("ltae", 3, kDates);
     spec.parameters["norm"] = norm;
-    ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), {});
+    ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run());
     const auto plain = probabilities(model);
     model.spec.sharpening = 0.5;
     const auto sharp = probabilities(model);
@@ -225,7 +225,7 @@ TEST(LtaeKernel, HasTheLogitsOfTheNetwork) {
       ModelSpec spec = small_spec("ltae", 3, kDates, statics);
       spec.parameters["spectral"] = spectral;
       spec.sources.front().mean = {0.5f, -1, 0}, spec.sources.front().deviation = {1.5f, 0.7f, 2};
-      ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), {});
+      ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run());
       model.spec.temperature = 1.7;
       expect_logits_of_network(model);
     }
@@ -234,7 +234,7 @@ TEST(LtaeKernel, HasTheLogitsOfTheNetwork) {
 TEST(LtaeKernel, IsNotForOtherFormsOfTheNetwork) {
   ModelSpec spec = small_spec("ltae", 3, kDates);
   spec.parameters["norm"] = "group";
-  EXPECT_FALSE(ltae_weights(train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), {})));
+  EXPECT_FALSE(ltae_weights(train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run())));
   EXPECT_FALSE(ltae_weights(trained("temporal_cnn")));
 }
 
