@@ -7,6 +7,8 @@
 
 namespace millesime {
 
+inline constexpr int kMostSources = 32;
+
 struct TrainingBatchArgs {
   std::int64_t samples = 0;
   int n_dates = 0, n_features = 0;
@@ -17,7 +19,7 @@ struct TrainingBatchArgs {
   const float* table_days = nullptr;          // [row][date]
   // a source is hidden where there are several
   const std::uint32_t* present = nullptr;             // [row], bit s: the row has source s; null: no source is hidden
-  int source = 0;                                     // which one this is, below 32
+  int source = 0;                                     // which one this is
   float hide_main = 0, hide_other = 0;                // chances of source 0 and of the others
   std::uint32_t sources_key = 0;                      // the same for all sources of a batch
   float date_dropout = 0, noise = 0, shift_days = 0;  // 0: none

@@ -9,7 +9,7 @@ CPU_CLONES(TrainingBatchDate);
 CPU_CLONES(TrainingBatchValues<false>);
 
 void training_batch(const Stream& stream, const TrainingBatchArgs& args) {
-  MILLESIME_CHECK(args.source >= 0 && args.source < 32, "source ", args.source);
+  MILLESIME_CHECK(args.source >= 0 && args.source < kMostSources, "source ", args.source);
   if (args.samples == 0) return;
   on_backend(stream, [&](const auto& backend) { training_batch_on(backend, args); });
 }

@@ -30,9 +30,9 @@ struct TrainingBatchDate {
   HD bool hides_source(std::int64_t sample, std::int64_t row) const {
     if (!args.present) return false;
     bool any = false, own = false;
-    for (int s = 0; s < 32; ++s) {
+    for (int s = 0; s < kMostSources; ++s) {
       if ((args.present[row] >> s & 1u) == 0) continue;
-      const float drawn = uniform(random_bits(args.sources_key, sample * 32 + s, kDrawSource).a);
+      const float drawn = uniform(random_bits(args.sources_key, sample * kMostSources + s, kDrawSource).a);
       if (drawn < (s == 0 ? args.hide_main : args.hide_other)) continue;
       any = true;
       own = own || s == args.source;

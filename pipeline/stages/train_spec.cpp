@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "kernels/base/training_batch_args.h"
 #include "models/registry.h"
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
@@ -86,6 +87,8 @@ std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const 
   std::vector<std::string> wanted = asked;
   if (wanted.empty()) wanted = {known.front()};
   if (wanted == std::vector<std::string>{"all"}) wanted = known;
+  if (wanted.size() > kMostSources)
+    throw UserError(join_text("model.sources: expected at most ", kMostSources, " series, got ", wanted.size(), "; name those to read"));
   std::vector<SourceSpec> sources;
   for (const auto& name : wanted) {
     if (std::ranges::find(known, name) == known.end())

@@ -421,6 +421,8 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   command.model.sources = {"sentinel1", "sentinel3"};
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }),
               AllOf(HasSubstr("sentinel3"), HasSubstr("sentinel2, sentinel1")));
+  command.model.sources.assign(33, "sentinel1");
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("at most 32 series, got 33"));
   command.model.sources = {"all"};
   command.model.name = "temporal_cnn";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("temporal_cnn"), HasSubstr("one series")));
