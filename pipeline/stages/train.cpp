@@ -148,7 +148,7 @@ void check_model(const ModelOptions& model) {
     if (name != kChosenModel) architecture_parameters(name, one ? model.parameters : std::vector<std::string>());
   if (!one && !model.parameters.empty())
     throw UserError(
-        join_text("model.parameters: got ", model.parameters.front(), ", but ", model.name, " may become several architectures; name one"));
+        join_text("model.parameters: got ", model.parameters.front(), ", but ", model.name, " is not one architecture; name one"));
 }
 
 LearnedModel learn_model(const TrainCommand& command, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
