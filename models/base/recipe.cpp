@@ -51,8 +51,9 @@ void Recipe::declare(Options& options) {
            "where there are at most so many samples, the model auto is the mean of a network and a random_forest; 0: always one network")
       .range(0, 1e9);
   options
-      .add("choice_samples", &choice_samples,
-           "and where at most so many, of both networks that it could choose between: too few are held out to say which is better")
+      .add("choice_polygons", &choice_polygons,
+           "and where they lie in at most so many polygons (groups of a table), of both networks that it could choose between: too few are "
+           "held out to say which is better")
       .range(0, 1e9);
   options.add("date_dropout", &date_dropout, "greatest share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "deviation of the noise added in training, in deviations of the feature").range(0, 10);

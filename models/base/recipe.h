@@ -27,7 +27,7 @@ struct Recipe {  // [train]
   double validation_ratio = 0.15;  // share of the groups held out to choose the epoch and to calibrate
   int refit_samples = 10000;       // where there are at most so many samples, a second network then learns from all of them
   int ensemble_samples = 10000;    // where there are at most so many, `auto` is the mean of a network and a forest
-  int choice_samples = 1000;       // and where at most so many, of both networks that it could choose between
+  int choice_polygons = 1000;      // and where they lie in at most so many, of both networks that it could choose between
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // training sets without a gap are left whole

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "kernels/ops/training_batch.h"
 #include "models/arch/random_forest.h"
@@ -124,6 +125,8 @@ Learning::Learning(const TrainCommand& command, const std::vector<NamedSamples>&
   run_.start = start_ ? &*start_ : nullptr;
   run_.checkpoint = checkpoint_of(command, spec_.architecture);
 }
+
+std::int64_t Learning::polygons() const { return static_cast<std::int64_t>(std::set(input_.group.begin(), input_.group.end()).size()); }
 
 bool Learning::is_forest() const { return !architecture(spec_.architecture).make; }
 

@@ -22,6 +22,7 @@ class Learning {
   Learning& operator=(const Learning&) = delete;
 
   std::int64_t samples() const { return input_.size(); }
+  std::int64_t polygons() const;  // or groups of a table: samples of one are right or wrong together
   std::size_t sources() const { return spec_.sources.size(); }
   bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // what convolutions over a regular series can read
 

@@ -69,10 +69,10 @@ LearnedModel learn_chosen(const TrainCommand& command, const std::vector<NamedSa
   Learning usual(attention, all, found, context);
   const bool free = command.init_from.empty() && command.model.input == "auto" && usual.sources() == 1;
   if (!free) return usual.again(usual.first());
-  // A forest errs unlike networks: the mean errs less. Where samples are few, too few are held out to say which network is the better one.
+  // A forest errs unlike networks: the mean errs less. Where polygons are few, too few are held out to say which network is the better one.
   const bool together = usual.samples() <= command.recipe.ensemble_samples;
   std::vector<LearnedModel> members;
-  if (together && usual.dense() && usual.samples() <= command.recipe.choice_samples)
+  if (together && usual.dense() && usual.polygons() <= command.recipe.choice_polygons)
     members = {usual.again(usual.first()), learn_one(naming(command, "temporal_cnn"), all, found, context)};
   else
     members = {learn_better(command, usual, all, found, context)};

@@ -53,8 +53,8 @@ std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& al
                                              const std::optional<std::string>& region);
 
 // Several architectures joined by + become their mean. "auto" is ltae; where no series has a gap temporal_cnn is tried, too, and kept if it
-// does better on held-out polygons. Of recipe.ensemble_samples or less it is the mean of that and a random_forest, of recipe.choice_samples
-// or less of all three. Means are calibrated by what their members were (models/base/joint_calibration.h).
+// does better on held-out polygons. Of recipe.ensemble_samples or less it is the mean of that and a random_forest, of all three
+// where these lie in recipe.choice_polygons or less. Means are calibrated by what their members were (models/base/joint_calibration.h).
 //
 // Learns from what command.selection takes of `selections` of `all`, whose dates span the time grid of regular input. command.samples and
 // command.output have no influence on the model; the checkpoint of an interrupted training lies beside the output, if there is one.

@@ -191,10 +191,10 @@ TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
     return names;
   };
   EXPECT_THAT(members("/gaps.csv"), ::testing::ElementsAre("ltae", "random_forest"));
-  command.recipe.choice_samples = 89;  // enough to choose one of the networks
+  command.recipe.choice_polygons = 29;  // enough to choose one of the networks
   EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre(::testing::AnyOf("ltae", "temporal_cnn"), "random_forest"));
   EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
-  command.recipe.choice_samples = 90;
+  command.recipe.choice_polygons = 30;
   EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre("ltae", "temporal_cnn", "random_forest"));
   EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
   for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
