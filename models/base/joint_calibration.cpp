@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "models/base/calibration.h"
@@ -115,9 +116,9 @@ void raise(LearnedModel& model, double power) {
     spec.temperature /= power, spec.sharpening /= power;
     auto& probabilities = model.held_out[m].probabilities;
     for (auto row = probabilities.begin(); row != probabilities.end(); row += n_classes) {
-      float sum = 0;
-      for (auto p = row; p != row + n_classes; ++p) sum += * p = static_cast<float>(std::pow(*p, power));
-      for (auto p = row; p != row + n_classes; ++p) *p /= sum;
+      std::transform(row, row + n_classes, row, [power](float p) { return static_cast<float>(std::pow(p, power)); });
+      const float sum = std::accumulate(row, row + n_classes, 0.0f);
+      std::transform(row, row + n_classes, row, [sum](float p) { return p / sum; });
     }
   }
 }
