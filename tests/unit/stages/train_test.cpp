@@ -14,42 +14,17 @@
 #include "pipeline/core/text.h"
 #include "pipeline/stages/evaluate.h"
 #include "pipeline/stages/layout.h"
-#include "pipeline/stages/model_report.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/stages/season_table.h"
 
 namespace millesime {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-// Two bands, five dates, three classes whose seasons differ; every seventh observation is missing.
-std::string table(int samples, const std::string& second_band, bool gaps = true) {
-  const std::vector<std::string> days{"20210110", "20210320", "20210601", "20210812", "20211103"};
-  std::string text = "label,group";
-  for (const std::string& band : {std::string("B4"), second_band})
-    for (const auto& day : days) text += "," + band + "_" + day;
-  for (int i = 0; i < samples; ++i) {
-    const int label = 1 + i % 3;
-    text += "\n" + std::to_string(label) + "," + std::to_string(i / 3);
-    for (int b = 0; b < 2; ++b)
-      for (int d = 0; d < 5; ++d) text += gaps && (i + d) % 7 == 0 ? "," : "," + std::to_string(500 + 400 * ((d * label + b) % 5) + i % 11);
-  }
-  return text + "\n";
-}
-
-std::string report_of(const std::string& model) {
-  ModelReportCommand command;
-  command.model = model;
-  command.output = model + ".html";
-  testing::SilentProgress progress;
-  Context context;
-  context.progress = &progress;
-  report_model(command, context);
-  return read_text(command.output);
-}
+using testing::season_table;
 
 class TrainStage : public ::testing::TestWithParam<std::string> {
  protected:
@@ -72,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal
 
 TEST_P(TrainStage, FromATableToAModelThatKnowsIt) {
   const std::string folder = testing::temp_dir(), samples = folder + "/samples.csv";
-  write_text(samples, table(180, "B8"));
+  write_text(samples, season_table(180, "B8"));
   const auto counts = train_model(command(samples, folder + "/a.safetensors"), context);
   EXPECT_EQ(counts["samples"].size(), 3u);
   train_model(command(samples, folder + "/b.safetensors"), context);
@@ -101,8 +76,8 @@ TEST_P(TrainStage, FromATableToAModelThatKnowsIt) {
 
 TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
   const std::string folder = testing::temp_dir();
-  write_text(folder + "/a.csv", table(60, "B8"));
-  write_text(folder + "/b.csv", table(60, "B3"));
+  write_text(folder + "/a.csv", season_table(60, "B8"));
+  write_text(folder + "/b.csv", season_table(60, "B3"));
   train_model(command(folder + "/a.csv", folder + "/m.safetensors"), context);
   EvaluateCommand evaluate;
   evaluate.model = folder + "/m.safetensors";
@@ -117,7 +92,7 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
 
 TEST_P(TrainStage, ClassCountsBeforeAndAfterAreInTheModelAndOnTheLog) {
   const std::string folder = testing::temp_dir();
-  write_text(folder + "/samples.csv", table(180, "B8"));
+  write_text(folder + "/samples.csv", season_table(180, "B8"));
   TrainCommand few = command(folder + "/samples.csv", folder + "/m.safetensors");
   few.selection.strategy = "constant", few.selection.number = 40;
   few.selection.by_class = {"3=10"};
@@ -137,114 +112,6 @@ TEST_P(TrainStage, ClassCountsBeforeAndAfterAreInTheModelAndOnTheLog) {
   EXPECT_THAT(testing::message_of([&] { train_model(few, context); }), HasSubstr("train.select_number"));
 }
 
-TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
-  const std::string folder = testing::temp_dir();
-  write_text(folder + "/gaps.csv", table(90, "B8"));
-  write_text(folder + "/dense.csv", table(90, "B8", false));
-  testing::SilentProgress progress;
-  Context context;
-  context.progress = &progress;
-  TrainCommand command;
-  ASSERT_EQ(command.model.name, kChosenModel);
-  command.recipe.epochs = 4;
-  command.recipe.ensemble_samples = 89;
-  const auto train = [&](const std::string& samples) {
-    command.samples = {folder + samples};
-    command.output = folder + "/m.safetensors";
-    train_model(command, context);
-    return ModelFile::read(command.output).spec;
-  };
-  const ModelSpec raw = train("/gaps.csv");
-  EXPECT_EQ(raw.architecture, "ltae");
-  EXPECT_FALSE(raw.metrics.contains("tried"));
-
-  const ModelSpec dense = train("/dense.csv");
-  ASSERT_EQ(dense.metrics["tried"].size(), 2u);
-  EXPECT_EQ(dense.architecture == "temporal_cnn", dense.metrics["tried"]["temporal_cnn"] > dense.metrics["tried"]["ltae"]);
-  EXPECT_EQ(dense.provenance.n_samples, 90);  // learned again from all
-  EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
-
-  command.model.input = "regular";  // gaps are filled then, and say nothing
-  EXPECT_FALSE(train("/dense.csv").metrics.contains("tried"));
-  command.model = {};
-  command.model.parameters = {"d_model=64"};
-  EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("name one"));
-}
-
-TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
-  const std::string folder = testing::temp_dir();
-  write_text(folder + "/gaps.csv", table(90, "B8"));
-  write_text(folder + "/dense.csv", table(90, "B8", false));
-  testing::SilentProgress progress;
-  Context context;
-  context.progress = &progress;
-  TrainCommand command;
-  command.output = folder + "/m.safetensors";
-  command.recipe.epochs = 4;
-  command.recipe.ensemble_samples = 90;
-  const auto members = [&](const std::string& samples) {
-    command.samples = {folder + samples};
-    EXPECT_EQ(train_model(command, context)["samples"].size(), 3u) << "of three classes";
-    std::vector<std::string> names;
-    for (const ModelFile& member : ModelFile::read(command.output).members) names.push_back(member.spec.architecture);
-    return names;
-  };
-  EXPECT_THAT(members("/gaps.csv"), ::testing::ElementsAre("ltae", "random_forest"));
-  command.recipe.choice_polygons = 29;  // enough to choose one of the networks
-  EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre(::testing::AnyOf("ltae", "temporal_cnn"), "random_forest"));
-  EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
-  command.recipe.choice_polygons = 30;
-  EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre("ltae", "temporal_cnn", "random_forest"));
-  EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
-
-  // Each member is what its name alone would have learned, but the mean is calibrated as one.
-  const ModelFile all = ModelFile::read(command.output);
-  EXPECT_EQ(all.spec.metrics["held_out"]["samples"], 12);
-  EXPECT_THAT(model_info_text(command.output), ::testing::ContainsRegex("power +[01]\\.[0-9]{3}"));
-  EXPECT_THAT(report_of(command.output), AllOf(HasSubstr("12 samples that were held out"), HasSubstr("raised to the power")));
-  command.model.name = "temporal_cnn";
-  command.recipe = recipe_for("temporal_cnn", command.recipe);
-  train_model(command, context);
-  const ModelFile alone = ModelFile::read(command.output);
-  EXPECT_EQ(alone.tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
-  EXPECT_NEAR(alone.spec.temperature, all.members.at(1).spec.temperature * all.spec.metrics["power"].get<double>(), 1e-9);
-
-  // Joined by their names they are the same model.
-  command.model.name = "ltae+temporal_cnn + random_forest";
-  command.recipe = {};
-  command.recipe.epochs = 4;
-  train_model(command, context);
-  const ModelFile named = ModelFile::read(command.output);
-  ASSERT_EQ(named.members.size(), 3u);
-  EXPECT_EQ(named.spec.metrics["power"], all.spec.metrics["power"]);
-  EXPECT_EQ(named.members.at(1).tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
-  command.model.name = "ltae+ltae";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("same member twice"));
-  command.model.name = "ltae+ltea";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("did you mean \"ltae\""));
-
-  // Who fine-tunes, or says what is read, gets the one network that does so.
-  command = {};
-  command.samples = {folder + "/dense.csv"};
-  command.output = folder + "/m.safetensors";
-  command.recipe.epochs = 2;
-  command.model.input = "raw";
-  train_model(command, context);
-  EXPECT_EQ(ModelFile::read(command.output).spec.architecture, "ltae");
-}
-
-TEST(ChosenModel, LearnsByTheRecipeOfItsArchitectureWhereNobodySaidOtherwise) {
-  Recipe told;
-  const Recipe plain = recipe_for("temporal_cnn", told);
-  EXPECT_NE(plain.learning_rate, told.learning_rate);
-  told.learning_rate = 0.5, told.epochs = 3;
-  EXPECT_EQ(recipe_for("temporal_cnn", told).learning_rate, 0.5);
-  EXPECT_EQ(recipe_for("temporal_cnn", told).epochs, 3);
-  EXPECT_EQ(recipe_for("ltae", Recipe()).learning_rate, Recipe().learning_rate);
-}
-
 // Stands for a kill -9 while the second network learns.
 class KilledAfter : public testing::SilentProgress {
  public:
@@ -259,7 +126,7 @@ class KilledAfter : public testing::SilentProgress {
 
 TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   const std::string folder = testing::temp_dir(), checkpoint = folder + "/m.safetensors.ltae.checkpoint";
-  write_text(folder + "/s.csv", table(90, "B8"));
+  write_text(folder + "/s.csv", season_table(90, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
   command.output = folder + "/m.safetensors";
@@ -309,7 +176,7 @@ TEST(Forest, LearnsFromAllSamplesAndIsCalibratedByAPartOfThem) {
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
-  write_text(folder + "/s.csv", table(240, "B8"));
+  write_text(folder + "/s.csv", season_table(240, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
   command.output = folder + "/m";
@@ -336,7 +203,7 @@ TEST(Forest, LearnsFromAllSamplesAndIsCalibratedByAPartOfThem) {
 
 // The same with backscatter on dates of its own, which tells the classes, too.
 std::string table_with_radar(int samples, bool gaps = true) {
-  const auto lines = split_text(table(samples, "B8", gaps), '\n');
+  const auto lines = split_text(season_table(samples, "B8", gaps), '\n');
   std::string text = std::string(lines[0]) + ",VV_20210115,VV_20210301,VV_20210701,VH_20210115,VH_20210301,VH_20210701\n";
   for (int i = 0; i < samples; ++i) {
     text += lines[static_cast<std::size_t>(i) + 1];
@@ -398,7 +265,7 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   Context context;
   context.progress = &progress;
   write_text(folder + "/both.csv", table_with_radar(120));
-  write_text(folder + "/optical.csv", table(60, "B8"));
+  write_text(folder + "/optical.csv", season_table(60, "B8"));
   TrainCommand command;
   command.samples = {folder + "/both.csv", folder + "/optical.csv"};
   command.output = folder + "/m";
@@ -433,8 +300,8 @@ TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
-  write_text(folder + "/s.csv", table(180, "B8"));
-  write_text(folder + "/few.csv", table(24, "B8"));
+  write_text(folder + "/s.csv", season_table(180, "B8"));
+  write_text(folder + "/few.csv", season_table(24, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
   command.output = folder + "/first";
@@ -455,7 +322,7 @@ TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   command.model.name = "transformer";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("first"), HasSubstr("is a ltae")));
   command.model.name = "ltae";
-  write_text(folder + "/few.csv", table(24, "B3"));
+  write_text(folder + "/few.csv", season_table(24, "B3"));
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("B4, B8"), HasSubstr("B4, B3")));
 }
 
@@ -481,7 +348,7 @@ TEST(Ensemble, IsUsedLikeAModelAndGivesTheMeanOfItsMembers) {
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
-  write_text(folder + "/s.csv", table(60, "B8"));
+  write_text(folder + "/s.csv", season_table(60, "B8"));
   std::vector<ModelFile> members;
   for (const char* name : {"ltae", "random_forest"}) {  // of raw and of regular input
     TrainCommand command;
