@@ -61,7 +61,8 @@ void add_tensors(SafetensorsWriter& writer, const ModelFile& model, const std::s
 ModelFile read_script(const std::string& path) {
   const std::string sidecar = std::filesystem::path(path).replace_extension(".json").string();
   if (!std::filesystem::exists(sidecar))
-    throw UserError(join_text(path, ": ", sidecar, " is missing, which says what the program reads and means; models/README.md shows one"));
+    throw UserError(join_text(path, ": ", sidecar,
+                              " is missing: it must describe what the program reads and returns; models/TORCHSCRIPT.md shows an example"));
   const auto told = nlohmann::json::parse(read_text(sidecar), nullptr, false);
   if (!told.is_object()) throw UserError(join_text(sidecar, ": expected a JSON object"));
   nlohmann::json spec{{"format", 1},

@@ -1,7 +1,7 @@
 #pragma once
 // A model is one .safetensors file: named weights, and the ModelSpec as JSON under the metadata key "millesime.model". No code inside. An
 // ensemble has its members' specs as a list under "millesime.members", and their tensors under names that begin with "<position>/".
-// models/README.md shows how to read it from Python. The exception are TorchScript programs of others, for who trusts them.
+// models/README.md shows how to read it from Python. The exception: TorchScript programs of others (models/TORCHSCRIPT.md).
 
 #include <cstdint>
 #include <map>

@@ -1,6 +1,6 @@
 #pragma once
-// TorchScript models of others: a program NAME.pt and beside it NAME.json, which says what it reads and means (models/README.md). Includes
-// torch.
+// TorchScript models of others: a program NAME.pt and beside it NAME.json, which describes its input and output (models/TORCHSCRIPT.md).
+// Includes torch.
 
 #include <memory>
 
