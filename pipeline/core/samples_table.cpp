@@ -6,13 +6,12 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
-#include <set>
 #include <unordered_map>
 
-#include "pipeline/core/csv.h"
 #include "pipeline/core/decimal_scale.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/core/samples_columns.h"
 #include "pipeline/core/series.h"
 #include "pipeline/core/text.h"
 
@@ -21,158 +20,6 @@ namespace {
 
 constexpr int kMaxStored = 32767;       // largest magnitude of an int16 that has both signs
 constexpr double kMaxMagnitude = 1e30;  // of a number in a table; scales are float32
-
-// --- columns --------------------------------------------------------------------------------------------------------------------
-
-enum class Role { label, group, x, y, region, split, observation, fixed };
-
-struct Column {
-  Role role = Role::fixed;
-  std::size_t source = 0, band = 0, date = 0;  // of an observation
-  std::size_t index = 0;                       // of a split or a static input
-};
-
-struct Observation {  // a column name such as B4_20210601
-  std::string band;
-  Date date;
-};
-
-std::optional<Observation> as_observation(const std::string& name, const std::string& where) {
-  const auto underscore = name.rfind('_');
-  if (underscore == std::string::npos || underscore == 0 || name.size() - underscore != 9) return std::nullopt;
-  const std::string digits = name.substr(underscore + 1);
-  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
-  try {
-    return Observation{name.substr(0, underscore), Date::parse(digits)};
-  } catch (const UserError& error) {
-    throw with_context(where, error);
-  }
-}
-
-std::string sensor_of_band(const std::string& band) {
-  static const std::set<std::string> radar{"VV", "VH", "HH", "HV"};
-  if (radar.contains(band)) return "sentinel1";
-  std::string_view digits = band;
-  if (!digits.starts_with('B')) return "";
-  digits.remove_prefix(1);
-  if (digits.ends_with('A')) digits.remove_suffix(1);
-  const bool number = !digits.empty() && digits.size() <= 2 && std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
-  return number ? "sentinel2" : "";
-}
-
-// What each column is, and the series, statics and seeds that follow from them.
-std::vector<Column> plan_columns(const CsvReader& table, Samples& samples) {
-  struct Band {
-    std::string name;
-    std::set<Date> dates;
-  };
-  const std::vector<std::string>& names = table.columns();
-  const std::string header = table.path() + ":1: column ";
-  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split"};
-
-  std::vector<std::optional<Observation>> observations;
-  std::vector<Band> bands;
-  for (const std::string& name : names) {
-    observations.push_back(as_observation(name, header + name));
-    if (const auto& observation = observations.back()) {
-      auto band = std::ranges::find(bands, observation->band, &Band::name);
-      if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->band, {}});
-      band->dates.insert(observation->date);
-    } else if (std::ranges::find(reserved, name) == reserved.end() && std::ranges::find(reserved, lower(name)) != reserved.end()) {
-      throw UserError(join_text(header, name, ": did you mean \"", lower(name), "\"? Columns without date are static inputs"));
-    }
-  }
-  if (table.column("label") < 0) {
-    const std::string near = nearest_name("label", names);
-    throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?",
-                              " (write 0 where it is not known)"));
-  }
-  if (bands.empty())
-    throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
-  if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
-
-  // Sources: by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others as they come.
-  std::vector<std::string> keys{"sentinel2", "sentinel1"};
-  std::vector<std::vector<const Band*>> sources(2);
-  std::vector<const std::set<Date>*> dates_of_others;
-  for (const Band& band : bands) {
-    const std::string sensor = sensor_of_band(band.name);
-    if (!sensor.empty()) {
-      sources[sensor == "sentinel2" ? 0 : 1].push_back(&band);
-      continue;
-    }
-    const auto same = std::ranges::find_if(dates_of_others, [&](const auto* dates) { return *dates == band.dates; });
-    const auto number = static_cast<std::size_t>(same - dates_of_others.begin());
-    if (same == dates_of_others.end()) {
-      dates_of_others.push_back(&band.dates);
-      keys.push_back(number == 0 ? "series" : join_text("series_", number + 1));
-      sources.emplace_back();
-    }
-    sources[2 + number].push_back(&band);
-  }
-  std::map<std::string, std::pair<std::size_t, std::size_t>> place_of_band;  // source, band
-  for (std::size_t s = 0; s < sources.size(); ++s) {
-    if (sources[s].empty()) continue;
-    SampleSeries series;
-    series.source = keys[s];
-    std::set<Date> dates;
-    for (const Band* band : sources[s]) {
-      place_of_band[band->name] = {samples.series.size(), series.bands.size()};
-      series.bands.push_back(band->name);
-      dates.insert(band->dates.begin(), band->dates.end());
-    }
-    for (const Band* band : sources[s])
-      for (const Date date : dates)
-        if (!band->dates.contains(date))
-          throw UserError(join_text(
-              table.path(), ":1: no column ", band->name, "_", date.compact(), ", although other bands of ", series.source,
-              " have that date; an observation needs all its bands: add the column (empty cells are missing) or leave the band out"));
-    series.dates.assign(dates.begin(), dates.end());
-    series.scale.assign(series.bands.size(), 1.0F);
-    samples.series.push_back(std::move(series));
-  }
-
-  std::vector<Column> columns;
-  std::vector<std::size_t> seeds;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    Column column;
-    const std::string& name = names[i];
-    if (const auto& observation = observations[i]) {
-      const auto [source, band] = place_of_band.at(observation->band);
-      const auto& dates = samples.series[source].dates;
-      column = {Role::observation, source, band,
-                static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin()), 0};
-    } else if (name == "label") {
-      column.role = Role::label;
-    } else if (name == "group") {
-      column.role = Role::group;
-    } else if (name == "x" || name == "y") {
-      column.role = name == "x" ? Role::x : Role::y;
-    } else if (name == "region") {
-      column.role = Role::region;
-    } else if (name == "split" || name.starts_with("split_")) {
-      column.role = Role::split;
-      if (name != "split") {
-        const auto digits = std::string_view(name).substr(6);
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), column.index);
-        if (error != std::errc{} || end != digits.data() + digits.size() || column.index >= names.size())
-          throw UserError(header + name + ": expected split_0, split_1...");
-      }
-      seeds.push_back(column.index);
-    } else {
-      column.index = samples.static_names.size();
-      samples.static_names.push_back(name);
-    }
-    columns.push_back(column);
-  }
-  std::ranges::sort(seeds);
-  for (std::size_t i = 0; i < seeds.size(); ++i)
-    if (seeds[i] != i) throw UserError(join_text(table.path(), ":1: expected one column split, or split_0, split_1... without gaps"));
-  samples.n_seeds = std::max(1, static_cast<int>(seeds.size()));
-  return columns;
-}
-
-// --- numbers --------------------------------------------------------------------------------------------------------------------
 
 struct Number {
   double value = 0;
@@ -226,8 +73,6 @@ struct BandNumbers {
   }
 };
 
-// --- reading --------------------------------------------------------------------------------------------------------------------
-
 using PerBand = std::vector<std::vector<int>>;  // [source][band]
 
 class TableReader {
@@ -256,7 +101,7 @@ class TableReader {
     numbers_.clear();
     group_names_.clear();
     region_names_.clear();
-    const std::vector<Column> columns = plan_columns(table, samples_);
+    const std::vector<SampleColumn> columns = plan_columns(table, samples_);
     for (const SampleSeries& series : samples_.series) numbers_.emplace_back(series.bands.size());
     if (exponents.empty())
       for (const SampleSeries& series : samples_.series) exponents.emplace_back(series.bands.size(), 0);
@@ -270,8 +115,8 @@ class TableReader {
       for (std::size_t s = 0; s < samples_.series.size(); ++s)
         observed[s].assign(samples_.series[s].dates.size() * samples_.series[s].bands.size(), std::nullopt);
       for (std::size_t i = 0; i < columns.size(); ++i) {
-        const Column& column = columns[i];
-        if (column.role != Role::observation) {
+        const SampleColumn& column = columns[i];
+        if (column.role != ColumnRole::observation) {
           read_attribute(table, i, column);
         } else if (const std::string_view cell = table.cells()[i]; !is_missing(cell)) {
           const auto number = parse_number(cell);
@@ -320,11 +165,11 @@ class TableReader {
     }
   }
 
-  void read_attribute(const CsvReader& table, std::size_t i, const Column& column) {
+  void read_attribute(const CsvReader& table, std::size_t i, const SampleColumn& column) {
     const std::string_view cell = table.cells()[i];
     Samples& s = samples_;
     switch (column.role) {
-      case Role::label: {
+      case ColumnRole::label: {
         if (nomenclature_) {
           const auto index = nomenclature_->index_of(std::string(cell));
           if (!index && cell != "0") refuse(table, i, "a code or a name of the nomenclature " + nomenclature_->name);
@@ -336,7 +181,7 @@ class TableReader {
         }
         break;
       }
-      case Role::group: {
+      case ColumnRole::group: {
         const auto number = parse_whole<std::int64_t>(cell);
         if (cell.empty()) refuse(table, i, "the group of this sample");
         if (s.label.size() == 1) groups_are_numbers_ = number.has_value();
@@ -345,19 +190,19 @@ class TableReader {
             groups_are_numbers_ ? *number : group_names_.emplace(cell, static_cast<std::int64_t>(group_names_.size())).first->second;
         break;
       }
-      case Role::x:
-      case Role::y: {
+      case ColumnRole::x:
+      case ColumnRole::y: {
         const auto position = parse_whole<double>(cell);
         if (!position || !std::isfinite(*position)) refuse(table, i, "a map coordinate");
-        (column.role == Role::x ? s.x : s.y).back() = *position;
+        (column.role == ColumnRole::x ? s.x : s.y).back() = *position;
         break;
       }
-      case Role::region: {
+      case ColumnRole::region: {
         if (!is_utf8(cell)) refuse(table, i, "text in UTF-8");
         s.region.back() = region_names_.emplace(cell, static_cast<std::int32_t>(region_names_.size())).first->second;
         break;
       }
-      case Role::split: {
+      case ColumnRole::split: {
         std::uint8_t& split = s.split[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
         if (cell == "learn")
           split = static_cast<std::uint8_t>(Split::learn);
@@ -371,7 +216,7 @@ class TableReader {
           refuse(table, i, "learn, test, both or unused");
         break;
       }
-      case Role::fixed: {
+      case ColumnRole::fixed: {
         if (is_missing(cell)) break;
         const auto value = parse_whole<float>(cell);
         if (!value || !std::isfinite(*value))
@@ -379,7 +224,7 @@ class TableReader {
         s.statics[s.statics.size() - s.static_names.size() + column.index] = *value;
         break;
       }
-      case Role::observation: break;
+      case ColumnRole::observation: break;
     }
   }
 

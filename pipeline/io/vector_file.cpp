@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <limits>
 
 #include <cpl_conv.h>
@@ -17,86 +13,14 @@
 #include <ogr_api.h>
 #include <ogr_srs_api.h>
 
-#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/internal/ogr_geometry.h"
 
 namespace millesime {
-namespace fs = std::filesystem;
 namespace {
-
-struct DestroyGeometry {
-  void operator()(void* geometry) const { OGR_G_DestroyGeometry(static_cast<OGRGeometryH>(geometry)); }
-};
-using GeometryHandle = std::unique_ptr<void, DestroyGeometry>;
-
-struct DestroyFeature {
-  void operator()(void* feature) const { OGR_F_Destroy(static_cast<OGRFeatureH>(feature)); }
-};
-using FeatureHandle = std::unique_ptr<void, DestroyFeature>;
-
-struct ReleaseSystem {
-  void operator()(void* system) const { OSRRelease(static_cast<OGRSpatialReferenceH>(system)); }
-};
-using SystemHandle = std::unique_ptr<void, ReleaseSystem>;
-
-// Between OGR geometries and ours.
-
-Ring ring_of(OGRGeometryH line) {
-  Ring ring(static_cast<std::size_t>(OGR_G_GetPointCount(line)));
-  for (std::size_t i = 0; i < ring.size(); ++i) {
-    double z = 0;
-    OGR_G_GetPoint(line, static_cast<int>(i), &ring[i].x, &ring[i].y, &z);
-  }
-  if (!ring.empty() && (ring.front().x != ring.back().x || ring.front().y != ring.back().y)) ring.push_back(ring.front());
-  return ring;
-}
-
-void collect_polygons(OGRGeometryH geometry, std::vector<Polygon>& parts) {
-  constexpr std::size_t kSmallestRing = 4;  // a triangle and its first point again
-  const OGRwkbGeometryType type = wkbFlatten(OGR_G_GetGeometryType(geometry));
-  if (type == wkbPolygon || type == wkbTriangle) {
-    Polygon polygon;
-    for (int i = 0; i < OGR_G_GetGeometryCount(geometry); ++i) {
-      Ring ring = ring_of(OGR_G_GetGeometryRef(geometry, i));
-      if (ring.size() >= kSmallestRing)
-        polygon.rings.push_back(std::move(ring));
-      else if (i == 0)
-        return;
-    }
-    if (!polygon.rings.empty()) parts.push_back(std::move(polygon));
-  } else if (OGR_GT_IsSubClassOf(type, wkbGeometryCollection) || type == wkbPolyhedralSurface || type == wkbTIN) {
-    for (int i = 0; i < OGR_G_GetGeometryCount(geometry); ++i) collect_polygons(OGR_G_GetGeometryRef(geometry, i), parts);
-  }
-}
-
-std::vector<Polygon> polygons_of(OGRGeometryH geometry) {
-  std::vector<Polygon> parts;
-  if (OGR_G_HasCurveGeometry(geometry, FALSE)) {
-    const GeometryHandle straight(OGR_G_GetLinearGeometry(geometry, 0, nullptr));
-    if (straight) collect_polygons(straight.get(), parts);
-  } else {
-    collect_polygons(geometry, parts);
-  }
-  return parts;
-}
-
-GeometryHandle geometry_of(const std::vector<Polygon>& parts) {
-  GeometryHandle all(OGR_G_CreateGeometry(wkbMultiPolygon));
-  for (const Polygon& part : parts) {
-    OGRGeometryH polygon = OGR_G_CreateGeometry(wkbPolygon);
-    for (const Ring& ring : part.rings) {
-      OGRGeometryH line = OGR_G_CreateGeometry(wkbLinearRing);
-      OGR_G_SetPointCount(line, static_cast<int>(ring.size()));
-      for (std::size_t i = 0; i < ring.size(); ++i) OGR_G_SetPoint_2D(line, static_cast<int>(i), ring[i].x, ring[i].y);
-      OGR_G_AddGeometryDirectly(polygon, line);
-    }
-    OGR_G_AddGeometryDirectly(all.get(), polygon);
-  }
-  return all;
-}
 
 // Signed area and first moments of a ring, relative to `origin` so that metres far from the origin keep their digits.
 struct Moments {
@@ -150,8 +74,6 @@ Point Feature::centroid() const {
 }
 
 double Feature::area() const { return parts.empty() ? 0 : moments(*this, parts[0].rings[0][0]).area; }
-
-// Reading.
 
 namespace {
 
@@ -319,133 +241,6 @@ Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid&
     throw UserError(join_text("polygons cannot be rasterised on ", to_text(grid), ". ", messages.text()));
   GDALFlushCache(memory.get());
   return raster;
-}
-
-// Writing.
-
-namespace {
-
-const char* driver_for(const std::string& path) {
-  const std::string extension = lower(fs::path(path).extension().string());
-  if (extension == ".gpkg") return "GPKG";
-  if (extension == ".shp") return "ESRI Shapefile";
-  if (extension == ".geojson" || extension == ".json") return "GeoJSON";
-  if (extension == ".fgb") return "FlatGeobuf";
-  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .gpkg, .shp, .geojson or .fgb"));
-}
-
-OGRFieldType field_type(const Attribute& attribute) {
-  if (std::holds_alternative<std::int64_t>(attribute)) return OFTInteger64;
-  return std::holds_alternative<double>(attribute) ? OFTReal : OFTString;
-}
-
-void set_attribute(OGRFeatureH feature, int field, const Attribute& attribute) {
-  if (const auto* integer = std::get_if<std::int64_t>(&attribute))
-    OGR_F_SetFieldInteger64(feature, field, *integer);
-  else if (const auto* real = std::get_if<double>(&attribute))
-    OGR_F_SetFieldDouble(feature, field, *real);
-  else
-    OGR_F_SetFieldString(feature, field, std::get<std::string>(attribute).c_str());
-}
-
-void write_layer(const std::string& file, const std::string& path, const std::string& layer_name, const std::string& crs,
-                 const std::vector<std::string>& fields, const std::vector<OutputFeature>& features) {
-  const GdalMessages messages;
-  const auto check = [&](bool good) {
-    if (!good || messages.failed())
-      throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
-  };
-  const SystemHandle system(OSRNewSpatialReference(nullptr));
-  OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
-  if (OSRSetFromUserInput(system.get(), crs.c_str()) != OGRERR_NONE)
-    throw UserError(join_text(path, ": coordinate reference system \"", crs, "\" is not understood. ", messages.text()));
-  const std::string driver = driver_for(path);
-  DatasetHandle dataset(GDALCreate(GDALGetDriverByName(driver.c_str()), file.c_str(), 0, 0, 0, GDT_Unknown, nullptr));
-  check(dataset != nullptr);
-  CPLStringList creation;
-  if (driver == "ESRI Shapefile") {
-    creation.SetNameValue("ENCODING", "UTF-8");
-    creation.SetNameValue("DBF_DATE_LAST_UPDATE", "2000-01-01");
-  }
-  OGRLayerH layer = GDALDatasetCreateLayer(dataset.get(), layer_name.c_str(), system.get(),
-                                           driver == "ESRI Shapefile" ? wkbPolygon : wkbMultiPolygon, creation.List());
-  check(layer != nullptr);
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const OGRFieldType type = features.empty() ? OFTString : field_type(features[0].attributes.at(i));
-    OGRFieldDefnH field = OGR_Fld_Create(fields[i].c_str(), type);
-    const OGRErr created = OGR_L_CreateField(layer, field, FALSE);
-    OGR_Fld_Destroy(field);
-    check(created == OGRERR_NONE);
-  }
-  const bool transaction =
-      GDALDatasetTestCapability(dataset.get(), ODsCTransactions) && GDALDatasetStartTransaction(dataset.get(), FALSE) == OGRERR_NONE;
-  for (const OutputFeature& feature : features) {
-    MILLESIME_CHECK(feature.attributes.size() == fields.size(), path, ": ", feature.attributes.size(), " attributes for ", fields.size(),
-                    " fields");
-    const FeatureHandle written(OGR_F_Create(OGR_L_GetLayerDefn(layer)));
-    for (std::size_t i = 0; i < fields.size(); ++i) set_attribute(written.get(), static_cast<int>(i), feature.attributes[i]);
-    OGR_F_SetGeometryDirectly(written.get(), geometry_of(feature.parts).release());
-    check(OGR_L_CreateFeature(layer, written.get()) == OGRERR_NONE);
-  }
-  if (transaction) check(GDALDatasetCommitTransaction(dataset.get()) == OGRERR_NONE);
-  dataset.reset();
-  check(true);
-}
-
-// A hidden folder beside the result that goes away with everything in it.
-class WorkFolder {
- public:
-  explicit WorkFolder(const std::string& path) {
-    const fs::path parent = fs::path(path).parent_path().empty() ? fs::path(".") : fs::path(path).parent_path();
-    std::error_code error;
-    fs::create_directories(parent, error);
-    std::string name = (parent / ".partial-XXXXXX").string();
-    if (error || !::mkdtemp(name.data()))
-      throw UserError(join_text(parent.string(), ": cannot make a folder there: ", error ? error.message() : std::strerror(errno)));
-    folder_ = name;
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  const fs::path& folder() const { return folder_; }
-
- private:
-  fs::path folder_;
-};
-
-void write_shapefile(const std::string& path, const std::string& crs, const std::vector<std::string>& fields,
-                     const std::vector<OutputFeature>& features) {
-  constexpr std::size_t kLongestName = 10;
-  for (const std::string& field : fields)
-    if (field.size() > kLongestName)
-      throw UserError(join_text(path, ": the field name \"", field, "\" is too long for a shapefile (at most ", kLongestName,
-                                " characters); shorten it or write .gpkg"));
-  const WorkFolder work(path);
-  const fs::path target(path);
-  const std::string stem = target.stem().string();
-  write_layer((work.folder() / (stem + ".shp")).string(), path, stem, crs, fields, features);
-  for (const char* extension : {".cpg", ".prj", ".dbf", ".shx", ".shp"}) {  // whoever sees the new .shp finds its parts in place
-    const fs::path part = work.folder() / (stem + extension);
-    if (!fs::exists(part)) continue;
-    fs::path final_part = target;
-    AtomicFile file(final_part.replace_extension(extension).string());
-    if (std::rename(part.c_str(), file.temporary().c_str()) != 0)
-      throw UserError(join_text(file.path(), ": cannot be put in place: ", std::strerror(errno)));
-    file.commit();
-  }
-}
-
-}  // namespace
-
-void write_polygons(const std::string& path, const std::string& layer, const std::string& crs, const std::vector<std::string>& fields,
-                    const std::vector<OutputFeature>& features) {
-  if (std::string(driver_for(path)) == "ESRI Shapefile") return write_shapefile(path, crs, fields, features);
-  AtomicFile file(path);
-  write_layer(file.temporary(), path, layer, crs, fields, features);
-  file.commit();
 }
 
 }  // namespace millesime

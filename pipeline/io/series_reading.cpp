@@ -1,0 +1,173 @@
+// SeriesReader: a window of every file of a tile's census, in the form of Series.
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "pipeline/core/error.h"
+#include "pipeline/io/internal/series_files.h"
+
+namespace millesime {
+
+// With `edge`, the edge mask is read around the window as well.
+void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, Scratch& scratch) const {
+  for (std::size_t plane = 0; plane < planes.size(); ++plane) {
+    std::uint8_t* const samples = view.masks + plane * static_cast<std::size_t>(window.pixels());
+    if (!edge || plane != edge_plane) {
+      read_layer(*pass.product, pass.masks[plane], window, samples, scratch.mask);
+      continue;
+    }
+    edge->around = window_around(window);
+    edge->samples.resize(static_cast<std::size_t>(edge->around.pixels()));
+    read_layer(*pass.product, pass.masks[plane], edge->around, edge->samples.data(), scratch.mask);
+    for (int row = 0; row < window.height; ++row)
+      std::copy_n(
+          edge->samples.data() + std::int64_t{window.row + row - edge->around.row} * edge->around.width + (window.col - edge->around.col),
+          window.width, samples + std::int64_t{row} * window.width);
+  }
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const Window part = group_window(groups[g], window);
+    for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
+      read_layer(*pass.product, pass.bands[static_cast<std::size_t>(groups[g].bands[i])], part,
+                 view.groups[g] + i * static_cast<std::size_t>(part.pixels()), scratch.band);
+  }
+}
+
+// The window and what lies under the margins of its groups.
+Window SeriesReader::Impl::window_around(const Window& window) const {
+  return Window{window.col - reach, window.row - reach, window.width + 2 * reach, window.height + 2 * reach}.intersect(census.grid.whole());
+}
+
+// Takes from a further pass what those before it have not: at a pixel of a coarse group where the edge mask is set or one of the group's
+// bands has no value, all bands of that group; at a tile pixel where the edge mask is set or a band on the tile's grid has no value,
+// all bands on that grid and all masks. `edge`: the edge mask so far. No decision depends on the window.
+void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, Scratch& scratch) const {
+  const auto pixels = static_cast<std::size_t>(window.pixels());
+  std::vector<std::uint8_t> masks(planes.size() * pixels);
+  std::vector<std::vector<std::int16_t>> samples;
+  DateView further;
+  further.masks = masks.data();
+  for (const GroupLayout& group : groups)
+    samples.emplace_back(group.bands.size() * static_cast<std::size_t>(group_window(group, window).pixels()));
+  for (auto& group : samples) further.groups.push_back(group.data());
+  Edge further_edge;
+  read_pass(pass, window, further, &further_edge, scratch);
+
+  const auto edge_at = [&](int col, int row) {
+    const int c = std::clamp(col, 0, census.grid.cols - 1), r = std::clamp(row, 0, census.grid.rows - 1);
+    MILLESIME_CHECK(edge.around.contains(c, r), "pixel ", c, ",", r, " outside of ", to_text(edge.around));
+    return edge.samples[static_cast<std::size_t>(r - edge.around.row) * static_cast<std::size_t>(edge.around.width) +
+                        static_cast<std::size_t>(c - edge.around.col)] != 0;
+  };
+  std::vector<char> lacking(pixels);  // tile pixels
+  for (int row = 0; row < window.height; ++row)
+    for (int col = 0; col < window.width; ++col)
+      lacking[static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] =
+          edge_at(window.col + col, window.row + row);
+
+  const auto lacks_value = [&](std::size_t g, std::size_t size, std::size_t i) {
+    for (std::size_t band = 0; band < groups[g].bands.size(); ++band)
+      if (date.groups[g][band * size + i] == kNodata) return true;
+    return false;
+  };
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    if (groups[g].is_tile_grid())
+      for (std::size_t i = 0; i < pixels; ++i) lacking[i] = lacking[i] || lacks_value(g, pixels, i);
+
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const GroupLayout& group = groups[g];
+    const Window part = group_window(group, window);
+    const auto size = static_cast<std::size_t>(part.pixels());
+    for (std::size_t i = 0; i < size; ++i) {
+      bool take = false;
+      if (group.is_tile_grid()) {
+        take = lacking[i];
+      } else {  // the tile pixel under the centre of this group pixel
+        const int col = part.col + static_cast<int>(i % static_cast<std::size_t>(part.width)),
+                  row = part.row + static_cast<int>(i / static_cast<std::size_t>(part.width));
+        take = lacks_value(g, size, i) || edge_at(static_cast<int>(std::floor((col - group.col_offset) / group.col_scale + 0.5)),
+                                                  static_cast<int>(std::floor((row - group.row_offset) / group.row_scale + 0.5)));
+      }
+      if (take)
+        for (std::size_t band = 0; band < group.bands.size(); ++band) date.groups[g][band * size + i] = further.groups[g][band * size + i];
+    }
+  }
+  for (std::size_t i = 0; i < pixels; ++i)
+    if (lacking[i])
+      for (std::size_t plane = 0; plane < planes.size(); ++plane) date.masks[plane * pixels + i] = masks[plane * pixels + i];
+
+  for (std::size_t i = 0; i < edge.samples.size(); ++i)
+    if (edge.samples[i]) edge.samples[i] = further_edge.samples[i];
+}
+
+void SeriesReader::Impl::read_date(std::size_t date, const Window& window, const DateView& view, Scratch& scratch) const {
+  std::vector<PassFiles>& passes = files[date];
+  Edge edge;
+  read_pass(passes[0], window, view, passes.size() > 1 ? &edge : nullptr, scratch);
+  for (std::size_t pass = 1; pass < passes.size(); ++pass) fill_from(passes[pass], window, edge, view, scratch);
+}
+
+Series SeriesReader::read(const Window& window) const {
+  MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, "window ", to_text(window), " of ", grid().cols, " x ",
+                  grid().rows);
+  const Impl& impl = *impl_;
+  Series series;
+  series.window = window;
+  series.bands = impl.bands;
+  for (const Acquisition& acquisition : impl.census.acquisitions) series.dates.push_back(acquisition.date);
+  for (const MaskPlane& plane : impl.planes) series.mask_rules.push_back(plane.invalid);
+  const std::size_t n_dates = series.dates.size();
+  series.masks.resize(n_dates * impl.planes.size() * static_cast<std::size_t>(window.pixels()));
+  for (const GroupLayout& layout : impl.groups) {
+    const Window part = group_window(layout, window);
+    BandGroup group;
+    group.bands = layout.bands;
+    group.cols = part.width;
+    group.rows = part.height;
+    group.col_scale = layout.col_scale;
+    group.row_scale = layout.row_scale;
+    group.col_offset = window.col * layout.col_scale + layout.col_offset - part.col;
+    group.row_offset = window.row * layout.row_scale + layout.row_offset - part.row;
+    group.samples.resize(n_dates * layout.bands.size() * static_cast<std::size_t>(part.pixels()));
+    series.groups.push_back(std::move(group));
+  }
+  const auto view_of = [&](std::size_t date) {
+    Impl::DateView view;
+    for (BandGroup& group : series.groups) view.groups.push_back(group.samples.data() + date * (group.samples.size() / n_dates));
+    view.masks = series.masks.data() + date * (series.masks.size() / n_dates);
+    return view;
+  };
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto read_every = [&](std::size_t first, std::size_t step) {
+    try {
+      Scratch scratch;
+      for (std::size_t date = first; date < n_dates; date += step) impl.read_date(date, window, view_of(date), scratch);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    const std::size_t threads = std::min(n_dates, static_cast<std::size_t>(impl.threads));
+    std::vector<std::jthread> others;
+    for (std::size_t thread = 1; thread < threads; ++thread) others.emplace_back(read_every, thread, threads);
+    read_every(0, threads);
+  }
+  if (failure) std::rethrow_exception(failure);
+  return series;
+}
+
+std::vector<std::uint8_t> SeriesReader::coverage(const Series& masks) const {
+  MILLESIME_CHECK(masks.bands.empty(), "bands decide what a second pass fills");
+  const auto pixels = static_cast<std::size_t>(masks.window.pixels()), planes = impl_->planes.size();
+  std::vector<std::uint8_t> covered(pixels * masks.dates.size());
+  for (std::size_t date = 0; date < masks.dates.size(); ++date)
+    for (std::size_t i = 0; i < pixels; ++i)
+      covered[date * pixels + i] = masks.masks[(date * planes + impl_->edge_plane) * pixels + i] == 0;
+  return covered;
+}
+
+}  // namespace millesime
