@@ -13,7 +13,7 @@ namespace millesime {
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> list = {
       {"ltae",
-       "attention over the acquisitions as they are; what auto takes for series with gaps",
+       "attention over the acquisitions as they are; the choice of auto for series with gaps",
        InputKind::raw,
        {{"spectral", 32}, {"d_model", 256}, {"n_head", 16}, {"d_k", 8}, {"mlp", 128}, {"hidden", 64}, {"dropout", 0.2}, {"norm", "none"}},
        {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"},
@@ -25,7 +25,7 @@ const std::vector<Architecture>& architectures() {
        {"Pelletier, Webb & Petitjean 2019, doi:10.3390/rs11050523"},
        make_temporal_cnn},
       {"inception_time",
-       "convolutions of several lengths side by side over a regular series",
+       "parallel convolutions of several lengths over a regular series",
        InputKind::regular,
        {{"depth", 6}, {"filters", 32}, {"kernel", 40}},
        {"Ismail Fawaz et al. 2020, arXiv:1909.04939"},
@@ -43,7 +43,7 @@ const std::vector<Architecture>& architectures() {
        {"Ioffe & Szegedy 2015, arXiv:1502.03167"},
        make_mlp},
       {"random_forest",
-       "the baseline everybody compares with",
+       "the baseline to compare with",
        InputKind::regular,
        nlohmann::json::object(),
        {"Breiman 2001, doi:10.1023/A:1010933404324"},

@@ -19,7 +19,7 @@ struct Architecture {
   InputKind preferred_input;
   nlohmann::json parameters;  // its own parameters with their defaults
   std::vector<std::string> papers;
-  // Builds the network for a spec with random weights; nullptr for the random forest, which is no network.
+  // Builds the network for a spec with random weights; nullptr for the random forest, which is not a network.
   std::shared_ptr<Network> (*make)(const ModelSpec& spec);
 };
 

@@ -16,7 +16,7 @@ namespace {
 namespace nn = torch::nn;
 using torch::Tensor;
 
-constexpr int kScales = 3;         // convolutions side by side
+constexpr int kScales = 3;         // parallel convolutions
 constexpr int kShortcutEvery = 3;  // modules
 
 nn::Conv1d convolution(int channels, int filters, int kernel) {

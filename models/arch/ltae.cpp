@@ -55,7 +55,7 @@ std::vector<float> numbers(const Tensor& tensor) {
   return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
 }
 
-// A layer and the batch normalisation behind it as one layer.
+// A layer and the batch normalisation after it, as one layer.
 void fold_norm(const nn::Linear& layer, const nn::BatchNorm1d& norm, std::vector<float>& weights, std::vector<float>& bias) {
   const auto exact = [](const Tensor& tensor) { return tensor.to(torch::kFloat64); };
   const auto scale = exact(norm->weight) / torch::sqrt(exact(norm->running_var) + norm->options.eps());
@@ -101,8 +101,8 @@ class Encoder : public nn::Module {
   // query . key as one vector over the embedding a head, scaled. A key's bias would add the same to every date: it is left out.
   Tensor query_key() const { return torch::einsum("hk,hkd->hd", {query_, key_}) / std::sqrt(static_cast<double>(shape_.d_k)); }
 
-  // Over the valid dates of each pixel; 0 everywhere where there are none. scores [N,T,H]
-  // Added, not filled in: a broadcast sum is several times quicker, and beside 1e30 a score is lost to the last bit.
+  // Over the valid dates of each pixel; all 0 if there are none. scores [N,T,H]
+  // Added instead of assigned: a broadcast sum is several times as fast, and next to 1e30 a score is lost to the last bit.
   Tensor attention(const Tensor& scores, const Tensor& valid) {
     const auto out_of_reach = (valid.to(scores.scalar_type()) - 1).mul_(1e30).unsqueeze(-1);
     const auto seen = valid.any(1, true).to(scores.scalar_type()).unsqueeze(-1);
@@ -136,7 +136,7 @@ class Encoder : public nn::Module {
 
   friend class Ltae;
 
-  // What attention and embedding come to at work, in double precision until the end.
+  // Attention and embedding as inference computes them, in double precision until the end.
   void fold_into(LtaeWeights& w) const {
     if (shape_.spectral > 0) w.spectral = numbers(spectral_->weight), w.spectral_bias = numbers(spectral_->bias);
     const auto qk =

@@ -14,25 +14,26 @@ namespace millesime {
 class Network;
 struct ModelFile;
 
-// Reads raw or regular series of any number of sources: one encoder each, joined with the statics before the classifying layers.
+// Reads raw or regular series of any number of sources: one encoder each, joined with the static inputs before the classification layers.
 // Parameter "norm":
 //   "group"      one GroupNorm over the valid dates of a pixel on the input, none after the embedding;
 //   "none"       the input as standardised over the training set;
 //   "published"  LayerNorm over the features of a date on the input and over the embedding.
 // Parameter "spectral": width of a layer with ReLU over the features of each date before the embedding, as PSE's first one; 0: none.
-// With the first two norms the embedding is linear in what it reads, and query, keys and embedding fold: a date costs 2 x n_head
-// multiplications a number read instead of d_model x (1 + n_head).
+// With the first two norms the embedding is linear in its input, so query, keys and embedding fold: a date costs 2 x n_head
+// multiplications for each input number instead of d_model x (1 + n_head).
 std::shared_ptr<Network> make_ltae(const ModelSpec& spec);
 
 // The same network computed step by step as in the paper, for tests: shares the weights.
 std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec);
 
-// A trained network as kernels/ops/ltae.h runs it: query, keys and embedding folded, batch normalisation and temperature in the layers
-// before them; its logits are those of the network within 1e-5. Nothing for what the kernel does not run: regular input, several
-// sources, or another norm than "none".
+// A trained network in the form of kernels/ops/ltae.h: query, keys and embedding folded, batch normalisation and temperature merged into
+// the layers before them; its logits are those of the network within 1e-5. Empty for networks that the kernel does not support: regular
+// input, several sources, or another norm than "none".
 std::optional<LtaeWeights> ltae_weights(const ModelFile& file);
 
-// What the network adds to an acquisition's embedding, [date][heads' width]. days: since 1 January of the mapped year.
+// The positional encoding that is added to the embedding of an acquisition, [date][width of a head]. days: since 1 January of the mapped
+// year.
 std::vector<float> ltae_positions(const std::vector<float>& days, int head_width);
 
 }  // namespace millesime

@@ -1,5 +1,5 @@
 #pragma once
-// MLP: dense layers over all dates at once, the plainest network. Layers of one width with batch normalisation (Ioffe & Szegedy 2015),
+// MLP: dense layers over all dates at once, the simplest network. Layers of one width with batch normalisation (Ioffe & Szegedy 2015),
 // ReLU and dropout.
 
 #include <memory>
@@ -10,7 +10,7 @@ namespace millesime {
 
 class Network;
 
-// Reads regular input of one source; statics are numbers among the others.
+// Reads regular input of one source; static inputs are appended to it.
 std::shared_ptr<Network> make_mlp(const ModelSpec& spec);
 
 }  // namespace millesime

@@ -16,7 +16,7 @@
 namespace millesime {
 namespace {
 
-constexpr double kVotesOfNone = 0.5;  // what a class has beside its votes, so that none is impossible
+constexpr double kVotesOfNone = 0.5;  // added to the votes of each class, so that no class is impossible
 
 // [sample][feature of the forest]
 cv::Mat feature_table(const ModelInput& input, const std::vector<std::int64_t>& order, int n_features) {
@@ -33,11 +33,11 @@ cv::Mat feature_table(const ModelInput& input, const std::vector<std::int64_t>& 
 
 struct Todo {
   int source;           // OpenCV's node
-  std::int32_t parent;  // ours, -1 for the root
+  std::int32_t parent;  // in the result, -1 for the root
   bool is_left;
 };
 
-// OpenCV's nodes of all trees in ours: each tree depth first, so that children come after their parent.
+// Converts OpenCV's nodes of all trees: each tree depth first, so that children come after their parent.
 TrainedForest export_forest(const cv::ml::RTrees& trees, int n_features, int n_classes) {
   const auto& nodes = trees.getNodes();
   const auto& splits = trees.getSplits();
@@ -145,11 +145,11 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees) {
 
 void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares) {
   const double none = kVotesOfNone / static_cast<double>(forest.integers.at("root").values.size());
-  constexpr double kSpread = 1;  // votes are not learned by likelihood: nothing keeps their shares near probabilities
+  constexpr double kSpread = 1;  // votes are not trained by likelihood, so their shares may be far from probabilities
   HeldOutLogits logits{forest.spec.n_classes(), {}, held_out.target, held_out.group, kSpread};
   for (const float share : shares) logits.logits.push_back(std::log(static_cast<double>(share) + none));
   enter_calibration(forest.spec, logits);
-  Calibration before;  // of the shares as they are, not of logits that mean half a vote more
+  Calibration before;  // of the shares themselves, not of logits with half a vote added
   for (std::size_t i = 0; i < held_out.target.size(); ++i) {
     const auto first = shares.begin() + static_cast<std::ptrdiff_t>(i) * forest.spec.n_classes();
     const auto winner = std::max_element(first, first + forest.spec.n_classes());
@@ -163,10 +163,10 @@ TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const
     throw UserError("random_forest reads one source on regular dates: expected model.input = \"regular\"");
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
-    throw UserError(join_text("random_forest: samples of at least two classes are needed to learn, got ", classes.size()));
+    throw UserError(join_text("random_forest: samples of at least two classes are needed for training, got ", classes.size()));
   const int n_features = forest_features(spec);
 
-  // OpenCV draws from a fixed seed of its own; the order of the samples is what makes runs differ.
+  // OpenCV uses a fixed seed of its own; only the order of the samples makes runs differ.
   std::vector<std::int64_t> order(static_cast<std::size_t>(learn.size()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
   std::mt19937_64 random(static_cast<std::uint64_t>(recipe.random_seed));

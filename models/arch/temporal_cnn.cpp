@@ -49,7 +49,7 @@ class TemporalCnn : public Network {
   }
 
  private:
-  static constexpr std::int64_t kMaxFlat = 1 << 18;  // numbers into the dense layer
+  static constexpr std::int64_t kMaxFlat = 1 << 18;  // inputs of the dense layer
 
   nn::Sequential blocks_{nullptr};
   nn::Linear dense_{nullptr}, head_{nullptr};

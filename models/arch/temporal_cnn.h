@@ -11,7 +11,7 @@ namespace millesime {
 class Network;
 
 // Three blocks of convolution (64 filters of 5 dates), batch normalisation, ReLU and dropout, then a dense layer of 256.
-// Reads regular input only. Statics join before the dense layer.
+// Reads regular input only. Static inputs are appended before the dense layer.
 std::shared_ptr<Network> make_temporal_cnn(const ModelSpec& spec);
 
 }  // namespace millesime

@@ -11,8 +11,8 @@ namespace {
 
 using torch::Tensor;
 
-// Chance of a source of a sample to be hidden: the main one seldom, as it is the one that is there; the others often, so that the network
-// does not come to rely on them.
+// Probability that a source of a sample is hidden: the main source seldom, as it is nearly always there; the others often, so that the
+// network does not depend on them.
 constexpr float kHideMain = 0.1f, kHideOther = 0.5f;
 
 Tensor sources_present(const NetworkInput& table) {

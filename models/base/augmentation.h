@@ -1,6 +1,6 @@
 #pragma once
-// Augmentation of what a network learns from, another for every sample each time it is seen: dates hidden, noise, a shift in time, sources
-// hidden. Batches are made on the device by the kernel kernels/ops/training_batch.h, which is handed in. Includes torch.
+// Augmentation of training samples, drawn anew for every sample of every batch: hidden dates, noise, a shift in time, hidden sources.
+// Batches are made on the device by the kernel kernels/ops/training_batch.h, which is passed as a function. Includes torch.
 
 #include <cstdint>
 
@@ -13,11 +13,11 @@ namespace millesime {
 
 class Augmentation {
  public:
-  // `table`: the samples that batches are taken from; it has to outlive this. Dates are hidden in raw input only, and where samples have
-  // gaps; shifts in time are for raw input, too.
+  // `table`: the samples that batches are taken from; it must outlive this object. Dates are hidden only in raw input of samples with
+  // gaps; shifts in time are for raw input only, too.
   Augmentation(const Recipe& recipe, InputKind kind, bool gaps, const NetworkInput& table, MakeTrainingBatch make_batch);
 
-  // Samples `rows` [N] int64 of the table. `seen`: number of the batch; another one gives another noise.
+  // Samples `rows` [N] int64 of the table. `seen`: number of the batch; each number gives other random values.
   NetworkInput operator()(const torch::Tensor& rows, std::uint64_t seen) const;
 
  private:

@@ -5,8 +5,8 @@
 
 namespace millesime {
 
-// While it lives, the library computes products and convolutions of this thread on this kind of device in bfloat16, and casts where it
-// must.
+// During its lifetime, LibTorch computes products and convolutions of this thread on this kind of device in bfloat16, and casts where
+// necessary.
 class Autocast {
  public:
   Autocast(bool wanted, at::DeviceType device) : device_(device), before_(at::autocast::is_autocast_enabled(device)) {

@@ -16,7 +16,7 @@
 namespace millesime {
 namespace {
 
-// Pixels a call of the network, always the same: the last call is filled up, so that the library computes every pixel in one way.
+// Pixels a call of the network, always the same: the last call is padded, so that LibTorch computes every pixel in the same way.
 constexpr std::int64_t kBlockCpu = 512, kBlockCuda = 16384;
 
 class Bfloat16Classifier : public Classifier {
@@ -52,7 +52,7 @@ class Bfloat16Classifier : public Classifier {
   }
 
  private:
-  // [block, ...] of 16 bits from the first of [count, ...] floats; zeros behind them
+  // [block, ...] of 16 bits from the first of [count, ...] floats, padded with zeros
   torch::Tensor block_of(const float* numbers, std::int64_t count, std::vector<std::int64_t> shape) const {
     auto filled = torch::zeros(shape, torch::dtype(torch::kBFloat16).device(device_));
     shape[0] = count;
@@ -84,7 +84,7 @@ class Bfloat16Classifier : public Classifier {
 std::unique_ptr<Classifier> load_bfloat16_classifier(const ModelFile& file, const Device& device, int threads) {
   if (file.spec.architecture != "temporal_cnn")
     throw UserError(join_text(file.path, ": precision bfloat16: expected a model of the architecture temporal_cnn, got ",
-                              file.spec.architecture, "; leave precision at float32"));
+                              file.spec.architecture, "; set precision to float32"));
   return std::make_unique<Bfloat16Classifier>(file, device, threads);
 }
 

@@ -11,7 +11,7 @@ namespace {
 constexpr double kPriorSquare = 0.05;   // standard deviation of Scale's second number; of the first: HeldOutLogits::spread
 constexpr double kSignificant = 3.841;  // chi square with one degree of freedom, 95 %
 
-// p ~ exp(-(linear d + square d^2)), d the distance to the largest logit.
+// p ~ exp(-(linear d + square d^2)), where d is the distance to the largest logit.
 struct Scale {
   double linear = 1, square = 0;
   double of(double distance) const { return (linear + square * distance) * distance; }
@@ -38,7 +38,7 @@ std::vector<Row> rows_of(const HeldOutLogits& held_out) {
   return rows;
 }
 
-// A mean over rows times their number of groups, as if a group were one sample.
+// A mean over rows times the number of groups, so that a group counts as one sample.
 double weight_of(const std::vector<Row>& rows) {
   std::set<int> groups;
   for (const Row& row : rows) groups.insert(row.group);
@@ -62,8 +62,8 @@ double posterior(const std::vector<Row>& rows, const Scale& scale, double spread
   return loss(rows, scale) + 0.5 * (linear * linear + square * square);
 }
 
-// Newton's step from `scale`: the gradient is what the classes' d and d^2 are at the target less what they are on the mean, the Hessian
-// their covariance.
+// Newton's step from `scale`: the gradient is d and d^2 of the target class minus their mean over the classes, the Hessian is their
+// covariance.
 Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares, double spread) {
   double g_linear = 0, g_square = 0, h_linear = 0, h_both = 0, h_square = 0;
   for (const Row& row : rows) {
@@ -94,7 +94,7 @@ Scale best_scale(const std::vector<Row>& rows, bool squares, double spread) {
     if (best.square == 0 && step.square < 0) step = newton_step(rows, best, false, spread);  // at the border, along it
     double length = 1, value = best_value;
     Scale next;
-    for (; length > 1e-4; length *= 0.5) {  // shorter where the full step overshoots
+    for (; length > 1e-4; length *= 0.5) {  // shorter if the full step overshoots
       next = {std::max(kLeast, best.linear + length * step.linear), std::max(0.0, best.square + length * step.square)};
       if ((value = posterior(rows, next, spread)) < best_value) break;
     }
@@ -110,7 +110,7 @@ void add(Calibration& calibration, const std::vector<Row>& rows, const Scale& sc
   for (const Row& row : rows) calibration.add(std::clamp(1 / sum_of(row, scale), 0.0, 1.0), row.winner == row.target);
 }
 
-// Of either half of the groups with what the other half says.
+// Each half of the groups is judged with the numbers fitted on the other half.
 double crossed_error(const std::vector<Row>& rows, bool squares, double spread) {
   std::vector<Row> halves[2];
   for (const Row& row : rows) halves[row.group % 2].push_back(row);

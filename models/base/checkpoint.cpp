@@ -25,7 +25,7 @@ TensorType type_of(const torch::Tensor& tensor) {
 torch::ScalarType type_of(const TensorView& view, const std::string& file) {
   if (view.type == TensorType::f32) return torch::kFloat32;
   if (view.type == TensorType::i64) return torch::kInt64;
-  if (view.type != TensorType::u8) throw UserError(join_text(file, ": a checkpoint of another kind"));
+  if (view.type != TensorType::u8) throw UserError(join_text(file, ": a checkpoint of another format"));
   return torch::kUInt8;
 }
 
@@ -55,7 +55,7 @@ std::optional<Checkpoint> read_checkpoint(const std::string& file, const std::st
   const auto stored = SafetensorsFile::open(file);
   const auto& texts = stored.metadata();
   for (const char* key : {kTraining, kProgress, kChecksum})
-    if (!texts.contains(key)) throw UserError(join_text(file, ": no checkpoint: its metadata lack \"", key, "\""));
+    if (!texts.contains(key)) throw UserError(join_text(file, ": not a checkpoint: its metadata lack \"", key, "\""));
   if (texts.at(kTraining) != training) return std::nullopt;
   Checkpoint checkpoint;
   checkpoint.training = training;
@@ -68,7 +68,7 @@ std::optional<Checkpoint> read_checkpoint(const std::string& file, const std::st
     std::copy_n(view.data, tensor.nbytes(), static_cast<std::byte*>(tensor.data_ptr()));
     checkpoint.tensors[name] = tensor;
   }
-  if (xxh3(sums) != texts.at(kChecksum)) throw UserError(join_text(file, ": its content is not what was written"));
+  if (xxh3(sums) != texts.at(kChecksum)) throw UserError(join_text(file, ": damaged: its content differs from its checksum"));
   checkpoint.progress = nlohmann::json::parse(texts.at(kProgress));
   return checkpoint;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Classifier: a trained network at work. What classification needs of models, without a header of the library behind them.
+// Classifier: applies a trained network. The interface of models for classification, without any header of LibTorch.
 //
 //   ModelFile file = ModelFile::read("model.safetensors");
 //   std::unique_ptr<Classifier> model = load_classifier(file, device);
@@ -18,7 +18,7 @@ struct ModelFile;
 
 // One source of a batch, normalised as its SourceSpec says. Pointers are host memory on the CPU, device memory on a GPU.
 struct SeriesBatch {
-  int dates = 0, features = 0;          // dates 0: there is no such source here, every pixel lacks it
+  int dates = 0, features = 0;          // dates 0: the source is missing, for every pixel
   const float* values = nullptr;        // [pixel][date][feature]; read only where valid
   const std::uint8_t* valid = nullptr;  // [pixel][date], 1 = observed; nullptr: all are (regular input)
   const float* days = nullptr;          // [date], days since 1 January of the mapped year; see days_per_pixel
@@ -36,9 +36,9 @@ class Classifier {
   virtual ~Classifier() = default;
   const ModelSpec& spec() const { return spec_; }
 
-  // out: [pixel][class], already divided by the calibration temperature; decide (kernels/ops/decide.h) makes probabilities of it, with the
-  // spec's sharpening. Complete when it returns.
-  // On the CPU a pixel's logits are the same bits whatever batch it comes in and on any number of threads; values under an invalid
+  // out: [pixel][class], already divided by the calibration temperature; decide (kernels/ops/decide.h) computes probabilities from it,
+  // with the spec's sharpening. Complete when it returns.
+  // On the CPU a pixel's logits are the same bits in any batch and with any number of threads; values under an invalid
   // date have no influence. Not for concurrent calls on one object.
   virtual void logits(const Batch& batch, float* out) = 0;
 
@@ -48,7 +48,7 @@ class Classifier {
 };
 
 // For network architectures; a random forest is read with read_forest() (models/arch/random_forest.h). `threads` on the CPU.
-// UserError when tensors and spec do not fit each other.
+// UserError if tensors and spec do not match.
 std::unique_ptr<Classifier> load_classifier(const ModelFile& file, const Device& device, int threads = 1);
 
 }  // namespace millesime

@@ -16,12 +16,12 @@ void require_agreement(const ModelFile& first, const ModelFile& other) {
       return join_list(texts, " ");
     };
     throw UserError(join_text(other.path, ": knows the classes ", codes(other), ", but ", first.path, " knows ", codes(first),
-                              "; members of an ensemble know the same classes: train them on the same samples"));
+                              "; the members of an ensemble must know the same classes: train them on the same samples"));
   }
   const auto &bands = first.spec.sources.front().bands, &other_bands = other.spec.sources.front().bands;
   if (other_bands != bands)
     throw UserError(join_text(other.path, ": reads the bands ", join_list(other_bands, ", "), ", but ", first.path, " reads ",
-                              join_list(bands, ", "), "; members of an ensemble read the same bands"));
+                              join_list(bands, ", "), "; the members of an ensemble must read the same bands"));
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ ModelFile make_ensemble(const std::vector<ModelFile>& members) {
     else
       ensemble.members.insert(ensemble.members.end(), member.members.begin(), member.members.end());
   }
-  if (ensemble.members.size() < 2) throw UserError(join_text("an ensemble has two members or more, got ", ensemble.members.size()));
+  if (ensemble.members.size() < 2) throw UserError(join_text("an ensemble needs at least two members, got ", ensemble.members.size()));
   for (const auto& member : ensemble.members) require_agreement(ensemble.members.front(), member);
 
   ModelSpec& spec = ensemble.spec = ensemble.members.front().spec;

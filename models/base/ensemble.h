@@ -1,6 +1,6 @@
 #pragma once
-// Ensembles: several trained models as one, whose probabilities are the mean of theirs (deep ensembles, Lakshminarayanan et al. 2017).
-// They may be of any architectures and inputs, and lie in one file (ModelFile::members).
+// Ensembles: several trained models as one; its probabilities are the mean of theirs (deep ensembles, Lakshminarayanan et al. 2017).
+// Members may have any architecture and input; they are stored in one file (ModelFile::members).
 
 #include <vector>
 
@@ -10,8 +10,8 @@ namespace millesime {
 
 inline constexpr const char* kEnsemble = "ensemble";  // ModelSpec::architecture of an ensemble
 
-// Ensembles among the members give theirs. The spec of the ensemble is that of the first member, with the papers of all. UserError that
-// names both files where members differ in classes or in the bands of their main source, or for fewer than two.
+// An ensemble among the members is replaced by its members. The spec of the ensemble is that of the first member, with the papers of all.
+// UserError that names both files if members differ in classes or in the bands of their main source, or for fewer than two.
 ModelFile make_ensemble(const std::vector<ModelFile>& members);
 
 }  // namespace millesime

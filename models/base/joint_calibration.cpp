@@ -12,9 +12,9 @@
 namespace millesime {
 namespace {
 
-constexpr double kSpread = 0.2;  // expected of the power's logarithm around 0
+constexpr double kSpread = 0.2;  // expected deviation of the power's logarithm from 0
 
-// The held-out samples of several models at once.
+// The held-out samples of several models together.
 class JudgedTogether {
  public:
   JudgedTogether(const std::vector<HeldOutProbabilities>& models, int n_classes)
@@ -39,7 +39,7 @@ class JudgedTogether {
     return sum;
   }
 
-  // Of the least posterior, in steps of one percent.
+  // The power of the best posterior, in steps of one percent.
   double best_power(const std::vector<std::size_t>& rows) const {
     constexpr int kFarthest = 70;  // from a half to two
     const auto power = [](int step) { return std::exp(step / 100.0); };
@@ -130,7 +130,8 @@ LearnedModel join_models(const std::vector<LearnedModel>& models) {
   std::vector<ModelFile> files;
   for (const LearnedModel& model : models) {
     files.push_back(model.model);
-    MILLESIME_CHECK(model.held_out.size() == std::max<std::size_t>(1, model.model.members.size()), "what each member said is not known");
+    MILLESIME_CHECK(model.held_out.size() == std::max<std::size_t>(1, model.model.members.size()),
+                    "the probabilities of a member are missing");
     joined.held_out.insert(joined.held_out.end(), model.held_out.begin(), model.held_out.end());
   }
   joined.model = make_ensemble(files);
@@ -141,7 +142,7 @@ LearnedModel join_models(const std::vector<LearnedModel>& models) {
   ConfusionMatrix confusion;
   const double before = judged.calibration(judged.all(), 1).expected_error();
   judged.calibration(judged.all(), power, &confusion);
-  Calibration crossed;  // either half of the groups with the power that the other half chose
+  Calibration crossed;  // each half of the groups with the power fitted on the other half
   for (const int half : {0, 1}) crossed.merge(judged.calibration(judged.half(half), judged.best_power(judged.half(1 - half))));
   enter_held_out(spec, confusion, before, crossed.expected_error());
   spec.metrics["power"] = power;

@@ -57,7 +57,7 @@ void add_tensors(SafetensorsWriter& writer, const ModelFile& model, const std::s
   for (const auto& [name, tensor] : model.integers) writer.add(prefix + name, tensor.shape, tensor.values.data());
 }
 
-// The spec of a program, as it stands in NAME.json beside NAME.pt; what no program of others has may be left out.
+// The spec of a program, from NAME.json beside NAME.pt; fields that such programs do not need may be left out.
 ModelFile read_script(const std::string& path) {
   const std::string sidecar = std::filesystem::path(path).replace_extension(".json").string();
   if (!std::filesystem::exists(sidecar))
@@ -101,19 +101,18 @@ std::int64_t ModelFile::parameters() const {
 ModelFile ModelFile::read(const std::string& path, Trust trust) {
   if (path.ends_with(".pt") || path.ends_with(".pth")) {
     if (trust == Trust::programs) return read_script(path);
-    throw UserError(
-        join_text(path,
-                  ": is a TorchScript program, not data: running it lets who wrote it do whatever you may do on this machine. "
-                  "--trust-model (of classify, evaluate and predict) runs it all the same; models in .safetensors hold no code"));
+    throw UserError(join_text(path,
+                              ": is a TorchScript program, not data: running it gives its author all your rights on this machine. "
+                              "Use --trust-model (of classify, evaluate and predict) to run it; models in .safetensors contain no code"));
   }
   const SafetensorsFile file = SafetensorsFile::open(path);
   if (!file.metadata().contains(kSpecKey))
-    throw UserError(join_text(path, ": no model of this program: its metadata lack \"", kSpecKey, "\" (a samples file?)"));
+    throw UserError(join_text(path, ": not a model of Millesime: its metadata lack \"", kSpecKey, "\" (a samples file?)"));
   ModelFile model;
   model.path = path;
   model.spec = ModelSpec::from_json(metadata_json(file, kSpecKey, path), path);
   if (model.spec.architecture == kEnsemble) {
-    ModelFile ensemble = make_ensemble(read_members(file, path));  // the members say all but what was measured of their mean
+    ModelFile ensemble = make_ensemble(read_members(file, path));  // the members have everything but the metrics of their mean
     ensemble.path = path;
     ensemble.spec.metrics = model.spec.metrics;
     return ensemble;

@@ -22,7 +22,7 @@ struct IntegerTensor {
   std::vector<std::int32_t> values;
 };
 
-// What a file may do. A TorchScript program can read, write and send whatever its user can.
+// Whether code in a file may run. A TorchScript program can read, write and send everything that its user can.
 enum class Trust { data_only, programs };
 
 inline constexpr const char* kScript = "torchscript";  // ModelSpec::architecture of such a program
@@ -36,7 +36,7 @@ struct ModelFile {
   std::string script;              // a TorchScript program (.pt) instead of tensors; "" otherwise
 
   std::int64_t parameters() const;  // numbers in all tensors
-  // UserError with the file's name on anything that does not fit. Of a program only the sidecar is read here; load_classifier runs it.
+  // UserError with the file's name for any inconsistency. Of a program only the JSON file is read here; load_classifier runs it.
   static ModelFile read(const std::string& path, Trust trust = Trust::data_only);
   void write(const std::string& file) const;  // atomic; same content, same bytes
 };

@@ -1,5 +1,5 @@
 #pragma once
-// ModelInput: labelled samples in the form that models read, ready for training. pipeline/stages/sample_input.h makes it from Samples.
+// ModelInput: labelled samples in the form that models read, ready for training. sample_input.h makes it from Samples.
 
 #include <cstdint>
 #include <vector>
@@ -20,16 +20,16 @@ struct ModelInput {
   int n_statics = 0;
   std::vector<float> statics;       // [sample][static], normalised; 0 where missing
   std::vector<int> target;          // index of the class in the spec, -1 for a class that the model does not know
-  std::vector<std::int64_t> group;  // never split between training and what judges it
+  std::vector<std::int64_t> group;  // never split between training and held-out samples
 
   std::int64_t size() const { return static_cast<std::int64_t>(target.size()); }
-  bool complete() const;                                      // no sample lacks a date
+  bool complete() const;                                      // whether no sample lacks a date
   Batch batch(std::int64_t first, std::int64_t count) const;  // a view
   ModelInput subset(const std::vector<std::int64_t>& samples) const;
 };
 
-// Groups held out to stop training and to calibrate: about `ratio` of each class's groups (rounded half to even, at least one where a
-// class has two), chosen by `seed`. A class of one group only learns. With groups that hold several classes the first class counts.
+// Groups held out to choose the epoch and to calibrate: about `ratio` of each class's groups (rounded half to even, at least one if a
+// class has two), drawn by `seed`. The only group of a class is not held out. For groups with several classes the first class counts.
 struct HoldOut {
   std::vector<std::int64_t> learn, held_out;  // samples
 };

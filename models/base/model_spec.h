@@ -1,6 +1,6 @@
 #pragma once
-// ModelSpec: what a model expects and what it means. It lives as JSON inside the model file, so that a model and data that do not
-// fit each other are an error at loading and not a wrong map.
+// ModelSpec: the input that a model expects and the meaning of its output. It is JSON inside the model file, so that a model that does not
+// match the data is an error when it is loaded, and not a wrong map.
 
 #include <cstdint>
 #include <string>
@@ -43,12 +43,12 @@ struct StaticSpec {
   float mean = 0, deviation = 1;  // a missing value is read as the mean
 };
 
-// Samples of a class on the way to a model.
+// Numbers of samples of a class.
 struct ClassCount {
   int code = 0;
-  std::int64_t found = 0;     // that may learn
-  std::int64_t selected = 0;  // of them, by the rule of selection
-  std::int64_t learned = 0;   // without the held-out ones, with what was added to rare classes
+  std::int64_t found = 0;     // available for training
+  std::int64_t selected = 0;  // of them, after selection
+  std::int64_t learned = 0;   // without the held-out ones, with the samples added to rare classes
 };
 
 struct Provenance {
@@ -59,7 +59,7 @@ struct Provenance {
   std::int64_t n_samples = 0;  // that trained, without the held-out ones
   std::int64_t n_held_out = 0;
   std::vector<ClassCount> classes;
-  std::string selection, oversampling;  // the rules behind these numbers, in words
+  std::string selection, oversampling;  // the rules of selection and oversampling, in words
   std::int64_t seed = 0;
   int year = 0;        // of the training samples
   std::string region;  // "" for all
@@ -87,7 +87,7 @@ struct ModelSpec {
   int n_classes() const { return static_cast<int>(classes.size()); }
   int n_statics() const { return static_cast<int>(statics.size()); }
 
-  // A parameter of the architecture; UserError when it is missing, of another type or out of range.
+  // A parameter of the architecture; UserError if it is missing, of another type or out of range.
   int integer(const char* parameter, int min, int max) const;
   double number(const char* parameter, double min, double max) const;
   std::string choice(const char* parameter, const std::vector<std::string>& allowed) const;
@@ -96,13 +96,13 @@ struct ModelSpec {
   // Checks every field and size; UserError starts with `origin` (the model file).
   static ModelSpec from_json(const nlohmann::json& json, const std::string& origin);
 
-  // Position of each of the model's bands (or statics) in what the data have; UserError that names the model, what is missing and
-  // what is there.
+  // Position of each of the model's bands (or statics) in those of the data; UserError that names the model, the missing ones and
+  // the available ones.
   std::vector<int> bands_in(const std::vector<std::string>& available, const std::string& data, int source = 0) const;
   std::vector<int> statics_in(const std::vector<std::string>& available, const std::string& data) const;
 };
 
-// Limits of a spec that comes from a file: wide enough for any real model, small enough that a forged one cannot exhaust memory.
+// Limits of a spec that is read from a file: large enough for any real model, small enough that a forged file cannot exhaust memory.
 inline constexpr int kMaxFeatures = 4096, kMaxDates = 4096, kMaxClasses = 65535, kMaxWidth = 8192;
 
 }  // namespace millesime

@@ -20,7 +20,7 @@
 namespace millesime {
 namespace {
 
-// Pixels a call of the network. It is always the same, the last call is filled up: linear algebra libraries choose their method,
+// Pixels a call of the network. It is always the same, and the last call is padded: linear algebra libraries choose their method,
 // and with it the order of additions, by the size of the problem.
 constexpr std::int64_t kBlockCpu = 256, kBlockCuda = 16384;
 
@@ -30,7 +30,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return "[" + join_list(sizes, ", ") + "]";
 }
 
-// Numbers travel as 32-bit floats; BatchNorm's counter of batches (an integer that inference does not read) is not stored.
+// Weights are stored as 32-bit floats; BatchNorm's counter of batches (an integer that inference does not read) is not stored.
 template <class F>
 void for_each_tensor(const Network& network, F&& f) {
   for (const auto& item : network.named_parameters()) f(item.key(), item.value());
@@ -182,7 +182,7 @@ NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::
 std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device) {
   if (!file.script.empty()) return load_script(file, device);
   const Architecture& kind = architecture(file.spec.architecture);
-  if (!kind.make) throw UserError(join_text(file.path, ": a ", kind.name, " is no network"));
+  if (!kind.make) throw UserError(join_text(file.path, ": a ", kind.name, " is not a network"));
   std::shared_ptr<Network> network;
   try {
     network = kind.make(file.spec);
@@ -210,7 +210,7 @@ std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device devic
 
 void copy_weights(const ModelFile& from, const ModelSpec& spec, Network& network) {
   if (from.spec.architecture != spec.architecture)
-    throw UserError(join_text(from.path, ": is a ", from.spec.architecture, ", expected a ", spec.architecture, " to go on from"));
+    throw UserError(join_text(from.path, ": is a ", from.spec.architecture, ", expected a ", spec.architecture, " to start from"));
   const auto key = [&](const ModelSpec& of, int code) {
     return of.nomenclature.name == spec.nomenclature.name && from.spec.nomenclature.name == spec.nomenclature.name
                ? std::to_string(code)

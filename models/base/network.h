@@ -1,5 +1,5 @@
 #pragma once
-// Network: what an architecture implements. Includes torch: only files of models/ include it.
+// Network: the interface that an architecture implements. Includes torch: only files of models/ include it.
 
 #include <memory>
 #include <optional>
@@ -31,11 +31,11 @@ struct NetworkInput {
 class Network : public torch::nn::Module {
  public:
   virtual torch::Tensor forward(const NetworkInput& input) = 0;  // logits [N,K]
-  void draw_from(const at::Generator& random);                   // what every Dropout in it draws from
+  void draw_from(const at::Generator& random);                   // sets the generator of every Dropout in it
 };
 
-// Dropout (Srivastava et al. 2014) that draws from its network's generator, not from that of the process: trainings beside each other do
-// not disturb each other, and an interrupted one can go on.
+// Dropout (Srivastava et al. 2014) that uses its network's generator, not that of the process: concurrent trainings do not influence each
+// other, and an interrupted one can continue.
 class DropoutImpl : public torch::nn::Module {
  public:
   explicit DropoutImpl(double share) : share_(share) {}
@@ -44,28 +44,28 @@ class DropoutImpl : public torch::nn::Module {
 
  private:
   double share_;
-  std::optional<at::Generator> random_;  // nothing: that of the process
+  std::optional<at::Generator> random_;  // empty: that of the process
 };
 TORCH_MODULE(Dropout);
 
-// What nn::Linear computes, for the layers that read statics beside other numbers: rows are filled up with zeros so that each starts at an
-// aligned address. Where rows start decides in linear algebra libraries in which order a few outputs add up, and a pixel's answer must
-// not depend on its place in a batch. x [N,I] -> [N,O]
+// The same as nn::Linear, for layers that read static inputs and other numbers: rows are padded with zeros so that each starts at an
+// aligned address. In linear algebra libraries the alignment decides the order in which a few outputs are summed, and the result of a pixel
+// must not depend on its position in a batch. x [N,I] -> [N,O]
 torch::Tensor joined_linear(const torch::nn::Linear& layer, const torch::Tensor& x);
 
-// UserError for a spec of raw input or several sources, from architectures that cannot read those.
+// UserError for a spec of raw input or several sources, for architectures that cannot read those.
 void require_one_regular_series(const ModelSpec& spec);
 
-// A batch as tensors on `device`, whose memory the batch points to. Values are copied with zeros under invalid dates.
+// A batch as tensors on `device`, the device of the batch's pointers. Values are copied with zeros under invalid dates.
 NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::Device device);
 torch::Device torch_device(const Device& device);
 
-// The network of a model file, in evaluation mode, on `device`. UserError when a tensor is missing, unknown, or of another shape.
+// The network of a model file, in evaluation mode, on `device`. UserError if a tensor is missing, unknown, or of another shape.
 std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device);
 
-// Fine-tuning: gives `network`, made for `spec`, the weights of a trained model. The head is that of another nomenclature: classes that
-// both know (by code, or by name where the nomenclatures differ) keep their weights, the others stay random. UserError that names the file
-// where it is of another architecture, or where tensors differ in shape.
+// Fine-tuning: copies the weights of a trained model into `network`, made for `spec`. If the classes differ, those that both know (by
+// code, or by name if the nomenclatures differ) keep their weights in the head, and the others stay random. UserError that names the file
+// if it is of another architecture, or if tensors differ in shape.
 void copy_weights(const ModelFile& from, const ModelSpec& spec, Network& network);
 
 // The weights and buffers of a network as a model file.

@@ -12,8 +12,8 @@
 namespace millesime {
 namespace {
 
-// Neighbours are looked for among so many samples of a class at most, drawn by chance: enough to know its shape, and a class of a million
-// samples does not take a day.
+// Neighbours are searched among at most this number of samples of a class, drawn at random: the time stays bounded for a class of a million
+// samples.
 constexpr std::size_t kCandidates = 2048;
 
 using Row = std::size_t;
@@ -43,7 +43,7 @@ std::string calendar_of(const ModelInput& input, Row row) {
   return bytes;
 }
 
-// Mean squared difference over what is valid in both; nothing when nothing is.
+// Mean squared difference over the values that are valid in both; empty if there are none.
 std::optional<double> distance(const ModelInput& input, Row a, Row b) {
   double sum = 0;
   std::int64_t n = 0;
@@ -64,7 +64,7 @@ std::optional<double> distance(const ModelInput& input, Row a, Row b) {
   return sum / static_cast<double>(n + input.n_statics);
 }
 
-// Samples of one class and one calendar, in an order of chance that does not depend on where they stand.
+// Samples of one class with the same dates, in a random order that does not depend on their position in the table.
 using Kin = std::vector<Row>;
 
 std::vector<Row> nearest(const ModelInput& input, Row sample, const Kin& kin, int k) {
@@ -134,7 +134,7 @@ void add_copy(ModelInput& out, const ModelInput& from, Row row) {
   out.group.push_back(from.group[row]);
 }
 
-// The sample that was added last, moved by noise.
+// Adds noise to the last sample.
 void shake(ModelInput& out, const Deviations& deviations, double factor, std::mt19937_64& random) {
   for (std::size_t s = 0; s < out.series.size(); ++s) {
     auto& series = out.series[s];
@@ -142,7 +142,7 @@ void shake(ModelInput& out, const Deviations& deviations, double factor, std::mt
     float* values = series.values.data() + series.values.size() - width;
     const std::uint8_t* valid = series.valid.data() + series.valid.size() - dates;
     for (std::size_t i = 0; i < width; ++i) {
-      const double noise = normal(random) * factor;  // drawn at every place, so that a mask does not shift what follows
+      const double noise = normal(random) * factor;  // drawn for every value, so that a mask does not shift the following random numbers
       if (valid[i / features]) values[i] += static_cast<float>(noise) * deviations.series[s][i];
     }
   }
@@ -151,7 +151,7 @@ void shake(ModelInput& out, const Deviations& deviations, double factor, std::mt
   for (std::size_t s = 0; s < statics; ++s) values[s] += static_cast<float>(normal(random) * factor) * deviations.statics[s];
 }
 
-// The sample that was added last, a copy of one parent, moved towards the other, row `other` of `from`.
+// Moves the last sample, a copy of one parent, towards the other parent, row `other` of `from`.
 void interpolate(ModelInput& out, const ModelInput& from, Row other, double gap) {
   const auto between = [gap](float a, float b) { return static_cast<float>(a + gap * (static_cast<double>(b) - a)); };
   for (std::size_t s = 0; s < out.series.size(); ++s) {
@@ -160,7 +160,7 @@ void interpolate(ModelInput& out, const ModelInput& from, Row other, double gap)
     float* values = series.values.data() + series.values.size() - width_of(series);
     std::uint8_t* valid = series.valid.data() + series.valid.size() - dates;
     for (std::size_t d = 0; d < dates; ++d) {
-      if (!from.series[s].valid[other * dates + d]) continue;  // as in the first parent, valid or not
+      if (!from.series[s].valid[other * dates + d]) continue;  // the value of the first parent, valid or not
       const float* theirs = from.series[s].values.data() + (other * dates + d) * features;
       for (std::size_t f = 0; f < features; ++f) {
         float& value = values[d * features + f];

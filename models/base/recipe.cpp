@@ -36,54 +36,57 @@ void Recipe::declare(Options& options) {
       .add("robust", &robust,
            "against wrong labels: exponent q of the generalised cross entropy, e.g. 0.7; 0: cross entropy (with label_smoothing)")
       .range(0, 1);
-  options.add("class_balance", &class_balance, "weight of a class is its frequency to the power of minus this: 0 as it comes, 1 all alike")
+  options
+      .add("class_balance", &class_balance,
+           "the weight of a class is its frequency to the power of minus this: 0: no weights, 1: all classes equal")
       .range(0, 1);
-  options.add("average_decay", &average_decay, "of the moving average of the weights; 0: none").range(0, 0.99999);
+  options.add("average_decay", &average_decay, "decay of the moving average of the weights; 0: none").range(0, 0.99999);
   options.add("patience", &patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
   options.add("validation_ratio", &validation_ratio, "share of the learning polygons held out to choose the epoch and to calibrate")
       .range(0, 0.9);
   options
       .add("refit_samples", &refit_samples,
-           "where there are at most so many samples, a second network learns from all of them once epoch and temperature are chosen")
+           "with at most this number of samples, a second network learns from all of them once epoch and calibration are chosen")
       .range(0, 1e9);
   options
       .add("ensemble_samples", &ensemble_samples,
-           "where there are at most so many samples, the model auto is the mean of a network and a random_forest; 0: always one network")
+           "with at most this number of samples, the model auto is the mean of a network and a random_forest; 0: always one network")
       .range(0, 1e9);
   options
       .add("choice_polygons", &choice_polygons,
            "and where they lie in at most so many polygons (groups of a table), of both networks that it could choose between: too few are "
            "held out to say which is better")
       .range(0, 1e9);
-  options.add("date_dropout", &date_dropout, "greatest share of the valid dates hidden in training, raw input").range(0, 0.95);
-  options.add("noise", &noise, "deviation of the noise added in training, in deviations of the feature").range(0, 10);
-  options.add("shift_days", &shift_days, "deviation of the shift in time in training, raw input").unit("days").range(0, 100);
+  options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
+  options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
+  options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);
   options
       .add("oversample", &oversample,
            "samples added to rare classes while learning: copies, copies with noise, or between neighbours (SMOTE)")
       .choices({"none", "replicate", "jitter", "smote"});
-  options.add("oversample_to", &oversample_to, "oversample: samples that a class shall have; 0: as many as the largest class has")
+  options.add("oversample_to", &oversample_to, "oversample: number of samples that a class grows to; 0: as many as the largest class has")
       .range(0, 1e9);
-  options.add("oversample_by_class", &oversample_by_class, "oversample: samples that single classes shall have, e.g. 34=500");
+  options.add("oversample_by_class", &oversample_by_class, "oversample: number of samples that single classes grow to, e.g. 34=500");
   options
       .add("oversample_jitter", &oversample_jitter,
-           "oversample jitter: deviation of the noise, in deviations of the class at that date and feature")
+           "oversample jitter: standard deviation of the noise, in standard deviations of the class at that date and feature")
       .range(0, 10);
-  options.add("oversample_neighbours", &oversample_neighbours, "oversample smote: neighbours of a sample that it may be paired with")
+  options
+      .add("oversample_neighbours", &oversample_neighbours,
+           "oversample smote: number of nearest neighbours that a sample may be paired with")
       .range(1, 1000);
   options
-      .add("precision", &precision,
-           "of the numbers networks compute with while they learn; auto: bfloat16 (mixed precision) on a GPU, float32 on the CPU")
+      .add("precision", &precision, "precision of the training of networks; auto: bfloat16 (mixed precision) on a GPU, float32 on the CPU")
       .choices({"auto", "float32", "bfloat16"});
   options.add("trees", &trees, "random forest: number of trees").range(1, 10000);
-  options.add("depth", &depth, "random forest: greatest depth").range(1, 100);
-  options.add("min_leaf", &min_leaf, "random forest: samples below which a node is not split").range(1, 100000);
+  options.add("depth", &depth, "random forest: maximum depth").range(1, 100);
+  options.add("min_leaf", &min_leaf, "random forest: number of samples below which a node is not split").range(1, 100000);
   options.add("random_seed", &random_seed, "seed of weights, batches and trees; seed i of a run uses random_seed + i").range(0, 1e15);
 }
 
 namespace {
 
-// Calls set(option) for every option of [train] that configs/models/<model>.toml tells.
+// Calls set(option) for every option of [train] in configs/models/<model>.toml.
 template <class Set>
 void for_each_told(const std::string& model, const Set& set) {
   const std::string file = configs_folder() + "/models/" + model + ".toml";

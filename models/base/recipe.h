@@ -1,6 +1,6 @@
 #pragma once
-// Recipe: how a model learns. The defaults here are those of the default model; configs/models/<name>.toml holds what another model
-// does differently, and [train] of a configuration or --set train.x=y decides last.
+// Recipe: the options of training. The defaults here are those of the default model; configs/models/<name>.toml holds what differs for
+// another model, and [train] of a configuration or --set train.x=y overrides both.
 
 #include <cstdint>
 #include <string>
@@ -21,25 +21,25 @@ struct Recipe {  // [train]
   double weight_decay = 0.01;    // AdamW (Loshchilov & Hutter 2019)
   double label_smoothing = 0.1;
   double robust = 0;               // q of the generalised cross entropy (Zhang & Sabuncu 2018): 0 cross entropy, 1 mean absolute error
-  double class_balance = 0;        // weight of a class ~ frequency^-balance: 0 as it comes, 1 all classes equal
+  double class_balance = 0;        // weight of a class ~ frequency^-balance: 0 no weights, 1 all classes equal
   double average_decay = 0.999;    // of the moving average of the weights that is kept; 0: the last weights
   int patience = 0;                // epochs without a better F-score on held-out groups before stopping; 0: never stop early
   double validation_ratio = 0.15;  // share of the groups held out to choose the epoch and to calibrate
-  int refit_samples = 10000;       // where there are at most so many samples, a second network then learns from all of them
-  int ensemble_samples = 10000;    // where there are at most so many, `auto` is the mean of a network and a forest
-  int choice_polygons = 1000;      // and where they lie in at most so many, of both networks that it could choose between
+  int refit_samples = 10000;       // with at most this number of samples, a second network then learns from all of them
+  int ensemble_samples = 10000;    // with at most this number, `auto` is the mean of a network and a forest
+  int choice_polygons = 1000;      // and in at most this number of polygons, the mean of both networks and a forest
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
-                              // training sets without a gap are left whole
+                              // no dates are hidden in training sets without gaps
   double noise = 0.02;        // standard deviation, in deviations of the feature
   double shift_days = 1;      // standard deviation of one shift of the whole series
   // augmentation of rare classes, for every model (models/base/rare_classes.h)
   std::string oversample = "none";               // replicate, jitter, smote
-  int oversample_to = 0;                         // samples that a class shall have; 0: as many as the largest class has
+  int oversample_to = 0;                         // samples that a class grows to; 0: as many as the largest class has
   std::vector<std::string> oversample_by_class;  // "34=500": of single classes
   double oversample_jitter = 0.1;                // in deviations of the class at that date and feature (OTB divides by 10)
   int oversample_neighbours = 5;                 // k of SMOTE
-  std::string precision = "auto";                // of the numbers that networks compute with while they learn (Precision, training.h)
+  std::string precision = "auto";                // of the training of networks (Precision, training.h)
   // random forest (defaults of iota2)
   int trees = 100;
   int depth = 25;
@@ -54,11 +54,11 @@ struct Recipe {  // [train]
   void declare(Options& options);  // section "train"
 };
 
-// Sets what configs/models/<model>.toml says on every option of [train] that nobody set (origin "default"). Call it after the
-// configuration and --set were read. No such file: nothing changes.
+// Sets every option of [train] that is still at its default (origin "default") to its value in configs/models/<model>.toml. Call it after
+// the configuration and --set were read. Without such a file nothing changes.
 void apply_recipe(Options& options, const std::string& model);
 
-// The same for a recipe whose options are not at hand: what the file says stands where `told` has the default.
+// The same for a recipe without its options: the value of the file is used where `told` has the default.
 Recipe recipe_for(const std::string& model, const Recipe& told);
 
 }  // namespace millesime

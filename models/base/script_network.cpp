@@ -14,7 +14,7 @@
 namespace millesime {
 namespace {
 
-// The last line of what the library says; the others are the program's stack.
+// The last line of LibTorch's message; the others are the program's stack.
 std::string reason(const std::exception& error) {
   const auto* told = dynamic_cast<const c10::Error*>(&error);
   std::string text = told ? told->what_without_backtrace() : error.what();
@@ -28,7 +28,7 @@ class ScriptNetwork : public Network {
     try {
       program_ = torch::jit::load(file.script, device);
     } catch (const std::exception& error) {
-      throw UserError(join_text(file.script, ": no TorchScript program that can be loaded: ", reason(error)));
+      throw UserError(join_text(file.script, ": cannot be loaded as a TorchScript program: ", reason(error)));
     }
     program_.eval();
   }
@@ -41,21 +41,22 @@ class ScriptNetwork : public Network {
       arguments.emplace_back(s.days.expand({s.values.size(0), s.values.size(1)}));
     }
     if (input.statics.defined()) arguments.emplace_back(input.statics);
-    // Without the optimiser that rewrites a program after its first calls: a pixel's answer must not depend on how many came before it.
+    // Without the optimiser that rewrites a program after its first calls: the result of a pixel must not depend on the number of earlier
+    // calls.
     const torch::jit::GraphOptimizerEnabledGuard as_written(false);
     torch::jit::IValue answer;
     try {
       answer = program_.forward(std::move(arguments));
     } catch (const c10::OutOfMemoryError&) {
-      throw;  // who called goes on in smaller parts
+      throw;  // the caller continues in smaller parts
     } catch (const std::exception& error) {
       throw UserError(join_text(file_, ": the program failed: ", reason(error)));
     }
-    if (!answer.isTensor()) throw UserError(join_text(file_, ": expected one tensor of logits, the program gave a ", answer.tagKind()));
+    if (!answer.isTensor()) throw UserError(join_text(file_, ": expected one tensor of logits, the program returned a ", answer.tagKind()));
     const auto logits = answer.toTensor();
     if (logits.sizes() != torch::IntArrayRef({input.pixels(), n_classes_}))
-      throw UserError(join_text(file_, ": expected logits [", input.pixels(), ", ", n_classes_, "] (samples, classes), the program gave ",
-                                c10::str(logits.sizes())));
+      throw UserError(join_text(file_, ": expected logits [", input.pixels(), ", ", n_classes_,
+                                "] (samples, classes), the program returned ", c10::str(logits.sizes())));
     return logits.to(torch::kFloat32);
   }
 

@@ -8,7 +8,7 @@
 
 namespace millesime {
 
-// Runs the program, so only for who trusts it (ModelFile::read). UserError where it cannot be loaded.
+// Runs the program, so only call it for trusted files (ModelFile::read). UserError if it cannot be loaded.
 std::shared_ptr<Network> load_script(const ModelFile& file, torch::Device device);
 
 }  // namespace millesime

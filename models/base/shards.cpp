@@ -11,11 +11,11 @@
 namespace millesime {
 namespace {
 
-// Fewer samples make poor batch statistics; more shards than this are more work than they save.
+// Fewer samples give poor batch statistics; more shards than this cost more than they save.
 constexpr std::int64_t kShardSamples = 128, kMostShards = 8;
 
 std::shared_ptr<Network> new_network(const ModelSpec& spec, const ModelFile* start, torch::Device device, std::int64_t seed) {
-  static std::mutex drawing;  // the library draws first weights from one generator of the process
+  static std::mutex drawing;  // LibTorch draws initial weights from one generator of the process
   const std::lock_guard lock(drawing);
   torch::manual_seed(static_cast<std::uint64_t>(seed));
   auto network = architecture(spec.architecture).make(spec);

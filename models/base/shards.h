@@ -1,7 +1,7 @@
 #pragma once
-// Shards: a network that learns from parts of a batch side by side, with a result that does not depend on the number of threads. A batch is
-// cut into parts by its size alone; each has a copy of the network with the same weights, batch statistics of its own ("ghost batches",
-// Hoffer et al. 2017) and a generator of its own; their gradients are added in order. Includes torch.
+// Shards: a network learns from parts of a batch in parallel, with a result that does not depend on the number of threads. The number of
+// parts depends only on the size of the batch. Each part has a copy of the network with the same weights, its own batch statistics ("ghost
+// batches", Hoffer et al. 2017) and its own generator; the gradients are added in order. Includes torch.
 
 #include <cstdint>
 #include <exception>
@@ -14,14 +14,14 @@
 
 namespace millesime {
 
-// Calls work(i) for every i < n on up to `threads` threads, on each of which LibTorch itself uses one. Throws what a call threw.
+// Calls work(i) for every i < n on up to `threads` threads; LibTorch uses one thread in each. Rethrows an exception of a call.
 void side_by_side(int n, int threads, const std::function<void(int)>& work);
 
-int shards_of(std::int64_t batch);  // into which a batch of so many samples is cut
+int shards_of(std::int64_t batch);  // number of parts of a batch of this size
 
 class Shards {
  public:
-  // `start`: a trained model whose weights are taken over (copy_weights); nullptr: random weights drawn from `seed`.
+  // `start`: a trained model whose weights are copied (copy_weights); nullptr: random weights drawn from `seed`.
   Shards(const ModelSpec& spec, const ModelFile* start, torch::Device device, int n, std::int64_t seed);
 
   int size() const { return static_cast<int>(networks_.size()); }

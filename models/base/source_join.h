@@ -1,5 +1,5 @@
 #pragma once
-// Where the branches of several sources meet. Includes torch.
+// Joins the branches of several sources. Includes torch.
 
 #include <vector>
 
@@ -11,9 +11,9 @@
 
 namespace millesime {
 
-// Embeddings of the sources side by side. The main source, the first, comes as it is. Each other one is multiplied by gates that start at 0
-// (as in ReZero, Bachlechner et al. 2021): at first the network is that of the main source, and a branch that does not help stays silent.
-// Where a sample has no valid observation of a source, a learned vector stands for it. With one source nothing is added or learned.
+// Concatenates the embeddings of the sources. The main source, the first, is used as it is. The others are multiplied by gates that start
+// at 0 (as in ReZero, Bachlechner et al. 2021): at first the network is that of the main source, and a branch that does not help has no
+// effect. If a sample has no valid observation of a source, a learned vector replaces it. With one source nothing is added or learned.
 class SourceJoinImpl : public torch::nn::Module {
  public:
   SourceJoinImpl(int sources, int width);  // width of an embedding

@@ -61,7 +61,7 @@ NetworkInput choose(const NetworkInput& from, const Tensor& rows) {
   return out;
 }
 
-// Learning rate at a share of the training: up along a cosine over the first tenth, down along one (Smith & Topin 2018).
+// Learning rate at a share of the training: rises along a cosine over the first tenth, then falls along one (Smith & Topin 2018).
 double one_cycle(double share) {
   constexpr double kRise = 0.1, kStart = 0.04, kEnd = 1e-4;
   const auto between = [](double a, double b, double x) { return b + (a - b) * 0.5 * (1 + std::cos(std::numbers::pi * x)); };
@@ -94,7 +94,7 @@ std::vector<double> numbers_of(const Tensor& tensor) {
   return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
 }
 
-// Standard error of a share of right answers; samples of one group are right or wrong together.
+// Standard error of an accuracy; the errors of samples of one group are correlated.
 double standard_error(double share, const std::vector<std::int64_t>& groups) {
   const std::set<std::int64_t> distinct(groups.begin(), groups.end());
   return std::sqrt(share * (1 - share) / static_cast<double>(distinct.size()));
@@ -103,7 +103,7 @@ double standard_error(double share, const std::vector<std::int64_t>& groups) {
 void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
-    throw UserError(join_text(spec.architecture, ": samples of at least two classes are needed to learn, got ", classes.size()));
+    throw UserError(join_text(spec.architecture, ": samples of at least two classes are needed for training, got ", classes.size()));
   for (const int target : learn.target)
     MILLESIME_CHECK(target >= 0 && target < spec.n_classes(), "class index ", target, " of ", spec.n_classes());
 }
@@ -112,7 +112,7 @@ bool in_bfloat16(Precision precision, torch::Device device) {
   return precision == Precision::bfloat16 || (precision == Precision::automatic && device.is_cuda());
 }
 
-// What decides the result of a training, as one number: another training does not go on from its checkpoint.
+// Everything that determines the result of a training, as one number: another training does not use its checkpoint.
 std::string fingerprint(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
                         const TrainingRun& run) {
   std::string text = join_text(spec.to_json().dump(), "\nlast epoch ", last_epoch, torch_device(run.device).is_cpu() ? ", cpu" : ", cuda",
@@ -198,7 +198,7 @@ class Training {
         AdamOptions(rate_));
   }
 
-  // Steps of equal size; a rest of the epoch's samples goes to the next shuffle. Mean loss.
+  // Steps of equal size; remaining samples of the epoch are left for the next shuffle. Returns the mean loss.
   double learn_epoch() {
     const auto order = torch::randperm(data_.size(), shuffling_, torch::kInt64).to(where_);
     double loss_sum = 0;
@@ -244,7 +244,8 @@ class Training {
         best_score_ = report.f_score;
         best_epoch_ = epoch_;
       }
-      // The latest within one standard error of the best (Breiman et al. 1984): a few held-out groups shall not end the learning by luck.
+      // The latest epoch within one standard error of the best (Breiman et al. 1984): with few held-out groups the best one is partly
+      // random.
       if (report.f_score >= best_score_ - standard_error(report.accuracy, held_out_.group)) {
         kept_epoch_ = epoch_;
         best_ = weights_of(network_);
@@ -270,7 +271,7 @@ class Training {
     return file;
   }
 
-  // Everything that changes from epoch to epoch, under a name: keep() stores it and go_on() reads it back.
+  // Everything that changes from epoch to epoch, by name: keep() stores it and go_on() restores it.
   std::map<std::string, Tensor> state() {
     std::map<std::string, Tensor> all;
     const auto add = [&all](const std::string& name, const std::vector<Tensor>& list) {
@@ -309,8 +310,8 @@ class Training {
                            {"curve", curve_}};
     try {
       write_checkpoint(checkpoint, run_.checkpoint);
-    } catch (const UserError& error) {  // the training is worth more than its checkpoint
-      note(join_text("no checkpoint: ", error.what()));
+    } catch (const UserError& error) {  // a failed checkpoint does not end the training
+      note(join_text("no checkpoint written: ", error.what()));
     }
     kept_at_ = Clock::now();
   }
@@ -320,7 +321,7 @@ class Training {
     try {
       if (!run_.checkpoint.empty()) found = read_checkpoint(run_.checkpoint, name_);
     } catch (const UserError& error) {
-      note(join_text("the training starts anew: ", error.what()));
+      note(join_text("the training starts again from the beginning: ", error.what()));
     }
     if (!found) return;
     const auto& progress = found->progress;
@@ -375,7 +376,7 @@ class Training {
   std::string name_;                     // of this training, in its checkpoint
   std::chrono::steady_clock::time_point kept_at_ = std::chrono::steady_clock::now();
 
-  // What changes from epoch to epoch, beside weights, moments and generators.
+  // State that changes from epoch to epoch, except weights, moments and generators.
   int epoch_ = 0;  // epochs learned
   bool finished_ = false;
   double best_score_ = -1;
@@ -384,8 +385,8 @@ class Training {
   nlohmann::json curve_ = nlohmann::json::array();
 };
 
-// The library orders sums by its number of threads: it gets one, and threads of ours work on parts that do not depend on how many there
-// are.
+// The order of LibTorch's sums depends on its number of threads: it gets one, and the threads here work on parts that do not depend on
+// their number.
 class OneLibraryThread {
  public:
   OneLibraryThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
@@ -425,7 +426,7 @@ ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelI
 ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
   ModelSpec spec = first.spec;
   if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
-  Recipe same = recipe;  // batches and rate were chosen for fewer samples
+  Recipe same = recipe;  // batches and rate as chosen for fewer samples
   const std::int64_t n_learned = samples_learned(spec);
   same.epochs = recipe.epochs_for(n_learned);
   same.batch = recipe.batch_for(n_learned);

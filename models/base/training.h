@@ -21,7 +21,7 @@ struct EpochReport {
 };
 using EpochCallback = std::function<void(const EpochReport&)>;
 
-// Numbers that a network computes with while it learns. Weights, losses and the optimizer are of 32 bits always.
+// Precision of the training of a network. Weights, losses and the optimizer always have 32 bits.
 enum class Precision {
   automatic,  // bfloat16 on a GPU, float32 on the CPU
   float32,
@@ -30,36 +30,36 @@ enum class Precision {
 };
 Precision precision_of(const std::string& text);  // "auto", "float32", "bfloat16"; UserError otherwise
 
-// Where a training runs, and who watches it. Neither device nor threads change what it is after, and threads not a bit of the result.
+// Where a training runs, and callbacks. The number of threads does not change a bit of the result.
 struct TrainingRun {
   MakeTrainingBatch make_batch = nullptr;  // training_batch of kernels/ops/training_batch.h
   Device device;
   int threads = 1;
   Precision precision = Precision::automatic;
   EpochCallback on_epoch;
-  std::function<void(const std::string&)> on_note;  // what a user should know, e.g. that a checkpoint is damaged
-  std::function<void(int)> on_resume;               // how many epochs a checkpoint spares
-  const ModelFile* start = nullptr;                 // a trained model whose weights training goes on from, not random ones (copy_weights)
-  // File in which the state of the training is kept, atomically, so that a training that was killed goes on from there and ends with the
-  // same bytes. One of another recipe, spec or samples is not touched until this training has something to keep. "": none.
+  std::function<void(const std::string&)> on_note;  // messages for the user, e.g. that a checkpoint is damaged
+  std::function<void(int)> on_resume;               // number of epochs taken from a checkpoint
+  const ModelFile* start = nullptr;  // a trained model whose weights training starts from, instead of random ones (copy_weights)
+  // File in which the state of the training is saved, atomically, so that a training that was killed continues from there and ends with
+  // the same bytes. A file of another recipe, spec or samples is kept until this training saves its own. "": none.
   std::string checkpoint;
-  double checkpoint_seconds = 30;  // at least so long between two of them; a finished network is always kept
+  double checkpoint_seconds = 30;  // minimum time between two of them; the state of a finished network is always saved
 };
 
-// `spec`: complete but for metrics and temperature, which are added. `held_out` may be empty: then the last weights are kept, without
-// calibration. UserError when there is nothing to learn from.
+// `spec`: complete except for metrics and temperature, which are added. `held_out` may be empty: then the last weights are kept, without
+// calibration. UserError if there are not enough samples to train.
 ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
                         const TrainingRun& run);
 
-// Learns from `samples`, and from what the recipe adds to their rare classes. Sets the numbers of samples in the provenance.
+// Learns from `samples`, and from the samples that the recipe adds to rare classes. Sets the numbers of samples in the provenance.
 ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelInput& held_out, const Recipe& recipe,
                          const TrainingRun& run);
 
-// Few samples are too dear to be held out (Recipe::refits): then a second network learns from all of `input`, on the schedule of `first`
-// (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise `first` itself.
+// With few samples (Recipe::refits) a second network learns from all of `input`, also from the held-out ones, on the schedule of `first`
+// (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise returns `first` itself.
 ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
 
-// Once the model is written.
+// Call it when the model is written.
 void remove_checkpoint(const std::string& checkpoint);
 
 }  // namespace millesime

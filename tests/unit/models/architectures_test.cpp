@@ -104,7 +104,7 @@ TEST_P(EveryArchitecture, LearnsSixtyFourSamplesByHeart) {
 }
 
 TEST_P(EveryArchitecture, NeitherBatchNorThreadsNorNeighboursHaveInfluence) {
-  if (!is_network(GetParam())) GTEST_SKIP() << "no network";
+  if (!is_network(GetParam())) GTEST_SKIP() << "not a network";
   const ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
   const ModelInput input = small_input(spec, 700);
   const ModelFile file = train(spec, input.subset({0, 1, 2, 3, 4, 5, 6, 7}), quick_recipe());

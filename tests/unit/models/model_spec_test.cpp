@@ -94,7 +94,7 @@ TEST(ModelFile, SamplesFilesAndBrokenFilesAreNoModels) {
   SafetensorsWriter other;
   other.add("x", {3}, numbers.data());
   other.write(file);
-  EXPECT_THAT(message_of([&] { ModelFile::read(file); }), AllOf(HasSubstr(file), HasSubstr("no model of this program")));
+  EXPECT_THAT(message_of([&] { ModelFile::read(file); }), AllOf(HasSubstr(file), HasSubstr("not a model of Millesime")));
   SafetensorsWriter damaged;
   damaged.metadata("millesime.model", "{");
   damaged.write(file);

@@ -105,14 +105,14 @@ TEST_F(Interruption, ADamagedCheckpointIsAWarningAndTheTrainingStartsAnew) {
     write_text(run.checkpoint, checkpoint.substr(0, cut));
     notes.clear();
     EXPECT_EQ(train(), undisturbed) << cut;
-    EXPECT_THAT(notes, Contains(::testing::AllOf(HasSubstr("starts anew"), HasSubstr(run.checkpoint)))) << cut;
+    EXPECT_THAT(notes, Contains(::testing::AllOf(HasSubstr("starts again from the beginning"), HasSubstr(run.checkpoint)))) << cut;
   }
   std::string flipped = checkpoint;
   flipped[flipped.size() - 100] ^= 1;
   write_text(run.checkpoint, flipped);
   notes.clear();
   EXPECT_EQ(train(), undisturbed);
-  EXPECT_THAT(notes, Contains(HasSubstr("starts anew")));
+  EXPECT_THAT(notes, Contains(HasSubstr("starts again from the beginning")));
 }
 
 TEST_F(Interruption, WithoutRoomForACheckpointTheTrainingGoesOn) {

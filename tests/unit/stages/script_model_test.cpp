@@ -119,7 +119,7 @@ TEST_F(ScriptModel, SaysWhatIsWrongWithProgramOrSidecar) {
   save("def forward(self, values):\n    return values\n");
   EXPECT_THAT(error(), AllOf(HasSubstr("m.pt"), HasSubstr("failed")));
   write_text(model, "no program");
-  EXPECT_THAT(error(), AllOf(HasSubstr("m.pt"), HasSubstr("can be loaded")));
+  EXPECT_THAT(error(), AllOf(HasSubstr("m.pt"), HasSubstr("cannot be loaded")));
   save(kProgram);
   write_text(folder + "/m.json", R"({"classes": [1, 2]})");
   EXPECT_THAT(error(), AllOf(HasSubstr("m.json"), HasSubstr("sources")));
