@@ -1,6 +1,6 @@
 #pragma once
-// Numbers that other pixels change at the same time. Integers, so that the order does not matter. load_shared and store_shared are for
-// numbers that are changed while others read them; they order nothing else.
+// Atomic operations on integers, so that the order of additions does not matter. load_shared and store_shared are for numbers that other
+// threads change at the same time (relaxed memory order).
 
 #include <cstdint>
 
@@ -40,7 +40,7 @@ HD void store_shared(std::int32_t* number, std::int32_t value) {
 #endif
 }
 
-// Returns what was there before.
+// Returns the previous value.
 HD std::int32_t atomic_min(std::int32_t* lowest, std::int32_t value) {
 #if defined(__CUDA_ARCH__)
   return atomicMin(lowest, value);

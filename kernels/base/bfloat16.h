@@ -1,5 +1,5 @@
 #pragma once
-// Bfloat16: the upper half of a float32, rounded to nearest, ties to even; NaN stays NaN. What tensor cores and torch::kBFloat16 read.
+// Bfloat16: the upper half of a float32, rounded to nearest, ties to even; NaN stays NaN. The format of tensor cores and torch::kBFloat16.
 
 #include <cstdint>
 #include <cstring>

@@ -40,7 +40,7 @@ class Buffer {
   }
   ~Buffer() { detail::release(device_, data_); }
 
-  // Memory for `size` numbers or more. The old goes before the new comes: there may not be enough for both. What was in it is lost.
+  // Makes memory for `size` numbers or more. The old memory is freed first, as both may not fit; its contents are lost.
   void reserve(const Device& device, std::int64_t size) {
     if (size_ >= size && device_ == device) return;
     *this = Buffer();
@@ -52,7 +52,7 @@ class Buffer {
   std::int64_t size() const { return size_; }
   const Device& device() const { return device_; }
 
-  // On a GPU the host memory must stay until the stream has been synchronized.
+  // On a GPU the host memory must stay valid until the stream has been synchronized.
   void copy_from(const Stream& stream, const T* host, std::int64_t n) {
     detail::copy_bytes(stream, device_, data_, Device{}, host, static_cast<std::size_t>(n) * sizeof(T));
   }
@@ -67,7 +67,7 @@ class Buffer {
   T* data_ = nullptr;
 };
 
-// The host's numbers on the stream's device (copied on the CPU too).
+// Copies host memory to the stream's device (on the CPU it copies, too).
 template <class T>
 Buffer<T> to_device(const Stream& stream, const std::vector<T>& host) {
   Buffer<T> buffer(stream.device, static_cast<std::int64_t>(host.size()));
@@ -75,7 +75,7 @@ Buffer<T> to_device(const Stream& stream, const std::vector<T>& host) {
   return buffer;
 }
 
-// The device's numbers on the host; waits for the stream.
+// Copies device memory to the host; waits for the stream.
 template <class T>
 std::vector<T> to_host(const Stream& stream, const Buffer<T>& buffer) {
   std::vector<T> host(static_cast<std::size_t>(buffer.size()));

@@ -1,6 +1,6 @@
 #pragma once
-// CPU_CLONES(Functor): the CPU loop over a functor, compiled for three vector widths (AVX-512, AVX2, baseline); the machine's widest is
-// taken when the program starts. Contraction is off, so that all three give the same bits.
+// CPU_CLONES(Functor): the CPU loop over a functor, compiled for three vector widths (AVX-512, AVX2, baseline); the widest one of the
+// machine is selected when the program starts. Contraction is off, so that all three give the same bits.
 //
 // Put it in the .cpp of the operation, at namespace scope, before the functor is launched.
 

@@ -1,5 +1,5 @@
 #pragma once
-// What kernels/base needs of CUDA: done in cuda_runtime.cpp, refused in no_cuda.cpp. Private to kernels/base.
+// The CUDA calls of kernels/base: implemented in cuda_runtime.cpp, errors in no_cuda.cpp. Private to kernels/base.
 
 #include <cstddef>
 

@@ -38,9 +38,9 @@ void check(cudaError_t status, const std::string& what, const Device& device) {
   if (status == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());  // so that the next call does not report this one again
   const std::string text = what + " on " + device.text() + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
-  if (status == cudaErrorMemoryAllocation) throw OutOfDeviceMemory(text + "; give a smaller --memory, so that smaller windows are used");
+  if (status == cudaErrorMemoryAllocation) throw OutOfDeviceMemory(text + "; use a smaller --memory, which makes windows smaller");
   if (is_lost(status))
-    throw DeviceLost(text + "; the device cannot be used any more by this process. What is finished is kept: run the same command again, " +
+    throw DeviceLost(text + "; this process cannot use the device any more. Finished work is kept: run the same command again, " +
                      "with --device cpu if the device does not come back");
   throw DeviceError(text);
 }
@@ -66,8 +66,8 @@ int cuda_devices() {
 Cuda cuda_backend(const Stream& stream) {
   select(stream.device);
   int multiprocessors = 1;
-  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, stream.device.index), "asking for multiprocessors",
-        stream.device);
+  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, stream.device.index),
+        "querying the number of multiprocessors", stream.device);
   return {stream, multiprocessors * kBlocksPerMultiprocessor};
 }
 
@@ -101,7 +101,7 @@ void release(void* memory) noexcept { static_cast<void>(cudaFree(memory)); }
 void* allocate_pinned(const Device& device, std::size_t bytes) {
   select(device);
   void* memory = nullptr;
-  check(cudaMallocHost(&memory, bytes), "allocating " + bytes_text(bytes) + " of page-locked memory", device);
+  check(cudaMallocHost(&memory, bytes), "allocating " + bytes_text(bytes) + " of pinned memory", device);
   return memory;
 }
 
@@ -126,7 +126,7 @@ void synchronize(const Stream& stream) {
 void* make_stream(const Device& device) {
   select(device);
   cudaStream_t handle = nullptr;
-  check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream", device);
+  check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "creating a stream", device);
   return handle;
 }
 
@@ -135,7 +135,7 @@ void drop_stream(void* handle) noexcept { static_cast<void>(cudaStreamDestroy(st
 void* make_event(const Device& device) {
   select(device);
   cudaEvent_t handle = nullptr;
-  check(cudaEventCreateWithFlags(&handle, cudaEventDisableTiming), "making an event", device);
+  check(cudaEventCreateWithFlags(&handle, cudaEventDisableTiming), "creating an event", device);
   return handle;
 }
 
@@ -143,7 +143,7 @@ void drop_event(void* handle) noexcept { static_cast<void>(cudaEventDestroy(stat
 
 void record(const Stream& stream, void* event) {
   select(stream.device);
-  check(cudaEventRecord(static_cast<cudaEvent_t>(event), static_cast<cudaStream_t>(stream.handle)), "marking the work on a stream",
+  check(cudaEventRecord(static_cast<cudaEvent_t>(event), static_cast<cudaStream_t>(stream.handle)), "recording an event on a stream",
         stream.device);
 }
 
@@ -155,7 +155,7 @@ void wait(const Device& device, void* event) {
 void hold(const Stream& stream, void* event) {
   select(stream.device);
   check(cudaStreamWaitEvent(static_cast<cudaStream_t>(stream.handle), static_cast<cudaEvent_t>(event), 0),
-        "holding a stream until another is so far", stream.device);
+        "making a stream wait for an event", stream.device);
 }
 
 }  // namespace cuda

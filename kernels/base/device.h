@@ -18,8 +18,8 @@ struct Device {
 bool cuda_built();   // this binary holds CUDA instances
 int cuda_devices();  // that can be used now; 0 without driver
 
-// A request "auto", "cpu", "cuda" or "cuda:N" and what it came to. `auto` takes cuda:0 where there is one and says in `note` why not
-// otherwise. Throws std::invalid_argument with a sentence for the user when the request cannot be met.
+// A request "auto", "cpu", "cuda" or "cuda:N" and the chosen device. `auto` takes cuda:0 if there is one; otherwise `note` says why not.
+// Throws std::invalid_argument with a message for the user if the request cannot be met.
 struct DeviceChoice {
   Device device;
   std::string note;

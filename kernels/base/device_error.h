@@ -1,5 +1,5 @@
 #pragma once
-// DeviceError: the device or its driver refused. The message says what was being done, sizes, device, and CUDA's own text.
+// DeviceError: the device or its driver reported an error. The message has the operation, sizes, device, and CUDA's own text.
 
 #include <stdexcept>
 #include <string>
@@ -11,13 +11,13 @@ class DeviceError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// There was not enough memory on the device: a smaller window may do (in_strips.h).
+// There was not enough memory on the device: a smaller window may fit (in_strips.h).
 class OutOfDeviceMemory : public DeviceError {
  public:
   using DeviceError::DeviceError;
 };
 
-// The device, or this process' hold on it, is gone: every later call would fail, too. What is finished stays; the run can be resumed.
+// The process cannot use the device any more: every later call would fail, too. Finished work is kept; the run can be resumed.
 class DeviceLost : public DeviceError {
  public:
   using DeviceError::DeviceError;

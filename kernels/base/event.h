@@ -1,5 +1,5 @@
 #pragma once
-// Event: order between streams, and between a stream and the host. On the CPU it is nothing, as a call has finished when it returns.
+// Event: order between streams, and between a stream and the host. On the CPU it does nothing, as a call has finished when it returns.
 
 #include "kernels/base/stream.h"
 
@@ -14,8 +14,8 @@ class Event {
   Event& operator=(Event&& other) noexcept;
   ~Event();
   void record(const Stream& stream);  // after what was submitted so far
-  void wait() const;                  // until the work before it is done; at once where it was never recorded. Throws DeviceError
-  // What is submitted to the stream from now on begins when the work before the mark is done; the host does not wait for it.
+  void wait() const;                  // until the work before it is done; returns at once if it was never recorded. Throws DeviceError
+  // Work submitted to the stream from now on begins when the work before the event is done; the host does not wait for it.
   void hold(const Stream& stream) const;
 
  private:

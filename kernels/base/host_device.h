@@ -1,9 +1,9 @@
 #pragma once
 // One source, three builds: nvcc (device code), g++ (the CPU product), and g++ in tests that run CUDA kernels on fibers
-// (MILLESIME_CUDA_FIBERS; tests/support/cuda_fibers.h stands in for the CUDA headers).
+// (MILLESIME_CUDA_FIBERS; tests/support/cuda_fibers.h replaces the CUDA headers).
 //
-// HD             in front of a function that runs on both sides
-// ROLLED         in front of a loop that device code must not unroll: it would need more registers than half of the threads leave
+// HD             in front of a function that runs on host and device
+// ROLLED         in front of a loop that device code must not unroll: it would need too many registers for an occupancy of one half
 // CU_LAUNCH      kernel<<<grid, block, shared bytes, stream>>>(arguments...)
 // CU_DYN_SHARED  the block's dynamic shared memory as an array of T
 

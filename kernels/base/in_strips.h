@@ -1,6 +1,6 @@
 #pragma once
-// in_strips: work on the rows of a window, in strips of half the height where the device has not enough memory for one, and so on. The
-// height that was found to do is kept for the next window.
+// in_strips: work on the rows of a window; if the device has too little memory, in strips of half the height, and so on. The
+// height that fits is kept for the next window.
 
 #include <algorithm>
 
@@ -8,8 +8,8 @@
 
 namespace millesime {
 
-// work(first row, rows) for each strip, in order. A strip that OutOfDeviceMemory stopped is begun again, in halves, after release() has
-// given memory back; with one row it is thrown on.
+// Calls work(first row, rows) for each strip, in order. After OutOfDeviceMemory the strip is repeated in halves, after release() has
+// freed memory; for a strip of one row the exception is rethrown.
 template <class Work, class Release>
 void in_strips(int rows, int& strip_rows, const Work& work, const Release& release) {
   for (int first = 0; first < rows;) {

@@ -1,13 +1,13 @@
 #pragma once
 // Lanes: one body for both devices. A functor works on a block of kLanes neighbouring pixels: 128 on the CPU, where its inner
-// loops over lanes become vector instructions, and 1 on the GPU, where neighbouring threads take neighbouring pixels. What a
-// block keeps for itself lies in rows of kLanes numbers of a Scratch.
+// loops over lanes become vector instructions, and 1 on the GPU, where neighbouring threads take neighbouring pixels. The temporary
+// data of a block are rows of kLanes numbers of a Scratch.
 
 #include <cstdint>
 
 #include "kernels/base/host_device.h"
 
-// In front of a loop over lanes: its iterations are independent, whatever the compiler can prove.
+// In front of a loop over lanes: tells the compiler that its iterations are independent.
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 #define LANES_INDEPENDENT _Pragma("GCC ivdep")
 #else
@@ -26,8 +26,8 @@ struct Rows {
   HD T* operator[](std::int64_t row) const { return first + row * stride; }
 };
 
-// Memory of all blocks that are worked on at the same time, `all_lanes` of them in total; this block's lanes begin at `lane`. A row
-// goes over all lanes, so that on the GPU neighbouring threads meet in memory.
+// Memory of all blocks that are processed at the same time, `all_lanes` lanes in total; this block's lanes begin at `lane`. A row
+// contains all lanes, so that accesses of neighbouring threads are coalesced on the GPU.
 struct Scratch {
   unsigned char* memory = nullptr;
   std::int64_t all_lanes = 0, lane = 0;
@@ -49,7 +49,7 @@ HD int lanes_in_use(std::int64_t first, std::int64_t end) {
   return end - first < kLanes ? static_cast<int>(end - first) : kLanes;
 }
 
-// Rows that can be read in all lanes: those given where the block is full, else copied to `part` with 0 behind its n pixels.
+// Rows that can be read in all lanes: the given ones if the block is full, else a copy in `part`, padded with 0 after its n pixels.
 template <int kLanes, class T>
 HD Rows<const T> whole_rows(const Rows<const T>& rows, std::int64_t n_rows, int n, const Rows<T>& part) {
   if (n == kLanes) return rows;

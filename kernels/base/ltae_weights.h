@@ -1,5 +1,5 @@
 #pragma once
-// Weights of an L-TAE as it is at work: folded by models/arch/ltae.h, read by kernels/ops/ltae.h. Matrices are [output][input].
+// Weights of an L-TAE for inference: folded by models/arch/ltae.h, read by kernels/ops/ltae.h. Matrices are [output][input].
 
 #include <vector>
 

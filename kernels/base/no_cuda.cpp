@@ -1,4 +1,4 @@
-// The CUDA part of kernels/base in a build without CUDA: there are no devices, and work for one is refused.
+// The CUDA part of kernels/base in a build without CUDA: there are no devices, and work for one is an error.
 
 #include "kernels/base/cuda_calls.h"
 #include "kernels/base/device_error.h"

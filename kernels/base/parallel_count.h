@@ -1,6 +1,6 @@
 #pragma once
-// parallel_count: parallel_for for what is counted. f(i, counters) adds to counters of its own thread (CPU) or block (GPU, in shared
-// memory), which are added to the totals at the end: f.slots() of them (at most kMaxSlots), and *f.total(slot) is where one belongs.
+// parallel_count: parallel_for with counters. f(i, counters) adds to counters of its thread (CPU) or block (GPU, in shared
+// memory), which are added to the totals at the end: there are f.slots() of them (at most kMaxSlots), and *f.total(slot) is the total.
 // Counters are integers, so the order of additions does not matter.
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace millesime {
 
 inline constexpr int kMaxSlots = 4096;  // 32 KiB of shared memory
 
-// A counter at which threads meet.
+// A counter that several threads add to.
 struct Counters {
   std::uint64_t* numbers = nullptr;
   HD void add(int slot, std::uint64_t value) const {

@@ -1,11 +1,11 @@
 #pragma once
-// parallel_for: the only launcher, and on_backend the only place that tells CPU from GPU.
+// parallel_for: the only launcher; on_backend: the only place that distinguishes CPU and GPU.
 //
 // parallel_for(backend, "gap_fill", n, f) calls f(i) for every i in [0, n), in any order and in parallel. f is trivially copyable,
-// captures by value, neither throws nor allocates, and writes nothing that another i reads. A functor that needs memory of
-// its own says how much with scratch_bytes() (bytes a lane) and is called as f(i, scratch).
+// captures by value, neither throws nor allocates, and writes nothing that another i reads. A functor that needs temporary memory
+// has scratch_bytes() (bytes a lane) and is called as f(i, scratch).
 //
-// CPU: the stream's number of OpenMP threads take runs of items as they become free. CUDA: one grid-stride kernel.
+// CPU: OpenMP threads (the stream's number) take runs of items dynamically. CUDA: one grid-stride kernel.
 
 #include <omp.h>
 
@@ -37,8 +37,8 @@ struct Cuda {
 
 // Calls `work` with the backend of the stream's device. Throws DeviceError for a CUDA stream in a build without CUDA.
 [[noreturn]] void throw_no_cuda(const Device& device);
-Cuda cuda_backend(const Stream& stream);                                           // selects the device for this thread
-void check_launch(const char* op, std::int64_t n, const Device& device);           // throws what the launch reported
+Cuda cuda_backend(const Stream& stream);                                           // selects the device of this thread
+void check_launch(const char* op, std::int64_t n, const Device& device);           // throws the error of the launch
 void* allocate_in_order(const Stream& stream, const char* op, std::size_t bytes);  // device memory for the work that follows on the stream
 void release_in_order(const Stream& stream, void* memory) noexcept;                // once the work before is done
 template <class Work>
@@ -65,7 +65,7 @@ HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
   static_cast<void>(scratch);
 }
 
-// Items [first, last) on one thread. A .cpp specialises it with CPU_CLONES (cpu_clones.h) to have it for several vector widths.
+// Items [first, last) on one thread. A .cpp specialises it with CPU_CLONES (cpu_clones.h) for several vector widths.
 template <class F>
 void cpu_range(const F& f, std::int64_t first, std::int64_t last, const Scratch& scratch) {
   for (std::int64_t i = first; i < last; ++i) run_item(f, i, scratch);
@@ -79,7 +79,7 @@ void parallel_for(const Cpu& cpu, const char*, std::int64_t n, const F& f) {
   std::int64_t scratch_bytes = 0;  // of a thread, whole cache lines
   if constexpr (NeedsScratch<F>::value) scratch_bytes = f.scratch_bytes() * Cpu::kLanes;
   Buffer<unsigned char> memory(Device{}, scratch_bytes * threads);
-  // Runs are long enough to hide the cost of taking one and short enough for threads to end together.
+  // Runs are long enough to hide the overhead of scheduling and short enough for threads to end at the same time.
   const std::int64_t run = std::max<std::int64_t>(n / (std::int64_t{threads} * 16), 1);
   const std::int64_t runs = (n + run - 1) / run;
 #pragma omp parallel num_threads(threads)
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
   for (std::int64_t i = thread; i < n; i += threads) f(i, scratch);
 }
 
-// A warp goes on as long as one of its items exists.
+// A warp continues as long as one of its items exists.
 template <class F>
 __global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
     grid_stride_warps(const __grid_constant__ F f, std::int64_t n, unsigned char* memory) {
@@ -127,7 +127,7 @@ inline constexpr std::size_t kTilesBytes = kBlockThreads / kWarpThreads * kTileB
 
 #ifdef __CUDACC__
 
-// Never inlined: the .cpp of an op calls the instance that its .cu leaves in the library.
+// Never inlined: the .cpp of an operation calls the instance that its .cu puts into the library.
 template <class F>
 __attribute__((noinline)) void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");

@@ -1,6 +1,6 @@
 #pragma once
-// PinnedBuffer<T>: owned host memory that a CUDA device reads and writes by itself, so that copies run beside other work (page-locked). For
-// the CPU it is ordinary memory. It is dear to make: keep it. Contents are not initialised. T is plain data.
+// PinnedBuffer<T>: owned pinned (page-locked) host memory, which a CUDA device reads and writes itself, so that copies overlap other work.
+// For the CPU it is ordinary memory. It is expensive to allocate: reuse it. Contents are not initialised. T is plain data.
 
 #include <cstddef>
 #include <cstdint>

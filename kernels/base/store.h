@@ -1,6 +1,6 @@
 #pragma once
-// store_lanes: results of a block to memory that this pass does not read again. On the CPU, whole aligned blocks go past the caches,
-// which spares reading the lines first.
+// store_lanes: writes results of a block to memory that this pass does not read again. On the CPU, whole aligned blocks bypass the caches
+// (non-temporal stores), which avoids reading the lines first.
 
 #include <cstdint>
 #include <cstring>
@@ -27,14 +27,14 @@ HD void store_past_caches(void* target, const void* source, std::int64_t bytes) 
 #endif
 }
 
-// Makes what was stored past the caches visible to other threads.
+// Makes non-temporal stores visible to other threads.
 HD void finish_stores() {
 #if defined(__SSE2__) && !defined(__CUDACC__)
   _mm_sfence();
 #endif
 }
 
-// Asks for what the next block of lanes will read: with hundreds of planes the hardware does not see the pattern.
+// Prefetches the data of the next block of lanes: with hundreds of planes the hardware prefetcher does not recognise the pattern.
 template <int kLanes, class T>
 HD void expect_next_lanes(const T* values) {
 #if defined(__GNUC__) && !defined(__CUDACC__)

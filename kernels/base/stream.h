@@ -9,15 +9,15 @@ namespace millesime {
 struct Stream {
   Device device;
   void* handle = nullptr;  // cudaStream_t; null is the device's default stream, or the CPU
-  int threads = 0;         // that kernels take on the CPU; 0: as many as OpenMP would. Libraries change OpenMP's own number.
+  int threads = 0;         // of kernels on the CPU; 0: as many as OpenMP uses. (Libraries change OpenMP's own number.)
 
   Stream() = default;
-  Stream(const Device& on, int cpu_threads = 0) : device(on), threads(cpu_threads) {}  // a Device will do where a Stream is asked for
+  Stream(const Device& on, int cpu_threads = 0) : device(on), threads(cpu_threads) {}  // implicit: a Device may be passed as a Stream
 
   void synchronize() const;  // waits until all work submitted to it is done; throws DeviceError if any of it failed
 };
 
-// A CUDA stream of its own, beside the default one. On the CPU it is an ordinary Stream.
+// A new CUDA stream, not the default one. On the CPU it is an ordinary Stream.
 class OwnStream {
  public:
   explicit OwnStream(const Device& device, int cpu_threads = 0);

@@ -1,5 +1,5 @@
 #pragma once
-// What kernels/ops/training_batch.h works on. It lies here because the training (models/base) asks for batches without knowing the kernels.
+// Arguments of kernels/ops/training_batch.h. They are here because the training (models/base) makes batches without knowing the kernels.
 
 #include <cstdint>
 
@@ -20,7 +20,7 @@ struct TrainingBatchArgs {
   // a source is hidden where there are several
   const std::uint32_t* present = nullptr;             // [row], bit s: the row has source s; null: no source is hidden
   int source = 0;                                     // which one this is
-  float hide_main = 0, hide_other = 0;                // chances of source 0 and of the others
+  float hide_main = 0, hide_other = 0;                // probabilities of source 0 and of the others
   std::uint32_t sources_key = 0;                      // the same for all sources of a batch
   float date_dropout = 0, noise = 0, shift_days = 0;  // 0: none
   std::uint32_t key = 0;

@@ -18,7 +18,7 @@ Transfer::Transfer(const Stream& stream) : stream_(stream) {
 Transfer::~Transfer() {
   for (const Chunk& chunk : chunks_) try {
       chunk.moved.wait();
-    } catch (const DeviceError&) {  // whoever waits for the stream next is told
+    } catch (const DeviceError&) {  // the next wait for the stream reports the error
     }
 }
 

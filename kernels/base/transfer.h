@@ -1,6 +1,6 @@
 #pragma once
-// Transfer: numbers between ordinary host memory and the stream's device, through two page-locked chunks: one is filled or emptied while
-// the other is on its way, and what the device did before goes on beside both. On the CPU it copies. It is dear to make: keep it.
+// Transfer: copies between ordinary host memory and the stream's device through two pinned chunks: one is filled or emptied while the
+// other is transferred; both overlap earlier work of the device. On the CPU it copies. It is expensive to create: reuse it.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,18 +18,18 @@ class Transfer {
   static constexpr std::size_t kChunkBytes = std::size_t{8} << 20;
 
   explicit Transfer(const Stream& stream);
-  ~Transfer();  // waits for what is on its way
+  ~Transfer();  // waits for transfers in progress
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
   const Stream& stream() const { return stream_; }
 
-  // When it returns, `host` may change; work that follows on the stream finds the numbers in place.
+  // When it returns, `host` may change; later work on the stream sees the new numbers.
   void to_device(void* target, const void* host, std::size_t bytes);
-  // After the work before on the stream. When it returns, the numbers are in `host`.
+  // After the earlier work on the stream. When it returns, the numbers are in `host`.
   void to_host(void* host, const void* source, std::size_t bytes);
 
-  // Into a buffer that is kept, and made anew only where it is too small.
+  // Into a buffer that is reused, and allocated again only if it is too small.
   template <class T>
   void to_device(Buffer<T>& buffer, const T* host, std::int64_t n) {
     buffer.reserve(stream_.device, n);

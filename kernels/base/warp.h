@@ -1,10 +1,10 @@
 #pragma once
-// A warp that works together on the GPU: 32 neighbouring threads, which take 32 neighbouring pixels, and a tile of shared memory in which
-// they turn arrays [pixel][column] so that they read and write memory side by side. A functor asks for it with
+// Cooperation of a warp on the GPU: 32 neighbouring threads process 32 neighbouring pixels, and transpose arrays [pixel][column] in a tile
+// of shared memory, so that accesses to global memory are coalesced. A functor requests it with
 //
 //   static constexpr bool kWholeWarps = true;
 //
-// and is then called for whole warps, also with items behind the last one: these do everything but store. Its tile is scratch.tile.
+// and is then called for whole warps, also with items after the last one: these do everything except storing. The tile is scratch.tile.
 
 #include <cstdint>
 #include <type_traits>
@@ -33,14 +33,14 @@ HD void warp_barrier() {}
 struct WarpPixels {
   std::int64_t first;
   int n;        // that exist
-  bool exists;  // the own one
+  bool exists;  // whether this thread's pixel exists
   HD WarpPixels(std::int64_t item, std::int64_t pixels) : first(item - warp_lane()), exists(item < pixels) {
     n = static_cast<int>(pixels - first < kWarpThreads ? pixels - first : kWarpThreads);
   }
 };
 
-// Some columns of a warp's pixels. Every thread sees its own pixel's; load() and store() move those of all, whole rows at once where the
-// tile holds them. All threads of the warp call them together.
+// Some columns of a warp's pixels. Every thread accesses those of its own pixel; load() and store() transfer those of all pixels, whole
+// rows at once if the tile holds them. All threads of the warp must call them together.
 template <class T>
 class PixelTile {
  public:
@@ -48,7 +48,7 @@ class PixelTile {
 
   HD PixelTile(unsigned char* tile, const WarpPixels& pixels) : numbers_(reinterpret_cast<T*>(tile)), pixels_(pixels) {}
 
-  // A thread without a pixel gets the numbers of the warp's first.
+  // A thread without a pixel gets the numbers of the warp's first pixel.
   HD T get(int column) const { return numbers_[place(pixels_.exists ? warp_lane() : 0, column)]; }
   HD void set(int column, T value) { numbers_[place(warp_lane(), column)] = value; }
 
@@ -69,7 +69,7 @@ class PixelTile {
   }
 
  private:
-  // Neither the numbers of a column nor those of a pixel lie in one bank of shared memory.
+  // Avoids bank conflicts in shared memory, both for the numbers of a column and for those of a pixel.
   HD static int place(int pixel, int column) { return column * kWarpThreads + (pixel ^ (column % kWarpThreads)); }
 
   template <class Move>

@@ -1,4 +1,4 @@
-// millesime_bench_kernels [PIXELS_ACROSS [REPEATS [NAME]]]: pixels a second of every operation, beside the memory bandwidth of the same
+// millesime_bench_kernels [PIXELS_ACROSS [REPEATS [NAME]]]: pixels a second of every operation, and the memory bandwidth of the same
 // run.
 //
 // The work is that of a Sentinel-2 year: 30 acquisitions, 10 bands (six at half resolution), 3 masks, 37 target dates, 3 indices;
@@ -53,7 +53,7 @@ std::string only;
 
 struct Time {
   double wall = std::numeric_limits<double>::infinity();  // s
-  double cpu = std::numeric_limits<double>::infinity();   // s of all threads: what to compare on a machine that does other work, too
+  double cpu = std::numeric_limits<double>::infinity();   // s of all threads: for comparisons on a machine that runs other work, too
 };
 
 Time time_of(const std::function<void()>& work) {
@@ -80,7 +80,7 @@ void report(const char* name, std::int64_t pixels, double bytes_a_pixel, const s
   std::fflush(stdout);
 }
 
-// Written once, so that its pages exist.
+// Written once, so that its pages are allocated.
 template <class T>
 Buffer<T> numbers(std::int64_t n, int low, int high) {
   Buffer<T> buffer(Device{}, n);

@@ -6,7 +6,7 @@
 //   class_series      of each label and date: number, sum and sum of squares of a band's valid samples (never kMissing), from which
 //                     mean = sum / n and spread^2 = squares / n - mean^2 (exact integers, so in any order)
 //
-// Every result is added to, so that windows and tiles can follow one another.
+// Results are added to the counts, so that windows and tiles can be processed one after the other.
 
 #include <cstdint>
 

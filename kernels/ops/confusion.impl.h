@@ -1,5 +1,5 @@
 #pragma once
-// Body of confusion.h: histograms that each thread (CPU) or block (GPU) has for itself, see parallel_count.h.
+// Body of confusion.h: private histograms of each thread (CPU) or block (GPU), see parallel_count.h.
 
 #include <cstdint>
 
@@ -9,7 +9,7 @@
 
 namespace millesime {
 
-// Pairs of labels below kPrivate are counted privately; a nomenclature with higher codes meets in memory.
+// Pairs of labels below kPrivate are counted privately; higher codes are counted in global memory.
 struct ConfusionPixel {
   static constexpr int kPrivate = 64;
   ConfusionArgs args;

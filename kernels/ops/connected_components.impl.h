@@ -1,6 +1,6 @@
 #pragma once
 // Body of connected_components.h: runs of equal labels in a row, unions between runs, and the root of each run. While it is built,
-// component[pixel] is a pixel of the same component that does not lie behind it; a root is its own.
+// component[pixel] is a pixel of the same component with an index not above its own; that of a root is its own.
 
 #include <cstdint>
 
@@ -10,14 +10,14 @@
 
 namespace millesime {
 
-// Runs end at multiples of this: what one thread walks.
+// Runs end at multiples of this: the length that one thread processes.
 inline constexpr int kRunColumns = 64;
 
 struct RowRuns {
   ConnectedComponentsArgs args;
 
   HD bool begins(int pixel) const { return pixel % args.width % kRunColumns == 0 || args.labels[pixel - 1] != args.labels[pixel]; }
-  // Behind the last pixel of the run that begins at `pixel`.
+  // One past the last pixel of the run that begins at `pixel`.
   HD int end(int pixel) const {
     const int col = pixel % args.width, next = (col / kRunColumns + 1) * kRunColumns;
     const int limit = pixel - col + (next < args.width ? next : args.width);
@@ -48,12 +48,12 @@ struct ComponentUnions {
       if (above == pixel) return pixel;
       const std::int32_t next = load_shared(parent + above);
       if (next == above) return above;
-      store_shared(parent + pixel, next);  // an ancestor, whoever else changes this one meanwhile
+      store_shared(parent + pixel, next);  // an ancestor, even if another thread changes this one at the same time
       pixel = next;
     }
   }
 
-  // A root gets a parent only by the minimum that finds it to be a root; what else stood there is united in its turn.
+  // A root gets a parent only by the atomic minimum that finds it to be a root; if another parent was there, that one is united next.
   HD void unite(std::int32_t a, std::int32_t b) const {
     for (;;) {
       a = root_of(args.component, a);
@@ -67,7 +67,7 @@ struct ComponentUnions {
     }
   }
 
-  // Neighbours above, and the run that was cut; not those that the pixel to the left or to the right unites.
+  // Neighbours above, and the run that was cut; not those that the pixel to the left or right unites.
   HD void operator()(std::int64_t item) const {
     const int pixel = static_cast<int>(item), col = pixel % args.width, above = pixel - args.width;
     const std::uint8_t* labels = args.labels;

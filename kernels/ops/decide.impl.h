@@ -11,7 +11,7 @@
 
 namespace millesime {
 
-// What PixelTile is to a warp, for one pixel of the CPU: its classes.
+// The counterpart of PixelTile for one pixel on the CPU: its classes.
 class PixelColumns {
  public:
   static constexpr int kColumns = 256;
@@ -48,7 +48,7 @@ struct DecidePixel {
   }
 
  private:
-  // Runs `each` over the classes in their order, as many at a time as the tile holds.
+  // Calls `each` for the classes in order, as many at a time as the tile holds.
   template <class Columns, class Each>
   HD void each_class(Columns& columns, bool& loaded, const Each& each) const {
     const int n = args.n_classes;
@@ -62,13 +62,13 @@ struct DecidePixel {
 
   HD bool by_logits() const { return args.logits || args.vote_logits; }
 
-  // Of a logit beside the highest one.
+  // Unnormalised probability of a logit, relative to the highest one.
   HD float strength(float logit, float highest) const {
     const float below = highest - logit;
     return exponential(-(below + args.sharpening * below * below));
   }
 
-  // What the classes are compared by.
+  // The value by which classes are compared.
   template <class Columns>
   HD void load(Columns& columns, int first, int count) const {
     const float trees = static_cast<float>(args.n_trees);
@@ -123,7 +123,7 @@ struct DecidePixel {
   }
 };
 
-// One class of one pixel, so that neighbours lie side by side.
+// One class of one pixel, so that accesses are coalesced.
 struct BlendNumber {
   BlendArgs args;
 

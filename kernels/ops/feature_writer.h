@@ -1,5 +1,5 @@
 #pragma once
-// How prepare and pack write what a model reads: rows of features, one for each lane, become array[pixel][feature] of float32 or bfloat16.
+// Writes the input of a model, for prepare and pack: rows of features, one for each lane, become float32 or bfloat16 [pixel][feature].
 
 #include <cstdint>
 #include <cstring>

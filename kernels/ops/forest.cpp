@@ -26,7 +26,7 @@ void require(bool condition, const std::string& message) {
   if (!condition) throw UserError("random forest: " + message);
 }
 
-// Nodes of one tree, breadth first, so that children lie side by side.
+// Nodes of one tree, breadth first, so that children are adjacent.
 void pack_tree(const ForestArrays& forest, std::size_t tree, std::vector<ForestNode>& nodes, std::vector<std::uint8_t>& classes) {
   const auto n_nodes = static_cast<std::int32_t>(forest.feature.size());
   std::vector<std::int32_t> order = {forest.root[tree]};  // nodes in packed order
@@ -51,7 +51,7 @@ void pack_tree(const ForestArrays& forest, std::size_t tree, std::vector<ForestN
     classes.push_back(0);
     order.push_back(forest.left[at]);
     order.push_back(forest.right[at]);
-    // A tree has no more nodes than the file; more means that a node is its own ancestor.
+    // A tree cannot have more nodes than the file; more means that a node is its own ancestor.
     require(order.size() <= forest.feature.size(), join_text("tree ", tree, " leads back to one of its nodes"));
     require(order.size() <= static_cast<std::size_t>(kMaxTreeNodes), join_text("tree ", tree, " has more than ", kMaxTreeNodes, " nodes"));
   }

@@ -22,7 +22,7 @@ struct ForestArrays {
   std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf
 };
 
-// 8 bytes a node: the children of a node lie side by side, a leaf refers to itself.
+// 8 bytes a node: the children of a node are adjacent, a leaf refers to itself.
 struct ForestNode {
   float threshold;
   std::uint32_t feature_and_left;  // feature in the upper 12 bits, left child in the lower 20, counted from the tree's first node
@@ -37,7 +37,7 @@ struct ForestView {
   const std::int64_t* root = nullptr;        // [tree]
 };
 
-// Packs and checks: UserError where the arrays do not describe trees (sizes, a child or feature out of range, a cycle), or a tree is
+// Packs and checks: UserError if the arrays do not describe trees (sizes, a child or feature out of range, a cycle), or if a tree is
 // larger than kMaxTreeNodes.
 class Forest {
  public:

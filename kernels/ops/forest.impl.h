@@ -1,6 +1,6 @@
 #pragma once
-// Body of forest.h: the lanes of a block go down one tree together, tree after tree, so that a tree's nodes stay in cache and the
-// lanes' loads overlap. A leaf leads to itself; a tree is done when no lane moves.
+// Body of forest.h: the lanes of a block traverse one tree together, tree after tree, so that a tree's nodes stay in cache and the
+// loads of the lanes overlap. A leaf refers to itself; a tree is done when no lane moves.
 
 #include <cstdint>
 

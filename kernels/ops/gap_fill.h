@@ -3,14 +3,14 @@
 // valid date; |values| <= 32767; results are rounded half away from zero.
 //
 // linear           out(t) = a + (t - d_a) / (d_b - d_a) * (b - a)    a, b: values of the nearest valid dates d_a <= t < d_b
-//                  Before the first and after the last valid date their value holds. Arithmetic in float32. The temporal interpolation of
-//                  iota2 and of the OSO product (Inglada et al. 2017, Remote Sensing 9(1):95, sec. 3.2).
+//                  Before the first and after the last valid date, their value is used. Arithmetic in float32. The temporal interpolation
+//                  of iota2 and of the OSO product (Inglada et al. 2017, Remote Sensing 9(1):95, sec. 3.2).
 // moving_average   the mean of the valid values within window_days / 2 of t, in float32; as linear where there is none. (A moving average
 //                  filter as in FORCE, Frantz 2019, Remote Sensing 11(9):1124.)
 // whittaker        the series z on acquisition and target dates x that makes sum_valid (y - z)^2 + smoothing * sum_i (s_i+1 - s_i)^2
 //                  smallest, s_i = (z_i+1 - z_i) / ((x_i+1 - x_i) / 10 days): Whittaker's smoother with second differences (Eilers 2003,
 //                  Analytical Chemistry 75:3631, eq. 5), which on a grid of 10 days is smoothing * sum (second difference)^2. Before
-//                  the first and after the last valid date z holds; as linear with a single valid date. Arithmetic in float64.
+//                  the first and after the last valid date, z is constant; as linear with a single valid date. Arithmetic in float64.
 
 #include <cstdint>
 #include <string>

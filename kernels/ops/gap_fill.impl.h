@@ -38,7 +38,7 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
     LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) before[lane] = day[lane];
   }
-  // day is now the last valid one, which holds beyond the end.
+  // day is now the last valid one, which is used after the end.
   for (int t = times.n_targets - 1; t >= 0; --t) {
     while (d > 0 && times.days[d - 1] > times.target_days[t]) {
       const std::int16_t* use = selected[--d];
@@ -57,8 +57,8 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
   }
 }
 
-// One band: for each target puts the values of all lanes where filled.row(target, somewhere) says, then calls filled(target, values).
-// samples[date][lane]; before is scratch, [target][lane]. With kPrefetch the samples lie in the input, not in scratch.
+// One band: for each target writes the values of all lanes to filled.row(target, default row), then calls filled(target, values).
+// samples[date][lane]; before is scratch, [target][lane]. With kPrefetch the samples are in the input, not in scratch.
 template <int kLanes, bool kPrefetch, class Filled>
 HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
                   const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
@@ -100,7 +100,7 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
   }
 }
 
-// The mean of the valid values around a target, in place of what `linear` is.
+// The mean of the valid values around a target, instead of the linear value.
 template <int kLanes>
 struct MovingAverage {
   FillTimes times;
@@ -162,7 +162,7 @@ class Whittaker {
         z(i)[lane] = z_i;
       }
     }
-    // It holds beyond the ends. (The loop above needed what was there.)
+    // Constant beyond the ends. (The loop above still needed the old values.)
     ROLLED
     for (int i = n_ - 2; i >= 0; --i)
       for (int lane = 0; lane < kLanes; ++lane) z(i)[lane] = i < first_[lane] ? z(i + 1)[lane] : z(i)[lane];
@@ -171,7 +171,7 @@ class Whittaker {
       for (int lane = 0; lane < kLanes; ++lane) z(i)[lane] = i > last_[lane] ? z(i - 1)[lane] : z(i)[lane];
   }
 
-  // Calls filled(target, values of all lanes) for each target. A single valid date says everything, none nothing.
+  // Calls filled(target, values of all lanes) for each target. With a single valid date its value is used everywhere, without any 0.
   template <class Filled>
   HD void each_target(const Rows<const std::int16_t>& samples, const Filled& filled) const {
     std::int16_t only[kLanes];
@@ -194,7 +194,7 @@ class Whittaker {
   HD int date(int node) const { return nodes_[3 * node + 1][0]; }
   HD int target(int node) const { return nodes_[3 * node + 2][0]; }
 
-  // Days, and which acquisition and target a node is (-1: none), are alike for all lanes: they stand in the first.
+  // Days, and the acquisition and target of a node (-1: none), are equal for all lanes: they are stored in the first lane.
   HD void place_nodes(const FillTimes& times) {
     int d = 0, t = 0;
     while (d < times.n_dates || t < times.n_targets) {
@@ -207,8 +207,8 @@ class Whittaker {
     }
   }
 
-  // The second difference at nodes k, k + 1, k + 2 is p z_k + q z_k+1 + r z_k+2; none where these do not all exist. What z stands in
-  // later holds 1 / (x_k+1 - x_k) before a node is factorised, and what is below the diagonal, not yet divided by the pivot, after.
+  // The second difference at nodes k, k + 1, k + 2 is p z_k + q z_k+1 + r z_k+2, if all three exist. The memory of z first holds
+  // 1 / (x_k+1 - x_k), and, after a node is factorised, the element below the diagonal that is not yet divided by the pivot.
   struct Difference {
     double p = 0.0, q = 0.0, r = 0.0;
   };
@@ -276,7 +276,7 @@ struct GapFillBlock {
     HD void operator()(int target, const std::int16_t* values) const { store_lanes<kLanes>(first + target * stride, values, n); }
   };
 
-  // What linear filling says about a target goes through the average on its way to memory.
+  // Replaces the value of linear filling by the average before it is stored.
   struct Averaged {
     MovingAverage<kLanes> average;
     Store store;

@@ -67,7 +67,7 @@ class Parser {
   Sum product(const Sum& a, const Sum& b) const {
     if (a.is_number()) return scaled(b, a.number);
     if (b.is_number()) return scaled(a, b.number);
-    refuse("bands are multiplied with bands");
+    refuse("a product of bands is not supported");
   }
   static bool same(const Sum& a, const Sum& b) { return a.number == b.number && a.factors == b.factors; }
 
@@ -122,14 +122,15 @@ class Parser {
     if (begin < end && (std::isdigit(static_cast<unsigned char>(*begin)) || *begin == '.')) {
       double value = 0;
       const auto [rest, error] = std::from_chars(begin, end, value);
-      if (error != std::errc{}) refuse("a number is not one");
+      if (error != std::errc{}) refuse("not a valid number");
       at_ += static_cast<std::size_t>(rest - begin);
       return {number(value), number(1)};
     }
     std::string name;
     while (at_ < declaration_.size() && (std::isalnum(static_cast<unsigned char>(declaration_[at_])) || declaration_[at_] == '_'))
       name += declaration_[at_++];
-    if (name.empty()) refuse(at_ < declaration_.size() ? join_text("unexpected \"", declaration_.substr(at_), "\"") : "it ends too early");
+    if (name.empty())
+      refuse(at_ < declaration_.size() ? join_text("unexpected \"", declaration_.substr(at_), "\"") : "the expression is incomplete");
     for (std::size_t band = 0; band < bands_.size(); ++band) {
       if (bands_[band] != name) continue;
       Sum value = number(0);
@@ -172,7 +173,8 @@ IndexFormula parse_index(const std::string& declaration, const std::vector<std::
     formula.denominator[formula.n_bands++] = static_cast<float>(ratio.below.factors[band]);
   }
   if (formula.n_bands == 0) throw UserError(join_text("index \"", declaration, "\": no band in it"));
-  // Bands are stored x 10000: so are the numbers beside them. Without bands below, the index is a reflectance, stored as one.
+  // Bands are stored x 10000, so numbers are scaled likewise. Without bands in the denominator the index is a reflectance, and is stored as
+  // one.
   formula.numerator_offset = static_cast<float>(ratio.above.number) * kStoredPerReflectance;
   const bool reflectance = ratio.below.is_number();
   formula.denominator_offset = static_cast<float>(ratio.below.number) * (reflectance ? 1.0f : kStoredPerReflectance);

@@ -2,8 +2,8 @@
 // Indices that a configuration declares itself: "NAME = EXPRESSION", e.g. "GCVI = B8 / B3 - 1" or "SAVI2 = 1.5 * (B8 - B4) / (B8 + B4 +
 // 0.5)".
 //
-// An expression is made of band names, numbers, + - * / and parentheses. Bands count as reflectances (0..1), as in papers. It has to come
-// to sum / sum, each a sum of at most kMaxIndexBands bands with factors, and a number: what IndexFormula holds.
+// An expression has band names, numbers, + - * / and parentheses. Bands are reflectances (0..1), as in papers. It must be equivalent
+// to sum / sum, each a sum of at most kMaxIndexBands bands with factors, and a number (see IndexFormula).
 
 #include <string>
 #include <vector>
@@ -13,9 +13,9 @@
 namespace millesime {
 
 bool is_index_expression(const std::string& declaration);  // has a "="
-std::string index_name(const std::string& declaration);    // what is before the "=", or all of it
+std::string index_name(const std::string& declaration);    // the text before the "=", or all of it
 
-// UserError says what is wrong with the expression and where: syntax, an unknown band, what is not a ratio of sums.
+// UserError with the fault of the expression and its position: syntax, an unknown band, not a ratio of sums.
 IndexFormula parse_index(const std::string& declaration, const std::vector<std::string>& bands);
 
 }  // namespace millesime

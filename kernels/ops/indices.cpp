@@ -79,7 +79,7 @@ const std::vector<IndexInfo>& known_indices() {
 
 IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands) {
   if (names.size() > kMaxIndices)
-    throw UserError(join_text("indices: ", names.size(), " are asked for, at most ", kMaxIndices, " can be computed"));
+    throw UserError(join_text("indices: ", names.size(), " are requested, at most ", kMaxIndices, " can be computed"));
   IndexPlan plan;
   for (const std::string& name : names) {
     if (is_index_expression(name)) {

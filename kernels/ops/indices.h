@@ -36,7 +36,7 @@ struct IndexPlan {
   IndexFormula formulas[kMaxIndices];
 };
 
-// Of each known index: what it needs and where it comes from.
+// For each known index: its bands, formula and source.
 struct IndexInfo {
   std::string name, formula, source;
   std::vector<std::string> bands;

@@ -41,7 +41,7 @@ void ltae(const Stream& stream, const LtaeArgs& args) {
 
 namespace {
 
-// [output / 4][input][4] behind what is there already; returns where it begins.
+// Appends [output / 4][input][4]; returns its position.
 int pack(const float* matrix, int outputs, int inputs, std::vector<float>& all) {
   const int begin = static_cast<int>(all.size());
   all.resize(all.size() + static_cast<std::size_t>(fours(outputs)) * kOutputsAtOnce * static_cast<std::size_t>(inputs), 0.0f);
@@ -69,7 +69,8 @@ Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.posit
   const int embedding = w.heads * w.head_width;
   if (!w.spectral.empty())
     require_size("spectral", w.spectral, w.attended, w.features), require_size("spectral_bias", w.spectral_bias, w.attended, 1);
-  MILLESIME_CHECK(!w.spectral.empty() || w.attended == w.features, "ltae: attends to ", w.attended, " numbers of ", w.features, " read");
+  MILLESIME_CHECK(!w.spectral.empty() || w.attended == w.features, "ltae: attention reads ", w.attended, " numbers of ", w.features,
+                  " read");
   require_size("score", w.score, w.heads, w.attended), require_size("position_score", w.position_score, w.heads, w.head_width);
   require_size("embed", w.embed, embedding, w.attended), require_size("embed_bias", w.embed_bias, embedding, 1);
   require_size("dense", w.dense, w.mlp, embedding), require_size("dense_bias", w.dense_bias, w.mlp, 1);

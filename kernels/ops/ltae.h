@@ -1,5 +1,5 @@
 #pragma once
-// L-TAE at work: from a series as read to the logits of every pixel in one pass, with nothing in memory between (Garnot & Landrieu 2020,
+// Inference of L-TAE: from a series as read to the logits of every pixel in one pass, without intermediate arrays (Garnot & Landrieu 2020,
 // arXiv:2007.00586, folded: the query does not depend on the input and the embedding is linear).
 //
 //   x_t   = (b_t - mean) * inverse_std, the bands of acquisition t, resampled (prepare.h)
@@ -9,8 +9,8 @@
 //   u     = layer norm of relu(dense z + bias), over its numbers, variance + 1e-5
 //   logit = head relu(hidden [u, statics] + bias) + bias
 //
-// Products are added by fused multiply-additions in the order of the inputs, exp is our own (kernels/base/exponential.h): the same bits on
-// every device. With cubic resampling, bands are resampled first (resample.h), into memory of its own. A pixel without a valid date gets
+// Products are added by fused multiply-additions in the order of the inputs, and exp is kernels/base/exponential.h: the same bits on
+// every device. With cubic resampling, bands are resampled first (resample.h), into separate memory. A pixel without a valid date gets
 // the logits of z = 0 and a count of 0.
 
 #include <cstdint>
@@ -23,8 +23,8 @@
 
 namespace millesime {
 
-// LtaeWeights in one array; names tell where each begins. Matrices are packed in fours of outputs, [output / 4][input][4], filled up with
-// zeros; `embed` is one a head.
+// LtaeWeights in one array; the members are positions in it. Matrices are packed by four outputs, [output / 4][input][4], padded with
+// zeros; `embed` has one matrix a head.
 struct LtaeView {
   int features = 0, attended = 0, heads = 0, head_width = 0, mlp = 0, statics = 0, hidden = 0, classes = 0;
   const float* numbers = nullptr;

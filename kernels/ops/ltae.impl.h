@@ -1,6 +1,6 @@
 #pragma once
-// Body of ltae.h. The lanes of a part of a block go through the network together, four outputs at a time: each number of the input is read
-// once for four sums that stay in registers.
+// Body of ltae.h. The lanes of a part of a block are computed together, four outputs at a time: each input number is read once for four
+// sums that stay in registers.
 
 #include <cmath>
 #include <cstdint>
@@ -20,13 +20,13 @@ inline constexpr float kNever = -std::numeric_limits<float>::infinity();  // the
 
 enum class Layer { plain, rectified, added };
 
-// out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 where that is negative; added: out += matrix x in.
-// `packed`: see LtaeView. The four sums have names of their own: an array of them would stay in memory.
+// out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 if that is negative; added: out += matrix x in.
+// `packed`: see LtaeView. The four sums are separate variables: an array of them would stay in memory.
 template <int kLanes, Layer kLayer>
 HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in, const Rows<float>& out) {
   ROLLED
   for (int first = 0; first < outputs; first += kOutputsAtOnce, packed += static_cast<std::int64_t>(inputs) * kOutputsAtOnce) {
-    const int last = outputs - 1 - first;  // what behind the last output is none repeats the first and is not kept
+    const int last = outputs - 1 - first;  // rows beyond the last output repeat the first and are not stored
     const int second = first + (last < 1 ? 0 : 1), third = first + (last < 2 ? 0 : 2), fourth = first + (last < 3 ? 0 : 3);
     float a[kLanes], b[kLanes], c[kLanes], d[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) {
@@ -68,11 +68,11 @@ HD void product(const float* packed, const float* bias, int inputs, int outputs,
   }
 }
 
-// Pixels that go through the network together: a vector register's floats on the CPU, so that what they need at all dates stays in cache.
+// Pixels that are computed together: the floats of a vector register on the CPU, so that their data of all dates stay in cache.
 template <int kLanes>
 inline constexpr int kPartLanes = kLanes < 16 ? kLanes : 16;
 
-// Where a block's rows lie in its scratch, in bytes a lane. Those of the network serve one part after the other.
+// Positions of a block's rows in its scratch, in bytes a lane. Those of the network are reused by one part after the other.
 template <int kLanes>
 struct LtaeRows {
   std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, network_end, read, selected, end;
@@ -93,8 +93,8 @@ struct LtaeRows {
     end = selected + std::int64_t{2} * dates;
   }
 
-  // From one number of a date to the next, in rows: those of a number lie side by side, date after date. Odd, so that the numbers of a date
-  // do not all fall into the same set of a cache.
+  // Distance from one number of a date to the next, in rows: the dates of a number are adjacent. Odd, so that the numbers of a date do
+  // not all map to the same set of a cache.
   HD static std::int64_t span(int dates) { return dates | 1; }
 };
 
@@ -102,7 +102,7 @@ template <int kLanes, int kTaps>
 struct LtaeBlock {
   static constexpr int kPart = kPartLanes<kLanes>;
   LtaeArgs args;
-  LtaeRows<kLanes> at;  // worked out before the launch: on the GPU it costs no registers
+  LtaeRows<kLanes> at;  // computed before the launch: on the GPU it needs no registers
 
   explicit LtaeBlock(const LtaeArgs& arguments) : args(arguments), at(args.weights, args.series.n_dates) {}
   HD std::int64_t scratch_bytes() const { return at.end; }
@@ -124,7 +124,7 @@ struct LtaeBlock {
   HD Rows<float> of_date(const Rows<float>& rows, int date) const { return {rows[date], rows.stride * span()}; }
   HD static Rows<const float> read_only(const Rows<float>& rows) { return {rows.first, rows.stride}; }
 
-  // Rows of one phase. The next one works its own out again instead of keeping all of them in registers.
+  // Rows of one phase. The next phase computes its own again, instead of keeping all of them in registers.
   template <class T = float>
   HD static Rows<T> rows(const Scratch& scratch, std::int64_t begin) {
     Scratch own = scratch;
@@ -162,7 +162,7 @@ struct LtaeBlock {
     store(first, n, rows(scratch, at.logits));
   }
 
-  // What the network attends to, and the score of every date and head.
+  // The input of the attention, and the score of every date and head.
   HD void score_dates(const Scratch& scratch, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected) const {
     const LtaeView& net = args.weights;
     float* seen = rows(scratch, at.seen)[0];
@@ -210,7 +210,7 @@ struct LtaeBlock {
     }
   }
 
-  // Scores become weights that add up to 1 over the valid dates of a pixel, or are 0 where there are none.
+  // Scores become weights that sum to 1 over the valid dates of a pixel, or are 0 if there are none.
   HD void attend(const Rows<float>& attention) const {
     const LtaeView& net = args.weights;
     const int dates = args.series.n_dates;
@@ -230,7 +230,7 @@ struct LtaeBlock {
         float* score = of_head[t];
         LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) {
-          score[lane] = exponential(score[lane] - highest[lane]);  // 0 out of reach, and where no date is within it (of NaN)
+          score[lane] = exponential(score[lane] - highest[lane]);  // 0 below the range of exponential(), and if no score is a number (NaN)
           sum[lane] = sum[lane] + score[lane];
         }
       }
@@ -244,8 +244,8 @@ struct LtaeBlock {
     }
   }
 
-  // mean[head][number] = sum over dates of attention x attended, of four numbers and, where there are registers for it, two heads at a
-  // time. What there is none of behind the last repeats the first, and is written before it.
+  // mean[head][number] = sum over dates of attention x attended, for four numbers and, if there are enough registers, two heads at a
+  // time. Indices beyond the last one repeat the first, and are written before it.
   HD void weigh(const Scratch& scratch) const {
     const LtaeView& net = args.weights;
     constexpr int kHeads = kLanes == 1 ? 1 : 2;
@@ -349,7 +349,7 @@ struct LtaeBlock {
     }
   }
 
-  // Not through a tile (base/warp.h): what the GPU writes here is little beside what it keeps in its scratch, and registers are few.
+  // Without a tile (base/warp.h): the output is small compared with the traffic of the scratch, and registers are few.
   HD void store(std::int64_t first, int n, const Rows<float>& logits) const {
     const int n_classes = args.weights.classes;
     for (int lane = 0; lane < n; ++lane) {
@@ -360,7 +360,7 @@ struct LtaeBlock {
   }
 };
 
-// Nearest or bilinear. Cubic resampling in the same kernel would need more registers than leave half of a GPU's threads.
+// Nearest or bilinear. Cubic resampling in the same kernel would need too many registers for an occupancy of one half.
 template <class Backend>
 void ltae_on(const Backend& backend, const LtaeArgs& args) {
   constexpr int kLanes = Backend::kLanes;

@@ -1,6 +1,6 @@
 #pragma once
-// Body of majority_filter.h. The labels of a square are taken in rising order, each found while the one before it is counted, so that no
-// histogram is needed: a pass over the square a label that occurs, and one to find the first.
+// Body of majority_filter.h. The labels of a square are counted in increasing order; each is found while the one before it is counted, so
+// no histogram is needed: one pass over the square for each label that occurs, and one to find the first.
 
 #include <cstdint>
 
@@ -14,8 +14,8 @@ template <int kLanes>
 struct MajorityFilterBlock {
   MajorityFilterArgs args;
 
-  // For each lane how often `label` is in its square, and how far above it the next label lies: 0 is label + 1, and above 254 - label
-  // there is none (differences wrap around in a byte).
+  // For each lane the count of `label` in its square, and the distance to the next higher label: 0 means label + 1; above 254 - label
+  // there is no higher one (differences wrap around in a byte).
   HD void count(const RowBlock<kLanes>& block, const std::uint8_t* label, std::uint8_t* votes, std::uint8_t* step) const {
     for (int lane = 0; lane < kLanes; ++lane) votes[lane] = 0, step[lane] = 255;
     const int reach = args.size / 2, centre_row = args.row + block.row, centre_col = args.col + block.col;

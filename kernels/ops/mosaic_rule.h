@@ -1,5 +1,5 @@
 #pragma once
-// The rule of the mosaic: which of the tiles that cover a pixel is seen.
+// The rule of the mosaic: selects the tile for a pixel that several tiles cover.
 //
 // Higher confidence wins, then higher validity, then the lower rank (the tile's place in the order of names). Label 0 is no data and
 // never overwrites. The rule is a maximum over a total order, so the result does not depend on the order of the tiles.
@@ -19,7 +19,7 @@ struct MosaicRuleArgs {
   const std::uint8_t* tile_confidence = nullptr;
   const std::uint8_t* tile_validity = nullptr;
   std::uint16_t tile_rank = 0;  // < kNoTile, different for every tile
-  // what is there, updated; starts as label 0, confidence 0, validity 0, rank kNoTile
+  // the mosaic so far, updated; starts as label 0, confidence 0, validity 0, rank kNoTile
   std::uint8_t* label = nullptr;
   std::uint8_t* confidence = nullptr;
   std::uint8_t* validity = nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-// Prepare: from int16 as read to the model's input, in one pass over a window. What production runs.
-// It equals the composition of validity, resample, gap_fill and indices exactly (tests/consistency holds it to that).
+// Prepare: from int16 as read to the model's input, in one pass over a window. Used by production.
+// It equals the composition of validity, resample, gap_fill and indices exactly (tested in tests/consistency).
 //
 // Regular: features on a grid of dates.
 //   features[pixel][target][f] = (x_f - mean[f]) * inverse_std[f]
@@ -8,8 +8,8 @@
 // Raw: every acquisition as it is.
 //   values[pixel][date][band] = (b - mean[band]) * inverse_std[band] where valid, 0 elsewhere
 //
-// Linear gap filling is one kernel; other methods (gap_fill.h) run as the composition, with memory of their own on the device for the
-// samples between.
+// Linear gap filling is one kernel; other methods (gap_fill.h) run as the composition of the single operations, with device memory for the
+// intermediate samples.
 //
 // A pixel without any valid date is gap-filled with 0 before normalisation, and its count is 0.
 
@@ -52,7 +52,7 @@ struct PrepareRawArgs {
 };
 
 void prepare_regular(const Stream& stream, const PrepareRegularArgs& args);
-// Bytes a pixel that the composition needs between its operations; 0 where one kernel does it all.
+// Bytes a pixel of intermediate memory that the composition needs; 0 if one kernel does everything.
 std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, int n_dates, int n_bands, int n_targets);
 void prepare_raw(const Stream& stream, const PrepareRawArgs& args);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Body of prepare.h: the parts of the single operations, with everything between input and output in the block's scratch.
+// Body of prepare.h: the parts of the single operations, with all intermediate data in the block's scratch.
 
 #include <cstdint>
 #include <cstring>
@@ -50,7 +50,7 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
   for (int lane = 0; lane < block.n(); ++lane) count[block.first + lane] = count_to_byte(n[lane]);
 }
 
-// Where a block's rows lie in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
+// Positions of a block's rows in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
 struct RegularRows {
   std::int64_t weight, filled, values, selected, before, end;
   HD explicit RegularRows(const PrepareRegularArgs& args) {

@@ -1,5 +1,5 @@
 #pragma once
-// How a window is cut into blocks of lanes: each block is a piece of one row.
+// Divides a window into blocks of lanes: each block is a part of one row.
 
 #include <cstdint>
 
@@ -14,7 +14,7 @@ struct RowBlock {
   int row, col;        // of its first pixel, in the window
   std::int64_t first;  // index of its first pixel in the window
   int width;           // of the window
-  bool exists;         // false for what a warp has behind the window's last pixel, which the block then repeats
+  bool exists;         // false for items of a warp after the window's last pixel, which the block then repeats
 
   HD RowBlock(int window_width, std::int64_t pixels, std::int64_t item) : width(window_width), exists(kLanes > 1 || item < pixels) {
     if (!exists) item = pixels - 1;

@@ -1,7 +1,7 @@
 #pragma once
-// SeriesAhead: the series of one window after the other on a device, the next one on its way there while one is worked on: two windows in
-// device memory, and a stream for uploads beside the one that computes. Events keep these in order; the host waits for neither, but for the
-// page-locked chunks. On the CPU nothing is uploaded, and current() only views.
+// SeriesAhead: uploads the series of the next window while the current one is computed: two windows in device memory, and a second stream
+// for uploads. Events keep the streams in order; the host waits only for the pinned chunks. On the CPU nothing is uploaded, and current()
+// returns a view.
 //
 //   uploading thread:    upload(series)                                              for each window, once the one before it was taken
 //   computing thread:    current(series), work on the computing stream, done()       for each window
@@ -20,19 +20,19 @@ class SeriesAhead {
   explicit SeriesAhead(const Stream& computing);
 
   bool uploads() const { return computing_.device.kind == Device::Kind::cuda; }
-  // Windows of which it needs the series in host memory, beside those that are read, that wait, and that are worked on.
+  // Additional windows whose series it needs in host memory, besides those being read, waiting, and being computed.
   int windows_on_host() const { return uploads() ? 1 : 0; }
 
-  // Where device memory is too small for two windows, it does nothing, then and for all windows that follow. Throws other DeviceErrors.
+  // If device memory is too small for two windows, it does nothing, for this and all following windows. Throws other DeviceErrors.
   void upload(const Series& next);
 
-  // The window's series, for work on the computing stream; uploaded now if it is not there. Valid until done(). Throws OutOfDeviceMemory.
+  // The window's series, for work on the computing stream; uploaded now if necessary. Valid until done(). Throws OutOfDeviceMemory.
   const DeviceSeries& current(const Series& series);
-  // The same of a part of the window, in place of the whole or of the part before.
+  // The same for a part of the window, replacing the whole window or the previous part.
   const DeviceSeries& put(const Series& part);
-  // All work on the window is on the computing stream: after it, its memory takes the next but one.
+  // Call it when all work on the window is submitted to the computing stream: after that work its memory is used for the window after next.
   void done();
-  // After OutOfDeviceMemory: gives back what the series hold, and uploads no more ahead.
+  // After OutOfDeviceMemory: frees the memory of the series; windows are no longer uploaded ahead.
   void give_up();
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// SeriesView: the time series of one window as kernels see it: plain data, non-owning, copied by value.
-// Its arrays lie on the device that the kernel runs on. Shapes and units are those of Series (pipeline/core/series.h).
+// SeriesView: the time series of one window for kernels: plain data, non-owning, copied by value.
+// Its arrays are on the device that the kernel runs on. Shapes and units are those of Series (pipeline/core/series.h).
 
 #include <cstdint>
 #include <vector>
@@ -43,10 +43,10 @@ struct SeriesView {
   HD std::int64_t pixels() const { return static_cast<std::int64_t>(width) * height; }
 };
 
-// Rows [first, first + n) of a window, on the same arrays. Kernels come to the same numbers for its pixels.
+// Rows [first, first + n) of a window, on the same arrays. Kernels give the same results for its pixels.
 SeriesView rows_of(const SeriesView& view, int first, int n);
 
-// A view of a Series in host memory; valid as long as the Series is unchanged. Bug where the Series contradicts itself
+// A view of a Series in host memory; valid as long as the Series is unchanged. Bug if the Series is inconsistent
 // (sizes, a band in no group or in two, more than kMaxBands bands).
 class HostSeries {
  public:
@@ -59,12 +59,12 @@ class HostSeries {
   std::vector<std::int32_t> days_;
 };
 
-// The same on a device: copies a Series there. On the CPU it only views.
+// The same on a device: copies a Series to it. On the CPU it is only a view.
 class DeviceSeries {
  public:
   DeviceSeries() = default;
   DeviceSeries(const Stream& stream, const Series& series);
-  // Another series in place of the one before, in the same memory as far as it suffices. Kernels on the transfer's stream find it there.
+  // Replaces the series, in the same memory if it is large enough. Kernels on the transfer's stream see the new one.
   void assign(Transfer& transfer, const Series& series);
   const SeriesView& view() const { return view_; }
 

@@ -2,12 +2,12 @@
 // Sieve by a minimum mapping unit: a component of fewer than min_pixels pixels takes the label that it touches most.
 //
 // Contact with a label is the number of pairs of neighbours (of the components' connectivity), one pixel in the small component and the
-// other in a component of that label with at least min_pixels pixels. Where contacts are equal, the lowest label wins. A component that
-// touches no such component is kept. All components are decided at once, on the map as it was. Label 0 stays 0 and gives no contact.
+// other in a component of that label with at least min_pixels pixels. If contacts are equal, the lowest label wins. A component that
+// touches no such component is kept. All components are decided at once, on the input map. Label 0 stays 0 and gives no contact.
 //
 // Repeated until nothing changes, it leaves small components only where no component around them is large enough. Whether a component
-// is small is seen within min_pixels - 1 of its pixels, and so is the size of those that it touches: a window is sieved in place of a whole
-// map where what is read reaches 2 * min_pixels beyond it on each side that is not the map's.
+// is small can be seen within min_pixels - 1 of its pixels, and so can the size of those that it touches: to sieve a window of a map,
+// the input must extend 2 * min_pixels beyond the window on each side that is not the edge of the map.
 
 #include <cstdint>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Body of sieve.h. What belongs to a component lies at its lowest pixel. One class after the other is counted and compared, so that no
+// Body of sieve.h. The data of a component are stored at its lowest pixel. Classes are counted and compared one after the other, so no
 // table of components and classes is needed.
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct SieveMap {
   HD bool is_large(std::int64_t pixel) const { return args.labels[pixel] != 0 && args.size[args.component[pixel]] >= args.min_pixels; }
   HD bool is_small(std::int64_t pixel) const { return args.labels[pixel] != 0 && args.size[args.component[pixel]] < args.min_pixels; }
 
-  // How many neighbours in large components have the label, or any where it is 0.
+  // Number of neighbours in large components that have the label, or any label if it is 0.
   HD int touched(std::int64_t pixel, int label) const {
     const int col = static_cast<int>(pixel % args.width);
     const int row = static_cast<int>(pixel / args.width);

@@ -1,13 +1,13 @@
 #pragma once
-// Training batch: samples taken from a table, each a little different every time it is seen.
+// Training batch: samples of a table with random changes (augmentation), different for every batch.
 //
 //   valid[s][t]     = that of the table, unless the source or the date is hidden
-//   hidden date     : u(s, t) < date_dropout u(s), another share for every sample; one valid date, drawn too, always stays
-//   hidden source   : u(s, source) < its chance; but never all sources that a sample has
+//   hidden date     : u(s, t) < date_dropout u(s), another share for every sample; one valid date, drawn too, is never hidden
+//   hidden source   : u(s, source) < its probability; but never all sources of a sample
 //   values[s][t][f] = v + noise g(s, t, f) where valid, 0 elsewhere
 //   days[s][t]      = d + shift_days g(s)
 //
-// u is uniform on [0, 1), g has mean 0 and deviation 1; both come from the keys and a number's place in the batch alone
+// u is uniform on [0, 1), g has mean 0 and deviation 1; both depend only on the keys and on the position in the batch
 // (kernels/base/random_bits.h): no state and no order, the same bits on every device.
 
 #include "kernels/base/stream.h"

@@ -9,7 +9,7 @@
 
 namespace millesime {
 
-// What a random number is for.
+// The use of a random number.
 enum TrainingBatchDraw : std::uint32_t { kDrawNoise, kDrawDate, kDrawSample, kDrawShift, kDrawSource };
 
 // A date of a sample: valid and days.
@@ -45,14 +45,14 @@ struct TrainingBatchDate {
     const RandomBits of_sample = random_bits(args.key, sample, kDrawSample);
     const float share = args.date_dropout * uniform(of_sample.a);
     if (uniform(random_bits(args.key, sample * args.n_dates + date, kDrawDate).a) >= share) return false;
-    // The first valid date from a drawn one on, in a circle, stays.
+    // The first valid date from a drawn position on (cyclic) is never hidden.
     int stays = static_cast<int>(static_cast<std::uint64_t>(of_sample.b) * static_cast<std::uint64_t>(args.n_dates) >> 32);
     while (!valid[stays]) stays = stays + 1 < args.n_dates ? stays + 1 : 0;
     return stays != date;
   }
 };
 
-// A number of a sample on a GPU, so that neighbours lie side by side; a date of it on the CPU.
+// One number of a sample on a GPU, so that accesses are coalesced; one date of it on the CPU.
 template <bool kNumbers>
 struct TrainingBatchValues {
   TrainingBatchArgs args;

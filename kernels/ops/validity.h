@@ -1,7 +1,7 @@
 #pragma once
 // Validity: which observations can be used, and how many each pixel has.
 //
-//   valid[date][pixel] = 1 where every mask plane says valid and no band is missing (kMissing), else 0
+//   valid[date][pixel] = 1 if every mask plane says valid and no band is missing (kMissing), else 0
 //   count[pixel]       = number of valid dates, at most 255
 //
 // A band of coarser resolution is missing at a pixel where the coarse pixel nearest to its centre is missing; this is the

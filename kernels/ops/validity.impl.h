@@ -9,7 +9,7 @@
 
 namespace millesime {
 
-// A block's validity of one date as the mask planes tell it, as bits: all ones (-1) select, 0 does not. Lanes without a pixel are not
+// A block's validity of one date according to the mask planes, as bits: all ones (-1) selects, 0 does not. Lanes without a pixel are not
 // selected.
 template <int kLanes>
 HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block, int date, std::int16_t* selected) {
@@ -29,7 +29,7 @@ HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block,
   }
 }
 
-// Takes away the pixels where a band is missing.
+// Deselects the pixels where a band is missing.
 template <int kLanes>
 HD void deselect_missing(const std::int16_t* values, std::int16_t* selected) {
   LANES_INDEPENDENT

@@ -32,8 +32,7 @@ std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec);
 // input, several sources, or another norm than "none".
 std::optional<LtaeWeights> ltae_weights(const ModelFile& file);
 
-// The positional encoding that is added to the embedding of an acquisition, [date][width of a head]. days: since 1 January of the mapped
-// year.
+// Positional encoding, added to the embedding of an acquisition: [date][width of a head]. days: since 1 January of the mapped year.
 std::vector<float> ltae_positions(const std::vector<float>& days, int head_width);
 
 }  // namespace millesime

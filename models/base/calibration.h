@@ -36,7 +36,8 @@ CalibrationChoice choose_calibration(const HeldOutLogits& held_out);
 // Stores them in the spec, and the accuracy of the model on the held-out samples.
 void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out);
 
-// metrics.held_out: accuracy, F-score and confusion matrix of class indices, calibration error before and after calibration.
+// Stores in metrics.held_out: accuracy, F-score and confusion matrix of class indices, and the expected calibration error before and
+// after calibration.
 void enter_held_out(ModelSpec& spec, const ConfusionMatrix& confusion, double error_before, double error);
 
 }  // namespace millesime

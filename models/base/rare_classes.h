@@ -16,10 +16,9 @@
 
 namespace millesime {
 
-// `learn`, then the samples that Recipe::oversample adds. Each class grows to Recipe::oversample_to samples (0: as many as the largest
-// class has), or to its own number in oversample_by_class; classes that have enough stay as they are. The samples of a class are parents
-// equally often (the numbers differ by at most one). The added samples depend on the seed and on the samples, not on their order; each
-// belongs to the group of its parent.
+// `learn`, then the samples that Recipe::oversample adds. Each class grows to oversample_to samples (0: as many as the largest class has),
+// or to its number in oversample_by_class; larger classes stay as they are. The samples of a class are parents equally often (within one).
+// The added samples depend on the seed and on the samples, not on their order; each belongs to the group of its parent.
 ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, const Recipe& recipe);
 
 // Stores in the provenance the number of samples of each class that a model learned from.
