@@ -55,8 +55,8 @@ int ConfusionMatrix::position(int code) {
 
 void ConfusionMatrix::add(int reference, int produced, std::int64_t n) {
   position(reference);
-  const int col = position(produced);   // both codes are there now, so
-  const int row = position(reference);  // neither position moves any more
+  const int col = position(produced);   // both codes exist now, so
+  const int row = position(reference);  // positions do not change any more
   counts_[cell(row, col)] += n;
 }
 
@@ -97,7 +97,7 @@ namespace {
 std::vector<int> read_labels(const std::string& line, std::string_view header, const std::string& where) {
   if (!line.starts_with(header))
     throw UserError(join_text(where, ": expected \"", header, "1,2,...\", got \"", line.substr(0, 60),
-                              "\"; give a confusion matrix as OTB's ComputeConfusionMatrix writes it"));
+                              "\"; expected a confusion matrix in the format of OTB's ComputeConfusionMatrix"));
   std::vector<int> labels;
   for (const std::string& field : split_text(std::string_view(line).substr(header.size()), ',')) {
     const std::string_view text = trim(field);
@@ -105,13 +105,13 @@ std::vector<int> read_labels(const std::string& line, std::string_view header, c
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), label);
     if (error != std::errc{} || end != text.data() + text.size())
       throw UserError(join_text(where, ": expected class codes (whole numbers) after \"", header, "\", got \"", text, "\""));
-    if (std::ranges::find(labels, label) != labels.end()) throw UserError(join_text(where, ": class code ", label, " stands there twice"));
+    if (std::ranges::find(labels, label) != labels.end()) throw UserError(join_text(where, ": class code ", label, " occurs twice"));
     labels.push_back(label);
   }
   return labels;
 }
 
-// Some programs write counts as "12.00"; what is not a whole number is not a count.
+// Some programs write counts as "12.00"; other decimals are errors.
 std::int64_t read_count(std::string_view text, const std::string& where) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -303,7 +303,7 @@ double Calibration::maximum_error() const {
 }
 
 AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area) {
-  // In the paper rows are the map's strata i and columns the reference j; here n(i, j) hides that ours lie the other way.
+  // In the paper rows are the map's strata i and columns the reference j; n(i, j) uses that order (ConfusionMatrix is transposed).
   ConfusionMatrix matrix = sample;
   double total_area = 0;
   for (const auto& [code, area] : mapped_area) {

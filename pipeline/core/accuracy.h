@@ -1,7 +1,7 @@
 #pragma once
-// How good a map is: confusion matrix, the measures that follow from it, and what they say about areas.
+// Accuracy of a map: confusion matrix, the measures derived from it, and areas.
 //
-// Undefined measures are NaN, never 0 and never left out in silence: the precision of a class that was never produced, the recall
+// Undefined measures are NaN, never 0, and never left out silently: the precision of a class that was never produced, the recall
 // of a class that never occurs in the reference, the interval of a single seed.
 
 #include <cstdint>
@@ -12,20 +12,20 @@
 
 namespace millesime {
 
-// Rows are the reference, columns what the map says. Both carry the same class codes, in increasing order.
+// Rows are the reference, columns the map. Both have the same class codes, in increasing order.
 class ConfusionMatrix {
  public:
   ConfusionMatrix() = default;
   explicit ConfusionMatrix(std::vector<int> codes);  // any order; all counts 0
   static ConfusionMatrix from_pairs(std::span<const std::int32_t> reference, std::span<const std::int32_t> produced);
 
-  void add(int reference, int produced, std::int64_t n = 1);  // a code that is not there yet gets a row and a column
+  void add(int reference, int produced, std::int64_t n = 1);  // a new code gets a row and a column
   void merge(const ConfusionMatrix& other);
 
   const std::vector<int>& codes() const { return codes_; }
   int size() const { return static_cast<int>(codes_.size()); }
   bool has(int code) const;
-  std::int64_t count(int reference, int produced) const;                       // by code; 0 for a code that is not there
+  std::int64_t count(int reference, int produced) const;                       // by code; 0 for an unknown code
   std::int64_t at(int row, int col) const { return counts_[cell(row, col)]; }  // by position
   std::int64_t row_sum(int row) const;                                         // reference
   std::int64_t col_sum(int col) const;                                         // produced
@@ -34,14 +34,14 @@ class ConfusionMatrix {
 
  private:
   std::size_t cell(int row, int col) const { return static_cast<std::size_t>(row) * codes_.size() + static_cast<std::size_t>(col); }
-  int position(int code);  // inserts the code where it is missing
+  int position(int code);  // inserts the code if it is missing
 
   std::vector<int> codes_;
   std::vector<std::int64_t> counts_;  // [reference][produced]
 };
 
 // The CSV of OTB's ComputeConfusionMatrix: "#Reference labels (rows):1,2", "#Produced labels (columns):1,2,3", then one line of
-// counts a row. Rows and columns may carry different labels in any order; a matrix over their union comes back.
+// counts a row. Rows and columns may have different labels in any order; the result is a matrix over their union.
 // UserError with file and line for anything else.
 ConfusionMatrix read_confusion_csv(const std::string& file);
 std::string confusion_csv(const ConfusionMatrix& matrix);
@@ -50,15 +50,15 @@ void write_confusion_csv(const ConfusionMatrix& matrix, const std::string& file)
 struct ClassAccuracy {
   int code = 0;
   std::int64_t reference = 0, produced = 0, agreed = 0;  // pixels
-  double precision = 0;                                  // agreed / produced (user's accuracy); NaN when never produced
-  double recall = 0;                                     // agreed / reference (producer's accuracy); NaN when never in the reference
-  double f_score = 0;                                    // 2 agreed / (reference + produced); NaN when in neither
+  double precision = 0;                                  // agreed / produced (user's accuracy); NaN if never produced
+  double recall = 0;                                     // agreed / reference (producer's accuracy); NaN if never in the reference
+  double f_score = 0;                                    // 2 agreed / (reference + produced); NaN if in neither
 };
 
 struct Accuracy {
   std::int64_t total = 0;
   double overall = 0;  // share of pixels that agree; NaN without pixels
-  double kappa = 0;    // Cohen 1960; NaN when chance alone agrees everywhere (one class)
+  double kappa = 0;    // Cohen 1960; NaN if the expected agreement is 1 (one class)
   double macro_f = 0;  // mean F-score of the classes that have one
   std::vector<ClassAccuracy> classes;
 };
@@ -66,7 +66,7 @@ Accuracy measure(const ConfusionMatrix& matrix);
 
 // Mean of several runs and the half width of its 95 % interval by Student's t. NaN values are left out.
 struct MeanInterval {
-  int n = 0;                  // values that count
+  int n = 0;                  // number of values
   double mean = 0;            // NaN for n = 0
   double standard_error = 0;  // of the mean; NaN for n < 2
   double half_width = 0;      // NaN for n < 2
@@ -74,7 +74,7 @@ struct MeanInterval {
 MeanInterval mean_interval(const std::vector<double>& values);
 double student_t_quantile(double probability, double degrees_of_freedom);  // probability in (0, 1)
 
-// Expected calibration error (Naeini et al. 2015, Guo et al. 2017): how far the confidence is from the share that is right.
+// Expected calibration error (Naeini et al. 2015, Guo et al. 2017): difference between the confidence and the share of correct pixels.
 class Calibration {
  public:
   struct Bin {
@@ -107,7 +107,7 @@ struct Estimate {
 };
 struct AreaEstimate {
   int code = 0;
-  double mapped_area = 0;     // in the unit of the areas given
+  double mapped_area = 0;     // in the unit of the given areas
   Estimate area;              // of the class on the ground, same unit
   Estimate users, producers;  // accuracies; NaN where undefined
 };
@@ -115,7 +115,7 @@ struct AreaAccuracy {
   Estimate overall;
   std::vector<AreaEstimate> classes;  // every class of the sample or the map
   std::vector<int> unsampled;         // classes of the map that are left out
-  double covered_share = 0;           // of the map's area that the estimates stand for
+  double covered_share = 0;           // of the map's area that the estimates cover
 };
 AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area);
 

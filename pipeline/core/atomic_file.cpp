@@ -35,7 +35,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   const fs::path folder = target.parent_path().empty() ? fs::path(".") : target.parent_path();
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw UserError(join_text(folder.string(), ": cannot make this folder: ", error.message()));
+  if (error) throw UserError(join_text(folder.string(), ": cannot create this folder: ", error.message()));
   temporary_ = (folder / join_text(kPrefix, ::getpid(), "-", counter++, "-", target.filename().string())).string();
 }
 
@@ -49,7 +49,7 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::commit() {
   flush_to_disk(temporary_, O_RDONLY);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-    throw UserError(join_text(path_, ": cannot put the finished file in place: ", std::strerror(errno)));
+    throw UserError(join_text(path_, ": cannot rename the finished file to this name: ", std::strerror(errno)));
   committed_ = true;
   const fs::path folder = fs::path(path_).parent_path();
   flush_to_disk(folder.empty() ? "." : folder.string(), O_RDONLY | O_DIRECTORY);
@@ -88,7 +88,7 @@ void remove_abandoned(const std::string& folder) {
 void remove_abandoned_of(const std::string& path) {
   const fs::path target(path);
   const std::string name = target.filename();
-  // .partial-<process>-<number>-<name>, and what GDAL may have put beside it
+  // .partial-<process>-<number>-<name>, and files that GDAL may have written beside it
   const auto is_of = [&](std::string_view entry) {
     if (!entry.starts_with(kPrefix)) return false;
     entry.remove_prefix(std::string_view(kPrefix).size());

@@ -1,6 +1,6 @@
 #pragma once
-// Outputs are atomic: written beside their final name, flushed to disk, then renamed. Whatever happens before commit() leaves the old
-// file as it was; the destructor removes what was not committed.
+// Outputs are atomic: written to a temporary file in the same folder, flushed to disk, then renamed. Until commit() the old file is
+// unchanged; the destructor removes a temporary file that was not committed.
 
 #include <string>
 
@@ -8,12 +8,12 @@ namespace millesime {
 
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path);  // makes the folder; UserError when that is not possible
+  explicit AtomicFile(std::string path);  // creates the folder; UserError if that is not possible
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  // Where to write: same folder, same extension (drivers choose by it), hidden, unique to this process.
+  // The temporary file: same folder, same extension (GDAL chooses drivers by it), hidden, unique to this process.
   const std::string& temporary() const { return temporary_; }
   const std::string& path() const { return path_; }
   void commit();  // fsync, rename, fsync of the folder; UserError with the system's reason (disk full, no permission...)
@@ -24,11 +24,11 @@ class AtomicFile {
 };
 
 void write_text(const std::string& path, const std::string& text);  // atomic
-std::string read_text(const std::string& path);                     // UserError when unreadable
+std::string read_text(const std::string& path);                     // UserError if unreadable
 
-// Removes what a killed process left in `folder` (the temporary files of AtomicFile). Call it only while holding the output lock.
+// Removes temporary files of AtomicFile that a killed process left in `folder`. Call it only while holding the output lock.
 void remove_abandoned(const std::string& folder);
-// The same for one output, while others write beside it. Call it only where nobody else writes `path`.
+// The same for one output, while others are written in the same folder. Call it only if nobody else writes `path`.
 void remove_abandoned_of(const std::string& path);
 
 }  // namespace millesime

@@ -35,7 +35,7 @@ AccuracyIntervals bootstrap_intervals(const std::vector<Outcome>& outcomes, int 
     const int label = class_of.emplace(outcome.group, outcome.reference).first->second;
     ++classes[label][outcome.group].counts[{outcome.reference, outcome.produced}];
   }
-  bool drawn = false;  // some class has groups to draw from
+  bool drawn = false;  // some class has at least two groups
   for (const auto& [label, groups] : classes) drawn = drawn || groups.size() > 1;
 
   std::vector<double> overall, macro_f;

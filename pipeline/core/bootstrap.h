@@ -1,6 +1,6 @@
 #pragma once
-// Intervals of accuracies by the bootstrap (Efron & Tibshirani 1993), drawn by group: samples of one polygon are right or wrong together,
-// so that an interval from single samples would be far too narrow.
+// Intervals of accuracies by the bootstrap (Efron & Tibshirani 1993), drawn by group: the errors of samples of one polygon are correlated,
+// so an interval from single samples would be far too narrow.
 
 #include <cstdint>
 #include <map>
@@ -14,7 +14,7 @@ struct Outcome {
 };
 
 struct Interval {
-  double low = 0, high = 0;  // 2.5 % and 97.5 % of the replicates; NaN where there are fewer than two groups to draw from
+  double low = 0, high = 0;  // 2.5 % and 97.5 % of the replicates; NaN for fewer than two groups
 };
 
 struct AccuracyIntervals {
@@ -22,7 +22,7 @@ struct AccuracyIntervals {
   std::map<int, Interval> f_score;  // of each class of the reference
 };
 
-// Groups are drawn with replacement within the class of their first outcome, so that no class is lost. Depends on the seed alone.
+// Groups are drawn with replacement within the class of their first outcome, so that no class is lost. Depends only on the seed.
 AccuracyIntervals bootstrap_intervals(const std::vector<Outcome>& outcomes, int replicates, std::int64_t seed);
 
 }  // namespace millesime

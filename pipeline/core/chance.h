@@ -1,5 +1,5 @@
 #pragma once
-// Chance that is the same on every machine: distributions and shuffles of the standard library differ from one to the other.
+// Random numbers that are the same on every machine: distributions and shuffles differ between standard libraries.
 
 #include <cstdint>
 #include <random>
@@ -10,7 +10,7 @@
 namespace millesime {
 
 std::uint64_t hash_text(std::string_view text);  // FNV-1a, 64 bits
-std::uint64_t mix(std::uint64_t value);          // finaliser of SplitMix64 (Steele et al. 2014): neighbouring numbers become unlike
+std::uint64_t mix(std::uint64_t value);          // finaliser of SplitMix64 (Steele et al. 2014): similar numbers give unrelated results
 
 std::uint64_t below(std::mt19937_64& generator, std::uint64_t bound);  // 0 to bound - 1, each equally likely
 double uniform(std::mt19937_64& generator);                            // in [0, 1)

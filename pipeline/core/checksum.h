@@ -1,5 +1,5 @@
 #pragma once
-// What identifies a file's content in a manifest.
+// Identifies the content of a file in a manifest.
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 namespace millesime {
 
 struct Fingerprint {
-  std::string path;  // as the manifest shall show it
+  std::string path;  // as written in the manifest
   std::uint64_t bytes = 0;
   std::int64_t modified_ns = 0;  // time of last change, ns since the epoch
   std::string xxh3;              // 128-bit XXH3 of the content, 32 hexadecimal digits
@@ -18,7 +18,7 @@ struct Fingerprint {
 std::string xxh3(std::string_view bytes);
 std::string xxh3_of_file(const std::string& path);  // UserError when unreadable
 Fingerprint fingerprint(const std::string& path);   // reads the whole file
-// The same, but trusts `known` when size and time of change still agree (so a national run does not reread its inputs).
+// The same, but uses `known` if size and time of change are the same (so a national run does not reread its inputs).
 Fingerprint fingerprint(const std::string& path, const Fingerprint& known);
 
 }  // namespace millesime

@@ -1,5 +1,5 @@
 #pragma once
-// How codes and names of classes are read where people write them: in the files of nomenclatures, in tables, on the command line.
+// Reads codes and names of classes written by people: in nomenclature files, in tables, on the command line.
 
 #include <cstdint>
 #include <optional>
@@ -9,9 +9,9 @@
 namespace millesime {
 
 inline constexpr int kMaxCode = 65535;        // class maps are uint8 or uint16
-inline constexpr int kMaxLabel = 2147483647;  // of models of tables, which need not make maps
+inline constexpr int kMaxLabel = 2147483647;  // for models of tables, which may be used without maps
 
-// The number that a text is, without blanks around it; nothing where it is anything else.
+// The number in a text, ignoring surrounding blanks; empty if the text is not a number.
 std::optional<std::int64_t> code_of_text(std::string_view text);
 
 // For comparing names: lower case, in ASCII and for the accented letters of Latin-1 (in UTF-8: C3 80..9E, but not the multiplication sign).

@@ -1,6 +1,6 @@
 #pragma once
-// CSV files as RFC 4180 has them: quoted cells, doubled quotes, CRLF or LF, a UTF-8 mark at the start. The separator is the comma, or the
-// semicolon or tab where the header has no comma. The file is mapped into memory; a row's cells live until the next row is read.
+// CSV files of RFC 4180: quoted cells, doubled quotes, CRLF or LF, a byte order mark at the start. The separator is the comma, or the
+// semicolon or tab if the header has no comma. The file is mapped into memory; a row's cells are valid until the next row is read.
 
 #include <cstdint>
 #include <deque>
@@ -12,17 +12,17 @@ namespace millesime {
 
 class CsvReader {
  public:
-  explicit CsvReader(const std::string& path);  // reads the header; UserError when there is none or a column has no name or a double one
+  explicit CsvReader(const std::string& path);  // reads the header; UserError if there is none, or if a name is missing or occurs twice
   ~CsvReader();
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
 
   const std::string& path() const { return path_; }
   const std::vector<std::string>& columns() const { return columns_; }
-  int column(std::string_view name) const;  // -1 when there is none
+  int column(std::string_view name) const;  // -1 if there is none
 
-  // The next row with as many cells as the header, blanks around them removed; empty lines are skipped. False at the end; UserError
-  // for a row of another length or an open quote.
+  // The next row, with surrounding blanks of cells removed; empty lines are skipped. False at the end; UserError
+  // for a row with another number of cells than the header, or an open quote.
   bool next();
   const std::vector<std::string_view>& cells() const { return cells_; }
   std::int64_t line() const { return row_line_; }  // where this row starts, from 1
@@ -43,7 +43,7 @@ class CsvReader {
   std::deque<std::string> unquoted_;  // cells with doubled quotes
 };
 
-// The text as a cell: quoted where it has to be.
+// The text as a cell: quoted if necessary.
 std::string csv_cell(std::string_view text);
 
 }  // namespace millesime

@@ -1,5 +1,5 @@
 #pragma once
-// Powers of ten by which numbers of a table are stored as integers: a band whose numbers have two decimals is stored in hundredths.
+// Powers of ten for storing numbers of a table as integers: a band whose numbers have two decimals is stored in hundredths.
 
 namespace millesime {
 
@@ -11,7 +11,7 @@ inline double power_of_ten(int exponent) {  // exact up to 10^22; exponent >= 0
   return power;
 }
 
-// What a stored integer is multiplied by: 10^exponent.
+// The factor of a stored integer: 10^exponent.
 inline float scale_of(int exponent) { return static_cast<float>(exponent < 0 ? 1.0 / power_of_ten(-exponent) : power_of_ten(exponent)); }
 
 }  // namespace millesime

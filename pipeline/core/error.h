@@ -1,5 +1,5 @@
 #pragma once
-// How the program fails. A UserError is the world's fault (input, configuration, environment), a Bug is ours.
+// Errors of the program. A UserError is caused by input, configuration or environment, a Bug by a fault of the program.
 // Both are caught in one place, pipeline/cli/main.cpp, and become an exit code there.
 
 #include <concepts>
@@ -26,7 +26,7 @@ inline constexpr int kExitBug = 70;
 // The same error with "context: " in front, e.g. the tile and the stage it happened in.
 UserError with_context(const std::string& context, const UserError& error);
 
-// MILLESIME_CHECK(cols > 0, "window of width ", cols): a broken promise between our own functions, hence a Bug.
+// MILLESIME_CHECK(cols > 0, "window of width ", cols): throws Bug if a condition between the program's functions does not hold.
 #define MILLESIME_CHECK(condition, ...)                                                                            \
   do {                                                                                                             \
     if (!(condition)) ::millesime::throw_bug(__FILE__, __LINE__, #condition, ::millesime::join_text(__VA_ARGS__)); \

@@ -34,7 +34,7 @@ struct Window {
 std::string to_text(const Window& window);  // "col 0 row 512, 256 x 256"
 
 struct Grid {
-  std::string crs;                             // "EPSG:32631", or WKT where there is no code
+  std::string crs;                             // "EPSG:32631", or WKT if there is no code
   double x0 = 0, y0 = 0;                       // upper left corner
   double pixel_width = 10, pixel_height = 10;  // > 0
   int cols = 0, rows = 0;
@@ -56,7 +56,7 @@ struct Grid {
 };
 std::string to_text(const Grid& grid);  // "EPSG:32631, 10980 x 10980 px of 10 x 10 at (300000, 4900020)"
 
-// Throws UserError naming both grids (and `what` they belong to) unless they are the same.
+// UserError that names both grids (and `what` they belong to) unless they are the same.
 void require_same(const Grid& expected, const Grid& got, const std::string& what);
 
 // Windows that cover `whole` in row-major order; each is a multiple of the block shape (clipped at the edges) and has at most

@@ -100,7 +100,7 @@ std::vector<int> conversion_table(const Nomenclature& from, const Nomenclature& 
   if (!lost.empty())
     throw UserError(join_text("nomenclature ", from.name, " cannot be converted to ", to.name, ": ",
                               mapping == from.mappings.end() ? "its file has no mapping to it, and these classes are not the same: "
-                                                             : "its mapping names no class of it for ",
+                                                             : "its mapping has no class for ",
                               join_list(lost, ", "), "; add to.", to.name, " = <code> to each class"));
   return table;
 }
@@ -116,7 +116,7 @@ std::string configs_folder() {
   const fs::path source = fs::path(MILLESIME_SOURCE_FOLDER) / "configs";
   if (fs::is_directory(source, ignored)) return source.string();
   throw UserError(join_text("the folder configs/ is neither at ", installed.string(), " nor at ", source.string(),
-                            "; set MILLESIME_CONFIGS to where it lies"));
+                            "; set MILLESIME_CONFIGS to this folder"));
 }
 
 }  // namespace millesime

@@ -20,19 +20,19 @@ struct LandClass {
   std::string name;  // in the language of the product
   std::string name_en;
   Color color;
-  std::string alias;  // short, for column names (at most 10 characters in a shapefile); "class_7" where the file has none
-  int parent = 0;     // code of its level-1 group, 0 when there is none
+  std::string alias;  // short, for column names (at most 10 characters in a shapefile); "class_7" if the file has none
+  int parent = 0;     // code of its level-1 group, 0 if there is none
 };
 
 struct Mapping {                           // to another nomenclature
   std::string to;                          // its name
-  std::vector<std::pair<int, int>> codes;  // (ours, theirs)
+  std::vector<std::pair<int, int>> codes;  // (code in this nomenclature, code in the other)
 };
 
 class Nomenclature {
  public:
   // Reads TOML (configs/nomenclatures/README.md describes it), CSV (header with code, name or name_fr, and optional name_en, hex or color,
-  // alias, level1, to_<nomenclature>; other columns are left alone), JSON as to_json() writes it, or lines "name:code".
+  // alias, level1, to_<nomenclature>; other columns are ignored), JSON as to_json() writes it, or lines "name:code".
   // A bare name such as "oso23" is looked up in configs/nomenclatures. UserError names file and line for a double
   // code, a double name, a bad colour, or a code out of range. Classes without colour get one from their position.
   static Nomenclature load(const std::string& name_or_file);
@@ -52,15 +52,15 @@ class Nomenclature {
   const LandClass& at(int index) const;
 };
 
-// A table for people: code, colour, name, group, alias.
+// A printed table: code, colour, name, group, alias.
 std::string to_text(const Nomenclature& nomenclature);
 
-// Codes of `from` as codes of `to`: table[code], 0 for 0 and kNoClass where `from` has no such class. From the mapping to `to` in `from`'s
-// file, or class by class of the same code and name. UserError when neither covers every class.
+// Codes of `from` as codes of `to`: table[code], 0 for 0 and kNoClass for codes that `from` does not have. From the mapping to `to` in the
+// file of `from`, or by equal codes and names. UserError if neither covers every class.
 inline constexpr int kNoClass = -1;
 std::vector<int> conversion_table(const Nomenclature& from, const Nomenclature& to);
 
-// Where configs/ lies: $MILLESIME_CONFIGS, beside the installed binary (../share/millesime/configs), or the source tree.
+// The folder configs/: $MILLESIME_CONFIGS, that of the installed binary (../share/millesime/configs), or that of the source tree.
 std::string configs_folder();
 
 }  // namespace millesime

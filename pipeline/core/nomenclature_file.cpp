@@ -1,4 +1,4 @@
-// Nomenclatures from TOML, CSV, JSON and lines; pipeline/core/nomenclature.h documents the forms.
+// Nomenclatures from TOML, CSV, JSON and lines; pipeline/core/nomenclature.h documents the formats.
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-// A colour for the class at a position that has none: hues a golden angle apart, in two brightnesses.
+// The generated colour of a class without one, by its position: hues a golden angle apart, in two brightnesses.
 Color colour_of_position(int position) {
   constexpr double kGoldenAngle = 137.50776405;  // degrees
   const double hue = std::fmod(position * kGoldenAngle, 360.0) / 60.0;
@@ -38,7 +38,7 @@ Color colour_of_position(int position) {
   }
 }
 
-// Collects classes from whatever format and checks each where it stands.
+// Collects classes from any format and checks each one with its position in the file.
 class Collector {
  public:
   explicit Collector(std::string origin, int max_code = kMaxCode) : origin_(std::move(origin)), max_code_(max_code) {}
@@ -54,7 +54,7 @@ class Collector {
         throw UserError(join_text(where, ": the name \"", name, "\" of class ", c.code, " reads like the code of another class"));
       const auto [at, fresh] = names_.emplace(folded_name(name), c.code);
       if (!fresh && at->second != c.code)
-        throw UserError(join_text(where, ": class ", c.code, " is called \"", name, "\", as class ", at->second, " is already"));
+        throw UserError(join_text(where, ": class ", c.code, " is called \"", name, "\", like class ", at->second, " already"));
     }
     c.color = color.value_or(colour_of_position(nomenclature.size()));
     nomenclature.classes.push_back(std::move(c));
@@ -76,9 +76,9 @@ class Collector {
     found->codes.emplace_back(ours, static_cast<int>(theirs));
   }
 
-  // Groups that are only numbers (CSV) become groups with that number as name.
+  // Groups that are given as numbers only (CSV) become groups with that number as name.
   Nomenclature finish(bool groups_from_classes) {
-    if (nomenclature.classes.empty()) throw UserError(origin_ + ": no class in this file");
+    if (nomenclature.classes.empty()) throw UserError(origin_ + ": the file has no classes");
     for (std::size_t i = 0; i < nomenclature.classes.size(); ++i) {
       const LandClass& c = nomenclature.classes[i];
       if (c.parent == 0 || group_codes_.contains(c.parent)) continue;
@@ -98,7 +98,7 @@ class Collector {
     for (const std::string& text : {c.name, c.name_en, c.alias})
       if (!is_utf8(text)) throw UserError(where + ": not UTF-8; convert the file, e.g. with iconv -f latin1 -t utf-8");
     const auto [at, fresh] = codes.emplace(c.code, where);
-    if (!fresh) throw UserError(join_text(where, ": code ", c.code, " stands twice, first in ", at->second));
+    if (!fresh) throw UserError(join_text(where, ": code ", c.code, " occurs twice, first in ", at->second));
   }
 
   std::string origin_;

@@ -31,7 +31,7 @@ std::string quoted(const std::string& value) {
   return text + '"';
 }
 
-// One overload set answers "how is this type called, written and read".
+// One set of overloads: the name of each type, and how it is written and read.
 struct Literal {
   std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
   std::string operator()(const int* value) const { return std::to_string(*value); }
@@ -64,7 +64,7 @@ std::optional<std::string> scalar_text(const toml::node& node) {
   return std::nullopt;
 }
 
-// A list as a configuration file has it, ["a", "b"].
+// A list in the form of a configuration file, ["a", "b"].
 bool parse_list(const std::string& text, std::vector<std::string>& values) {
   toml::table table;
   try {
@@ -239,7 +239,7 @@ void Options::read_toml(const std::string& file, const std::vector<std::string>&
   };
   const auto resolve = [&](const Option& option, const std::string& text) {
     if (!option.is_path() || text.empty()) return text;
-    return (folder / text).lexically_normal().string();  // an absolute path stays as it is
+    return (folder / text).lexically_normal().string();  // an absolute path is not changed
   };
   const auto read = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
     for (const auto& [name, node] : table) {
@@ -271,7 +271,7 @@ void Options::require_all() const {
 }
 
 std::string Options::to_toml() const {
-  // Keys without a table first, then table by table: TOML's own rule.
+  // Keys without a table first, then table by table, as TOML requires.
   std::ostringstream text;
   std::string current;
   for (const bool top : {true, false})

@@ -9,7 +9,7 @@
 //     }
 //   };
 //
-// and from that declaration come the TOML key time.step_days, --set time.step_days=..., the command-line flag --step-days, the
+// The declaration gives the TOML key time.step_days, --set time.step_days=..., the command-line flag --step-days, the
 // checks, the help text, the reference page and effective.toml. The struct must outlive the Options that point into it.
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class Option {
  public:
   Option(std::string key, OptionTarget target, std::string help);
 
-  // What the value may be. Each returns *this so that declarations chain.
+  // Limits of the value. Each returns *this so that calls can be chained.
   Option& unit(std::string text);
   Option& range(double min, double max);  // closed
   Option& choices(std::vector<std::string> names);
@@ -48,7 +48,7 @@ class Option {
   std::string range_text() const;  // "1 to 366", "a, b or c", or ""
   std::string value_text() const;  // as a TOML literal
 
-  // Sets from text as a person types it (a list: comma-separated). UserError with key, origin, expected and got.
+  // Sets the value from text on a command line (a list: comma-separated). UserError with key, origin, expected and got.
   void set(const std::string& text, const std::string& origin);
   void set_list(const std::vector<std::string>& values, const std::string& origin);
 
@@ -75,7 +75,7 @@ class Options {
 
   void set(const std::string& assignment);  // "time.step_days=5" from --set
   // Reads a TOML file: every key must be declared; relative paths are resolved against the file's folder.
-  // Tables below a name in `ignored_tables` (arrays of tables with their own declarations) are left to their owner.
+  // Tables with a name in `ignored_tables` (arrays of tables with their own declarations) are not read.
   void read_toml(const std::string& file, const std::vector<std::string>& ignored_tables = {});
   void require_all() const;     // UserError listing required keys without a value
   std::string to_toml() const;  // effective.toml: every key with its value

@@ -23,7 +23,7 @@ std::size_t characters(const std::string& utf8) {
   return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-// Centred as Python does it, on which iota2's columns rest: an odd blank goes left in an odd width and right in an even one.
+// Centred like Python's str.center, which iota2 uses: the extra blank is on the left in an odd width and on the right in an even one.
 std::string centred(const std::string& text, std::size_t width) {
   const std::size_t length = characters(text);
   if (length >= width) return text;
@@ -262,7 +262,7 @@ void require_known_classes(const ConfusionMatrix& matrix, const Nomenclature& no
       unknown.push_back(join_text(code, " (reference ", matrix.row_sum(i), " px, map ", matrix.col_sum(i), " px)"));
   if (!unknown.empty())
     throw UserError(join_text(origin, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ",
-                              join_list(unknown, ", "), "; add them to the nomenclature or give the one that belongs to the map"));
+                              join_list(unknown, ", "), "; add them to the nomenclature, or use the nomenclature of the map"));
 }
 
 Nomenclature nomenclature_of_codes(const std::vector<int>& codes) {

@@ -1,5 +1,5 @@
 #pragma once
-// What is written about the accuracy of one or several runs: RESULTS.txt, which users of iota2 know, and accuracy.json.
+// Files with the accuracy of one or several runs: RESULTS.txt in the layout of iota2, and accuracy.json.
 
 #include <optional>
 #include <string>
@@ -12,16 +12,16 @@
 
 namespace millesime {
 
-// One map against its reference.
+// One map compared with its reference.
 struct MapAccuracy {
   std::string name;  // "seed 0", "final map", or the file it was read from
   ConfusionMatrix confusion;
-  std::optional<Calibration> calibration;  // where the map came with its confidence
-  std::int64_t unmapped = 0;               // reference pixels where the map has no class (0); they are in no matrix
+  std::optional<Calibration> calibration;  // if the map has a confidence
+  std::int64_t unmapped = 0;               // reference pixels where the map has no class (0); not in the matrix
 };
 
 struct AccuracyReport {
-  std::string reference;          // one sentence: what the maps were compared with
+  std::string reference;          // one sentence: the reference of the maps
   std::vector<MapAccuracy> runs;  // one a seed
   std::optional<MapAccuracy> final_map;
 };
@@ -29,9 +29,9 @@ struct AccuracyReport {
 // The layout of iota2's RESULTS.txt, number for number: mean matrix over the runs, then kappa, OA, precision, recall and F-score as
 // mean +- half width of the 95 % interval, and the three classes with which each class is most often mapped.
 // iota2 takes the t quantile with (classes - 1) degrees of freedom and prints nan for runs that agree exactly, and so does this file;
-// accuracy.json has the interval with (runs - 1). It departs from iota2 where a measure is undefined: nan instead of -1000, and an
-// F-score of 0 where no pixel of a class agrees.
-// UserError when a class of the matrices is not in the nomenclature.
+// accuracy.json has the interval with (runs - 1). It differs from iota2 if a measure is undefined: nan instead of -1000, and an
+// F-score of 0 if no pixel of a class agrees.
+// UserError if a class of the matrices is not in the nomenclature.
 std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomenclature& nomenclature);
 
 // accuracy.json (undefined numbers are null):
@@ -51,10 +51,10 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas);
 AccuracyReport read_accuracy(const std::string& file);  // of accuracy_json(); UserError when damaged
 
-// Names every code of the matrix that the nomenclature lacks, with its number of pixels.
+// UserError that names every code of the matrix that the nomenclature lacks, with its number of pixels.
 void require_known_classes(const ConfusionMatrix& matrix, const Nomenclature& nomenclature, const std::string& origin);
 
-// A nomenclature for maps that came without one: every code is its own name.
+// A nomenclature for maps without one: the name of each class is its code.
 Nomenclature nomenclature_of_codes(const std::vector<int>& codes);
 
 }  // namespace millesime

@@ -25,7 +25,7 @@
 namespace millesime {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "tensors are stored as they lie in memory");
+static_assert(std::endian::native == std::endian::little, "tensors are stored in little-endian order");
 
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // of the format's reference implementation
@@ -66,7 +66,7 @@ struct HeaderEntry {
   bool has_type = false, has_shape = false, has_offsets = false;
 };
 
-// Reads the header event by event and refuses whatever is not of its form at once, so that no hostile header grows in memory.
+// Reads the header event by event and rejects any other structure at once, so that a hostile header cannot use much memory.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(const std::string& path) : path_(path) {}
@@ -110,8 +110,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool end_object() override {
     if (depth_ == 2 && !in_metadata_) {
       const HeaderEntry& entry = entries.back();
-      if (!entry.has_type || !entry.has_shape || !entry.has_offsets)
-        fail("expected dtype, shape and data_offsets, and not all of them are there");
+      if (!entry.has_type || !entry.has_shape || !entry.has_offsets) fail("expected dtype, shape and data_offsets; one of them is missing");
     }
     --depth_;
     return true;
@@ -121,11 +120,11 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (depth_ == 1) {
       subject_ = name;
       in_metadata_ = name == kMetadata;
-      if (!names_.insert(name).second) fail("stands twice in the header");
+      if (!names_.insert(name).second) fail("occurs twice in the header");
       if (!in_metadata_) entries.push_back({.name = name, .type = {}, .shape = {}, .offsets = {}});
     } else {
       key_ = name;
-      if (!keys_.insert(name).second) fail("the key " + shown(name) + " stands twice");
+      if (!keys_.insert(name).second) fail("the key " + shown(name) + " occurs twice");
       if (!in_metadata_ && name != "dtype" && name != "shape" && name != "data_offsets")
         fail("unknown key " + shown(name) + "; expected dtype, shape and data_offsets");
     }
@@ -170,7 +169,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::vector<std::uint64_t>* list_ = nullptr;
 };
 
-// The type, and the number of bytes that type and shape come to.
+// The type, and the number of bytes of type and shape.
 std::pair<TensorType, std::uint64_t> check_type_and_shape(const HeaderEntry& entry, const std::string& where) {
   const auto known = std::ranges::find(kTypes, entry.type, [](const TypeName& t) { return std::string_view(t.name); });
   if (known == std::end(kTypes))
@@ -214,7 +213,7 @@ struct SafetensorsFile::Mapping {
   std::size_t bytes = 0;
   std::map<std::string, std::string> metadata;
   std::map<std::string, TensorView> tensors;
-  std::deque<std::vector<std::uint64_t>> realigned;  // tensors that do not lie on a multiple of their element size
+  std::deque<std::vector<std::uint64_t>> realigned;  // copies of tensors that are not aligned to their element size
 
   Mapping() = default;
   Mapping(const Mapping&) = delete;
@@ -233,7 +232,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   auto mapping = std::make_unique<Mapping>();
   mapping->path = path;
 
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // does not wait for the other end of a pipe
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // does not block on a pipe
   if (descriptor < 0) throw UserError(join_text(path, ": cannot be opened: ", std::strerror(errno)));
   struct stat status {};
   const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
@@ -255,7 +254,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, mapping->base, kLengthBytes);
   if (header_bytes > kMaxHeaderBytes || header_bytes > mapping->bytes - kLengthBytes)
-    throw UserError(join_text(path, ": not a safetensors file, or cut off: its first 8 bytes announce a header of ", header_bytes,
+    throw UserError(join_text(path, ": not a safetensors file, or truncated: its first 8 bytes give a header of ", header_bytes,
                               " bytes, the file has ", mapping->bytes));
   const char* header = reinterpret_cast<const char*>(mapping->base) + kLengthBytes;
   if (header_bytes == 0 || header[0] != '{' || std::memchr(header, 0, header_bytes))
@@ -277,7 +276,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
     const auto [first, last] = std::pair(entry.offsets[0], entry.offsets[1]);
     if (last > data_bytes)
       throw UserError(join_text(where, "lies at bytes ", first, " to ", last, " of the data, but there are only ", data_bytes,
-                                "; is the file cut off?"));
+                                "; is the file truncated?"));
     if (last - first != expected_bytes)
       throw UserError(join_text(where, "has ", last - first, " bytes, but its type and shape need ", expected_bytes));
     if (first != end)
@@ -334,7 +333,7 @@ void SafetensorsWriter::add(const std::string& name, TensorType type, std::vecto
 }
 
 void SafetensorsWriter::write(const std::string& path) const {
-  // Large elements first: every tensor then lies on a multiple of its element size without holes.
+  // Large elements first: every tensor is then aligned to its element size, without holes.
   std::vector<const std::pair<const std::string, Entry>*> order;
   for (const auto& item : entries_) order.push_back(&item);
   std::ranges::stable_sort(order, std::greater{}, [](const auto* item) { return size_of(item->second.type); });

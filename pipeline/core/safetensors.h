@@ -1,6 +1,6 @@
 #pragma once
 // safetensors: named tensors and a JSON header in one file, without code (https://huggingface.co/docs/safetensors).
-// Used for models and samples. It lies in core, not in io, because models must not depend on GDAL.
+// Used for models and samples. It is in core, not in io, because models must not depend on GDAL.
 
 #include <cstddef>
 #include <cstdint>
@@ -48,11 +48,11 @@ struct TensorView {
   std::int64_t elements() const;
 };
 
-// A file mapped into memory; views live as long as it does.
+// A file mapped into memory; views are valid as long as it exists.
 class SafetensorsFile {
  public:
-  // Checks the header's length, every type, shape, size and offset before anything is allocated or touched: UserError
-  // with the file's and the tensor's name on anything that does not fit.
+  // Checks the header's length and every type, shape, size and offset before anything is allocated or read: UserError
+  // with the names of the file and the tensor for any inconsistency.
   static SafetensorsFile open(const std::string& path);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
@@ -62,9 +62,9 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const;  // "__metadata__": texts, among them JSON documents
   std::vector<std::string> names() const;
   bool has(const std::string& name) const;
-  const TensorView& view(const std::string& name) const;  // UserError when it is not there
+  const TensorView& view(const std::string& name) const;  // UserError if there is none
 
-  // View of the wanted element type and shape (-1: any size); UserError with expected and got otherwise.
+  // View of the requested element type and shape (-1: any size); UserError with expected and got otherwise.
   template <class T>
   const T* data(const std::string& name, const std::vector<std::int64_t>& shape) const {
     return reinterpret_cast<const T*>(require(name, TensorTypeOf<T>::value, shape).data);

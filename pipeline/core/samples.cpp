@@ -51,7 +51,7 @@ void check(const Samples& samples) {
     sized(series.valid.size(), n * series.dates.size(), "valid");
     sized(series.values.size(), n * series.dates.size() * series.bands.size(), "values");
     MILLESIME_CHECK(std::ranges::adjacent_find(series.dates, std::greater_equal{}) == series.dates.end(), "dates of ", series.source,
-                    " do not rise");
+                    " are not in increasing order");
   }
 }
 

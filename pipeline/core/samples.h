@@ -1,5 +1,5 @@
 #pragma once
-// Samples: labelled time series, from images or from a table. What training, evaluation and prediction work on.
+// Samples: labelled time series, from images or from a table: the input of training, evaluation and prediction.
 //
 // The working file is samples.safetensors (pipeline/core/samples_file.cpp documents its tensors); CSV is for exchange.
 
@@ -24,12 +24,12 @@ struct SampleSeries {
   std::vector<std::uint8_t> valid;   // [sample][date]
 };
 
-// How a sample is used in the run of one seed. A lone polygon of its class both learns and tests (iota2's rule). Unused: in a polygon
-// that learns, but not selected.
+// How a sample is used in the run of one seed. The only polygon of a class is used for learning and testing (iota2's rule). Unused: in a
+// learning polygon, but not selected.
 enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3 };
 
 struct Samples {
-  std::string tile;                       // "" when the samples come from a table
+  std::string tile;                       // "" if the samples come from a table
   int year = 0;                           // positions in time are counted in days from 1 January of this year
   std::vector<SampleSeries> series;       // the first one is the main source
   std::vector<std::string> static_names;  // elevation, slope, climate...
@@ -51,42 +51,42 @@ struct Samples {
   }
 };
 
-// Reading checks names, shapes, types, sizes and codes before it allocates; UserError names file and tensor.
+// Checks names, shapes, types, sizes and codes before it allocates; UserError with file and tensor.
 Samples read_samples(const std::string& file);
 void write_samples(const Samples& samples, const std::string& file);  // atomic; same samples, same bytes
 
 // One row a sample, one column each:
-//   label                 class code (any integer), or a class name when a nomenclature is given; 0 where it is not known
-//   group                 optional: polygon, a number or a name; without it every row is a group of its own
+//   label                 class code (any integer), or a class name if a nomenclature is given; 0 if it is not known
+//   group                 optional: polygon, a number or a name; without it every row is its own group
 //   x, y                  optional: map position
 //   region                optional: name of the region
 //   split, or split_0...  optional: learn, test, both or unused, for each seed; without it all learn
 //   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan" or "NA" is cloudy or missing
 //   any other             a static input; an empty cell is missing
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
-// ("series", "series_2"...). A date of a source is valid where all its bands have a value; otherwise all of them are set to kNodata.
+// ("series", "series_2"...). A date of a source is valid if all its bands have a value; otherwise all of them are set to kNodata.
 // Numbers: a band of integers that fit into int16 is stored as it is (and kNodata, -10000, is missing, as in the images). Other
 // bands are stored as rounded multiples of a power of ten: as many decimals as their numbers have and int16 holds (-0.2 to 0.9: four).
-// What write_samples_csv() writes is read back equal (but for tile, col and row).
+// Files of write_samples_csv() are read back equal (except for tile, col and row).
 // UserError with file, line and column.
 Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature = nullptr);
 void write_samples_csv(const Samples& samples, const std::string& file);  // atomic
 
-// By the file's name: CSV where it ends in .csv, the working format otherwise.
+// By the file's name: CSV if it ends in .csv, the working format otherwise.
 Samples load_samples(const std::string& file, const Nomenclature* nomenclature = nullptr);
 
-// The samples of several files (the tiles of a production) as one. Sources keep the dates of all files; where a file does not have a date
-// it is invalid. Files must agree in year, bands, scales, static inputs and number of seeds: UserError with both files otherwise. Groups
-// stay apart: a polygon number that an earlier file has already gets a new one. Samples of more than one tile have no tile, col and row.
+// Merges the samples of several files (the tiles of a production). Sources have the dates of all files; a date that a file lacks is
+// invalid for its samples. Files must agree in year, bands, scales, static inputs and number of seeds: UserError with both files otherwise.
+// Groups stay distinct: polygon numbers that an earlier file has are replaced. Samples of several tiles have no tile, col and row.
 Samples merge_samples(const std::vector<std::string>& files);
 
-// What is in them: samples and polygons per class and split, bands, dates and share of missing observations per source, statics.
+// A summary: samples and polygons per class and split; bands, dates and share of missing observations per source; static inputs.
 nlohmann::ordered_json samples_summary(const Samples& samples);
-std::string to_text(const Samples& samples, const Nomenclature* nomenclature = nullptr);  // the same as a table for people
+std::string to_text(const Samples& samples, const Nomenclature* nomenclature = nullptr);  // the same as a printed table
 
 const char* to_text(Split split);  // "learn", "test", "both", "unused"
 
-// Broken promises of whoever made the samples (sizes, dates out of order) as Bug.
+// Bug if the samples are inconsistent (sizes, dates out of order).
 void check(const Samples& samples);
 
 }  // namespace millesime

@@ -74,7 +74,7 @@ std::vector<SampleColumn> plan_columns(const CsvReader& table, Samples& samples)
     throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
   if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
 
-  // Sources: by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others as they come.
+  // Sources: by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others in order of appearance.
   std::vector<std::string> keys{"sentinel2", "sentinel1"};
   std::vector<std::vector<const Band*>> sources(2);
   std::vector<const std::set<Date>*> dates_of_others;

@@ -1,5 +1,5 @@
 #pragma once
-// What the columns of a table of samples are; pipeline/core/samples.h documents their names.
+// The columns of a table of samples; pipeline/core/samples.h documents their names.
 
 #include <cstddef>
 #include <vector>
@@ -17,8 +17,8 @@ struct SampleColumn {
   std::size_t index = 0;                       // of a split or a static input
 };
 
-// What each column is. The series (with dates, bands and scales of 1), the names of the statics and the number of seeds that follow from
-// them are put into `samples`. UserError for what is missing, double or against itself.
+// The role of each column. Stores the series (with dates, bands and scales of 1), the names of the statics and the number of seeds in
+// `samples`. UserError for columns that are missing, double or inconsistent.
 std::vector<SampleColumn> plan_columns(const CsvReader& table, Samples& samples);
 
 }  // namespace millesime

@@ -13,7 +13,7 @@ namespace {
 void require_agreement(const Samples& first, const std::string& first_file, const Samples& other, const std::string& file) {
   const auto differ = [&](const std::string& what, const std::string& expected, const std::string& got) {
     throw UserError(join_text(file, ": ", what, " ", got.empty() ? "nothing" : got, ", but ", first_file, " has ",
-                              expected.empty() ? "nothing" : expected, "; only samples of one kind can be put together"));
+                              expected.empty() ? "nothing" : expected, "; only samples of one kind can be merged"));
   };
   if (other.year != first.year) differ("year", std::to_string(first.year), std::to_string(other.year));
   if (other.n_seeds != first.n_seeds) differ("number of splits", std::to_string(first.n_seeds), std::to_string(other.n_seeds));
@@ -27,7 +27,7 @@ void require_agreement(const Samples& first, const std::string& first_file, cons
   if (sources(other) != sources(first)) differ("series", sources(first), sources(other));
   for (std::size_t s = 0; s < first.series.size(); ++s)
     if (other.series[s].scale != first.series[s].scale)
-      differ("other scales of the bands of", first.series[s].source, first.series[s].source);
+      differ("different scales of the bands of", first.series[s].source, first.series[s].source);
 }
 
 template <class T>
@@ -54,7 +54,7 @@ void append_series(SampleSeries& to, const SampleSeries& from, std::size_t n) {
 }  // namespace
 
 Samples merge_samples(const std::vector<std::string>& files) {
-  if (files.empty()) throw UserError("no file of samples to put together");
+  if (files.empty()) throw UserError("no file of samples to merge");
   std::vector<Samples> parts;
   for (const std::string& file : files) {
     parts.push_back(load_samples(file));

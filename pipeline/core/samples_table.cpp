@@ -65,7 +65,7 @@ struct BandNumbers {
   double largest = 0;  // magnitude
   int decimals = 0;
 
-  // The power of ten of which the band's numbers are stored as multiples.
+  // The power of ten that is the unit of the band's stored numbers.
   int exponent() const {
     int p = -decimals;
     while (std::abs(stored(largest, p)) > kMaxStored) ++p;
@@ -80,7 +80,7 @@ class TableReader {
   TableReader(const std::string& file, const Nomenclature* nomenclature) : file_(file), nomenclature_(nomenclature) {}
 
   Samples read() {
-    // Most tables hold integers that are stored as they are, in one pass. Otherwise the first pass finds the scales for a second one.
+    // Most tables have integers that are stored unchanged, in one pass. Otherwise the first pass finds the scales for a second one.
     PerBand exponents;
     pass(exponents);
     PerBand needed;
@@ -120,7 +120,7 @@ class TableReader {
           read_attribute(table, i, column);
         } else if (const std::string_view cell = table.cells()[i]; !is_missing(cell)) {
           const auto number = parse_number(cell);
-          if (!number) refuse(table, i, "a number or nothing");
+          if (!number) refuse(table, i, "a number or an empty cell");
           if (number->value != kNodata)
             observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = number;
         }
@@ -128,7 +128,7 @@ class TableReader {
       if (!has_group) samples_.polygon.back() = row;
       for (std::size_t s = 0; s < observed.size(); ++s) append_observations(samples_.series[s], observed[s], exponents[s], numbers_[s]);
     }
-    if (samples_.label.empty()) throw UserError(file_ + ": no sample below the header");
+    if (samples_.label.empty()) throw UserError(file_ + ": no samples after the header");
   }
 
   void append_row() {
@@ -142,7 +142,7 @@ class TableReader {
     s.split.insert(s.split.end(), static_cast<std::size_t>(s.n_seeds), static_cast<std::uint8_t>(Split::learn));
   }
 
-  // Stores the complete dates of one row as multiples of 10^exponent and takes note of what their numbers need.
+  // Stores the complete dates of one row as multiples of 10^exponent and records the digits that their numbers need.
   static void append_observations(SampleSeries& series, const std::vector<std::optional<Number>>& observed,
                                   const std::vector<int>& exponents, std::vector<BandNumbers>& numbers) {
     const std::size_t n_bands = series.bands.size();
@@ -159,7 +159,7 @@ class TableReader {
         numbers[b].largest = std::max(numbers[b].largest, std::abs(number.value));
         numbers[b].decimals = std::max(numbers[b].decimals, number.decimals);
         const double value = stored(number.value, exponents[b]);
-        // What does not fit occurs in a first pass only; the second one has the exponents for it.
+        // Numbers that do not fit occur in the first pass only; the second pass has exponents for them.
         series.values.push_back(static_cast<std::int16_t>(std::clamp(value, -double{kMaxStored}, double{kMaxStored})));
       }
     }
@@ -220,7 +220,7 @@ class TableReader {
         if (is_missing(cell)) break;
         const auto value = parse_whole<float>(cell);
         if (!value || !std::isfinite(*value))
-          refuse(table, i, "a number or nothing (a column without date is a static input; leave it out if it is none)");
+          refuse(table, i, "a number or an empty cell (a column without a date is a static input; remove it if it is not one)");
         s.statics[s.statics.size() - s.static_names.size() + column.index] = *value;
         break;
       }
@@ -233,7 +233,7 @@ class TableReader {
     throw UserError(join_text(table.where(i), ": expected ", expected, ", got \"", is_utf8(cell) ? cell : "text that is not UTF-8", "\""));
   }
 
-  // 0.2400 and 0.1300 are multiples of 0.01: the same numbers get the same scale, however many digits they once had.
+  // 0.2400 and 0.1300 are multiples of 0.01: the same numbers get the same scale, independent of trailing zeros.
   void simplify(PerBand& exponents) {
     for (std::size_t s = 0; s < samples_.series.size(); ++s) {
       SampleSeries& series = samples_.series[s];

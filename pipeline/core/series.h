@@ -1,8 +1,8 @@
 #pragma once
-// Series: the time series of one Window of a tile, as read. A tile-year never lies in memory whole.
+// Series: the time series of one Window of a tile, as read. A whole tile-year is never in memory.
 //
-// Sensors bring their numbers into one form while reading: int16, kNodata where the product has no value, masks as uint8.
-// Bands keep their native resolution (a BandGroup each); resampling to the window's pixels is the kernels' work.
+// Readers convert the numbers of all sensors to one form: int16, kNodata where the product has no value, masks as uint8.
+// Bands keep their native resolution (a BandGroup each); kernels resample them to the window's pixels.
 
 #include <array>
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// A part of a Series for itself, where the whole does not fit into a device's memory.
+// A part of a Series as a Series of its own, if the whole does not fit into a device's memory.
 
 #include <algorithm>
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace millesime {
 
-// Rows [first, first + n) of the window, copied, with as much of each group around them as any resampling reads: kernels come to the same
-// numbers for its pixels.
+// Rows [first, first + n) of the window, copied, with the surroundings in each group that any resampling method reads: kernels give the
+// same results for its pixels.
 Series rows_of(const Series& series, int first, int n);
 
-// What became of `rows`, pixels [first, first + row_pixels) of each plane, to its place in planes of `pixels`; makes these where there are
-// none.
+// Copies the result of `rows`, pixels [first, first + row_pixels) of each plane, to its position in planes of `pixels`, which are created
+// if necessary.
 template <class T>
 void put_rows(const std::vector<T>& rows, std::int64_t row_pixels, std::int64_t first, std::int64_t pixels, std::vector<T>& planes) {
   const auto n = static_cast<std::ptrdiff_t>(rows.size()) / row_pixels;

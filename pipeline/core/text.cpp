@@ -49,7 +49,7 @@ bool is_utf8(std::string_view text) {
     if (length == 0) return false;
     for (std::size_t k = 1; k < length; ++k)
       if ((byte(k) & 0xC0) != 0x80) return false;
-    // Overlong forms, surrogates and what lies beyond U+10FFFF.
+    // Overlong forms, surrogates and codes above U+10FFFF.
     if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) || (first == 0xF0 && byte(1) < 0x90) ||
         (first == 0xF4 && byte(1) > 0x8F))
       return false;

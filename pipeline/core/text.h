@@ -1,5 +1,5 @@
 #pragma once
-// Small operations on text that more than one layer needs.
+// Small operations on text that several layers need.
 
 #include <string>
 #include <string_view>
@@ -15,7 +15,7 @@ bool is_utf8(std::string_view text);
 
 std::string escape_markup(std::string_view text);  // for XML and HTML, in text and in attributes
 
-// The candidate nearest to `name` by edit distance, or "" when none is near enough to be a slip of the hand.
+// The candidate nearest to `name` by edit distance, or "" if none is near enough to be a typing error.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 }  // namespace millesime

@@ -106,8 +106,8 @@ TEST(Nomenclature, ReadsCsvWithItsGroupsAndMappings) {
 }
 
 TEST(Nomenclature, MistakesAreNamedWithFileAndLine) {
-  EXPECT_THAT(refusal("a.txt", "a:1\nb:1\n"), HasSubstr("a.txt:2: code 1 stands twice, first in "));
-  EXPECT_THAT(refusal("a.txt", "a:1\nA :2\n"), HasSubstr("a.txt:2: class 2 is called \"A\", as class 1 is already"));
+  EXPECT_THAT(refusal("a.txt", "a:1\nb:1\n"), HasSubstr("a.txt:2: code 1 occurs twice, first in "));
+  EXPECT_THAT(refusal("a.txt", "a:1\nA :2\n"), HasSubstr("a.txt:2: class 2 is called \"A\", like class 1 already"));
   EXPECT_THAT(refusal("a.txt", "a:1\n\nb\n"), HasSubstr("a.txt:3: expected \"name:code\", got \"b\""));
   EXPECT_THAT(refusal("a.txt", "a:0\n"), HasSubstr("a.txt:1: code 0; expected 1 to 65535"));
   EXPECT_THAT(refusal("a.txt", "a:65536\n"), HasSubstr("code 65536"));
@@ -123,7 +123,7 @@ TEST(Nomenclature, MistakesAreNamedWithFileAndLine) {
   EXPECT_THAT(refusal("a.csv", "code,name\n1,a,b\n"), HasSubstr("a.csv:2: 3 cells, the header has 2"));
   EXPECT_THAT(refusal("a.csv", "code,name\nx,a\n"), HasSubstr("a.csv:2: column code: expected a whole number, got \"x\""));
   EXPECT_THAT(refusal("a.toml", "class = [\n { code = 1, name = \"a\" },\n { code = 1, name = \"b\" } ]\n"),
-              HasSubstr("a.toml:3: code 1 stands twice"));
+              HasSubstr("a.toml:3: code 1 occurs twice"));
   EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = \"a\", colour = \"#ff0000\" } ]\n"),
               HasSubstr("a.toml:1: unknown key \"colour\"; did you mean \"color\"?"));
   EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = \"a\", color = \"red\" } ]\n"), HasSubstr("a.toml:1: not a colour: \"red\""));

@@ -161,15 +161,15 @@ TEST(Safetensors, HostileFilesAreRefused) {
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), four + "y")), HasSubstr("belong to no tensor"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1])"), four)), HasSubstr("expected dtype, shape and data_offsets"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)),
-              HasSubstr("\"dtype\" stands twice"));
+              HasSubstr("\"dtype\" occurs twice"));
   EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","code":"x","shape":[1],"data_offsets":[0,4])"), four)),
               HasSubstr("unknown key \"code\""));
   const std::string one = R"("t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})",
                     two = R"("u":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  EXPECT_THAT(refusal(file_of("{" + one + "," + one + "}", four)), HasSubstr("tensor \"t\": stands twice"));
+  EXPECT_THAT(refusal(file_of("{" + one + "," + one + "}", four)), HasSubstr("tensor \"t\": occurs twice"));
   EXPECT_THAT(refusal(file_of("{" + one + "," + two + "}", four)), HasSubstr("tensor \"u\": overlaps"));
   EXPECT_THAT(refusal(file_of(R"({"__metadata__":{"a":1}})", "")), HasSubstr("expected a text for \"a\""));
-  EXPECT_THAT(refusal(file_of(R"({"__metadata__":{"a":"1","a":"2"}})", "")), HasSubstr("\"a\" stands twice"));
+  EXPECT_THAT(refusal(file_of(R"({"__metadata__":{"a":"1","a":"2"}})", "")), HasSubstr("\"a\" occurs twice"));
   EXPECT_THAT(refusal(file_of(R"({"__metadata__":"a"})", "")), HasSubstr("expected an object"));
   EXPECT_THAT(refusal(file_of("{\"t\\u001b[31m\":1}", "")), HasSubstr("t\\u001b[31m"));  // shown escaped
 }

@@ -236,7 +236,7 @@ TEST(SamplesTable, ClassNamesNeedANomenclature) {
 
 TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal(""), HasSubstr("empty file"));
-  EXPECT_THAT(refusal("label,B4_20210105\n"), HasSubstr("no sample below the header"));
+  EXPECT_THAT(refusal("label,B4_20210105\n"), HasSubstr("no samples after the header"));
   EXPECT_THAT(refusal("labels,B4_20210105\n1,2\n"), HasSubstr("no column label; is \"labels\" it?"));
   EXPECT_THAT(refusal("label,X,y,B4_20210105\n1,2,3,4\n"), HasSubstr("column X: did you mean \"x\"?"));
   EXPECT_THAT(refusal("label,x,B4_20210105\n1,2,3\n"), HasSubstr("both x and y"));
@@ -246,7 +246,7 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,B4_20210105,B8_20210106\n1,2,3\n"),
               HasSubstr("no column B4_20210106, although other bands of sentinel2 have that date"));
   EXPECT_THAT(refusal("label,B4_20210105\n1,2\n\n1,2;5\n"),
-              HasSubstr("t.csv:4: column B4_20210105: expected a number or nothing, got \"2;5\""));
+              HasSubstr("t.csv:4: column B4_20210105: expected a number or an empty cell, got \"2;5\""));
   EXPECT_THAT(refusal("label,B4_20210105\n1,inf\n"), HasSubstr("got \"inf\""));
   EXPECT_THAT(refusal("label,B4_20210105\n1,1e31\n"), HasSubstr("got \"1e31\""));
   EXPECT_THAT(refusal("label,B4_20210105\n1,\xff\n"), HasSubstr("text that is not UTF-8"));
@@ -255,7 +255,7 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\"3\n"), HasSubstr("text after the closing quote"));
   EXPECT_THAT(refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a whole number"));
   EXPECT_THAT(refusal("label,note,B4_20210105\n1,wet,2\n"),
-              HasSubstr("t.csv:2: column note: expected a number or nothing (a column without date is a static input"));
+              HasSubstr("t.csv:2: column note: expected a number or an empty cell (a column without a date is a static input"));
   EXPECT_THAT(refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"),
               HasSubstr("t.csv:3: column group: expected a number, as in the rows above, got \"a\""));
   EXPECT_THAT(refusal("label,split,B4_20210105\n1,train,2\n"), HasSubstr("expected learn, test, both or unused, got \"train\""));
@@ -335,7 +335,7 @@ TEST(SamplesMerge, FilesOfAnotherKindAreRefused) {
   EXPECT_THAT(refused("label,B8_20210105\n6,10\n"), HasSubstr("b.csv: series sentinel2 (B8), but " + folder + "/a.csv has sentinel2 (B4)"));
   EXPECT_THAT(refused("label,slope,B4_20210105\n6,1,10\n"), HasSubstr("static inputs slope, but"));
   EXPECT_THAT(refused("label,B4_20220105\n6,10\n"), HasSubstr("year 2022, but"));
-  EXPECT_THAT(refused("label,B4_20210105\n6,0.5\n"), HasSubstr("other scales"));
+  EXPECT_THAT(refused("label,B4_20210105\n6,0.5\n"), HasSubstr("different scales"));
   EXPECT_THROW(merge_samples({}), UserError);
 }
 
