@@ -25,8 +25,8 @@ void require_same_samples(const RasterReader& source, const RasterReader& made, 
       source.read(window, band, given.data());
       made.read(window, band, found.data());
       if (std::memcmp(given.data(), found.data(), given.size() * sizeof(T)) != 0)
-        throw UserError(join_text(path, ": band ", band + 1, ", window ", to_text(window), ": what was read back is not what ",
-                                  source.path(), " holds; check the disk. The file that was there before is kept."));
+        throw UserError(join_text(path, ": band ", band + 1, ", window ", to_text(window), ": the data read back differ from those of ",
+                                  source.path(), "; check the disk. The previous file is kept."));
     }
 }
 
@@ -50,7 +50,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
   AtomicFile file(path);
   {
     const GdalMessages messages;
-    // A virtual copy carries the legend, so that the source stays as it is.
+    // A virtual copy has the legend, so that the source is not changed.
     const DatasetHandle dressed(GDALCreateCopy(GDALGetDriverByName("VRT"), "", input.get(), FALSE, nullptr, nullptr, nullptr));
     if (!dressed) throw UserError(join_text(source, ": cannot be read for ", path, ". ", messages.text()));
     if (classes) GDALSetRasterNoDataValue(GDALGetRasterBand(dressed.get(), 1), 0);
@@ -67,9 +67,9 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     DatasetHandle result(
         GDALCreateCopy(GDALGetDriverByName("COG"), file.temporary().c_str(), dressed.get(), FALSE, creation.List(), nullptr, nullptr));
     result.reset();
-    VSIUnlink((file.temporary() + ".aux.xml").c_str());  // ours is complete
+    VSIUnlink((file.temporary() + ".aux.xml").c_str());  // ours has more
     if (messages.failed())
-      throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
+      throw UserError(join_text(path, ": cannot be written; is the disk full? The previous file is kept. ", messages.text()));
   }
   const RasterReader made(file.temporary(), {"GTiff"});
   require_same(RasterReader(source).grid(), made.grid(), path);

@@ -1,5 +1,5 @@
 #pragma once
-// Colour ramps of the maps that are numbers, the same in QGIS styles and in the report.
+// Colour ramps of maps of numbers, the same in QGIS styles and in the report.
 
 #include <vector>
 
@@ -12,7 +12,7 @@ struct ColorRamp {
   Color at(double position) const;  // 0..1, linear between the stops
 };
 
-const ColorRamp& confidence_ramp();  // viridis (matplotlib, CC0): dark is doubtful, light is certain
-const ColorRamp& validity_ramp();    // Blues (ColorBrewer): pale is seen seldom, dark is seen often
+const ColorRamp& confidence_ramp();  // viridis (matplotlib, CC0): dark is low, light is high
+const ColorRamp& validity_ramp();    // Blues (ColorBrewer): pale is few dates, dark is many
 
 }  // namespace millesime

@@ -33,7 +33,7 @@ std::string epsg_of(OGRSpatialReferenceH system) {
   return authority && code && std::string(authority) == "EPSG" ? std::string("EPSG:") + code : "";
 }
 
-// A definition without a code that PROJ's catalogue knows under one.
+// The code of a definition without one, if PROJ's database has it.
 std::string matching_epsg(OGRSpatialReferenceH system) {
   constexpr int kOnlyNamesDiffer = 90;  // of PROJ's confidence; below it, the parameters decide (a PROJ string has no names)
   const char* options[] = {"CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS", "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", nullptr};
@@ -64,7 +64,7 @@ std::string canonical_crs_of(OGRSpatialReferenceH given) {
   if (std::string code = epsg_of(given); !code.empty() && !OSRIsCompound(given)) return code;
   const SystemHandle system(OSRClone(given));
   OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
-  if (OSRIsCompound(system.get())) {  // heights play no part in a map
+  if (OSRIsCompound(system.get())) {  // heights are not used
     OSRDemoteTo2D(system.get(), nullptr);
     OSRStripVertical(system.get());
   }
@@ -121,7 +121,7 @@ Point CoordinateTransform::operator()(const Point& point) const {
 }
 
 Box CoordinateTransform::operator()(const Box& box) const {
-  constexpr int kPointsOnAnEdge = 64;  // edges become curves
+  constexpr int kPointsOnAnEdge = 64;  // transformed edges are curves
   const GdalMessages messages;
   Box image;
   if (!OCTTransformBounds(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), box.min_x, box.min_y, box.max_x, box.max_y,

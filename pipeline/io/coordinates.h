@@ -1,5 +1,5 @@
 #pragma once
-// Coordinates between reference systems, and the grids that follow from them (PROJ through GDAL).
+// Transformation of coordinates between reference systems (PROJ through GDAL).
 
 #include <memory>
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace millesime {
 
-// "EPSG:32631" where the system has a code, its WKT otherwise. Accepts anything GDAL understands; UserError otherwise.
+// "EPSG:32631" if the system has a code, its WKT otherwise. Accepts anything GDAL understands; UserError otherwise.
 std::string canonical_crs(const std::string& definition);
 
-// The definition of a reference system in full, for files that do not know codes (WKT 2).
+// The full definition of a reference system (WKT 2), for file formats without codes.
 std::string crs_wkt(const std::string& definition);
 
 class CoordinateTransform {  // x east or longitude first, always; not thread-safe
@@ -20,8 +20,8 @@ class CoordinateTransform {  // x east or longitude first, always; not thread-sa
   CoordinateTransform(const std::string& from_crs, const std::string& to_crs);
   ~CoordinateTransform();
   CoordinateTransform(CoordinateTransform&&) noexcept;
-  Point operator()(const Point& point) const;                        // UserError where the point has no image
-  void apply(std::vector<double>& x, std::vector<double>& y) const;  // NaN where the point has no image
+  Point operator()(const Point& point) const;                        // UserError if the point cannot be transformed
+  void apply(std::vector<double>& x, std::vector<double>& y) const;  // NaN if the point cannot be transformed
   Box operator()(const Box& box) const;                              // box that covers the transformed edges
 
  private:

@@ -11,10 +11,10 @@
 namespace millesime {
 namespace {
 
-// Windows are read in whole blocks, so GDAL's block cache has little to keep; the pipeline bounds memory itself.
+// Windows are read in whole blocks, so GDAL's block cache is of little use; the pipeline limits memory itself.
 constexpr GIntBig kBlockCacheBytes = GIntBig{64} << 20;
 
-// A tile-year consists of more than a thousand files, which stay open while its windows are read.
+// A tile-year has more than a thousand files, which stay open while its windows are read.
 constexpr rlim_t kOpenFiles = 65536;
 
 void raise_open_files() {
@@ -29,7 +29,7 @@ void raise_open_files() {
 void prepare_gdal() {
   static std::once_flag once;
   std::call_once(once, [] {
-    CPLSetErrorHandler(CPLQuietErrorHandler);  // for GDAL's own worker threads; ours collect (GdalMessages)
+    CPLSetErrorHandler(CPLQuietErrorHandler);  // for GDAL's own worker threads; ours use GdalMessages
     GDALAllRegister();
     GDALSetCacheMax64(kBlockCacheBytes);
     CPLSetConfigOption("OGR_CURRENT_DATE", "2000-01-01T00:00:00Z");  // the same content gives the same bytes
@@ -55,7 +55,7 @@ void GdalMessages::collect(CPLErr severity, CPLErrorNum, const char* message) {
   if (severity != CE_Warning && severity != CE_Failure) return;
   auto& self = *static_cast<GdalMessages*>(CPLGetErrorHandlerUserData());
   if (severity == CE_Failure) self.failed_ = true;
-  constexpr std::size_t kEnough = 2000;  // the same complaint may come once a block
+  constexpr std::size_t kEnough = 2000;  // the same message may come once a block
   if (self.words_.size() > kEnough || self.words_.find(message) != std::string::npos) return;
   if (!self.words_.empty()) self.words_ += "; ";
   self.words_ += message;

@@ -42,7 +42,7 @@ DatasetHandle open_raster(const std::string& path, const std::vector<std::string
   DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR,
                                    drivers.empty() ? nullptr : allowed.List(), nullptr, nullptr));
   if (!dataset) throw UserError(join_text(path, ": cannot be opened as an image. ", messages.text()));
-  if (GDALGetRasterCount(dataset.get()) < 1) throw UserError(join_text(path, ": holds no raster band"));
+  if (GDALGetRasterCount(dataset.get()) < 1) throw UserError(join_text(path, ": has no raster band"));
   return dataset;
 }
 
@@ -51,7 +51,7 @@ bool has_predictor(const std::string& compression) { return compression == "DEFL
 void check_codes(const Nomenclature& nomenclature, PixelType type, const std::string& path) {
   const int limit = type == PixelType::u8 ? 255 : 65535;
   if (const int code = highest_code(nomenclature); code > limit)
-    throw UserError(join_text(path, ": the nomenclature has the code ", code, ", but a map of this type holds codes up to ", limit,
+    throw UserError(join_text(path, ": the nomenclature has the code ", code, ", but a map of this type has codes up to ", limit,
                               "; renumber its classes"));
 }
 

@@ -6,7 +6,8 @@
 
 namespace millesime {
 
-// Sixteenths of a pixel where the files' rounded geotransforms mean that: positions are then exact, and do not depend on the window.
+// Rounds positions close to sixteenths of a pixel (the files' geotransforms are rounded): they are then exact, and independent of the
+// window.
 static double snapped(double value, double tolerance) {
   constexpr double kSteps = 16;
   const double near = std::round(value * kSteps) / kSteps;

@@ -29,7 +29,7 @@ Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) {
   const DatasetHandle dataset(GDALOpen(path.c_str(), GA_ReadOnly));
   if (!dataset || GDALRasterIO(GDALGetRasterBand(dataset.get(), 1), GF_Read, 0, 0, whole.cols, whole.rows, picture.samples.data(),
                                grid.cols, grid.rows, GDT_Byte, 0, 0) != CE_None)
-    throw UserError(join_text(path, ": cannot be read at reduced size; the file is damaged, make it again. ", messages.text()));
+    throw UserError(join_text(path, ": cannot be read at reduced size; the file is damaged, compute it again. ", messages.text()));
   return picture;
 }
 
@@ -63,7 +63,7 @@ std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palet
   }
   GDALSetRasterColorTable(band, colors);
   GDALDestroyColorTable(colors);
-  auto* samples = const_cast<std::uint8_t*>(picture.samples.data());  // GDAL writes from it, not to it
+  auto* samples = const_cast<std::uint8_t*>(picture.samples.data());  // GDAL only reads it
   if (GDALRasterIO(band, GF_Write, 0, 0, picture.grid.cols, picture.grid.rows, samples, picture.grid.cols, picture.grid.rows, GDT_Byte, 0,
                    0) != CE_None)
     throw failed();

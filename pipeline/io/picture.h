@@ -1,5 +1,5 @@
 #pragma once
-// Pictures of maps, for a report or a preview.
+// Reduced images of maps, for a report or a preview.
 
 #include <array>
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace millesime {
 
-// The first band so small that no side is longer than `longest_side`, from the file's overviews where it has them (nearest
-// neighbour of those). A raster that is small enough comes as it is.
+// The first band, reduced so that no side is longer than `longest_side`, from the file's overviews if it has them (nearest
+// neighbour). A raster that is small enough is not reduced.
 Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side);
 
 struct PaletteEntry {
@@ -20,8 +20,8 @@ struct PaletteEntry {
   std::uint8_t alpha = 0;
 };
 using Palette = std::array<PaletteEntry, 256>;
-Palette class_palette(const Nomenclature& nomenclature);     // 0 and what is no class are transparent
-Palette number_palette(const ColorRamp& ramp, int maximum);  // 0 is transparent; above the maximum as at it
+Palette class_palette(const Nomenclature& nomenclature);     // 0 and values that are not classes are transparent
+Palette number_palette(const ColorRamp& ramp, int maximum);  // 0 is transparent; values above the maximum have its colour
 
 std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette);  // the bytes of an 8-bit paletted PNG
 

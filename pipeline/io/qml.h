@@ -1,5 +1,5 @@
 #pragma once
-// Styles for QGIS 3 (.qml beside the raster of the same name): QGIS shows the map with its colours and class names.
+// Styles for QGIS 3 (.qml with the name of the raster): QGIS shows the map with its colours and class names.
 
 #include <string>
 
@@ -8,7 +8,7 @@
 
 namespace millesime {
 
-// Paletted renderer; values that are no class stay transparent.
+// Paletted renderer; values that are not classes are transparent.
 std::string class_style(const Nomenclature& nomenclature);
 
 // Pseudocolour of a number from 0 to `maximum`, interpolated between the ramp's stops.

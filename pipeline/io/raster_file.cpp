@@ -15,11 +15,11 @@ namespace {
 Grid grid_of(GDALDatasetH dataset, const std::string& path) {
   std::array<double, 6> transform{};
   if (GDALGetGeoTransform(dataset, transform.data()) != CE_None)
-    throw UserError(join_text(path, ": has no georeference; give it one (gdal_edit.py -a_ullr) or replace the file"));
+    throw UserError(join_text(path, ": has no georeference; add one (gdal_edit.py -a_ullr) or replace the file"));
   if (transform[2] != 0 || transform[4] != 0 || !(transform[1] > 0) || !(transform[5] < 0))
     throw UserError(join_text(path, ": is rotated or upside down; expected a north-up image (gdalwarp makes one)"));
   const OGRSpatialReferenceH crs = GDALGetSpatialRef(dataset);
-  if (!crs) throw UserError(join_text(path, ": has no coordinate reference system; give it one (gdal_edit.py -a_srs)"));
+  if (!crs) throw UserError(join_text(path, ": has no coordinate reference system; add one (gdal_edit.py -a_srs)"));
   return {canonical_crs_of(crs),      transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset),
           GDALGetRasterYSize(dataset)};
 }
@@ -102,7 +102,7 @@ void RasterReader::probe() const {
       std::vector<char> block(bytes * static_cast<std::size_t>(info().block_width) * static_cast<std::size_t>(info().block_height));
       if (GDALReadBlock(handle, last ? across - 1 : 0, last ? down - 1 : 0, block.data()) != CE_None)
         throw UserError(join_text(impl_->path, ": the ", last ? "last" : "first", " block of band ", band + 1,
-                                  " cannot be read; the file is cut short or damaged. ", messages.text()));
+                                  " cannot be read; the file is truncated or damaged. ", messages.text()));
     }
 }
 

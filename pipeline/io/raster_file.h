@@ -18,17 +18,17 @@ enum class PixelType { u8, u16, i16, i32, f32 };
 struct RasterInfo {
   Grid grid;
   int bands = 1;
-  PixelType type = PixelType::u8;  // f64 and others are given as the nearest that holds them
+  PixelType type = PixelType::u8;  // f64 and others are converted to the nearest type
   int block_width = 0, block_height = 0;
   std::optional<double> nodata;
 };
 
-// Opens a raster for reading. `path` may lie in a zip (/vsizip/). It must have a CRS and a north-up geotransform.
+// Opens a raster for reading. `path` may be inside a zip (/vsizip/). It must have a CRS and a north-up geotransform.
 // Not thread-safe: one object a thread.
-// Every error is a UserError with the file, the window and GDAL's own words.
+// Every error is a UserError with the file, the window and GDAL's own message.
 class RasterReader {
  public:
-  // `drivers` restricts the formats, e.g. {"GTiff"} where a name from disk must not lead GDAL to other files; {} takes all.
+  // `drivers` restricts the formats, e.g. {"GTiff"} for names from disk that must not make GDAL open other files; {}: all formats.
   explicit RasterReader(const std::string& path, const std::vector<std::string>& drivers = {});
   ~RasterReader();
   RasterReader(RasterReader&&) noexcept;
@@ -41,15 +41,15 @@ class RasterReader {
   // Reads band `band` (from 0) of a window, row by row, converted to T with saturation. The window must lie in the grid.
   template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
   void read(const Window& window, int band, T* samples) const;
-  // A whole block of band 0, block_width x block_height row by row, converted to T with saturation, without the way through GDAL's cache.
-  // What of it lies beyond the grid is not defined.
+  // A whole block of band 0, block_width x block_height row by row, converted to T with saturation, without GDAL's block cache.
+  // Pixels outside the grid are undefined.
   template <class T>  // std::uint8_t, std::int16_t
   void read_block(int block_col, int block_row, T* samples) const;
   template <class T>
   Raster<T> read_all(int band = 0) const;
-  // The classes of a map as its palette, category names and attribute table have them; nothing without a palette.
+  // The classes of a map according to its palette, category names and attribute table; empty without a palette.
   std::optional<Nomenclature> legend() const;
-  void probe() const;  // reads the first and the last block of each band: a file cut short fails here
+  void probe() const;  // reads the first and the last block of each band: a truncated file fails here
 
  private:
   struct Impl;
@@ -64,22 +64,22 @@ struct RasterOptions {
   std::vector<std::string> band_names;
 };
 
-// A tiled GeoTIFF that is written window by window and appears under its name only by commit(). The bytes of the file depend on its
-// content only, not on the order or shape of the windows: blocks go to the file row by row of blocks, band by band; what comes
-// before its turn waits in memory, and beyond 64 MB in an unnamed scratch file. Quickest, and without waiting: full-width windows
-// of whole block rows from north to south. A class map's names and attribute table stand in `path`.aux.xml.
+// A tiled GeoTIFF that is written window by window and gets its name only by commit(). The bytes of the file depend on its
+// content only, not on the order or shape of the windows: blocks are written row by row of blocks, band by band; blocks that come
+// earlier are kept in memory, and beyond 64 MB in an unnamed temporary file. Fastest, without keeping blocks: full-width windows
+// of whole block rows from north to south. A class map's names and attribute table are written to `path`.aux.xml.
 class RasterWriter {
  public:
   RasterWriter(const std::string& path, const Grid& grid, PixelType type, int bands, const RasterOptions& options);
   ~RasterWriter();
   RasterWriter(RasterWriter&&) noexcept;
 
-  int block() const;  // side of its square blocks (less than asked for on a small grid)
+  int block() const;  // side of its square blocks (less than requested on a small grid)
   // Band `band` (from 0) of a window, converted to the file's type with saturation. Each pixel is written at most once; pixels
-  // that are never written become nodata, or 0 where there is none.
+  // that are never written become nodata, or 0 without a nodata value.
   template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
   void write(const Window& window, int band, const T* samples);
-  void commit();  // closes, flushes, reads every block back and compares, renames; UserError when the disk is full or bad
+  void commit();  // closes, flushes, reads every block back and compares it, renames; UserError if the disk is full or faulty
 
  private:
   struct Impl;

@@ -51,7 +51,7 @@ int fitting_block(int wanted, const Grid& grid) {  // TIFF tiles have sides that
   return std::min(wanted, largest);
 }
 
-// Differences of neighbours compress well, except between class codes.
+// Differences of neighbours (predictor 2) compress well, except for class codes.
 const char* predictor(PixelType type, bool classes) {
   if (classes) return "1";
   return type == PixelType::f32 ? "3" : "2";
@@ -66,7 +66,7 @@ std::string folder_of(const std::string& path) {
 
 struct RasterWriter::Impl {
   struct Block {
-    std::vector<char> bytes;   // empty while it lies in the scratch file
+    std::vector<char> bytes;   // empty while the block is in the scratch file
     std::int64_t written = 0;  // pixels
   };
 
@@ -77,7 +77,7 @@ struct RasterWriter::Impl {
   RasterOptions options;
   std::string sidecar;
   BlockOrder order;
-  ScratchFile scratch;  // blocks beyond what may wait in memory
+  ScratchFile scratch;  // blocks beyond the limit of memory
   DatasetHandle dataset;
   std::int64_t next = 0;  // first block that is not in the file yet
   std::map<std::int64_t, Block> waiting;
@@ -100,8 +100,7 @@ struct RasterWriter::Impl {
   std::int64_t place_in_scratch(std::int64_t index) const { return index * static_cast<std::int64_t>(block_bytes()); }
 
   [[noreturn]] void cannot_write(const GdalMessages& messages) const {
-    throw UserError(
-        join_text(file.path(), ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
+    throw UserError(join_text(file.path(), ": cannot be written; is the disk full? The previous file is kept. ", messages.text()));
   }
 
   void create() {
@@ -149,7 +148,7 @@ struct RasterWriter::Impl {
     return result;
   }
 
-  // Moves the blocks whose turn comes last to the scratch file.
+  // Moves the blocks that are written last to the scratch file.
   void make_room(std::int64_t keep) {
     for (auto entry = waiting.rbegin(); entry != waiting.rend() && waiting_bytes > kWaitingBytes; ++entry) {
       if (entry->second.bytes.empty() || entry->first == keep) continue;
@@ -174,7 +173,7 @@ struct RasterWriter::Impl {
     while (!waiting.empty() && waiting.begin()->first == next && waiting.begin()->second.written == order.window(next).pixels()) put_next();
   }
 
-  // Of the pixels of a block that lie on the grid.
+  // Of the pixels of a block that are inside the grid.
   std::string digest(std::int64_t index, const std::vector<char>& bytes) const {
     const Window on_grid = order.window(index);
     const std::size_t row_bytes = sample_bytes() * static_cast<std::size_t>(on_grid.width);
@@ -184,7 +183,7 @@ struct RasterWriter::Impl {
     return xxh3(rows);
   }
 
-  // Every block has to come back as it was given to GDAL: what a full disk cuts off, or a bad one mangles, may come to light only here.
+  // Every block must be the same as it was written: errors of a full or faulty disk may be visible only here.
   void check_result() const {
     const DatasetHandle result = open_raster(file.temporary(), {"GTiff"});
     const GdalMessages messages;
@@ -197,7 +196,7 @@ struct RasterWriter::Impl {
       if (GDALReadBlock(band, order.block_col(index), order.block_row(index), bytes.data()) != CE_None) cannot_write(messages);
       if (digest(index, bytes) != digests[static_cast<std::size_t>(index)])
         throw UserError(join_text(file.path(), ": band ", order.band(index) + 1, ", window ", to_text(order.window(index)),
-                                  ": what was read back is not what was written; check the disk. The file that was there before is kept."));
+                                  ": the data read back differ from the written data; check the disk. The previous file is kept."));
     }
   }
 };
@@ -215,12 +214,12 @@ RasterWriter::RasterWriter(const std::string& path, const Grid& grid, PixelType 
   impl_ = std::make_unique<Impl>(path, grid, type, bands, complete);
   if (options.nomenclature) impl_->sidecar = legend_sidecar(*options.nomenclature);
   impl_->create();
-  impl_->options.nomenclature = nullptr;  // the caller's object need not outlive this call
+  impl_->options.nomenclature = nullptr;  // the caller's object may be destroyed after this call
 }
 
 RasterWriter::~RasterWriter() {
   if (!impl_) return;
-  const GdalMessages ignored;  // of a file that is given up
+  const GdalMessages ignored;  // of a file that is discarded
   impl_->dataset.reset();
 }
 RasterWriter::RasterWriter(RasterWriter&&) noexcept = default;

@@ -28,12 +28,12 @@ void ScratchFile::put(std::int64_t at, const void* bytes, std::size_t n) {
   if (descriptor_ < 0) {
     std::string name = folder_ + "/.partial-scratch-XXXXXX";
     descriptor_ = ::mkstemp(name.data());
-    if (descriptor_ < 0) throw UserError(join_text(folder_, ": cannot make a temporary file there: ", std::strerror(errno)));
+    if (descriptor_ < 0) throw UserError(join_text(folder_, ": cannot create a temporary file in this folder: ", std::strerror(errno)));
     ::unlink(name.c_str());
   }
   for (std::size_t done = 0; done < n;) {
     const ssize_t more = ::pwrite(descriptor_, static_cast<const char*>(bytes) + done, n - done, at + static_cast<off_t>(done));
-    if (more <= 0) throw UserError(join_text(folder_, ": cannot write a temporary file there: ", std::strerror(errno)));
+    if (more <= 0) throw UserError(join_text(folder_, ": cannot write a temporary file in this folder: ", std::strerror(errno)));
     done += static_cast<std::size_t>(more);
   }
 }
@@ -41,7 +41,7 @@ void ScratchFile::put(std::int64_t at, const void* bytes, std::size_t n) {
 void ScratchFile::get(std::int64_t at, void* bytes, std::size_t n) const {
   for (std::size_t done = 0; done < n;) {
     const ssize_t more = ::pread(descriptor_, static_cast<char*>(bytes) + done, n - done, at + static_cast<off_t>(done));
-    if (more <= 0) throw UserError(join_text(folder_, ": cannot read back a temporary file there: ", std::strerror(errno)));
+    if (more <= 0) throw UserError(join_text(folder_, ": cannot read a temporary file in this folder: ", std::strerror(errno)));
     done += static_cast<std::size_t>(more);
   }
 }

@@ -9,7 +9,7 @@ struct ScratchMap::Impl {
   ScratchFile file;
   Window whole;
 
-  // Calls with the place in the file, the place in the window's samples and the bytes of each piece that lies in one.
+  // Calls the function with the position in the file, the position in the window's samples and the number of bytes of each contiguous part.
   template <class Piece>
   void each_piece(const Window& window, const Piece& piece) const {
     MILLESIME_CHECK(whole.intersect(window) == window, "window ", to_text(window), " of a scratch map of ", whole.width, " x ",

@@ -1,6 +1,6 @@
 #pragma once
-// ScratchMap: a map of bytes that lies in a temporary file without a name: work that goes over a whole map several times, window by
-// window, and leaves nothing behind. A byte a pixel on the disk of `folder`.
+// ScratchMap: a map of bytes in an unnamed temporary file, for work that reads a whole map several times, window by window. No file
+// remains afterwards. One byte a pixel on the disk of `folder`.
 
 #include <cstdint>
 #include <memory>
@@ -17,7 +17,7 @@ class ScratchMap {
   ScratchMap(ScratchMap&&) noexcept;
   ScratchMap& operator=(ScratchMap&&) noexcept;
 
-  // Windows of the map, row by row. Only what was written can be read. UserError where the disk is full or refuses.
+  // Windows of the map, row by row. Only pixels that were written can be read. UserError if the disk is full or fails.
   void write(const Window& window, const std::uint8_t* samples);
   void read(const Window& window, std::uint8_t* samples) const;
 

@@ -93,7 +93,7 @@ void require_unchanged(const Census& census) {
         std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec == known.modified_ns)
       continue;
     throw UserError(join_text("tile ", census.tile, ": ", known.path,
-                              " was replaced or removed since the census; run again when nobody writes the images"));
+                              " was replaced or removed since the census; run again when no program writes the images"));
   }
 }
 

@@ -1,4 +1,4 @@
-// SeriesReader: which files are read, in windows of which shape, and what that takes; series_reading.cpp reads.
+// SeriesReader: the files, the shape of windows, and the memory they need; series_reading.cpp reads.
 
 #include <algorithm>
 #include <cmath>
@@ -10,11 +10,11 @@
 namespace millesime {
 namespace {
 
-// An open file costs some 40 KB, opening it a millisecond. What is above this number is opened anew for every window.
+// An open file needs about 40 KB, opening it a millisecond. Files above this number are opened again for every window.
 constexpr int kOpenFiles = 2000;
-constexpr int kReaders = 16;  // that may share what the system allows (units side by side)
+constexpr int kReaders = 16;  // concurrent readers that share the system's limit (concurrent units)
 
-// Borders between windows: every `step`, but `before` earlier, so that what interpolation reads beyond them is still of the blocks before.
+// Borders between windows: every `step`, but `before` earlier, so that the pixels that interpolation reads beyond are in the same blocks.
 std::vector<int> cuts(int size, int step, int before) {
   std::vector<int> result = {0};
   for (std::int64_t border = step; border < size; border += step)
@@ -34,7 +34,7 @@ SeriesReader::SeriesReader(const Census& census, const std::vector<std::string>&
     if (std::ranges::find(census.bands, band) == census.bands.end()) {
       std::string have;
       for (const std::string& name : census.bands) have += (have.empty() ? "" : ", ") + name;
-      throw UserError(join_text("tile ", census.tile, ": band ", band, " is asked for, but its census has ", have,
+      throw UserError(join_text("tile ", census.tile, ": band ", band, " is requested, but its census has ", have,
                                 "; run the catalog stage with that band in sensors.", census.sensor, ".bands"));
     }
   impl_->planes = make_sensor(census.sensor)->mask_planes();
@@ -90,10 +90,10 @@ std::vector<Window> SeriesReader::windows(std::int64_t pixels, std::int64_t most
   pixels = std::clamp<std::int64_t>(pixels, 1, most_pixels);
   std::int64_t width = impl_->block_width, height = impl_->block_height;
   while (width * height > most_pixels) (width > height ? width : height) = (std::max(width, height) + 1) / 2;
-  // First to the whole width, then further down: so blocks that are whole rows are read in the order in which they are stored.
+  // First the whole width, then more rows: blocks that are whole rows are then read in the order in which they are stored.
   const std::int64_t across = std::clamp<std::int64_t>(pixels / (width * height), 1, (tile.cols + width - 1) / width);
   width = std::min<std::int64_t>(across * width, tile.cols);
-  constexpr std::int64_t kFewestRows = 64;  // a window of fewer rows spends its time on the margins of its groups
+  constexpr std::int64_t kFewestRows = 64;  // with fewer rows most of the time is spent on the margins
   const std::int64_t wanted = std::max(pixels, std::min(most_pixels, kFewestRows * width));
   if (width == tile.cols) height *= std::max<std::int64_t>(1, wanted / (width * height));
   const auto cols = cuts(tile.cols, static_cast<int>(width), impl_->reach),
@@ -113,7 +113,7 @@ std::vector<Window> SeriesReader::windows_of_chunks(int chunk, std::int64_t most
 }
 
 std::string SeriesReader::rereading(const Window& window) const {
-  // A window at the north-west corner lacks what the next ones read in its place.
+  // The first window (north-west) is smaller by the margin that the next ones read.
   const auto times = [&](int block, int part) {
     const int read = std::min(block, part + impl_->reach);
     return (block + read - 1) / read;
@@ -122,7 +122,7 @@ std::string SeriesReader::rereading(const Window& window) const {
   if (n <= 1) return "";
   return join_text("tile ", impl_->census.tile, ": blocks of the images (", impl_->block_width, " x ", impl_->block_height,
                    " px) are larger than the windows (", window.width, " x ", window.height, " px), so each is decompressed ", n,
-                   " times; give more --memory, or store the images in smaller blocks (gdal_translate -co TILED=YES)");
+                   " times; use more --memory, or store the images in smaller blocks (gdal_translate -co TILED=YES)");
 }
 
 std::int64_t SeriesReader::bytes_per_pixel() const {
@@ -144,14 +144,15 @@ std::int64_t SeriesReader::bytes_kept() const {
 }
 
 std::int64_t SeriesReader::pixels_within(std::int64_t memory_bytes, int share, std::int64_t bytes_per_pixel) const {
-  constexpr std::int64_t kFewest = 256;  // smaller windows would take for ever
+  constexpr std::int64_t kFewest = 256;  // smaller windows would be extremely slow
   const std::int64_t kept = bytes_kept(), most = (memory_bytes / share - kept) / bytes_per_pixel;
   if (most >= std::min(kFewest, grid().pixels())) return most;
   const auto mib = [](std::int64_t bytes) { return (bytes >> 20) + 1; };
-  throw UserError(join_text("tile ", impl_->census.tile, ": to read it takes ", mib(kept), " MiB beside the windows, for blocks of ",
-                            impl_->block_width, " x ", impl_->block_height, " px in ", impl_->threads,
-                            " threads and for the edges of blocks; got a memory budget of ", memory_bytes >> 20, " MiB, of which 1/", share,
-                            " is for this; give at least --memory ", mib(share * (kept + kFewest * bytes_per_pixel)),
+  throw UserError(join_text("tile ", impl_->census.tile, ": reading it needs ", mib(kept),
+                            " MiB in addition to the windows, for blocks of ", impl_->block_width, " x ", impl_->block_height, " px in ",
+                            impl_->threads, " threads and for the edges of blocks; the memory budget is ", memory_bytes >> 20,
+                            " MiB, of which 1/", share, " is for this; use at least --memory ",
+                            mib(share * (kept + kFewest * bytes_per_pixel)),
                             "MiB, or fewer --threads, or store the images in smaller blocks (gdal_translate -co TILED=YES)"));
 }
 
@@ -174,8 +175,8 @@ std::string SeriesReader::decompressed_again() const {
     }
   const std::int64_t again = decompressions() - blocks;
   if (again <= 0) return "";
-  return join_text("tile ", impl_->census.tile, ": the files hold ", blocks, " blocks, of which ", again,
-                   " were decompressed a second time, because their shape does not fit the windows");
+  return join_text("tile ", impl_->census.tile, ": the files have ", blocks, " blocks, of which ", again,
+                   " were decompressed twice, because their shape does not match the windows");
 }
 
 }  // namespace millesime

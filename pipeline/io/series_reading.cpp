@@ -1,4 +1,4 @@
-// SeriesReader: a window of every file of a tile's census, in the form of Series.
+// SeriesReader: reads a window of every file of a tile's census into a Series.
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +11,7 @@
 
 namespace millesime {
 
-// With `edge`, the edge mask is read around the window as well.
+// With `edge`, the edge mask is read around the window, too.
 void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, Scratch& scratch) const {
   for (std::size_t plane = 0; plane < planes.size(); ++plane) {
     std::uint8_t* const samples = view.masks + plane * static_cast<std::size_t>(window.pixels());
@@ -35,12 +35,12 @@ void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const 
   }
 }
 
-// The window and what lies under the margins of its groups.
+// The window, and the pixels under the margins of its groups.
 Window SeriesReader::Impl::window_around(const Window& window) const {
   return Window{window.col - reach, window.row - reach, window.width + 2 * reach, window.height + 2 * reach}.intersect(census.grid.whole());
 }
 
-// Takes from a further pass what those before it have not: at a pixel of a coarse group where the edge mask is set or one of the group's
+// Fills gaps of the earlier passes from a further pass: at a pixel of a coarse group where the edge mask is set or one of the group's
 // bands has no value, all bands of that group; at a tile pixel where the edge mask is set or a band on the tile's grid has no value,
 // all bands on that grid and all masks. `edge`: the edge mask so far. No decision depends on the window.
 void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, Scratch& scratch) const {
@@ -161,7 +161,7 @@ Series SeriesReader::read(const Window& window) const {
 }
 
 std::vector<std::uint8_t> SeriesReader::coverage(const Series& masks) const {
-  MILLESIME_CHECK(masks.bands.empty(), "bands decide what a second pass fills");
+  MILLESIME_CHECK(masks.bands.empty(), "a second pass needs bands to be merged");
   const auto pixels = static_cast<std::size_t>(masks.window.pixels()), planes = impl_->planes.size();
   std::vector<std::uint8_t> covered(pixels * masks.dates.size());
   for (std::size_t date = 0; date < masks.dates.size(); ++date)

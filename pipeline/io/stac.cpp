@@ -26,7 +26,7 @@ constexpr const char* kExtensions[] = {
 constexpr int kPointsPerSide = 8;                 // the edges of a projected map are curves in longitude and latitude
 constexpr const char* kSha256Multihash = "1220";  // code of SHA-256, then its 32 bytes
 
-std::vector<Point> outline(const Grid& grid) {  // counter-clockwise as GeoJSON asks, closed
+std::vector<Point> outline(const Grid& grid) {  // counter-clockwise as GeoJSON requires, closed
   const auto [x0, y0, x1, y1] = grid.extent();
   const Point corners[] = {{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}};
   const CoordinateTransform to_wgs84(grid.crs, "EPSG:4326");

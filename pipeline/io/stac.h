@@ -1,5 +1,5 @@
 #pragma once
-// A STAC 1.1 item (stacspec.org) that describes a published map: what a catalogue needs to find it and a client to draw it.
+// A STAC 1.1 item (stacspec.org) that describes a published map, for catalogues and for clients that draw it.
 //
 // Extensions: projection 2.0, raster 2.0, classification 2.0, file 2.1 (sizes and SHA-256 checksums), processing 1.2.
 
@@ -15,8 +15,8 @@
 namespace millesime {
 
 struct StacBand {                             // of a raster asset: uint8, 0 is no data
-  std::string name, description, unit;        // unit: "" where there is none
-  double minimum = 0, maximum = 0, mean = 0;  // over the pixels with data; not stated for classes
+  std::string name, description, unit;        // unit: "" if there is none
+  double minimum = 0, maximum = 0, mean = 0;  // over the pixels with data; not for classes
   const Nomenclature* classes = nullptr;
 };
 
@@ -31,14 +31,14 @@ struct StacItem {
   std::string id, title, description, licence;  // licence: SPDX identifier
   std::string start, end;                       // ISO days, first and last of the period
   Grid grid;                                    // of the raster assets
-  std::string level, lineage;                   // processing level ("L4"), and how the map came to be, one sentence
+  std::string level, lineage;                   // processing level ("L4"), and the origin of the map, one sentence
   std::string software_version;
   std::vector<StacAsset> assets;
 };
 
 inline constexpr const char* kCogMediaType = "image/tiff; application=geotiff; profile=cloud-optimized";
 
-// Reads the assets' files in `folder` for size and checksum; they must be there. Links between files are relative.
+// Reads the assets' files in `folder` for size and checksum; they must exist. Links between files are relative.
 nlohmann::ordered_json stac_item(const StacItem& item, const std::string& folder);
 
 // Metres a unit of a projected system; nothing for a geographic one.

@@ -22,7 +22,7 @@
 namespace millesime {
 namespace {
 
-// Signed area and first moments of a ring, relative to `origin` so that metres far from the origin keep their digits.
+// Signed area and first moments of a ring, relative to `origin` for numerical accuracy far from the origin of the CRS.
 struct Moments {
   double area = 0, x = 0, y = 0;
 };
@@ -43,7 +43,7 @@ Moments moments(const Feature& feature, const Point& origin) {
   for (const Polygon& part : feature.parts)
     for (std::size_t i = 0; i < part.rings.size(); ++i) {
       const Moments ring = moments(part.rings[i], origin);
-      const double sign = (ring.area < 0 ? -1.0 : 1.0) * (i == 0 ? 1.0 : -1.0);  // the first ring counts, holes are taken away
+      const double sign = (ring.area < 0 ? -1.0 : 1.0) * (i == 0 ? 1.0 : -1.0);  // the first ring is added, holes are subtracted
       sum.area += sign * ring.area;
       sum.x += sign * ring.x;
       sum.y += sign * ring.y;
@@ -66,7 +66,7 @@ Box Feature::extent() const {
 }
 
 Point Feature::centroid() const {
-  MILLESIME_CHECK(!parts.empty(), "centroid of nothing");
+  MILLESIME_CHECK(!parts.empty(), "centroid of an empty polygon");
   const Point origin = parts[0].rings[0][0];
   const Moments sum = moments(*this, origin);
   if (sum.area == 0) return origin;
@@ -80,10 +80,9 @@ namespace {
 OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const std::string& name) {
   std::vector<std::string> names;
   for (int i = 0; i < GDALDatasetGetLayerCount(dataset); ++i) names.emplace_back(OGR_L_GetName(GDALDatasetGetLayer(dataset, i)));
-  if (names.empty()) throw UserError(join_text(path, ": holds no layer of features"));
+  if (names.empty()) throw UserError(join_text(path, ": has no layer with features"));
   if (name.empty() && names.size() > 1)
-    throw UserError(
-        join_text(path, ": holds ", names.size(), " layers (", join_list(names, ", "), "); say which one to use (option layer)"));
+    throw UserError(join_text(path, ": holds ", names.size(), " layers (", join_list(names, ", "), "); choose one with the option layer"));
   if (name.empty()) return GDALDatasetGetLayer(dataset, 0);
   if (OGRLayerH layer = GDALDatasetGetLayerByName(dataset, name.c_str())) return layer;
   throw UserError(join_text(path, ": has no layer \"", name, "\"; it has ", join_list(names, ", ")));
@@ -120,7 +119,7 @@ std::string attribute_text(OGRFeatureH feature, int field) {
   }
 }
 
-// Points of all rings, moved to the other reference system. False when one has no image there.
+// Transforms the points of all rings to the other reference system. False if a point cannot be transformed.
 bool transform(std::vector<Polygon>& parts, const CoordinateTransform& to_target) {
   std::vector<double> x, y;
   for (const Polygon& part : parts)
@@ -135,7 +134,7 @@ bool transform(std::vector<Polygon>& parts, const CoordinateTransform& to_target
   return true;
 }
 
-// What is wrong with the polygons, or "" when nothing is; mends them where possible (else nothing is left).
+// The fault of the polygons, or "" if they are valid; repairs them if possible (else none are left).
 std::string mend(std::vector<Polygon>& parts) {
   const GeometryHandle geometry = geometry_of(parts);
   const GdalMessages messages;
@@ -167,7 +166,7 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
   if (OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer)) result.crs = canonical_crs_of(system);
   if (result.crs.empty() && !crs.empty())
     throw UserError(join_text(path, ": layer \"", result.layer,
-                              "\" has no coordinate reference system (a shapefile without .prj?); give it one (ogr2ogr -a_srs)"));
+                              "\" has no coordinate reference system (a shapefile without .prj?); add one (ogr2ogr -a_srs)"));
   const std::string target = crs.empty() ? result.crs : canonical_crs(crs);
   std::optional<CoordinateTransform> to_target;
   if (target != result.crs) to_target.emplace(result.crs, target);

@@ -23,7 +23,7 @@ struct Polygon {  // one part: an outer ring and its holes
 
 struct Feature {
   std::int64_t id = 0;                            // the file's feature id
-  std::vector<Polygon> parts;                     // in the CRS asked for
+  std::vector<Polygon> parts;                     // in the requested CRS
   std::map<std::string, std::string> attributes;  // as text; numbers without trailing zeros
   Box extent() const;
   Point centroid() const;
@@ -34,13 +34,13 @@ struct VectorLayer {
   std::string path, layer, crs;  // crs: of the file
   std::vector<std::string> fields;
   std::vector<Feature> features;      // valid polygons only
-  std::vector<std::string> repaired;  // what was wrong with a geometry and mended, one line a feature
-  std::vector<std::string> dropped;   // what could not be used and why, one line a feature (no geometry, a point, empty after repair)
+  std::vector<std::string> repaired;  // repaired geometries and their faults, one line a feature
+  std::vector<std::string> dropped;   // unusable features and the reasons, one line a feature (no geometry, a point, empty after repair)
 };
 
 // All polygons of a layer ("" takes the only one), in `crs` ("" keeps the file's); with `within`, a box in `crs`, those whose extent
-// meets it. UserError when the file, the layer or a required field is missing; the message lists the fields (layers) that are there.
-// Curves become lines, heights are left out, invalid polygons are mended (and told). Attributes without a value are "".
+// meets it. UserError if the file, the layer or a required field is missing; the message lists the existing fields (layers).
+// Curves become lines, heights are left out, invalid polygons are repaired (and reported). Attributes without a value are "".
 VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within = std::nullopt);
 

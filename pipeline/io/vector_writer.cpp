@@ -1,4 +1,4 @@
-// Vector files are written; pipeline/io/vector_file.h documents the formats.
+// Writes vector files; pipeline/io/vector_file.h documents the formats.
 
 #include <cerrno>
 #include <cstdio>
@@ -55,7 +55,7 @@ void write_layer(const std::string& file, const std::string& path, const std::st
   const GdalMessages messages;
   const auto check = [&](bool good) {
     if (!good || messages.failed())
-      throw UserError(join_text(path, ": cannot be written; is the disk full? The file that was there before is kept. ", messages.text()));
+      throw UserError(join_text(path, ": cannot be written; is the disk full? The previous file is kept. ", messages.text()));
   };
   const SystemHandle system(OSRNewSpatialReference(nullptr));
   OSRSetAxisMappingStrategy(system.get(), OAMS_TRADITIONAL_GIS_ORDER);
@@ -94,7 +94,7 @@ void write_layer(const std::string& file, const std::string& path, const std::st
   check(true);
 }
 
-// A hidden folder beside the result that goes away with everything in it.
+// A hidden folder next to the result, removed with its content by the destructor.
 class WorkFolder {
  public:
   explicit WorkFolder(const std::string& path) {
@@ -103,7 +103,7 @@ class WorkFolder {
     fs::create_directories(parent, error);
     std::string name = (parent / ".partial-XXXXXX").string();
     if (error || !::mkdtemp(name.data()))
-      throw UserError(join_text(parent.string(), ": cannot make a folder there: ", error ? error.message() : std::strerror(errno)));
+      throw UserError(join_text(parent.string(), ": cannot create a folder here: ", error ? error.message() : std::strerror(errno)));
     folder_ = name;
   }
   ~WorkFolder() {
@@ -129,13 +129,13 @@ void write_shapefile(const std::string& path, const std::string& crs, const std:
   const fs::path target(path);
   const std::string stem = target.stem().string();
   write_layer((work.folder() / (stem + ".shp")).string(), path, stem, crs, fields, features);
-  for (const char* extension : {".cpg", ".prj", ".dbf", ".shx", ".shp"}) {  // whoever sees the new .shp finds its parts in place
+  for (const char* extension : {".cpg", ".prj", ".dbf", ".shx", ".shp"}) {  // when the new .shp appears, its parts are complete
     const fs::path part = work.folder() / (stem + extension);
     if (!fs::exists(part)) continue;
     fs::path final_part = target;
     AtomicFile file(final_part.replace_extension(extension).string());
     if (std::rename(part.c_str(), file.temporary().c_str()) != 0)
-      throw UserError(join_text(file.path(), ": cannot be put in place: ", std::strerror(errno)));
+      throw UserError(join_text(file.path(), ": cannot be renamed to its final name: ", std::strerror(errno)));
     file.commit();
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A raster that is made of others without copying them (GDAL's VRT format).
+// A raster that consists of others without copying them (GDAL's VRT format).
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@ namespace millesime {
 
 struct RasterPart {
   std::string file;  // a one-band uint8 raster of the mosaic's CRS and pixel size
-  Window window;     // where it lies in the mosaic
+  Window window;     // its position in the mosaic
 };
 
 // Atomic. The parts are named relative to the folder of `path`. 0 is no data.

@@ -31,7 +31,7 @@ std::string compressed(const void* bytes, std::size_t size) {
   std::size_t result_size = 0;
   const std::unique_ptr<void, decltype(&VSIFree)> result(CPLZLibDeflate(bytes, size, kCompressionLevel, nullptr, 0, &result_size),
                                                          &VSIFree);
-  MILLESIME_CHECK(result != nullptr, "zlib refused ", size, " bytes");
+  MILLESIME_CHECK(result != nullptr, "zlib failed for ", size, " bytes");
   return {static_cast<const char*>(result.get()), result_size};
 }
 
@@ -49,7 +49,7 @@ constexpr const char* kType<double> = "<f8";
 }  // namespace
 
 struct ZarrWriter::Impl {
-  AtomicFile name;  // only for a temporary name beside the final one
+  AtomicFile name;  // only for a temporary name in the same folder
   Grid grid;
   int n_dates;
   std::map<std::string, ordered_json> metadata;  // file in the store -> its JSON; repeated in .zmetadata
@@ -59,7 +59,7 @@ struct ZarrWriter::Impl {
   const std::string& folder() const { return name.temporary(); }
 
   [[noreturn]] void cannot_write(const std::string& reason) const {
-    throw UserError(join_text(name.path(), ": cannot be written; is the disk full? What was there before is kept. ", reason));
+    throw UserError(join_text(name.path(), ": cannot be written; is the disk full? The previous cube is kept. ", reason));
   }
 
   void write_file(const std::string& file, const std::string& bytes) const {
@@ -189,7 +189,7 @@ void ZarrWriter::commit() {
   const int reason = errno;
   if (folder >= 0) ::close(folder);
   if (!flushed) impl_->cannot_write(std::strerror(reason));
-  // An older cube changes places with the new one in one step, and is then removed under the hidden name.
+  // An older cube is exchanged with the new one in one step, and then removed under the hidden name.
   const std::string &from = impl_->folder(), &to = impl_->name.path();
   const bool replaces = fs::exists(to);
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), replaces ? RENAME_EXCHANGE : 0u) != 0)

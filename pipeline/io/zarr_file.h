@@ -20,7 +20,7 @@ namespace millesime {
 inline constexpr int kZarrChunk = 256;  // pixels a side
 inline constexpr int kZarrDates = 32;   // dates a chunk
 
-// A cube of variables over [time, y, x]. It appears under its name only by commit(), which replaces an older one.
+// A cube of variables over [time, y, x]. It gets its name only by commit(), which replaces an older one.
 class ZarrWriter {
  public:
   // `attributes`: of the whole cube.
@@ -29,7 +29,7 @@ class ZarrWriter {
   ZarrWriter(const ZarrWriter&) = delete;
   ZarrWriter& operator=(const ZarrWriter&) = delete;
 
-  // A variable of int16 or uint8; `fill` stands where there is no data, nothing where every pixel has some.
+  // A variable of int16 or uint8; `fill` is the value for no data, empty if every pixel has data.
   template <class T>  // std::int16_t, std::uint8_t
   void add_variable(const std::string& name, std::optional<T> fill, const nlohmann::ordered_json& attributes);
 

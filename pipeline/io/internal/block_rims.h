@@ -1,7 +1,7 @@
 #pragma once
-// Inside pipeline/io only: a raster read in windows from north to south, and from west to east among those of one height, so that each of
-// its blocks is decompressed once although windows overlap: of a block its last rows and columns are kept until the windows have passed.
-// Any other order gives the same samples, and decompresses more often.
+// Inside pipeline/io only: reads a raster in windows from north to south, and from west to east in each row of windows. Each block is
+// decompressed once although windows overlap: the last rows and columns of a block are kept until the windows have passed them.
+// Any other order gives the same samples, but decompresses blocks more often.
 
 #include <algorithm>
 #include <cstdint>
@@ -19,7 +19,7 @@ class BlockRims {
   // `keep`: how many rows and columns of its blocks later windows reach back to.
   explicit BlockRims(int keep) : keep_(keep) {}
 
-  // Band 0. `file` is the same raster each time; `scratch` serves the files of one thread one after the other.
+  // Band 0. `file` is the same raster in each call; `scratch` is used by the files of one thread one after the other.
   void read(const RasterReader& file, const Window& window, T* samples, std::vector<T>& scratch) {
     const Blocks blocks(file.info());
     const int first_row = window.row / blocks.height, last_row = (window.row + window.height - 1) / blocks.height;

@@ -1,5 +1,5 @@
 #pragma once
-// Inside pipeline/io only: a nomenclature as what GDAL shows of a class map: palette, category names, raster attribute table.
+// Inside pipeline/io only: a nomenclature as the legend of a class map in GDAL: palette, category names, raster attribute table.
 
 #include <optional>
 #include <string>
@@ -15,11 +15,11 @@ int highest_code(const Nomenclature& nomenclature);
 // Palette of band 1; 0 is transparent.
 void set_palette(GDALDatasetH dataset, const Nomenclature& nomenclature);
 
-// The text of <map>.aux.xml: category names and the attribute table (value, class, red, green, blue), which TIFF itself cannot hold.
+// The text of <map>.aux.xml: category names and the attribute table (value, class, red, green, blue), which TIFF cannot store.
 std::string legend_sidecar(const Nomenclature& nomenclature);
 
-// The classes that the palette of band 1 shows: those of the attribute table, else those with a category name, else every code whose colour
-// is not black. Nothing without a palette.
+// The classes of the palette of band 1: those of the attribute table, else those with a category name, else every code whose colour
+// is not black. Empty without a palette.
 std::optional<Nomenclature> legend_of(GDALDatasetH dataset);
 
 }  // namespace millesime

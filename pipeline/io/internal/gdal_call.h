@@ -1,5 +1,5 @@
 #pragma once
-// Inside pipeline/io only: how GDAL is called. Its messages are caught per call and become part of a UserError; nothing goes to stderr.
+// Inside pipeline/io only: calls of GDAL. Its messages are caught for each call and become part of a UserError; none go to stderr.
 
 #include <memory>
 #include <string>
@@ -10,19 +10,19 @@
 
 namespace millesime {
 
-// Registers the drivers and bounds GDAL's caches, once a process. Everything that opens a file calls it first.
+// Registers the drivers and limits GDAL's caches, once a process. Called before any file is opened.
 void prepare_gdal();
 
-// What images of products may be stored in. Names come from disk: nothing else is opened, so that a file cannot lead GDAL elsewhere.
+// The formats of product images. Names come from disk: no other format is opened, so that a file cannot make GDAL open other files.
 inline std::vector<std::string> image_drivers() { return {"GTiff", "JP2OpenJPEG"}; }
 
-// How many files this process may have open.
+// Maximum number of open files of this process.
 int open_file_limit();
 
 // "EPSG:..." or WKT, as canonical_crs() of coordinates.h, without the way through text.
 std::string canonical_crs_of(OGRSpatialReferenceH system);
 
-// Collects what GDAL says on this thread from construction to destruction.
+// Collects the messages of GDAL on this thread from construction to destruction.
 class GdalMessages {
  public:
   GdalMessages();
@@ -31,8 +31,8 @@ class GdalMessages {
   GdalMessages& operator=(const GdalMessages&) = delete;
 
   bool failed() const { return failed_; }              // an error, not only a warning
-  std::string text() const;                            // "GDAL says: ..." or "" when it said nothing
-  const std::string& words() const { return words_; }  // without the lead
+  std::string text() const;                            // "GDAL says: ..." or "" without messages
+  const std::string& words() const { return words_; }  // without "GDAL says: "
 
  private:
   static void collect(CPLErr severity, CPLErrorNum number, const char* message);

@@ -1,5 +1,5 @@
 #pragma once
-// Inside pipeline/io only: what reading and writing rasters share.
+// Inside pipeline/io only: shared by reading and writing rasters.
 
 #include <cstdint>
 #include <string>
@@ -27,16 +27,16 @@ template <>
 inline constexpr GDALDataType kGdalType<float> = GDT_Float32;
 
 GDALDataType gdal_type(PixelType type);
-// The nearest type that holds it. UserError naming the file where pixels are complex numbers.
+// The smallest supported type that holds it. UserError with the file if pixels are complex numbers.
 PixelType pixel_type(GDALDataType type, const std::string& path);
 
-// `drivers`: see RasterReader. UserError with GDAL's own words.
+// `drivers`: see RasterReader. UserError with GDAL's own message.
 DatasetHandle open_raster(const std::string& path, const std::vector<std::string>& drivers);
 
 // Whether the compression knows predictors.
 bool has_predictor(const std::string& compression);
 
-// UserError where a map of this type cannot hold a code.
+// UserError if a map of this type cannot hold a code.
 void check_codes(const Nomenclature& nomenclature, PixelType type, const std::string& path);
 
 }  // namespace millesime

@@ -1,5 +1,5 @@
 #pragma once
-// Inside pipeline/io only: where the pixels of a tile lie in bands of another resolution.
+// Inside pipeline/io only: positions of a tile's pixels in bands of another resolution.
 
 #include <vector>
 
@@ -10,7 +10,7 @@ namespace millesime {
 // Group pixels around a window, for interpolation by cubic convolution.
 inline constexpr int kMargin = 2;
 
-// The native grid of some bands, and where the tile's pixels lie in it.
+// The native grid of some bands, and the positions of the tile's pixels in it.
 struct GroupLayout {
   Grid grid;
   std::vector<int> bands;  // position in SeriesReader's bands
@@ -25,7 +25,7 @@ GroupLayout layout_of(const Grid& tile, const Grid& group);
 // The group pixels that a window needs.
 Window group_window(const GroupLayout& layout, const Window& window);
 
-// How far beyond a tile pixel, in tile pixels, interpolation in a group reads.
+// Distance around a tile pixel, in tile pixels, that interpolation in a group reads.
 int reach_of(const GroupLayout& layout);
 
 }  // namespace millesime

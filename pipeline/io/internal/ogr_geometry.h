@@ -1,5 +1,5 @@
 #pragma once
-// Inside pipeline/io only: between OGR's geometries and ours.
+// Inside pipeline/io only: converts between OGR's geometries and those of vector_file.h.
 
 #include <memory>
 #include <vector>
@@ -22,7 +22,7 @@ using FeatureHandle = std::unique_ptr<void, DestroyFeature>;
 
 // Adds the polygons of a geometry without curves, also of those inside collections. Rings of fewer than three corners are left out.
 void collect_polygons(OGRGeometryH geometry, std::vector<Polygon>& parts);
-// The same of any geometry: curves become lines. Empty where it has no area.
+// The same for any geometry: curves become lines. Empty if it has no area.
 std::vector<Polygon> polygons_of(OGRGeometryH geometry);
 
 // A multipolygon.

@@ -1,6 +1,6 @@
 #pragma once
-// Inside pipeline/io only: a temporary file in a folder. It has no name once it is open, so nothing is left behind, however the program
-// ends. It is made when something is first put into it.
+// Inside pipeline/io only: a temporary file in a folder. It is unlinked once it is open, so no file remains, however the program
+// ends. It is created by the first write.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@ class ScratchFile {
   ScratchFile(ScratchFile&& other) noexcept;
   ScratchFile& operator=(ScratchFile&& other) noexcept;
 
-  // UserError with the folder where the disk is full or refuses.
+  // UserError with the folder if the disk is full or writing fails.
   void put(std::int64_t at, const void* bytes, std::size_t n);
   void get(std::int64_t at, void* bytes, std::size_t n) const;
 

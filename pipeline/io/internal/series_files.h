@@ -1,5 +1,5 @@
 #pragma once
-// Inside pipeline/io only: the files of a tile's census as SeriesReader reads them.
+// Inside pipeline/io only: the files of a tile's census, as SeriesReader reads them.
 
 #include <algorithm>
 #include <cmath>
@@ -27,7 +27,7 @@ struct LayerFile {
   BlockRims<T> rims;
   bool stays_open = false;
   std::optional<RasterReader> reader;
-  std::int64_t blocks = 0;  // that it consists of; 0 until it is read
+  std::int64_t blocks = 0;  // of the file; 0 until it is read
 
   LayerFile(std::string name, const Grid& file_grid, int keep) : layer(std::move(name)), grid(file_grid), rims(keep) {}
 };
@@ -38,7 +38,7 @@ struct PassFiles {
   std::vector<LayerFile<std::uint8_t>> masks;
 };
 
-// What a thread unpacks blocks into.
+// Buffers of a thread for decompressed blocks.
 struct Scratch {
   std::vector<std::int16_t> band;
   std::vector<std::uint8_t> mask;
@@ -72,7 +72,7 @@ struct SeriesReader::Impl {
 
   // A block of a file of which a tile pixel is col_scale x row_scale pixels.
   void add_block(const RasterInfo& file, double col_scale, double row_scale) {
-    constexpr std::int64_t kLargest = 2048;  // where the blocks of the files do not fit each other, the larger ones decide
+    constexpr std::int64_t kLargest = 2048;  // if the block sizes of the files do not match, the larger ones are used
     const auto join = [](int known, int block, int file_size, double scale, int tile_size) {
       const std::int64_t size = block >= file_size ? tile_size : std::lround(block / scale);
       if (known >= tile_size || size >= tile_size) return tile_size;
@@ -108,7 +108,7 @@ struct SeriesReader::Impl {
     throw with_context(context(product), error);
   }
 
-  // Where the samples of one date and window lie.
+  // Pointers to the samples of one date and window.
   struct DateView {
     std::vector<std::int16_t*> groups;  // [band of the group][row][col] each
     std::uint8_t* masks = nullptr;      // [mask plane][pixel]

@@ -25,14 +25,14 @@ namespace {
 const std::vector<std::string> kBands = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
 const std::vector<std::string> kMasks = {"CLM", "SAT", "EDG"};
 
-// Names. They come from disk and are data: what does not look exactly like a product is refused, never repaired.
+// Names. They come from disk and are data: a name that does not match that of a product exactly is rejected, never repaired.
 
 struct ProductName {
   std::string platform_and_time;  // SENTINEL2A_20180511-105804-037
   Product product;                // without path and files
 };
 
-// Nothing where `name` is not that of a product; UserError for an impossible date.
+// Empty if `name` is not that of a product; UserError for an impossible date.
 std::optional<ProductName> parse_name(const std::string& name) {
   static const std::regex pattern(R"((SENTINEL2[A-Z]_(\d{8})-(\d{6}-\d{3}))_L2A_(T\d{2}[A-Z]{3})_[A-Z]_V(\d{1,6}(-\d{1,6})*))");
   std::smatch part;
@@ -80,7 +80,7 @@ bool is_folder(const std::string& path) {
   return fs::is_directory(path, error);
 }
 
-// In a folder or in a zip. Nothing where it cannot be listed.
+// In a folder or in a zip. Empty if it cannot be listed.
 std::optional<std::vector<std::string>> names_inside(const std::string& path) {
   const GdalMessages quiet;
   VSIStatBufL status;
@@ -95,12 +95,12 @@ std::optional<std::vector<std::string>> names_inside(const std::string& path) {
 
 bool is_zip(const std::string& name) { return lower(name).ends_with(".zip"); }
 
-// A product that was found, and what came of looking at it.
+// A product that was found, and the result of checking it.
 struct Candidate {
   std::string entry;  // in the tile's folder
   std::string platform_and_time;
   Product product;
-  std::string archive;  // the zip it lies in
+  std::string archive;  // the zip that contains it
   std::set<std::string> bands;
   std::map<std::string, Grid> grids;  // of each file that could be opened, by band or mask
   std::vector<std::string> problems;
@@ -108,7 +108,7 @@ struct Candidate {
   std::string file(const std::string& layer) const { return product.path + "/" + product.files.at(layer); }
 };
 
-// What one entry of the tile's folder is: a product, something damaged (with words), or neither.
+// Classifies an entry of the tile's folder: a product, a damaged product (with a reason), or neither.
 struct Entry {
   std::optional<Candidate> candidate;
   std::string damage;
@@ -137,29 +137,29 @@ Entry product_at(const std::string& entry, const std::string& name, const std::s
   return {candidate, ""};
 }
 
-// A zip holds the product's folder, or its content.
+// A zip contains the product's folder, or its content.
 Entry look_into_zip(const std::string& folder, const std::string& entry) {
   if (entry.find_first_of("{}") != std::string::npos)
     return {std::nullopt, "names with { or } cannot be read in place; rename the archive"};
   const std::string archive = folder + "/" + entry, inside = "/vsizip/{" + archive + "}";
   const auto names = names_inside(inside);
   if (!names || names->empty())
-    return {std::nullopt, "the zip archive cannot be read: it is cut short, empty or no zip; download it again"};
+    return {std::nullopt, "the zip archive cannot be read: it is truncated, empty or not a zip file; download it again"};
   std::vector<std::string> products;
   for (const std::string& name : *names) {
     if (name.find("..") != std::string::npos || name.front() == '/')
-      return {std::nullopt, join_text("the zip archive holds the unsafe name \"", name, "\"")};
+      return {std::nullopt, join_text("the zip archive has the unsafe name \"", name, "\"")};
     if (name.starts_with("SENTINEL2") && name.find('.') == std::string::npos) products.push_back(name);
   }
-  if (products.size() > 1) return {std::nullopt, join_text("the zip archive holds ", products.size(), " products, expected one")};
+  if (products.size() > 1) return {std::nullopt, join_text("the zip archive contains ", products.size(), " products, expected one")};
   if (products.size() == 1) return product_at(entry, products[0], inside + "/" + products[0], archive);
   for (const std::string& name : *names)
     if (const auto suffix = name.find("_FRE_B"); suffix != std::string::npos)
       return product_at(entry, name.substr(0, suffix), inside, archive);
-  return {std::nullopt, "the zip archive holds no Sentinel-2 L2A product"};
+  return {std::nullopt, "the zip archive contains no Sentinel-2 L2A product"};
 }
 
-// Products of other sensors and of other processors, by how their names begin.
+// Products of other sensors and of other processors, by the beginning of their names.
 bool is_of_another_sensor(const std::string& name) {
   static const std::regex pattern(R"((LANDSAT|L[COT]0\d_|SENTINEL1|S1[A-D]_|S2[A-D]_MSI|VENUS|SPOT|FORMOSAT).*)");
   return std::regex_match(name, pattern);
@@ -171,7 +171,7 @@ Entry look_at(const std::string& folder, const std::string& entry) {
     if (entry.starts_with("SENTINEL2")) return product_at(entry, entry, path, "");
     if (is_of_another_sensor(entry))
       return {std::nullopt,
-              "is the product of another sensor or processor; expected Sentinel-2 L2A of THEIA only (SENTINEL2A_..._L2A_...); keep it in "
+              "is a product of another sensor or processor; expected only Sentinel-2 L2A of THEIA (SENTINEL2A_..._L2A_...); keep it in "
               "another folder"};
     return {};
   }
@@ -180,8 +180,8 @@ Entry look_at(const std::string& folder, const std::string& entry) {
 
 // Files of a product.
 
-// The one image of `names` whose name ends in `ending`, as delivered (.tif) or as some archives keep it (.jp2); "" when there is none, a
-// problem when there are several.
+// The one image of `names` whose name ends in `ending`, as delivered (.tif) or as stored in some archives (.jp2); "" if there is none, a
+// fault if there are several.
 std::string only_file(const std::vector<std::string>& names, const std::string& ending, std::vector<std::string>& problems) {
   std::vector<std::string> found;
   for (const std::string& name : names)
@@ -213,7 +213,7 @@ void find_files(Candidate& candidate) {
   if (candidate.bands.empty()) candidate.problems.push_back("it has no band (*_FRE_B*.tif)");
 }
 
-// Opens what will be read, and reads the first and the last block of each file.
+// Opens the files that will be read, and reads the first and the last block of each.
 void probe_files(Candidate& candidate, const std::vector<std::string>& bands) {
   std::vector<std::string> missing;
   for (const std::string& band : bands)
@@ -234,7 +234,7 @@ void probe_files(Candidate& candidate, const std::vector<std::string>& bands) {
     }
 }
 
-// The grid that most candidates have for a layer (the earliest of equals). A lonely odd one is not what a tile is measured by.
+// The grid that most candidates have for a layer (on a tie the earliest), so that a single wrong product does not decide.
 std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const std::string& layer) {
   std::vector<std::pair<Grid, int>> votes;
   for (const Candidate& candidate : candidates) {
@@ -250,7 +250,7 @@ std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const s
   return most == votes.end() ? std::nullopt : std::optional<Grid>(most->first);
 }
 
-// A 20 m band may cover a little less than the 10 m grid (odd sizes), but no more than two of its pixels less or more.
+// A 20 m band may cover a little less than the 10 m grid (odd sizes), but at most two of its pixels less or more.
 bool covers(const Grid& band, const Grid& tile) {
   constexpr double kSlack = 2;
   const Box b = band.extent(), t = tile.extent();
@@ -285,7 +285,7 @@ class Sentinel2Theia final : public Sensor {
   std::string name() const override { return "sentinel2_theia"; }
   std::vector<std::string> bands() const override { return kBands; }
 
-  // CLM has two bit layouts (MUSCATE and MAJA's own), SAT one bit a band: all agree that only 0 is good.
+  // CLM has two bit layouts (MUSCATE and MAJA's own), SAT one bit a band: in all of them only 0 is valid.
   std::vector<MaskPlane> mask_planes() const override {
     std::vector<MaskPlane> planes;
     for (const std::string& mask : kMasks) planes.push_back({mask, only_zero_is_valid(), mask == "EDG"});
@@ -312,7 +312,8 @@ void require_known(const std::vector<std::string>& bands) {
     }
 }
 
-// The bands to read: those asked for, or all that any product has. Asking for one that no product has is a mistake of the configuration.
+// The bands to read: the requested ones, or all that any product has. A requested band that no product has is an error of the
+// configuration.
 std::vector<std::string> bands_to_read(const std::vector<std::string>& asked, const std::vector<Candidate>& candidates,
                                        const std::string& folder) {
   std::vector<std::string> present;
@@ -322,7 +323,7 @@ std::vector<std::string> bands_to_read(const std::vector<std::string>& asked, co
   if (asked.empty()) return present;
   for (const std::string& band : asked)
     if (!present.empty() && std::ranges::find(present, band) == present.end())
-      throw UserError(join_text(folder, ": no product has the band ", band, " that sensors.sentinel2_theia.bands asks for (for example ",
+      throw UserError(join_text(folder, ": no product has the band ", band, " that sensors.sentinel2_theia.bands requests (for example ",
                                 candidates[0].product.name, " does not); set it to bands that exist: ", join_list(present, ", ")));
   return asked;
 }
@@ -346,7 +347,7 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
       census.ignored.push_back(entry);
     else if (const Product& product = found.candidate->product; product.tile != tile)
       census.damaged.push_back(
-          {entry, join_text("is of the tile ", product.tile, " but lies in the folder of ", tile, "; move or remove it")});
+          {entry, join_text("is of the tile ", product.tile, " but is in the folder of ", tile, "; move or remove it")});
     else if (product.date < first || product.date > last)
       ++census.other_years[product.date.year()];
     else
@@ -361,7 +362,7 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
     check_grids(candidates, *grid, census.bands);
   }
 
-  // Of each pass the newest version that can be read; a folder before a zip of the same.
+  // The newest version of each pass that can be read; a folder is preferred to a zip of the same.
   std::ranges::stable_sort(candidates, [](const Candidate& a, const Candidate& b) {
     if (a.platform_and_time != b.platform_and_time) return a.platform_and_time < b.platform_and_time;
     const auto newer = version_numbers(a.product.version), older = version_numbers(b.product.version);

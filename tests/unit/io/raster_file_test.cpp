@@ -216,7 +216,7 @@ TEST(RasterFile, AByteThatChangedOnItsWayIsFoundAndTheOldFileStays) {
     file.put(8);
   }
   EXPECT_THAT(message_of([&] { writer.commit(); }),
-              ::testing::AllOf(HasSubstr("map.tif: band 1, window"), HasSubstr("what was read back is not what was written")));
+              ::testing::AllOf(HasSubstr("map.tif: band 1, window"), HasSubstr("the data read back differ from the written data")));
   EXPECT_EQ(read_text(path), "the old file");
 }
 

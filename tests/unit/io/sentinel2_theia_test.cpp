@@ -236,7 +236,7 @@ TEST(Sentinel2Theia, RefusesOtherTilesAndImpossibleDates) {
   fs::create_directory(root + "/T31TCJ/" + on("20181342").name());
   const Census result = census(root);
   ASSERT_EQ(result.damaged.size(), 2u);
-  EXPECT_THAT(result.damaged[0].message, HasSubstr("is of the tile T31TDJ but lies in the folder of T31TCJ"));
+  EXPECT_THAT(result.damaged[0].message, HasSubstr("is of the tile T31TDJ but is in the folder of T31TCJ"));
   EXPECT_THAT(result.damaged[1].product, HasSubstr("20181342"));
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "../T31TCJ", {}, kFirst, kLast); }),
               HasSubstr("is not the name of a Sentinel-2 tile"));

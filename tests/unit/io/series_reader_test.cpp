@@ -168,7 +168,7 @@ TEST(SeriesReader, NamesWhatIsWrong) {
   EXPECT_THAT(message_of([&] {
                 SeriesReader(taken, {"B2", "B8"});
               }),
-              HasSubstr("tile T31TCJ: band B8 is asked for, but its census has B2, B5"));
+              HasSubstr("tile T31TCJ: band B8 is requested, but its census has B2, B5"));
   const SeriesReader reader(taken, {"B2", "B5"});
   fs::remove(folder + "/MASKS/" + MuscateProduct().name() + "_CLM_R1.tif");
   EXPECT_THAT(message_of([&] {
@@ -293,7 +293,7 @@ TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
   EXPECT_GE(windows.size(), 4u);
   EXPECT_THAT(reader.rereading(windows.front()), HasSubstr("is decompressed"));
   for (const Window& window : windows) reader.read(window);
-  EXPECT_THAT(reader.decompressed_again(), HasSubstr("were decompressed a second time"));
+  EXPECT_THAT(reader.decompressed_again(), HasSubstr("were decompressed twice"));
 }
 
 TEST_P(SeriesReaderLayout, BlocksThatAreLargerThanTheMemoryAreAnErrorThatSaysHowMuchWouldDo) {

@@ -124,7 +124,7 @@ TEST(Stack, SaysWhereBlocksAreDecompressedTwice) {
     options.format = format;
     stack(config, options, silent.context);
     if (std::string(format) == "zarr")
-      EXPECT_THAT(progress.notes, ElementsAre(HasSubstr("were decompressed a second time")));
+      EXPECT_THAT(progress.notes, ElementsAre(HasSubstr("were decompressed twice")));
     else
       EXPECT_THAT(progress.notes, IsEmpty());
   }
