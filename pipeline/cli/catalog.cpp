@@ -10,7 +10,7 @@ namespace millesime {
 void add_catalog(CLI::App& app, Invocation& invocation) {
   add_declared<CatalogCommand>(app, invocation,
                                {"catalog",
-                                "Acquisitions of each tile; what is damaged, missing or double",
+                                "Acquisitions of each tile; damaged, missing and double products",
                                 {"root"},
                                 {"millesime catalog l2a --year 2021", "millesime catalog l2a --tiles T31TCJ --json"}},
                                [](CatalogCommand& command, const Context& context) {

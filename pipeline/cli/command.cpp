@@ -12,10 +12,10 @@ namespace millesime {
 
 void Resources::add_to(CLI::App& command) {
   command.add_option("--device", device, "where kernels and models run: auto, cpu, cuda or cuda:N  [default auto]")->type_name("DEVICE");
-  command.add_option("--threads", threads, "threads to compute with  [default: every core this process may use]")
+  command.add_option("--threads", threads, "threads to compute with  [default: all cores that this process may use]")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  command.add_option("--memory", memory, "memory to stay within, e.g. 8GiB  [default: what is free]")->type_name("AMOUNT");
+  command.add_option("--memory", memory, "limit of memory, e.g. 8GiB  [default: the free memory]")->type_name("AMOUNT");
   command.add_flag("--quiet", quiet, "no progress");
 }
 
@@ -87,7 +87,7 @@ OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<
       if (option.is_list())
         flag->expected(1, 1 << 20);
       else
-        flag->expected(1)->take_last()->allow_extra_args(false);  // a second word is that of the next positional
+        flag->expected(1)->take_last()->allow_extra_args(false);  // a second word belongs to the next positional
     }
     given_.push_back({option.key(), values, flag});
   }
@@ -114,7 +114,7 @@ void OptionFlags::apply() {
   std::vector<std::string> missing;
   for (const auto& [key, values, flag] : given_)
     if (options_.at(key, "command line").is_required() && values->empty()) missing.push_back(flag->get_name());
-  if (!missing.empty()) throw UserError("missing: " + join_list(missing, ", ") + "; --help says what they are");
+  if (!missing.empty()) throw UserError("missing: " + join_list(missing, ", ") + "; --help lists them");
 }
 
 void add_examples(CLI::App& command, const std::vector<std::string>& lines) { command.footer("Examples:\n  " + join_list(lines, "\n  ")); }

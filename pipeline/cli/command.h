@@ -1,7 +1,7 @@
 #pragma once
-// What the commands of the program share. CLI11 stays inside pipeline/cli.
+// Shared by all commands of the program. CLI11 is used in pipeline/cli only.
 //
-// A command is a function that adds a subcommand and, when it was chosen, leaves its work in Invocation::action; main.cpp runs
+// A command is a function that adds a subcommand; if it is chosen, it stores its work in Invocation::action. main.cpp runs
 // that and turns errors into an exit code.
 
 #include <functional>
@@ -27,7 +27,7 @@ struct Resources {
   bool quiet = false;
 
   void add_to(CLI::App& command);
-  // What they mean on this machine; an empty text takes `otherwise` (from a configuration). Says on the log where `auto` ended up.
+  // Their values on this machine; for an empty text `otherwise` is used (from a configuration). Logs the device that `auto` chose.
   Context context(const Config* otherwise = nullptr);
 
  private:
@@ -42,15 +42,15 @@ struct ProductionFlags {
 
   void add_to(CLI::App& command);
   Config load() const;
-  std::vector<std::string> as_arguments() const;  // what another call of the program needs beside CONFIG to mean the same
+  std::vector<std::string> as_arguments() const;  // arguments besides CONFIG for another call of the program with the same meaning
 };
 
-// Every declared option becomes a flag of the command. apply() sets the options that were given; it needs `options` alive.
+// Every declared option becomes a flag of the command. apply() sets the given options; `options` must exist until then.
 class OptionFlags {
  public:
-  // `positional`: keys that are taken without a flag, in this order.
+  // `positional`: keys that are given without a flag, in this order.
   OptionFlags(CLI::App& command, Options& options, const std::vector<std::string>& positional = {});
-  void apply();  // also checks that what is required was given
+  void apply();  // also checks that all required options were given
 
  private:
   Options& options_;
@@ -62,7 +62,7 @@ class OptionFlags {
   std::vector<Given> given_;
 };
 
-// "[default 10 days, 1 to 366]": what help and reference say beside an option's sentence.
+// "[default 10 days, 1 to 366]": added to the text of an option in help and reference.
 std::string constraints_text(const Option& option);
 
 // Examples at the end of a command's help.
@@ -71,7 +71,7 @@ void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 // A command whose options are one struct with declare(): flags, checks and help come from that declaration.
 struct CommandCard {
   std::string name, summary;
-  std::vector<std::string> positional;  // keys that are taken without a flag
+  std::vector<std::string> positional;  // keys that are given without a flag
   std::vector<std::string> examples;
 };
 template <class Command>

@@ -35,15 +35,16 @@ std::string reference_page() {
          "`--set key=value`.\n" +
          option_tables(config.declare()) +
          "\n## [[exogenous]]\n\nAny number of static inputs: `name`, and `path` of a raster of any CRS and resolution.\n"
-         "\n# Site reference\n\nOf `millesime submit --site` (configs/sites). The keys of `[stages]` stand for every stage; "
-         "`[stages.NAME]` takes the same keys for one, `[stages.plan]` for the job that submits what could not be planned before.\n" +
+         "\n# Site reference\n\nOf `millesime submit --site` (configs/sites). The keys of `[stages]` apply to every stage; "
+         "`[stages.NAME]` has the same keys for one stage, `[stages.plan]` for the job that submits stages that cannot be planned "
+         "before.\n" +
          option_tables(site.declare({}));
 }
 
 }  // namespace
 
 void add_config(CLI::App& app, Invocation& invocation) {
-  auto* sub = app.add_subcommand("config", "Look at a configuration");
+  auto* sub = app.add_subcommand("config", "Show a configuration, or the reference of all options");
   sub->require_subcommand(1);
   struct Show {
     std::string config;
@@ -62,8 +63,8 @@ void add_config(CLI::App& app, Invocation& invocation) {
   show_sub->callback([&invocation, show] {
     invocation.action = [show] {
       Config loaded = Config::load(show->config, show->assignments);  // every check of a run
-      const Options values = loaded.declare();                        // as a run takes them: paths resolved, the recipe of the model
-      // Declared against defaults, so that the origins of this file's values are kept.
+      const Options values = loaded.declare();                        // as a run uses them: paths resolved, the recipe of the model applied
+      // Compared with defaults, so that the origins of this file's values are kept.
       Config fresh;
       Options options = fresh.declare();
       options.read_toml(show->config, {"exogenous"});

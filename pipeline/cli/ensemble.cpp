@@ -19,7 +19,7 @@ void add_ensemble(CLI::App& app, Invocation& invocation) {
   };
   add_declared<Command>(app, invocation,
                         {"ensemble",
-                         "Several trained models become one, the mean of their probabilities",
+                         "Join trained models into one, the mean of their probabilities",
                          {},
                          {"millesime ensemble --models ltae.safetensors temporal_cnn.safetensors -o both.safetensors"}},
                         [](Command& command, const Context&) {

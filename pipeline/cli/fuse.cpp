@@ -9,7 +9,7 @@ namespace millesime {
 void add_fuse(CLI::App& app, Invocation& invocation) {
   add_declared<FuseCommand>(app, invocation,
                             {"fuse",
-                             "Several maps of one grid become one",
+                             "Fuse several maps of one grid into one",
                              {},
                              {"millesime fuse --classification a.tif b.tif c.tif --confidence ca.tif cb.tif cc.tif -o fused",
                               "millesime fuse --method dempster-shafer --classification a.tif b.tif --confusion a.csv b.csv -o fused"}},

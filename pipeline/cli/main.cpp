@@ -1,4 +1,4 @@
-// The program: chooses a command, runs it, and is the one place where errors end.
+// The program: chooses a command, runs it, and is the one place that catches errors.
 
 #include <malloc.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@
 namespace millesime {
 namespace {
 
-// "--tile" for "--tiles", "classfy" for "classify": what was meant, among what the command that was being read knows.
+// "--tile" for "--tiles", "classfy" for "classify": the nearest name that the command knows.
 std::string suggestion(const CLI::App& app, int argc, char** argv) {
   const CLI::App* command = &app;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
@@ -57,14 +57,14 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return report("error", suggestion(app, argc, argv) + error.what() + "; --help shows what there is", kExitUserError);
+    return report("error", suggestion(app, argc, argv) + error.what() + "; --help lists commands and options", kExitUserError);
   }
   return invocation.action();
 }
 
-// Between two kernels OpenMP's threads spin, on cores that the readers could use (a quarter of the processor's time where threads are as
-// many as cores). libgomp looks at the environment when it is loaded, so the program starts itself once more; where that fails, it goes
-// on as it is.
+// Between two kernels OpenMP's threads spin, on cores that the readers could use (a quarter of the processor's time if there are as many
+// threads as cores). libgomp reads the environment when it is loaded, so the program starts itself once more with the variable set; if
+// that fails, it continues without it.
 void let_idle_threads_sleep(char** argv) {
   if (::getenv("OMP_WAIT_POLICY") || ::setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
   ::execv("/proc/self/exe", argv);
@@ -78,8 +78,8 @@ int main(int argc, char** argv) {
   if (argc > 1 &&
       (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "classify" || std::string_view(argv[1]) == "regularise"))
     let_idle_threads_sleep(argv);
-  // Buffers of a window are made and freed again and again: kept by the process, they cost no page faults (3 to 8 s of the system's
-  // time, of 12 to 16 s, for a tile of 1024 x 1024 px and 30 dates). 32 MiB is the most that glibc takes.
+  // Buffers of a window are allocated and freed many times: kept by the process, they cause no page faults (3 to 8 s of the system's
+  // time, of 12 to 16 s, for a tile of 1024 x 1024 px and 30 dates). 32 MiB is the maximum of glibc.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
   try {
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   } catch (const std::invalid_argument& error) {  // choose_device()
     return report("error", error.what(), kExitUserError);
   } catch (const std::bad_alloc&) {
-    return report("error", "out of memory; give a smaller --memory, so that smaller windows are used", kExitUserError);
+    return report("error", "out of memory; use a smaller --memory, which makes windows smaller", kExitUserError);
   } catch (const std::exception& error) {
     return report("internal error", std::string(error.what()) + "; please report this", kExitBug);
   }

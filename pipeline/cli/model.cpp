@@ -9,14 +9,14 @@
 namespace millesime {
 
 void add_model(CLI::App& app, Invocation& invocation) {
-  auto* sub = app.add_subcommand("model", "Look at models");
+  auto* sub = app.add_subcommand("model", "Show models");
   sub->require_subcommand(1);
   struct Info {
     std::string file;
     bool json = false;
   };
   auto info = std::make_shared<Info>();
-  auto* info_sub = sub->add_subcommand("info", "What a model file holds: input, classes, training, metrics");
+  auto* info_sub = sub->add_subcommand("info", "Content of a model file: input, classes, training, metrics");
   info_sub->add_option("model", info->file, "model file (.safetensors)")->required()->type_name("MODEL");
   info_sub->add_flag("--json", info->json, "as JSON");
   add_examples(*info_sub, {"millesime model info model.safetensors"});
@@ -31,7 +31,7 @@ void add_model(CLI::App& app, Invocation& invocation) {
   });
   add_declared<ModelReportCommand>(*sub, invocation,
                                    {"report",
-                                    "A page about a model: learning curve, accuracy, what it looks at",
+                                    "A page about a model: learning curve, accuracy, importance of its inputs",
                                     {},
                                     {"millesime model report --model model.safetensors --samples samples.safetensors -o report.html",
                                      "millesime model report --model model.safetensors -o report.html"}},

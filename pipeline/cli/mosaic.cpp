@@ -10,7 +10,7 @@ void add_mosaic(CLI::App& app, Invocation& invocation) {
   add_declared<MosaicCommand>(
       app, invocation,
       {"mosaic",
-       "Tiles become one map",
+       "Join the maps of tiles into one map",
        {},
        {"millesime mosaic --classification T31TCJ_class.tif T31TDJ_class.tif --confidence T31TCJ_conf.tif T31TDJ_conf.tif -o map",
         "millesime mosaic --classification *_class.tif --crs EPSG:32631 --resolution 20 -o map"}},

@@ -8,7 +8,7 @@
 namespace millesime {
 
 void add_nomenclature(CLI::App& app, Invocation& invocation) {
-  auto* sub = app.add_subcommand("nomenclature", "Classes of maps");
+  auto* sub = app.add_subcommand("nomenclature", "Show classes, or convert maps to other classes");
   sub->require_subcommand(1);
   struct Show {
     std::string file;
@@ -31,10 +31,12 @@ void add_nomenclature(CLI::App& app, Invocation& invocation) {
     std::string map, from, to, output;
   };
   auto convert = std::make_shared<Convert>();
-  auto* convert_sub = sub->add_subcommand("convert", "A class map in another nomenclature");
+  auto* convert_sub = sub->add_subcommand("convert", "Convert a class map to another nomenclature");
   convert_sub->add_option("map", convert->map, "class map")->required()->type_name("MAP");
   convert_sub->add_option("--from", convert->from, "nomenclature of the map")->required()->type_name("NAME");
-  convert_sub->add_option("--to", convert->to, "nomenclature wanted; --from must map to it")->required()->type_name("NAME");
+  convert_sub->add_option("--to", convert->to, "nomenclature of the result; that of --from must have a mapping to it")
+      ->required()
+      ->type_name("NAME");
   convert_sub->add_option("-o,--output", convert->output, "map to write")->required()->type_name("FILE");
   add_examples(*convert_sub, {"millesime nomenclature convert OCS_2021.tif --from oso23 --to oso17 -o OCS17_2021.tif"});
   convert_sub->callback([&invocation, convert] {

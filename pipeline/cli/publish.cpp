@@ -9,7 +9,7 @@ namespace millesime {
 void add_publish(CLI::App& app, Invocation& invocation) {
   add_declared<PublishCommand>(app, invocation,
                                {"publish",
-                                "Products, styles, STAC item and report from a map",
+                                "Make products, styles, a STAC item and a report from a map",
                                 {"folder"},
                                 {"millesime publish map --nomenclature oso23 --year 2021",
                                  "millesime publish map --nomenclature classes.toml --year 2021 -o products"}},

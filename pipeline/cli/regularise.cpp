@@ -9,7 +9,7 @@ namespace millesime {
 void add_regularise(CLI::App& app, Invocation& invocation) {
   add_declared<RegulariseCommand>(app, invocation,
                                   {"regularise",
-                                   "A class map without single pixels and small patches",
+                                   "Remove single pixels and small patches from a class map",
                                    {},
                                    {"millesime regularise --map OCS_2021.tif --majority 3 --min-pixels 10 -o OCS_2021_regularised.tif"}},
                                   [](RegulariseCommand& command, const Context& context) {

@@ -25,7 +25,7 @@ class TextObserver : public RunObserver {
     std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str());
   }
   void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
-    // Nested counts (per class, per date) are for the manifest; a line shows the plain ones.
+    // Nested counts (per class, per date) are only in the manifest; a line shows the others.
     std::vector<std::string> parts;
     for (const auto& [key, value] : counts.items())
       if (value.is_number() || value.is_string())
@@ -115,8 +115,8 @@ int execute(RunCommand& command) {
   }
   std::string message = "the run is not complete";
   for (const auto& failure : outcome.failed) message += "\n  failed: " + failure.unit + ": " + failure.message;
-  for (const auto& unit : outcome.blocked) message += "\n  not run, because something it needs failed: " + unit;
-  throw UserError(message + "\nwhat was finished is kept; mend the cause and run the same command again");
+  for (const auto& unit : outcome.blocked) message += "\n  not run, because a unit that it needs failed: " + unit;
+  throw UserError(message + "\nfinished units are kept; correct the cause and run the same command again");
 }
 
 }  // namespace
@@ -125,16 +125,16 @@ void add_run(CLI::App& app, Invocation& invocation) {
   auto* sub = app.add_subcommand("run", "Run the whole chain, or a part of it");
   auto command = std::make_shared<RunCommand>();
   command->production.add_to(*sub);
-  sub->add_option("--tiles", command->tiles, "only these tiles; the map is mended where they lie")->delimiter(',')->type_name("TILES");
+  sub->add_option("--tiles", command->tiles, "only these tiles; the map is updated where they are")->delimiter(',')->type_name("TILES");
   sub->add_option("--from", command->from, "first stage to run")->type_name("STAGE");
   sub->add_option("--to", command->to, "last stage to run")->type_name("STAGE");
-  sub->add_option("--unit", command->unit, "only this unit, as `millesime status` names it; for tasks of a cluster")
+  sub->add_option("--unit", command->unit, "only this unit, by its name in `millesime status`; for tasks of a cluster")
       ->type_name("STAGE/KEY")
       ->excludes("--from", "--to");
-  sub->add_flag("--force", command->force, "run what is up to date too");
-  sub->add_flag("--dry-run", command->dry_run, "print the plan and why each unit would run, and stop");
+  sub->add_flag("--force", command->force, "also run what is up to date");
+  sub->add_flag("--dry-run", command->dry_run, "only print the plan, and why each unit would run");
   sub->add_flag("--json", command->json, "events, or the plan, as JSON on standard output");
-  sub->add_option("--jobs", command->jobs, "units that run side by side, each with its share of threads and memory  [default: chosen]")
+  sub->add_option("--jobs", command->jobs, "units that run concurrently, each with its share of threads and memory  [default: chosen]")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
   command->resources.add_to(*sub);

@@ -33,10 +33,10 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
     Resources resources;
   };
   auto command = std::make_shared<Extract>();
-  auto* extract = sub.add_subcommand("extract", "Series at the pixels of the reference polygons, from images");
+  auto* extract = sub.add_subcommand("extract", "Extract the series at the pixels of the reference polygons from images");
   extract->add_option("config", command->config, "configuration of the production (TOML)")->required()->type_name("CONFIG");
   extract->add_option("--tiles", command->tiles, "only these tiles")->delimiter(',')->type_name("TILES");
-  extract->add_option("-o,--output", command->output, "the samples of all tiles in one file  [default: one file a tile, as run makes them]")
+  extract->add_option("-o,--output", command->output, "write the samples of all tiles to one file  [default: one file a tile, as run does]")
       ->type_name("FILE");
   extract->add_option("--set", command->assignments, "set an option, key=value; may be repeated")
       ->type_name("KEY=VALUE")
@@ -52,7 +52,7 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
       const Selection selection{command->tiles, "", "sample", false};
       const RunOutcome outcome = run(stage_list(), config, selection, command->resources.context(&config), observer);
       if (!outcome.complete()) {
-        std::string message = "not every tile gave its samples";
+        std::string message = "the samples of some tiles could not be extracted";
         for (const auto& failure : outcome.failed) message += "\n  " + failure.unit + ": " + failure.message;
         throw UserError(message);
       }
@@ -78,13 +78,13 @@ void add_audit(CLI::App& sub, Invocation& invocation) {
   };
   add_declared<Command>(sub, invocation,
                         {"audit",
-                         "Polygons whose label models that did not learn from them doubt",
+                         "List polygons with doubtful labels, judged by models that did not learn from them",
                          {},
                          {"millesime samples audit --samples samples.safetensors -o suspicious.csv",
                           "millesime samples audit --samples samples.safetensors --reference reference.shp -o suspicious.gpkg"}},
                         [](Command& command, const Context& context) {
                           const auto found = audit(command, context);
-                          std::printf("%zu polygons that models would label otherwise, the most suspicious first, in %s\n", found.size(),
+                          std::printf("%zu polygons that models would label differently, the most suspicious first, in %s\n", found.size(),
                                       command.output.c_str());
                           return 0;
                         });
@@ -103,7 +103,7 @@ void add_samples(CLI::App& app, Invocation& invocation) {
     bool json = false;
   };
   auto import = std::make_shared<Convert>();
-  auto* import_sub = sub->add_subcommand("import", "A table (CSV) becomes a samples file");
+  auto* import_sub = sub->add_subcommand("import", "Convert a table (CSV) to a samples file");
   import_sub
       ->add_option("table", import->input,
                    "one row a sample: label, optional group, x, y, then <BAND>_<YYYYMMDD>; an empty cell is missing")
@@ -124,7 +124,7 @@ void add_samples(CLI::App& app, Invocation& invocation) {
   });
 
   auto exported = std::make_shared<Convert>();
-  auto* export_sub = sub->add_subcommand("export", "A samples file becomes a table (CSV)");
+  auto* export_sub = sub->add_subcommand("export", "Convert a samples file to a table (CSV)");
   export_sub->add_option("samples", exported->input, "samples file")->required()->type_name("FILE");
   export_sub->add_option("-o,--output", exported->output, "table to write")->required()->type_name("CSV");
   add_examples(*export_sub, {"millesime samples export samples.safetensors -o series.csv"});

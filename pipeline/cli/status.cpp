@@ -12,7 +12,7 @@ void add_status(CLI::App& app, Invocation& invocation) {
     ProductionFlags production;
     bool json = false, verify = false;
   };
-  auto* sub = app.add_subcommand("status", "What of a production is done, running, failed or still to run");
+  auto* sub = app.add_subcommand("status", "Units of a production that are done, running, failed or to run");
   auto command = std::make_shared<StatusCommand>();
   command->production.add_to(*sub);
   sub->add_flag("--json", command->json, "as JSON");

@@ -31,12 +31,12 @@ std::string content(int descriptor) {
   return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
 }
 
-// Opens (makes) a lock file and its folder.
+// Opens a lock file; creates it and its folder if necessary.
 int open_lock(const std::string& file) {
   const std::string folder = std::filesystem::path(file).parent_path();
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw UserError(join_text(folder, ": cannot make this output folder: ", error.message()));
+  if (error) throw UserError(join_text(folder, ": cannot create this output folder: ", error.message()));
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) throw UserError(join_text(folder, ": cannot write in this output folder: ", std::strerror(errno)));
   return descriptor;
@@ -52,7 +52,7 @@ void sign(int descriptor, const std::string& file, const std::string& text) {
     close_and_throw(descriptor, join_text(file, ": cannot be written: ", std::strerror(errno)));
 }
 
-// An empty lock file says that its last holder ended in order.
+// An empty lock file means that its last holder ended normally.
 void erase_signature(int descriptor) {
   if (::ftruncate(descriptor, 0) != 0) { /* the next holder will say that it takes over: harmless */
   }
@@ -68,7 +68,7 @@ OutputLock::OutputLock(const std::string& folder, Sharing sharing)
     close_and_throw(descriptor_, join_text(folder, " is in use by another run: ", holder.empty() ? "tasks of a cluster" : holder,
                                            "; wait for it or choose another output"));
   }
-  // Tasks leave no name here, for they are many; each has signed the lock of its unit.
+  // Tasks write no name here, as there are many; each has written its name to the lock of its unit.
   if (!alone_) {
     erase_signature(descriptor_);
     return;

@@ -1,7 +1,7 @@
 #pragma once
-// Who writes an output folder: one run alone, or the tasks of a cluster beside each other, each on a unit of its own. Locks are the
-// kernel's (flock): that of a process that died is free again. Between the nodes of a cluster they need a shared file system that
-// carries them (NFSv4, Lustre with -o flock, GPFS, CephFS).
+// Locks of an output folder: held by one run alone, or shared by the tasks of a cluster, each with the lock of its unit. They are file
+// locks (flock): the lock of a process that died is free again. Between the nodes of a cluster they need a shared file system that
+// supports them (NFSv4, Lustre with -o flock, GPFS, CephFS).
 
 #include <functional>
 #include <string>
@@ -12,8 +12,8 @@ enum class Sharing { alone, with_other_tasks };
 
 class OutputLock {
  public:
-  // UserError that says which process on which host has held `folder` since when, where the other holder and this one cannot share
-  // it. The lock of a process that died is taken over; `taken_over()` then names it.
+  // UserError with process, host and start time of the holder, if the lock cannot be shared.
+  // The lock of a process that died is taken over; `taken_over()` then names it.
   explicit OutputLock(const std::string& folder, Sharing sharing = Sharing::alone);
   ~OutputLock();
   OutputLock(const OutputLock&) = delete;
@@ -26,11 +26,11 @@ class OutputLock {
   int descriptor_ = -1;
 };
 
-// One process at a time past this point; the others wait. A task of a cluster that was started twice, because its node was given up
-// while it still worked, waits here for its twin.
+// One process at a time holds it; the others wait. If a cluster starts a task again while the first one still runs (a node that was
+// considered lost), the second waits here for the first.
 class WaitingLock {
  public:
-  // `waiting(holder)` is called once, before waiting. Makes the folder of `file`.
+  // `waiting(holder)` is called once, before waiting. Creates the folder of `file`.
   WaitingLock(const std::string& file, const std::function<void(const std::string& holder)>& waiting);
   ~WaitingLock();
   WaitingLock(const WaitingLock&) = delete;

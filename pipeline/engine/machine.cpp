@@ -34,7 +34,7 @@ std::int64_t memory_available() {
   return std::int64_t{2} << 30;
 }
 
-// The folders of a controller that hold this process, from its own group up to the root: a limit of any of them binds.
+// The folders of a controller for this process, from its own group up to the root: the limits of all of them apply.
 std::vector<fs::path> groups_of_process(const fs::path& proc_cgroup, const fs::path& root, const std::string& controller) {
   std::vector<fs::path> groups;
   std::ifstream stream(proc_cgroup);

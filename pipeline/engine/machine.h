@@ -1,5 +1,5 @@
 #pragma once
-// What this process may use of the machine: container and scheduler limits included.
+// Threads and memory that this process may use, with the limits of containers and schedulers.
 
 #include <cstdint>
 #include <string>
@@ -7,10 +7,10 @@
 namespace millesime {
 
 int usable_threads();                // CPU affinity and cgroup quota
-std::int64_t usable_memory_bytes();  // what is free now, within the cgroup's limit; a tenth is left to others
+std::int64_t usable_memory_bytes();  // free memory, within the cgroup's limit, minus a tenth for others
 
-// What the control groups of a process leave it, from its own up to the root (a Slurm job's limit sits above its step's). `proc_cgroup`:
-// /proc/self/cgroup; `root`: /sys/fs/cgroup; both versions of cgroups.
+// Free memory within the control groups of a process, from its own up to the root (the limit of a Slurm job is above that of its step).
+// `proc_cgroup`: /proc/self/cgroup; `root`: /sys/fs/cgroup; both versions of cgroups.
 std::int64_t cgroup_memory_left(const std::string& proc_cgroup, const std::string& root);
 
 // "8GiB", "512 MiB", "2G", "1000000"; UserError otherwise.

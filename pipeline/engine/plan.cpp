@@ -22,7 +22,7 @@ std::size_t position(const std::vector<Stage>& stages, const std::string& name, 
                             near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
-// Same name and content: a production that was moved to another folder is still up to date.
+// Equal name and content: a production that was moved to another folder is still up to date.
 bool same_content(const Fingerprint& a, const Fingerprint& b) {
   return a.xxh3 == b.xxh3 && fs::path(a.path).filename() == fs::path(b.path).filename();
 }
@@ -41,7 +41,7 @@ std::string changed_output(const Unit& unit, const Manifest& known) {
   for (std::size_t i = 0; i < unit.outputs.size(); ++i) {
     if (!fs::exists(unit.outputs[i])) return "output " + unit.outputs[i] + " is missing";
     if (fingerprint(unit.outputs[i], known.outputs[i]).xxh3 != known.outputs[i].xxh3)
-      return "output " + unit.outputs[i] + " was changed by somebody else";
+      return "output " + unit.outputs[i] + " was changed by another program";
   }
   return "";
 }
@@ -86,12 +86,12 @@ std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit) {
   try {
     return read_manifest(file);
   } catch (const UserError&) {
-    return std::nullopt;  // a damaged witness is no witness
+    return std::nullopt;  // a damaged manifest counts as none
   }
 }
 
 std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known) {
-  if (!known) return "no manifest says that it was done";
+  if (!known) return "it has no manifest";
   if (known->code != code_of(stage)) return "made by " + known->code;
   for (const auto& reason :
        {changed_config(shaping_config(unit, config), known->config), changed_input(unit, *known), changed_output(unit, *known)})
@@ -122,7 +122,7 @@ Config restricted_to(const Config& config, const Selection& selection) {
 std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config) {
   if (selection.force) return "--force";
   const auto known = known_manifest(Layout(config), unit);
-  // Mending a tile works with the models as they are: retraining would change every other tile too.
+  // Single tiles are computed with the existing models: training again would change every other tile, too.
   if (!selection.tiles.empty() && stage.kept_when_mending && known && changed_output(unit, *known).empty()) return "";
   return reason_to_run(stage, unit, config, known);
 }
@@ -190,7 +190,7 @@ std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Conf
       std::string why = reason_in(selection, stages[i], unit, config);
       const bool keep = !selection.tiles.empty() && stages[i].kept_when_mending && why.empty();
       for (const auto& input : unit.inputs)
-        if (!keep && why.empty() && made_anew.contains(input)) why = "input " + input + " will be made anew";
+        if (!keep && why.empty() && made_anew.contains(input)) why = "input " + input + " will be made again";
       if (!why.empty()) made_anew.insert(unit.outputs.begin(), unit.outputs.end());
       planned.units.push_back({std::move(unit), std::move(why)});
     }

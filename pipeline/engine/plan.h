@@ -1,5 +1,5 @@
 #pragma once
-// The plan: which work units there are, and for each whether it has to run and why.
+// The plan: all work units, and for each whether it has to run and why.
 
 #include <map>
 #include <optional>
@@ -18,7 +18,7 @@ struct Selection {
   bool force = false;
 };
 
-// UserError when a stage is unknown (suggests the nearest) or `from` comes after `to`.
+// UserError if a stage is unknown (suggests the nearest) or `from` comes after `to`.
 void check_selection(const std::vector<Stage>& stages, const Selection& selection);
 
 struct PlannedUnit {
@@ -32,19 +32,19 @@ struct PlannedStage {
   std::vector<PlannedUnit> units;
 };
 
-// The options that shape a unit, with their values.
+// The options that affect a unit, with their values.
 std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config);
 std::string code_of(const Stage& stage);  // program version and stage revision
 
-// Why a unit has to run, or "" when its manifest answers for configuration, inputs, code and outputs. `known` is that manifest,
-// where there is a readable one.
+// Why a unit has to run, or "" if its manifest agrees with configuration, inputs, code and outputs. `known` is that manifest,
+// if it exists and is readable.
 std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known);
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 
-// With --tiles, the world is the chosen tiles and those that were mapped before.
+// With --tiles, the production consists of the chosen tiles and those that were mapped before.
 Config restricted_to(const Config& config, const Selection& selection);
 
-// One unit by its name, and its stage's place in `stages`. UserError when there is none (suggests the nearest), or when its stage
+// One unit by its name, and the position of its stage in `stages`. UserError if there is none (suggests the nearest), or if its stage
 // cannot be planned yet.
 struct NamedUnit {
   std::size_t stage = 0;
@@ -52,17 +52,17 @@ struct NamedUnit {
 };
 NamedUnit unit_named(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name);
 
-// Why the unit has to run in this selection, or ""; whatever becomes of the units before it.
+// Why the unit has to run in this selection, or ""; without regard to earlier units.
 std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config);
-// What has to run before it, with its reason ("classify/T31TCJ (no manifest ...)"), or "". Everything that it builds on is looked at
-// in the first `n_stages` stages.
+// A unit that has to run before it, with the reason ("classify/T31TCJ (it has no manifest)"), or "". All units that it depends on are
+// checked in the first `n_stages` stages.
 std::string unfinished_before(const std::vector<Stage>& stages, Config& config, const Selection& selection, const Unit& unit,
                               std::size_t n_stages);
-// Units of one stage in the order in which they can run: those of a wave need nothing of each other, only of the waves before.
-// (The mosaic's map is made of its sheets.)
+// Units of one stage in the order in which they can run: those of a wave depend only on earlier waves.
+// (The mosaic's map consists of its sheets.)
 std::vector<std::vector<PlannedUnit>> in_waves(std::vector<PlannedUnit> units);
 
-// The plan of `stages` as it stands now. Units whose inputs other units will make anew are planned to run.
+// The plan of `stages` in the current state. Units whose inputs other units will make again are planned to run.
 std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& config, const Selection& selection);
 
 }  // namespace millesime

@@ -28,7 +28,7 @@ void require_unchanged(const std::vector<Fingerprint>& inputs) {
   for (const auto& before : inputs) {
     const Fingerprint now = fingerprint(before.path, before);
     if (now.xxh3 != before.xxh3)
-      throw UserError(join_text(before.path, " changed while it was being used; run again when nobody writes it"));
+      throw UserError(join_text(before.path, " changed while it was being used; run again when no program writes it"));
   }
 }
 
@@ -42,7 +42,7 @@ nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, con
   manifest.inputs = fingerprints(unit.inputs, known ? &known->inputs : nullptr);
   manifest.device = context.device.text();
   manifest.papers = stage.papers;
-  // From here on the old outputs no longer have a witness, so that a kill in the middle of replacing them is seen.
+  // From here on the old outputs have no manifest, so that an interruption while they are replaced is detected.
   const std::string file = layout.manifest(unit.stage, unit.key);
   fs::remove(file);
   manifest.counts = unit.run(context);
@@ -66,7 +66,7 @@ void run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
 
 namespace {
 
-// What `millesime status` tells of a failed unit. Where the disk is full, the run has said it and goes on without.
+// Recorded for `millesime status`. If the disk is full, the run has reported the failure and continues without a record.
 void record_failure(const Layout& layout, const Unit& unit, const UserError& failure, const Context& context) {
   try {
     write_text(layout.failure(unit.stage, unit.key), std::string(failure.what()) + "\n");
@@ -81,14 +81,14 @@ class Wave {
   Wave(const Stage& stage, const Config& world, const Layout& layout, const Context& context, RunObserver& observer, RunOutcome& outcome)
       : stage_(stage), world_(world), layout_(layout), context_(context), observer_(observer), outcome_(outcome) {}
 
-  // Returns the outputs that are lacking now.
+  // Returns the outputs that are missing now.
   std::set<std::string> run(const std::vector<const PlannedUnit*>& units, int jobs) {
     units_ = units;
     started_ = std::chrono::steady_clock::now();
     if (jobs == 1) {
       work(context_, false);
     } else {
-      JointProgress joint(join_text(stage_.name, " (", jobs, " units side by side)"), *context_.progress);
+      JointProgress joint(join_text(stage_.name, " (", jobs, " units concurrently)"), *context_.progress);
       std::vector<std::unique_ptr<Progress>> parts;
       std::vector<std::jthread> workers;
       for (int job = 0; job < jobs; ++job) {
@@ -120,7 +120,7 @@ class Wave {
         lacking_.insert(planned->unit.outputs.begin(), planned->unit.outputs.end());
         observer_.unit_failed(planned->unit, error.what());
         record_failure(layout_, planned->unit, error, context);
-      } catch (...) {  // ours: the other units end, then it goes on to main
+      } catch (...) {  // a fault of the program: the other units end, then it is rethrown
         const std::lock_guard lock(mutex_);
         if (!bug_) bug_ = std::current_exception();
         next_ = units_.size();
@@ -139,7 +139,7 @@ class Wave {
                             seconds / static_cast<double>(done_) * static_cast<double>(units_.size() - done_));
   }
 
-  // Units that run side by side tell one after the other.
+  // Concurrent units report one at a time.
   class LockedObserver : public RunObserver {
    public:
     explicit LockedObserver(Wave& wave) : wave_(wave) {}
@@ -188,7 +188,7 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
   check_selection(stages, selection);
   const Layout layout(config);
   const OutputLock lock(layout.work());
-  if (!lock.taken_over().empty()) context.progress->note("taking over from a run that did not end in order (" + lock.taken_over() + ")");
+  if (!lock.taken_over().empty()) context.progress->note("taking over from a run that was interrupted (" + lock.taken_over() + ")");
   remove_abandoned(layout.root);
   Config world = restricted_to(config, selection);
   write_text(layout.work() + "/effective.toml", world.declare().to_toml());
@@ -246,7 +246,7 @@ RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, cons
   RunOutcome outcome;
   try {
     if (const auto earlier = unfinished_before(stages, world, selection, unit, named.stage + 1); !earlier.empty())
-      throw UserError(join_text("not run, because it builds on ", earlier));
+      throw UserError(join_text("not run, because it depends on ", earlier));
     if (const std::string why = reason_in(selection, stage, unit, world); !why.empty()) {
       run_one(stage, unit, why, world, layout, context, observer);
       ++outcome.ran;

@@ -1,5 +1,5 @@
 #pragma once
-// Runs a plan: unit after unit, each whole or not at all.
+// Runs a plan: unit after unit, each completely or not at all.
 
 #include <string>
 #include <vector>
@@ -14,12 +14,12 @@ struct UnitFailure {
 
 struct RunOutcome {
   int ran = 0, up_to_date = 0;
-  std::vector<UnitFailure> failed;   // the others went on
-  std::vector<std::string> blocked;  // not run because something they need failed
+  std::vector<UnitFailure> failed;   // the others continued
+  std::vector<std::string> blocked;  // not run because a unit that they need failed
   bool complete() const { return failed.empty() && blocked.empty(); }
 };
 
-// What is told while a plan runs.
+// Events while a plan runs.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
@@ -27,12 +27,12 @@ class RunObserver {
   virtual void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) = 0;
   virtual void unit_failed(const Unit& unit, const std::string& message) = 0;
   virtual void stage_up_to_date(const Stage& stage, std::size_t units) = 0;
-  // After each unit of a stage that has more: how many are done, and about how long the others will take.
+  // After each unit of a stage with several: the number done, and an estimate of the remaining time.
   virtual void stage_goes_on(const Stage&, std::size_t /*done*/, std::size_t /*units*/, double /*seconds_left*/) {}
 };
 
-// How many units of a stage run side by side: each gets its share of threads and memory. None of it changes a result. `wanted` 0:
-// one a thread, as far as each has kUnitMemory; one where the stage or a GPU is not to be shared.
+// Number of units of a stage that run concurrently, each with its share of threads and memory. It does not change results. `wanted` 0:
+// one a thread if each has kUnitMemory; one if the stage or a GPU must not be shared.
 inline constexpr std::int64_t kUnitMemory = std::int64_t{1} << 30;
 int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context);
 
@@ -41,9 +41,9 @@ int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const 
 RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
                RunObserver& observer, int jobs = 1);
 
-// Runs one unit, as a task of a cluster does: beside the tasks of other units; a second process on the same unit waits for the first.
-// Nothing to do when it is up to date. A failure is recorded for `millesime status` and thrown (UserError), also when what the unit
-// builds on is not finished.
+// Runs one unit, as a task of a cluster does: concurrently with tasks of other units; a second process for the same unit waits for the
+// first. Does nothing if it is up to date. A failure is recorded for `millesime status` and thrown (UserError), also if a unit that it
+// depends on is not finished.
 RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name,
                     const Context& context, RunObserver& observer);
 

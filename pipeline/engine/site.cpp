@@ -19,20 +19,20 @@ std::string file_of(const std::string& name_or_file) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(known.parent_path(), ignored)) names.push_back(entry.path().stem());
   throw UserError(join_text("--site ", name_or_file, ": neither a file nor one of ", join_list(names, ", "), " (",
-                            known.parent_path().string(), "); README.md there says how to describe a site"));
+                            known.parent_path().string(), "); README.md in that folder describes the format"));
 }
 
 }  // namespace
 
 void TaskResources::declare(Options& o) {
   o.add("partition", &partition, "partition; none: the cluster's default");
-  o.add("account", &account, "account that pays");
+  o.add("account", &account, "account that is charged");
   o.add("qos", &qos, "quality of service");
-  o.add("time", &time, "time limit of a task, as Slurm takes it: minutes, HH:MM:SS or D-HH:MM:SS; none: the partition's");
-  o.add("memory", &memory, "memory of a task, e.g. 8GiB; the program stays within nine tenths of it");
+  o.add("time", &time, "time limit of a task, in a format of Slurm: minutes, HH:MM:SS or D-HH:MM:SS; none: the partition's");
+  o.add("memory", &memory, "memory of a task, e.g. 8GiB; the program uses at most nine tenths of it");
   o.add("cpus", &cpus, "cores of a task, and threads that it computes with").range(1, 1024);
   o.add("gpus", &gpus, "GPUs of a task").range(0, 16);
-  o.add("at_once", &at_once, "tasks of the stage that run at the same time at most; 0: as many as the cluster gives").range(0, 100000);
+  o.add("at_once", &at_once, "maximum number of tasks of the stage that run at the same time; 0: no limit").range(0, 100000);
   o.add("options", &options, "further options of sbatch, e.g. \"--constraint=a100\"");
   o.add("prologue", &prologue, "shell lines before the program starts, e.g. \"module load gdal\"");
   o.add("launcher", &launcher, "words before the program, e.g. \"apptainer exec --nv /containers/millesime.sif\"");
@@ -42,7 +42,7 @@ Options Site::declare(const std::vector<std::string>& known) {
   Options o;
   o.section("");
   o.add("program", &program, "the program on the nodes; default: the one that submits");
-  o.add("largest_array", &largest_array, "tasks of one job array at most: the cluster's MaxArraySize - 1").range(1, 4000000);
+  o.add("largest_array", &largest_array, "maximum number of tasks of one job array: the cluster's MaxArraySize - 1").range(1, 4000000);
   o.section("stages");
   every.declare(o);
   for (const auto& name : known) {
@@ -61,7 +61,7 @@ Site Site::load(const std::string& name_or_file, const std::vector<Stage>& stage
     return site;
   }
   const std::string file = file_of(name_or_file);
-  {  // [stages] first: it holds the defaults of [stages.NAME]
+  {  // [stages] first: it has the defaults of [stages.NAME]
     Site shared;
     shared.declare(names).read_toml(file);
     site.every = shared.every;

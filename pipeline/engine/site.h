@@ -1,5 +1,5 @@
 #pragma once
-// Site: what tasks ask of a cluster, a stage at a time (configs/sites/*.toml). Every option is declared once, in site.cpp.
+// Site: the resources that tasks of each stage request from a cluster (configs/sites/*.toml). Every option is declared once, in site.cpp.
 
 #include <map>
 #include <string>
@@ -15,7 +15,7 @@ struct TaskResources {
   std::string time;    // Slurm's own: minutes, HH:MM:SS, D-HH:MM:SS
   std::string memory;  // 8GiB
   int cpus = 1, gpus = 0;
-  int at_once = 0;                    // tasks of the stage that run at the same time at most; 0: as many as the cluster gives
+  int at_once = 0;                    // maximum number of tasks of the stage that run at the same time; 0: no limit
   std::vector<std::string> options;   // further options of sbatch, e.g. "--constraint=a100"
   std::vector<std::string> prologue;  // shell lines before the program starts, e.g. "module load gdal"
   std::string launcher;               // words before the program, e.g. "apptainer exec --nv millesime.sif"
@@ -29,13 +29,13 @@ struct Site {
   std::string program;                          // "": the program that submits
   int largest_array = 1000;                     // tasks of one job array; Slurm's MaxArraySize - 1
   TaskResources every;                          // [stages]
-  std::map<std::string, TaskResources> stages;  // [stages.NAME]; what is not said there is as in [stages]
+  std::map<std::string, TaskResources> stages;  // [stages.NAME]; other values are those of [stages]
 
-  // A name in configs/sites, a file, or "" for Slurm's defaults. `known`: the stages that may be named, beside kPlanJob. UserError
+  // A name in configs/sites, a file, or "" for Slurm's defaults. `known`: the stages that may be named, besides kPlanJob. UserError
   // with file and line.
   static Site load(const std::string& name_or_file, const std::vector<Stage>& known);
 
-  // The declarations of what load() reads; the options point into this Site.
+  // The declarations of the keys that load() reads; the options point into this Site.
   Options declare(const std::vector<std::string>& known);
 };
 

@@ -94,7 +94,7 @@ std::string send_job(const std::string& script_file, const std::vector<std::stri
   words.push_back(script_file);
   const CommandResult result = run_command(words);
   if (result.code == 127) throw UserError("sbatch is not in the PATH; submit from a machine of the cluster, or use `millesime run`");
-  if (result.code != 0) throw UserError(join_text("sbatch refused ", script_file, ": ", trim(result.text)));
+  if (result.code != 0) throw UserError(join_text("sbatch failed for ", script_file, ": ", trim(result.text)));
   // "12" or "12;cluster", after warnings if there are any
   const std::string last = split_text(trim(result.text), '\n').back();
   const std::string job = split_text(last, ';').front();

@@ -1,5 +1,5 @@
 #pragma once
-// Slurm, through its own commands: job arrays of work units. Nothing here knows stages or manifests.
+// Slurm, through its commands: job arrays of work units. Independent of stages and manifests.
 
 #include <optional>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace millesime {
 
-// One job: an array of tasks, each of which ends in one line of shell.
+// One job: an array of tasks, each of which is one line of shell.
 struct ClusterJob {
   std::string name;                // "millesime-classify"
   std::vector<std::string> tasks;  // command lines, quoted; task i of the array runs tasks[i]
@@ -19,10 +19,10 @@ struct ClusterJob {
 };
 
 std::string shell_quoted(const std::string& word);  // one word of a shell command
-std::string job_script(const ClusterJob& job);      // what sbatch reads
+std::string job_script(const ClusterJob& job);      // the script for sbatch
 
-// Sends a script; starts when the jobs in `after` have ended, however they ended. Returns the job's number. UserError with sbatch's
-// own words.
+// Submits a script; it starts when the jobs in `after` have ended, with or without errors. Returns the job's number. UserError with the
+// message of sbatch.
 std::string send_job(const std::string& script_file, const std::vector<std::string>& after);
 
 struct ClusterTask {
@@ -31,7 +31,7 @@ struct ClusterTask {
   std::string state;  // PENDING, RUNNING...
   std::string node;   // "" while it waits
 };
-// This user's tasks that wait or run; nothing when no Slurm answers here.
+// This user's tasks that wait or run; empty if Slurm does not answer.
 std::optional<std::vector<ClusterTask>> tasks_in_queue();
 
 }  // namespace millesime

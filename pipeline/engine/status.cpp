@@ -12,7 +12,7 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-// Slurm writes there why it ended a task: time limit, memory, a node that was lost.
+// Slurm writes the reason for ending a task to it: time limit, memory, a lost node.
 std::string last_line(const std::string& file) {
   std::ifstream stream(file);
   std::string last;
@@ -21,7 +21,7 @@ std::string last_line(const std::string& file) {
   return last;
 }
 
-// What the cluster knows of the units that were sent to it.
+// The state of submitted units on the cluster.
 class ClusterView {
  public:
   explicit ClusterView(const Layout& layout) : sent_(sent_tasks(layout)) {
@@ -52,7 +52,7 @@ class ClusterView {
   std::optional<std::vector<ClusterTask>> queue_;
 };
 
-// The first output that is not what was written, or "".
+// The first output that differs from its checksum, or "".
 std::string damaged_output(const Layout& layout, const Manifest& known) {
   for (const auto& output : known.outputs)
     if (xxh3_of_file(layout.root + "/" + output.path) != output.xxh3) return output.path;
@@ -79,7 +79,7 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
         if (fs::exists(failure)) entry.state = "failed", entry.detail = trim(read_text(failure));
         cluster.describe(unit.name(), known.has_value(), entry);
       } else if (const auto damaged = verify && known ? damaged_output(layout, *known) : ""; !damaged.empty()) {
-        entry.state = "damaged", entry.detail = damaged + ": its content is not what was written; remove it and run again";
+        entry.state = "damaged", entry.detail = damaged + ": its content differs from its checksum; remove it and run again";
       }
       list.push_back(std::move(entry));
     }

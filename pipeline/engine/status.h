@@ -1,5 +1,5 @@
 #pragma once
-// What `millesime status` shows: every unit of a production, from its manifest, its failure and, on a cluster, the queue.
+// The data of `millesime status`: every unit of a production, from its manifest, its failure and, on a cluster, the queue.
 
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@ struct UnitStatus {
   std::string stage, key;
   std::string state;   // done, to run, queued, running, failed, damaged; unknown: a stage whose units are not known yet (key "")
   std::string detail;  // why, in words
-  std::string log;     // of the cluster's task that ran it last, "" for none
+  std::string log;     // of the last task of the cluster that ran it, "" for none
 };
 
 // `verify` reads every finished output and compares it with its checksum.

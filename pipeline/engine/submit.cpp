@@ -29,7 +29,8 @@ SentTasks tasks_under_way(const Layout& layout) {
   const SentTasks sent = sent_tasks(layout);
   if (sent.empty()) return {};
   const auto queue = tasks_in_queue();
-  if (!queue) throw UserError("squeue does not answer, so it is not known which tasks are under way; try again when Slurm is up");
+  if (!queue)
+    throw UserError("squeue does not answer, so it is not known which tasks are waiting or running; try again when Slurm answers");
   SentTasks alive;
   for (const auto& [unit, task] : sent)
     for (const auto& queued : *queue)
@@ -51,7 +52,7 @@ std::string command_line(const ClusterCall& call, const Site& site, const TaskRe
 std::string run_line(const ClusterCall& call, const Site& site, const TaskResources& resources, const std::string& unit) {
   std::vector<std::string> words = {"run", call.config, "--unit", unit, "--threads", std::to_string(resources.cpus)};
   if (!resources.memory.empty()) {
-    // The rest is for the libraries and the program itself.
+    // The rest of the memory is for libraries and the program itself.
     const auto budget = parse_memory(resources.memory, "memory") / 10 * 9;
     words.insert(words.end(), {"--memory", std::to_string(budget >> 20) + "MiB"});
   }
@@ -117,7 +118,7 @@ std::vector<StageJobs> plan_jobs(const std::vector<Stage>& stages, const Config&
       const std::string name = join_text(kPlanJob, "/", stage.name);
       if (stage.name == selection.from && under_way.empty())
         throw UserError(join_text("--from ", stage.name,
-                                  ": its units follow from results that an earlier stage does not have yet; "
+                                  ": its units depend on results that an earlier stage does not have yet; "
                                   "`millesime status` says what failed"));
       now.stage = kPlanJob;
       if (!is_in_queue(name)) {
@@ -132,9 +133,9 @@ std::vector<StageJobs> plan_jobs(const std::vector<Stage>& stages, const Config&
       std::vector<ClusterJob> jobs;
       for (const auto& [unit, why] : wave) {
         if (is_in_queue(unit.name()) || why.empty()) continue;
-        // What failed in the stages that are not sent now would fail it too.
+        // Units that failed in stages that are not submitted now would fail it, too.
         if (const auto lack = unfinished_before(stages, config, selection, unit, first_sent); !lack.empty()) {
-          now.blocked.push_back(unit.name() + ", because it builds on " + lack);
+          now.blocked.push_back(unit.name() + ", because it depends on " + lack);
           continue;
         }
         if (jobs.empty() || jobs.back().tasks.size() == static_cast<std::size_t>(site.largest_array))
@@ -177,7 +178,7 @@ Submission submit(const std::vector<Stage>& stages, const Config& config, const 
         submission.sent.push_back({stage.stage, number, script, job.tasks.size(), before});
         numbers.push_back(number);
       }
-      // What waits or runs from an earlier call belongs to the first wave as far as anybody knows.
+      // Tasks of an earlier call that wait or run are counted as part of the first wave.
       if (&wave == &stage.waves.front()) numbers.insert(numbers.end(), stage.in_queue.begin(), stage.in_queue.end());
       before = now = numbers;
     }

@@ -189,7 +189,7 @@ TEST_F(RunTest, ThePlanShowsWhatFollowsFromWhatWillRun) {
   const auto plan = make_plan(stages(), config, {});
   EXPECT_THAT(plan[0].units[0].why, HasSubstr("changed"));
   EXPECT_EQ(plan[0].units[1].why, "");
-  EXPECT_THAT(plan[1].units[0].why, HasSubstr("will be made anew"));
+  EXPECT_THAT(plan[1].units[0].why, HasSubstr("will be made again"));
 }
 
 TEST_F(RunTest, AKilledRunLeavesTheOldProductAndTheNextRunGoesOn) {
@@ -302,7 +302,7 @@ TEST_F(RunTest, OneUnitDoesNotBuildOnWhatIsNotFinished) {
     run_unit(stages(), config, {}, "join/all", context, recorder);
     FAIL() << "no error";
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("join/all: not run, because it builds on upper/B"));
+    EXPECT_THAT(error.what(), HasSubstr("join/all: not run, because it depends on upper/B"));
   }
   const auto units = status(stages(), config, false);
   EXPECT_EQ(units.back().state, "failed");

@@ -110,7 +110,7 @@ TEST_F(SubmitTest, WhatBuildsOnAFailureIsNotSent) {
   write_text(file("known"), "");
   const auto jobs = plan({.tiles = {}, .from = "second", .to = "", .force = false});
   EXPECT_THAT(jobs[0].units, ElementsAre("second/map"));  // its sheets are looked at when it runs
-  EXPECT_THAT(jobs[0].blocked, ElementsAre(HasSubstr("second/sheet1, because it builds on first/A"), HasSubstr("second/sheet2")));
+  EXPECT_THAT(jobs[0].blocked, ElementsAre(HasSubstr("second/sheet1, because it depends on first/A"), HasSubstr("second/sheet2")));
 }
 
 TEST_F(SubmitTest, ASiteSaysWhatTasksAskFor) {
