@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 SIZE, DATES, SEED = 1024, 30, 1
-# Enough samples and epochs for a model of full size; how long a good one learns is another question (millesime benchmark).
+# Enough samples and epochs for a model of full size; its quality does not matter here.
 MODELS = {"random_forest": [], "ltae": ["--set", "train.epochs=2"]}
 SETTINGS = ["--set", "sample.select=constant", "--set", "sample.select_number=200"]
 
@@ -48,11 +48,11 @@ def chain(model, run):
 
 
 def beside_peers(program, world, folder, python):
-    """From images to a class and a confidence map, ours and others' in turn: the same images, samples, bands and dates."""
+    """From images to a class and a confidence map, with millesime and other programs: the same images, samples, bands and dates."""
     peers = folder / "peers"
     shutil.rmtree(peers, ignore_errors=True)
     peers.mkdir()
-    config = peers / "config.toml"  # no regions and no statics: one model, as peers have it
+    config = peers / "config.toml"  # no regions and no static inputs: one model, as in the other programs
     config.write_text(
         f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[sensors.sentinel2_theia]\nroot = "{world / "l2a"}"\n'
         f'[reference]\npath = "{world / "reference.shp"}"\nclass_field = "CODE"\n'
@@ -81,7 +81,7 @@ def beside_peers(program, world, folder, python):
     }
     absent = {}
     if python:
-        os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")  # as with ours, compiling is not part of the time
+        os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")  # as for millesime, compiling is not part of the time
         measured(step("train"))
         chains["numba, scikit-learn forest"] = [step("sklearn")]
         chains["PyTorch, plain L-TAE"] = [step("pytorch")]

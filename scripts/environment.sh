@@ -1,10 +1,10 @@
-# Sourced by the scripts beside it: where things are, and how a script says what it does.
+# Sourced by the other scripts of this folder: paths, messages, building.
 # shellcheck shell=bash
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export source_folder
 
-# The Python environment of a flavour: the one given from outside, or our own in the build tree.
+# The Python environment of a flavour: the one of the environment variable, or the one in the build tree.
 venv_of() {
   case $1 in
     cpu) echo "${MILLESIME_VENV:-$source_folder/build/venv-cpu}" ;;
@@ -15,7 +15,7 @@ venv_of() {
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Ends the script: what, and what to do about it. Exit 2: the surroundings or the command line are wrong, not the code.
+# Ends the script with a message: the problem, and what to do. Exit 2: the machine or the command line is wrong, not the code.
 refuse() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
   exit 2
@@ -29,7 +29,7 @@ configure_and_build() {
   local preset=$1
   shift
   local folder=$source_folder/build/$preset
-  # Configure once: afterwards the build itself notices changed CMake files, and a second run starts at once.
+  # Configure once: afterwards the build itself detects changed CMake files, and a second run starts at once.
   if [ ! -f "$folder/build.ninja" ]; then
     (cd "$source_folder" && cmake --preset "$preset")
   fi

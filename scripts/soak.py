@@ -1,6 +1,6 @@
-"""soak.py PROGRAM FOLDER KILLS FULL_DISKS [FAILED_WRITES LIBRARY]: interrupts productions and compares what comes out; called by scripts/soak and by a test.
+"""soak.py PROGRAM FOLDER KILLS FULL_DISKS [FAILED_WRITES LIBRARY]: interrupts productions and compares the products; called by scripts/soak and a test.
 
-Exit 0: nothing was harmed; 1: something was, with what it was; 77: nothing could be tried.
+Exit 0: no product was damaged; 1: one was, with a message; 77: no test could be run.
 """
 import hashlib
 import os
@@ -12,12 +12,12 @@ import sys
 import time
 from pathlib import Path
 
-OLD, NEW = "train.trees=3", "train.trees=5"  # two productions of one world, so that an old product can be told from a new one
-ROOM = "256m"
+OLD, NEW = "train.trees=3", "train.trees=5"  # two productions of one world, to distinguish old and new products
+DISK_SIZE = "256m"
 
 
 class Harm(Exception):
-    """What an interruption did and must not do."""
+    """A damage caused by an interruption."""
 
 
 def digests(folder):
@@ -37,14 +37,14 @@ class Production:
     def must_run(self, out, trees=NEW):
         done = self.run(out, trees)
         if done.returncode != 0:
-            raise Harm(f"a run that nobody disturbed failed with {done.returncode}: {done.stderr}")
+            raise Harm(f"an undisturbed run failed with {done.returncode}: {done.stderr}")
         return digests(out)
 
 
 def expect_same(found, expected, when):
     if found != expected:
         differing = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
-        raise Harm(f"{when}: {', '.join(differing)} differ from those of a run that nobody disturbed")
+        raise Harm(f"{when}: {', '.join(differing)} differ from those of an undisturbed run")
 
 
 def expect_no_remains(out, when):
@@ -78,7 +78,7 @@ def kill_runs(production, folder, kills, expected, seconds, chance):
 def fill_disks(production, folder, amounts, old, new):
     disk = folder / "disk"
     disk.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "none", disk], capture_output=True, text=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", disk], capture_output=True, text=True)
     if mounted.returncode != 0:
         print(f"full disks: skipped, no tmpfs can be mounted here ({mounted.stderr.strip()})")
         return False
@@ -91,7 +91,7 @@ def fill_disks(production, folder, amounts, old, new):
             subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
 
         def run_with(free):  # pages
-            resize(ROOM)
+            resize(DISK_SIZE)
             shutil.rmtree(out, ignore_errors=True)
             shutil.copytree(kept, out)
             state = os.statvfs(disk)
@@ -112,8 +112,8 @@ def fill_disks(production, folder, amounts, old, new):
             failed += 1
             expect_clear_error(full, when)
             expect_old_or_new(digests(out), old, new, when)
-            resize(ROOM)
-            expect_same(production.must_run(out), new, f"{when}, after room was made")
+            resize(DISK_SIZE)
+            expect_same(production.must_run(out), new, f"{when}, after space was freed")
             expect_no_remains(out, when)
         print(f"{amounts} full disks: {failed} runs failed with a clear error, no product was harmed, the next runs went on", flush=True)
         if failed == 0 and amounts > 0:
@@ -137,7 +137,7 @@ def expect_old_or_new(found, old, new, when):
 
 
 def fail_writes(production, folder, wanted, library, old, new):
-    """Every call that writes, flushes, renames or makes a folder fails in turn (wanted 0), or `wanted` of them, evenly spread."""
+    """Every call that writes, flushes, renames or creates a folder fails in turn (wanted 0), or `wanted` of them, evenly spread."""
     out, kept, count = folder / "failing", folder / "kept", folder / "writes"
     production.must_run(kept, OLD)
 
@@ -155,7 +155,7 @@ def fail_writes(production, folder, wanted, library, old, new):
     numbers = range(1, calls + 1) if wanted == 0 else sorted({1 + i * (calls - 1) // max(1, wanted - 1) for i in range(wanted)})
     failed = 0
     for number in numbers:
-        for once in ("", "1"):  # a disk that stays full; one on which somebody makes room
+        for once in ("", "1"):  # a disk that stays full; a disk that has space again
             result = run(number, once)
             when = f"with call {number} of {calls} failing{' once' if once else ' and all after it'}"
             expect_old_or_new(digests(out), old, new, when)
@@ -163,7 +163,7 @@ def fail_writes(production, folder, wanted, library, old, new):
                 failed += 1
                 expect_clear_error(result, when)
                 production.must_run(out)
-            expect_same(digests(out), new, f"{when}, after room was made")
+            expect_same(digests(out), new, f"{when}, after space was freed")
             expect_no_remains(out, when)
     print(f"{len(numbers)} of {calls} writing calls made to fail, for good and once: {failed} runs failed with a clear error, no product was harmed")
     if failed == 0:

@@ -1,4 +1,4 @@
-# cmake --install build/cpu --prefix X: a tree that runs from wherever it is moved to.
+# cmake --install build/cpu --prefix X: a tree that can be moved.
 #
 #   bin/millesime    looks for libraries in ../lib/millesime and for configs in ../share/millesime/configs
 #   lib/millesime    LibTorch and what it needs of the Python environment (cuda flavour: about 5 GB); the libraries of the

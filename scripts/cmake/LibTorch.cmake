@@ -2,7 +2,7 @@
 #
 # Torch's own CMake files are not used: they overwrite compiler flags, choose CUDA architectures for their users, search for
 # a system-wide CUDA toolkit and warn about libraries that the package does not need. Three libraries and two include folders
-# say the same. Only models/ links this target.
+# are enough. Only models/ links this target.
 
 set(MILLESIME_VENV "" CACHE PATH "Python environment that holds the torch package (scripts/setup makes it)")
 if(NOT MILLESIME_VENV)
@@ -27,7 +27,7 @@ if(NOT EXISTS ${torch_root}/lib/libtorch_cpu.so)
     "Run scripts/setup (cuda: scripts/setup --cuda), or set MILLESIME_VENV (cuda: MILLESIME_VENV_CUDA).")
 endif()
 
-# torch/version.py is the one file of the package that names its version and its CUDA.
+# torch/version.py is the only file of the package with its version and its CUDA version.
 file(STRINGS ${torch_root}/version.py torch_version REGEX "^__version__")
 string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" torch_version "${torch_version}")
 if(torch_version VERSION_LESS 2.8)
@@ -41,7 +41,7 @@ foreach(name c10 torch_cpu torch)
   set_target_properties(LibTorch::${name} PROPERTIES IMPORTED_LOCATION ${torch_root}/lib/lib${name}.so)
 endforeach()
 target_link_libraries(LibTorch::LibTorch INTERFACE LibTorch::torch LibTorch::torch_cpu LibTorch::c10)
-# SYSTEM: warnings in torch's headers are not ours.
+# SYSTEM: no warnings from torch's headers.
 target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
   ${torch_root}/include ${torch_root}/include/torch/csrc/api/include)
 
@@ -53,7 +53,7 @@ if(MILLESIME_CUDA)
     add_library(LibTorch::${name} SHARED IMPORTED)
     set_target_properties(LibTorch::${name} PROPERTIES IMPORTED_LOCATION ${torch_root}/lib/lib${name}.so)
   endforeach()
-  # No symbol of ours refers to libtorch_cuda: it registers its kernels when it is loaded, so the linker must keep it.
+  # The program uses no symbol of libtorch_cuda, which registers its kernels when it is loaded, so the linker must be told to keep it.
   target_link_libraries(LibTorch::LibTorch INTERFACE
     -Wl,--push-state,--no-as-needed LibTorch::torch_cuda -Wl,--pop-state LibTorch::c10_cuda)
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE ${MILLESIME_SITE_PACKAGES}/nvidia/cu13/include)

@@ -1,4 +1,4 @@
-# How every target of the project is made: one language level, warnings as errors, pinned floating-point contraction.
+# Functions that make every target of the project: one language level, warnings as errors, no floating-point contraction.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -20,7 +20,7 @@ function(millesime_compile_options target)
     $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Wpedantic;-Werror>
     # GCC 12 sees overlapping copies in std::string operator+ where there are none (GCC bug 105651).
     $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
-    # One product of a multiplication and an addition has one value, on every compiler and device.
+    # The same value of a * b + c with every compiler and on every device.
     $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
     $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false;-Xcompiler=-ffp-contract=off;-Xcompiler=-fopenmp;-Xcompiler=-Wall,-Wextra;-Werror=all-warnings>)
   if(MILLESIME_SANITIZE)
@@ -63,7 +63,7 @@ function(millesime_op name)
   endif()
 endfunction()
 
-# What every test finds in its environment, and how it reports itself skipped.
+# The environment of every test, and its exit code for "skipped".
 function(millesime_test_properties name labels environment)
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77
     # passive: tests run side by side, and a thread that spins while it waits takes the processor from another test.

@@ -34,7 +34,7 @@ stand_in sudo 'exit 1'
 # shellcheck disable=SC2016  # for the stand-in to expand
 stand_in dpkg-query 'shift 3; for package in "$@"; do echo "ii  $package"; done'
 setup 0
-[ ! -s "$MILLESIME_TEST_FOLDER/words.txt" ] || fail "setup had something to say: $(cat "$MILLESIME_TEST_FOLDER/words.txt")"
+[ ! -s "$MILLESIME_TEST_FOLDER/words.txt" ] || fail "setup printed messages: $(cat "$MILLESIME_TEST_FOLDER/words.txt")"
 
 # Two packages are missing, one was removed and left its settings behind.
 # shellcheck disable=SC2016
