@@ -6,6 +6,8 @@
 #include <limits>
 #include <set>
 
+#include <boost/math/distributions/students_t.hpp>
+
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -189,51 +191,10 @@ Accuracy measure(const ConfusionMatrix& matrix) {
   return accuracy;
 }
 
-namespace {
-
-// Regularised incomplete beta function by its continued fraction (DLMF 8.17.22, modified Lentz), for x < (a + 1) / (a + b + 2).
-double beta_fraction(double a, double b, double x) {
-  constexpr double kTiny = 1e-300;
-  const auto away_from_zero = [](double v) { return std::abs(v) < kTiny ? kTiny : v; };
-  double c = 1, d = 1 / away_from_zero(1 - (a + b) * x / (a + 1)), h = d;
-  for (int m = 1; m < 500; ++m) {
-    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / away_from_zero(1 + even * d);
-    c = away_from_zero(1 + even / c);
-    h *= d * c;
-    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / away_from_zero(1 + odd * d);
-    c = away_from_zero(1 + odd / c);
-    const double change = d * c;
-    h *= change;
-    if (std::abs(change - 1) < 1e-15) break;
-  }
-  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
-  return front * h / a;
-}
-
-double incomplete_beta(double a, double b, double x) {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  return x < (a + 1) / (a + b + 2) ? beta_fraction(a, b, x) : 1 - beta_fraction(b, a, 1 - x);
-}
-
-double student_t_upper_tail(double t, double degrees) { return 0.5 * incomplete_beta(degrees / 2, 0.5, degrees / (degrees + t * t)); }
-
-}  // namespace
-
 double student_t_quantile(double probability, double degrees_of_freedom) {
   MILLESIME_CHECK(probability > 0 && probability < 1 && degrees_of_freedom > 0, "quantile ", probability, " of t with ",
                   degrees_of_freedom);
-  if (probability < 0.5) return -student_t_quantile(1 - probability, degrees_of_freedom);
-  const double tail = 1 - probability;
-  double low = 0, high = 1;
-  while (student_t_upper_tail(high, degrees_of_freedom) > tail) high *= 2;
-  for (int i = 0; i < 200 && high - low > 1e-14 * high; ++i) {
-    const double middle = 0.5 * (low + high);
-    (student_t_upper_tail(middle, degrees_of_freedom) > tail ? low : high) = middle;
-  }
-  return 0.5 * (low + high);
+  return boost::math::quantile(boost::math::students_t(degrees_of_freedom), probability);
 }
 
 MeanInterval mean_interval(const std::vector<double>& values) {

@@ -1,5 +1,5 @@
 #pragma once
-// SHA-256 (FIPS 180-4), which users check downloads with (sha256sum). Manifests use the quicker XXH3 (core/checksum.h).
+// SHA-256 by OpenSSL's libcrypto, which users check downloads with (sha256sum). Manifests use the quicker XXH3 (core/checksum.h).
 
 #include <string>
 #include <string_view>

@@ -11,10 +11,10 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/zip_file.h"
 #include "pipeline/stages/simulate_ground.h"
 #include "pipeline/stages/simulate_noise.h"
 #include "pipeline/stages/simulate_spectra.h"
-#include "pipeline/stages/simulate_zip.h"
 
 namespace millesime::simulated {
 

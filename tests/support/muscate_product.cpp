@@ -5,12 +5,12 @@
 #include <stdexcept>
 
 #include <cpl_string.h>
-#include <cpl_vsi.h>
 #include <gdal.h>
 #include <ogr_srs_api.h>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/raster.h"
+#include "pipeline/io/zip_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime::testing {
@@ -83,24 +83,13 @@ std::string write_product(const std::string& root, const MuscateProduct& product
 }
 
 std::string zip_product(const std::string& folder, bool with_folder) {
-  const std::string archive = folder + ".zip";
-  const std::string inside = "/vsizip/" + archive + (with_folder ? "/" + fs::path(folder).filename().string() : "");
-  std::vector<fs::path> files;
+  const std::string top = with_folder ? fs::path(folder).filename().string() + "/" : "";
+  std::vector<ZipMember> members;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  // The archive must stay open while files are added one after the other.
-  VSILFILE* zip = VSIFOpenL(("/vsizip/" + archive).c_str(), "wb");
-  if (!zip) throw std::runtime_error(archive + ": cannot be made");
-  for (const fs::path& file : files) {
-    const std::string bytes = read_text(file);
-    VSILFILE* packed = VSIFOpenL((inside + "/" + fs::relative(file, folder).string()).c_str(), "wb");
-    if (!packed || VSIFWriteL(bytes.data(), 1, bytes.size(), packed) != bytes.size())
-      throw std::runtime_error(archive + ": cannot be written");
-    VSIFCloseL(packed);
-  }
-  VSIFCloseL(zip);
+    if (entry.is_regular_file()) members.push_back({top + fs::relative(entry.path(), folder).generic_string(), entry.path().string()});
+  write_zip(folder + ".zip", members);
   fs::remove_all(folder);
-  return archive;
+  return folder + ".zip";
 }
 
 void cut_file(const std::string& path, std::uintmax_t bytes) { fs::resize_file(path, bytes); }
