@@ -10,13 +10,6 @@
 #include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
-namespace {
-
-struct ReleaseSystem {
-  void operator()(void* system) const { OSRRelease(static_cast<OGRSpatialReferenceH>(system)); }
-};
-using SystemHandle = std::unique_ptr<void, ReleaseSystem>;
-
 SystemHandle make_system(const std::string& definition) {
   const GdalMessages messages;
   SystemHandle system(OSRNewSpatialReference(nullptr));
@@ -26,6 +19,17 @@ SystemHandle make_system(const std::string& definition) {
         join_text("coordinate reference system \"", definition, "\" is not understood; expected for example EPSG:2154. ", messages.text()));
   return system;
 }
+
+std::string wkt_of(OGRSpatialReferenceH system) {
+  char* text = nullptr;
+  const char* options[] = {"FORMAT=WKT2_2019", "MULTILINE=NO", nullptr};
+  OSRExportToWktEx(system, &text, options);
+  std::string wkt = text ? text : "";
+  CPLFree(text);
+  return wkt;
+}
+
+namespace {
 
 std::string epsg_of(OGRSpatialReferenceH system) {
   const char* authority = OSRGetAuthorityName(system, nullptr);
@@ -46,15 +50,6 @@ std::string matching_epsg(OGRSpatialReferenceH system) {
   OSRFreeSRSArray(matches);
   CPLFree(confidence);
   return best;
-}
-
-std::string wkt_of(OGRSpatialReferenceH system) {
-  char* text = nullptr;
-  const char* options[] = {"FORMAT=WKT2_2019", "MULTILINE=NO", nullptr};
-  OSRExportToWktEx(system, &text, options);
-  std::string wkt = text ? text : "";
-  CPLFree(text);
-  return wkt;
 }
 
 }  // namespace

@@ -22,11 +22,6 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-struct ReleaseSystem {
-  void operator()(void* system) const { OSRRelease(static_cast<OGRSpatialReferenceH>(system)); }
-};
-using SystemHandle = std::unique_ptr<void, ReleaseSystem>;
-
 const char* driver_for(const std::string& path) {
   const std::string extension = lower(fs::path(path).extension().string());
   if (extension == ".gpkg") return "GPKG";

@@ -19,6 +19,13 @@ inline std::vector<std::string> image_drivers() { return {"GTiff", "JP2OpenJPEG"
 // Maximum number of open files of this process.
 int open_file_limit();
 
+struct ReleaseSystem {
+  void operator()(void* system) const { OSRRelease(static_cast<OGRSpatialReferenceH>(system)); }
+};
+using SystemHandle = std::unique_ptr<void, ReleaseSystem>;
+SystemHandle make_system(const std::string& definition);  // x is east or longitude; UserError where GDAL does not understand it
+std::string wkt_of(OGRSpatialReferenceH system);          // WKT 2
+
 // "EPSG:..." or WKT, as canonical_crs() of coordinates.h, without the way through text.
 std::string canonical_crs_of(OGRSpatialReferenceH system);
 
