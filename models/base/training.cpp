@@ -11,7 +11,6 @@
 #include <set>
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
@@ -23,8 +22,10 @@
 #include "models/base/checkpoint.h"
 #include "models/base/loss.h"
 #include "models/base/network.h"
+#include "models/base/one_library_thread.h"
 #include "models/base/rare_classes.h"
 #include "models/base/shards.h"
+#include "models/base/training_tensors.h"
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
@@ -35,58 +36,11 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kEvaluationBatch = 1024;
-
-// Samples as tensors on the device.
-struct TrainingTensors {
-  NetworkInput input;
-  Tensor target;  // [N] int64
-  std::int64_t size() const { return target.size(0); }
-};
-
-TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch::Device device) {
-  const auto host = to_network_input(input.batch(0, input.size()), spec, torch::kCPU);
-  TrainingTensors out;
-  for (const auto& s : host.series) out.input.series.push_back({s.values.to(device), s.valid.to(device), s.days.to(device)});
-  if (host.statics.defined()) out.input.statics = host.statics.to(device, torch::kFloat32, false, true);
-  out.target = torch::tensor(std::vector<std::int64_t>(input.target.begin(), input.target.end())).to(device);
-  return out;
-}
-
-NetworkInput choose(const NetworkInput& from, const Tensor& rows) {
-  NetworkInput out;
-  for (const auto& s : from.series)
-    out.series.push_back({s.values.index_select(0, rows), s.valid.index_select(0, rows), s.days.index_select(0, rows)});
-  if (from.statics.defined()) out.statics = from.statics.index_select(0, rows);
-  return out;
-}
-
 // Learning rate at a share of the training: rises along a cosine over the first tenth, then falls along one (Smith & Topin 2018).
 double one_cycle(double share) {
   constexpr double kRise = 0.1, kStart = 0.04, kEnd = 1e-4;
   const auto between = [](double a, double b, double x) { return b + (a - b) * 0.5 * (1 + std::cos(std::numbers::pi * x)); };
   return share < kRise ? between(kStart, 1, share / kRise) : between(1, kEnd, (share - kRise) / (1 - kRise));
-}
-
-// Logits [N,K] on the host, in evaluation mode.
-Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
-  network.eval();
-  std::vector<Tensor> parts(static_cast<std::size_t>((data.size() + kEvaluationBatch - 1) / kEvaluationBatch));
-  side_by_side(static_cast<int>(parts.size()), threads, [&](int part) {
-    const torch::NoGradGuard no_grad;
-    const std::int64_t first = part * kEvaluationBatch;
-    const auto rows = torch::arange(first, std::min(first + kEvaluationBatch, data.size()), data.target.options());
-    parts[static_cast<std::size_t>(part)] = network.forward(choose(data.input, rows)).to(torch::kCPU);
-  });
-  network.train();
-  return torch::cat(parts, 0).to(torch::kFloat64);
-}
-
-Accuracy judge(const Tensor& logits, const std::vector<int>& target) {
-  const Tensor winner = logits.argmax(1);
-  ConfusionMatrix confusion;  // of class indices
-  for (std::size_t i = 0; i < target.size(); ++i) confusion.add(target[i], static_cast<int>(winner.data_ptr<std::int64_t>()[i]));
-  return measure(confusion);
 }
 
 std::vector<double> numbers_of(const Tensor& tensor) {
@@ -383,19 +337,6 @@ class Training {
   int best_epoch_ = 0, kept_epoch_ = 0;
   std::vector<Tensor> best_;
   nlohmann::json curve_ = nlohmann::json::array();
-};
-
-// The order of LibTorch's sums depends on its number of threads: it gets one, and the threads here work on parts that do not depend on
-// their number.
-class OneLibraryThread {
- public:
-  OneLibraryThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneLibraryThread() { at::set_num_threads(before_); }
-  OneLibraryThread(const OneLibraryThread&) = delete;
-  OneLibraryThread& operator=(const OneLibraryThread&) = delete;
-
- private:
-  int before_;
 };
 
 ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,

@@ -1,5 +1,7 @@
 """Interprets PTX, the assembly that nvcc makes, on the CPU: what is tested is the compiler's real output. Only numpy is needed.
 
+Length: one instruction set, and every instruction works on the same registers and memory; parts of it would import each other.
+
 On the way it finds accesses out of bounds or misaligned, reads of memory that nobody wrote, data races on shared and global memory,
 barriers that not all threads reach; and it counts the 32-byte sectors of each memory request (coalescing).
 

@@ -1,0 +1,27 @@
+#pragma once
+// Inside models/base only: samples as tensors on the device that learns, and what a network says about them.
+
+#include <cstdint>
+#include <vector>
+
+#include "models/base/model_input.h"
+#include "models/base/network.h"
+#include "pipeline/core/accuracy.h"
+
+namespace millesime {
+
+struct TrainingTensors {
+  NetworkInput input;
+  torch::Tensor target;  // [N] int64
+  std::int64_t size() const { return target.size(0); }
+};
+
+TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch::Device device);
+
+// Logits [N,K] on the host, float64, in evaluation mode.
+torch::Tensor evaluate(Network& network, const TrainingTensors& data, int threads);
+
+// Of class indices.
+Accuracy judge(const torch::Tensor& logits, const std::vector<int>& target);
+
+}  // namespace millesime

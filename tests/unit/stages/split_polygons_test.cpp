@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/stages/sample.h"
+
+namespace millesime {
+namespace {
+
+std::vector<std::vector<Split>> split_of(int polygons, double ratio, int seeds = 1, std::int64_t random_seed = 1) {
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(polygons));
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i) + 100;
+  return split_polygons(ids, std::vector<std::string>(ids.size(), "T31TCJ||6"), ratio, seeds, random_seed);
+}
+
+TEST(SplitPolygons, TakesTheSharesOfIota2) {
+  const auto learners = [](int polygons, double ratio) { return std::ranges::count(split_of(polygons, ratio)[0], Split::learn); };
+  EXPECT_EQ(learners(10, 0.7), 7);
+  EXPECT_EQ(learners(5, 0.5), 2);  // 2.5: half to even
+  EXPECT_EQ(learners(7, 0.5), 4);  // 3.5
+  EXPECT_EQ(learners(2, 0.5), 1);
+  EXPECT_EQ(learners(3, 0.1), 1);  // at least one
+  EXPECT_EQ(learners(2, 0.8), 2);  // 1.6
+  EXPECT_EQ(learners(4, 1.0), 4);
+  EXPECT_EQ(split_of(1, 0.7)[0], std::vector<Split>{Split::both});
+}
+
+TEST(SplitPolygons, DependsOnTheSeedAndNotOnTheOrder) {
+  const auto first = split_of(40, 0.5, 3, 1), again = split_of(40, 0.5, 3, 1), later = split_of(40, 0.5, 1, 2);
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(first[1], later[0]);  // seed i draws with random_seed + i
+  std::vector<std::int64_t> ids;
+  for (std::int64_t i = 139; i >= 100; --i) ids.push_back(i);
+  auto reversed = split_polygons(ids, std::vector<std::string>(40, "T31TCJ||6"), 0.5, 1, 1)[0];
+  std::ranges::reverse(reversed);
+  EXPECT_EQ(reversed, first[0]);
+}
+
+TEST(SplitPolygons, ClassesAreSplitEachByItself) {
+  std::vector<std::int64_t> ids;
+  std::vector<std::string> strata;
+  for (int i = 0; i < 30; ++i) {
+    ids.push_back(i);
+    strata.push_back(i % 3 == 0 ? "a" : "b");
+  }
+  const auto split = split_polygons(ids, strata, 0.5, 1, 1)[0];
+  int a = 0, b = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) (strata[i] == "a" ? a : b) += split[i] == Split::learn;
+  EXPECT_EQ(a, 5);
+  EXPECT_EQ(b, 10);
+}
+
+// Every polygon learns about as often as the ratio says.
+TEST(SplitPolygons, IsFair) {
+  std::map<std::size_t, int> learnt;
+  const auto splits = split_of(10, 0.3, 1000);
+  for (const auto& split : splits)
+    for (std::size_t i = 0; i < split.size(); ++i) learnt[i] += split[i] == Split::learn;
+  for (const auto& [polygon, times] : learnt) EXPECT_NEAR(times, 300, 75) << polygon;  // five standard deviations of a binomial
+}
+
+}  // namespace
+}  // namespace millesime
