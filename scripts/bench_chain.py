@@ -1,9 +1,9 @@
 """bench_chain.py PROGRAM FOLDER [PYTHON]: time and peak memory of every stage on one simulated tile; called by scripts/bench chain.
 
-With the Python of scripts/setup --bench, classification stands beside that of other programs (bench_peers.py).
+With the Python of scripts/setup --bench, classification is compared with that of other programs (bench_peers.py).
 
-Each stage runs in a process of its own (run --from STAGE --to STAGE), so its peak memory is its own. Pixels are those of the tile: a stage
-that touches few of them (sample, train) looks fast by this measure and is compared with itself only.
+Each stage runs in its own process (run --from STAGE --to STAGE), so its peak memory is its own. Pixels are those of the tile: a stage
+that reads few of them (sample, train) looks fast by this measure; compare it only with itself.
 """
 import json
 import os

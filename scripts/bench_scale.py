@@ -1,8 +1,8 @@
-"""bench_scale.py PROGRAM FOLDER: time and peak memory of tile and classify against tile size, dates, tiles and classes.
+"""bench_scale.py PROGRAM FOLDER: time and peak memory of tile and classify for several tile sizes, dates, tiles and classes.
 
 Called by scripts/bench scale.
 
-Memory has to stay flat under one budget, time has to grow with the pixels. Each row is one process on a simulated world.
+Memory must not grow beyond one budget, and time must be proportional to the pixels. Each row is one process on a simulated world.
 """
 import json
 import shutil

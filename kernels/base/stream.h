@@ -1,6 +1,6 @@
 #pragma once
-// Stream: an order of work on a device, as a value; it is passed, never implied. Work on one stream runs in order. On the CPU a
-// call has finished when it returns.
+// Stream: an ordered queue of work on a device, as a value; it is always passed, never implicit. Work on one stream runs in order. On the
+// CPU a call has finished when it returns.
 
 #include "kernels/base/device.h"
 
