@@ -1,5 +1,5 @@
 #pragma once
-// Augmentation of training samples, drawn anew for every sample of every batch: hidden dates, noise, a shift in time, hidden sources.
+// Augmentation of training samples, drawn again for every sample of every batch: hidden dates, noise, a shift in time, hidden sources.
 // Batches are made on the device by the kernel kernels/ops/training_batch.h, which is passed as a function. Includes torch.
 
 #include <cstdint>

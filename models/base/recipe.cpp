@@ -53,9 +53,10 @@ void Recipe::declare(Options& options) {
            "with at most this number of samples, the model auto is the mean of a network and a random_forest; 0: always one network")
       .range(0, 1e9);
   options
-      .add("choice_polygons", &choice_polygons,
-           "and where they lie in at most so many polygons (groups of a table), of both networks that it could choose between: too few are "
-           "held out to say which is better")
+      .add(
+          "choice_polygons", &choice_polygons,
+          "and in at most this number of polygons (groups of a table), the mean of both networks and a random_forest: too few are held out "
+          "to choose between the networks")
       .range(0, 1e9);
   options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);

@@ -20,7 +20,7 @@ void add_stack(CLI::App& app, Invocation& invocation) {
   add_declared<Command>(
       app, invocation,
       {"stack",
-       "A tile's analysis-ready series as a data cube (Zarr or COG)",
+       "Write a tile's analysis-ready series as a data cube (Zarr or COG)",
        {"config"},
        {"millesime stack france.toml --tiles T31TCJ", "millesime stack france.toml --tiles T31TCJ --features --format cog -o cubes"}},
       [](Command& command, const Context& context) {

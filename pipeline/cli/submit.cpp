@@ -80,15 +80,15 @@ int execute(const SubmitCommand& command) {
 }  // namespace
 
 void add_submit(CLI::App& app, Invocation& invocation) {
-  auto* sub = app.add_subcommand("submit", "Send what is not up to date to a Slurm cluster, one task a work unit");
+  auto* sub = app.add_subcommand("submit", "Submit what is not up to date to a Slurm cluster, one task for each work unit");
   auto command = std::make_shared<SubmitCommand>();
   command->production.add_to(*sub);
-  sub->add_option("--site", command->site, "what tasks ask of the cluster: a name in configs/sites, or a file")->type_name("SITE");
-  sub->add_option("--tiles", command->tiles, "only these tiles; the map is mended where they lie")->delimiter(',')->type_name("TILES");
-  sub->add_option("--from", command->from, "first stage to send")->type_name("STAGE");
-  sub->add_option("--to", command->to, "last stage to send")->type_name("STAGE");
-  sub->add_flag("--dry-run", command->dry_run, "print the scripts, and stop");
-  sub->add_flag("--json", command->json, "what was sent as JSON on standard output");
+  sub->add_option("--site", command->site, "resources of the tasks: a name in configs/sites, or a file")->type_name("SITE");
+  sub->add_option("--tiles", command->tiles, "only these tiles; the map is updated where they are")->delimiter(',')->type_name("TILES");
+  sub->add_option("--from", command->from, "first stage to submit")->type_name("STAGE");
+  sub->add_option("--to", command->to, "last stage to submit")->type_name("STAGE");
+  sub->add_flag("--dry-run", command->dry_run, "only print the scripts");
+  sub->add_flag("--json", command->json, "print the submitted jobs as JSON");
   add_examples(*sub, {"millesime submit france.toml --site mysite --dry-run", "millesime submit france.toml --site mysite",
                       "millesime submit france.toml --site mysite     # again: sends only what is missing"});
   sub->callback([&invocation, command] { invocation.action = [command] { return execute(*command); }; });

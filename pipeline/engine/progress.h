@@ -53,9 +53,9 @@ class TextProgress : public ProgressMeter {
  public:
   explicit TextProgress(std::FILE* stream);  // a bar when the stream is a terminal
 
-  // "3.2 M px/s, 2 min left": what is shown beside the share done.
+  // "3.2 M px/s, 2 min left": shown with the percentage.
   static std::string rate_text(double done, double total, double seconds, const std::string& unit);
-  // The whole of what stands behind the share: ", 120 kpx/s, 34 MB/s read, reading bounds it, 2 min left"
+  // The full text after the percentage: ", 120 kpx/s, 34 MB/s read, reading bounds it, 2 min left"
   static std::string detail_text(const ProgressReport& report);
 
  private:

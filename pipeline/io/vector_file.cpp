@@ -191,7 +191,7 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
       continue;
     }
     if (to_target && !transform(feature.parts, *to_target)) {
-      result.dropped.push_back(join_text(name, "lies where ", target, " is not defined"));
+      result.dropped.push_back(join_text(name, "is where ", target, " is not defined"));
       continue;
     }
     const std::string problem = mend(feature.parts);
