@@ -125,8 +125,8 @@ TEST(Safetensors, HostileFilesAreRefused) {
   EXPECT_EQ(refusal(file_of("{}", "")), "");
 
   EXPECT_THAT(refusal(""), HasSubstr("0 bytes"));
-  EXPECT_THAT(refusal(file_of(~std::uint64_t{0}, "{}", "")), HasSubstr("announce a header of 18446744073709551615 bytes"));
-  EXPECT_THAT(refusal(file_of(3, "{}", "")), HasSubstr("announce a header of 3 bytes"));
+  EXPECT_THAT(refusal(file_of(~std::uint64_t{0}, "{}", "")), HasSubstr("give a header of 18446744073709551615 bytes"));
+  EXPECT_THAT(refusal(file_of(3, "{}", "")), HasSubstr("give a header of 3 bytes"));
   EXPECT_THAT(refusal(file_of("", "")), HasSubstr("not JSON"));
   EXPECT_THAT(refusal(file_of("[]", "")), HasSubstr("not JSON"));
   EXPECT_THAT(refusal(file_of("{} x", "")), HasSubstr("not JSON"));

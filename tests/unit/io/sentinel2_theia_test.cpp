@@ -250,7 +250,7 @@ TEST(Sentinel2Theia, BandsThatNobodyHasAreAnError) {
   EXPECT_THAT(message_of([&] {
                 census(root, {"B2", "B8A"});
               }),
-              HasSubstr("no product has the band B8A that sensors.sentinel2_theia.bands asks for"));
+              HasSubstr("no product has the band B8A that sensors.sentinel2_theia.bands requests"));
   EXPECT_THAT(message_of([&] { census(root, {"B2", "B8a"}); }), HasSubstr("unknown band \"B8a\", did you mean B8A?"));
   EXPECT_EQ(census(root).bands.size(), 9u);
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "T32TLR", {}, kFirst, kLast); }),
