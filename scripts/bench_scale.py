@@ -35,7 +35,7 @@ def row_of(program, folder, shape):
         run += ["--set", f"sample.select_by_class=[{', '.join(left_out)}]"]
     if not out.exists():
         measured([*run, "--to", "train"])
-    stages = {stage: measured([*run, "--from", stage, "--to", stage, "--force"]) for stage in ("tile", "classify")}
+    stages = {stage: measured([*run, "--from", stage, "--to", stage, "--force"]) for stage in ("footprint", "classify")}
     return {**shape, "stages": stages}
 
 
@@ -45,7 +45,7 @@ def main(program, folder):
     for shape in ROWS:
         row = row_of(program, folder, shape)
         rows.append(row)
-        tile, classify = row["stages"]["tile"], row["stages"]["classify"]
+        tile, classify = row["stages"]["footprint"], row["stages"]["classify"]
         speed = shape["size"] ** 2 * shape["tiles"] / classify["seconds"] / 1e3
         print(
             f"{shape['size']:6} {shape['dates']:6} {shape['tiles']:6} {shape['classes']:7} | {tile['seconds']:8.2f} {tile['peak_mib']:6.0f} |"

@@ -1,5 +1,6 @@
 #include "kernels/base/cpu_clones.h"
 #include "kernels/ops/resample.impl.h"
+#include "pipeline/core/error.h"
 
 namespace millesime {
 
@@ -9,6 +10,13 @@ using Cubic = ResampleBlock<kCpuLanes, 4>;
 CPU_CLONES(Nearest);
 CPU_CLONES(Bilinear);
 CPU_CLONES(Cubic);
+
+Resampling resampling_of(const std::string& name) {
+  if (name == "nearest") return Resampling::nearest;
+  if (name == "bilinear") return Resampling::bilinear;
+  if (name == "cubic") return Resampling::cubic;
+  throw UserError(join_text("resampling: expected nearest, bilinear or cubic, got \"", name, "\""));
+}
 
 void resample(const Stream& stream, const ResampleArgs& args) {
   on_backend(stream, [&](const auto& backend) { resample_on(backend, args); });

@@ -11,12 +11,15 @@
 // grid is copied.
 
 #include <cstdint>
+#include <string>
 
 #include "kernels/ops/series_view.h"
 
 namespace millesime {
 
 enum class Resampling : std::uint8_t { nearest, bilinear, cubic };
+
+Resampling resampling_of(const std::string& name);  // "nearest", "bilinear", "cubic"; UserError for others
 
 struct ResampleArgs {
   SeriesView series;

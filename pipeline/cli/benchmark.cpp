@@ -1,8 +1,9 @@
-#include "pipeline/stages/benchmark.h"
+#include "pipeline/learning/benchmark.h"
 
 #include <iostream>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/reports/benchmark_report.h"
 
 namespace millesime {
 
@@ -31,6 +32,7 @@ void add_benchmark(CLI::App& app, Invocation& invocation) {
     invocation.action = [state] {
       state->flags->apply();
       const auto results = benchmark(state->command, state->resources.context());
+      if (!state->command.output.empty()) write_benchmark(results, state->command);
       if (state->json)
         std::cout << to_json(results).dump(1) << "\n";
       else

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 
 #include "pipeline/core/options.h"
+#include "pipeline/stages/config.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {

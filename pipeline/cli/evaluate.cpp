@@ -1,4 +1,4 @@
-#include "pipeline/stages/evaluate.h"
+#include "pipeline/learning/evaluation.h"
 
 #include <iostream>
 

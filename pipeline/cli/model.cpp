@@ -3,8 +3,8 @@
 
 #include "models/registry.h"
 #include "pipeline/cli/command.h"
-#include "pipeline/stages/evaluate.h"
-#include "pipeline/stages/model_report.h"
+#include "pipeline/learning/evaluation.h"
+#include "pipeline/reports/model_report.h"
 
 namespace millesime {
 
@@ -36,7 +36,7 @@ void add_model(CLI::App& app, Invocation& invocation) {
                                     {"millesime model report --model model.safetensors --samples samples.safetensors -o report.html",
                                      "millesime model report --model model.safetensors -o report.html"}},
                                    [](ModelReportCommand& command, const Context& context) {
-                                     report_model(command, context);
+                                     write_model_report(model_report_data(command, context), command.output);
                                      std::cout << command.output << "\n";
                                      return 0;
                                    });

@@ -7,7 +7,7 @@
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/engine/run.h"
-#include "pipeline/stages/audit.h"
+#include "pipeline/learning/audit.h"
 #include "pipeline/stages/sample.h"
 #include "pipeline/stages/tiles.h"
 

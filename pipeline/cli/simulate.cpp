@@ -1,4 +1,4 @@
-#include "pipeline/stages/simulate.h"
+#include "pipeline/simulate/simulate.h"
 
 #include <cstdio>
 

@@ -28,7 +28,7 @@ void add_train(CLI::App& app, Invocation& invocation) {
     invocation.action = [state] {
       state->flags->apply();
       for (const auto& assignment : state->assignments) state->options.set(assignment);
-      apply_recipe(state->options, state->command.model.name);
+      apply_recipe(state->options, state->command.request.model.name);
       std::cout << train_model(state->command, state->resources.context()).dump(1) << "\n";
       return 0;
     };

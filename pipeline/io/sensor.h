@@ -15,6 +15,13 @@
 
 namespace millesime {
 
+struct SensorOptions {  // [sensors.sentinel2_theia]
+  std::string root;     // <root>/<tile>/<product>
+  std::vector<std::string> bands;
+  bool skip_damaged = false;
+  std::string resampling = "bilinear";  // of 20 m bands to the 10 m grid
+};
+
 // One image product on disk.
 struct Product {
   std::string name;  // SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7

@@ -9,19 +9,19 @@
 
 #include "kernels/base/in_strips.h"
 #include "kernels/base/transfer.h"
+#include "kernels/ops/resample.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/exogenous.h"
+#include "pipeline/imagery/region_weights.h"
+#include "pipeline/imagery/seed_map.h"
+#include "pipeline/imagery/series_strips.h"
+#include "pipeline/imagery/tile_model.h"
+#include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
-#include "pipeline/stages/exogenous.h"
 #include "pipeline/stages/layout.h"
-#include "pipeline/stages/output_models.h"
-#include "pipeline/stages/region_weights.h"
-#include "pipeline/stages/resampling.h"
-#include "pipeline/stages/series_strips.h"
-#include "pipeline/stages/tile_model.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train.h"
-#include "pipeline/stages/window_loop.h"
 
 namespace millesime {
 namespace {
@@ -125,7 +125,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   TileInput input{first.sources.front().bands, exogenous_names(request.exogenous), request.year, {}, resampling_of(request.resampling)};
   for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
   std::vector<OutputModels> models;
-  for (const auto& output : request.outputs) models.emplace_back(output, input, request, context);
+  for (const auto& output : request.outputs) models.emplace_back(output, input, request.options, request.trust, context);
   std::vector<OutputFiles> files;
   for (std::size_t o = 0; o < models.size(); ++o) files.emplace_back(request.outputs[o], models[o], grid);
 
@@ -150,7 +150,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   Transfer transfer(stream), downloads(download);
   SpareAnswers spare(context.device, models.size());
   Tally tally;
-  const auto ask_all = [&](const DeviceSeries& series, const WindowInput& read) {
+  const auto ask_all = [&](const DeviceSeries& series, const TileWindow& read) {
     std::optional<RegionShares> shares;
     if (regions) {
       const auto present = regions->present(read.series.window);
@@ -170,14 +170,14 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   };
   // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
   int strip_rows = std::numeric_limits<int>::max();
-  const auto classify_window = [&](const WindowInput& read) {
+  const auto classify_window = [&](const TileWindow& read) {
     WindowResult result;
     const auto strip = [&](int first_row, int n) {
       if (n == read.series.window.height) {
         result.answers = ask_all(ahead.current(read.series), read);
         return;
       }
-      const WindowInput part = rows_of(read, first_row, n);
+      const TileWindow part = rows_of(read, first_row, n);
       const std::vector<LayerSamples> layers = decide_all(transfer, ask_all(ahead.put(part.series), part));
       result.layers.resize(layers.size());
       for (std::size_t o = 0; o < layers.size(); ++o) result.layers[o].append(layers[o]);
@@ -194,22 +194,22 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     return result;
   };
   context.progress->start("classify " + request.census.tile, grid.pixels(), "px");
-  window_loop<WindowInput, WindowResult>(
+  window_loop<TileWindow, WindowResult>(
       windows, 1, kAhead,
       [&] {
         auto exogenous = std::make_shared<ExogenousReader>(request.exogenous, grid);
-        return std::function<WindowInput(const Window&)>([reader, exogenous](const Window& window) {
-          return WindowInput{reader->read(window), exogenous->read(window)};
+        return std::function<TileWindow(const Window&)>([reader, exogenous](const Window& window) {
+          return TileWindow{reader->read(window), exogenous->read(window)};
         });
       },
-      [&](const Window&, WindowInput&& read) { return classify_window(read); },
+      [&](const Window&, TileWindow&& read) { return classify_window(read); },
       [&](const Window& window, WindowResult&& result) {
         if (result.layers.empty()) result.layers = decide_all(downloads, std::move(result.answers));
         for (std::size_t o = 0; o < result.layers.size(); ++o) files[o].write(window, result.layers[o]);
         tally.add(result.layers.front());
         context.progress->advance(window.pixels());
       },
-      context.progress, uploader<WindowInput>(ahead, [](const WindowInput& read) -> const Series& { return read.series; }));
+      context.progress, uploader<TileWindow>(ahead, [](const TileWindow& read) -> const Series& { return read.series; }));
   require_unchanged(request.census);
   if (const auto note = reader->decompressed_again(); !note.empty()) context.progress->note(note);
   for (auto& output : files) output.commit();
@@ -283,16 +283,6 @@ Stage classify_stage() {
           .side_by_side = true,
           .units_from = {"sample"},
           .plan = plan_classify};
-}
-
-void ClassifyOptions::declare(Options& o) {
-  o.add("probabilities", &probabilities, "also write the probability of every class, x 1000, one band a class");
-  o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
-  o.add("precision", &precision,
-        "of the numbers that temporal_cnn computes with; bfloat16: about three times as fast on processors that have it, and what it costs "
-        "is "
-        "measured on a sample of the pixels and noted")
-      .choices({"float32", "bfloat16"});
 }
 
 Options ClassifyCommand::declare() {

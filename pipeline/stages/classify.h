@@ -6,22 +6,13 @@
 #include <vector>
 
 #include "models/base/model_file.h"
+#include "pipeline/imagery/exogenous.h"
+#include "pipeline/imagery/region_weights.h"
+#include "pipeline/imagery/seed_map.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
-
-struct RegionalModel {
-  std::string region;  // name in the regions file, "" for a model of the whole world
-  std::string file;
-};
-
-// What comes out of one run of models (one seed).
-struct ClassifyOutput {
-  std::vector<RegionalModel> models;  // one, or one a region
-  std::string classification, confidence;
-  std::string validity, probabilities;  // "" for none
-};
 
 struct ClassifyRequest {
   Census census;

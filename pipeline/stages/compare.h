@@ -9,8 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/accuracy.h"
+#include "pipeline/core/context.h"
 #include "pipeline/core/nomenclature.h"
-#include "pipeline/stages/stage.h"
+#include "pipeline/core/options.h"
 
 namespace millesime {
 

@@ -19,13 +19,6 @@ constexpr const char* kDefaultBands[] = {"B2", "B3", "B4", "B5", "B6", "B7", "B8
 
 }  // namespace
 
-void TimeOptions::declare_gap_fill(Options& o) {
-  o.add("gap_fill", &gap_fill, "how the dates of the time grid come from valid acquisitions")
-      .choices({"linear", "moving-average", "whittaker"});
-  o.add("window_days", &window_days, "gap_fill moving-average: width of the window around each date").unit("days").range(1, 366);
-  o.add("smoothing", &smoothing, "gap_fill whittaker: weight of smoothness against the observations").range(0.001, 100000);
-}
-
 Options Config::declare() {
   Options o;
   o.section("");

@@ -14,6 +14,10 @@ namespace millesime {
 // precision is the mass (the accuracy of the fused map on the same pixels is then slightly optimistic).
 Stage fuse_stage();
 
+struct FuseOptions {  // [fuse], of the maps of several seeds
+  std::string method = "majority";
+};
+
 struct FuseCommand {
   std::vector<std::string> classification;  // class maps (uint8, 0 = no data) of one grid
   std::vector<std::string> confidence;      // of each map, 0..100; none: all alike

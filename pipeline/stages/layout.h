@@ -24,8 +24,8 @@ struct Layout {
   }
 
   std::string census(const std::string& tile) const { return stage("catalog") + "/" + tile + ".json"; }
-  std::string tile(const std::string& tile) const { return stage("tile") + "/" + tile + ".json"; }  // grid and windows
-  std::string footprint(const std::string& tile) const { return stage("tile") + "/" + tile + "_footprint.tif"; }
+  std::string footprint_report(const std::string& tile) const { return stage("footprint") + "/" + tile + ".json"; }
+  std::string footprint(const std::string& tile) const { return stage("footprint") + "/" + tile + "_footprint.tif"; }
   std::string cubes() const { return root + "/cubes"; }  // of `millesime stack`
   std::string samples(const std::string& tile) const { return stage("sample") + "/" + tile + ".safetensors"; }
   std::string model(const std::string& region, int seed) const { return stage("train") + "/" + model_key(region, seed) + ".safetensors"; }

@@ -11,6 +11,12 @@
 
 namespace millesime {
 
+struct MosaicOptions {  // [mosaic]
+  std::string crs = "EPSG:2154";
+  double resolution = 10;
+  int sheet_px = 4096;  // the map is computed and mended in sheets of this side
+};
+
 // The maps of one tile, on one grid. Confidence and validity may be absent ("").
 struct TileMaps {
   std::string name;  // decides the last tie

@@ -6,10 +6,16 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pipeline/stages/report.h"
+#include "pipeline/reports/map_report.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
+
+struct PublishOptions {  // [publish]
+  std::string title = "Land cover";
+  std::string compression = "DEFLATE";
+  std::string licence = "etalab-2.0";
+};
 
 // One unit: the mosaic's maps become the products of Layout, beside accuracy.json (with areas) and RESULTS.txt of validate.
 Stage publish_stage();

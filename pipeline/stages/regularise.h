@@ -8,7 +8,8 @@
 #include <cstdint>
 #include <string>
 
-#include "pipeline/stages/stage.h"
+#include "pipeline/core/context.h"
+#include "pipeline/core/options.h"
 
 namespace millesime {
 

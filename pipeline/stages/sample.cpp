@@ -10,13 +10,13 @@
 #include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/exogenous.h"
+#include "pipeline/imagery/reference.h"
+#include "pipeline/imagery/sample_series.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
-#include "pipeline/stages/exogenous.h"
+#include "pipeline/learning/selection.h"
 #include "pipeline/stages/layout.h"
-#include "pipeline/stages/reference.h"
-#include "pipeline/stages/sample_series.h"
-#include "pipeline/stages/selection.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -355,12 +355,14 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
   const Layout layout(config);
   const Census census = Census::read(layout.census(tile));
   const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
-  const TileReference reference = read_reference(config, nomenclature, tiles, tile);
+  std::vector<TileFootprint> footprints;
+  for (const std::string& name : tiles) footprints.push_back({name, layout.footprint(name)});
+  const TileReference reference = read_reference(config.reference, config.regions, nomenclature, footprints, tile);
   Dropped dropped;
   std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped);
   Samples samples = frame_of(config, census, reference, pixels, dropped);
   if (samples.size() > 0) {
-    read_series(config, census, samples, context);
+    read_series(census, config.exogenous, resampling_of(config.sentinel2_theia.resampling), samples, context);
     drop_unobserved(samples, dropped);
   }
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);

@@ -6,7 +6,7 @@
 // Polygons of class 0 or with an empty class field are unlabelled: they are counted and left out.
 // Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
 // others test; a lone polygon does both. Seed i of the run draws with random_seed + i.
-// Which of the learning pixels stay is the rule of [sample] (pipeline/stages/selection.h), within the tile and each region.
+// Which of the learning pixels stay is the rule of [sample] (pipeline/learning/selection.h), within the tile and each region.
 // A sample is a pixel whose centre lies inside the polygon (and at least erosion_m from its border) and that some date sees.
 // Series are raw: int16 as read, 20 m bands resampled to 10 m, validity per date.
 

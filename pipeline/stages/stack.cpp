@@ -15,15 +15,14 @@
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/series_strips.h"
+#include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/zarr_file.h"
+#include "pipeline/learning/gap_filling.h"
 #include "pipeline/stages/catalog.h"
-#include "pipeline/stages/gap_filling.h"
 #include "pipeline/stages/layout.h"
-#include "pipeline/stages/resampling.h"
-#include "pipeline/stages/series_strips.h"
 #include "pipeline/stages/tiles.h"
-#include "pipeline/stages/window_loop.h"
 
 namespace millesime {
 namespace {

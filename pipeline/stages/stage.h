@@ -9,35 +9,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/base/device.h"
-#include "pipeline/stages/config.h"
+#include "pipeline/core/context.h"
+#include "pipeline/core/options.h"
 
 namespace millesime {
 
-// Where the computation of a loop over windows spent its time: what it waited for bounds the loop.
-struct LoopEffort {
-  double reading_s = 0, computing_s = 0, writing_s = 0;  // waiting for a window that is read, computing, waiting for room to write
-};
-
-// Tells whoever watches how far long work is. A bar on a terminal, plain lines in a log (pipeline/engine/progress.h).
-class Progress {
- public:
-  virtual ~Progress() = default;
-  virtual void start(const std::string& what, std::int64_t total, const std::string& unit) = 0;
-  virtual void advance(std::int64_t done) = 0;     // added to what is done
-  virtual void note(const std::string& text) = 0;  // e.g. "epoch 12: loss 0.41, F-score 0.83"
-  virtual void finish() = 0;
-  virtual void extend(std::int64_t) {}      // more to do than start() said
-  virtual void spent(const LoopEffort&) {}  // added to what a loop over windows has spent
-};
-
-// Where and with how much a unit runs. None of it may change its result.
-struct Context {
-  Device device;
-  int threads = 1;
-  std::int64_t memory_bytes = std::int64_t{4} << 30;
-  Progress* progress = nullptr;  // never null when a stage runs
-};
+struct Config;
 
 // A piece of work that is done whole or not at all.
 struct Unit {

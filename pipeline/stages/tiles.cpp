@@ -4,6 +4,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/stages/config.h"
 
 namespace millesime {
 

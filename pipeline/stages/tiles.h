@@ -1,11 +1,16 @@
 #pragma once
+// Which tiles a production has.
 
 #include <string>
 #include <vector>
 
-#include "pipeline/stages/config.h"
-
 namespace millesime {
+
+struct Config;
+
+struct TileOptions {               // [tiles]
+  std::vector<std::string> names;  // empty: all that are found
+};
 
 // The tiles of a production, sorted: those that the configuration names, or all that lie under the sensor's root. UserError when there are
 // none.

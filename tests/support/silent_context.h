@@ -1,7 +1,7 @@
 #pragma once
 // A Context on the CPU whose progress nobody watches.
 
-#include "pipeline/stages/stage.h"
+#include "pipeline/core/context.h"
 #include "tests/support/silent_progress.h"
 
 namespace millesime::testing {

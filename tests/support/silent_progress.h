@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/stages/stage.h"
+#include "pipeline/core/progress.h"
 
 namespace millesime::testing {
 

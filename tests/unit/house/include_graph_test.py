@@ -13,11 +13,16 @@ SOURCE = Path(os.environ.get("MILLESIME_SOURCE", Path(__file__).resolve().parent
 
 # Layer -> layers that it may include beside itself. Top to bottom (kernels/bench is a program of its own); a layer that is not named here is an error.
 BELOW_MODELS = ["pipeline/core", "kernels/base"]
-BELOW_STAGES = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
+BELOW_ROOMS = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
+ROOMS = ["pipeline/imagery", "pipeline/learning", "pipeline/reports"]
 MAY_INCLUDE = {
-    "pipeline/cli": ["pipeline/engine", "pipeline/stages", *BELOW_STAGES],
-    "pipeline/engine": ["pipeline/stages", *BELOW_STAGES],
-    "pipeline/stages": BELOW_STAGES,
+    "pipeline/cli": ["pipeline/engine", "pipeline/stages", "pipeline/simulate", *ROOMS, *BELOW_ROOMS],
+    "pipeline/engine": ["pipeline/stages", *ROOMS, *BELOW_ROOMS],
+    "pipeline/stages": [*ROOMS, *BELOW_ROOMS],
+    "pipeline/simulate": ["pipeline/io", *BELOW_MODELS],
+    "pipeline/reports": ["pipeline/learning", "pipeline/io", "models", *BELOW_MODELS],
+    "pipeline/imagery": ["pipeline/learning", *BELOW_ROOMS],
+    "pipeline/learning": BELOW_ROOMS,
     "pipeline/io": BELOW_MODELS,
     "models": BELOW_MODELS,
     "kernels/bench": ["kernels/ops", *BELOW_MODELS],

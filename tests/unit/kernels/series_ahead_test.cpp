@@ -12,8 +12,8 @@
 #include "kernels/base/device_error.h"
 #include "kernels/base/in_strips.h"
 #include "pipeline/core/series_rows.h"
-#include "pipeline/stages/series_strips.h"
-#include "pipeline/stages/window_loop.h"
+#include "pipeline/imagery/series_strips.h"
+#include "pipeline/imagery/window_loop.h"
 #include "tests/support/mock_cuda/runtime.h"
 
 namespace millesime::testing {

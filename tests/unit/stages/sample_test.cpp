@@ -9,12 +9,12 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/imagery/reference.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/layout.h"
-#include "pipeline/stages/reference.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/stages/sample_production.h"

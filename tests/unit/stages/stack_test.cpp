@@ -1,4 +1,5 @@
 #include "pipeline/stages/stack.h"
+#include "pipeline/stages/config.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,6 +1,7 @@
 // train, evaluate and predict from a table to a model and back.
 
 #include "pipeline/stages/train.h"
+#include "pipeline/learning/learn_model.h"
 
 #include <filesystem>
 #include <stdexcept>
@@ -12,7 +13,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
-#include "pipeline/stages/evaluate.h"
+#include "pipeline/learning/evaluation.h"
 #include "pipeline/stages/layout.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
@@ -32,11 +33,11 @@ class TrainStage : public ::testing::TestWithParam<std::string> {
   TrainCommand command(const std::string& samples, const std::string& output) {
     TrainCommand c;
     c.samples = {samples};
-    c.output = output;
-    c.model.name = GetParam();
-    c.time.step_days = 0;
-    c.recipe.epochs = 15;
-    c.recipe.trees = 20;
+    c.request.output = output;
+    c.request.model.name = GetParam();
+    c.request.time.step_days = 0;
+    c.request.recipe.epochs = 15;
+    c.request.recipe.trees = 20;
     return c;
   }
   testing::SilentProgress progress;
@@ -94,21 +95,21 @@ TEST_P(TrainStage, ClassCountsBeforeAndAfterAreInTheModelAndOnTheLog) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/samples.csv", season_table(180, "B8"));
   TrainCommand few = command(folder + "/samples.csv", folder + "/m.safetensors");
-  few.selection.strategy = "constant", few.selection.number = 40;
-  few.selection.by_class = {"3=10"};
-  few.recipe.oversample = "smote", few.recipe.oversample_to = 50;
-  few.recipe.epochs = 2;
+  few.request.selection.strategy = "constant", few.request.selection.number = 40;
+  few.request.selection.by_class = {"3=10"};
+  few.request.recipe.oversample = "smote", few.request.recipe.oversample_to = 50;
+  few.request.recipe.epochs = 2;
   const auto counts = train_model(few, context);
   EXPECT_EQ(counts["classes"][2], (nlohmann::json{{"code", 3}, {"found", 60}, {"selected", 10}, {"learned", 50}}));
-  const ModelSpec spec = ModelFile::read(few.output).spec;  // also after a second training with all samples
+  const ModelSpec spec = ModelFile::read(few.request.output).spec;  // also after a second training with all samples
   ASSERT_EQ(spec.provenance.classes.size(), 3u);
   for (const ClassCount& entry : spec.provenance.classes) EXPECT_EQ(entry.learned, 50) << entry.code;
   EXPECT_EQ(spec.provenance.classes.front().selected, 40);
   EXPECT_EQ(spec.provenance.n_samples, 90) << "what was made is not counted as a sample";
   EXPECT_THAT(counts_text(spec), AllOf(HasSubstr("constant 40, 3=10"), HasSubstr("smote to 50"), HasSubstr("class 3")));
-  EXPECT_THAT(model_info_text(few.output), HasSubstr("constant 40, 3=10"));
+  EXPECT_THAT(model_info_text(few.request.output), HasSubstr("constant 40, 3=10"));
   EXPECT_EQ(train_model(command(folder + "/samples.csv", folder + "/all.safetensors"), context).contains("classes"), false);
-  few.selection.number = 0;
+  few.request.selection.number = 0;
   EXPECT_THAT(testing::message_of([&] { train_model(few, context); }), HasSubstr("train.select_number"));
 }
 
@@ -129,15 +130,15 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   write_text(folder + "/s.csv", season_table(90, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
-  command.output = folder + "/m.safetensors";
-  command.recipe.epochs = 5;
+  command.request.output = folder + "/m.safetensors";
+  command.request.recipe.epochs = 5;
   Context context;
   testing::SilentProgress undisturbed;
   context.progress = &undisturbed;
   train_model(command, context);
-  const std::string bytes = read_text(command.output);
+  const std::string bytes = read_text(command.request.output);
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
-  std::filesystem::remove(command.output);
+  std::filesystem::remove(command.request.output);
 
   KilledAfter killed(5);
   context.progress = &killed;
@@ -146,7 +147,7 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   testing::SilentProgress resumed;
   context.progress = &resumed;
   train_model(command, context);
-  EXPECT_EQ(read_text(command.output), bytes);
+  EXPECT_EQ(read_text(command.request.output), bytes);
   EXPECT_THAT(resumed.notes, ::testing::Contains(HasSubstr("goes on after epoch 5")));
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
 }
@@ -162,8 +163,8 @@ TEST(Labels, OfTablesMayBeAnyCodeFromOneOn) {
     write_text(folder + "/s.csv", text);
     TrainCommand command;
     command.samples = {folder + "/s.csv"};
-    command.output = folder + "/m";
-    command.model.name = "random_forest";
+    command.request.output = folder + "/m";
+    command.request.model.name = "random_forest";
     train_model(command, context);
     return ModelFile::read(folder + "/m").spec.classes;
   };
@@ -179,26 +180,26 @@ TEST(Forest, LearnsFromAllSamplesAndIsCalibratedByAPartOfThem) {
   write_text(folder + "/s.csv", season_table(240, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
-  command.output = folder + "/m";
-  command.model.name = "random_forest";
-  command.recipe.trees = 20;
+  command.request.output = folder + "/m";
+  command.request.model.name = "random_forest";
+  command.request.recipe.trees = 20;
   train_model(command, context);
-  const ModelFile calibrated = ModelFile::read(command.output);
+  const ModelFile calibrated = ModelFile::read(command.request.output);
   EXPECT_EQ(calibrated.spec.provenance.n_samples, 240);
   EXPECT_EQ(calibrated.spec.provenance.n_held_out, 36);
   EXPECT_TRUE(calibrated.spec.metrics["held_out"].contains("calibration_error"));
-  EXPECT_THAT(model_info_text(command.output), AllOf(HasSubstr("240 samples"), HasSubstr("calibration error")));
+  EXPECT_THAT(model_info_text(command.request.output), AllOf(HasSubstr("240 samples"), HasSubstr("calibration error")));
 
-  command.recipe.validation_ratio = 0;  // shares of votes, as of old
+  command.request.recipe.validation_ratio = 0;  // shares of votes, as of old
   train_model(command, context);
-  const ModelFile plain = ModelFile::read(command.output);
+  const ModelFile plain = ModelFile::read(command.request.output);
   EXPECT_EQ(plain.spec.temperature, 1);
   EXPECT_FALSE(plain.spec.metrics.contains("held_out"));
   EXPECT_EQ(plain.integers.at("feature").values, calibrated.integers.at("feature").values);
 
-  command.validation = folder + "/s.csv";
+  command.request.validation = folder + "/s.csv";
   train_model(command, context);
-  EXPECT_EQ(ModelFile::read(command.output).spec.provenance.n_held_out, 240);
+  EXPECT_EQ(ModelFile::read(command.request.output).spec.provenance.n_held_out, 240);
 }
 
 // The same with backscatter on dates of its own, which tells the classes, too.
@@ -221,11 +222,11 @@ TEST(SeveralSeries, WithoutGapsAreLearnedByTheModelThatReadsSeveral) {
   write_text(folder + "/both.csv", table_with_radar(90, false));
   TrainCommand command;
   command.samples = {folder + "/both.csv"};
-  command.output = folder + "/m";
-  command.model.sources = {"all"};
-  command.recipe.epochs = 2;
+  command.request.output = folder + "/m";
+  command.request.model.sources = {"all"};
+  command.request.recipe.epochs = 2;
   train_model(command, context);
-  const ModelSpec spec = ModelFile::read(command.output).spec;
+  const ModelSpec spec = ModelFile::read(command.request.output).spec;
   EXPECT_EQ(spec.architecture, "ltae");
   EXPECT_FALSE(spec.metrics.contains("tried"));
 }
@@ -268,11 +269,11 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   write_text(folder + "/optical.csv", season_table(60, "B8"));
   TrainCommand command;
   command.samples = {folder + "/both.csv", folder + "/optical.csv"};
-  command.output = folder + "/m";
-  command.recipe.epochs = 15;
+  command.request.output = folder + "/m";
+  command.request.recipe.epochs = 15;
   train_model(command, context);
   EXPECT_EQ(ModelFile::read(folder + "/m").spec.sources.size(), 1u);  // unless asked otherwise
-  command.model.sources = {"all"};
+  command.request.model.sources = {"all"};
   train_model(command, context);
   const auto sources = ModelFile::read(folder + "/m").spec.sources;
   ASSERT_EQ(sources.size(), 2u);
@@ -285,13 +286,13 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
     evaluate.all_samples = true;
     EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.9) << file;
   }
-  command.model.sources = {"sentinel1", "sentinel3"};
+  command.request.model.sources = {"sentinel1", "sentinel3"};
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }),
               AllOf(HasSubstr("sentinel3"), HasSubstr("sentinel2, sentinel1")));
-  command.model.sources.assign(33, "sentinel1");
+  command.request.model.sources.assign(33, "sentinel1");
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("at most 32 series, got 33"));
-  command.model.sources = {"all"};
-  command.model.name = "temporal_cnn";
+  command.request.model.sources = {"all"};
+  command.request.model.name = "temporal_cnn";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("temporal_cnn"), HasSubstr("one series")));
 }
 
@@ -304,13 +305,13 @@ TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   write_text(folder + "/few.csv", season_table(24, "B8"));
   TrainCommand command;
   command.samples = {folder + "/s.csv"};
-  command.output = folder + "/first";
-  command.recipe.epochs = 15;
+  command.request.output = folder + "/first";
+  command.request.recipe.epochs = 15;
   train_model(command, context);
   command.samples = {folder + "/few.csv"};
-  command.output = folder + "/second";
-  command.init_from = folder + "/first";
-  command.recipe.epochs = 1, command.recipe.learning_rate = 1e-7, command.recipe.average_decay = 0;
+  command.request.output = folder + "/second";
+  command.request.init_from = folder + "/first";
+  command.request.recipe.epochs = 1, command.request.recipe.learning_rate = 1e-7, command.request.recipe.average_decay = 0;
   train_model(command, context);
   EXPECT_EQ(ModelFile::read(folder + "/second").spec.sources.front().mean, ModelFile::read(folder + "/first").spec.sources.front().mean);
   EvaluateCommand evaluate;
@@ -319,9 +320,9 @@ TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   evaluate.all_samples = true;
   EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.95);  // it has not learned this from 24 samples in one epoch
 
-  command.model.name = "transformer";
+  command.request.model.name = "transformer";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("first"), HasSubstr("is a ltae")));
-  command.model.name = "ltae";
+  command.request.model.name = "ltae";
   write_text(folder + "/few.csv", season_table(24, "B3"));
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("B4, B8"), HasSubstr("B4, B3")));
 }
@@ -353,12 +354,12 @@ TEST(Ensemble, IsUsedLikeAModelAndGivesTheMeanOfItsMembers) {
   for (const char* name : {"ltae", "random_forest"}) {  // of raw and of regular input
     TrainCommand command;
     command.samples = {folder + "/s.csv"};
-    command.output = folder + "/" + name;
-    command.model.name = name;
-    command.time.step_days = 0;
-    command.recipe.epochs = 4;
+    command.request.output = folder + "/" + name;
+    command.request.model.name = name;
+    command.request.time.step_days = 0;
+    command.request.recipe.epochs = 4;
     train_model(command, context);
-    members.push_back(ModelFile::read(command.output));
+    members.push_back(ModelFile::read(command.request.output));
   }
   make_ensemble(members).write(folder + "/both");
   const auto a = predicted(folder + "/ltae", folder + "/s.csv", context),

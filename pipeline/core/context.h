@@ -1,0 +1,18 @@
+#pragma once
+// Context: where and with how much a piece of work runs. None of it may change its result.
+
+#include <cstdint>
+
+#include "kernels/base/device.h"
+#include "pipeline/core/progress.h"
+
+namespace millesime {
+
+struct Context {
+  Device device;
+  int threads = 1;
+  std::int64_t memory_bytes = std::int64_t{4} << 30;
+  Progress* progress = nullptr;  // never null when work runs
+};
+
+}  // namespace millesime

@@ -1,0 +1,39 @@
+#pragma once
+// Exogenous rasters ([[exogenous]]: elevation, climate...) at the pixels of a tile, as static inputs.
+//
+// Any reference system and resolution. A pixel takes the value at its centre: rasters of bytes are taken as classes (nearest
+// pixel), all others as continuous (bilinear, over the pixels that have a value; missing where the nearest one has none).
+// Beyond the raster, and where it has no data, the value is missing: NaN. The result does not depend on how a tile is cut into windows.
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/grid.h"
+
+namespace millesime {
+
+struct ExogenousOptions {  // [[exogenous]]
+  std::string name, path;
+};
+
+// Names of the static inputs: the entry's name, or name_1, name_2... where its raster has several bands. UserError for a double name.
+std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& entries);
+
+// Not thread-safe: one object a thread.
+class ExogenousReader {
+ public:
+  ExogenousReader(const std::vector<ExogenousOptions>& entries, const Grid& tile);
+  ~ExogenousReader();
+  ExogenousReader(ExogenousReader&&) noexcept;
+  ExogenousReader& operator=(ExogenousReader&&) noexcept;
+
+  std::size_t size() const;                             // static inputs
+  std::vector<float> read(const Window& window) const;  // [pixel of the window][static]
+
+ private:
+  struct Source;
+  Grid tile_;
+  std::vector<Source> sources_;
+};
+
+}  // namespace millesime

@@ -1,0 +1,228 @@
+#include "pipeline/imagery/reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string box_text(const Box& box, const std::string& crs) {
+  char text[160];
+  std::snprintf(text, sizeof text, "x %.6g to %.6g, y %.6g to %.6g (", box.min_x, box.max_x, box.min_y, box.max_y);
+  return text + crs + ")";
+}
+
+// Where a polygon lies, in the reference system of the file, on a lattice far finer than any pixel: every tile that reads the polygon, each
+// in its own system, comes to the same numbers and so to the same owner.
+struct FilePlace {
+  Point centroid;
+  Box box;
+};
+
+// Which tile a polygon belongs to.
+class Footprints {
+ public:
+  // Polygons are in `crs`.
+  Footprints(std::vector<TileFootprint> tiles, const std::string& crs) {
+    std::ranges::sort(tiles, {}, &TileFootprint::tile);
+    for (const auto& [name, file] : tiles) {
+      RasterReader raster(file);
+      const Grid& grid = raster.grid();
+      std::optional<CoordinateTransform> transform;
+      if (crs != grid.crs) transform.emplace(crs, grid.crs);
+      const Box cover = crs == grid.crs ? grid.extent() : CoordinateTransform(grid.crs, crs)(grid.extent());
+      tiles_.push_back({name, std::move(raster), std::move(transform), cover});
+    }
+  }
+
+  // Name of the tile that a polygon belongs to: the nearest one whose images show its centroid; where none does (a polygon at the edge of
+  // the images), the nearest one that it reaches into; "" when it reaches into none.
+  std::string owner(const FilePlace& place) const {
+    const std::string showing = nearest(place, [](const Tile& tile, const Point& point) {
+      const Grid& grid = tile.footprint.grid();
+      const double col = std::floor(grid.col(point.x)), row = std::floor(grid.row(point.y));
+      if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) return false;
+      std::uint8_t inside = 0;
+      tile.footprint.read({static_cast<int>(col), static_cast<int>(row), 1, 1}, 0, &inside);
+      return inside != 0;
+    });
+    if (!showing.empty()) return showing;
+    return nearest(place, [&](const Tile& tile, const Point&) {
+      return (tile.transform ? (*tile.transform)(place.box) : place.box).intersects(tile.footprint.grid().extent());
+    });
+  }
+
+ private:
+  struct Tile {
+    std::string name;
+    RasterReader footprint;
+    std::optional<CoordinateTransform> transform;
+    Box cover;  // of its extent, in the reference system of the polygons
+  };
+
+  // Of the tiles that `wanted` accepts, the one whose grid centre is nearest to the centroid; on a tie the first by name.
+  template <class Wanted>
+  std::string nearest(const FilePlace& place, const Wanted& wanted) const {
+    std::string name;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Tile& tile : tiles_) {
+      if (!tile.cover.intersects(place.box)) continue;
+      std::vector<double> x{place.centroid.x}, y{place.centroid.y};
+      if (tile.transform) tile.transform->apply(x, y);
+      const Grid& grid = tile.footprint.grid();
+      const double dx = x[0] - grid.x(grid.cols / 2.0), dy = y[0] - grid.y(grid.rows / 2.0);
+      const double distance = dx * dx + dy * dy;
+      if (distance < least && wanted(tile, Point{x[0], y[0]})) least = distance, name = tile.name;
+    }
+    return name;
+  }
+
+  std::vector<Tile> tiles_;
+};
+
+FilePlace file_place(const Feature& feature, const std::optional<CoordinateTransform>& to_file) {
+  Feature in_file = feature;
+  if (to_file)
+    for (auto& part : in_file.parts)
+      for (auto& ring : part.rings) {
+        std::vector<double> x, y;
+        for (const Point& point : ring) x.push_back(point.x), y.push_back(point.y);
+        to_file->apply(x, y);
+        for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = {x[i], y[i]};
+      }
+  const Point centroid = in_file.centroid();
+  const Box box = in_file.extent();
+  const bool degrees = std::abs(centroid.x) <= 360 && std::abs(centroid.y) <= 90;
+  const double lattice = degrees ? 1e-8 : 1e-3;  // a millimetre, about
+  const auto on_lattice = [&](double value) { return std::round(value / lattice) * lattice; };
+  return {{on_lattice(centroid.x), on_lattice(centroid.y)},
+          {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
+}
+
+// Called when the tile has no polygon: a mistake if no tile can have one.
+std::string why_none(const ReferenceOptions& options, const std::vector<TileFootprint>& tiles) {
+  const VectorLayer all = read_polygons(options.path, options.layer, {}, "");
+  if (all.features.empty())
+    throw UserError(join_text(options.path, ": no polygon in layer \"", all.layer, "\"",
+                              all.dropped.empty() ? "" : "; the first feature: " + all.dropped.front()));
+  Box extent = all.features.front().extent();
+  for (const Feature& feature : all.features) {
+    const Box box = feature.extent();
+    extent = {std::min(extent.min_x, box.min_x), std::min(extent.min_y, box.min_y), std::max(extent.max_x, box.max_x),
+              std::max(extent.max_y, box.max_y)};
+  }
+  std::vector<std::string> extents;
+  for (const auto& [tile, file] : tiles) {
+    const Grid grid = RasterReader(file).grid();
+    const Box box = grid.crs == all.crs ? grid.extent() : CoordinateTransform(grid.crs, all.crs)(grid.extent());
+    for (const Feature& feature : all.features)
+      if (feature.extent().intersects(box)) return "no reference polygon in this tile";
+    if (extents.size() < 3) extents.push_back(tile + ": " + box_text(box, all.crs));
+  }
+  throw UserError(join_text(options.path, ": none of its ", all.features.size(), " polygons lies in any of the ", tiles.size(),
+                            " tiles; the polygons cover ", box_text(extent, all.crs), ", the tiles ", join_list(extents, "; "),
+                            tiles.size() > extents.size() ? "..." : "", "; is the file's reference system right?"));
+}
+
+void require_known(const std::map<std::string, std::int64_t>& unknown, const ReferenceOptions& options, const Nomenclature& nomenclature) {
+  if (unknown.empty()) return;
+  std::vector<std::string> list;
+  for (const auto& [text, polygons] : unknown)
+    if (list.size() < 20) list.push_back(join_text("\"", text, "\" (", polygons, polygons == 1 ? " polygon)" : " polygons)"));
+  throw UserError(join_text(options.path, ": field ", options.class_field, ": ", unknown.size(), unknown.size() == 1 ? " value" : " values",
+                            " that the nomenclature ", nomenclature.name, " does not have: ", join_list(list, ", "),
+                            unknown.size() > list.size() ? "..." : "",
+                            "; correct them, leave those polygons out, or name a nomenclature that has them"));
+}
+
+}  // namespace
+
+bool contains(const Feature& feature, const Point& point) {
+  bool inside = false;  // even-odd over all rings: holes take away
+  for (const Polygon& part : feature.parts)
+    for (const Ring& ring : part.rings)
+      for (std::size_t i = 0; i + 1 < ring.size(); ++i) {
+        const Point &a = ring[i], &b = ring[i + 1];
+        if ((a.y > point.y) != (b.y > point.y) && point.x < a.x + (point.y - a.y) / (b.y - a.y) * (b.x - a.x)) inside = !inside;
+      }
+  return inside;
+}
+
+std::vector<std::string> files_of_vector(const std::string& path) {
+  std::vector<std::string> files{path};
+  if (lower(fs::path(path).extension().string()) == ".shp")
+    for (const char* extension : {".shx", ".dbf", ".prj", ".cpg"})
+      if (const fs::path beside = fs::path(path).replace_extension(extension); fs::exists(beside)) files.push_back(beside.string());
+  return files;
+}
+
+TileReference read_reference(const ReferenceOptions& options, const RegionOptions& regions, const Nomenclature& nomenclature,
+                             const std::vector<TileFootprint>& tiles, const std::string& tile) {
+  const auto own = std::ranges::find(tiles, tile, &TileFootprint::tile);
+  MILLESIME_CHECK(own != tiles.end(), tile, " is no tile of the production");
+  const Grid grid = RasterReader(own->file).grid();
+  VectorLayer layer = read_polygons(options.path, options.layer, {options.class_field}, grid.crs, grid.extent());
+  std::vector<Feature> areas;
+  if (!regions.path.empty()) {
+    areas = read_polygons(regions.path, regions.layer, {regions.field}, grid.crs, grid.extent()).features;
+    std::ranges::stable_sort(areas, {}, [&](const Feature& region) { return region.attributes.at(regions.field); });
+  }
+
+  TileReference reference;
+  reference.repaired = std::move(layer.repaired);
+  reference.dropped = std::move(layer.dropped);
+  const Footprints footprints(tiles, layer.crs);
+  std::optional<CoordinateTransform> to_file;
+  if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
+  std::map<std::string, std::int64_t> unknown;
+  for (Feature& feature : layer.features) {
+    const std::string owner = footprints.owner(file_place(feature, to_file));
+    if (owner != tile) {
+      ++(owner.empty() ? reference.outside_tiles : reference.of_other_tiles);
+      continue;
+    }
+    const std::string& text = feature.attributes.at(options.class_field);
+    if (trim(text).empty() || text == "0") {
+      ++reference.without_class;
+      continue;
+    }
+    const auto index = nomenclature.index_of(text);
+    if (!index) {
+      ++unknown[text];
+      continue;
+    }
+    ReferencePolygon polygon;
+    polygon.code = nomenclature.at(*index).code;
+    if (!regions.path.empty()) {
+      const Point centroid = feature.centroid();
+      const auto region = std::ranges::find_if(areas, [&](const Feature& candidate) { return contains(candidate, centroid); });
+      if (region == areas.end()) {
+        ++reference.outside_regions;
+        continue;
+      }
+      polygon.region = region->attributes.at(regions.field);
+    }
+    polygon.feature = std::move(feature);
+    reference.polygons.push_back(std::move(polygon));
+  }
+  require_known(unknown, options, nomenclature);
+  std::ranges::sort(reference.polygons, {}, [](const ReferencePolygon& p) { return p.feature.id; });
+  if (reference.polygons.empty())
+    reference.note = reference.outside_regions + reference.without_class > 0
+                         ? "no reference polygon of this tile has a class and lies in a region"
+                         : why_none(options, tiles);
+  return reference;
+}
+
+}  // namespace millesime

@@ -1,0 +1,44 @@
+#pragma once
+// Where several regional models meet, their probabilities are blended by distance so that no border shows.
+//
+//   w_r(p) = max(0, 1 - d_r(p) / blend)      d_r: distance from pixel p to region r, 0 inside; w_r = 1 inside where blend is 0
+//
+// A pixel deep inside a region has one model; at a border both weigh the same. Pixels farther than `blend` from every region
+// have no weight and stay without data.
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/grid.h"
+#include "pipeline/io/vector_file.h"
+
+namespace millesime {
+
+// Exact distances (in pixels) from every pixel to the nearest marked one: lower envelope of parabolas, rows then columns
+// (Felzenszwalb & Huttenlocher 2012, "Distance transforms of sampled functions"). Infinite where nothing is marked.
+std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int width, int height);
+
+struct RegionOptions {  // [regions]
+  std::string path, layer, field;
+  double blend_m = 2000;  // width of the belt in which neighbouring models are blended
+};
+
+class RegionWeights {
+ public:
+  // The regions of a file, in the CRS of `grid`. `names` in sorted order.
+  RegionWeights(const std::string& path, const std::string& layer, const std::string& field, double blend_m, const Grid& grid);
+
+  const std::vector<std::string>& names() const { return names_; }
+  // Names of the regions that have a weight somewhere in the window.
+  std::vector<int> present(const Window& window) const;
+  // Weights [region of `regions`][pixel] of a window of the grid. They do not depend on how the grid is cut into windows.
+  std::vector<float> weights(const Window& window, const std::vector<int>& regions) const;
+
+ private:
+  Grid grid_;
+  double blend_px_;
+  std::vector<std::string> names_;
+  std::vector<std::vector<Feature>> features_;  // of each region
+};
+
+}  // namespace millesime

@@ -1,0 +1,144 @@
+#include "pipeline/learning/audit.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "models/registry.h"
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/learning/cross_validation.h"
+#include "pipeline/learning/learn_model.h"
+#include "pipeline/learning/prediction.h"
+
+namespace millesime {
+namespace {
+
+constexpr std::int64_t kFoldSeed = 1;
+
+// What the models say of the samples of one polygon and label.
+struct Votes {
+  std::int64_t samples = 0;
+  double x = 0, y = 0;
+  std::map<int, double> probability;  // sum, by class code
+};
+using VotesOf = std::map<std::pair<std::int64_t, int>, Votes>;  // by polygon and label
+
+void add_votes(const std::vector<SampleSelection>& tested, const ModelFile& model, const std::vector<float>& probabilities,
+               VotesOf& votes) {
+  const auto& classes = model.spec.classes;
+  std::size_t at = 0;
+  for (const auto& selection : tested)
+    for (const auto row : selection.rows) {
+      const auto i = static_cast<std::size_t>(row);
+      Votes& of = votes[{selection.samples->polygon[i], selection.samples->label[i]}];
+      ++of.samples;
+      of.x += selection.samples->x[i];
+      of.y += selection.samples->y[i];
+      for (const int code : classes) of.probability[code] += probabilities[at++];
+    }
+}
+
+std::vector<AuditedPolygon> suspicious(const VotesOf& votes) {
+  std::vector<AuditedPolygon> found;
+  for (const auto& [key, of] : votes) {
+    const auto n = static_cast<double>(of.samples);
+    const auto best = std::ranges::max_element(of.probability, {}, [](const auto& entry) { return entry.second; });
+    if (best->first == key.second) continue;
+    const auto own = of.probability.find(key.second);
+    found.push_back({key.first, of.samples, of.x / n, of.y / n, key.second, best->first, best->second / n,
+                     own == of.probability.end() ? 0 : own->second / n});
+  }
+  std::ranges::stable_sort(found, std::greater{}, &AuditedPolygon::suspicion);
+  return found;
+}
+
+std::string name_of(const Nomenclature& nomenclature, int code) {
+  const auto index = nomenclature.index_of_code(code);
+  return index ? nomenclature.at(*index).name : std::to_string(code);
+}
+
+void write_table(const std::vector<AuditedPolygon>& found, const Nomenclature& nomenclature, const std::string& file) {
+  std::string text = "rank,polygon,x,y,samples,label,label_name,suggestion,suggestion_name,confidence,own_probability\n";
+  char line[256];
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto& p = found[i];
+    std::snprintf(line, sizeof line, "%zu,%lld,%.6f,%.6f,%lld,%d,", i + 1, static_cast<long long>(p.polygon), p.x, p.y,
+                  static_cast<long long>(p.samples), p.label);
+    text += join_text(line, "\"", name_of(nomenclature, p.label), "\",", p.suggestion, ",\"", name_of(nomenclature, p.suggestion), "\"");
+    std::snprintf(line, sizeof line, ",%.4f,%.4f\n", p.confidence, p.own_probability);
+    text += line;
+  }
+  write_text(file, text);
+}
+
+void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& nomenclature, const AuditCommand& command) {
+  const VectorLayer reference = read_polygons(command.reference, command.layer, {}, "");
+  std::map<std::int64_t, const Feature*> by_id;
+  for (const auto& feature : reference.features) by_id[feature.id] = &feature;
+  std::vector<OutputFeature> features;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto& p = found[i];
+    const auto feature = by_id.find(p.polygon);
+    if (feature == by_id.end())
+      throw UserError(join_text(command.reference, ": has no polygon ", p.polygon, ", which ", command.samples.front(),
+                                " has samples of; give the polygons that the samples were drawn from"));
+    features.push_back({feature->second->parts,
+                        {static_cast<std::int64_t>(i + 1), p.polygon, p.samples, std::int64_t{p.label}, name_of(nomenclature, p.label),
+                         std::int64_t{p.suggestion}, name_of(nomenclature, p.suggestion), p.confidence, p.own_probability}});
+  }
+  write_polygons(command.output, "suspicious", reference.crs,
+                 {"rank", "polygon", "samples", "label", "label_name", "suggest", "sugg_name", "confidence", "own_prob"}, features);
+}
+
+}  // namespace
+
+Options AuditCommand::declare() {
+  Options o;
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("model", &model, "architecture that judges; `millesime model list` shows them");
+  o.add("folds", &folds, "parts of the polygons, each judged by a model that learned from the others").range(2, 100);
+  o.add("reference", &reference, "the polygons that the samples were drawn from, for a vector file");
+  o.add("layer", &layer, "layer of the reference polygons");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+  o.add("output", &output, "what to write: .csv, or polygons as .gpkg, .shp or .geojson").required();
+  return o;
+}
+
+std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& context) {
+  const bool table = lower(std::filesystem::path(command.output).extension().string()) == ".csv";
+  if (!table && command.reference.empty())
+    throw UserError(join_text(command.output, ": a vector file needs the polygons; give --reference, or write a .csv"));
+  LearningRequest training;
+  Options options = training.declare();
+  for (const auto& assignment : command.assignments) options.set(assignment);
+  training.model.name = command.model;
+  check_model(training.model);
+  apply_recipe(options, command.model);
+  training.nomenclature = command.nomenclature;
+
+  std::optional<Nomenclature> names;
+  if (!command.nomenclature.empty()) names = Nomenclature::load(command.nomenclature);
+  const auto all = load_named(command.samples, command.nomenclature);
+  const Folds folds = make_folds(all, command.folds, GroupBy::polygon, kFoldSeed);
+  VotesOf votes;
+  for (int fold = 0; fold < folds.n; ++fold) {
+    const FoldSelections parts = select_fold(all, folds, fold);
+    const ModelFile model = learn_model(training, all, parts.learn, context).model;
+    add_votes(parts.test, model, predict_probabilities(model, parts.test, context), votes);
+    if (!names) names = model.spec.nomenclature;
+  }
+  const auto found = suspicious(votes);
+  if (table)
+    write_table(found, *names, command.output);
+  else
+    write_layer(found, *names, command);
+  return found;
+}
+
+}  // namespace millesime

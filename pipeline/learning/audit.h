@@ -1,0 +1,39 @@
+#pragma once
+// audit: reference polygons whose label is doubtful. Each is judged by models that did not learn from it (cross-validation), as in
+// confident learning (Northcutt, Jiang & Chuang 2021, arXiv:1911.00068).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/context.h"
+#include "pipeline/core/options.h"
+
+namespace millesime {
+
+struct AuditCommand {
+  std::vector<std::string> samples;  // .safetensors or .csv
+  std::string model = "ltae";        // architecture that judges
+  int folds = 5;
+  std::string reference, layer;  // the polygons that the samples were drawn from, for their geometry
+  std::string output;            // .csv, or a vector file by its extension (.gpkg, .shp, .geojson)
+  std::string nomenclature;
+  std::vector<std::string> assignments;  // of training, "train.epochs=30"
+
+  Options declare();
+};
+
+struct AuditedPolygon {
+  std::int64_t polygon = 0;
+  std::int64_t samples = 0;
+  double x = 0, y = 0;                         // mean position of its samples
+  int label = 0, suggestion = 0;               // class codes
+  double confidence = 0, own_probability = 0;  // mean probability of the suggestion, and of the label
+  double suspicion() const { return confidence - own_probability; }
+};
+
+// The polygons that the models would label otherwise, the most suspicious first. Writes command.output. UserError for a vector file without
+// reference polygons, or with other ones than the samples'.
+std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& context);
+
+}  // namespace millesime

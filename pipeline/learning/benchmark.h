@@ -1,0 +1,61 @@
+#pragma once
+// benchmark: models compared on the same samples, by cross-validation or on a test set of their own.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/accuracy.h"
+#include "pipeline/core/context.h"
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/core/options.h"
+
+namespace millesime {
+
+struct BenchmarkCommand {
+  std::vector<std::string> samples;  // .safetensors or .csv
+  // Architectures, each with parameters of its own or options of training after colons ("ltae:norm=group:train.epochs=30"); several
+  // joined by "+" are an ensemble, the mean of their probabilities.
+  std::vector<std::string> models{"random_forest", "temporal_cnn", "ltae"};
+  std::string test;  // samples to test on instead of cross-validation
+  int folds = 5;
+  std::string group = "group";  // what is never split: group (polygon), region or file
+  int seeds = 1;                // of weights and batches; the folds stay the same
+  std::int64_t fold_seed = 1;
+  std::string nomenclature;              // "": the classes are the labels that occur
+  std::string output;                    // report.html, table.md or numbers.json, or a folder for all three; "" for none
+  std::vector<std::string> assignments;  // of training, for every model: "train.epochs=30"
+
+  Options declare();
+};
+
+// One training and what it gave on the samples that it did not learn from.
+struct BenchmarkRun {
+  int fold = 0, seed = 0;
+  ConfusionMatrix confusion;
+  Calibration calibration, uncalibrated;  // with the model's temperature, and without
+  double train_seconds = 0;
+  std::int64_t parameters = 0;
+  double pixels_per_second = 0;
+};
+
+struct BenchmarkResult {
+  std::string model;
+  std::vector<BenchmarkRun> runs;  // [seed][fold]
+};
+
+// A measure of a model: its value over all folds together, mean over the seeds, and how much it differs.
+struct Spread {
+  double mean = 0;
+  double over_folds = 0, over_seeds = 0;  // standard deviations; NaN for a single one
+};
+Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const ConfusionMatrix&, const Calibration&));
+
+// Trains and judges; command.output is for pipeline/reports/benchmark_report.h.
+std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Context& context);
+std::string to_markdown(const std::vector<BenchmarkResult>& results);
+nlohmann::json to_json(const std::vector<BenchmarkResult>& results);
+
+}  // namespace millesime

@@ -1,0 +1,83 @@
+#include "pipeline/learning/cross_validation.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+// Name of the group of a sample: numbers for polygons, which keep their number in every file.
+std::string group_name(const NamedSamples& file, std::size_t file_index, std::size_t sample, GroupBy by) {
+  switch (by) {
+    case GroupBy::polygon: return std::to_string(file.samples.polygon[sample]);
+    case GroupBy::region: return file.samples.region_names[static_cast<std::size_t>(file.samples.region[sample])];
+    case GroupBy::file: return std::to_string(file_index);
+  }
+  throw Bug("unknown kind of group");
+}
+
+struct Group {
+  std::vector<std::pair<std::size_t, std::size_t>> samples;  // file, sample
+};
+
+}  // namespace
+
+Folds make_folds(const std::vector<NamedSamples>& all, int n_folds, GroupBy by, std::int64_t seed) {
+  Folds folds;
+  folds.n = n_folds;
+  std::map<std::string, std::size_t> index_of_group;
+  std::vector<Group> groups;
+  for (std::size_t f = 0; f < all.size(); ++f) {
+    const Samples& samples = all[f].samples;
+    folds.of.emplace_back(samples.label.size(), -1);
+    for (std::size_t i = 0; i < samples.label.size(); ++i) {
+      if (samples.label[i] == 0) continue;  // not known
+      const auto [at, fresh] = index_of_group.emplace(group_name(all[f], f, i, by), groups.size());
+      if (fresh) groups.emplace_back();
+      groups[at->second].samples.emplace_back(f, i);
+    }
+  }
+  if (groups.size() < static_cast<std::size_t>(n_folds))
+    throw UserError(join_text(all.empty() ? "" : all.front().file, ": ", groups.size(), " groups of labelled samples, expected at least ",
+                              n_folds, ", one a fold; ask for fewer folds"));
+
+  std::map<int, std::vector<const Group*>> groups_of_class;
+  for (const Group& group : groups) {
+    const auto [f, i] = group.samples.front();
+    groups_of_class[all[f].samples.label[i]].push_back(&group);
+  }
+  std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+  std::vector<std::size_t> samples_of_fold(static_cast<std::size_t>(n_folds), 0);
+  for (auto& [label, members] : groups_of_class) {
+    for (std::size_t i = members.size(); i > 1; --i) std::swap(members[i - 1], members[random() % i]);  // Fisher-Yates
+    std::ranges::stable_sort(members, std::greater{}, [](const Group* group) { return group->samples.size(); });
+    std::vector<std::size_t> of_class(static_cast<std::size_t>(n_folds), 0);
+    for (const Group* group : members) {
+      std::size_t fold = 0;
+      for (std::size_t k = 1; k < of_class.size(); ++k)
+        if (std::pair(of_class[k], samples_of_fold[k]) < std::pair(of_class[fold], samples_of_fold[fold])) fold = k;
+      of_class[fold] += group->samples.size();
+      samples_of_fold[fold] += group->samples.size();
+      for (const auto& [f, i] : group->samples) folds.of[f][i] = static_cast<int>(fold);
+    }
+  }
+  return folds;
+}
+
+FoldSelections select_fold(const std::vector<NamedSamples>& all, const Folds& folds, int fold) {
+  FoldSelections out;
+  for (std::size_t f = 0; f < all.size(); ++f) {
+    SampleSelection learn{&all[f].samples, all[f].file, {}}, test = learn;
+    for (std::size_t i = 0; i < folds.of[f].size(); ++i)
+      if (folds.of[f][i] >= 0) (folds.of[f][i] == fold ? test : learn).rows.push_back(static_cast<std::int64_t>(i));
+    if (!learn.rows.empty()) out.learn.push_back(std::move(learn));
+    if (!test.rows.empty()) out.test.push_back(std::move(test));
+  }
+  return out;
+}
+
+}  // namespace millesime

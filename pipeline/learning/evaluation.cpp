@@ -1,0 +1,249 @@
+#include "pipeline/learning/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/core/text.h"
+#include "pipeline/learning/learn_model.h"
+#include "pipeline/learning/prediction.h"
+#include "pipeline/learning/sample_input.h"
+
+namespace millesime {
+namespace {
+
+std::string fixed(double value, int decimals) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+// NaN has no place in JSON: an undefined measure is null.
+nlohmann::json number(double value) { return std::isnan(value) ? nlohmann::json() : nlohmann::json(value); }
+
+std::string name_of(const ModelSpec& spec, int code) {
+  const auto index = spec.nomenclature.index_of_code(code);
+  return index ? spec.nomenclature.at(*index).name : "not known to the model";
+}
+
+struct Winner {
+  int index = 0;
+  double probability = 0;
+};
+
+Winner winner_of(const float* probabilities, int n_classes) {
+  const float* best = std::max_element(probabilities, probabilities + n_classes);  // the first of equals
+  return {static_cast<int>(best - probabilities), *best};
+}
+
+bool knows_file(const ModelSpec& spec, const std::string& file) {
+  const std::string sum = xxh3_of_file(file);
+  return std::ranges::any_of(spec.provenance.samples, [&](const Provenance::File& known) { return known.xxh3 == sum; });
+}
+
+}  // namespace
+
+SampleSelection judging_samples(const Samples& samples, const std::string& file, int seed, bool all_samples) {
+  auto selection = select_samples(samples, file, all_samples ? SampleUse::all : SampleUse::test, seed);
+  return selection.rows.empty() ? select_samples(samples, file, SampleUse::all, 0) : selection;
+}
+
+Options EvaluateCommand::declare() {
+  Options o;
+  o.add("model", &model, "model file").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("output", &output, "folder for confusion.csv and evaluation.json");
+  o.add("seed", &seed, "whose split of the samples says what tests; files without test samples are used whole").range(0, 1000);
+  o.add("all_samples", &all_samples, "test on all samples, also those that learned");
+  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which may do whatever you may");
+  return o;
+}
+
+Evaluation evaluate_model(const EvaluateCommand& command, const Context& context) {
+  const ModelFile model = ModelFile::read(command.model, command.trust_model ? Trust::programs : Trust::data_only);
+  Evaluation evaluation;
+  evaluation.confusion = ConfusionMatrix(model.spec.classes);
+  std::map<std::pair<std::size_t, std::int64_t>, std::int64_t> groups;
+  context.progress->start("evaluate", static_cast<std::int64_t>(command.samples.size()), "files");
+  for (const auto& file : command.samples) {
+    const Samples samples = load_samples(file, &model.spec.nomenclature);
+    const auto selection = judging_samples(samples, file, command.seed, command.all_samples);
+    evaluation.files.push_back(std::filesystem::path(file).filename().string());
+    if (static_cast<std::int64_t>(selection.rows.size()) == samples.size() && knows_file(model.spec, file))
+      evaluation.learned_from.push_back(evaluation.files.back());
+    const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
+    for (std::size_t i = 0; i < selection.rows.size(); ++i) {
+      const int label = samples.label[static_cast<std::size_t>(selection.rows[i])];
+      if (label == 0) continue;  // not known
+      const Winner winner = winner_of(probabilities.data() + i * model.spec.classes.size(), model.spec.n_classes());
+      const int produced = model.spec.classes[static_cast<std::size_t>(winner.index)];
+      if (std::ranges::find(model.spec.classes, label) == model.spec.classes.end()) ++evaluation.unknown;
+      evaluation.confusion.add(label, produced);
+      const std::pair group(evaluation.files.size(), samples.polygon[static_cast<std::size_t>(selection.rows[i])]);
+      evaluation.outcomes.push_back({label, produced, groups.emplace(group, static_cast<std::int64_t>(groups.size())).first->second});
+      evaluation.calibration.add(std::clamp(winner.probability, 0.0, 1.0), label == produced);
+    }
+    context.progress->advance(1);
+  }
+  context.progress->finish();
+  if (evaluation.confusion.total() == 0)
+    throw UserError(join_text(join_list(command.samples, ", "), ": no labelled samples to evaluate on"));
+  evaluation.accuracy = measure(evaluation.confusion);
+  if (!command.output.empty()) {
+    write_confusion_csv(evaluation.confusion, command.output + "/confusion.csv");
+    write_text(command.output + "/evaluation.json", to_json(evaluation, model.spec).dump(2) + "\n");
+  }
+  return evaluation;
+}
+
+nlohmann::json to_json(const Evaluation& evaluation, const ModelSpec& spec) {
+  const auto& matrix = evaluation.confusion;
+  nlohmann::json out{{"model", spec.architecture},
+                     {"samples", evaluation.accuracy.total},
+                     {"unknown_to_model", evaluation.unknown},
+                     {"overall_accuracy", number(evaluation.accuracy.overall)},
+                     {"kappa", number(evaluation.accuracy.kappa)},
+                     {"macro_f_score", number(evaluation.accuracy.macro_f)},
+                     {"calibration_error", number(evaluation.calibration.expected_error())},
+                     {"temperature", spec.temperature},
+                     {"sharpening", spec.sharpening},
+                     {"classes", nlohmann::json::array()},
+                     {"confusion", {{"codes", matrix.codes()}, {"counts", nlohmann::json::array()}}}};
+  for (const auto& entry : evaluation.accuracy.classes)
+    out["classes"].push_back({{"code", entry.code},
+                              {"name", name_of(spec, entry.code)},
+                              {"samples", entry.reference},
+                              {"precision", number(entry.precision)},
+                              {"recall", number(entry.recall)},
+                              {"f_score", number(entry.f_score)}});
+  for (int row = 0; row < matrix.size(); ++row) {
+    auto counts = nlohmann::json::array();
+    for (int col = 0; col < matrix.size(); ++col) counts.push_back(matrix.at(row, col));
+    out["confusion"]["counts"].push_back(counts);
+  }
+  return out;
+}
+
+std::string to_table(const Evaluation& evaluation, const ModelSpec& spec) {
+  const auto& accuracy = evaluation.accuracy;
+  std::string text = join_text("overall accuracy   ", fixed(accuracy.overall, 4), "\nkappa              ", fixed(accuracy.kappa, 4),
+                               "\nmean F-score       ", fixed(accuracy.macro_f, 4), "\ncalibration error  ",
+                               fixed(evaluation.calibration.expected_error(), 4), "\nsamples            ", accuracy.total);
+  if (evaluation.unknown > 0) text += join_text(" (", evaluation.unknown, " of classes that the model does not know)");
+  text += "\n\n  code  samples  precision  recall  F-score  class\n";
+  char line[128];
+  for (const auto& entry : accuracy.classes) {
+    std::snprintf(line, sizeof line, "%6d %8lld     %6.3f  %6.3f   %6.3f  ", entry.code, static_cast<long long>(entry.reference),
+                  entry.precision, entry.recall, entry.f_score);
+    text += join_text(line, name_of(spec, entry.code), "\n");
+  }
+  return text;
+}
+
+Options PredictCommand::declare() {
+  Options o;
+  o.add("model", &model, "model file").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("output", &output, "table to write").required();
+  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which may do whatever you may");
+  return o;
+}
+
+std::int64_t predict_samples(const PredictCommand& command, const Context& context) {
+  const ModelFile model = ModelFile::read(command.model, command.trust_model ? Trust::programs : Trust::data_only);
+  std::string text = "file,sample,label,predicted,confidence";
+  for (const int code : model.spec.classes) text += join_text(",p_", code);
+  text += "\n";
+  std::int64_t written = 0;
+  context.progress->start("predict", static_cast<std::int64_t>(command.samples.size()), "files");
+  for (const auto& file : command.samples) {
+    const Samples samples = load_samples(file, &model.spec.nomenclature);
+    const auto selection = select_samples(samples, file, SampleUse::all, 0);
+    const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
+    const std::string name = std::filesystem::path(file).filename().string();
+    for (std::size_t i = 0; i < selection.rows.size(); ++i) {
+      const float* p = probabilities.data() + i * model.spec.classes.size();
+      const Winner winner = winner_of(p, model.spec.n_classes());
+      const std::int32_t label = samples.label[i];
+      text += join_text(name, ",", i, ",", label, ",", model.spec.classes[static_cast<std::size_t>(winner.index)], ",",
+                        fixed(winner.probability, 4));
+      for (int k = 0; k < model.spec.n_classes(); ++k) text += join_text(",", fixed(p[k], 4));
+      text += "\n";
+      ++written;
+    }
+    context.progress->advance(1);
+  }
+  write_text(command.output, text);
+  context.progress->finish();
+  return written;
+}
+
+nlohmann::json model_info(const std::string& file) {
+  const ModelFile model = ModelFile::read(file, Trust::programs);  // nothing of it runs here
+  nlohmann::json info = model.spec.to_json();
+  info["file"] = file;
+  info["numbers"] = model.parameters();
+  for (const auto& member : model.members) info["members"].push_back(member.spec.to_json());
+  return info;
+}
+
+namespace {
+
+// What the held-out polygons said of a network; "" where there were none.
+std::string held_out_text(const ModelSpec& spec) {
+  if (!spec.metrics.contains("held_out")) return "";
+  const auto& held = spec.metrics["held_out"];
+  const auto value = [&](const char* key) { return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?"; };
+  return join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
+                   value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
+}
+
+}  // namespace
+
+std::string model_info_text(const std::string& file) {
+  const ModelFile model = ModelFile::read(file, Trust::programs);  // nothing of it runs here
+  const ModelSpec& spec = model.spec;
+  std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
+  for (const auto& member : model.members) {
+    text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
+                      " numbers, seed ", member.spec.provenance.seed, ", temperature ", fixed(member.spec.temperature, 4), ", sharpening ",
+                      fixed(member.spec.sharpening, 4), "\n");
+    text += held_out_text(member.spec);
+  }
+  for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
+  text += join_text("input        ", to_text(spec.input));
+  if (spec.input == InputKind::regular)
+    text += join_text(", ", spec.days.size(), " dates from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
+  text += "\n";
+  for (const auto& source : spec.sources) {
+    text += join_text("source       ", source.name, ": ", join_list(source.bands, ", "));
+    if (!source.indices.empty()) text += join_text("; indices ", join_list(source.indices, ", "));
+    text += "\n";
+  }
+  if (!spec.statics.empty()) {
+    std::vector<std::string> names;
+    for (const auto& s : spec.statics) names.push_back(s.name);
+    text += join_text("statics      ", join_list(names, ", "), "\n");
+  }
+  text += join_text("trained on   ", spec.provenance.n_samples, " samples of ", spec.provenance.year, ", ", spec.provenance.n_held_out,
+                    " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
+                    ", version ", spec.provenance.code, "\n");
+  for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
+  text += held_out_text(spec);
+  if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
+  if (spec.metrics.contains("power") && spec.metrics["power"].is_number())
+    text += join_text("power        ", fixed(spec.metrics["power"].get<double>(), 4), ", a part of the members' temperatures\n");
+  if (model.members.empty())
+    text += join_text("temperature  ", fixed(spec.temperature, 4), "\nsharpening   ", fixed(spec.sharpening, 4), "\n");
+  text += join_text("classes      ", spec.n_classes(), " of nomenclature ", spec.nomenclature.name, "\n");
+  for (const int code : spec.classes) text += join_text("  ", code, "  ", name_of(spec, code), "\n");
+  return text;
+}
+
+}  // namespace millesime

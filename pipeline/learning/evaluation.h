@@ -1,0 +1,61 @@
+#pragma once
+// evaluate and predict: a trained model on samples.
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "models/base/model_file.h"
+#include "pipeline/core/accuracy.h"
+#include "pipeline/core/bootstrap.h"
+#include "pipeline/core/context.h"
+#include "pipeline/core/options.h"
+#include "pipeline/learning/sample_input.h"
+
+namespace millesime {
+
+struct EvaluateCommand {
+  std::string model;
+  std::vector<std::string> samples;
+  std::string output;  // folder for confusion.csv and evaluation.json, "" for none
+  int seed = 0;        // test samples of this seed's split; files that have none are used whole
+  bool all_samples = false;
+  bool trust_model = false;  // a TorchScript program may run
+
+  Options declare();
+};
+
+struct Evaluation {
+  ConfusionMatrix confusion;
+  Accuracy accuracy;
+  Calibration calibration;
+  std::int64_t unknown = 0;                      // samples of classes that the model does not know; they count as wrong
+  std::vector<Outcome> outcomes;                 // of each sample; polygons of different files are different groups
+  std::vector<std::string> files, learned_from;  // learned_from: files that the model learned from and that are used whole
+};
+
+// What judges a model: the samples of the test split, or all where there are none.
+SampleSelection judging_samples(const Samples& samples, const std::string& file, int seed, bool all_samples);
+
+Evaluation evaluate_model(const EvaluateCommand& command, const Context& context);
+nlohmann::json to_json(const Evaluation& evaluation, const ModelSpec& spec);
+std::string to_table(const Evaluation& evaluation, const ModelSpec& spec);  // for a terminal
+
+struct PredictCommand {
+  std::string model;
+  std::vector<std::string> samples;
+  std::string output;  // CSV: file, sample, label, predicted, confidence, p_<code>...
+  bool trust_model = false;
+
+  Options declare();
+};
+
+// Returns the number of samples written.
+std::int64_t predict_samples(const PredictCommand& command, const Context& context);
+
+// `millesime model info`.
+nlohmann::json model_info(const std::string& file);
+std::string model_info_text(const std::string& file);
+
+}  // namespace millesime

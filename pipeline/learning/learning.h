@@ -1,0 +1,55 @@
+#pragma once
+// The training of one architecture: what it learns from, what judges it, and the model that comes of it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/base/joint_calibration.h"
+#include "models/base/model_input.h"
+#include "models/base/training.h"
+#include "pipeline/core/context.h"
+#include "pipeline/learning/request.h"
+#include "pipeline/learning/sample_input.h"
+
+namespace millesime {
+
+class Learning {
+ public:
+  // As of learn_model(); request.model.name is an architecture.
+  Learning(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
+           const Context& context);
+  Learning(const Learning&) = delete;
+  Learning& operator=(const Learning&) = delete;
+
+  std::int64_t samples() const { return input_.size(); }
+  std::int64_t polygons() const;  // or groups of a table: samples of one are right or wrong together
+  std::size_t sources() const { return spec_.sources.size(); }
+  bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // what convolutions over a regular series can read
+
+  // Learned from what is not held out, calibrated by what is.
+  LearnedModel first();
+  // Learned from all samples, where they are few and none were given to judge; a forest wherever none were given.
+  LearnedModel again(LearnedModel first);
+
+ private:
+  bool is_forest() const;
+  ModelFile grow(ModelSpec spec, const ModelInput& samples) const;
+
+  const LearningRequest& request_;
+  const Context& context_;
+  ModelSpec spec_;
+  std::optional<ModelFile> start_;
+  ModelInput input_, held_out_;
+  std::vector<std::int64_t> learners_;  // the others of input_; none: all of them learn
+  TrainingRun run_;
+};
+
+// The model to fine-tune; of an ensemble, the member of this architecture, or the first.
+ModelFile model_to_tune(const std::string& file, const std::string& architecture);
+
+// Once the model is written: checkpoints of any architecture beside it.
+void remove_checkpoints(const LearningRequest& request);
+
+}  // namespace millesime

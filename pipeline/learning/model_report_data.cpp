@@ -1,0 +1,72 @@
+#include "pipeline/learning/model_report_data.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/samples.h"
+
+namespace millesime {
+namespace {
+
+constexpr std::size_t kCurveBands = 3;  // bands shown where there is no NDVI
+
+// NDVI where its bands are there, otherwise the bands that the model looks at most.
+std::vector<QuantityCurves> curves_of(const std::vector<const Samples*>& samples, const ModelSpec& spec,
+                                      const std::optional<Importances>& importance) {
+  if (auto ndvi = ndvi_curves(samples); !ndvi.empty()) return {{"NDVI", std::move(ndvi)}};
+  std::vector<std::string> bands = spec.sources.front().bands;
+  if (importance) {
+    std::vector<Importance> sorted = importance->bands;
+    std::ranges::stable_sort(sorted, std::greater{}, &Importance::loss);
+    bands.clear();
+    for (const Importance& entry : sorted) bands.push_back(entry.name);
+  }
+  bands.resize(std::min(bands.size(), kCurveBands));
+  std::vector<QuantityCurves> curves;
+  for (const std::string& band : bands)
+    if (auto of_band = band_curves(samples, band); !of_band.empty()) curves.push_back({band, std::move(of_band)});
+  return curves;
+}
+
+}  // namespace
+
+Options ModelReportCommand::declare() {
+  Options o;
+  o.add("model", &model, "model file").required();
+  o.add("samples", &samples, "samples that judge it, .safetensors or .csv; default: only what the model file tells");
+  o.add("output", &output, "page to write, .html").required();
+  o.add("seed", &seed, "whose split of the samples says what tests, and seed of the intervals and importances").range(0, 1000);
+  o.add("all_samples", &all_samples, "test on all samples, also those that learned");
+  o.add("skip_importance", &skip_importance, "leave out the importance of bands and dates, which takes most of the time");
+  return o;
+}
+
+ModelReportData model_report_data(const ModelReportCommand& command, const Context& context) {
+  if (!command.output.ends_with(".html"))
+    throw UserError(join_text("--output ", command.output, ": a report is a page; expected a name that ends in .html"));
+  ModelReportData data;
+  data.file = command.model;
+  data.model = ModelFile::read(command.model);
+  if (command.samples.empty()) return data;
+  EvaluateCommand evaluate;
+  evaluate.model = command.model, evaluate.samples = command.samples;
+  evaluate.seed = command.seed, evaluate.all_samples = command.all_samples;
+  data.evaluation = evaluate_model(evaluate, context);
+  data.intervals = bootstrap_intervals(data.evaluation->outcomes, kIntervalReplicates, command.seed);
+
+  std::vector<Samples> files;
+  for (const std::string& file : command.samples) files.push_back(load_samples(file, &data.model.spec.nomenclature));
+  if (!command.skip_importance) {
+    std::vector<SampleSelection> selections;
+    for (std::size_t f = 0; f < files.size(); ++f)
+      selections.push_back(judging_samples(files[f], command.samples[f], command.seed, command.all_samples));
+    data.importance = permutation_importance(data.model, selections, command.seed, context);
+  }
+  std::vector<const Samples*> all;
+  for (const Samples& samples : files) all.push_back(&samples);
+  data.curves = curves_of(all, data.model.spec, data.importance);
+  return data;
+}
+
+}  // namespace millesime

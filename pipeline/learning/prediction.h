@@ -1,0 +1,19 @@
+#pragma once
+// Any trained model, network or random forest, applied to samples.
+
+#include <vector>
+
+#include "models/base/model_file.h"
+#include "models/base/model_input.h"
+#include "pipeline/core/context.h"
+#include "pipeline/learning/sample_input.h"
+
+namespace millesime {
+
+// Calibrated probabilities [sample][class of the spec], by the same kernels as on images. Of an ensemble: the mean of its members'.
+std::vector<float> predict_probabilities(const ModelFile& model, const std::vector<SampleSelection>& selections, const Context& context);
+
+// The same of one model (no ensemble) and its prepared input.
+std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context);
+
+}  // namespace millesime

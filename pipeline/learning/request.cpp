@@ -1,0 +1,39 @@
+#include "pipeline/learning/request.h"
+
+namespace millesime {
+
+Options LearningRequest::declare() {
+  Options o;
+  o.section("");
+  o.add("model", &model.name, kModelHelp);
+  declare_start(o);
+  declare_training(o);
+  return o;
+}
+
+void LearningRequest::declare_start(Options& o) {
+  o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
+  o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+}
+
+void LearningRequest::declare_training(Options& o) {
+  o.section("time");
+  time.step_days = 0;
+  o.add("step_days", &time.step_days, "regular input: distance of the dates; 0: the samples' own dates where all files share them, else 10")
+      .unit("days")
+      .range(0, 366);
+  o.add("start", &time.start, "regular input: first date; default: the earliest of the samples");
+  o.add("end", &time.end, "regular input: last date; default: the latest of the samples");
+  time.declare_gap_fill(o);
+  o.section("model");
+  o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
+      .choices({"auto", "raw", "regular"});
+  o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("sources", &model.sources, kSourcesHelp);
+  o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
+  recipe.declare(o);
+  selection.declare(o);
+}
+
+}  // namespace millesime

@@ -1,0 +1,50 @@
+#pragma once
+// From Samples (what was observed) to ModelInput (what a model reads), through the same kernel that prepares images
+// (kernels/ops/prepare.h): gap filling and indices for regular input, normalisation for both.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/base/model_input.h"
+#include "models/base/model_spec.h"
+#include "pipeline/core/samples.h"
+
+namespace millesime {
+
+// Samples chosen from one file.
+struct SampleSelection {
+  const Samples* samples = nullptr;
+  std::string file;  // for messages
+  std::vector<std::int64_t> rows;
+};
+
+enum class SampleUse { all, learn, test };
+
+// All samples, or those that learn or test in the run of one seed; of every region or of the named one.
+SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
+                               const std::optional<std::string>& region = std::nullopt);
+
+// Samples and the file they came from. `nomenclature`: name or file; "": labels are what the files say.
+struct NamedSamples {
+  std::string file;
+  Samples samples;
+};
+std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const std::string& nomenclature);
+
+// Those of each file that have a label; files without any are left out.
+std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
+                                             const std::optional<std::string>& region);
+
+// Completes a spec whose architecture, parameters, input kind, nomenclature, sources (their names and indices) and, for regular input, days
+// are set: bands, statics, classes and normalisation, from the samples that will train. A random forest reads numbers as they are: mean 0,
+// deviation 1. UserError where files do not agree in bands, or a label is not in the nomenclature.
+void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections);
+
+// What a model of `spec` reads of these samples. Series, bands and statics are found by name: UserError when a band or a static is missing.
+// Samples of a file that has no series of a source lack it; but each has the main one, under its name or as its first. Labels that the
+// model does not know get target -1.
+ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections);
+
+}  // namespace millesime

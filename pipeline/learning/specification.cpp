@@ -1,0 +1,134 @@
+#include "pipeline/learning/specification.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "kernels/base/training_batch_args.h"
+#include "models/registry.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/core/text.h"
+#include "pipeline/core/version.h"
+#include "pipeline/learning/gap_filling.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kDefaultStep = 10;  // days
+
+// Without a nomenclature the classes are the labels that occur.
+Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
+  std::set<int> codes;
+  for (const auto& [file, samples] : all) codes.insert(samples.label.begin(), samples.label.end());
+  codes.erase(0);  // not known
+  if (!codes.empty() && *codes.begin() < 0)
+    throw UserError(join_text(all.front().file, ": label ", *codes.begin(), "; expected class codes from 1 on (0: not known)"));
+  Nomenclature nomenclature;
+  nomenclature.name = "labels";
+  for (const int code : codes) {
+    LandClass entry;
+    entry.code = code;
+    entry.name = entry.name_en = join_text("class ", code);
+    entry.alias = join_text("C", code);
+    // Distinct enough for a picture: steps of the golden ratio through the colours.
+    const unsigned mixed = static_cast<unsigned>(code) * 2654435769u;
+    entry.color = {static_cast<std::uint8_t>(mixed >> 24), static_cast<std::uint8_t>(mixed >> 16), static_cast<std::uint8_t>(mixed >> 8)};
+    nomenclature.classes.push_back(entry);
+  }
+  return nomenclature;
+}
+
+// Target dates of regular input, in days since 1 January of the samples' year. The grid spans the dates of all files, also of those
+// whose samples are of other regions, so that all models of a production read the same dates.
+std::vector<int> target_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
+  std::vector<Date> dates;
+  for (const auto& text : time.dates) dates.push_back(Date::parse(text));
+  const auto dates_of = [&](const Samples& samples) {
+    const auto series = std::ranges::find(samples.series, source, &SampleSeries::source);
+    return series == samples.series.end() ? std::vector<Date>{} : series->dates;
+  };
+  const auto own = dates_of(all.front().samples);
+  if (own.empty()) throw UserError(join_text(all.front().file, ": the samples have no dates"));
+  if (dates.empty()) {
+    Date first = own.front(), last = own.back();
+    bool shared = true;
+    for (const auto& [file, samples] : all) {
+      const auto theirs = dates_of(samples);
+      if (theirs.empty()) throw UserError(join_text(file, ": the samples have no dates"));
+      first = std::min(first, theirs.front());
+      last = std::max(last, theirs.back());
+      shared = shared && theirs == own;
+    }
+    if (!time.start.empty()) first = Date::parse(time.start);
+    if (!time.end.empty()) last = Date::parse(time.end);
+    if (time.step_days == 0 && shared && time.start.empty() && time.end.empty())
+      dates = own;
+    else
+      dates = regular_dates(first, last, time.step_days == 0 ? kDefaultStep : time.step_days);
+  }
+  std::ranges::sort(dates);
+  dates.erase(std::ranges::unique(dates).begin(), dates.end());
+  if (dates.empty()) throw UserError("time: start lies after end: the time grid has no dates");
+  const Date new_year = Date::from_ymd(all.front().samples.year, 1, 1);
+  std::vector<int> days;
+  for (const Date date : dates) days.push_back(date - new_year);
+  return days;
+}
+
+// The series to read, as model.sources asks; the first is the main one. Files may lack others: their samples are learned without them.
+std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const std::vector<NamedSamples>& all) {
+  std::vector<std::string> known;
+  for (const auto& [file, samples] : all)
+    for (const auto& series : samples.series)
+      if (std::ranges::find(known, series.source) == known.end()) known.push_back(series.source);
+  if (known.empty()) throw UserError(join_text(all.front().file, ": the samples have no series"));
+  std::vector<std::string> wanted = asked;
+  if (wanted.empty()) wanted = {known.front()};
+  if (wanted == std::vector<std::string>{"all"}) wanted = known;
+  if (wanted.size() > kMostSources)
+    throw UserError(join_text("model.sources: expected at most ", kMostSources, " series, got ", wanted.size(), "; name those to read"));
+  std::vector<SourceSpec> sources;
+  for (const auto& name : wanted) {
+    if (std::ranges::find(known, name) == known.end())
+      throw UserError(join_text("model.sources: the samples have no series \"", name, "\", they have ", join_list(known, ", ")));
+    if (std::ranges::find(sources, name, &SourceSpec::name) != sources.end())
+      throw UserError(join_text("model.sources: \"", name, "\" is named twice"));
+    sources.push_back({name, {}, {}, {}, {}});
+  }
+  return sources;
+}
+
+}  // namespace
+
+ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamples>& all) {
+  const Architecture& kind = architecture(request.model.name);
+  ModelSpec spec;
+  spec.architecture = kind.name;
+  spec.parameters = architecture_parameters(kind.name, request.model.parameters);
+  spec.input = request.model.input == "auto" ? kind.preferred_input : input_kind(request.model.input);
+  spec.papers = kind.papers;
+  spec.nomenclature = request.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(request.nomenclature);
+  spec.sources = sources_of(request.model.sources, all);
+  if (spec.input == InputKind::regular) {
+    if (spec.sources.size() > 1)
+      throw UserError(join_text("model.sources: ", kind.name, " reads one series on regular dates, got ", spec.sources.size(),
+                                "; networks of raw input (ltae, transformer) read several"));
+    spec.sources.front().indices = request.model.indices;
+    spec.days = target_days(request.time, spec.sources.front().name, all);
+    spec.gap_fill = fill_spec(request.time);
+  } else if (!request.model.indices.empty()) {
+    throw UserError(join_text("model.indices: ", kind.name,
+                              " reads raw series, which have no indices; set model.input = \"regular\" or leave them out"));
+  }
+  spec.provenance.seed = request.recipe.random_seed;
+  spec.provenance.year = all.front().samples.year;
+  spec.provenance.region = request.region.value_or("");
+  spec.provenance.code = version();
+  for (const auto& [file, samples] : all)
+    spec.provenance.samples.push_back({std::filesystem::path(file).filename().string(), xxh3_of_file(file)});
+  return spec;
+}
+
+}  // namespace millesime

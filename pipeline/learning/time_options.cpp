@@ -1,0 +1,12 @@
+#include "pipeline/learning/time_options.h"
+
+namespace millesime {
+
+void TimeOptions::declare_gap_fill(Options& o) {
+  o.add("gap_fill", &gap_fill, "how the dates of the time grid come from valid acquisitions")
+      .choices({"linear", "moving-average", "whittaker"});
+  o.add("window_days", &window_days, "gap_fill moving-average: width of the window around each date").unit("days").range(1, 366);
+  o.add("smoothing", &smoothing, "gap_fill whittaker: weight of smoothness against the observations").range(0.001, 100000);
+}
+
+}  // namespace millesime

@@ -1,0 +1,53 @@
+#pragma once
+// The report: one self-contained HTML page about a map, without scripts and without anything from elsewhere. All that it shows is in
+// ReportData; what is missing there has no section.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pipeline/core/raster.h"
+#include "pipeline/core/results.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/learning/class_curves.h"
+#include "pipeline/reports/html.h"
+
+namespace millesime {
+
+struct ClassSummary {
+  int code = 0;
+  std::int64_t pixels = 0;
+  double confidence = 0;  // mean, 0..100
+};
+
+struct MapSummary {
+  Grid grid;                          // of the whole map
+  std::optional<double> pixel_ha;     // nothing on a geographic grid
+  std::vector<ClassSummary> classes;  // those that occur, by code
+  std::int64_t mapped = 0;            // pixels with a class
+  double confidence = 0;              // mean over them, 0..100
+  double validity = 0;                // mean number of valid acquisitions over them
+  int highest_validity = 0;
+};
+
+struct ReportData {
+  std::string title;
+  int year = 0;
+  Nomenclature nomenclature;
+  MapSummary summary;
+  LabelMap map;                               // reduced
+  Raster<std::uint8_t> confidence, validity;  // reduced; no samples: left out
+  std::optional<AccuracyReport> accuracy;
+  std::optional<AreaAccuracy> areas;  // in ha
+  std::vector<ClassCurve> curves;     // NDVI of the samples of each class
+  std::vector<Census> census;         // of each tile
+  std::string version, licence;
+  std::vector<NamedValue> config;                                       // key and effective value
+  std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and what is known of its training
+  std::vector<std::string> papers;
+};
+
+std::string report_html(const ReportData& data);
+
+}  // namespace millesime

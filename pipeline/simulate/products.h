@@ -1,0 +1,37 @@
+#pragma once
+// Writes the year of one simulated tile: its products in the MUSCATE layout and the truth.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/context.h"
+#include "pipeline/core/grid.h"
+#include "pipeline/simulate/sky.h"
+#include "pipeline/simulate/world.h"
+
+namespace millesime::simulated {
+
+struct Tile {
+  std::string name;  // T31TCJ
+  Grid grid;         // 10 m, UTM
+  int main_orbit = 51;
+};
+
+struct ProductOptions {
+  double cloud_share = 0.4;
+  int value_step = 1;  // of int16 reflectances
+};
+
+// Writes <products>/<product>/... for every pass and the truth map of the tile; returns what truth.json says of it. Works strip by
+// strip, so that memory grows with the tile's width only.
+nlohmann::ordered_json write_tile(const World& world, const Tile& tile, const std::vector<Pass>& passes, const ProductOptions& options,
+                                  const std::string& products, const std::string& truth, const Context& context);
+
+// Class of every pixel centre of `grid` (EPSG:2154) that lies in one of the tiles, 0 elsewhere.
+void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
+                       const Context& context);
+
+}  // namespace millesime::simulated

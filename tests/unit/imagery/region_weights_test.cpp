@@ -1,0 +1,90 @@
+#include "pipeline/imagery/region_weights.h"
+
+#include <cmath>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+TEST(DistanceTo, EqualsTheDistanceFoundByTryingEveryPair) {
+  std::mt19937 random(7);
+  for (const auto& [width, height] : {std::pair{1, 1}, {13, 1}, {1, 9}, {17, 11}}) {
+    std::vector<std::uint8_t> marked(static_cast<std::size_t>(width * height));
+    for (auto& mark : marked) mark = random() % 7 == 0;
+    const auto distance = distance_to(marked, width, height);
+    for (int row = 0; row < height; ++row)
+      for (int col = 0; col < width; ++col) {
+        double best = std::numeric_limits<double>::infinity();
+        for (int r = 0; r < height; ++r)
+          for (int c = 0; c < width; ++c)
+            if (marked[static_cast<std::size_t>(r * width + c)]) best = std::min(best, std::hypot(r - row, c - col));
+        EXPECT_EQ(distance[static_cast<std::size_t>(row * width + col)], static_cast<float>(best))
+            << width << " x " << height << " at " << col << "," << row;
+      }
+  }
+}
+
+TEST(DistanceTo, NothingMarkedIsInfinitelyFar) {
+  for (const float d : distance_to(std::vector<std::uint8_t>(12, 0), 4, 3)) EXPECT_TRUE(std::isinf(d));
+}
+
+class RegionWeightsTest : public ::testing::Test {
+ protected:
+  RegionWeightsTest() {
+    // West and east of x = 1000, and a gap from x = 1500 on.
+    const auto box = [](double x0, double x1) { return std::vector<Polygon>{{{{{x0, 0}, {x1, 0}, {x1, 1000}, {x0, 1000}, {x0, 0}}}}}; };
+    file = testing::temp_dir() + "/regions.gpkg";
+    write_polygons(file, "regions", grid.crs, {"region"},
+                   {{box(0, 1000), {std::string("west")}}, {box(1000, 1500), {std::string("east")}}});
+  }
+  Grid grid{"EPSG:32631", 0, 1000, 10, 10, 200, 100};
+  std::string file;
+};
+
+TEST_F(RegionWeightsTest, WeighTheSameAtTheBorderAndFadeWithDistance) {
+  const RegionWeights regions(file, "", "region", 100, grid);
+  ASSERT_EQ(regions.names(), (std::vector<std::string>{"east", "west"}));
+  const auto present = regions.present(grid.whole());
+  ASSERT_EQ(present.size(), 2u);
+  const auto weights = regions.weights(grid.whole(), present);
+  const auto at = [&](int region, int col) {
+    return weights[static_cast<std::size_t>(region) * 20000 + 50 * 200 + static_cast<std::size_t>(col)];
+  };
+  EXPECT_EQ(at(1, 10), 1);
+  EXPECT_EQ(at(0, 10), 0);
+  EXPECT_FLOAT_EQ(at(0, 99), 0.9f);  // one pixel of ten from the border
+  EXPECT_EQ(at(1, 99), 1);
+  EXPECT_FLOAT_EQ(at(1, 104), 0.5f);
+  EXPECT_EQ(at(1, 120), 0);
+  EXPECT_EQ(at(0, 180), 0);  // out of every region's reach
+}
+
+TEST_F(RegionWeightsTest, DoNotDependOnTheWindows) {
+  const RegionWeights regions(file, "", "region", 137, grid);
+  const std::vector<int> both{0, 1};
+  const auto whole = regions.weights(grid.whole(), both);
+  for (const Window& window : split(grid.whole(), 37, 23, 1)) {
+    const auto part = regions.weights(window, both);
+    for (int k = 0; k < 2; ++k)
+      for (int row = 0; row < window.height; ++row)
+        for (int col = 0; col < window.width; ++col)
+          ASSERT_EQ(part[static_cast<std::size_t>(k * window.pixels() + row * window.width + col)],
+                    whole[static_cast<std::size_t>(k * grid.pixels() + (window.row + row) * grid.cols + window.col + col)]);
+  }
+}
+
+TEST_F(RegionWeightsTest, WithoutBlendingEveryPixelHasItsRegionOnly) {
+  const RegionWeights regions(file, "", "region", 0, grid);
+  const auto weights = regions.weights(grid.whole(), {0, 1});
+  for (std::size_t p = 0; p < 20000; ++p) EXPECT_EQ(weights[p] + weights[20000 + p], p % 200 < 150 ? 1 : 0);
+}
+
+TEST_F(RegionWeightsTest, AMissingFieldIsNamed) { EXPECT_THROW(RegionWeights(file, "", "regionn", 100, grid), UserError); }
+
+}  // namespace
+}  // namespace millesime

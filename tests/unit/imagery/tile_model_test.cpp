@@ -1,0 +1,242 @@
+// A trained model at work on a window of images.
+
+#include "pipeline/imagery/tile_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kernels/ops/ltae.h"
+#include "kernels/ops/prepare.h"
+#include "models/arch/ltae.h"
+#include "models/arch/random_forest.h"
+#include "models/base/classifier.h"
+#include "models/base/ensemble.h"
+#include "models/base/training.h"
+#include "pipeline/core/error.h"
+#include "tests/support/message_of.h"
+#include "tests/support/silent_progress.h"
+#include "tests/unit/models/small_models.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::quick_recipe;
+using testing::small_input;
+using testing::small_spec;
+
+constexpr int kPixels = 30, kDates = 8;
+
+// A window of one row in which every third observation is masked.
+Series window() {
+  Series series;
+  series.window = Window{0, 0, kPixels, 1};
+  series.bands = {"B3", "B4", "B8"};
+  BandGroup group{.bands = {0, 1, 2}, .cols = kPixels, .rows = 1, .samples = {}};
+  MaskRule rule{};
+  rule[1] = 1;
+  series.mask_rules = {rule};
+  for (int d = 0; d < kDates; ++d) {
+    series.dates.push_back(Date::from_ymd(2021, 1, 1) + 40 * d);
+    for (int p = 0; p < kPixels; ++p) series.masks.push_back((d + p) % 3 == 0);
+    for (int b = 0; b < 3; ++b)
+      for (int p = 0; p < kPixels; ++p) group.samples.push_back(static_cast<std::int16_t>((d * 7 + b * 3 + p) % 5 - 2));
+  }
+  series.groups = {group};
+  return series;
+}
+
+ModelFile trained(const std::string& name) {
+  const ModelSpec spec = small_spec(name, 3, kDates);
+  const ModelInput input = small_input(spec, 48, kDates);
+  ModelFile model = name == "random_forest" ? forest_file(spec, train_forest(spec, input, quick_recipe()))
+                                            : train_network(spec, input, {}, quick_recipe(), testing::plain_run());
+  model.path = name;
+  return model;
+}
+
+class TileModelOfWindow : public ::testing::Test {
+ protected:
+  TileModelOfWindow() { context.progress = &progress; }
+  TileModel on_tile(const ModelFile& model, Arithmetic precision = Arithmetic::float32) {
+    TileInput input;
+    input.bands = {"B3", "B4", "B8"};
+    input.year = 2021;
+    input.resampling = Resampling::nearest;
+    return TileModel(model, input, 16, context, precision);
+  }
+  std::vector<float> probabilities(const ModelFile& model) {
+    TileModel on = on_tile(model);
+    const Series series = window();
+    const Stream stream(context.device);
+    const auto scores = on.run(stream, DeviceSeries(stream, series), series.dates, {});
+    for (int p = 0; p < kPixels; ++p) EXPECT_EQ(scores.count[p], p % 3 == 1 ? 6 : 5) << p;
+    return {scores.probabilities, scores.probabilities + kPixels * 3};
+  }
+  testing::SilentProgress progress;
+  Context context;
+};
+
+TEST_F(TileModelOfWindow, SixteenBitsGiveNearlyTheSameAndTheirCostIsMeasured) {
+  const ModelFile model = trained("temporal_cnn");
+  const std::vector<float> exact = probabilities(model);
+  for (const int threads : {1, 2}) {
+    context.threads = threads;
+    TileModel reduced = on_tile(model, Arithmetic::bfloat16);
+    const Series series = window();
+    const Stream stream(context.device);
+    const auto scores = reduced.run(stream, DeviceSeries(stream, series), series.dates, {});
+    double largest = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      largest = std::max(largest, std::abs(static_cast<double>(scores.probabilities[i] - exact[i])));
+    EXPECT_GT(largest, 0);  // it is computed with fewer bits
+    EXPECT_LT(largest, 0.05);
+    const PrecisionCost cost = reduced.precision_cost();
+    EXPECT_EQ(cost.pixels, 16);  // the first batch
+    EXPECT_GE(cost.same_label, 15);
+    EXPECT_GT(cost.difference, 0);
+    EXPECT_THAT(cost.to_text(), HasSubstr("of 16 pixels that were compared"));
+  }
+  EXPECT_EQ(on_tile(model).precision_cost().pixels, 0);
+  for (const char* other : {"random_forest", "mlp"})
+    EXPECT_THAT(testing::message_of([&] { on_tile(trained(other), Arithmetic::bfloat16); }),
+                HasSubstr("expected a model of the architecture"));
+}
+
+TEST_F(TileModelOfWindow, SourcesThatATileDoesNotHaveAreNamedAndTheMapIsMadeWithoutThem) {
+  ModelSpec spec = small_spec("ltae", 3, kDates);
+  ModelInput input = small_input(spec, 48, kDates);
+  spec.sources.push_back({"sentinel1", {"VV", "VH"}, {}, {0, 0}, {1, 1}});
+  InputSeries radar{2, 2, std::vector<float>(48 * 4, 1.0f), std::vector<std::uint8_t>(48 * 2, 1), std::vector<float>(48 * 2, 100.0f)};
+  for (std::size_t v = 0; v < radar.values.size(); ++v) radar.values[v] = static_cast<float>(v % 7);
+  input.series.push_back(radar);
+  ModelFile model = train_network(spec, input, {}, quick_recipe(), testing::plain_run());
+  model.path = "two.safetensors";
+  const auto mapped = probabilities(model);
+  EXPECT_THAT(progress.notes,
+              ::testing::Contains(::testing::AllOf(HasSubstr("two.safetensors"), HasSubstr("sentinel1 (VV, VH)"), HasSubstr("without"))));
+  for (std::size_t p = 0; p < kPixels; ++p) EXPECT_NEAR(mapped[p * 3] + mapped[p * 3 + 1] + mapped[p * 3 + 2], 1, 1e-5);
+}
+
+TEST_F(TileModelOfWindow, AnEnsembleIsTheMeanOfItsMembers) {
+  const std::vector<ModelFile> members{trained("ltae"), trained("temporal_cnn"), trained("random_forest")};
+  std::vector<std::vector<float>> each;
+  for (const auto& member : members) each.push_back(probabilities(member));
+  const auto together = probabilities(make_ensemble(members));
+  for (std::size_t i = 0; i < together.size(); ++i) EXPECT_NEAR(together[i], (each[0][i] + each[1][i] + each[2][i]) / 3, 1e-6) << i;
+}
+
+TEST_F(TileModelOfWindow, ProbabilitiesAreSharpenedWhoeverComputesTheLogits) {
+  for (const char* norm : {"none", "group"}) {  // by the kernel, by the network
+    ModelSpec spec = small_spec("ltae", 3, kDates);
+    spec.parameters["norm"] = norm;
+    ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run());
+    const auto plain = probabilities(model);
+    model.spec.sharpening = 0.5;
+    const auto sharp = probabilities(model);
+    for (std::size_t p = 0; p < kPixels * 3; p += 3) {
+      double highest = 0, sum = 0, expected[3];
+      for (std::size_t c = 0; c < 3; ++c) highest = std::max(highest, static_cast<double>(plain[p + c]));
+      for (std::size_t c = 0; c < 3; ++c) {
+        const double below = std::log(highest / static_cast<double>(plain[p + c]));
+        sum += expected[c] = std::exp(-below - 0.5 * below * below);
+      }
+      for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(sharp[p + c], expected[c] / sum, 1e-5) << norm << ", pixel " << p / 3;
+    }
+  }
+}
+
+TEST_F(TileModelOfWindow, VotesOfACalibratedForestAreSharpened) {
+  ModelFile model = trained("random_forest");
+  const auto shares = probabilities(model);
+  model.spec.temperature = 0.5, model.spec.sharpening = 0.1;
+  const auto calibrated = probabilities(model);
+  const double trees = quick_recipe().trees;
+  int changed = 0;
+  for (std::size_t p = 0; p < kPixels * 3; p += 3) {
+    double sum = 0, expected[3];
+    const double highest =
+        *std::max_element(shares.begin() + static_cast<std::ptrdiff_t>(p), shares.begin() + static_cast<std::ptrdiff_t>(p) + 3);
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double below = 2 * std::log((highest * trees + 0.5) / (static_cast<double>(shares[p + c]) * trees + 0.5));
+      sum += expected[c] = std::exp(-below - 0.1 * below * below);
+    }
+    for (std::size_t c = 0; c < 3; ++c) {
+      EXPECT_NEAR(calibrated[p + c], expected[c] / sum, 1e-5) << "pixel " << p / 3;
+      changed += std::abs(calibrated[p + c] - shares[p + c]) > 0.01f;
+    }
+  }
+  EXPECT_GT(changed, 0);
+}
+
+TEST_F(TileModelOfWindow, BandsThatTheImagesAreNotReadWithAreAnError) {
+  ModelFile model = trained("ltae");
+  model.spec.sources.front().bands[2] = "B8A";
+  try {
+    on_tile(model);
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("B3, B4, B8A"));
+  }
+}
+
+// The kernel that maps with an L-TAE against the network that learned, on a window with masks and static inputs.
+void expect_logits_of_network(const ModelFile& model) {
+  const Series series = window();
+  const HostSeries host(series);
+  const SourceSpec& source = model.spec.sources.front();
+  std::vector<float> inverse, days, statics;
+  for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
+  for (const Date date : series.dates) days.push_back(static_cast<float>(date - Date::from_ymd(2021, 1, 1)));
+  const int n_statics = model.spec.n_statics();
+  for (int i = 0; i < kPixels * n_statics; ++i) statics.push_back(static_cast<float>(i % 7) * 0.3f - 1);
+  std::vector<float> planes(statics.size());  // as the kernel reads them
+  for (int i = 0; i < kPixels * n_statics; ++i)
+    planes[static_cast<std::size_t>(i % n_statics * kPixels + i / n_statics)] = statics[static_cast<std::size_t>(i)];
+
+  std::vector<float> values(kPixels * kDates * 3), plain(kPixels * model.spec.classes.size()), folded(plain.size());
+  std::vector<std::uint8_t> valid(kPixels * kDates);
+  PrepareRawArgs raw{.series = host.view(), .resampling = Resampling::nearest, .mean = source.mean.data(), .inverse_std = inverse.data()};
+  raw.values = values.data(), raw.valid = valid.data();
+  prepare_raw(Device{}, raw);
+  Batch batch;
+  batch.pixels = kPixels, batch.statics = statics.empty() ? nullptr : statics.data();
+  batch.series = {{.dates = kDates, .features = 3, .values = values.data(), .valid = valid.data(), .days = days.data()}};
+  load_classifier(model, Device{})->logits(batch, plain.data());
+
+  const auto weights = ltae_weights(model);
+  ASSERT_TRUE(weights);
+  Ltae network(*weights);
+  network.set_dates(ltae_positions(days, weights->head_width));
+  LtaeArgs args;
+  args.weights = network.view(), args.dates = network.dates(), args.series = host.view(), args.resampling = Resampling::nearest;
+  args.mean = source.mean.data(), args.inverse_std = inverse.data(), args.statics = planes.data(), args.logits = folded.data();
+  ltae(Device{}, args);
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(folded[i], plain[i], 1e-5) << i;
+}
+
+TEST(LtaeKernel, HasTheLogitsOfTheNetwork) {
+  for (const int spectral : {32, 0})
+    for (const int statics : {0, 2}) {
+      SCOPED_TRACE(::testing::Message() << "spectral " << spectral << ", statics " << statics);
+      ModelSpec spec = small_spec("ltae", 3, kDates, statics);
+      spec.parameters["spectral"] = spectral;
+      spec.sources.front().mean = {0.5f, -1, 0}, spec.sources.front().deviation = {1.5f, 0.7f, 2};
+      ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run());
+      model.spec.temperature = 1.7;
+      expect_logits_of_network(model);
+    }
+}
+
+TEST(LtaeKernel, IsNotForOtherFormsOfTheNetwork) {
+  ModelSpec spec = small_spec("ltae", 3, kDates);
+  spec.parameters["norm"] = "group";
+  EXPECT_FALSE(ltae_weights(train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run())));
+  EXPECT_FALSE(ltae_weights(trained("temporal_cnn")));
+}
+
+}  // namespace
+}  // namespace millesime
