@@ -1,5 +1,5 @@
 #pragma once
-// Context: where and with how much a piece of work runs. None of it may change its result.
+// Context: device, threads and memory of a piece of work. They must not change its result.
 
 #include <cstdint>
 
@@ -12,7 +12,7 @@ struct Context {
   Device device;
   int threads = 1;
   std::int64_t memory_bytes = std::int64_t{4} << 30;
-  Progress* progress = nullptr;  // never null when work runs
+  Progress* progress = nullptr;  // never null while work runs
 };
 
 }  // namespace millesime

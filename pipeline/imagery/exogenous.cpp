@@ -15,7 +15,7 @@ namespace {
 
 constexpr float kMissingStatic = std::numeric_limits<float>::quiet_NaN();
 
-// Distance, in pixels of the tile, of the points that are transformed exactly; between them positions are interpolated. The error of a
+// Distance, in pixels of the tile, of the points that are transformed exactly; positions between them are interpolated. The error of a
 // map projection over 16 pixels of 10 m is far below a centimetre.
 constexpr int kNodeStep = 16;
 
@@ -30,7 +30,7 @@ int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 // Positions in a raster, in pixels whose centres are at integers.
 struct Positions {
-  std::vector<double> col, row;  // NaN where the point has no image
+  std::vector<double> col, row;  // NaN if the point cannot be transformed
 };
 
 }  // namespace
@@ -40,7 +40,7 @@ struct ExogenousReader::Source {
   std::optional<CoordinateTransform> transform;  // from the tile's reference system
   bool classes = false;
 
-  // Of the pixel centres of a window of the tile. Nodes lie at multiples of kNodeStep of the tile's own pixels, whatever the window.
+  // For the pixel centres of a window of the tile. Nodes are at multiples of kNodeStep of the tile's pixels, independent of the window.
   Positions positions(const Grid& tile, const Window& window) const {
     const Grid& grid = raster.grid();
     const auto n = static_cast<std::size_t>(window.pixels());
@@ -93,7 +93,7 @@ struct ExogenousReader::Source {
       min_row = std::min(min_row, at.row[p]), max_row = std::max(max_row, at.row[p]);
     }
     const int bands = raster.info().bands;
-    if (max_col < min_col) {  // the raster does not reach the window
+    if (max_col < min_col) {  // the raster does not overlap the window
       for (std::size_t p = 0; p < n; ++p) std::fill_n(values + p * stride + first, bands, kMissingStatic);
       return;
     }
@@ -143,7 +143,7 @@ std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& en
     for (auto& name : names_of(entry, RasterReader(entry.path).info().bands)) names.push_back(std::move(name));
   std::set<std::string> seen;
   for (const auto& name : names)
-    if (!seen.insert(name).second) throw UserError("[[exogenous]]: two inputs are called " + name + "; give each its own name");
+    if (!seen.insert(name).second) throw UserError("[[exogenous]]: two inputs are called " + name + "; use different names");
   return names;
 }
 
@@ -152,8 +152,8 @@ ExogenousReader::ExogenousReader(const std::vector<ExogenousOptions>& entries, c
     Source source{RasterReader(entry.path), std::nullopt, false};
     const RasterInfo& info = source.raster.info();
     if (info.grid.crs.empty())
-      throw UserError(join_text(entry.path, ": exogenous input ", entry.name,
-                                " has no reference system; give it one, e.g. gdal_edit.py -a_srs EPSG:2154"));
+      throw UserError(
+          join_text(entry.path, ": exogenous input ", entry.name, " has no reference system; add one, e.g. gdal_edit.py -a_srs EPSG:2154"));
     if (info.grid.crs != tile.crs) source.transform.emplace(tile.crs, info.grid.crs);
     source.classes = info.type == PixelType::u8;
     sources_.push_back(std::move(source));

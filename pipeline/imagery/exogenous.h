@@ -1,9 +1,9 @@
 #pragma once
 // Exogenous rasters ([[exogenous]]: elevation, climate...) at the pixels of a tile, as static inputs.
 //
-// Any reference system and resolution. A pixel takes the value at its centre: rasters of bytes are taken as classes (nearest
-// pixel), all others as continuous (bilinear, over the pixels that have a value; missing where the nearest one has none).
-// Beyond the raster, and where it has no data, the value is missing: NaN. The result does not depend on how a tile is cut into windows.
+// Any reference system and resolution. A pixel takes the value at its centre: rasters of bytes are classes (nearest
+// pixel), all others are continuous (bilinear, over the pixels that have a value; missing if the nearest one has none).
+// Outside the raster, and where it has no data, the value is missing: NaN. The result does not depend on the windows of a tile.
 
 #include <string>
 #include <vector>
@@ -16,7 +16,7 @@ struct ExogenousOptions {  // [[exogenous]]
   std::string name, path;
 };
 
-// Names of the static inputs: the entry's name, or name_1, name_2... where its raster has several bands. UserError for a double name.
+// Names of the static inputs: the entry's name, or name_1, name_2... if its raster has several bands. UserError for a double name.
 std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& entries);
 
 // Not thread-safe: one object a thread.

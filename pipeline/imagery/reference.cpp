@@ -23,14 +23,14 @@ std::string box_text(const Box& box, const std::string& crs) {
   return text + crs + ")";
 }
 
-// Where a polygon lies, in the reference system of the file, on a lattice far finer than any pixel: every tile that reads the polygon, each
-// in its own system, comes to the same numbers and so to the same owner.
+// Position of a polygon in the reference system of the file, rounded to a lattice much finer than a pixel: every tile that reads the
+// polygon, each in its own system, gets the same numbers and so the same owner.
 struct FilePlace {
   Point centroid;
   Box box;
 };
 
-// Which tile a polygon belongs to.
+// Finds the tile that a polygon belongs to.
 class Footprints {
  public:
   // Polygons are in `crs`.
@@ -46,8 +46,8 @@ class Footprints {
     }
   }
 
-  // Name of the tile that a polygon belongs to: the nearest one whose images show its centroid; where none does (a polygon at the edge of
-  // the images), the nearest one that it reaches into; "" when it reaches into none.
+  // Name of the tile that a polygon belongs to: the nearest one whose images contain its centroid; if there is none (a polygon at the edge
+  // of the images), the nearest one that it overlaps; "" if it overlaps none.
   std::string owner(const FilePlace& place) const {
     const std::string showing = nearest(place, [](const Tile& tile, const Point& point) {
       const Grid& grid = tile.footprint.grid();
@@ -71,7 +71,7 @@ class Footprints {
     Box cover;  // of its extent, in the reference system of the polygons
   };
 
-  // Of the tiles that `wanted` accepts, the one whose grid centre is nearest to the centroid; on a tie the first by name.
+  // Of the tiles that `wanted` accepts, the one with the grid centre nearest to the centroid; on a tie the first by name.
   template <class Wanted>
   std::string nearest(const FilePlace& place, const Wanted& wanted) const {
     std::string name;
@@ -104,13 +104,13 @@ FilePlace file_place(const Feature& feature, const std::optional<CoordinateTrans
   const Point centroid = in_file.centroid();
   const Box box = in_file.extent();
   const bool degrees = std::abs(centroid.x) <= 360 && std::abs(centroid.y) <= 90;
-  const double lattice = degrees ? 1e-8 : 1e-3;  // a millimetre, about
+  const double lattice = degrees ? 1e-8 : 1e-3;  // about a millimetre
   const auto on_lattice = [&](double value) { return std::round(value / lattice) * lattice; };
   return {{on_lattice(centroid.x), on_lattice(centroid.y)},
           {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
 }
 
-// Called when the tile has no polygon: a mistake if no tile can have one.
+// Called if the tile has no polygon: an error if no tile can have one.
 std::string why_none(const ReferenceOptions& options, const std::vector<TileFootprint>& tiles) {
   const VectorLayer all = read_polygons(options.path, options.layer, {}, "");
   if (all.features.empty())
@@ -130,7 +130,7 @@ std::string why_none(const ReferenceOptions& options, const std::vector<TileFoot
       if (feature.extent().intersects(box)) return "no reference polygon in this tile";
     if (extents.size() < 3) extents.push_back(tile + ": " + box_text(box, all.crs));
   }
-  throw UserError(join_text(options.path, ": none of its ", all.features.size(), " polygons lies in any of the ", tiles.size(),
+  throw UserError(join_text(options.path, ": none of its ", all.features.size(), " polygons is in any of the ", tiles.size(),
                             " tiles; the polygons cover ", box_text(extent, all.crs), ", the tiles ", join_list(extents, "; "),
                             tiles.size() > extents.size() ? "..." : "", "; is the file's reference system right?"));
 }
@@ -143,13 +143,13 @@ void require_known(const std::map<std::string, std::int64_t>& unknown, const Ref
   throw UserError(join_text(options.path, ": field ", options.class_field, ": ", unknown.size(), unknown.size() == 1 ? " value" : " values",
                             " that the nomenclature ", nomenclature.name, " does not have: ", join_list(list, ", "),
                             unknown.size() > list.size() ? "..." : "",
-                            "; correct them, leave those polygons out, or name a nomenclature that has them"));
+                            "; correct them, leave those polygons out, or use a nomenclature that has them"));
 }
 
 }  // namespace
 
 bool contains(const Feature& feature, const Point& point) {
-  bool inside = false;  // even-odd over all rings: holes take away
+  bool inside = false;  // even-odd over all rings: holes are outside
   for (const Polygon& part : feature.parts)
     for (const Ring& ring : part.rings)
       for (std::size_t i = 0; i + 1 < ring.size(); ++i) {
@@ -170,7 +170,7 @@ std::vector<std::string> files_of_vector(const std::string& path) {
 TileReference read_reference(const ReferenceOptions& options, const RegionOptions& regions, const Nomenclature& nomenclature,
                              const std::vector<TileFootprint>& tiles, const std::string& tile) {
   const auto own = std::ranges::find(tiles, tile, &TileFootprint::tile);
-  MILLESIME_CHECK(own != tiles.end(), tile, " is no tile of the production");
+  MILLESIME_CHECK(own != tiles.end(), tile, " is not a tile of the production");
   const Grid grid = RasterReader(own->file).grid();
   VectorLayer layer = read_polygons(options.path, options.layer, {options.class_field}, grid.crs, grid.extent());
   std::vector<Feature> areas;
@@ -220,7 +220,7 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
   std::ranges::sort(reference.polygons, {}, [](const ReferencePolygon& p) { return p.feature.id; });
   if (reference.polygons.empty())
     reference.note = reference.outside_regions + reference.without_class > 0
-                         ? "no reference polygon of this tile has a class and lies in a region"
+                         ? "no reference polygon of this tile has a class and is in a region"
                          : why_none(options, tiles);
   return reference;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The reference polygons of one tile: which of a vector file's polygons belong to it, their classes and regions.
+// The reference polygons of one tile: the polygons of a vector file that belong to it, their classes and regions.
 
 #include <cstdint>
 #include <map>
@@ -29,11 +29,11 @@ struct ReferencePolygon {
 struct TileReference {
   std::vector<ReferencePolygon> polygons;      // that belong to this tile, by feature id
   std::int64_t of_other_tiles = 0;             // near this tile, but nearer to the centre of another
-  std::int64_t outside_tiles = 0;              // near this tile, in no tile's footprint
+  std::int64_t outside_tiles = 0;              // near this tile, in the footprint of no tile
   std::int64_t without_class = 0;              // in this tile, of class 0 (no data) or with an empty class field
   std::int64_t outside_regions = 0;            // in this tile, in no region
   std::vector<std::string> repaired, dropped;  // geometries, one line each
-  std::string note;                            // why there is none
+  std::string note;                            // why there are none
 };
 
 // A tile of the production and the raster that is 1 where it has images.
@@ -41,14 +41,14 @@ struct TileFootprint {
   std::string tile, file;
 };
 
-// The tile's polygons. `tiles`: all of the production. UserError: the file, layer or field is missing; a class is not in the nomenclature
-// (each with its number of polygons); no polygon of the file lies in any tile (with the extents of both).
+// The tile's polygons. `tiles`: all of the production. UserError if the file, layer or field is missing; if a class is not in the
+// nomenclature (each with its number of polygons); if no polygon of the file is in any tile (with the extents of both).
 TileReference read_reference(const ReferenceOptions& reference, const RegionOptions& regions, const Nomenclature& nomenclature,
                              const std::vector<TileFootprint>& tiles, const std::string& tile);
 
 bool contains(const Feature& feature, const Point& point);  // holes are outside
 
-// The file and, for a shapefile, the files beside it that exist.
+// The file and, for a shapefile, its other existing files.
 std::vector<std::string> files_of_vector(const std::string& path);
 
 }  // namespace millesime

@@ -67,7 +67,7 @@ RegionWeights::RegionWeights(const std::string& path, const std::string& layer, 
   std::map<std::string, std::vector<Feature>> by_name;
   for (auto& feature : read_polygons(path, layer, {field}, grid.crs).features)
     by_name[feature.attributes.at(field)].push_back(std::move(feature));
-  if (by_name.empty()) throw UserError(join_text(path, ": regions.path holds no polygon"));
+  if (by_name.empty()) throw UserError(join_text(path, ": regions.path has no polygon"));
   for (auto& [name, features] : by_name) {
     names_.push_back(name);
     features_.push_back(std::move(features));
@@ -86,7 +86,7 @@ std::vector<int> RegionWeights::present(const Window& window) const {
 }
 
 std::vector<float> RegionWeights::weights(const Window& window, const std::vector<int>& regions) const {
-  // Distances up to the blend width are exact when the window is widened by it; longer ones do not matter.
+  // Distances up to the blend width are exact if the window is extended by it; longer ones are not needed.
   const int margin = static_cast<int>(std::ceil(blend_px_)) + 1;
   const Window wide{window.col - margin, window.row - margin, window.width + 2 * margin, window.height + 2 * margin};
   const Grid wide_grid = grid_.crop(wide);

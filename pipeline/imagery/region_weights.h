@@ -1,10 +1,10 @@
 #pragma once
-// Where several regional models meet, their probabilities are blended by distance so that no border shows.
+// The probabilities of neighbouring regional models are blended by distance, so that no border is visible.
 //
-//   w_r(p) = max(0, 1 - d_r(p) / blend)      d_r: distance from pixel p to region r, 0 inside; w_r = 1 inside where blend is 0
+//   w_r(p) = max(0, 1 - d_r(p) / blend)      d_r: distance from pixel p to region r, 0 inside; w_r = 1 inside if blend is 0
 //
-// A pixel deep inside a region has one model; at a border both weigh the same. Pixels farther than `blend` from every region
-// have no weight and stay without data.
+// A pixel deep inside a region has one model; at a border both have equal weights. Pixels farther than `blend` from every region
+// have no weight and get no data.
 
 #include <string>
 #include <vector>
@@ -20,7 +20,7 @@ std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int widt
 
 struct RegionOptions {  // [regions]
   std::string path, layer, field;
-  double blend_m = 2000;  // width of the belt in which neighbouring models are blended
+  double blend_m = 2000;  // distance from the border within which neighbouring models are blended
 };
 
 class RegionWeights {
@@ -31,7 +31,7 @@ class RegionWeights {
   const std::vector<std::string>& names() const { return names_; }
   // Names of the regions that have a weight somewhere in the window.
   std::vector<int> present(const Window& window) const;
-  // Weights [region of `regions`][pixel] of a window of the grid. They do not depend on how the grid is cut into windows.
+  // Weights [region of `regions`][pixel] of a window of the grid. They do not depend on the windows.
   std::vector<float> weights(const Window& window, const std::vector<int>& regions) const;
 
  private:

@@ -14,11 +14,11 @@
 namespace millesime {
 namespace {
 
-constexpr int kAhead = 2;                             // windows read ahead, and written behind
-constexpr std::int64_t kMaxWindowPixels = 512 * 512;  // samples are sparse: larger windows read more than they need
+constexpr int kAhead = 2;                             // windows that are read ahead, and that wait to be written
+constexpr std::int64_t kMaxWindowPixels = 512 * 512;  // samples are sparse: larger windows read more than necessary
 constexpr double kShareForSamples = 0.6;              // of the memory budget; the rest is for windows
 
-// A window that holds samples: the part of a block around them.
+// A window with samples: the part of a block around them.
 struct SampleWindow {
   Window window;
   std::vector<std::size_t> samples;
@@ -97,7 +97,7 @@ void read_series(const Census& census, const std::vector<ExogenousOptions>& exog
     throw UserError(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands need ",
                               std::ceil(bytes / 1e8) / 10, " GB, the memory budget is ",
                               std::floor(static_cast<double>(context.memory_bytes) / 1e8) / 10,
-                              " GB; set sample.select or reference.erosion_m, or give more with --memory"));
+                              " GB; set sample.select or reference.erosion_m, or use more --memory"));
   series.values.assign(n * dates * bands, kNodata);
   series.valid.assign(n * dates, 0);
 

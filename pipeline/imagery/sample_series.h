@@ -1,5 +1,5 @@
 #pragma once
-// The series at labelled pixels of a tile: only windows that hold samples are read.
+// The series at labelled pixels of a tile: only windows with samples are read.
 
 #include "kernels/ops/resample.h"
 #include "pipeline/core/context.h"
@@ -10,7 +10,7 @@
 namespace millesime {
 
 // Fills values [sample][date][band] and validity [sample][date] of the samples' first series, and their statics, at the samples' col and
-// row; kNodata where a date does not see the pixel. UserError where they need more than the memory budget, or a file changed since the
+// row; kNodata if the pixel is not valid at a date. UserError if they need more than the memory budget, or if a file changed since the
 // census.
 void read_series(const Census& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
                  const Context& context);

@@ -20,7 +20,7 @@ void ClassifyOptions::declare(Options& o) {
   o.add("probabilities", &probabilities, "also write the probability of every class, x 1000, one band a class");
   o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
   o.add("precision", &precision,
-        "of the numbers that temporal_cnn computes with; bfloat16: about three times as fast on processors that have it, and what it costs "
+        "precision of temporal_cnn; bfloat16: about three times as fast on processors that support it, and the number of changed labels is "
         "is "
         "measured on a sample of the pixels and noted")
       .choices({"float32", "bfloat16"});
@@ -121,7 +121,7 @@ void OutputModels::ask(const Stream& stream, const DeviceSeries& series, const T
       answers.weights.insert(answers.weights.end(), static_cast<std::size_t>(pixels), 1.0f);
     }
   }
-  if (answers.models.empty()) {  // out of every region's reach, and yet seen
+  if (answers.models.empty()) {  // observed, but outside all regions
     ValidityArgs args;
     args.series = series.view(), args.count = answers.count.data();
     validity(stream, args);
@@ -156,7 +156,7 @@ LayerSamples OutputModels::decide(Transfer& transfer, const Answers& answers) co
   return decide_layer(Stream(Device{}, transfer.stream().threads), answers.pixels, scores, answers.weights, std::move(layer));
 }
 
-// Blending and deciding run on the host: they are a small part of the work, and models of a tile may be many.
+// Blending and deciding run on the host: they are a small part of the work, and a tile may have many models.
 LayerSamples OutputModels::decide_layer(const Stream& host, std::int64_t pixels, const std::vector<float>& scores,
                                         const std::vector<float>& weights, LayerSamples layer) const {
   const auto n = static_cast<std::size_t>(pixels);
@@ -169,7 +169,7 @@ LayerSamples OutputModels::decide_layer(const Stream& host, std::int64_t pixels,
   mix.pixels = pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
   mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
   blend(host, mix);
-  // Without observation, or out of every region's reach, there is nothing to say.
+  // Without an observation, or outside all regions, the pixel gets no class.
   std::vector<std::uint8_t> decidable(layer.validity);
   for (std::size_t p = 0; p < n; ++p) {
     float total = 0;

@@ -29,18 +29,18 @@ struct ClassifyOptions {  // [classify]
 };
 
 struct RegionalModel {
-  std::string region;  // name in the regions file, "" for a model of the whole world
+  std::string region;  // name in the regions file, "" for a model without regions
   std::string file;
 };
 
-// What comes out of one run of models (one seed).
+// The output of one run of models (one seed).
 struct ClassifyOutput {
   std::vector<RegionalModel> models;  // one, or one a region
   std::string classification, confidence;
   std::string validity, probabilities;  // "" for none
 };
 
-// Which regions reach into a window, and their weight at each pixel.
+// The regions with a weight in a window, and their weight at each pixel.
 struct RegionShares {
   std::vector<std::string> names;
   std::vector<float> weights;  // [region][pixel]
@@ -50,7 +50,7 @@ struct LayerSamples {  // of one output
   std::vector<std::uint8_t> label, confidence, validity;
   std::vector<std::uint16_t> probabilities;  // [pixel][class]
 
-  void append(const LayerSamples& below);  // of the rows below these
+  void append(const LayerSamples& below);  // the rows below these
 };
 
 // What the models of one output said of a window, still where they ran: on a GPU in memory of its own, so that the next window can be asked

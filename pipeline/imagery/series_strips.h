@@ -1,5 +1,5 @@
 #pragma once
-// compute_in_strips: work on the series of a window, or on strips of its rows where the device has not enough memory for the whole.
+// compute_in_strips: computes on the series of a window, or on strips of its rows if the device has too little memory for the whole.
 
 #include <functional>
 
@@ -27,7 +27,7 @@ void compute_in_strips(SeriesAhead& ahead, const Series& series, int& strip_rows
   ahead.done();
 }
 
-// For window_loop: what was read goes to the device beside the computation. On the CPU there is nothing to do. series_of(In) is its Series.
+// For window_loop: uploads windows while others are computed. On the CPU it does nothing. series_of(In) is its Series.
 template <class In, class SeriesOf>
 std::function<void(const In&)> uploader(SeriesAhead& ahead, const SeriesOf& series_of) {
   if (!ahead.uploads()) return nullptr;

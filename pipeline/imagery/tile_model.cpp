@@ -16,7 +16,7 @@
 namespace millesime {
 namespace {
 
-// Beyond the ends of a series gap filling can only repeat its first or last value. A model that would live on that is not for this tile.
+// Beyond the ends of a series gap filling only repeats its first or last value. A model that needs many such dates is an error.
 void require_dates(const ModelSpec& spec, const TileInput& input, const std::string& file) {
   if (spec.input != InputKind::regular || input.dates.empty()) return;
   const Date new_year = Date::from_ymd(input.year, 1, 1), first = input.dates.front(), last = input.dates.back();
@@ -25,7 +25,7 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
   throw UserError(join_text(file, ": the model reads ", spec.days.size(), " dates from ", (new_year + spec.days.front()).iso(), " to ",
                             (new_year + spec.days.back()).iso(), ", but the tile's acquisitions reach only from ", first.iso(), " to ",
                             last.iso(), ": ", outside,
-                            " of the dates would be invented; give it more acquisitions (year, time.start, time.end), or train a model on "
+                            " of the dates would be extrapolated; add acquisitions (year, time.start, time.end), or train a model on "
                             "these dates"));
 }
 
@@ -59,7 +59,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   if (!members_.empty()) return;
   for (std::size_t s = 1; s < spec.sources.size(); ++s)
     context.progress->note(join_text(file, ": the model also reads ", spec.sources[s].name, " (", join_list(spec.sources[s].bands, ", "),
-                                     "), of which a tile has no images; it is mapped without, as samples that lack it"));
+                                     "), of which a tile has no images; it is mapped without them, like samples that lack them"));
   const SourceSpec& source = spec.sources.front();
   if (source.bands != input.bands)
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
@@ -88,12 +88,12 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   std::vector<std::int32_t> targets;
   for (const int day : spec.days) targets.push_back((new_year_ + day).days);
   target_days_ = to_device(stream, targets);
-  stream.synchronize();  // windows come on other streams
+  stream.synchronize();  // windows use other streams
 }
 
 std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
   if (!members_.empty()) {
-    std::int64_t bytes = 0;  // a member keeps its buffers while the others work
+    std::int64_t bytes = 0;  // a member keeps its buffers while the others compute
     for (const auto& member : members_) bytes += member.bytes_per_pixel(n_dates) + std::int64_t{spec().n_classes()} * 4 + 4;
     return bytes + std::int64_t{spec().n_classes()} * 4;
   }
@@ -177,7 +177,7 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const flo
   const int n_statics = spec().n_statics();
   const Buffer<float> static_values = static_inputs(stream, pixels, statics, false, normalised_static);
   logits_.reserve(stream.device, pixels * spec().n_classes());
-  stream.synchronize();  // the network has a stream of its own
+  stream.synchronize();  // the network uses its own stream
   for (std::int64_t first = 0; first < pixels; first += batch_pixels_) {
     Batch batch;
     batch.pixels = std::min<std::int64_t>(batch_pixels_, pixels - first);
@@ -190,7 +190,7 @@ void TileModel::run_network(const Stream& stream, std::int64_t pixels, const flo
     for (std::size_t s = 1; s < spec().sources.size(); ++s) batch.series.push_back({.features = spec().sources[s].features()});
     if (n_statics > 0) batch.statics = static_values.data() + first * n_statics;
     network_->logits(batch, logits_.data() + first * spec().n_classes());
-    constexpr std::int64_t kCompared = 64;  // one batch of so many is computed in both ways
+    constexpr std::int64_t kCompared = 64;  // one of this number of batches is computed in both ways
     if (exact_ && batches_++ % kCompared == 0) compare_precision(stream, batch, logits_.data() + first * spec().n_classes());
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// TileWindow: what is read of a tile for one window.
+// TileWindow: the data of one window of a tile.
 
 #include <vector>
 

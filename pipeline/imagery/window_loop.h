@@ -1,8 +1,8 @@
 #pragma once
-// The overlapped loop over the windows of a tile: readers run ahead, the computation goes in order, a writer follows in order.
+// The overlapped loop over the windows of a tile: readers run ahead, the computation is in order, a writer follows in order.
 // At most `ahead` windows are read but not yet computed, and as many computed but not yet written: memory is bounded by 2 x ahead + 2
-// windows, whatever the tile's size. The first error stops everything and is rethrown. For a GPU, windows that are read can be uploaded by
-// a thread of their own, one window ahead of the computation.
+// windows, independent of the tile's size. The first error stops everything and is rethrown. For a GPU, windows that are read can be
+// uploaded by a separate thread, one window ahead of the computation.
 
 #include <chrono>
 #include <condition_variable>
@@ -21,13 +21,13 @@ namespace millesime {
 
 namespace detail {
 
-// Results by window number, handed out in order.
+// Results by window number, returned in order.
 template <class Item>
 class OrderedQueue {
  public:
   explicit OrderedQueue(std::size_t ahead) : ahead_(ahead) {}
 
-  // Waits until `number` is near enough to what is taken next. False when the loop was stopped.
+  // Waits until `number` is near enough to the next one. False if the loop was stopped.
   bool wait_for_room(std::size_t number) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopped_ || number < next_ + ahead_; });
@@ -38,7 +38,7 @@ class OrderedQueue {
     items_.emplace(number, std::move(item));
     changed_.notify_all();
   }
-  std::optional<Item> take() {  // nothing when the loop was stopped
+  std::optional<Item> take() {  // empty if the loop was stopped
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopped_ || items_.contains(next_); });
     if (stopped_) return std::nullopt;
@@ -65,7 +65,7 @@ class OrderedQueue {
 
 // Read: made once per reader thread by make_reader(), then called as In(const Window&).
 // compute: Out(const Window&, In&&), on the calling thread. write: void(const Window&, Out&&), on one thread, in order.
-// progress, if given, is told after every window where the time went.
+// progress, if given, gets after every window where the time was spent.
 // upload, if given: void(const In&), on one thread, in order; begins with a window when compute has got the one before it.
 template <class In, class Out>
 void window_loop(const std::vector<Window>& windows, int readers, int ahead,
@@ -139,7 +139,7 @@ void window_loop(const std::vector<Window>& windows, int readers, int ahead,
         if (!in) return;
         const auto have_read = Clock::now();
         Out out = compute(windows[number], std::move(*in));
-        in.reset();  // its memory serves the next window that is read
+        in.reset();  // its memory is reused for the next window that is read
         const auto computed = Clock::now();
         if (!write_queue.wait_for_room(number)) return;
         write_queue.put(number, std::move(out));

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::int64_t kFoldSeed = 1;
 
-// What the models say of the samples of one polygon and label.
+// The results of the models for the samples of one polygon and label.
 struct Votes {
   std::int64_t samples = 0;
   double x = 0, y = 0;
@@ -87,7 +87,7 @@ void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& n
     const auto feature = by_id.find(p.polygon);
     if (feature == by_id.end())
       throw UserError(join_text(command.reference, ": has no polygon ", p.polygon, ", which ", command.samples.front(),
-                                " has samples of; give the polygons that the samples were drawn from"));
+                                " has samples of; use the polygons that the samples were drawn from"));
     features.push_back({feature->second->parts,
                         {static_cast<std::int64_t>(i + 1), p.polygon, p.samples, std::int64_t{p.label}, name_of(nomenclature, p.label),
                          std::int64_t{p.suggestion}, name_of(nomenclature, p.suggestion), p.confidence, p.own_probability}});
@@ -101,19 +101,19 @@ void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& n
 Options AuditCommand::declare() {
   Options o;
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
-  o.add("model", &model, "architecture that judges; `millesime model list` shows them");
-  o.add("folds", &folds, "parts of the polygons, each judged by a model that learned from the others").range(2, 100);
+  o.add("model", &model, "architecture of the models; `millesime model list` shows them");
+  o.add("folds", &folds, "number of parts of the polygons, each judged by a model that learned from the others").range(2, 100);
   o.add("reference", &reference, "the polygons that the samples were drawn from, for a vector file");
   o.add("layer", &layer, "layer of the reference polygons");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
-  o.add("output", &output, "what to write: .csv, or polygons as .gpkg, .shp or .geojson").required();
+  o.add("output", &output, "file to write: .csv, or polygons as .gpkg, .shp or .geojson").required();
   return o;
 }
 
 std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& context) {
   const bool table = lower(std::filesystem::path(command.output).extension().string()) == ".csv";
   if (!table && command.reference.empty())
-    throw UserError(join_text(command.output, ": a vector file needs the polygons; give --reference, or write a .csv"));
+    throw UserError(join_text(command.output, ": a vector file needs the polygons; add --reference, or write a .csv"));
   LearningRequest training;
   Options options = training.declare();
   for (const auto& assignment : command.assignments) options.set(assignment);

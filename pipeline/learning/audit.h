@@ -1,5 +1,5 @@
 #pragma once
-// audit: reference polygons whose label is doubtful. Each is judged by models that did not learn from it (cross-validation), as in
+// audit: finds reference polygons with doubtful labels. Each is judged by models that did not learn from it (cross-validation), as in
 // confident learning (Northcutt, Jiang & Chuang 2021, arXiv:1911.00068).
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace millesime {
 
 struct AuditCommand {
   std::vector<std::string> samples;  // .safetensors or .csv
-  std::string model = "ltae";        // architecture that judges
+  std::string model = "ltae";        // architecture of the models
   int folds = 5;
   std::string reference, layer;  // the polygons that the samples were drawn from, for their geometry
   std::string output;            // .csv, or a vector file by its extension (.gpkg, .shp, .geojson)
@@ -32,8 +32,8 @@ struct AuditedPolygon {
   double suspicion() const { return confidence - own_probability; }
 };
 
-// The polygons that the models would label otherwise, the most suspicious first. Writes command.output. UserError for a vector file without
-// reference polygons, or with other ones than the samples'.
+// The polygons that the models would label differently, the most suspicious first. Writes command.output. UserError for a vector file
+// without reference polygons, or with polygons that the samples were not drawn from.
 std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& context);
 
 }  // namespace millesime

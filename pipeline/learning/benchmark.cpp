@@ -21,9 +21,9 @@
 namespace millesime {
 namespace {
 
-constexpr std::int64_t kTimedPixels = 16384;  // what speed is measured on: the test samples, repeated
+constexpr std::int64_t kTimedPixels = 16384;  // for the measurement of speed: the test samples, repeated
 
-// A member's training: the options of `millesime train` with the benchmark's and then its own assignments.
+// The training of a member: the options of `millesime train` with the benchmark's assignments, then with its own.
 LearningRequest training_of(const std::string& member, const BenchmarkCommand& command) {
   LearningRequest training;
   Options options = training.declare();
@@ -36,7 +36,7 @@ LearningRequest training_of(const std::string& member, const BenchmarkCommand& c
     else
       training.model.parameters.push_back(part);
   }
-  check_model(training.model);  // a name that is not known is an error before anything is trained
+  check_model(training.model);  // an unknown name is an error before anything is trained
   apply_recipe(options, training.model.name);
   training.nomenclature = command.nomenclature;
   return training;
@@ -46,7 +46,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of prediction, a pixel.
+// Time of prediction, a pixel.
 double seconds_per_pixel(const ModelFile& model, const ModelInput& input, const Context& context) {
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < kTimedPixels; ++i) rows.push_back(i % input.size());
@@ -71,7 +71,7 @@ Trained train_member(LearningRequest training, int seed, const std::vector<Named
   return {std::move(learned), seconds_since(start)};
 }
 
-// Its probabilities as they would be if nothing had been calibrated.
+// Its probabilities without any calibration.
 ModelFile uncalibrated(ModelFile model) {
   model.spec.temperature = 1, model.spec.sharpening = 0;
   for (ModelFile& member : model.members) member = uncalibrated(member);
@@ -85,7 +85,7 @@ std::vector<std::int32_t> labels_of(const std::vector<SampleSelection>& selectio
   return labels;
 }
 
-// What the model says of the test samples.
+// The results of the model for the test samples.
 BenchmarkRun judge(const ModelFile& model, const std::vector<SampleSelection>& test, const Context& context) {
   const auto& classes = model.spec.classes;
   const auto labels = labels_of(test);
@@ -134,7 +134,7 @@ double kilopixels_per_second(const BenchmarkResult& result) {
   return mean_over_runs(result, [](const BenchmarkRun& run) { return run.pixels_per_second; }) / 1000;
 }
 
-// The calibration error that the same runs had before temperature scaling, over all folds of a seed together, mean over the seeds.
+// The calibration error of the same runs before calibration, over all folds of a seed together, mean over the seeds.
 double uncalibrated_error(const BenchmarkResult& result) {
   std::map<int, Calibration> of_seed;
   for (const auto& run : result.runs) of_seed[run.seed].merge(run.uncalibrated);
@@ -162,10 +162,10 @@ Options BenchmarkCommand::declare() {
   Options o;
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("models", &models,
-        "architectures to compare, each with options after colons (ltae:norm=group:train.epochs=30); joined by + they are an ensemble");
-  o.add("folds", &folds, "parts of the samples, each tested by models that learned from the others").range(2, 100);
-  o.add("group", &group, "what is never split between parts").choices({"group", "region", "file"});
-  o.add("seeds", &seeds, "trainings of each model on each part, with different weights and batches").range(1, 100);
+        "architectures to compare, each with options after colons (ltae:norm=group:train.epochs=30); names joined by + are an ensemble");
+  o.add("folds", &folds, "number of parts of the samples (folds), each tested by models that learned from the others").range(2, 100);
+  o.add("group", &group, "unit that is never split between parts").choices({"group", "region", "file"});
+  o.add("seeds", &seeds, "number of trainings of each model on each part, with different weights and batches").range(1, 100);
   o.add("test", &test, "samples to test on, instead of cross-validation");
   o.add("fold_seed", &fold_seed, "seed of the parts").range(0, 1e15);
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");

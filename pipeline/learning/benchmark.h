@@ -1,5 +1,5 @@
 #pragma once
-// benchmark: models compared on the same samples, by cross-validation or on a test set of their own.
+// benchmark: compares models on the same samples, by cross-validation or on a separate test set.
 
 #include <cstdint>
 #include <string>
@@ -16,12 +16,12 @@ namespace millesime {
 
 struct BenchmarkCommand {
   std::vector<std::string> samples;  // .safetensors or .csv
-  // Architectures, each with parameters of its own or options of training after colons ("ltae:norm=group:train.epochs=30"); several
+  // Architectures, each with its own parameters or training options after colons ("ltae:norm=group:train.epochs=30"); several
   // joined by "+" are an ensemble, the mean of their probabilities.
   std::vector<std::string> models{"random_forest", "temporal_cnn", "ltae"};
   std::string test;  // samples to test on instead of cross-validation
   int folds = 5;
-  std::string group = "group";  // what is never split: group (polygon), region or file
+  std::string group = "group";  // unit that is never split: group (polygon), region or file
   int seeds = 1;                // of weights and batches; the folds stay the same
   std::int64_t fold_seed = 1;
   std::string nomenclature;              // "": the classes are the labels that occur
@@ -31,7 +31,7 @@ struct BenchmarkCommand {
   Options declare();
 };
 
-// One training and what it gave on the samples that it did not learn from.
+// One training and its results for the samples that it did not learn from.
 struct BenchmarkRun {
   int fold = 0, seed = 0;
   ConfusionMatrix confusion;
@@ -46,14 +46,14 @@ struct BenchmarkResult {
   std::vector<BenchmarkRun> runs;  // [seed][fold]
 };
 
-// A measure of a model: its value over all folds together, mean over the seeds, and how much it differs.
+// A measure of a model: its value over all folds together (mean over the seeds), and its variation.
 struct Spread {
   double mean = 0;
   double over_folds = 0, over_seeds = 0;  // standard deviations; NaN for a single one
 };
 Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const ConfusionMatrix&, const Calibration&));
 
-// Trains and judges; command.output is for pipeline/reports/benchmark_report.h.
+// Trains and tests the models; command.output is for pipeline/reports/benchmark_report.h.
 std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Context& context);
 std::string to_markdown(const std::vector<BenchmarkResult>& results);
 nlohmann::json to_json(const std::vector<BenchmarkResult>& results);

@@ -37,7 +37,7 @@ void add_series(const SampleSeries& series, const Samples& samples, const std::v
   args.values = ndvi.data();
 
   for (std::size_t date = 0; date < n_dates; ++date) {
-    if (series.dates[date].year() != samples.year) continue;  // the margin of the time grid
+    if (series.dates[date].year() != samples.year) continue;  // the part of the time grid outside the year
     for (std::size_t b = 0; b < needed.size(); ++b) {
       const auto band = static_cast<std::size_t>(std::ranges::find(series.bands, needed[b]) - series.bands.begin());
       for (std::size_t i = 0; i < n; ++i) planes[b * n + i] = series.values[(i * n_dates + date) * n_bands + band];
@@ -72,7 +72,7 @@ void add_band(const Samples& samples, const std::string& band, std::map<int, Sum
         classes[samples.label[i]].add(step, static_cast<double>(series.values[(i * n_dates + date) * n_bands + b]) * series.scale[b]);
       }
     }
-    return;  // of the first source that has it
+    return;  // only the first source that has it
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// How each class behaves over the year: mean NDVI, or mean of a band, of its samples; for reports.
+// The series of each class over the year: mean NDVI, or mean of a band, of its samples; for reports.
 
 #include <array>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace millesime {
 
-// Equal parts of the year, of about half a month: short enough for a season's turn, long enough that a cloudy region has observations.
+// Equal parts of the year, of about half a month: short enough for the phenology, long enough for observations in a cloudy region.
 inline constexpr int kCurveSteps = 24;
 
 struct CurveStep {
@@ -23,12 +23,12 @@ struct ClassCurve {
   std::array<CurveStep, kCurveSteps> steps;
 };
 
-// Over all samples of these files with a label, and all their valid observations within the year of the samples; by code. Nothing when
-// no file holds the bands of the NDVI. One file is in memory at a time.
+// Over all labelled samples of these files, and all their valid observations within the year of the samples; by code. Empty if
+// no file has the bands of the NDVI. One file is in memory at a time.
 std::vector<ClassCurve> ndvi_curves(const std::vector<std::string>& sample_files);
 std::vector<ClassCurve> ndvi_curves(const std::vector<const Samples*>& samples);
 
-// The same of a band, stored number x scale.
+// The same for a band, stored number x scale.
 std::vector<ClassCurve> band_curves(const std::vector<const Samples*>& samples, const std::string& band);
 
 }  // namespace millesime

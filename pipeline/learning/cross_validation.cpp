@@ -10,7 +10,7 @@
 namespace millesime {
 namespace {
 
-// Name of the group of a sample: numbers for polygons, which keep their number in every file.
+// Name of the group of a sample: for polygons their number, which is the same in every file.
 std::string group_name(const NamedSamples& file, std::size_t file_index, std::size_t sample, GroupBy by) {
   switch (by) {
     case GroupBy::polygon: return std::to_string(file.samples.polygon[sample]);
@@ -43,7 +43,7 @@ Folds make_folds(const std::vector<NamedSamples>& all, int n_folds, GroupBy by, 
   }
   if (groups.size() < static_cast<std::size_t>(n_folds))
     throw UserError(join_text(all.empty() ? "" : all.front().file, ": ", groups.size(), " groups of labelled samples, expected at least ",
-                              n_folds, ", one a fold; ask for fewer folds"));
+                              n_folds, ", one for each fold; use fewer folds"));
 
   std::map<int, std::vector<const Group*>> groups_of_class;
   for (const Group& group : groups) {

@@ -9,7 +9,7 @@
 
 namespace millesime {
 
-// What is never split between the folds.
+// The unit that is never split between the folds.
 enum class GroupBy { polygon, region, file };
 
 // The fold that tests each sample; -1 for samples without a label.
@@ -18,12 +18,12 @@ struct Folds {
   std::vector<std::vector<int>> of;  // [file][sample]
 };
 
-// Each class's groups, the largest first and equals in an order drawn by `seed`, go to the fold that has the fewest samples of the class:
-// folds differ in a class by no more than one group. A group that holds several classes counts for that of its first sample.
-// UserError when there are fewer groups than folds.
+// The groups of each class, the largest first (on ties in an order drawn by `seed`), go to the fold with the fewest samples of the class:
+// folds differ in a class by at most one group. A group with several classes counts for that of its first sample.
+// UserError if there are fewer groups than folds.
 Folds make_folds(const std::vector<NamedSamples>& all, int n_folds, GroupBy by, std::int64_t seed);
 
-// The samples that learn (all folds but `fold`) and those that test; files without any are left out.
+// The samples for training (all folds but `fold`) and those for testing; files without any are left out.
 struct FoldSelections {
   std::vector<SampleSelection> learn, test;
 };

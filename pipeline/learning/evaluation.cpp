@@ -24,7 +24,7 @@ std::string fixed(double value, int decimals) {
   return text;
 }
 
-// NaN has no place in JSON: an undefined measure is null.
+// JSON has no NaN: an undefined measure is null.
 nlohmann::json number(double value) { return std::isnan(value) ? nlohmann::json() : nlohmann::json(value); }
 
 std::string name_of(const ModelSpec& spec, int code) {
@@ -59,9 +59,9 @@ Options EvaluateCommand::declare() {
   o.add("model", &model, "model file").required();
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("output", &output, "folder for confusion.csv and evaluation.json");
-  o.add("seed", &seed, "whose split of the samples says what tests; files without test samples are used whole").range(0, 1000);
-  o.add("all_samples", &all_samples, "test on all samples, also those that learned");
-  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which may do whatever you may");
+  o.add("seed", &seed, "seed whose split defines the test samples; all samples of files without test samples are used").range(0, 1000);
+  o.add("all_samples", &all_samples, "test on all samples, also those for training");
+  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   return o;
 }
 
@@ -151,7 +151,7 @@ Options PredictCommand::declare() {
   o.add("model", &model, "model file").required();
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("output", &output, "table to write").required();
-  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which may do whatever you may");
+  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   return o;
 }
 
@@ -185,7 +185,7 @@ std::int64_t predict_samples(const PredictCommand& command, const Context& conte
 }
 
 nlohmann::json model_info(const std::string& file) {
-  const ModelFile model = ModelFile::read(file, Trust::programs);  // nothing of it runs here
+  const ModelFile model = ModelFile::read(file, Trust::programs);  // the program is not run here
   nlohmann::json info = model.spec.to_json();
   info["file"] = file;
   info["numbers"] = model.parameters();
@@ -195,7 +195,7 @@ nlohmann::json model_info(const std::string& file) {
 
 namespace {
 
-// What the held-out polygons said of a network; "" where there were none.
+// The accuracy on held-out polygons; "" if there were none.
 std::string held_out_text(const ModelSpec& spec) {
   if (!spec.metrics.contains("held_out")) return "";
   const auto& held = spec.metrics["held_out"];
@@ -207,7 +207,7 @@ std::string held_out_text(const ModelSpec& spec) {
 }  // namespace
 
 std::string model_info_text(const std::string& file) {
-  const ModelFile model = ModelFile::read(file, Trust::programs);  // nothing of it runs here
+  const ModelFile model = ModelFile::read(file, Trust::programs);  // the program is not run here
   const ModelSpec& spec = model.spec;
   std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
   for (const auto& member : model.members) {

@@ -1,5 +1,5 @@
 #pragma once
-// evaluate and predict: a trained model on samples.
+// evaluate and predict: apply a trained model to samples.
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ struct EvaluateCommand {
   std::string model;
   std::vector<std::string> samples;
   std::string output;  // folder for confusion.csv and evaluation.json, "" for none
-  int seed = 0;        // test samples of this seed's split; files that have none are used whole
+  int seed = 0;        // the test samples of this seed's split; all samples of files without any
   bool all_samples = false;
   bool trust_model = false;  // a TorchScript program may run
 
@@ -30,12 +30,12 @@ struct Evaluation {
   ConfusionMatrix confusion;
   Accuracy accuracy;
   Calibration calibration;
-  std::int64_t unknown = 0;                      // samples of classes that the model does not know; they count as wrong
+  std::int64_t unknown = 0;                      // samples of classes that the model does not know; counted as wrong
   std::vector<Outcome> outcomes;                 // of each sample; polygons of different files are different groups
-  std::vector<std::string> files, learned_from;  // learned_from: files that the model learned from and that are used whole
+  std::vector<std::string> files, learned_from;  // learned_from: files that the model learned from and whose samples are all used
 };
 
-// What judges a model: the samples of the test split, or all where there are none.
+// The samples that judge a model: those of the test split, or all if there are none.
 SampleSelection judging_samples(const Samples& samples, const std::string& file, int seed, bool all_samples);
 
 Evaluation evaluate_model(const EvaluateCommand& command, const Context& context);

@@ -1,5 +1,5 @@
 #pragma once
-// How a time grid is filled: from the options to the model, and from the model to the kernel.
+// Gap filling of a time grid: from the options to the model, and from the model to the kernel.
 
 #include "kernels/ops/gap_fill.h"
 #include "models/base/model_spec.h"

@@ -15,7 +15,7 @@
 namespace millesime {
 namespace {
 
-// The chosen samples of one file, as samples of their own.
+// The chosen samples of one file, as separate Samples.
 Samples copy_rows(const SampleSelection& selection) {
   const Samples& from = *selection.samples;
   Samples out;
@@ -55,7 +55,7 @@ class Permutation {
   double accuracy() const { return accuracy_; }
   const std::vector<Samples>& parts() const { return parts_; }
 
-  // `exchange` changes one file's samples, given the order in which they hand over what they have.
+  // `exchange` changes one file's samples, given the order in which they exchange values.
   Importance measure_loss(const std::string& name, const std::string& detail,
                           const std::function<void(Samples&, const Samples&, const std::vector<std::size_t>&)>& exchange) {
     std::vector<double> losses;
@@ -118,7 +118,7 @@ class Permutation {
   double accuracy_ = 0;
 };
 
-// At one date, every valid sample takes over `count` numbers, from band `band` on, of the next valid sample in the order.
+// At one date, every valid sample gets `count` numbers, from band `band` on, of the next valid sample in the order.
 void hand_over(SampleSeries& to, const SampleSeries& from, const std::vector<std::size_t>& order, std::size_t date, std::size_t band,
                std::size_t count) {
   const std::size_t dates = from.dates.size(), bands = from.bands.size();
@@ -132,7 +132,7 @@ void hand_over(SampleSeries& to, const SampleSeries& from, const std::vector<std
   }
 }
 
-// Where a source of the model stands in the samples. A single source may go by another name there.
+// Position of a source of the model in the samples. A single source may have another name there.
 std::optional<std::size_t> position_of(const SourceSpec& source, const Samples& samples, bool single) {
   for (std::size_t s = 0; s < samples.series.size(); ++s)
     if (samples.series[s].source == source.name) return s;
@@ -143,7 +143,7 @@ struct TimeSpan {
   Date first, last;
 };
 
-// Each date on its own, or equal parts of the time between the first and the last.
+// Each date separately, or equal parts of the time between the first and the last.
 std::vector<TimeSpan> time_spans(const std::set<Date>& dates) {
   std::vector<TimeSpan> spans;
   if (dates.size() <= static_cast<std::size_t>(kDatesOfTheirOwn)) {

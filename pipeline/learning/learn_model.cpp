@@ -12,7 +12,7 @@
 namespace millesime {
 namespace {
 
-// The request as if it had named this architecture.
+// The request for this architecture.
 LearningRequest naming(const LearningRequest& request, const std::string& model) {
   LearningRequest named = request;
   named.model.name = model;
@@ -26,7 +26,7 @@ LearnedModel learn_one(const LearningRequest& request, const std::vector<NamedSa
   return learning.again(learning.first());
 }
 
-// Where no series has a gap, the network that does better on what was held out.
+// If no series has a gap, the network with the better result on held-out samples.
 LearnedModel learn_better(const LearningRequest& request, Learning& usual, const std::vector<NamedSamples>& all,
                           const std::vector<SampleSelection>& found, const Context& context) {
   const LearnedModel model = usual.first();
@@ -62,7 +62,8 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
   Learning usual(attention, all, found, context);
   const bool free = request.init_from.empty() && request.model.input == "auto" && usual.sources() == 1;
   if (!free) return usual.again(usual.first());
-  // A forest errs unlike networks: the mean errs less. Where polygons are few, too few are held out to say which network is the better one.
+  // A forest makes other errors than networks, so the mean has fewer. With few polygons too few are held out to choose between the
+  // networks.
   const bool together = usual.samples() <= request.recipe.ensemble_samples;
   std::vector<LearnedModel> members;
   if (together && usual.dense() && usual.polygons() <= request.recipe.choice_polygons)
@@ -85,14 +86,13 @@ std::vector<std::string> members_of(const std::string& model) {
 void check_model(const ModelOptions& model) {
   const auto names = members_of(model.name);
   if (std::set(names.begin(), names.end()).size() < names.size())
-    throw UserError(
-        join_text("model.name: ", model.name, " has the same member twice; the mean of different models errs less than they do"));
+    throw UserError(join_text("model.name: ", model.name, " has the same member twice; a mean is better only for different models"));
   const bool one = names.size() == 1 && names.front() != kChosenModel;
   for (const auto& name : names)
     if (name != kChosenModel) architecture_parameters(name, one ? model.parameters : std::vector<std::string>());
   if (!one && !model.parameters.empty())
     throw UserError(
-        join_text("model.parameters: got ", model.parameters.front(), ", but ", model.name, " is not one architecture; name one"));
+        join_text("model.parameters: got ", model.parameters.front(), ", but ", model.name, " is not one architecture; choose one"));
 }
 
 LearnedModel learn_model(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,

@@ -28,18 +28,18 @@ TrainingRun watched_by(Progress& progress) {
   };
   run.on_note = [&progress](const std::string& text) { progress.note(text); };
   run.on_resume = [&progress](int epochs) {
-    progress.note(join_text("goes on after epoch ", epochs, " of an interrupted training"));
+    progress.note(join_text("continues after epoch ", epochs, " of an interrupted training"));
     progress.advance(epochs);
   };
   return run;
 }
 
-// Beside the model while it is not finished.
+// Next to the model until it is finished.
 std::string checkpoint_of(const LearningRequest& request, const std::string& architecture) {
   return request.output.empty() ? "" : join_text(request.output, ".", architecture, ".checkpoint");
 }
 
-// How many samples of each class there were, and how many the rule of selection took; codes in the order of the nomenclature.
+// Number of samples of each class, and number of selected ones; codes in the order of the nomenclature.
 void enter_counts(ModelSpec& spec, const LearningRequest& request, const std::map<int, std::int64_t>& found,
                   const std::map<int, std::int64_t>& selected) {
   const auto number = [](const std::map<int, std::int64_t>& counts, int code) {
@@ -64,12 +64,12 @@ nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
   return counts;
 }
 
-// `spec` takes over what decides the meaning of the weights to go on from: parameters and target dates.
+// Copies to `spec` everything that decides the meaning of the initial weights: parameters and target dates.
 ModelFile read_start(const std::string& file, ModelSpec& spec) {
   ModelFile start = model_to_tune(file, spec.architecture);
   if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).make)
     throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model asks for a ", spec.architecture,
-                              "; a network is fine-tuned as what it is"));
+                              "; fine-tuning cannot change the architecture"));
   spec.parameters = start.spec.parameters;
   spec.input = start.spec.input;
   spec.days = start.spec.days;
@@ -90,7 +90,7 @@ void keep_normalisation(const ModelFile& start, ModelSpec& spec) {
       if (known.name == own.name) own = known;
 }
 
-// Samples of their own to choose the epoch and to calibrate, as far as the model knows their classes.
+// Separate samples to choose the epoch and to calibrate, those of classes that the model knows.
 ModelInput validation_input(const LearningRequest& request, const ModelSpec& spec) {
   const auto judges = load_named({request.validation}, request.nomenclature);
   const ModelInput given = make_input(spec, select_labelled(judges, SampleUse::all, 0, std::nullopt));

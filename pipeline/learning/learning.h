@@ -1,5 +1,5 @@
 #pragma once
-// The training of one architecture: what it learns from, what judges it, and the model that comes of it.
+// The training of one architecture: its training and held-out samples, and the resulting model.
 
 #include <cstdint>
 #include <optional>
@@ -24,13 +24,13 @@ class Learning {
   Learning& operator=(const Learning&) = delete;
 
   std::int64_t samples() const { return input_.size(); }
-  std::int64_t polygons() const;  // or groups of a table: samples of one are right or wrong together
+  std::int64_t polygons() const;  // or groups of a table; the errors of samples of one group are correlated
   std::size_t sources() const { return spec_.sources.size(); }
-  bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // what convolutions over a regular series can read
+  bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // whether convolutions over a regular series can read it
 
-  // Learned from what is not held out, calibrated by what is.
+  // Trained on the samples that are not held out, calibrated with the held-out ones.
   LearnedModel first();
-  // Learned from all samples, where they are few and none were given to judge; a forest wherever none were given.
+  // Trained on all samples, if they are few and no validation samples were given; a forest always if none were given.
   LearnedModel again(LearnedModel first);
 
  private:
@@ -42,14 +42,14 @@ class Learning {
   ModelSpec spec_;
   std::optional<ModelFile> start_;
   ModelInput input_, held_out_;
-  std::vector<std::int64_t> learners_;  // the others of input_; none: all of them learn
+  std::vector<std::int64_t> learners_;  // the others of input_; empty: all of them are for training
   TrainingRun run_;
 };
 
 // The model to fine-tune; of an ensemble, the member of this architecture, or the first.
 ModelFile model_to_tune(const std::string& file, const std::string& architecture);
 
-// Once the model is written: checkpoints of any architecture beside it.
+// Call it when the model is written: removes checkpoints of any architecture next to it.
 void remove_checkpoints(const LearningRequest& request);
 
 }  // namespace millesime

@@ -1,24 +1,24 @@
 #pragma once
-// ModelOptions: which model is trained, and what it reads.
+// ModelOptions: the model to train, and its input.
 
 #include <string>
 #include <vector>
 
 namespace millesime {
 
-// Name of no architecture: training chooses one that suits the samples (pipeline/learning/learn_model.h).
+// Not an architecture: training chooses one by the samples (pipeline/learning/learn_model.h).
 inline constexpr const char* kChosenModel = "auto";
 inline constexpr const char* kModelHelp =
-    "architecture (`millesime model list` shows them), or auto: ltae, and for series without gaps temporal_cnn where it does better on "
-    "held-out polygons; up to train.ensemble_samples samples its mean with a random_forest. Names joined by + become their mean";
+    "architecture (`millesime model list` shows them), or auto: ltae, or for series without gaps temporal_cnn if it is better on "
+    "held-out polygons; up to train.ensemble_samples samples, the mean of it and a random_forest. Names joined by + are their mean";
 inline constexpr const char* kSourcesHelp =
-    "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every one; default: the main one";
+    "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every series; default: the main one";
 
 struct ModelOptions {  // [model]
   std::string name = kChosenModel;
   std::string input = "auto";           // raw, regular, or what the architecture prefers
   std::vector<std::string> indices;     // of regular input
-  std::vector<std::string> sources;     // series of the samples to read, by name; none: the main one; "all": every one that they have
+  std::vector<std::string> sources;     // series of the samples to read, by name; none: the main one; "all": every series
   std::vector<std::string> parameters;  // of the architecture, "d_model=128"
   std::string path;                     // use this trained model instead of training
 };

@@ -9,9 +9,9 @@
 namespace millesime {
 namespace {
 
-constexpr std::size_t kCurveBands = 3;  // bands shown where there is no NDVI
+constexpr std::size_t kCurveBands = 3;  // bands shown if there is no NDVI
 
-// NDVI where its bands are there, otherwise the bands that the model looks at most.
+// NDVI if its bands exist, otherwise the most important bands of the model.
 std::vector<QuantityCurves> curves_of(const std::vector<const Samples*>& samples, const ModelSpec& spec,
                                       const std::optional<Importances>& importance) {
   if (auto ndvi = ndvi_curves(samples); !ndvi.empty()) return {{"NDVI", std::move(ndvi)}};
@@ -34,17 +34,16 @@ std::vector<QuantityCurves> curves_of(const std::vector<const Samples*>& samples
 Options ModelReportCommand::declare() {
   Options o;
   o.add("model", &model, "model file").required();
-  o.add("samples", &samples, "samples that judge it, .safetensors or .csv; default: only what the model file tells");
+  o.add("samples", &samples, "samples to test it on, .safetensors or .csv; default: only the content of the model file");
   o.add("output", &output, "page to write, .html").required();
-  o.add("seed", &seed, "whose split of the samples says what tests, and seed of the intervals and importances").range(0, 1000);
-  o.add("all_samples", &all_samples, "test on all samples, also those that learned");
+  o.add("seed", &seed, "seed whose split defines the test samples, also of the intervals and importances").range(0, 1000);
+  o.add("all_samples", &all_samples, "test on all samples, also those for training");
   o.add("skip_importance", &skip_importance, "leave out the importance of bands and dates, which takes most of the time");
   return o;
 }
 
 ModelReportData model_report_data(const ModelReportCommand& command, const Context& context) {
-  if (!command.output.ends_with(".html"))
-    throw UserError(join_text("--output ", command.output, ": a report is a page; expected a name that ends in .html"));
+  if (!command.output.ends_with(".html")) throw UserError(join_text("--output ", command.output, ": expected a name that ends in .html"));
   ModelReportData data;
   data.file = command.model;
   data.model = ModelFile::read(command.model);

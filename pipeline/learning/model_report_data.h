@@ -1,5 +1,5 @@
 #pragma once
-// What the report of a model shows (pipeline/reports/model_report.h makes the page): the model, how it does on samples, what it looks at.
+// The data of a model's report (pipeline/reports/model_report.h makes the page): the model, its accuracy, the importance of its inputs.
 
 #include <optional>
 #include <string>
@@ -15,13 +15,13 @@
 
 namespace millesime {
 
-inline constexpr int kIntervalReplicates = 500;  // of the bootstrap: the ends of a 95 % interval rest on a dozen of them
+inline constexpr int kIntervalReplicates = 500;  // of the bootstrap: about a dozen are outside each end of a 95 % interval
 
 struct ModelReportCommand {
   std::string model;
-  std::vector<std::string> samples;  // none: only what the model file tells
+  std::vector<std::string> samples;  // empty: only the content of the model file
   std::string output;                // .html
-  int seed = 0;                      // whose split says what tests, and of chance
+  int seed = 0;                      // whose split defines the test samples; also for random numbers
   bool all_samples = false;
   bool skip_importance = false;  // it takes most of the time
 
@@ -33,7 +33,7 @@ struct QuantityCurves {
   std::vector<ClassCurve> curves;
 };
 
-// All that the page shows; what is missing has no section.
+// The content of the page; missing parts have no section.
 struct ModelReportData {
   std::string file;
   ModelFile model;
@@ -43,6 +43,6 @@ struct ModelReportData {
   std::optional<Importances> importance;
 };
 
-// UserError where the model or the samples cannot be read, or the output is no .html.
+// UserError if the model or the samples cannot be read, or if the output is not .html.
 ModelReportData model_report_data(const ModelReportCommand& command, const Context& context);
 }  // namespace millesime

@@ -1,5 +1,5 @@
 #pragma once
-// Any trained model, network or random forest, applied to samples.
+// Applies any trained model, network or random forest, to samples.
 
 #include <vector>
 

@@ -20,7 +20,8 @@ void LearningRequest::declare_start(Options& o) {
 void LearningRequest::declare_training(Options& o) {
   o.section("time");
   time.step_days = 0;
-  o.add("step_days", &time.step_days, "regular input: distance of the dates; 0: the samples' own dates where all files share them, else 10")
+  o.add("step_days", &time.step_days,
+        "regular input: interval between the dates; 0: the samples' own dates if all files share them, else 10")
       .unit("days")
       .range(0, 366);
   o.add("start", &time.start, "regular input: first date; default: the earliest of the samples");
@@ -29,7 +30,7 @@ void LearningRequest::declare_training(Options& o) {
   o.section("model");
   o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
-  o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input");
   o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);

@@ -20,7 +20,7 @@ constexpr std::size_t kListed = 10;    // labels named in a message
 
 Date new_year(const Samples& samples) { return Date::from_ymd(samples.year, 1, 1); }
 
-// nullptr: the file has no such series, its samples lack the source. The main source may have another name there.
+// nullptr: the file has no such series, its samples lack the source. The main source may have another name in the file.
 const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec& spec, std::size_t source) {
   const auto& all = selection.samples->series;
   if (all.empty()) throw UserError(join_text(selection.file, ": the samples have no series"));
@@ -60,7 +60,7 @@ Series as_series(const SampleSeries& from, const std::vector<int>& bands, const 
   return series;
 }
 
-// The kernel that prepares images, on samples; without normalisation when `normalised` is false.
+// Applies the kernel that prepares images to samples; without normalisation if `normalised` is false.
 class Preparation {
  public:
   Preparation(const ModelSpec& spec, std::size_t source, bool normalised)
@@ -188,7 +188,7 @@ void fit_classes(ModelSpec& spec, const std::vector<SampleSelection>& selections
   for (const auto& [code, n] : count)
     if (unknown.size() < kListed) unknown.push_back(join_text(code, " (", n, " samples)"));
   throw UserError(join_text(selections.front().file, ": ", count.size(), " labels are not in the nomenclature \"", spec.nomenclature.name,
-                            "\": ", join_list(unknown, ", "), "; use the nomenclature of the samples or remove them"));
+                            "\": ", join_list(unknown, ", "), "; use the nomenclature of the samples, or remove these samples"));
 }
 
 }  // namespace
@@ -196,7 +196,7 @@ void fit_classes(ModelSpec& spec, const std::vector<SampleSelection>& selections
 SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
                                const std::optional<std::string>& region) {
   if (use != SampleUse::all && (seed < 0 || seed >= samples.n_seeds))
-    throw UserError(join_text(file, ": has splits for seeds 0 to ", samples.n_seeds - 1, ", asked for seed ", seed));
+    throw UserError(join_text(file, ": has splits for seeds 0 to ", samples.n_seeds - 1, ", requested is seed ", seed));
   int region_index = -1;
   if (region) {
     const auto it = std::find(samples.region_names.begin(), samples.region_names.end(), *region);
@@ -221,7 +221,7 @@ void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
     const SampleSeries* known = nullptr;
     for (const auto& selection : selections)
       if (!known) known = series_of(selection, spec, s);
-    if (!known) throw UserError(join_text(selections.front().file, ": no sample that learns has the series ", spec.sources[s].name));
+    if (!known) throw UserError(join_text(selections.front().file, ": no training sample has the series ", spec.sources[s].name));
     spec.sources[s].name = known->source;
     spec.sources[s].bands = known->bands;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// From Samples (what was observed) to ModelInput (what a model reads), through the same kernel that prepares images
+// From Samples (observations) to ModelInput (the input of a model), with the same kernel that prepares images
 // (kernels/ops/prepare.h): gap filling and indices for regular input, normalisation for both.
 
 #include <cstdint>
@@ -22,11 +22,11 @@ struct SampleSelection {
 
 enum class SampleUse { all, learn, test };
 
-// All samples, or those that learn or test in the run of one seed; of every region or of the named one.
+// All samples, or those for learning or testing in the run of one seed; of every region or of the named one.
 SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
                                const std::optional<std::string>& region = std::nullopt);
 
-// Samples and the file they came from. `nomenclature`: name or file; "": labels are what the files say.
+// Samples and their file. `nomenclature`: name or file; "": labels are the codes of the files.
 struct NamedSamples {
   std::string file;
   Samples samples;
@@ -38,13 +38,13 @@ std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& al
                                              const std::optional<std::string>& region);
 
 // Completes a spec whose architecture, parameters, input kind, nomenclature, sources (their names and indices) and, for regular input, days
-// are set: bands, statics, classes and normalisation, from the samples that will train. A random forest reads numbers as they are: mean 0,
-// deviation 1. UserError where files do not agree in bands, or a label is not in the nomenclature.
+// are set: bands, statics, classes and normalisation, from the training samples. A random forest reads unnormalised numbers: mean 0,
+// deviation 1. UserError if the bands of files differ, or a label is not in the nomenclature.
 void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections);
 
-// What a model of `spec` reads of these samples. Series, bands and statics are found by name: UserError when a band or a static is missing.
-// Samples of a file that has no series of a source lack it; but each has the main one, under its name or as its first. Labels that the
-// model does not know get target -1.
+// The input of a model of `spec` from these samples. Series, bands and statics are found by name: UserError if a band or a static is
+// missing. Samples of a file without the series of a source lack it; but each has the main one, under its name or as its first. Labels
+// that the model does not know get target -1.
 ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections);
 
 }  // namespace millesime

@@ -12,7 +12,7 @@
 namespace millesime {
 namespace {
 
-// In proportion to what there is, as many as `total`: whole parts first, then those with the largest remainder (Hamilton's method).
+// Distributes `total` in proportion to the available samples: integer parts first, then the largest remainders (Hamilton's method).
 std::map<int, std::int64_t> share_out(std::int64_t total, const std::map<int, std::int64_t>& found) {
   std::int64_t sum = 0, given = 0;
   for (const auto& [label, n] : found) sum += n;
@@ -34,7 +34,7 @@ void append_bytes(std::string& bytes, const T* values, std::size_t n) {
   bytes.append(reinterpret_cast<const char*>(values), n * sizeof(T));
 }
 
-// What a sample is, whatever file and row it stands in.
+// Identity of a sample, independent of its file and row.
 std::uint64_t hash_of(const Samples& samples, std::size_t row, std::string& bytes) {
   bytes = samples.tile;
   append_bytes(bytes, &samples.label[row], 1);
@@ -54,20 +54,21 @@ std::uint64_t hash_of(const Samples& samples, std::size_t row, std::string& byte
 void SelectionRule::declare(Options& options) {
   options
       .add("select", &strategy,
-           "how many samples of each class learn: all, select_number of each (constant), select_percent of each, select_number in all in "
+           "number of training samples of each class: all, select_number of each (constant), select_percent of each, select_number in all "
+           "in "
            "proportion to the classes (total), or as many as the rarest class has (smallest)")
       .choices({"all", "constant", "percent", "total", "smallest"});
   options.add("select_number", &number, "select constant: samples a class; select total: samples of all classes together")
       .range(0, std::numeric_limits<int>::max());
   options.add("select_percent", &percent, "select percent: share of each class").unit("%").range(0, 100);
-  options.add("select_by_class", &by_class, "samples of single classes, whatever select says, e.g. 34=500; 0 leaves a class out");
+  options.add("select_by_class", &by_class, "samples of single classes, overrides select, e.g. 34=500; 0 leaves a class out");
 }
 
 void SelectionRule::check(const std::string& section) const {
   if ((strategy == "constant" || strategy == "total") && number < 1)
     throw UserError(join_text(section, ".select = \"", strategy, "\" needs ", section, ".select_number, how many"));
   if (number > 0 && strategy != "constant" && strategy != "total")
-    throw UserError(join_text(section, ".select_number = ", number, " means nothing with ", section, ".select = \"", strategy,
+    throw UserError(join_text(section, ".select_number = ", number, " is not used with ", section, ".select = \"", strategy,
                               "\"; set it to \"constant\" or \"total\""));
   numbers_by_class(by_class, section + ".select_by_class");
 }
@@ -82,7 +83,7 @@ std::string SelectionRule::to_text() const {
 
 std::map<int, std::int64_t> numbers_wanted(const SelectionRule& rule, const std::map<int, std::int64_t>& found) {
   const auto given = numbers_by_class(rule.by_class, "select_by_class");
-  std::map<int, std::int64_t> ruled, wanted;  // ruled: the classes that the strategy decides about
+  std::map<int, std::int64_t> ruled, wanted;  // ruled: the classes that the strategy applies to
   for (const auto& [label, n] : found)
     if (const auto own = given.find(label); own != given.end())
       wanted[label] = std::min(own->second, n);

@@ -1,5 +1,5 @@
 #pragma once
-// Selection: which samples of each class learn.
+// Selection of training samples by class.
 
 #include <cstdint>
 #include <map>
@@ -10,18 +10,18 @@
 
 namespace millesime {
 
-// How many of each class are wanted, never more than there are. all; constant: `number`; percent: rounded half to even, at least one;
-// total: shared out in proportion to the classes, by largest remainder, at least one each; smallest: as many as of the rarest class.
+// Number of samples of each class, at most the available ones. all; constant: `number`; percent: rounded half to even, at least one;
+// total: distributed in proportion to the classes, by largest remainder, at least one each; smallest: as many as of the rarest class.
 std::map<int, std::int64_t> numbers_wanted(const SelectionRule& rule, const std::map<int, std::int64_t>& found);
 
 struct Candidate {
   int label = 0;
   std::int64_t polygon = 0;
-  std::uint64_t draw = 0;  // a number of its own, from the seed and from what it is: no order of files or rows matters
+  std::uint64_t draw = 0;  // a random number of the sample, from the seed and its identity: independent of the order of files and rows
 };
 
-// Positions of those that stay, rising. The polygons of a class give one sample each in turn, drawn by chance, until there are enough: a
-// large polygon does not crowd out the small ones. What a smaller number selects, a larger one selects, too.
+// Positions of the selected ones, in increasing order. The polygons of a class give one random sample each in turn, until there are
+// enough, so that large polygons do not dominate. The samples of a smaller number are among those of a larger one.
 std::vector<std::size_t> select(const SelectionRule& rule, const std::vector<Candidate>& candidates);
 
 // The same for chosen samples of files.

@@ -32,7 +32,7 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
     entry.code = code;
     entry.name = entry.name_en = join_text("class ", code);
     entry.alias = join_text("C", code);
-    // Distinct enough for a picture: steps of the golden ratio through the colours.
+    // Distinct colours for images: steps of the golden ratio through the hues.
     const unsigned mixed = static_cast<unsigned>(code) * 2654435769u;
     entry.color = {static_cast<std::uint8_t>(mixed >> 24), static_cast<std::uint8_t>(mixed >> 16), static_cast<std::uint8_t>(mixed >> 8)};
     nomenclature.classes.push_back(entry);
@@ -40,8 +40,8 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
   return nomenclature;
 }
 
-// Target dates of regular input, in days since 1 January of the samples' year. The grid spans the dates of all files, also of those
-// whose samples are of other regions, so that all models of a production read the same dates.
+// Target dates of regular input, in days since 1 January of the samples' year. The grid covers the dates of all files, also of those
+// with samples of other regions, so that all models of a production read the same dates.
 std::vector<int> target_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
   std::vector<Date> dates;
   for (const auto& text : time.dates) dates.push_back(Date::parse(text));
@@ -77,7 +77,7 @@ std::vector<int> target_days(const TimeOptions& time, const std::string& source,
   return days;
 }
 
-// The series to read, as model.sources asks; the first is the main one. Files may lack others: their samples are learned without them.
+// The series to read, from model.sources; the first is the main one. Files may lack others: their samples are learned without them.
 std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const std::vector<NamedSamples>& all) {
   std::vector<std::string> known;
   for (const auto& [file, samples] : all)
@@ -88,7 +88,7 @@ std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const 
   if (wanted.empty()) wanted = {known.front()};
   if (wanted == std::vector<std::string>{"all"}) wanted = known;
   if (wanted.size() > kMostSources)
-    throw UserError(join_text("model.sources: expected at most ", kMostSources, " series, got ", wanted.size(), "; name those to read"));
+    throw UserError(join_text("model.sources: expected at most ", kMostSources, " series, got ", wanted.size(), "; choose some of them"));
   std::vector<SourceSpec> sources;
   for (const auto& name : wanted) {
     if (std::ranges::find(known, name) == known.end())

@@ -1,5 +1,5 @@
 #pragma once
-// What a model that is to be trained reads and tells apart, from its samples and options.
+// The input and classes of a model to be trained, from its samples and options.
 
 #include <vector>
 
@@ -9,8 +9,8 @@
 
 namespace millesime {
 
-// Architecture, series and target dates, nomenclature and provenance; classes, counts and normalisation are entered while it learns. The
-// dates span all samples, also those of other regions. UserError where options and samples contradict each other.
+// Architecture, series and target dates, nomenclature and provenance; training adds classes, counts and normalisation. The dates
+// cover all samples, also those of other regions. UserError if options and samples contradict each other.
 ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamples>& all);
 
 }  // namespace millesime

@@ -1,5 +1,5 @@
 #pragma once
-// TimeOptions: the regular time grid that series are brought to, and how.
+// TimeOptions: the regular time grid of series, and the method of gap filling.
 
 #include <string>
 #include <vector>

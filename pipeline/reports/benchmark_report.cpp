@@ -101,7 +101,7 @@ std::string class_table(const std::vector<BenchmarkResult>& results, const Nomen
   return html + "</tbody></table></div>\n";
 }
 
-// The Markdown table and what stands below it.
+// The Markdown table and the text below it.
 std::string summary_table(const std::vector<BenchmarkResult>& results) {
   std::string html = "<div class=\"wide\"><table class=\"summary\">", below;
   int row = 0;
@@ -145,8 +145,8 @@ std::string to_html(const std::vector<BenchmarkResult>& results, const Benchmark
           section("models", "The models", summary_table(results) + accuracy_chart(results)) +
           section("classes", "F-score of each class", class_table(results, nomenclature)) +
           section("best", "Confusion matrix of " + escape_markup(best.model),
-                  "<p class=\"note\">All parts and seeds together. Each row is a class of the reference: what its samples were taken "
-                  "for, in percent of the row.</p>\n" +
+                  "<p class=\"note\">All parts and seeds together. Each row is a class of the reference: the classes assigned to its "
+                  "samples, in percent of the row.</p>\n" +
                       confusion_table(nomenclature, winner.confusion, kWords)) +
           section("calibration", "Calibration", "<div class=\"reliability\">" + reliability + "</div>\n") +
           section("how", "How it was measured", facts(rows)));

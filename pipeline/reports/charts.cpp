@@ -129,7 +129,7 @@ CurveAxis axis_of(const std::vector<ClassCurve>& curves, const std::string& quan
     for (const CurveStep& step : curve.steps)
       if (step.observations > 0) low = std::min(low, step.mean - step.deviation), high = std::max(high, step.mean + step.deviation);
   if (!(high > low)) low = std::isfinite(low) ? low - 1 : 0, high = low + 2;
-  // Ticks at 1, 2 or 5 times a power of ten, about three of them.
+  // About three ticks, at 1, 2 or 5 times a power of ten.
   double distance = std::pow(10, std::floor(std::log10((high - low) / 2)));
   if ((high - low) / distance > 12)
     distance *= 5;

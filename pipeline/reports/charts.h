@@ -1,5 +1,5 @@
 #pragma once
-// The figures that reports share, as markup with SVG: confusion matrix, scores, reliability, curves.
+// Figures shared by the reports, as markup with SVG: confusion matrix, scores, reliability, curves.
 
 #include <functional>
 #include <string>
@@ -13,10 +13,10 @@ namespace millesime::html {
 
 inline constexpr const char* kMonths[] = {"J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D"};
 
-// Words of a report about a map or about samples.
+// Terms of a report about a map or about samples.
 struct Judged {
-  std::string unit = "px";       // what is counted
-  std::string producer = "map";  // what gave the classes
+  std::string unit = "px";       // unit of the counts
+  std::string producer = "map";  // source of the classes
 };
 
 std::string confusion_table(const Nomenclature& nomenclature, const ConfusionMatrix& matrix, const Judged& words);
@@ -24,10 +24,10 @@ std::string confusion_table(const Nomenclature& nomenclature, const ConfusionMat
 // Precision, recall and F-score of each class, the best first. `interval` is markup after the F-score of a code, "" for none.
 std::string score_table(const Nomenclature& nomenclature, const Accuracy& accuracy, const std::function<std::string(int)>& interval);
 
-// How often what is said with a given confidence is right.
+// Accuracy as a function of the confidence.
 std::string reliability_chart(const Calibration& calibration, const Judged& words);
 
-// The year of a class: mean and one standard deviation.
+// The series of a class over the year: mean and one standard deviation.
 struct CurveAxis {
   double low = 0, high = 1;
   std::vector<double> ticks;
@@ -38,7 +38,7 @@ std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curv
 CurveAxis ndvi_axis();
 CurveAxis axis_of(const std::vector<ClassCurve>& curves, const std::string& quantity);  // around all means and deviations
 
-// Lines over the epochs of a training. Values of a line may lack at its end.
+// Lines over the epochs of a training. A line may have fewer values than epochs.
 struct Line {
   std::string name, color;
   std::vector<double> values;
@@ -49,7 +49,7 @@ std::string epoch_chart(const std::vector<Line>& lines, int marked_epoch, const 
 struct Bar {
   std::string name;
   double value = 0, deviation = 0;
-  std::string detail;  // shown when pointed at
+  std::string detail;  // shown as a tooltip
 };
 std::string bar_chart(const std::vector<Bar>& bars, const std::string& unit, const std::string& description);
 

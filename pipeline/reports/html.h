@@ -1,6 +1,6 @@
 #pragma once
-// What the HTML reports are made of: numbers as people read them, sections, figures, tables, the page itself. A page is one file without
-// scripts and without anything from elsewhere, so that it opens offline and in ten years.
+// Parts of HTML reports: formatted numbers, sections, figures, tables, the page itself. A page is one file without scripts and without
+// external resources, so that it opens offline and in ten years.
 
 #include <string>
 #include <utility>
@@ -18,13 +18,13 @@ using NamedValue = std::pair<std::string, std::string>;
 
 namespace html {
 
-// Numbers. Where there is none (NaN) they are a dash.
+// Formatted numbers; NaN is a dash.
 std::string number(double value, int decimals);
 std::string grouped(double value);  // 1 234 567 with narrow blanks
 std::string percent(double share, int decimals = 1);
-std::string plus_minus(double half_width, int decimals);  // " ± 0.012" in small print, or nothing where there is no interval
+std::string plus_minus(double half_width, int decimals);  // " ± 0.012" in small print, or "" without an interval
 
-// Classes, as markup. A code that the nomenclature does not have is "class 7" and grey.
+// Classes, as markup. A code that is not in the nomenclature is "class 7" and grey.
 std::string class_name(const Nomenclature& nomenclature, int code);
 std::string class_color(const Nomenclature& nomenclature, int code);  // "#rrggbb"
 std::string swatch(const Nomenclature& nomenclature, int code);

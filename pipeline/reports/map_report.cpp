@@ -16,7 +16,7 @@ using namespace html;
 
 const Judged kWords{"pixels", "map"};
 
-// The map that the numbers of the page are about: the final one, or the only run.
+// The map whose numbers the page shows: the final one, or the only run.
 const MapAccuracy* main_accuracy(const ReportData& data) {
   if (!data.accuracy) return nullptr;
   if (data.accuracy->final_map && data.accuracy->final_map->confusion.total() > 0) return &*data.accuracy->final_map;
@@ -194,7 +194,7 @@ std::string area_section(const ReportData& data) {
   return section("areas", "Areas, corrected for confusion", html + "</p>\n");
 }
 
-// The year of each class: mean NDVI of its samples, one small chart a class.
+// Series of each class over the year: mean NDVI of its samples, one small chart a class.
 
 std::string curve_section(const ReportData& data) {
   if (data.curves.empty()) return "";
@@ -214,7 +214,7 @@ std::optional<Date> date_in(const std::string& text) {
   for (auto match = std::sregex_iterator(text.begin(), text.end(), kDay); match != std::sregex_iterator(); ++match) {
     try {
       return Date::parse((*match)[1].str() + (*match)[2].str() + (*match)[3].str());
-    } catch (const UserError&) {  // digits, but no day
+    } catch (const UserError&) {  // digits, but not a date
     }
   }
   return std::nullopt;

@@ -1,6 +1,6 @@
 #pragma once
-// The report: one self-contained HTML page about a map, without scripts and without anything from elsewhere. All that it shows is in
-// ReportData; what is missing there has no section.
+// The report: one self-contained HTML page about a map, without scripts and without external resources. Its content is in
+// ReportData; missing parts have no section.
 
 #include <optional>
 #include <string>
@@ -23,7 +23,7 @@ struct ClassSummary {
 
 struct MapSummary {
   Grid grid;                          // of the whole map
-  std::optional<double> pixel_ha;     // nothing on a geographic grid
+  std::optional<double> pixel_ha;     // empty on a geographic grid
   std::vector<ClassSummary> classes;  // those that occur, by code
   std::int64_t mapped = 0;            // pixels with a class
   double confidence = 0;              // mean over them, 0..100
@@ -44,7 +44,7 @@ struct ReportData {
   std::vector<Census> census;         // of each tile
   std::string version, licence;
   std::vector<NamedValue> config;                                       // key and effective value
-  std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and what is known of its training
+  std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and provenance of its training
   std::vector<std::string> papers;
 };
 

@@ -24,7 +24,7 @@ std::string interval_text(const Interval& interval, int decimals) {
   return std::isnan(interval.low) ? "" : " <small>" + number(interval.low, decimals) + "–" + number(interval.high, decimals) + "</small>";
 }
 
-// NaN where the model file does not say it.
+// NaN if the model file does not have it.
 double held_out_number(const ModelSpec& spec, const char* key) {
   const auto held = spec.metrics.find("held_out");
   if (held == spec.metrics.end() || !held->is_object() || !held->contains(key) || !(*held)[key].is_number()) return NAN;
@@ -84,7 +84,7 @@ std::string counts_table(const ModelSpec& spec) {
                       "</td><td class=\"n\">", grouped(static_cast<double>(c.learned)), "</td></tr>\n");
   return html + "</tbody></table>\n<p class=\"note\">Selection: " + escape_markup(spec.provenance.selection) +
          "; added to rare classes: " + escape_markup(spec.provenance.oversampling) +
-         ". Learned: with what was added, without what was held out.</p>\n";
+         ". Learned: with the added samples, without the held-out ones.</p>\n";
 }
 
 std::string learning_section(const ModelReportData& data) {
@@ -116,7 +116,7 @@ std::string pairs_table(const Nomenclature& nomenclature, const ConfusionMatrix&
   return html + "</tbody></table>\n";
 }
 
-// Whether what was held out chose when a network had learned enough.
+// Whether held-out samples chose the epoch.
 bool epoch_was_chosen(const ModelFile& model) {
   return model.spec.metrics.contains("epoch") || std::ranges::any_of(model.members, epoch_was_chosen);
 }
@@ -140,12 +140,12 @@ std::string judged_by(const Evaluation& evaluation, const ModelSpec& spec) {
                                " bootstrap samples of the polygons.");
   if (evaluation.unknown > 0)
     text += join_text(" ", grouped(static_cast<double>(evaluation.unknown)),
-                      " of them are of classes that the model does not know, and count as wrong.");
+                      " of them have classes that the model does not know, and count as wrong.");
   text += "</p>\n";
   if (!evaluation.learned_from.empty())
     text += "<p class=\"warning\">" + escape_markup(join_list(evaluation.learned_from, ", ")) +
             (evaluation.learned_from.size() == 1 ? " is a file" : " are files") +
-            " that the model learned from, without a test split or used whole: these numbers flatter it.</p>\n";
+            " that the model learned from (no test split, or all samples used): these numbers are optimistic.</p>\n";
   if (std::abs(spec.temperature - 1) > 1e-9)
     text += join_text("<p class=\"note\">The logits are divided by the temperature ", number(spec.temperature, 3),
                       spec.sharpening > 0 ? join_text(" and sharpened by ", number(spec.sharpening, 3)) : "", ".</p>\n");
@@ -168,18 +168,19 @@ std::string accuracy_section(const ModelReportData& data) {
              reliability_chart(data.evaluation->calibration, kWords) + "</div>\n";
   } else if (const auto held_out = held_out_matrix(spec)) {
     matrix = *held_out;
-    text = join_text("<p>Judged on the ", grouped(static_cast<double>(matrix.total())), " samples that were held out while learning. ",
-                     epoch_was_chosen(data.model) ? "They chose the epoch, so that the numbers are slightly optimistic. " : "",
+    text = join_text("<p>Judged on the ", grouped(static_cast<double>(matrix.total())), " samples that were held out from training. ",
+                     epoch_was_chosen(data.model) ? "They chose the epoch, so the numbers are slightly optimistic. " : "",
                      "With --samples the report judges on a test set, with intervals and a reliability diagram.</p>\n");
     charts = score_table(spec.nomenclature, measure(matrix), [](int) { return std::string(); });
   } else {
     return "";
   }
-  return section("accuracy", "Accuracy",
-                 text + charts + "<h3>Most confused</h3>" + pairs_table(spec.nomenclature, matrix) +
-                     "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: what its samples were taken for, in "
-                     "percent of the row. Blue is agreement. Point at a cell for its samples.</p>\n" +
-                     confusion_table(spec.nomenclature, matrix, kWords));
+  return section(
+      "accuracy", "Accuracy",
+      text + charts + "<h3>Most confused</h3>" + pairs_table(spec.nomenclature, matrix) +
+          "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: the classes assigned to its samples, in "
+          "percent of the row. Blue is agreement. Point at a cell for its number of samples.</p>\n" +
+          confusion_table(spec.nomenclature, matrix, kWords));
 }
 
 // Importance.
@@ -201,8 +202,8 @@ std::string importance_section(const ModelReportData& data) {
   const std::string text = join_text(
       "<p>How many points of overall accuracy (", percent(found.accuracy), " on ", grouped(static_cast<double>(found.samples)),
       " samples) are lost when a band, or all bands of a date, are exchanged between the samples: mean and standard deviation of ",
-      found.repeats, " times. What is told by several bands or dates at once loses little, for the others still tell it.</p>\n");
-  return section("importance", "What the model looks at",
+      found.repeats, " times. If several bands or dates carry the same information, each of them loses little.</p>\n");
+  return section("importance", "Importance of the inputs",
                  text + "<div class=\"pair\">" +
                      figure(bar_chart(bars_of(bands), "", "Importance of bands"), "Bands and static inputs, the most important first.") +
                      figure(bar_chart(bars_of(found.dates), "", "Importance of dates"), "Dates, in time.") + "</div>\n");
@@ -214,7 +215,7 @@ std::string curves_section(const ModelReportData& data) {
   if (data.curves.empty()) return "";
   std::string html =
       "<p>All labelled samples of the files: mean and one standard deviation in every half month, and the number of valid observations. "
-      "Classes whose curves are alike are those that are confused.</p>\n";
+      "Classes with similar curves are often confused.</p>\n";
   for (const QuantityCurves& part : data.curves) {
     const CurveAxis axis = part.quantity == "NDVI" ? ndvi_axis() : axis_of(part.curves, part.quantity);
     html += "<h3>" + escape_markup(part.quantity) + "</h3><div class=\"curves\">";
@@ -275,7 +276,7 @@ std::string provenance_section(const ModelReportData& data) {
     html = "<p>An ensemble: its probabilities are the mean of its members’";
     if (metrics.contains("power") && metrics["power"].is_number() && metrics.contains("held_out"))
       html += join_text(", which were raised to the power ", number(metrics["power"].get<double>(), 3),
-                        " together (it is a part of their temperatures). Calibration error of the mean on what was held out: ",
+                        " together (it is a part of their temperatures). Calibration error of the mean on held-out samples: ",
                         calibration_text(data.model.spec));
     html += ".</p><div class=\"models\">";
     for (const ModelFile& member : data.model.members)

@@ -11,7 +11,7 @@ namespace millesime {
 std::string model_report_html(const ModelReportData& data);
 void write_model_report(const ModelReportData& data, const std::string& file);  // atomic
 
-// Classes that are taken for each other, the most samples first.
+// Pairs of classes that are confused, the most samples first.
 struct ConfusedPair {
   int a = 0, b = 0;                     // codes, a < b
   std::int64_t a_as_b = 0, b_as_a = 0;  // samples

@@ -12,7 +12,7 @@ namespace millesime::simulated {
 namespace {
 constexpr double kLatticeStep = 640;  // metres
 
-// Unevenness of growth: patches of some pixels, and a part that differs from pixel to pixel. It belongs to the ground: keyed by position.
+// Variation of growth: patches of some pixels, and a part that differs from pixel to pixel. A function of the position.
 double growth_at(std::uint64_t seed, Point p) {
   const double patches = smooth_noise(hash_of(seed, 81), p.x / 45, p.y / 45) * 1.9;
   const double pixel = normal(hash_of(seed, 82, std::llround(p.x / 10), std::llround(p.y / 10)));

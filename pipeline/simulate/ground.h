@@ -1,5 +1,5 @@
 #pragma once
-// The world as a tile's pixels see it: every pixel of a window as four points on the ground, and what lies there.
+// The ground under a tile: every pixel of a window as four points, and the parcels at these points.
 
 #include <array>
 #include <cstdint>
@@ -18,7 +18,7 @@ inline constexpr const char* kWorldCrs = "EPSG:2154";
 class PositionLattice {
  public:
   PositionLattice(const std::string& from_crs, const std::string& to_crs, const Box& extent);
-  Point operator()(Point p) const;  // p lies in the extent
+  Point operator()(Point p) const;  // p must be in the extent
 
  private:
   double x0_ = 0, y0_ = 0;
@@ -31,10 +31,10 @@ inline constexpr int kPointsPerPixel = 4;  // 2 x 2 points make mixed pixels at 
 // A window of a tile.
 struct Ground {
   Window window;
-  std::vector<Parcel> parcels;                                       // that the window holds, each once
+  std::vector<Parcel> parcels;                                       // in the window, each once
   std::vector<std::array<std::uint32_t, kPointsPerPixel>> at_pixel;  // index of a parcel at the four points
   std::vector<Point> position;                                       // of the pixel's centre in the world
-  std::vector<float> growth;                                         // unevenness inside parcels, standard deviation 1
+  std::vector<float> growth;                                         // variation inside parcels, standard deviation 1
   std::vector<std::uint8_t> land_class;                              // truth: class at the pixel's centre
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Randomness as a function of keys: the same keys give the same number on every thread and in every order.
+// Random numbers as a function of keys: the same keys give the same number on every thread and in every order.
 
 #include <cmath>
 #include <cstdint>

@@ -28,10 +28,10 @@ constexpr int kMaskPlanes = 3;
 constexpr std::array<const char*, kMaskPlanes> kMaskNames = {"CLM", "SAT", "EDG"};
 constexpr std::array<float, kBands> kCloudSpectrum = {.72f, .72f, .73f, .74f, .75f, .76f, .76f, .76f, .52f, .40f};
 constexpr std::array<float, kBands> kHazePerBand = {1.f,  .78f, .62f, .52f, .45f,
-                                                    .40f, .34f, .32f, .12f, .07f};  // scattering fades with the wavelength
+                                                    .40f, .34f, .32f, .12f, .07f};  // scattering decreases with the wavelength
 constexpr std::array<float, kBands> kShadowPerBand = {.72f, .82f, .88f, .92f, .96f, .98f, 1.f, 1.f, 1.f, 1.f};  // skylight is blue
 
-// Work that may throw, in an OpenMP loop: keeps the first error and throws it after the loop.
+// For work in an OpenMP loop that may throw: keeps the first error and throws it after the loop.
 class FirstError {
  public:
   template <class Work>
@@ -79,7 +79,7 @@ bool seen_by(const Pass& pass, const Grid& grid, int col, int row) {
 }
 
 std::int16_t stored_value(double reflectance, std::uint64_t noise_key, int step) {
-  const double noise = (0.0022 + 0.010 * reflectance) * normal(noise_key);  // of the sensor, and what correction leaves
+  const double noise = (0.0022 + 0.010 * reflectance) * normal(noise_key);  // of the sensor, and of the atmospheric correction
   const double value = std::clamp((reflectance + noise) * 10000, 1.0, 20000.0);
   return static_cast<std::int16_t>(std::max(1.0, std::round(value / step) * step));
 }
@@ -157,7 +157,7 @@ class Renderer {
       const std::uint64_t key = hash_of(noise_, window.col + c, window.row + r);
       const Sky::Air air = sky_.at(ground.position[pixel]);
       Spectrum spectrum = seen_from_above(ground, looks, pixel, air);
-      // Sun glint on large roofs saturates the sensor now and then.
+      // Sun glint on large roofs sometimes saturates the sensor.
       const bool glint = ground.land_class[pixel] == 3 && uniform(mix(key)) < 0.002;
       if (glint) spectrum.fill(1.7f);
       const std::array<std::uint8_t, kMaskPlanes> mask = {air.mask, static_cast<std::uint8_t>(glint ? 255 : 0), 0};

@@ -25,12 +25,12 @@ struct ProductOptions {
   int value_step = 1;  // of int16 reflectances
 };
 
-// Writes <products>/<product>/... for every pass and the truth map of the tile; returns what truth.json says of it. Works strip by
-// strip, so that memory grows with the tile's width only.
+// Writes <products>/<product>/... for every pass and the truth map of the tile; returns its entry for truth.json. Works strip by
+// strip, so that memory grows only with the tile's width.
 nlohmann::ordered_json write_tile(const World& world, const Tile& tile, const std::vector<Pass>& passes, const ProductOptions& options,
                                   const std::string& products, const std::string& truth, const Context& context);
 
-// Class of every pixel centre of `grid` (EPSG:2154) that lies in one of the tiles, 0 elsewhere.
+// Class of every pixel centre of `grid` (EPSG:2154) that is in one of the tiles, 0 elsewhere.
 void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
                        const Context& context);
 

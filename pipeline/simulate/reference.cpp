@@ -23,9 +23,9 @@ enum Field : std::uint64_t { kCandidates = 120, kChosen, kHand, kWrong };
 constexpr double kStepM = 2;          // of the walk to a parcel's border
 constexpr double kLongestRay = 1.6;   // field sizes; a long parcel is drawn in part
 constexpr double kLeastAreaM2 = 500;  // five pixels
-constexpr int kLeastCorrect = 4;      // polygons of a class and region that keep their label, so that none gets lost
+constexpr int kLeastCorrect = 4;      // polygons of a class and region that keep their label, so that no class is lost
 
-// Classes that a surveyor takes for one another.
+// Classes that a surveyor may confuse.
 const std::vector<std::vector<int>>& lookalikes() {
   static const std::vector<std::vector<int>> groups = {{5, 6, 7},    {8, 9, 10, 11, 12}, {13, 18},     {14, 15}, {16, 17},
                                                        {1, 2, 3, 4}, {18, 19},           {20, 21, 22}, {19, 16}, {23, 11}};
@@ -41,7 +41,7 @@ int mistaken_for(int code, std::uint64_t draw) {
   return others[draw % others.size()];
 }
 
-// The part of the parcel at `p` that is seen from p: rays to its border.
+// The part of the parcel at `p` that is visible from p: rays to its border.
 std::vector<Point> outline_from(const World& world, Point p, std::uint64_t parcel, int rays, double hand_error_m) {
   const double longest_m = kLongestRay * world.parcel_m();
   std::vector<Point> outline;

@@ -1,5 +1,5 @@
 #pragma once
-// What surrounds the images of a simulated world: labelled polygons, the regions, the climate.
+// The other inputs of a simulated world: labelled polygons, the regions, the climate.
 
 #include <string>
 #include <vector>

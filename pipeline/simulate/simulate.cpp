@@ -94,7 +94,7 @@ Grid union_grid(const Box& extent) {
 }
 
 std::string config_text(const SimulateOptions& options, const World& world) {
-  // The belt between two regions fits the world, which is far smaller than France.
+  // The blending distance is chosen for the world, which is much smaller than France.
   const auto blend_m = static_cast<int>(std::min(2000.0, world.zone_m() / 4));
   return join_text("# Maps this simulated world: millesime run config.toml\n\nyear = ", options.year, "\nnomenclature = \"", kNomenclature,
                    "\"\noutput = \"out\"\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = "
@@ -116,15 +116,15 @@ void SimulateOptions::declare(Options& o) {
   o.section("");
   o.add("tiles", &tiles, "number of tiles, half of them in each of two UTM zones").range(1, 200);
   o.add("size", &size, "side of a tile").unit("pixels of 10 m").range(64, 10980);
-  o.add("dates", &dates, "acquisition days a tile; about a quarter of them see half of it").unit("days").range(1, 2 * kPassesAYear);
+  o.add("dates", &dates, "acquisition days of each tile; about a quarter of them cover half of it").unit("days").range(1, 2 * kPassesAYear);
   o.add("seed", &seed, "the same seed and options give the same bytes").range(0, 9e15);
   o.add("year", &year, "year of the acquisitions").range(2015, 2100);
-  o.add("overlap", &overlap, "part of its side that a tile shares with its neighbour").range(0, 0.5);
-  o.add("cloud_share", &cloud_share, "mean share of cloud over the year; more in winter than in summer").range(0, 0.9);
+  o.add("overlap", &overlap, "share of a tile's side that overlaps its neighbour").range(0, 0.5);
+  o.add("cloud_share", &cloud_share, "mean cloud cover over the year; more in winter than in summer").range(0, 0.9);
   o.add("wrong_labels", &wrong_labels, "share of reference polygons with the label of a similar class").range(0, 0.5);
-  o.add("polygons", &polygons, "reference polygons a class and region, at most").range(1, 100000);
-  o.add("value_step", &value_step, "step of the stored reflectances (1 = 0.0001); a larger one makes smaller files").range(1, 100);
-  o.add("plain", &plain, "no second orbit, divided pass, newer version or zipped product");
+  o.add("polygons", &polygons, "maximum number of reference polygons for each class and region").range(1, 100000);
+  o.add("value_step", &value_step, "step of the stored reflectances (1 = 0.0001); larger steps give smaller files").range(1, 100);
+  o.add("plain", &plain, "without a second orbit, divided passes, newer versions or zipped products");
 }
 
 void simulate(const SimulateOptions& options, const std::string& folder, const Context& context) {

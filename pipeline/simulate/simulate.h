@@ -8,7 +8,7 @@
 //   truth/<tile>.tif          class of every pixel centre, on the tile's grid;  truth/truth.tif: all tiles in EPSG:2154 at 10 m
 //   reference.shp             polygons with CODE and NAME, some of them wrong;  regions.gpkg: the two eco-climatic regions
 //   climate.tif               mean temperature (deg C) and yearly rain (mm)
-//   config.toml               a configuration that maps this world;  truth.json: what the generator knows of it
+//   config.toml               a configuration that maps this world;  truth.json: facts about the world
 
 #include <cstdint>
 #include <string>
@@ -34,7 +34,7 @@ struct SimulateOptions {
   void declare(Options& options);
 };
 
-// Writes the world. The bytes depend on the options alone, not on threads or memory. UserError when `folder` is not empty.
+// Writes the world. The bytes depend only on the options, not on threads or memory. UserError if `folder` is not empty.
 void simulate(const SimulateOptions& options, const std::string& folder, const Context& context);
 
 }  // namespace millesime

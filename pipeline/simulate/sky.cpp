@@ -17,7 +17,7 @@ enum Field : std::uint64_t { kCalendar = 50, kWeather, kCloud, kHaze };
 
 constexpr int kRevisitDays = 5;  // both satellites, one orbit
 
-// Days of `count` passes of one orbit, spread over the year on the orbit's cycle; irregular, for real series have holes. Tiles of one
+// Days of `count` passes of one orbit, spread over the year on the orbit's cycle; irregular, as real series have holes. Tiles of one
 // orbit share most of their days.
 std::vector<Date> orbit_days(std::uint64_t key, std::uint64_t tile_key, int year, int phase, int count) {
   const Date first = Date::from_ymd(year, 1, 1), last = Date::from_ymd(year, 12, 31);
@@ -64,7 +64,7 @@ std::vector<Pass> calendar(std::uint64_t seed, const std::string& tile, const Ca
   const int other_orbit = options.main_orbit == 51 ? 94 : 51;
   const auto phase = [](int orbit) { return orbit == 51 ? 2 : 0; };
 
-  // About a quarter of the days come from the neighbouring orbit. A year has 73 days of each.
+  // About a quarter of the days are of the neighbouring orbit. A year has 73 days of each.
   const int wanted_other = quirks && options.days >= 5 ? std::max(options.days / 4, options.days - 73) : 0;
   const int main_days = std::min(options.days - wanted_other, 73);
 
@@ -112,7 +112,7 @@ Sky::Sky(const World& world, const Pass& pass, double cloud_share)
   cover_ = cloud_share <= 0 ? 0 : std::min(0.9, 1 / (1 + std::exp(-odds)));  // products with over 90 % of cloud are not made
   cirrus_ = uniform(hash_of(seed_, 2)) < 0.2;
   dilation_ = 0.02 + 0.05 * uniform(hash_of(seed_, 3));
-  missed_ = uniform(hash_of(seed_, 4)) < 0.25 ? 0.05 : 0;  // the mask of some days stops short of the cloud's edge
+  missed_ = uniform(hash_of(seed_, 4)) < 0.25 ? 0.05 : 0;  // the mask of some days misses the edges of clouds
   haze_ = 0.004 * std::fabs(normal(hash_of(seed_, 5))) + (uniform(hash_of(seed_, 6)) < 0.14 ? 0.035 : 0);
   light_ = 1 + 0.03 * normal(hash_of(seed_, 7));
   // The sun stands in the south-south-east; shadows fall to the north-north-west, longer in winter. Heights fit the clouds' size.

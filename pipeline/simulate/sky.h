@@ -1,5 +1,5 @@
 #pragma once
-// When the satellites pass over a tile, what part of it they see, and what hangs between: clouds, their shadows and haze.
+// The passes of the satellites over a tile, the part of it that they cover, and clouds, their shadows and haze.
 
 #include <cstdint>
 #include <string>
@@ -28,7 +28,7 @@ struct Pass {
   std::string product_name(const std::string& tile) const;  // SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7
 };
 
-// What a tile's year of passes consists of.
+// Options of a tile's passes.
 struct CalendarOptions {
   int year = 2021;
   int days = 30;        // acquisition days

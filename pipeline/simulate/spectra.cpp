@@ -50,18 +50,18 @@ struct Season {
 
 enum class Kind { vegetation, built, bare, water, snow };
 
-// How a class behaves. `shift` and `end_shift`: standard deviation of its parcels' timing in days; `vary`: of their green cover.
+// The phenology of a class. `shift` and `end_shift`: standard deviation of its parcels' timing in days; `vary`: of their green cover.
 struct Traits {
   int code;
   Kind kind;
-  Spectrum canopy, floor;  // green leaves; what lies below them (where `soil` is 0)
+  Spectrum canopy, floor;  // green leaves; the surface below them (if `soil` is 0)
   double soil;             // share of bare soil in the floor
   double base;             // green cover all year
   Season season;
   double dry;       // straw or dry leaves after the season, as a share of the floor
   double dry_days;  // how long it lasts
   double shift, end_shift, vary;
-  double texture;  // unevenness inside a parcel, in green cover (built: in roofs against gardens)
+  double texture;  // variation inside a parcel, in green cover (built: in roofs against gardens)
 };
 
 constexpr std::array<Traits, 23> kTraits = {{
@@ -165,7 +165,7 @@ Spectrum canopy_of(const Parcel& parcel, const Traits& traits, const Parameters&
   return canopy;
 }
 
-// What is seen where no green leaf is.
+// The surface without green leaves.
 Spectrum floor_of(const World& world, const Parcel& parcel, const Traits& traits, const Parameters& p, double day) {
   Spectrum soil = between(kDarkSoil, kBrightSoil, p.soil);
   // Topsoil moisture: dry in summer; darker by up to a third when wet.
@@ -224,7 +224,7 @@ Look look_of(const World& world, const Parcel& parcel, int day_of_year) {
   const double green = green_cover(parcel, traits, p, day);
   const Spectrum floor = floor_of(world, parcel, traits, p, day), canopy = canopy_of(parcel, traits, p, day);
   Look look{between(floor, canopy, green), {}};
-  // Uneven growth shows as much as there is something to grow; roofs and gardens alternate all year.
+  // Variation of growth is proportional to the vegetation; roofs and gardens alternate all year.
   const double spread = traits.texture * (traits.kind == Kind::built ? 1.0 : std::min(1.0, 0.3 + 1.4 * green));
   for (int band = 0; band < kBands; ++band) look.growth[band] = static_cast<float>(spread) * (canopy[band] - floor[band]);
   if (parcel.mountain && traits.kind != Kind::snow && traits.kind != Kind::water) {

@@ -1,5 +1,5 @@
 #pragma once
-// What a parcel looks like on a day: a mixture of spectra (vegetation, straw, soil, water, snow, built) that follows the phenology of
+// The spectrum of a parcel on a day: a mixture of spectra (vegetation, straw, soil, water, snow, built) that follows the phenology of
 // its class. Reflectance is 0..1.
 
 #include <array>
@@ -13,7 +13,7 @@ namespace millesime::simulated {
 inline constexpr int kBands = 10;
 using Spectrum = std::array<float, kBands>;
 
-// Band names in the order of a Spectrum, as product files call them.
+// Band names in the order of a Spectrum, as in product files.
 const std::array<std::string, kBands>& band_names();
 bool is_20m(int band);
 
@@ -22,7 +22,7 @@ struct Look {
   Spectrum mean{}, growth{};
 };
 
-// Look of a parcel on a day of the year. Timing shifts with the climate (warmer is earlier) and from parcel to parcel.
+// Spectrum of a parcel on a day of the year. Timing varies with the climate (warmer is earlier) and from parcel to parcel.
 Look look_of(const World& world, const Parcel& parcel, int day_of_year);
 
 }  // namespace millesime::simulated

@@ -17,7 +17,7 @@ enum Field : std::uint64_t { kZones = 1, kBend, kFields, kPatches, kRivers, kRoa
 
 constexpr double kRiverHalfWidth = 14;  // metres
 
-// What a landscape consists of: share of each class in the western and the eastern region.
+// The composition of a landscape: share of each class in the western and the eastern region.
 struct Share {
   int code;
   double west, east;
@@ -26,7 +26,7 @@ struct Share {
 struct Landscape {
   std::vector<Share> shares;  // of each region they sum to 1
   bool fields;                // straight borders; otherwise natural ones
-  double reach;               // how much it grows into its neighbours, in zone sizes
+  double reach;               // how far it extends into its neighbours, in zone sizes
 };
 
 enum Zone { kPlain, kWetPlain, kHills, kForest, kUpland, kMountain, kTown, kShore, kZoneCount };

@@ -1,5 +1,5 @@
 #pragma once
-// The ground of a simulated world: which parcel lies at a position, its class, region and climate. Coordinates are EPSG:2154 metres.
+// The ground of a simulated world: the parcel at a position, its class, region and climate. Coordinates are EPSG:2154 metres.
 
 #include <cstdint>
 #include <vector>
@@ -12,14 +12,14 @@ namespace millesime::simulated {
 struct Parcel {
   std::uint64_t id = 0;
   int land_class = 0;     // code of the OSO nomenclature of 23 classes
-  Point anchor;           // near its middle; climate and soil are taken there
+  Point anchor;           // near its middle; the position for climate and soil
   bool mountain = false;  // snow in winter
 };
 
 class World {
  public:
-  // `extent`: what the tiles cover; `tile_m`: side of a tile, which sets how large the landscape's pieces are, so that a small world
-  // holds every class too.
+  // `extent`: of all tiles; `tile_m`: side of a tile, which determines the size of the landscape's parts, so that a small world
+  // has every class, too.
   World(std::uint64_t seed, const Box& extent, double tile_m);
 
   Parcel parcel_at(Point p) const;

@@ -25,7 +25,7 @@ void require_undamaged(const Census& census, const std::string& root) {
   throw UserError(join_text(
       "tile ", census.tile, ": ", census.damaged.size(), " of ", census.damaged.size() + static_cast<std::size_t>(census.n_products()),
       " products under ", root, "/", census.tile, " cannot be used:", lines_of(census.damaged),
-      "\nReplace them; or leave them out, which is recorded, with --skip-damaged (sensors.", kSensor, ".skip_damaged = true)."));
+      "\nReplace them, or leave them out (which is recorded) with --skip-damaged (sensors.", kSensor, ".skip_damaged = true)."));
 }
 
 void require_acquisitions(const Census& census, const std::string& root, Date first, Date last) {
@@ -36,7 +36,7 @@ void require_acquisitions(const Census& census, const std::string& root, Date fi
   throw UserError(
       join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
                 !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
-                : others.empty()        ? "the folder holds no product at all"
+                : others.empty()        ? "the folder contains no product"
                                         : "there are products of " + others + "; set year to one of these or add the missing products"));
 }
 
@@ -96,7 +96,7 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   return units;
 }
 
-// The longest time without an acquisition: what a series lacks.
+// The longest time without an acquisition.
 std::string longest_gap(const Census& census) {
   std::size_t at = 0;
   int days = 0;
@@ -125,7 +125,7 @@ std::string text_of(const Census& census) {
 
 Stage catalog_stage() {
   return {.name = "catalog",
-          .summary = "which products there are of each tile, and which can be used",
+          .summary = "finds the products of each tile and checks them",
           .reads = "folders of L2A products",
           .writes = "the census of each tile",
           .revision = 1,
@@ -156,7 +156,7 @@ Options CatalogCommand::declare() {
   o.section("");
   o.add("root", &root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
   o.add("year", &year, "only products of this year; 0: all").range(0, 2100);
-  o.add("tiles", &tiles, "tiles to look at; default: all that are found");
+  o.add("tiles", &tiles, "tiles to check; default: all that are found");
   o.add("bands", &bands, "bands that every product must have; default: those that any product of the tile has");
   o.add("json", &json, "print JSON instead of text");
   return o;

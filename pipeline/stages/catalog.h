@@ -1,6 +1,6 @@
 #pragma once
-// Catalog: which products there are of each tile, which of them can be used, and what is wrong with the others.
-// As a stage it writes the census of each tile of a production (Layout::census); as a command it looks at any folder.
+// Catalog: the products of each tile, which of them can be used, and the faults of the others.
+// As a stage it writes the census of each tile of a production (Layout::census); as a command it checks any folder.
 
 #include <string>
 #include <utility>
@@ -14,14 +14,14 @@
 
 namespace millesime {
 
-// The census shapes what follows through its content; the unit itself is up to date while the tile's folder shows the same
+// Later stages depend on the content of the census; the unit itself is up to date while the tile's folder has the same
 // names, sizes and times of change. A damaged product stops the unit, unless sensors.sentinel2_theia.skip_damaged is set.
 Stage catalog_stage();
 
-// The census of a tile of a production, as the stage takes it: UserError on damage (unless skipped) and without acquisitions.
+// The census of a tile of a production, as in the stage: UserError for damage (unless skipped) and without acquisitions.
 Census usable_census(const Config& config, const std::string& tile);
 
-// Days whose acquisitions belong to a production: its calendar year, widened to the time grid where that is given explicitly.
+// Days whose acquisitions belong to a production: its calendar year, extended to the time grid if that is given explicitly.
 std::pair<Date, Date> period_of(const Config& config);
 
 struct CatalogCommand {
@@ -38,7 +38,7 @@ struct CatalogReport {
   std::string root;
   std::vector<Census> tiles;
 
-  bool damaged() const;  // something is: the command then exits with 2
+  bool damaged() const;  // whether a product is damaged: the command then exits with 2
   std::string to_text() const;
   nlohmann::ordered_json to_json() const;
 };

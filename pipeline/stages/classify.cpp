@@ -28,13 +28,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kAhead = 2;  // windows read ahead, and written behind
-// On the CPU a window's series stays small: reading, computing and writing overlap from the first windows on, and its memory serves the
-// next window without going back to the system. A GPU wants its kernels large.
+constexpr int kAhead = 2;  // windows that are read ahead, and that wait to be written
+// On the CPU the series of a window is small: reading, computing and writing overlap from the first windows on, and its memory is reused
+// for the next window. A GPU needs large kernels.
 constexpr std::int64_t kWindowBytes = 24 << 20;
 constexpr std::int64_t kMaxDevicePixels = 1 << 20;
 
-// What is known of a window: the maps' samples, or yet the answers that decide them.
+// The result of a window: the samples of the maps, or the outputs of the models that are not decided yet.
 struct WindowResult {
   std::vector<LayerSamples> layers;  // one an output
   std::vector<Answers> answers;      // likewise
@@ -113,7 +113,7 @@ struct Tally {
 }  // namespace
 
 nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context) {
-  MILLESIME_CHECK(!request.outputs.empty() && !request.outputs.front().models.empty(), "nothing to classify with");
+  MILLESIME_CHECK(!request.outputs.empty() && !request.outputs.front().models.empty(), "no model to classify with");
   const Grid& grid = request.census.grid;
   const std::string& first_file = request.outputs.front().models.front().file;
   const ModelSpec first = ModelFile::read(first_file, request.trust).spec;
@@ -168,7 +168,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     spare.give(std::move(answers));
     return layers;
   };
-  // Where the device has not enough memory even for the series of a window, and for what lies beside it, parts of it are taken one by one.
+  // If the device has too little memory for the series of a window and the buffers of the models, the window is computed in parts.
   int strip_rows = std::numeric_limits<int>::max();
   const auto classify_window = [&](const TileWindow& read) {
     WindowResult result;
@@ -189,7 +189,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     };
     in_strips(read.series.window.height, strip_rows, strip, release);
     ahead.done();
-    // A GPU goes on with the next window while the writer takes this one's answers from it. On the CPU threads are busy as it is.
+    // A GPU computes the next window while the writer downloads the results of this one. On the CPU all threads are busy anyway.
     if (!on_gpu && result.layers.empty()) result.layers = decide_all(transfer, std::move(result.answers));
     return result;
   };
@@ -229,7 +229,7 @@ namespace {
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
-  // Regions are those that training found samples in: the models say which (train_stage makes one a region and seed).
+  // The regions are those with samples: there is one model for each region and seed (train_stage).
   const auto models = trained_models(config);
   if (!models) return std::nullopt;
   std::vector<Unit> units;
@@ -274,7 +274,7 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
 
 Stage classify_stage() {
   return {.name = "classify",
-          .summary = "every pixel of each tile gets a class and a confidence",
+          .summary = "computes class and confidence of every pixel of each tile",
           .reads = "images of a tile, models",
           .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities",
           .revision = 2,
@@ -290,11 +290,11 @@ Options ClassifyCommand::declare() {
   o.add("model", &model, "trained model (.safetensors)").path().required();
   o.add("tile", &tile, "folder of the tile's products, e.g. l2a/T31TCJ").path().required();
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
-  o.add("year", &year, "use the products of this year only; 0: all of the folder").range(0, 2100);
+  o.add("year", &year, "only products of this year; 0: all of the folder").range(0, 2100);
   o.add("skip_damaged", &sensor.skip_damaged, "leave out products that cannot be read");
-  o.add("resampling", &sensor.resampling, "how 20 m bands come to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
+  o.add("resampling", &sensor.resampling, "method of resampling 20 m bands to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
   o.add("exogenous", &exogenous, "static inputs of the model, name=path");
-  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which may do whatever you may");
+  o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   options.declare(o);
   return o;
 }
@@ -313,7 +313,7 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   if (!request.census.damaged.empty() && !command.sensor.skip_damaged) {
     std::string list;
     for (const auto& damage : request.census.damaged) list += "\n  " + damage.product + ": " + damage.message;
-    throw UserError(join_text(command.tile, ": damaged products; repair them or leave them out with --skip-damaged:", list));
+    throw UserError(join_text(command.tile, ": damaged products; replace them or leave them out with --skip-damaged:", list));
   }
   if (acquisitions.empty())
     throw UserError(join_text(command.tile, ": no product to classify", command.year ? " in " + std::to_string(command.year) : ""));

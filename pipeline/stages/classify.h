@@ -1,5 +1,5 @@
 #pragma once
-// Classify: every pixel of a tile, window by window, without intermediate images. One reading of a window serves the models of all
+// Classify: maps every pixel of a tile, window by window, without intermediate images. A window is read once for the models of all
 // regions and seeds.
 
 #include <string>
@@ -29,10 +29,10 @@ struct ClassifyRequest {
 // Writes the maps of every output (atomic). Returns counts: pixels, mapped, without observation, outside the regions, pixels a class.
 nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context);
 
-// `millesime classify --model M --tile DIR -o DIR`: takes the census of a tile folder and maps it.
+// `millesime classify --model M --tile DIR -o DIR`: takes the census of a tile folder and maps the tile.
 struct ClassifyCommand {
   std::string model, tile, output;
-  int year = 0;  // 0: every product of the folder, counted from the year of the middle one
+  int year = 0;  // 0: every product of the folder; days are counted from the year of the middle one
   SensorOptions sensor;
   std::vector<std::string> exogenous;  // name=path
   ClassifyOptions options;

@@ -25,7 +25,7 @@ struct Change {
   std::int64_t pixels = 0;
 };
 
-// Every pair that occurs of two classes that differ, the largest first.
+// Every pair of different classes that occurs, the largest first.
 std::vector<Change> changes_of(const ConfusionMatrix& matrix) {
   std::vector<Change> changes;
   for (int row = 0; row < matrix.size(); ++row)
@@ -63,13 +63,12 @@ Options CompareCommand::declare() {
   o.add("second", &second, "map of class codes on the same grid").path().required();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: codes without names");
   o.add("output", &output, "folder for comparison.json and changes.csv").path();
-  o.add("map", &map, "also write changes.tif there: the second map's class where the first one has another, 0 elsewhere");
+  o.add("map", &map, "also write changes.tif: the second map's class where the first one has another, 0 elsewhere");
   return o;
 }
 
 Comparison compare_maps(const CompareCommand& command, const Context& context) {
-  if (command.map && command.output.empty())
-    throw UserError("compare --map: expected also --output, the folder that it shall be written to");
+  if (command.map && command.output.empty()) throw UserError("compare --map: expected also --output, the folder for changes.tif");
   const RasterReader first(command.first), second(command.second);
   require_same(first.grid(), second.grid(), command.first + " and " + command.second);
   std::optional<Nomenclature> nomenclature;
@@ -97,7 +96,7 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
     second.read(window, 0, b.data());
     for (std::size_t i = 0; i < a.size(); ++i) {
       ++counts[{a[i], b[i]}];
-      if (a[i] == b[i] || a[i] == 0) b[i] = 0;  // what changes.tif shows
+      if (a[i] == b[i] || a[i] == 0) b[i] = 0;  // the values of changes.tif
     }
     if (writer) writer->write(window, 0, b.data());
     context.progress->advance(window.pixels());

@@ -1,5 +1,5 @@
 #pragma once
-// compare: two maps of one grid, e.g. of two years or of two models. Where they agree, what became what, and the areas.
+// compare: two maps of one grid, e.g. of two years or of two models: agreement, changes from class to class, areas.
 
 #include <cstdint>
 #include <optional>
@@ -27,14 +27,14 @@ struct CompareCommand {
 struct Comparison {
   ConfusionMatrix changes;  // pixels with a class in both; rows are the first map, columns the second
   std::int64_t only_first = 0, only_second = 0, neither = 0;
-  std::optional<double> pixel_ha;  // nothing on a geographic grid
+  std::optional<double> pixel_ha;  // empty on a geographic grid
   Nomenclature nomenclature;
 
   std::int64_t compared() const { return changes.total(); }
   std::int64_t changed() const;
 };
 
-// UserError where the grids differ or a code is not in the nomenclature. Memory is bounded whatever the size of the maps.
+// UserError if the grids differ or a code is not in the nomenclature. Memory does not depend on the size of the maps.
 Comparison compare_maps(const CompareCommand& command, const Context& context);
 
 // Undefined numbers are null, areas in ha (null on a geographic grid):

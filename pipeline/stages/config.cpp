@@ -24,38 +24,40 @@ Options Config::declare() {
   o.section("");
   o.add("year", &year, "the year that is mapped").range(1980, 2100).required();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
-  o.add("output", &output, "folder of the products; they lie in <output>/<year>").path();
+  o.add("output", &output, "folder of the products, which are in <output>/<year>").path();
   o.add("device", &device, "where kernels and models run: auto, cpu, cuda or cuda:N");
-  o.add("threads", &threads, "threads to compute with; 0: every core this process may use").range(0, 1024);
-  o.add("memory", &memory, "memory to stay within, e.g. 8GiB; default: what the machine or its container has free");
+  o.add("threads", &threads, "threads to compute with; 0: all cores that this process may use").range(0, 1024);
+  o.add("memory", &memory, "limit of memory, e.g. 8GiB; default: the free memory of the machine or its container");
 
   o.section("sensors.sentinel2_theia");
   o.add("root", &sentinel2_theia.root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
   o.add("bands", &sentinel2_theia.bands, "bands to read, in the order of the model");
   o.add("skip_damaged", &sentinel2_theia.skip_damaged, "leave out products that cannot be read, and record them, instead of stopping");
-  o.add("resampling", &sentinel2_theia.resampling, "how 20 m bands come to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
+  o.add("resampling", &sentinel2_theia.resampling, "method of resampling 20 m bands to the 10 m grid")
+      .choices({"nearest", "bilinear", "cubic"});
 
   o.section("tiles");
   o.add("names", &tiles.names, "tiles to map; default: all that are found under the root");
 
   o.section("time");
-  o.add("step_days", &time.step_days, "distance of the dates of the regular time grid").unit("days").range(1, 366);
+  o.add("step_days", &time.step_days, "interval between the dates of the regular time grid").unit("days").range(1, 366);
   o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles");
   o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles");
   o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days");
   time.declare_gap_fill(o);
 
   o.section("reference");
-  o.add("path", &reference.path, "polygons to learn from and to test with, any vector format and CRS").path();
+  o.add("path", &reference.path, "polygons for training and testing, any vector format and CRS").path();
   o.add("layer", &reference.layer, "layer in that file; default: the first");
   o.add("class_field", &reference.class_field, "field that holds the class code or name");
-  o.add("learn_ratio", &reference.learn_ratio, "share of a class's polygons, within tile and region, that learn; the others test")
+  o.add("learn_ratio", &reference.learn_ratio,
+        "share of a class's polygons, within tile and region, for training; the others are for testing")
       .range(0, 1);
   o.add("seeds", &reference.seeds, "number of runs with different splits").range(1, 100);
   o.add("random_seed", &reference.random_seed, "seed of the first split").range(0, kUnbounded);
-  o.add("erosion_m", &reference.erosion_m, "width of each polygon's border that gives no samples").unit("m").range(0, 1000);
+  o.add("erosion_m", &reference.erosion_m, "width of the border of each polygon that is left out of the samples").unit("m").range(0, 1000);
 
-  o.section("sample");  // of the pixels that learn, within each tile and region; [train] selects among those of all tiles
+  o.section("sample");  // selects training pixels within each tile and region; [train] selects among those of all tiles
   sample.declare(o);
 
   o.section("regions");
@@ -70,7 +72,7 @@ Options Config::declare() {
   o.add("name", &model.name, kModelHelp);
   o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
-  o.add("indices", &model.indices, "spectral indices beside the bands, for regular input");
+  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input");
   o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
@@ -82,14 +84,14 @@ Options Config::declare() {
   classify.declare(o);
 
   o.section("fuse");
-  o.add("method", &fuse.method, "how the maps of several seeds become one").choices({"majority", "dempster-shafer"});
+  o.add("method", &fuse.method, "method of fusing the maps of several seeds").choices({"majority", "dempster-shafer"});
 
   o.section("mosaic");
   o.add("crs", &mosaic.crs, "reference system of the national map");
   o.add("resolution", &mosaic.resolution, "pixel size of the national map")
       .unit("units of the CRS, m for EPSG:2154")
       .range(1e-6, kUnbounded);
-  o.add("sheet_px", &mosaic.sheet_px, "side of the sheets in which the map is computed and mended").unit("px").range(64, 65536);
+  o.add("sheet_px", &mosaic.sheet_px, "side of the sheets in which the map is computed and updated").unit("px").range(64, 65536);
 
   o.section("publish");
   o.add("title", &publish.title, "title of the report and of the STAC item");
@@ -103,7 +105,7 @@ namespace {
 std::vector<ExogenousOptions> read_exogenous(const std::string& file) {
   const auto folder = std::filesystem::path(file).parent_path();
   std::vector<ExogenousOptions> list;
-  const toml::table root = toml::parse_file(file);  // Options::read_toml has already accepted its syntax
+  const toml::table root = toml::parse_file(file);  // Options::read_toml has already checked its syntax
   const auto* tables = root["exogenous"].as_array();
   if (!tables) {
     if (root.contains("exogenous")) throw UserError(join_text(file, ": exogenous: expected tables [[exogenous]] with name and path"));
@@ -146,7 +148,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
   config.train_selection.check("train");
   numbers_by_class(config.train.oversample_by_class, "train.oversample_by_class");
   config.exogenous = read_exogenous(file);
-  if (options.find("output")->origin() == "default")  // beside the configuration, like every other path
+  if (options.find("output")->origin() == "default")  // relative to the configuration, like every other path
     config.output = (std::filesystem::path(file).parent_path() / config.output).lexically_normal().string();
   if (std::filesystem::exists(std::filesystem::path(file).parent_path() / config.nomenclature))
     config.nomenclature = (std::filesystem::path(file).parent_path() / config.nomenclature).lexically_normal().string();
@@ -154,7 +156,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
     if (!text->empty()) Date::parse(*text);
   for (const auto& text : config.time.dates) Date::parse(text);
   if (config.model.path.empty() && (config.reference.path.empty() || config.reference.class_field.empty()))
-    throw UserError(join_text(file, ": needs reference.path and reference.class_field to learn from, or model.path, a trained model"));
+    throw UserError(join_text(file, ": needs reference.path and reference.class_field for training, or model.path, a trained model"));
   if (config.regions.path.empty() != config.regions.field.empty()) throw UserError(join_text(file, ": regions needs both path and field"));
   return config;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Config: one production, as the TOML file and the command line describe it. Every option is declared once, in config.cpp.
+// Config: the options of a production, from the TOML file and the command line. Every option is declared once, in config.cpp.
 
 #include <string>
 #include <vector>
@@ -46,7 +46,7 @@ struct Config {
 
   Config();
 
-  // Every option of this Config; it points into it.
+  // Every option of this Config; the result points into it.
   Options declare();
 
   // The file, then --set assignments. UserError with file, line, key, expected and got.

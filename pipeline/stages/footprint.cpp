@@ -18,8 +18,8 @@
 namespace millesime {
 namespace {
 
-constexpr int kAhead = 2;                                       // windows that are read before their turn
-constexpr std::int64_t kLargestWindow = std::int64_t{1} << 22;  // pixels; more gives no more speed
+constexpr int kAhead = 2;                                       // windows that are read ahead
+constexpr std::int64_t kLargestWindow = std::int64_t{1} << 22;  // pixels; larger ones are not faster
 
 struct MaskWindow {
   Series masks;                        // no band
@@ -31,7 +31,7 @@ struct WindowMaps {
   std::vector<std::int64_t> covered, clear;  // [date], pixels
 };
 
-// Adds to clear[date] what of the series is valid.
+// Adds the valid pixels of the series to clear[date].
 void count_clear(Transfer& transfer, const SeriesView& masks, std::vector<std::int64_t>& clear) {
   const Stream& stream = transfer.stream();
   const std::int64_t pixels = masks.pixels();
@@ -64,7 +64,7 @@ WindowMaps describe_window(SeriesAhead& ahead, Transfer& transfer, int& strip_ro
   return maps;
 }
 
-// What the report counts over the whole tile.
+// The counts of the report over the whole tile.
 struct Tally {
   std::vector<std::int64_t> covered, clear;  // [date]
   std::int64_t footprint = 0;
@@ -120,7 +120,7 @@ nlohmann::json write_footprint(const Census& census, const FootprintFiles& files
   const OwnStream stream(context.device, context.threads);
   SeriesAhead ahead(stream);
   Transfer transfer(stream);
-  // Windows that wait or are worked on: read ahead, being read or uploaded, and the one that is computed, on the host and on the device.
+  // Windows in memory: read ahead, being read or uploaded, and the one that is computed, on the host and on the device.
   const std::int64_t window_bytes = (reader->bytes_per_pixel() + 3 * n_dates + 4) * (2 * kAhead + 3 + ahead.windows_on_host());
   const std::vector<Window> windows = reader->windows(kLargestWindow, reader->pixels_within(context.memory_bytes, 2, window_bytes));
 
@@ -156,7 +156,7 @@ nlohmann::json write_footprint(const Census& census, const FootprintFiles& files
 
 Stage footprint_stage() {
   return {.name = "footprint",
-          .summary = "where each tile has images, and how much of each date is clear",
+          .summary = "finds where each tile has images, and how much of each date is clear",
           .reads = "census and masks of a tile",
           .writes = "footprint and report of each tile",
           .revision = 2,

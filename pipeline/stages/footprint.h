@@ -1,9 +1,9 @@
 #pragma once
-// Footprint: where a tile has images and how much of each date is clear, from its masks alone, window by window. Bands are read once, by
+// Footprint: where a tile has images and how much of each date is clear, from its masks only, window by window. Bands are read once, by
 // classification, which also counts the valid acquisitions of each pixel.
 //
 //   footprint  uint8, 1 where any acquisition has an image (union over dates of edge mask = 0), else 0
-//   report     JSON: grid, bands, footprint; of each date the pixels that have an image (covered) and those no mask rules out (clear)
+//   report     JSON: grid, bands, footprint; for each date the pixels with an image (covered) and those that no mask excludes (clear)
 
 #include <string>
 

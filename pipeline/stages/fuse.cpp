@@ -53,7 +53,7 @@ FuseCounts write_fused(const FuseMaps& maps, const std::string& classification, 
   RasterWriter confidence_writer(confidence, grid, PixelType::u8, 1, confidence_options);
 
   FuseCounts counts;
-  // A label and a confidence of each map and of the result, and as much again for what GDAL holds.
+  // A label and a confidence of each map and of the result, and the same for GDAL's buffers.
   const auto bytes_per_pixel = static_cast<std::int64_t>(4 * (n_maps + 1));
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / 4 / bytes_per_pixel, 1, 1 << 24);
   std::vector<std::uint8_t> labels, confidences, label, winner_confidence;
@@ -77,7 +77,7 @@ FuseCounts write_fused(const FuseMaps& maps, const std::string& classification, 
     args.mass = maps.mass.empty() ? nullptr : maps.mass.data();
     args.label = label.data();
     args.confidence = winner_confidence.data();
-    fuse_maps(Device{}, args);  // a lookup a pixel: the disk is slower than any device
+    fuse_maps(Device{}, args);  // little work a pixel: the disk is slower than any device
 
     class_writer.write(window, 0, label.data());
     confidence_writer.write(window, 0, winner_confidence.data());
@@ -182,7 +182,7 @@ std::optional<std::vector<Unit>> plan_fuse(const Config& config) {
 
 Stage fuse_stage() {
   return {.name = "fuse",
-          .summary = "the maps of several seeds become one for each tile",
+          .summary = "fuses the maps of several seeds of each tile",
           .reads = "class and confidence maps of every seed",
           .writes = "class and confidence of each tile",
           .revision = 1,
@@ -209,12 +209,12 @@ std::vector<float> mass_of_belief(const ConfusionMatrix& confusion, const std::s
 Options FuseCommand::declare() {
   Options options;
   options.add("classification", &classification, "class maps of one grid, 0 = no data").path();
-  options.add("confidence", &confidence, "confidence of each map; none: all alike").unit("%").path();
-  options.add("method", &method, "how the maps become one").choices({"majority", "dempster-shafer"});
+  options.add("confidence", &confidence, "confidence of each map; none: all equal").unit("%").path();
+  options.add("method", &method, "method of fusion").choices({"majority", "dempster-shafer"});
   options.add("confusion", &confusion, "dempster-shafer: confusion matrix of each map (CSV of OTB's ComputeConfusionMatrix)").path();
-  options.add("mass", &mass, "dempster-shafer: measure of the confusion matrix that is the belief in a label")
+  options.add("mass", &mass, "dempster-shafer: measure of the confusion matrix that is used as belief in a label")
       .choices({"precision", "recall", "accuracy", "kappa"});
-  options.add("keep_undecided", &keep_undecided, "leave 255 where no label wins, instead of the lowest of the tied codes");
+  options.add("keep_undecided", &keep_undecided, "keep 255 where no label wins, instead of the lowest of the tied codes");
   options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; adds palette and names");
   options.add("output", &output, "folder of classification.tif and confidence.tif").path().required();
   return options;
@@ -234,7 +234,7 @@ FuseCounts fuse(const FuseCommand& command, const Context& context) {
     check_count(n_maps, command.confusion.size(), "confusion");
     maps.mass = masses_of(command.confusion, command.mass);
   } else if (!command.confusion.empty()) {
-    throw UserError("fuse --confusion: expected only with --method dempster-shafer; majority takes no confusion matrix");
+    throw UserError("fuse --confusion: expected only with --method dempster-shafer; majority uses no confusion matrix");
   }
   std::optional<Nomenclature> nomenclature;
   if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);

@@ -1,6 +1,6 @@
 #pragma once
-// Fuse: several maps of one grid become one (kernels/ops/fuse_maps.h has the rules). As a stage, the maps of the seeds of each tile;
-// with one seed there is nothing to fuse and Layout::final_classification names the only map. As a command, any maps.
+// Fuse: joins several maps of one grid (kernels/ops/fuse_maps.h has the rules). As a stage, the maps of the seeds of each tile;
+// with one seed there are no units, and Layout::final_classification is the only map. As a command, any maps.
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace millesime {
 
-// Majority: one unit a tile. Dempster-Shafer: before them one unit that measures each seed's map on its held-out pixels, whose
+// Majority: one unit a tile. Dempster-Shafer: before them one unit that measures each seed's map on its held-out pixels; the
 // precision is the mass (the accuracy of the fused map on the same pixels is then slightly optimistic).
 Stage fuse_stage();
 
@@ -20,11 +20,11 @@ struct FuseOptions {  // [fuse], of the maps of several seeds
 
 struct FuseCommand {
   std::vector<std::string> classification;  // class maps (uint8, 0 = no data) of one grid
-  std::vector<std::string> confidence;      // of each map, 0..100; none: all alike
+  std::vector<std::string> confidence;      // of each map, 0..100; none: all equal
   std::string method = "majority";
   std::vector<std::string> confusion;  // Dempster-Shafer: confusion matrix of each map
-  std::string mass = "precision";      // Dempster-Shafer: which measure of them is the belief in a map's label
-  bool keep_undecided = false;         // leave 255 where no label wins, instead of the lowest of the tied codes
+  std::string mass = "precision";      // Dempster-Shafer: the measure of them that is used as belief in a map's label
+  bool keep_undecided = false;         // keep 255 where no label wins, instead of the lowest of the tied codes
   std::string nomenclature;            // adds palette and names; "" for none
   std::string output;                  // folder of classification.tif and confidence.tif
 
@@ -37,7 +37,7 @@ struct FuseCounts {
 FuseCounts fuse(const FuseCommand& command, const Context& context);
 
 // Belief in each label 0..255 of a map, from its confusion matrix: precision or recall of the label, or accuracy or kappa of the whole
-// map for each of its labels. 0 for a label that the matrix lacks and where the measure is undefined or negative.
+// map for each of its labels. 0 for a label that the matrix lacks, and if the measure is undefined or negative.
 std::vector<float> mass_of_belief(const ConfusionMatrix& confusion, const std::string& mass);
 
 }  // namespace millesime

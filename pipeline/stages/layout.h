@@ -1,5 +1,5 @@
 #pragma once
-// Where the files of a production lie: every path is made here and nowhere else.
+// Paths of the files of a production: every path is made here and nowhere else.
 
 #include <string>
 
@@ -19,7 +19,7 @@ struct Layout {
   std::string manifest(const std::string& stage_name, const std::string& key) const {
     return stage(stage_name) + "/" + key + ".manifest.json";
   }
-  std::string failure(const std::string& stage_name, const std::string& key) const {  // why a unit failed, in words
+  std::string failure(const std::string& stage_name, const std::string& key) const {  // the message of a unit that failed
     return stage(stage_name) + "/" + key + ".failed.txt";
   }
 
@@ -41,7 +41,7 @@ struct Layout {
   std::string validity(const std::string& tile) const { return stage("classify") + "/" + tile + "_validity.tif"; }
   std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }
   std::string fused_confidence(const std::string& tile) const { return stage("fuse") + "/" + tile + "_confidence.tif"; }
-  // What the mosaic reads: the fused map of several seeds, or the only one.
+  // The input of the mosaic: the fused map of several seeds, or the only one.
   std::string final_classification(const std::string& tile) const {
     return seeds > 1 ? fused_classification(tile) : classification(tile, 0);
   }

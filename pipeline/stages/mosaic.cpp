@@ -22,9 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kBlock = 512;       // of the files that are written, px
-constexpr int kNodeSpacing = 32;  // px between exactly transformed positions; in between, bilinear: far below 1/100 px
+constexpr int kNodeSpacing = 32;  // px between exactly transformed positions; bilinear in between: error far below 1/100 px
 
-// Number of the grid's first column (row) counted from the origin of the reference system, so that nodes and sheets have fixed places.
+// Number of the grid's first column (row) counted from the origin of the reference system, so that nodes and sheets have fixed positions.
 std::int64_t absolute_col(const Grid& grid) { return std::llround(grid.x0 / grid.pixel_width); }
 std::int64_t absolute_row(const Grid& grid) { return std::llround(-grid.y0 / grid.pixel_height); }
 
@@ -48,7 +48,7 @@ class TilePositions {
     for (std::size_t k = 0; k < x.size(); ++k) col_.push_back(tile.col(x[k])), row_.push_back(tile.row(y[k]));
   }
 
-  // The tile's pixels that the window may need.
+  // The pixels of the tile that the window may need.
   Window needed(const Grid& tile) const {
     double left = 1e300, top = 1e300, right = -1e300, bottom = -1e300;
     for (std::size_t k = 0; k < col_.size(); ++k)
@@ -159,7 +159,7 @@ const std::vector<std::uint8_t>& samples_of(const MapLayers& map, std::size_t la
   return layer == 0 ? map.classification.samples : layer == 1 ? map.confidence.samples : map.validity.samples;
 }
 
-// A sheet is a square of fixed place in the map's reference system, so that the sheets of a tile stay the same when other tiles come or go.
+// A sheet is a square at a fixed position in the map's reference system, so the sheets of a tile do not depend on the other tiles.
 struct Sheet {
   std::string key;
   Window window;  // in the national grid
@@ -265,7 +265,7 @@ MosaicMaps mosaic_maps(const Config& config) {
 
 Stage mosaic_stage() {
   return {.name = "mosaic",
-          .summary = "tiles become one map on the national grid",
+          .summary = "joins the tiles into one map on the national grid",
           .reads = "class, confidence and validity of every tile",
           .writes = "sheets of the national map",
           .revision = 1,
@@ -311,7 +311,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
   const Grid grid = national_grid(grids, command.crs, command.resolution);
   const std::optional<Nomenclature> classes =
       command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
-  // The plain files are never committed: they vanish with their AtomicFile.
+  // The plain files are never committed: their AtomicFile removes them.
   const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"),
       plain_validity(command.output + "/plain_validity.tif");
   write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);

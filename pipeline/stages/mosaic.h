@@ -1,5 +1,5 @@
 #pragma once
-// Mosaic: tiles on their own UTM grids become one map on the national grid, by nearest neighbour, with overlaps that do not depend
+// Mosaic: joins tiles on their own UTM grids into one map on the national grid, by nearest neighbour; overlaps do not depend
 // on the order of the tiles (kernels/ops/mosaic_rule.h).
 
 #include <optional>
@@ -14,12 +14,12 @@ namespace millesime {
 struct MosaicOptions {  // [mosaic]
   std::string crs = "EPSG:2154";
   double resolution = 10;
-  int sheet_px = 4096;  // the map is computed and mended in sheets of this side
+  int sheet_px = 4096;  // the map is computed and updated in sheets of this side
 };
 
 // The maps of one tile, on one grid. Confidence and validity may be absent ("").
 struct TileMaps {
-  std::string name;  // decides the last tie
+  std::string name;  // decides ties
   std::string classification, confidence, validity;
 };
 
@@ -28,10 +28,10 @@ struct MapLayers {
   Raster<std::uint8_t> confidence, validity;
 };
 
-// The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never moves a pixel.
+// The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never shifts a pixel.
 Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution);
 
-// The part of the mosaic that lies in `window` of `grid`. Reads only what the window needs.
+// The part of the mosaic in `window` of `grid`. Reads only the pixels that the window needs.
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context);
 
 struct MosaicCommand {
@@ -47,7 +47,7 @@ void mosaic(const MosaicCommand& command, const Context& context);
 
 Stage mosaic_stage();
 
-// The whole-map rasters that publishing reads, made of the sheets.
+// The rasters of the whole map, which consist of the sheets; publishing reads them.
 struct MosaicMaps {
   std::string classification, confidence, validity;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// `millesime nomenclature convert MAP --from F --to F`: a class map in another nomenclature.
+// `millesime nomenclature convert MAP --from F --to F`: converts a class map to another nomenclature.
 
 #include <string>
 
@@ -9,8 +9,8 @@
 
 namespace millesime {
 
-// Writes `output` on the grid of `map`, with palette and class names. Returns pixels of each class before and after. UserError when the map
-// holds a code that `from` does not know (codes with their pixels), or `from` does not map to `to`.
+// Writes `output` on the grid of `map`, with palette and class names. Returns pixels of each class before and after. UserError if the map
+// has a code that `from` does not have (codes with their pixels), or `from` has no mapping to `to`.
 nlohmann::json convert_map(const std::string& map, const Nomenclature& from, const Nomenclature& to, const std::string& output);
 
 }  // namespace millesime

@@ -23,10 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMapSide = 1400, kQualitySide = 900;  // px of the report's pictures: sharp at the width of the page, a few 100 kB
+constexpr int kMapSide = 1400, kQualitySide = 900;  // px of the report's images: sharp at the width of the page, a few 100 kB
 constexpr int kStrip = 512;                         // rows that are read at a time: a row of blocks
 
-// What follows <name> in the products' file names.
+// The endings of the products' file names, after <name>.
 constexpr const char* kConfidence = "_confidence";
 constexpr const char* kValidity = "_validity";
 
@@ -96,10 +96,10 @@ void require_known(const MapSummary& summary, const Nomenclature& nomenclature, 
     if (!nomenclature.index_of_code(c.code)) unknown += join_text(unknown.empty() ? "" : ", ", c.code, " (", c.pixels, " px)");
   if (!unknown.empty())
     throw UserError(join_text(file, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ", unknown,
-                              "; give the nomenclature that belongs to the map"));
+                              "; use the nomenclature of the map"));
 }
 
-// Area estimates from the accuracy of the final map; nothing where either is missing.
+// Area estimates from the accuracy of the final map; empty if one of them is missing.
 std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& accuracy, const MapSummary& summary) {
   if (!accuracy || !summary.pixel_ha) return std::nullopt;
   const bool has_final = accuracy->final_map && accuracy->final_map->confusion.total() > 0;
@@ -234,7 +234,7 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
 
 namespace {
 
-// Where and with how much a run runs is no part of what it makes.
+// Options that say where a run computes do not belong to the products.
 bool shapes_the_map(const std::string& key) { return key != "device" && key != "threads" && key != "memory" && key != "output"; }
 
 std::vector<NamedValue> effective_config(Config config) {
@@ -246,7 +246,7 @@ std::vector<NamedValue> effective_config(Config config) {
   return values;
 }
 
-// What the manifests of training say of each model.
+// The provenance of each model, from the manifests of training.
 std::vector<std::pair<std::string, std::vector<NamedValue>>> trained_models(const Config& config, const Layout& layout) {
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   if (!config.model.path.empty()) return {{fs::path(config.model.path).filename(), {{"path", config.model.path}}}};

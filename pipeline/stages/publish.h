@@ -1,5 +1,5 @@
 #pragma once
-// Publish: what users download. Cloud-optimised GeoTIFFs with palette and overviews, QGIS styles, accuracy, a STAC item, the report.
+// Publish: the products for users. Cloud-optimised GeoTIFFs with palette and overviews, QGIS styles, accuracy, a STAC item, the report.
 
 #include <string>
 #include <vector>
@@ -17,10 +17,10 @@ struct PublishOptions {  // [publish]
   std::string licence = "etalab-2.0";
 };
 
-// One unit: the mosaic's maps become the products of Layout, beside accuracy.json (with areas) and RESULTS.txt of validate.
+// One unit: makes the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate.
 Stage publish_stage();
 
-// What is published: the whole map on one grid, and what is known of it.
+// The input: the whole map on one grid, and its metadata.
 struct Publication {
   std::string classification, confidence, validity;  // uint8 rasters; confidence and validity may be ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
@@ -34,14 +34,14 @@ struct Publication {
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   std::vector<std::string> papers;
 };
-// Returns pixels, mapped pixels and classes. UserError when the map holds codes that the nomenclature lacks.
+// Returns pixels, mapped pixels and classes. UserError if the map has codes that the nomenclature lacks.
 nlohmann::json publish(const Publication& publication, const Context& context);
 
-// Class by class: pixels and mean confidence; read in strips, in bounded memory.
+// For each class: pixels and mean confidence; read in strips, in bounded memory.
 MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity, const Context& context);
 
-// `millesime publish DIR`: DIR holds classification.tif and, where there are some, confidence.tif, validity.tif, accuracy.json and
-// RESULTS.txt, as the commands mosaic and validate write them.
+// `millesime publish DIR`: DIR has classification.tif and, optionally, confidence.tif, validity.tif, accuracy.json and
+// RESULTS.txt, as written by the commands mosaic and validate.
 struct PublishCommand {
   std::string folder;
   std::string output;  // default: the folder itself

@@ -22,9 +22,9 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr int kBlock = 512;          // of the files that are written, px
 constexpr int kMaxMinPixels = 5000;  // a window reaches twice as far beyond its edges: it stays below 2^31 px
 
-// What a window needs of the map, and what it is read from.
+// A window and the part of the map that it needs.
 struct Surroundings {
-  Window window, read;  // read: the window and what is around it, as far as the map goes
+  Window window, read;  // read: the window and its surroundings, within the map
   Surroundings(const Window& wanted, int reach, const Grid& grid)
       : window(wanted),
         read(Window{wanted.col - reach, wanted.row - reach, wanted.width + 2 * reach, wanted.height + 2 * reach}.intersect(grid.whole())) {}
@@ -32,7 +32,7 @@ struct Surroundings {
   int row() const { return window.row - read.row; }
 };
 
-// Square windows that take at most half of the memory with what is around them.
+// Square windows that need at most half of the memory with their surroundings.
 std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_per_pixel, const Context& context) {
   const auto bytes = [&](std::int64_t side) { return (side + 2 * reach) * (side + 2 * reach) * bytes_per_pixel; };
   const std::int64_t memory = context.memory_bytes / 2;
@@ -40,9 +40,9 @@ std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_p
   while (side > kBlock && bytes(side) > memory) side -= kBlock;
   while (side > 1 && bytes(side) > memory) side /= 2;
   if (bytes(side) > memory)
-    throw UserError(join_text("regularise --min-pixels: the sieve sees ", reach, " px around each pixel, for which it needs ",
-                              2 * bytes(side) >> 20, " MiB; got --memory of ", context.memory_bytes >> 20,
-                              " MiB; give more, or a smaller unit"));
+    throw UserError(join_text("regularise --min-pixels: the sieve reads ", reach, " px around each pixel, for which it needs ",
+                              2 * bytes(side) >> 20, " MiB; --memory is ", context.memory_bytes >> 20,
+                              " MiB; use more, or a smaller --min-pixels"));
   return split(grid.whole(), static_cast<int>(side), static_cast<int>(side), side * side);
 }
 
@@ -62,7 +62,7 @@ class Regularisation {
   const ScratchMap& result() const { return scratch_; }
   RegulariseCounts& counts() { return counts_; }
 
-  // The map as it is, or filtered, becomes the one that the sieve starts from.
+  // The map, filtered or not, is the input of the sieve.
   void read_and_filter() {
     const int reach = command_.majority / 2;
     Bytes labels, filtered;
@@ -82,7 +82,7 @@ class Regularisation {
     }
   }
 
-  // Whether it changed anything.
+  // Returns whether it changed anything.
   bool sieve_once() {
     Bytes classes;
     for (int label = 1; label < 256; ++label)
@@ -106,7 +106,7 @@ class Regularisation {
   }
 
  private:
-  // A label, component, size, two contacts, winner and result; and the labels and the result again on the host.
+  // A label, component, size, two contacts, winner and result; and labels and result on the host.
   static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 2;
 
   const Grid& grid() const { return reader_.grid(); }
@@ -172,7 +172,7 @@ void check(const RegulariseCommand& command, const RasterReader& map) {
                               "gdal_translate -b 1 -ot Byte"));
   std::error_code error;
   if (std::filesystem::equivalent(command.map, command.output, error))
-    throw UserError(join_text("regularise --output: ", command.output, " is the map that is read; give another name"));
+    throw UserError(join_text("regularise --output: ", command.output, " is the input map; use another name"));
 }
 
 }  // namespace
@@ -180,13 +180,13 @@ void check(const RegulariseCommand& command, const RasterReader& map) {
 Options RegulariseCommand::declare() {
   Options options;
   options.add("map", &map, "class map, 0 = no data").path().required();
-  options.add("majority", &majority, "side of the square whose most frequent class a pixel takes, odd; 0: no such filter")
+  options.add("majority", &majority, "side of the square whose most frequent class a pixel takes, odd; 0: no majority filter")
       .unit("px")
       .range(0, kMaxMajoritySize);
-  options.add("min_pixels", &min_pixels, "smaller patches take the class that they touch most; 0: all patches are kept")
+  options.add("min_pixels", &min_pixels, "smaller patches take the class that they touch most; 0: no sieve")
       .unit("px")
       .range(0, kMaxMinPixels);
-  options.add("corners", &corners, "pixels that meet at a corner are one patch, too");
+  options.add("corners", &corners, "pixels that touch at a corner belong to one patch, too");
   options.add("nomenclature", &nomenclature,
               "the classes: a name in configs/nomenclatures, or a file, for palette and names; default: those of the map");
   options.add("output", &output, "map to write").path().required();
@@ -204,7 +204,7 @@ RegulariseCounts regularise(const RegulariseCommand& command, const Context& con
   options.nodata = 0;
   options.nomenclature = legend ? &*legend : nullptr;
   options.block = kBlock;
-  RasterWriter writer(command.output, grid, PixelType::u8, 1, options);  // makes the folder
+  RasterWriter writer(command.output, grid, PixelType::u8, 1, options);  // creates the folder
 
   context.progress->start("regularise", 2 * grid.pixels(), "px");
   work.read_and_filter();

@@ -1,9 +1,9 @@
 #pragma once
-// Regularise: a class map without single pixels and small patches. First a majority filter (kernels/ops/majority_filter.h), then a sieve by
-// a minimum mapping unit, repeated until nothing changes (kernels/ops/connected_components.h, sieve.h).
+// Regularise: removes single pixels and small patches from a class map. First a majority filter (kernels/ops/majority_filter.h), then a
+// sieve by a minimum mapping unit, repeated until nothing changes (kernels/ops/connected_components.h, sieve.h).
 //
-// The result is that of the whole map in memory, whatever the windows: each is read with as much around it as its result depends on, and
-// between two steps the map lies in a scratch file beside the output (two bytes a pixel on its disk).
+// The result is that of the whole map in memory, independent of the windows: each is read with the surroundings that its result depends
+// on, and between two steps the map is in a temporary file in the folder of the output (two bytes a pixel on its disk).
 
 #include <cstdint>
 #include <string>
@@ -16,8 +16,8 @@ namespace millesime {
 struct RegulariseCommand {
   std::string map;           // class map (uint8, 0 = no data)
   int majority = 3;          // side of the filter's square, odd, px; 0: none
-  int min_pixels = 10;       // of a patch that is kept; 0: none are taken away. 10 px of 10 m are 0.1 ha
-  bool corners = false;      // pixels that meet at a corner are one patch
+  int min_pixels = 10;       // minimum size of a patch; 0: no sieve. 10 px of 10 m are 0.1 ha
+  bool corners = false;      // pixels that touch at a corner belong to one patch
   std::string nomenclature;  // palette and names; "": those of the map
   std::string output;        // the map to write
 
@@ -27,7 +27,7 @@ struct RegulariseCommand {
 struct RegulariseCounts {
   std::int64_t pixels = 0, mapped = 0;
   std::int64_t by_majority = 0, by_sieve = 0;  // pixels changed
-  int passes = 0;                              // of the sieve that changed something
+  int passes = 0;                              // of the sieve that changed pixels
 };
 RegulariseCounts regularise(const RegulariseCommand& command, const Context& context);
 

@@ -71,7 +71,7 @@ bool near_border(const Feature& feature, const Point& point, double distance) {
   return false;
 }
 
-// Each polygon by itself on the tile's grid: no decision depends on another polygon or on windows.
+// Each polygon separately on the tile's grid: no decision depends on another polygon or on windows.
 std::vector<LabelledPixel> pixels_inside(const Feature& feature, std::size_t polygon, const Grid& grid, double erosion_m) {
   std::vector<LabelledPixel> pixels;
   const Window window = grid.window_of(feature.extent());
@@ -88,7 +88,8 @@ struct Dropped {
   std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
 };
 
-// All labelled pixels, by polygon and then by place. A pixel in two polygons of one class counts for the first; in two classes, for none.
+// All labelled pixels, by polygon and then by position. A pixel in two polygons of one class counts for the first; of two classes, for
+// none.
 std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const Grid& grid, double erosion_m, Dropped& dropped) {
   std::vector<LabelledPixel> pixels;
   for (std::size_t i = 0; i < reference.polygons.size(); ++i) {
@@ -118,7 +119,7 @@ std::string stratum_of(const std::string& tile, const ReferencePolygon& polygon)
   return join_text(tile, "|", polygon.region, "|", polygon.code);
 }
 
-// Of the learning pixels, those that the rule selects within the tile and each region stay.
+// Keeps the learning pixels that the rule selects within the tile and each region.
 void select_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const TileReference& reference,
                      const std::vector<std::string>& strata, const Config& config) {
   const auto n_seeds = static_cast<std::size_t>(config.reference.seeds);
@@ -151,7 +152,7 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
   }
 }
 
-// Everything about the samples but their series.
+// All data of the samples except their series.
 Samples frame_of(const Config& config, const Census& census, const TileReference& reference, std::vector<LabelledPixel>& pixels,
                  Dropped& dropped) {
   Samples samples;
@@ -164,7 +165,7 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   if (regions.empty() && config.regions.path.empty()) regions.insert("");
   samples.region_names.assign(regions.begin(), regions.end());
 
-  // Only polygons that have pixels take part in the split.
+  // Only polygons with pixels are split.
   std::vector<std::size_t> with_pixels;
   for (const LabelledPixel& p : pixels)
     if (with_pixels.empty() || with_pixels.back() != p.polygon) with_pixels.push_back(p.polygon);
@@ -228,7 +229,7 @@ void keep_entries(std::vector<T>& values, const std::vector<std::size_t>& kept, 
   values.resize(kept.size() * per_entry);
 }
 
-// A pixel that no date sees cannot teach anything.
+// A pixel without any valid date is useless for training.
 void drop_unobserved(Samples& samples, Dropped& dropped) {
   SampleSeries& series = samples.series.front();
   const std::size_t n = samples.label.size(), dates = series.dates.size();
@@ -275,7 +276,8 @@ nlohmann::json first_lines(const std::vector<std::string>& lines) {
 nlohmann::json counts_of(const Samples& samples, const TileReference& reference, const Dropped& dropped) {
   const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
   std::map<int, ClassUse> classes;
-  std::map<std::pair<std::int32_t, int>, std::set<std::int64_t>> lone;  // polygons of a region and class that both learn and test
+  std::map<std::pair<std::int32_t, int>, std::set<std::int64_t>>
+      lone;  // polygons of a region and class that are used for learning and testing
   for (std::int64_t i = 0; i < samples.size(); ++i) {
     const auto s = static_cast<std::size_t>(i);
     ClassUse& use = classes[samples.label[s]];
@@ -298,7 +300,7 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
                                       {"test_polygons", sizes(use.test_polygons)},
                                       {"learn_pixels", use.learn_pixels},
                                       {"test_pixels", use.test_pixels}};
-  nlohmann::json lone_polygons = nlohmann::json::array();  // accuracy of such a class is measured on what it has learnt
+  nlohmann::json lone_polygons = nlohmann::json::array();  // the accuracy of such a class is measured on its training samples
   for (const auto& [place, polygons] : lone)
     lone_polygons.push_back(
         {{"region", samples.region_names[static_cast<std::size_t>(place.first)]}, {"class", place.second}, {"polygon", *polygons.begin()}});
@@ -338,7 +340,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
                               "regions.layer", "regions.field"},
               .facts = {Nomenclature::load(config.nomenclature).to_json()},
               .run = {}};
-    for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // whose polygon it is
+    for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
     for (const std::string& file : files_of_vector(config.reference.path)) unit.inputs.push_back(file);
     if (!config.regions.path.empty())
       for (const std::string& file : files_of_vector(config.regions.path)) unit.inputs.push_back(file);
@@ -372,7 +374,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
 
 Stage sample_stage() {
   return {.name = "sample",
-          .summary = "the series of the pixels under reference polygons, split into learning and testing",
+          .summary = "extracts the series of the pixels in reference polygons, split into learning and testing",
           .reads = "census and footprints of the tiles, reference polygons, regions, exogenous rasters",
           .writes = "samples of each tile",
           .revision = 2,

@@ -1,13 +1,13 @@
 #pragma once
 // Sample: from reference polygons to labelled series, tile by tile.
 //
-// A polygon belongs to one tile: among those whose footprint contains its centroid (or, where none does, that it reaches into), the one
-// whose grid centre is nearest (then the first by name). So tiles that overlap never share a polygon between learning and testing.
+// A polygon belongs to one tile: among those whose footprint contains its centroid (or, if there are none, that it overlaps), the one
+// whose grid centre is nearest (then the first by name). So overlapping tiles never share a polygon between learning and testing.
 // Polygons of class 0 or with an empty class field are unlabelled: they are counted and left out.
 // Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
 // others test; a lone polygon does both. Seed i of the run draws with random_seed + i.
-// Which of the learning pixels stay is the rule of [sample] (pipeline/learning/selection.h), within the tile and each region.
-// A sample is a pixel whose centre lies inside the polygon (and at least erosion_m from its border) and that some date sees.
+// The rule of [sample] (pipeline/learning/selection.h) selects learning pixels, within the tile and each region.
+// A sample is a pixel whose centre is inside the polygon (and at least erosion_m from its border) and that has a valid date.
 // Series are raw: int16 as read, 20 m bands resampled to 10 m, validity per date.
 
 #include <cstdint>
@@ -24,10 +24,10 @@ namespace millesime {
 Stage sample_stage();
 
 // The work of one unit: writes Layout::samples(tile). `tiles`: all tiles of the production. Returns counts: polygons and pixels of each
-// class and split, and what was dropped and why.
+// class and split, and the dropped ones with the reasons.
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context);
 
-// For each polygon and each seed, how it is used. `strata`: the polygon's class and region in words; polygons of one stratum are split
+// For each polygon and each seed, how it is used. `strata`: the polygon's class and region as text; polygons of one stratum are split
 // together, in the order of their ids.
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
                                                double learn_ratio, int seeds,

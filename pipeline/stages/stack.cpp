@@ -27,10 +27,10 @@
 namespace millesime {
 namespace {
 
-constexpr int kAhead = 1;  // windows that are read before their turn
+constexpr int kAhead = 1;  // windows that are read ahead
 const std::vector<std::string> kIndices = {"NDVI", "NDWI", "Brightness"};
 
-// What the cube of one tile holds.
+// The content of the cube of one tile.
 struct Plan {
   Census census;
   std::vector<std::string> bands;
@@ -54,7 +54,7 @@ struct Block {
   }
 };
 
-// Writes variables of the whole cube, in whatever format.
+// Writes variables of the whole cube, in one of the formats.
 class CubeWriter {
  public:
   virtual ~CubeWriter() = default;
@@ -186,7 +186,7 @@ class CogCube final : public CubeWriter {
   std::map<std::string, std::unique_ptr<RasterWriter>> writers_;
 };
 
-// The time grid of a production spans the acquisitions of all its tiles, unless it is given.
+// The time grid of a production covers the acquisitions of all its tiles, unless it is given.
 std::vector<Date> time_grid(const Config& config) {
   std::vector<Date> dates;
   for (const std::string& text : config.time.dates) dates.push_back(Date::parse(text));
@@ -272,7 +272,7 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
     indices(stream, computing);
     block.indices = transfer.to_host(integers);
   }
-  // A pixel that was never seen has no value, rather than 0.
+  // A pixel without any valid date has no data, instead of 0.
   const std::vector<std::uint8_t> seen = transfer.to_host(count);
   for (auto* layer : {&block.bands, &block.indices})
     for (std::size_t i = 0; i < layer->size(); ++i)
@@ -342,8 +342,8 @@ Options StackOptions::declare() {
   o.section("");
   o.add("tiles", &tiles, "tiles to stack; default: those of the configuration");
   o.add("format", &format, "of the data cube").choices({"zarr", "cog"});
-  o.add("filled", &filled, "gap-filled on the dates of the time grid, instead of each acquisition as it is");
-  o.add("features", &features, "gap-filled, and the indices of each date");
+  o.add("filled", &filled, "gap-filled on the dates of the time grid, instead of the acquisitions themselves");
+  o.add("features", &features, "gap-filled, with the indices of each date");
   o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness");
   o.add("output", &output, "folder of the cubes; default: <output>/<year>/cubes").path();
   return o;
@@ -358,7 +358,7 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
   plan.filling = gap_filling(fill_spec(config.time));
   if (options.features) {
     plan.indices = options.indices.empty() ? kIndices : options.indices;
-    plan_indices(plan.indices, plan.bands);  // an unknown name, or a band that is not read, is told before the work
+    plan_indices(plan.indices, plan.bands);  // an unknown name, or a band that is not read, is an error before the work
   }
   const std::vector<Date> grid_dates = plan.filled ? time_grid(config) : std::vector<Date>{};
   nlohmann::json report = nlohmann::json::object();

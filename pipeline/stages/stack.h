@@ -1,8 +1,8 @@
 #pragma once
-// Stack: a tile's analysis-ready series as a data cube for use elsewhere.
+// Stack: a tile's analysis-ready series as a data cube for other programs.
 //
 // zarr  a Zarr (version 2) directory that GDAL and xarray open, one array a variable, [time, y, x], int16:
-//         B2, B3, ...  reflectance x 10000, -10000 where there is none; validity  uint8, 1 = valid
+//         B2, B3, ...  reflectance x 10000, -10000 for no data; validity  uint8, 1 = valid
 //       with `filled`, bands on the dates of the time grid, gap-filled (kernels/ops/gap_fill.h), and no validity per date;
 //       with `features`, also the indices of each date, x 1000 (Brightness as it is), computed from the gap-filled bands.
 //       Coordinates time (days since 1970-01-01), y and x (pixel centres), and spatial_ref after the CF conventions.
@@ -29,8 +29,8 @@ struct StackOptions {
   Options declare();
 };
 
-// Takes the census of each tile anew, and writes <tile>.zarr, or <tile>_<variable>.tif, into the output folder (atomic).
-// Returns, for each tile, what was written.
+// Takes a new census of each tile, and writes <tile>.zarr, or <tile>_<variable>.tif, into the output folder (atomic).
+// Returns the written files of each tile.
 nlohmann::json stack(const Config& config, const StackOptions& options, const Context& context);
 
 }  // namespace millesime

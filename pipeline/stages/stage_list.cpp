@@ -14,15 +14,15 @@ namespace millesime {
 // Order is execution order.
 const std::vector<Stage>& stage_list() {
   static const std::vector<Stage> stages = {
-      catalog_stage(),    // which products there are, and what is wrong with them
-      footprint_stage(),  // where each tile has images, and how often each pixel was seen
+      catalog_stage(),    // the products and their faults
+      footprint_stage(),  // where each tile has images, and how much of each date is clear
       sample_stage(),     // labelled series at the pixels of the reference polygons
       train_stage(),      // one model a region and seed
       classify_stage(),   // class and confidence of every pixel
-      fuse_stage(),       // the maps of several seeds become one
-      mosaic_stage(),     // the tiles become one map
-      validate_stage(),   // how far the maps agree with what no model has seen
-      publish_stage(),    // what users download
+      fuse_stage(),       // the fusion of the maps of several seeds
+      mosaic_stage(),     // the map of all tiles
+      validate_stage(),   // the accuracy on pixels that no model learned from
+      publish_stage(),    // the products for users
   };
   return stages;
 }

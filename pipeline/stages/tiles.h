@@ -1,5 +1,5 @@
 #pragma once
-// Which tiles a production has.
+// The tiles of a production.
 
 #include <string>
 #include <vector>
@@ -12,8 +12,8 @@ struct TileOptions {               // [tiles]
   std::vector<std::string> names;  // empty: all that are found
 };
 
-// The tiles of a production, sorted: those that the configuration names, or all that lie under the sensor's root. UserError when there are
-// none.
+// The tiles of a production, sorted: those of the configuration, or all in the sensor's root folder. UserError if there
+// are none.
 std::vector<std::string> tiles_of(const Config& config);
 
 }  // namespace millesime

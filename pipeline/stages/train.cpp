@@ -21,8 +21,8 @@ Options TrainCommand::declare() {
   o.add("model", &request.model.name, kModelHelp);
   o.add("output", &request.output, "model file to write").required();
   request.declare_start(o);
-  o.add("seed", &seed, "whose split of the samples decides what learns").range(0, 1000);
-  o.add("all_samples", &all_samples, "learn from all samples, also those of the test split");
+  o.add("seed", &seed, "seed whose split defines the training samples").range(0, 1000);
+  o.add("all_samples", &all_samples, "train on all samples, also those of the test split");
   request.declare_training(o);
   return o;
 }
@@ -56,7 +56,7 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
 
 namespace {
 
-// The regions of a samples file in which something learns in the run of every seed. Reads only what it needs: plans are made often.
+// The regions of a samples file with training samples in the run of every seed. Reads only what it needs: plans are made often.
 std::set<std::string> learning_regions(const std::string& file) {
   const auto tensors = SafetensorsFile::open(file);
   const auto header = tensors.metadata().find("samples");
@@ -126,7 +126,7 @@ std::optional<std::vector<TrainedModel>> trained_models(const Config& config) {
 Stage train_stage() {
   Stage stage;
   stage.name = "train";
-  stage.summary = "learns one model a region and seed from the samples of all tiles";
+  stage.summary = "trains one model for each region and seed from the samples of all tiles";
   stage.reads = "samples of every tile";
   stage.writes = "train/<region>_seed_<n>.safetensors";
   for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());

@@ -1,5 +1,5 @@
 #pragma once
-// train: samples -> model file. As a pipeline stage one model a region and seed, alone from any sample files.
+// train: samples -> model file. As a stage one model for each region and seed; as a command from any sample files.
 
 #include <optional>
 #include <string>
@@ -15,7 +15,7 @@ namespace millesime {
 // `millesime train`. Call declare(), let the command line set, then apply_recipe(options, command.request.model.name).
 struct TrainCommand {
   std::vector<std::string> samples;  // .safetensors or .csv
-  int seed = 0;                      // whose split decides what learns
+  int seed = 0;                      // whose split defines the training samples
   bool all_samples = false;          // also those of the test split
   LearningRequest request;           // request.output: the model file to write
 
@@ -23,11 +23,11 @@ struct TrainCommand {
 };
 
 // Trains and writes command.request.output (atomic). Returns counts and metrics for a manifest: samples, classes, epochs, accuracy on
-// held-out groups, calibration error before and after. UserError when samples and options do not fit each other.
+// held-out groups, calibration error before and after. UserError if samples and options do not match.
 nlohmann::json train_model(const TrainCommand& command, const Context& context);
 
-// The models of a production: those that the train stage makes (or the one of model.path). Nothing while the samples that say which
-// regions there are have not been drawn.
+// The models of a production: those that the train stage makes (or the one of model.path). Empty before the samples, which determine
+// the regions, have been drawn.
 struct TrainedModel {
   std::string region;  // "" without regions
   int seed = 0;

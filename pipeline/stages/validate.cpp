@@ -31,7 +31,7 @@ struct Positions {
   std::vector<int> col, row;
 };
 
-// The raster's values at these positions. Reads only the blocks' rows that hold some.
+// The raster's values at these positions. Reads only the rows of blocks that contain some.
 std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions& positions) {
   std::vector<std::size_t> order(positions.row.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -112,7 +112,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
     const Samples samples = read_samples(layout.samples(tile));
     if (samples.size() > 0 && samples.n_seeds < layout.seeds)
       throw UserError(join_text(layout.samples(tile), ": holds the splits of ", samples.n_seeds, " seeds, ", layout.seeds,
-                                " are asked for; run the sample stage again"));
+                                " are requested; run the sample stage again"));
     for (const int seed : seeds)
       add_held_out(samples, {seed}, layout.classification(tile, seed), layout.confidence(tile, seed),
                    report.runs[static_cast<std::size_t>(seed)]);
@@ -135,7 +135,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
 }
 
 std::optional<std::vector<Unit>> plan_validate(const Config& config) {
-  if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, and nothing to hold it against
+  if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, without a reference to compare it with
   const Layout layout(config);
   Unit unit;
   unit.stage = "validate";
@@ -164,7 +164,7 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
 
 Stage validate_stage() {
   return {.name = "validate",
-          .summary = "the maps against reference pixels that the models did not learn from",
+          .summary = "compares the maps with reference pixels that the models did not learn from",
           .reads = "samples, maps of every seed, the final maps",
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .revision = 1,
@@ -213,7 +213,7 @@ std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::str
   throw UserError(join_text(
       layer.path, ", field ", field, ": expected ",
       nomenclature ? "codes or names of the nomenclature " + nomenclature->name : std::string("class codes (whole numbers from 1)"),
-      ", got ", join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; give --nomenclature for class names"));
+      ", got ", join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; add --nomenclature for class names"));
 }
 
 MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
@@ -229,7 +229,7 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
   for (const Feature& feature : layer.features) extents.push_back(feature.extent());
 
   MapAccuracy result{command.classification, {}, confidence ? std::optional(Calibration{}) : std::nullopt, 0};
-  constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and what GDAL holds of them
+  constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and GDAL's buffers of them
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
   const auto windows = split(map.grid().whole(), map.info().block_width, map.info().block_height, max_pixels);
   context.progress->start("validate", static_cast<std::int64_t>(windows.size()), "windows");
@@ -264,9 +264,9 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
 AccuracyReport validate(const ValidateCommand& command, const Context& context) {
   const bool of_map = !command.classification.empty();
   if (of_map == !command.confusion.empty())
-    throw UserError("validate: expected either --classification with --reference and --field, or --confusion; give one of the two");
+    throw UserError("validate: expected either --classification with --reference and --field, or --confusion; use one of the two");
   if (of_map && (command.reference.empty() || command.field.empty()))
-    throw UserError("validate --classification: expected also --reference and --field; give the polygons and the field of their class");
+    throw UserError("validate --classification: expected also --reference and --field, the polygons and the field of their class");
 
   std::optional<Nomenclature> nomenclature;
   if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);

@@ -1,6 +1,6 @@
 #pragma once
-// Validate: how far the maps agree with the reference. As a stage, on the pixels that no model learned from; as a command, on any
-// map and any polygons, or on confusion matrices that were made elsewhere. core/results.h says what is written.
+// Validate: compares maps with a reference. As a stage, on the pixels that no model learned from; as a command, for any
+// map and any polygons, or for confusion matrices of other programs. core/results.h documents the files.
 
 #include <cstdint>
 #include <string>
@@ -12,8 +12,8 @@
 
 namespace millesime {
 
-// One unit: for each seed its held-out pixels against each tile's map of that seed; for the final map, the pixels that are held out
-// in every seed (with one seed, the same). Writes confusion_seed_<i>.csv, accuracy.json and RESULTS.txt.
+// One unit: for each seed it compares the held-out pixels with each tile's map of that seed; for the final map, the pixels that are held
+// out in every seed (with one seed, the same). Writes confusion_seed_<i>.csv, accuracy.json and RESULTS.txt.
 Stage validate_stage();
 
 struct ValidateCommand {
@@ -29,7 +29,7 @@ struct ValidateCommand {
 
 AccuracyReport validate(const ValidateCommand& command, const Context& context);
 
-// Adds what a tile's map says at the samples that are held out in the runs of all `seeds` (Split test or both). `confidence` may be "".
+// Adds a tile's map at the samples that are held out in the runs of all `seeds` (Split test or both). `confidence` may be "".
 void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence,
                   MapAccuracy& result);
 

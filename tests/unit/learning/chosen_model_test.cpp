@@ -63,7 +63,7 @@ TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
   EXPECT_FALSE(train("/dense.csv").metrics.contains("tried"));
   command.request.model = {};
   command.request.model.parameters = {"d_model=64"};
-  EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("name one"));
+  EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("choose one"));
 }
 
 TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {

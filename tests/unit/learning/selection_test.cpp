@@ -52,7 +52,7 @@ TEST(NumbersWanted, SingleClassesHaveTheirOwnNumber) {
 
 TEST(SelectionRule, ContradictionsAreErrors) {
   EXPECT_THAT(testing::message_of([] { rule("constant").check("train"); }), HasSubstr("train.select_number"));
-  EXPECT_THAT(testing::message_of([] { rule("all", 7).check("sample"); }), HasSubstr("sample.select_number = 7 means nothing"));
+  EXPECT_THAT(testing::message_of([] { rule("all", 7).check("sample"); }), HasSubstr("sample.select_number = 7 is not used"));
   EXPECT_THAT(testing::message_of([] { rule("all", 0, {"wheat=7"}).check("sample"); }), HasSubstr("\"wheat=7\""));
   EXPECT_THAT(testing::message_of([] { rule("all", 0, {"1=7", "1=8"}).check("sample"); }), HasSubstr("class 1 is given twice"));
 }

@@ -114,7 +114,7 @@ TEST_F(ModelReport, WithoutSamplesItTellsWhatTheModelFileKnows) {
   command.samples.clear();
   report_model(command, context);
   const std::string page = read_text(command.output);
-  EXPECT_THAT(page, AllOf(HasSubstr("Learning curve"), HasSubstr("held out while learning"), HasSubstr("Confusion matrix"),
+  EXPECT_THAT(page, AllOf(HasSubstr("Learning curve"), HasSubstr("held out from training"), HasSubstr("Confusion matrix"),
                           HasSubstr("Barley &amp; oats"), Not(HasSubstr("id=\"importance\""))));
   const auto held = ModelFile::read(command.model).spec.metrics["held_out"];
   std::int64_t total = 0;
@@ -125,7 +125,7 @@ TEST_F(ModelReport, WithoutSamplesItTellsWhatTheModelFileKnows) {
 
   train("random_forest");
   report_model(command, context);
-  EXPECT_THAT(read_text(command.output), AllOf(HasSubstr("held out while learning"), Not(HasSubstr("They chose the epoch"))));
+  EXPECT_THAT(read_text(command.output), AllOf(HasSubstr("held out from training"), Not(HasSubstr("They chose the epoch"))));
 }
 
 TEST_F(ModelReport, SaysWhereTheModelHasSeenTheSamples) {

@@ -102,7 +102,7 @@ TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
   EXPECT_THAT(message_of([&] { units->at(0).run(silent.context); }),
               AllOf(HasSubstr("tile T31TCJ: no acquisition from 2021-01-01 to 2021-12-31 under " + root + "/l2a/T31TCJ"),
                     HasSubstr("2016 (1 product), 2018 (2 products)")));
-  EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder holds no product at all"));
+  EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder contains no product"));
 }
 
 TEST(Catalog, ThePeriodIsTheYearWidenedByTheTimeGrid) {

@@ -150,10 +150,10 @@ TEST_F(RegulariseTest, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message(), HasSubstr("--majority: expected an odd side of 3 to 15 px, or 0 for none, got 4"));
   command.majority = 3;
   context.memory_bytes = 10000;
-  EXPECT_THAT(message(), HasSubstr("--min-pixels: the sieve sees 20 px around each pixel"));
+  EXPECT_THAT(message(), HasSubstr("--min-pixels: the sieve reads 20 px around each pixel"));
   context.memory_bytes = 1 << 30;
   command.output = command.map;
-  EXPECT_THAT(message(), HasSubstr("is the map that is read"));
+  EXPECT_THAT(message(), HasSubstr("is the input map"));
   command.output = folder + "/out.tif";
   Raster<float> other(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 2, 2});
   write_raster(command.map, other, {});

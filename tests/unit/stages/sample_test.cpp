@@ -217,7 +217,7 @@ TEST_F(SampleStage, ClassZeroAndNoClassAreNoLabel) {
   EXPECT_EQ(run()["polygons_without_class"], 2);
   EXPECT_EQ(samples().label, std::vector<std::int32_t>(8, 6));
   write_reference({{12, 3, 4, 2, "0"}});
-  EXPECT_EQ(run()["note"], "no reference polygon of this tile has a class and lies in a region");
+  EXPECT_EQ(run()["note"], "no reference polygon of this tile has a class and is in a region");
 }
 
 TEST_F(SampleStage, StaticInputsComeAlong) {
@@ -252,7 +252,7 @@ TEST_F(SampleStage, MistakesInTheReferenceAreExplained) {
   EXPECT_THAT(refusal(),
               HasSubstr("field CODE: 2 values that the nomenclature oso23 does not have: \"99\" (2 polygons), \"Wheat\" (1 polygon)"));
   write_reference({{2000, 3, 4, 4, "6"}});
-  EXPECT_THAT(refusal(), HasSubstr("none of its 1 polygons lies in any of the 1 tiles; the polygons cover x 320000 to 320040"));
+  EXPECT_THAT(refusal(), HasSubstr("none of its 1 polygons is in any of the 1 tiles; the polygons cover x 320000 to 320040"));
   config.reference.class_field = "CODES";
   EXPECT_THAT(refusal(), HasSubstr("no field \"CODES\""));
   config.reference.path = folder + "/none.shp";

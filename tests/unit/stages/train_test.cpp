@@ -148,7 +148,7 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   context.progress = &resumed;
   train_model(command, context);
   EXPECT_EQ(read_text(command.request.output), bytes);
-  EXPECT_THAT(resumed.notes, ::testing::Contains(HasSubstr("goes on after epoch 5")));
+  EXPECT_THAT(resumed.notes, ::testing::Contains(HasSubstr("continues after epoch 5")));
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
 }
 
