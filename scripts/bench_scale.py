@@ -1,4 +1,4 @@
-"""bench_scale.py PROGRAM FOLDER: time and peak memory of tile and classify for several tile sizes, dates, tiles and classes.
+"""bench_scale.py PROGRAM FOLDER: time and peak memory of footprint and classify for several tile sizes, dates, tiles and classes.
 
 Called by scripts/bench scale.
 
@@ -41,14 +41,14 @@ def row_of(program, folder, shape):
 
 def main(program, folder):
     rows = []
-    print(f"{'size':>6} {'dates':>6} {'tiles':>6} {'classes':>7} | {'tile s':>8} {'MiB':>6} | {'classify s':>10} {'MiB':>6} {'kpx/s':>7}   budget {BUDGET}")
+    print(f"{'size':>6} {'dates':>6} {'tiles':>6} {'classes':>7} | {'footpr. s':>9} {'MiB':>6} | {'classify s':>10} {'MiB':>6} {'kpx/s':>7}   budget {BUDGET}")
     for shape in ROWS:
         row = row_of(program, folder, shape)
         rows.append(row)
         tile, classify = row["stages"]["footprint"], row["stages"]["classify"]
         speed = shape["size"] ** 2 * shape["tiles"] / classify["seconds"] / 1e3
         print(
-            f"{shape['size']:6} {shape['dates']:6} {shape['tiles']:6} {shape['classes']:7} | {tile['seconds']:8.2f} {tile['peak_mib']:6.0f} |"
+            f"{shape['size']:6} {shape['dates']:6} {shape['tiles']:6} {shape['classes']:7} | {tile['seconds']:9.2f} {tile['peak_mib']:6.0f} |"
             f" {classify['seconds']:10.2f} {classify['peak_mib']:6.0f} {speed:7.0f}",
             flush=True,
         )

@@ -1,6 +1,6 @@
 #pragma once
-// OutputModels: the models behind one output of a tile (a map of classes and what goes with it). They are asked about a window on the
-// device; what they answer is blended and decided on the host, where the next window can be asked about meanwhile.
+// OutputModels: the models of one output of a tile (class map, confidence, ...). They compute scores of a window on the device; the
+// scores are blended and decided on the host, while the device computes the next window.
 
 #include <cstdint>
 #include <memory>
@@ -53,12 +53,12 @@ struct LayerSamples {  // of one output
   void append(const LayerSamples& below);  // the rows below these
 };
 
-// What the models of one output said of a window, still where they ran: on a GPU in memory of its own, so that the next window can be asked
-// about; on the CPU where the models keep it until then.
+// The scores of the models of one output for a window, on the device: on a GPU in separate memory, so that the next window can be computed;
+// on the CPU in the memory of the models.
 struct Answers {
   explicit Answers(const Device& device) : complete(device) {}
   std::int64_t pixels = 0;
-  std::vector<std::size_t> models;          // those that speak here
+  std::vector<std::size_t> models;          // models with a weight in the window
   std::vector<const float*> probabilities;  // of each of them, [pixel][its class]
   std::vector<float> weights;               // of each of them, [pixel], on the host
   Buffer<std::uint8_t> count;               // of valid acquisitions
@@ -66,7 +66,7 @@ struct Answers {
   Event complete;
 };
 
-// A window's answers until the maps show them, and then for the next window.
+// The scores of a window until the maps are decided; the memory is reused for the next window.
 class SpareAnswers {
  public:
   SpareAnswers(const Device& device, std::size_t outputs) : device_(device), outputs_(outputs) {}
@@ -81,23 +81,23 @@ class SpareAnswers {
   std::vector<std::vector<Answers>> spare_;
 };
 
-// The models of one output and the classes that its maps can show.
+// The models of one output and the classes of its maps.
 class OutputModels {
  public:
   OutputModels(const ClassifyOutput& output, const TileInput& input, const ClassifyOptions& options, Trust trust, const Context& context);
 
   const Nomenclature& nomenclature() const { return models_.front()->spec().nomenclature; }
   const std::vector<int>& codes() const { return codes_; }  // of the maps' classes, in the order of the nomenclature
-  std::int64_t bytes_per_pixel(int dates) const;            // that ask() and decide() need beside the series
-  PrecisionCost precision_cost() const;                     // what 16 bits cost, as far as it was looked at
+  std::int64_t bytes_per_pixel(int dates) const;            // memory of ask() and decide(), without the series
+  PrecisionCost precision_cost() const;                     // changes by 16 bits, on the compared pixels
 
-  // What the models say of a series and its `input`, which become complete on the stream. Without regions, the only model speaks for every
+  // The scores of the models for a series and its `input`, complete when the stream is. Without regions, the only model applies to every
   // pixel. Throws OutOfDeviceMemory.
   void ask(const Stream& stream, const DeviceSeries& series, const TileWindow& input, const std::optional<RegionShares>& regions,
            Answers& answers);
-  void release();  // what the models keep of a window
+  void release();  // frees the models' memory of a window
 
-  // What the maps show. May run while the models are asked about another window.
+  // The values of the maps. May run while the models compute another window.
   LayerSamples decide(Transfer& transfer, const Answers& answers) const;
 
  private:

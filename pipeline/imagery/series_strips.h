@@ -9,8 +9,8 @@
 
 namespace millesime {
 
-// compute(series of the strip on the device, first row) for each strip in order, once where all goes well. The height that was found to do
-// is kept in strip_rows; release() gives back what else the work keeps on the device.
+// Calls compute(series of the strip on the device, first row) for each strip in order; only once if memory suffices. The height that fits
+// is kept in strip_rows; release() frees the other device memory of the work.
 template <class Compute, class Release>
 void compute_in_strips(SeriesAhead& ahead, const Series& series, int& strip_rows, const Compute& compute, const Release& release) {
   in_strips(

@@ -68,7 +68,7 @@ nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
 ModelFile read_start(const std::string& file, ModelSpec& spec) {
   ModelFile start = model_to_tune(file, spec.architecture);
   if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).make)
-    throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model asks for a ", spec.architecture,
+    throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model is ", spec.architecture,
                               "; fine-tuning cannot change the architecture"));
   spec.parameters = start.spec.parameters;
   spec.input = start.spec.input;

@@ -5,7 +5,7 @@
 // whose grid centre is nearest (then the first by name). So overlapping tiles never share a polygon between learning and testing.
 // Polygons of class 0 or with an empty class field are unlabelled: they are counted and left out.
 // Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
-// others test; a lone polygon does both. Seed i of the run draws with random_seed + i.
+// others test; the only polygon of a class does both. Seed i of the run draws with random_seed + i.
 // The rule of [sample] (pipeline/learning/selection.h) selects learning pixels, within the tile and each region.
 // A sample is a pixel whose centre is inside the polygon (and at least erosion_m from its border) and that has a valid date.
 // Series are raw: int16 as read, 20 m bands resampled to 10 m, validity per date.

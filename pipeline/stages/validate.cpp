@@ -43,7 +43,7 @@ std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions&
   for (const std::size_t i : order) {
     const int col = positions.col[i], row = positions.row[i];
     if (!raster.grid().whole().contains(col, row))
-      throw UserError(join_text(raster.path(), ": has no pixel at column ", col, ", row ", row, ", where a sample lies (the map has ",
+      throw UserError(join_text(raster.path(), ": has no pixel at column ", col, ", row ", row, ", the position of a sample (the map has ",
                                 raster.grid().cols, " x ", raster.grid().rows, " px); run the sample and classify stages again"));
     if (!read.contains(col, row)) {
       const int height = std::max(1, raster.info().block_height);
