@@ -95,7 +95,7 @@ Options Config::declare() {
 
   o.section("publish");
   o.add("title", &publish.title, "title of the report and of the STAC item");
-  o.add("compression", &publish.compression, "of the products").choices({"DEFLATE", "ZSTD", "LZW"});
+  o.add("compression", &publish.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});
   o.add("licence", &publish.licence, "licence of the products, an SPDX identifier");
   return o;
 }

@@ -347,7 +347,7 @@ Options PublishCommand::declare() {
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
   o.add("year", &year, "the year that the map shows").range(1980, 2100).required();
   o.add("title", &options.title, "title of the report and of the STAC item");
-  o.add("compression", &options.compression, "of the products").choices({"DEFLATE", "ZSTD", "LZW"});
+  o.add("compression", &options.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});
   o.add("licence", &options.licence, "licence of the products, an SPDX identifier");
   return o;
 }

@@ -341,7 +341,7 @@ Options StackOptions::declare() {
   Options o;
   o.section("");
   o.add("tiles", &tiles, "tiles to stack; default: those of the configuration");
-  o.add("format", &format, "of the data cube").choices({"zarr", "cog"});
+  o.add("format", &format, "format of the data cube").choices({"zarr", "cog"});
   o.add("filled", &filled, "gap-filled on the dates of the time grid, instead of the acquisitions themselves");
   o.add("features", &features, "gap-filled, with the indices of each date");
   o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness");
