@@ -1,5 +1,5 @@
-// Indices beyond 2^31 and 2^32 elements: the last pixels of a huge window come to what the same numbers come to in a small one, in the
-// CUDA instance (on fibers) and in the CPU instance of every kernel. And: an index of 32 bits is found.
+// Indices above 2^31 and 2^32 elements: the last pixels of a huge window get the same results as in a small one, in the
+// CUDA instance (on fibers) and in the CPU instance of every kernel. An index of 32 bits is found.
 
 #include "tests/support/far_instances.h"
 
@@ -225,7 +225,7 @@ TEST(FarIndex, Pack) {
   check(Bfloat16{}, &PackArgs::bfloat16);
 }
 
-// Without what is random: that depends on a sample's place in the batch.
+// Without random changes, which depend on a sample's position in the batch.
 TEST(FarIndex, TrainingBatch) {
   constexpr std::int64_t kDates = 2, kFeatures = 2;
   const auto values = numbers<float>(kSmall * kDates * kFeatures, -9, 9, 18), days = numbers<float>(kSmall * kDates, 0, 365, 19);
@@ -303,7 +303,7 @@ TEST(FarIndex, ClassAreasAndSeries) {
       numbers_of(moments));
 }
 
-// Components and sieve are of fewer than 2^31 pixels, and refuse more (unit/kernels/regularisation_ops).
+// Components and sieve are limited to fewer than 2^31 pixels (unit/kernels/regularisation_ops).
 TEST(FarIndex, MajorityFilter) {
   constexpr int kWidth = 50000, kHeight = 90000, kAround = 5;  // 4.5e9 px; the last rows of a narrow map are its corner
   const auto labels = numbers<std::uint8_t>((kSmall + 2) * kAround, 0, 3, 18);
@@ -327,7 +327,7 @@ TEST(FarIndex, MajorityFilter) {
       expected);
 }
 
-// Seeded faults: an index that is counted in 32 bits on its way.
+// Deliberate faults: an index that is computed in 32 bits.
 
 struct CountsIn32Bits {
   const std::int16_t* in;

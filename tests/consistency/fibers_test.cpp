@@ -1,5 +1,5 @@
-// The CUDA instance of every kernel, run on fibers, equals the CPU instance bit for bit, whatever the order of its threads. And: the
-// fibers find the faults they are there for.
+// The CUDA instance of every kernel, run on fibers, equals the CPU instance bit for bit, in any order of its threads. The
+// fibers also find deliberate faults.
 
 #include "tests/support/kernel_cases.h"
 

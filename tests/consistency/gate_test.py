@@ -25,7 +25,7 @@ MIN_OCCUPANCY, MAX_SECTORS = 0.5, 1.3
 # Of a multiprocessor: registers, warps, blocks, shared memory (KiB), and what the system keeps of it a block (CUDA C++ Programming
 # Guide, technical specifications per compute capability).
 MACHINES = {75: (65536, 32, 16, 64, 0), 80: (65536, 64, 32, 164, 1), 86: (65536, 48, 16, 100, 1), 90: (65536, 64, 32, 228, 1), 100: (65536, 64, 32, 228, 1)}
-# Kernels whose addresses are data: there is nothing to put side by side.
+# Kernels whose addresses depend on data: their accesses cannot be coalesced.
 GATHERS = {
     'forest': "a pixel's way through a tree chooses its nodes and features",
     'connected_components': 'runs and ways to the root are as long as the map has them',
@@ -50,7 +50,7 @@ def short_name(mangled):
 
 
 def resources(nvcc, folder, op, architecture):
-    """Lines of what is wrong with a file's kernels on one architecture, and how many kernels it has."""
+    """Faults of a file's kernels on one architecture (lines), and the number of its kernels."""
     cubin = folder / ('%s-%d.cubin' % (op, architecture))
     words = compile_cuda(nvcc, source / 'kernels/ops' / (op + '.cu'), cubin, ['-cubin', '-Xptxas=-v', '-arch=sm_%d' % architecture])
     wrong, kernels = [], 0

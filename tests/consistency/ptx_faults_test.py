@@ -1,4 +1,4 @@
-"""The interpreter of PTX finds the faults it is there for: kernels with a seeded fault each (tests/support/ptx/faults.cu), made by nvcc."""
+"""The interpreter of PTX finds deliberate faults, one in each kernel of tests/support/ptx/faults.cu, compiled by nvcc."""
 
 import os
 import pathlib

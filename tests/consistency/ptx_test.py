@@ -58,7 +58,7 @@ def interpret(module, folder, case, **options):
 
 
 def run_case(module, folder, case):
-    """Runs one case; returns what is wrong, or ''."""
+    """Runs one case; returns the fault, or ''."""
     try:
         _, before, after = interpret(module, folder, case)
     except PtxError as error:

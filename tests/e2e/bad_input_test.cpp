@@ -1,4 +1,4 @@
-// What a user does wrong, and what the program says: a clear message, exit code 2, nothing lost.
+// Wrong input of users: a clear message, exit code 2, nothing lost.
 
 #include <filesystem>
 #include <fstream>
@@ -221,7 +221,7 @@ TEST_F(BadInput, AnOutputFolderThatCannotBeWritten) {
 TEST_F(BadInput, ADiskThatIsFull) {
   ASSERT_EQ(run().code, 0);
   const std::string map = read_text(folder + "/out/2021/OCS_2021.tif");
-  // A limit on the size of files stands for a full disk; SIGXFSZ is ignored, so that writes fail with an error.
+  // A limit on the size of files simulates a full disk; SIGXFSZ is ignored, so that writes fail with an error.
   const auto full = run({"--set", "train.trees=60", "--force"}, "trap '' XFSZ; ulimit -f 1");
   EXPECT_EQ(full.code, 2) << full.err;
   EXPECT_EQ(read_text(folder + "/out/2021/OCS_2021.tif"), map);

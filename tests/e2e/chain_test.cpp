@@ -1,4 +1,4 @@
-// The whole chain on a simulated world, held against its truth.
+// The whole chain on a simulated world, compared with its truth.
 
 #include <algorithm>
 #include <filesystem>
@@ -27,7 +27,7 @@ using testing::run_program;
 
 constexpr const char* kProducts[] = {"OCS_2021.tif", "OCS_2021_confidence.tif", "OCS_2021_validity.tif"};
 
-// One world of two tiles in two UTM zones, mapped once with a forest: what most tests look at.
+// One world of two tiles in two UTM zones, mapped once with a forest; used by most tests.
 class ChainTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -79,7 +79,7 @@ class ChainTest : public ::testing::Test {
 };
 
 TEST_F(ChainTest, TheMapAgreesWithTheTruth) {
-  // 23 classes, 45 % clouds, wrong labels; always the commonest class would reach about 0.2.
+  // 23 classes, 45 % clouds, wrong labels; the most frequent class alone would reach about 0.2.
   const double agreement = agreement_with_truth(product("out", "OCS_2021.tif"));
   EXPECT_GT(agreement, 0.6);
   EXPECT_LT(agreement, 0.97) << "the world has become too easy to tell models apart";
@@ -181,7 +181,7 @@ TEST_F(ChainTest, KilledAtAnyMomentItGoesOnToTheSameBytes) {
 TEST_F(ChainTest, OneTileIsMendedWithoutTheRest) {
   copy("out", "out-mended");
   const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
-  // Another option for the whole map, but only this tile is asked for.
+  // Another option for the whole map, but only this tile is requested.
   const auto mended = run_program(command("out-mended", {"--tiles", tile, "--set", "sensors.sentinel2_theia.resampling=nearest"}));
   ASSERT_EQ(mended.code, 0) << mended.err;
   EXPECT_THAT(mended.err, HasSubstr("classify/" + tile));

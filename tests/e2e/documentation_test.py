@@ -139,7 +139,7 @@ class Documents(unittest.TestCase):
                 words = shlex.split(line)
                 if words[0].endswith("millesime"):
                     with self.subTest(page=page.name, line=line):
-                        # No cluster here: what would be sent is printed.
+                        # There is no cluster: the scripts are only printed.
                         millesime(*words[1:], *(["--dry-run"] if words[1] == "submit" else []))
                         ran += 1
         for product in ("study.html", "best.html", "map/classification.tif", "map/regularised.tif", "modis.html"):

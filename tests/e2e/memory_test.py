@@ -8,8 +8,8 @@ from pathlib import Path
 PROGRAM = os.environ["MILLESIME_BINARY"]
 FOLDER = Path(os.environ["MILLESIME_TEST_FOLDER"])
 DATES = 20
-SMALL, LARGE = 512, 1024  # both larger than what may be on its way through the program at once
-# Windows in flight differ from run to run by two or three, of 24 MB each. The series of the large tile weigh 220 MB more.
+SMALL, LARGE = 512, 1024  # both larger than the windows in memory at one time
+# The number of windows in memory varies by two or three from run to run, of 24 MB each. The series of the large tile have 220 MB more.
 MOST_GROWTH_MB = 100
 
 

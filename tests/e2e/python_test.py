@@ -1,4 +1,4 @@
-"""Other programs read what we write: xarray the data cubes, pystac the STAC item, numpy and safetensors samples and models."""
+"""Other programs read the output: xarray the data cubes, pystac the STAC item, numpy and safetensors samples and models."""
 import json
 import os
 import re
@@ -56,7 +56,7 @@ class OtherPrograms(unittest.TestCase):
 
         path = self.products / "OCS_2021.json"
         item = json.loads(path.read_text())
-        extensions = item.pop("stac_extensions")  # their schemas are online only; what they ask for is checked below
+        extensions = item.pop("stac_extensions")  # their schemas are online only; their requirements are checked below
         item["stac_extensions"] = []
         core = pystac.Item.from_dict(item)
         self.assertTrue(core.validate())  # the core schemas come with pystac

@@ -32,7 +32,7 @@ TEST(RealData, SloveniaFromClassNames) {
   const auto result = run_program({"run", folder + "/slovenia.toml", "--quiet"});
   ASSERT_EQ(result.code, 0) << result.err;
   const auto accuracy = nlohmann::json::parse(read_text(folder + "/out/2015/accuracy.json"));
-  // Three quarters of the patch are forest: always saying so would reach about 0.75.
+  // Three quarters of the patch are forest: this class alone would reach about 0.75.
   EXPECT_GT(accuracy.at("final_map").at("overall_accuracy").get<double>(), 0.8);
   const RasterReader map(folder + "/out/2015/OCS_2015.tif"), validity(folder + "/out/2015/OCS_2015_validity.tif");
   EXPECT_EQ(map.grid().crs, "EPSG:32633");

@@ -1,5 +1,5 @@
-// A map that can be drawn by hand: two classes that nothing can confuse, clouds in known places, an image edge. What comes out is drawn
-// here, and why it is right is said beside it.
+// A map that can be drawn by hand: two classes that cannot be confused, clouds at known positions, an image edge. The expected result is
+// drawn here, with the reason why it is right.
 
 #include <filesystem>
 

@@ -1,6 +1,6 @@
-// millesime_gpu_kernels: on a machine with a GPU, the CUDA instance of every kernel against its CPU instance, bit for bit, and its time
-// beside what memory allows: the bytes that have to move once, at the speed of a copy in the same run. scripts/gpu-check builds and runs
-// it. Exit 0: all agree; 1: some do not; 2: no device.
+// millesime_gpu_kernels: on a machine with a GPU, compares the CUDA instance of every kernel with its CPU instance, bit for bit, and its
+// time with that of memory: the bytes that must be transferred once, at the speed of a copy in the same run. scripts/gpu-check builds and
+// runs it. Exit 0: all agree; 1: some do not; 2: no device.
 
 #include "tests/support/kernel_cases.h"
 

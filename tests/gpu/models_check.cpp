@@ -1,4 +1,4 @@
-// millesime_gpu_models: on a machine with a GPU, the logits of every architecture there against those of the CPU, and pixels a second.
+// millesime_gpu_models: on a machine with a GPU, compares the logits of every architecture with those of the CPU; and pixels a second.
 // scripts/gpu-check builds and runs it. Exit 0: all agree; 1: some do not; 2: no device.
 //
 // Matrix products add up in another order on a GPU: logits of about 1 may differ by some 1e-5; kTolerance is a hundred times that, and

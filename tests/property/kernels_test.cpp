@@ -1,4 +1,4 @@
-// Laws of the kernels: what holds for any series, whatever its dates, clouds and values.
+// Properties of the kernels that hold for any series, with any dates, clouds and values.
 
 #include <algorithm>
 #include <numeric>

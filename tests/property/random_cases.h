@@ -1,5 +1,5 @@
 #pragma once
-// Seeded random inputs for laws that hold for any input. A failure names the seed, which repeats it.
+// Seeded random inputs for properties that hold for any input. A failure names the seed, which reproduces it.
 
 #include <random>
 #include <string>

@@ -2,9 +2,9 @@
 // CUDA on fibers: runs literal __global__ kernels on the CPU, in tests. Include it before any header of kernels/.
 //
 // One operating-system thread; every CUDA thread is a fiber (ucontext); blocks run one after another, the threads of a block forward,
-// in reverse or shuffled (Options::order), so that a result which depends on the order is seen. Barriers that not all threads reach are
+// in reverse or shuffled (Options::order), so that a result that depends on the order is detected. Barriers that not all threads reach are
 // found here; AddressSanitizer finds accesses beyond arrays (also shared ones) and ThreadSanitizer races between threads, as the fibers
-// tell them about their stacks and about what barriers order.
+// announce their stacks and the order given by barriers.
 //
 // Works: static and dynamic shared memory, __syncthreads, __syncwarp, shuffles, votes, atomics on integers and floats.
 

@@ -1,6 +1,6 @@
 #pragma once
-// FarArray<T>: an array of billions of elements that costs only the pages that are touched, for proofs that indices above 2^31 are right.
-// Untouched elements are 0. No memory can be reached on either side, so that an index that has wrapped to a negative number is seen.
+// FarArray<T>: an array of billions of elements that needs memory only for the pages that are used, for tests of indices above 2^31.
+// Unused elements are 0. Memory on either side cannot be accessed, so that an index that has wrapped to a negative number is detected.
 
 #include <sys/mman.h>
 

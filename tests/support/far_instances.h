@@ -1,5 +1,5 @@
 #pragma once
-// Both instances of an operation on arrays of more than 2^32 elements, of which only the last pages exist: what their last pixels come to.
+// Both instances of an operation on arrays of more than 2^32 elements, of which only the last pages exist: the results of the last pixels.
 
 #include "tests/support/fibers_backend.h"
 

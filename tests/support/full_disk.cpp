@@ -1,5 +1,5 @@
-// A library for LD_PRELOAD: what is written below one folder fails from, or only at, the n-th call, as on a full disk. Programs and the
-// libraries that they link (GDAL, SQLite) are not asked; calls that the C library makes within itself are not seen.
+// A library for LD_PRELOAD: writes below one folder fail from, or only at, the n-th call, as on a full disk. It works for programs and the
+// libraries that they link (GDAL, SQLite); calls inside the C library are not affected.
 //
 //   FULL_DISK_FOLDER  absolute path; calls on files elsewhere are not counted
 //   FULL_DISK_AT      number, from 1, of the call that fails with ENOSPC; 0: none

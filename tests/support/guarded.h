@@ -1,5 +1,5 @@
 #pragma once
-// Guarded<T>: an output array between two bands of a known number, to see writes that miss it.
+// Guarded<T>: an output array between two bands of a known number, to detect writes outside of it.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// Small runs of every kernel, for the proofs that its CUDA instance does what its CPU instance does: on fibers (tests/consistency/
+// Small runs of every kernel, for the tests that its CUDA instance equals its CPU instance: on fibers (tests/consistency/
 // fibers_test.cpp) and by interpreting nvcc's PTX (tests/consistency/ptx_test.py). A new operation needs its cases in kernel_cases.cpp.
 
 #include "tests/support/fibers_backend.h"
@@ -38,7 +38,7 @@ class KernelCase {
   std::vector<std::vector<unsigned char>> outputs() const;
   void reset();  // outputs become what they were
 
-  // Everything an interpreter of the kernel needs, and what it should come to, in a folder of files described by case.json.
+  // The input of an interpreter of the kernel, and the expected output, in a folder of files described by case.json.
   void write(const std::string& folder);
 
   std::int64_t bytes() const;  // of all arrays: what comes from and goes to memory once

@@ -1,5 +1,5 @@
 #pragma once
-// What the program says when it refuses something.
+// Messages of errors.
 
 #include <string>
 
@@ -7,7 +7,7 @@
 
 namespace millesime::testing {
 
-// The words of the UserError that `action` throws, or "no error".
+// The message of the UserError that `action` throws, or "no error".
 template <class Action>
 std::string message_of(Action&& action) {
   try {

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Straight through GDAL: the pipeline's own writer waits for the disk at every file, which a test's many small files need not.
+// Directly with GDAL: the pipeline's own writer flushes every file to disk, which the many small files of a test do not need.
 template <class T>
 void write_file(const std::string& stem, const Raster<T>& raster, Storage storage, int block) {
   constexpr GDALDataType type = sizeof(T) == 1 ? GDT_Byte : GDT_Int16;

@@ -1,5 +1,5 @@
 #pragma once
-// Small Sentinel-2 products in the layout of THEIA (MUSCATE), for tests: as many pixels and as much damage as a test wants.
+// Small Sentinel-2 products in the layout of THEIA (MUSCATE), for tests, of any size and with any damage.
 
 #include <cstdint>
 #include <functional>
@@ -40,7 +40,7 @@ std::string zip_product(const std::string& folder, bool with_folder = true);
 // Cuts a file to its first `bytes`.
 void cut_file(const std::string& path, std::uintmax_t bytes);
 
-// Where the real products lie ($MILLESIME_REAL_DATA, or ../shared/real-data beside the source tree); "" when they are absent.
+// The folder of the real products ($MILLESIME_REAL_DATA, or ../shared/real-data beside the source tree); "" if they are absent.
 std::string real_data(const std::string& folder);
 
 }  // namespace millesime::testing

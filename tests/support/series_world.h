@@ -1,5 +1,5 @@
 #pragma once
-// Random series for the tests of kernels, and what the contracts of kernels/ops say about them, written as plainly as possible.
+// Random series for the tests of kernels, and simple implementations of the contracts of kernels/ops.
 
 #include <cstdint>
 #include <vector>
@@ -29,7 +29,7 @@ std::vector<std::int16_t> expected_fill(const std::vector<std::int32_t>& days, c
                                         std::int64_t pixels, const std::vector<std::int16_t>& samples,
                                         const std::vector<std::uint8_t>& valid);  // [target][band][pixel]
 
-// What gap_fill() makes of the same, linear; fails the test where it writes beyond its buffer.
+// The result of gap_fill() for the same, linear; fails the test if it writes beyond its buffer.
 std::vector<std::int16_t> filled(const std::vector<std::int32_t>& days, const std::vector<std::int32_t>& targets, int n_bands,
                                  std::int64_t pixels, const std::vector<std::int16_t>& samples, const std::vector<std::uint8_t>& valid);
 

@@ -1,5 +1,5 @@
 #pragma once
-// A Context on the CPU whose progress nobody watches.
+// A Context on the CPU without a shown progress.
 
 #include "pipeline/core/context.h"
 #include "tests/support/silent_progress.h"

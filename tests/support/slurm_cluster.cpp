@@ -135,7 +135,7 @@ SlurmCluster::SlurmCluster(const std::string& folder) : folder_(folder) {
        << "SlurmctldPidFile=" << folder << "/slurmctld.pid\nSlurmdPidFile=" << folder << "/slurmd-%n.pid\nSlurmctldLogFile=" << folder
        << "/log/slurmctld.log\nSlurmdLogFile=" << folder
        << "/log/slurmd-%n.log\n"
-       // Quick to see a dead node and an ended dependency: a test waits for both.
+       // Detects a dead node and an ended dependency quickly, as a test waits for both.
        << "SlurmdTimeout=5\nInactiveLimit=0\nKillWait=2\nSchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0\n";
   for (int node = 0; node < kNodes; ++node)
     conf << "NodeName=n" << node + 1 << " NodeHostname=" << host_name() << " NodeAddr=127.0.0.1 Port=" << port + 1 + node
@@ -197,7 +197,7 @@ void SlurmCluster::kill_node(int node) {
   if (pid > 0) end(pid, SIGKILL);
   pid = 0;
   for (const pid_t task : tasks_of("n" + std::to_string(node + 1), folder_ + "/slurm.conf")) {
-    // Its step daemon first, lest it report the end of the task.
+    // Its step daemon first, so that it cannot report the end of the task.
     if (const pid_t parent = parent_of(task); is_step_daemon(parent)) ::kill(parent, SIGKILL);
     ::kill(task, SIGKILL);
   }

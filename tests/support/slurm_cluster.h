@@ -1,5 +1,5 @@
 #pragma once
-// A real Slurm of two nodes on this machine, for the time of a test: munged, slurmctld and two slurmd of the distribution's packages.
+// A real Slurm of two nodes on this machine, during a test: munged, slurmctld and two slurmd of the distribution's packages.
 
 #include <sys/types.h>
 
@@ -10,10 +10,10 @@ namespace millesime::testing {
 
 class SlurmCluster {
  public:
-  // Why there can be none here, e.g. "slurmctld is not installed"; "" when there can.
+  // The reason why it cannot run here, e.g. "slurmctld is not installed"; "" if it can.
   static std::string missing();
 
-  // Starts it with its files in `folder`; throws std::runtime_error with the logs when it does not answer. Sets SLURM_CONF for this
+  // Starts it with its files in `folder`; throws std::runtime_error with the logs if it does not answer. Sets SLURM_CONF for this
   // process and its children.
   explicit SlurmCluster(const std::string& folder);
   ~SlurmCluster();  // ends what it started

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cmake --install makes a tree that runs after it was moved, without the source tree, the build tree or any environment variable.
+# An installed tree runs after it was moved, without the source tree, the build tree or any environment variable.
 set -euo pipefail
 
 build=$(dirname "$MILLESIME_BINARY")

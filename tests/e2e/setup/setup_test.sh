@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/setup where it may not install: it names what is missing, and only that, and ends with 2. Stand-ins for the system's own
-# programs come first in PATH; nothing is installed.
+# scripts/setup without the right to install: it names the missing packages, and only these, and ends with 2. Replacements of the
+# system's programs come first in PATH; nothing is installed.
 set -euo pipefail
 
 rm -rf "$MILLESIME_TEST_FOLDER"
@@ -18,7 +18,7 @@ fail() {
   echo "$*" >&2
   exit 1
 }
-# setup WANTED_CODE: runs scripts/setup with the stand-ins; its words go to words.txt.
+# setup WANTED_CODE: runs scripts/setup with the replacements; its output goes to words.txt.
 setup() {
   local code=0
   PATH=$stand_ins:$PATH "$MILLESIME_SOURCE/scripts/setup" >"$MILLESIME_TEST_FOLDER/words.txt" 2>&1 || code=$?
@@ -30,7 +30,7 @@ stand_in apt-get 'echo "apt-get $*"; exit 100'
 stand_in id 'echo 1000'
 stand_in sudo 'exit 1'
 
-# Everything is there: nothing to say, nothing to do. dpkg-query pads the three letters of a state with a blank.
+# Everything is installed: no output, nothing to do. dpkg-query pads the three letters of a state with a blank.
 # shellcheck disable=SC2016  # for the stand-in to expand
 stand_in dpkg-query 'shift 3; for package in "$@"; do echo "ii  $package"; done'
 setup 0

@@ -1,6 +1,6 @@
 #pragma once
-// A stand-in for the CUDA runtime, for tests of the host code (kernels/base/cuda_runtime.cpp) without a toolkit or a device. Names and
-// numbers are those of the CUDA Runtime API 13. What it does, and what tests tell it: runtime.h.
+// A mock of the CUDA runtime, for tests of the host code (kernels/base/cuda_runtime.cpp) without a toolkit or a device. Names and
+// numbers are those of the CUDA Runtime API 13. Tests control it through runtime.h.
 
 #include <cstddef>
 

@@ -1,7 +1,7 @@
 #pragma once
-// What the mock of the CUDA runtime did and is told to do. Device memory is host memory, every call is recorded, and any call can be made
-// to fail. Work on a stream is done at once or, after hold_back(), as late or as early as the order in streams and their events allow: what
-// is in no order then goes wrong. As CUDA does, copies from ordinary host memory take their numbers at once, and copies to it wait.
+// Control and record of the mock of the CUDA runtime. Device memory is host memory, every call is recorded, and any call can be made
+// to fail. Work on a stream is done at once or, after hold_back(), as late or as early as the order in streams and their events allow, so
+// that missing order is detected. As in CUDA, copies from ordinary host memory read it at once, and copies to it wait.
 
 #include <cuda_runtime.h>
 

@@ -1,4 +1,4 @@
-"""Where the CUDA compiler is: NVCC, PATH, the Python environment of the cuda flavour (scripts/setup --cuda), /usr/local/cuda."""
+"""Finds the CUDA compiler: NVCC, PATH, the Python environment of the cuda flavour (scripts/setup --cuda), /usr/local/cuda."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ def find_nvcc():
 
 
 def compile_cuda(nvcc, source, output, flags):
-    """Compiles one file; returns what the compiler says. Raises RuntimeError with its words where it refuses."""
+    """Compiles one file; returns the output of the compiler. Raises RuntimeError with its messages if it fails."""
     done = subprocess.run([nvcc, *FLAGS, *flags, str(source), '-o', str(output)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError('nvcc refuses %s:\n%s' % (source, done.stderr))

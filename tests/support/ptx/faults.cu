@@ -1,4 +1,4 @@
-// Kernels with faults that the interpreter of PTX has to find (tests/consistency/ptx_faults_test.py), each beside its right twin.
+// Kernels with faults that the interpreter of PTX must find (tests/consistency/ptx_faults_test.py), each with its correct version.
 
 #include <cuda_runtime.h>
 

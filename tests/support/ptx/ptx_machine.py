@@ -1,4 +1,4 @@
-"""Interprets PTX, the assembly that nvcc makes, on the CPU: what is tested is the compiler's real output. Only numpy is needed.
+"""Interprets PTX, the assembly that nvcc makes, on the CPU: tests the compiler's real output. Only numpy is needed.
 
 Length: one instruction set, and every instruction works on the same registers and memory; parts of it would import each other.
 
@@ -77,7 +77,7 @@ class Memory:
 
 
 class GlobalMemory(Memory):
-    """Arrays with a gap behind each, so that running over an end is seen."""
+    """Arrays with a gap after each, so that accesses beyond the end are detected."""
 
     GAP = 256
 
@@ -260,7 +260,7 @@ class Module:
 
 
 class Machine:
-    """One run of one kernel: registers, memories and where every thread stands."""
+    """One run of one kernel: registers, memories and the position of every thread."""
 
     def __init__(self, mod, k, memory, packed, grid, block, shared_bytes, metrics, races):
         self.mod, self.k, self.global_memory, self.packed, self.grid, self.block = mod, k, memory, packed, grid, block
@@ -429,7 +429,7 @@ class Machine:
         s[5] += len(np.unique(wid))
         if sp == 'global':
             s[6] += len(np.unique(wid.astype(np.int64) << 36 | a >> 5))
-            # As few sectors as the different numbers that a warp asks for would fill.
+            # The smallest number of sectors for the different numbers that a warp accesses.
             asked = np.unique(wid.astype(np.int64) << 36 | a // n)
             _, numbers = np.unique(asked >> 36, return_counts=True)
             s[7] += int(((numbers * n + 31) // 32).sum())
@@ -450,8 +450,8 @@ class Machine:
         for i in range(n):
             M.state[a + i] = 2
 
-    # Running. A thread is 0 running, 1 at a barrier of its block, 2 at an operation of its warp, 3 gone. The threads that stand at the
-    # lowest instruction go on together, which lets those that diverged meet again.
+    # Running. A thread is 0 running, 1 at a barrier of its block, 2 at an operation of its warp, 3 ended. The threads at the
+    # lowest instruction continue together, so that diverged threads join again.
 
     def batch(self, blocks):
         k = self.k

@@ -179,7 +179,7 @@ TEST(Safetensors, FoldersAndMissingFilesAreNamed) {
   EXPECT_THROW(SafetensorsFile::open(testing::temp_dir() + "/none"), UserError);
 }
 
-// Whatever is cut off or changed, a file is read right or refused; never a crash (run it under address sanitizer).
+// A truncated or changed file is read correctly or rejected; never a crash (run it under address sanitizer).
 TEST(Safetensors, EveryTruncationIsRefusedAndNoFlippedByteCrashes) {
   const std::string folder = testing::temp_dir(), whole = example(folder + "/a.safetensors");
   for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) EXPECT_NE(refusal(whole.substr(0, bytes)), "") << bytes << " bytes";
@@ -203,7 +203,7 @@ TEST(Safetensors, EveryTruncationIsRefusedAndNoFlippedByteCrashes) {
         ASSERT_THAT(error.what(), HasSubstr(path));
       }
     }
-  EXPECT_GT(opened, 0);  // changed data bytes are for whoever uses the tensor to notice
+  EXPECT_GT(opened, 0);  // changed data bytes are not detected by the reader
 }
 
 TEST(Safetensors, PythonReadsWhatWeWriteAndWeReadWhatPythonWrites) {

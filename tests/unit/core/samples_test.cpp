@@ -263,7 +263,7 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
 }
 
-// Whatever is cut off or changed in a table, it is read or refused with its name; never a crash (run it under address sanitizer).
+// A truncated or changed table is read or rejected with its name; never a crash (run it under address sanitizer).
 TEST(SamplesTable, DamagedTablesAreReadOrRefused) {
   const std::string folder = testing::temp_dir(), file = folder + "/damaged.csv";
   write_samples_csv(example(), folder + "/a.csv");

@@ -55,7 +55,7 @@ TEST(Progress, SaysWhatBoundsIt) {
   EXPECT_FALSE(JsonProgress::to_json(report).contains("bound_by"));
 }
 
-// What is shown of two units that run side by side.
+// The progress of two concurrent units.
 class Shown : public Progress {
  public:
   void start(const std::string& text, std::int64_t n, const std::string&) override { what = text, total += n; }

@@ -36,7 +36,7 @@ class Recorder : public RunObserver {
   std::vector<std::string> started, reasons, failures;
 };
 
-// Two stages: `upper` writes each tile's source text in capitals; `join` puts the tiles together.
+// Two stages: `upper` writes each tile's source text in capitals; `join` joins the tiles.
 class RunTest : public ::testing::Test {
  protected:
   RunTest() {

@@ -17,8 +17,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-// What the work of these stages would be: `first` has a unit a tile; `second` has sheets and a map made of them, and knows its units
-// only when the file "known" exists.
+// The units of these stages: `first` has one a tile; `second` has sheets and a map that consists of them, and knows its units
+// only if the file "known" exists.
 class SubmitTest : public ::testing::Test {
  protected:
   SubmitTest() {
@@ -109,7 +109,7 @@ TEST_F(SubmitTest, WhatWaitsOrRunsIsNotSentAgain) {
 TEST_F(SubmitTest, WhatBuildsOnAFailureIsNotSent) {
   write_text(file("known"), "");
   const auto jobs = plan({.tiles = {}, .from = "second", .to = "", .force = false});
-  EXPECT_THAT(jobs[0].units, ElementsAre("second/map"));  // its sheets are looked at when it runs
+  EXPECT_THAT(jobs[0].units, ElementsAre("second/map"));  // its sheets are checked when it runs
   EXPECT_THAT(jobs[0].blocked, ElementsAre(HasSubstr("second/sheet1, because it depends on first/A"), HasSubstr("second/sheet2")));
 }
 

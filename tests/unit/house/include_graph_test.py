@@ -1,4 +1,4 @@
-"""The house rules that a compiler does not check: who may include whom, and what must not stand in the tree.
+"""The code rules that a compiler does not check: which layer may include which, and what must not be in the tree.
 
 Link targets enforce the direction of dependencies between libraries; headers alone (inline code, constants) can pass by them.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 SOURCE = Path(os.environ.get("MILLESIME_SOURCE", Path(__file__).resolve().parents[3]))
 
-# Layer -> layers that it may include beside itself. Top to bottom (kernels/bench is a program of its own); a layer that is not named here is an error.
+# Layer -> layers that it may include besides itself. Top to bottom (kernels/bench is a separate program); a layer that is not named here is an error.
 BELOW_MODELS = ["pipeline/core", "kernels/base"]
 BELOW_ROOMS = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
 ROOMS = ["pipeline/imagery", "pipeline/learning", "pipeline/reports"]
@@ -74,7 +74,7 @@ def layer_of(name):
 
 
 def wrong_includes(name, text):
-    """The sentences on what a file of this name and text includes against the rules."""
+    """Messages about includes of a file with this name and text that break the rules."""
     layer = layer_of(name)
     if layer is None:
         return [f"{name}: lies in no layer; add its folder to MAY_INCLUDE of {Path(__file__).name}"]

@@ -61,7 +61,7 @@ TEST_F(RegionWeightsTest, WeighTheSameAtTheBorderAndFadeWithDistance) {
   EXPECT_EQ(at(1, 99), 1);
   EXPECT_FLOAT_EQ(at(1, 104), 0.5f);
   EXPECT_EQ(at(1, 120), 0);
-  EXPECT_EQ(at(0, 180), 0);  // out of every region's reach
+  EXPECT_EQ(at(0, 180), 0);  // outside all regions
 }
 
 TEST_F(RegionWeightsTest, DoNotDependOnTheWindows) {

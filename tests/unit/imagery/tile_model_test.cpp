@@ -1,4 +1,4 @@
-// A trained model at work on a window of images.
+// A trained model applied to a window of images.
 
 #include "pipeline/imagery/tile_model.h"
 
@@ -183,7 +183,7 @@ TEST_F(TileModelOfWindow, BandsThatTheImagesAreNotReadWithAreAnError) {
   }
 }
 
-// The kernel that maps with an L-TAE against the network that learned, on a window with masks and static inputs.
+// The kernel of L-TAE compared with the trained network, on a window with masks and static inputs.
 void expect_logits_of_network(const ModelFile& model) {
   const Series series = window();
   const HostSeries host(series);

@@ -1,4 +1,4 @@
-// What is made for others to read: styles, pictures, the STAC item.
+// Files for other programs: styles, images, the STAC item.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

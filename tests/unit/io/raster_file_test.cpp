@@ -124,7 +124,7 @@ TEST(RasterFile, BytesDoNotDependOnTheOrderOfWindows) {
   }
 }
 
-// More waits for its turn than may lie in memory.
+// More blocks wait than fit into memory.
 TEST(RasterFile, UsesAScratchFileForWhatWaits) {
   const std::string folder = temp_dir();
   const Grid grid = utm(5000, 4000);  // 80 MB of int32
@@ -180,7 +180,7 @@ TEST(RasterFile, FullDiskKeepsTheOldFile) {
   const std::string before = read_text(file);
   std::mt19937 random(1);
   for (auto& sample : raster.samples) sample = static_cast<std::uint8_t>(random());
-  // A limit on the size of files acts as a full disk: writes fail.
+  // A limit on the size of files simulates a full disk: writes fail.
   rlimit old{};
   ::getrlimit(RLIMIT_FSIZE, &old);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);

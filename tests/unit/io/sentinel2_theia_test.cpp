@@ -148,7 +148,7 @@ TEST(Sentinel2Theia, AFolderGoesBeforeItsZip) {
   EXPECT_THAT(result.superseded, ElementsAre(HasSubstr(".zip by ")));
 }
 
-// One damaged product among good ones, in every way that was met: named, with the file and what is wrong; the others are kept.
+// One damaged product among good ones, with every known kind of damage: named, with the file and the fault; the others are kept.
 struct Harm {
   std::string name;
   std::function<void(const std::string& folder, const std::string& prefix)> apply;

@@ -31,7 +31,7 @@ Census census(const std::string& root, const std::vector<std::string>& bands) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
 }
 
-// Value of a group pixel that says where it lies in its file.
+// Value of a group pixel that encodes its position in its file.
 std::int16_t position(const std::string&, int col, int row) { return static_cast<std::int16_t>(100 * row + col); }
 
 TEST(SeriesReader, GivesEveryBandInItsResolution) {

@@ -1,5 +1,5 @@
-// The host side of CUDA against a mock of its runtime: every call is checked, errors say what was being done, sizes and device, nothing is
-// lost, and too little memory leads to smaller strips.
+// The host code of CUDA with a mock of its runtime: every call is checked, errors have the operation, sizes and device, there are no leaks,
+// and too little memory leads to smaller strips.
 
 #include <algorithm>
 #include <functional>
@@ -123,7 +123,7 @@ TEST_F(CudaRuntime, NoDriverIsNoDevice) {
   EXPECT_THAT(message<std::invalid_argument>([] { choose_device("cuda"); }), HasSubstr("use --device cpu or auto"));
 }
 
-// More than the two chunks that take turns, and not a multiple of one.
+// More than the two chunks, and not a multiple of one.
 TEST_F(CudaRuntime, UploadsGoThroughPageLockedChunks) {
   std::vector<std::uint32_t> numbers(5 * Transfer::kChunkBytes / 8 + 3);
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint32_t>(i * 2654435761u);
@@ -144,7 +144,7 @@ TEST_F(CudaRuntime, UploadsGoThroughPageLockedChunks) {
   EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMallocHost"), 2);
 }
 
-// While one chunk is emptied, the next is on its way; none is asked for before it was emptied.
+// While one chunk is emptied, the next one is transferred; no transfer starts before its chunk is empty.
 TEST_F(CudaRuntime, DownloadsGoThroughPageLockedChunks) {
   std::vector<std::uint32_t> numbers(5 * Transfer::kChunkBytes / 8 + 3);
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint32_t>(i * 2654435761u);
@@ -170,7 +170,7 @@ TEST_F(CudaRuntime, DownloadsGoThroughPageLockedChunks) {
   EXPECT_EQ(Transfer(Device{}).to_host(to_device(Device{}, std::vector<int>{1, 2})), (std::vector<int>{1, 2}));
 }
 
-// While the next kernel has yet to run, what the one before it made is fetched on a stream beside.
+// Before the next kernel runs, the result of the previous one is downloaded on another stream.
 TEST_F(CudaRuntime, DownloadsOnAStreamOfTheirOwnWaitForTheirKernelOnly) {
   {
     const OwnStream computing(kSecond), downloading(kSecond);

@@ -17,7 +17,7 @@
 namespace millesime::testing {
 namespace {
 
-// One pixel down one tree, as the contract says.
+// One pixel through one tree, as in the contract.
 int leaf_of(const ForestArrays& forest, std::size_t tree, const float* x) {
   auto node = static_cast<std::size_t>(forest.root[tree]);
   while (forest.feature[node] >= 0)

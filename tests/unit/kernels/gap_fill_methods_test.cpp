@@ -1,4 +1,4 @@
-// Moving average and Whittaker's smoother against plain statements of their contracts, and pack against its formula.
+// Moving average and Whittaker's smoother compared with simple implementations of their contracts, and pack with its formula.
 
 #include <algorithm>
 #include <cmath>

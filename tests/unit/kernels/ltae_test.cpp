@@ -27,7 +27,7 @@ Numbers layer(const std::vector<float>& matrix, const std::vector<float>& bias, 
   return out;
 }
 
-// What the contract says of one pixel. x[date] are the normalised bands of the valid dates, with their positions.
+// The contract for one pixel. x[date] are the normalised bands of the valid dates, with their positions.
 Numbers expected_logits(const LtaeWeights& w, const std::vector<Numbers>& x, const std::vector<Numbers>& position, const Numbers& statics) {
   std::vector<Numbers> attended;
   for (const Numbers& date : x) attended.push_back(w.spectral.empty() ? date : layer(w.spectral, w.spectral_bias, date, true));

@@ -1,4 +1,4 @@
-// validity, resample, gap_fill and indices against the plain statement of their contracts (tests/support/series_world.cpp).
+// validity, resample, gap_fill and indices compared with simple implementations of their contracts (tests/support/series_world.cpp).
 
 #include <algorithm>
 #include <cmath>

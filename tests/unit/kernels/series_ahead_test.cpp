@@ -1,5 +1,5 @@
-// Uploads beside the computation, against a mock of the CUDA runtime whose streams run as early or as late as events let them: nothing is
-// read before it is there or overwritten before it was read, too little memory and a lost device included.
+// Uploads during the computation, with a mock of the CUDA runtime whose streams run as early or as late as events allow: no data are read
+// before they are uploaded or overwritten before they are read, also with too little memory and a lost device.
 
 #include "kernels/ops/series_ahead.h"
 
@@ -38,7 +38,7 @@ Series series_of(int window) {
   return series;
 }
 
-// What a kernel makes of rows of a window: of each pixel a number that all of its samples go into.
+// The result of a kernel for rows of a window: for each pixel a number that depends on all of its samples.
 std::vector<std::int64_t> digest(const SeriesView& view) {
   std::vector<std::int64_t> numbers;
   const BandGroupView& band = view.groups[0];
@@ -75,7 +75,7 @@ class SeriesAheadOnMock : public ::testing::Test {
     EXPECT_EQ(runtime.lost_copies, 0) << "page-locked memory was freed while it was copied";
   }
 
-  // Through the loop that the stages use, with its threads; a kernel a strip.
+  // With the loop of the stages and its threads; one kernel a strip.
   std::vector<std::int64_t> run_loop() {
     const OwnStream stream(kGpu);
     SeriesAhead ahead(stream);
@@ -168,7 +168,7 @@ TEST_F(SeriesAheadOnMock, WhereNoWindowFitsStripsDo) {
   }
 }
 
-// Whatever fails, and whenever: the loop ends with the error, and gives everything back.
+// For any failure at any time the loop ends with the error, and frees everything.
 TEST_F(SeriesAheadOnMock, AFailureEndsTheLoopAndLeavesNothingBehind) {
   for (const char* call : {"cudaMemcpyAsync", "cudaEventRecord", "cudaEventSynchronize", "cudaStreamWaitEvent", "cudaMalloc"}) {
     reset_runtime();

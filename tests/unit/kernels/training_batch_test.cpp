@@ -1,4 +1,4 @@
-// training_batch: what stays and what changes, how often, and the random numbers behind it.
+// training_batch: unchanged and changed values, their frequency, and the random numbers.
 
 #include "kernels/ops/training_batch.h"
 

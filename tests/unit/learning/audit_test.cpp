@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 constexpr int kPolygons = 40, kWrong = 17;
 
-// Polygons 1 to 40 of six samples and two classes whose seasons differ; polygon 17 carries the other class's label.
+// Polygons 1 to 40 of six samples and two classes with different seasons; polygon 17 has the label of the other class.
 std::string table() {
   std::string text = "label,group,x,y";
   for (const char* day : {"20210110", "20210320", "20210601", "20210812", "20211103"}) text += std::string(",B8_") + day;

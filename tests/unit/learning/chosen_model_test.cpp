@@ -1,4 +1,4 @@
-// What `auto`, and names joined by +, become.
+// The models of `auto`, and of names joined by +.
 
 #include <filesystem>
 
@@ -59,7 +59,7 @@ TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
   EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
   for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
 
-  command.request.model.input = "regular";  // gaps are filled then, and say nothing
+  command.request.model.input = "regular";  // gaps are filled then, and have no influence
   EXPECT_FALSE(train("/dense.csv").metrics.contains("tried"));
   command.request.model = {};
   command.request.model.parameters = {"d_model=64"};
@@ -93,7 +93,7 @@ TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
   EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
   for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
 
-  // Each member is what its name alone would have learned, but the mean is calibrated as one.
+  // Each member is the same as a model of its name alone, but the mean is calibrated as one.
   const ModelFile all = ModelFile::read(command.request.output);
   EXPECT_EQ(all.spec.metrics["held_out"]["samples"], 12);
   EXPECT_THAT(model_info_text(command.request.output), ::testing::ContainsRegex("power +[01]\\.[0-9]{3}"));
@@ -119,7 +119,7 @@ TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
   command.request.model.name = "ltae+ltea";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("did you mean \"ltae\""));
 
-  // Who fine-tunes, or says what is read, gets the one network that does so.
+  // With fine-tuning, or given sources, `auto` is the one network that supports it.
   command = {};
   command.samples = {folder + "/dense.csv"};
   command.request.output = folder + "/m.safetensors";

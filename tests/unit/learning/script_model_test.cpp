@@ -1,4 +1,4 @@
-// TorchScript models of others: a program and its sidecar, on samples and on a window of images, for who trusts it.
+// TorchScript models of others: a program and its JSON file, on samples and on a window of images, if it is trusted.
 
 #include <cmath>
 #include <filesystem>

@@ -1,4 +1,4 @@
-// What every architecture of the registry has to keep.
+// Properties of every architecture of the registry.
 
 #include <cmath>
 #include <limits>
@@ -296,7 +296,7 @@ TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
   EXPECT_EQ(first.spec.provenance.n_samples, 72);
   EXPECT_EQ(second.spec.provenance.n_samples, 90);
   EXPECT_EQ(second.spec.provenance.n_held_out, 18);
-  EXPECT_EQ(second.spec.metrics, first.spec.metrics);  // judged while it had not seen them
+  EXPECT_EQ(second.spec.metrics, first.spec.metrics);  // judged before it had learned from them
   EXPECT_EQ(second.spec.temperature, first.spec.temperature);
   EXPECT_NE(second.tensors.at("head.weight").values, first.tensors.at("head.weight").values);
 }

@@ -57,7 +57,7 @@ TEST(Temperature, IsFoundWhereManyGroupsJudge) {
   }
 }
 
-// As label smoothing makes them: no temperature is right for small and for large distances.
+// As with label smoothing: no temperature is right for both small and large distances.
 TEST(Sharpening, IsFoundWhereATemperatureIsNotEnough) {
   const auto choice = choose_calibration(drawn(4000, 2.5, 1, 1, 0.8));
   EXPECT_NEAR(choice.temperature, 2.5, 0.6);

@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kClasses = 3;
 
-// What two honest models say: each measures every class, 1 for the right one and 0 for others, with noise, a part of it its own, and gives
-// the true probabilities for what it sees.
+// The output of two calibrated models: each measures every class, 1 for the right one and 0 for others, with noise (a part of it its own),
+// and returns the true probabilities for its measurements.
 std::vector<HeldOutProbabilities> two_views(int n, int per_group, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const double shared = 0.8, own = 0.6, variance = shared * shared + own * own;

@@ -106,7 +106,7 @@ TEST_P(RareClasses, TrainingHoldsNoneOfThemOutAndTellsTheirNumbers) {
   Recipe recipe = recipe_of(GetParam());
   recipe.refit_samples = 0;
   const ModelFile model = testing::train_on_a_part(spec, learn, recipe);
-  // 0.15 of the groups: 6 of class 10 and one of class 11 judge; they are samples of the set, not made from what learns.
+  // 0.15 of the groups: 6 of class 10 and one of class 11 are held out; they are samples of the set, not made from training samples.
   EXPECT_EQ(model.spec.provenance.n_samples, 40);
   EXPECT_EQ(model.spec.provenance.n_held_out, 7);
   for (const ClassCount& entry : model.spec.provenance.classes) EXPECT_EQ(entry.learned, 34) << entry.code;
@@ -162,7 +162,7 @@ TEST(Smote, SamplesThatHaveNothingInCommonAreCopied) {
 }
 
 TEST(Smote, PairsOnlyNearestNeighbours) {
-  // Two clouds of class 11 far from each other: with as many neighbours as a cloud has, no sample lies between them.
+  // Two clusters of class 11 far from each other: with as many neighbours as a cluster has, no sample is between them.
   ModelSpec spec = testing::small_spec("ltae");
   ModelInput input;
   InputSeries s;

@@ -1,5 +1,5 @@
 #pragma once
-// Small specs and samples that the tests of models share.
+// Small specs and samples shared by the tests of models.
 
 #include <cmath>
 #include <random>
@@ -80,7 +80,7 @@ inline TrainingRun plain_run() {
   return run;
 }
 
-// Holds out what the recipe says, and learns from the rest.
+// Holds out samples according to the recipe, and learns from the others.
 inline ModelFile train_on_a_part(const ModelSpec& spec, const ModelInput& input, const Recipe& recipe,
                                  const TrainingRun& run = plain_run()) {
   const HoldOut split = hold_out(input, recipe.validation_ratio, recipe.random_seed);

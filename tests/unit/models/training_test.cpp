@@ -1,4 +1,4 @@
-// What a training may not depend on: interruptions, and the number of threads.
+// Training does not depend on interruptions or on the number of threads.
 
 #include <algorithm>
 #include <cmath>
@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using testing::small_input;
 using testing::small_spec;
 
-struct Killed {};  // stands for a kill -9: nothing of the training is cleaned up
+struct Killed {};  // simulates a kill -9: nothing of the training is cleaned up
 
 class Interruption : public ::testing::Test {
  protected:

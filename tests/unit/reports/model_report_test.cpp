@@ -1,4 +1,4 @@
-// The page about a model, and what it is made of.
+// The page about a model, and its data.
 
 #include "pipeline/reports/model_report.h"
 
@@ -20,7 +20,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// Three classes that B4 tells apart, and only on 1 June; B5 and the other dates are noise. Every fifth observation of 20 March is missing.
+// Three classes that differ only in B4 on 1 June; B5 and the other dates are noise. Every fifth observation of 20 March is missing.
 // Every third group tests.
 std::string table(int samples) {
   std::string text = "label,group,split,B4_20210320,B4_20210601,B4_20210812,B5_20210320,B5_20210601,B5_20210812,slope";

@@ -51,7 +51,7 @@ SimulateOptions small_world() {
   return options;
 }
 
-// One small world that the tests read and none changes.
+// One small world that the tests only read.
 const std::string& shared_world() {
   static const std::string folder = [] {
     const std::string path = temp_dir() + "/world";
@@ -223,7 +223,7 @@ TEST(Simulate, MasksMarkTheCloudsThatAreSeen) {
   }
   ASSERT_GT(bright, 500);
   ASSERT_GT(dark, 500);
-  EXPECT_GT(static_cast<double>(bright_and_masked) / bright, 0.95);  // mountains apart, hardly anything else is so bright
+  EXPECT_GT(static_cast<double>(bright_and_masked) / bright, 0.95);  // except for mountains, hardly anything else is so bright
   EXPECT_LT(static_cast<double>(dark_and_masked) / dark, 0.35);      // shadows and margins of clouds
 }
 

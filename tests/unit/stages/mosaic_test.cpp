@@ -43,7 +43,7 @@ TEST_F(MosaicTest, TilesOfTheMapsOwnSystemAreCopiedPixelForPixel) {
   EXPECT_TRUE(map.same_as(Grid{"EPSG:32631", 300000, 4900000, 10, 10, 110, 50}));
   const auto layers = mosaic_window({a, b}, map, map.whole(), context);
   EXPECT_EQ(layers.classification.at(54, 20), 1);
-  EXPECT_EQ(layers.classification.at(59, 20), 2);  // the overlap: the surer tile is seen
+  EXPECT_EQ(layers.classification.at(59, 20), 2);  // the overlap: the tile with the higher confidence wins
   EXPECT_EQ(layers.classification.at(60, 20), 3);
   EXPECT_EQ(layers.confidence.at(59, 20), 60);
   EXPECT_EQ(layers.validity.at(100, 20), 20);

@@ -100,7 +100,7 @@ TEST_F(SampleStage, APolygonOutsideOfTheFootprintBelongsToTheOtherTile) {
   EXPECT_EQ(samples("T31TCJ").polygon, std::vector<std::int64_t>(16, 2));
 }
 
-// Its centroid lies where no tile has images, between two tiles that do not overlap: one of them takes it, with the pixels that it has.
+// Its centroid is where no tile has images, between two tiles that do not overlap: it belongs to one of them, with its pixels there.
 TEST_F(SampleStage, APolygonAtTheEdgeOfTheImagesBelongsToTheNearestTileItReaches) {
   make_tile("T31TCJ", 0);
   make_tile("T31TDJ", 70);
@@ -110,7 +110,7 @@ TEST_F(SampleStage, APolygonAtTheEdgeOfTheImagesBelongsToTheNearestTileItReaches
   EXPECT_EQ(std::ranges::count(left.polygon, 1), 16);
   EXPECT_EQ(std::ranges::count(right.polygon, 1), 0);
 
-  // Nor is a polygon shared whose centroid one of them shows.
+  // A polygon whose centroid is in one of them is not shared either.
   write_reference({{20, 5, 104, 4, "6"}, {2, 5, 4, 4, "6"}});  // centre at column 72
   run("T31TCJ"), run("T31TDJ");
   EXPECT_EQ(std::ranges::count(samples("T31TCJ").polygon, 1), 0);
@@ -147,7 +147,7 @@ TEST_F(SampleStage, ErosionLeavesOutTheBorder) {
   EXPECT_EQ(counts["classes"]["6"]["pixels"], 4 * 3);
   EXPECT_EQ(counts["polygons_without_pixel"], 1);
   EXPECT_EQ(counts["classes"]["13"]["pixels"], 16);
-  EXPECT_EQ(counts["lone_polygons"].size(), 2u);  // what has no pixel is not in the split
+  EXPECT_EQ(counts["lone_polygons"].size(), 2u);  // polygons without pixels are not in the split
 }
 
 TEST_F(SampleStage, PixelsUnderTwoClassesAreLeftOut) {

@@ -1,5 +1,5 @@
 #pragma once
-// A table of samples that the tests of training share.
+// A table of samples shared by the tests of training.
 
 #include <string>
 #include <vector>

@@ -113,7 +113,7 @@ TEST_P(TrainStage, ClassCountsBeforeAndAfterAreInTheModelAndOnTheLog) {
   EXPECT_THAT(testing::message_of([&] { train_model(few, context); }), HasSubstr("train.select_number"));
 }
 
-// Stands for a kill -9 while the second network learns.
+// Simulates a kill -9 while the second network learns.
 class KilledAfter : public testing::SilentProgress {
  public:
   explicit KilledAfter(int epochs) : left_(epochs) {}
@@ -231,7 +231,7 @@ TEST(SeveralSeries, WithoutGapsAreLearnedByTheModelThatReadsSeveral) {
   EXPECT_FALSE(spec.metrics.contains("tried"));
 }
 
-// What [model] and [train] of a production say comes to its models.
+// The options [model] and [train] of a production are used for its models.
 TEST(SeveralSeries, AndPrecisionAreOptionsOfAProduction) {
   const std::string folder = testing::temp_dir();
   testing::SilentProgress progress;
