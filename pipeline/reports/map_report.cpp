@@ -41,8 +41,7 @@ std::string head(const ReportData& data) {
   for (const Census& census : data.census) acquisitions += census.acquisitions.size(), damaged += census.damaged.size();
 
   std::string html;
-  if (data.summary.pixel_ha)
-    html += key_figure(grouped(static_cast<double>(data.summary.mapped) * *data.summary.pixel_ha / 100) + " <small>km²</small>", "mapped");
+  if (data.summary.mapped_ha) html += key_figure(grouped(*data.summary.mapped_ha / 100) + " <small>km²</small>", "mapped");
   html += key_figure(std::to_string(data.summary.classes.size()), "classes on the map");
   if (!data.census.empty()) {
     html += key_figure(std::to_string(data.census.size()), data.census.size() == 1 ? "tile" : "tiles");
@@ -64,7 +63,7 @@ std::string legend(const ReportData& data) {
   double largest = 0;
   for (const ClassSummary& c : data.summary.classes) largest = std::max(largest, static_cast<double>(c.pixels));
   std::string html = "<table class=\"legend\"><thead><tr><th colspan=\"2\">Class</th>";
-  if (data.summary.pixel_ha) html += "<th class=\"n\">ha</th>";
+  if (data.summary.mapped_ha) html += "<th class=\"n\">ha</th>";
   const bool has_confidence = !data.confidence.samples.empty();
   html += "<th class=\"n\">share</th><th></th>";
   if (has_confidence) html += "<th class=\"n\" title=\"mean confidence, %\">conf.</th>";
@@ -72,7 +71,7 @@ std::string legend(const ReportData& data) {
   for (const ClassSummary& c : data.summary.classes) {
     const double share = static_cast<double>(c.pixels) / static_cast<double>(std::max<std::int64_t>(1, data.summary.mapped));
     html += join_text("<tr><td>", swatch(data.nomenclature, c.code), "</td><td>", class_name(data.nomenclature, c.code), "</td>");
-    if (data.summary.pixel_ha) html += "<td class=\"n\">" + grouped(static_cast<double>(c.pixels) * *data.summary.pixel_ha) + "</td>";
+    if (data.summary.mapped_ha) html += "<td class=\"n\">" + grouped(c.ha) + "</td>";
     html += join_text("<td class=\"n\">", percent(share),
                       "</td><td class=\"bar\"><i style=\"width:", number(100 * static_cast<double>(c.pixels) / largest, 1), "%\"></i></td>",
                       has_confidence ? "<td class=\"n\">" + number(c.confidence, 0) + "</td>" : std::string(), "</tr>\n");
@@ -84,7 +83,7 @@ std::string map_section(const ReportData& data) {
   const Grid& grid = data.summary.grid;
   const std::string caption = join_text("The map of ", data.year, ", reduced to ", data.map.grid.cols, " × ", data.map.grid.rows,
                                         " px; the product has ", grouped(grid.cols), " × ", grouped(grid.rows), " px of ", grid.pixel_width,
-                                        data.summary.pixel_ha ? " m in " : "° in ", escape_markup(grid.crs.substr(0, 40)), ".");
+                                        data.summary.in_degrees ? "° in " : " m in ", escape_markup(grid.crs.substr(0, 40)), ".");
   return section("map", "The map",
                  "<div class=\"beside\">" +
                      figure(picture(data.map, class_palette(data.nomenclature), join_text("Land-cover map of ", data.year)), caption) +

@@ -19,13 +19,15 @@ struct ClassSummary {
   int code = 0;
   std::int64_t pixels = 0;
   double confidence = 0;  // mean, 0..100
+  double ha = 0;          // on the ellipsoid; 0 where MapSummary::mapped_ha is not known
 };
 
 struct MapSummary {
   Grid grid;                          // of the whole map
-  std::optional<double> pixel_ha;     // empty on a geographic grid
+  bool in_degrees = false;            // the unit of the grid; else metres, or another unit of length
   std::vector<ClassSummary> classes;  // those that occur, by code
   std::int64_t mapped = 0;            // pixels with a class
+  std::optional<double> mapped_ha;    // their true area on the ellipsoid; nothing in a local reference system
   double confidence = 0;              // mean over them, 0..100
   double validity = 0;                // mean number of valid acquisitions over them
   int highest_validity = 0;

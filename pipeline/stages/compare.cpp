@@ -11,8 +11,8 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/geodesy.h"
 #include "pipeline/io/raster_file.h"
-#include "pipeline/io/stac.h"
 
 namespace millesime {
 namespace {
@@ -23,6 +23,10 @@ constexpr std::size_t kListed = 15;  // changes on the terminal
 struct Change {
   int from = 0, to = 0;
   std::int64_t pixels = 0;
+};
+
+struct Amount {
+  std::int64_t pixels = 0, cm2 = 0;
 };
 
 // Every pair of different classes that occurs, the largest first.
@@ -41,11 +45,19 @@ const std::string& name_of(const Comparison& comparison, int code) {
   return comparison.nomenclature.at(*comparison.nomenclature.index_of_code(code)).name;
 }
 
-nlohmann::ordered_json hectares(const Comparison& comparison, std::int64_t pixels) {
-  return comparison.pixel_ha ? nlohmann::ordered_json(static_cast<double>(pixels) * *comparison.pixel_ha) : nlohmann::ordered_json();
+// Hectares of all pairs with this class of the first map and this one of the second; 0 stands for every class.
+std::optional<double> hectares(const Comparison& comparison, int first, int second) {
+  if (!comparison.hectares) return std::nullopt;
+  double sum = 0;
+  for (const auto& [pair, ha] : *comparison.hectares)
+    if ((first == 0 || first == pair.first) && (second == 0 || second == pair.second)) sum += ha;
+  return sum;
 }
 
-nlohmann::ordered_json number(double value) { return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value); }
+// null where the number is undefined or not there
+nlohmann::ordered_json number(std::optional<double> value) {
+  return value && !std::isnan(*value) ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
 
 double share(std::int64_t part, std::int64_t whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : NAN; }
 
@@ -76,7 +88,7 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
 
   Comparison result;
   const Grid& grid = first.grid();
-  if (const auto metres = metres_per_unit(grid.crs)) result.pixel_ha = grid.pixel_width * grid.pixel_height * *metres * *metres / 10000;
+  const std::optional<PixelAreas> areas = pixel_areas(grid);
   std::unique_ptr<RasterWriter> writer;
   RasterOptions options;
   options.nodata = 0;
@@ -88,30 +100,40 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
   const auto windows = split(grid.whole(), first.info().block_width, first.info().block_height,
                              std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kWindowPixels));
   context.progress->start("compare", grid.whole().pixels(), "px");
-  std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> counts;
+  std::map<std::pair<std::int32_t, std::int32_t>, Amount> counts;
   std::vector<std::int32_t> a, b;
+  std::vector<std::int64_t> cm2;
   for (const Window& window : windows) {
     a.resize(static_cast<std::size_t>(window.pixels())), b.resize(a.size());
     first.read(window, 0, a.data());
     second.read(window, 0, b.data());
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      ++counts[{a[i], b[i]}];
-      if (a[i] == b[i] || a[i] == 0) b[i] = 0;  // the values of changes.tif
+    for (int row = 0; row < window.height; ++row) {
+      if (areas) areas->row_cm2(window.col, window.row + row, window.width, cm2);
+      for (int col = 0; col < window.width; ++col) {
+        const auto i = static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col);
+        Amount& amount = counts[{a[i], b[i]}];
+        ++amount.pixels;
+        if (areas) amount.cm2 += cm2[static_cast<std::size_t>(col)];
+        if (a[i] == b[i] || a[i] == 0) b[i] = 0;  // the values of changes.tif
+      }
     }
     if (writer) writer->write(window, 0, b.data());
     context.progress->advance(window.pixels());
   }
   context.progress->finish();
-  for (const auto& [pair, n] : counts) {
+  if (areas) result.hectares.emplace();
+  for (const auto& [pair, amount] : counts) {
     const auto& [from, to] = pair;
     if (from == 0 && to == 0)
-      result.neither += n;
+      result.neither += amount.pixels;
     else if (to == 0)
-      result.only_first += n;
+      result.only_first += amount.pixels;
     else if (from == 0)
-      result.only_second += n;
-    else
-      result.changes.add(from, to, n);
+      result.only_second += amount.pixels;
+    else {
+      result.changes.add(from, to, amount.pixels);
+      if (areas) (*result.hectares)[pair] = hectares_of_cm2(amount.cm2);
+    }
   }
   if (result.compared() == 0)
     throw UserError(
@@ -137,7 +159,6 @@ nlohmann::ordered_json to_json(const Comparison& comparison) {
                                {"neither", comparison.neither}}},
                              {"agreement", number(agreement.overall)},
                              {"kappa", number(agreement.kappa)},
-                             {"pixel_ha", comparison.pixel_ha ? nlohmann::ordered_json(*comparison.pixel_ha) : nlohmann::ordered_json()},
                              {"classes", nlohmann::ordered_json::array()},
                              {"changes", nlohmann::ordered_json::array()}};
   for (const ClassAccuracy& c : agreement.classes)
@@ -145,8 +166,8 @@ nlohmann::ordered_json to_json(const Comparison& comparison) {
                               {"name", name_of(comparison, c.code)},
                               {"first", c.reference},
                               {"second", c.produced},
-                              {"first_ha", hectares(comparison, c.reference)},
-                              {"second_ha", hectares(comparison, c.produced)},
+                              {"first_ha", number(hectares(comparison, c.code, 0))},
+                              {"second_ha", number(hectares(comparison, 0, c.code))},
                               {"kept", number(share(c.agreed, c.reference))},
                               {"f_score", number(c.f_score)}});
   for (const Change& change : changes_of(matrix))
@@ -155,14 +176,16 @@ nlohmann::ordered_json to_json(const Comparison& comparison) {
                               {"from_name", name_of(comparison, change.from)},
                               {"to_name", name_of(comparison, change.to)},
                               {"pixels", change.pixels},
-                              {"ha", hectares(comparison, change.pixels)}});
+                              {"ha", number(hectares(comparison, change.from, change.to))}});
   return out;
 }
 
 std::string to_text(const Comparison& comparison) {
   const Accuracy agreement = measure(comparison.changes);
-  const double unit = comparison.pixel_ha.value_or(1);
-  const char* name = comparison.pixel_ha ? "ha" : "px";
+  const char* name = comparison.hectares ? "ha" : "px";
+  const auto amount = [&](int first, int second, std::int64_t pixels) {
+    return hectares(comparison, first, second).value_or(static_cast<double>(pixels));
+  };
   char line[160];
   std::snprintf(line, sizeof line, "agreement  %.4f, kappa %.4f, %lld of %lld px differ\n", agreement.overall, agreement.kappa,
                 static_cast<long long>(comparison.changed()), static_cast<long long>(comparison.compared()));
@@ -174,8 +197,8 @@ std::string to_text(const Comparison& comparison) {
                 join_text("second, ", name).c_str(), "difference");
   text += line;
   for (const ClassAccuracy& c : agreement.classes) {
-    std::snprintf(line, sizeof line, "%6d %13.1f %13.1f %+13.1f  %6.3f  ", c.code, static_cast<double>(c.reference) * unit,
-                  static_cast<double>(c.produced) * unit, static_cast<double>(c.produced - c.reference) * unit,
+    const double first = amount(c.code, 0, c.reference), second = amount(0, c.code, c.produced);
+    std::snprintf(line, sizeof line, "%6d %13.1f %13.1f %+13.1f  %6.3f  ", c.code, first, second, second - first,
                   share(c.agreed, c.reference));
     text += line + name_of(comparison, c.code) + "\n";
   }
@@ -184,7 +207,7 @@ std::string to_text(const Comparison& comparison) {
   std::snprintf(line, sizeof line, "\n%13s  largest changes\n", name);
   text += line;
   for (std::size_t i = 0; i < std::min(changes.size(), kListed); ++i) {
-    std::snprintf(line, sizeof line, "%13.1f  ", static_cast<double>(changes[i].pixels) * unit);
+    std::snprintf(line, sizeof line, "%13.1f  ", amount(changes[i].from, changes[i].to, changes[i].pixels));
     text += line + name_of(comparison, changes[i].from) + " -> " + name_of(comparison, changes[i].to) + "\n";
   }
   if (changes.size() > kListed) text += join_text("               and ", changes.size() - kListed, " smaller ones\n");
@@ -198,9 +221,8 @@ std::string changes_csv(const Comparison& comparison) {
     for (int col = 0; col < matrix.size(); ++col) {
       if (matrix.at(row, col) == 0) continue;
       const int from = matrix.codes()[static_cast<std::size_t>(row)], to = matrix.codes()[static_cast<std::size_t>(col)];
-      text += join_text(
-          from, ",", csv_cell(name_of(comparison, from)), ",", to, ",", csv_cell(name_of(comparison, to)), ",", matrix.at(row, col), ",",
-          comparison.pixel_ha ? join_text(static_cast<double>(matrix.at(row, col)) * *comparison.pixel_ha) : std::string(), "\n");
+      text += join_text(from, ",", csv_cell(name_of(comparison, from)), ",", to, ",", csv_cell(name_of(comparison, to)), ",",
+                        matrix.at(row, col), ",", comparison.hectares ? join_text(*hectares(comparison, from, to)) : std::string(), "\n");
     }
   return text;
 }

@@ -2,8 +2,10 @@
 // compare: two maps of one grid, e.g. of two years or of two models: agreement, changes from class to class, areas.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -27,7 +29,8 @@ struct CompareCommand {
 struct Comparison {
   ConfusionMatrix changes;  // pixels with a class in both; rows are the first map, columns the second
   std::int64_t only_first = 0, only_second = 0, neither = 0;
-  std::optional<double> pixel_ha;  // empty on a geographic grid
+  // True hectares of each pair (class of the first map, of the second one) in `changes`; nothing where the maps have no place on the earth.
+  std::optional<std::map<std::pair<int, int>, double>> hectares;
   Nomenclature nomenclature;
 
   std::int64_t compared() const { return changes.total(); }
@@ -37,8 +40,8 @@ struct Comparison {
 // UserError if the grids differ or a code is not in the nomenclature. Memory does not depend on the size of the maps.
 Comparison compare_maps(const CompareCommand& command, const Context& context);
 
-// Undefined numbers are null, areas in ha (null on a geographic grid):
-//   pixels {compared, changed, only_first, only_second, neither}, agreement, kappa, pixel_ha
+// Undefined numbers are null, areas in ha on the ellipsoid (null in a local reference system):
+//   pixels {compared, changed, only_first, only_second, neither}, agreement, kappa
 //   classes [{code, name, first, second, first_ha, second_ha, kept, f_score}]: pixels in each map; share of the first map's that stayed
 //   changes [{from, to, from_name, to_name, pixels, ha}], the largest first
 nlohmann::ordered_json to_json(const Comparison& comparison);

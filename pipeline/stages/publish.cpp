@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/version.h"
+#include "pipeline/io/geodesy.h"
 #include "pipeline/io/picture.h"
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
@@ -43,13 +44,15 @@ MapSummary summarise(const std::string& classification, const std::string& confi
     numbers.emplace_back(file->empty() ? classification : *file);
     require_same(grid, numbers.back().grid(), *file + " and " + classification);
   }
+  const std::optional<PixelAreas> areas = pixel_areas(grid);
   struct Sum {
-    std::int64_t pixels = 0, confidence = 0;
+    std::int64_t pixels = 0, confidence = 0, cm2 = 0;
   };
   std::array<Sum, 256> sums{};
   std::int64_t validity_sum = 0;
   int highest_validity = 0;
   std::vector<std::uint8_t> code, percent, times;
+  std::vector<std::int64_t> cm2(static_cast<std::size_t>(grid.cols));
   context.progress->start("statistics", grid.pixels(), "px");
   for (const Window& strip : split(grid.whole(), grid.cols, kStrip, 1)) {
     const auto pixels = static_cast<std::size_t>(strip.pixels());
@@ -60,9 +63,12 @@ MapSummary summarise(const std::string& classification, const std::string& confi
     if (!confidence.empty()) numbers[0].read(strip, 0, percent.data());
     if (!validity.empty()) numbers[1].read(strip, 0, times.data());
     for (std::size_t i = 0; i < pixels; ++i) {
+      const std::size_t col = i % cm2.size();
+      if (areas && col == 0) areas->row_cm2(0, strip.row + static_cast<int>(i / cm2.size()), strip.width, cm2);
       if (code[i] == 0) continue;
       sums[code[i]].pixels += 1;
       sums[code[i]].confidence += percent[i];
+      sums[code[i]].cm2 += cm2[col];
       validity_sum += times[i];
       highest_validity = std::max(highest_validity, static_cast<int>(times[i]));
     }
@@ -72,16 +78,18 @@ MapSummary summarise(const std::string& classification, const std::string& confi
 
   MapSummary summary;
   summary.grid = grid;
-  if (const auto metres = metres_per_unit(grid.crs)) summary.pixel_ha = grid.pixel_width * grid.pixel_height * *metres * *metres / 10000;
-  std::int64_t confidence_sum = 0;
+  summary.in_degrees = !metres_per_unit(grid.crs);
+  std::int64_t confidence_sum = 0, cm2_sum = 0;
   const auto mean = [](std::int64_t sum, std::int64_t n) { return n ? static_cast<double>(sum) / static_cast<double>(n) : 0.0; };
   for (int c = 1; c < 256; ++c) {
     const Sum& sum = sums[static_cast<std::size_t>(c)];
     if (!sum.pixels) continue;
-    summary.classes.push_back({c, sum.pixels, mean(sum.confidence, sum.pixels)});
+    summary.classes.push_back({c, sum.pixels, mean(sum.confidence, sum.pixels), hectares_of_cm2(sum.cm2)});
     summary.mapped += sum.pixels;
+    cm2_sum += sum.cm2;
     confidence_sum += sum.confidence;
   }
+  if (areas) summary.mapped_ha = hectares_of_cm2(cm2_sum);
   summary.confidence = mean(confidence_sum, summary.mapped);
   summary.validity = mean(validity_sum, summary.mapped);
   summary.highest_validity = highest_validity;
@@ -101,12 +109,12 @@ void require_known(const MapSummary& summary, const Nomenclature& nomenclature, 
 
 // Area estimates from the accuracy of the final map; empty if one of them is missing.
 std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& accuracy, const MapSummary& summary) {
-  if (!accuracy || !summary.pixel_ha) return std::nullopt;
+  if (!accuracy || !summary.mapped_ha) return std::nullopt;
   const bool has_final = accuracy->final_map && accuracy->final_map->confusion.total() > 0;
   if (!has_final && accuracy->runs.size() != 1) return std::nullopt;
   const ConfusionMatrix& confusion = has_final ? accuracy->final_map->confusion : accuracy->runs.front().confusion;
   std::map<int, double> mapped;
-  for (const ClassSummary& c : summary.classes) mapped[c.code] = static_cast<double>(c.pixels) * *summary.pixel_ha;
+  for (const ClassSummary& c : summary.classes) mapped[c.code] = c.ha;
   return adjust_areas(confusion, mapped);
 }
 

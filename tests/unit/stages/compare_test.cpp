@@ -56,8 +56,7 @@ TEST_F(Compare, CountsWhatAgreesWhatChangedAndWhatOnlyOneMapHas) {
   EXPECT_EQ(c.neither, 1);
   const auto json = to_json(c);
   EXPECT_DOUBLE_EQ(json["agreement"].get<double>(), 0.6);
-  EXPECT_DOUBLE_EQ(json["pixel_ha"].get<double>(), 0.01);
-  EXPECT_DOUBLE_EQ(json["classes"][0]["first_ha"].get<double>(), 0.03);
+  EXPECT_NEAR(json["classes"][0]["first_ha"].get<double>(), 0.03, 0.03 * 2e-3);  // of Lambert-93 at 45.5° N
   EXPECT_DOUBLE_EQ(json["classes"][0]["kept"].get<double>(), 2.0 / 3);
   EXPECT_EQ(json["changes"][0]["from_name"], "Wheat, durum");
   EXPECT_EQ(json["changes"].size(), 2u);
@@ -71,7 +70,7 @@ TEST_F(Compare, TheMapOfChangesHasTheNewClassWhereAnotherWas) {
   compare_maps(command, context);
   const auto map = RasterReader(folder + "/out/changes.tif").read_all<std::uint8_t>();
   EXPECT_EQ(map.samples, (std::vector<std::uint8_t>{0, 0, 2, 0, 1, 0, 0, 0}));
-  EXPECT_THAT(read_text(folder + "/out/changes.csv"), HasSubstr("1,\"Wheat, durum\",2,Forest,1,0.01\n"));
+  EXPECT_THAT(read_text(folder + "/out/changes.csv"), HasSubstr("1,\"Wheat, durum\",2,Forest,1,0.0100"));
   EXPECT_TRUE(std::filesystem::exists(folder + "/out/comparison.json"));
   command.output.clear();
   EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), HasSubstr("--output"));
@@ -88,13 +87,28 @@ TEST_F(Compare, WhatDoesNotFitIsAnError) {
   EXPECT_EQ(compare_maps(command, context).changes.count(1, 9), 3);
 }
 
-TEST_F(Compare, EqualMapsAgreeAndDegreesHaveNoHectares) {
-  command.first = write("d.tif", std::vector<std::uint8_t>(8, 2), 2, "EPSG:4326");
+TEST_F(Compare, EqualMapsAgree) {
   command.second = command.first;
-  const Comparison c = compare_maps(command, context);
-  EXPECT_EQ(c.changed(), 0);
-  EXPECT_TRUE(to_json(c)["classes"][0]["first_ha"].is_null());
-  EXPECT_THAT(to_text(c), HasSubstr("first, px"));
+  EXPECT_EQ(compare_maps(command, context).changed(), 0);
+}
+
+TEST_F(Compare, HectaresAreThoseOfTheEarthAndNotOfTheProjection) {
+  const auto hectares_of = [&](const Grid& grid) {
+    Raster<std::uint8_t> raster;
+    raster.grid = grid;
+    raster.samples.assign(static_cast<std::size_t>(grid.pixels()), 2);
+    command.first = command.second = folder + "/areas.tif";
+    write_raster(command.first, raster, {});
+    return to_json(compare_maps(command, context))["classes"][0]["first_ha"];
+  };
+  // The same square degree between 45° and 46° N in degrees and in Web Mercator; its area on WGS 84 by Snyder 1987, equation 3-12.
+  const double square_degree_ha = 868649.4957;
+  EXPECT_NEAR(hectares_of({"EPSG:4326", 2, 46, 0.01, 0.01, 100, 100}).get<double>(), square_degree_ha, 0.1);
+  EXPECT_NEAR(
+      hectares_of({"EPSG:3857", 2 * 111319.49079327, 5780349.220256, 111319.49079327 / 100, 158827.7340643 / 100, 100, 100}).get<double>(),
+      square_degree_ha, 0.1);
+  EXPECT_TRUE(hectares_of({R"(LOCAL_CS["building site",UNIT["metre",1]])", 0, 0, 10, 10, 4, 2}).is_null());
+  EXPECT_THAT(to_text(compare_maps(command, context)), HasSubstr("first, px"));
 }
 
 }  // namespace

@@ -141,7 +141,8 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   const auto areas = nlohmann::json::parse(read_text(publication.folder + "/accuracy.json")).at("areas");
   double estimated = 0;
   for (const auto& c : areas.at("classes")) estimated += c.at("area").at("value").is_null() ? 0 : c.at("area").at("value").get<double>();
-  EXPECT_NEAR(estimated, areas.at("covered_share").get<double>() * counts.at("mapped").get<double>() / 100, 1);  // 100 px of 10 m are 1 ha
+  // 100 px of 10 m are 1 ha of Lambert-93, which enlarges areas by 1.000679 in the middle of this map (Snyder 1987, equation 15-4).
+  EXPECT_NEAR(estimated, areas.at("covered_share").get<double>() * counts.at("mapped").get<double>() / 100 / 1.000679, 0.2);
 
   const std::string html = read_text(publication.folder + "/report.html");
   for (const char* id : {"map", "quality", "accuracy", "areas", "census", "provenance"})
@@ -208,7 +209,21 @@ TEST_F(PublishTest, SummaryCountsClassesAndMeans) {
   EXPECT_DOUBLE_EQ(summary.confidence, 70);
   EXPECT_DOUBLE_EQ(summary.validity, 4);
   EXPECT_EQ(summary.highest_validity, 10);
-  EXPECT_DOUBLE_EQ(*summary.pixel_ha, 0.04);
+  EXPECT_NEAR(*summary.mapped_ha, 5 * 0.04, 5 * 0.04 * 2e-3);  // of Lambert-93 at 43.6° N
+  EXPECT_NEAR(summary.classes[1].ha, 3 * 0.04, 3 * 0.04 * 2e-3);
+  EXPECT_FALSE(summary.in_degrees);
+}
+
+TEST_F(PublishTest, HectaresOfASummaryAreThoseOfTheEarth) {
+  LabelMap map({"EPSG:3857", 333958, 5780000, 10, 10, 40, 30});  // at 46° N, where Web Mercator doubles areas
+  std::ranges::fill(map.samples, std::uint8_t{1});
+  write_raster(folder + "/m.tif", map, {});
+  EXPECT_NEAR(*summarise(folder + "/m.tif", "", "", context).mapped_ha, 40 * 30 * 48.19e-4, 0.01);
+  map.grid = {"EPSG:4326", 3, 46, 1e-4, 1e-4, 40, 30};
+  write_raster(folder + "/d.tif", map, {});
+  const MapSummary degrees = summarise(folder + "/d.tif", "", "", context);
+  EXPECT_NEAR(*degrees.mapped_ha, 40 * 30 * 86.1e-4, 0.05);  // a square degree there is 8.61e9 m²
+  EXPECT_TRUE(degrees.in_degrees);
 }
 
 }  // namespace

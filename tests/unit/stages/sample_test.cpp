@@ -16,7 +16,6 @@
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/layout.h"
 #include "tests/support/muscate_product.h"
-#include "tests/support/temp_dir.h"
 #include "tests/unit/stages/sample_production.h"
 
 namespace millesime {
@@ -25,7 +24,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::MuscateProduct;
-using testing::temp_dir;
 
 TEST_F(SampleStage, PixelsCarryTheSeriesOfTheirPlace) {
   make_tile("T31TCJ");
