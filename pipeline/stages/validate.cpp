@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <numeric>
 #include <optional>
+#include <unordered_set>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -31,15 +35,17 @@ struct Positions {
   std::vector<int> col, row;
 };
 
-// The raster's values at these positions. Reads only the rows of blocks that contain some.
+// The raster's values at these positions. Reads only the rows of blocks that contain some, and of them the columns in between.
 std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions& positions) {
   std::vector<std::size_t> order(positions.row.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return positions.row[i]; });
 
   std::vector<std::int32_t> values(order.size());
+  if (values.empty()) return values;
   std::vector<std::int32_t> strip;
   Window read;
+  const auto [first_col, last_col] = std::ranges::minmax(positions.col);
   for (const std::size_t i : order) {
     const int col = positions.col[i], row = positions.row[i];
     if (!raster.grid().whole().contains(col, row))
@@ -47,7 +53,7 @@ std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions&
                                 raster.grid().cols, " x ", raster.grid().rows, " px); run the sample and classify stages again"));
     if (!read.contains(col, row)) {
       const int height = std::max(1, raster.info().block_height);
-      read = Window{0, row / height * height, raster.grid().cols, height}.intersect(raster.grid().whole());
+      read = Window{first_col, row / height * height, last_col - first_col + 1, height}.intersect(raster.grid().whole());
       strip.resize(static_cast<std::size_t>(read.pixels()));
       raster.read(read, 0, strip.data());
     }
@@ -67,30 +73,82 @@ void compare(std::int32_t reference, std::int32_t produced, std::optional<std::i
     result.calibration->add(std::clamp(*confidence_percent, 0, 100) / 100.0, reference == produced);
 }
 
+// The samples that are held out in the runs of all `seeds`.
+std::vector<std::size_t> held_out_of(const Samples& samples, const std::vector<int>& seeds) {
+  const auto tests = [&](std::int64_t i, int seed) {
+    return samples.split_of(i, seed) == Split::test || samples.split_of(i, seed) == Split::both;
+  };
+  std::vector<std::size_t> chosen;
+  for (std::int64_t i = 0; i < samples.size(); ++i)
+    if (std::ranges::all_of(seeds, [&](int seed) { return tests(i, seed); })) chosen.push_back(static_cast<std::size_t>(i));
+  return chosen;
+}
+
+void compare_at(const Positions& positions, const std::vector<std::int32_t>& labels, const RasterReader& classification,
+                const RasterReader* confidence, MapAccuracy& result) {
+  const std::vector<std::int32_t> produced = values_at(classification, positions);
+  std::vector<std::int32_t> percent;
+  if (confidence) percent = values_at(*confidence, positions);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    compare(labels[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt, result);
+}
+
 }  // namespace
 
 void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence,
                   MapAccuracy& result) {
-  const auto tests = [&](std::int64_t i, int seed) {
-    return samples.split_of(i, seed) == Split::test || samples.split_of(i, seed) == Split::both;
-  };
-  const auto held_out = [&](std::int64_t i) { return std::ranges::all_of(seeds, [&](int seed) { return tests(i, seed); }); };
   Positions positions;
   std::vector<std::int32_t> labels;
-  for (std::int64_t i = 0; i < samples.size(); ++i)
-    if (held_out(i)) {
-      const auto s = static_cast<std::size_t>(i);
-      positions.col.push_back(samples.col[s]);
-      positions.row.push_back(samples.row[s]);
-      labels.push_back(samples.label[s]);
-    }
+  for (const std::size_t i : held_out_of(samples, seeds)) {
+    positions.col.push_back(samples.col[i]);
+    positions.row.push_back(samples.row[i]);
+    labels.push_back(samples.label[i]);
+  }
   if (labels.empty()) return;
-  const std::vector<std::int32_t> produced = values_at(RasterReader(classification), positions);
-  std::vector<std::int32_t> percent;
-  if (!confidence.empty()) percent = values_at(RasterReader(confidence), positions);
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    compare(labels[i], produced[i], percent.empty() ? std::nullopt : std::optional(percent[i]), result);
+  std::optional<RasterReader> of_confidence;
+  if (!confidence.empty()) of_confidence.emplace(confidence);
+  compare_at(positions, labels, RasterReader(classification), of_confidence ? &*of_confidence : nullptr, result);
 }
+
+namespace {
+
+// The mosaic at samples of the tiles, tile by tile.
+class MosaicJudge {
+ public:
+  explicit MosaicJudge(const MosaicMaps& maps) : classification_(maps.classification), confidence_(maps.confidence) {}
+
+  // At the pixels that hold the samples' positions. Tiles overlap: a pixel of the map that was judged before is left out.
+  void add_held_out(const Samples& samples, const std::vector<int>& seeds, const Grid& tile, MapAccuracy& result) {
+    const Grid& grid = classification_.grid();
+    const std::vector<std::size_t> held_out = held_out_of(samples, seeds);
+    std::vector<double> x, y;
+    for (const std::size_t i : held_out) {
+      const Point centre = tile.centre(samples.col[i], samples.row[i]);
+      x.push_back(centre.x), y.push_back(centre.y);
+    }
+    if (tile.crs != grid.crs) CoordinateTransform(tile.crs, grid.crs).apply(x, y);
+    Positions positions;
+    std::vector<std::int32_t> labels;
+    for (std::size_t k = 0; k < held_out.size(); ++k) {
+      const double col = std::floor(grid.col(x[k])), row = std::floor(grid.row(y[k]));
+      if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) {
+        ++result.unmapped;
+        continue;
+      }
+      if (!judged_.insert(static_cast<std::int64_t>(row) * grid.cols + static_cast<std::int64_t>(col)).second) continue;
+      positions.col.push_back(static_cast<int>(col));
+      positions.row.push_back(static_cast<int>(row));
+      labels.push_back(samples.label[held_out[k]]);
+    }
+    compare_at(positions, labels, classification_, &confidence_, result);
+  }
+
+ private:
+  RasterReader classification_, confidence_;
+  std::unordered_set<std::int64_t> judged_;
+};
+
+}  // namespace
 
 namespace {
 
@@ -107,6 +165,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   for (const int seed : seeds) report.runs.push_back(new_map(join_text("seed ", seed)));
   report.final_map = new_map("final map");
 
+  MosaicJudge mosaic(mosaic_maps(config));
   context.progress->start("validate", static_cast<std::int64_t>(tiles.size()), "tiles");
   for (const std::string& tile : tiles) {
     const Samples samples = read_samples(layout.samples(tile));
@@ -116,7 +175,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
     for (const int seed : seeds)
       add_held_out(samples, {seed}, layout.classification(tile, seed), layout.confidence(tile, seed),
                    report.runs[static_cast<std::size_t>(seed)]);
-    add_held_out(samples, seeds, layout.final_classification(tile), layout.final_confidence(tile), *report.final_map);
+    mosaic.add_held_out(samples, seeds, RasterReader(layout.classification(tile, 0)).grid(), *report.final_map);
     context.progress->advance(1);
   }
   context.progress->finish();
@@ -137,6 +196,8 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
 std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, without a reference to compare it with
   const Layout layout(config);
+  const auto mosaic_units = mosaic_stage().plan(config);
+  if (!mosaic_units) return std::nullopt;
   Unit unit;
   unit.stage = "validate";
   unit.key = "map";
@@ -147,11 +208,8 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
       unit.inputs.push_back(layout.classification(tile, seed));
       unit.inputs.push_back(layout.confidence(tile, seed));
     }
-    if (layout.seeds > 1) {
-      unit.inputs.push_back(layout.final_classification(tile));
-      unit.inputs.push_back(layout.final_confidence(tile));
-    }
   }
+  for (const Unit& sheet : *mosaic_units) unit.inputs.insert(unit.inputs.end(), sheet.outputs.begin(), sheet.outputs.end());
   for (int seed = 0; seed < layout.seeds; ++seed) unit.outputs.push_back(layout.confusion(seed));
   unit.outputs.push_back(layout.accuracy());
   unit.outputs.push_back(layout.results());
@@ -165,12 +223,13 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
 Stage validate_stage() {
   return {.name = "validate",
           .summary = "compares the maps with reference pixels that the models did not learn from",
-          .reads = "samples, maps of every seed, the final maps",
+          .reads = "samples, maps of every seed, the mosaic",
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
-          .revision = 1,
+          .revision = 2,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)"},
           .kept_when_mending = false,
+          .units_from = {"catalog"},
           .plan = plan_validate};
 }
 

@@ -13,7 +13,8 @@
 namespace millesime {
 
 // One unit: for each seed it compares the held-out pixels with each tile's map of that seed; for the final map, the pixels that are held
-// out in every seed (with one seed, the same). Writes confusion_seed_<i>.csv, accuracy.json and RESULTS.txt.
+// out in every seed (with one seed, the same) with the mosaic, whose areas are estimated from that matrix. Writes
+// confusion_seed_<i>.csv, accuracy.json and RESULTS.txt.
 Stage validate_stage();
 
 struct ValidateCommand {

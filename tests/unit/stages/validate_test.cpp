@@ -7,8 +7,11 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/io/virtual_raster.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/mosaic.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
@@ -170,21 +173,33 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
         samples.split.push_back(static_cast<std::uint8_t>(i == 4 ? Split::both : i % 2 == seed ? Split::learn : Split::test));
     }
     write_samples(samples, layout.samples(tile));
+    Census census;
+    census.tile = tile;
+    census.sensor = "sentinel2_theia";
+    census.grid = grid;
+    write_text(layout.census(tile), census.to_json().dump());
     LabelMap map(grid, 1), confidence(grid, 90);
     map.at(1, 0) = 2;  // wrong where seed 0 tests
     write_raster(layout.classification(tile, 0), map, {});
     map.at(1, 0) = 1;
     map.at(4, 0) = 0;  // nothing mapped where all test
     write_raster(layout.classification(tile, 1), map, {});
-    write_raster(layout.fused_classification(tile), LabelMap(grid, 1), {});
-    for (const std::string& file : {layout.confidence(tile, 0), layout.confidence(tile, 1), layout.fused_confidence(tile)})
-      write_raster(file, confidence, {});
+    for (const std::string& file : {layout.confidence(tile, 0), layout.confidence(tile, 1)}) write_raster(file, confidence, {});
+  }
+  // The two tiles cover the same ground. Whatever their maps say, the mosaic has class 2.
+  config.mosaic.crs = grid.crs;
+  const MosaicMaps mosaic = mosaic_maps(config);
+  for (const auto& [file, value] : {std::pair{mosaic.classification, 2}, {mosaic.confidence, 60}}) {
+    write_raster(file + ".tif", LabelMap(grid, static_cast<std::uint8_t>(value)), {});
+    write_virtual_raster(file, grid, {{file + ".tif", grid.whole()}});
   }
 
   const auto units = validate_stage().plan(config);
   ASSERT_TRUE(units);
   ASSERT_EQ(units->size(), 1u);
-  EXPECT_EQ(units->front().inputs.size(), 2u * (1 + 4 + 2));
+  std::size_t of_mosaic = 0;
+  for (const Unit& unit : *mosaic_stage().plan(config)) of_mosaic += unit.outputs.size();
+  EXPECT_EQ(units->front().inputs.size(), 2u * (1 + 4) + of_mosaic);
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
@@ -196,8 +211,11 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
   EXPECT_EQ(report.runs[0].confusion.total(), 6);      // columns 1, 3, 4
   EXPECT_EQ(report.runs[1].confusion.total(), 4);      // columns 0, 2; column 4 is not mapped
   EXPECT_EQ(report.runs[1].unmapped, 2);
-  EXPECT_EQ(report.final_map->confusion.total(), 2);  // only what no seed learned from
-  EXPECT_EQ(counts.at("pixels"), 2);
+  // Only what no seed learned from, on the mosaic, and its pixel once, although both tiles have it.
+  EXPECT_EQ(report.final_map->confusion.total(), 1);
+  EXPECT_EQ(report.final_map->confusion.count(1, 2), 1);
+  EXPECT_EQ(report.final_map->calibration->bins().at(8).n, 1);  // 60 % is in (8/15, 9/15]
+  EXPECT_EQ(counts.at("pixels"), 1);
   EXPECT_EQ(read_confusion_csv(layout.confusion(0)), report.runs[0].confusion);
   EXPECT_THAT(read_text(layout.results()), HasSubstr("Water"));
 }
