@@ -11,6 +11,7 @@
 
 #include "models/base/calibration.h"
 #include "pipeline/core/accuracy.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -170,7 +171,7 @@ TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const
   std::vector<std::int64_t> order(static_cast<std::size_t>(learn.size()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
   std::mt19937_64 random(static_cast<std::uint64_t>(recipe.random_seed));
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  shuffle(order, random);
   cv::setRNGSeed(static_cast<int>(random() & 0x7fffffff));
 
   const cv::Mat table = feature_table(learn, order, n_features);

@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+#include "pipeline/core/chance.h"
+
 namespace millesime {
 
 bool ModelInput::complete() const {
@@ -53,7 +55,7 @@ HoldOut hold_out(const ModelInput& input, double ratio, std::int64_t seed) {
   std::mt19937_64 random(static_cast<std::uint64_t>(seed));
   std::set<std::int64_t> held_groups;
   for (auto& [target, groups] : groups_of_class) {
-    for (std::size_t i = groups.size(); i > 1; --i) std::swap(groups[i - 1], groups[random() % i]);  // Fisher-Yates
+    shuffle(groups, random);
     auto n = static_cast<std::size_t>(std::nearbyint(static_cast<double>(groups.size()) * ratio));
     if (ratio > 0 && groups.size() >= 2) n = std::clamp<std::size_t>(n, 1, groups.size() - 1);
     if (groups.size() == 1) n = 0;

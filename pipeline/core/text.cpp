@@ -1,7 +1,10 @@
 #include "pipeline/core/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cmath>
+#include <cstdio>
 #include <numeric>
 
 namespace millesime {
@@ -56,6 +59,13 @@ bool is_utf8(std::string_view text) {
     i += length;
   }
   return true;
+}
+
+std::string fixed(double value, int decimals) {
+  if (std::isnan(value)) return "nan";
+  std::array<char, 400> text{};  // the largest double has 309 digits before the point
+  std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
+  return text.data();
 }
 
 std::string escape_markup(std::string_view text) {

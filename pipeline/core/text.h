@@ -13,6 +13,8 @@ std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
 bool is_utf8(std::string_view text);
 
+std::string fixed(double value, int decimals);  // 0.250; "nan" for what is no number
+
 std::string escape_markup(std::string_view text);  // for XML and HTML, in text and in attributes
 
 // The candidate nearest to `name` by edit distance, or "" if none is near enough to be a typing error.

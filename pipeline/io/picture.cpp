@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <cpl_conv.h>
 #include <cpl_string.h>
 #include <cpl_vsi.h>
 #include <gdal.h>
@@ -80,6 +81,14 @@ std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palet
   std::string result(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
   VSIFree(bytes);
   return result;
+}
+
+std::string embedded_png(const Raster<std::uint8_t>& picture, const Palette& palette) {
+  const std::string png = encode_png(picture, palette);
+  char* text = CPLBase64Encode(static_cast<int>(png.size()), reinterpret_cast<const GByte*>(png.data()));
+  const std::string url = join_text("data:image/png;base64,", text);
+  CPLFree(text);
+  return url;
 }
 
 }  // namespace millesime

@@ -23,6 +23,7 @@ using Palette = std::array<PaletteEntry, 256>;
 Palette class_palette(const Nomenclature& nomenclature);     // 0 and values that are not classes are transparent
 Palette number_palette(const ColorRamp& ramp, int maximum);  // 0 is transparent; values above the maximum have its colour
 
-std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette);  // the bytes of an 8-bit paletted PNG
+std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette);    // the bytes of an 8-bit paletted PNG
+std::string embedded_png(const Raster<std::uint8_t>& picture, const Palette& palette);  // the same as the URL of an <img>
 
 }  // namespace millesime

@@ -4,41 +4,21 @@
 #include <sstream>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/text.h"
 
 namespace millesime {
-namespace {
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&')
-      result += "&amp;";
-    else if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else if (c == '"')
-      result += "&quot;";
-    else
-      result += c;
-  }
-  return result;
-}
-
-}  // namespace
-
 void write_virtual_raster(const std::string& path, const Grid& grid, const std::vector<RasterPart>& parts) {
   const auto folder = std::filesystem::path(path).parent_path();
   std::ostringstream xml;
   xml.precision(17);
   xml << "<VRTDataset rasterXSize=\"" << grid.cols << "\" rasterYSize=\"" << grid.rows << "\">\n"
-      << "  <SRS dataAxisToSRSAxisMapping=\"1,2\">" << escaped(grid.crs) << "</SRS>\n"
+      << "  <SRS dataAxisToSRSAxisMapping=\"1,2\">" << escape_markup(grid.crs) << "</SRS>\n"
       << "  <GeoTransform>" << grid.x0 << ", " << grid.pixel_width << ", 0, " << grid.y0 << ", 0, " << -grid.pixel_height
       << "</GeoTransform>\n"
       << "  <VRTRasterBand dataType=\"Byte\" band=\"1\">\n    <NoDataValue>0</NoDataValue>\n";
   for (const auto& [file, window] : parts)
     xml << "    <SimpleSource>\n      <SourceFilename relativeToVRT=\"1\">"
-        << escaped(std::filesystem::path(file).lexically_relative(folder).string())
+        << escape_markup(std::filesystem::path(file).lexically_relative(folder).string())
         << "</SourceFilename>\n      <SourceBand>1</SourceBand>\n"
         << "      <SrcRect xOff=\"0\" yOff=\"0\" xSize=\"" << window.width << "\" ySize=\"" << window.height << "\"/>\n"
         << "      <DstRect xOff=\"" << window.col << "\" yOff=\"" << window.row << "\" xSize=\"" << window.width << "\" ySize=\""

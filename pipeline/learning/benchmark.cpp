@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
@@ -141,12 +140,6 @@ double uncalibrated_error(const BenchmarkResult& result) {
   double sum = 0;
   for (const auto& [seed, calibration] : of_seed) sum += calibration.expected_error();
   return sum / static_cast<double>(of_seed.size());
-}
-
-std::string fixed(double value, int decimals) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
 }
 
 std::string cell(const Spread& spread) {

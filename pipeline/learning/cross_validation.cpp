@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -53,7 +54,7 @@ Folds make_folds(const std::vector<NamedSamples>& all, int n_folds, GroupBy by, 
   std::mt19937_64 random(static_cast<std::uint64_t>(seed));
   std::vector<std::size_t> samples_of_fold(static_cast<std::size_t>(n_folds), 0);
   for (auto& [label, members] : groups_of_class) {
-    for (std::size_t i = members.size(); i > 1; --i) std::swap(members[i - 1], members[random() % i]);  // Fisher-Yates
+    shuffle(members, random);
     std::ranges::stable_sort(members, std::greater{}, [](const Group* group) { return group->samples.size(); });
     std::vector<std::size_t> of_class(static_cast<std::size_t>(n_folds), 0);
     for (const Group* group : members) {

@@ -1,25 +1,12 @@
 #include "pipeline/reports/html.h"
 
 #include <cmath>
-#include <cstdio>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
 namespace millesime::html {
 namespace {
-
-std::string base64(const std::string& bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t k) { return k < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[k])) : 0u; };
-    const unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    for (int shift = 18; shift >= 0; shift -= 6) text += kDigits[group >> shift & 63];
-  }
-  for (std::size_t missing = (3 - bytes.size() % 3) % 3; missing > 0; --missing) text[text.size() - missing] = '=';
-  return text;
-}
 
 const LandClass* class_of(const Nomenclature& nomenclature, int code) {
   const auto index = nomenclature.index_of_code(code);
@@ -77,12 +64,7 @@ details{margin-top:16px}summary{cursor:pointer;color:var(--blue)}
 
 }  // namespace
 
-std::string number(double value, int decimals) {
-  if (std::isnan(value)) return "–";
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
+std::string number(double value, int decimals) { return std::isnan(value) ? "–" : fixed(value, decimals); }
 
 std::string grouped(double value) {  // 1 234 567 with narrow blanks
   std::string digits = number(std::round(value), 0);
@@ -95,7 +77,7 @@ std::string percent(double share, int decimals) { return std::isnan(share) ? "�
 
 std::string picture(const Raster<std::uint8_t>& raster, const Palette& palette, const std::string& description) {
   return join_text("<img class=\"map\" alt=\"", escape_markup(description), "\" width=\"", raster.grid.cols, "\" height=\"",
-                   raster.grid.rows, "\" src=\"data:image/png;base64,", base64(encode_png(raster, palette)), "\">");
+                   raster.grid.rows, "\" src=\"", embedded_png(raster, palette), "\">");
 }
 
 std::string figure(const std::string& content, const std::string& caption) {

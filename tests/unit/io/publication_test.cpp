@@ -75,6 +75,7 @@ TEST(Picture, PngHoldsPixelsAndPalette) {
   EXPECT_THAT(png, HasSubstr("PLTE"));
   EXPECT_THAT(png, HasSubstr("tRNS"));  // 0 is transparent
   EXPECT_EQ(png, encode_png(picture, class_palette(two_classes())));
+  EXPECT_THAT(embedded_png(picture, class_palette(two_classes())), ::testing::StartsWith("data:image/png;base64,iVBORw0KGgo"));
 }
 
 TEST(Stac, DescribesAssetsGridAndClasses) {

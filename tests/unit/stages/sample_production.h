@@ -14,18 +14,10 @@
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/sample.h"
 #include "tests/support/muscate_product.h"
+#include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
-
-class Quiet : public Progress {
- public:
-  void start(const std::string&, std::int64_t, const std::string&) override {}
-  void advance(std::int64_t) override {}
-  void note(const std::string& text) override { notes.push_back(text); }
-  void finish() override {}
-  std::vector<std::string> notes;
-};
 
 inline constexpr double kLeft = 300000, kTop = 4900020;
 
@@ -46,7 +38,7 @@ class SampleStage : public ::testing::Test {
  protected:
   std::string folder = testing::temp_dir();
   Config config;
-  Quiet progress;
+  testing::SilentProgress progress;
   std::vector<std::string> tiles;
 
   void SetUp() override {
