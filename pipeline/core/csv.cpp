@@ -66,8 +66,6 @@ int CsvReader::column(std::string_view name) const {
 
 std::string CsvReader::where(std::size_t column) const { return join_text(path_, ":", row_line_, ": column ", columns_.at(column)); }
 
-double CsvReader::share_read() const { return static_cast<double>(position_) / static_cast<double>(bytes_); }
-
 bool CsvReader::next() {
   if (!read_row()) return false;
   if (cells_.size() != columns_.size())

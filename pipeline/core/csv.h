@@ -27,7 +27,6 @@ class CsvReader {
   const std::vector<std::string_view>& cells() const { return cells_; }
   std::int64_t line() const { return row_line_; }  // where this row starts, from 1
   std::string where(std::size_t column) const;     // "file:12: column B4_20210601", for messages
-  double share_read() const;                       // 0..1
 
  private:
   bool read_row();

@@ -102,13 +102,4 @@ std::int64_t parse_memory(const std::string& text, const std::string& origin) {
   return static_cast<std::int64_t>(value * factor);
 }
 
-std::string memory_text(std::int64_t bytes) {
-  char text[32];
-  if (bytes >= (std::int64_t{1} << 30))
-    std::snprintf(text, sizeof text, "%.1f GiB", static_cast<double>(bytes) / (1 << 30));
-  else
-    std::snprintf(text, sizeof text, "%.0f MiB", static_cast<double>(bytes) / (1 << 20));
-  return text;
-}
-
 }  // namespace millesime

@@ -15,6 +15,5 @@ std::int64_t cgroup_memory_left(const std::string& proc_cgroup, const std::strin
 
 // "8GiB", "512 MiB", "2G", "1000000"; UserError otherwise.
 std::int64_t parse_memory(const std::string& text, const std::string& origin);
-std::string memory_text(std::int64_t bytes);  // "3.5 GiB"
 
 }  // namespace millesime

@@ -60,14 +60,6 @@ std::string ProgressReport::bound_by() const {
   return most == computing ? "computing" : most == reading ? "reading" : "writing";
 }
 
-std::string TextProgress::rate_text(double done, double total, double seconds, const std::string& unit) {
-  if (seconds <= 0 || done <= 0) return "";
-  const double rate = done / seconds;
-  std::string text = with_prefix(rate) + (rate >= 1000 ? "" : " ") + unit + "/s";
-  if (done < total) text += ", " + duration_text((total - done) / rate) + " left";
-  return text;
-}
-
 std::string TextProgress::detail_text(const ProgressReport& report) {
   if (report.seconds <= 0 || report.done <= 0) return "";
   const double rate = report.per_second();

@@ -53,8 +53,6 @@ class TextProgress : public ProgressMeter {
  public:
   explicit TextProgress(std::FILE* stream);  // a bar when the stream is a terminal
 
-  // "3.2 M px/s, 2 min left": shown with the percentage.
-  static std::string rate_text(double done, double total, double seconds, const std::string& unit);
   // The full text after the percentage: ", 120 kpx/s, 34 MB/s read, reading bounds it, 2 min left"
   static std::string detail_text(const ProgressReport& report);
 

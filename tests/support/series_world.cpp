@@ -9,6 +9,13 @@ namespace millesime::testing {
 
 namespace {
 
+// Any of the bits makes a pixel invalid.
+MaskRule invalid_where_set(std::uint8_t bits) {
+  MaskRule invalid{};
+  for (std::size_t value = 0; value < invalid.size(); ++value) invalid[value] = (value & bits) != 0 ? 1 : 0;
+  return invalid;
+}
+
 BandGroup random_group(std::vector<int> bands, int cols, int rows, int dates, double missing, std::mt19937& random) {
   BandGroup group;
   group.bands = std::move(bands);
@@ -53,7 +60,7 @@ Series random_series(const SeriesShape& shape) {
   series.groups.push_back(std::move(half));
   series.mask_rules = shape.simple_masks
                           ? std::vector<MaskRule>(3, only_zero_is_valid())
-                          : std::vector<MaskRule>{sen2cor_scene_classification(), theia_l3a_flags(), invalid_where_set(0b10100100)};
+                          : std::vector<MaskRule>{only_valid({2, 4, 5, 6, 7, 11}), only_valid({2, 3, 4}), invalid_where_set(0b10100100)};
   const double clear_plane = std::pow(1 - shape.cloudy, 1.0 / 3);
   series.masks.resize(static_cast<std::size_t>(shape.dates) * 3 * static_cast<std::size_t>(series.window.pixels()));
   const auto pixels = static_cast<std::size_t>(series.window.pixels());

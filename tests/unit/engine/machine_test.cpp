@@ -83,12 +83,5 @@ TEST(Progress, OfUnitsSideBySideAddsUp) {
   EXPECT_EQ(shown.finished, 1);
 }
 
-TEST(Progress, SaysRateAndTimeLeft) {
-  EXPECT_EQ(TextProgress::rate_text(0, 100, 1, "px"), "");
-  EXPECT_EQ(TextProgress::rate_text(50, 100, 10, "px"), "5.0 px/s, 10 s left");
-  EXPECT_EQ(TextProgress::rate_text(2e6, 1e8, 10, "px"), "200 kpx/s, 8 min left");
-  EXPECT_EQ(TextProgress::rate_text(100, 100, 10, "px"), "10 px/s");
-}
-
 }  // namespace
 }  // namespace millesime
