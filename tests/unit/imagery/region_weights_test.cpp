@@ -29,6 +29,25 @@ TEST(DistanceTo, EqualsTheDistanceFoundByTryingEveryPair) {
   }
 }
 
+TEST(DistanceTo, IsExactAcrossAWholeTile) {
+  constexpr int kWidth = 11200, kHeight = 600;
+  std::mt19937 random(3);
+  std::vector<std::uint8_t> marked(std::size_t{kWidth} * kHeight, 0);
+  std::vector<std::pair<int, int>> points;
+  for (int i = 0; i < 100; ++i) {
+    points.emplace_back(random() % kWidth, random() % kHeight);
+    marked[static_cast<std::size_t>(points.back().second) * kWidth + static_cast<std::size_t>(points.back().first)] = 1;
+  }
+  const auto distance = distance_to(marked, kWidth, kHeight);
+  for (int row = 0; row < kHeight; row += 37)
+    for (int col = 0; col < kWidth; col += 11) {
+      double best = std::numeric_limits<double>::infinity();
+      for (const auto& [c, r] : points) best = std::min(best, std::hypot(c - col, r - row));
+      ASSERT_EQ(distance[static_cast<std::size_t>(row) * kWidth + static_cast<std::size_t>(col)], static_cast<float>(best))
+          << col << "," << row;
+    }
+}
+
 TEST(DistanceTo, NothingMarkedIsInfinitelyFar) {
   for (const float d : distance_to(std::vector<std::uint8_t>(12, 0), 4, 3)) EXPECT_TRUE(std::isinf(d));
 }
