@@ -1,5 +1,5 @@
 #pragma once
-// Inside models/base only: samples as tensors on the device that learns, and what a network says about them.
+// Inside models/base only: samples as tensors on the training device, and the output of a network for them.
 
 #include <cstdint>
 #include <vector>

@@ -173,7 +173,7 @@ void write_regions(const World& world, const std::string& path) {
 void write_climate(const World& world, const std::string& path) {
   const Box& extent = world.extent();
   const double side = std::max(extent.max_x - extent.min_x, extent.max_y - extent.min_y);
-  const double cell = std::clamp(std::round(side / 24 / 50) * 50, 50.0, 8000.0);  // metres; coarse beside the images
+  const double cell = std::clamp(std::round(side / 24 / 50) * 50, 50.0, 8000.0);  // metres; coarse compared with the images
   Grid grid;
   grid.crs = kWorldCrs;
   grid.pixel_width = grid.pixel_height = cell;
