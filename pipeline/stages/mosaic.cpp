@@ -9,6 +9,7 @@
 #include "kernels/ops/mosaic_rule.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/position_lattice.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
@@ -30,53 +31,26 @@ std::int64_t absolute_row(const Grid& grid) { return std::llround(-grid.y0 / gri
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a % b < 0) != (b < 0) ? 1 : 0); }
 
-// Positions in a tile (fractional pixels) of the pixel centres of a window.
-class TilePositions {
- public:
-  TilePositions(const Grid& map, const Window& window, const Grid& tile) : window_(window) {
-    const std::int64_t first_col = absolute_col(map) + window.col, first_row = absolute_row(map) + window.row;
-    node_col_ = floor_div(first_col, kNodeSpacing) * kNodeSpacing, node_row_ = floor_div(first_row, kNodeSpacing) * kNodeSpacing;
-    offset_col_ = static_cast<int>(first_col - node_col_), offset_row_ = static_cast<int>(first_row - node_row_);
-    nodes_across_ = (offset_col_ + window.width - 1) / kNodeSpacing + 2, nodes_down_ = (offset_row_ + window.height - 1) / kNodeSpacing + 2;
-    std::vector<double> x, y;
-    for (int j = 0; j < nodes_down_; ++j)
-      for (int i = 0; i < nodes_across_; ++i) {
-        x.push_back((static_cast<double>(node_col_ + i * kNodeSpacing) + 0.5) * map.pixel_width);
-        y.push_back(-(static_cast<double>(node_row_ + j * kNodeSpacing) + 0.5) * map.pixel_height);
-      }
-    if (map.crs != tile.crs) CoordinateTransform(map.crs, tile.crs).apply(x, y);
-    for (std::size_t k = 0; k < x.size(); ++k) col_.push_back(tile.col(x[k])), row_.push_back(tile.row(y[k]));
-  }
+// Positions in a tile (fractional pixels) of the pixel centres of a window of the map.
+PositionLattice tile_positions(const Grid& map, const Window& window, const Grid& tile) {
+  PositionLattice positions(
+      absolute_col(map) + window.col, absolute_row(map) + window.row, window.width, window.height, kNodeSpacing,
+      [&](std::int64_t col, std::int64_t row) {
+        return Point{(static_cast<double>(col) + 0.5) * map.pixel_width, -(static_cast<double>(row) + 0.5) * map.pixel_height};
+      });
+  if (map.crs != tile.crs) CoordinateTransform(map.crs, tile.crs).apply(positions.x(), positions.y());
+  for (double& x : positions.x()) x = tile.col(x);
+  for (double& y : positions.y()) y = tile.row(y);
+  return positions;
+}
 
-  // The pixels of the tile that the window may need.
-  Window needed(const Grid& tile) const {
-    double left = 1e300, top = 1e300, right = -1e300, bottom = -1e300;
-    for (std::size_t k = 0; k < col_.size(); ++k)
-      if (std::isfinite(col_[k]) && std::isfinite(row_[k]))
-        left = std::min(left, col_[k]), right = std::max(right, col_[k]), top = std::min(top, row_[k]), bottom = std::max(bottom, row_[k]);
-    const auto pixel = [](double value, int limit) { return static_cast<int>(std::clamp(std::floor(value), 0.0, double(limit))); };
-    const int c0 = pixel(left - 1, tile.cols), c1 = pixel(right + 2, tile.cols), r0 = pixel(top - 1, tile.rows),
-              r1 = pixel(bottom + 2, tile.rows);
-    return {c0, r0, std::max(0, c1 - c0), std::max(0, r1 - r0)};
-  }
-
-  // Nearest tile pixel of window pixel (c, r).
-  std::pair<double, double> at(int c, int r) const {
-    const int i = (c + offset_col_) / kNodeSpacing, j = (r + offset_row_) / kNodeSpacing;
-    const double u = double((c + offset_col_) % kNodeSpacing) / kNodeSpacing, v = double((r + offset_row_) % kNodeSpacing) / kNodeSpacing;
-    const auto between = [&](const std::vector<double>& nodes) {
-      const auto k = static_cast<std::size_t>(j * nodes_across_ + i), below = k + static_cast<std::size_t>(nodes_across_);
-      return (1 - v) * ((1 - u) * nodes[k] + u * nodes[k + 1]) + v * ((1 - u) * nodes[below] + u * nodes[below + 1]);
-    };
-    return {between(col_), between(row_)};
-  }
-
- private:
-  Window window_;
-  std::int64_t node_col_ = 0, node_row_ = 0;
-  int offset_col_ = 0, offset_row_ = 0, nodes_across_ = 0, nodes_down_ = 0;
-  std::vector<double> col_, row_;
-};
+// The pixels of the tile that a window with these positions may need.
+Window pixels_around(const Box& positions, const Grid& tile) {
+  const auto pixel = [](double value, int limit) { return static_cast<int>(std::clamp(std::floor(value), 0.0, double(limit))); };
+  const int c0 = pixel(positions.min_x - 1, tile.cols), c1 = pixel(positions.max_x + 2, tile.cols),
+            r0 = pixel(positions.min_y - 1, tile.rows), r1 = pixel(positions.max_y + 2, tile.rows);
+  return {c0, r0, std::max(0, c1 - c0), std::max(0, r1 - r0)};
+}
 
 std::vector<std::uint8_t> read_layer(const std::string& path, const Window& window, const Grid& expected) {
   std::vector<std::uint8_t> samples(static_cast<std::size_t>(window.pixels()), 0);
@@ -123,8 +97,8 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
   for (std::size_t t = 0; t < by_name.size(); ++t) {
     const TileMaps& tile = *by_name[t];
     const Grid tile_grid = RasterReader(tile.classification).grid();
-    const TilePositions positions(grid, window, tile_grid);
-    const Window needed = positions.needed(tile_grid);
+    const PositionLattice positions = tile_positions(grid, window, tile_grid);
+    const Window needed = pixels_around(positions.extent(), tile_grid);
     if (needed.empty()) continue;
     const auto tile_class = read_layer(tile.classification, needed, tile_grid);
     const auto tile_confidence = read_layer(tile.confidence, needed, tile_grid);
