@@ -19,6 +19,7 @@
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/config.h"
+#include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -27,16 +28,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::temp_dir;
 
-class NoProgress : public Progress {
- public:
-  void start(const std::string&, std::int64_t, const std::string&) override {}
-  void advance(std::int64_t) override {}
-  void note(const std::string&) override {}
-  void finish() override {}
-};
-
 void simulate_into(const std::string& folder, const SimulateOptions& options, int threads = 2) {
-  NoProgress progress;
+  testing::SilentProgress progress;
   Context context;
   context.threads = threads;
   context.progress = &progress;
