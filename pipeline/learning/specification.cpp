@@ -16,8 +16,6 @@
 namespace millesime {
 namespace {
 
-constexpr int kDefaultStep = 10;  // days
-
 // Without a nomenclature the classes are the labels that occur.
 Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
   std::set<int> codes;
@@ -43,34 +41,25 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
 // Target dates of regular input, in days since 1 January of the samples' year. The grid covers the dates of all files, also of those
 // with samples of other regions, so that all models of a production read the same dates.
 std::vector<int> target_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
-  std::vector<Date> dates;
-  for (const auto& text : time.dates) dates.push_back(Date::parse(text));
   const auto dates_of = [&](const Samples& samples) {
     const auto series = std::ranges::find(samples.series, source, &SampleSeries::source);
     return series == samples.series.end() ? std::vector<Date>{} : series->dates;
   };
   const auto own = dates_of(all.front().samples);
   if (own.empty()) throw UserError(join_text(all.front().file, ": the samples have no dates"));
-  if (dates.empty()) {
-    Date first = own.front(), last = own.back();
-    bool shared = true;
+  bool shared = true;
+  const auto observed = [&] {
+    std::pair<Date, Date> span{own.front(), own.back()};
     for (const auto& [file, samples] : all) {
       const auto theirs = dates_of(samples);
       if (theirs.empty()) throw UserError(join_text(file, ": the samples have no dates"));
-      first = std::min(first, theirs.front());
-      last = std::max(last, theirs.back());
+      span = {std::min(span.first, theirs.front()), std::max(span.second, theirs.back())};
       shared = shared && theirs == own;
     }
-    if (!time.start.empty()) first = Date::parse(time.start);
-    if (!time.end.empty()) last = Date::parse(time.end);
-    if (time.step_days == 0 && shared && time.start.empty() && time.end.empty())
-      dates = own;
-    else
-      dates = regular_dates(first, last, time.step_days == 0 ? kDefaultStep : time.step_days);
-  }
-  std::ranges::sort(dates);
-  dates.erase(std::ranges::unique(dates).begin(), dates.end());
-  if (dates.empty()) throw UserError("time: start lies after end: the time grid has no dates");
+    return span;
+  };
+  std::vector<Date> dates = time.grid(observed);
+  if (time.step_days == 0 && time.dates.empty() && time.start.empty() && time.end.empty() && shared) dates = own;
   const Date new_year = Date::from_ymd(all.front().samples.year, 1, 1);
   std::vector<int> days;
   for (const Date date : dates) days.push_back(date - new_year);

@@ -1,6 +1,29 @@
 #include "pipeline/learning/time_options.h"
 
+#include <algorithm>
+
+#include "pipeline/core/error.h"
+
 namespace millesime {
+
+std::vector<Date> TimeOptions::grid(const std::function<std::pair<Date, Date>()>& observed) const {
+  std::vector<Date> chosen;
+  for (const std::string& text : dates) chosen.push_back(Date::parse(text));
+  if (!chosen.empty()) {
+    std::ranges::sort(chosen);
+    chosen.erase(std::ranges::unique(chosen).begin(), chosen.end());
+    return chosen;
+  }
+  std::pair<Date, Date> span;
+  if (start.empty() || end.empty()) span = observed();
+  if (!start.empty()) span.first = Date::parse(start);
+  if (!end.empty()) span.second = Date::parse(end);
+  if (span.first > span.second)
+    throw UserError(
+        join_text("time.start (", span.first.iso(), ") lies after time.end (", span.second.iso(), "); the time grid has no dates"));
+  constexpr int kDefaultStep = 10;  // days
+  return regular_dates(span.first, span.second, step_days == 0 ? kDefaultStep : step_days);
+}
 
 void TimeOptions::declare_gap_fill(Options& o) {
   o.add("gap_fill", &gap_fill, "method of interpolating valid acquisitions to the dates of the time grid")

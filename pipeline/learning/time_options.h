@@ -1,9 +1,12 @@
 #pragma once
 // TimeOptions: the regular time grid of series, and the method of gap filling.
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "pipeline/core/dates.h"
 #include "pipeline/core/options.h"
 
 namespace millesime {
@@ -15,6 +18,10 @@ struct TimeOptions {  // [time]
   std::string gap_fill = "linear";
   double window_days = 30;  // of moving-average
   double smoothing = 1;     // of whittaker
+
+  // The time grid: `dates` in order, each once; else every step_days (10 if it is 0) from `start` to `end`. `observed` gives the first and
+  // the last acquisition for those of the two that are not set. UserError if start lies after end.
+  std::vector<Date> grid(const std::function<std::pair<Date, Date>()>& observed) const;
 
   void declare_gap_fill(Options& options);  // the last three; the configuration and `train` share them
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "kernels/base/transfer.h"
 #include "kernels/ops/gap_fill.h"
@@ -188,30 +189,15 @@ class CogCube final : public CubeWriter {
 
 // The time grid of a production covers the acquisitions of all its tiles, unless it is given.
 std::vector<Date> time_grid(const Config& config) {
-  std::vector<Date> dates;
-  for (const std::string& text : config.time.dates) dates.push_back(Date::parse(text));
-  if (!dates.empty()) {
-    std::ranges::sort(dates);
-    dates.erase(std::ranges::unique(dates).begin(), dates.end());
-    return dates;
-  }
-  std::optional<Date> first, last;
-  if (!config.time.start.empty()) first = Date::parse(config.time.start);
-  if (!config.time.end.empty()) last = Date::parse(config.time.end);
-  if (!first || !last) {
-    std::optional<Date> earliest, latest;
+  return config.time.grid([&] {
+    std::optional<std::pair<Date, Date>> span;
     for (const std::string& tile : tiles_of(config)) {
       const Census census = usable_census(config, tile);
       const Date begin = census.acquisitions.front().date, end = census.acquisitions.back().date;
-      earliest = earliest ? std::min(*earliest, begin) : begin;
-      latest = latest ? std::max(*latest, end) : end;
+      span = span ? std::pair(std::min(span->first, begin), std::max(span->second, end)) : std::pair(begin, end);
     }
-    if (!first) first = earliest;
-    if (!last) last = latest;
-  }
-  if (*first > *last)
-    throw UserError(join_text("time.start (", first->iso(), ") lies after time.end (", last->iso(), "); the time grid has no dates"));
-  return regular_dates(*first, *last, config.time.step_days);
+    return span.value();
+  });
 }
 
 std::vector<std::int32_t> days_of(const std::vector<Date>& dates) {
