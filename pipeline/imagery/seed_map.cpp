@@ -20,8 +20,7 @@ void ClassifyOptions::declare(Options& o) {
   o.add("probabilities", &probabilities, "also write the probability of every class, x 1000, one band a class");
   o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
   o.add("precision", &precision,
-        "precision of temporal_cnn; bfloat16: about three times as fast on processors that support it, and the number of changed labels is "
-        "is "
+        "precision of temporal_cnn; bfloat16: about three times as fast on processors that support it, and the share of changed labels is "
         "measured on a sample of the pixels and noted")
       .choices({"float32", "bfloat16"});
 }
