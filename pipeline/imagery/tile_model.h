@@ -1,26 +1,20 @@
 #pragma once
-// TileModel: applies one trained model to windows of a tile: L-TAE's kernel, or the fused preparation kernel and then the forest's or
-// LibTorch. For an ensemble: its members one after the other, and the mean of their probabilities.
+// TileModel: one trained model at work on windows of a tile: L-TAE's kernel, or the fused preparation kernel and then the forest's or
+// LibTorch. Of an ensemble: its members one after the other, and the mean of their probabilities.
 
-#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "kernels/base/buffer.h"
-#include "kernels/ops/forest.h"
-#include "kernels/ops/ltae.h"
 #include "kernels/ops/prepare.h"
-#include "models/base/classifier.h"
-#include "models/base/model_file.h"
 #include "pipeline/core/context.h"
 #include "pipeline/core/series.h"
+#include "pipeline/learning/model_runner.h"
 
 namespace millesime {
 
-// The input that is read for a window, the same for every model of a run.
+// What a window of images is read with, so that one reading serves every model of a run.
 struct TileInput {
   std::vector<std::string> bands;  // of the Series
   std::vector<std::string> static_names;
@@ -29,74 +23,46 @@ struct TileInput {
   Resampling resampling = Resampling::bilinear;
 };
 
-enum class Arithmetic { float32, bfloat16 };
-
-// Differences between the results of a network in 16 bits and in 32 bits, on a sample of the pixels.
-struct PrecisionCost {
-  std::int64_t pixels = 0, same_label = 0;
-  double difference = 0;  // sum over the pixels, of the probability of the class that float32 gives
-
-  void add(const PrecisionCost& other);
-  nlohmann::json to_json() const;
-  std::string to_text() const;
-};
-
 class TileModel {
  public:
-  // UserError if the model does not match: a band or static input that the tile does not have, or regular dates that are mostly before
-  // the tile's first or after its last acquisition. Sources other than the main one are missing; a note to the context's progress says so.
-  // bfloat16: see models/base/bfloat16_classifier.h; every 64th batch is computed in both ways and compared.
+  // UserError when the model does not fit: a band or static input that the tile does not have, or regular dates of which most lie before
+  // the tile's first or after its last acquisition. Sources beside the main one are absent; a note to the context's progress says so.
+  // `batch_pixels` and `precision`: see ModelRunner.
   TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32);
 
-  const ModelSpec& spec() const { return file_.spec; }
-  std::int64_t bytes_per_pixel(int n_dates) const;  // memory of run(), without the series
+  const ModelSpec& spec() const { return spec_; }
+  std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series
 
-  // Probabilities [pixel][class of the spec] of a window, and the number of valid dates of each pixel. `statics`: [pixel][static], NaN
-  // where missing. Pointers are valid until the next call, on the stream's device. If the device has too little memory for the whole
-  // window, it is computed in strips of rows, with the same result; OutOfDeviceMemory if one row is too much.
+  // Probabilities [pixel][class of the spec] of a window, and the number of valid dates a pixel. `statics`: [pixel][static], NaN
+  // where missing. Pointers are valid until the next call, on the stream's device. Throws OutOfDeviceMemory.
   struct Scores {
     const float* probabilities = nullptr;
     const std::uint8_t* count = nullptr;
   };
-  void release();  // frees the memory of the last call
-  PrecisionCost precision_cost() const;
   Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
+  void release();  // gives back the memory of the last call
+  PrecisionCost precision_cost() const;
 
  private:
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
-  // For rows of the window, whose first pixel is `first`. `statics` begin there.
-  void run_rows(const Stream& stream, const SeriesView& rows, std::int64_t first, const std::vector<Date>& dates, const float* statics);
-  void release_rows();
-  void prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::uint8_t* count);
-  // Applies number(spec, value), NaN where missing, to the static inputs: [pixel][static], or planes: [static][pixel].
+  Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates);  // writes count_, too
+  LtaeArgs images(const SeriesView& series);
+  // What number(spec, value), NaN where missing, makes of the static inputs: [pixel][static], or planes: [static][pixel].
   template <class Number>
-  Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const float* statics, bool planes, const Number& number) const;
-  void run_network(const Stream& stream, std::int64_t pixels, const float* statics);
-  void run_ltae(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const float* statics, std::uint8_t* count);
-  void run_forest(const Stream& stream, std::int64_t pixels, const float* statics);
-  void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
+  Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,
+                              const Number& number) const;
+  std::vector<float> days_of(const std::vector<Date>& dates) const;  // since the year's first
 
-  ModelFile file_;
+  ModelSpec spec_;
   TileInput input_;
-  int batch_pixels_;
   IndexPlan indices_;
   std::vector<int> static_positions_;
   Date new_year_;
-  std::unique_ptr<Classifier> network_;  // or
-  std::unique_ptr<Ltae> ltae_;           // or
-  std::unique_ptr<Forest> forest_;       // or
-  Buffer<float> vote_logits_;            // of a forest that is calibrated
+  std::unique_ptr<ModelRunner> runner_;  // of a single model; or
   std::vector<TileModel> members_;       // of an ensemble
-  std::vector<Date> ltae_dates_;         // the dates of its positions
-  int dates_ = 0, features_ = 0;         // of the prepared rows
-  std::unique_ptr<Classifier> exact_;    // in 32 bits, to compare a network of 16 bits with
-  PrecisionCost cost_;
-  std::int64_t batches_ = 0;
-  int strip_rows_ = std::numeric_limits<int>::max();
-  Buffer<float> mean_, inverse_std_, values_, days_, logits_, probabilities_;
+  Buffer<float> mean_, inverse_std_, values_, days_, probabilities_;
   Buffer<std::int32_t> target_days_;
-  Buffer<std::uint8_t> valid_, count_, label_;
-  Buffer<std::uint16_t> votes_;
+  Buffer<std::uint8_t> valid_, count_;
 };
 
 }  // namespace millesime

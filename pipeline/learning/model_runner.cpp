@@ -1,0 +1,169 @@
+#include "pipeline/learning/model_runner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "kernels/ops/decide.h"
+#include "models/arch/ltae.h"
+#include "models/arch/random_forest.h"
+#include "models/base/bfloat16_classifier.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
+constexpr int kDeviceBatch = 262144;  // and on a GPU
+constexpr int kCompared = 64;         // one of this number of batches is computed in both precisions
+
+// The pixels of `input` from `first` on.
+Batch part_of(const Batch& input, std::int64_t first, std::int64_t pixels, int n_statics) {
+  Batch part = input;
+  part.pixels = pixels;
+  for (SeriesBatch& series : part.series) {
+    if (series.dates == 0) continue;
+    series.values += first * series.dates * series.features;
+    if (series.valid) series.valid += first * series.dates;
+    if (series.days_per_pixel) series.days += first * series.dates;
+  }
+  if (part.statics) part.statics += first * n_statics;
+  return part;
+}
+
+}  // namespace
+
+void PrecisionCost::add(const PrecisionCost& other) {
+  pixels += other.pixels, same_label += other.same_label, difference += other.difference;
+}
+
+nlohmann::json PrecisionCost::to_json() const {
+  const double n = static_cast<double>(std::max<std::int64_t>(1, pixels));
+  return {{"compared", pixels}, {"same_label", static_cast<double>(same_label) / n}, {"probability_difference", difference / n}};
+}
+
+std::string PrecisionCost::to_text() const {
+  const nlohmann::json shares = to_json();
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "bfloat16: %.2f %% of %lld pixels that were compared get the class of float32; its probability differs by %.4f",
+                100 * shares["same_label"].get<double>(), static_cast<long long>(pixels), shares["probability_difference"].get<double>());
+  return text;
+}
+
+ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int batch, Arithmetic precision)
+    : file_(std::move(file)),
+      device_(device),
+      threads_(threads),
+      batch_(batch > 0                          ? batch
+             : device.kind == Device::Kind::cpu ? kBatch
+                                                : kDeviceBatch) {
+  const Stream stream(device);
+  if (spec().architecture == "random_forest") {
+    const TrainedForest trained = read_forest(file_);
+    forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,
+                                                    trained.left, trained.right, trained.leaf_class},
+                                       stream);
+    vote_logits_ = to_device(stream, vote_logits(spec(), forest_->view().n_trees));
+    stream.synchronize();  // calls come on other streams
+    return;
+  }
+  if (precision == Arithmetic::bfloat16) network_ = load_bfloat16_classifier(file_, device, threads);
+  if (network_) exact_ = load_classifier(file_, device, threads);
+  if (const auto weights = ltae_weights(file_)) {
+    ltae_ = std::make_unique<Ltae>(*weights, stream);
+    stream.synchronize();
+  } else {
+    network();  // a model that cannot be loaded is an error before anything is read
+  }
+}
+
+Classifier& ModelRunner::network() {
+  if (!network_) network_ = load_classifier(file_, device_, threads_);
+  return *network_;
+}
+
+const float* ModelRunner::run(const Stream& stream, const Batch& input, const std::uint8_t* count) {
+  if (forest_)
+    run_forest(stream, input);
+  else
+    run_network(stream, input);
+  return decided(stream, input.pixels, count);
+}
+
+const float* ModelRunner::run_images(const Stream& stream, LtaeArgs args, const std::vector<float>& days) {
+  if (image_days_ != days) {
+    ltae_->set_dates(ltae_positions(days, ltae_->view().head_width), stream);
+    image_days_ = days;
+  }
+  const std::int64_t pixels = args.series.pixels();
+  logits_.reserve(stream.device, pixels * spec().n_classes());
+  args.weights = ltae_->view(), args.dates = ltae_->dates(), args.logits = logits_.data();
+  ltae(stream, args);
+  return decided(stream, pixels, args.count);
+}
+
+void ModelRunner::run_network(const Stream& stream, const Batch& input) {
+  Classifier& classifier = network();
+  const int n_classes = spec().n_classes();
+  logits_.reserve(stream.device, input.pixels * n_classes);
+  stream.synchronize();  // the network uses its own stream
+  for (std::int64_t first = 0; first < input.pixels; first += batch_) {
+    const Batch batch = part_of(input, first, std::min<std::int64_t>(batch_, input.pixels - first), spec().n_statics());
+    classifier.logits(batch, logits_.data() + first * n_classes);
+    if (exact_ && batches_++ % kCompared == 0) compare_precision(stream, batch, logits_.data() + first * n_classes);
+  }
+}
+
+void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
+  votes_.reserve(stream.device, input.pixels * spec().n_classes());
+  ForestArgs args;
+  args.forest = forest_->view();
+  args.pixels = input.pixels, args.features = input.series.front().values, args.votes = votes_.data();
+  if (input.statics) args.n_statics = spec().n_statics(), args.statics = input.statics;
+  forest(stream, args);
+}
+
+const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count) {
+  probabilities_.reserve(stream.device, pixels * spec().n_classes());
+  label_.reserve(stream.device, pixels);
+  DecideArgs args;
+  args.pixels = pixels, args.n_classes = spec().n_classes(), args.sharpening = static_cast<float>(spec().sharpening);
+  if (forest_) {
+    args.votes = votes_.data(), args.n_trees = forest_->view().n_trees;
+    if (vote_logits_.size() > 0) args.vote_logits = vote_logits_.data();
+  } else {
+    args.logits = logits_.data();
+  }
+  args.count = count, args.label = label_.data(), args.exact_probabilities = probabilities_.data();
+  decide(stream, args);
+  return probabilities_.data();
+}
+
+void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, const float* logits) {
+  const int n_classes = spec().n_classes();
+  Buffer<float> exact(stream.device, batch.pixels * n_classes);
+  exact_->logits(batch, exact.data());
+  const auto on_host = [&](const float* numbers) {
+    std::vector<float> copy(static_cast<std::size_t>(batch.pixels * n_classes));
+    detail::copy_bytes(stream, Device{}, copy.data(), stream.device, numbers, copy.size() * sizeof(float));
+    stream.synchronize();
+    return copy;
+  };
+  const std::vector<float> expected = on_host(exact.data()), found = on_host(logits);
+  const auto probability = [&](const float* row, std::ptrdiff_t of) {
+    double sum = 0;
+    for (int c = 0; c < n_classes; ++c) sum += std::exp(static_cast<double>(row[c]) - static_cast<double>(row[of]));
+    return 1 / sum;
+  };
+  for (std::int64_t p = 0; p < batch.pixels; ++p) {
+    const float *const exact_row = expected.data() + p * n_classes, *const row = found.data() + p * n_classes;
+    const auto label = std::max_element(exact_row, exact_row + n_classes) - exact_row;
+    cost_.same_label += std::max_element(row, row + n_classes) - row == label;
+    cost_.difference += std::abs(probability(row, label) - probability(exact_row, label));
+  }
+  cost_.pixels += batch.pixels;
+}
+
+void ModelRunner::release() { logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {}; }
+
+}  // namespace millesime

@@ -1,0 +1,79 @@
+#pragma once
+// ModelRunner: applies one trained model (no ensemble) to input on its device. Windows of images (pipeline/imagery/tile_model.h) and
+// samples (prediction.h) go through the same code.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "kernels/base/buffer.h"
+#include "kernels/ops/forest.h"
+#include "kernels/ops/ltae.h"
+#include "models/base/classifier.h"
+#include "models/base/model_file.h"
+
+namespace millesime {
+
+enum class Arithmetic { float32, bfloat16 };
+
+// How the scores of a network of 16 bits differ from those of 32, on a sample of the pixels.
+struct PrecisionCost {
+  std::int64_t pixels = 0, same_label = 0;
+  double difference = 0;  // sum over the pixels, of the probability of the class that 32 bits choose
+
+  void add(const PrecisionCost& other);
+  nlohmann::json to_json() const;
+  std::string to_text() const;
+};
+
+class ModelRunner {
+ public:
+  // `batch`: pixels a network call; 0: what suits the device. It has no influence on the result. bfloat16: see
+  // models/base/bfloat16_classifier.h; every 64th batch is computed in both ways and compared.
+  ModelRunner(ModelFile file, const Device& device, int threads, int batch = 0, Arithmetic precision = Arithmetic::float32);
+
+  const ModelSpec& spec() const { return file_.spec; }
+  const std::string& path() const { return file_.path; }
+  bool is_forest() const { return forest_ != nullptr; }
+
+  // Calibrated probabilities [pixel][class of the spec] of prepared input (kernels/ops/prepare.h, learning/sample_input.h). Valid until the
+  // next call, on the stream's device. `count`: valid dates a pixel, on the device; nullptr: every pixel has some.
+  // Throws OutOfDeviceMemory.
+  const float* run(const Stream& stream, const Batch& input, const std::uint8_t* count = nullptr);
+
+  // An L-TAE with a kernel that reads images: the caller need not prepare them. `args` without weights, dates and logits; `days` of the
+  // series' dates since 1 January. Counts the valid dates of each pixel into args.count.
+  bool reads_images() const { return ltae_ != nullptr; }
+  const LtaeView& image_weights() const { return ltae_->view(); }
+  const float* run_images(const Stream& stream, LtaeArgs args, const std::vector<float>& days);
+
+  void release();  // gives back the memory of the last call
+  PrecisionCost precision_cost() const { return cost_; }
+
+ private:
+  Classifier& network();
+  void run_network(const Stream& stream, const Batch& input);
+  void run_forest(const Stream& stream, const Batch& input);
+  void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
+  const float* decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count);
+
+  ModelFile file_;
+  Device device_;
+  int threads_, batch_;
+  std::unique_ptr<Classifier> network_;  // loaded when it is needed; or
+  std::unique_ptr<Ltae> ltae_;           // beside it, for images; or
+  std::unique_ptr<Forest> forest_;
+  std::unique_ptr<Classifier> exact_;  // beside a network of 16 bits
+  std::vector<float> image_days_;      // that the positions of ltae_ are of
+  PrecisionCost cost_;
+  std::int64_t batches_ = 0;
+  Buffer<float> vote_logits_;  // of a forest that is calibrated
+  Buffer<float> logits_, probabilities_;
+  Buffer<std::uint16_t> votes_;
+  Buffer<std::uint8_t> label_;
+};
+
+}  // namespace millesime
