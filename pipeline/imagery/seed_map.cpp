@@ -9,13 +9,6 @@
 #include "pipeline/core/text.h"
 
 namespace millesime {
-namespace {
-
-constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
-constexpr int kDeviceBatch = 262144;  // and on a GPU
-
-}  // namespace
-
 void ClassifyOptions::declare(Options& o) {
   o.add("probabilities", &probabilities, "also write the probability of every class, x 1000, one band a class");
   o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
@@ -25,41 +18,18 @@ void ClassifyOptions::declare(Options& o) {
       .choices({"float32", "bfloat16"});
 }
 
-void LayerSamples::append(const LayerSamples& below) {
+void SeedMap::Pixels::append(const Pixels& below) {
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
 }
 
-std::vector<Answers> SpareAnswers::take() {
-  const std::lock_guard lock(mutex_);
-  std::vector<Answers> answers;
-  if (spare_.empty()) {
-    for (std::size_t o = 0; o < outputs_; ++o) answers.emplace_back(device_);
-  } else {
-    answers = std::move(spare_.back());
-    spare_.pop_back();
-  }
-  return answers;
-}
-
-void SpareAnswers::give(std::vector<Answers> answers) {
-  const std::lock_guard lock(mutex_);
-  spare_.push_back(std::move(answers));
-}
-
-void SpareAnswers::release() {
-  const std::lock_guard lock(mutex_);
-  spare_.clear();
-}
-
-OutputModels::OutputModels(const ClassifyOutput& output, const TileInput& input, const ClassifyOptions& options, Trust trust,
-                           const Context& context)
-    : output_(output), write_probabilities_(!output.probabilities.empty()) {
-  const int batch = options.batch > 0 ? options.batch : context.device.kind == Device::Kind::cpu ? kBatch : kDeviceBatch;
+SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
+                 const Context& context)
+    : files_(files) {
+  const Arithmetic precision = options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32;
   std::set<int> codes;
-  for (const auto& model : output.models) {
-    models_.push_back(std::make_unique<TileModel>(ModelFile::read(model.file, trust), input, batch, context,
-                                                  options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32));
+  for (const auto& model : files.models) {
+    models_.push_back(std::make_unique<TileModel>(ModelFile::read(model.file, trust), input, options.batch, context, precision));
     codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
   }
   for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
@@ -67,36 +37,66 @@ OutputModels::OutputModels(const ClassifyOutput& output, const TileInput& input,
   for (const int code : codes_)
     if (code > 255)
       throw UserError(
-          join_text(output.models.front().file, ": class code ", code, " does not fit a class map of 8 bits; use codes up to 255"));
+          join_text(files.models.front().file, ": class code ", code, " does not fit a class map of 8 bits; use codes up to 255"));
   for (const auto& model : models_) {
     std::vector<int> column;
     for (const int code : model->spec().classes) column.push_back(static_cast<int>(std::ranges::find(codes_, code) - codes_.begin()));
     columns_.push_back(std::move(column));
   }
+  open_files(grid);
 }
 
-std::int64_t OutputModels::bytes_per_pixel(int dates) const {
+void SeedMap::open_files(const Grid& grid) {
+  const auto plain = [](const Nomenclature* names) { return RasterOptions{.nodata = 0, .nomenclature = names, .band_names = {}}; };
+  classification_ = std::make_unique<RasterWriter>(files_.classification, grid, PixelType::u8, 1, plain(&nomenclature()));
+  confidence_ = std::make_unique<RasterWriter>(files_.confidence, grid, PixelType::u8, 1, plain(nullptr));
+  if (!files_.validity.empty()) validity_ = std::make_unique<RasterWriter>(files_.validity, grid, PixelType::u8, 1, plain(nullptr));
+  if (files_.probabilities.empty()) return;
+  RasterOptions options = plain(nullptr);
+  for (const int code : codes_) options.band_names.push_back(nomenclature().at(*nomenclature().index_of_code(code)).name);
+  probabilities_ = std::make_unique<RasterWriter>(files_.probabilities, grid, PixelType::u16, static_cast<int>(codes_.size()), options);
+}
+
+void SeedMap::write(const Window& window, const Pixels& pixels) {
+  classification_->write(window, 0, pixels.label.data());
+  confidence_->write(window, 0, pixels.confidence.data());
+  if (validity_) validity_->write(window, 0, pixels.validity.data());
+  if (!probabilities_) return;
+  const std::size_t n_classes = codes_.size();
+  std::vector<std::uint16_t> band(pixels.label.size());
+  for (std::size_t c = 0; c < n_classes; ++c) {
+    for (std::size_t p = 0; p < band.size(); ++p) band[p] = pixels.probabilities[p * n_classes + c];
+    probabilities_->write(window, static_cast<int>(c), band.data());
+  }
+}
+
+void SeedMap::commit() {
+  for (auto* writer : {classification_.get(), confidence_.get(), validity_.get(), probabilities_.get()})
+    if (writer) writer->commit();
+}
+
+std::int64_t SeedMap::bytes_per_pixel(int dates) const {
   std::int64_t bytes = 0;
   for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * static_cast<std::int64_t>(codes_.size());
   return bytes;
 }
 
-PrecisionCost OutputModels::precision_cost() const {
+PrecisionCost SeedMap::precision_cost() const {
   PrecisionCost cost;
   for (const auto& model : models_) cost.add(model->precision_cost());
   return cost;
 }
 
-void OutputModels::release() {
+void SeedMap::release() {
   for (const auto& model : models_) model->release();
 }
 
-void OutputModels::ask(const Stream& stream, const DeviceSeries& series, const TileWindow& input,
-                       const std::optional<RegionShares>& regions, Answers& answers) {
-  const std::int64_t pixels = answers.pixels = series.view().pixels();
-  answers.models.clear(), answers.probabilities.clear(), answers.weights.clear();
-  answers.copies.resize(models_.size());
-  answers.count.reserve(stream.device, pixels);
+void SeedMap::score(const Stream& stream, const DeviceSeries& series, const TileWindow& window, const std::optional<RegionShares>& regions,
+                    Scores& scores) {
+  const std::int64_t pixels = scores.pixels = series.view().pixels();
+  scores.models.clear(), scores.probabilities.clear(), scores.weights.clear();
+  scores.copies.resize(models_.size());
+  scores.count.reserve(stream.device, pixels);
   const bool on_gpu = stream.device.kind == Device::Kind::cuda;
   const auto keep = [&](auto& buffer, const auto* numbers, std::int64_t n) {
     buffer.reserve(stream.device, n);
@@ -105,43 +105,43 @@ void OutputModels::ask(const Stream& stream, const DeviceSeries& series, const T
   for (std::size_t m = 0; m < models_.size(); ++m) {
     std::ptrdiff_t region = 0;
     if (regions) {
-      region = std::ranges::find(regions->names, output_.models[m].region) - regions->names.begin();
+      region = std::ranges::find(regions->names, files_.models[m].region) - regions->names.begin();
       if (region == std::ssize(regions->names)) continue;
     }
-    const auto result = models_[m]->run(stream, series, input.series.dates, input.statics);
-    keep(answers.count, result.count, pixels);
-    if (on_gpu) keep(answers.copies[m], result.probabilities, pixels * models_[m]->spec().n_classes());
-    answers.models.push_back(m);
-    answers.probabilities.push_back(on_gpu ? answers.copies[m].data() : result.probabilities);
+    const auto result = models_[m]->run(stream, series, window.series.dates, window.statics);
+    keep(scores.count, result.count, pixels);
+    if (on_gpu) keep(scores.copies[m], result.probabilities, pixels * models_[m]->spec().n_classes());
+    scores.models.push_back(m);
+    scores.probabilities.push_back(on_gpu ? scores.copies[m].data() : result.probabilities);
     if (regions) {
       const auto from = regions->weights.begin() + region * pixels;
-      answers.weights.insert(answers.weights.end(), from, from + pixels);
+      scores.weights.insert(scores.weights.end(), from, from + pixels);
     } else {
-      answers.weights.insert(answers.weights.end(), static_cast<std::size_t>(pixels), 1.0f);
+      scores.weights.insert(scores.weights.end(), static_cast<std::size_t>(pixels), 1.0f);
     }
   }
-  if (answers.models.empty()) {  // observed, but outside all regions
+  if (scores.models.empty()) {  // observed, but outside all regions
     ValidityArgs args;
-    args.series = series.view(), args.count = answers.count.data();
+    args.series = series.view(), args.count = scores.count.data();
     validity(stream, args);
   }
-  answers.complete.record(stream);
+  scores.complete.record(stream);
 }
 
-LayerSamples OutputModels::decide(Transfer& transfer, const Answers& answers) const {
-  const auto n = static_cast<std::size_t>(answers.pixels);
+SeedMap::Pixels SeedMap::decide(Transfer& transfer, const Scores& scores) const {
+  const auto n = static_cast<std::size_t>(scores.pixels);
   const std::size_t n_classes = codes_.size();
   const bool on_host = transfer.stream().device.kind == Device::Kind::cpu;
-  answers.complete.hold(transfer.stream());
-  LayerSamples layer;
-  layer.validity.resize(n);
-  transfer.to_host(layer.validity.data(), answers.count.data(), n);
-  std::vector<float> scores(answers.models.size() * n * n_classes, 0.0f);  // [model][pixel][class]
+  scores.complete.hold(transfer.stream());
+  Pixels pixels;
+  pixels.validity.resize(n);
+  transfer.to_host(pixels.validity.data(), scores.count.data(), n);
+  std::vector<float> joint(scores.models.size() * n * n_classes, 0.0f);  // [model][pixel][class]
   std::vector<float> copy;
-  float* of_model = scores.data();
-  for (std::size_t i = 0; i < answers.models.size(); ++i) {
-    const std::vector<int>& columns = columns_[answers.models[i]];
-    const float* probabilities = answers.probabilities[i];
+  float* of_model = joint.data();
+  for (std::size_t i = 0; i < scores.models.size(); ++i) {
+    const std::vector<int>& columns = columns_[scores.models[i]];
+    const float* probabilities = scores.probabilities[i];
     if (!on_host) {
       copy.resize(n * columns.size());
       transfer.to_host(copy.data(), probabilities, copy.size() * sizeof(float));
@@ -152,24 +152,24 @@ LayerSamples OutputModels::decide(Transfer& transfer, const Answers& answers) co
         of_model[p * n_classes + static_cast<std::size_t>(columns[c])] = probabilities[p * columns.size() + c];
     of_model += n * n_classes;
   }
-  return decide_layer(Stream(Device{}, transfer.stream().threads), answers.pixels, scores, answers.weights, std::move(layer));
+  return decide_on_host(Stream(Device{}, transfer.stream().threads), scores.pixels, joint, scores.weights, std::move(pixels));
 }
 
 // Blending and deciding run on the host: they are a small part of the work, and a tile may have many models.
-LayerSamples OutputModels::decide_layer(const Stream& host, std::int64_t pixels, const std::vector<float>& scores,
-                                        const std::vector<float>& weights, LayerSamples layer) const {
-  const auto n = static_cast<std::size_t>(pixels);
+SeedMap::Pixels SeedMap::decide_on_host(const Stream& host, std::int64_t n_pixels, const std::vector<float>& scores,
+                                        const std::vector<float>& weights, Pixels pixels) const {
+  const auto n = static_cast<std::size_t>(n_pixels);
   const int n_classes = static_cast<int>(codes_.size());
-  layer.label.assign(n, 0), layer.confidence.assign(n, 0);
-  if (write_probabilities_) layer.probabilities.assign(n * static_cast<std::size_t>(n_classes), 0);
-  if (scores.empty()) return layer;
+  pixels.label.assign(n, 0), pixels.confidence.assign(n, 0);
+  if (probabilities_) pixels.probabilities.assign(n * static_cast<std::size_t>(n_classes), 0);
+  if (scores.empty()) return pixels;
   std::vector<float> blended(n * static_cast<std::size_t>(n_classes));
   BlendArgs mix;
-  mix.pixels = pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
+  mix.pixels = n_pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
   mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
   blend(host, mix);
   // Without an observation, or outside all regions, the pixel gets no class.
-  std::vector<std::uint8_t> decidable(layer.validity);
+  std::vector<std::uint8_t> decidable(pixels.validity);
   for (std::size_t p = 0; p < n; ++p) {
     float total = 0;
     for (std::size_t m = 0; m < weights.size() / n; ++m) total += weights[m * n + p];
@@ -178,11 +178,34 @@ LayerSamples OutputModels::decide_layer(const Stream& host, std::int64_t pixels,
   std::vector<std::uint8_t> codes;
   for (const int code : codes_) codes.push_back(static_cast<std::uint8_t>(code));
   DecideArgs args;
-  args.pixels = pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = codes.data(), args.count = decidable.data();
-  args.label = layer.label.data(), args.confidence = layer.confidence.data();
-  if (write_probabilities_) args.probabilities = layer.probabilities.data();
+  args.pixels = n_pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = codes.data(),
+  args.count = decidable.data();
+  args.label = pixels.label.data(), args.confidence = pixels.confidence.data();
+  if (probabilities_) args.probabilities = pixels.probabilities.data();
   millesime::decide(host, args);
-  return layer;
+  return pixels;
+}
+
+std::vector<SeedMap::Scores> SpareScores::take() {
+  const std::lock_guard lock(mutex_);
+  std::vector<SeedMap::Scores> scores;
+  if (spare_.empty()) {
+    for (std::size_t m = 0; m < maps_; ++m) scores.emplace_back(device_);
+  } else {
+    scores = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  return scores;
+}
+
+void SpareScores::give(std::vector<SeedMap::Scores> scores) {
+  const std::lock_guard lock(mutex_);
+  spare_.push_back(std::move(scores));
+}
+
+void SpareScores::release() {
+  const std::lock_guard lock(mutex_);
+  spare_.clear();
 }
 
 }  // namespace millesime

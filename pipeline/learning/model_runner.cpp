@@ -57,6 +57,7 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
       batch_(batch > 0                          ? batch
              : device.kind == Device::Kind::cpu ? kBatch
                                                 : kDeviceBatch) {
+  if (precision == Arithmetic::bfloat16) network_ = load_bfloat16_classifier(file_, device, threads);
   const Stream stream(device);
   if (spec().architecture == "random_forest") {
     const TrainedForest trained = read_forest(file_);
@@ -67,7 +68,6 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
     stream.synchronize();  // calls come on other streams
     return;
   }
-  if (precision == Arithmetic::bfloat16) network_ = load_bfloat16_classifier(file_, device, threads);
   if (network_) exact_ = load_classifier(file_, device, threads);
   if (const auto weights = ltae_weights(file_)) {
     ltae_ = std::make_unique<Ltae>(*weights, stream);

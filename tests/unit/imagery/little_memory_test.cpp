@@ -132,7 +132,7 @@ TEST_F(LittleMemory, Classify) {
     request.census = census();
     request.year = 2018;
     request.resampling = "bilinear";
-    request.outputs = {{{{"", model}}, folder + "/classes.tif", folder + "/confidence.tif", folder + "/validity.tif", folder + "/all.tif"}};
+    request.maps = {{{{"", model}}, folder + "/classes.tif", folder + "/confidence.tif", folder + "/validity.tif", folder + "/all.tif"}};
     classify_tile(request, silent_.context);
   };
   expect_same_files(5 * kPixels, classify_into);   // one window's probabilities are 12 bytes a pixel

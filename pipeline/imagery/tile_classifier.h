@@ -1,0 +1,33 @@
+#pragma once
+// The maps of a tile, window by window, without intermediate images. A window is read once for the models of all regions and seeds.
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "models/base/model_file.h"
+#include "pipeline/core/context.h"
+#include "pipeline/imagery/exogenous.h"
+#include "pipeline/imagery/region_weights.h"
+#include "pipeline/imagery/seed_map.h"
+#include "pipeline/io/sensor.h"
+
+namespace millesime {
+
+struct ClassifyRequest {
+  Census census;
+  std::string sensor = "sentinel2_theia";
+  int year = 0;
+  std::string resampling;
+  RegionOptions regions;
+  std::vector<ExogenousOptions> exogenous;
+  ClassifyOptions options;
+  std::vector<SeedMap::Files> maps;  // one a seed
+  Trust trust = Trust::data_only;
+};
+
+// Writes the maps of every output (atomic). Returns counts: pixels, mapped, without observation, outside the regions, pixels a class.
+nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context);
+
+}  // namespace millesime
