@@ -1,6 +1,6 @@
 #pragma once
-// TileModel: one trained model at work on windows of a tile: L-TAE's kernel, or the fused preparation kernel and then the forest's or
-// LibTorch. Of an ensemble: its members one after the other, and the mean of their probabilities.
+// TileModel: applies one trained model to windows of a tile: L-TAE's kernel, or the fused preparation kernel and then the forest's or
+// LibTorch. For an ensemble: its members one after the other, and the mean of their probabilities.
 
 #include <memory>
 #include <string>
@@ -14,7 +14,7 @@
 
 namespace millesime {
 
-// What a window of images is read with, so that one reading serves every model of a run.
+// The input that is read for a window, the same for every model of a run.
 struct TileInput {
   std::vector<std::string> bands;  // of the Series
   std::vector<std::string> static_names;
@@ -25,29 +25,29 @@ struct TileInput {
 
 class TileModel {
  public:
-  // UserError when the model does not fit: a band or static input that the tile does not have, or regular dates of which most lie before
-  // the tile's first or after its last acquisition. Sources beside the main one are absent; a note to the context's progress says so.
+  // UserError if the model does not match: a band or static input that the tile does not have, or regular dates that are mostly before
+  // the tile's first or after its last acquisition. Sources other than the main one are missing; a note to the context's progress says so.
   // `batch_pixels` and `precision`: see ModelRunner.
   TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32);
 
   const ModelSpec& spec() const { return spec_; }
-  std::int64_t bytes_per_pixel(int n_dates) const;  // that run() needs beside the series
+  std::int64_t bytes_per_pixel(int n_dates) const;  // memory of run(), without the series
 
-  // Probabilities [pixel][class of the spec] of a window, and the number of valid dates a pixel. `statics`: [pixel][static], NaN
+  // Probabilities [pixel][class of the spec] of a window, and the number of valid dates of each pixel. `statics`: [pixel][static], NaN
   // where missing. Pointers are valid until the next call, on the stream's device. Throws OutOfDeviceMemory.
   struct Scores {
     const float* probabilities = nullptr;
     const std::uint8_t* count = nullptr;
   };
   Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
-  void release();  // gives back the memory of the last call
+  void release();  // frees the memory of the last call
   PrecisionCost precision_cost() const;
 
  private:
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
   Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates);  // writes count_, too
   LtaeArgs images(const SeriesView& series);
-  // What number(spec, value), NaN where missing, makes of the static inputs: [pixel][static], or planes: [static][pixel].
+  // Applies number(spec, value), NaN where missing, to the static inputs: [pixel][static], or planes: [static][pixel].
   template <class Number>
   Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,
                               const Number& number) const;

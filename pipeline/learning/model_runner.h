@@ -19,10 +19,10 @@ namespace millesime {
 
 enum class Arithmetic { float32, bfloat16 };
 
-// How the scores of a network of 16 bits differ from those of 32, on a sample of the pixels.
+// Differences between the results of a network in 16 bits and in 32 bits, on a sample of the pixels.
 struct PrecisionCost {
   std::int64_t pixels = 0, same_label = 0;
-  double difference = 0;  // sum over the pixels, of the probability of the class that 32 bits choose
+  double difference = 0;  // sum over the pixels, of the probability of the class that float32 gives
 
   void add(const PrecisionCost& other);
   nlohmann::json to_json() const;
