@@ -8,7 +8,7 @@
 
 namespace millesime {
 
-HD void atomic_add(std::uint64_t* sum, std::uint64_t value) {
+MILLESIME_HD void atomic_add(std::uint64_t* sum, std::uint64_t value) {
 #if defined(__CUDA_ARCH__)
   atomicAdd(reinterpret_cast<unsigned long long*>(sum), static_cast<unsigned long long>(value));
 #else
@@ -16,7 +16,7 @@ HD void atomic_add(std::uint64_t* sum, std::uint64_t value) {
 #endif
 }
 
-HD void atomic_add(std::int32_t* sum, std::int32_t value) {
+MILLESIME_HD void atomic_add(std::int32_t* sum, std::int32_t value) {
 #if defined(__CUDA_ARCH__)
   atomicAdd(sum, value);
 #else
@@ -24,7 +24,7 @@ HD void atomic_add(std::int32_t* sum, std::int32_t value) {
 #endif
 }
 
-HD std::int32_t load_shared(const std::int32_t* number) {
+MILLESIME_HD std::int32_t load_shared(const std::int32_t* number) {
 #if defined(__CUDA_ARCH__)
   return *static_cast<const volatile std::int32_t*>(number);
 #else
@@ -32,7 +32,7 @@ HD std::int32_t load_shared(const std::int32_t* number) {
 #endif
 }
 
-HD void store_shared(std::int32_t* number, std::int32_t value) {
+MILLESIME_HD void store_shared(std::int32_t* number, std::int32_t value) {
 #if defined(__CUDA_ARCH__)
   *static_cast<volatile std::int32_t*>(number) = value;
 #else
@@ -41,7 +41,7 @@ HD void store_shared(std::int32_t* number, std::int32_t value) {
 }
 
 // Returns the previous value.
-HD std::int32_t atomic_min(std::int32_t* lowest, std::int32_t value) {
+MILLESIME_HD std::int32_t atomic_min(std::int32_t* lowest, std::int32_t value) {
 #if defined(__CUDA_ARCH__)
   return atomicMin(lowest, value);
 #else

@@ -12,7 +12,7 @@ struct Bfloat16 {
   std::uint16_t bits;
 };
 
-HD Bfloat16 to_bfloat16(float value) {
+MILLESIME_HD Bfloat16 to_bfloat16(float value) {
   std::uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   const bool nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;

@@ -11,7 +11,7 @@
 
 namespace millesime {
 
-HD float exponential(float x) {
+MILLESIME_HD float exponential(float x) {
   // Without branches, so that loops over lanes become vector instructions.
   const float above = x > -87.0f ? x : -87.0f;
   const float bounded = above < 88.0f ? above : 88.0f;

@@ -5,14 +5,8 @@
 
 #include <cstdint>
 
+#include "kernels/base/compiler.h"
 #include "kernels/base/host_device.h"
-
-// In front of a loop over lanes: tells the compiler that its iterations are independent.
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
-#define LANES_INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define LANES_INDEPENDENT
-#endif
 
 namespace millesime {
 
@@ -23,7 +17,7 @@ template <class T>
 struct Rows {
   T* first = nullptr;
   std::int64_t stride = 0;
-  HD T* operator[](std::int64_t row) const { return first + row * stride; }
+  MILLESIME_HD T* operator[](std::int64_t row) const { return first + row * stride; }
 };
 
 // Memory of all blocks that are processed at the same time, `all_lanes` lanes in total; this block's lanes begin at `lane`. A row
@@ -35,23 +29,23 @@ struct Scratch {
 
   // Rows of T that begin after `bytes_before` bytes a lane (a multiple of sizeof(T)).
   template <class T>
-  HD Rows<T> rows(std::int64_t bytes_before) const {
+  MILLESIME_HD Rows<T> rows(std::int64_t bytes_before) const {
     return {reinterpret_cast<T*>(memory + bytes_before * all_lanes) + lane, all_lanes};
   }
 };
 
-HD std::int64_t block_count(std::int64_t pixels, int lanes) { return (pixels + lanes - 1) / lanes; }
+MILLESIME_HD std::int64_t block_count(std::int64_t pixels, int lanes) { return (pixels + lanes - 1) / lanes; }
 
 // Lanes of a block that hold a pixel; the last block may be partly empty.
 template <int kLanes>
-HD int lanes_in_use(std::int64_t first, std::int64_t end) {
+MILLESIME_HD int lanes_in_use(std::int64_t first, std::int64_t end) {
   if (kLanes == 1) return 1;  // known to the compiler, so that the block lives in registers
   return end - first < kLanes ? static_cast<int>(end - first) : kLanes;
 }
 
 // Rows that can be read in all lanes: the given ones if the block is full, else a copy in `part`, padded with 0 after its n pixels.
 template <int kLanes, class T>
-HD Rows<const T> whole_rows(const Rows<const T>& rows, std::int64_t n_rows, int n, const Rows<T>& part) {
+MILLESIME_HD Rows<const T> whole_rows(const Rows<const T>& rows, std::int64_t n_rows, int n, const Rows<T>& part) {
   if (n == kLanes) return rows;
   for (std::int64_t row = 0; row < n_rows; ++row)
     for (int lane = 0; lane < kLanes; ++lane) part[row][lane] = lane < n ? rows[row][lane] : T{0};

@@ -15,7 +15,7 @@ inline constexpr int kMaxSlots = 4096;  // 32 KiB of shared memory
 // A counter that several threads add to.
 struct Counters {
   std::uint64_t* numbers = nullptr;
-  HD void add(int slot, std::uint64_t value) const {
+  MILLESIME_HD void add(int slot, std::uint64_t value) const {
 #if defined(__CUDA_ARCH__) || defined(MILLESIME_CUDA_FIBERS)
     atomic_add(numbers + slot, value);
 #else
@@ -43,7 +43,7 @@ void parallel_count(const Cpu& cpu, const char*, std::int64_t n, const F& f) {
 
 template <class F>
 __global__ void __launch_bounds__(kBlockThreads, kBlocksResident) grid_stride_count(const __grid_constant__ F f, std::int64_t n) {
-  CU_DYN_SHARED(std::uint64_t, numbers);
+  MILLESIME_DYNAMIC_SHARED(std::uint64_t, numbers);
   const int slots = f.slots(), thread = static_cast<int>(threadIdx.x), block = static_cast<int>(blockDim.x);
   for (int slot = thread; slot < slots; slot += block) numbers[slot] = 0;
   __syncthreads();
@@ -60,13 +60,13 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksResident) grid_stride_co
 #ifdef __CUDACC__
 
 template <class F>
-__attribute__((noinline)) void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
+MILLESIME_NO_INLINE void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
   const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
   const unsigned blocks = static_cast<unsigned>(wanted < cuda.max_blocks ? wanted : cuda.max_blocks);
-  CU_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kBlockThreads), sizeof(std::uint64_t) * f.slots(),
-            static_cast<cudaStream_t>(cuda.stream.handle), f, n);
+  MILLESIME_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kBlockThreads), sizeof(std::uint64_t) * f.slots(),
+                   static_cast<cudaStream_t>(cuda.stream.handle), f, n);
   check_launch(op, n, cuda.stream.device);
 }
 

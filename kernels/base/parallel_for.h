@@ -57,7 +57,7 @@ template <class F>
 struct NeedsScratch<F, decltype(static_cast<void>(std::declval<const F&>().scratch_bytes()))> : std::true_type {};
 
 template <class F>
-HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
+MILLESIME_HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
   if constexpr (NeedsScratch<F>::value || WholeWarps<F>::value)
     f(item, scratch);
   else
@@ -65,7 +65,7 @@ HD void run_item(const F& f, std::int64_t item, const Scratch& scratch) {
   static_cast<void>(scratch);
 }
 
-// Items [first, last) on one thread. A .cpp specialises it with CPU_CLONES (cpu_clones.h) for several vector widths.
+// Items [first, last) on one thread. A .cpp specialises it with MILLESIME_CPU_CLONES (cpu_clones.h) for several vector widths.
 template <class F>
 void cpu_range(const F& f, std::int64_t first, std::int64_t last, const Scratch& scratch) {
   for (std::int64_t i = first; i < last; ++i) run_item(f, i, scratch);
@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
 template <class F>
 __global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
     grid_stride_warps(const __grid_constant__ F f, std::int64_t n, unsigned char* memory) {
-  CU_DYN_SHARED(unsigned char, tiles);
+  MILLESIME_DYNAMIC_SHARED(unsigned char, tiles);
   const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const Scratch scratch{memory, threads, thread, tiles + threadIdx.x / kWarpThreads * kTileBytes};
@@ -129,7 +129,7 @@ inline constexpr std::size_t kTilesBytes = kBlockThreads / kWarpThreads * kTileB
 
 // Never inlined: the .cpp of an operation calls the instance that its .cu puts into the library.
 template <class F>
-__attribute__((noinline)) void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
+MILLESIME_NO_INLINE void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
   const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
@@ -141,11 +141,11 @@ __attribute__((noinline)) void parallel_for(const Cuda& cuda, const char* op, st
     memory = static_cast<unsigned char*>(allocate_in_order(cuda.stream, op, bytes));
   }
   if constexpr (WholeWarps<F>::value)
-    CU_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kBlockThreads), kTilesBytes, stream, f, n, memory);
+    MILLESIME_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kBlockThreads), kTilesBytes, stream, f, n, memory);
   else if constexpr (NeedsScratch<F>::value)
-    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
+    MILLESIME_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
   else
-    CU_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n);
+    MILLESIME_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n);
   if (memory) release_in_order(cuda.stream, memory);
   check_launch(op, n, cuda.stream.device);
 }

@@ -13,7 +13,7 @@ struct RandomBits {
 };
 
 // `index` below 2^60 and `what`, 0 to 15, are the counter.
-HD RandomBits random_bits(std::uint32_t key, std::int64_t index, std::uint32_t what) {
+MILLESIME_HD RandomBits random_bits(std::uint32_t key, std::int64_t index, std::uint32_t what) {
   const auto wide = static_cast<std::uint64_t>(index);
   RandomBits bits{static_cast<std::uint32_t>(wide), static_cast<std::uint32_t>(wide >> 32) | what << 28};
   for (int round = 0; round < 10; ++round) {
@@ -25,11 +25,11 @@ HD RandomBits random_bits(std::uint32_t key, std::int64_t index, std::uint32_t w
 }
 
 // In [0, 1), of the upper 24 bits.
-HD float uniform(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 5.9604645e-8f; }
+MILLESIME_HD float uniform(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 5.9604645e-8f; }
 
 // Mean 0, deviation 1: the sum of four uniform numbers of 16 bits (Irwin 1927, Hall 1927), within 3.46 deviations. It needs additions only;
 // a normal distribution needs functions that devices round differently.
-HD float bell(RandomBits bits) {
+MILLESIME_HD float bell(RandomBits bits) {
   const std::uint32_t sum = (bits.a & 0xFFFFu) + (bits.a >> 16) + (bits.b & 0xFFFFu) + (bits.b >> 16);
   return (static_cast<float>(sum) - 131070.0f) * 2.6428998e-5f;  // less their mean, over their deviation sqrt((2^32 - 1) / 3)
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/base/compiler.h"
 #include "kernels/base/host_device.h"
 #include "kernels/base/lanes.h"
 
@@ -19,7 +20,7 @@ void stream_lines(void* target, const void* source, std::int64_t lines);  // wit
 }
 
 // bytes is a multiple of 64, the target is aligned to 64.
-HD void store_past_caches(void* target, const void* source, std::int64_t bytes) {
+MILLESIME_HD void store_past_caches(void* target, const void* source, std::int64_t bytes) {
 #if defined(__SSE2__) && !defined(__CUDACC__)
   detail::stream_lines(target, source, bytes / 64);
 #else
@@ -28,7 +29,7 @@ HD void store_past_caches(void* target, const void* source, std::int64_t bytes) 
 }
 
 // Makes non-temporal stores visible to other threads.
-HD void finish_stores() {
+MILLESIME_HD void finish_stores() {
 #if defined(__SSE2__) && !defined(__CUDACC__)
   _mm_sfence();
 #endif
@@ -36,17 +37,17 @@ HD void finish_stores() {
 
 // Prefetches the data of the next block of lanes: with hundreds of planes the hardware prefetcher does not recognise the pattern.
 template <int kLanes, class T>
-HD void expect_next_lanes(const T* values) {
-#if defined(__GNUC__) && !defined(__CUDACC__)
+MILLESIME_HD void expect_next_lanes(const T* values) {
+#if MILLESIME_CPU_TWINS
   const auto* bytes = reinterpret_cast<const char*>(values + kLanes);
-  for (int at = 0; at < kLanes * static_cast<int>(sizeof(T)); at += 64) __builtin_prefetch(bytes + at);
+  for (int at = 0; at < kLanes * static_cast<int>(sizeof(T)); at += 64) prefetch_to_read(bytes + at);
 #else
   static_cast<void>(values);
 #endif
 }
 
 template <int kLanes, class T>
-HD void store_lanes(T* target, const T* values, int n) {
+MILLESIME_HD void store_lanes(T* target, const T* values, int n) {
   constexpr int kBytes = kLanes * static_cast<int>(sizeof(T));
   if constexpr (kBytes % 64 == 0) {
     if (n == kLanes && reinterpret_cast<std::uintptr_t>(target) % 64 == 0) return store_past_caches(target, values, kBytes);

@@ -22,11 +22,11 @@ template <class F>
 struct WholeWarps<F, std::enable_if_t<F::kWholeWarps>> : std::true_type {};
 
 #if defined(__CUDA_ARCH__) || defined(MILLESIME_CUDA_FIBERS)
-HD int warp_lane() { return static_cast<int>(threadIdx.x % kWarpThreads); }
-HD void warp_barrier() { __syncwarp(); }
+MILLESIME_HD int warp_lane() { return static_cast<int>(threadIdx.x % kWarpThreads); }
+MILLESIME_HD void warp_barrier() { __syncwarp(); }
 #else
-HD int warp_lane() { return 0; }
-HD void warp_barrier() {}
+MILLESIME_HD int warp_lane() { return 0; }
+MILLESIME_HD void warp_barrier() {}
 #endif
 
 // The pixels of a warp, seen from the thread of one item.
@@ -34,7 +34,7 @@ struct WarpPixels {
   std::int64_t first;
   int n;        // that exist
   bool exists;  // whether this thread's pixel exists
-  HD WarpPixels(std::int64_t item, std::int64_t pixels) : first(item - warp_lane()), exists(item < pixels) {
+  MILLESIME_HD WarpPixels(std::int64_t item, std::int64_t pixels) : first(item - warp_lane()), exists(item < pixels) {
     n = static_cast<int>(pixels - first < kWarpThreads ? pixels - first : kWarpThreads);
   }
 };
@@ -46,22 +46,22 @@ class PixelTile {
  public:
   static constexpr int kColumns = kTileBytes / kWarpThreads / static_cast<int>(sizeof(T));
 
-  HD PixelTile(unsigned char* tile, const WarpPixels& pixels) : numbers_(reinterpret_cast<T*>(tile)), pixels_(pixels) {}
+  MILLESIME_HD PixelTile(unsigned char* tile, const WarpPixels& pixels) : numbers_(reinterpret_cast<T*>(tile)), pixels_(pixels) {}
 
   // A thread without a pixel gets the numbers of the warp's first pixel.
-  HD T get(int column) const { return numbers_[place(pixels_.exists ? warp_lane() : 0, column)]; }
-  HD void set(int column, T value) { numbers_[place(warp_lane(), column)] = value; }
+  MILLESIME_HD T get(int column) const { return numbers_[place(pixels_.exists ? warp_lane() : 0, column)]; }
+  MILLESIME_HD void set(int column, T value) { numbers_[place(warp_lane(), column)] = value; }
 
   // Columns [first, first + n) of array[pixel][size], each number as `as` turns it.
   template <class From, class As>
-  HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
+  MILLESIME_HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
     warp_barrier();
     array += pixels_.first * size;
     each(size, n, [&](int pixel, int column, std::int64_t row) { numbers_[place(pixel, column)] = as(array[row + first + column]); });
     warp_barrier();
   }
   template <class To, class As>
-  HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
+  MILLESIME_HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
     warp_barrier();
     array += pixels_.first * size;
     each(size, n, [&](int pixel, int column, std::int64_t row) { array[row + first + column] = as(numbers_[place(pixel, column)]); });
@@ -70,16 +70,16 @@ class PixelTile {
 
  private:
   // Avoids bank conflicts in shared memory, both for the numbers of a column and for those of a pixel.
-  HD static int place(int pixel, int column) { return column * kWarpThreads + (pixel ^ (column % kWarpThreads)); }
+  MILLESIME_HD static int place(int pixel, int column) { return column * kWarpThreads + (pixel ^ (column % kWarpThreads)); }
 
   template <class Move>
-  HD void each(std::int64_t size, int n, const Move& move) const {
+  MILLESIME_HD void each(std::int64_t size, int n, const Move& move) const {
     if (n == size) {
-      ROLLED
+      MILLESIME_ROLLED
       for (int k = warp_lane(); k < pixels_.n * n; k += kWarpThreads) move(k / n, k % n, static_cast<std::int64_t>(k / n) * size);
     } else {
-      ROLLED
-      for (int pixel = 0; pixel < pixels_.n; ++pixel) ROLLED
+      MILLESIME_ROLLED
+      for (int pixel = 0; pixel < pixels_.n; ++pixel) MILLESIME_ROLLED
       for (int column = warp_lane(); column < n; column += kWarpThreads) move(pixel, column, pixel * size);
     }
   }

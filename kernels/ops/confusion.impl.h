@@ -14,9 +14,9 @@ struct ConfusionPixel {
   static constexpr int kPrivate = 64;
   ConfusionArgs args;
 
-  HD int slots() const { return kPrivate * kPrivate; }
-  HD std::uint64_t* total(int slot) const { return args.counts + slot / kPrivate * kLabels + slot % kPrivate; }
-  HD void operator()(std::int64_t pixel, const Counters& counters) const {
+  MILLESIME_HD int slots() const { return kPrivate * kPrivate; }
+  MILLESIME_HD std::uint64_t* total(int slot) const { return args.counts + slot / kPrivate * kLabels + slot % kPrivate; }
+  MILLESIME_HD void operator()(std::int64_t pixel, const Counters& counters) const {
     const int reference = args.reference[pixel], predicted = args.predicted[pixel];
     if (reference == 0 || predicted == 0) return;
     if (reference < kPrivate && predicted < kPrivate)
@@ -29,9 +29,9 @@ struct ConfusionPixel {
 struct ClassAreaPixel {
   ClassAreasArgs args;
 
-  HD int slots() const { return kLabels; }
-  HD std::uint64_t* total(int slot) const { return args.counts + slot; }
-  HD void operator()(std::int64_t pixel, const Counters& counters) const {
+  MILLESIME_HD int slots() const { return kLabels; }
+  MILLESIME_HD std::uint64_t* total(int slot) const { return args.counts + slot; }
+  MILLESIME_HD void operator()(std::int64_t pixel, const Counters& counters) const {
     if (args.labels[pixel] != 0) counters.add(args.labels[pixel], 1);
   }
 };
@@ -41,12 +41,12 @@ struct ClassSeriesPixel {
   ClassSeriesArgs args;
   int date;
 
-  HD int slots() const { return 3 * kLabels; }
-  HD std::uint64_t* total(int slot) const {
+  MILLESIME_HD int slots() const { return 3 * kLabels; }
+  MILLESIME_HD std::uint64_t* total(int slot) const {
     ClassMoments& moments = args.moments[static_cast<std::int64_t>(date) * kLabels + slot / 3];
     return slot % 3 == 0 ? &moments.n : (slot % 3 == 1 ? &moments.sum : &moments.squares);
   }
-  HD void operator()(std::int64_t pixel, const Counters& counters) const {
+  MILLESIME_HD void operator()(std::int64_t pixel, const Counters& counters) const {
     const int label = args.labels[pixel];
     const std::int64_t plane = date;
     const std::int16_t value = args.samples[(plane * args.n_bands + args.band) * args.pixels + pixel];

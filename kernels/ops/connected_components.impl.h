@@ -16,9 +16,11 @@ inline constexpr int kRunColumns = 64;
 struct RowRuns {
   ConnectedComponentsArgs args;
 
-  HD bool begins(int pixel) const { return pixel % args.width % kRunColumns == 0 || args.labels[pixel - 1] != args.labels[pixel]; }
+  MILLESIME_HD bool begins(int pixel) const {
+    return pixel % args.width % kRunColumns == 0 || args.labels[pixel - 1] != args.labels[pixel];
+  }
   // One past the last pixel of the run that begins at `pixel`.
-  HD int end(int pixel) const {
+  MILLESIME_HD int end(int pixel) const {
     const int col = pixel % args.width, next = (col / kRunColumns + 1) * kRunColumns;
     const int limit = pixel - col + (next < args.width ? next : args.width);
     int at = pixel + 1;
@@ -30,7 +32,7 @@ struct RowRuns {
 struct ComponentRuns {
   RowRuns runs;
 
-  HD void operator()(std::int64_t item) const {
+  MILLESIME_HD void operator()(std::int64_t item) const {
     const int pixel = static_cast<int>(item);
     runs.args.size[pixel] = 0;
     if (!runs.begins(pixel)) return;
@@ -42,7 +44,7 @@ struct ComponentRuns {
 struct ComponentUnions {
   ConnectedComponentsArgs args;
 
-  HD static std::int32_t root_of(std::int32_t* parent, std::int32_t pixel) {
+  MILLESIME_HD static std::int32_t root_of(std::int32_t* parent, std::int32_t pixel) {
     for (;;) {
       const std::int32_t above = load_shared(parent + pixel);
       if (above == pixel) return pixel;
@@ -54,7 +56,7 @@ struct ComponentUnions {
   }
 
   // A root gets a parent only by the atomic minimum that finds it to be a root; if another parent was there, that one is united next.
-  HD void unite(std::int32_t a, std::int32_t b) const {
+  MILLESIME_HD void unite(std::int32_t a, std::int32_t b) const {
     for (;;) {
       a = root_of(args.component, a);
       b = root_of(args.component, b);
@@ -68,7 +70,7 @@ struct ComponentUnions {
   }
 
   // Neighbours above, and the run that was cut; not those that the pixel to the left or right unites.
-  HD void operator()(std::int64_t item) const {
+  MILLESIME_HD void operator()(std::int64_t item) const {
     const int pixel = static_cast<int>(item), col = pixel % args.width, above = pixel - args.width;
     const std::uint8_t* labels = args.labels;
     const std::uint8_t label = labels[pixel];
@@ -91,7 +93,7 @@ struct ComponentUnions {
 struct ComponentRoots {
   RowRuns runs;
 
-  HD void operator()(std::int64_t item) const {
+  MILLESIME_HD void operator()(std::int64_t item) const {
     const int pixel = static_cast<int>(item);
     std::int32_t* component = runs.args.component;
     if (runs.args.labels[pixel] == 0 || !runs.begins(pixel)) return;

@@ -5,8 +5,8 @@
 
 namespace millesime {
 
-CPU_CLONES(DecidePixel<false>);
-CPU_CLONES(BlendNumber);
+MILLESIME_CPU_CLONES(DecidePixel<false>);
+MILLESIME_CPU_CLONES(BlendNumber);
 
 void decide(const Stream& stream, const DecideArgs& args) {
   if (args.pixels == 0) return;

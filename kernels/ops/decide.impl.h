@@ -15,15 +15,15 @@ namespace millesime {
 class PixelColumns {
  public:
   static constexpr int kColumns = 256;
-  HD explicit PixelColumns(std::int64_t pixel) : pixel_(pixel) {}
-  HD float get(int column) const { return numbers_[column]; }
-  HD void set(int column, float value) { numbers_[column] = value; }
+  MILLESIME_HD explicit PixelColumns(std::int64_t pixel) : pixel_(pixel) {}
+  MILLESIME_HD float get(int column) const { return numbers_[column]; }
+  MILLESIME_HD void set(int column, float value) { numbers_[column] = value; }
   template <class From, class As>
-  HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
+  MILLESIME_HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
     for (int c = 0; c < n; ++c) numbers_[c] = as(array[pixel_ * size + first + c]);
   }
   template <class To, class As>
-  HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
+  MILLESIME_HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
     for (int c = 0; c < n; ++c) array[pixel_ * size + first + c] = as(numbers_[c]);
   }
 
@@ -37,11 +37,11 @@ struct DecidePixel {
   static constexpr bool kWholeWarps = kWarp;
   DecideArgs args;
 
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     PixelColumns columns(pixel);
     decide(pixel, true, columns);
   }
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const WarpPixels pixels(item, args.pixels);
     PixelTile<float> columns(scratch.tile, pixels);
     decide(pixels.exists ? item : args.pixels - 1, pixels.exists, columns);
@@ -50,7 +50,7 @@ struct DecidePixel {
  private:
   // Calls `each` for the classes in order, as many at a time as the tile holds.
   template <class Columns, class Each>
-  HD void each_class(Columns& columns, bool& loaded, const Each& each) const {
+  MILLESIME_HD void each_class(Columns& columns, bool& loaded, const Each& each) const {
     const int n = args.n_classes;
     for (int first = 0; first < n; first += Columns::kColumns) {
       const int count = n - first < Columns::kColumns ? n - first : Columns::kColumns;
@@ -60,17 +60,17 @@ struct DecidePixel {
     loaded = n <= Columns::kColumns;
   }
 
-  HD bool by_logits() const { return args.logits || args.vote_logits; }
+  MILLESIME_HD bool by_logits() const { return args.logits || args.vote_logits; }
 
   // Unnormalised probability of a logit, relative to the highest one.
-  HD float strength(float logit, float highest) const {
+  MILLESIME_HD float strength(float logit, float highest) const {
     const float below = highest - logit;
     return exponential(-(below + args.sharpening * below * below));
   }
 
   // The value by which classes are compared.
   template <class Columns>
-  HD void load(Columns& columns, int first, int count) const {
+  MILLESIME_HD void load(Columns& columns, int first, int count) const {
     const float trees = static_cast<float>(args.n_trees);
     const float* logit_of = args.vote_logits;
     if (logit_of)
@@ -82,7 +82,7 @@ struct DecidePixel {
   }
 
   template <class Columns>
-  HD void decide(std::int64_t pixel, bool exists, Columns& columns) const {
+  MILLESIME_HD void decide(std::int64_t pixel, bool exists, Columns& columns) const {
     int winner = -1;
     float highest = 0.0f;
     bool loaded = false;
@@ -127,7 +127,7 @@ struct DecidePixel {
 struct BlendNumber {
   BlendArgs args;
 
-  HD void operator()(std::int64_t number) const {
+  MILLESIME_HD void operator()(std::int64_t number) const {
     const std::int64_t pixel = number / args.n_classes;
     float weights = 0.0f, sum = 0.0f;
     for (int m = 0; m < args.n_models; ++m) {

@@ -9,8 +9,8 @@ namespace millesime {
 
 using ForestOfSeries = ForestBlock<kCpuLanes, false>;
 using ForestWithStatics = ForestBlock<kCpuLanes, true>;
-CPU_CLONES(ForestOfSeries);
-CPU_CLONES(ForestWithStatics);
+MILLESIME_CPU_CLONES(ForestOfSeries);
+MILLESIME_CPU_CLONES(ForestWithStatics);
 
 void forest(const Stream& stream, const ForestArgs& args) {
   MILLESIME_CHECK(args.n_statics >= 0 && args.n_statics < args.forest.n_features && (args.n_statics == 0 || args.statics),

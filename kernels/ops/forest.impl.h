@@ -9,17 +9,17 @@
 
 namespace millesime {
 
-HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
-HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
+MILLESIME_HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
+MILLESIME_HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
 
 template <int kLanes, bool kStatics>
 struct ForestBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
   ForestArgs args;
 
-  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.forest.n_classes}; }
+  MILLESIME_HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.forest.n_classes}; }
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const ForestView& forest = args.forest;
     const bool exists = item * kLanes < args.pixels;  // not always in a warp
     const std::int64_t first = exists ? item * kLanes : args.pixels - 1;
@@ -61,14 +61,14 @@ struct ForestBlock {
   }
 
  private:
-  HD float feature(std::int64_t pixel, std::uint32_t number) const {
+  MILLESIME_HD float feature(std::int64_t pixel, std::uint32_t number) const {
     const std::uint32_t n = static_cast<std::uint32_t>(args.forest.n_features - args.n_statics);
     if (kStatics && number >= n) return args.statics[pixel * args.n_statics + (number - n)];
     return args.features[pixel * n + number];
   }
 
   // votes[class][lane] to args.votes[pixel][class]
-  HD void store_votes(std::int64_t item, int n, const Rows<std::uint16_t>& votes, const Scratch& scratch) const {
+  MILLESIME_HD void store_votes(std::int64_t item, int n, const Rows<std::uint16_t>& votes, const Scratch& scratch) const {
     const int n_classes = args.forest.n_classes;
     if constexpr (kWholeWarps) {
       using Tile = PixelTile<std::uint16_t>;

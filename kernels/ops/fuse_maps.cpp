@@ -5,7 +5,7 @@
 
 namespace millesime {
 
-CPU_CLONES(FuseMapsPixel);
+MILLESIME_CPU_CLONES(FuseMapsPixel);
 
 void fuse_maps(const Stream& stream, const FuseMapsArgs& args) {
   MILLESIME_CHECK(args.n_maps >= 1 && args.n_maps <= kMaxMaps, "fusion of ", args.n_maps, " maps, 1 to ", kMaxMaps, " are possible");

@@ -16,7 +16,7 @@ struct FuseMapsPixel {
     float second = -1.0f;  // majority: the highest confidence among the votes
     int label = 0;
     bool tied = false;
-    HD void offer(int candidate, float value, float tie_breaker) {
+    MILLESIME_HD void offer(int candidate, float value, float tie_breaker) {
       const bool same = value == strength && tie_breaker == second;
       if (value > strength || (value == strength && tie_breaker > second)) {
         strength = value;
@@ -30,16 +30,18 @@ struct FuseMapsPixel {
     }
   };
 
-  HD int label_of(int map, std::int64_t pixel) const { return args.labels[map * args.pixels + pixel]; }
-  HD float mass_of(int map, std::int64_t pixel) const { return args.mass[map * 256 + label_of(map, pixel)]; }
-  HD int confidence_of(int map, std::int64_t pixel) const { return args.confidences ? args.confidences[map * args.pixels + pixel] : 0; }
-  HD bool seen_before(int map, std::int64_t pixel) const {
+  MILLESIME_HD int label_of(int map, std::int64_t pixel) const { return args.labels[map * args.pixels + pixel]; }
+  MILLESIME_HD float mass_of(int map, std::int64_t pixel) const { return args.mass[map * 256 + label_of(map, pixel)]; }
+  MILLESIME_HD int confidence_of(int map, std::int64_t pixel) const {
+    return args.confidences ? args.confidences[map * args.pixels + pixel] : 0;
+  }
+  MILLESIME_HD bool seen_before(int map, std::int64_t pixel) const {
     for (int m = 0; m < map; ++m)
       if (label_of(m, pixel) == label_of(map, pixel)) return true;
     return false;
   }
 
-  HD void offer_votes(int map, std::int64_t pixel, Best& best) const {
+  MILLESIME_HD void offer_votes(int map, std::int64_t pixel, Best& best) const {
     int votes = 0, highest = 0;
     for (int m = 0; m < args.n_maps; ++m) {
       if (label_of(m, pixel) != label_of(map, pixel)) continue;
@@ -51,7 +53,7 @@ struct FuseMapsPixel {
   }
 
   // The belief in the label of this map, not normalised.
-  HD float belief(int map, std::int64_t pixel) const {
+  MILLESIME_HD float belief(int map, std::int64_t pixel) const {
     float doubt = 1.0f, others = 1.0f;
     for (int m = 0; m < args.n_maps; ++m) {
       const int label = label_of(m, pixel);
@@ -64,7 +66,7 @@ struct FuseMapsPixel {
     return (1.0f - doubt) * others;
   }
 
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     Best best;
     float not_in_conflict = 1.0f;  // sum of all beliefs and of "any class"
     if (args.method == Fusion::dempster_shafer)

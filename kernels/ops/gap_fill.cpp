@@ -8,9 +8,9 @@ namespace millesime {
 using Linear = GapFillBlock<kCpuLanes, FillMethod::linear>;
 using Average = GapFillBlock<kCpuLanes, FillMethod::moving_average>;
 using Smooth = GapFillBlock<kCpuLanes, FillMethod::whittaker>;
-CPU_CLONES(Linear);
-CPU_CLONES(Average);
-CPU_CLONES(Smooth);
+MILLESIME_CPU_CLONES(Linear);
+MILLESIME_CPU_CLONES(Average);
+MILLESIME_CPU_CLONES(Smooth);
 
 FillMethod fill_method(const std::string& name) {
   if (name == "linear") return FillMethod::linear;

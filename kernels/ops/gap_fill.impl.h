@@ -21,7 +21,7 @@ struct FillTimes {
 // weight[target][lane] of the later neighbour: (t - d_a) / (d_b - d_a); 1 before the first valid date, 0 after the last one.
 // selected[date][lane] is -1 where valid, else 0.
 template <int kLanes>
-HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight) {
+MILLESIME_HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight) {
   constexpr float kNoDay = -1e30f;
   float day[kLanes];  // of the nearest valid date seen so far
   for (int lane = 0; lane < kLanes; ++lane) day[lane] = kNoDay;
@@ -30,12 +30,12 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
     while (d < times.n_dates && (t == times.n_targets || times.days[d] <= times.target_days[t])) {
       const std::int16_t* use = selected[d];
       const float now = static_cast<float>(times.days[d++]);
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) day[lane] = use[lane] ? now : day[lane];
     }
     if (t == times.n_targets) break;
     float* before = weight[t];
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) before[lane] = day[lane];
   }
   // day is now the last valid one, which is used after the end.
@@ -43,12 +43,12 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
     while (d > 0 && times.days[d - 1] > times.target_days[t]) {
       const std::int16_t* use = selected[--d];
       const float now = static_cast<float>(times.days[d]);
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) day[lane] = use[lane] ? now : day[lane];
     }
     const float now = static_cast<float>(times.target_days[t]);
     float* row = weight[t];
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) {
       const float before = row[lane], gap = day[lane] - before;
       const float share = (now - before) / (gap > 0.0f ? gap : 1.0f);
@@ -60,8 +60,8 @@ HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>& selected,
 // One band: for each target writes the values of all lanes to filled.row(target, default row), then calls filled(target, values).
 // samples[date][lane]; before is scratch, [target][lane]. With kPrefetch the samples are in the input, not in scratch.
 template <int kLanes, bool kPrefetch, class Filled>
-HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
-                  const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
+MILLESIME_HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
+                            const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
   std::int16_t value[kLanes];  // at the nearest valid date seen so far
   for (int lane = 0; lane < kLanes; ++lane) value[lane] = 0;
   int d = 0;
@@ -70,20 +70,20 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
       const std::int16_t* use = selected[d];
       const std::int16_t* now = samples[d++];
       if (kPrefetch) expect_next_lanes<kLanes>(now);
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane)
         value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
     }
     if (t == times.n_targets) break;
     std::int16_t* row = before[t];
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) row[lane] = value[lane];
   }
   for (int t = times.n_targets - 1; t >= 0; --t) {
     while (d > 0 && times.days[d - 1] > times.target_days[t]) {
       const std::int16_t* use = selected[--d];
       const std::int16_t* now = samples[d];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane)
         value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
     }
@@ -91,7 +91,7 @@ HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, co
     const float* share = weight[t];
     alignas(64) std::int16_t somewhere[kLanes];
     std::int16_t* result = filled.row(t, somewhere);
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) {
       const float a = static_cast<float>(row[lane]), step = static_cast<float>(value[lane] - row[lane]);
       result[lane] = round_to_int16(a + share[lane] * step);
@@ -108,14 +108,14 @@ struct MovingAverage {
   Rows<const std::int16_t> samples;
   float window_days;
 
-  HD void operator()(int target, std::int16_t* linear) const {
+  MILLESIME_HD void operator()(int target, std::int16_t* linear) const {
     std::int32_t sum[kLanes], n[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) sum[lane] = n[lane] = 0;
     for (int d = 0; d < times.n_dates; ++d) {
       const float distance = static_cast<float>(times.days[d] - times.target_days[target]);
       if (2.0f * (distance < 0.0f ? -distance : distance) > window_days) continue;
       const std::int16_t *now = samples[d], *use = selected[d];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) {
         sum[lane] += now[lane] & use[lane];
         n[lane] -= use[lane];
@@ -132,9 +132,12 @@ template <int kLanes>
 class Whittaker {
  public:
   // bytes a lane, of which those before the int32 are float64
-  HD static std::int64_t scratch_bytes(const FillTimes& times) { return (4 * 8 + 3 * 4) * (std::int64_t{times.n_dates} + times.n_targets); }
+  MILLESIME_HD static std::int64_t scratch_bytes(const FillTimes& times) {
+    return (4 * 8 + 3 * 4) * (std::int64_t{times.n_dates} + times.n_targets);
+  }
 
-  HD Whittaker(const FillTimes& times, const Rows<std::int16_t>& selected, const Scratch& scratch, std::int64_t at, float smoothing)
+  MILLESIME_HD Whittaker(const FillTimes& times, const Rows<std::int16_t>& selected, const Scratch& scratch, std::int64_t at,
+                         float smoothing)
       : selected_(selected) {
     numbers_ = scratch.rows<double>(at);
     nodes_ = scratch.rows<std::int32_t>(at + 32 * (std::int64_t{times.n_dates} + times.n_targets));
@@ -143,8 +146,8 @@ class Whittaker {
   }
 
   // Smooths one band, samples[date][lane].
-  HD void solve(const Rows<const std::int16_t>& samples) const {
-    ROLLED
+  MILLESIME_HD void solve(const Rows<const std::int16_t>& samples) const {
+    MILLESIME_ROLLED
     for (int i = 0; i < n_; ++i) {
       for (int lane = 0; lane < kLanes; ++lane) {
         double u = date(i) >= 0 && selected_[date(i)][lane] ? static_cast<double>(samples[date(i)][lane]) : 0.0;
@@ -153,7 +156,7 @@ class Whittaker {
         z(i)[lane] = u;
       }
     }
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = n_ - 1; i >= 0; --i) {
       for (int lane = 0; lane < kLanes; ++lane) {
         double z_i = z(i)[lane] * inverse_pivot(i)[lane];
@@ -163,20 +166,20 @@ class Whittaker {
       }
     }
     // Constant beyond the ends. (The loop above still needed the old values.)
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = n_ - 2; i >= 0; --i)
       for (int lane = 0; lane < kLanes; ++lane) z(i)[lane] = i < first_[lane] ? z(i + 1)[lane] : z(i)[lane];
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 1; i < n_; ++i)
       for (int lane = 0; lane < kLanes; ++lane) z(i)[lane] = i > last_[lane] ? z(i - 1)[lane] : z(i)[lane];
   }
 
   // Calls filled(target, values of all lanes) for each target. With a single valid date its value is used everywhere, without any 0.
   template <class Filled>
-  HD void each_target(const Rows<const std::int16_t>& samples, const Filled& filled) const {
+  MILLESIME_HD void each_target(const Rows<const std::int16_t>& samples, const Filled& filled) const {
     std::int16_t only[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) only[lane] = last_[lane] < 0 ? std::int16_t{0} : samples[date(last_[lane])][lane];
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 0; i < n_; ++i) {
       if (target(i) < 0) continue;
       alignas(64) std::int16_t result[kLanes];
@@ -187,15 +190,15 @@ class Whittaker {
   }
 
  private:
-  HD double* inverse_pivot(int node) const { return numbers_[4 * node]; }
-  HD double* below(int node) const { return numbers_[4 * node + 1]; }
-  HD double* below_two(int node) const { return numbers_[4 * node + 2]; }
-  HD double* z(int node) const { return numbers_[4 * node + 3]; }
-  HD int date(int node) const { return nodes_[3 * node + 1][0]; }
-  HD int target(int node) const { return nodes_[3 * node + 2][0]; }
+  MILLESIME_HD double* inverse_pivot(int node) const { return numbers_[4 * node]; }
+  MILLESIME_HD double* below(int node) const { return numbers_[4 * node + 1]; }
+  MILLESIME_HD double* below_two(int node) const { return numbers_[4 * node + 2]; }
+  MILLESIME_HD double* z(int node) const { return numbers_[4 * node + 3]; }
+  MILLESIME_HD int date(int node) const { return nodes_[3 * node + 1][0]; }
+  MILLESIME_HD int target(int node) const { return nodes_[3 * node + 2][0]; }
 
   // Days, and the acquisition and target of a node (-1: none), are equal for all lanes: they are stored in the first lane.
-  HD void place_nodes(const FillTimes& times) {
+  MILLESIME_HD void place_nodes(const FillTimes& times) {
     int d = 0, t = 0;
     while (d < times.n_dates || t < times.n_targets) {
       const bool from_date = d < times.n_dates && (t == times.n_targets || times.days[d] <= times.target_days[t]);
@@ -212,19 +215,19 @@ class Whittaker {
   struct Difference {
     double p = 0.0, q = 0.0, r = 0.0;
   };
-  HD Difference difference(int k) const {
+  MILLESIME_HD Difference difference(int k) const {
     if (k + 2 >= n_) return {};
     const double p = z(k)[0], r = z(k + 1)[0];
     return {p, -(p + r), r};
   }
 
-  HD void factorise(double smoothing) {
-    ROLLED
+  MILLESIME_HD void factorise(double smoothing) {
+    MILLESIME_ROLLED
     for (int i = 0; i + 1 < n_; ++i) z(i)[0] = 10.0 / static_cast<double>(nodes_[3 * (i + 1)][0] - nodes_[3 * i][0]);
     for (int lane = 0; lane < kLanes; ++lane) first_[lane] = n_, last_[lane] = -1;
     double after_before = 0.0, after_two_before = 0.0;
     Difference before, two_before;
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 0; i < n_; ++i) {
       const Difference here = difference(i);
       const double diagonal = smoothing * (here.p * here.p + before.q * before.q + two_before.r * two_before.r);
@@ -263,31 +266,35 @@ template <int kLanes, FillMethod kMethod>
 struct GapFillBlock {
   GapFillArgs args;
 
-  HD FillTimes times() const { return {args.n_dates, args.n_targets, args.days, args.target_days}; }
+  MILLESIME_HD FillTimes times() const { return {args.n_dates, args.n_targets, args.days, args.target_days}; }
   // bytes a lane: the smoother's, weight, before, selected, and the samples of a block that is not full
-  HD std::int64_t smoother_bytes() const { return kMethod == FillMethod::whittaker ? Whittaker<kLanes>::scratch_bytes(times()) : 0; }
-  HD std::int64_t scratch_bytes() const { return smoother_bytes() + 6 * std::int64_t{args.n_targets} + 4 * std::int64_t{args.n_dates}; }
+  MILLESIME_HD std::int64_t smoother_bytes() const {
+    return kMethod == FillMethod::whittaker ? Whittaker<kLanes>::scratch_bytes(times()) : 0;
+  }
+  MILLESIME_HD std::int64_t scratch_bytes() const {
+    return smoother_bytes() + 6 * std::int64_t{args.n_targets} + 4 * std::int64_t{args.n_dates};
+  }
 
   struct Store {
     std::int16_t* first;
     std::int64_t stride;
     int n;
-    HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
-    HD void operator()(int target, const std::int16_t* values) const { store_lanes<kLanes>(first + target * stride, values, n); }
+    MILLESIME_HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
+    MILLESIME_HD void operator()(int target, const std::int16_t* values) const { store_lanes<kLanes>(first + target * stride, values, n); }
   };
 
   // Replaces the value of linear filling by the average before it is stored.
   struct Averaged {
     MovingAverage<kLanes> average;
     Store store;
-    HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
-    HD void operator()(int target, std::int16_t* values) const {
+    MILLESIME_HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
+    MILLESIME_HD void operator()(int target, std::int16_t* values) const {
       average(target, values);
       store(target, values);
     }
   };
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const std::int64_t first = item * kLanes, smoother = smoother_bytes();
     const int n = lanes_in_use<kLanes>(first, args.pixels);
     const auto weight = scratch.rows<float>(smoother);
@@ -321,9 +328,9 @@ struct GapFillBlock {
 
  private:
   template <class Fill>
-  HD void each_band(std::int64_t first, int n, const Rows<std::int16_t>& part, const Fill& fill) const {
+  MILLESIME_HD void each_band(std::int64_t first, int n, const Rows<std::int16_t>& part, const Fill& fill) const {
     const std::int64_t date_stride = args.n_bands * args.pixels;
-    ROLLED
+    MILLESIME_ROLLED
     for (int b = 0; b < args.n_bands; ++b) {
       const Rows<const std::int16_t> band{args.samples + b * args.pixels + first, date_stride};
       fill(whole_rows<kLanes>(band, args.n_dates, n, part), Store{args.filled + b * args.pixels + first, date_stride, n});

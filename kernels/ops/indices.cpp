@@ -7,7 +7,7 @@
 
 namespace millesime {
 
-CPU_CLONES(IndicesBlock<kCpuLanes>);
+MILLESIME_CPU_CLONES(IndicesBlock<kCpuLanes>);
 
 void indices(const Stream& stream, const IndicesArgs& args) {
   on_backend(stream, [&](const auto& backend) { indices_on(backend, args); });

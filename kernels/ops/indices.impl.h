@@ -13,14 +13,14 @@ namespace millesime {
 
 // One index of a block. bands[band][lane] are integers or the same as float32.
 template <int kLanes, class Number>
-HD void index_row(const IndexFormula& index, int n_bands, const Rows<const Number>& bands, float* values) {
+MILLESIME_HD void index_row(const IndexFormula& index, int n_bands, const Rows<const Number>& bands, float* values) {
   float top[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) top[lane] = index.numerator_offset;
   if (index.brightness) {
-    ROLLED
+    MILLESIME_ROLLED
     for (int b = 0; b < n_bands; ++b) {
       const Number* band = bands[b];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) top[lane] = top[lane] + static_cast<float>(band[lane]) * static_cast<float>(band[lane]);
     }
     for (int lane = 0; lane < kLanes; ++lane) values[lane] = sqrtf(top[lane]);
@@ -28,18 +28,18 @@ HD void index_row(const IndexFormula& index, int n_bands, const Rows<const Numbe
   }
   float bottom[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) bottom[lane] = index.denominator_offset;
-  ROLLED
+  MILLESIME_ROLLED
   for (int i = 0; i < index.n_bands; ++i) {
     const Number* band = bands[index.band[i]];
     const float up = index.numerator[i], down = index.denominator[i];
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) {
       const float value = static_cast<float>(band[lane]);
       top[lane] = top[lane] + up * value;
       bottom[lane] = bottom[lane] + down * value;
     }
   }
-  LANES_INDEPENDENT
+  MILLESIME_LANES_INDEPENDENT
   for (int lane = 0; lane < kLanes; ++lane) {
     const float ratio = index.gain * top[lane] / (bottom[lane] != 0.0f ? bottom[lane] : 1.0f);
     values[lane] = bottom[lane] != 0.0f ? ratio : 0.0f;
@@ -50,9 +50,9 @@ template <int kLanes>
 struct IndicesBlock {
   IndicesArgs args;
 
-  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.n_bands}; }  // the bands of a block that is not full
+  MILLESIME_HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.n_bands}; }  // the bands of a block that is not full
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const std::int64_t first = item * kLanes;
     const int n = lanes_in_use<kLanes>(first, args.pixels);
     const auto part = scratch.rows<std::int16_t>(0);

@@ -7,8 +7,8 @@ namespace millesime {
 
 using LtaeNearest = LtaeBlock<kCpuLanes, 1>;
 using LtaeBilinear = LtaeBlock<kCpuLanes, 2>;
-CPU_CLONES(LtaeNearest);
-CPU_CLONES(LtaeBilinear);
+MILLESIME_CPU_CLONES(LtaeNearest);
+MILLESIME_CPU_CLONES(LtaeBilinear);
 
 namespace {
 

@@ -14,7 +14,7 @@
 namespace millesime {
 
 inline constexpr int kOutputsAtOnce = 4;
-HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
+MILLESIME_HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
 
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();  // the score of a date that is not valid
 
@@ -23,8 +23,9 @@ enum class Layer { plain, rectified, added };
 // out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 if that is negative; added: out += matrix x in.
 // `packed`: see LtaeView. The four sums are separate variables: an array of them would stay in memory.
 template <int kLanes, Layer kLayer>
-HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in, const Rows<float>& out) {
-  ROLLED
+MILLESIME_HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in,
+                          const Rows<float>& out) {
+  MILLESIME_ROLLED
   for (int first = 0; first < outputs; first += kOutputsAtOnce, packed += static_cast<std::int64_t>(inputs) * kOutputsAtOnce) {
     const int last = outputs - 1 - first;  // rows beyond the last output repeat the first and are not stored
     const int second = first + (last < 1 ? 0 : 1), third = first + (last < 2 ? 0 : 2), fourth = first + (last < 3 ? 0 : 3);
@@ -36,12 +37,12 @@ HD void product(const float* packed, const float* bias, int inputs, int outputs,
       c[lane] = kAdded ? out[third][lane] : bias[third];
       d[lane] = kAdded ? out[fourth][lane] : bias[fourth];
     }
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 0; i < inputs; ++i) {
       const float* x = in[i];
       const float* w = packed + i * kOutputsAtOnce;
       const float wa = w[0], wb = w[1], wc = w[2], wd = w[3];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) {
         a[lane] = fmaf(wa, x[lane], a[lane]);
         b[lane] = fmaf(wb, x[lane], b[lane]);
@@ -50,7 +51,7 @@ HD void product(const float* packed, const float* bias, int inputs, int outputs,
       }
     }
     if constexpr (kLayer == Layer::rectified) {
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) {
         a[lane] = a[lane] > 0.0f ? a[lane] : 0.0f;
         b[lane] = b[lane] > 0.0f ? b[lane] : 0.0f;
@@ -76,7 +77,7 @@ inline constexpr int kPartLanes = kLanes < 16 ? kLanes : 16;
 template <int kLanes>
 struct LtaeRows {
   std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, network_end, read, selected, end;
-  HD LtaeRows(const LtaeView& net, int dates) {
+  MILLESIME_HD LtaeRows(const LtaeView& net, int dates) {
     attended = 0;
     values = attended + 4 * span(dates) * net.attended;
     attention = values + (net.spectral >= 0 ? std::int64_t{4} * net.features : 0);
@@ -95,7 +96,7 @@ struct LtaeRows {
 
   // Distance from one number of a date to the next, in rows: the dates of a number are adjacent. Odd, so that the numbers of a date do
   // not all map to the same set of a cache.
-  HD static std::int64_t span(int dates) { return dates | 1; }
+  MILLESIME_HD static std::int64_t span(int dates) { return dates | 1; }
 };
 
 template <int kLanes, int kTaps>
@@ -105,9 +106,9 @@ struct LtaeBlock {
   LtaeRows<kLanes> at;  // computed before the launch: on the GPU it needs no registers
 
   explicit LtaeBlock(const LtaeArgs& arguments) : args(arguments), at(args.weights, args.series.n_dates) {}
-  HD std::int64_t scratch_bytes() const { return at.end; }
+  MILLESIME_HD std::int64_t scratch_bytes() const { return at.end; }
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const RowBlock<kLanes> block(args.series, item);
     load(block, scratch.rows<std::int16_t>(at.read), scratch.rows<std::int16_t>(at.selected));
     const std::int64_t first = kLanes == 1 ? item : block.first;
@@ -118,15 +119,15 @@ struct LtaeBlock {
   }
 
  private:
-  HD static Rows<float> from(const Rows<float>& rows, std::int64_t row) { return {rows[row], rows.stride}; }
-  HD const float* weights(int begin) const { return args.weights.numbers + begin; }
-  HD std::int64_t span() const { return LtaeRows<kLanes>::span(args.series.n_dates); }
-  HD Rows<float> of_date(const Rows<float>& rows, int date) const { return {rows[date], rows.stride * span()}; }
-  HD static Rows<const float> read_only(const Rows<float>& rows) { return {rows.first, rows.stride}; }
+  MILLESIME_HD static Rows<float> from(const Rows<float>& rows, std::int64_t row) { return {rows[row], rows.stride}; }
+  MILLESIME_HD const float* weights(int begin) const { return args.weights.numbers + begin; }
+  MILLESIME_HD std::int64_t span() const { return LtaeRows<kLanes>::span(args.series.n_dates); }
+  MILLESIME_HD Rows<float> of_date(const Rows<float>& rows, int date) const { return {rows[date], rows.stride * span()}; }
+  MILLESIME_HD static Rows<const float> read_only(const Rows<float>& rows) { return {rows.first, rows.stride}; }
 
   // Rows of one phase. The next phase computes its own again, instead of keeping all of them in registers.
   template <class T = float>
-  HD static Rows<T> rows(const Scratch& scratch, std::int64_t begin) {
+  MILLESIME_HD static Rows<T> rows(const Scratch& scratch, std::int64_t begin) {
     Scratch own = scratch;
 #if defined(__CUDA_ARCH__)
     asm volatile("" : "+l"(own.memory));
@@ -134,18 +135,18 @@ struct LtaeBlock {
     return own.rows<T>(begin);
   }
   template <class T>
-  HD static Rows<const T> shifted(const Rows<T>& rows, int lanes) {
+  MILLESIME_HD static Rows<const T> shifted(const Rows<T>& rows, int lanes) {
     return {rows.first + lanes, rows.stride};
   }
 
-  HD void load(const RowBlock<kLanes>& block, const Rows<std::int16_t>& read, const Rows<std::int16_t>& selected) const {
+  MILLESIME_HD void load(const RowBlock<kLanes>& block, const Rows<std::int16_t>& read, const Rows<std::int16_t>& selected) const {
     load_block<kLanes, kTaps>(args.series, block, read, selected);
     if (args.count) store_count<kLanes>(args.series.n_dates, block, selected, args.count);
   }
 
   // Logits of n pixels from `first`. read[band * dates + date], selected[date] (-1 or 0).
-  HD void network(std::int64_t first, int n, const Scratch& scratch, const Rows<const std::int16_t>& read,
-                  const Rows<const std::int16_t>& selected) const {
+  MILLESIME_HD void network(std::int64_t first, int n, const Scratch& scratch, const Rows<const std::int16_t>& read,
+                            const Rows<const std::int16_t>& selected) const {
     const LtaeView& net = args.weights;
     score_dates(scratch, read, selected);
     attend(rows(scratch, at.attention));
@@ -163,11 +164,12 @@ struct LtaeBlock {
   }
 
   // The input of the attention, and the score of every date and head.
-  HD void score_dates(const Scratch& scratch, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected) const {
+  MILLESIME_HD void score_dates(const Scratch& scratch, const Rows<const std::int16_t>& read,
+                                const Rows<const std::int16_t>& selected) const {
     const LtaeView& net = args.weights;
     float* seen = rows(scratch, at.seen)[0];
     for (int lane = 0; lane < kPart; ++lane) seen[lane] = 0.0f;
-    ROLLED
+    MILLESIME_ROLLED
     for (int t = 0; t < args.series.n_dates; ++t) {
       const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), t); };
       normalise(t, read, selected, net.spectral >= 0 ? rows(scratch, at.values) : of_this(at.attended));
@@ -181,14 +183,14 @@ struct LtaeBlock {
   }
 
   // The bands of a date, 0 where it is not valid.
-  HD void normalise(int date, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected,
-                    const Rows<float>& values) const {
+  MILLESIME_HD void normalise(int date, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected,
+                              const Rows<float>& values) const {
     const std::int16_t* use = selected[date];
-    ROLLED
+    MILLESIME_ROLLED
     for (int f = 0; f < args.weights.features; ++f) {
       const std::int16_t* band = read[static_cast<std::int64_t>(f) * args.series.n_dates + date];
       float* row = values[f];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kPart; ++lane) {
         const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, f);
         row[lane] = use[lane] ? value : 0.0f;
@@ -197,48 +199,48 @@ struct LtaeBlock {
   }
 
   // Scores of a date that is not valid become minus infinity; seen: 1 where one is.
-  HD void out_of_reach(const std::int16_t* selected, const Rows<float>& scores, float* seen) const {
+  MILLESIME_HD void out_of_reach(const std::int16_t* selected, const Rows<float>& scores, float* seen) const {
     std::int32_t use[kPart];  // as wide as a score
     for (int lane = 0; lane < kPart; ++lane) use[lane] = selected[lane];
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kPart; ++lane) seen[lane] = use[lane] ? 1.0f : seen[lane];
-    ROLLED
+    MILLESIME_ROLLED
     for (int h = 0; h < args.weights.heads; ++h) {
       float* score = scores[h];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kPart; ++lane) score[lane] = use[lane] ? score[lane] : kNever;
     }
   }
 
   // Scores become weights that sum to 1 over the valid dates of a pixel, or are 0 if there are none.
-  HD void attend(const Rows<float>& attention) const {
+  MILLESIME_HD void attend(const Rows<float>& attention) const {
     const LtaeView& net = args.weights;
     const int dates = args.series.n_dates;
-    ROLLED
+    MILLESIME_ROLLED
     for (int h = 0; h < net.heads; ++h) {
       const Rows<float> of_head = from(attention, h * span());
       float highest[kPart], sum[kPart];
       for (int lane = 0; lane < kPart; ++lane) highest[lane] = kNever, sum[lane] = 0.0f;
-      ROLLED
+      MILLESIME_ROLLED
       for (int t = 0; t < dates; ++t) {
         const float* score = of_head[t];
-        LANES_INDEPENDENT
+        MILLESIME_LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) highest[lane] = score[lane] > highest[lane] ? score[lane] : highest[lane];
       }
-      ROLLED
+      MILLESIME_ROLLED
       for (int t = 0; t < dates; ++t) {
         float* score = of_head[t];
-        LANES_INDEPENDENT
+        MILLESIME_LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) {
           score[lane] = exponential(score[lane] - highest[lane]);  // 0 below the range of exponential(), and if no score is a number (NaN)
           sum[lane] = sum[lane] + score[lane];
         }
       }
       for (int lane = 0; lane < kPart; ++lane) sum[lane] = sum[lane] > 0.0f ? 1.0f / sum[lane] : 0.0f;
-      ROLLED
+      MILLESIME_ROLLED
       for (int t = 0; t < dates; ++t) {
         float* score = of_head[t];
-        LANES_INDEPENDENT
+        MILLESIME_LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) score[lane] = score[lane] * sum[lane];
       }
     }
@@ -246,13 +248,13 @@ struct LtaeBlock {
 
   // mean[head][number] = sum over dates of attention x attended, for four numbers and, if there are enough registers, two heads at a
   // time. Indices beyond the last one repeat the first, and are written before it.
-  HD void weigh(const Scratch& scratch) const {
+  MILLESIME_HD void weigh(const Scratch& scratch) const {
     const LtaeView& net = args.weights;
     constexpr int kHeads = kLanes == 1 ? 1 : 2;
-    ROLLED
+    MILLESIME_ROLLED
     for (int h = 0; h < net.heads; h += kHeads) {
       const int next = h + 1 < net.heads ? 1 : 0;
-      ROLLED
+      MILLESIME_ROLLED
       for (int first = 0; first < net.attended; first += kOutputsAtOnce) {
         const int last = net.attended - 1 - first;
         const int ib = last < 1 ? 0 : 1, ic = last < 2 ? 0 : 2, id = last < 3 ? 0 : 3;
@@ -262,10 +264,10 @@ struct LtaeBlock {
         float va[kPart], vb[kPart], vc[kPart], vd[kPart], wa[kPart], wb[kPart], wc[kPart], wd[kPart];
         for (int lane = 0; lane < kPart; ++lane)
           va[lane] = vb[lane] = vc[lane] = vd[lane] = wa[lane] = wb[lane] = wc[lane] = wd[lane] = 0.0f;
-        ROLLED
+        MILLESIME_ROLLED
         for (int t = 0; t < args.series.n_dates; ++t) {
           const float *a = xa[t], *b = xb[t], *c = xc[t], *d = xd[t], *one = v[t], *other = w[t];
-          LANES_INDEPENDENT
+          MILLESIME_LANES_INDEPENDENT
           for (int lane = 0; lane < kPart; ++lane) {
             va[lane] = fmaf(one[lane], a[lane], va[lane]);
             vb[lane] = fmaf(one[lane], b[lane], vb[lane]);
@@ -289,17 +291,17 @@ struct LtaeBlock {
     }
   }
 
-  HD void embed(const Rows<float>& attention, const Rows<float>& mean, const float* seen, const Rows<float>& embedded) const {
+  MILLESIME_HD void embed(const Rows<float>& attention, const Rows<float>& mean, const float* seen, const Rows<float>& embedded) const {
     const LtaeView& net = args.weights;
     const std::int64_t matrix = std::int64_t{fours(net.head_width)} * kOutputsAtOnce * net.attended;
-    ROLLED
+    MILLESIME_ROLLED
     for (int h = 0; h < net.heads; ++h) {
       const Rows<float> out = from(embedded, std::int64_t{h} * net.head_width);
-      ROLLED
+      MILLESIME_ROLLED
       for (int i = 0; i < net.head_width; ++i) {
         const float bias = weights(net.embed_bias)[h * net.head_width + i];
         float* row = out[i];
-        LANES_INDEPENDENT
+        MILLESIME_LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) row[lane] = bias * seen[lane];
       }
       product<kPart, Layer::added>(args.dates.position, nullptr, args.series.n_dates, net.head_width,
@@ -310,39 +312,39 @@ struct LtaeBlock {
   }
 
   // Mean 0 and deviation 1 over the numbers of a pixel, then gain and shift.
-  HD void layer_norm(const Rows<float>& rows) const {
+  MILLESIME_HD void layer_norm(const Rows<float>& rows) const {
     const LtaeView& net = args.weights;
     const float n = static_cast<float>(net.mlp);
     float mean[kPart], scale[kPart];
     for (int lane = 0; lane < kPart; ++lane) mean[lane] = 0.0f, scale[lane] = 0.0f;
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 0; i < net.mlp; ++i) {
       const float* row = rows[i];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kPart; ++lane) mean[lane] = mean[lane] + row[lane];
     }
     for (int lane = 0; lane < kPart; ++lane) mean[lane] = mean[lane] / n;
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 0; i < net.mlp; ++i) {
       const float* row = rows[i];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kPart; ++lane) {
         const float off = row[lane] - mean[lane];
         scale[lane] = fmaf(off, off, scale[lane]);
       }
     }
     for (int lane = 0; lane < kPart; ++lane) scale[lane] = 1.0f / std::sqrt(scale[lane] / n + 1e-5f);
-    ROLLED
+    MILLESIME_ROLLED
     for (int i = 0; i < net.mlp; ++i) {
       float* row = rows[i];
       const float gain = weights(net.norm_gain)[i], shift = weights(net.norm_shift)[i];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kPart; ++lane) row[lane] = fmaf((row[lane] - mean[lane]) * scale[lane], gain, shift);
     }
   }
 
-  HD void load_statics(std::int64_t first, int n, const Rows<float>& rows) const {
-    ROLLED
+  MILLESIME_HD void load_statics(std::int64_t first, int n, const Rows<float>& rows) const {
+    MILLESIME_ROLLED
     for (int i = 0; i < args.weights.statics; ++i) {
       const float* plane = args.statics + i * args.series.pixels() + first;
       for (int lane = 0; lane < kPart; ++lane) rows[i][lane] = plane[lane < n ? lane : 0];
@@ -350,11 +352,11 @@ struct LtaeBlock {
   }
 
   // Without a tile (base/warp.h): the output is small compared with the traffic of the scratch, and registers are few.
-  HD void store(std::int64_t first, int n, const Rows<float>& logits) const {
+  MILLESIME_HD void store(std::int64_t first, int n, const Rows<float>& logits) const {
     const int n_classes = args.weights.classes;
     for (int lane = 0; lane < n; ++lane) {
       float* out = args.logits + (first + lane) * n_classes;
-      ROLLED
+      MILLESIME_ROLLED
       for (int c = 0; c < n_classes; ++c) out[c] = logits[c][lane];
     }
   }

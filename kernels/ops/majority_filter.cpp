@@ -5,7 +5,7 @@
 
 namespace millesime {
 
-CPU_CLONES(MajorityFilterBlock<kCpuLanes>);
+MILLESIME_CPU_CLONES(MajorityFilterBlock<kCpuLanes>);
 
 void majority_filter(const Stream& stream, const MajorityFilterArgs& args) {
   MILLESIME_CHECK(args.size >= 3 && args.size <= kMaxMajoritySize && args.size % 2 == 1, "majority over ", args.size, " px");

@@ -16,19 +16,19 @@ struct MajorityFilterBlock {
 
   // For each lane the count of `label` in its square, and the distance to the next higher label: 0 means label + 1; above 254 - label
   // there is no higher one (differences wrap around in a byte).
-  HD void count(const RowBlock<kLanes>& block, const std::uint8_t* label, std::uint8_t* votes, std::uint8_t* step) const {
+  MILLESIME_HD void count(const RowBlock<kLanes>& block, const std::uint8_t* label, std::uint8_t* votes, std::uint8_t* step) const {
     for (int lane = 0; lane < kLanes; ++lane) votes[lane] = 0, step[lane] = 255;
     const int reach = args.size / 2, centre_row = args.row + block.row, centre_col = args.col + block.col;
     const int first_row = centre_row > reach ? centre_row - reach : 0;
     const int end_row = centre_row + reach < args.rows ? centre_row + reach + 1 : args.rows;
-    ROLLED
+    MILLESIME_ROLLED
     for (int row = first_row; row < end_row; ++row) {
-      ROLLED
+      MILLESIME_ROLLED
       for (int shift = -reach; shift <= reach; ++shift) {
         const int col = centre_col + shift;  // of the first lane's neighbour
         const int first = col < 0 ? -col : 0, end = block.n() < args.cols - col ? block.n() : args.cols - col;
         const std::uint8_t* neighbour = args.labels + static_cast<std::int64_t>(row) * args.cols + col;
-        LANES_INDEPENDENT
+        MILLESIME_LANES_INDEPENDENT
         for (int lane = first; lane < end; ++lane) {
           const std::uint8_t above = static_cast<std::uint8_t>(neighbour[lane] - label[lane] - 1);
           votes[lane] = static_cast<std::uint8_t>(votes[lane] + (neighbour[lane] == label[lane] ? 1 : 0));
@@ -38,7 +38,7 @@ struct MajorityFilterBlock {
     }
   }
 
-  HD void operator()(std::int64_t item) const {
+  MILLESIME_HD void operator()(std::int64_t item) const {
     const RowBlock<kLanes> block(args.width, static_cast<std::int64_t>(args.width) * args.height, item);
     const std::uint8_t* centre = args.labels + static_cast<std::int64_t>(args.row + block.row) * args.cols + args.col + block.col;
     std::uint8_t label[kLanes], votes[kLanes], step[kLanes], winner[kLanes], most[kLanes], own[kLanes];

@@ -3,7 +3,7 @@
 
 namespace millesime {
 
-CPU_CLONES(MosaicRulePixel);
+MILLESIME_CPU_CLONES(MosaicRulePixel);
 
 void mosaic_rule(const Stream& stream, const MosaicRuleArgs& args) {
   on_backend(stream, [&](const auto& backend) { mosaic_rule_on(backend, args); });

@@ -12,12 +12,12 @@ struct MosaicRulePixel {
   MosaicRuleArgs args;
 
   // Confidence, validity, rank in one number: the higher, the better.
-  static HD std::uint32_t order(std::uint8_t confidence, std::uint8_t validity, std::uint16_t rank) {
+  static MILLESIME_HD std::uint32_t order(std::uint8_t confidence, std::uint8_t validity, std::uint16_t rank) {
     return static_cast<std::uint32_t>(confidence) << 24 | static_cast<std::uint32_t>(validity) << 16 |
            static_cast<std::uint32_t>(kNoTile - rank);
   }
 
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     if (args.tile_label[pixel] == 0) return;
     const std::uint32_t ours = order(args.tile_confidence[pixel], args.tile_validity[pixel], args.tile_rank);
     const std::uint32_t there = order(args.confidence[pixel], args.validity[pixel], args.rank[pixel]);

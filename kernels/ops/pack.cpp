@@ -7,8 +7,8 @@ namespace millesime {
 
 using Floats = PackBlock<kCpuLanes, float>;
 using Bfloats = PackBlock<kCpuLanes, Bfloat16>;
-CPU_CLONES(Floats);
-CPU_CLONES(Bfloats);
+MILLESIME_CPU_CLONES(Floats);
+MILLESIME_CPU_CLONES(Bfloats);
 
 void pack(const Stream& stream, const PackArgs& args) {
   if (args.pixels == 0 || args.n_dates == 0) return;

@@ -26,7 +26,7 @@ struct PackArgs {
   float* features = nullptr;
   Bfloat16* bfloat16 = nullptr;
 
-  HD int n_features() const { return n_bands + indices.n; }
+  MILLESIME_HD int n_features() const { return n_bands + indices.n; }
 };
 
 void pack(const Stream& stream, const PackArgs& args);

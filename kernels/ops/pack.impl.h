@@ -14,10 +14,10 @@ struct PackBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
   PackArgs args;
 
-  HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_dates) * args.n_features(); }
-  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.n_bands}; }  // the bands of a block that is not full
+  MILLESIME_HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_dates) * args.n_features(); }
+  MILLESIME_HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.n_bands}; }  // the bands of a block that is not full
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const bool exists = item * kLanes < args.pixels;  // not always in a warp
     const std::int64_t first = exists ? item * kLanes : args.pixels - 1;
     const int n = lanes_in_use<kLanes>(first, args.pixels);
@@ -27,7 +27,7 @@ struct PackBlock {
     for (int lane = 0; lane < n; lane += kPack) {
       FeatureWriter<kPack, Number> writer(target(), pixel_features(), args.pixels, first + lane, lanes_in_use<kPack>(lane, n), item,
                                           scratch);
-      ROLLED
+      MILLESIME_ROLLED
       for (int d = 0; d < args.n_dates; ++d) {
         const std::int16_t* date = args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels;
         const auto bands = whole_rows<kLanes>(Rows<const std::int16_t>{date + first, args.pixels}, args.n_bands, n, part);
@@ -41,7 +41,7 @@ struct PackBlock {
   }
 
  private:
-  HD Number* target() const {
+  MILLESIME_HD Number* target() const {
     if constexpr (std::is_same<Number, Bfloat16>::value)
       return args.bfloat16;
     else

@@ -14,15 +14,15 @@ using RegularCubic16 = PrepareRegularBlock<kCpuLanes, 4, Bfloat16>;
 using RawNearest = PrepareRawBlock<kCpuLanes, 1>;
 using RawBilinear = PrepareRawBlock<kCpuLanes, 2>;
 using RawCubic = PrepareRawBlock<kCpuLanes, 4>;
-CPU_CLONES(RegularNearest);
-CPU_CLONES(RegularBilinear);
-CPU_CLONES(RegularCubic);
-CPU_CLONES(RegularNearest16);
-CPU_CLONES(RegularBilinear16);
-CPU_CLONES(RegularCubic16);
-CPU_CLONES(RawNearest);
-CPU_CLONES(RawBilinear);
-CPU_CLONES(RawCubic);
+MILLESIME_CPU_CLONES(RegularNearest);
+MILLESIME_CPU_CLONES(RegularBilinear);
+MILLESIME_CPU_CLONES(RegularCubic);
+MILLESIME_CPU_CLONES(RegularNearest16);
+MILLESIME_CPU_CLONES(RegularBilinear16);
+MILLESIME_CPU_CLONES(RegularCubic16);
+MILLESIME_CPU_CLONES(RawNearest);
+MILLESIME_CPU_CLONES(RawBilinear);
+MILLESIME_CPU_CLONES(RawCubic);
 
 namespace {
 

@@ -38,7 +38,7 @@ struct PrepareRegularArgs {
   std::uint8_t* count = nullptr;  // [pixel], valid dates (at most 255), may be null
   GapFilling filling = {};
 
-  HD int n_features() const { return series.n_bands + indices.n; }
+  MILLESIME_HD int n_features() const { return series.n_bands + indices.n; }
 };
 
 struct PrepareRawArgs {

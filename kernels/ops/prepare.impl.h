@@ -17,18 +17,18 @@ namespace millesime {
 // Every band of a block at the window's pixels, values[band * n_dates + date][lane], and which dates can be used,
 // selected[date][lane] (-1 or 0).
 template <int kLanes, int kTaps>
-HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values,
-                   const Rows<std::int16_t>& selected) {
-  ROLLED
+MILLESIME_HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values,
+                             const Rows<std::int16_t>& selected) {
+  MILLESIME_ROLLED
   for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
-  ROLLED
+  MILLESIME_ROLLED
   for (int g = 0; g < series.n_groups; ++g) {
     const BandGroupView& group = series.groups[g];
     const BlockResampler<kTaps, kLanes> resampler(group, block, on_window_grid(group, series));
-    ROLLED
+    MILLESIME_ROLLED
     for (int b = 0; b < series.n_bands; ++b) {
       if (series.group_of_band[b] != g) continue;
-      ROLLED
+      MILLESIME_ROLLED
       for (int d = 0; d < series.n_dates; ++d) {
         std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
         if (resampler.row(band_plane(group, d, series.position_in_group[b]), row)) deselect_missing<kLanes>(row, selected[d]);
@@ -38,13 +38,13 @@ HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, cons
 }
 
 template <int kLanes>
-HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::int16_t>& selected, std::uint8_t* count) {
+MILLESIME_HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::int16_t>& selected, std::uint8_t* count) {
   std::int32_t n[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) n[lane] = 0;
-  ROLLED
+  MILLESIME_ROLLED
   for (int d = 0; d < n_dates; ++d) {
     const std::int16_t* use = selected[d];
-    LANES_INDEPENDENT
+    MILLESIME_LANES_INDEPENDENT
     for (int lane = 0; lane < kLanes; ++lane) n[lane] -= use[lane];
   }
   for (int lane = 0; lane < block.n(); ++lane) count[block.first + lane] = count_to_byte(n[lane]);
@@ -53,7 +53,7 @@ HD void store_count(int n_dates, const RowBlock<kLanes>& block, const Rows<std::
 // Positions of a block's rows in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
 struct RegularRows {
   std::int64_t weight, filled, values, selected, before, end;
-  HD explicit RegularRows(const PrepareRegularArgs& args) {
+  MILLESIME_HD explicit RegularRows(const PrepareRegularArgs& args) {
     const std::int64_t targets = args.n_targets, dates = args.series.n_dates, bands = args.series.n_bands;
     weight = 0;
     filled = weight + 4 * targets;
@@ -69,17 +69,17 @@ struct PrepareRegularBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
   PrepareRegularArgs args;
 
-  HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
-  HD std::int64_t scratch_bytes() const { return RegularRows(args).end; }
+  MILLESIME_HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
+  MILLESIME_HD std::int64_t scratch_bytes() const { return RegularRows(args).end; }
 
   struct Keep {
     Rows<std::int16_t> filled;  // [target * n_bands + band]
     int n_bands, band;
-    HD std::int16_t* row(int target, std::int16_t*) const { return filled[static_cast<std::int64_t>(target) * n_bands + band]; }
-    HD void operator()(int, const std::int16_t*) const {}
+    MILLESIME_HD std::int16_t* row(int target, std::int16_t*) const { return filled[static_cast<std::int64_t>(target) * n_bands + band]; }
+    MILLESIME_HD void operator()(int, const std::int16_t*) const {}
   };
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
     const RegularRows at(args);
@@ -92,7 +92,7 @@ struct PrepareRegularBlock {
     const auto before = scratch.rows<std::int16_t>(at.before);
     const FillTimes times{series.n_dates, args.n_targets, series.days, args.target_days};
     fill_weights<kLanes>(times, selected, weight);
-    ROLLED
+    MILLESIME_ROLLED
     for (int b = 0; b < series.n_bands; ++b) {
       const Rows<const std::int16_t> samples{values[static_cast<std::int64_t>(b) * series.n_dates], values.stride};
       fill_band<kLanes, false>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
@@ -103,7 +103,7 @@ struct PrepareRegularBlock {
     for (int lane = 0; lane < block.n(); lane += kPack) {
       FeatureWriter<kPack, Number> writer(target(), pixel_features(), series.pixels(), block.first + lane,
                                           lanes_in_use<kPack>(lane, block.n()), item, scratch);
-      ROLLED
+      MILLESIME_ROLLED
       for (int t = 0; t < args.n_targets; ++t)
         put_features<kPack>(plan, {filled[static_cast<std::int64_t>(t) * series.n_bands] + lane, filled.stride}, writer);
       writer.finish();
@@ -112,7 +112,7 @@ struct PrepareRegularBlock {
   }
 
  private:
-  HD Number* target() const {
+  MILLESIME_HD Number* target() const {
     if constexpr (std::is_same<Number, Bfloat16>::value)
       return args.bfloat16;
     else
@@ -125,10 +125,10 @@ struct PrepareRawBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
   PrepareRawArgs args;
 
-  HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
-  HD std::int64_t scratch_bytes() const { return 2 * (pixel_values() + args.series.n_dates); }
+  MILLESIME_HD std::int64_t pixel_values() const { return static_cast<std::int64_t>(args.series.n_dates) * args.series.n_bands; }
+  MILLESIME_HD std::int64_t scratch_bytes() const { return 2 * (pixel_values() + args.series.n_dates); }
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
     const auto values = scratch.rows<std::int16_t>(0);
@@ -141,14 +141,14 @@ struct PrepareRawBlock {
     for (int first = 0; first < block.n(); first += kPack) {
       FeatureWriter<kPack, float> writer(args.values, pixel_values(), series.pixels(), block.first + first,
                                          lanes_in_use<kPack>(first, block.n()), item, scratch);
-      ROLLED
+      MILLESIME_ROLLED
       for (int d = 0; d < series.n_dates; ++d) {
         const std::int16_t* use = selected[d] + first;
-        ROLLED
+        MILLESIME_ROLLED
         for (int b = 0; b < series.n_bands; ++b) {
           const std::int16_t* band = values[static_cast<std::int64_t>(b) * series.n_dates + d] + first;
           float* row = writer.row();
-          LANES_INDEPENDENT
+          MILLESIME_LANES_INDEPENDENT
           for (int lane = 0; lane < kPack; ++lane) {
             const float value = normalised(static_cast<float>(band[lane]), args.mean, args.inverse_std, b);
             row[lane] = use[lane] ? value : 0.0f;
@@ -162,14 +162,15 @@ struct PrepareRawBlock {
   }
 
  private:
-  HD void store_valid(const RowBlock<kLanes>& block, std::int64_t item, const Rows<std::int16_t>& selected, const Scratch& scratch) const {
+  MILLESIME_HD void store_valid(const RowBlock<kLanes>& block, std::int64_t item, const Rows<std::int16_t>& selected,
+                                const Scratch& scratch) const {
     const int n_dates = args.series.n_dates;
     if constexpr (kWholeWarps) {
       using Tile = PixelTile<std::uint8_t>;
       Tile tile(scratch.tile, WarpPixels(item, args.series.pixels()));
       for (int first = 0; first < n_dates; first += Tile::kColumns) {
         const int columns = n_dates - first < Tile::kColumns ? n_dates - first : Tile::kColumns;
-        ROLLED
+        MILLESIME_ROLLED
         for (int d = 0; d < columns; ++d) tile.set(d, static_cast<std::uint8_t>(-selected[first + d][0]));
         tile.store(args.valid, n_dates, first, columns, [](std::uint8_t valid) { return valid; });
       }

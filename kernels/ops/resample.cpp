@@ -7,9 +7,9 @@ namespace millesime {
 using Nearest = ResampleBlock<kCpuLanes, 1>;
 using Bilinear = ResampleBlock<kCpuLanes, 2>;
 using Cubic = ResampleBlock<kCpuLanes, 4>;
-CPU_CLONES(Nearest);
-CPU_CLONES(Bilinear);
-CPU_CLONES(Cubic);
+MILLESIME_CPU_CLONES(Nearest);
+MILLESIME_CPU_CLONES(Bilinear);
+MILLESIME_CPU_CLONES(Cubic);
 
 Resampling resampling_of(const std::string& name) {
   if (name == "nearest") return Resampling::nearest;

@@ -40,7 +40,7 @@ struct SeriesView {
   std::int8_t group_of_band[kMaxBands] = {};      // band of the series -> its group
   std::int8_t position_in_group[kMaxBands] = {};  // and its place there
 
-  HD std::int64_t pixels() const { return static_cast<std::int64_t>(width) * height; }
+  MILLESIME_HD std::int64_t pixels() const { return static_cast<std::int64_t>(width) * height; }
 };
 
 // Rows [first, first + n) of a window, on the same arrays. Kernels give the same results for its pixels.

@@ -13,18 +13,22 @@ namespace millesime {
 struct SieveMap {
   SieveArgs args;
 
-  HD bool is_large(std::int64_t pixel) const { return args.labels[pixel] != 0 && args.size[args.component[pixel]] >= args.min_pixels; }
-  HD bool is_small(std::int64_t pixel) const { return args.labels[pixel] != 0 && args.size[args.component[pixel]] < args.min_pixels; }
+  MILLESIME_HD bool is_large(std::int64_t pixel) const {
+    return args.labels[pixel] != 0 && args.size[args.component[pixel]] >= args.min_pixels;
+  }
+  MILLESIME_HD bool is_small(std::int64_t pixel) const {
+    return args.labels[pixel] != 0 && args.size[args.component[pixel]] < args.min_pixels;
+  }
 
   // Number of neighbours in large components that have the label, or any label if it is 0.
-  HD int touched(std::int64_t pixel, int label) const {
+  MILLESIME_HD int touched(std::int64_t pixel, int label) const {
     const int col = static_cast<int>(pixel % args.width);
     const int row = static_cast<int>(pixel / args.width);
     int n = 0;
-    ROLLED
+    MILLESIME_ROLLED
     for (int down = -1; down <= 1; ++down) {
       if (row + down < 0 || row + down >= args.height) continue;
-      ROLLED
+      MILLESIME_ROLLED
       for (int right = -1; right <= 1; ++right) {
         if (col + right < 0 || col + right >= args.width || (args.connectivity == 4 && down != 0 && right != 0)) continue;
         const std::int64_t at = pixel + static_cast<std::int64_t>(down) * args.width + right;
@@ -38,7 +42,7 @@ struct SieveMap {
 // Until the end, sieved[pixel] says whether a pixel of a small component touches a large one.
 struct SieveStart {
   SieveMap map;
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     map.args.contact[pixel] = map.args.most_contact[pixel] = 0;
     map.args.winner[pixel] = 0;
     map.args.sieved[pixel] = map.is_small(pixel) && map.touched(pixel, 0) > 0 ? 1 : 0;
@@ -48,7 +52,7 @@ struct SieveStart {
 struct SieveContacts {
   SieveMap map;
   int label;
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     if (map.args.sieved[pixel] == 0) return;
     const int n = map.touched(pixel, label);
     if (n > 0) atomic_add(map.args.contact + map.args.component[pixel], n);
@@ -58,7 +62,7 @@ struct SieveContacts {
 struct SieveComparison {
   SieveMap map;
   int label;
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     const std::int32_t n = map.args.contact[pixel];
     if (n == 0) return;
     map.args.contact[pixel] = 0;
@@ -70,7 +74,7 @@ struct SieveComparison {
 
 struct SieveResult {
   SieveMap map;
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     const std::uint8_t label = map.args.labels[pixel];
     const std::uint8_t winner = label == 0 ? std::uint8_t{0} : map.args.winner[map.args.component[pixel]];  // only small ones have one
     map.args.sieved[pixel] = winner == 0 ? label : winner;

@@ -5,8 +5,8 @@
 
 namespace millesime {
 
-CPU_CLONES(TrainingBatchDate);
-CPU_CLONES(TrainingBatchValues<false>);
+MILLESIME_CPU_CLONES(TrainingBatchDate);
+MILLESIME_CPU_CLONES(TrainingBatchValues<false>);
 
 void training_batch(const Stream& stream, const TrainingBatchArgs& args) {
   MILLESIME_CHECK(args.source >= 0 && args.source < kMostSources, "source ", args.source);

@@ -16,7 +16,7 @@ enum TrainingBatchDraw : std::uint32_t { kDrawNoise, kDrawDate, kDrawSample, kDr
 struct TrainingBatchDate {
   TrainingBatchArgs args;
 
-  HD void operator()(std::int64_t item) const {
+  MILLESIME_HD void operator()(std::int64_t item) const {
     const std::int64_t sample = item / args.n_dates, row = args.rows[sample];
     const int date = static_cast<int>(item % args.n_dates);
     const std::uint8_t* valid = args.table_valid + row * args.n_dates;
@@ -27,7 +27,7 @@ struct TrainingBatchDate {
   }
 
  private:
-  HD bool hides_source(std::int64_t sample, std::int64_t row) const {
+  MILLESIME_HD bool hides_source(std::int64_t sample, std::int64_t row) const {
     if (!args.present) return false;
     bool any = false, own = false;
     for (int s = 0; s < kMostSources; ++s) {
@@ -40,7 +40,7 @@ struct TrainingBatchDate {
     return any && !own;
   }
 
-  HD bool hides_date(std::int64_t sample, int date, const std::uint8_t* valid) const {
+  MILLESIME_HD bool hides_date(std::int64_t sample, int date, const std::uint8_t* valid) const {
     if (!(args.date_dropout > 0.0f)) return false;
     const RandomBits of_sample = random_bits(args.key, sample, kDrawSample);
     const float share = args.date_dropout * uniform(of_sample.a);
@@ -57,7 +57,7 @@ template <bool kNumbers>
 struct TrainingBatchValues {
   TrainingBatchArgs args;
 
-  HD void operator()(std::int64_t item) const {
+  MILLESIME_HD void operator()(std::int64_t item) const {
     const std::int64_t first = kNumbers ? item : item * args.n_features, end = kNumbers ? item + 1 : first + args.n_features;
     const std::int64_t date = kNumbers ? item / args.n_features : item, sample = date / args.n_dates;
     const std::int64_t numbers = static_cast<std::int64_t>(args.n_dates) * args.n_features;

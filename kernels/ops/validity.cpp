@@ -3,7 +3,7 @@
 
 namespace millesime {
 
-CPU_CLONES(ValidityBlock<kCpuLanes>);
+MILLESIME_CPU_CLONES(ValidityBlock<kCpuLanes>);
 
 void validity(const Stream& stream, const ValidityArgs& args) {
   on_backend(stream, [&](const auto& backend) { validity_on(backend, args); });

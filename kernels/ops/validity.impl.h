@@ -12,15 +12,15 @@ namespace millesime {
 // A block's validity of one date according to the mask planes, as bits: all ones (-1) selects, 0 does not. Lanes without a pixel are not
 // selected.
 template <int kLanes>
-HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block, int date, std::int16_t* selected) {
+MILLESIME_HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block, int date, std::int16_t* selected) {
   const int n = block.n();
   for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(lane < n ? -1 : 0);
-  ROLLED
+  MILLESIME_ROLLED
   for (int plane = 0; plane < series.n_masks; ++plane) {
     const std::uint8_t* mask = series.masks + (static_cast<std::int64_t>(date) * series.n_masks + plane) * series.mask_stride + block.first;
     expect_next_lanes<kLanes>(mask);
     if (series.zero_is_valid[plane]) {
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < n; ++lane) selected[lane] = static_cast<std::int16_t>(mask[lane] == 0 ? selected[lane] : 0);
     } else {
       const std::uint8_t* rule = series.mask_rules + plane * 256;
@@ -31,20 +31,20 @@ HD void select_by_masks(const SeriesView& series, const RowBlock<kLanes>& block,
 
 // Deselects the pixels where a band is missing.
 template <int kLanes>
-HD void deselect_missing(const std::int16_t* values, std::int16_t* selected) {
-  LANES_INDEPENDENT
+MILLESIME_HD void deselect_missing(const std::int16_t* values, std::int16_t* selected) {
+  MILLESIME_LANES_INDEPENDENT
   for (int lane = 0; lane < kLanes; ++lane) selected[lane] = static_cast<std::int16_t>(values[lane] == kMissing ? 0 : selected[lane]);
 }
 
-HD std::uint8_t count_to_byte(int count) { return static_cast<std::uint8_t>(count < 255 ? count : 255); }
+MILLESIME_HD std::uint8_t count_to_byte(int count) { return static_cast<std::uint8_t>(count < 255 ? count : 255); }
 
 template <int kLanes>
 struct ValidityBlock {
   ValidityArgs args;
 
-  HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.series.n_dates}; }
+  MILLESIME_HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.series.n_dates}; }
 
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
     const auto selected = scratch.rows<std::int16_t>(0);  // [date][lane]
@@ -63,7 +63,7 @@ struct ValidityBlock {
     for (int lane = 0; lane < kLanes; ++lane) count[lane] = 0;
     for (int d = 0; d < series.n_dates; ++d) {
       const std::int16_t* use = selected[d];
-      LANES_INDEPENDENT
+      MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) count[lane] -= use[lane];
       if (!args.valid) continue;
       alignas(64) std::uint8_t valid[kLanes];

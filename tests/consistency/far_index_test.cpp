@@ -333,7 +333,7 @@ struct CountsIn32Bits {
   const std::int16_t* in;
   std::int16_t* out;
   std::int64_t pixels;
-  HD void operator()(std::int64_t pixel) const {
+  MILLESIME_HD void operator()(std::int64_t pixel) const {
     const auto at = static_cast<std::uint32_t>(pixels + pixel);  // of the second plane
     out[pixel] = in[at];
   }
@@ -342,13 +342,13 @@ struct CountsIn64Bits {
   const std::int16_t* in;
   std::int16_t* out;
   std::int64_t pixels;
-  HD void operator()(std::int64_t pixel) const { out[pixel] = in[pixels + pixel]; }
+  MILLESIME_HD void operator()(std::int64_t pixel) const { out[pixel] = in[pixels + pixel]; }
 };
 struct CountsInSigned32Bits {
   const std::int16_t* in;
   std::int16_t* out;
   std::int64_t pixels;
-  HD void operator()(std::int64_t pixel) const { out[pixel] = in[static_cast<std::int32_t>(pixels + pixel)]; }
+  MILLESIME_HD void operator()(std::int64_t pixel) const { out[pixel] = in[static_cast<std::int32_t>(pixels + pixel)]; }
 };
 
 template <class Functor>

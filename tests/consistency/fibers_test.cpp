@@ -113,8 +113,8 @@ TEST(FibersFind, AMissingBarrier) {
   for (const auto& [order, order_name] : kOrders) {
     cuda_fibers::launch_state.options.order = order;
     std::vector<int> x = ramp(), y = ramp();
-    CU_LAUNCH(reads_without_barrier, dim3(1), dim3(64), 0, nullptr, x.data());
-    CU_LAUNCH(reads_behind_barrier, dim3(1), dim3(64), 0, nullptr, y.data());
+    MILLESIME_LAUNCH(reads_without_barrier, dim3(1), dim3(64), 0, nullptr, x.data());
+    MILLESIME_LAUNCH(reads_behind_barrier, dim3(1), dim3(64), 0, nullptr, y.data());
     seen = seen || x != reversed_ramp();
     EXPECT_EQ(y, reversed_ramp()) << order_name;
   }
@@ -122,7 +122,7 @@ TEST(FibersFind, AMissingBarrier) {
 #if defined(__SANITIZE_THREAD__)
   EXPECT_GT(races, 0);
   races = 0;
-  CU_LAUNCH(reads_behind_barrier, dim3(1), dim3(64), 0, nullptr, reversed_ramp().data());
+  MILLESIME_LAUNCH(reads_behind_barrier, dim3(1), dim3(64), 0, nullptr, reversed_ramp().data());
   EXPECT_EQ(races, 0);
 #endif
 }
@@ -132,10 +132,10 @@ TEST(FibersFind, ARaceBetweenBlocks) {
   cuda_fibers::launch_state.options.blocks_in_order = false;
   races = 0;
   int sum = 0;
-  CU_LAUNCH(adds_atomically, dim3(4), dim3(2), 0, nullptr, &sum);
+  MILLESIME_LAUNCH(adds_atomically, dim3(4), dim3(2), 0, nullptr, &sum);
   EXPECT_EQ(races, 0);
   EXPECT_EQ(sum, 8);
-  CU_LAUNCH(adds_carelessly, dim3(4), dim3(1), 0, nullptr, &sum);
+  MILLESIME_LAUNCH(adds_carelessly, dim3(4), dim3(1), 0, nullptr, &sum);
   EXPECT_GT(races, 0);
   races = 0;
 }
@@ -152,9 +152,9 @@ TEST(FibersFind, BarriersThatNotAllThreadsReach) {
     }
     return "nothing";
   };
-  EXPECT_NE(fault([&] { CU_LAUNCH(barrier_in_divergent_code, dim3(1), dim3(64), 0, nullptr, x.data()); }).find("divergent"),
+  EXPECT_NE(fault([&] { MILLESIME_LAUNCH(barrier_in_divergent_code, dim3(1), dim3(64), 0, nullptr, x.data()); }).find("divergent"),
             std::string::npos);
-  EXPECT_NE(fault([&] { CU_LAUNCH(leaves_before_the_barrier, dim3(1), dim3(64), 0, nullptr, x.data(), 40u); }).find("deadlock"),
+  EXPECT_NE(fault([&] { MILLESIME_LAUNCH(leaves_before_the_barrier, dim3(1), dim3(64), 0, nullptr, x.data(), 40u); }).find("deadlock"),
             std::string::npos);
 }
 #endif
@@ -162,17 +162,17 @@ TEST(FibersFind, BarriersThatNotAllThreadsReach) {
 #if defined(__SANITIZE_ADDRESS__)
 TEST(FibersFindDeathTest, WritesBehindTheEnd) {
   std::vector<int> x(64);
-  EXPECT_DEATH(CU_LAUNCH(writes_behind_the_end, dim3(1), dim3(128), 0, nullptr, x.data(), 64u), "heap-buffer-overflow");
+  EXPECT_DEATH(MILLESIME_LAUNCH(writes_behind_the_end, dim3(1), dim3(128), 0, nullptr, x.data(), 64u), "heap-buffer-overflow");
 }
 
 TEST(FibersFindDeathTest, ReadsBehindSharedMemory) {
   std::vector<int> x(64);
-  EXPECT_DEATH(CU_LAUNCH(reads_behind_shared, dim3(1), dim3(64), 0, nullptr, x.data(), 64), "global-buffer-overflow|out of bounds");
+  EXPECT_DEATH(MILLESIME_LAUNCH(reads_behind_shared, dim3(1), dim3(64), 0, nullptr, x.data(), 64), "global-buffer-overflow|out of bounds");
 }
 
 TEST(FibersFindDeathTest, AnIndexThatOverflows32Bits) {
   std::vector<int> x(64);
-  EXPECT_DEATH(CU_LAUNCH(indexes_in_32_bits, dim3(1), dim3(64), 0, nullptr, x.data(), 1 << 30), "signed integer overflow");
+  EXPECT_DEATH(MILLESIME_LAUNCH(indexes_in_32_bits, dim3(1), dim3(64), 0, nullptr, x.data(), 1 << 30), "signed integer overflow");
 }
 #endif
 
@@ -185,7 +185,7 @@ TEST(FibersFind, WarpsExchange) {
       if (threadIdx.x % 32 == 0) out[threadIdx.x / 32] = sum;
     }
   };
-  CU_LAUNCH(Kernel::run, dim3(1), dim3(64), 0, nullptr, sums.data());
+  MILLESIME_LAUNCH(Kernel::run, dim3(1), dim3(64), 0, nullptr, sums.data());
   EXPECT_EQ(sums, (std::vector<int>{496, 1520}));
 }
 

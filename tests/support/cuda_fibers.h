@@ -356,8 +356,9 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
 #define blockIdx (cuda_fibers::launch_state.block)
 #define blockDim (cuda_fibers::launch_state.block_shape)
 #define gridDim (cuda_fibers::launch_state.grid_shape)
-#define CU_DYN_SHARED(T, name) T* name = reinterpret_cast<T*>(cuda_fibers::launch_state.dynamic_shared)
-#define CU_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) cuda_fibers::run(grid, block, shared_bytes, [&] { kernel(__VA_ARGS__); })
+#define MILLESIME_DYNAMIC_SHARED(T, name) T* name = reinterpret_cast<T*>(cuda_fibers::launch_state.dynamic_shared)
+#define MILLESIME_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
+  cuda_fibers::run(grid, block, shared_bytes, [&] { kernel(__VA_ARGS__); })
 #define __syncthreads() cuda_fibers::sync_threads(__LINE__)
 #define __syncwarp(...) cuda_fibers::sync_warp(cuda_fibers::mask_or_all(__VA_ARGS__), __LINE__)
 #define __shfl_down_sync(mask, value, by, ...) cuda_fibers::shuffle_down(mask, value, by, cuda_fibers::width_or_warp(__VA_ARGS__), __LINE__)

@@ -27,20 +27,20 @@ struct From {
   static constexpr bool kWholeWarps = WholeWarps<F>::value;
   F f;
   std::int64_t first;
-  HD std::int64_t scratch_bytes() const {
+  MILLESIME_HD std::int64_t scratch_bytes() const {
     if constexpr (NeedsScratch<F>::value) return f.scratch_bytes();
     return 0;
   }
-  HD void operator()(std::int64_t item, const Scratch& scratch) const { run_item(f, first + item, scratch); }
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const { run_item(f, first + item, scratch); }
 };
 
 template <class F>
 struct CountFrom {
   F f;
   std::int64_t first;
-  HD int slots() const { return f.slots(); }
-  HD std::uint64_t* total(int slot) const { return f.total(slot); }
-  HD void operator()(std::int64_t item, const Counters& counters) const { f(first + item, counters); }
+  MILLESIME_HD int slots() const { return f.slots(); }
+  MILLESIME_HD std::uint64_t* total(int slot) const { return f.total(slot); }
+  MILLESIME_HD void operator()(std::int64_t item, const Counters& counters) const { f(first + item, counters); }
 };
 
 // The last items of the two instances.

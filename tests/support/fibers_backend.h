@@ -25,11 +25,11 @@ void parallel_for(const Fibers& fibers, const char*, std::int64_t n, const F& f)
     numbers.assign(static_cast<std::size_t>(f.scratch_bytes() * kThreads * blocks + 7) / 8, ~std::uint64_t{0});  // NaN
   auto* memory = reinterpret_cast<unsigned char*>(numbers.data());
   if constexpr (WholeWarps<F>::value)
-    CU_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kThreads), kTileBytes * kThreads / kWarpThreads, nullptr, f, n, memory);
+    MILLESIME_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kThreads), kTileBytes * kThreads / kWarpThreads, nullptr, f, n, memory);
   else if constexpr (NeedsScratch<F>::value)
-    CU_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n, memory);
+    MILLESIME_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n, memory);
   else
-    CU_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n);
+    MILLESIME_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kThreads), 0, nullptr, f, n);
 }
 
 template <class F>
@@ -38,7 +38,7 @@ void parallel_count(const Fibers& fibers, const char*, std::int64_t n, const F& 
   constexpr std::int64_t kThreads = 64;
   const auto blocks = static_cast<unsigned>(std::min<std::int64_t>((n + kThreads - 1) / kThreads, fibers.max_blocks));
   const std::size_t shared = sizeof(std::uint64_t) * static_cast<std::size_t>(f.slots());
-  CU_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kThreads), shared, nullptr, f, n);
+  MILLESIME_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kThreads), shared, nullptr, f, n);
 }
 
 }  // namespace millesime::testing

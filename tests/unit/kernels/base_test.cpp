@@ -18,13 +18,13 @@ namespace {
 
 struct CountVisits {
   std::uint8_t* visits;
-  HD void operator()(std::int64_t i) const { ++visits[i]; }
+  MILLESIME_HD void operator()(std::int64_t i) const { ++visits[i]; }
 };
 
 struct WriteThroughScratch {
   std::int64_t* out;
-  HD std::int64_t scratch_bytes() const { return 8 + 2; }
-  HD void operator()(std::int64_t item, const Scratch& scratch) const {
+  MILLESIME_HD std::int64_t scratch_bytes() const { return 8 + 2; }
+  MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const auto numbers = scratch.rows<std::int64_t>(0);
     const auto shorts = scratch.rows<std::int16_t>(8);
     for (int lane = 0; lane < kCpuLanes; ++lane) numbers[0][lane] = item * kCpuLanes + lane;

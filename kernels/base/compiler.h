@@ -1,0 +1,65 @@
+#pragma once
+// What compilers spell in their own way: every word that only GCC, Clang or nvcc knows stands in this header.
+//
+// MILLESIME_ALWAYS_INLINE, MILLESIME_NO_INLINE   in front of a function
+// MILLESIME_TARGET("avx")     in front of a function that is compiled for these instructions; MILLESIME_CPU_HAS("avx") asks the machine
+// MILLESIME_VECTOR_CLONES     in front of a function that is compiled for several vector widths (cpu_clones.h)
+// MILLESIME_LANES_INDEPENDENT in front of a loop over lanes: its iterations are independent, whatever the compiler can prove
+// MILLESIME_CPU_TWINS         1 where CPU twins (NAME.cpu.h) are compiled: by every compiler but nvcc
+// prefetch_to_read, prefetch_to_write   ask for the cache line at an address (always inlined: GCC drops calls of a function that only asks)
+// FloatVector, IntVector, interleaved, permuted   eight numbers in a register, for CPU twins
+
+#include <cstdint>
+
+#define MILLESIME_ALWAYS_INLINE __attribute__((always_inline))
+#define MILLESIME_NO_INLINE __attribute__((noinline))
+#define MILLESIME_TARGET(instructions) __attribute__((target(instructions)))
+#define MILLESIME_CPU_HAS(instructions) __builtin_cpu_supports(instructions)
+
+// Sanitizers cannot run in the resolvers that choose a clone, so there the baseline is used; so it is with Clang, whose target_clones does
+// not reach into the specialisations of a template.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define MILLESIME_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MILLESIME_VECTOR_CLONES
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#define MILLESIME_LANES_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define MILLESIME_LANES_INDEPENDENT
+#endif
+
+#if defined(__CUDACC__)
+#define MILLESIME_CPU_TWINS 0
+#else
+#define MILLESIME_CPU_TWINS 1
+
+namespace millesime {
+
+MILLESIME_ALWAYS_INLINE inline void prefetch_to_read(const void* address) { __builtin_prefetch(address); }
+MILLESIME_ALWAYS_INLINE inline void prefetch_to_write(const void* address) { __builtin_prefetch(address, 1); }
+
+inline constexpr int kVectorSize = 8;  // numbers
+using FloatVector = float __attribute__((vector_size(4 * kVectorSize)));
+using IntVector = std::int32_t __attribute__((vector_size(4 * kVectorSize)));
+
+// Elements `kFrom` of a and b in a row; b's are counted on from a's. Inlined, so that vectors never pass through a call, whose conventions
+// depend on the instruction set.
+template <int... kFrom>
+MILLESIME_ALWAYS_INLINE inline void interleaved(const IntVector& a, const IntVector& b, IntVector& out) {
+  out = __builtin_shufflevector(a, b, kFrom...);
+}
+
+// out[i] = a[from[i]]
+MILLESIME_ALWAYS_INLINE inline void permuted(const FloatVector& a, const IntVector& from, FloatVector& out) {
+#if defined(__clang__)
+  for (int i = 0; i < kVectorSize; ++i) out[i] = a[from[i]];
+#else
+  out = __builtin_shuffle(a, from);
+#endif
+}
+
+}  // namespace millesime
+#endif
