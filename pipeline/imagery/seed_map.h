@@ -1,5 +1,5 @@
 #pragma once
-// SeedMap: the map of one seed of a tile: the models behind it, what they say of a window, and the files that show it.
+// SeedMap: the map of one seed of a tile: its models, their scores of a window, and its files.
 
 #include <cstdint>
 #include <memory>
@@ -28,11 +28,11 @@ struct ClassifyOptions {  // [classify]
 };
 
 struct RegionalModel {
-  std::string region;  // name in the regions file, "" for a model of the whole world
+  std::string region;  // name in the regions file, "" for a model without regions
   std::string file;
 };
 
-// Which regions reach into a window, and their weight at each pixel.
+// The regions with a weight in a window, and their weight at each pixel.
 struct RegionShares {
   std::vector<std::string> names;
   std::vector<float> weights;  // [region][pixel]
@@ -46,16 +46,16 @@ class SeedMap {
     std::string validity, probabilities;  // "" for none
   };
 
-  // What the map shows of a window.
+  // The values of the map in a window.
   struct Pixels {
     std::vector<std::uint8_t> label, confidence, validity;
     std::vector<std::uint16_t> probabilities;  // [pixel][class]
 
-    void append(const Pixels& below);  // of the rows below these
+    void append(const Pixels& below);  // the rows below these
   };
 
-  // What the models say of a window, still on their device: on a GPU in its own memory, so that the next window can be computed meanwhile;
-  // on the CPU where the models keep it until then.
+  // The scores of the models for a window, on their device: on a GPU in separate memory, so that the next window can be computed at the
+  // same time; on the CPU in the memory of the models.
   struct Scores {
     explicit Scores(const Device& device) : complete(device) {}
     std::int64_t pixels = 0;
@@ -67,19 +67,19 @@ class SeedMap {
     Event complete;
   };
 
-  // UserError where a model does not fit the tile (TileModel) or a class code does not fit the map.
+  // UserError if a model does not match the tile (TileModel), or if a class code does not fit into the map.
   SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
           const Context& context);
 
-  std::int64_t bytes_per_pixel(int dates) const;  // that score() and decide() need beside the series
-  PrecisionCost precision_cost() const;           // what 16 bits cost, as far as it was compared
+  std::int64_t bytes_per_pixel(int dates) const;  // memory of score() and decide(), without the series
+  PrecisionCost precision_cost() const;           // changes by 16 bits, on the compared pixels
 
   // The scores of a window, complete on the stream. Without regions, the only model counts at every pixel. Throws OutOfDeviceMemory.
   void score(const Stream& stream, const DeviceSeries& series, const TileWindow& window, const std::optional<RegionShares>& regions,
              Scores& scores);
-  void release();  // gives back what the models keep of a window
+  void release();  // frees the models' memory of a window
 
-  // What the map shows. May run while score() works on another window.
+  // The values of the map. May run while score() computes another window.
   Pixels decide(Transfer& transfer, const Scores& scores) const;
 
   void write(const Window& window, const Pixels& pixels);
@@ -98,7 +98,7 @@ class SeedMap {
   std::unique_ptr<RasterWriter> classification_, confidence_, validity_, probabilities_;
 };
 
-// Memory for the scores of a window, of every map: taken for a window, given back when its maps are written.
+// Memory for the scores of a window, of every map: taken for a window, returned when its maps are written.
 class SpareScores {
  public:
   SpareScores(const Device& device, std::size_t maps) : device_(device), maps_(maps) {}

@@ -91,7 +91,7 @@ class TileClassifier {
     return uploader<TileWindow>(ahead_, [](const TileWindow& window) -> const Series& { return window.series; });
   }
 
-  // In strips where the device has too little memory for the whole window.
+  // In strips if the device has too little memory for the whole window.
   ClassifiedWindow classify(const TileWindow& window) {
     ClassifiedWindow result;
     const auto strip = [&](int first_row, int rows) {
@@ -106,7 +106,7 @@ class TileClassifier {
     };
     in_strips(window.series.window.height, strip_rows_, strip, [&] { release(); });
     ahead_.done();
-    // A GPU goes on with the next window while the writer decides this one. On the CPU threads are busy anyway.
+    // A GPU computes the next window while the writer decides this one. On the CPU all threads are busy anyway.
     if (!on_gpu() && result.pixels.empty()) result.pixels = decide(transfer_, std::move(result.scores));
     return result;
   }
@@ -201,7 +201,7 @@ class TileClassifier {
 }  // namespace
 
 nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context) {
-  MILLESIME_CHECK(!request.maps.empty() && !request.maps.front().models.empty(), "nothing to classify with");
+  MILLESIME_CHECK(!request.maps.empty() && !request.maps.front().models.empty(), "no model to classify with");
   TileClassifier classifier(request, context);
   const std::vector<Window> windows = classifier.windows();
   if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);

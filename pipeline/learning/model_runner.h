@@ -31,7 +31,7 @@ struct PrecisionCost {
 
 class ModelRunner {
  public:
-  // `batch`: pixels a network call; 0: what suits the device. It has no influence on the result. bfloat16: see
+  // `batch`: pixels a network call; 0: chosen for the device. It has no influence on the result. bfloat16: see
   // models/base/bfloat16_classifier.h; every 64th batch is computed in both ways and compared.
   ModelRunner(ModelFile file, const Device& device, int threads, int batch = 0, Arithmetic precision = Arithmetic::float32);
 
@@ -40,7 +40,7 @@ class ModelRunner {
   bool is_forest() const { return forest_ != nullptr; }
 
   // Calibrated probabilities [pixel][class of the spec] of prepared input (kernels/ops/prepare.h, learning/sample_input.h). Valid until the
-  // next call, on the stream's device. `count`: valid dates a pixel, on the device; nullptr: every pixel has some.
+  // next call, on the stream's device. `count`: valid dates of each pixel, on the device; nullptr: every pixel has some.
   // Throws OutOfDeviceMemory.
   const float* run(const Stream& stream, const Batch& input, const std::uint8_t* count = nullptr);
 
@@ -50,7 +50,7 @@ class ModelRunner {
   const LtaeView& image_weights() const { return ltae_->view(); }
   const float* run_images(const Stream& stream, LtaeArgs args, const std::vector<float>& days);
 
-  void release();  // gives back the memory of the last call
+  void release();  // frees the memory of the last call
   PrecisionCost precision_cost() const { return cost_; }
 
  private:
@@ -64,10 +64,10 @@ class ModelRunner {
   Device device_;
   int threads_, batch_;
   std::unique_ptr<Classifier> network_;  // loaded when it is needed; or
-  std::unique_ptr<Ltae> ltae_;           // beside it, for images; or
+  std::unique_ptr<Ltae> ltae_;           // in addition, for images; or
   std::unique_ptr<Forest> forest_;
-  std::unique_ptr<Classifier> exact_;  // beside a network of 16 bits
-  std::vector<float> image_days_;      // that the positions of ltae_ are of
+  std::unique_ptr<Classifier> exact_;  // in 32 bits, to compare a network of 16 bits with
+  std::vector<float> image_days_;      // the dates of the positions of ltae_
   PrecisionCost cost_;
   std::int64_t batches_ = 0;
   Buffer<float> vote_logits_;  // of a forest that is calibrated
