@@ -1,12 +1,12 @@
 #pragma once
-// What compilers spell in their own way: every word that only GCC, Clang or nvcc knows stands in this header.
+// Compiler-specific code: every extension that only GCC, Clang or nvcc has is in this header.
 //
 // MILLESIME_ALWAYS_INLINE, MILLESIME_NO_INLINE   in front of a function
-// MILLESIME_TARGET("avx")     in front of a function that is compiled for these instructions; MILLESIME_CPU_HAS("avx") asks the machine
+// MILLESIME_TARGET("avx")     in front of a function that is compiled for these instructions; MILLESIME_CPU_HAS("avx") tests the machine
 // MILLESIME_VECTOR_CLONES     in front of a function that is compiled for several vector widths (cpu_clones.h)
-// MILLESIME_LANES_INDEPENDENT in front of a loop over lanes: its iterations are independent, whatever the compiler can prove
+// MILLESIME_LANES_INDEPENDENT in front of a loop over lanes: tells the compiler that its iterations are independent
 // MILLESIME_CPU_TWINS         1 where CPU twins (NAME.cpu.h) are compiled: by every compiler but nvcc
-// prefetch_to_read, prefetch_to_write   ask for the cache line at an address (always inlined: GCC drops calls of a function that only asks)
+// prefetch_to_read, prefetch_to_write   prefetch the cache line at an address (always inlined: GCC drops calls of such a function)
 // FloatVector, IntVector, interleaved, permuted   eight numbers in a register, for CPU twins
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 #define MILLESIME_TARGET(instructions) __attribute__((target(instructions)))
 #define MILLESIME_CPU_HAS(instructions) __builtin_cpu_supports(instructions)
 
-// Sanitizers cannot run in the resolvers that choose a clone, so there the baseline is used; so it is with Clang, whose target_clones does
-// not reach into the specialisations of a template.
+// Sanitizers cannot run in the resolvers that choose a clone, so the baseline is used there; also with Clang, whose target_clones does
+// not apply to specialisations of a template.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 #define MILLESIME_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))

@@ -3,9 +3,9 @@
 // (MILLESIME_CUDA_FIBERS; tests/support/cuda_fibers.h replaces the CUDA headers).
 //
 // MILLESIME_HD              in front of a function that runs on host and device
-// MILLESIME_ROLLED          in front of a loop that device code must not unroll: it would need too many registers for an occupancy of one
-// half MILLESIME_LAUNCH          kernel<<<grid, block, shared bytes, stream>>>(arguments...) MILLESIME_DYNAMIC_SHARED  the block's dynamic
-// shared memory as an array of T
+// MILLESIME_ROLLED          in front of a loop that device code must not unroll (it would need too many registers)
+// MILLESIME_LAUNCH          kernel<<<grid, block, shared bytes, stream>>>(arguments...)
+// MILLESIME_DYNAMIC_SHARED  the block's dynamic shared memory as an array of T
 
 #include "kernels/base/compiler.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 // The CPU twin of BlockResampler (block_resampler.h, which includes it): whole blocks instead of pixel by pixel. First the rows are
-// combined into one line of the group's pixels, then the line into the block's pixels. Where a pixel is missing, or the line is long, it
+// combined into one line of the group's pixels, then the line into the block's pixels. If a pixel is missing, or the line is long, it
 // falls back to resample_pixel. The operations on each pixel and their order are those of the shared body, and so are the bits
 // (tests/consistency/cpu_twins_test.cpp).
 //
@@ -28,7 +28,7 @@ template <int kTaps>
 struct BlockResampler<kTaps, kCpuLanes> {
   static constexpr int kMaxLine = kCpuLanes + 16;  // group pixels that a block may span: its lanes at scale 1 and some taps
   static constexpr int kHalf = kCpuLanes / 2;
-  static constexpr int kPack = kVectorSize;  // lanes whose taps are picked from one register, where they lie close enough
+  static constexpr int kPack = kVectorSize;  // lanes whose taps are taken from one register, if they are close enough
 
   BandGroupView group;
   std::int64_t first = 0;

@@ -15,7 +15,7 @@ MILLESIME_HD int clamp_index(int i, int n) { return i < 0 ? 0 : (i >= n ? n - 1 
 // One axis of a group, seen from one pixel of the window: the group pixels that contribute, and how much.
 template <int kTaps>
 struct Taps {
-  int first = 0;          // may lie beyond the edge; tap i is pixel clamp_index(first + i)
+  int first = 0;          // may be beyond the edge; tap i is pixel clamp_index(first + i)
   int nearest = 0;        // the same
   float fraction = 0.0f;  // of a group pixel behind the one below
 
@@ -43,7 +43,7 @@ MILLESIME_HD Taps<kTaps> taps_at(double position) {
   return taps;
 }
 
-// A sum of valid pixels is never taken for a missing one.
+// A sum of valid pixels never equals the value for missing.
 MILLESIME_HD std::int16_t resampled_value(float sum) {
   const std::int16_t value = saturate_to_int16(sum);
   return static_cast<std::int16_t>(value == kMissing ? kMissing + 1 : value);
@@ -90,7 +90,7 @@ struct BlockResampler {
     for (int lane = 0; lane < kLanes; ++lane) across[lane] = taps_at<kTaps>((block.col + lane) * of.col_scale + of.col_offset);
   }
 
-  // values[kLanes]; lanes without a pixel get 0. Returns false only where none of them is missing.
+  // values[kLanes]; lanes without a pixel get 0. Returns false only if none of them is missing.
   MILLESIME_HD bool row(const std::int16_t* plane, std::int16_t* values) const {
     const int n = block.n();
     for (int lane = 0; lane < kLanes; ++lane) {

@@ -1,8 +1,8 @@
 #pragma once
 // The CPU twin of FeatureWriter (feature_writer.h, which includes it): rows become words of 32 bits, and eight rows of words at a time are
-// turned in registers into a stage, in which each pixel has its numbers as they lie in the lines of memory. Every kSegment features, whole
-// lines go past the caches, while the next ones are made; what is left begins the next segment. The numbers written are those of the shared
-// body (tests/consistency/cpu_twins_test.cpp).
+// transposed in registers into a stage, in which the numbers of each pixel are laid out as in the cache lines. Every kSegment features,
+// whole lines bypass the caches, while the next ones are made; the rest begins the next segment. The numbers written are those of the
+// shared body (tests/consistency/cpu_twins_test.cpp).
 
 #include <cstdint>
 #include <cstring>
@@ -36,7 +36,7 @@ class FeatureWriter<kPackLanes<kCpuLanes>, Number> {
     if (staged_ == kSegment) send(false);
   }
   MILLESIME_HD void finish() {
-    if (filled_ > 0) turn();  // what is behind the last row is not sent
+    if (filled_ > 0) turn();  // rows beyond the last one are not written
     staged_ += filled_;
     filled_ = 0;
     send(true);
