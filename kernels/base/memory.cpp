@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "kernels/base/before_allocation.h"
 #include "kernels/base/buffer.h"
 #include "kernels/base/cuda_calls.h"
 #include "kernels/base/pinned_buffer.h"
@@ -17,11 +18,8 @@ static constexpr std::size_t kHugePage = std::size_t{2} << 20, kLargeBytes = 4 *
 
 static bool on_gpu(const Device& device) { return device.kind == Device::Kind::cuda; }
 
-namespace detail {
-
-void* allocate(const Device& device, std::size_t bytes) {
+static void* allocate_on_cpu(std::size_t bytes) {
   if (bytes == 0) return nullptr;
-  if (on_gpu(device)) return cuda::allocate(device, bytes);
   const std::size_t alignment = bytes >= kLargeBytes ? kHugePage : kAlignment;
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, whole);
@@ -34,6 +32,16 @@ void* allocate(const Device& device, std::size_t bytes) {
   return memory;
 }
 
+namespace detail {
+
+void (*before_allocation)(const Device&, std::size_t) = nullptr;
+
+void* allocate(const Device& device, std::size_t bytes) {
+  if (before_allocation) before_allocation(device, bytes);
+  if (!on_gpu(device)) return allocate_on_cpu(bytes);
+  return bytes > 0 ? cuda::allocate(device, bytes) : nullptr;
+}
+
 void release(const Device& device, void* memory) noexcept {
   if (!memory) return;
   if (on_gpu(device))
@@ -43,7 +51,7 @@ void release(const Device& device, void* memory) noexcept {
 }
 
 void* allocate_pinned(const Device& device, std::size_t bytes) {
-  return bytes > 0 && on_gpu(device) ? cuda::allocate_pinned(device, bytes) : allocate(Device{}, bytes);
+  return bytes > 0 && on_gpu(device) ? cuda::allocate_pinned(device, bytes) : allocate_on_cpu(bytes);
 }
 
 void release_pinned(const Device& device, void* memory) noexcept {

@@ -1,6 +1,7 @@
 // Stages on a device that has not enough memory for a window go on in strips of its rows, with the same result. The device is the CPU,
-// whose allocations are refused beyond a limit: the linker puts the allocator below in place of the library's (CMakeLists.txt).
+// whose allocations are refused beyond a limit.
 
+#include <atomic>
 #include <filesystem>
 #include <limits>
 #include <random>
@@ -9,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/base/buffer.h"
+#include "kernels/base/before_allocation.h"
 #include "kernels/base/device_error.h"
 #include "models/arch/random_forest.h"
 #include "models/base/model_file.h"
@@ -23,22 +24,6 @@
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
-namespace {
-constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
-std::size_t largest = kNoLimit;  // bytes of one allocation
-int refused = 0;
-}  // namespace
-
-// millesime::detail::allocate(const Device&, std::size_t), the library's and ours (ld --wrap).
-extern "C" void* __real__ZN9millesime6detail8allocateERKNS_6DeviceEm(const millesime::Device&, std::size_t);
-extern "C" void* __wrap__ZN9millesime6detail8allocateERKNS_6DeviceEm(const millesime::Device& device, std::size_t bytes) {
-  if (bytes > largest) {
-    ++refused;
-    throw millesime::OutOfDeviceMemory("allocating " + std::to_string(bytes) + " bytes");
-  }
-  return __real__ZN9millesime6detail8allocateERKNS_6DeviceEm(device, bytes);
-}
-
 namespace millesime {
 namespace {
 namespace fs = std::filesystem;
@@ -48,6 +33,16 @@ using testing::small_input;
 using testing::small_spec;
 using testing::temp_dir;
 using testing::write_product;
+
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+std::size_t largest = kNoLimit;  // bytes of one allocation
+std::atomic<int> refused = 0;
+
+void refuse_more_than_largest(const Device&, std::size_t bytes) {
+  if (bytes <= largest) return;
+  ++refused;
+  throw OutOfDeviceMemory("allocating " + std::to_string(bytes) + " bytes");
+}
 
 class LittleMemory : public ::testing::Test {
  protected:
@@ -67,8 +62,12 @@ class LittleMemory : public ::testing::Test {
       write_product(root_ + "/l2a", product);
     }
     silent_.context.threads = 1;  // little scratch
+    detail::before_allocation = refuse_more_than_largest;
   }
-  ~LittleMemory() override { largest = kNoLimit; }
+  ~LittleMemory() override {
+    detail::before_allocation = nullptr;
+    largest = kNoLimit;
+  }
 
   Census census() const {
     return make_sensor("sentinel2_theia")

@@ -1,0 +1,135 @@
+#include "pipeline/core/atomic_file.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/error.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+using testing::temp_dir;
+
+std::vector<std::string> files_of(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+  std::ranges::sort(names);
+  return names;
+}
+
+void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+TEST(AtomicFile, TheOldFileStaysUntilCommit) {
+  const std::string folder = temp_dir(), path = folder + "/map.tif";
+  put(path, "old");
+  AtomicFile file(path);
+  EXPECT_EQ(file.path(), path);
+  EXPECT_EQ(fs::path(file.temporary()).parent_path(), folder);
+  EXPECT_THAT(file.temporary(), EndsWith("map.tif"));  // GDAL chooses its driver by the extension
+  EXPECT_EQ(fs::path(file.temporary()).filename().string()[0], '.');
+  put(file.temporary(), "new");
+  EXPECT_EQ(read_text(path), "old");
+  file.commit();
+  EXPECT_EQ(read_text(path), "new");
+  EXPECT_THAT(files_of(folder), ElementsAre("map.tif"));
+}
+
+TEST(AtomicFile, WithoutCommitNothingChangesAndNothingIsLeft) {
+  const std::string folder = temp_dir(), path = folder + "/map.tif";
+  put(path, "old");
+  {
+    AtomicFile file(path);
+    put(file.temporary(), "new");
+    put(file.temporary() + ".aux.xml", "what GDAL puts beside it");
+  }
+  EXPECT_EQ(read_text(path), "old");
+  EXPECT_THAT(files_of(folder), ElementsAre("map.tif"));
+}
+
+TEST(AtomicFile, TheFolderIsMade) {
+  const std::string path = temp_dir() + "/a/b/c.txt";
+  write_text(path, "text");
+  EXPECT_EQ(read_text(path), "text");
+}
+
+TEST(AtomicFile, TwoWritersOfOnePathDoNotShareATemporaryFile) {
+  const std::string path = temp_dir() + "/map.tif";
+  const AtomicFile one(path), other(path);
+  EXPECT_NE(one.temporary(), other.temporary());
+}
+
+TEST(AtomicFile, ReasonsAreTold) {
+  const std::string folder = temp_dir();
+  put(folder + "/file", "");
+  EXPECT_THAT([&] { AtomicFile(folder + "/file/map.tif"); }, ThrowsMessage<UserError>(HasSubstr("/file: cannot make this folder: ")));
+
+  AtomicFile unwritten(folder + "/map.tif");
+  EXPECT_THAT([&] { unwritten.commit(); }, ThrowsMessage<UserError>(HasSubstr("No such file")));
+
+  fs::create_directories(folder + "/folder/full");
+  AtomicFile file(folder + "/folder");
+  put(file.temporary(), "text");
+  EXPECT_THAT([&] { file.commit(); },
+              ThrowsMessage<UserError>(HasSubstr(folder + "/folder: cannot put the finished file in place: Is a directory")));
+}
+
+TEST(AtomicFile, TextsAreReadAsTheyWereWritten) {
+  const std::string path = temp_dir() + "/text";
+  for (const std::string& text : {std::string(), std::string("\r\n\n"), std::string("a\0b", 3), std::string(100'000, 'x')}) {
+    write_text(path, text);
+    EXPECT_EQ(read_text(path), text);
+  }
+  EXPECT_THAT([&] { read_text(path + "/none"); }, ThrowsMessage<UserError>(EndsWith("/none: cannot be read")));
+  EXPECT_THAT([&] { read_text(temp_dir()); }, ThrowsMessage<UserError>(HasSubstr("cannot be read")));
+}
+
+TEST(AtomicFile, WhatAKilledProcessLeavesIsRemoved) {
+  const std::string folder = temp_dir(), path = folder + "/deep/map.tif";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    AtomicFile file(path);
+    put(file.temporary(), "half");
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  put(folder + "/deep/kept.tif", "");
+  ASSERT_EQ(files_of(folder + "/deep").size(), 2u);
+  EXPECT_FALSE(fs::exists(path));
+  remove_abandoned(folder);
+  EXPECT_THAT(files_of(folder + "/deep"), ElementsAre("kept.tif"));
+  remove_abandoned(folder + "/none");  // nothing to do
+}
+
+TEST(AtomicFile, OnlyTheAbandonedFilesOfOneOutputAreRemoved) {
+  const std::string folder = temp_dir();
+  const std::vector<std::string> others{".partial-1-0-1-map.tif",      ".partial-1-0-other.tif", ".partial-1-map.tif",
+                                        ".partial-1-0-map.tif.backup", ".partial-x-0-map.tif",   "map.tif"};
+  for (const auto& name : others) put(folder + "/" + name, "");
+  for (const auto* name : {".partial-1-0-map.tif", ".partial-12345-67-map.tif", ".partial-1-0-map.tif.aux.xml"}) put(folder + "/" + name, "");
+  remove_abandoned_of(folder + "/map.tif");
+  auto kept = others;
+  std::ranges::sort(kept);
+  EXPECT_EQ(files_of(folder), kept);
+}
+
+}  // namespace
+}  // namespace millesime
