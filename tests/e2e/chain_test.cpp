@@ -12,6 +12,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "tests/support/program.h"
@@ -79,12 +80,13 @@ class ChainTest : public ::testing::Test {
 };
 
 TEST_F(ChainTest, TheMapAgreesWithTheTruth) {
-  // 23 classes, 45 % clouds, wrong labels; the most frequent class alone would reach about 0.2.
+  // 0.757 of 23 classes, with 45 % clouds and wrong labels; the most frequent class alone would reach 0.09, a sixth of the trees 0.724.
   const double agreement = agreement_with_truth(product("out", "OCS_2021.tif"));
-  EXPECT_GT(agreement, 0.6);
+  EXPECT_GT(agreement, 0.74);
   EXPECT_LT(agreement, 0.97) << "the world has become too easy to tell models apart";
   const auto accuracy = nlohmann::json::parse(read_text(world + "/out/2021/accuracy.json"));
-  EXPECT_NEAR(accuracy.at("final_map").at("overall_accuracy").get<double>(), agreement, 0.2);
+  EXPECT_NEAR(accuracy.at("final_map").at("overall_accuracy").get<double>(), agreement - 0.1,
+              0.04);  // labels of the reference are wrong, too
   EXPECT_THAT(read_text(world + "/out/2021/RESULTS.txt"), HasSubstr("KAPPA"));
 }
 
@@ -204,15 +206,39 @@ TEST_F(ChainTest, AChangedOptionRerunsOnlyWhatDependsOnIt) {
   EXPECT_THAT(forest.out, Not(HasSubstr("[x] sample/"))) << forest.out;
 }
 
-TEST_F(ChainTest, AStageAloneGivesWhatTheChainGave) {
-  const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
-  std::string model;
-  for (const auto& entry : fs::directory_iterator(world + "/out/2021/work/train"))
-    if (entry.path().extension() == ".safetensors") model = entry.path();
-  const auto alone = run_program({"classify", "--model", model, "--tile", world + "/l2a/" + tile, "--year", "2021", "--exogenous",
-                                  "climate=" + world + "/climate.tif", "-o", world + "/alone", "--quiet"});
-  ASSERT_EQ(alone.code, 0) << alone.err;
-  EXPECT_EQ(RasterReader(world + "/alone/classification.tif").read_all<std::uint8_t>().samples.size(), 128u * 128u);
+// The regions share a border from north to south, with 90 m of it blended; beside that each has its own model.
+TEST_F(ChainTest, AStageAloneGivesWhatTheChainGaveInEachRegion) {
+  const VectorLayer regions = read_polygons(world + "/regions.gpkg", "", {"region"}, "EPSG:2154");
+  ASSERT_EQ(regions.features.size(), 2u);
+  const double border[] = {regions.features[1].extent().min_x, regions.features[0].extent().max_x};
+  for (const auto& tile_folder : fs::directory_iterator(world + "/l2a")) {
+    const std::string tile = tile_folder.path().filename();
+    const auto chain = RasterReader(world + "/out/2021/work/classify/" + tile + "_class_seed_0.tif").read_all<std::uint8_t>();
+    const CoordinateTransform to_regions(chain.grid.crs, "EPSG:2154");
+    std::int64_t compared = 0, models_differ = 0;
+    std::vector<std::uint8_t> alone[2];
+    for (const int region : {0, 1}) {
+      const std::string model = world + "/out/2021/work/train/region_" + std::to_string(region + 1) + "_seed_0.safetensors",
+                        out = world + "/alone/" + tile + "-" + std::to_string(region + 1);
+      const auto result = run_program({"classify", "--model", model, "--tile", tile_folder.path(), "--year", "2021", "--exogenous",
+                                       "climate=" + world + "/climate.tif", "-o", out, "--quiet"});
+      ASSERT_EQ(result.code, 0) << result.err;
+      alone[region] = RasterReader(out + "/classification.tif").read_all<std::uint8_t>().samples;
+      ASSERT_EQ(alone[region].size(), chain.samples.size());
+    }
+    for (int row = 0; row < chain.grid.rows; ++row)
+      for (int col = 0; col < chain.grid.cols; ++col) {
+        const double x = to_regions(chain.grid.centre(col, row)).x;
+        if (x > border[0] - 100 && x < border[1] + 100) continue;
+        const std::size_t p = static_cast<std::size_t>(row) * static_cast<std::size_t>(chain.grid.cols) + static_cast<std::size_t>(col);
+        const int region = x < border[0] ? 0 : 1;
+        ASSERT_EQ(chain.samples[p], alone[region][p]) << tile << ", column " << col << ", row " << row;
+        ++compared;
+        models_differ += alone[0][p] != alone[1][p];
+      }
+    EXPECT_GT(compared, 5000) << tile;
+    EXPECT_GT(models_differ, compared / 20) << tile;
+  }
 }
 
 TEST_F(ChainTest, AnEnsembleMapsATileAsItsMembersBlendedByHand) {
@@ -273,7 +299,7 @@ TEST_F(ChainTest, SeveralSeedsAreFused) {
   ASSERT_EQ(seeds.code, 0) << seeds.err;
   const auto accuracy = nlohmann::json::parse(read_text(world + "/out-seeds/2021/accuracy.json"));
   EXPECT_EQ(accuracy.at("runs").size(), 3u);
-  EXPECT_GT(agreement_with_truth(product("out-seeds", "OCS_2021.tif")), 0.5);
+  EXPECT_GT(agreement_with_truth(product("out-seeds", "OCS_2021.tif")), 0.76);  // 0.778; one seed alone reaches 0.724
 }
 
 TEST_F(ChainTest, OutOfEveryRegionThereIsNoClassAndTheValidityIsKnown) {
@@ -296,13 +322,6 @@ TEST_F(ChainTest, OutOfEveryRegionThereIsNoClassAndTheValidityIsKnown) {
     ++tiles;
   }
   EXPECT_EQ(tiles, 2);
-}
-
-TEST_F(ChainTest, RegionsAndStaticInputs) {
-  const auto regions = run_program(command(
-      "out-regions", {"--set", "regions.path=" + world + "/regions.gpkg", "--set", "regions.field=region", "--set", "train.trees=5"}));
-  ASSERT_EQ(regions.code, 0) << regions.err;
-  EXPECT_GT(agreement_with_truth(product("out-regions", "OCS_2021.tif")), 0.5);
 }
 
 }  // namespace

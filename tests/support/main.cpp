@@ -1,5 +1,5 @@
-// The main of every test binary. --source=x_test.cpp runs the tests that stand in that file: ctest has an entry a file, while the files of a
-// folder share a binary. Skipped tests are reported as such to ctest (exit 77 when nothing else ran).
+// The main of every test binary. --source=x_test.cpp runs the tests that stand in that file: ctest has an entry a file, while the files of
+// a folder share a binary. Skipped tests are reported as such to ctest (exit 77 when nothing else ran).
 
 #include <filesystem>
 #include <iostream>

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::ThrowsMessage;
 using testing::temp_dir;
+using ::testing::ThrowsMessage;
 
 std::vector<std::string> files_of(const std::string& folder) {
   std::vector<std::string> names;
@@ -124,7 +124,8 @@ TEST(AtomicFile, OnlyTheAbandonedFilesOfOneOutputAreRemoved) {
   const std::vector<std::string> others{".partial-1-0-1-map.tif",      ".partial-1-0-other.tif", ".partial-1-map.tif",
                                         ".partial-1-0-map.tif.backup", ".partial-x-0-map.tif",   "map.tif"};
   for (const auto& name : others) put(folder + "/" + name, "");
-  for (const auto* name : {".partial-1-0-map.tif", ".partial-12345-67-map.tif", ".partial-1-0-map.tif.aux.xml"}) put(folder + "/" + name, "");
+  for (const auto* name : {".partial-1-0-map.tif", ".partial-12345-67-map.tif", ".partial-1-0-map.tif.aux.xml"})
+    put(folder + "/" + name, "");
   remove_abandoned_of(folder + "/map.tif");
   auto kept = others;
   std::ranges::sort(kept);

@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-using ::testing::ThrowsMessage;
 using testing::temp_dir;
+using ::testing::ThrowsMessage;
 
 // xxhsum -H2 of the same bytes.
 constexpr const char *kEmpty = "99aa06d3014798d86001c324468d497f", *kAbc = "06b05ab6733a618578af5f94892f3950";
@@ -31,7 +31,8 @@ TEST(Checksum, OfAFileIsThatOfItsBytes) {
   std::string bytes(3 * (1 << 20) + 5, 0);  // more than one buffer, and a rest
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>((i * i + 7) % 256);
   const std::string path = temp_dir() + "/file";
-  for (const auto& [text, expected] : {std::pair<std::string, std::string>{"", kEmpty}, {"abc", kAbc}, {bytes, "2e757cea1d00f273f8a1480ded91ac8e"}}) {
+  for (const auto& [text, expected] :
+       {std::pair<std::string, std::string>{"", kEmpty}, {"abc", kAbc}, {bytes, "2e757cea1d00f273f8a1480ded91ac8e"}}) {
     std::ofstream(path, std::ios::binary) << text;
     EXPECT_EQ(xxh3_of_file(path), expected);
     EXPECT_EQ(xxh3(text), expected);

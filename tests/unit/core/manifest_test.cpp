@@ -15,8 +15,8 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::ThrowsMessage;
 using testing::temp_dir;
+using ::testing::ThrowsMessage;
 
 Manifest full_manifest() {
   return {"classify/T31TCJ",
@@ -58,7 +58,8 @@ TEST(Manifest, DamageIsTold) {
   const std::string file = temp_dir() + "/manifest.json";
   write_manifest(full_manifest(), file);
   const std::string whole = read_text(file);
-  const auto told = ThrowsMessage<UserError>(AllOf(HasSubstr(file + ": damaged manifest ("), HasSubstr("remove it and the unit runs again")));
+  const auto told =
+      ThrowsMessage<UserError>(AllOf(HasSubstr(file + ": damaged manifest ("), HasSubstr("remove it and the unit runs again")));
   for (const std::string& damaged : {std::string(), whole.substr(0, whole.size() / 2), std::string("[]"), std::string("{\"unit\": 3}")}) {
     write_text(file, damaged);
     EXPECT_THAT([&] { read_manifest(file); }, told) << damaged;
