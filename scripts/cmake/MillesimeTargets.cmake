@@ -110,7 +110,11 @@ endfunction()
 
 # The environment of every test, and its exit code for "skipped".
 function(millesime_test_properties name labels environment)
-  set_tests_properties(${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77
+  set(cost 1)
+  if(labels MATCHES "e2e|slow")
+    set(cost 100)  # ctest starts these first, so that two jobs end together
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77 COST ${cost}
     # passive: tests run side by side, and a thread that spins while it waits takes the processor from another test.
     ENVIRONMENT "OMP_WAIT_POLICY=passive;MILLESIME_BINARY=${CMAKE_BINARY_DIR}/millesime;MILLESIME_SOURCE=${CMAKE_SOURCE_DIR};\
 MILLESIME_TEST_FOLDER=${CMAKE_BINARY_DIR}/tests/folders/${name};${environment}")
@@ -129,6 +133,10 @@ endfunction()
 # Labels: fast (under a second), slow, e2e (runs the program), gpu (needs a device, skips without).
 function(millesime_test)
   cmake_parse_arguments(T "ALONE" "NAME" "SOURCES;LINK;LABELS;ENVIRONMENT" ${ARGN})
+  millesime_leaves_out(${T_NAME} left_out)
+  if(left_out)
+    return()
+  endif()
   cmake_path(GET T_NAME PARENT_PATH binary)
   set(precompiled tests)
   if(T_ALONE)
@@ -172,6 +180,10 @@ endfunction()
 # Python runs in the environment of scripts/requirements-tests.txt. Exit 0 passes, 77 is skipped.
 function(millesime_script_test)
   cmake_parse_arguments(T "" "NAME;SCRIPT" "LABELS;ENVIRONMENT" ${ARGN})
+  millesime_leaves_out(${T_NAME} left_out)
+  if(left_out)
+    return()
+  endif()
   if(T_SCRIPT MATCHES "\\.py$")
     set(interpreter ${MILLESIME_VENV}/bin/python -B)
   else()
