@@ -108,6 +108,16 @@ function(millesime_op name)
   endif()
 endfunction()
 
+# The cuda flavour repeats the tests of what differs in it: kernels, networks, what nvcc makes, and the chain as a whole. All of pipeline/
+# compiles to the same objects in both flavours (scripts/test compares them); its tests run in the cpu flavour alone.
+set(MILLESIME_TESTED_WITH_CUDA "^(unit/(kernels|models)|property/kernels|golden|gpu)(/|$)|^consistency/(prepare|ptx|gate)|^e2e/chain$")
+function(millesime_leaves_out name result)
+  set(${result} OFF PARENT_SCOPE)
+  if(MILLESIME_CUDA AND NOT name MATCHES "${MILLESIME_TESTED_WITH_CUDA}")
+    set(${result} ON PARENT_SCOPE)
+  endif()
+endfunction()
+
 # The environment of every test, and its exit code for "skipped".
 function(millesime_test_properties name labels environment)
   set(cost 1)
