@@ -77,7 +77,7 @@ TEST(AtomicFile, TwoWritersOfOnePathDoNotShareATemporaryFile) {
 TEST(AtomicFile, ReasonsAreTold) {
   const std::string folder = temp_dir();
   put(folder + "/file", "");
-  EXPECT_THAT([&] { AtomicFile(folder + "/file/map.tif"); }, ThrowsMessage<UserError>(HasSubstr("/file: cannot make this folder: ")));
+  EXPECT_THAT([&] { AtomicFile(folder + "/file/map.tif"); }, ThrowsMessage<UserError>(HasSubstr("/file: cannot create this folder: ")));
 
   AtomicFile unwritten(folder + "/map.tif");
   EXPECT_THAT([&] { unwritten.commit(); }, ThrowsMessage<UserError>(HasSubstr("No such file")));
@@ -86,7 +86,7 @@ TEST(AtomicFile, ReasonsAreTold) {
   AtomicFile file(folder + "/folder");
   put(file.temporary(), "text");
   EXPECT_THAT([&] { file.commit(); },
-              ThrowsMessage<UserError>(HasSubstr(folder + "/folder: cannot put the finished file in place: Is a directory")));
+              ThrowsMessage<UserError>(HasSubstr(folder + "/folder: cannot rename the finished file to this name: Is a directory")));
 }
 
 TEST(AtomicFile, TextsAreReadAsTheyWereWritten) {

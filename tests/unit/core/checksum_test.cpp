@@ -44,7 +44,7 @@ TEST(Checksum, OfAFileIsThatOfItsBytes) {
 TEST(Checksum, AFingerprintIsSizeTimeAndContent) {
   const std::string path = temp_dir() + "/file";
   std::ofstream(path) << "abc";
-  fs::last_write_time(path, fs::file_time_type::clock::from_sys(std::chrono::sys_days{std::chrono::year{2021} / 6 / 1}));
+  fs::last_write_time(path, fs::file_time_type::clock::from_sys(std::chrono::system_clock::from_time_t(1'622'505'600)));
   const Fingerprint found = fingerprint(path);
   EXPECT_EQ(found, (Fingerprint{path, 3, 1'622'505'600'000'000'000, kAbc}));
   EXPECT_THAT([&] { fingerprint(path + ".none"); }, ThrowsMessage<UserError>(HasSubstr("file.none: cannot be read: No such file")));
