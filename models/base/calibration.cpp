@@ -145,15 +145,53 @@ CalibrationChoice choose_calibration(const HeldOutLogits& held_out) {
   return choice;
 }
 
-void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out) {
-  ConfusionMatrix confusion;
-  for (const Row& row : rows_of(held_out)) confusion.add(row.target, row.winner);
-  const CalibrationChoice choice = choose_calibration(held_out);
-  spec.temperature = choice.temperature, spec.sharpening = choice.sharpening;
-  enter_held_out(spec, confusion, choice.error_before, choice.error);
+std::vector<int> halves_of_groups(const std::vector<std::int64_t>& groups) {
+  std::map<std::int64_t, int> numbers;
+  std::vector<int> halves;
+  for (const std::int64_t group : groups) halves.push_back(numbers.emplace(group, static_cast<int>(numbers.size())).first->second % 2);
+  return halves;
 }
 
-void enter_held_out(ModelSpec& spec, const ConfusionMatrix& confusion, double error_before, double error) {
+std::vector<float> calibrated_probabilities(const std::vector<double>& logits, int n_classes, double temperature, double sharpening) {
+  std::vector<float> probabilities;
+  probabilities.reserve(logits.size());
+  for (auto first = logits.begin(); first != logits.end(); first += n_classes) {
+    const double highest = *std::max_element(first, first + n_classes);
+    std::vector<double> p;
+    double sum = 0;
+    for (auto at = first; at != first + n_classes; ++at) {
+      const double u = (highest - *at) / temperature;
+      sum += p.emplace_back(std::exp(-(u + sharpening * u * u)));
+    }
+    for (const double value : p) probabilities.push_back(static_cast<float>(value / sum));
+  }
+  return probabilities;
+}
+
+void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out) {
+  const CalibrationChoice choice = choose_calibration(held_out);
+  spec.temperature = choice.temperature, spec.sharpening = choice.sharpening;
+  ConfusionMatrix confusion;
+  if (held_out.crossed[0].empty()) {
+    for (const Row& row : rows_of(held_out)) confusion.add(row.target, row.winner);
+    enter_held_out(spec, confusion, choice.error_before, choice.error, held_out.chose_epoch);
+    return;
+  }
+  const bool scaled = choice.temperature != 1 || choice.sharpening != 0;
+  Calibration before, after;
+  for (const int half : {0, 1}) {  // chooses epoch, temperature and sharpening for the other one
+    HeldOutLogits own = held_out;
+    own.logits = held_out.crossed[static_cast<std::size_t>(half)];
+    std::vector<Row> choosing, judging;
+    for (Row& row : rows_of(own)) (row.group % 2 == half ? choosing : judging).push_back(std::move(row));
+    for (const Row& row : judging) confusion.add(row.target, row.winner);
+    add(before, judging, {});
+    add(after, judging, scaled ? best_scale(choosing, choice.sharpening > 0, held_out.spread) : Scale{});
+  }
+  enter_held_out(spec, confusion, before.expected_error(), after.expected_error(), false);
+}
+
+void enter_held_out(ModelSpec& spec, const ConfusionMatrix& confusion, double error_before, double error, bool chose_epoch) {
   auto counts = nlohmann::json::array();  // [reference][produced], in the order of the model's classes
   for (int reference = 0; reference < spec.n_classes(); ++reference) {
     counts.push_back(nlohmann::json::array());
@@ -165,7 +203,8 @@ void enter_held_out(ModelSpec& spec, const ConfusionMatrix& confusion, double er
                               {"f_score", accuracy.macro_f},
                               {"confusion", counts},
                               {"calibration_error_before", error_before},
-                              {"calibration_error", error}};
+                              {"calibration_error", error},
+                              {"chose_epoch", chose_epoch}};
 }
 
 }  // namespace millesime

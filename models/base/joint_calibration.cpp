@@ -114,12 +114,12 @@ void raise(LearnedModel& model, double power) {
     // p^power of p ~ exp(-(u + sharpening u^2)), u = d / temperature
     ModelSpec& spec = model.model.members[m].spec;
     spec.temperature /= power, spec.sharpening /= power;
-    auto& probabilities = model.held_out[m].probabilities;
-    for (auto row = probabilities.begin(); row != probabilities.end(); row += n_classes) {
-      std::transform(row, row + n_classes, row, [power](float p) { return static_cast<float>(std::pow(p, power)); });
-      const float sum = std::accumulate(row, row + n_classes, 0.0f);
-      std::transform(row, row + n_classes, row, [sum](float p) { return p / sum; });
-    }
+    for (auto* probabilities : {&model.held_out[m].probabilities, &model.held_out[m].crossed})
+      for (auto row = probabilities->begin(); row != probabilities->end(); row += n_classes) {
+        std::transform(row, row + n_classes, row, [power](float p) { return static_cast<float>(std::pow(p, power)); });
+        const float sum = std::accumulate(row, row + n_classes, 0.0f);
+        std::transform(row, row + n_classes, row, [sum](float p) { return p / sum; });
+      }
   }
 }
 
@@ -139,12 +139,21 @@ LearnedModel join_models(const std::vector<LearnedModel>& models) {
   ModelSpec& spec = joined.model.spec;
   const JudgedTogether judged(joined.held_out, spec.n_classes());
   const double power = judged.best_power(judged.all());
+
+  // What is reported comes from epochs that the samples did not choose, as far as possible.
+  std::vector<HeldOutProbabilities> reported = joined.held_out;
+  bool chose_epoch = false;
+  for (auto& member : reported) {
+    if (!member.crossed.empty()) member.probabilities = member.crossed;
+    chose_epoch = chose_epoch || member.chose_epoch;
+  }
+  const JudgedTogether judging(reported, spec.n_classes());
   ConfusionMatrix confusion;
-  const double before = judged.calibration(judged.all(), 1).expected_error();
-  judged.calibration(judged.all(), power, &confusion);
+  const double before = judging.calibration(judging.all(), 1).expected_error();
   Calibration crossed;  // each half of the groups with the power fitted on the other half
-  for (const int half : {0, 1}) crossed.merge(judged.calibration(judged.half(half), judged.best_power(judged.half(1 - half))));
-  enter_held_out(spec, confusion, before, crossed.expected_error());
+  for (const int half : {0, 1})
+    crossed.merge(judging.calibration(judging.half(half), judging.best_power(judging.half(1 - half)), &confusion));
+  enter_held_out(spec, confusion, before, crossed.expected_error(), chose_epoch);
   spec.metrics["power"] = power;
   raise(joined, power);
   return joined;

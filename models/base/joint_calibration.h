@@ -15,6 +15,10 @@ struct HeldOutProbabilities {
   std::vector<float> probabilities;  // [sample][class]
   std::vector<int> target;           // [sample], index of the class
   std::vector<std::int64_t> group;   // [sample]; the errors of samples of one group are correlated
+  // The same at the epoch that the other half of the groups chose (HeldOutLogits::crossed); empty: no epoch was chosen, or by these
+  // samples.
+  std::vector<float> crossed = {};
+  bool chose_epoch = false;  // these samples chose the epoch, and there is no `crossed`
 };
 
 // A trained model, and its output for the samples that were held out from it.

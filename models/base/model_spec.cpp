@@ -53,6 +53,12 @@ SourceSpec source_from_json(const json& object, const std::string& origin) {
   check_at_most(features, kMaxFeatures, "features", origin);
   check_size(source.mean, features, "mean", origin);
   check_size(source.deviation, features, "deviation", origin);
+  if (object.contains("scale")) {
+    source.scale = field<std::vector<float>>(object, "scale", origin);
+    check_size(source.scale, source.bands.size(), "scale", origin);
+    for (const float scale : source.scale)
+      if (!std::isfinite(scale) || scale <= 0) throw UserError(join_text(origin, ": scale: expected a number above 0, got ", scale));
+  }
   for (std::size_t f = 0; f < features; ++f)
     check_normalisation(source.mean[f], source.deviation[f], join_text("feature ", f, " of ", source.name), origin);
   return source;
@@ -159,8 +165,10 @@ json ModelSpec::to_json() const {
   out["parameters"] = parameters;
   out["input"] = to_text(input);
   out["sources"] = json::array();
-  for (const auto& s : sources)
+  for (const auto& s : sources) {
     out["sources"].push_back({{"name", s.name}, {"bands", s.bands}, {"indices", s.indices}, {"mean", s.mean}, {"deviation", s.deviation}});
+    if (!s.scale.empty()) out["sources"].back()["scale"] = s.scale;
+  }
   if (input == InputKind::regular)
     out["gap_fill"] = {{"method", gap_fill.method}, {"window_days", gap_fill.window_days}, {"smoothing", gap_fill.smoothing}};
   out["days"] = days;

@@ -27,6 +27,9 @@ struct SourceSpec {
   // One a feature, in stored numbers (indices x 1000), over the valid observations of the training set, never per date.
   // A model reads (value - mean) / deviation.
   std::vector<float> mean, deviation;
+  // One a band: physical value = stored number x scale. Samples with another scale (tables of more or fewer digits) are brought to this
+  // one. Empty: numbers are read as they are stored, as from images.
+  std::vector<float> scale = {};
 
   int features() const { return static_cast<int>(bands.size() + indices.size()); }
 };

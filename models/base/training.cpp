@@ -20,6 +20,7 @@
 #include "models/base/averaged_weights.h"
 #include "models/base/calibration.h"
 #include "models/base/checkpoint.h"
+#include "models/base/epoch_choice.h"
 #include "models/base/loss.h"
 #include "models/base/network.h"
 #include "models/base/one_library_thread.h"
@@ -43,17 +44,6 @@ double one_cycle(double share) {
   return share < kRise ? between(kStart, 1, share / kRise) : between(1, kEnd, (share - kRise) / (1 - kRise));
 }
 
-std::vector<double> numbers_of(const Tensor& tensor) {
-  const auto host = tensor.contiguous();
-  return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
-}
-
-// Standard error of an accuracy; the errors of samples of one group are correlated.
-double standard_error(double share, const std::vector<std::int64_t>& groups) {
-  const std::set<std::int64_t> distinct(groups.begin(), groups.end());
-  return std::sqrt(share * (1 - share) / static_cast<double>(distinct.size()));
-}
-
 void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
@@ -69,7 +59,8 @@ bool in_bfloat16(Precision precision, torch::Device device) {
 // Everything that determines the result of a training, as one number: another training does not use its checkpoint.
 std::string fingerprint(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
                         const TrainingRun& run) {
-  std::string text = join_text(spec.to_json().dump(), "\nlast epoch ", last_epoch, torch_device(run.device).is_cpu() ? ", cpu" : ", cuda",
+  std::string text = join_text(spec.to_json().dump(), "\nepochs chosen by halves, last epoch ", last_epoch,
+                               torch_device(run.device).is_cpu() ? ", cpu" : ", cuda",
                                in_bfloat16(run.precision, torch_device(run.device)) ? ", bfloat16" : "");
   Recipe copy = recipe;
   Options options;
@@ -116,7 +107,8 @@ class Training {
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
         augment_(recipe, spec.input, !learn.complete(), data_.input, run.make_batch),
         average_(network_, recipe.average_decay),
-        shuffling_(generator(recipe.random_seed, 0, torch::kCPU)) {
+        shuffling_(generator(recipe.random_seed, 0, torch::kCPU)),
+        halves_(held_out, spec.n_classes()) {
     if (judged()) judges_ = to_tensors(held_out, spec, where_);
     for (int i = 0; i < shards_.size(); ++i) {
       dropping_.push_back(generator(recipe.random_seed, 1 + i, where_));
@@ -191,7 +183,8 @@ class Training {
     if (judged()) {
       const auto current = weights_of(network_);
       if (recipe_.average_decay > 0) set_weights(network_, average_.mean());
-      const Accuracy accuracy = judge(evaluate(network_, judges_, run_.threads), held_out_.target);
+      const Tensor logits = evaluate(network_, judges_, run_.threads);
+      const Accuracy accuracy = judge(logits, held_out_.target);
       report.f_score = accuracy.macro_f;
       report.accuracy = accuracy.overall;
       if (report.f_score > best_score_) {
@@ -205,6 +198,7 @@ class Training {
         best_ = weights_of(network_);
       }
       set_weights(network_, current);
+      halves_.meet(logits);
     }
     curve_.push_back({{"epoch", epoch_}, {"loss", report.loss}});
     if (judged()) curve_.back().update({{"f_score", report.f_score}, {"accuracy", report.accuracy}});
@@ -219,8 +213,16 @@ class Training {
     ModelFile file = network_file(spec_, network_);
     file.spec.metrics["curve"] = curve_;
     if (!judged()) return file;
-    const std::vector<double> logits = numbers_of(evaluate(network_, judges_, run_.threads));
-    enter_calibration(file.spec, {spec_.n_classes(), logits, held_out_.target, held_out_.group});
+    HeldOutLogits held_out;
+    held_out.n_classes = spec_.n_classes();
+    held_out.logits = numbers_of(evaluate(network_, judges_, run_.threads));
+    held_out.target = held_out_.target, held_out.group = held_out_.group;
+    held_out.chose_epoch = true;
+    if (halves_.can_choose()) {
+      held_out.crossed = halves_.kept();
+      if (run_.on_crossed) run_.on_crossed(halves_.judged_by_other());
+    }
+    enter_calibration(file.spec, held_out);
     file.spec.metrics["epoch"] = kept_epoch_;
     return file;
   }
@@ -234,6 +236,7 @@ class Training {
     add("weights", weights_of(network_));
     add("average", average_.mean());
     add("best", best_);
+    add("crossed", halves_.state());
     std::vector<Tensor> mean, square;
     for (const auto& p : network_.parameters())
       if (const auto* moments = moments_of(p)) mean.push_back(moments->exp_avg()), square.push_back(moments->exp_avg_sq());
@@ -255,13 +258,9 @@ class Training {
     const std::chrono::duration<double> since = Clock::now() - kept_at_;
     if (run_.checkpoint.empty() || (!finished_ && since.count() < run_.checkpoint_seconds)) return;
     Checkpoint checkpoint{name_, {}, state()};
-    checkpoint.progress = {{"epoch", epoch_},
-                           {"finished", finished_},
-                           {"best_score", best_score_},
-                           {"best_epoch", best_epoch_},
-                           {"kept_epoch", kept_epoch_},
-                           {"steps", average_.steps()},
-                           {"curve", curve_}};
+    checkpoint.progress = {
+        {"epoch", epoch_},           {"finished", finished_},     {"best_score", best_score_}, {"half_scores", halves_.scores()},
+        {"best_epoch", best_epoch_}, {"kept_epoch", kept_epoch_}, {"steps", average_.steps()}, {"curve", curve_}};
     try {
       write_checkpoint(checkpoint, run_.checkpoint);
     } catch (const UserError& error) {  // a failed checkpoint does not end the training
@@ -291,6 +290,7 @@ class Training {
     set_weights(network_, list("weights"));
     average_.go_on(progress["steps"], list("average"));
     best_ = list("best");
+    halves_.go_on(progress["half_scores"], list("crossed"));
     const auto mean = list("mean_gradient"), square = list("mean_square"), random = list("random");
     const auto parameters = network_.parameters();
     MILLESIME_CHECK(mean.size() == parameters.size(), mean.size(), " moments of ", parameters.size(), " parameters");
@@ -326,6 +326,7 @@ class Training {
   Augmentation augment_;
   AveragedWeights average_;
   at::Generator shuffling_;
+  EpochHalves halves_;
   std::vector<at::Generator> dropping_;  // one a shard
   std::string name_;                     // of this training, in its checkpoint
   std::chrono::steady_clock::time_point kept_at_ = std::chrono::steady_clock::now();

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "kernels/base/device.h"
 #include "kernels/base/training_batch_args.h"
@@ -39,6 +40,9 @@ struct TrainingRun {
   EpochCallback on_epoch;
   std::function<void(const std::string&)> on_note;  // messages for the user, e.g. that a checkpoint is damaged
   std::function<void(int)> on_resume;               // number of epochs taken from a checkpoint
+  // Logits [sample][class] of the held-out samples, each at the epoch that the other half of their groups chose; if there are enough
+  // groups.
+  std::function<void(const std::vector<double>&)> on_crossed;
   const ModelFile* start = nullptr;  // a trained model whose weights training starts from, instead of random ones (copy_weights)
   // File in which the state of the training is saved, atomically, so that a training that was killed continues from there and ends with
   // the same bytes. A file of another recipe, spec or samples is kept until this training saves its own. "": none.

@@ -43,6 +43,11 @@ Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
   return torch::cat(parts, 0).to(torch::kFloat64);
 }
 
+std::vector<double> numbers_of(const Tensor& tensor) {
+  const auto host = tensor.contiguous();
+  return {host.data_ptr<double>(), host.data_ptr<double>() + host.numel()};
+}
+
 Accuracy judge(const Tensor& logits, const std::vector<int>& target) {
   const Tensor winner = logits.argmax(1);
   ConfusionMatrix confusion;  // of class indices

@@ -21,6 +21,8 @@ TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch
 // Logits [N,K] on the host, float64, in evaluation mode.
 torch::Tensor evaluate(Network& network, const TrainingTensors& data, int threads);
 
+std::vector<double> numbers_of(const torch::Tensor& tensor);  // of such logits
+
 // Of class indices.
 Accuracy judge(const torch::Tensor& logits, const std::vector<int>& target);
 

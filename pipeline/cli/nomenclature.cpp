@@ -16,7 +16,11 @@ void add_nomenclature(CLI::App& app, Invocation& invocation) {
   };
   auto show = std::make_shared<Show>();
   auto* show_sub = sub->add_subcommand("show", "Codes, names and colours of a nomenclature");
-  show_sub->add_option("nomenclature", show->file, "a name such as oso23, or a file (TOML, CSV, name:code)")->required()->type_name("NAME");
+  show_sub
+      ->add_option("nomenclature", show->file,
+                   "a name such as oso23, or a file (TOML, CSV, name:code, iota2's nomenclature.cfg or color.txt)")
+      ->required()
+      ->type_name("NAME");
   show_sub->add_flag("--json", show->json, "as JSON");
   add_examples(*show_sub, {"millesime nomenclature show oso23"});
   show_sub->callback([&invocation, show] {

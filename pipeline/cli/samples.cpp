@@ -14,7 +14,9 @@
 namespace millesime {
 namespace {
 
-void print_summary(const Samples& samples, bool json) { std::cout << (json ? samples_summary(samples).dump(1) + "\n" : to_text(samples)); }
+void print_summary(const std::vector<Samples>& parts, bool json) {
+  std::cout << (json ? samples_summary(parts).dump(1) + "\n" : to_text(parts));
+}
 
 class QuietObserver : public RunObserver {
  public:
@@ -59,7 +61,7 @@ void add_extract(CLI::App& sub, Invocation& invocation) {
       std::vector<std::string> files;
       for (const auto& tile : tiles_of(restricted_to(config, selection))) files.push_back(Layout(config).samples(tile));
       if (!command->output.empty()) {
-        write_samples(merge_samples(files), command->output);
+        write_parts(join_samples(files), command->output);
         files = {command->output};
       }
       for (const auto& file : files) std::cout << file << "\n";
@@ -101,6 +103,15 @@ void add_samples(CLI::App& app, Invocation& invocation) {
   struct Convert {
     std::string input, output, nomenclature;
     bool json = false;
+    TableRules tables;
+  };
+  const auto add_table_rules = [](CLI::App& command, TableRules& rules) {
+    Options options;
+    rules.declare(options);
+    for (const Option& option : options.all()) {
+      auto& list = option.key() == "static" ? rules.statics : option.key() == "ignore" ? rules.ignored : rules.missing;
+      command.add_option(option.flag(), list, option.help())->delimiter(',')->expected(1)->take_all()->type_name("LIST");
+    }
   };
   auto import = std::make_shared<Convert>();
   auto* import_sub = sub->add_subcommand("import", "Convert a table (CSV) to a samples file");
@@ -111,14 +122,16 @@ void add_samples(CLI::App& app, Invocation& invocation) {
       ->type_name("CSV");
   import_sub->add_option("-o,--output", import->output, "samples file to write")->required()->type_name("FILE");
   import_sub->add_option("--nomenclature", import->nomenclature, "for labels that are class names")->type_name("NAME");
-  add_examples(*import_sub, {"millesime samples import series.csv -o samples.safetensors"});
+  add_table_rules(*import_sub, import->tables);
+  add_examples(*import_sub, {"millesime samples import series.csv -o samples.safetensors",
+                             "millesime samples import series.csv --static elevation --missing=-3000 -o samples.safetensors"});
   import_sub->callback([&invocation, import] {
     invocation.action = [import] {
       const std::optional<Nomenclature> classes =
           import->nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(import->nomenclature));
-      const Samples samples = read_samples_csv(import->input, classes ? &*classes : nullptr);
+      const Samples samples = read_samples_csv(import->input, classes ? &*classes : nullptr, import->tables);
       write_samples(samples, import->output);
-      print_summary(samples, false);
+      print_summary({samples}, false);
       return 0;
     };
   });
@@ -130,7 +143,7 @@ void add_samples(CLI::App& app, Invocation& invocation) {
   add_examples(*export_sub, {"millesime samples export samples.safetensors -o series.csv"});
   export_sub->callback([&invocation, exported] {
     invocation.action = [exported] {
-      write_samples_csv(read_samples(exported->input), exported->output);
+      write_samples_csv(read_parts(exported->input), exported->output);
       return 0;
     };
   });
@@ -139,10 +152,11 @@ void add_samples(CLI::App& app, Invocation& invocation) {
   auto* info_sub = sub->add_subcommand("info", "Classes, bands, dates and gaps of a samples file");
   info_sub->add_option("samples", info->input, "samples file, .safetensors or .csv")->required()->type_name("FILE");
   info_sub->add_flag("--json", info->json, "as JSON");
+  add_table_rules(*info_sub, info->tables);
   add_examples(*info_sub, {"millesime samples info samples.safetensors"});
   info_sub->callback([&invocation, info] {
     invocation.action = [info] {
-      print_summary(info->input.ends_with(".csv") ? read_samples_csv(info->input) : read_samples(info->input), info->json);
+      print_summary(load_parts(info->input, nullptr, info->tables), info->json);
       return 0;
     };
   });

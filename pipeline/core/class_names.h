@@ -14,7 +14,11 @@ inline constexpr int kMaxLabel = 2147483647;  // for models of tables, which may
 // The number in a text, ignoring surrounding blanks; empty if the text is not a number.
 std::optional<std::int64_t> code_of_text(std::string_view text);
 
-// For comparing names: lower case, in ASCII and for the accented letters of Latin-1 (in UTF-8: C3 80..9E, but not the multiplication sign).
+// Without blanks around it, also those that do not break a line (U+00A0).
+std::string_view trimmed_name(std::string_view text);
+
+// For comparing names: trimmed, letters with their accents composed (NFC), lower case; in ASCII and for the accented letters of Latin-1 (in
+// UTF-8: C3 80..9E, but not the multiplication sign).
 std::string folded_name(std::string_view text);
 
 }  // namespace millesime

@@ -44,7 +44,9 @@ CsvReader::CsvReader(const std::string& path) : path_(path) {
     if (!read_row()) throw UserError(path + ": no header with the names of the columns");
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      if (cells_[i].empty()) throw UserError(join_text(path, ":", row_line_, ": column ", i + 1, " has no name"));
+      if (cells_[i].empty())
+        throw UserError(join_text(path, ":", row_line_, ": column ", i + 1,
+                                  " has no name; give it one, or leave it out (pandas writes its row numbers so: to_csv(index=False))"));
       if (!is_utf8(cells_[i]))
         throw UserError(
             join_text(path, ":", row_line_, ": the name of column ", i + 1, " is not UTF-8; convert the file, e.g. with iconv"));

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/table_numbers.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -27,6 +29,18 @@ std::string Color::hex() const {
     text += kDigits[part >> 4];
     text += kDigits[part & 15];
   }
+  return text;
+}
+
+std::string Nomenclature::codes_text() const {
+  std::string text;
+  for (const LandClass& c : classes) text += join_text(text.empty() ? "" : " ", c.code);
+  return text;
+}
+
+std::string Nomenclature::names_text() const {
+  std::string text;
+  for (const LandClass& c : classes) text += join_text(c.code, ": ", c.name, "; ", c.name_en, "; ", c.alias, "\n");
   return text;
 }
 
@@ -57,6 +71,19 @@ std::optional<int> Nomenclature::index_of(const std::string& code_or_name) const
 const LandClass& Nomenclature::at(int index) const {
   MILLESIME_CHECK(index >= 0 && index < size(), "class ", index, " of ", size());
   return classes[static_cast<std::size_t>(index)];
+}
+
+std::optional<int> code_of_class(std::string_view text, const Nomenclature* nomenclature) {
+  text = trimmed_name(text);
+  if (const auto number = parse_number(text)) {
+    if (number->value == 0) return 0;
+    if (number->value < 1 || number->value > kMaxLabel || number->value != std::trunc(number->value)) return std::nullopt;
+    const int code = static_cast<int>(number->value);
+    return !nomenclature || nomenclature->index_of_code(code) ? std::optional(code) : std::nullopt;
+  }
+  if (nomenclature)
+    if (const auto index = nomenclature->index_of(std::string(text))) return nomenclature->at(*index).code;
+  return is_missing(text) ? std::optional(0) : std::nullopt;
 }
 
 std::string to_text(const Nomenclature& nomenclature) {

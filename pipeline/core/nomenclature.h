@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millesime {
@@ -32,12 +33,15 @@ struct Mapping {                           // to another nomenclature
 class Nomenclature {
  public:
   // Reads TOML (configs/nomenclatures/README.md describes it), CSV (header with code, name or name_fr, and optional name_en, hex or color,
-  // alias, level1, to_<nomenclature>; other columns are ignored), JSON as to_json() writes it, or lines "name:code".
-  // A bare name such as "oso23" is looked up in configs/nomenclatures. UserError names file and line for a double
-  // code, a double name, a bad colour, or a code out of range. Classes without colour get one from their position.
+  // alias, level1, to_<nomenclature>; other columns are ignored), JSON as to_json() writes it, or iota2's
+  // files: nomenclature.cfg (levels of classes), lines "name:code" (with the colours of a color.txt beside them), lines "code red green
+  // blue". A bare name such as "oso23" is looked up in configs/nomenclatures. UserError names file and line for a double code, a double
+  // name, a bad colour, or a code out of range. Classes without colour get one from their position.
   static Nomenclature load(const std::string& name_or_file);
   static Nomenclature from_json(const std::string& text, const std::string& origin);
   std::string to_json() const;
+  std::string codes_text() const;  // the codes in their order: what models depend on
+  std::string names_text() const;  // codes, names and aliases: what the reading of reference data depends on
 
   std::string name;
   std::vector<LandClass> classes;  // in the order of the file; position = class index of a model
@@ -51,6 +55,10 @@ class Nomenclature {
   std::optional<int> index_of(const std::string& code_or_name) const;
   const LandClass& at(int index) const;
 };
+
+// The class that a text of reference data names: a code ("11", "011", "11.0") or a name. 0 where it says that there is none (empty, 0, nan,
+// null...), nothing where it names no class. Without a nomenclature every code from 1 on is a class.
+std::optional<int> code_of_class(std::string_view text, const Nomenclature* nomenclature);
 
 // A printed table: code, colour, name, group, alias.
 std::string to_text(const Nomenclature& nomenclature);

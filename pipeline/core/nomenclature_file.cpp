@@ -13,114 +13,12 @@
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/nomenclature.h"
+#include "pipeline/core/nomenclature_collector.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
 namespace {
-
-// The generated colour of a class without one, by its position: hues a golden angle apart, in two brightnesses.
-Color colour_of_position(int position) {
-  constexpr double kGoldenAngle = 137.50776405;  // degrees
-  const double hue = std::fmod(position * kGoldenAngle, 360.0) / 60.0;
-  const double value = position % 2 ? 170 : 235, low = value * 0.25;
-  const double rest = hue - std::floor(hue), up = low + (value - low) * rest, down = value - (value - low) * rest;
-  const auto color = [](double r, double g, double b) {
-    return Color{static_cast<std::uint8_t>(r), static_cast<std::uint8_t>(g), static_cast<std::uint8_t>(b)};
-  };
-  switch (static_cast<int>(hue)) {
-    case 0: return color(value, up, low);
-    case 1: return color(down, value, low);
-    case 2: return color(low, value, up);
-    case 3: return color(low, down, value);
-    case 4: return color(up, low, value);
-    default: return color(value, low, down);
-  }
-}
-
-// Collects classes from any format and checks each one with its position in the file.
-class Collector {
- public:
-  explicit Collector(std::string origin, int max_code = kMaxCode) : origin_(std::move(origin)), max_code_(max_code) {}
-
-  Nomenclature nomenclature;
-
-  void add_class(LandClass c, std::optional<Color> color, const std::string& where) {
-    check(c, codes_, where);
-    if (c.alias.empty()) c.alias = join_text("class_", c.code);
-    for (const std::string& name : {c.name, c.name_en, c.alias}) {
-      if (name.empty()) continue;
-      if (const auto number = code_of_text(name); number && *number != c.code)
-        throw UserError(join_text(where, ": the name \"", name, "\" of class ", c.code, " reads like the code of another class"));
-      const auto [at, fresh] = names_.emplace(folded_name(name), c.code);
-      if (!fresh && at->second != c.code)
-        throw UserError(join_text(where, ": class ", c.code, " is called \"", name, "\", like class ", at->second, " already"));
-    }
-    c.color = color.value_or(colour_of_position(nomenclature.size()));
-    nomenclature.classes.push_back(std::move(c));
-    wheres_.push_back(where);
-  }
-
-  void add_group(LandClass c, std::optional<Color> color, const std::string& where) {
-    check(c, group_codes_, where);
-    c.color = color.value_or(colour_of_position(static_cast<int>(nomenclature.groups.size())));
-    nomenclature.groups.push_back(std::move(c));
-  }
-
-  void add_mapping(const std::string& to, int ours, std::int64_t theirs, const std::string& where) {
-    if (theirs < 1 || theirs > kMaxCode)
-      throw UserError(join_text(where, ": class ", ours, " becomes ", theirs, " in ", to, "; expected 1 to ", kMaxCode));
-    auto& mappings = nomenclature.mappings;
-    auto found = std::ranges::find(mappings, to, &Mapping::to);
-    if (found == mappings.end()) found = mappings.insert(mappings.end(), Mapping{to, {}});
-    found->codes.emplace_back(ours, static_cast<int>(theirs));
-  }
-
-  // Groups that are given as numbers only (CSV) become groups with that number as name.
-  Nomenclature finish(bool groups_from_classes) {
-    if (nomenclature.classes.empty()) throw UserError(origin_ + ": the file has no classes");
-    for (std::size_t i = 0; i < nomenclature.classes.size(); ++i) {
-      const LandClass& c = nomenclature.classes[i];
-      if (c.parent == 0 || group_codes_.contains(c.parent)) continue;
-      if (!groups_from_classes)
-        throw UserError(join_text(wheres_[i], ": class ", c.code, " is in group ", c.parent, ", which the file does not define"));
-      LandClass group{.code = c.parent, .name = std::to_string(c.parent), .name_en = {}, .color = {}, .alias = {}};
-      add_group(group, c.color, wheres_[i]);
-    }
-    return std::move(nomenclature);
-  }
-
- private:
-  void check(LandClass& c, std::map<int, std::string>& codes, const std::string& where) const {
-    if (c.code < 1 || c.code > max_code_)
-      throw UserError(join_text(where, ": code ", c.code, "; expected 1 to ", max_code_, " (0 is no data)"));
-    if (c.name.empty()) throw UserError(join_text(where, ": class ", c.code, " has no name"));
-    for (const std::string& text : {c.name, c.name_en, c.alias})
-      if (!is_utf8(text)) throw UserError(where + ": not UTF-8; convert the file, e.g. with iconv -f latin1 -t utf-8");
-    const auto [at, fresh] = codes.emplace(c.code, where);
-    if (!fresh) throw UserError(join_text(where, ": code ", c.code, " occurs twice, first in ", at->second));
-  }
-
-  std::string origin_;
-  int max_code_;
-  std::map<int, std::string> codes_, group_codes_;
-  std::map<std::string, int> names_;
-  std::vector<std::string> wheres_;  // of each class
-};
-
-int checked_code(std::int64_t code, const std::string& where, int max_code = kMaxCode) {
-  if (code < 1 || code > max_code) throw UserError(join_text(where, ": code ", code, "; expected 1 to ", max_code, " (0 is no data)"));
-  return static_cast<int>(code);
-}
-
-std::optional<Color> colour_at(const std::string& text, const std::string& where) {
-  if (trim(text).empty()) return std::nullopt;
-  try {
-    return Color::parse(std::string(trim(text)));
-  } catch (const UserError& error) {
-    throw with_context(where, error);
-  }
-}
 
 // --- TOML -----------------------------------------------------------------------------------------------------------------------
 
@@ -135,7 +33,7 @@ class TomlSource {
   }
 
   Nomenclature read() {
-    Collector collector(file_);
+    NomenclatureCollector collector(file_);
     check_keys(root_, {"name", "class", "group"});
     collector.nomenclature.name = text(root_, "name");
     each("group", [&](const toml::table& table, const std::string& where) {
@@ -210,7 +108,7 @@ class TomlSource {
   toml::table root_;
 };
 
-// --- CSV and lines --------------------------------------------------------------------------------------------------------------
+// --- CSV --------------------------------------------------------------------------------------------------------------
 
 Nomenclature read_csv(const std::string& file) {
   CsvReader rows(file);
@@ -223,7 +121,7 @@ Nomenclature read_csv(const std::string& file) {
             color = first_of({"color", "hex"}), alias = first_of({"alias"}), group = first_of({"group", "level1"});
   if (code < 0 || name < 0)
     throw UserError(join_text(file, ":1: expected the columns code and name (or name_fr), got ", join_list(rows.columns(), ", ")));
-  Collector collector(file);
+  NomenclatureCollector collector(file);
   while (rows.next()) {
     const std::string where = join_text(file, ":", rows.line());
     const auto cell = [&](int column) { return column < 0 ? std::string() : std::string(rows.cells()[static_cast<std::size_t>(column)]); };
@@ -240,25 +138,6 @@ Nomenclature read_csv(const std::string& file) {
     for (std::size_t i = 0; i < rows.columns().size(); ++i)
       if (rows.columns()[i].starts_with("to_") && !rows.cells()[i].empty())
         collector.add_mapping(rows.columns()[i].substr(3), ours, number(static_cast<int>(i)), where);
-  }
-  return collector.finish(true);
-}
-
-// iota2's nomenclature.txt: "name:code", one class a line.
-Nomenclature read_lines(const std::string& file) {
-  Collector collector(file);
-  int number = 0;
-  for (const std::string& line : split_text(read_text(file), '\n')) {
-    const std::string where = join_text(file, ":", ++number);
-    std::string_view text = trim(line);
-    if (number == 1 && text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-    if (text.empty() || text.starts_with('#')) continue;
-    const auto colon = text.rfind(':');
-    const auto code = colon == std::string_view::npos ? std::nullopt : code_of_text(text.substr(colon + 1));
-    if (!code) throw UserError(join_text(where, ": expected \"name:code\", got \"", is_utf8(text) ? text : "text that is not UTF-8", "\""));
-    LandClass c{
-        .code = checked_code(*code, where), .name = std::string(trim(text.substr(0, colon))), .name_en = {}, .color = {}, .alias = {}};
-    collector.add_class(std::move(c), std::nullopt, where);
   }
   return collector.finish(true);
 }
@@ -287,7 +166,8 @@ Nomenclature Nomenclature::load(const std::string& name_or_file) {
   Nomenclature result = extension == ".toml"   ? TomlSource(file).read()
                         : extension == ".csv"  ? read_csv(file)
                         : extension == ".json" ? from_json(read_text(file), file)
-                                               : read_lines(file);
+                        : extension == ".cfg"  ? read_level_file(file)
+                                               : read_name_lines(file);
   for (const LandClass& c : result.classes) checked_code(c.code, file);  // of a model they may be larger
   if (result.name.empty()) result.name = fs::path(file).stem().string();
   return result;
@@ -310,7 +190,7 @@ std::string Nomenclature::to_json() const {
 }
 
 Nomenclature Nomenclature::from_json(const std::string& text, const std::string& origin) {
-  Collector collector(origin, kMaxLabel);
+  NomenclatureCollector collector(origin, kMaxLabel);
   try {
     const auto document = nlohmann::ordered_json::parse(text);
     collector.nomenclature.name = document.at("name").get<std::string>();

@@ -1,6 +1,7 @@
 #include "pipeline/core/samples.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -22,9 +23,9 @@ const char* to_text(Split split) {
   throw Bug("unknown split");
 }
 
-Samples load_samples(const std::string& file, const Nomenclature* nomenclature) {
+std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
   const bool table = lower(std::filesystem::path(file).extension().string()) == ".csv";
-  return table ? read_samples_csv(file, nomenclature) : read_samples(file);
+  return table ? std::vector{read_samples_csv(file, nomenclature, rules)} : read_parts(file);
 }
 
 void check(const Samples& samples) {
@@ -33,6 +34,7 @@ void check(const Samples& samples) {
     MILLESIME_CHECK(size == expected, "samples: ", what, " has ", size, " entries, expected ", expected);
   };
   sized(samples.polygon.size(), n, "polygon");
+  if (!samples.group.empty()) sized(samples.group.size(), n, "group");
   sized(samples.region.size(), n, "region");
   sized(samples.x.size(), n, "x");
   sized(samples.y.size(), n, "y");
@@ -62,22 +64,54 @@ struct ClassCount {
   std::set<std::int64_t> polygons;
 };
 
-std::map<std::int32_t, ClassCount> count_classes(const Samples& samples) {
+std::map<std::int32_t, ClassCount> count_classes(const std::vector<Samples>& parts) {
   std::map<std::int32_t, ClassCount> classes;
-  for (std::int64_t i = 0; i < samples.size(); ++i) {
-    ClassCount& count = classes[samples.label[static_cast<std::size_t>(i)]];
-    ++count.samples;
-    count.polygons.insert(samples.polygon[static_cast<std::size_t>(i)]);
-    const Split split = samples.split_of(i, 0);
-    count.learn += split == Split::learn || split == Split::both;
-    count.test += split == Split::test || split == Split::both;
-  }
+  for (const Samples& part : parts)
+    for (std::int64_t i = 0; i < part.size(); ++i) {
+      ClassCount& count = classes[part.label[static_cast<std::size_t>(i)]];
+      ++count.samples;
+      count.polygons.insert(part.polygon[static_cast<std::size_t>(i)]);
+      const Split split = part.split_of(i, 0);
+      count.learn += split == Split::learn || split == Split::both;
+      count.test += split == Split::test || split == Split::both;
+    }
   return classes;
 }
 
-double share_missing(const SampleSeries& series) {
-  if (series.valid.empty()) return 0;
-  return static_cast<double>(std::ranges::count(series.valid, 0)) / static_cast<double>(series.valid.size());
+// One series of all parts.
+struct SeriesSummary {
+  std::set<Date> dates;
+  std::set<std::vector<Date>> lists;
+  std::int64_t observations = 0, missing = 0;
+  std::vector<float> scale;  // the coarsest of each band
+  double share_missing() const { return observations == 0 ? 0 : static_cast<double>(missing) / static_cast<double>(observations); }
+};
+
+SeriesSummary summary_of(const std::vector<Samples>& parts, std::size_t s) {
+  SeriesSummary all;
+  for (const Samples& part : parts) {
+    const SampleSeries& series = part.series[s];
+    all.dates.insert(series.dates.begin(), series.dates.end());
+    all.lists.insert(series.dates);
+    all.observations += static_cast<std::int64_t>(series.valid.size());
+    all.missing += std::ranges::count(series.valid, 0);
+    all.scale.resize(series.scale.size(), 0);
+    for (std::size_t b = 0; b < series.scale.size(); ++b) all.scale[b] = std::max(all.scale[b], series.scale[b]);
+  }
+  return all;
+}
+
+// "steps of 1", or "steps of 0.001 (VV), 0.0001 (VH)"
+std::string precision_text(const std::vector<std::string>& bands, const std::vector<float>& scale) {
+  std::map<float, std::vector<std::string>> by_step;
+  for (std::size_t b = 0; b < bands.size(); ++b) by_step[scale[b]].push_back(bands[b]);
+  std::vector<std::string> steps;
+  char digits[32];
+  for (const auto& [step, of] : by_step) {
+    const std::string text(digits, std::to_chars(digits, digits + sizeof digits, step).ptr);
+    steps.push_back(by_step.size() == 1 ? text : text + " (" + join_list(of, " ") + ")");
+  }
+  return "kept in steps of " + join_list(steps, ", ");
 }
 
 std::string percent(double share) {
@@ -88,55 +122,79 @@ std::string percent(double share) {
 
 }  // namespace
 
-nlohmann::ordered_json samples_summary(const Samples& samples) {
-  const std::set<std::int64_t> polygons(samples.polygon.begin(), samples.polygon.end());
-  nlohmann::ordered_json summary{{"tile", samples.tile},
-                                 {"year", samples.year},
-                                 {"samples", samples.size()},
+nlohmann::ordered_json samples_summary(const std::vector<Samples>& parts) {
+  MILLESIME_CHECK(!parts.empty(), "no part of samples");
+  const Samples& first = parts.front();
+  const bool one_tile = std::ranges::all_of(parts, [&](const Samples& part) { return part.tile == first.tile; });
+  std::set<std::int64_t> polygons;
+  std::int64_t n = 0;
+  for (const Samples& part : parts) {
+    polygons.insert(part.polygon.begin(), part.polygon.end());
+    n += part.size();
+  }
+  nlohmann::ordered_json summary{{"tile", one_tile ? first.tile : ""},
+                                 {"year", first.year},
+                                 {"samples", n},
                                  {"polygons", polygons.size()},
-                                 {"seeds", samples.n_seeds},
-                                 {"regions", samples.region_names},
+                                 {"seeds", first.n_seeds},
+                                 {"regions", first.region_names},
                                  {"classes", nlohmann::ordered_json::array()},
                                  {"series", nlohmann::ordered_json::array()},
-                                 {"statics", nlohmann::ordered_json::array()}};
-  for (const auto& [code, count] : count_classes(samples))
+                                 {"statics", nlohmann::ordered_json::array()},
+                                 {"parts", nlohmann::ordered_json::array()},
+                                 {"notes", nlohmann::ordered_json::array()}};
+  for (const auto& [code, count] : count_classes(parts))
     summary["classes"].push_back(
         {{"code", code}, {"samples", count.samples}, {"polygons", count.polygons.size()}, {"learn", count.learn}, {"test", count.test}});
-  for (const SampleSeries& series : samples.series) {
+  for (std::size_t s = 0; s < first.series.size(); ++s) {
+    const SeriesSummary all = summary_of(parts, s);
     std::vector<std::string> dates;
-    for (const Date date : series.dates) dates.push_back(date.iso());
-    summary["series"].push_back({{"source", series.source},
-                                 {"bands", series.bands},
-                                 {"scale", series.scale},
+    for (const Date date : all.dates) dates.push_back(date.iso());
+    summary["series"].push_back({{"source", first.series[s].source},
+                                 {"bands", first.series[s].bands},
+                                 {"scale", all.scale},
                                  {"dates", dates},
-                                 {"share_missing", share_missing(series)}});
+                                 {"date_lists", all.lists.size()},
+                                 {"share_missing", all.share_missing()}});
   }
-  for (std::size_t s = 0; s < samples.static_names.size(); ++s) {
+  for (std::size_t s = 0; s < first.static_names.size(); ++s) {
     std::int64_t missing = 0;
-    for (std::size_t i = s; i < samples.statics.size(); i += samples.static_names.size()) missing += std::isnan(samples.statics[i]);
-    summary["statics"].push_back({{"name", samples.static_names[s]}, {"missing", missing}});
+    for (const Samples& part : parts)
+      for (std::size_t i = s; i < part.statics.size(); i += part.static_names.size()) missing += std::isnan(part.statics[i]);
+    summary["statics"].push_back({{"name", first.static_names[s]}, {"missing", missing}});
+  }
+  for (const Samples& part : parts) {
+    summary["parts"].push_back({{"tile", part.tile}, {"samples", part.size()}});
+    for (const std::string& note : part.notes) summary["notes"].push_back(note);
   }
   return summary;
 }
 
-std::string to_text(const Samples& samples, const Nomenclature* nomenclature) {
-  const auto summary = samples_summary(samples);
-  std::string text = join_text(samples.size(), " samples of ", summary["polygons"].get<std::int64_t>(), " polygons",
-                               samples.tile.empty() ? "" : " in tile " + samples.tile, ", ", samples.year, ", ", samples.n_seeds,
-                               samples.n_seeds == 1 ? " split\n" : " splits\n");
-  for (const SampleSeries& series : samples.series)
-    text += join_text(series.source, ": ", join_list(series.bands, " "), "; ", series.dates.size(), " dates",
-                      series.dates.empty() ? "" : join_text(", ", series.dates.front().iso(), " to ", series.dates.back().iso()), "; ",
-                      percent(share_missing(series)), " missing\n");
+std::string to_text(const std::vector<Samples>& parts, const Nomenclature* nomenclature) {
+  const auto summary = samples_summary(parts);
+  const Samples& first = parts.front();
+  const auto tile = summary["tile"].get<std::string>();
+  std::string text = join_text(summary["samples"].get<std::int64_t>(), " samples of ", summary["polygons"].get<std::int64_t>(), " polygons",
+                               tile.empty() ? "" : " in tile " + tile, parts.size() == 1 ? "" : join_text(" in ", parts.size(), " parts"),
+                               ", ", first.year, ", ", first.n_seeds, first.n_seeds == 1 ? " split\n" : " splits\n");
+  for (std::size_t s = 0; s < first.series.size(); ++s) {
+    const SampleSeries& series = first.series[s];
+    const SeriesSummary all = summary_of(parts, s);
+    text += join_text(series.source, ": ", join_list(series.bands, " "), "; ", all.dates.size(), " dates",
+                      all.dates.empty() ? "" : join_text(", ", all.dates.begin()->iso(), " to ", all.dates.rbegin()->iso()),
+                      all.lists.size() > 1 ? join_text(" in ", all.lists.size(), " lists") : "", "; ", percent(all.share_missing()),
+                      " missing; ", precision_text(series.bands, all.scale), "\n");
+  }
   for (const auto& entry : summary["statics"])
     text += join_text("static: ", entry["name"].get<std::string>(), ", missing in ", entry["missing"].get<std::int64_t>(), " samples\n");
-  if (samples.region_names != std::vector<std::string>{""}) text += "regions: " + join_list(samples.region_names, ", ") + "\n";
+  if (first.region_names != std::vector<std::string>{""}) text += "regions: " + join_list(first.region_names, ", ") + "\n";
+  for (const auto& note : summary["notes"]) text += "note: " + note.get<std::string>() + "\n";
 
   char line[96];
   std::snprintf(line, sizeof line, "%11s %9s %9s %9s %9s  %s\n", "class", "samples", "polygons", "learn", "test",
                 nomenclature ? "name" : "");
   text += std::string(line, std::string_view(line).find_last_not_of(" \n") + 1) + "\n";
-  for (const auto& [code, count] : count_classes(samples)) {
+  for (const auto& [code, count] : count_classes(parts)) {
     std::snprintf(line, sizeof line, "%11d %9lld %9zu %9lld %9lld", code, static_cast<long long>(count.samples), count.polygons.size(),
                   static_cast<long long>(count.learn), static_cast<long long>(count.test));
     text += line;

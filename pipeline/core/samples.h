@@ -1,7 +1,9 @@
 #pragma once
 // Samples: labelled time series, from images or from a table: the input of training, evaluation and prediction.
 //
-// The working file is samples.safetensors (pipeline/core/samples_file.cpp documents its tensors); CSV is for exchange.
+// The working file is samples.safetensors (pipeline/core/samples_file.cpp documents its tensors); CSV is for exchange. A file holds one
+// part or several, each a Samples: the samples of a tile keep the acquisitions of their tile, so that putting files together changes
+// nothing.
 
 #include <cstdint>
 #include <string>
@@ -11,6 +13,7 @@
 
 #include "pipeline/core/dates.h"
 #include "pipeline/core/nomenclature.h"
+#include "pipeline/core/table_rules.h"
 
 namespace millesime {
 
@@ -30,6 +33,7 @@ enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3 };
 
 struct Samples {
   std::string tile;                       // "" if the samples come from a table
+  std::string reference;                  // what the polygons' numbers are of, as a checksum; "": of this file alone
   int year = 0;                           // positions in time are counted in days from 1 January of this year
   std::vector<SampleSeries> series;       // the first one is the main source
   std::vector<std::string> static_names;  // elevation, slope, climate...
@@ -38,51 +42,71 @@ struct Samples {
   // one entry a sample
   std::vector<std::int32_t> label;     // class code
   std::vector<std::int64_t> polygon;   // group: never split between learn and test
+  std::vector<std::int64_t> group;     // the same, different among all that were loaded together (number_groups); empty: the polygon
   std::vector<std::int32_t> region;    // index in region_names
   std::vector<double> x, y;            // map position (of the pixel's centre) or 0
   std::vector<std::int32_t> col, row;  // pixel in the tile, -1 for tables
   std::vector<float> statics;          // [sample][static]; NaN where missing
   int n_seeds = 1;
   std::vector<std::uint8_t> split;  // [sample][seed], a Split
+  std::vector<std::string> notes;   // what reading a table decided: which numbers are missing values, what precision is kept
 
   std::int64_t size() const { return static_cast<std::int64_t>(label.size()); }
+  std::int64_t group_of(std::int64_t sample) const {
+    return group.empty() ? polygon[static_cast<std::size_t>(sample)] : group[static_cast<std::size_t>(sample)];
+  }
   Split split_of(std::int64_t sample, int seed) const {
     return static_cast<Split>(split[static_cast<std::size_t>(sample * n_seeds + seed)]);
   }
 };
 
 // Checks names, shapes, types, sizes and codes before it allocates; UserError with file and tensor.
-Samples read_samples(const std::string& file);
-void write_samples(const Samples& samples, const std::string& file);  // atomic; same samples, same bytes
+Samples read_samples(const std::string& file);             // of one part; UserError for a file of several
+std::vector<Samples> read_parts(const std::string& file);  // at least one
+// Atomic; same samples, same bytes. Parts agree in year, splits, static inputs, sources and their bands (join_samples).
+void write_samples(const Samples& samples, const std::string& file);
+void write_parts(const std::vector<Samples>& parts, const std::string& file);
 
 // One row a sample, one column each:
-//   label                 class code (any integer), or a class name if a nomenclature is given; 0 if it is not known
+//   label                 class code (1 to 2147483647), or a class name if a nomenclature is given; 0 or empty if it is not known
 //   group                 optional: polygon, a number or a name; without it every row is its own group
 //   x, y                  optional: map position
 //   region                optional: name of the region
 //   split, or split_0...  optional: learn, test, both or unused, for each seed; without it all learn
-//   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan" or "NA" is cloudy or missing
+//   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan", "NA", an infinity or a fill value is cloudy or missing
 //   any other             a static input; an empty cell is missing
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
 // ("series", "series_2"...). A date of a source is valid if all its bands have a value; otherwise all of them are set to kNodata.
+// Fill values (-9999, 65535, 1e20..., extremes that repeat) are missing where they lie plainly beyond a band's other numbers, and refused
+// where they may be numbers (table_numbers.h); a static column that numbers rows or groups is refused; `rules` says otherwise.
 // Numbers: a band of integers that fit into int16 is stored as it is (and kNodata, -10000, is missing, as in the images). Other
-// bands are stored as rounded multiples of a power of ten: as many decimals as their numbers have and int16 holds (-0.2 to 0.9: four).
-// Files of write_samples_csv() are read back equal (except for tile, col and row).
+// bands are stored as rounded multiples of a power of ten: as many decimals as their numbers have and int16 holds (-0.2 to 0.9: four). A
+// number so large that hardly a digit of the others is left is refused.
+// Files of write_samples_csv() are read back equal (except for tile, col and row), with rules that take its statics and every number.
 // UserError with file, line and column.
-Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature = nullptr);
-void write_samples_csv(const Samples& samples, const std::string& file);  // atomic
+Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature = nullptr, const TableRules& rules = {});
+void write_samples_csv(const Samples& samples, const std::string& file);             // atomic
+void write_samples_csv(const std::vector<Samples>& parts, const std::string& file);  // a column for each date that some part has
 
 // By the file's name: CSV if it ends in .csv, the working format otherwise.
-Samples load_samples(const std::string& file, const Nomenclature* nomenclature = nullptr);
+std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature = nullptr, const TableRules& rules = {});
 
-// Merges the samples of several files (the tiles of a production). Sources have the dates of all files; a date that a file lacks is
-// invalid for its samples. Files must agree in year, bands, scales, static inputs and number of seeds: UserError with both files otherwise.
-// Groups stay distinct: polygon numbers that an earlier file has are replaced. Samples of several tiles have no tile, col and row.
-Samples merge_samples(const std::vector<std::string>& files);
+// The samples of several files (the tiles of a production) as parts of one. Files must agree in year, bands, static inputs and number of
+// seeds: UserError with both files otherwise. Polygons get their groups' numbers.
+std::vector<Samples> join_samples(const std::vector<std::string>& files);
 
-// A summary: samples and polygons per class and split; bands, dates and share of missing observations per source; static inputs.
-nlohmann::ordered_json samples_summary(const Samples& samples);
-std::string to_text(const Samples& samples, const Nomenclature* nomenclature = nullptr);  // the same as a printed table
+// Gives each sample a group that is different among all parts: polygons of one reference are the same polygon in every part, those of
+// different files are not. A polygon keeps its number unless an earlier part has it already.
+struct FilePart {
+  std::string file;
+  Samples* samples = nullptr;
+};
+void number_groups(const std::vector<FilePart>& parts);
+
+// A summary: samples and polygons per class and split; bands, the precision they are kept with, dates and share of missing
+// observations per source; statics.
+nlohmann::ordered_json samples_summary(const std::vector<Samples>& parts);
+std::string to_text(const std::vector<Samples>& parts, const Nomenclature* nomenclature = nullptr);  // the same as a printed table
 
 const char* to_text(Split split);  // "learn", "test", "both", "unused"
 

@@ -5,13 +5,14 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string>
-#include <string_view>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
+
+using Role = TableColumn::Role;
+
 namespace {
 
 struct Observation {  // a column name such as B4_20210601
@@ -42,39 +43,27 @@ std::string sensor_of_band(const std::string& band) {
   return number ? "sentinel2" : "";
 }
 
-}  // namespace
+// Columns that number rows or polygons, or say where they are, by what people and programs call them. A model that reads them knows the
+// samples, not the classes.
+bool numbers_or_places(const std::string& name) {
+  static const std::set<std::string> known{"index",   "id",        "fid",      "ogc_fid", "gid",        "oid",      "objectid", "originfid",
+                                           "uid",     "uuid",      "row",      "col",     "rowid",      "row_id",   "pixel",    "pixel_id",
+                                           "sample",  "sample_id", "polygon",  "poly_id", "polygon_id", "point_id", "lon",      "lat",
+                                           "long",    "longitude", "latitude", "easting", "northing",   "xcoord",   "ycoord",   "x_coord",
+                                           "y_coord", "coord_x",   "coord_y",  "point_x", "point_y"};
+  const std::string text = lower(name);
+  return known.contains(text) || text.starts_with("unnamed:") || text.ends_with("_id") || text.starts_with("id_");
+}
 
-std::vector<SampleColumn> plan_columns(const CsvReader& table, Samples& samples) {
-  struct Band {
-    std::string name;
-    std::set<Date> dates;
-  };
-  const std::vector<std::string>& names = table.columns();
-  const std::string header = table.path() + ":1: column ";
-  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split"};
+struct Band {
+  std::string name;
+  std::set<Date> dates;
+};
 
-  std::vector<std::optional<Observation>> observations;
-  std::vector<Band> bands;
-  for (const std::string& name : names) {
-    observations.push_back(as_observation(name, header + name));
-    if (const auto& observation = observations.back()) {
-      auto band = std::ranges::find(bands, observation->band, &Band::name);
-      if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->band, {}});
-      band->dates.insert(observation->date);
-    } else if (std::ranges::find(reserved, name) == reserved.end() && std::ranges::find(reserved, lower(name)) != reserved.end()) {
-      throw UserError(join_text(header, name, ": did you mean \"", lower(name), "\"? Columns without date are static inputs"));
-    }
-  }
-  if (table.column("label") < 0) {
-    const std::string near = nearest_name("label", names);
-    throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?",
-                              " (write 0 where it is not known)"));
-  }
-  if (bands.empty())
-    throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
-  if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
-
-  // Sources: by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others in order of appearance.
+// Series by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others in order of appearance. Where each band is: source,
+// band.
+std::map<std::string, std::pair<std::size_t, std::size_t>> make_series(const std::vector<Band>& bands, const std::string& path,
+                                                                       Samples& samples) {
   std::vector<std::string> keys{"sentinel2", "sentinel1"};
   std::vector<std::vector<const Band*>> sources(2);
   std::vector<const std::set<Date>*> dates_of_others;
@@ -93,14 +82,14 @@ std::vector<SampleColumn> plan_columns(const CsvReader& table, Samples& samples)
     }
     sources[2 + number].push_back(&band);
   }
-  std::map<std::string, std::pair<std::size_t, std::size_t>> place_of_band;  // source, band
+  std::map<std::string, std::pair<std::size_t, std::size_t>> place;
   for (std::size_t s = 0; s < sources.size(); ++s) {
     if (sources[s].empty()) continue;
     SampleSeries series;
     series.source = keys[s];
     std::set<Date> dates;
     for (const Band* band : sources[s]) {
-      place_of_band[band->name] = {samples.series.size(), series.bands.size()};
+      place[band->name] = {samples.series.size(), series.bands.size()};
       series.bands.push_back(band->name);
       dates.insert(band->dates.begin(), band->dates.end());
     }
@@ -108,33 +97,103 @@ std::vector<SampleColumn> plan_columns(const CsvReader& table, Samples& samples)
       for (const Date date : dates)
         if (!band->dates.contains(date))
           throw UserError(join_text(
-              table.path(), ":1: no column ", band->name, "_", date.compact(), ", although other bands of ", series.source,
+              path, ":1: no column ", band->name, "_", date.compact(), ", although other bands of ", series.source,
               " have that date; an observation needs all its bands: add the column (empty cells are missing) or leave the band out"));
     series.dates.assign(dates.begin(), dates.end());
     series.scale.assign(series.bands.size(), 1.0F);
     samples.series.push_back(std::move(series));
   }
+  return place;
+}
 
-  std::vector<SampleColumn> columns;
+// Named by the rules, but not there. Of several tables some may lack a column that is to be left out; a slip of the hand is refused.
+void check_names(const TableRules& rules, const CsvReader& table) {
+  for (const auto* list : {&rules.statics, &rules.ignored})
+    for (const std::string& name : *list) {
+      if (table.column(name) >= 0 || (list == &rules.statics && name == "all")) continue;
+      const std::string near = nearest_name(name, table.columns());
+      if (list == &rules.ignored && near.empty()) continue;
+      throw UserError(join_text(table.path(), ":1: no column ", name, ", which ", list == &rules.statics ? "static" : "ignore", " names",
+                                near.empty() ? "" : "; is \"" + near + "\" it?"));
+    }
+}
+
+}  // namespace
+
+void TableRules::declare(Options& options) {
+  options.add("static", &statics,
+              "tables: static columns to learn from although each sample or polygon has a value of its own (all: whatever they are)");
+  options.add("ignore", &ignored, "tables: columns to leave out");
+  options.add("missing", &missing,
+              "tables: numbers that stand for missing values, e.g. -9999; plain ones are found without it; none: every number is one");
+}
+
+TableRules TableRules::for_reading() const {
+  TableRules rules = *this;
+  if (rules.statics.empty()) rules.statics = {"all"};
+  return rules;
+}
+
+bool TableRules::takes(const std::string& column) const {
+  return std::ranges::find(statics, column) != statics.end() || std::ranges::find(statics, "all") != statics.end();
+}
+
+std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& rules, Samples& samples) {
+  const std::vector<std::string>& names = table.columns();
+  const std::string header = table.path() + ":1: column ";
+  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split"};
+  check_names(rules, table);
+  const auto ignored = [&](const std::string& name) { return std::ranges::find(rules.ignored, name) != rules.ignored.end(); };
+
+  std::vector<std::optional<Observation>> observations;
+  std::vector<Band> bands;
+  for (const std::string& name : names) {
+    observations.push_back(ignored(name) ? std::nullopt : as_observation(name, header + name));
+    if (const auto& observation = observations.back()) {
+      auto band = std::ranges::find(bands, observation->band, &Band::name);
+      if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->band, {}});
+      band->dates.insert(observation->date);
+    } else if (ignored(name) || rules.takes(name) || std::ranges::find(reserved, name) != reserved.end()) {
+      continue;
+    } else if (std::ranges::find(reserved, lower(name)) != reserved.end()) {
+      throw UserError(join_text(header, name, ": did you mean \"", lower(name), "\"? Columns without date are static inputs"));
+    } else if (numbers_or_places(name)) {
+      throw UserError(join_text(header, name, ": numbers or places the samples, so that a model would learn them by heart; leave it out (",
+                                "--ignore \"", name, "\"), or name it in --static if it is to be learned from"));
+    }
+  }
+  if (table.column("label") < 0) {
+    const std::string near = nearest_name("label", names);
+    throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?",
+                              " (write 0 where it is not known)"));
+  }
+  if (bands.empty())
+    throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
+  if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
+  const auto place_of_band = make_series(bands, table.path(), samples);
+
+  std::vector<TableColumn> columns;
   std::vector<std::size_t> seeds;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    SampleColumn column;
+    TableColumn column;
     const std::string& name = names[i];
     if (const auto& observation = observations[i]) {
       const auto [source, band] = place_of_band.at(observation->band);
       const auto& dates = samples.series[source].dates;
-      column = {ColumnRole::observation, source, band,
+      column = {Role::observation, source, band,
                 static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin()), 0};
+    } else if (ignored(name)) {
+      column.role = Role::ignored;
     } else if (name == "label") {
-      column.role = ColumnRole::label;
+      column.role = Role::label;
     } else if (name == "group") {
-      column.role = ColumnRole::group;
+      column.role = Role::group;
     } else if (name == "x" || name == "y") {
-      column.role = name == "x" ? ColumnRole::x : ColumnRole::y;
+      column.role = name == "x" ? Role::x : Role::y;
     } else if (name == "region") {
-      column.role = ColumnRole::region;
+      column.role = Role::region;
     } else if (name == "split" || name.starts_with("split_")) {
-      column.role = ColumnRole::split;
+      column.role = Role::split;
       if (name != "split") {
         const auto digits = std::string_view(name).substr(6);
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), column.index);

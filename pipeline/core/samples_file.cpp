@@ -1,8 +1,9 @@
 // The working format of Samples: a safetensors file.
 //
-// Header text "samples": a JSON document
+// Format 1, of one part. Header text "samples": a JSON document
 //   {"format": 1, "tile": "T31TCJ", "year": 2021, "seeds": 2, "region_names": [""], "static_names": ["elevation"],
-//    "series": [{"source": "sentinel2", "bands": ["B2", ...], "dates": ["2021-01-03", ...]}]}
+//    "series": [{"source": "sentinel2", "bands": ["B2", ...], "dates": ["2021-01-03", ...]}],
+//    "reference": "...", "notes": ["..."]}                       the last two where there are some
 // Tensors, n = number of samples:
 //   label [n] i32            class code                     polygon [n] i64       group, never split between learn and test
 //   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both, 3 unused
@@ -10,10 +11,16 @@
 //   statics [n, statics] f32 NaN where missing
 //   <source>.values [n, dates, bands] i16                   <source>.valid [n, dates] u8
 //   <source>.scale [bands] f32                              physical value = stored number x scale
+//
+// Format 2, of several parts, whose samples follow each other. Header: instead of "tile", "reference" and "notes"
+//   "parts": [{"tile": "T31TCJ", "samples": 1200, "reference": "...", "notes": [...]}, ...]
+// and "dates" of a series holds a list of dates for each part. The tensors of a series are those of each part p = 0, 1...:
+//   <source>.<p>.values [n of the part, dates of the part, bands], <source>.<p>.valid, <source>.<p>.scale
 
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <type_traits>
 
 #include <nlohmann/json.hpp>
 
@@ -24,7 +31,7 @@
 namespace millesime {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kOnePart = 1, kSeveralParts = 2;  // formats
 constexpr const char* kHeader = "samples";
 
 std::vector<std::string> unique_names(const nlohmann::json& list, const std::string& where, const char* what) {
@@ -42,84 +49,140 @@ Date parse_date(const std::string& text, const std::string& where) {
   }
 }
 
-}  // namespace
-
-void write_samples(const Samples& samples, const std::string& file) {
-  check(samples);
-  const std::int64_t n = samples.size();
-  nlohmann::ordered_json header{{"format", kFormat},
-                                {"tile", samples.tile},
-                                {"year", samples.year},
-                                {"seeds", samples.n_seeds},
-                                {"region_names", samples.region_names},
-                                {"static_names", samples.static_names},
-                                {"series", nlohmann::ordered_json::array()}};
-  SafetensorsWriter writer;
-  writer.add("label", {n}, samples.label.data());
-  writer.add("polygon", {n}, samples.polygon.data());
-  writer.add("region", {n}, samples.region.data());
-  writer.add("x", {n}, samples.x.data());
-  writer.add("y", {n}, samples.y.data());
-  writer.add("col", {n}, samples.col.data());
-  writer.add("row", {n}, samples.row.data());
-  writer.add("statics", {n, static_cast<std::int64_t>(samples.static_names.size())}, samples.statics.data());
-  writer.add("split", {n, samples.n_seeds}, samples.split.data());
-  for (const SampleSeries& series : samples.series) {
-    std::vector<std::string> dates;
-    for (const Date date : series.dates) dates.push_back(date.iso());
-    header["series"].push_back({{"source", series.source}, {"bands", series.bands}, {"dates", dates}});
-    const auto n_dates = static_cast<std::int64_t>(series.dates.size()), n_bands = static_cast<std::int64_t>(series.bands.size());
-    writer.add(series.source + ".values", {n, n_dates, n_bands}, series.values.data());
-    writer.add(series.source + ".valid", {n, n_dates}, series.valid.data());
-    writer.add(series.source + ".scale", {n_bands}, series.scale.data());
-  }
-  writer.metadata(kHeader, header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  writer.write(file);
+// The tensors that every sample of every part has a row in, under their names.
+template <class SamplesOrConst, class Visit>
+void visit_rows(SamplesOrConst& samples, Visit&& visit) {
+  const auto n_statics = static_cast<std::int64_t>(samples.static_names.size());
+  visit("label", samples.label, 1, false);
+  visit("polygon", samples.polygon, 1, false);
+  visit("region", samples.region, 1, false);
+  visit("x", samples.x, 1, false);
+  visit("y", samples.y, 1, false);
+  visit("col", samples.col, 1, false);
+  visit("row", samples.row, 1, false);
+  visit("statics", samples.statics, n_statics, true);
+  visit("split", samples.split, std::int64_t{samples.n_seeds}, true);
 }
 
-Samples read_samples(const std::string& file) {
-  const auto tensors = SafetensorsFile::open(file);
-  const auto header_text = tensors.metadata().find(kHeader);
-  if (header_text == tensors.metadata().end())
-    throw UserError(file + ": not a file of samples: its header has no text \"samples\"; `samples import` makes one from a table");
-  const std::string where = file + ": header";
-  Samples samples;
-  try {
-    const auto header = nlohmann::json::parse(header_text->second);
-    if (const auto format = header.at("format").get<std::int64_t>(); format != kFormat)
-      throw UserError(join_text(where, ": format ", format, "; this program reads format ", kFormat));
-    samples.tile = header.at("tile").get<std::string>();
-    samples.year = header.at("year").get<int>();
-    samples.n_seeds = header.at("seeds").get<int>();
-    samples.region_names = unique_names(header.at("region_names"), where, "regions");
-    samples.static_names = unique_names(header.at("static_names"), where, "static inputs");
-    std::set<std::string> sources;
-    for (const auto& entry : header.at("series")) {
-      SampleSeries series;
-      series.source = entry.at("source").get<std::string>();
-      if (!sources.insert(series.source).second) throw UserError(where + ": two sources are called " + series.source);
-      series.bands = unique_names(entry.at("bands"), where, "bands");
-      for (const auto& date : entry.at("dates")) series.dates.push_back(parse_date(date.get<std::string>(), where));
-      if (std::ranges::adjacent_find(series.dates, std::greater_equal{}) != series.dates.end())
-        throw UserError(join_text(where, ": the dates of ", series.source, " are not in order"));
-      samples.series.push_back(std::move(series));
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw UserError(join_text(where, ": damaged: ", error.what()));
+std::string tensor_name(const SampleSeries& series, std::size_t part, bool several, const char* what) {
+  return several ? join_text(series.source, ".", part, ".", what) : join_text(series.source, ".", what);
+}
+
+nlohmann::ordered_json date_list(const SampleSeries& series) {
+  auto dates = nlohmann::ordered_json::array();
+  for (const Date date : series.dates) dates.push_back(date.iso());
+  return dates;
+}
+
+void add_optional(nlohmann::ordered_json& entry, const Samples& part) {
+  if (!part.reference.empty()) entry["reference"] = part.reference;
+  if (!part.notes.empty()) entry["notes"] = part.notes;
+}
+
+void require_parts_alike(const std::vector<Samples>& parts) {
+  const Samples& first = parts.front();
+  for (const Samples& part : parts) {
+    check(part);
+    MILLESIME_CHECK(part.year == first.year && part.n_seeds == first.n_seeds && part.region_names == first.region_names &&
+                        part.static_names == first.static_names && part.series.size() == first.series.size(),
+                    "parts that differ");
+    for (std::size_t s = 0; s < first.series.size(); ++s)
+      MILLESIME_CHECK(part.series[s].source == first.series[s].source && part.series[s].bands == first.series[s].bands,
+                      "parts with other series");
   }
-  if (samples.n_seeds < 1) throw UserError(join_text(where, ": ", samples.n_seeds, " seeds; expected 1 or more"));
+}
 
-  samples.label = tensors.vector<std::int32_t>("label", {-1});
-  const std::int64_t n = samples.size();
-  samples.polygon = tensors.vector<std::int64_t>("polygon", {n});
-  samples.region = tensors.vector<std::int32_t>("region", {n});
-  samples.x = tensors.vector<double>("x", {n});
-  samples.y = tensors.vector<double>("y", {n});
-  samples.col = tensors.vector<std::int32_t>("col", {n});
-  samples.row = tensors.vector<std::int32_t>("row", {n});
-  samples.statics = tensors.vector<float>("statics", {n, static_cast<std::int64_t>(samples.static_names.size())});
-  samples.split = tensors.vector<std::uint8_t>("split", {n, samples.n_seeds});
+// All rows of the parts as one Samples without series.
+Samples rows_of(const std::vector<Samples>& parts) {
+  Samples all;
+  all.static_names = parts.front().static_names;
+  all.n_seeds = parts.front().n_seeds;
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  for (const Samples& part : parts) {
+    append(all.label, part.label);
+    append(all.polygon, part.polygon);
+    append(all.region, part.region);
+    append(all.x, part.x);
+    append(all.y, part.y);
+    append(all.col, part.col);
+    append(all.row, part.row);
+    append(all.statics, part.statics);
+    append(all.split, part.split);
+  }
+  return all;
+}
 
+void take_rows(const Samples& all, std::int64_t first, std::int64_t n, Samples& part) {
+  const auto slice = [&](const auto& from, std::int64_t width = 1) {
+    return std::decay_t<decltype(from)>(from.begin() + first * width, from.begin() + (first + n) * width);
+  };
+  part.label = slice(all.label);
+  part.polygon = slice(all.polygon);
+  part.region = slice(all.region);
+  part.x = slice(all.x);
+  part.y = slice(all.y);
+  part.col = slice(all.col);
+  part.row = slice(all.row);
+  part.statics = slice(all.statics, static_cast<std::int64_t>(all.static_names.size()));
+  part.split = slice(all.split, all.n_seeds);
+}
+
+void read_dates(const nlohmann::json& list, const std::string& where, SampleSeries& series) {
+  for (const auto& date : list) series.dates.push_back(parse_date(date.get<std::string>(), where));
+  if (std::ranges::adjacent_find(series.dates, std::greater_equal{}) != series.dates.end())
+    throw UserError(join_text(where, ": the dates of ", series.source, " are not in order"));
+}
+
+void read_optional(const nlohmann::json& entry, Samples& part) {
+  part.reference = entry.value("reference", "");
+  part.notes = entry.value("notes", std::vector<std::string>{});
+}
+
+struct Header {
+  std::vector<Samples> parts;           // without rows
+  std::vector<std::int64_t> n_samples;  // of each part; of one part alone -1, as the tensors say it
+};
+
+Header parse_header(const nlohmann::json& header, const std::string& where) {
+  const auto format = header.at("format").get<std::int64_t>();
+  if (format != kOnePart && format != kSeveralParts)
+    throw UserError(join_text(where, ": format ", format, "; this program reads formats ", kOnePart, " and ", kSeveralParts));
+  const bool several = format == kSeveralParts;
+  Samples common;
+  common.year = header.at("year").get<int>();
+  common.n_seeds = header.at("seeds").get<int>();
+  if (common.n_seeds < 1) throw UserError(join_text(where, ": ", common.n_seeds, " seeds; expected 1 or more"));
+  common.region_names = unique_names(header.at("region_names"), where, "regions");
+  common.static_names = unique_names(header.at("static_names"), where, "static inputs");
+  Header found;
+  for (const auto& entry : several ? header.at("parts") : nlohmann::json::array({header})) {
+    Samples part = common;
+    part.tile = entry.at("tile").get<std::string>();
+    read_optional(entry, part);
+    found.parts.push_back(std::move(part));
+    found.n_samples.push_back(several ? entry.at("samples").get<std::int64_t>() : -1);
+    if (several && found.n_samples.back() < 0) throw UserError(join_text(where, ": a part of ", found.n_samples.back(), " samples"));
+  }
+  if (found.parts.empty()) throw UserError(where + ": no part");
+  std::set<std::string> sources;
+  for (const auto& entry : header.at("series")) {
+    SampleSeries series;
+    series.source = entry.at("source").get<std::string>();
+    if (!sources.insert(series.source).second) throw UserError(where + ": two sources are called " + series.source);
+    series.bands = unique_names(entry.at("bands"), where, "bands");
+    const auto& dates = entry.at("dates");
+    if (several && dates.size() != found.parts.size())
+      throw UserError(join_text(where, ": ", dates.size(), " lists of dates for ", found.parts.size(), " parts"));
+    for (std::size_t p = 0; p < found.parts.size(); ++p) {
+      SampleSeries own = series;
+      read_dates(several ? dates.at(p) : dates, where, own);
+      found.parts[p].series.push_back(std::move(own));
+    }
+  }
+  return found;
+}
+
+void check_rows(const Samples& samples, const std::string& file) {
   const auto n_regions = static_cast<std::int64_t>(samples.region_names.size());
   for (const std::int32_t region : samples.region)
     if (region < 0 || region >= n_regions)
@@ -131,19 +194,112 @@ Samples read_samples(const std::string& file) {
     if (!std::isfinite(position)) throw UserError(file + ": tensor \"x\": a position that is not a number");
   for (const double position : samples.y)
     if (!std::isfinite(position)) throw UserError(file + ": tensor \"y\": a position that is not a number");
+}
 
-  for (SampleSeries& series : samples.series) {
-    const auto n_dates = static_cast<std::int64_t>(series.dates.size()), n_bands = static_cast<std::int64_t>(series.bands.size());
-    series.values = tensors.vector<std::int16_t>(series.source + ".values", {n, n_dates, n_bands});
-    series.valid = tensors.vector<std::uint8_t>(series.source + ".valid", {n, n_dates});
-    series.scale = tensors.vector<float>(series.source + ".scale", {n_bands});
-    for (const std::uint8_t valid : series.valid)
-      if (valid > 1) throw UserError(join_text(file, ": tensor \"", series.source, ".valid\": ", valid, "; expected 0 or 1"));
-    for (const float scale : series.scale)
-      if (!std::isfinite(scale) || scale <= 0)
-        throw UserError(join_text(file, ": tensor \"", series.source, ".scale\": ", scale, "; expected a positive number"));
+void read_series_tensors(const SafetensorsFile& tensors, const std::string& file, std::int64_t n, std::size_t part, bool several,
+                         SampleSeries& series) {
+  const auto n_dates = static_cast<std::int64_t>(series.dates.size()), n_bands = static_cast<std::int64_t>(series.bands.size());
+  const auto name = [&](const char* what) { return tensor_name(series, part, several, what); };
+  series.values = tensors.vector<std::int16_t>(name("values"), {n, n_dates, n_bands});
+  series.valid = tensors.vector<std::uint8_t>(name("valid"), {n, n_dates});
+  series.scale = tensors.vector<float>(name("scale"), {n_bands});
+  for (const std::uint8_t valid : series.valid)
+    if (valid > 1) throw UserError(join_text(file, ": tensor \"", name("valid"), "\": ", valid, "; expected 0 or 1"));
+  for (const float scale : series.scale)
+    if (!std::isfinite(scale) || scale <= 0)
+      throw UserError(join_text(file, ": tensor \"", name("scale"), "\": ", scale, "; expected a positive number"));
+}
+
+}  // namespace
+
+void write_samples(const Samples& samples, const std::string& file) { write_parts({samples}, file); }
+
+void write_parts(const std::vector<Samples>& parts, const std::string& file) {
+  MILLESIME_CHECK(!parts.empty(), "no part of samples");
+  require_parts_alike(parts);
+  const bool several = parts.size() > 1;
+  const Samples& first = parts.front();
+  nlohmann::ordered_json header{{"format", several ? kSeveralParts : kOnePart}};
+  if (!several) header["tile"] = first.tile;
+  header["year"] = first.year;
+  header["seeds"] = first.n_seeds;
+  header["region_names"] = first.region_names;
+  header["static_names"] = first.static_names;
+  if (several) header["parts"] = nlohmann::ordered_json::array();
+  header["series"] = nlohmann::ordered_json::array();
+  SafetensorsWriter writer;
+  const Samples all = several ? rows_of(parts) : Samples{};  // lives until the file is written
+  visit_rows(several ? all : first, [&](const char* name, const auto& values, std::int64_t width, bool wide) {
+    const std::int64_t n = several ? all.size() : first.size();
+    writer.add(name, wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n}, values.data());
+  });
+  for (std::size_t s = 0; s < first.series.size(); ++s) {
+    auto dates = nlohmann::ordered_json::array();
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+      const SampleSeries& series = parts[p].series[s];
+      const auto n_dates = static_cast<std::int64_t>(series.dates.size()), n_bands = static_cast<std::int64_t>(series.bands.size());
+      writer.add(tensor_name(series, p, several, "values"), {parts[p].size(), n_dates, n_bands}, series.values.data());
+      writer.add(tensor_name(series, p, several, "valid"), {parts[p].size(), n_dates}, series.valid.data());
+      writer.add(tensor_name(series, p, several, "scale"), {n_bands}, series.scale.data());
+      dates.push_back(date_list(series));
+    }
+    header["series"].push_back(
+        {{"source", first.series[s].source}, {"bands", first.series[s].bands}, {"dates", several ? dates : dates.front()}});
   }
-  return samples;
+  if (several)
+    for (const Samples& part : parts) {
+      nlohmann::ordered_json entry{{"tile", part.tile}, {"samples", part.size()}};
+      add_optional(entry, part);
+      header["parts"].push_back(std::move(entry));
+    }
+  else
+    add_optional(header, first);
+  writer.metadata(kHeader, header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  writer.write(file);
+}
+
+std::vector<Samples> read_parts(const std::string& file) {
+  const auto tensors = SafetensorsFile::open(file);
+  const auto header_text = tensors.metadata().find(kHeader);
+  if (header_text == tensors.metadata().end())
+    throw UserError(file + ": not a file of samples: its header has no text \"samples\"; `samples import` makes one from a table");
+  const std::string where = file + ": header";
+  Header header;
+  try {
+    header = parse_header(nlohmann::json::parse(header_text->second), where);
+  } catch (const nlohmann::json::exception& error) {
+    throw UserError(join_text(where, ": damaged: ", error.what()));
+  }
+  auto& parts = header.parts;
+  const bool several = header.n_samples.front() >= 0;
+  Samples all = parts.front();
+  std::int64_t n = -1;  // the first tensor says how many
+  visit_rows(all, [&](const char* name, auto& values, std::int64_t width, bool wide) {
+    using Value = typename std::remove_reference_t<decltype(values)>::value_type;
+    values = tensors.vector<Value>(name, wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n});
+    if (n < 0) n = static_cast<std::int64_t>(values.size());
+  });
+  check_rows(all, file);
+  std::int64_t told = 0;
+  for (const std::int64_t part : header.n_samples) {
+    if (several && part > n - told) throw UserError(join_text(where, ": parts of more than the ", n, " samples of the file"));
+    told += part;
+  }
+  if (several && told != n) throw UserError(join_text(where, ": parts of ", told, " samples, the file has ", n));
+  std::int64_t begin = 0;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const std::int64_t count = several ? header.n_samples[p] : n;
+    take_rows(all, begin, count, parts[p]);
+    for (SampleSeries& series : parts[p].series) read_series_tensors(tensors, file, count, p, several, series);
+    begin += count;
+  }
+  return std::move(parts);
+}
+
+Samples read_samples(const std::string& file) {
+  auto parts = read_parts(file);
+  if (parts.size() > 1) throw UserError(join_text(file, ": holds the samples of ", parts.size(), " parts (tiles); expected those of one"));
+  return std::move(parts.front());
 }
 
 }  // namespace millesime

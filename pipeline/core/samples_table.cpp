@@ -3,35 +3,24 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <unordered_map>
 
+#include "pipeline/core/csv.h"
 #include "pipeline/core/decimal_scale.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/core/samples_columns.h"
 #include "pipeline/core/series.h"
+#include "pipeline/core/table_numbers.h"
+#include "pipeline/core/table_survey.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
 namespace {
 
-constexpr int kMaxStored = 32767;       // largest magnitude of an int16 that has both signs
-constexpr double kMaxMagnitude = 1e30;  // of a number in a table; scales are float32
-
-struct Number {
-  double value = 0;
-  int decimals = 0;  // digits after the point that are not trailing zeros
-};
-
-bool is_missing(std::string_view cell) {
-  if (cell.empty()) return true;
-  if (cell.size() > 4) return false;
-  const std::string text = lower(cell);
-  return text == "nan" || text == "na" || text == "-nan";
-}
+using Role = TableColumn::Role;
 
 template <class T>
 std::optional<T> parse_whole(std::string_view cell) {
@@ -41,53 +30,30 @@ std::optional<T> parse_whole(std::string_view cell) {
   return value;
 }
 
-std::optional<Number> parse_number(std::string_view cell) {
-  if (const auto whole = parse_whole<std::int32_t>(cell)) return Number{static_cast<double>(*whole), 0};
-  const auto value = parse_whole<double>(cell);
-  if (!value || !std::isfinite(*value) || std::abs(*value) > kMaxMagnitude) return std::nullopt;
-  const auto exponent_at = cell.find_first_of("eE");
-  std::string_view mantissa = cell.substr(0, exponent_at);
-  int decimals = 0;
-  if (const auto point = mantissa.find('.'); point != std::string_view::npos) {
-    const auto last = mantissa.find_last_not_of('0');
-    decimals = static_cast<int>(last - point);
-  }
-  if (exponent_at != std::string_view::npos) decimals -= std::atoi(std::string(cell.substr(exponent_at + 1)).c_str());
-  return Number{*value, std::clamp(decimals, 0, kMaxDecimals)};
-}
-
-// value / 10^exponent, rounded half away from zero.
-double stored(double value, int exponent) {
-  return std::round(exponent < 0 ? value * power_of_ten(-exponent) : value / power_of_ten(exponent));
-}
-
-struct BandNumbers {
-  double largest = 0;  // magnitude
-  int decimals = 0;
-
-  // The power of ten that is the unit of the band's stored numbers.
-  int exponent() const {
-    int p = -decimals;
-    while (std::abs(stored(largest, p)) > kMaxStored) ++p;
-    return p;
-  }
+struct Cell {
+  std::optional<TableNumber> number;  // nothing: missing
+  CellPlace place;
 };
 
 using PerBand = std::vector<std::vector<int>>;  // [source][band]
 
 class TableReader {
  public:
-  TableReader(const std::string& file, const Nomenclature* nomenclature) : file_(file), nomenclature_(nomenclature) {}
+  TableReader(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules)
+      : file_(file), nomenclature_(nomenclature), rules_(rules), survey_(file, rules) {}
 
   Samples read() {
-    // Most tables have integers that are stored unchanged, in one pass. Otherwise the first pass finds the scales for a second one.
+    // Most tables have integers without fill values that are stored unchanged, in one pass. Otherwise the first pass finds fill values
+    // and scales for others.
     PerBand exponents;
     pass(exponents);
+    if (survey_.finish()) pass(exponents);
     PerBand needed;
     for (const auto& bands : numbers_) {
       needed.emplace_back();
       for (const BandNumbers& band : bands) needed.back().push_back(band.exponent());
     }
+    survey_.check_precision(numbers_, needed);
     if (needed != exponents) pass(needed);
     simplify(needed);
     finish();
@@ -101,31 +67,40 @@ class TableReader {
     numbers_.clear();
     group_names_.clear();
     region_names_.clear();
-    const std::vector<SampleColumn> columns = plan_columns(table, samples_);
+    no_label_ = 0;
+    const std::vector<TableColumn> columns = plan_columns(table, rules_, samples_);
+    const bool first = survey_.begin(samples_, table.columns());
     for (const SampleSeries& series : samples_.series) numbers_.emplace_back(series.bands.size());
     if (exponents.empty())
       for (const SampleSeries& series : samples_.series) exponents.emplace_back(series.bands.size(), 0);
-    const bool has_group = table.column("group") >= 0;
+    const bool has_group = std::ranges::find(columns, Role::group, &TableColumn::role) != columns.end();
 
-    std::vector<std::vector<std::optional<Number>>> observed;  // of one row: [source][date][band]
+    std::vector<std::vector<Cell>> observed;  // of one row: [source][date][band]
     while (table.next()) {
       const auto row = static_cast<std::int64_t>(samples_.label.size());
       append_row();
       observed.resize(samples_.series.size());
       for (std::size_t s = 0; s < samples_.series.size(); ++s)
-        observed[s].assign(samples_.series[s].dates.size() * samples_.series[s].bands.size(), std::nullopt);
+        observed[s].assign(samples_.series[s].dates.size() * samples_.series[s].bands.size(), {});
       for (std::size_t i = 0; i < columns.size(); ++i) {
-        const SampleColumn& column = columns[i];
-        if (column.role != ColumnRole::observation) {
+        const TableColumn& column = columns[i];
+        if (column.role != Role::observation) {
           read_attribute(table, i, column);
         } else if (const std::string_view cell = table.cells()[i]; !is_missing(cell)) {
           const auto number = parse_number(cell);
           if (!number) refuse(table, i, "a number or an empty cell");
-          if (number->value != kNodata)
-            observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = number;
+          const CellPlace place{table.line(), i};
+          if (number->value == kNodata) continue;
+          if (first) survey_.meet(column.source, column.band, number->value, place);
+          if (!survey_.is_fill(column.source, column.band, number->value))
+            observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = {number, place};
         }
       }
       if (!has_group) samples_.polygon.back() = row;
+      if (first)
+        for (std::size_t i = 0; i < columns.size(); ++i)
+          if (columns[i].role == Role::fixed)
+            survey_.meet_static(columns[i].index, static_values_[columns[i].index], samples_.polygon.back(), {table.line(), i});
       for (std::size_t s = 0; s < observed.size(); ++s) append_observations(samples_.series[s], observed[s], exponents[s], numbers_[s]);
     }
     if (samples_.label.empty()) throw UserError(file_ + ": no samples after the header");
@@ -139,70 +114,61 @@ class TableReader {
     s.x.push_back(0);
     s.y.push_back(0);
     s.statics.insert(s.statics.end(), s.static_names.size(), std::numeric_limits<float>::quiet_NaN());
+    static_values_.assign(s.static_names.size(), std::numeric_limits<double>::quiet_NaN());
     s.split.insert(s.split.end(), static_cast<std::size_t>(s.n_seeds), static_cast<std::uint8_t>(Split::learn));
   }
 
   // Stores the complete dates of one row as multiples of 10^exponent and records the digits that their numbers need.
-  static void append_observations(SampleSeries& series, const std::vector<std::optional<Number>>& observed,
-                                  const std::vector<int>& exponents, std::vector<BandNumbers>& numbers) {
+  static void append_observations(SampleSeries& series, const std::vector<Cell>& observed, const std::vector<int>& exponents,
+                                  std::vector<BandNumbers>& numbers) {
     const std::size_t n_bands = series.bands.size();
     for (std::size_t first = 0; first < observed.size(); first += n_bands) {
       bool complete = true;
-      for (std::size_t b = 0; b < n_bands; ++b) complete = complete && observed[first + b].has_value();
+      for (std::size_t b = 0; b < n_bands; ++b) complete = complete && observed[first + b].number.has_value();
       series.valid.push_back(complete ? 1 : 0);
       for (std::size_t b = 0; b < n_bands; ++b) {
         if (!complete) {
           series.values.push_back(kNodata);
           continue;
         }
-        const Number& number = *observed[first + b];
-        numbers[b].largest = std::max(numbers[b].largest, std::abs(number.value));
+        const TableNumber& number = *observed[first + b].number;
+        if (std::abs(number.value) > numbers[b].largest)
+          numbers[b].largest = std::abs(number.value), numbers[b].largest_at = observed[first + b].place;
         numbers[b].decimals = std::max(numbers[b].decimals, number.decimals);
-        const double value = stored(number.value, exponents[b]);
+        const double value = stored_number(number.value, exponents[b]);
         // Numbers that do not fit occur in the first pass only; the second pass has exponents for them.
         series.values.push_back(static_cast<std::int16_t>(std::clamp(value, -double{kMaxStored}, double{kMaxStored})));
       }
     }
   }
 
-  void read_attribute(const CsvReader& table, std::size_t i, const SampleColumn& column) {
+  void read_attribute(const CsvReader& table, std::size_t i, const TableColumn& column) {
     const std::string_view cell = table.cells()[i];
     Samples& s = samples_;
     switch (column.role) {
-      case ColumnRole::label: {
-        if (nomenclature_) {
-          const auto index = nomenclature_->index_of(std::string(cell));
-          if (!index && cell != "0") refuse(table, i, "a code or a name of the nomenclature " + nomenclature_->name);
-          s.label.back() = index ? nomenclature_->at(*index).code : 0;
-        } else {
-          const auto label = parse_whole<std::int32_t>(cell);
-          if (!label) refuse(table, i, "a whole number (for class names, give a nomenclature)");
-          s.label.back() = *label;
-        }
-        break;
-      }
-      case ColumnRole::group: {
+      case Role::label: s.label.back() = label_of(table, i); break;
+      case Role::group: {
         const auto number = parse_whole<std::int64_t>(cell);
-        if (cell.empty()) refuse(table, i, "the group of this sample");
+        if (is_missing(cell) || (number && *number < 0 && known_missing(*number))) refuse(table, i, "the group of this sample");
         if (s.label.size() == 1) groups_are_numbers_ = number.has_value();
         if (groups_are_numbers_ && !number) refuse(table, i, "a number, as in the rows above");
         s.polygon.back() =
             groups_are_numbers_ ? *number : group_names_.emplace(cell, static_cast<std::int64_t>(group_names_.size())).first->second;
         break;
       }
-      case ColumnRole::x:
-      case ColumnRole::y: {
+      case Role::x:
+      case Role::y: {
         const auto position = parse_whole<double>(cell);
         if (!position || !std::isfinite(*position)) refuse(table, i, "a map coordinate");
-        (column.role == ColumnRole::x ? s.x : s.y).back() = *position;
+        (column.role == Role::x ? s.x : s.y).back() = *position;
         break;
       }
-      case ColumnRole::region: {
+      case Role::region: {
         if (!is_utf8(cell)) refuse(table, i, "text in UTF-8");
         s.region.back() = region_names_.emplace(cell, static_cast<std::int32_t>(region_names_.size())).first->second;
         break;
       }
-      case ColumnRole::split: {
+      case Role::split: {
         std::uint8_t& split = s.split[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
         if (cell == "learn")
           split = static_cast<std::uint8_t>(Split::learn);
@@ -216,16 +182,40 @@ class TableReader {
           refuse(table, i, "learn, test, both or unused");
         break;
       }
-      case ColumnRole::fixed: {
+      case Role::fixed: {
         if (is_missing(cell)) break;
-        const auto value = parse_whole<float>(cell);
-        if (!value || !std::isfinite(*value))
-          refuse(table, i, "a number or an empty cell (a column without a date is a static input; remove it if it is not one)");
-        s.statics[s.statics.size() - s.static_names.size() + column.index] = *value;
+        const auto number = parse_number(cell);
+        if (!number)
+          refuse(
+              table, i,
+              "a number or an empty cell (a column without a date is a static input; leave it out, or name it in --ignore, if it is none)");
+        static_values_[column.index] = number->value;
+        const auto value = static_cast<float>(number->value);
+        if (std::isfinite(value) && !survey_.is_static_fill(column.index, number->value))
+          s.statics[s.statics.size() - s.static_names.size() + column.index] = value;
         break;
       }
-      case ColumnRole::observation: break;
+      case Role::ignored:
+      case Role::observation: break;
     }
+  }
+
+  bool known_missing(std::int64_t number) const {
+    const auto value = static_cast<double>(number);
+    return survey_.told_missing(value) || number == -9999 || number == -99999 || number == kNodata || number == -32768;
+  }
+
+  // A code; 0 where it is not known.
+  std::int32_t label_of(const CsvReader& table, std::size_t i) {
+    const std::string_view cell = table.cells()[i];
+    const auto number = parse_number(cell);
+    const bool fill = number && std::abs(number->value) < 1e15 && known_missing(static_cast<std::int64_t>(number->value));
+    const auto code = fill ? std::optional(0) : code_of_class(cell, nomenclature_);
+    if (!code && nomenclature_) refuse(table, i, "a code or a name of the nomenclature " + nomenclature_->name);
+    if (!code && number) refuse(table, i, "a class code, a whole number from 1 on (0 or empty: not known)");
+    if (!code) refuse(table, i, "a class code (for class names, give a nomenclature)");
+    no_label_ += *code == 0;
+    return *code;
   }
 
   [[noreturn]] static void refuse(const CsvReader& table, std::size_t i, const std::string& expected) {
@@ -263,6 +253,8 @@ class TableReader {
     }
     s.year = (first + (last - first) / 2).year();
 
+    if (no_label_ > 0) survey_.note(join_text("label: not known for ", no_label_, no_label_ == 1 ? " sample" : " samples"));
+    s.notes = survey_.notes();
     s.col.assign(s.label.size(), -1);
     s.row.assign(s.label.size(), -1);
     if (region_names_.empty()) region_names_.emplace("", 0);
@@ -276,7 +268,11 @@ class TableReader {
 
   const std::string& file_;
   const Nomenclature* nomenclature_;
+  const TableRules& rules_;
+  TableSurvey survey_;
   Samples samples_;
+  std::vector<double> static_values_;  // of the row, as written
+  std::int64_t no_label_ = 0;
   std::vector<std::vector<BandNumbers>> numbers_;  // [source][band]
   bool groups_are_numbers_ = true;
   std::unordered_map<std::string, std::int64_t> group_names_;
@@ -285,6 +281,8 @@ class TableReader {
 
 }  // namespace
 
-Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature) { return TableReader(file, nomenclature).read(); }
+Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
+  return TableReader(file, nomenclature, rules).read();
+}
 
 }  // namespace millesime

@@ -55,73 +55,113 @@ class DecimalWriter {
   std::optional<int> exponent_;
 };
 
-}  // namespace
+// Which columns a table of these parts has.
+struct Layout {
+  bool position = false, regions = false, split = false;
+  std::vector<std::vector<Date>> dates;  // of each series, of all parts
+  std::vector<std::string> columns;
+};
 
-void write_samples_csv(const Samples& samples, const std::string& file) {
-  check(samples);
-  const bool has_position =
-      std::ranges::any_of(samples.x, [](double v) { return v != 0; }) || std::ranges::any_of(samples.y, [](double v) { return v != 0; });
-  const bool has_regions = samples.region_names != std::vector<std::string>{""};
-  const bool has_split = samples.n_seeds > 1 ||
-                         std::ranges::any_of(samples.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
+Layout layout_of(const std::vector<Samples>& parts, const std::string& file) {
+  Layout layout;
+  const Samples& first = parts.front();
+  const auto not_zero = [](double v) { return v != 0; };
+  for (const Samples& part : parts) {
+    layout.position = layout.position || std::ranges::any_of(part.x, not_zero) || std::ranges::any_of(part.y, not_zero);
+    layout.split = layout.split || part.n_seeds > 1 ||
+                   std::ranges::any_of(part.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
+  }
+  layout.regions = first.region_names != std::vector<std::string>{""};
 
-  std::vector<std::string> columns{"label", "group"};
-  if (has_position) columns.insert(columns.end(), {"x", "y"});
-  if (has_regions) columns.emplace_back("region");
-  if (has_split)
-    for (int seed = 0; seed < samples.n_seeds; ++seed) columns.push_back(samples.n_seeds == 1 ? "split" : join_text("split_", seed));
-  columns.insert(columns.end(), samples.static_names.begin(), samples.static_names.end());
-  std::vector<std::vector<DecimalWriter>> writers;
-  for (const SampleSeries& series : samples.series) {
-    writers.emplace_back(series.scale.begin(), series.scale.end());
-    for (const std::string& band : series.bands)
-      for (const Date date : series.dates) columns.push_back(band + "_" + date.compact());
+  auto& columns = layout.columns;
+  columns = {"label", "group"};
+  if (layout.position) columns.insert(columns.end(), {"x", "y"});
+  if (layout.regions) columns.emplace_back("region");
+  if (layout.split)
+    for (int seed = 0; seed < first.n_seeds; ++seed) columns.push_back(first.n_seeds == 1 ? "split" : join_text("split_", seed));
+  columns.insert(columns.end(), first.static_names.begin(), first.static_names.end());
+  for (std::size_t s = 0; s < first.series.size(); ++s) {
+    std::set<Date> dates;
+    for (const Samples& part : parts) dates.insert(part.series[s].dates.begin(), part.series[s].dates.end());
+    layout.dates.emplace_back(dates.begin(), dates.end());
+    for (const std::string& band : first.series[s].bands)
+      for (const Date date : dates) columns.push_back(band + "_" + date.compact());
   }
   std::set<std::string> seen;
   for (const std::string& column : columns)
     if (!seen.insert(column).second) throw UserError(join_text(file, ": cannot be written: two columns would be called ", column));
+  return layout;
+}
 
+// Position of each date of the table among the part's, or -1.
+std::vector<std::ptrdiff_t> places(const std::vector<Date>& wanted, const std::vector<Date>& own) {
+  std::vector<std::ptrdiff_t> found;
+  for (const Date date : wanted) {
+    const auto at = std::ranges::lower_bound(own, date);
+    found.push_back(at != own.end() && *at == date ? at - own.begin() : -1);
+  }
+  return found;
+}
+
+void write_rows(const Samples& samples, const Layout& layout, std::ofstream& stream, std::string& text) {
+  constexpr std::size_t kFlush = 1 << 20;  // bytes a write
+  std::vector<std::vector<DecimalWriter>> writers;
+  std::vector<std::vector<std::ptrdiff_t>> date_at;
+  for (std::size_t s = 0; s < samples.series.size(); ++s) {
+    writers.emplace_back(samples.series[s].scale.begin(), samples.series[s].scale.end());
+    date_at.push_back(places(layout.dates[s], samples.series[s].dates));
+  }
+  for (std::int64_t sample = 0; sample < samples.size(); ++sample) {
+    const auto i = static_cast<std::size_t>(sample);
+    append_number(text, samples.label[i]);
+    text += ',';
+    append_number(text, samples.polygon[i]);
+    if (layout.position) {
+      text += ',';
+      append_number(text, samples.x[i]);
+      text += ',';
+      append_number(text, samples.y[i]);
+    }
+    if (layout.regions) text += ',' + csv_cell(samples.region_names[static_cast<std::size_t>(samples.region[i])]);
+    if (layout.split)
+      for (int seed = 0; seed < samples.n_seeds; ++seed) text += std::string(",") + to_text(samples.split_of(sample, seed));
+    for (std::size_t s = 0; s < samples.static_names.size(); ++s) {
+      text += ',';
+      const float value = samples.statics[i * samples.static_names.size() + s];
+      if (!std::isnan(value)) append_number(text, value);
+    }
+    for (std::size_t s = 0; s < samples.series.size(); ++s) {
+      const SampleSeries& series = samples.series[s];
+      const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size();
+      for (std::size_t b = 0; b < n_bands; ++b)
+        for (const std::ptrdiff_t place : date_at[s]) {
+          text += ',';
+          const std::size_t at = i * n_dates + static_cast<std::size_t>(place);
+          if (place >= 0 && series.valid[at]) writers[s][b].append(text, series.values[at * n_bands + b]);
+        }
+    }
+    text += '\n';
+    if (text.size() >= kFlush) {
+      stream << text;
+      text.clear();
+    }
+  }
+}
+
+}  // namespace
+
+void write_samples_csv(const Samples& samples, const std::string& file) { write_samples_csv(std::vector{samples}, file); }
+
+void write_samples_csv(const std::vector<Samples>& parts, const std::string& file) {
+  for (const Samples& part : parts) check(part);
+  const Layout layout = layout_of(parts, file);
   AtomicFile output(file);
   {
     std::ofstream stream(output.temporary(), std::ios::binary);
     std::string text;
-    for (std::size_t i = 0; i < columns.size(); ++i) text += (i ? "," : "") + csv_cell(columns[i]);
+    for (std::size_t i = 0; i < layout.columns.size(); ++i) text += (i ? "," : "") + csv_cell(layout.columns[i]);
     text += '\n';
-    constexpr std::size_t kFlush = 1 << 20;  // bytes a write
-    for (std::int64_t sample = 0; sample < samples.size(); ++sample) {
-      const auto i = static_cast<std::size_t>(sample);
-      append_number(text, samples.label[i]);
-      text += ',';
-      append_number(text, samples.polygon[i]);
-      if (has_position) {
-        text += ',';
-        append_number(text, samples.x[i]);
-        text += ',';
-        append_number(text, samples.y[i]);
-      }
-      if (has_regions) text += ',' + csv_cell(samples.region_names[static_cast<std::size_t>(samples.region[i])]);
-      if (has_split)
-        for (int seed = 0; seed < samples.n_seeds; ++seed) text += std::string(",") + to_text(samples.split_of(sample, seed));
-      for (std::size_t s = 0; s < samples.static_names.size(); ++s) {
-        text += ',';
-        const float value = samples.statics[i * samples.static_names.size() + s];
-        if (!std::isnan(value)) append_number(text, value);
-      }
-      for (std::size_t s = 0; s < samples.series.size(); ++s) {
-        const SampleSeries& series = samples.series[s];
-        const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size();
-        for (std::size_t b = 0; b < n_bands; ++b)
-          for (std::size_t d = 0; d < n_dates; ++d) {
-            text += ',';
-            if (series.valid[i * n_dates + d]) writers[s][b].append(text, series.values[(i * n_dates + d) * n_bands + b]);
-          }
-      }
-      text += '\n';
-      if (text.size() >= kFlush) {
-        stream << text;
-        text.clear();
-      }
-    }
+    for (const Samples& part : parts) write_rows(part, layout, stream, text);
     stream << text;
     stream.close();
     if (!stream) throw UserError(join_text(file, ": cannot be written: ", std::strerror(errno)));

@@ -193,17 +193,17 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
       continue;
     }
     const std::string& text = feature.attributes.at(options.class_field);
-    if (trim(text).empty() || text == "0") {
-      ++reference.without_class;
-      continue;
-    }
-    const auto index = nomenclature.index_of(text);
-    if (!index) {
+    const auto code = code_of_class(text, &nomenclature);
+    if (!code) {
       ++unknown[text];
       continue;
     }
+    if (*code == 0) {
+      ++reference.without_class;
+      continue;
+    }
     ReferencePolygon polygon;
-    polygon.code = nomenclature.at(*index).code;
+    polygon.code = *code;
     if (!regions.path.empty()) {
       const Point centroid = feature.centroid();
       const auto region = std::ranges::find_if(areas, [&](const Feature& candidate) { return contains(candidate, centroid); });

@@ -10,7 +10,8 @@
 
 namespace millesime {
 void ClassifyOptions::declare(Options& o) {
-  o.add("probabilities", &probabilities, "also write the probability of every class, x 1000, one band a class");
+  o.add("probabilities", &probabilities, "also write the probability of every class that the model knows, x 1000, one band a class");
+  o.add("all_classes", &all_classes, "probabilities of every class of the nomenclature, 0 for those that the model does not know");
   o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
   o.add("precision", &precision,
         "precision of temporal_cnn; bfloat16: about three times as fast on processors that support it, and the share of changed labels is "
@@ -33,7 +34,7 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
     codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
   }
   for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
-    if (codes.contains(known.code)) codes_.push_back(known.code);
+    if (codes.contains(known.code) || (options.all_classes && !files.probabilities.empty())) codes_.push_back(known.code);
   for (const int code : codes_)
     if (code > 255)
       throw UserError(
@@ -48,12 +49,14 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
 
 void SeedMap::open_files(const Grid& grid) {
   const auto plain = [](const Nomenclature* names) { return RasterOptions{.nodata = 0, .nomenclature = names, .band_names = {}}; };
-  classification_ = std::make_unique<RasterWriter>(files_.classification, grid, PixelType::u8, 1, plain(&nomenclature()));
+  classification_ =
+      std::make_unique<RasterWriter>(files_.classification, grid, PixelType::u8, 1, plain(files_.legend ? &nomenclature() : nullptr));
   confidence_ = std::make_unique<RasterWriter>(files_.confidence, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.validity.empty()) validity_ = std::make_unique<RasterWriter>(files_.validity, grid, PixelType::u8, 1, plain(nullptr));
   if (files_.probabilities.empty()) return;
   RasterOptions options = plain(nullptr);
-  for (const int code : codes_) options.band_names.push_back(nomenclature().at(*nomenclature().index_of_code(code)).name);
+  for (const int code : codes_)
+    options.band_names.push_back(files_.legend ? nomenclature().at(*nomenclature().index_of_code(code)).name : join_text("class ", code));
   probabilities_ = std::make_unique<RasterWriter>(files_.probabilities, grid, PixelType::u16, static_cast<int>(codes_.size()), options);
 }
 

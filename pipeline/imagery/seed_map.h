@@ -21,6 +21,7 @@ namespace millesime {
 
 struct ClassifyOptions {  // [classify]
   bool probabilities = false;
+  bool all_classes = false;
   int batch = 0;  // pixels a model call; 0: chosen for the device
   std::string precision = "float32";
 
@@ -44,6 +45,7 @@ class SeedMap {
     std::vector<RegionalModel> models;  // one, or one a region
     std::string classification, confidence;
     std::string validity, probabilities;  // "" for none
+    bool legend = true;                   // the map has the names and colours that the models know of their classes
   };
 
   // The values of the map in a window.

@@ -23,11 +23,12 @@ constexpr std::int64_t kFoldSeed = 1;
 
 // The results of the models for the samples of one polygon and label.
 struct Votes {
-  std::int64_t samples = 0;
+  std::string file;
+  std::int64_t polygon = 0, samples = 0;
   double x = 0, y = 0;
   std::map<int, double> probability;  // sum, by class code
 };
-using VotesOf = std::map<std::pair<std::int64_t, int>, Votes>;  // by polygon and label
+using VotesOf = std::map<std::pair<std::int64_t, int>, Votes>;  // by group (polygons of different files are different) and label
 
 void add_votes(const std::vector<SampleSelection>& tested, const ModelFile& model, const std::vector<float>& probabilities,
                VotesOf& votes) {
@@ -36,8 +37,8 @@ void add_votes(const std::vector<SampleSelection>& tested, const ModelFile& mode
   for (const auto& selection : tested)
     for (const auto row : selection.rows) {
       const auto i = static_cast<std::size_t>(row);
-      Votes& of = votes[{selection.samples->polygon[i], selection.samples->label[i]}];
-      ++of.samples;
+      Votes& of = votes[{selection.samples->group_of(row), selection.samples->label[i]}];
+      if (of.samples++ == 0) of.file = selection.file, of.polygon = selection.samples->polygon[i];
       of.x += selection.samples->x[i];
       of.y += selection.samples->y[i];
       for (const int code : classes) of.probability[code] += probabilities[at++];
@@ -51,7 +52,7 @@ std::vector<AuditedPolygon> suspicious(const VotesOf& votes) {
     const auto best = std::ranges::max_element(of.probability, {}, [](const auto& entry) { return entry.second; });
     if (best->first == key.second) continue;
     const auto own = of.probability.find(key.second);
-    found.push_back({key.first, of.samples, of.x / n, of.y / n, key.second, best->first, best->second / n,
+    found.push_back({of.file, of.polygon, of.samples, of.x / n, of.y / n, key.second, best->first, best->second / n,
                      own == of.probability.end() ? 0 : own->second / n});
   }
   std::ranges::stable_sort(found, std::greater{}, &AuditedPolygon::suspicion);
@@ -63,16 +64,23 @@ std::string name_of(const Nomenclature& nomenclature, int code) {
   return index ? nomenclature.at(*index).name : std::to_string(code);
 }
 
+// A text as a CSV cell, always quoted.
+std::string quoted(const std::string& text) {
+  std::string cell = "\"";
+  for (const char c : text) cell += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return cell + "\"";
+}
+
 void write_table(const std::vector<AuditedPolygon>& found, const Nomenclature& nomenclature, const std::string& file) {
-  std::string text = "rank,polygon,x,y,samples,label,label_name,suggestion,suggestion_name,confidence,own_probability\n";
+  std::string text = "rank,polygon,x,y,samples,label,label_name,suggestion,suggestion_name,confidence,own_probability,file\n";
   char line[256];
   for (std::size_t i = 0; i < found.size(); ++i) {
     const auto& p = found[i];
     std::snprintf(line, sizeof line, "%zu,%lld,%.6f,%.6f,%lld,%d,", i + 1, static_cast<long long>(p.polygon), p.x, p.y,
                   static_cast<long long>(p.samples), p.label);
-    text += join_text(line, "\"", name_of(nomenclature, p.label), "\",", p.suggestion, ",\"", name_of(nomenclature, p.suggestion), "\"");
-    std::snprintf(line, sizeof line, ",%.4f,%.4f\n", p.confidence, p.own_probability);
-    text += line;
+    text += join_text(line, quoted(name_of(nomenclature, p.label)), ",", p.suggestion, ",", quoted(name_of(nomenclature, p.suggestion)));
+    std::snprintf(line, sizeof line, ",%.4f,%.4f,", p.confidence, p.own_probability);
+    text += line + quoted(p.file) + "\n";
   }
   write_text(file, text);
 }
@@ -86,7 +94,7 @@ void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& n
     const auto& p = found[i];
     const auto feature = by_id.find(p.polygon);
     if (feature == by_id.end())
-      throw UserError(join_text(command.reference, ": has no polygon ", p.polygon, ", which ", command.samples.front(),
+      throw UserError(join_text(command.reference, ": has no polygon ", p.polygon, ", which ", p.file,
                                 " has samples of; use the polygons that the samples were drawn from"));
     features.push_back({feature->second->parts,
                         {static_cast<std::int64_t>(i + 1), p.polygon, p.samples, std::int64_t{p.label}, name_of(nomenclature, p.label),
@@ -107,6 +115,7 @@ Options AuditCommand::declare() {
   o.add("layer", &layer, "layer of the reference polygons");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
   o.add("output", &output, "file to write: .csv, or polygons as .gpkg, .shp or .geojson").required();
+  tables.declare(o);
   return o;
 }
 
@@ -124,7 +133,7 @@ std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& co
 
   std::optional<Nomenclature> names;
   if (!command.nomenclature.empty()) names = Nomenclature::load(command.nomenclature);
-  const auto all = load_named(command.samples, command.nomenclature);
+  const auto all = load_named(command.samples, command.nomenclature, command.tables, context.progress);
   const Folds folds = make_folds(all, command.folds, GroupBy::polygon, kFoldSeed);
   VotesOf votes;
   for (int fold = 0; fold < folds.n; ++fold) {

@@ -8,6 +8,7 @@
 
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
+#include "pipeline/core/table_rules.h"
 
 namespace millesime {
 
@@ -19,11 +20,13 @@ struct AuditCommand {
   std::string output;            // .csv, or a vector file by its extension (.gpkg, .shp, .geojson)
   std::string nomenclature;
   std::vector<std::string> assignments;  // of training, "train.epochs=30"
+  TableRules tables;                     // of samples that are tables
 
   Options declare();
 };
 
 struct AuditedPolygon {
+  std::string file;  // the first that has samples of it
   std::int64_t polygon = 0;
   std::int64_t samples = 0;
   double x = 0, y = 0;                         // mean position of its samples

@@ -163,6 +163,7 @@ Options BenchmarkCommand::declare() {
   o.add("fold_seed", &fold_seed, "seed of the parts").range(0, 1e15);
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
   o.add("output", &output, "report to write: .html, .md or .json; or a folder for all three");
+  tables.declare(o);
   return o;
 }
 
@@ -192,8 +193,9 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
     for (const auto& member : members_of(model)) training.emplace(member, training_of(member, command));
   }
   if (results.empty()) throw UserError("benchmark: no models given; `millesime model list` shows them");
-  const auto all = load_named(command.samples, command.nomenclature);
-  const auto tests = command.test.empty() ? std::vector<NamedSamples>{} : load_named({command.test}, command.nomenclature);
+  const auto all = load_named(command.samples, command.nomenclature, command.tables, context.progress);
+  const auto tests =
+      command.test.empty() ? std::vector<NamedSamples>{} : load_named({command.test}, command.nomenclature, command.tables.for_reading());
 
   const GroupBy by = command.group == "region" ? GroupBy::region : command.group == "file" ? GroupBy::file : GroupBy::polygon;
   std::vector<FoldSelections> folds;

@@ -11,6 +11,7 @@
 #include "pipeline/core/context.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/options.h"
+#include "pipeline/core/table_rules.h"
 
 namespace millesime {
 
@@ -27,6 +28,7 @@ struct BenchmarkCommand {
   std::string nomenclature;              // "": the classes are the labels that occur
   std::string output;                    // report.html, table.md or numbers.json, or a folder for all three; "" for none
   std::vector<std::string> assignments;  // of training, for every model: "train.epochs=30"
+  TableRules tables;                     // of samples that are tables
 
   Options declare();
 };

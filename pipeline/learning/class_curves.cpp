@@ -95,7 +95,8 @@ std::vector<ClassCurve> curves_of(const std::map<int, Sums>& classes) {
 
 std::vector<ClassCurve> ndvi_curves(const std::vector<std::string>& sample_files) {
   std::map<int, Sums> classes;
-  for (const std::string& file : sample_files) add_ndvi(load_samples(file), classes);
+  for (const std::string& file : sample_files)
+    for (const Samples& part : load_parts(file)) add_ndvi(part, classes);
   return curves_of(classes);
 }
 

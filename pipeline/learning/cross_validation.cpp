@@ -11,10 +11,10 @@
 namespace millesime {
 namespace {
 
-// Name of the group of a sample: for polygons their number, which is the same in every file.
+// Name of the group of a sample. A part of a file (a tile) counts as a file, as if it had not been merged with others.
 std::string group_name(const NamedSamples& file, std::size_t file_index, std::size_t sample, GroupBy by) {
   switch (by) {
-    case GroupBy::polygon: return std::to_string(file.samples.polygon[sample]);
+    case GroupBy::polygon: return std::to_string(file.samples.group_of(static_cast<std::int64_t>(sample)));
     case GroupBy::region: return file.samples.region_names[static_cast<std::size_t>(file.samples.region[sample])];
     case GroupBy::file: return std::to_string(file_index);
   }

@@ -8,6 +8,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/core/text.h"
@@ -56,6 +57,7 @@ Options EvaluateCommand::declare() {
   o.add("seed", &seed, "seed whose split defines the test samples; all samples of files without test samples are used").range(0, 1000);
   o.add("all_samples", &all_samples, "test on all samples, also those for training");
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
+  tables.declare(o);
   return o;
 }
 
@@ -63,26 +65,29 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
   const ModelFile model = ModelFile::read(command.model, command.trust_model ? Trust::programs : Trust::data_only);
   Evaluation evaluation;
   evaluation.confusion = ConfusionMatrix(model.spec.classes);
-  std::map<std::pair<std::size_t, std::int64_t>, std::int64_t> groups;
+  std::map<std::pair<std::string, std::int64_t>, std::int64_t> groups;
   context.progress->start("evaluate", static_cast<std::int64_t>(command.samples.size()), "files");
   for (const auto& file : command.samples) {
-    const Samples samples = load_samples(file, &model.spec.nomenclature);
-    const auto selection = judging_samples(samples, file, command.seed, command.all_samples);
     evaluation.files.push_back(std::filesystem::path(file).filename().string());
-    if (static_cast<std::int64_t>(selection.rows.size()) == samples.size() && knows_file(model.spec, file))
-      evaluation.learned_from.push_back(evaluation.files.back());
-    const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
-    for (std::size_t i = 0; i < selection.rows.size(); ++i) {
-      const int label = samples.label[static_cast<std::size_t>(selection.rows[i])];
-      if (label == 0) continue;  // not known
-      const Winner winner = winner_of(probabilities.data() + i * model.spec.classes.size(), model.spec.n_classes());
-      const int produced = model.spec.classes[static_cast<std::size_t>(winner.index)];
-      if (std::ranges::find(model.spec.classes, label) == model.spec.classes.end()) ++evaluation.unknown;
-      evaluation.confusion.add(label, produced);
-      const std::pair group(evaluation.files.size(), samples.polygon[static_cast<std::size_t>(selection.rows[i])]);
-      evaluation.outcomes.push_back({label, produced, groups.emplace(group, static_cast<std::int64_t>(groups.size())).first->second});
-      evaluation.calibration.add(std::clamp(winner.probability, 0.0, 1.0), label == produced);
+    bool whole = true;
+    for (const Samples& samples : load_parts(file, &model.spec.nomenclature, command.tables.for_reading())) {
+      const auto selection = judging_samples(samples, file, command.seed, command.all_samples);
+      whole = whole && static_cast<std::int64_t>(selection.rows.size()) == samples.size();
+      const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
+      for (std::size_t i = 0; i < selection.rows.size(); ++i) {
+        const int label = samples.label[static_cast<std::size_t>(selection.rows[i])];
+        if (label == 0) continue;  // not known
+        const Winner winner = winner_of(probabilities.data() + i * model.spec.classes.size(), model.spec.n_classes());
+        const int produced = model.spec.classes[static_cast<std::size_t>(winner.index)];
+        if (std::ranges::find(model.spec.classes, label) == model.spec.classes.end()) ++evaluation.unknown;
+        evaluation.confusion.add(label, produced);
+        const std::pair group(samples.reference.empty() ? "file " + file : samples.reference,
+                              samples.polygon[static_cast<std::size_t>(selection.rows[i])]);
+        evaluation.outcomes.push_back({label, produced, groups.emplace(group, static_cast<std::int64_t>(groups.size())).first->second});
+        evaluation.calibration.add(std::clamp(winner.probability, 0.0, 1.0), label == produced);
+      }
     }
+    if (whole && knows_file(model.spec, file)) evaluation.learned_from.push_back(evaluation.files.back());
     context.progress->advance(1);
   }
   context.progress->finish();
@@ -146,6 +151,7 @@ Options PredictCommand::declare() {
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("output", &output, "table to write").required();
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
+  tables.declare(o);
   return o;
 }
 
@@ -157,20 +163,20 @@ std::int64_t predict_samples(const PredictCommand& command, const Context& conte
   std::int64_t written = 0;
   context.progress->start("predict", static_cast<std::int64_t>(command.samples.size()), "files");
   for (const auto& file : command.samples) {
-    const Samples samples = load_samples(file, &model.spec.nomenclature);
-    const auto selection = select_samples(samples, file, SampleUse::all, 0);
-    const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
     const std::string name = std::filesystem::path(file).filename().string();
-    for (std::size_t i = 0; i < selection.rows.size(); ++i) {
-      const float* p = probabilities.data() + i * model.spec.classes.size();
-      const Winner winner = winner_of(p, model.spec.n_classes());
-      const std::int32_t label = samples.label[i];
-      text += join_text(name, ",", i, ",", label, ",", model.spec.classes[static_cast<std::size_t>(winner.index)], ",",
-                        fixed(winner.probability, 4));
-      for (int k = 0; k < model.spec.n_classes(); ++k) text += join_text(",", fixed(p[k], 4));
-      text += "\n";
-      ++written;
+    std::int64_t number = 0;  // of a sample in its file
+    for (const Samples& samples : load_parts(file, &model.spec.nomenclature, command.tables.for_reading())) {
+      const auto probabilities = predict_probabilities(model, std::vector{select_samples(samples, file, SampleUse::all, 0)}, context);
+      for (std::size_t i = 0; i < samples.label.size(); ++i, ++number) {
+        const float* p = probabilities.data() + i * model.spec.classes.size();
+        const Winner winner = winner_of(p, model.spec.n_classes());
+        text += join_text(csv_cell(name), ",", number, ",", samples.label[i], ",",
+                          model.spec.classes[static_cast<std::size_t>(winner.index)], ",", fixed(winner.probability, 4));
+        for (int k = 0; k < model.spec.n_classes(); ++k) text += join_text(",", fixed(p[k], 4));
+        text += "\n";
+      }
     }
+    written += number;
     context.progress->advance(1);
   }
   write_text(command.output, text);
@@ -195,7 +201,9 @@ std::string held_out_text(const ModelSpec& spec) {
   const auto& held = spec.metrics["held_out"];
   const auto value = [&](const char* key) { return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?"; };
   return join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
-                   value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")\n");
+                   value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")",
+                   held.value("chose_epoch", spec.metrics.contains("epoch")) ? "; these samples also chose the epoch: optimistic" : "",
+                   "\n");
 }
 
 }  // namespace

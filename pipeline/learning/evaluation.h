@@ -22,6 +22,7 @@ struct EvaluateCommand {
   int seed = 0;        // the test samples of this seed's split; all samples of files without any
   bool all_samples = false;
   bool trust_model = false;  // a TorchScript program may run
+  TableRules tables;
 
   Options declare();
 };
@@ -31,7 +32,7 @@ struct Evaluation {
   Accuracy accuracy;
   Calibration calibration;
   std::int64_t unknown = 0;                      // samples of classes that the model does not know; counted as wrong
-  std::vector<Outcome> outcomes;                 // of each sample; polygons of different files are different groups
+  std::vector<Outcome> outcomes;                 // of each sample; polygons of different references are different groups
   std::vector<std::string> files, learned_from;  // learned_from: files that the model learned from and whose samples are all used
 };
 
@@ -47,6 +48,7 @@ struct PredictCommand {
   std::vector<std::string> samples;
   std::string output;  // CSV: file, sample, label, predicted, confidence, p_<code>...
   bool trust_model = false;
+  TableRules tables;
 
   Options declare();
 };

@@ -6,6 +6,7 @@
 
 #include "kernels/ops/training_batch.h"
 #include "models/arch/random_forest.h"
+#include "models/base/calibration.h"
 #include "models/base/rare_classes.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
@@ -92,7 +93,7 @@ void keep_normalisation(const ModelFile& start, ModelSpec& spec) {
 
 // Separate samples to choose the epoch and to calibrate, those of classes that the model knows.
 ModelInput validation_input(const LearningRequest& request, const ModelSpec& spec) {
-  const auto judges = load_named({request.validation}, request.nomenclature);
+  const auto judges = load_named({request.validation}, request.nomenclature, request.tables.for_reading());
   const ModelInput given = make_input(spec, select_labelled(judges, SampleUse::all, 0, std::nullopt));
   std::vector<std::int64_t> known;
   for (std::int64_t i = 0; i < given.size(); ++i)
@@ -142,7 +143,7 @@ LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
   const ModelInput part = learners_.empty() ? ModelInput() : input_.subset(learners_);
   const ModelInput& samples = learners_.empty() ? input_ : part;
-  LearnedModel learned{{}, {{{}, held_out_.target, held_out_.group}}};
+  LearnedModel learned{{}, {{{}, held_out_.target, held_out_.group, {}, false}}};
   const auto judge = [&] { return predict_probabilities(learned.model, held_out_, context_); };
   if (is_forest()) {
     context_.progress->start(what, 1, "forests");
@@ -151,7 +152,13 @@ LearnedModel Learning::first() {
     context_.progress->advance(1);
   } else {
     context_.progress->start(what, request_.recipe.epochs_for(samples.size()), "epochs");
-    learned.model = train_held_out(spec_, samples, held_out_, request_.recipe, run_);
+    std::vector<double> crossed;
+    TrainingRun run = run_;
+    run.on_crossed = [&crossed](const std::vector<double>& logits) { crossed = logits; };
+    learned.model = train_held_out(spec_, samples, held_out_, request_.recipe, run);
+    const ModelSpec& spec = learned.model.spec;
+    learned.held_out.front().crossed = calibrated_probabilities(crossed, spec.n_classes(), spec.temperature, spec.sharpening);
+    learned.held_out.front().chose_epoch = crossed.empty() && held_out_.size() > 0;
   }
   learned.held_out.front().probabilities = judge();
   context_.progress->finish();

@@ -39,6 +39,7 @@ Options ModelReportCommand::declare() {
   o.add("seed", &seed, "seed whose split defines the test samples, also of the intervals and importances").range(0, 1000);
   o.add("all_samples", &all_samples, "test on all samples, also those for training");
   o.add("skip_importance", &skip_importance, "leave out the importance of bands and dates, which takes most of the time");
+  tables.declare(o);
   return o;
 }
 
@@ -50,20 +51,22 @@ ModelReportData model_report_data(const ModelReportCommand& command, const Conte
   if (command.samples.empty()) return data;
   EvaluateCommand evaluate;
   evaluate.model = command.model, evaluate.samples = command.samples;
-  evaluate.seed = command.seed, evaluate.all_samples = command.all_samples;
+  evaluate.seed = command.seed, evaluate.all_samples = command.all_samples, evaluate.tables = command.tables;
   data.evaluation = evaluate_model(evaluate, context);
   data.intervals = bootstrap_intervals(data.evaluation->outcomes, kIntervalReplicates, command.seed);
 
-  std::vector<Samples> files;
-  for (const std::string& file : command.samples) files.push_back(load_samples(file, &data.model.spec.nomenclature));
+  std::vector<NamedSamples> parts;
+  for (const std::string& file : command.samples)
+    for (Samples& part : load_parts(file, &data.model.spec.nomenclature, command.tables.for_reading()))
+      parts.push_back({file, std::move(part)});
   if (!command.skip_importance) {
     std::vector<SampleSelection> selections;
-    for (std::size_t f = 0; f < files.size(); ++f)
-      selections.push_back(judging_samples(files[f], command.samples[f], command.seed, command.all_samples));
+    for (const NamedSamples& part : parts)
+      selections.push_back(judging_samples(part.samples, part.file, command.seed, command.all_samples));
     data.importance = permutation_importance(data.model, selections, command.seed, context);
   }
   std::vector<const Samples*> all;
-  for (const Samples& samples : files) all.push_back(&samples);
+  for (const NamedSamples& part : parts) all.push_back(&part.samples);
   data.curves = curves_of(all, data.model.spec, data.importance);
   return data;
 }

@@ -24,6 +24,7 @@ struct ModelReportCommand {
   int seed = 0;                      // whose split defines the test samples; also for random numbers
   bool all_samples = false;
   bool skip_importance = false;  // it takes most of the time
+  TableRules tables;             // of samples that are tables
 
   Options declare();
 };

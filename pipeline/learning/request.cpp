@@ -15,6 +15,7 @@ void LearningRequest::declare_start(Options& o) {
   o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
   o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+  tables.declare(o);
 }
 
 void LearningRequest::declare_training(Options& o) {

@@ -6,6 +6,7 @@
 
 #include "models/base/recipe.h"
 #include "pipeline/core/options.h"
+#include "pipeline/core/table_rules.h"
 #include "pipeline/learning/model_options.h"
 #include "pipeline/learning/selection_rule.h"
 #include "pipeline/learning/time_options.h"
@@ -22,10 +23,11 @@ struct LearningRequest {
   TimeOptions time;  // of regular input; step_days 0: the samples' own dates if all files share them, else 10
   Recipe recipe;
   SelectionRule selection;  // also in section [train]
+  TableRules tables;        // of samples that are tables
   std::string output;       // checkpoints of an interrupted training are next to this model file; "": none are written
 
   Options declare();                        // all options of users
-  void declare_start(Options& options);     // init_from, validation, nomenclature
+  void declare_start(Options& options);     // init_from, validation, nomenclature, and the rules of tables
   void declare_training(Options& options);  // sections [time], [model] and [train]
 };
 

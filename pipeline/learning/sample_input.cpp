@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "kernels/ops/indices.h"
@@ -29,9 +30,22 @@ const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec&
   return source == 0 ? &all.front() : nullptr;
 }
 
-// Some samples of a file as a window of one row, with the model's bands in the model's order.
-Series as_series(const SampleSeries& from, const std::vector<int>& bands, const std::vector<std::int64_t>& rows, std::int64_t first,
-                 std::int64_t count) {
+// What stored numbers of each band are multiplied by so that they have the model's scale.
+std::vector<double> ratios_to(const SourceSpec& source, const SampleSeries& from, const std::vector<int>& bands) {
+  std::vector<double> ratios;
+  for (std::size_t b = 0; b < bands.size(); ++b)
+    ratios.push_back(source.scale.empty() ? 1 : static_cast<double>(from.scale[static_cast<std::size_t>(bands[b])]) / source.scale[b]);
+  return ratios;
+}
+
+std::int16_t brought_to(std::int16_t number, double ratio) {
+  if (std::abs(ratio - 1) > 1e-3) number = static_cast<std::int16_t>(std::clamp(std::round(number * ratio), -32767.0, 32767.0));
+  return number == kNodata ? static_cast<std::int16_t>(kNodata + 1) : number;  // a valid number, which kernels must not take for none
+}
+
+// Some samples of a file as a window of one row, with the model's bands in the model's order and scale.
+Series as_series(const SampleSeries& from, const std::vector<int>& bands, const std::vector<double>& ratios,
+                 const std::vector<std::int64_t>& rows, std::int64_t first, std::int64_t count) {
   Series series;
   series.window = Window{0, 0, static_cast<int>(count), 1};
   series.dates = from.dates;
@@ -47,9 +61,12 @@ Series as_series(const SampleSeries& from, const std::vector<int>& bands, const 
   for (std::size_t i = 0; i < n; ++i) {
     const auto row = static_cast<std::size_t>(rows[static_cast<std::size_t>(first) + i]);
     for (std::size_t d = 0; d < n_dates; ++d) {
-      series.masks[d * n + i] = from.valid[row * n_dates + d] ? 0 : 1;
-      for (std::size_t b = 0; b < n_bands; ++b)
-        group.samples[(d * n_bands + b) * n + i] = from.values[(row * n_dates + d) * stored_bands + static_cast<std::size_t>(bands[b])];
+      const bool valid = from.valid[row * n_dates + d] != 0;
+      series.masks[d * n + i] = valid ? 0 : 1;
+      for (std::size_t b = 0; b < n_bands; ++b) {
+        const std::int16_t number = from.values[(row * n_dates + d) * stored_bands + static_cast<std::size_t>(bands[b])];
+        group.samples[(d * n_bands + b) * n + i] = valid ? brought_to(number, ratios[b]) : number;
+      }
     }
   }
   for (std::size_t b = 0; b < n_bands; ++b) {
@@ -76,7 +93,7 @@ class Preparation {
   // Writes `count` samples to values [sample][date][feature] and valid [sample][date] (raw), whose rows have `dates` dates.
   void run(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands, std::int64_t first,
            std::int64_t count, std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
-    const Series series = as_series(from, bands, selection.rows, first, count);
+    const Series series = as_series(from, bands, ratios_to(source_, from, bands), selection.rows, first, count);
     const HostSeries view(series);
     const auto n = static_cast<std::size_t>(count);
     const float* mean = normalised_ ? source_.mean.data() : nullptr;
@@ -112,6 +129,53 @@ class Preparation {
   GapFilling filling_;
   std::vector<float> inverse_;
 };
+
+// The largest magnitude of each band's stored numbers.
+std::vector<double> largest_numbers(const SampleSelection& selection, const SampleSeries& series, const std::vector<int>& bands) {
+  const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size();
+  std::vector<double> largest(bands.size(), 0);
+  for (const auto row : selection.rows)
+    for (std::size_t at = static_cast<std::size_t>(row) * n_dates, end = at + n_dates; at < end; ++at)
+      for (std::size_t b = 0; series.valid[at] && b < bands.size(); ++b)
+        largest[b] = std::max(largest[b], std::abs(static_cast<double>(series.values[at * n_bands + static_cast<std::size_t>(bands[b])])));
+  return largest;
+}
+
+// Tables keep their numbers with the digits that they have: where they differ, the finest scale that holds the numbers of all. Bands of
+// which indices are computed have one scale.
+void fit_scale(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
+  SourceSpec& source = spec.sources[source_index];
+  source.scale.clear();
+  if (std::ranges::none_of(selections, [](const SampleSelection& s) { return s.samples->tile.empty(); })) return;  // from images
+  struct Part {
+    const SampleSelection* selection;
+    std::vector<double> scale, largest;
+  };
+  std::vector<Part> parts;
+  std::vector<double> finest(source.bands.size(), std::numeric_limits<double>::infinity());
+  for (const auto& selection : selections) {
+    const SampleSeries* series = series_of(selection, spec, source_index);
+    if (!series) continue;
+    const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source_index));
+    parts.push_back({&selection, {}, largest_numbers(selection, *series, bands)});
+    for (std::size_t b = 0; b < bands.size(); ++b) {
+      parts.back().scale.push_back(static_cast<double>(series->scale[static_cast<std::size_t>(bands[b])]));
+      finest[b] = std::min(finest[b], parts.back().scale[b]);
+    }
+  }
+  constexpr double kMostStored = 32767, kFewestSteps = 10;
+  for (std::size_t b = 0; b < finest.size(); ++b)
+    for (const Part& part : parts)
+      while (std::round(part.largest[b] * part.scale[b] / finest[b]) > kMostStored) finest[b] *= 10;
+  if (!source.indices.empty()) std::ranges::fill(finest, std::ranges::max(finest));
+  for (std::size_t b = 0; b < finest.size(); ++b)
+    for (const Part& part : parts)
+      if (part.scale[b] < 0.9 * finest[b] && part.largest[b] > 0 && part.largest[b] * part.scale[b] / finest[b] < kFewestSteps)
+        throw UserError(join_text(part.selection->file, ": numbers of ", source.bands[b], " are at most ", part.largest[b] * part.scale[b],
+                                  ", those of ", source.indices.empty() ? "other files" : "other files or bands",
+                                  " are so large that hardly a digit is left of them; give all in one unit"));
+  source.scale.assign(finest.begin(), finest.end());
+}
 
 void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
   SourceSpec& source = spec.sources[source_index];
@@ -193,28 +257,6 @@ void fit_classes(ModelSpec& spec, const std::vector<SampleSelection>& selections
 
 }  // namespace
 
-SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
-                               const std::optional<std::string>& region) {
-  if (use != SampleUse::all && (seed < 0 || seed >= samples.n_seeds))
-    throw UserError(join_text(file, ": has splits for seeds 0 to ", samples.n_seeds - 1, ", requested is seed ", seed));
-  int region_index = -1;
-  if (region) {
-    const auto it = std::find(samples.region_names.begin(), samples.region_names.end(), *region);
-    if (it == samples.region_names.end()) return {&samples, file, {}};
-    region_index = static_cast<int>(it - samples.region_names.begin());
-  }
-  SampleSelection selection{&samples, file, {}};
-  for (std::int64_t i = 0; i < samples.size(); ++i) {
-    if (region && samples.region[static_cast<std::size_t>(i)] != region_index) continue;
-    if (use != SampleUse::all) {
-      const Split split = samples.split_of(i, seed);
-      if (split != Split::both && split != (use == SampleUse::learn ? Split::learn : Split::test)) continue;
-    }
-    selection.rows.push_back(i);
-  }
-  return selection;
-}
-
 void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
   MILLESIME_CHECK(!selections.empty() && !spec.sources.empty(), selections.size(), " selections, ", spec.sources.size(), " sources");
   for (std::size_t s = 0; s < spec.sources.size(); ++s) {
@@ -227,7 +269,10 @@ void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
   }
   fit_classes(spec, selections);
   fit_statics(spec, selections);
-  for (std::size_t s = 0; s < spec.sources.size(); ++s) fit_normalisation(spec, s, selections);
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+    fit_scale(spec, s, selections);
+    fit_normalisation(spec, s, selections);
+  }
 }
 
 namespace {
@@ -299,29 +344,10 @@ ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>&
       }
       const auto target = index_of_code.find(samples.label[row]);
       input.target.push_back(target == index_of_code.end() ? -1 : target->second);
-      input.group.push_back(samples.polygon[row]);
+      input.group.push_back(samples.group_of(row_number));
     }
   }
   return input;
-}
-
-std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const std::string& nomenclature) {
-  std::optional<Nomenclature> classes;
-  if (!nomenclature.empty()) classes = Nomenclature::load(nomenclature);
-  std::vector<NamedSamples> all;
-  for (const auto& file : files) all.push_back({file, load_samples(file, classes ? &*classes : nullptr)});
-  return all;
-}
-
-std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,
-                                             const std::optional<std::string>& region) {
-  std::vector<SampleSelection> selections;
-  for (const auto& [file, samples] : all) {
-    auto selection = select_samples(samples, file, use, seed, region);
-    std::erase_if(selection.rows, [&s = samples](std::int64_t row) { return s.label[static_cast<std::size_t>(row)] == 0; });
-    if (!selection.rows.empty()) selections.push_back(std::move(selection));
-  }
-  return selections;
 }
 
 }  // namespace millesime

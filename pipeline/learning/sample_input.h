@@ -9,6 +9,7 @@
 
 #include "models/base/model_input.h"
 #include "models/base/model_spec.h"
+#include "pipeline/core/progress.h"
 #include "pipeline/core/samples.h"
 
 namespace millesime {
@@ -26,12 +27,14 @@ enum class SampleUse { all, learn, test };
 SampleSelection select_samples(const Samples& samples, const std::string& file, SampleUse use, int seed,
                                const std::optional<std::string>& region = std::nullopt);
 
-// Samples and their file. `nomenclature`: name or file; "": labels are the codes of the files.
+// The samples of a file, or of a part of it, and the file. `nomenclature`: name or file; "": labels are the codes of the files. Groups are
+// different among all of them (number_groups). Decisions about tables are told to `progress`, if there is one.
 struct NamedSamples {
   std::string file;
   Samples samples;
 };
-std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const std::string& nomenclature);
+std::vector<NamedSamples> load_named(const std::vector<std::string>& files, const std::string& nomenclature, const TableRules& rules = {},
+                                     Progress* progress = nullptr);
 
 // Those of each file that have a label; files without any are left out.
 std::vector<SampleSelection> select_labelled(const std::vector<NamedSamples>& all, SampleUse use, int seed,

@@ -134,7 +134,8 @@ std::vector<SampleSelection> select(const SelectionRule& rule, const std::vector
   for (const auto& selection : selections)
     for (const auto row : selection.rows) {
       const auto i = static_cast<std::size_t>(row);
-      candidates.push_back({selection.samples->label[i], selection.samples->polygon[i], mix(salt ^ hash_of(*selection.samples, i, bytes))});
+      candidates.push_back(
+          {selection.samples->label[i], selection.samples->group_of(row), mix(salt ^ hash_of(*selection.samples, i, bytes))});
     }
   const std::vector<std::size_t> kept = select(rule, candidates);
   std::vector<SampleSelection> chosen;

@@ -115,8 +115,9 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
   spec.provenance.year = all.front().samples.year;
   spec.provenance.region = request.region.value_or("");
   spec.provenance.code = version();
-  for (const auto& [file, samples] : all)
-    spec.provenance.samples.push_back({std::filesystem::path(file).filename().string(), xxh3_of_file(file)});
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (i == 0 || all[i].file != all[i - 1].file)  // parts of a file follow each other
+      spec.provenance.samples.push_back({std::filesystem::path(all[i].file).filename().string(), xxh3_of_file(all[i].file)});
   return spec;
 }
 

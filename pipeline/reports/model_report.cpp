@@ -116,8 +116,10 @@ std::string pairs_table(const Nomenclature& nomenclature, const ConfusionMatrix&
   return html + "</tbody></table>\n";
 }
 
-// Whether held-out samples chose the epoch.
+// Whether the held-out samples that judge also chose the epoch.
 bool epoch_was_chosen(const ModelFile& model) {
+  const auto held_out = model.spec.metrics.value("held_out", nlohmann::json::object());
+  if (held_out.contains("chose_epoch")) return held_out["chose_epoch"].get<bool>();  // older files do not say
   return model.spec.metrics.contains("epoch") || std::ranges::any_of(model.members, epoch_was_chosen);
 }
 
@@ -169,7 +171,10 @@ std::string accuracy_section(const ModelReportData& data) {
   } else if (const auto held_out = held_out_matrix(spec)) {
     matrix = *held_out;
     text = join_text("<p>Judged on the ", grouped(static_cast<double>(matrix.total())), " samples that were held out from training. ",
-                     epoch_was_chosen(data.model) ? "They chose the epoch, so the numbers are slightly optimistic. " : "",
+                     epoch_was_chosen(data.model) ? "They chose the epoch, so the numbers are slightly optimistic. "
+                     : data.model.spec.metrics.contains("epoch")
+                         ? "Each half of their polygons is judged at the epoch that the other half chose. "
+                         : "",
                      "With --samples the report judges on a test set, with intervals and a reliability diagram.</p>\n");
     charts = score_table(spec.nomenclature, measure(matrix), [](int) { return std::string(); });
   } else {

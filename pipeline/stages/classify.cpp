@@ -26,19 +26,22 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
               .tile = tile,
               .inputs = {layout.census(tile)},
               .outputs = {},
-              .config_keys = {"sensors.sentinel2_theia.resampling", "classify.probabilities", "classify.precision", "regions.blend_m",
-                              "regions.field"},
+              .config_keys = {"sensors.sentinel2_theia.resampling", "classify.probabilities", "classify.all_classes", "classify.precision",
+                              "regions.blend_m", "regions.field"},
               .facts = {},
               .run = {}};
     ClassifyRequest request;
     request.year = config.year, request.resampling = config.sentinel2_theia.resampling;
     request.regions = config.regions, request.exogenous = config.exogenous, request.options = config.classify;
     for (int seed = 0; seed < layout.seeds; ++seed) {
-      SeedMap::Files output{{},
-                            layout.classification(tile, seed),
-                            layout.confidence(tile, seed),
-                            seed == 0 ? layout.validity(tile) : "",  // the same for every seed
-                            config.classify.probabilities ? layout.probabilities(tile, seed) : ""};
+      SeedMap::Files output{
+          {},
+          layout.classification(tile, seed),
+          layout.confidence(tile, seed),
+          seed == 0 ? layout.validity(tile) : "",  // the same for every seed
+          config.classify.probabilities ? layout.probabilities(tile, seed) : "",
+          // Names and colours may change after the training: the stages that make the map take them from the nomenclature.
+          false};
       for (const auto& model : *models)
         if (model.seed == seed) output.models.push_back({model.region, model.file});
       for (const auto& model : output.models) unit.inputs.push_back(model.file);
@@ -64,7 +67,7 @@ Stage classify_stage() {
           .summary = "computes class and confidence of every pixel of each tile",
           .reads = "images of a tile, models",
           .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities",
-          .revision = 2,
+          .revision = 3,
           .papers = {},
           .kept_when_mending = false,
           .side_by_side = true,

@@ -218,6 +218,11 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   series.scale.assign(series.bands.size(), 1.0F);
   for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
   samples.series.push_back(std::move(series));
+  const std::vector<std::string> files = files_of_vector(config.reference.path);
+  std::error_code error;
+  const auto bytes = files.empty() ? 0 : std::filesystem::file_size(files.front(), error);
+  samples.reference = join_text(std::filesystem::path(config.reference.path).filename().string(), " ", config.reference.layer, " ",
+                                error ? 0 : bytes, " bytes");
   return samples;
 }
 
@@ -338,7 +343,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
               .outputs = {layout.samples(tile)},
               .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "sample",
                               "regions.layer", "regions.field"},
-              .facts = {Nomenclature::load(config.nomenclature).to_json()},
+              .facts = {Nomenclature::load(config.nomenclature).names_text()},
               .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
     for (const std::string& file : files_of_vector(config.reference.path)) unit.inputs.push_back(file);

@@ -28,7 +28,7 @@ Options TrainCommand::declare() {
 }
 
 nlohmann::json train_model(const TrainCommand& command, const Context& context) {
-  const auto all = load_named(command.samples, command.request.nomenclature);
+  const auto all = load_named(command.samples, command.request.nomenclature, command.request.tables, context.progress);
   if (all.empty()) throw UserError("train: no samples given");
   const auto selections =
       select_labelled(all, command.all_samples ? SampleUse::all : SampleUse::learn, command.seed, command.request.region);
@@ -84,6 +84,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     unit.inputs = samples;
     unit.outputs = {model.file};
     unit.config_keys = {"nomenclature", "time", "model", "train"};
+    unit.facts = {Nomenclature::load(config.nomenclature).codes_text()};
     TrainCommand command;
     command.samples = samples;
     command.seed = model.seed;
@@ -133,7 +134,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
-  stage.revision = 6;
+  stage.revision = 7;
   stage.plan = plan_train;
   return stage;
 }

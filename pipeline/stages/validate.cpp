@@ -1,7 +1,6 @@
 #include "pipeline/stages/validate.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -248,23 +247,16 @@ Options ValidateCommand::declare() {
 
 namespace {
 
-// Class code of each polygon.
+// Class code of each polygon, 0 where it has none (as in the sample stage).
 std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field,
                                         const std::optional<Nomenclature>& nomenclature) {
   std::vector<std::int32_t> codes;
   std::map<std::string, int> unknown;
   for (const Feature& feature : layer.features) {
     const std::string& text = feature.attributes.at(field);
-    std::int32_t code = 0;
-    if (nomenclature) {
-      const auto index = nomenclature->index_of(text);
-      if (index) code = nomenclature->at(*index).code;
-    } else {
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
-      if (error != std::errc{} || end != text.data() + text.size() || code < 1) code = 0;
-    }
-    if (code == 0) ++unknown[text];
-    codes.push_back(code);
+    const auto code = code_of_class(text, nomenclature ? &*nomenclature : nullptr);
+    if (!code) ++unknown[text];
+    codes.push_back(code.value_or(0));
   }
   if (unknown.empty()) return codes;
   std::vector<std::string> list;
@@ -275,15 +267,34 @@ std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::str
       ", got ", join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; add --nomenclature for class names"));
 }
 
-MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
+// Removes the polygons without a class and returns how many there were.
+std::size_t drop_without_class(VectorLayer& layer, std::vector<std::int32_t>& codes) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] == 0) continue;
+    if (kept != i) layer.features[kept] = std::move(layer.features[i]), codes[kept] = codes[i];
+    ++kept;
+  }
+  const std::size_t dropped = codes.size() - kept;
+  layer.features.resize(kept);
+  codes.resize(kept);
+  return dropped;
+}
+
+MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context,
+                         std::size_t& without_class) {
   const RasterReader map(command.classification);
   std::optional<RasterReader> confidence;
   if (!command.confidence.empty()) {
     confidence.emplace(command.confidence);
     require_same(map.grid(), confidence->grid(), command.confidence + " and " + command.classification);
   }
-  const VectorLayer layer = read_polygons(command.reference, command.layer, {command.field}, map.grid().crs);
-  const std::vector<std::int32_t> codes = polygon_codes(layer, command.field, nomenclature);
+  VectorLayer layer = read_polygons(command.reference, command.layer, {command.field}, map.grid().crs);
+  std::vector<std::int32_t> codes = polygon_codes(layer, command.field, nomenclature);
+  without_class = drop_without_class(layer, codes);
+  if (without_class > 0)
+    context.progress->note(join_text(command.reference, ": ", without_class, without_class == 1 ? " polygon" : " polygons",
+                                     " without a class in field ", command.field, " are left out"));
   std::vector<Box> extents;
   for (const Feature& feature : layer.features) extents.push_back(feature.extent());
 
@@ -313,8 +324,8 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
   context.progress->finish();
   if (result.confusion.total() == 0)
     throw UserError(join_text(command.reference, ": expected polygons on ", command.classification, ", got none on a mapped pixel (",
-                              layer.features.size(), " polygons, ", result.unmapped, " px on 0 = no data); the map covers ",
-                              to_text(map.grid())));
+                              layer.features.size(), " polygons with a class, ", without_class, " without, ", result.unmapped,
+                              " px on 0 = no data); the map covers ", to_text(map.grid())));
   return result;
 }
 
@@ -332,8 +343,10 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context) 
 
   AccuracyReport report;
   if (of_map) {
-    report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string());
-    report.runs.push_back(validate_map(command, nomenclature, context));
+    std::size_t without_class = 0;
+    report.runs.push_back(validate_map(command, nomenclature, context, without_class));
+    report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string(),
+                                 without_class > 0 ? join_text(" (", without_class, " without a class are left out)") : "");
   } else {
     report.reference = "confusion matrices";
     for (const std::string& file : command.confusion) report.runs.push_back({file, read_confusion_csv(file), std::nullopt, 0});

@@ -102,6 +102,28 @@ class OtherPrograms(unittest.TestCase):
         self.assertTrue((values[valid == 0] == -10000).all())
         self.assertTrue((values[valid == 1] > -10000).all())
 
+    def test_samples_of_several_tiles_have_the_dates_of_each(self):
+        from safetensors.numpy import load_file
+
+        millesime("simulate", "-o", "two", "--tiles", 2, "--size", 64, "--dates", 5, "--polygons", 4, "--plain", "--quiet")
+        millesime("samples", "extract", "two/config.toml", "-o", "merged.safetensors", "--quiet")
+        tensors = load_file(FOLDER / "merged.safetensors")
+        with open(FOLDER / "merged.safetensors", "rb") as file:
+            info = json.loads(json.loads(file.read(int.from_bytes(file.read(8), "little")))["__metadata__"]["samples"])
+        self.assertEqual(info["format"], 2)
+        parts, series = info["parts"], info["series"][0]
+        self.assertEqual(len({part["tile"] for part in parts}), 2)
+        self.assertEqual(sum(part["samples"] for part in parts), len(tensors["label"]))
+        first = 0
+        for p, part in enumerate(parts):
+            alone = load_file(next((FOLDER / "two").glob(f"**/sample/{part['tile']}.safetensors")))
+            rows = slice(first, first + part["samples"])
+            self.assertTrue((tensors["label"][rows] == alone["label"]).all())
+            values = tensors[f"sentinel2.{p}.values"]
+            self.assertEqual(values.shape, (part["samples"], len(series["dates"][p]), len(series["bands"])))
+            self.assertTrue((values == alone["sentinel2.values"]).all())
+            first += part["samples"]
+
     def test_the_map_has_palette_and_overviews(self):
         info = json.loads(subprocess.run(["gdalinfo", "-json", self.products / "OCS_2021.tif"], check=True, capture_output=True, text=True).stdout)
         band = info["bands"][0]

@@ -158,12 +158,13 @@ TEST(SampleLaws, AFileAndATableComeBackEqual) {
     EXPECT_EQ(read.split, samples.split);
     EXPECT_EQ(read.x, samples.x);
     write_samples_csv(samples, folder + "/s.csv");
-    const Samples table = read_samples_csv(folder + "/s.csv");
+    const TableRules as_it_stands{.statics = {"all"}, .ignored = {}, .missing = {"none"}};
+    const Samples table = read_samples_csv(folder + "/s.csv", nullptr, as_it_stands);
     EXPECT_EQ(table.series.front().values, samples.series.front().values);
     EXPECT_EQ(table.label, samples.label);
     EXPECT_EQ(table.x, samples.x);
     write_samples_csv(table, folder + "/again.csv");
-    write_samples_csv(read_samples_csv(folder + "/again.csv"), folder + "/third.csv");
+    write_samples_csv(read_samples_csv(folder + "/again.csv", nullptr, as_it_stands), folder + "/third.csv");
     EXPECT_EQ(read_text(folder + "/third.csv"), read_text(folder + "/again.csv"));
   });
 }

@@ -94,6 +94,136 @@ TEST(Nomenclature, ReadsIota2Lines) {
   EXPECT_NE(lines.at(0).color, lines.at(1).color);
 }
 
+const char* const kLevels = R"(# classes of a test
+Classes:
+{
+  Level1:
+  {
+    "Bâti" : { code:100, alias:'Bati'
+      color:"#aa00bb" }
+    'Eau et nature': { code:200, alias:"EauNat", color:"#0000ff" }
+  }
+  Level2:
+  {
+    "Zones denses":
+    {
+      code:1
+      alias:"Dense"
+      color:"#ff00ff"   # violet
+      parent:100
+    }
+    Lacs:
+    {
+      code:1000
+      alias:Lacs
+      color:#0000f0
+      parent:200
+    }
+  }
+}
+)";
+
+TEST(Nomenclature, ReadsIota2Levels) {
+  const auto n = load_text("nomenclature.cfg", kLevels);
+  EXPECT_EQ(n.name, "nomenclature");
+  ASSERT_EQ(n.size(), 2);
+  EXPECT_EQ(n.at(0).code, 1);
+  EXPECT_EQ(n.at(0).name, "Zones denses");
+  EXPECT_EQ(n.at(0).alias, "Dense");
+  EXPECT_EQ(n.at(0).color.hex(), "#ff00ff");
+  EXPECT_EQ(n.at(0).parent, 100);
+  EXPECT_EQ(n.at(1).code, 1000);
+  EXPECT_EQ(n.at(1).name, "Lacs");
+  EXPECT_EQ(n.at(1).color.hex(), "#0000f0");
+  EXPECT_EQ(n.at(1).parent, 200);
+  ASSERT_EQ(n.groups.size(), 2u);
+  EXPECT_EQ(n.groups[0].name, "Bâti");
+  EXPECT_EQ(n.groups[0].color.hex(), "#aa00bb");
+  EXPECT_EQ(n.groups[1].code, 200);
+}
+
+TEST(Nomenclature, OfThreeLevelsTheLastOneHasTheClassesAndTheFirstTheGroups) {
+  const auto n = load_text("n.cfg",
+                           "Level1: { A: {code:1} B: {code:2} }\nLevel2: { AA: {code:10 \n parent:1}, BB: {code:20, parent:2} }\n"
+                           "Level3: { x: {code:255, parent:20}, y: {code:65535, parent:10} }\n");
+  ASSERT_EQ(n.size(), 2);
+  EXPECT_EQ(n.at(0).code, 255);
+  EXPECT_EQ(n.at(0).parent, 2);
+  EXPECT_EQ(n.at(1).code, 65535);
+  EXPECT_EQ(n.at(1).parent, 1);
+  EXPECT_EQ(load_text("flat.cfg", "Classes: { a: {code:3}, b: {code:4} }").size(), 2);
+}
+
+TEST(Nomenclature, MistakesInLevelsAreNamedWithFileAndLine) {
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:70000}\n}"), HasSubstr("a.cfg:2: code 70000; expected 1 to 65535"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:x}\n}"), HasSubstr("a.cfg:2: code: expected a whole number, got \"x\""));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {alias:x}\n}"), HasSubstr("a.cfg:2: \"a\" has no code"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:1, colour:x}\n}"), HasSubstr("a.cfg:2: unknown key \"colour\""));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:1, color:'red'}\n}"), HasSubstr("a.cfg:2: not a colour"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:1}\n a: {code:2}\n}"), HasSubstr("a.cfg:3: \"a\" occurs twice, first in "));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:1}\n b: {code:1}\n}"), HasSubstr("a.cfg:3: code 1 occurs twice"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: { a: {code:1} }\nLevel2: {\n b: {code:2, parent:9} }"),
+              HasSubstr("a.cfg:3: class 2 is in group 9"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n a: {code:1}"), HasSubstr("a.cfg:1: a { without its }"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: { a: {code:1} } }"), HasSubstr("a.cfg:1: a } without its {"));
+  EXPECT_THAT(refusal("a.cfg", "Level1: {\n 'a: {code:1}\n}"), HasSubstr("a.cfg:2: a text without its closing quote"));
+  EXPECT_THAT(refusal("a.cfg", std::string(100, '{')), HasSubstr("too deep"));
+  EXPECT_THAT(refusal("a.cfg", ""), HasSubstr("the file has no classes"));
+  const std::string whole = kLevels;
+  for (std::size_t i = 0; i < whole.size(); i += 3)
+    for (const char byte : {'{', '}', '"', '\n'}) {
+      std::string bytes = whole;
+      bytes[i] = byte;
+      const std::string message = refusal("a.cfg", bytes);
+      if (message != "no error") {
+        EXPECT_THAT(message, HasSubstr("a.cfg")) << i;
+      }
+    }
+}
+
+TEST(Nomenclature, ReadsIota2ColorsBesideItsLinesAndAlone) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/color.txt", "0 0 0 0\n1 255 0 255\n\n256\t0 128 255 255\n9 1 2 3\n");
+  write_text(folder + "/nomenclature.txt", "dense:1\nlake:256\nother:7\n");
+  const auto n = Nomenclature::load(folder + "/nomenclature.txt");
+  EXPECT_EQ(n.at(0).color, (Color{255, 0, 255}));
+  EXPECT_EQ(n.at(1).color, (Color{0, 128, 255}));
+  EXPECT_NE(n.at(2).color, (Color{}));  // one of its own
+  const auto alone = Nomenclature::load(folder + "/color.txt");
+  ASSERT_EQ(alone.size(), 3);
+  EXPECT_EQ(alone.at(1).code, 256);
+  EXPECT_EQ(alone.at(1).name, "class 256");
+  EXPECT_EQ(alone.at(1).color, (Color{0, 128, 255}));
+  write_text(folder + "/color.txt", "1 255 0 255\n2 256 0 0\n");
+  EXPECT_THAT(refusal("nomenclature.txt", "dense:1\n"),
+              HasSubstr("color.txt:2: expected \"code red green blue\", each 0 to 255, got \"2 256 0 0\""));
+}
+
+TEST(Nomenclature, AnAttributeNamesAClassOrSaysThatThereIsNone) {
+  const auto oso23 = Nomenclature::load("oso23");
+  for (const char* text :
+       {"6", " 006 ", "6.0", "6.000", "C\u00e9r\u00e9ales \u00e0 paille", "CE\u0301RE\u0301ALES A\u0300 PAILLE", "straw cereals\u00a0"})
+    EXPECT_EQ(code_of_class(text, &oso23), 6) << text;
+  for (const char* text : {"", "  ", "\u00a0", "0", "0.0", "nan", "NULL", "None"}) {
+    EXPECT_EQ(code_of_class(text, &oso23), 0) << text;
+    EXPECT_EQ(code_of_class(text, nullptr), 0) << text;
+  }
+  for (const char* text : {"24", "6.4", "-1", "wheat", "4294967302", "0x6"}) EXPECT_EQ(code_of_class(text, &oso23), std::nullopt) << text;
+  EXPECT_EQ(code_of_class("1000", nullptr), 1000);
+  EXPECT_EQ(code_of_class("wheat", nullptr), std::nullopt);
+}
+
+TEST(Nomenclature, CodesUpTo65535AreClasses) {
+  const auto n =
+      load_text("n.toml", "class = [{ code = 255, name = \"a\" }, { code = 256, name = \"b\" }, { code = 65535, name = \"c\" }]\n");
+  EXPECT_EQ(n.max_code(), 65535);
+  EXPECT_EQ(n.index_of("255"), 0);
+  EXPECT_EQ(n.index_of_code(65535), 2);
+  EXPECT_THAT(refusal("n.toml", "class = [{ code = 255, name = \"a\" },\n{ code = 65536, name = \"b\" }]\n"),
+              HasSubstr("n.toml:2: code 65536; expected 1 to 65535"));
+  EXPECT_THAT(refusal("n.csv", "code,name\n1,a\n65536,b\n"), HasSubstr("n.csv:3: code 65536; expected 1 to 65535"));
+}
+
 TEST(Nomenclature, ReadsCsvWithItsGroupsAndMappings) {
   const auto table = load_text("t.csv", "code,name_fr,hex,level1,to_oso17,note\r\n1,\"Blé, dur\",ff8800,10,12,x\r\n2,Eau,,20,,\r\n");
   ASSERT_EQ(table.size(), 2);
@@ -115,8 +245,8 @@ TEST(Nomenclature, MistakesAreNamedWithFileAndLine) {
   EXPECT_THAT(refusal("a.txt", ":3\n"), HasSubstr("class 3 has no name"));
   EXPECT_THAT(refusal("a.txt", "7:3\n"), HasSubstr("reads like the code of another class"));
   EXPECT_THAT(refusal("a.txt", "for\xeats:3\n"), HasSubstr("a.txt:1: not UTF-8"));
-  EXPECT_THAT(refusal("a.txt", ""), HasSubstr("no class"));
-  EXPECT_THAT(refusal("a.txt", "# nothing\n"), HasSubstr("no class"));
+  EXPECT_THAT(refusal("a.txt", ""), HasSubstr("the file has no classes"));
+  EXPECT_THAT(refusal("a.txt", "# nothing\n"), HasSubstr("the file has no classes"));
   EXPECT_THAT(refusal("a.csv", ""), HasSubstr("empty file"));
   EXPECT_THAT(refusal("a.csv", "code,label\n1,a\n"), HasSubstr("expected the columns code and name (or name_fr), got code, label"));
   EXPECT_THAT(refusal("a.csv", "code,name,hex\n1,a,ff00\n"), HasSubstr("a.csv:2: not a colour: \"ff00\""));
@@ -133,7 +263,7 @@ TEST(Nomenclature, MistakesAreNamedWithFileAndLine) {
   EXPECT_THAT(refusal("a.toml", "class = [ { code = 1, name = 3 } ]\n"), HasSubstr("expected a text in quotes"));
   EXPECT_THAT(refusal("a.toml", "class = 3\n"), HasSubstr("expected a list of tables"));
   EXPECT_THAT(refusal("a.toml", "class = [\n"), HasSubstr("a.toml:"));
-  EXPECT_THAT(refusal("a.toml", "name = \"x\"\n"), HasSubstr("no class"));
+  EXPECT_THAT(refusal("a.toml", "name = \"x\"\n"), HasSubstr("the file has no classes"));
 }
 
 TEST(Nomenclature, UnknownNamesListTheKnownOnes) {

@@ -138,6 +138,40 @@ TEST(Samples, EveryTruncationAndDamageOfTheFileIsRefusedOrRead) {
   EXPECT_TRUE(readable(whole));
 }
 
+TEST(Samples, EveryDamageOfAFileOfSeveralPartsIsRefusedOrRead) {
+  const std::string folder = testing::temp_dir(), file = folder + "/s.safetensors";
+  Samples other = example();
+  other.tile = "T31TDJ";
+  other.series[1].dates = {Date::parse("20210102"), Date::parse("20210103")};
+  other.series[1].values = {1, 2, 3, 4, 5, 6};
+  other.series[1].valid = {1, 1, 1, 1, 1, 1};
+  other.reference = "r";
+  other.notes = {"TEMP: kept in steps of 0.01"};
+  write_parts({example(), other}, file);
+  const auto parts = read_parts(file);
+  ASSERT_EQ(parts.size(), 2u);
+  expect_equal(parts[0], example());
+  expect_equal(parts[1], other);
+  EXPECT_EQ(parts[1].tile, "T31TDJ");
+  EXPECT_EQ(parts[1].reference, "r");
+  EXPECT_EQ(parts[1].notes, other.notes);
+  const std::string whole = read_text(file);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    std::string bytes = whole;
+    bytes[i] = static_cast<char>(bytes[i] ^ 0x15);
+    std::filesystem::remove(folder + "/damaged.safetensors");
+    {
+      std::ofstream stream(folder + "/damaged.safetensors", std::ios::binary);
+      stream << bytes;
+    }
+    try {
+      for (const Samples& part : read_parts(folder + "/damaged.safetensors")) check(part);
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("damaged.safetensors"));
+    }
+  }
+}
+
 TEST(Samples, AModelFileIsNotAFileOfSamples) {
   const std::string file = testing::temp_dir() + "/m.safetensors";
   write_text(file, std::string("\2\0\0\0\0\0\0\0{}", 10));
@@ -153,7 +187,7 @@ TEST(SamplesTable, TheTableIsTheInverseOfItsImport) {
   const std::string folder = testing::temp_dir();
   const Samples samples = example();
   write_samples_csv(samples, folder + "/a.csv");
-  const Samples again = read_samples_csv(folder + "/a.csv");
+  const Samples again = read_samples_csv(folder + "/a.csv", nullptr, {.statics = {"all"}, .ignored = {}, .missing = {"none"}});
   expect_equal(samples, again);
   write_samples_csv(again, folder + "/b.csv");
   EXPECT_EQ(read_text(folder + "/a.csv"), read_text(folder + "/b.csv"));
@@ -165,8 +199,8 @@ TEST(SamplesTable, ReadsQuotesCrlfAndGaps) {
                            "6,\"north \"\"A\"\"\",,1,2,3,\"4\"\r\n"
                            "\r\n"
                            "7,b,1.5,nan,5,6,\r\n"
-                           "-3,b,2,,-10000,7,8"));
-  EXPECT_THAT(s.label, ElementsAre(6, 7, -3));
+                           "3.0,b,2,,-10000,7,8"));
+  EXPECT_THAT(s.label, ElementsAre(6, 7, 3));
   EXPECT_THAT(s.polygon, ElementsAre(0, 1, 1));
   ASSERT_EQ(s.series.size(), 1u);
   EXPECT_EQ(s.series[0].source, "sentinel2");
@@ -231,7 +265,7 @@ TEST(SamplesTable, ClassNamesNeedANomenclature) {
   EXPECT_THAT(refusal("label,B4_20210105\n9,1\n7,2\n", &n),
               HasSubstr("t.csv:3: column label: expected a code or a name of the nomenclature two, got \"7\""));
   EXPECT_THAT(refusal("label,B4_20210105\nwheat,2\n"),
-              HasSubstr("t.csv:2: column label: expected a whole number (for class names, give a nomenclature), got \"wheat\""));
+              HasSubstr("t.csv:2: column label: expected a class code (for class names, give a nomenclature), got \"wheat\""));
 }
 
 TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
@@ -247,13 +281,12 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
               HasSubstr("no column B4_20210106, although other bands of sentinel2 have that date"));
   EXPECT_THAT(refusal("label,B4_20210105\n1,2\n\n1,2;5\n"),
               HasSubstr("t.csv:4: column B4_20210105: expected a number or an empty cell, got \"2;5\""));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,inf\n"), HasSubstr("got \"inf\""));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,1e31\n"), HasSubstr("got \"1e31\""));
+  EXPECT_THAT(refusal("label,B4_20210105\n-3,1\n"), HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
   EXPECT_THAT(refusal("label,B4_20210105\n1,\xff\n"), HasSubstr("text that is not UTF-8"));
   EXPECT_THAT(refusal("label,B4_20210105\n1\n"), HasSubstr("t.csv:2: 1 cells, the header has 2"));
   EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\n"), HasSubstr("t.csv:2: a quoted cell without its closing quote"));
   EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\"3\n"), HasSubstr("text after the closing quote"));
-  EXPECT_THAT(refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a whole number"));
+  EXPECT_THAT(refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a class code"));
   EXPECT_THAT(refusal("label,note,B4_20210105\n1,wet,2\n"),
               HasSubstr("t.csv:2: column note: expected a number or an empty cell (a column without a date is a static input"));
   EXPECT_THAT(refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"),
@@ -293,7 +326,7 @@ TEST(SamplesTable, DamagedTablesAreReadOrRefused) {
 }
 
 TEST(SamplesTable, TheSummaryCounts) {
-  const auto summary = samples_summary(example());
+  const auto summary = samples_summary({example()});
   EXPECT_EQ(summary["samples"], 3);
   EXPECT_EQ(summary["polygons"], 2);
   EXPECT_EQ(summary["classes"][0]["code"], 6);
@@ -302,22 +335,58 @@ TEST(SamplesTable, TheSummaryCounts) {
   EXPECT_EQ(summary["classes"][1]["test"], 1);
   EXPECT_NEAR(summary["series"][0]["share_missing"].get<double>(), 1 / 3.0, 1e-12);
   EXPECT_EQ(summary["statics"][0]["missing"], 1);
-  EXPECT_THAT(to_text(example()), HasSubstr("sentinel2: B4 B8A; 2 dates, 2021-01-05 to 2021-06-10; 33.3 % missing"));
+  EXPECT_THAT(to_text({example()}),
+              HasSubstr("sentinel2: B4 B8A; 2 dates, 2021-01-05 to 2021-06-10; 33.3 % missing; kept in steps of 1\n"));
+  EXPECT_THAT(to_text({example()}), HasSubstr("33.3 % missing; kept in steps of 0.01\n"));
 }
 
-TEST(SamplesMerge, KeepsAllDatesAndKeepsGroupsApart) {
+TEST(SamplesMerge, EachPartKeepsItsDatesAndGroupsStayApart) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/a.csv", "label,group,region,B4_20210105,B4_20210205\n6,1,south,10,20\n6,2,south,11,\n");
-  write_text(folder + "/b.csv", "label,group,region,B4_20210205,B4_20210305\n7,2,north,30,40\n7,2,north,31,41\n7,9,south,32,42\n");
-  const Samples s = merge_samples({folder + "/a.csv", folder + "/b.csv"});
-  EXPECT_THAT(s.label, ElementsAre(6, 6, 7, 7, 7));
-  EXPECT_THAT(s.polygon, ElementsAre(1, 2, 10, 10, 9));  // the second file's 2 is another polygon
-  EXPECT_THAT(s.region_names, ElementsAre("north", "south"));
-  EXPECT_THAT(s.region, ElementsAre(1, 1, 0, 0, 1));
-  EXPECT_EQ(s.series[0].dates.size(), 3u);
-  EXPECT_THAT(s.series[0].valid, ElementsAre(1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1));
-  EXPECT_THAT(s.series[0].values, ElementsAre(10, 20, kNodata, 11, kNodata, kNodata, kNodata, 30, 40, kNodata, 31, 41, kNodata, 32, 42));
-  check(s);
+  write_text(folder + "/b.csv", "label,group,region,B4_20210205,B4_20210305\n7,2,north,30,0.40\n7,2,north,31,41\n7,9,south,32,42\n");
+  const std::vector<Samples> joined = join_samples({folder + "/a.csv", folder + "/b.csv"});
+  write_parts(joined, folder + "/joined.safetensors");
+  const std::vector<Samples> parts = read_parts(folder + "/joined.safetensors");
+  ASSERT_EQ(parts.size(), 2u);
+  for (std::size_t p = 0; p < 2; ++p) expect_equal(parts[p], joined[p]);
+  EXPECT_THAT(parts[0].polygon, ElementsAre(1, 2));
+  EXPECT_THAT(parts[1].polygon, ElementsAre(10, 10, 9));  // the second file's 2 is another polygon
+  EXPECT_THAT(parts[1].region_names, ElementsAre("north", "south"));
+  EXPECT_THAT(parts[0].region, ElementsAre(1, 1));
+  EXPECT_THAT(parts[1].region, ElementsAre(0, 0, 1));
+  EXPECT_THAT(parts[0].series[0].values, ElementsAre(10, 20, 11, kNodata));
+  EXPECT_EQ(parts[0].series[0].scale[0], 1.0F);
+  EXPECT_THAT(parts[1].series[0].values, ElementsAre(300, 4, 310, 410, 320, 420));  // each with the precision of its own table
+  EXPECT_EQ(parts[1].series[0].scale[0], 0.1F);
+  const auto summary = samples_summary(parts);
+  EXPECT_EQ(summary["series"][0]["dates"].size(), 3u);
+  EXPECT_EQ(summary["series"][0]["date_lists"], 2);
+  EXPECT_NEAR(summary["series"][0]["share_missing"].get<double>(), 0.1, 1e-12);  // no date that a part never had
+
+  write_samples_csv(parts, folder + "/joined.csv");
+  EXPECT_EQ(read_text(folder + "/joined.csv"),
+            "label,group,region,B4_20210105,B4_20210205,B4_20210305\n6,1,south,10,20,\n6,2,south,11,,\n7,10,north,,30,0.4\n"
+            "7,10,north,,31,41\n7,9,south,,32,42\n");
+  try {
+    read_samples(folder + "/joined.safetensors");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("holds the samples of 2 parts"));
+  }
+}
+
+TEST(SamplesMerge, PolygonsOfOneReferenceAreOneGroupInEveryPart) {
+  Samples west, east, table;
+  west.polygon = {1, 1, 2}, east.polygon = {2, 3}, table.polygon = {2, 4};
+  west.reference = east.reference = "reference of both tiles";
+  number_groups({{"west", &west}, {"east", &east}, {"table", &table}});
+  EXPECT_THAT(west.group, ElementsAre(1, 1, 2));
+  EXPECT_THAT(east.group, ElementsAre(2, 3));   // a polygon that lies in both tiles
+  EXPECT_THAT(table.group, ElementsAre(5, 4));  // the table's 2 is another one
+  Samples more;
+  more.polygon = {2, 4};
+  number_groups({{"table", &table}, {"more", &more}});
+  EXPECT_THAT(more.group, ElementsAre(5, 6));
 }
 
 TEST(SamplesMerge, FilesOfAnotherKindAreRefused) {
@@ -326,7 +395,7 @@ TEST(SamplesMerge, FilesOfAnotherKindAreRefused) {
   const auto refused = [&](const std::string& text) -> std::string {
     write_text(folder + "/b.csv", text);
     try {
-      merge_samples({folder + "/a.csv", folder + "/b.csv"});
+      join_samples({folder + "/a.csv", folder + "/b.csv"});
     } catch (const UserError& error) {
       return error.what();
     }
@@ -335,8 +404,7 @@ TEST(SamplesMerge, FilesOfAnotherKindAreRefused) {
   EXPECT_THAT(refused("label,B8_20210105\n6,10\n"), HasSubstr("b.csv: series sentinel2 (B8), but " + folder + "/a.csv has sentinel2 (B4)"));
   EXPECT_THAT(refused("label,slope,B4_20210105\n6,1,10\n"), HasSubstr("static inputs slope, but"));
   EXPECT_THAT(refused("label,B4_20220105\n6,10\n"), HasSubstr("year 2022, but"));
-  EXPECT_THAT(refused("label,B4_20210105\n6,0.5\n"), HasSubstr("different scales"));
-  EXPECT_THROW(merge_samples({}), UserError);
+  EXPECT_THROW(join_samples({}), UserError);
 }
 
 std::string real_data(const std::string& path) {

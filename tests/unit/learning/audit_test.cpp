@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/vector_file.h"
 #include "tests/support/silent_progress.h"
@@ -66,6 +67,28 @@ TEST_F(Audit, TheWrongLabelIsFoundWithTheRightOneAsSuggestion) {
   EXPECT_GT(found[0].confidence, 0.8);
   EXPECT_DOUBLE_EQ(found[0].x, 100 * kWrong + 2.5);
   EXPECT_THAT(read_text(command.output), HasSubstr("\n1,17,1702.500000,7.000000,6,1,\"class 1\",2,\"class 2\","));
+}
+
+TEST_F(Audit, PolygonsOfTwoFilesWithTheSameNumberAreTwo) {
+  write_text(folder + "/t.csv", table());
+  command.samples.push_back(folder + "/t.csv");
+  command.nomenclature = folder + "/n.toml";
+  write_text(command.nomenclature, "class = [{ code = 1, name = 'the \"first\"' }, { code = 2, name = 'second, or not' }]\n");
+  const auto found = audit(command, context);
+  ASSERT_EQ(found.size(), 2u);  // polygon 17 of either file
+  for (const auto& polygon : found) {
+    EXPECT_EQ(polygon.polygon, kWrong);
+    EXPECT_EQ(polygon.samples, 6);
+  }
+  EXPECT_NE(found[0].file, found[1].file);
+  CsvReader rows(command.output);
+  int n = 0;
+  for (; rows.next(); ++n) {
+    EXPECT_EQ(rows.cells()[static_cast<std::size_t>(rows.column("label_name"))], "the \"first\"");
+    EXPECT_EQ(rows.cells()[static_cast<std::size_t>(rows.column("suggestion_name"))], "second, or not");
+    EXPECT_THAT(std::string(rows.cells()[static_cast<std::size_t>(rows.column("file"))]), HasSubstr(".csv"));
+  }
+  EXPECT_EQ(n, 2);
 }
 
 TEST_F(Audit, PolygonsAreWrittenWithTheGeometryOfTheReference) {

@@ -32,7 +32,7 @@ TEST(ClassCurves, AreMeansOfTheValidObservationsOfAHalfMonth) {
 TEST(ClassCurves, OfABandAreInItsOwnUnit) {
   const std::string table = testing::temp_dir() + "/samples.csv";
   write_text(table, "label,VV_20210105,VV_20210301\n7,-0.5,\n7,0.25,\n2,0.3,0.4\n");
-  const Samples samples = load_samples(table);
+  const Samples samples = read_samples_csv(table);
   const auto curves = band_curves({&samples}, "VV");
   ASSERT_EQ(curves.size(), 2u);
   EXPECT_NEAR(curves[1].steps[0].mean, -0.125, 1e-4);

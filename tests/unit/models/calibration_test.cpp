@@ -102,5 +102,43 @@ TEST(Temperature, DoesNotRaiseTheCalibrationErrorOfSmallSetsOnOtherSamples) {
   EXPECT_LE(after, before);
 }
 
+// Four groups; the epoch that the first half (groups 0 and 2) chose knows their samples alone, and the other way round.
+TEST(Calibration, WhatIsReportedIsOfTheEpochThatTheOtherHalfChose) {
+  ModelSpec spec;
+  spec.classes = {1, 2};
+  HeldOutLogits held_out;
+  held_out.n_classes = 2;
+  held_out.chose_epoch = true;
+  const std::vector<double> right{5, 0}, wrong{0, 5};
+  const auto append = [](std::vector<double>& to, const std::vector<double>& from) { to.insert(to.end(), from.begin(), from.end()); };
+  for (int i = 0; i < 8; ++i) {
+    held_out.target.push_back(0);
+    held_out.group.push_back(70 + i % 4);
+    append(held_out.logits, right);
+  }
+  enter_calibration(spec, held_out);
+  EXPECT_EQ(spec.metrics["held_out"]["accuracy"], 1.0);
+  EXPECT_EQ(spec.metrics["held_out"]["chose_epoch"], true);
+  const double temperature = spec.temperature;
+
+  EXPECT_EQ(halves_of_groups(held_out.group), (std::vector<int>{0, 1, 0, 1, 0, 1, 0, 1}));
+  for (std::size_t half : {0, 1})
+    for (std::size_t i = 0; i < 8; ++i) append(held_out.crossed[half], i % 2 == half ? right : i < 6 ? wrong : right);
+  enter_calibration(spec, held_out);
+  EXPECT_EQ(spec.metrics["held_out"]["samples"], 8);
+  EXPECT_EQ(spec.metrics["held_out"]["accuracy"], 0.25);  // the last two of them
+  EXPECT_EQ(spec.metrics["held_out"]["chose_epoch"], false);
+  EXPECT_GT(spec.metrics["held_out"]["calibration_error"].get<double>(), 0.5);
+  EXPECT_EQ(spec.temperature, temperature);  // the model itself is calibrated by all
+}
+
+TEST(Calibration, ProbabilitiesAreThoseOfTheModel) {
+  const auto p = calibrated_probabilities({1, 3, 0, 0}, 2, 2, 0.5);
+  ASSERT_EQ(p.size(), 4u);
+  EXPECT_NEAR(p[0], std::exp(-1.5) / (1 + std::exp(-1.5)), 1e-6);  // u = 1
+  EXPECT_NEAR(p[0] + p[1], 1, 1e-6);
+  EXPECT_EQ(p[2], 0.5F);
+}
+
 }  // namespace
 }  // namespace millesime

@@ -146,6 +146,36 @@ TEST_P(TrainingThreads, HaveNoInfluenceOnTheWeights) {
   EXPECT_EQ(trained_on(5), alone);
 }
 
+// The figures of a model come from samples that had no say in its epoch, if there are groups enough; else the model says so.
+TEST(HeldOut, GroupsThatChoseTheEpochDoNotJudgeIt) {
+  ModelSpec spec = small_spec("mlp", 3, 8, 1);
+  const ModelInput learn = small_input(spec, 96);
+  ModelInput judges = small_input(spec, 90, 8, 2);
+  Recipe recipe;
+  recipe.epochs = 6, recipe.batch = 16;
+  TrainingRun run = testing::plain_run();
+  std::vector<double> crossed;
+  run.on_crossed = [&](const std::vector<double>& logits) { crossed = logits; };
+  for (std::size_t i = 0; i < 90; ++i) judges.group[i] = static_cast<std::int64_t>(i) / 3;  // 30 groups
+  const ModelFile many = train_network(spec, learn, judges, recipe, run);
+  EXPECT_EQ(many.spec.metrics["held_out"]["chose_epoch"], false);
+  ASSERT_EQ(crossed.size(), 270u);
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < 90; ++i)
+    right +=
+        std::max_element(crossed.begin() + static_cast<std::ptrdiff_t>(3 * i), crossed.begin() + static_cast<std::ptrdiff_t>(3 * i + 3)) -
+            crossed.begin() - static_cast<std::ptrdiff_t>(3 * i) ==
+        judges.target[i];
+  EXPECT_NEAR(many.spec.metrics["held_out"]["accuracy"].get<double>(), static_cast<double>(right) / 90, 1e-12);
+
+  crossed.clear();
+  for (std::size_t i = 0; i < 90; ++i) judges.group[i] = static_cast<std::int64_t>(i) / 6;  // 15 groups
+  const ModelFile few = train_network(spec, learn, judges, recipe, run);
+  EXPECT_EQ(few.spec.metrics["held_out"]["chose_epoch"], true);
+  EXPECT_TRUE(crossed.empty());
+  EXPECT_EQ(few.tensors.at("head.weight").values.size(), many.tensors.at("head.weight").values.size());
+}
+
 // Mixed precision is for GPUs; the CPU computes the same, slower.
 TEST_P(TrainingThreads, WithMixedPrecisionTheNetworkLearnsAllTheSame) {
   ModelSpec spec = small_spec(GetParam(), 3, 8, 1);

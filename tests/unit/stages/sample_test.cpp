@@ -218,6 +218,33 @@ TEST_F(SampleStage, ClassZeroAndNoClassAreNoLabel) {
   EXPECT_EQ(run()["note"], "no reference polygon of this tile has a class and is in a region");
 }
 
+// The same rule as in validate and in tables (code_of_class).
+TEST_F(SampleStage, ClassesAreNamedInAnyWay) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 2, "6"},
+                   {2, 10, 4, 2, " 006 "},
+                   {12, 10, 4, 2, "6.0"},
+                   {22, 10, 4, 2, "nan"},
+                   {32, 10, 4, 2, "  "},
+                   {42, 10, 4, 2, "NULL"}});
+  EXPECT_EQ(run()["polygons_without_class"], 3);
+  EXPECT_EQ(samples().label, std::vector<std::int32_t>(24, 6));
+}
+
+TEST_F(SampleStage, ColoursOfTheNomenclatureDoNotDrawItsSamplesAgain) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 2, "6"}});
+  config.nomenclature = folder + "/n.toml";
+  config.tiles.names = {"T31TCJ"};
+  const auto facts = [&](const std::string& text) {
+    write_text(config.nomenclature, text);
+    return sample_stage().plan(config)->front().facts;
+  };
+  const auto before = facts("class = [{ code = 6, name = 'wheat', color = '#ff0000' }]\n");
+  EXPECT_EQ(facts("class = [{ code = 6, name = 'wheat', color = '#00ff00' }]\n"), before);
+  EXPECT_NE(facts("class = [{ code = 6, name = 'maize', color = '#ff0000' }]\n"), before);  // the reference may have names
+}
+
 TEST_F(SampleStage, StaticInputsComeAlong) {
   make_tile("T31TCJ");
   write_reference({{2, 3, 2, 1, "6"}});

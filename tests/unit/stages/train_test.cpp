@@ -245,7 +245,7 @@ TEST(SeveralSeries, AndPrecisionAreOptionsOfAProduction) {
   Config config = Config::load(folder + "/c.toml", {});
   const Layout layout(config);
   std::filesystem::create_directories(std::filesystem::path(layout.samples("T31TCJ")).parent_path());
-  write_samples(load_samples(folder + "/both.csv"), layout.samples("T31TCJ"));
+  write_samples(read_samples_csv(folder + "/both.csv"), layout.samples("T31TCJ"));
   const auto learned = [&] {
     const auto units = *train_stage().plan(config);
     std::filesystem::create_directories(std::filesystem::path(units.at(0).outputs.at(0)).parent_path());

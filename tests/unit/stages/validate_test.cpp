@@ -130,6 +130,22 @@ TEST_F(ValidateTest, SaysWhatDoesNotFit) {
   EXPECT_THAT(message(), HasSubstr("either"));
 }
 
+TEST_F(ValidateTest, PolygonsWithoutAClassAreLeftOutAndCounted) {
+  const std::vector<OutputFeature> known = {rectangle({2, 3, 5, 4}, "Water", 1), rectangle({16, 10, 6, 2}, "Forest", 2)};
+  write(known);
+  const AccuracyReport expected = validate(command, context);
+  std::vector<OutputFeature> all = known;
+  for (const char* name : {"", "  ", "0"}) all.push_back(rectangle({2, 3, 5, 4}, name, 0));
+  write(all);
+  for (const auto& [field, nomenclature] :
+       {std::pair("name", command.nomenclature), std::pair("code", command.nomenclature), std::pair("code", std::string())}) {
+    command.field = field, command.nomenclature = nomenclature;
+    const AccuracyReport report = validate(command, context);
+    EXPECT_EQ(report.runs.front().confusion, expected.runs.front().confusion) << field;
+    EXPECT_EQ(report.reference, "pixels of the polygons of reference.gpkg (3 without a class are left out)");
+  }
+}
+
 TEST_F(ValidateTest, ConfusionMatricesOfSeveralRuns) {
   command = {};
   command.output = folder + "/out";

@@ -1,0 +1,183 @@
+// Which numbers and columns of a table of samples are what they seem to be.
+
+#include <cmath>
+#include <functional>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/samples.h"
+#include "pipeline/core/series.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// 60 rows of three dates of one band: numbers of `value`, with `cell` in every `every`-th cell where every > 0.
+std::string series_table(const std::function<std::string(int)>& value, const std::string& cell, int every) {
+  std::string text = "label,N_20210101,N_20210301,N_20210501\n";
+  for (int i = 0, n = 0; i < 60; ++i) {
+    text += std::to_string(1 + i / 20);
+    for (int d = 0; d < 3; ++d, ++n) text += "," + (every > 0 && n % every == every - 1 ? cell : value(n));
+    text += "\n";
+  }
+  return text;
+}
+
+std::string ndvi(int n) {
+  std::mt19937 random(static_cast<unsigned>(n));
+  return "0." + std::to_string(1000 + random() % 8000);
+}
+std::string reflectance(int n) {
+  std::mt19937 random(static_cast<unsigned>(n));
+  return std::to_string(static_cast<int>(random() % 9000) - 50);
+}
+std::string signed_number(int n) {  // of 16 bits in full use
+  std::mt19937 random(static_cast<unsigned>(n));
+  return std::to_string(static_cast<int>(random() % 40000) - 20000);
+}
+
+Samples read(const std::string& text, const TableRules& rules = {}) {
+  const std::string file = testing::temp_dir() + "/t.csv";
+  write_text(file, text);
+  return read_samples_csv(file, nullptr, rules);
+}
+
+std::string refusal(const std::string& text, const TableRules& rules = {}) {
+  try {
+    read(text, rules);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(FillValues, LeaveTheOtherNumbersAsTheyAre) {
+  const Samples whole = read(series_table(ndvi, "", 0));
+  for (const char* fill : {"-9999", "-9999.0", "-99999", "-999", "-32768", "65535", "1e20", "9.96921e+36", "-3.4028235e+38", "1e31", "inf",
+                           "-inf",  "nan",     "NaN",    "NA",   "null",   "None",  "",     "-5000",       "123456.5"})
+    for (const int every : {4, 60}) {
+      const Samples s = read(series_table(ndvi, fill, every));
+      EXPECT_EQ(s.series[0].scale, whole.series[0].scale) << fill;
+      int missing = 0;
+      for (std::size_t i = 0; i < s.series[0].valid.size(); ++i) {
+        missing += s.series[0].valid[i] == 0;
+        EXPECT_EQ(s.series[0].values[i], s.series[0].valid[i] ? whole.series[0].values[i] : kNodata) << fill;
+      }
+      EXPECT_EQ(missing, 180 / every) << fill;
+    }
+}
+
+TEST(FillValues, OfOneCellInManyAreFound) {
+  for (const char* fill : {"-9999", "9.96921e+36", "65535", "-32768"}) {
+    const Samples s = read(series_table(ndvi, fill, 180));
+    EXPECT_EQ(std::ranges::count(s.series[0].valid, 0), 1) << fill;
+    EXPECT_EQ(s.series[0].scale[0], 1e-4F) << fill;
+  }
+  const Samples s = read(series_table(ndvi, "-9999", 180));
+  EXPECT_THAT(s.notes, ElementsAre("N: -9999 stands for a missing value (1 cell, the first in line 61, column N_20210501)"));
+}
+
+TEST(FillValues, OfReflectancesAreFoundAndReflectancesAreNot) {
+  for (const char* fill : {"-9999", "-10000", "-32768", "32767", "65535", "-999"}) {
+    const Samples s = read(series_table(reflectance, fill, 5));
+    EXPECT_EQ(std::ranges::count(s.series[0].valid, 0), 36) << fill;
+    EXPECT_EQ(s.series[0].scale[0], 1.0F) << fill;
+  }
+  EXPECT_EQ(std::ranges::count(read(series_table(reflectance, "12000", 90)).series[0].valid, 0), 0);  // bright
+}
+
+TEST(FillValues, OfKelvinAreZeros) {
+  const auto kelvin = [](int n) { return "2" + std::to_string(70 + n % 30) + ".15"; };
+  const Samples s = read(series_table(kelvin, "0", 6));
+  EXPECT_EQ(std::ranges::count(s.series[0].valid, 0), 30);
+  EXPECT_EQ(s.series[0].values[0] * s.series[0].scale[0], 270.15F);
+}
+
+TEST(FillValues, ThatMayBeNumbersAreRefusedUntilTold) {
+  const std::string table = series_table(signed_number, "-9999", 6);
+  EXPECT_THAT(refusal(table), HasSubstr("t.csv:3: column N_20210501: -9999 stands in 30 cells of N, whose other numbers are"));
+  EXPECT_THAT(refusal(table), HasSubstr("(--missing=-9999) or is a number (--missing=none)"));
+  EXPECT_EQ(std::ranges::count(read(table, {.statics = {}, .ignored = {}, .missing = {"-9999"}}).series[0].valid, 0), 30);
+  EXPECT_EQ(std::ranges::count(read(table, {.statics = {}, .ignored = {}, .missing = {"none"}}).series[0].valid, 0), 0);
+  // A number in the midst of others that only the caller knows to be none.
+  const std::string zeros = series_table(reflectance, "0", 6);
+  EXPECT_EQ(std::ranges::count(read(zeros).series[0].valid, 0), 0);
+  EXPECT_EQ(std::ranges::count(read(zeros, {.statics = {}, .ignored = {}, .missing = {"0"}}).series[0].valid, 0), 30);
+  EXPECT_THAT(refusal(zeros, {.statics = {}, .ignored = {}, .missing = {"zero"}}), HasSubstr("expected numbers, or none, got \"zero\""));
+}
+
+TEST(FillValues, OfStaticColumnsAreMissing) {
+  std::string text = "label,elevation,N_20210101\n";
+  for (int i = 0; i < 60; ++i) text += "1," + (i % 10 == 9 ? std::string("-9999") : std::to_string(200 + i % 20)) + ",0.5\n";
+  const Samples s = read(text);
+  for (std::size_t i = 0; i < 60; ++i) EXPECT_EQ(std::isnan(s.statics[i]), i % 10 == 9);
+  EXPECT_EQ(s.statics[0], 200.0F);
+  EXPECT_THAT(s.notes, ElementsAre("elevation: -9999 stands for a missing value (6 cells, the first in line 11, column elevation)"));
+}
+
+TEST(FillValues, OfLabelsAreLabelsThatAreNotKnown) {
+  const Samples s = read("label,B4_20210105\n11,1\n,2\nnan,3\n-9999,4\n0,5\n12.0,6\n");
+  EXPECT_THAT(s.label, ElementsAre(11, 0, 0, 0, 0, 12));
+  EXPECT_THAT(s.notes, ElementsAre("label: not known for 4 samples"));
+  EXPECT_THAT(refusal("label,B4_20210105\n11.5,1\n"), HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
+  EXPECT_THAT(refusal("label,group,B4_20210105\n11,1,1\n11,-9999,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
+  EXPECT_THAT(refusal("label,group,B4_20210105\n11,a,1\n11,NaN,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
+}
+
+TEST(Precision, ThatOneNumberWouldTakeFromAllOthersIsRefused) {
+  EXPECT_THAT(
+      refusal(series_table(ndvi, "8123.25", 180)),
+      HasSubstr("t.csv:61: column N_20210501: a number as large as 8123.25 lets N be kept in steps of 1 only, but the middle 80 %"));
+  const Samples s = read(series_table(ndvi, "9.12345", 180));  // a digit less is enough
+  EXPECT_EQ(s.series[0].scale[0], 1e-3F);
+  EXPECT_THAT(s.notes, ElementsAre("N: of 5 decimals, kept in steps of 0.001"));
+}
+
+std::string static_table(const std::string& name, const std::function<std::string(int)>& value, bool groups = false) {
+  std::string text = std::string("label,") + (groups ? "group," : "") + name + ",N_20210101\n";
+  for (int i = 0; i < 120; ++i)
+    text += std::to_string(1 + i / 40) + "," + (groups ? std::to_string(i / 4) + "," : "") + value(i) + "," + ndvi(i) + "\n";
+  return text;
+}
+
+TEST(StaticColumns, ThatNumberTheSamplesAreRefusedUnlessNamed) {
+  const auto row = [](int i) { return std::to_string(i); };
+  const auto twice = [](int i) { return std::to_string(i / 2); };
+  for (const char* name : {"Unnamed: 0", "id", "fid", "longitude", "OBJECTID", "plot_id"})
+    EXPECT_THAT(refusal(static_table(name, twice)), HasSubstr("t.csv:1: column " + std::string(name) + ": numbers or places the samples"));
+  EXPECT_THAT(refusal(static_table("anything", row)), HasSubstr("t.csv:1: column anything: has a value of its own for each row"));
+  EXPECT_THAT(refusal(static_table("anything", [](int i) { return i % 30 == 0 ? std::string("5") : std::to_string(i); })),
+              HasSubstr("each row, or nearly"));
+  EXPECT_THAT(refusal(static_table(
+                  "anything", [](int i) { return std::to_string(i / 4 * 7); }, true)),
+              HasSubstr("for each group, or nearly"));
+  EXPECT_EQ(read(static_table("anything", row), {.statics = {"anything"}, .ignored = {}, .missing = {}}).statics[119], 119.0F);
+  EXPECT_EQ(read(static_table("id", row), {.statics = {"id"}, .ignored = {}, .missing = {}}).static_names.front(), "id");
+  EXPECT_EQ(read(static_table("X", row), {.statics = {"all"}, .ignored = {}, .missing = {}}).static_names.front(), "X");
+  EXPECT_TRUE(read(static_table("id", row), {.statics = {}, .ignored = {"id"}, .missing = {}}).static_names.empty());
+  EXPECT_TRUE(read(static_table("note", [](int) { return std::string("wet"); }), {.statics = {}, .ignored = {"note"}, .missing = {}})
+                  .static_names.empty());
+}
+
+TEST(StaticColumns, ThatManySamplesShareAreLearned) {
+  const Samples s = read(static_table("elevation", [](int i) { return std::to_string(100 + i % 50); }));
+  EXPECT_THAT(s.static_names, ElementsAre("elevation"));
+}
+
+TEST(StaticColumns, ThatAreNamedButNotThereAreAMistake) {
+  EXPECT_THAT(refusal("label,slope,B4_20210105\n1,2,3\n", {.statics = {"slop"}, .ignored = {}, .missing = {}}),
+              HasSubstr("t.csv:1: no column slop, which static names; is \"slope\" it?"));
+  EXPECT_THAT(refusal("label,slope,B4_20210105\n1,2,3\n", {.statics = {}, .ignored = {"slopes"}, .missing = {}}),
+              HasSubstr("t.csv:1: no column slopes, which ignore names; is \"slope\" it?"));
+  EXPECT_EQ(read("label,slope,B4_20210105\n1,2,3\n", {.statics = {}, .ignored = {"fid"}, .missing = {}}).statics[0], 2.0F);
+}
+
+}  // namespace
+}  // namespace millesime

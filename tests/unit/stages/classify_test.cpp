@@ -1,0 +1,92 @@
+// The maps of one model over a small tile.
+
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/arch/random_forest.h"
+#include "models/base/model_file.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/stages/classify.h"
+#include "tests/support/muscate_product.h"
+#include "tests/support/silent_context.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/models/small_models.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+
+class Classify : public ::testing::Test {
+ protected:
+  // A model of three of the five classes of its nomenclature.
+  Classify() : root_(testing::temp_dir()) {
+    std::mt19937 random(5);
+    for (const char* date : {"20180101", "20180220"}) {
+      testing::MuscateProduct product;
+      product.date = date;
+      product.grid.cols = 20;
+      product.grid.rows = 10;
+      product.bands = {"B3", "B4", "B8", "B11"};
+      product.value = [&](const std::string&, int, int) { return static_cast<std::int16_t>(random() % 5000); };
+      product.mask = [](const std::string&, int, int) { return std::uint8_t{0}; };
+      testing::write_product(root_ + "/l2a", product);
+    }
+    ModelSpec spec = testing::small_spec("random_forest", 3, 2);
+    for (const int code : {90, 91})
+      spec.nomenclature.classes.insert(
+          code == 90 ? spec.nomenclature.classes.begin() : spec.nomenclature.classes.end(),
+          LandClass{.code = code, .name = "unknown " + std::to_string(code), .name_en = {}, .color = {}, .alias = {}});
+    spec_ = spec;
+    forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
+  }
+
+  // Bands of the probabilities, [band][pixel].
+  std::vector<std::vector<std::int32_t>> probabilities(const std::string& folder, bool all_classes) {
+    ClassifyRequest request;
+    request.census =
+        make_sensor("sentinel2_theia")->take_census(root_ + "/l2a", "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
+    request.year = 2018;
+    request.resampling = "bilinear";
+    request.options.all_classes = all_classes;
+    request.maps = {{{{"", root_ + "/model.safetensors"}},
+                     folder + "/classes.tif",
+                     folder + "/confidence.tif",
+                     folder + "/validity.tif",
+                     folder + "/probabilities.tif"}};
+    classify_tile(request, silent_.context);
+    const RasterReader reader(folder + "/probabilities.tif");
+    std::vector<std::vector<std::int32_t>> bands;
+    for (int band = 0; band < reader.info().bands; ++band) {
+      bands.emplace_back(static_cast<std::size_t>(reader.grid().pixels()));
+      reader.read(reader.grid().whole(), band, bands.back().data());
+    }
+    return bands;
+  }
+
+  std::string root_;
+  ModelSpec spec_;
+  testing::SilentContext silent_;
+};
+
+TEST_F(Classify, ProbabilitiesAreOfTheModelsClassesOrOfAllByOption) {
+  const auto own = probabilities(root_ + "/own", false), all = probabilities(root_ + "/all", true);
+  ASSERT_EQ(own.size(), 3u);
+  ASSERT_EQ(all.size(), 5u);
+  EXPECT_THAT(all[0], Each(0));  // 90
+  for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(all[c + 1], own[c]);
+  EXPECT_THAT(all[4], Each(0));  // 91
+  for (const char* map : {"/classes.tif", "/confidence.tif"}) {
+    const RasterReader first(root_ + "/own" + map), second(root_ + "/all" + map);
+    std::vector<std::int32_t> a(static_cast<std::size_t>(first.grid().pixels())), b(a.size());
+    first.read(first.grid().whole(), 0, a.data());
+    second.read(second.grid().whole(), 0, b.data());
+    EXPECT_EQ(a, b);
+  }
+}
+
+}  // namespace
+}  // namespace millesime
