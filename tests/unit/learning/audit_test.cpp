@@ -20,14 +20,16 @@ using ::testing::HasSubstr;
 constexpr int kPolygons = 40, kWrong = 17;
 
 // Polygons 1 to 40 of six samples and two classes with different seasons; polygon 17 has the label of the other class.
-std::string table() {
+std::string table(int wrong = kWrong, int other_noise = 0) {
   std::string text = "label,group,x,y";
   for (const char* day : {"20210110", "20210320", "20210601", "20210812", "20211103"}) text += std::string(",B8_") + day;
   for (int polygon = 1; polygon <= kPolygons; ++polygon)
     for (int i = 0; i < 6; ++i) {
-      const int season = 1 + polygon % 2, label = polygon == kWrong ? 3 - season : season;
+      const int season = 1 + polygon % 2, label = polygon == wrong ? 3 - season : season;
       text += "\n" + std::to_string(label) + "," + std::to_string(polygon) + "," + std::to_string(100 * polygon + i) + ",7";
-      for (int d = 0; d < 5; ++d) text += "," + std::to_string(500 + 400 * ((d * season) % 5) + (polygon * 31 + i * 17) % 90);
+      for (int d = 0; d < 5; ++d)
+        text += "," + std::to_string(500 + 400 * ((d * season) % 5) +
+                                     (polygon * (31 + 6 * other_noise) + i * (17 + 6 * other_noise) + 11 * other_noise) % 90);
     }
   return text + "\n";
 }
@@ -70,15 +72,16 @@ TEST_F(Audit, TheWrongLabelIsFoundWithTheRightOneAsSuggestion) {
 }
 
 TEST_F(Audit, PolygonsOfTwoFilesWithTheSameNumberAreTwo) {
-  write_text(folder + "/t.csv", table());
+  constexpr int kOtherWrong = 23;
+  write_text(folder + "/t.csv", table(kOtherWrong, 1));
   command.samples.push_back(folder + "/t.csv");
   command.nomenclature = folder + "/n.toml";
   write_text(command.nomenclature, "class = [{ code = 1, name = 'the \"first\"' }, { code = 2, name = 'second, or not' }]\n");
   const auto found = audit(command, context);
-  ASSERT_EQ(found.size(), 2u);  // polygon 17 of either file
+  ASSERT_EQ(found.size(), 2u);
   for (const auto& polygon : found) {
-    EXPECT_EQ(polygon.polygon, kWrong);
-    EXPECT_EQ(polygon.samples, 6);
+    EXPECT_EQ(polygon.polygon, polygon.file.ends_with("/s.csv") ? kWrong : kOtherWrong);
+    EXPECT_EQ(polygon.samples, 6);  // of its own file
   }
   EXPECT_NE(found[0].file, found[1].file);
   CsvReader rows(command.output);
