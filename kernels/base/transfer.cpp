@@ -16,10 +16,12 @@ Transfer::Transfer(const Stream& stream) : stream_(stream) {
 }
 
 Transfer::~Transfer() {
-  for (const Chunk& chunk : chunks_) try {
+  for (const Chunk& chunk : chunks_) {
+    try {
       chunk.moved.wait();
     } catch (const DeviceError&) {  // the next wait for the stream reports the error
     }
+  }
 }
 
 void Transfer::to_device(void* target, const void* host, std::size_t bytes) {

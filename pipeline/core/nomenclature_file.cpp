@@ -5,13 +5,13 @@
 #include <filesystem>
 #include <map>
 
-#include <toml++/toml.h>
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/internal/toml.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/nomenclature_collector.h"
 #include "pipeline/core/text.h"

@@ -6,10 +6,8 @@
 #include <filesystem>
 #include <sstream>
 
-#define TOML_EXCEPTIONS 1
-#include <toml++/toml.h>
-
 #include "pipeline/core/error.h"
+#include "pipeline/core/internal/toml.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {

@@ -76,7 +76,7 @@ std::string crs_wkt(const std::string& definition) { return wkt_of(make_system(d
 
 struct CoordinateTransform::Impl {
   struct Destroy {
-    void operator()(void* transform) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(transform)); }
+    void operator()(void* handle) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(handle)); }
   };
   std::string from, to;
   std::unique_ptr<void, Destroy> transform;

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <charconv>
+
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/sensors/sentinel2_theia.h"
@@ -9,6 +11,18 @@
 namespace millesime {
 
 using nlohmann::ordered_json;
+
+namespace {
+
+int year_of(const std::string& key, const std::string& origin) {
+  int year = 0;
+  const char* end = key.data() + key.size();
+  if (const auto read = std::from_chars(key.data(), end, year); read.ec == std::errc() && read.ptr == end) return year;
+  throw UserError(join_text(origin, ": is not a census of a tile: other_years has \"", key,
+                            "\", expected a year; remove it and run the catalog stage again"));
+}
+
+}  // namespace
 
 std::unique_ptr<Sensor> make_sensor(const std::string& name) {
   if (name == "sentinel2_theia") return make_sentinel2_theia();
@@ -76,7 +90,7 @@ Census Census::from_json(const ordered_json& document, const std::string& origin
     census.superseded = document.at("superseded").get<std::vector<std::string>>();
     census.merged = document.at("merged").get<std::vector<std::string>>();
     census.ignored = document.at("ignored").get<std::vector<std::string>>();
-    for (const auto& [year, count] : document.at("other_years").items()) census.other_years[std::stoi(year)] = count.get<int>();
+    for (const auto& [year, count] : document.at("other_years").items()) census.other_years[year_of(year, origin)] = count.get<int>();
     for (const ordered_json& entry : document.at("files"))
       census.files.push_back(
           {entry.at("path").get<std::string>(), entry.at("bytes").get<std::int64_t>(), entry.at("modified_ns").get<std::int64_t>()});
@@ -100,7 +114,7 @@ void require_unchanged(const Census& census) {
 Census Census::read(const std::string& file) {
   try {
     return from_json(ordered_json::parse(read_text(file)), file);
-  } catch (const nlohmann::json::parse_error& error) {
+  } catch (const nlohmann::json::exception& error) {  // of the syntax, or a number beyond any type
     throw UserError(join_text(file, ": is not JSON: ", error.what(), "; remove it and run the catalog stage again"));
   }
 }

@@ -11,7 +11,7 @@ std::vector<Date> TimeOptions::grid(const std::function<std::pair<Date, Date>()>
   for (const std::string& text : dates) chosen.push_back(Date::parse(text));
   if (!chosen.empty()) {
     std::ranges::sort(chosen);
-    chosen.erase(std::ranges::unique(chosen).begin(), chosen.end());
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
     return chosen;
   }
   std::pair<Date, Date> span;

@@ -3,12 +3,10 @@
 #include <filesystem>
 #include <limits>
 
-#define TOML_EXCEPTIONS 1
-#include <toml++/toml.h>
-
 #include "pipeline/core/class_numbers.h"
 #include "pipeline/core/dates.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/internal/toml.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {

@@ -225,13 +225,15 @@ void probe_files(Candidate& candidate, const std::vector<std::string>& bands) {
   std::erase_if(candidate.product.files, [&](const auto& file) {
     return std::ranges::find(bands, file.first) == bands.end() && std::ranges::find(kMasks, file.first) == kMasks.end();
   });
-  for (const auto& [layer, name] : candidate.product.files) try {
+  for (const auto& [layer, name] : candidate.product.files) {
+    try {
       const RasterReader reader(candidate.file(layer), image_drivers());
       reader.probe();
       candidate.grids[layer] = reader.grid();
     } catch (const UserError& error) {
       candidate.problems.push_back(error.what());
     }
+  }
 }
 
 // The grid that most candidates have for a layer (on a tie the earliest), so that a single wrong product does not decide.

@@ -267,12 +267,14 @@ TEST(Nomenclature, MistakesAreNamedWithFileAndLine) {
 }
 
 TEST(Nomenclature, UnknownNamesListTheKnownOnes) {
-  for (const auto* name : {"oso99", "../nomenclatures/oso23", "none.toml", ""}) try {
+  for (const auto* name : {"oso99", "../nomenclatures/oso23", "none.toml", ""}) {
+    try {
       Nomenclature::load(name);
       FAIL() << name;
     } catch (const UserError& error) {
       EXPECT_THAT(error.what(), HasSubstr("known names are lulc_slovenia, oso17, oso23"));
     }
+  }
 }
 
 TEST(Nomenclature, IsShownAsATable) {

@@ -81,6 +81,14 @@ TEST(Sentinel2Theia, CensusSurvivesItsFile) {
   write_text(root + "/other.json", "{}");
   EXPECT_THAT(message_of([&] { Census::read(root + "/half.json"); }), HasSubstr("half.json: is not JSON"));
   EXPECT_THAT(message_of([&] { Census::read(root + "/other.json"); }), HasSubstr("other.json: is not a census"));
+
+  // A number beyond any type, and a year that is no number of one.
+  write_text(root + "/huge.json", "{\"tile\": 1e400}");
+  EXPECT_THAT(message_of([&] { Census::read(root + "/huge.json"); }), HasSubstr("huge.json: is not JSON"));
+  auto of_no_year = result.to_json();
+  of_no_year["other_years"]["99999999999"] = 1;
+  write_text(root + "/year.json", of_no_year.dump(1));
+  EXPECT_THAT(message_of([&] { Census::read(root + "/year.json"); }), HasSubstr("other_years has \"99999999999\", expected a year"));
 }
 
 TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
