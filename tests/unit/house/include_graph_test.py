@@ -51,7 +51,11 @@ FORBIDDEN_TEXT = {
 FORBIDDEN_NAMES = re.compile(r"(utils?|helpers?|managers?|common|misc)\.(h|cpp|cu|cuh|py)$")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+# A longer file says why in one of its first lines: "Length: ...".
+MOST_LINES, FIRST_LINES = 400, 10
+
 CODE = {".h", ".cpp", ".cu", ".cuh"}
+PROGRAM = CODE | {".py", ".sh", ".cmake"}
 TEXT = CODE | {".md", ".txt", ".cmake", ".json", ".toml", ".py", ".sh", ""}
 
 
@@ -95,6 +99,11 @@ def wrong_includes(name, text):
     return wrong
 
 
+def is_too_long(text):
+    lines = text.splitlines()
+    return len(lines) > MOST_LINES and not any(re.search(r"\bLength: \w", line) for line in lines[:FIRST_LINES])
+
+
 class IncludeGraph(unittest.TestCase):
     def test_layers(self):
         sources = [name for name in tracked_files() if name.suffix in CODE and name.parts[0] in ("pipeline", "kernels", "models")]
@@ -129,6 +138,22 @@ class Tree(unittest.TestCase):
                 for found in re.finditer(pattern, text):
                     wrong.append(f"{name}:{text.count(chr(10), 0, found.start()) + 1}: {what}: {found.group()}")
         self.assertEqual(wrong, [], "\n" + "\n".join(wrong))
+
+    def test_length(self):
+        wrong = []
+        for name in tracked_files():
+            text = (SOURCE / name).read_text() if name.suffix in PROGRAM else ""
+            if is_too_long(text):
+                wrong.append(f"{name}: {len(text.splitlines())} lines")
+        self.assertEqual(wrong, [], f"longer than {MOST_LINES} lines without a reason (\"Length: ...\" in the first {FIRST_LINES} lines):\n"
+                         + "\n".join(wrong))
+
+    def test_the_length_needs_a_reason(self):
+        short, long = "x\n" * MOST_LINES, "x\n" * (MOST_LINES + 1)
+        self.assertFalse(is_too_long(short))
+        self.assertTrue(is_too_long(long))
+        self.assertFalse(is_too_long("// Length: a table.\n" + long))
+        self.assertTrue(is_too_long("x\n" * FIRST_LINES + "// Length: a table.\n" + long))
 
     def test_names(self):
         wrong = [str(name) for name in tracked_files() if FORBIDDEN_NAMES.search(name.name)]
