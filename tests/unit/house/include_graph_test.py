@@ -36,6 +36,9 @@ LIBRARIES = {
     "GDAL": (r"(gdal|ogr|cpl_|vrt)\w*\.h", ["pipeline/io"]),
     "CLI11": (r"CLI/", ["pipeline/cli"]),
     "LibTorch": (r"(torch|ATen|c10|caffe2)/", ["models"]),
+    "OpenSSL": (r"openssl/", ["pipeline/core"]),
+    "Boost": (r"boost/", ["pipeline/core"]),
+    "Eigen": (r"(Eigen|unsupported/Eigen)/", []),  # tests only
     "OpenCV's machine learning": (r"opencv2/ml", ["models"]),
     "CUDA": (r"(cuda|cuda_runtime|cuda_fp16|device_launch_parameters|cub/.*|thrust/.*)(\.h)?$", ["kernels/base", "kernels/ops"]),
 }
