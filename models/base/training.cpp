@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <numbers>
 #include <optional>
 #include <set>
 
@@ -23,6 +22,7 @@
 #include "models/base/epoch_choice.h"
 #include "models/base/loss.h"
 #include "models/base/network.h"
+#include "models/base/one_cycle.h"
 #include "models/base/one_library_thread.h"
 #include "models/base/rare_classes.h"
 #include "models/base/shards.h"
@@ -36,13 +36,6 @@ namespace millesime {
 namespace {
 
 using torch::Tensor;
-
-// Learning rate at a share of the training: rises along a cosine over the first tenth, then falls along one (Smith & Topin 2018).
-double one_cycle(double share) {
-  constexpr double kRise = 0.1, kStart = 0.04, kEnd = 1e-4;
-  const auto between = [](double a, double b, double x) { return b + (a - b) * 0.5 * (1 + std::cos(std::numbers::pi * x)); };
-  return share < kRise ? between(kStart, 1, share / kRise) : between(1, kEnd, (share - kRise) / (1 - kRise));
-}
 
 void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
