@@ -1,3 +1,4 @@
+// Length: one product layout from its names to its census; what it shares with other layouts is to be split off with the second one.
 #include "pipeline/io/sensors/sentinel2_theia.h"
 
 #include <sys/stat.h>
