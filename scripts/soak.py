@@ -48,13 +48,23 @@ def expect_same(found, expected, when):
 
 
 def expect_no_remains(out, when):
-    remains = [str(f) for f in out.rglob(".partial-*")]
+    remains = [str(f) for pattern in (".partial-*", ".replaced-*") for f in out.rglob(pattern)]
+    remains += [str(f) for f in sorted((out / "2021").glob(".products-*"))[1:]]  # sets beside the current one
     if remains:
         raise Harm(f"{when}: left behind: {', '.join(remains)}")
 
 
-def kill_runs(production, folder, kills, expected, seconds, chance):
-    out, done, finished = folder / "killed", 0, 0
+def kill_runs(production, folder, kills, old, expected, seconds, chance):
+    """Every second production starts from a finished older one: at each kill its products are all the old ones or all the new ones."""
+    out, kept, done, finished = folder / "killed", folder / "old", 0, 0
+    replacing = False
+
+    def begin():
+        shutil.rmtree(out, ignore_errors=True)
+        if replacing:
+            shutil.copytree(kept, out, symlinks=True)
+
+    begin()
     while done < kills:
         child = subprocess.Popen(production.command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -63,13 +73,16 @@ def kill_runs(production, folder, kills, expected, seconds, chance):
             child.send_signal(signal.SIGKILL)
             child.wait()
             done += 1
+            if replacing:
+                expect_one_set(digests(out), old, expected, f"after {done} kills")
             continue
         if child.returncode != 0:
             raise Harm(f"after {done} kills the next run failed with {child.returncode}: {production.run(out).stderr}")
         finished += 1
         expect_same(digests(out), expected, f"after {done} kills")
         expect_no_remains(out, f"after {done} kills")
-        shutil.rmtree(out)
+        replacing = not replacing
+        begin()
     expect_same(production.must_run(out), expected, f"after {done} kills")
     expect_no_remains(out, f"after {done} kills")
     print(f"{kills} kills: the same bytes in {finished + 1} productions", flush=True)
@@ -93,7 +106,7 @@ def fill_disks(production, folder, amounts, old, new):
         def run_with(free):  # pages
             resize(DISK_SIZE)
             shutil.rmtree(out, ignore_errors=True)
-            shutil.copytree(kept, out)
+            shutil.copytree(kept, out, symlinks=True)
             state = os.statvfs(disk)
             resize((state.f_blocks - state.f_bfree + free) * state.f_frsize)
             return production.run(out)
@@ -111,7 +124,7 @@ def fill_disks(production, folder, amounts, old, new):
                 continue
             failed += 1
             expect_clear_error(full, when)
-            expect_old_or_new(digests(out), old, new, when)
+            expect_one_set(digests(out), old, new, when)
             resize(DISK_SIZE)
             expect_same(production.must_run(out), new, f"{when}, after space was freed")
             expect_no_remains(out, when)
@@ -128,12 +141,18 @@ def expect_clear_error(failed, when):
         raise Harm(f"{when}: exit {failed.returncode} with an error that does not name the disk: {failed.stderr}")
 
 
-def expect_old_or_new(found, old, new, when):
+def expect_one_set(found, old, new, when):
+    """Products change together: a new map beside an old report is a mixture."""
+    if found in (old, new):
+        return
     for name, digest in found.items():
         if digest not in (old.get(name), new.get(name)):
             raise Harm(f"{when}: {name} is neither the old product nor the new one")
     if old.keys() - found.keys():
         raise Harm(f"{when}: {', '.join(sorted(old.keys() - found.keys()))} vanished")
+    of_new = [name for name, digest in found.items() if digest != old.get(name)]
+    of_old = [name for name, digest in found.items() if digest != new.get(name)]
+    raise Harm(f"{when}: a mixture: {', '.join(of_new)} of the new set beside {', '.join(of_old)} of the old one")
 
 
 def fail_writes(production, folder, wanted, library, old, new):
@@ -143,7 +162,7 @@ def fail_writes(production, folder, wanted, library, old, new):
 
     def run(at, once=""):
         shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(kept, out)
+        shutil.copytree(kept, out, symlinks=True)
         disk = {"FULL_DISK_FOLDER": str(out), "FULL_DISK_AT": str(at), "FULL_DISK_ONCE": once, "FULL_DISK_COUNT": str(count)}
         return production.run(out, environment={"LD_PRELOAD": str(library), **disk})
 
@@ -158,7 +177,7 @@ def fail_writes(production, folder, wanted, library, old, new):
         for once in ("", "1"):  # a disk that stays full; a disk that has space again
             result = run(number, once)
             when = f"with call {number} of {calls} failing{' once' if once else ' and all after it'}"
-            expect_old_or_new(digests(out), old, new, when)
+            expect_one_set(digests(out), old, new, when)
             if result.returncode != 0:
                 failed += 1
                 expect_clear_error(result, when)
@@ -184,7 +203,7 @@ def main(program, folder, kills, full_disks, failed_writes, library):
     old = production.must_run(folder / "old", OLD)
     if new == old:
         raise Harm("the two productions are equal: the test cannot detect old products")
-    kill_runs(production, folder, kills, new, seconds, random.Random(seed))
+    kill_runs(production, folder, kills, old, new, seconds, random.Random(seed))
     if full_disks > 0:
         fill_disks(production, folder, full_disks, old, new)
     if library:

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <memory>
+#include <numbers>
 #include <optional>
 #include <set>
 
@@ -384,8 +384,8 @@ Precision precision_of(const std::string& text) {
 }
 
 void remove_checkpoint(const std::string& checkpoint) {
+  std::error_code ignored;
   for (const auto& file : {checkpoint, second_checkpoint(checkpoint)}) {
-    std::error_code ignored;
     std::filesystem::remove(file, ignored);
     remove_abandoned_of(file);
   }

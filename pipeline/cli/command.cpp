@@ -10,25 +10,39 @@
 
 namespace millesime {
 
-void Resources::add_to(CLI::App& command) {
-  command.add_option("--device", device, "where kernels and models run: auto, cpu, cuda or cuda:N  [default auto]")->type_name("DEVICE");
-  command.add_option("--threads", threads, "threads to compute with  [default: all cores that this process may use]")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
-  command.add_option("--memory", memory, "limit of memory, e.g. 8GiB  [default: the free memory]")->type_name("AMOUNT");
-  command.add_flag("--quiet", quiet, "no progress");
+void add_commands(CLI::App& app, Program& program) {
+  for (const auto& add :
+       {add_run,        add_status,  add_submit,    add_catalog,      add_samples, add_stack,  add_train,    add_ensemble,
+        add_evaluate,   add_predict, add_benchmark, add_classify,     add_fuse,    add_mosaic, add_validate, add_compare,
+        add_regularise, add_clump,   add_publish,   add_nomenclature, add_model,   add_config, add_simulate, add_completion})
+    add(app, program);
+}
+
+void Resources::declare(Options& o, Needs needs) {
+  needs_ = needs;
+  o.section("");
+  if (needs >= Needs::device)
+    o.add("device", &device, "where kernels and models run: auto, cpu, cuda or cuda:N; default: what a configuration says, or auto")
+        .names("device");
+  if (needs >= Needs::threads) {
+    o.add("threads", &threads, "threads to compute with; 0: all cores that this process may use").range(0, 1024);
+    o.add("memory", &memory, "limit of memory, e.g. 8GiB; default: the free memory");
+  }
+  if (needs >= Needs::progress) o.add("quiet", &quiet, "no progress, only warnings and errors");
 }
 
 Context Resources::context(const Config* otherwise) {
   const auto first = [](const std::string& a, const std::string& b) { return a.empty() ? b : a; };
-  const DeviceChoice choice = choose_device(first(device, otherwise ? otherwise->device : "auto"));
-  if (!choice.note.empty() && !quiet) std::fprintf(stderr, "millesime: %s\n", choice.note.c_str());
   Context context;
-  context.device = choice.device;
+  if (needs_ == Needs::device) {
+    const DeviceChoice choice = choose_device(first(device, otherwise ? otherwise->device : "auto"));
+    if (!choice.note.empty() && !quiet) std::fprintf(stderr, "millesime: %s\n", choice.note.c_str());
+    context.device = choice.device;
+  }
   context.threads = threads > 0 ? threads : otherwise && otherwise->threads > 0 ? otherwise->threads : usable_threads();
   const std::string amount = first(memory, otherwise ? otherwise->memory : "");
   context.memory_bytes = amount.empty() ? usable_memory_bytes() : parse_memory(amount, "--memory");
-  if (quiet)
+  if (quiet || needs_ == Needs::nothing)
     progress_ = std::make_unique<SilentProgress>();
   else
     progress_ = std::make_unique<TextProgress>(stderr);
@@ -36,22 +50,32 @@ Context Resources::context(const Config* otherwise) {
   return context;
 }
 
-void ProductionFlags::add_to(CLI::App& command) {
-  command.add_option("config", file, "configuration of the production (TOML)")->required()->type_name("CONFIG");
-  command.add_option("--out", output, "folder of the products, instead of the configuration's")->type_name("DIR");
-  command.add_option("--set", assignments, "set an option of the configuration, key=value; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all();
-  command.add_flag("--skip-damaged", skip_damaged, "leave out products that cannot be read, and record them");
+void ConfigFlags::declare(Options& o) {
+  o.add("config", &file, "configuration of the production (TOML)").path().required();
+  o.add("set", &assignments, "set an option of the configuration, key=value; may be repeated").repeated().names("setting");
+  o.add("skip_damaged", &skip_damaged, "leave out products that cannot be read, and record them");
 }
 
-Config ProductionFlags::load() const {
+std::vector<std::string> ConfigFlags::all_assignments() const {
   std::vector<std::string> all = assignments;
-  if (!output.empty()) all.push_back("output=" + output);
   if (skip_damaged) all.emplace_back("sensors.sentinel2_theia.skip_damaged=true");
-  return Config::load(file, all);
+  return all;
 }
+
+Config ConfigFlags::load() const { return Config::load(file, all_assignments()); }
+
+void ProductionFlags::declare(Options& o) {
+  ConfigFlags::declare(o);
+  o.add("out", &output, "folder of the products, instead of the configuration's").path();
+}
+
+std::vector<std::string> ProductionFlags::all_assignments() const {
+  std::vector<std::string> all = ConfigFlags::all_assignments();
+  if (!output.empty()) all.push_back("output=" + output);
+  return all;
+}
+
+Config ProductionFlags::load() const { return Config::load(file, all_assignments()); }
 
 std::vector<std::string> ProductionFlags::as_arguments() const {
   std::vector<std::string> arguments;
@@ -73,22 +97,45 @@ std::string constraints_text(const Option& option) {
   return parts.empty() ? "" : "  [" + join_list(parts, "; ") + "]";
 }
 
+std::string in_capitals(std::string text) {
+  for (char& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return text;
+}
+
+std::string short_flag(const Option& option) { return option.key() == "output" ? "-o" : ""; }
+
+namespace {
+
+// What help writes for a value: --threads N, --to STAGE.
+std::string placeholder(const Option& option) {
+  if (option.is_repeated()) return "KEY=VALUE";
+  if (!option.kind().empty()) return in_capitals(option.kind());
+  return option.type() == "integer" ? "N" : option.is_path() ? "PATH" : option.type() == "number" ? "X" : "TEXT";
+}
+
+}  // namespace
+
 OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<std::string>& positional) : options_(options) {
   for (const Option& option : options.all()) {
     auto values = std::make_shared<std::vector<std::string>>();
-    std::string names = option.flag();
-    if (option.key() == "output") names = "-o," + names;
-    if (std::ranges::find(positional, option.key()) != positional.end()) names = option.key();
-    CLI::Option* flag = option.is_bool() ? command.add_flag_callback(
-                                               names, [values] { *values = {"true"}; }, option.help() + constraints_text(option))
-                                         : command.add_option(names, *values, option.help() + constraints_text(option));
-    if (!option.is_bool()) {
-      flag->type_name(option.type() == "integer" ? "N" : option.is_path() ? "PATH" : option.type() == "number" ? "X" : "TEXT");
-      if (option.is_list())
-        flag->expected(1, 1 << 20);
-      else
-        flag->expected(1)->take_last()->allow_extra_args(false);  // a second word belongs to the next positional
-    }
+    const bool without_flag = std::ranges::find(positional, option.key()) != positional.end();
+    const std::string names = without_flag                 ? option.key()
+                              : short_flag(option).empty() ? option.flag()
+                                                           : short_flag(option) + "," + option.flag();
+    const std::string help = option.help() + constraints_text(option);
+    CLI::Option* flag = nullptr;
+    if (option.is_bool())
+      flag = command.add_flag_callback(
+          names, [values] { *values = {"true"}; }, help);
+    else
+      flag = command.add_option(names, *values, help)->type_name(placeholder(option));
+    if (option.is_repeated())
+      flag->expected(1)->take_all();
+    else if (option.is_list())
+      flag->expected(1, 1 << 20);
+    else if (!option.is_bool())
+      flag->expected(1)->take_last()->allow_extra_args(false);  // a second word belongs to the next positional
     given_.push_back({option.key(), values, flag});
   }
 }
@@ -101,9 +148,9 @@ void OptionFlags::apply() {
       option.set(values->back(), "command line");
       continue;
     }
-    std::vector<std::string> list;  // --tiles A,B C; a path may hold a comma
+    std::vector<std::string> list;  // --tiles A,B C; a path or an assignment may hold a comma
     for (const auto& value : *values) {
-      if (option.is_path())
+      if (option.is_path() || option.is_repeated())
         list.push_back(value);
       else
         for (const auto& part : split_text(value, ','))
@@ -117,6 +164,21 @@ void OptionFlags::apply() {
   if (!missing.empty()) throw UserError("missing: " + join_list(missing, ", ") + "; --help lists them");
 }
 
-void add_examples(CLI::App& command, const std::vector<std::string>& lines) { command.footer("Examples:\n  " + join_list(lines, "\n  ")); }
+CLI::App& add_group(CLI::App& app, Program& program, const CommandGroup& group) {
+  program.groups.push_back(group);
+  CLI::App* sub = app.add_subcommand(group.name, group.summary);
+  sub->require_subcommand(1);
+  return *sub;
+}
+
+CLI::App* add_subcommand(CLI::App& parent, Program& program, const CommandCard& card, const Options& options) {
+  DeclaredCommand declared{.words = {}, .card = card, .options = options.all()};
+  if (parent.get_parent()) declared.words.push_back(parent.get_name());
+  declared.words.push_back(card.name);
+  program.commands.push_back(std::move(declared));
+  CLI::App* sub = parent.add_subcommand(card.name, card.summary);
+  sub->footer("Examples:\n  " + join_list(card.examples, "\n  "));
+  return sub;
+}
 
 }  // namespace millesime

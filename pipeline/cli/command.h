@@ -1,12 +1,14 @@
 #pragma once
 // Shared by all commands of the program. CLI11 is used in pipeline/cli only.
 //
-// A command is a function that adds a subcommand; if it is chosen, it stores its work in Invocation::action. main.cpp runs
-// that and turns errors into an exit code.
+// A command is a struct with declare(): flags, checks, help, completion, --json-usage and the page of commands come from that declaration.
+// add_command() makes a subcommand of it and, when it was chosen, leaves its work in Program::action; main.cpp runs that and turns errors
+// into an exit code.
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -17,32 +19,73 @@
 
 namespace millesime {
 
-struct Invocation {
-  std::function<int()> action;  // returns the exit code
+// What a command asks of the machine, and so which of --device, --threads, --memory and --quiet it takes.
+enum class Needs {
+  nothing,   // prints what it looks up
+  progress,  // takes a while: --quiet
+  threads,   // computes on the processor: --threads, --memory
+  device     // computes on the processor or a GPU: --device
 };
 
-// --device, --threads, --memory and --quiet, of every command that computes.
+struct CommandCard {
+  std::string name, summary;
+  std::vector<std::string> positional;  // keys that are given without a flag
+  std::vector<std::string> examples;
+  Needs needs = Needs::device;
+};
+
+// A command as it was declared, for whoever lists commands.
+struct DeclaredCommand {
+  std::vector<std::string> words;  // {"samples", "import"}
+  CommandCard card;
+  std::vector<Option> options;  // their declarations; the values belong to the command
+};
+struct CommandGroup {
+  std::string name, summary;  // "samples"
+};
+
+struct Program {
+  std::function<int()> action;  // of the chosen command; returns the exit code
+  std::vector<DeclaredCommand> commands;
+  std::vector<CommandGroup> groups;
+};
+
+// Every command of the program, in the order of the help text.
+void add_commands(CLI::App& app, Program& program);
+
+// --device, --threads, --memory and --quiet, as far as a command takes them.
 struct Resources {
   std::string device, memory;
   int threads = 0;
   bool quiet = false;
 
-  void add_to(CLI::App& command);
+  void declare(Options& options, Needs needs);
   // Their values on this machine; for an empty text `otherwise` is used (from a configuration). Logs the device that `auto` chose.
   Context context(const Config* otherwise = nullptr);
 
  private:
+  Needs needs_ = Needs::nothing;
   std::unique_ptr<Progress> progress_;
 };
 
-// CONFIG, --out, --set, --skip-damaged: of every command about a production.
-struct ProductionFlags {
-  std::string file, output;
+// CONFIG, --set, --skip-damaged: of every command that reads a production's configuration.
+struct ConfigFlags {
+  std::string file;
   std::vector<std::string> assignments;
   bool skip_damaged = false;
 
-  void add_to(CLI::App& command);
+  void declare(Options& options);
   Config load() const;
+  std::vector<std::string> all_assignments() const;  // what the flags mean
+};
+
+// And --out: of every command about the production itself.
+struct ProductionFlags : ConfigFlags {
+  std::string output;
+
+  void declare(Options& options);
+  Config load() const;
+  std::vector<std::string> all_assignments() const;
   std::vector<std::string> as_arguments() const;  // arguments besides CONFIG for another call of the program with the same meaning
 };
 
@@ -66,58 +109,67 @@ class OptionFlags {
 // "[default 10 days, 1 to 366]": added to the text of an option in help and reference.
 std::string constraints_text(const Option& option);
 
-// Examples at the end of a command's help.
-void add_examples(CLI::App& command, const std::vector<std::string>& lines);
+std::string in_capitals(std::string text);  // of A to Z
 
-// A command whose options are one struct with declare(): flags, checks and help come from that declaration.
-struct CommandCard {
-  std::string name, summary;
-  std::vector<std::string> positional;  // keys that are given without a flag
-  std::vector<std::string> examples;
-};
+// "-o" of the option "output", "" of every other.
+std::string short_flag(const Option& option);
+
+// A word under which commands lie: "samples" of `samples import`.
+CLI::App& add_group(CLI::App& app, Program& program, const CommandGroup& group);
+
+// A command that was chosen: its struct as the command line fills it.
 template <class Command>
-void add_declared(CLI::App& app, Invocation& invocation, const CommandCard& card, std::function<int(Command&, const Context&)> work) {
-  struct State {
-    Command command;
-    Options options = command.declare();
-    Resources resources;
-    std::unique_ptr<OptionFlags> flags;
-  };
-  auto state = std::make_shared<State>();
-  auto* sub = app.add_subcommand(card.name, card.summary);
-  state->flags = std::make_unique<OptionFlags>(*sub, state->options, card.positional);
-  state->resources.add_to(*sub);
-  add_examples(*sub, card.examples);
-  sub->callback([&invocation, state, work] {
-    invocation.action = [state, work] {
-      state->flags->apply();
-      return work(state->command, state->resources.context());
+struct Call {
+  Command command;
+  Options options = command.declare();
+  Resources resources;
+};
+
+// The part of add_command() that knows no type.
+CLI::App* add_subcommand(CLI::App& parent, Program& program, const CommandCard& card, const Options& options);
+
+// `work` takes a Call<Command>&, or a Command& and the Context that its resources mean. Returns the exit code.
+template <class Command, class Work>
+void add_command(CLI::App& parent, Program& program, const CommandCard& card, Work work) {
+  auto call = std::make_shared<Call<Command>>();
+  call->resources.declare(call->options, card.needs);
+  CLI::App* sub = add_subcommand(parent, program, card, call->options);
+  auto flags = std::make_shared<OptionFlags>(*sub, call->options, card.positional);
+  sub->callback([&program, call, flags, work] {
+    program.action = [call, flags, work] {
+      flags->apply();
+      if constexpr (std::is_invocable_v<Work, Call<Command>&>)
+        return work(*call);
+      else
+        return work(call->command, call->resources.context());
     };
   });
 }
 
-// The commands, in the order of the help text.
-void add_run(CLI::App& app, Invocation& invocation);
-void add_status(CLI::App& app, Invocation& invocation);
-void add_submit(CLI::App& app, Invocation& invocation);
-void add_catalog(CLI::App& app, Invocation& invocation);
-void add_samples(CLI::App& app, Invocation& invocation);
-void add_stack(CLI::App& app, Invocation& invocation);
-void add_train(CLI::App& app, Invocation& invocation);
-void add_evaluate(CLI::App& app, Invocation& invocation);
-void add_predict(CLI::App& app, Invocation& invocation);
-void add_ensemble(CLI::App& app, Invocation& invocation);
-void add_benchmark(CLI::App& app, Invocation& invocation);
-void add_classify(CLI::App& app, Invocation& invocation);
-void add_fuse(CLI::App& app, Invocation& invocation);
-void add_mosaic(CLI::App& app, Invocation& invocation);
-void add_validate(CLI::App& app, Invocation& invocation);
-void add_regularise(CLI::App& app, Invocation& invocation);
-void add_compare(CLI::App& app, Invocation& invocation);
-void add_publish(CLI::App& app, Invocation& invocation);
-void add_nomenclature(CLI::App& app, Invocation& invocation);
-void add_model(CLI::App& app, Invocation& invocation);
-void add_config(CLI::App& app, Invocation& invocation);
-void add_simulate(CLI::App& app, Invocation& invocation);
+// The commands of each file.
+void add_run(CLI::App& app, Program& program);
+void add_status(CLI::App& app, Program& program);
+void add_submit(CLI::App& app, Program& program);
+void add_catalog(CLI::App& app, Program& program);
+void add_samples(CLI::App& app, Program& program);
+void add_stack(CLI::App& app, Program& program);
+void add_train(CLI::App& app, Program& program);
+void add_evaluate(CLI::App& app, Program& program);
+void add_predict(CLI::App& app, Program& program);
+void add_ensemble(CLI::App& app, Program& program);
+void add_benchmark(CLI::App& app, Program& program);
+void add_classify(CLI::App& app, Program& program);
+void add_fuse(CLI::App& app, Program& program);
+void add_mosaic(CLI::App& app, Program& program);
+void add_validate(CLI::App& app, Program& program);
+void add_regularise(CLI::App& app, Program& program);
+void add_clump(CLI::App& app, Program& program);
+void add_compare(CLI::App& app, Program& program);
+void add_publish(CLI::App& app, Program& program);
+void add_nomenclature(CLI::App& app, Program& program);
+void add_model(CLI::App& app, Program& program);
+void add_config(CLI::App& app, Program& program);
+void add_simulate(CLI::App& app, Program& program);
+void add_completion(CLI::App& app, Program& program);
 
 }  // namespace millesime

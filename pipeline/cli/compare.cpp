@@ -3,10 +3,11 @@
 #include <iostream>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/json_text.h"
 
 namespace millesime {
 
-void add_compare(CLI::App& app, Invocation& invocation) {
+void add_compare(CLI::App& app, Program& program) {
   struct Command : CompareCommand {
     bool json = false;
     Options declare() {
@@ -15,20 +16,21 @@ void add_compare(CLI::App& app, Invocation& invocation) {
       return options;
     }
   };
-  add_declared<Command>(app, invocation,
-                        {"compare",
-                         "Two maps of one grid: agreement, changes from class to class, areas",
-                         {"first", "second"},
-                         {"millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23",
-                          "millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23 --map -o changes"}},
-                        [](Command& command, const Context& context) {
-                          const Comparison comparison = compare_maps(command, context);
-                          if (command.json)
-                            std::cout << to_json(comparison).dump(1) << "\n";
-                          else
-                            std::cout << to_text(comparison);
-                          return 0;
-                        });
+  add_command<Command>(app, program,
+                       {"compare",
+                        "Two maps of one grid: agreement, changes from class to class, areas",
+                        {"first", "second"},
+                        {"millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23",
+                         "millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23 --map -o changes"},
+                        Needs::threads},
+                       [](Command& command, const Context& context) {
+                         const Comparison comparison = compare_maps(command, context);
+                         if (command.json)
+                           std::cout << json_text(to_json(comparison), 1) << "\n";
+                         else
+                           std::cout << to_text(comparison);
+                         return 0;
+                       });
 }
 
 }  // namespace millesime

@@ -3,10 +3,11 @@
 #include <cstdio>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/counted.h"
 
 namespace millesime {
 
-void add_ensemble(CLI::App& app, Invocation& invocation) {
+void add_ensemble(CLI::App& app, Program& program) {
   struct Command {
     std::vector<std::string> models;
     std::string output;
@@ -17,19 +18,20 @@ void add_ensemble(CLI::App& app, Invocation& invocation) {
       return o;
     }
   };
-  add_declared<Command>(app, invocation,
-                        {"ensemble",
-                         "Join trained models into one, the mean of their probabilities",
-                         {},
-                         {"millesime ensemble --models ltae.safetensors temporal_cnn.safetensors -o both.safetensors"}},
-                        [](Command& command, const Context&) {
-                          std::vector<ModelFile> members;
-                          for (const auto& file : command.models) members.push_back(ModelFile::read(file));
-                          const ModelFile ensemble = make_ensemble(members);
-                          ensemble.write(command.output);
-                          std::printf("%zu members in %s\n", ensemble.members.size(), command.output.c_str());
-                          return 0;
-                        });
+  add_command<Command>(app, program,
+                       {"ensemble",
+                        "Join trained models into one, the mean of their probabilities",
+                        {},
+                        {"millesime ensemble --models ltae.safetensors temporal_cnn.safetensors -o both.safetensors"},
+                        Needs::nothing},
+                       [](Command& command, const Context&) {
+                         std::vector<ModelFile> members;
+                         for (const auto& file : command.models) members.push_back(ModelFile::read(file));
+                         const ModelFile ensemble = make_ensemble(members);
+                         ensemble.write(command.output);
+                         std::printf("%s in %s\n", counted(ensemble.members.size(), "member").c_str(), command.output.c_str());
+                         return 0;
+                       });
 }
 
 }  // namespace millesime

@@ -1,19 +1,26 @@
 // The program: chooses a command, runs it, and is the one place that catches errors.
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "kernels/base/device_error.h"
 #include "pipeline/cli/command.h"
+#include "pipeline/cli/usage.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
 
@@ -42,24 +49,52 @@ int report(const char* kind, const std::string& message, int code) {
   return code;
 }
 
+// Without the three standard streams the first files that are opened take their numbers, and messages would be written into them. Where
+// standard output is closed, what stands in for it refuses to be written.
+void keep_standard_streams_apart() {
+  const auto closed = [](int stream) { return ::fcntl(stream, F_GETFD) < 0 && errno == EBADF; };
+  for (const auto& [stream, mode] : {std::pair{STDIN_FILENO, O_WRONLY}, {STDOUT_FILENO, O_RDONLY}, {STDERR_FILENO, O_WRONLY}})
+    if (closed(stream)) static_cast<void>(::open("/dev/null", mode));  // the lowest free number is this one
+}
+
+// What a command printed has to arrive: nobody reads results that a full disk swallowed.
+void require_printed() {
+  errno = 0;
+  std::cout.flush();
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0 && std::cout.good()) return;
+  // An earlier write failed: one more says why.
+  if (errno == 0 && ::write(STDOUT_FILENO, "\n", 1) == 1) errno = 0;
+  throw UserError(join_text("standard output cannot be written", errno == 0 ? "" : join_text(" (", std::strerror(errno), ")"),
+                            ": the results were not printed; what was written into files is whole"));
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app{"Yearly land-cover maps of whole countries from Sentinel-2 time series.", "millesime"};
   app.set_version_flag("--version", "millesime " + version());
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  Invocation invocation;
-  for (const auto& add : {add_run,        add_status,  add_submit,       add_catalog,  add_samples, add_stack,   add_train,    add_ensemble,
-                          add_evaluate,   add_predict, add_benchmark,    add_classify, add_fuse,    add_mosaic,  add_validate, add_compare,
-                          add_regularise, add_publish, add_nomenclature, add_model,    add_config,  add_simulate})
-    add(app, invocation);
+  Program program;
+  add_commands(app, program);
+  app.add_flag_callback(
+      "--json-usage",
+      [&program] {
+        std::cout << json_text(usage(program), 1) << "\n";
+        throw CLI::Success();
+      },
+      "every command, option, stage, architecture, index, sensor and nomenclature, as JSON");
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
+  } catch (const CLI::Success& success) {  // --help, --version, --json-usage
+    const int code = app.exit(success);
+    require_printed();
+    return code;
   } catch (const CLI::ParseError& error) {
     return report("error", suggestion(app, argc, argv) + error.what() + "; --help lists commands and options", kExitUserError);
   }
-  return invocation.action();
+  const int code = program.action();
+  require_printed();
+  return code;
 }
 
 // Between two kernels OpenMP's threads spin, on cores that the readers could use (a quarter of the processor's time if there are as many
@@ -75,6 +110,7 @@ void let_idle_threads_sleep(char** argv) {
 
 int main(int argc, char** argv) {
   using namespace millesime;
+  keep_standard_streams_apart();
   if (argc > 1 &&
       (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "classify" || std::string_view(argv[1]) == "regularise"))
     let_idle_threads_sleep(argv);

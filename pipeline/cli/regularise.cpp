@@ -3,24 +3,24 @@
 #include <cstdio>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/counted.h"
 
 namespace millesime {
 
-void add_regularise(CLI::App& app, Invocation& invocation) {
-  add_declared<RegulariseCommand>(app, invocation,
-                                  {"regularise",
-                                   "Remove single pixels and small patches from a class map",
-                                   {},
-                                   {"millesime regularise --map OCS_2021.tif --majority 3 --min-pixels 10 -o OCS_2021_regularised.tif"}},
-                                  [](RegulariseCommand& command, const Context& context) {
-                                    const RegulariseCounts counts = regularise(command, context);
-                                    std::printf(
-                                        "%lld of %lld pixels mapped, %lld changed by the majority, %lld by the sieve in %d passes; %s\n",
-                                        static_cast<long long>(counts.mapped), static_cast<long long>(counts.pixels),
-                                        static_cast<long long>(counts.by_majority), static_cast<long long>(counts.by_sieve), counts.passes,
-                                        command.output.c_str());
-                                    return 0;
-                                  });
+void add_regularise(CLI::App& app, Program& program) {
+  add_command<RegulariseCommand>(app, program,
+                                 {"regularise",
+                                  "Remove single pixels and small patches from a class map",
+                                  {},
+                                  {"millesime regularise --map OCS_2021.tif --majority 3 --min-pixels 10 -o OCS_2021_regularised.tif"}},
+                                 [](RegulariseCommand& command, const Context& context) {
+                                   const RegulariseCounts counts = regularise(command, context);
+                                   std::printf("%lld of %lld pixels mapped, %lld changed by the majority, %lld by the sieve in %s; %s\n",
+                                               static_cast<long long>(counts.mapped), static_cast<long long>(counts.pixels),
+                                               static_cast<long long>(counts.by_majority), static_cast<long long>(counts.by_sieve),
+                                               counted(counts.passes, "pass", "passes").c_str(), command.output.c_str());
+                                   return 0;
+                                 });
 }
 
 }  // namespace millesime

@@ -21,18 +21,19 @@ struct SimulateCommand {
 
 }  // namespace
 
-void add_simulate(CLI::App& app, Invocation& invocation) {
-  add_declared<SimulateCommand>(app, invocation,
-                                {"simulate",
-                                 "Write a seeded world with its truth, in the layout of real products",
-                                 {},
-                                 {"millesime simulate -o world", "millesime simulate -o world --tiles 3 --size 1024 --dates 30 --seed 7"}},
-                                [](SimulateCommand& command, const Context& context) {
-                                  simulate(command.world, command.output, context);
-                                  std::printf("%s/config.toml maps this world: millesime run %s/config.toml\n", command.output.c_str(),
-                                              command.output.c_str());
-                                  return 0;
-                                });
+void add_simulate(CLI::App& app, Program& program) {
+  add_command<SimulateCommand>(app, program,
+                               {"simulate",
+                                "Write a seeded world with its truth, in the layout of real products",
+                                {},
+                                {"millesime simulate -o world", "millesime simulate -o world --tiles 3 --size 1024 --dates 30 --seed 7"},
+                                Needs::progress},
+                               [](SimulateCommand& command, const Context& context) {
+                                 simulate(command.world, command.output, context);
+                                 std::printf("%s/config.toml maps this world: millesime run %s/config.toml\n", command.output.c_str(),
+                                             command.output.c_str());
+                                 return 0;
+                               });
 }
 
 }  // namespace millesime

@@ -3,28 +3,30 @@
 #include <iostream>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/json_text.h"
+#include "pipeline/engine/lock.h"
 
 namespace millesime {
 
-void add_stack(CLI::App& app, Invocation& invocation) {
+void add_stack(CLI::App& app, Program& program) {
   struct Command : StackOptions {
-    std::string config;
-    std::vector<std::string> assignments;
+    ConfigFlags production;
     Options declare() {
       Options options = StackOptions::declare();
-      options.add("config", &config, "configuration of the production (TOML)").path().required();
-      options.add("set", &assignments, "set an option of the configuration, key=value");
+      production.declare(options);
       return options;
     }
   };
-  add_declared<Command>(
-      app, invocation,
+  add_command<Command>(
+      app, program,
       {"stack",
        "Write a tile's analysis-ready series as a data cube (Zarr or COG)",
        {"config"},
        {"millesime stack france.toml --tiles T31TCJ", "millesime stack france.toml --tiles T31TCJ --features --format cog -o cubes"}},
       [](Command& command, const Context& context) {
-        std::cout << stack(Config::load(command.config, command.assignments), command, context).dump(1) << "\n";
+        const Config config = command.production.load();
+        const OutputLock lock(folder_of_cubes(config, command));  // not that of a run, which may go on beside
+        std::cout << json_text(stack(config, command, context), 1) << "\n";
         return 0;
       });
 }

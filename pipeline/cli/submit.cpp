@@ -5,6 +5,8 @@
 #include <iostream>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/counted.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -14,7 +16,20 @@ struct SubmitCommand {
   ProductionFlags production;
   std::vector<std::string> tiles;
   std::string from, to, site;
-  bool dry_run = false, json = false;
+  bool partial = false, dry_run = false, json = false;
+
+  Options declare() {
+    Options o;
+    production.declare(o);
+    o.add("site", &site, "resources of the tasks: a name in configs/sites, or a file").names("site");
+    o.add("tiles", &tiles, "only these tiles; the map is updated where they are").names("tile");
+    o.add("from", &from, "first stage to submit").names("stage");
+    o.add("to", &to, "last stage to submit").names("stage");
+    o.add("partial", &partial, "a map without the tiles that have none, instead of an incomplete one");
+    o.add("dry_run", &dry_run, "only print the scripts");
+    o.add("json", &json, "print the submitted jobs as JSON");
+    return o;
+  }
 };
 
 ClusterCall call_of(const SubmitCommand& command) {
@@ -24,6 +39,7 @@ ClusterCall call_of(const SubmitCommand& command) {
                    .folder = fs::current_path(),
                    .arguments = command.production.as_arguments(),
                    .site = command.site};
+  if (command.partial) call.arguments.emplace_back("--partial");
   if (!command.tiles.empty()) call.arguments.insert(call.arguments.end(), {"--tiles", join_list(command.tiles, ",")});
   return call;
 }
@@ -35,7 +51,7 @@ void print_scripts(const std::vector<StageJobs>& plan) {
   for (const auto& stage : plan) {
     for (const auto& wave : stage.waves) {
       for (const auto& job : wave) {
-        std::printf("# %s: %zu task%s%s\n%s\n", stage.stage.c_str(), job.tasks.size(), job.tasks.size() == 1 ? "" : "s",
+        std::printf("# %s: %s%s\n%s\n", stage.stage.c_str(), counted(job.tasks.size(), "task").c_str(),
                     before.empty() ? "" : (", when " + before + " has ended").c_str(), job_script(job).c_str());
         tasks += job.tasks.size();
       }
@@ -44,7 +60,7 @@ void print_scripts(const std::vector<StageJobs>& plan) {
     for (const auto& unit : stage.blocked) std::printf("# not sent: %s\n", unit.c_str());
     if (!stage.in_queue.empty()) before = stage.stage;
   }
-  std::printf("# %zu task%s\n", tasks, tasks == 1 ? "" : "s");
+  std::printf("# %s\n", counted(tasks, "task").c_str());
 }
 
 void print_submission(const Submission& submission, bool json) {
@@ -52,22 +68,23 @@ void print_submission(const Submission& submission, bool json) {
   for (const auto& job : submission.sent) {
     sent.push_back({{"stage", job.stage}, {"job", job.job}, {"tasks", job.tasks}, {"after", job.after}, {"script", job.script}});
     if (!json)
-      std::printf("%-12s job %-10s %5zu task%s%s\n", job.stage.c_str(), job.job.c_str(), job.tasks, job.tasks == 1 ? "" : "s",
+      std::printf("%-12s job %-10s %11s%s\n", job.stage.c_str(), job.job.c_str(), counted(job.tasks, "task").c_str(),
                   job.after.empty() ? "" : (" after " + join_list(job.after, ", ")).c_str());
   }
   if (json) {
     const nlohmann::json document{{"sent", sent}, {"in_queue", submission.units_in_queue}, {"blocked", submission.blocked}};
-    std::cout << document.dump(1) << "\n";
+    std::cout << json_text(document, 1) << "\n";
     return;
   }
-  if (!submission.units_in_queue.empty()) std::printf("%zu units wait or run already\n", submission.units_in_queue.size());
+  if (!submission.units_in_queue.empty())
+    std::printf("%s in the queue or running already\n", counted(submission.units_in_queue.size(), "unit").c_str());
   for (const auto& unit : submission.blocked) std::printf("not sent: %s\n", unit.c_str());
   if (submission.sent.empty()) std::printf("nothing to send\n");
 }
 
 int execute(const SubmitCommand& command) {
   const Config config = command.production.load();
-  const Selection selection{command.tiles, command.from, command.to, false};
+  const Selection selection{command.tiles, command.from, command.to, false, command.partial};
   const Site site = Site::load(command.site, stage_list());
   const ClusterCall call = call_of(command);
   if (command.dry_run)
@@ -79,19 +96,16 @@ int execute(const SubmitCommand& command) {
 
 }  // namespace
 
-void add_submit(CLI::App& app, Invocation& invocation) {
-  auto* sub = app.add_subcommand("submit", "Submit what is not up to date to a Slurm cluster, one task for each work unit");
-  auto command = std::make_shared<SubmitCommand>();
-  command->production.add_to(*sub);
-  sub->add_option("--site", command->site, "resources of the tasks: a name in configs/sites, or a file")->type_name("SITE");
-  sub->add_option("--tiles", command->tiles, "only these tiles; the map is updated where they are")->delimiter(',')->type_name("TILES");
-  sub->add_option("--from", command->from, "first stage to submit")->type_name("STAGE");
-  sub->add_option("--to", command->to, "last stage to submit")->type_name("STAGE");
-  sub->add_flag("--dry-run", command->dry_run, "only print the scripts");
-  sub->add_flag("--json", command->json, "print the submitted jobs as JSON");
-  add_examples(*sub, {"millesime submit france.toml --site mysite --dry-run", "millesime submit france.toml --site mysite",
-                      "millesime submit france.toml --site mysite     # again: sends only what is missing"});
-  sub->callback([&invocation, command] { invocation.action = [command] { return execute(*command); }; });
+void add_submit(CLI::App& app, Program& program) {
+  add_command<SubmitCommand>(
+      app, program,
+      {.name = "submit",
+       .summary = "Submit what is not up to date to a Slurm cluster, one task for each work unit",
+       .positional = {"config"},
+       .examples = {"millesime submit france.toml --site mysite --dry-run", "millesime submit france.toml --site mysite",
+                    "millesime submit france.toml --site mysite     # again: sends only what is missing"},
+       .needs = Needs::nothing},
+      [](SubmitCommand& command, const Context&) { return execute(command); });
 }
 
 }  // namespace millesime

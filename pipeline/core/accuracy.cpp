@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <set>
 
@@ -161,6 +162,21 @@ std::string confusion_csv(const ConfusionMatrix& matrix) {
 }
 
 void write_confusion_csv(const ConfusionMatrix& matrix, const std::string& file) { write_text(file, confusion_csv(matrix)); }
+
+std::string shares_csv(const ConfusionMatrix& matrix, SharesOf of) {
+  std::vector<std::string> labels;
+  for (const int code : matrix.codes()) labels.push_back(std::to_string(code));
+  const std::string list = join_list(labels, ",");
+  std::string text = join_text(kReferenceHeader, list, "\n", kProducedHeader, list, "\n");
+  for (int row = 0; row < matrix.size(); ++row)
+    for (int col = 0; col < matrix.size(); ++col) {
+      const std::int64_t whole = of == SharesOf::reference ? matrix.row_sum(row) : matrix.col_sum(col);
+      char share[16] = "";
+      if (whole > 0) std::snprintf(share, sizeof share, "%.6f", static_cast<double>(matrix.at(row, col)) / static_cast<double>(whole));
+      text += join_text(std::string(share), col + 1 < matrix.size() ? "," : "\n");
+    }
+  return text;
+}
 
 Accuracy measure(const ConfusionMatrix& matrix) {
   Accuracy accuracy;

@@ -47,6 +47,11 @@ ConfusionMatrix read_confusion_csv(const std::string& file);
 std::string confusion_csv(const ConfusionMatrix& matrix);
 void write_confusion_csv(const ConfusionMatrix& matrix, const std::string& file);  // atomic
 
+// The same with shares instead of counts: of each reference class (rows add up to 1), or of each class of the map (columns do). A class
+// without pixels has empty cells.
+enum class SharesOf { reference, map };
+std::string shares_csv(const ConfusionMatrix& matrix, SharesOf of);
+
 struct ClassAccuracy {
   int code = 0;
   std::int64_t reference = 0, produced = 0, agreed = 0;  // pixels

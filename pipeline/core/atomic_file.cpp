@@ -1,6 +1,7 @@
 #include "pipeline/core/atomic_file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -18,14 +19,28 @@ namespace {
 
 constexpr const char* kPrefix = ".partial-";
 
-void flush_to_disk(const std::string& path, int flags) {
-  const int descriptor = ::open(path.c_str(), flags);
+constexpr const char* kAside = ".replaced-";
+
+// The call exists, but not on this file system.
+bool is_unsupported(int reason) { return reason == EINVAL || reason == ENOSYS || reason == ENOTSUP || reason == EOPNOTSUPP; }
+
+// False where the file system cannot.
+bool flush_to_disk(const std::string& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
   if (descriptor < 0) throw UserError(join_text(path, ": cannot be opened to flush it: ", std::strerror(errno)));
   const int result = ::fsync(descriptor);
   const int reason = errno;
   ::close(descriptor);
-  if (result != 0) throw UserError(join_text(path, ": cannot be flushed to disk: ", std::strerror(reason)));
+  if (result != 0 && !is_unsupported(reason)) throw UserError(join_text(path, ": cannot be flushed to disk: ", std::strerror(reason)));
+  return result == 0;
 }
+
+fs::path folder_of(const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
+  return folder.empty() ? fs::path(".") : folder;
+}
+
+std::string aside(const std::string& path) { return (folder_of(path) / (kAside + fs::path(path).filename().string())).string(); }
 
 }  // namespace
 
@@ -51,8 +66,46 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     throw UserError(join_text(path_, ": cannot rename the finished file to this name: ", std::strerror(errno)));
   committed_ = true;
-  const fs::path folder = fs::path(path_).parent_path();
-  flush_to_disk(folder.empty() ? "." : folder.string(), O_RDONLY | O_DIRECTORY);
+  can_flush_folder(folder_of(path_));
+}
+
+bool can_flush_folder(const std::string& folder) { return flush_to_disk(folder, O_RDONLY | O_DIRECTORY); }
+
+void restore_folder(const std::string& to) {
+  const std::string old = aside(to);
+  if (!fs::exists(old)) return;
+  std::error_code error;
+  if (fs::exists(to))
+    fs::remove_all(old, error);
+  else
+    fs::rename(old, to, error);
+  if (error) throw UserError(join_text(to, ": what was put aside as ", old, " cannot be brought back: ", error.message()));
+}
+
+void replace_folder(const std::string& from, const std::string& to) {
+  const auto cannot = [&](int reason) {
+    throw UserError(join_text(to, ": cannot put the finished folder in place: ", std::strerror(reason)));
+  };
+  restore_folder(to);
+  if (!fs::exists(to)) {
+    if (::rename(from.c_str(), to.c_str()) != 0) cannot(errno);
+  } else if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
+    std::error_code ignored;
+    fs::remove_all(from, ignored);  // the old one
+  } else if (!is_unsupported(errno)) {
+    cannot(errno);
+  } else {
+    const std::string old = aside(to);
+    if (::rename(to.c_str(), old.c_str()) != 0) cannot(errno);
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+      const int reason = errno;
+      ::rename(old.c_str(), to.c_str());
+      cannot(reason);
+    }
+    std::error_code ignored;
+    fs::remove_all(old, ignored);
+  }
+  can_flush_folder(folder_of(to));
 }
 
 void write_text(const std::string& path, const std::string& text) {
@@ -76,13 +129,19 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-void remove_abandoned(const std::string& folder) {
+void remove_abandoned(const std::string& folder, Depth depth) {
   std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (it->path().filename().string().starts_with(kPrefix)) {
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (depth == Depth::this_folder) it.disable_recursion_pending();
+    if (const std::string name = it->path().filename(); name.starts_with(kPrefix)) {
       std::error_code ignored;
+      it.disable_recursion_pending();
       fs::remove_all(it->path(), ignored);
+    } else if (name.starts_with(kAside)) {
+      it.disable_recursion_pending();
+      restore_folder((it->path().parent_path() / name.substr(std::strlen(kAside))).string());
     }
+  }
 }
 
 void remove_abandoned_of(const std::string& path) {

@@ -1,6 +1,9 @@
 #pragma once
 // Outputs are atomic: written to a temporary file in the same folder, flushed to disk, then renamed. Until commit() the old file is
-// unchanged; the destructor removes a temporary file that was not committed.
+// unchanged; the destructor removes a temporary file that was not committed. File modes follow the umask, so a group can share a folder.
+//
+// Some network file systems cannot flush a folder (fsync: EINVAL) or exchange two folders (renameat2: EINVAL, ENOSYS). That is no error:
+// new names then reach the disk later, and a folder is replaced in two steps (replace_folder).
 
 #include <string>
 
@@ -23,11 +26,21 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+// Flushes a folder. False if the file system cannot (see above); UserError if it failed.
+bool can_flush_folder(const std::string& folder);
+
+// Replaces the folder `to` by the finished folder `from`: in one step if the file system can exchange them. Otherwise the old one is
+// renamed first; after a kill between the two steps, restore_folder() renames it back.
+void replace_folder(const std::string& from, const std::string& to);
+void restore_folder(const std::string& to);
+
 void write_text(const std::string& path, const std::string& text);  // atomic
 std::string read_text(const std::string& path);                     // UserError if unreadable
 
-// Removes temporary files of AtomicFile that a killed process left in `folder`. Call it only while holding the output lock.
-void remove_abandoned(const std::string& folder);
+// Removes temporary files of AtomicFile that a killed process left in `folder`, and restores folders. Call it only while holding the
+// output lock.
+enum class Depth { all, this_folder };
+void remove_abandoned(const std::string& folder, Depth depth = Depth::all);
 // The same for one output, while others are written in the same folder. Call it only if nobody else writes `path`.
 void remove_abandoned_of(const std::string& path);
 

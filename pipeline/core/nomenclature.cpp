@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "pipeline/core/class_names.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/table_numbers.h"
 #include "pipeline/core/text.h"
@@ -96,8 +97,8 @@ std::string to_text(const Nomenclature& nomenclature) {
     const auto found = std::ranges::find(nomenclature.groups, code, &LandClass::code);
     return found == nomenclature.groups.end() ? std::string() : found->name;
   };
-  std::string text = join_text(nomenclature.name, ": ", nomenclature.size(), " classes\n") + padded("code", 6) + padded("colour", 9) +
-                     padded("name", 38) + padded("alias", 12) + "group\n";
+  std::string text = join_text(nomenclature.name, ": ", counted(nomenclature.size(), "class", "classes"), "\n") + padded("code", 6) +
+                     padded("colour", 9) + padded("name", 38) + padded("alias", 12) + "group\n";
   for (const LandClass& c : nomenclature.classes)
     text += std::string(trim(padded(std::to_string(c.code), 6) + padded(c.color.hex(), 9) + padded(c.name, 38) + padded(c.alias, 12) +
                              group_name(c.parent))) +

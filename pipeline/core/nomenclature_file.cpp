@@ -9,6 +9,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/class_names.h"
+#include "pipeline/core/configs.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
@@ -142,15 +143,6 @@ Nomenclature read_csv(const std::string& file) {
   return collector.finish(true);
 }
 
-std::vector<std::string> known_names() {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(fs::path(configs_folder()) / "nomenclatures", ignored))
-    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
-  std::ranges::sort(names);
-  return names;
-}
-
 }  // namespace
 
 Nomenclature Nomenclature::load(const std::string& name_or_file) {
@@ -160,7 +152,7 @@ Nomenclature Nomenclature::load(const std::string& name_or_file) {
     const bool bare = name_or_file.find_first_of("/\\.") == std::string::npos && !name_or_file.empty();
     if (!bare || !fs::is_regular_file(file))
       throw UserError(join_text("nomenclature \"", name_or_file, "\": no such file", bare ? " and no such name" : "", "; known names are ",
-                                join_list(known_names(), ", ")));
+                                join_list(names_in_configs("nomenclatures"), ", ")));
   }
   const std::string extension = lower(fs::path(file).extension().string());
   Nomenclature result = extension == ".toml"   ? TomlSource(file).read()

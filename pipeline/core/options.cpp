@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <sstream>
 
+#include "pipeline/core/dates.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -125,8 +127,21 @@ Option& Option::path() {
   path_ = true;
   return *this;
 }
+Option& Option::dates() {
+  dates_ = true;
+  return *this;
+}
 Option& Option::required() {
   required_ = true;
+  return *this;
+}
+Option& Option::names(std::string kind) {
+  kind_ = std::move(kind);
+  return *this;
+}
+Option& Option::repeated() {
+  MILLESIME_CHECK(is_list(), key_, " is not a list");
+  repeated_ = true;
   return *this;
 }
 
@@ -145,11 +160,12 @@ std::string Option::type() const {
     std::string operator()(const std::string*) const { return "text"; }
     std::string operator()(const std::vector<std::string>*) const { return "list"; }
   };
-  return std::visit(Name{}, target_);
+  return dates_ && !is_list() ? "date" : std::visit(Name{}, target_);
 }
 
 std::string Option::range_text() const {
   if (!choices_.empty()) return join_list(choices_, ", ");
+  if (dates_) return "YYYY-MM-DD";
   if (min_ && max_ && std::isinf(*max_)) return "at least " + number_text(*min_);
   if (min_ && max_) return number_text(*min_) + " to " + number_text(*max_);
   return "";
@@ -182,10 +198,18 @@ void Option::check(const std::string& origin) const {
   if (number && min_ && (*number < *min_ || *number > *max_))
     throw UserError(
         join_text(origin, ": ", key_, ": expected ", range_text(), unit_.empty() ? "" : " " + unit_, ", got ", number_text(*number)));
-  if (choices_.empty()) return;
   std::vector<std::string> values;
   if (auto* const* s = std::get_if<std::string*>(&target_)) values = {**s};
   if (auto* const* l = std::get_if<std::vector<std::string>*>(&target_)) values = **l;
+  if (dates_) {
+    try {
+      for (const auto& value : values)
+        if (!value.empty() || is_list()) Date::parse(value);
+    } catch (const UserError& error) {
+      throw UserError(join_text(origin, ": ", key_, ": ", std::string(error.what())));
+    }
+  }
+  if (choices_.empty()) return;
   for (const auto& value : values)
     if (std::ranges::find(choices_, value) == choices_.end()) {
       const std::string near = nearest_name(value, choices_);
@@ -237,7 +261,7 @@ void Options::read_toml(const std::string& file, const std::vector<std::string>&
   };
   const auto resolve = [&](const Option& option, const std::string& text) {
     if (!option.is_path() || text.empty()) return text;
-    return (folder / text).lexically_normal().string();  // an absolute path is not changed
+    return source_in(folder, text);  // an absolute path is not changed
   };
   const auto read = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
     for (const auto& [name, node] : table) {

@@ -30,21 +30,29 @@ class Option {
   Option& unit(std::string text);
   Option& range(double min, double max);  // closed
   Option& choices(std::vector<std::string> names);
-  Option& path();  // relative paths are relative to the configuration file
+  Option& path();   // relative paths are relative to the configuration file
+  Option& dates();  // a text or a list of them: days, YYYY-MM-DD or YYYYMMDD
   Option& required();
+  Option& names(
+      std::string kind);  // a value names a "nomenclature", "architecture", ...: what help, shells and programs offer; not checked here
+  Option& repeated();     // of a list: one value a flag, `--set a=1 --set b=2`, and commas belong to the value
 
   const std::string& key() const { return key_; }  // "time.step_days"
   std::string flag() const;                        // "--step-days": the last part of the key, dashes for underscores
   const std::string& help() const { return help_; }
   const std::string& unit() const { return unit_; }
   const std::vector<std::string>& allowed() const { return choices_; }
+  std::optional<double> min() const { return min_; }
+  std::optional<double> max() const { return max_; }  // may be infinite
+  const std::string& kind() const { return kind_; }   // of names(), or ""
   const std::string& default_text() const { return default_; }
   const std::string& origin() const { return origin_; }  // "default", a file with its line, or "command line"
   bool is_path() const { return path_; }
   bool is_required() const { return required_; }
+  bool is_repeated() const { return repeated_; }
   bool is_bool() const { return std::holds_alternative<bool*>(target_); }
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(target_); }
-  std::string type() const;        // "integer", "number", "text", "list", "yes/no"
+  std::string type() const;        // "integer", "number", "text", "date", "list", "yes/no"
   std::string range_text() const;  // "1 to 366", "a, b or c", or ""
   std::string value_text() const;  // as a TOML literal
 
@@ -57,10 +65,10 @@ class Option {
 
   std::string key_;
   OptionTarget target_;
-  std::string help_, unit_, default_, origin_ = "default";
+  std::string help_, unit_, kind_, default_, origin_ = "default";
   std::optional<double> min_, max_;
   std::vector<std::string> choices_;
-  bool path_ = false, required_ = false;
+  bool path_ = false, dates_ = false, required_ = false, repeated_ = false;
 };
 
 class Options {

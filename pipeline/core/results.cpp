@@ -6,6 +6,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -150,10 +151,15 @@ Json map_json(const MapAccuracy& map) {
     calibration = {
         {"expected_error", map.calibration->expected_error()}, {"maximum_error", map.calibration->maximum_error()}, {"bins", bins}};
   }
-  return {{"name", map.name},          {"pixels", accuracy.total},
-          {"unmapped", map.unmapped},  {"overall_accuracy", accuracy.overall},
-          {"kappa", accuracy.kappa},   {"macro_f_score", accuracy.macro_f},
-          {"classes", classes},        {"confusion", {{"codes", map.confusion.codes()}, {"counts", counts}}},
+  return {{"name", map.name},
+          {"pixels", accuracy.total},
+          {"unmapped", map.unmapped},
+          {"of_two_classes", map.of_two_classes},
+          {"overall_accuracy", accuracy.overall},
+          {"kappa", accuracy.kappa},
+          {"macro_f_score", accuracy.macro_f},
+          {"classes", classes},
+          {"confusion", {{"codes", map.confusion.codes()}, {"counts", counts}}},
           {"calibration", calibration}};
 }
 
@@ -168,6 +174,7 @@ MapAccuracy map_from_json(const Json& json) {
   MapAccuracy map;
   map.name = json.at("name");
   map.unmapped = json.at("unmapped");
+  map.of_two_classes = json.value("of_two_classes", std::int64_t{0});
   const std::vector<int> codes = json.at("confusion").at("codes");
   const Json& counts = json.at("confusion").at("counts");
   map.confusion = ConfusionMatrix(codes);
@@ -267,6 +274,23 @@ Nomenclature nomenclature_of_codes(const std::vector<int>& codes) {
     nomenclature.classes.push_back(c);
   }
   return nomenclature;
+}
+
+void MapAccuracy::add(std::int32_t reference, std::int32_t produced, std::optional<std::int32_t> confidence) {
+  if (produced == 0) {
+    ++unmapped;
+    return;
+  }
+  confusion.add(reference, produced);
+  if (confidence && calibration) calibration->add(std::clamp(*confidence, 0, 100) / 100.0, reference == produced);
+}
+
+void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file,
+                  const std::string& text_file) {
+  std::vector<ConfusionMatrix> runs;
+  for (const MapAccuracy& run : report.runs) runs.push_back(run.confusion);
+  write_text(json_file, json_text(accuracy_json(report, nomenclature), 1) + "\n");
+  write_text(text_file, results_text(runs, nomenclature));
 }
 
 }  // namespace millesime

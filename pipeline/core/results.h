@@ -18,6 +18,10 @@ struct MapAccuracy {
   ConfusionMatrix confusion;
   std::optional<Calibration> calibration;  // if the map has a confidence
   std::int64_t unmapped = 0;               // reference pixels where the map has no class (0); not in the matrix
+  std::int64_t of_two_classes = 0;         // pixels in reference polygons of two classes; they count for none
+
+  // A pixel of a reference class that the map shows as `produced`. `confidence`: of the map, 0 to 100.
+  void add(std::int32_t reference, std::int32_t produced, std::optional<std::int32_t> confidence);
 };
 
 struct AccuracyReport {
@@ -25,6 +29,10 @@ struct AccuracyReport {
   std::vector<MapAccuracy> runs;  // one a seed
   std::optional<MapAccuracy> final_map;
 };
+
+// accuracy.json and RESULTS.txt of a report (atomic).
+void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file,
+                  const std::string& text_file);
 
 // The layout of iota2's RESULTS.txt, number for number: mean matrix over the runs, then kappa, OA, precision, recall and F-score as
 // mean +- half width of the 95 % interval, and the three classes with which each class is most often mapped.

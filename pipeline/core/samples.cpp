@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
@@ -174,19 +175,21 @@ std::string to_text(const std::vector<Samples>& parts, const Nomenclature* nomen
   const auto summary = samples_summary(parts);
   const Samples& first = parts.front();
   const auto tile = summary["tile"].get<std::string>();
-  std::string text = join_text(summary["samples"].get<std::int64_t>(), " samples of ", summary["polygons"].get<std::int64_t>(), " polygons",
-                               tile.empty() ? "" : " in tile " + tile, parts.size() == 1 ? "" : join_text(" in ", parts.size(), " parts"),
-                               ", ", first.year, ", ", first.n_seeds, first.n_seeds == 1 ? " split\n" : " splits\n");
+  std::string text = join_text(counted(summary["samples"].get<std::int64_t>(), "sample"), " of ",
+                               counted(summary["polygons"].get<std::int64_t>(), "polygon"), tile.empty() ? "" : " in tile " + tile,
+                               parts.size() == 1 ? "" : join_text(" in ", counted(parts.size(), "part")), ", ", first.year, ", ",
+                               counted(first.n_seeds, "split"), "\n");
   for (std::size_t s = 0; s < first.series.size(); ++s) {
     const SampleSeries& series = first.series[s];
     const SeriesSummary all = summary_of(parts, s);
-    text += join_text(series.source, ": ", join_list(series.bands, " "), "; ", all.dates.size(), " dates",
+    text += join_text(series.source, ": ", join_list(series.bands, " "), "; ", counted(all.dates.size(), "date"),
                       all.dates.empty() ? "" : join_text(", ", all.dates.begin()->iso(), " to ", all.dates.rbegin()->iso()),
                       all.lists.size() > 1 ? join_text(" in ", all.lists.size(), " lists") : "", "; ", percent(all.share_missing()),
                       " missing; ", precision_text(series.bands, all.scale), "\n");
   }
   for (const auto& entry : summary["statics"])
-    text += join_text("static: ", entry["name"].get<std::string>(), ", missing in ", entry["missing"].get<std::int64_t>(), " samples\n");
+    text += join_text("static: ", entry["name"].get<std::string>(), ", missing in ",
+                      counted(entry["missing"].get<std::int64_t>(), "sample"), "\n");
   if (first.region_names != std::vector<std::string>{""}) text += "regions: " + join_list(first.region_names, ", ") + "\n";
   for (const auto& note : summary["notes"]) text += "note: " + note.get<std::string>() + "\n";
 

@@ -25,6 +25,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/safetensors.h"
 #include "pipeline/core/samples.h"
 

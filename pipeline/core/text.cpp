@@ -40,27 +40,6 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
-    const unsigned first = byte(0);
-    const std::size_t length = first < 0x80                    ? 1
-                               : first >= 0xC2 && first < 0xE0 ? 2
-                               : first >= 0xE0 && first < 0xF0 ? 3
-                               : first >= 0xF0 && first < 0xF5 ? 4
-                                                               : 0;
-    if (length == 0) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((byte(k) & 0xC0) != 0x80) return false;
-    // Overlong forms, surrogates and codes above U+10FFFF.
-    if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) || (first == 0xF0 && byte(1) < 0x90) ||
-        (first == 0xF4 && byte(1) > 0x8F))
-      return false;
-    i += length;
-  }
-  return true;
-}
-
 std::string fixed(double value, int decimals) {
   if (std::isnan(value)) return "nan";
   std::array<char, 400> text{};  // the largest double has 309 digits before the point

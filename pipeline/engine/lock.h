@@ -1,9 +1,12 @@
 #pragma once
 // Locks of an output folder: held by one run alone, or shared by the tasks of a cluster, each with the lock of its unit. They are file
 // locks (flock): the lock of a process that died is free again. Between the nodes of a cluster they need a shared file system that
-// supports them (NFSv4, Lustre with -o flock, GPFS, CephFS).
+// supports them (NFSv4, Lustre with -o flock, GPFS, CephFS). Without flock (Lustre without that option, some FUSE) a lock is a file that
+// only one process can create: one of a dead process of this host is taken over, one of another host has to be removed by hand
+// (lock_file.h).
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace millesime {
@@ -19,11 +22,15 @@ class OutputLock {
   OutputLock(const OutputLock&) = delete;
   OutputLock& operator=(const OutputLock&) = delete;
   const std::string& taken_over() const { return taken_over_; }
+  const std::string& note() const { return note_; }  // "" or what the log should say about the file system
 
  private:
-  std::string file_, taken_over_;
+  void lock_by_file(const std::string& folder);
+
+  std::string file_, taken_over_, note_;
   bool alone_;
   int descriptor_ = -1;
+  std::string held_;  // file of this process, where there is no flock
 };
 
 // One process at a time holds it; the others wait. If a cluster starts a task again while the first one still runs (a node that was
@@ -38,6 +45,7 @@ class WaitingLock {
 
  private:
   int descriptor_ = -1;
+  std::string held_;
 };
 
 }  // namespace millesime

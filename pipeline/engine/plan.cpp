@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <set>
 
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
+#include "pipeline/stages/tiles.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -28,7 +30,8 @@ bool same_content(const Fingerprint& a, const Fingerprint& b) {
 }
 
 std::string changed_input(const Unit& unit, const Manifest& known) {
-  if (unit.inputs.size() != known.inputs.size()) return join_text(unit.inputs.size(), " inputs instead of ", known.inputs.size());
+  if (unit.inputs.size() != known.inputs.size())
+    return join_text(counted(unit.inputs.size(), "input"), " instead of ", known.inputs.size());
   for (std::size_t i = 0; i < unit.inputs.size(); ++i) {
     if (!fs::exists(unit.inputs[i])) return "input " + unit.inputs[i] + " is missing";
     if (!same_content(fingerprint(unit.inputs[i], known.inputs[i]), known.inputs[i])) return "input " + unit.inputs[i] + " changed";
@@ -46,35 +49,83 @@ std::string changed_output(const Unit& unit, const Manifest& known) {
   return "";
 }
 
+// The start of a text that may be long.
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kLongest = 60;
+  if (text.size() <= kLongest) return std::string(text);
+  std::size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // no half character of UTF-8
+  return join_text(std::string(text.substr(0, end)), " ...");
+}
+
+// "classes 3 name: "Rice" -> "Paddy", and 2 more", of two JSON objects; "" of other texts.
+std::string change_in_object(const std::string& then, const std::string& now) {
+  if (!then.starts_with('{') || !now.starts_with('{')) return "";
+  const auto before = nlohmann::json::parse(then, nullptr, false), after = nlohmann::json::parse(now, nullptr, false);
+  if (before.is_discarded() || after.is_discarded()) return "";
+  const auto changes = nlohmann::json::diff(before, after);
+  if (changes.empty() || changes[0].at("path") == "") return "";
+  const nlohmann::json::json_pointer place(changes[0].at("path").get<std::string>());
+  std::string text = place.to_string().substr(1);
+  std::ranges::replace(text, '/', ' ');
+  const auto value = [&](const nlohmann::json& document) {
+    return document.contains(place) ? shortened(document.at(place).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) : "none";
+  };
+  text += ": " + value(before) + " -> " + value(after);
+  return changes.size() == 1 ? text : join_text(text, ", and ", changes.size() - 1, " more");
+}
+
+// What became of a value. Of long ones the part that differs.
+std::string change_text(const std::string& then, const std::string& now) {
+  if (const std::string change = change_in_object(then, now); !change.empty()) return change;
+  constexpr std::size_t kShort = 60;
+  if (then.size() <= kShort && now.size() <= kShort) return then + " -> " + now;
+  auto same = static_cast<std::size_t>(std::ranges::mismatch(then, now).in1 - then.begin());
+  while (same > 0 && (static_cast<unsigned char>(then[same]) & 0xC0) == 0x80) --same;
+  return join_text("... ", shortened(std::string_view(then).substr(same)), " -> ... ", shortened(std::string_view(now).substr(same)));
+}
+
 std::string changed_config(const std::map<std::string, std::string>& now, const std::map<std::string, std::string>& then) {
   for (const auto& [key, value] : now) {
     const auto it = then.find(key);
     if (it == then.end()) return key + " is new";
-    if (it->second != value) return key + ": " + it->second + " -> " + value;
+    if (it->second != value) return key + ": " + change_text(it->second, value);
   }
   return now.size() == then.size() ? "" : "fewer options than before";
 }
 
 }  // namespace
 
-void check_selection(const std::vector<Stage>& stages, const Selection& selection) {
-  if (selection.from.empty() && selection.to.empty()) return;
+void check_selection(const std::vector<Stage>& stages, const Config& config, const Selection& selection) {
   const std::size_t first = selection.from.empty() ? 0 : position(stages, selection.from, "--from");
-  const std::size_t last = selection.to.empty() ? stages.size() : position(stages, selection.to, "--to");
-  if (first > last)
+  const std::size_t end = selection.to.empty() ? stages.size() : position(stages, selection.to, "--to") + 1;
+  if (first >= end)
     throw UserError(join_text("--from ", selection.from, " --to ", selection.to, ": ", selection.from, " comes after ", selection.to));
+  for (std::size_t i = first; i < end; ++i)
+    if (stages[i].check) stages[i].check(config);
 }
 
 std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config) {
   std::map<std::string, std::string> shaping;
   const Options options = config.declare();
   for (const auto& key : unit.config_keys) {
-    const std::size_t before = shaping.size();
-    for (const auto& option : options.all())
-      if (option.key() == key || option.key().starts_with(key + ".")) shaping[option.key()] = option.value_text();
-    MILLESIME_CHECK(shaping.size() > before || options.all().empty(), unit.name(), " names the option ", key);
+    bool known = options.all().empty();
+    for (const auto& option : options.all()) {
+      if (option.key() != key && !option.key().starts_with(key + ".")) continue;
+      known = true;
+      if (!option.is_path()) shaping[option.key()] = option.value_text();
+    }
+    MILLESIME_CHECK(known, unit.name(), " names the option ", key);
   }
-  for (std::size_t i = 0; i < unit.facts.size(); ++i) shaping["fact " + std::to_string(i)] = unit.facts[i];
+  for (std::size_t i = 0; i < unit.facts.size(); ++i) {
+    const std::string& fact = unit.facts[i];
+    const auto sign = fact.find(" = ");
+    const std::string name = sign == std::string::npos ? "" : fact.substr(0, sign);
+    if (name.empty() || shaping.contains(name) || fact.starts_with('{'))
+      shaping["fact " + std::to_string(i)] = fact;
+    else
+      shaping[name] = fact.substr(sign + 3);
+  }
   return shaping;
 }
 
@@ -99,23 +150,23 @@ std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, 
   return "";
 }
 
+bool Selection::chooses(const Unit& unit) const {
+  return tiles.empty() || unit.tile.empty() || std::ranges::find(tiles, unit.tile) != tiles.end();
+}
+
 Config restricted_to(const Config& config, const Selection& selection) {
   if (selection.tiles.empty()) return config;
+  const std::vector<std::string> all = tiles_of(config);
+  for (const auto& tile : selection.tiles)
+    if (std::ranges::find(all, tile) == all.end())
+      throw UserError(join_text("--tiles ", tile, ": not among the tiles of ", config.file, " (", join_list(all, ", "), ")"));
+  if (!selection.partial) return config;
   const Layout layout(config);
-  std::set<std::string> world(selection.tiles.begin(), selection.tiles.end());
-  if (fs::exists(layout.stage("classify")))
-    for (const auto& entry : fs::directory_iterator(layout.stage("classify"))) {
-      const std::string name = entry.path().filename();
-      constexpr std::string_view kSuffix = ".manifest.json";
-      if (name.ends_with(kSuffix)) world.insert(name.substr(0, name.size() - kSuffix.size()));
-    }
   Config restricted = config;
-  if (!config.tiles.names.empty())
-    for (const auto& tile : selection.tiles)
-      if (std::ranges::find(config.tiles.names, tile) == config.tiles.names.end())
-        throw UserError(
-            join_text("--tiles ", tile, ": not among tiles.names of ", config.file, " (", join_list(config.tiles.names, ", "), ")"));
-  restricted.tiles.names.assign(world.begin(), world.end());
+  restricted.tiles.names.clear();
+  for (const auto& tile : all)
+    if (std::ranges::find(selection.tiles, tile) != selection.tiles.end() || fs::exists(layout.manifest("classify", tile)))
+      restricted.tiles.names.push_back(tile);
   return restricted;
 }
 
@@ -135,6 +186,10 @@ std::string unfinished_before(const std::vector<Stage>& stages, Config& config, 
   for (std::size_t i = n_stages; i-- > 0;)
     for (const Unit& earlier : stages[i].plan(config).value_or(std::vector<Unit>{})) {
       if (std::ranges::none_of(earlier.outputs, [&](const auto& output) { return needed.contains(output); })) continue;
+      if (!selection.chooses(earlier)) {  // it may be older than its inputs; it must have been finished
+        if (!known_manifest(Layout(config), earlier)) return earlier.name() + " (it was never finished, and --tiles leaves it out)";
+        continue;
+      }
       if (const auto why = reason_in(before, stages[i], earlier, config); !why.empty()) return earlier.name() + " (" + why + ")";
       needed.insert(earlier.inputs.begin(), earlier.inputs.end());
     }
@@ -169,32 +224,58 @@ NamedUnit unit_named(const std::vector<Stage>& stages, const Config& requested, 
                             near.empty() ? "; `millesime status` lists them" : "; did you mean \"" + near + "\"?"));
 }
 
+PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& selection, PlanSoFar& so_far) {
+  const Layout layout(world);
+  PlannedStage planned;
+  planned.stage = &stage;
+  auto units = stage.plan(world);
+  planned.known = units.has_value();
+  for (auto& unit : units.value_or(std::vector<Unit>{})) {
+    if (!selection.chooses(unit)) {
+      if (!known_manifest(layout, unit))
+        for (const auto& output : unit.outputs) so_far.unfinished[output] = unit.name();
+      continue;
+    }
+    std::string why = reason_in(selection, stage, unit, world), needs;
+    const bool keep = !selection.tiles.empty() && stage.kept_when_mending && why.empty();
+    for (const auto& input : unit.inputs) {
+      if (keep) break;
+      if (why.empty() && so_far.made_anew.contains(input)) why = "input " + input + " will be made again";
+      if (const auto lack = so_far.unfinished.find(input); needs.empty() && lack != so_far.unfinished.end()) needs = lack->second;
+    }
+    if (!needs.empty())
+      for (const auto& output : unit.outputs) so_far.unfinished[output] = needs;
+    else if (!why.empty())
+      so_far.made_anew.insert(unit.outputs.begin(), unit.outputs.end());
+    planned.units.push_back({std::move(unit), std::move(why), std::move(needs)});
+  }
+  return planned;
+}
+
+void pass_over(const Stage& stage, const Config& world, PlanSoFar& so_far) {
+  const Layout layout(world);
+  std::optional<std::vector<Unit>> units;
+  try {
+    units = stage.plan(world);
+  } catch (const UserError&) {  // its inputs are gone, e.g. images that were deleted to make space; its results may serve without them
+  }
+  for (const auto& unit : units.value_or(std::vector<Unit>{}))
+    if (!known_manifest(layout, unit))
+      for (const auto& output : unit.outputs) so_far.unfinished[output] = unit.name();
+}
+
 std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& requested, const Selection& selection) {
-  check_selection(stages, selection);
-  Config config = restricted_to(requested, selection);
-  const Layout layout(config);
+  check_selection(stages, requested, selection);
+  Config world = restricted_to(requested, selection);
   const std::size_t first = selection.from.empty() ? 0 : position(stages, selection.from, "--from");
   const std::size_t last = selection.to.empty() ? stages.size() - 1 : position(stages, selection.to, "--to");
-
   std::vector<PlannedStage> plan;
-  std::set<std::string> made_anew;
-  for (std::size_t i = first; i <= last; ++i) {
-    PlannedStage planned;
-    planned.stage = &stages[i];
-    auto units = stages[i].plan(config);
-    planned.known = units.has_value();
-    for (auto& unit : units.value_or(std::vector<Unit>{})) {
-      const bool chosen =
-          selection.tiles.empty() || unit.tile.empty() || std::ranges::find(selection.tiles, unit.tile) != selection.tiles.end();
-      if (!chosen) continue;
-      std::string why = reason_in(selection, stages[i], unit, config);
-      const bool keep = !selection.tiles.empty() && stages[i].kept_when_mending && why.empty();
-      for (const auto& input : unit.inputs)
-        if (!keep && why.empty() && made_anew.contains(input)) why = "input " + input + " will be made again";
-      if (!why.empty()) made_anew.insert(unit.outputs.begin(), unit.outputs.end());
-      planned.units.push_back({std::move(unit), std::move(why)});
-    }
-    plan.push_back(std::move(planned));
+  PlanSoFar so_far;
+  for (std::size_t i = 0; i <= last; ++i) {
+    if (i < first)
+      pass_over(stages[i], world, so_far);
+    else
+      plan.push_back(plan_stage(stages[i], world, selection, so_far));
   }
   return plan;
 }

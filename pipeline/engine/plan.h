@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,17 +14,22 @@
 namespace millesime {
 
 struct Selection {
-  std::vector<std::string> tiles;  // empty: all
-  std::string from, to;            // stage names; empty: first, last
+  std::vector<std::string> tiles = {};  // what may be recomputed of tiles; empty: all
+  std::string from = {}, to = {};       // stage names; empty: first, last
   bool force = false;
+  bool partial = false;  // a map without the tiles that have none, instead of none
+
+  bool chooses(const Unit& unit) const;  // units of no tile are always chosen
 };
 
-// UserError if a stage is unknown (suggests the nearest) or `from` comes after `to`.
-void check_selection(const std::vector<Stage>& stages, const Selection& selection);
+// UserError if a stage is unknown (suggests the nearest), if `from` comes after `to`, or if the configuration lacks what a chosen stage
+// needs.
+void check_selection(const std::vector<Stage>& stages, const Config& config, const Selection& selection);
 
 struct PlannedUnit {
   Unit unit;
-  std::string why;  // "" = up to date
+  std::string why;         // "" = up to date
+  std::string needs = {};  // a unit that was never finished and is not to run now; "" = none
 };
 
 struct PlannedStage {
@@ -32,7 +38,18 @@ struct PlannedStage {
   std::vector<PlannedUnit> units;
 };
 
-// The options that affect a unit, with their values.
+// Stages are planned one after the other: what the earlier ones leave to the later ones.
+struct PlanSoFar {
+  std::set<std::string> made_anew;                // outputs of units that will run
+  std::map<std::string, std::string> unfinished;  // outputs of units that no manifest answers for and that are not to run: unit names
+};
+// The chosen units of one stage.
+PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& selection, PlanSoFar& so_far);
+// For a stage that is not to run.
+void pass_over(const Stage& stage, const Config& world, PlanSoFar& so_far);
+
+// The options that affect a unit, with their values. Paths are none of them: what lies there is an input, and a production is the same
+// wherever it lies and however its folders are spelled.
 std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config);
 std::string code_of(const Stage& stage);  // program version and stage revision
 
@@ -41,7 +58,8 @@ std::string code_of(const Stage& stage);  // program version and stage revision
 std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known);
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 
-// With --tiles, the production consists of the chosen tiles and those that were mapped before.
+// The production as the selection sees it. `--tiles` says what may be recomputed, not what the country consists of: the tiles stay
+// those of the configuration; with --partial, the chosen ones and those that have a map. UserError for a tile that is not of it.
 Config restricted_to(const Config& config, const Selection& selection);
 
 // One unit by its name, and the position of its stage in `stages`. UserError if there is none (suggests the nearest), or if its stage

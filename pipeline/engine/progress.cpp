@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 
 namespace millesime {
 namespace {
@@ -157,12 +158,12 @@ nlohmann::json JsonProgress::to_json(const ProgressReport& report) {
 }
 
 void JsonProgress::show(const ProgressReport& report, bool) {
-  std::fprintf(stream_, "%s\n", to_json(report).dump().c_str());
+  std::fprintf(stream_, "%s\n", json_text(to_json(report)).c_str());
   std::fflush(stream_);
 }
 
 void JsonProgress::show_note(const std::string& text) {
-  std::fprintf(stream_, "%s\n", nlohmann::json{{"event", "note"}, {"text", text}}.dump().c_str());
+  std::fprintf(stream_, "%s\n", json_text(nlohmann::json{{"event", "note"}, {"text", text}}).c_str());
   std::fflush(stream_);
 }
 

@@ -5,13 +5,16 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <new>
 #include <set>
 #include <thread>
 
+#include "kernels/base/device_error.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/progress.h"
+#include "pipeline/stages/tiles.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -48,7 +51,8 @@ nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, con
   manifest.counts = unit.run(context);
   require_unchanged(manifest.inputs);
   manifest.outputs = fingerprints(unit.outputs, nullptr);
-  for (auto& output : manifest.outputs) output.path = fs::path(output.path).lexically_relative(layout.root).string();
+  for (auto* files : {&manifest.inputs, &manifest.outputs})
+    for (auto& entry : *files) entry.path = path_in_manifest(entry.path, layout.root, config.file);
   write_manifest(manifest, file);
   return manifest.counts;
 }
@@ -66,10 +70,42 @@ void run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
 
 namespace {
 
-// Recorded for `millesime status`. If the disk is full, the run has reported the failure and continues without a record.
-void record_failure(const Layout& layout, const Unit& unit, const UserError& failure, const Context& context) {
+// Inside a catch block: what happened, in words.
+std::string failure_text() {
   try {
-    write_text(layout.failure(unit.stage, unit.key), std::string(failure.what()) + "\n");
+    throw;
+  } catch (const std::bad_alloc&) {
+    return "out of memory; give a smaller --memory, or fewer --jobs, so that less is in memory at a time";
+  } catch (const UserError& error) {
+    return error.what();
+  } catch (const DeviceError& error) {
+    return error.what();
+  } catch (const Bug& error) {
+    return join_text("internal error: ", error.what(), "; please report this");
+  } catch (const std::exception& error) {
+    return join_text("unexpected error: ", error.what(), "; please report this");
+  } catch (...) {
+    return "unexpected error of an unknown kind; please report this";
+  }
+}
+
+// Inside a catch block: every later unit would fail too (device lost), or the program itself is at fault.
+bool ends_the_run() {
+  try {
+    throw;
+  } catch (const DeviceLost&) {
+    return true;
+  } catch (const Bug&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+// Recorded for `millesime status`. If the disk is full, the run has reported the failure and continues without a record.
+void record_failure(const Layout& layout, const Unit& unit, const std::string& message, const Context& context) {
+  try {
+    write_text(layout.failure(unit.stage, unit.key), message + "\n");
   } catch (const UserError& error) {
     context.progress->note(error.what());
   }
@@ -99,7 +135,7 @@ class Wave {
         workers.emplace_back([this, share] { work(share, true); });
       }
     }
-    if (bug_) std::rethrow_exception(bug_);
+    if (fatal_) std::rethrow_exception(fatal_);
     return lacking_;
   }
 
@@ -107,24 +143,26 @@ class Wave {
   void work(const Context& context, bool side_by_side) {
     Config world = world_;
     LockedObserver observer(*this);
-    while (const PlannedUnit* planned = next()) try {
+    while (const PlannedUnit* planned = next()) {
+      try {
         run_one(stage_, planned->unit, planned->why, world, layout_, context, observer);
         const std::lock_guard lock(mutex_);
         ++outcome_.ran, ++done_;
         tell_the_rest();
-      } catch (const UserError& error) {
+      } catch (...) {
+        const std::string message = failure_text();
         const std::lock_guard lock(mutex_);
         if (!side_by_side) context.progress->finish();
         ++done_;
-        outcome_.failed.push_back({planned->unit.name(), error.what()});
+        outcome_.failed.push_back({planned->unit.name(), message});
         lacking_.insert(planned->unit.outputs.begin(), planned->unit.outputs.end());
-        observer_.unit_failed(planned->unit, error.what());
-        record_failure(layout_, planned->unit, error, context);
-      } catch (...) {  // a fault of the program: the other units end, then it is rethrown
-        const std::lock_guard lock(mutex_);
-        if (!bug_) bug_ = std::current_exception();
-        next_ = units_.size();
+        observer_.unit_failed(planned->unit, message);
+        record_failure(layout_, planned->unit, message, context);
+        if (!ends_the_run()) continue;
+        if (!fatal_) fatal_ = std::current_exception();
+        next_ = units_.size();  // units that run beside it end first
       }
+    }
   }
 
   const PlannedUnit* next() {
@@ -168,7 +206,7 @@ class Wave {
   std::chrono::steady_clock::time_point started_;
   std::size_t next_ = 0, done_ = 0;
   std::set<std::string> lacking_;
-  std::exception_ptr bug_;
+  std::exception_ptr fatal_;
   std::mutex mutex_;
 };
 
@@ -183,37 +221,64 @@ int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const 
   return std::min({most, context.threads, static_cast<int>(fit)});
 }
 
+namespace {
+
+// For --partial: the production without the tiles that failed. UserError if none is left.
+Config without_tiles(const Config& world, const std::set<std::string>& broken) {
+  Config rest = world;
+  rest.tiles.names.clear();
+  for (const auto& tile : tiles_of(world))
+    if (!broken.contains(tile)) rest.tiles.names.push_back(tile);
+  if (rest.tiles.names.empty()) throw UserError("--partial: every tile failed, there is no map to make; `millesime status` says why");
+  return rest;
+}
+
+}  // namespace
+
 RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
                RunObserver& observer, int jobs) {
-  check_selection(stages, selection);
+  check_selection(stages, config, selection);
   const Layout layout(config);
   const OutputLock lock(layout.work());
   if (!lock.taken_over().empty()) context.progress->note("taking over from a run that was interrupted (" + lock.taken_over() + ")");
-  remove_abandoned(layout.root);
+  if (!lock.note().empty()) context.progress->note(lock.note());
+  if (!can_flush_folder(layout.work()))
+    context.progress->note(layout.work() + ": this file system cannot flush folders (fsync); files are flushed, new names possibly later");
+  remove_abandoned(layout.work());
+  remove_abandoned(layout.root, Depth::this_folder);  // cubes have a lock of their own: somebody may be making one
   Config world = restricted_to(config, selection);
-  write_text(layout.work() + "/effective.toml", world.declare().to_toml());
+  write_text(layout.work() + "/effective.toml", world.to_toml());
 
   RunOutcome outcome;
-  std::set<std::string> lacking;  // outputs of failed and blocked units
+  PlanSoFar so_far;
+  std::set<std::string> lacking, broken;  // outputs of failed and blocked units; tiles that these belong to
   bool inside = selection.from.empty();
   for (const Stage& stage : stages) {
     inside = inside || stage.name == selection.from;
-    if (!inside) continue;
-    Selection only = selection;
-    only.from = only.to = stage.name;
-    PlannedStage planned = make_plan(stages, config, only).front();
+    if (!inside) {
+      pass_over(stage, world, so_far);
+      continue;
+    }
+    if (selection.partial && !broken.empty()) world = without_tiles(world, broken);
+    so_far.made_anew.clear();
+    PlannedStage planned = plan_stage(stage, world, selection, so_far);
     if (!planned.known) {
-      if (outcome.complete())
-        throw UserError(join_text("the stage ", stage.name, " needs results of an earlier stage; run without --from ", selection.from));
+      if (outcome.complete() && so_far.unfinished.empty())
+        throw UserError(join_text("the stage ", stage.name, " needs results of an earlier stage",
+                                  selection.from.empty() ? "" : "; run without --from " + selection.from));
       outcome.blocked.push_back(stage.name);
+      for (const auto& [output, unit] : so_far.unfinished)
+        if (std::ranges::find(outcome.lacking, unit) == outcome.lacking.end()) outcome.lacking.push_back(unit);
       break;
     }
     std::size_t up_to_date = 0;
     for (const auto& wave : in_waves(std::move(planned.units))) {
       std::vector<const PlannedUnit*> to_run;
       for (const auto& unit : wave) {
-        if (std::ranges::any_of(unit.unit.inputs, [&](const auto& input) { return lacking.contains(input); })) {
+        if (!unit.needs.empty() || std::ranges::any_of(unit.unit.inputs, [&](const auto& input) { return lacking.contains(input); })) {
           outcome.blocked.push_back(unit.unit.name());
+          if (!unit.needs.empty() && std::ranges::find(outcome.lacking, unit.needs) == outcome.lacking.end())
+            outcome.lacking.push_back(unit.needs);
           lacking.insert(unit.unit.outputs.begin(), unit.unit.outputs.end());
         } else if (unit.why.empty()) {
           ++up_to_date;
@@ -221,9 +286,12 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
           to_run.push_back(&unit);
         }
       }
-      if (to_run.empty()) continue;
-      lacking.merge(
-          Wave(stage, world, layout, context, observer, outcome).run(to_run, units_side_by_side(stage, to_run.size(), jobs, context)));
+      if (!to_run.empty())
+        lacking.merge(
+            Wave(stage, world, layout, context, observer, outcome).run(to_run, units_side_by_side(stage, to_run.size(), jobs, context)));
+      for (const auto& unit : wave)
+        if (!unit.unit.tile.empty() && std::ranges::any_of(unit.unit.outputs, [&](const auto& o) { return lacking.contains(o); }))
+          broken.insert(unit.unit.tile);
     }
     outcome.up_to_date += static_cast<int>(up_to_date);
     if (up_to_date > 0) observer.stage_up_to_date(stage, up_to_date);
@@ -254,10 +322,14 @@ RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, cons
       ++outcome.up_to_date;
       observer.stage_up_to_date(stage, 1);
     }
-  } catch (const UserError& error) {
+  } catch (...) {
     context.progress->finish();
-    record_failure(layout, unit, error, context);
-    throw with_context(name, error);
+    record_failure(layout, unit, failure_text(), context);
+    try {
+      throw;
+    } catch (const UserError& error) {
+      throw with_context(name, error);
+    }
   }
   return outcome;
 }

@@ -14,8 +14,9 @@ struct UnitFailure {
 
 struct RunOutcome {
   int ran = 0, up_to_date = 0;
-  std::vector<UnitFailure> failed;   // the others continued
-  std::vector<std::string> blocked;  // not run because a unit that they need failed
+  std::vector<UnitFailure> failed;   // the others went on
+  std::vector<std::string> blocked;  // not run because something they need failed or was never finished
+  std::vector<std::string> lacking;  // what of the latter was not to run: "classify/T31TDJ"
   bool complete() const { return failed.empty() && blocked.empty(); }
 };
 
@@ -38,12 +39,15 @@ int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const 
 
 // Stages are planned one after the other, because the units of one may follow from the results of another. Holds the output
 // folder's lock while it runs. The observer is called by one thread at a time.
+//
+// A unit that fails is recorded (Layout::failure), by whatever exception, and the others go on. Two failures end the run, recorded
+// and thrown on: a device that is lost, and a fault of the program (Bug).
 RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const Context& context,
                RunObserver& observer, int jobs = 1);
 
-// Runs one unit, as a task of a cluster does: concurrently with tasks of other units; a second process for the same unit waits for the
-// first. Does nothing if it is up to date. A failure is recorded for `millesime status` and thrown (UserError), also if a unit that it
-// depends on is not finished.
+// Runs one unit, as a task of a cluster does: beside the tasks of other units; a second process on the same unit waits for the first.
+// Nothing to do when it is up to date. A failure is recorded for `millesime status` and thrown, also when what the unit builds on is
+// not finished (UserError).
 RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name,
                     const Context& context, RunObserver& observer);
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "pipeline/core/configs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/text.h"
@@ -15,10 +16,7 @@ std::string file_of(const std::string& name_or_file) {
   if (fs::is_regular_file(name_or_file)) return name_or_file;
   const fs::path known = fs::path(configs_folder()) / "sites" / (name_or_file + ".toml");
   if (fs::is_regular_file(known)) return known.string();
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(known.parent_path(), ignored)) names.push_back(entry.path().stem());
-  throw UserError(join_text("--site ", name_or_file, ": neither a file nor one of ", join_list(names, ", "), " (",
+  throw UserError(join_text("--site ", name_or_file, ": neither a file nor one of ", join_list(names_in_configs("sites"), ", "), " (",
                             known.parent_path().string(), "); README.md in that folder describes the format"));
 }
 

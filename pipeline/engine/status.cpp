@@ -59,19 +59,34 @@ std::string damaged_output(const Layout& layout, const Manifest& known) {
   return "";
 }
 
+// The first stage for which the configuration lacks something, and what.
+std::pair<std::size_t, std::string> first_without_its_needs(const std::vector<Stage>& stages, const Config& config) {
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    try {
+      if (stages[i].check) stages[i].check(config);
+    } catch (const UserError& error) {
+      return {i, error.what()};
+    }
+  }
+  return {stages.size(), ""};
+}
+
 }  // namespace
 
 std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify) {
   const Layout layout(config);
   const ClusterView cluster(layout);
   std::vector<UnitStatus> list;
-  for (const auto& planned : make_plan(stages, config, {})) {
+  const auto [n_ready, lack] = first_without_its_needs(stages, config);
+  Selection ready;
+  if (n_ready > 0) ready.to = stages[n_ready - 1].name;
+  for (const auto& planned : n_ready > 0 ? make_plan(stages, config, ready) : std::vector<PlannedStage>{}) {
     if (!planned.known) {
       UnitStatus entry{planned.stage->name, "", "unknown", "its units are known once the stages before it have run", ""};
       cluster.describe(join_text(kPlanJob, "/") + planned.stage->name, false, entry);
       list.push_back(std::move(entry));
     }
-    for (const auto& [unit, why] : planned.units) {
+    for (const auto& [unit, why, needs] : planned.units) {
       UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why, ""};
       const auto known = known_manifest(layout, unit);
       if (!why.empty()) {
@@ -84,6 +99,7 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
       list.push_back(std::move(entry));
     }
   }
+  for (std::size_t i = n_ready; i < stages.size(); ++i) list.push_back({stages[i].name, "", "unknown", lack, ""});
   return list;
 }
 

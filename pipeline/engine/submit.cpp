@@ -6,6 +6,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/machine.h"
@@ -20,7 +21,7 @@ std::string ledger_file(const Layout& layout) { return folder_of(layout) + "/tas
 void write_ledger(const Layout& layout, const SentTasks& tasks) {
   nlohmann::json document = nlohmann::json::object();
   for (const auto& [unit, task] : tasks) document[unit] = {{"job", task.job}, {"index", task.index}, {"log", task.log}};
-  write_text(ledger_file(layout), document.dump(1) + "\n");
+  write_text(ledger_file(layout), json_text(document, 1) + "\n");
 }
 
 }  // namespace
@@ -131,9 +132,13 @@ std::vector<StageJobs> plan_jobs(const std::vector<Stage>& stages, const Config&
     }
     for (const auto& wave : in_waves(planned.units)) {
       std::vector<ClusterJob> jobs;
-      for (const auto& [unit, why] : wave) {
+      for (const auto& [unit, why, needs] : wave) {
         if (is_in_queue(unit.name()) || why.empty()) continue;
         // Units that failed in stages that are not submitted now would fail it, too.
+        if (!needs.empty()) {
+          now.blocked.push_back(unit.name() + ", because it depends on " + needs + ", which was never finished and is not to be submitted");
+          continue;
+        }
         if (const auto lack = unfinished_before(stages, config, selection, unit, first_sent); !lack.empty()) {
           now.blocked.push_back(unit.name() + ", because it depends on " + lack);
           continue;
@@ -159,7 +164,7 @@ Submission submit(const std::vector<Stage>& stages, const Config& config, const 
   const auto plan = plan_jobs(stages, config, selection, site, call, tasks_under_way(layout));
   fs::create_directories(folder_of(layout) + "/logs");
   Config world = restricted_to(config, selection);
-  write_text(layout.work() + "/effective.toml", world.declare().to_toml());
+  write_text(layout.work() + "/effective.toml", world.to_toml());
   Submission submission;
   std::vector<std::string> before;
   for (const StageJobs& stage : plan) {

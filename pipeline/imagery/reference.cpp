@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <limits>
 #include <optional>
 
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
@@ -14,8 +14,6 @@
 
 namespace millesime {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string box_text(const Box& box, const std::string& crs) {
   char text[160];
@@ -34,7 +32,7 @@ struct FilePlace {
 class Footprints {
  public:
   // Polygons are in `crs`.
-  Footprints(std::vector<TileFootprint> tiles, const std::string& crs) {
+  Footprints(std::vector<TileFootprint> tiles, const std::string& crs) : boxes_(crs) {
     std::ranges::sort(tiles, {}, &TileFootprint::tile);
     for (const auto& [name, file] : tiles) {
       RasterReader raster(file);
@@ -77,7 +75,7 @@ class Footprints {
     std::string name;
     double least = std::numeric_limits<double>::infinity();
     for (const Tile& tile : tiles_) {
-      if (!tile.cover.intersects(place.box)) continue;
+      if (!boxes_.meet(place.box, tile.cover)) continue;
       std::vector<double> x{place.centroid.x}, y{place.centroid.y};
       if (tile.transform) tile.transform->apply(x, y);
       const Grid& grid = tile.footprint.grid();
@@ -88,26 +86,43 @@ class Footprints {
     return name;
   }
 
+  BoxesOf boxes_;
   std::vector<Tile> tiles_;
 };
 
-FilePlace file_place(const Feature& feature, const std::optional<CoordinateTransform>& to_file) {
+FilePlace file_place(const Feature& feature, const std::optional<CoordinateTransform>& to_file, const BoxesOf& boxes) {
   Feature in_file = feature;
-  if (to_file)
-    for (auto& part : in_file.parts)
-      for (auto& ring : part.rings) {
-        std::vector<double> x, y;
-        for (const Point& point : ring) x.push_back(point.x), y.push_back(point.y);
-        to_file->apply(x, y);
-        for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = {x[i], y[i]};
-      }
-  const Point centroid = in_file.centroid();
-  const Box box = in_file.extent();
-  const bool degrees = std::abs(centroid.x) <= 360 && std::abs(centroid.y) <= 90;
-  const double lattice = degrees ? 1e-8 : 1e-3;  // about a millimetre
+  const double near = [&] {  // in degrees a feature across the 180th meridian is held together at its first corner
+    Point corner = feature.parts.at(0).rings.at(0).at(0);
+    if (to_file) corner = (*to_file)(corner);
+    return boxes.near(corner.x, 0);
+  }();
+  for (auto& part : in_file.parts)
+    for (auto& ring : part.rings) {
+      std::vector<double> x, y;
+      for (const Point& point : ring) x.push_back(point.x), y.push_back(point.y);
+      if (to_file) to_file->apply(x, y);
+      for (std::size_t i = 0; i < ring.size(); ++i) ring[i] = {boxes.near(x[i], near), y[i]};
+    }
+  Point centroid = in_file.centroid();
+  Box box = in_file.extent();
+  const double turn = boxes.near(centroid.x, 0) - centroid.x;  // the same numbers whichever corner is the first to be reached
+  centroid.x += turn, box.min_x += turn, box.max_x += turn;
+  const double lattice = boxes.in_degrees() ? 1e-8 : 1e-3;  // a millimetre, about
   const auto on_lattice = [&](double value) { return std::round(value / lattice) * lattice; };
   return {{on_lattice(centroid.x), on_lattice(centroid.y)},
           {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
+}
+
+bool covers_a_pixel(const Feature& feature, const Grid& grid) {
+  constexpr std::int64_t kAtOnce = std::int64_t{1} << 22;
+  const Window window = grid.window_of(feature.extent());
+  if (window.empty()) return false;
+  for (const Window& part : split(window, window.width, 1, kAtOnce)) {
+    const auto mask = rasterise({feature}, grid.crop(part), [](std::size_t) { return 1; });
+    if (std::ranges::any_of(mask.samples, [](std::int32_t value) { return value != 0; })) return true;
+  }
+  return false;
 }
 
 // Called if the tile has no polygon: an error if no tile can have one.
@@ -116,31 +131,29 @@ std::string why_none(const ReferenceOptions& options, const std::vector<TileFoot
   if (all.features.empty())
     throw UserError(join_text(options.path, ": no polygon in layer \"", all.layer, "\"",
                               all.dropped.empty() ? "" : "; the first feature: " + all.dropped.front()));
-  Box extent = all.features.front().extent();
-  for (const Feature& feature : all.features) {
-    const Box box = feature.extent();
-    extent = {std::min(extent.min_x, box.min_x), std::min(extent.min_y, box.min_y), std::max(extent.max_x, box.max_x),
-              std::max(extent.max_y, box.max_y)};
-  }
+  const BoxesOf boxes(all.crs);
+  std::vector<Box> of_each;
+  for (const Feature& feature : all.features) of_each.push_back(feature.extent());
   std::vector<std::string> extents;
   for (const auto& [tile, file] : tiles) {
     const Grid grid = RasterReader(file).grid();
     const Box box = grid.crs == all.crs ? grid.extent() : CoordinateTransform(grid.crs, all.crs)(grid.extent());
     for (const Feature& feature : all.features)
-      if (feature.extent().intersects(box)) return "no reference polygon in this tile";
+      if (boxes.meet(feature.extent(), box)) return "no reference polygon in this tile";
     if (extents.size() < 3) extents.push_back(tile + ": " + box_text(box, all.crs));
   }
-  throw UserError(join_text(options.path, ": none of its ", all.features.size(), " polygons is in any of the ", tiles.size(),
-                            " tiles; the polygons cover ", box_text(extent, all.crs), ", the tiles ", join_list(extents, "; "),
-                            tiles.size() > extents.size() ? "..." : "", "; is the file's reference system right?"));
+  throw UserError(join_text(options.path, ": of its ", counted(all.features.size(), "polygon"), ", none lies in a tile (",
+                            counted(tiles.size(), "tile"), "); the polygons cover ", box_text(boxes.around(of_each), all.crs),
+                            ", the tiles ", join_list(extents, "; "), tiles.size() > extents.size() ? "..." : "",
+                            "; is the file's reference system right?"));
 }
 
 void require_known(const std::map<std::string, std::int64_t>& unknown, const ReferenceOptions& options, const Nomenclature& nomenclature) {
   if (unknown.empty()) return;
   std::vector<std::string> list;
   for (const auto& [text, polygons] : unknown)
-    if (list.size() < 20) list.push_back(join_text("\"", text, "\" (", polygons, polygons == 1 ? " polygon)" : " polygons)"));
-  throw UserError(join_text(options.path, ": field ", options.class_field, ": ", unknown.size(), unknown.size() == 1 ? " value" : " values",
+    if (list.size() < 20) list.push_back(join_text("\"", text, "\" (", counted(polygons, "polygon"), ")"));
+  throw UserError(join_text(options.path, ": field ", options.class_field, ": ", counted(unknown.size(), "value"),
                             " that the nomenclature ", nomenclature.name, " does not have: ", join_list(list, ", "),
                             unknown.size() > list.size() ? "..." : "",
                             "; correct them, leave those polygons out, or use a nomenclature that has them"));
@@ -159,14 +172,6 @@ bool contains(const Feature& feature, const Point& point) {
   return inside;
 }
 
-std::vector<std::string> files_of_vector(const std::string& path) {
-  std::vector<std::string> files{path};
-  if (lower(fs::path(path).extension().string()) == ".shp")
-    for (const char* extension : {".shx", ".dbf", ".prj", ".cpg"})
-      if (const fs::path beside = fs::path(path).replace_extension(extension); fs::exists(beside)) files.push_back(beside.string());
-  return files;
-}
-
 TileReference read_reference(const ReferenceOptions& options, const RegionOptions& regions, const Nomenclature& nomenclature,
                              const std::vector<TileFootprint>& tiles, const std::string& tile) {
   const auto own = std::ranges::find(tiles, tile, &TileFootprint::tile);
@@ -176,18 +181,27 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
   std::vector<Feature> areas;
   if (!regions.path.empty()) {
     areas = read_polygons(regions.path, regions.layer, {regions.field}, grid.crs, grid.extent()).features;
+    for (Feature& region : areas) {
+      std::string& name = region.attributes.at(regions.field);
+      name = region_name(name);
+    }
     std::ranges::stable_sort(areas, {}, [&](const Feature& region) { return region.attributes.at(regions.field); });
   }
 
   TileReference reference;
+  for (const Feature& region : areas) {
+    const std::string& name = region.attributes.at(regions.field);
+    if ((reference.regions.empty() || reference.regions.back() != name) && covers_a_pixel(region, grid)) reference.regions.push_back(name);
+  }
   reference.repaired = std::move(layer.repaired);
   reference.dropped = std::move(layer.dropped);
   const Footprints footprints(tiles, layer.crs);
+  const BoxesOf boxes(layer.crs);
   std::optional<CoordinateTransform> to_file;
   if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
   std::map<std::string, std::int64_t> unknown;
   for (Feature& feature : layer.features) {
-    const std::string owner = footprints.owner(file_place(feature, to_file));
+    const std::string owner = footprints.owner(file_place(feature, to_file, boxes));
     if (owner != tile) {
       ++(owner.empty() ? reference.outside_tiles : reference.of_other_tiles);
       continue;

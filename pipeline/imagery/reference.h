@@ -28,6 +28,7 @@ struct ReferencePolygon {
 
 struct TileReference {
   std::vector<ReferencePolygon> polygons;      // that belong to this tile, by feature id
+  std::vector<std::string> regions;            // that cover a pixel of this tile, sorted
   std::int64_t of_other_tiles = 0;             // near this tile, but nearer to the centre of another
   std::int64_t outside_tiles = 0;              // near this tile, in the footprint of no tile
   std::int64_t without_class = 0;              // in this tile, of class 0 (no data) or with an empty class field
@@ -47,8 +48,5 @@ TileReference read_reference(const ReferenceOptions& reference, const RegionOpti
                              const std::vector<TileFootprint>& tiles, const std::string& tile);
 
 bool contains(const Feature& feature, const Point& point);  // holes are outside
-
-// The file and, for a shapefile, its other existing files.
-std::vector<std::string> files_of_vector(const std::string& path);
 
 }  // namespace millesime

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 
 namespace millesime {
 namespace {
@@ -62,11 +63,16 @@ std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int widt
   return distance;
 }
 
+std::string region_name(const std::string& attribute) {
+  const auto name = trim(attribute);
+  return name.empty() ? kUnnamedRegion : std::string(name);
+}
+
 RegionWeights::RegionWeights(const std::string& path, const std::string& layer, const std::string& field, double blend_m, const Grid& grid)
     : grid_(grid), blend_px_(blend_m / grid.pixel_width) {
   std::map<std::string, std::vector<Feature>> by_name;
   for (auto& feature : read_polygons(path, layer, {field}, grid.crs).features)
-    by_name[feature.attributes.at(field)].push_back(std::move(feature));
+    by_name[region_name(feature.attributes.at(field))].push_back(std::move(feature));
   if (by_name.empty()) throw UserError(join_text(path, ": regions.path has no polygon"));
   for (auto& [name, features] : by_name) {
     names_.push_back(name);

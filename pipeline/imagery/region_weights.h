@@ -14,6 +14,10 @@
 
 namespace millesime {
 
+// What a region is called where its name is missing or blank. It has no model of its own.
+inline constexpr const char* kUnnamedRegion = "(without a name)";
+std::string region_name(const std::string& attribute);  // without blanks around it
+
 // Exact distances (in pixels) from every pixel to the nearest marked one: lower envelope of parabolas, rows then columns
 // (Felzenszwalb & Huttenlocher 2012, "Distance transforms of sampled functions"). Infinite where nothing is marked.
 // Not OpenCV's distanceTransform: it computes in float32 and is wrong by up to two pixels in images of more than 4096, as tiles are.
@@ -21,7 +25,8 @@ std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int widt
 
 struct RegionOptions {  // [regions]
   std::string path, layer, field;
-  double blend_m = 2000;  // distance from the border within which neighbouring models are blended
+  double blend_m = 2000;                // distance from the border within which neighbouring models are blended
+  std::string without_samples = "all";  // whose model maps a region without samples
 };
 
 class RegionWeights {

@@ -9,6 +9,7 @@
 #include "pipeline/core/text.h"
 
 namespace millesime {
+
 void ClassifyOptions::declare(Options& o) {
   o.add("probabilities", &probabilities, "also write the probability of every class that the model knows, x 1000, one band a class");
   o.add("all_classes", &all_classes, "probabilities of every class of the nomenclature, 0 for those that the model does not know");

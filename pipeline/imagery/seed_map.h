@@ -45,7 +45,7 @@ class SeedMap {
     std::vector<RegionalModel> models;  // one, or one a region
     std::string classification, confidence;
     std::string validity, probabilities;  // "" for none
-    bool legend = true;                   // the map has the names and colours that the models know of their classes
+    bool legend = true;                   // the files carry the names and colours that the models have of their classes
   };
 
   // The values of the map in a window.

@@ -12,6 +12,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/window_loop.h"
+#include "pipeline/io/raster_file.h"
 
 namespace millesime {
 namespace {
@@ -29,31 +30,90 @@ struct ClassifiedWindow {
 };
 
 struct Tally {
-  std::int64_t pixels = 0, without_observation = 0, outside_regions = 0, acquisitions = 0;
+  std::int64_t pixels = 0, acquisitions = 0;
+  std::int64_t no_image = 0, no_valid_observation = 0, outside_regions = 0, region_without_model = 0;  // pixels without a class, by reason
   int most_acquisitions = 0;
   std::map<int, std::int64_t> classes;
 
-  void add(const SeedMap::Pixels& window) {
+  // `image`: 1 where there is one; empty: not known.
+  void add(const SeedMap::Pixels& window, const std::vector<std::uint8_t>& image, const std::vector<std::uint8_t>& without_model) {
     pixels += static_cast<std::int64_t>(window.label.size());
     for (std::size_t p = 0; p < window.label.size(); ++p) {
       if (window.label[p])
         ++classes[window.label[p]];
+      else if (window.validity[p] == 0)
+        ++(!image.empty() && image[p] == 0 ? no_image : no_valid_observation);
       else
-        ++(window.validity[p] ? outside_regions : without_observation);
+        ++(!without_model.empty() && without_model[p] ? region_without_model : outside_regions);
       acquisitions += window.validity[p];
       most_acquisitions = std::max<int>(most_acquisitions, window.validity[p]);
     }
   }
+  bool mapped_nothing_of_what_was_seen() const { return classes.empty() && outside_regions + region_without_model > 0; }
   nlohmann::json to_json() const {
     nlohmann::json by_class = nlohmann::json::object();
     for (const auto& [code, n] : classes) by_class[std::to_string(code)] = n;
     const double mean = pixels > 0 ? static_cast<double>(acquisitions) / static_cast<double>(pixels) : 0;
     return {{"pixels", pixels},
-            {"without_observation", without_observation},
+            {"without_observation", no_image + no_valid_observation},
             {"outside_regions", outside_regions},
+            {"unmapped",
+             {{"no_image", no_image},
+              {"no_valid_observation", no_valid_observation},
+              {"outside_regions", outside_regions},
+              {"region_without_model", region_without_model}}},
             {"validity", {{"mean", mean}, {"maximum", most_acquisitions}}},
             {"classes", by_class}};
   }
+};
+
+// The weights of the regions of a tile, as the models see them: a region without a model of its own adds to its substitute.
+class ModelRegions {
+ public:
+  ModelRegions(const ClassifyRequest& request, const Grid& grid)
+      : weights_(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid) {
+    const auto& models = request.maps.front().models;
+    for (const std::string& region : weights_.names()) {
+      const auto substitute = request.substitutes.find(region);
+      model_.push_back(substitute == request.substitutes.end() ? region : substitute->second);
+      has_model_.push_back(std::ranges::find(models, model_.back(), &RegionalModel::region) != models.end());
+    }
+  }
+
+  RegionShares shares(const Window& window) const {
+    const std::vector<int> present = weights_.present(window);
+    const std::vector<float> weights = weights_.weights(window, present);
+    const auto pixels = static_cast<std::size_t>(window.pixels());
+    RegionShares shares;
+    for (std::size_t k = 0; k < present.size(); ++k) {
+      const auto region = static_cast<std::size_t>(present[k]);
+      if (!has_model_[region]) continue;
+      const auto first = static_cast<std::size_t>(std::ranges::find(shares.names, model_[region]) - shares.names.begin()) * pixels;
+      if (first == shares.weights.size()) {
+        shares.names.push_back(model_[region]);
+        shares.weights.resize(first + pixels, 0.0f);
+      }
+      for (std::size_t p = 0; p < pixels; ++p) shares.weights[first + p] += weights[k * pixels + p];
+    }
+    return shares;
+  }
+
+  // [pixel] 1 in reach of a region that has no model; empty: there is no such region.
+  std::vector<std::uint8_t> without_model(const Window& window) const {
+    std::vector<int> regions = weights_.present(window);
+    std::erase_if(regions, [&](int region) { return has_model_[static_cast<std::size_t>(region)]; });
+    if (regions.empty()) return {};
+    const std::vector<float> weights = weights_.weights(window, regions);
+    std::vector<std::uint8_t> flags(static_cast<std::size_t>(window.pixels()), 0);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      if (weights[i] > 0) flags[i % flags.size()] = 1;
+    return flags;
+  }
+
+ private:
+  RegionWeights weights_;
+  std::vector<std::string> model_;  // of each region
+  std::vector<bool> has_model_;
 };
 
 class TileClassifier {
@@ -70,8 +130,8 @@ class TileClassifier {
         reader_(std::make_shared<SeriesReader>(request.census, input_.bands, std::max(1, context.threads / 2))),
         spare_(context.device, request.maps.size()) {
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
-    if (!request.maps.front().models.front().region.empty())
-      regions_.emplace(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, request.census.grid);
+    if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
+    if (!request.footprint.empty()) footprint_.emplace(request.footprint);
   }
 
   std::vector<Window> windows() const {
@@ -114,13 +174,18 @@ class TileClassifier {
   void write(const Window& window, ClassifiedWindow&& result) {
     if (result.pixels.empty()) result.pixels = decide(downloads_, std::move(result.scores));
     for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].write(window, result.pixels[m]);
-    tally_.add(result.pixels.front());
+    const SeedMap::Pixels& pixels = result.pixels.front();
+    tally_.add(pixels, image_in(window, pixels), regions_ ? regions_->without_model(window) : std::vector<std::uint8_t>{});
   }
 
   // All files get their names.
   nlohmann::json finish() {
     require_unchanged(request_.census);
     if (const auto note = reader_->decompressed_again(); !note.empty()) context_.progress->note(note);
+    if (tally_.mapped_nothing_of_what_was_seen())
+      throw UserError(join_text("tile ", request_.census.tile, ": of its pixels, ", tally_.outside_regions, " lie outside all regions of ",
+                                request_.regions.path, " and ", tally_.region_without_model,
+                                " in regions without a model, so nothing is mapped; add the region, or take the tile out of tiles.names"));
     for (auto& map : maps_) map.commit();
     nlohmann::json counts = tally_.to_json();
     PrecisionCost cost;
@@ -155,17 +220,17 @@ class TileClassifier {
 
   bool on_gpu() const { return context_.device.kind == Device::Kind::cuda; }
 
-  std::optional<RegionShares> shares_in(const Window& window) const {
-    if (!regions_) return std::nullopt;
-    RegionShares shares;
-    const auto present = regions_->present(window);
-    for (const int r : present) shares.names.push_back(regions_->names()[static_cast<std::size_t>(r)]);
-    shares.weights = regions_->weights(window, present);
-    return shares;
+  // 1 where there is an image, asked only where a window has pixels that no date sees; empty: not known.
+  std::vector<std::uint8_t> image_in(const Window& window, const SeedMap::Pixels& pixels) const {
+    std::vector<std::uint8_t> image;
+    if (!footprint_ || std::ranges::find(pixels.validity, 0) == pixels.validity.end()) return image;
+    image.resize(pixels.validity.size());
+    footprint_->read(window, 0, image.data());
+    return image;
   }
 
   std::vector<SeedMap::Scores> score(const DeviceSeries& series, const TileWindow& window) {
-    const std::optional<RegionShares> shares = shares_in(window.series.window);
+    const std::optional<RegionShares> shares = regions_ ? std::optional(regions_->shares(window.series.window)) : std::nullopt;
     std::vector<SeedMap::Scores> scores = spare_.take();
     for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].score(stream_, series, window, shares, scores[m]);
     return scores;
@@ -193,7 +258,8 @@ class TileClassifier {
   std::shared_ptr<SeriesReader> reader_;
   SpareScores spare_;
   std::vector<SeedMap> maps_;
-  std::optional<RegionWeights> regions_;
+  std::optional<ModelRegions> regions_;
+  std::optional<RasterReader> footprint_;  // only the writer reads it
   int strip_rows_ = std::numeric_limits<int>::max();
   Tally tally_;
 };
@@ -201,7 +267,10 @@ class TileClassifier {
 }  // namespace
 
 nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context) {
-  MILLESIME_CHECK(!request.maps.empty() && !request.maps.front().models.empty(), "no model to classify with");
+  MILLESIME_CHECK(!request.maps.empty(), "nothing to classify");
+  if (request.maps.front().models.empty())
+    throw UserError(
+        join_text("tile ", request.census.tile, ": no region of ", request.regions.path, " lies in any tile, so there is no model"));
   TileClassifier classifier(request, context);
   const std::vector<Window> windows = classifier.windows();
   if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);

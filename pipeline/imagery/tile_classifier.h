@@ -1,6 +1,7 @@
 #pragma once
 // The maps of a tile, window by window, without intermediate images. A window is read once for the models of all regions and seeds.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,17 @@ struct ClassifyRequest {
   std::string sensor = "sentinel2_theia";
   int year = 0;
   std::string resampling;
-  RegionOptions regions;
+  RegionOptions regions;                           // without a path: the only model of each map counts at every pixel
+  std::map<std::string, std::string> substitutes;  // regions without a model, and the region whose model is used there ("": all samples)
+  std::string footprint;                           // where there is an image, to count pixels without a class by reason; "" for none
   std::vector<ExogenousOptions> exogenous;
   ClassifyOptions options;
   std::vector<SeedMap::Files> maps;  // one a seed
   Trust trust = Trust::data_only;
 };
 
-// Writes the maps of every output (atomic). Returns counts: pixels, mapped, without observation, outside the regions, pixels a class.
+// Writes the maps of every seed (atomic). Returns counts: pixels, pixels without a class by reason, pixels a class. UserError where nothing
+// of what was seen is mapped.
 nlohmann::json classify_tile(const ClassifyRequest& request, const Context& context);
 
 }  // namespace millesime

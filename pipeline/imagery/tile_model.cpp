@@ -20,7 +20,7 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
   throw UserError(join_text(file, ": the model reads ", spec.days.size(), " dates from ", (new_year + spec.days.front()).iso(), " to ",
                             (new_year + spec.days.back()).iso(), ", but the tile's acquisitions reach only from ", first.iso(), " to ",
                             last.iso(), ": ", outside,
-                            " of the dates would be extrapolated; add acquisitions (year, time.start, time.end), or train a model on "
+                            " of the dates would be extrapolated; add acquisitions (year, period), or train a model on "
                             "these dates"));
 }
 

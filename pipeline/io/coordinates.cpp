@@ -1,5 +1,6 @@
 #include "pipeline/io/coordinates.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,6 +11,12 @@
 #include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
+namespace {
+
+constexpr double kTurn = 360;  // degrees
+
+}  // namespace
+
 SystemHandle make_system(const std::string& definition) {
   const GdalMessages messages;
   SystemHandle system(OSRNewSpatialReference(nullptr));
@@ -74,11 +81,19 @@ std::string canonical_crs(const std::string& definition) { return canonical_crs_
 
 std::string crs_wkt(const std::string& definition) { return wkt_of(make_system(definition).get()); }
 
+std::optional<double> metres_per_unit(const std::string& crs) {
+  const SystemHandle system = make_system(crs);
+  return OSRIsProjected(system.get()) ? std::optional(OSRGetLinearUnits(system.get(), nullptr)) : std::nullopt;
+}
+
+bool in_degrees(const std::string& crs) { return !crs.empty() && OSRIsGeographic(make_system(crs).get()); }
+
 struct CoordinateTransform::Impl {
   struct Destroy {
     void operator()(void* handle) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(handle)); }
   };
   std::string from, to;
+  bool to_degrees = false;
   std::unique_ptr<void, Destroy> transform;
 
   std::string between() const { return join_text("from ", from, " to ", to); }
@@ -89,6 +104,7 @@ CoordinateTransform::CoordinateTransform(const std::string& from_crs, const std:
   const GdalMessages messages;
   impl_->from = from_crs;
   impl_->to = to_crs;
+  impl_->to_degrees = OSRIsGeographic(to.get());
   impl_->transform.reset(OCTNewCoordinateTransformation(from.get(), to.get()));
   if (!impl_->transform)
     throw UserError(join_text("no way ", impl_->between(), " between these coordinate reference systems. ", messages.text()));
@@ -123,7 +139,45 @@ Box CoordinateTransform::operator()(const Box& box) const {
                           &image.min_x, &image.min_y, &image.max_x, &image.max_y, kPointsOnAnEdge))
     throw UserError(join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ") has no image ",
                               impl_->between(), ". ", messages.text()));
+  if (impl_->to_degrees && image.min_x > image.max_x) image.max_x += kTurn;  // as GDAL tells that it crosses the 180th meridian
   return image;
+}
+
+bool BoxesOf::meet(const Box& a, const Box& b) const { return near(a, b).intersects(b); }
+
+double BoxesOf::near(double x, double other) const { return degrees_ ? x - kTurn * std::round((x - other) / kTurn) : x; }
+
+Box BoxesOf::near(const Box& box, const Box& other) const {
+  const double middle = (box.min_x + box.max_x) / 2, turned = near(middle, (other.min_x + other.max_x) / 2);
+  return {box.min_x + (turned - middle), box.min_y, box.max_x + (turned - middle), box.max_y};
+}
+
+std::vector<Box> BoxesOf::turns(const Box& box) const {
+  std::vector<Box> all{box};
+  if (degrees_)
+    for (const double turn : {-kTurn, kTurn}) all.push_back({box.min_x + turn, box.min_y, box.max_x + turn, box.max_y});
+  return all;
+}
+
+Box BoxesOf::around(const std::vector<Box>& boxes) const {
+  MILLESIME_CHECK(!boxes.empty(), "a box around nothing");
+  std::vector<Box> placed = boxes;
+  if (degrees_) {  // the widest gap on the circle lies outside
+    for (Box& box : placed) box = near(box, {-kTurn / 2, 0, kTurn / 2, 0});
+    std::ranges::sort(placed, {}, &Box::min_x);
+    std::size_t first = 0;
+    double east = placed[0].max_x, widest = 0;
+    for (std::size_t i = 1; i < placed.size(); ++i) {
+      if (placed[i].min_x - east > widest) widest = placed[i].min_x - east, first = i;
+      east = std::max(east, placed[i].max_x);
+    }
+    if (placed[0].min_x + kTurn - east < widest)
+      for (std::size_t i = 0; i < first; ++i) placed[i].min_x += kTurn, placed[i].max_x += kTurn;
+  }
+  Box all = placed[0];
+  for (const Box& box : placed)
+    all = {std::min(all.min_x, box.min_x), std::min(all.min_y, box.min_y), std::max(all.max_x, box.max_x), std::max(all.max_y, box.max_y)};
+  return all;
 }
 
 }  // namespace millesime

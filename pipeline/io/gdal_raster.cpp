@@ -4,6 +4,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/class_legend.h"
+#include "pipeline/io/internal/gdal_open.h"
 
 namespace millesime {
 
@@ -22,6 +23,9 @@ PixelType pixel_type(GDALDataType type, const std::string& path) {
   switch (type) {
     case GDT_Byte: return PixelType::u8;
     case GDT_UInt16: return PixelType::u16;
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 7, 0)
+    case GDT_Int8:
+#endif
     case GDT_Int16: return PixelType::i16;
     case GDT_UInt32:
     case GDT_Int32: return PixelType::i32;
@@ -35,14 +39,24 @@ PixelType pixel_type(GDALDataType type, const std::string& path) {
   }
 }
 
+namespace {
+
+// Lists the images of a file that has several (NetCDF, HDF5); one has to be chosen.
+std::string variables_of(GDALDatasetH dataset) {
+  const CSLConstList listed = GDALGetMetadata(dataset, "SUBDATASETS");
+  std::string text;
+  for (int i = 1; const char* name = CSLFetchNameValue(listed, join_text("SUBDATASET_", i, "_NAME").c_str()); ++i) {
+    const char* description = CSLFetchNameValue(listed, join_text("SUBDATASET_", i, "_DESC").c_str());
+    text += join_text("\n  ", name, description ? join_text("   ", description) : "");
+  }
+  return text.empty() ? "" : " of its own, but these variables; name the one to use:" + text;
+}
+
+}  // namespace
+
 DatasetHandle open_raster(const std::string& path, const std::vector<std::string>& drivers) {
-  const GdalMessages messages;
-  CPLStringList allowed;
-  for (const std::string& driver : drivers) allowed.AddString(driver.c_str());
-  DatasetHandle dataset(GDALOpenEx(path.c_str(), GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR,
-                                   drivers.empty() ? nullptr : allowed.List(), nullptr, nullptr));
-  if (!dataset) throw UserError(join_text(path, ": cannot be opened as an image. ", messages.text()));
-  if (GDALGetRasterCount(dataset.get()) < 1) throw UserError(join_text(path, ": has no raster band"));
+  DatasetHandle dataset = open_dataset(path, GDAL_OF_RASTER, drivers);
+  if (GDALGetRasterCount(dataset.get()) < 1) throw UserError(join_text(path, ": has no raster band", variables_of(dataset.get())));
   return dataset;
 }
 

@@ -1,13 +1,18 @@
 #include "pipeline/io/raster_file.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include <gdal.h>
 #include <ogr_srs_api.h>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/series.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/sample_unit.h"
 
 namespace millesime {
 namespace {
@@ -24,12 +29,41 @@ Grid grid_of(GDALDatasetH dataset, const std::string& path) {
           GDALGetRasterYSize(dataset)};
 }
 
+BandInfo band_info(GDALRasterBandH band, const std::string& path) {
+  BandInfo info;
+  info.type = pixel_type(GDALGetRasterDataType(band), path);
+  int is_given = 0;
+  const double nodata = GDALGetRasterNoDataValue(band, &is_given);
+  if (is_given) info.nodata = nodata;
+  const double scale = GDALGetRasterScale(band, &is_given);
+  if (is_given) info.scale = scale;
+  const double offset = GDALGetRasterOffset(band, &is_given);
+  if (is_given) info.offset = offset;
+  info.has_scale = info.scale != 1 || info.offset != 0;
+  const int mask = GDALGetMaskFlags(band);
+  info.has_mask = (mask & (GMF_ALL_VALID | GMF_NODATA)) == 0;
+  info.is_alpha = GDALGetRasterColorInterpretation(band) == GCI_AlphaBand;
+  return info;
+}
+
+bool is_nodata(double value, const BandInfo& band) {
+  return std::isnan(value) ||
+         (band.nodata &&
+          (value == *band.nodata || (band.type == PixelType::f32 && static_cast<float>(value) == static_cast<float>(*band.nodata))));
+}
+
 }  // namespace
 
 struct RasterReader::Impl {
   std::string path;
   DatasetHandle dataset;
   RasterInfo info;
+
+  void read_stored(int block_col, int block_row, void* samples) const;
+  std::vector<char> stored_block(int block_col, int block_row) const;
+  template <class T>  // double, std::int32_t
+  std::vector<T> converted_block(int block_col, int block_row) const;
+  std::vector<std::uint8_t> read_mask(const Window& window, int band) const;
 };
 
 RasterReader::RasterReader(const std::string& path, const std::vector<std::string>& drivers) : impl_(std::make_unique<Impl>()) {
@@ -39,12 +73,13 @@ RasterReader::RasterReader(const std::string& path, const std::vector<std::strin
   RasterInfo& info = impl_->info;
   info.grid = grid_of(dataset, path);
   info.bands = GDALGetRasterCount(dataset);
+  for (int number = 1; number <= info.bands; ++number) info.each.push_back(band_info(GDALGetRasterBand(dataset, number), path));
+  const bool has_alpha = std::ranges::any_of(info.each, &BandInfo::is_alpha);
+  for (BandInfo& each : info.each) each.has_mask = each.has_mask || has_alpha;
   GDALRasterBandH band = GDALGetRasterBand(dataset, 1);
-  info.type = pixel_type(GDALGetRasterDataType(band), path);
   GDALGetBlockSize(band, &info.block_width, &info.block_height);
-  int has_nodata = 0;
-  const double nodata = GDALGetRasterNoDataValue(band, &has_nodata);
-  if (has_nodata) info.nodata = nodata;
+  info.type = info.each[0].type;
+  info.nodata = info.each[0].nodata;
 }
 
 RasterReader::~RasterReader() = default;
@@ -67,19 +102,101 @@ void RasterReader::read(const Window& window, int band, T* samples) const {
                               " cannot be read; the file is damaged, replace it. ", messages.text()));
 }
 
-template <class T>
-void RasterReader::read_block(int block_col, int block_row, T* samples) const {
-  GDALRasterBandH band = GDALGetRasterBand(impl_->dataset.get(), 1);
-  const GDALDataType type = GDALGetRasterDataType(band);
-  const std::int64_t pixels = std::int64_t{info().block_width} * info().block_height;
-  const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(type));
-  const bool as_stored = type == kGdalType<T>;
-  std::vector<char> stored(as_stored ? 0 : bytes * static_cast<std::size_t>(pixels));
+void RasterReader::read_numbers(const Window& window, int band, float* numbers) const {
+  read(window, band, numbers);
+  const BandInfo& info = impl_->info.each.at(static_cast<std::size_t>(band));
+  constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+  const auto pixels = static_cast<std::size_t>(window.pixels());
+  for (std::size_t i = 0; i < pixels; ++i) {
+    if (is_nodata(static_cast<double>(numbers[i]), info))
+      numbers[i] = kMissing;
+    else if (info.has_scale)
+      numbers[i] = static_cast<float>(static_cast<double>(numbers[i]) * info.scale + info.offset);
+  }
+  if (!info.has_mask) return;
+  const std::vector<std::uint8_t> valid = impl_->read_mask(window, band);
+  for (std::size_t i = 0; i < pixels; ++i)
+    if (!valid[i]) numbers[i] = kMissing;
+}
+
+std::vector<char> RasterReader::Impl::stored_block(int block_col, int block_row) const {
+  GDALRasterBandH band = GDALGetRasterBand(dataset.get(), 1);
+  const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(band)));
+  std::vector<char> stored(bytes * static_cast<std::size_t>(info.block_width) * static_cast<std::size_t>(info.block_height));
+  read_stored(block_col, block_row, stored.data());
+  return stored;
+}
+
+void RasterReader::Impl::read_stored(int block_col, int block_row, void* samples) const {
   const GdalMessages messages;
-  if (GDALReadBlock(band, block_col, block_row, as_stored ? static_cast<void*>(samples) : stored.data()) != CE_None)
-    throw UserError(join_text(impl_->path, ": block ", block_col, ", ", block_row, " cannot be read; the file is damaged, replace it. ",
-                              messages.text()));
-  if (!as_stored) GDALCopyWords64(stored.data(), type, static_cast<int>(bytes), samples, kGdalType<T>, sizeof(T), pixels);
+  if (GDALReadBlock(GDALGetRasterBand(dataset.get(), 1), block_col, block_row, samples) != CE_None)
+    throw UserError(
+        join_text(path, ": block ", block_col, ", ", block_row, " cannot be read; the file is damaged, replace it. ", messages.text()));
+}
+
+template <class T>
+std::vector<T> RasterReader::Impl::converted_block(int block_col, int block_row) const {
+  const std::vector<char> stored = stored_block(block_col, block_row);
+  const GDALDataType type = GDALGetRasterDataType(GDALGetRasterBand(dataset.get(), 1));
+  std::vector<T> samples(static_cast<std::size_t>(info.block_width) * static_cast<std::size_t>(info.block_height));
+  GDALCopyWords64(stored.data(), type, GDALGetDataTypeSizeBytes(type), samples.data(), std::is_same_v<T, double> ? GDT_Float64 : GDT_Int32,
+                  sizeof(T), static_cast<GPtrDiff_t>(samples.size()));
+  return samples;
+}
+
+// Of the data set: its mask band or alpha band. 0: missing.
+std::vector<std::uint8_t> RasterReader::Impl::read_mask(const Window& window, int band) const {
+  GDALRasterBandH mask = GDALGetMaskBand(GDALGetRasterBand(dataset.get(), band + 1));
+  for (int number = 1; number <= info.bands; ++number)  // GDAL takes an alpha band for a mask beside one or three others only
+    if (info.each[static_cast<std::size_t>(number - 1)].is_alpha) mask = GDALGetRasterBand(dataset.get(), number);
+  std::vector<std::uint8_t> valid(static_cast<std::size_t>(window.pixels()));
+  const GdalMessages messages;
+  if (GDALRasterIO(mask, GF_Read, window.col, window.row, window.width, window.height, valid.data(), window.width, window.height, GDT_Byte,
+                   0, 0) != CE_None)
+    throw UserError(join_text(path, ": the mask of band ", band + 1, ", window ", to_text(window),
+                              " cannot be read; the file is damaged, replace it. ", messages.text()));
+  return valid;
+}
+
+std::vector<double> RasterReader::block_in_unit(int block_col, int block_row) const {
+  std::vector<double> values = impl_->converted_block<double>(block_col, block_row);
+  const BandInfo& band = info().each[0];
+  const UnitScale scale = unit_scale(band);
+  for (double& value : values)
+    value = is_nodata(value, band) ? std::numeric_limits<double>::quiet_NaN() : value * scale.factor + scale.offset;
+  if (!band.has_mask) return values;
+  const Window block{block_col * info().block_width, block_row * info().block_height, info().block_width, info().block_height};
+  const Window inside = block.intersect(grid().whole());
+  const std::vector<std::uint8_t> valid = impl_->read_mask(inside, 0);
+  for (int row = 0; row < inside.height; ++row)
+    for (int col = 0; col < inside.width; ++col)
+      if (!valid[static_cast<std::size_t>(row) * static_cast<std::size_t>(inside.width) + static_cast<std::size_t>(col)])
+        values[static_cast<std::size_t>(row) * static_cast<std::size_t>(block.width) + static_cast<std::size_t>(col)] =
+            std::numeric_limits<double>::quiet_NaN();
+  return values;
+}
+
+template <>
+void RasterReader::read_block<std::int16_t>(int block_col, int block_row, std::int16_t* samples) const {
+  const BandInfo& band = info().each[0];
+  if (is_in_unit(band)) {
+    impl_->read_stored(block_col, block_row, samples);
+    if (band.nodata && *band.nodata != kNodata)
+      std::replace_if(
+          samples, samples + std::int64_t{info().block_width} * info().block_height,
+          [&](std::int16_t value) { return value == *band.nodata; }, kNodata);
+    return;
+  }
+  std::ranges::transform(block_in_unit(block_col, block_row), samples, to_sample);
+}
+
+template <>
+void RasterReader::read_block<std::uint8_t>(int block_col, int block_row, std::uint8_t* samples) const {
+  if (info().type == PixelType::u8) return impl_->read_stored(block_col, block_row, samples);
+  std::ranges::transform(impl_->converted_block<std::int32_t>(block_col, block_row), samples, [](std::int32_t value) {
+    constexpr std::int32_t kMost = 255;
+    return static_cast<std::uint8_t>(value < 0 || value > kMost ? kMost : value);
+  });
 }
 
 template <class T>
@@ -115,7 +232,5 @@ MILLESIME_PIXEL_TYPE(std::int16_t)
 MILLESIME_PIXEL_TYPE(std::int32_t)
 MILLESIME_PIXEL_TYPE(float)
 #undef MILLESIME_PIXEL_TYPE
-template void RasterReader::read_block<std::uint8_t>(int, int, std::uint8_t*) const;
-template void RasterReader::read_block<std::int16_t>(int, int, std::int16_t*) const;
 
 }  // namespace millesime

@@ -15,9 +15,20 @@ namespace millesime {
 
 enum class PixelType { u8, u16, i16, i32, f32 };
 
+// Description of one band in its file.
+struct BandInfo {
+  PixelType type = PixelType::u8;  // as RasterInfo::type
+  std::optional<double> nodata;
+  double scale = 1, offset = 0;  // value = number * scale + offset
+  bool has_scale = false;        // the file states one
+  bool has_mask = false;         // a mask band or an alpha band marks missing pixels
+  bool is_alpha = false;
+};
+
 struct RasterInfo {
   Grid grid;
   int bands = 1;
+  std::vector<BandInfo> each;      // of each band
   PixelType type = PixelType::u8;  // f64 and others are converted to the nearest type
   int block_width = 0, block_height = 0;
   std::optional<double> nodata;
@@ -41,10 +52,15 @@ class RasterReader {
   // Reads band `band` (from 0) of a window, row by row, converted to T with saturation. The window must lie in the grid.
   template <class T>  // std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float
   void read(const Window& window, int band, T* samples) const;
-  // A whole block of band 0, block_width x block_height row by row, converted to T with saturation, without GDAL's block cache.
-  // Pixels outside the grid are undefined.
-  template <class T>  // std::uint8_t, std::int16_t
+  // Reads a band of a window as numbers with scale and offset applied. Missing values are NaN: the band's no-data value, pixels of a mask
+  // band or alpha band with value 0, NaN.
+  void read_numbers(const Window& window, int band, float* numbers) const;
+  // A whole block of band 0, block_width x block_height row by row, without GDAL's block cache. Pixels outside the grid are
+  // undefined. T is std::int16_t for a band (in the source's unit, kNodata for no data, see sample_unit.h) and std::uint8_t for a mask
+  // (values outside 0..255 become 255).
+  template <class T>
   void read_block(int block_col, int block_row, T* samples) const;
+  std::vector<double> block_in_unit(int block_col, int block_row) const;  // the same before rounding, NaN for no data
   template <class T>
   Raster<T> read_all(int band = 0) const;
   // The classes of a map according to its palette, category names and attribute table; empty without a palette.

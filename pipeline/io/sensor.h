@@ -44,6 +44,14 @@ struct Acquisition {
   std::vector<Product> passes;  // by time
 };
 
+// A product of a day outside the requested period.
+struct OutsidePeriod {
+  std::string product;
+  Date date;
+};
+// "2016 (1 product), 2018 (2 products)"; "" for none.
+std::string years_of(const std::vector<OutsidePeriod>& outside);
+
 // A file of an acquisition, with size and time to detect that it was replaced.
 struct SourceFile {
   std::string path;
@@ -54,20 +62,22 @@ struct SourceFile {
 // The census of one tile.
 struct Census {
   std::string tile, sensor;
-  Grid grid;                              // the 10 m grid
-  std::vector<std::string> bands;         // requested bands that every acquisition has
-  std::vector<Acquisition> acquisitions;  // in time order, one a day
-  std::vector<Damage> damaged;            // products that cannot be read or do not match the tile; they are left out
-  std::vector<std::string> superseded;    // older versions of a pass
-  std::vector<std::string> merged;        // days with two passes
-  std::vector<std::string> ignored;       // other files in the tile's folder
-  std::map<int, int> other_years;         // year -> products outside the requested dates
-  std::vector<SourceFile> files;          // every file of the acquisitions (zip: the archive)
+  std::string root;                           // folder of the source; paths in the census file are relative to it
+  Grid grid;                                  // the 10 m grid
+  std::vector<std::string> bands;             // requested bands that every acquisition has
+  std::vector<Acquisition> acquisitions;      // in time order, one a day
+  std::vector<Damage> damaged;                // products that cannot be read or do not match the tile; they are left out
+  std::vector<std::string> superseded;        // older versions of a pass
+  std::vector<std::string> merged;            // days with two passes
+  std::vector<std::string> ignored;           // other files in the tile's folder
+  std::vector<OutsidePeriod> outside_period;  // products outside the period; they are not opened
+  std::vector<SourceFile> files;              // every file of the acquisitions (zip: the archive)
 
   int n_products() const;  // in the acquisitions
   nlohmann::ordered_json to_json() const;
-  static Census from_json(const nlohmann::ordered_json& document, const std::string& origin);
-  static Census read(const std::string& file);
+  static Census from_json(const nlohmann::ordered_json& document, const std::string& origin, const std::string& root);
+  // `root`: where the source lies now, however that is spelled. "" where no image will be read.
+  static Census read(const std::string& file, const std::string& root);
 };
 
 // UserError with a file of the census that was removed or replaced since (size, time of change). Fast: no file is opened.
@@ -96,6 +106,8 @@ class Sensor {
   // Names, sizes and times of change of the files that take_census() reads, as one number: fast, for planning.
   virtual std::string listing_digest(const std::string& root, const std::string& tile, Date first, Date last) const = 0;
 };
+
+std::vector<std::string> known_sensors();
 
 // "sentinel2_theia"; UserError listing the known ones otherwise.
 std::unique_ptr<Sensor> make_sensor(const std::string& name);

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <filesystem>
 #include <map>
-
-#include <ogr_srs_api.h>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/sha256.h"
 #include "pipeline/io/coordinates.h"
-#include "pipeline/io/internal/gdal_call.h"
 
 namespace millesime {
 namespace {
@@ -24,21 +22,85 @@ constexpr const char* kExtensions[] = {
 };
 
 constexpr int kPointsPerSide = 8;                 // the edges of a projected map are curves in longitude and latitude
+constexpr double kTurn = 360, kHalfTurn = 180;    // degrees
 constexpr const char* kSha256Multihash = "1220";  // code of SHA-256, then its 32 bytes
 
-std::vector<Point> outline(const Grid& grid) {  // counter-clockwise as GeoJSON requires, closed
+// Counter-clockwise as GeoJSON requires, closed. Longitudes are continuous, also beyond 180 degrees; an outline around a pole follows the
+// pole.
+std::vector<Point> outline(const Grid& grid) {
   const auto [x0, y0, x1, y1] = grid.extent();
   const Point corners[] = {{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}};
   const CoordinateTransform to_wgs84(grid.crs, "EPSG:4326");
+  const BoxesOf degrees("EPSG:4326");
   std::vector<Point> points;
   for (int side = 0; side < 4; ++side)
     for (int i = 0; i < kPointsPerSide; ++i) {
       const Point &a = corners[side], &b = corners[(side + 1) % 4];
       const double t = static_cast<double>(i) / kPointsPerSide;
-      points.push_back(to_wgs84(Point{a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)}));
+      Point point = to_wgs84(Point{a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)});
+      if (!points.empty()) point.x = degrees.near(point.x, points.back().x);
+      points.push_back(point);
     }
-  points.push_back(points.front());
+  const Point first = points.front();
+  const double end = degrees.near(first.x, points.back().x);
+  points.push_back({end, first.y});
+  if (std::abs(end - first.x) > kHalfTurn) {
+    const double pole = first.y < 0 ? -90 : 90;
+    points.insert(points.end(), {{end, pole}, {first.x, pole}, first});
+  }
   return points;
+}
+
+// The part of a ring between two meridians, closed; empty where there is none (Sutherland and Hodgman 1974).
+std::vector<Point> between(std::vector<Point> ring, double west, double east) {
+  for (const double sign : {1.0, -1.0}) {
+    const double border = sign > 0 ? west : east;
+    const auto inside = [&](const Point& p) { return sign * (p.x - border) >= 0; };
+    std::vector<Point> kept;
+    for (std::size_t i = 0; i + 1 < ring.size(); ++i) {
+      const Point &a = ring[i], &b = ring[i + 1];
+      if (inside(a)) kept.push_back(a);
+      if (inside(a) != inside(b)) kept.push_back({border, a.y + (border - a.x) / (b.x - a.x) * (b.y - a.y)});
+    }
+    if (!kept.empty()) kept.push_back(kept.front());
+    ring = std::move(kept);
+  }
+  return ring;
+}
+
+// Geometry and bbox of RFC 7946: cut at the 180th meridian (section 3.1.9), a box across it has its west above its east (5.2).
+struct Place {
+  Json geometry, bbox;
+};
+
+Place place_of(const Grid& grid) {
+  const std::vector<Point> ring = outline(grid);
+  const auto [west, east] = std::ranges::minmax(ring, {}, &Point::x);
+  const auto [south, north] = std::ranges::minmax(ring, {}, &Point::y);
+  const bool whole_turn = east.x - west.x >= kTurn;
+  Json polygons = Json::array();
+  double box_west = 0, box_east = 0;
+  for (double turn = -kTurn; turn <= kTurn; turn += kTurn) {
+    const std::vector<Point> part = between(ring, turn - kHalfTurn, turn + kHalfTurn);
+    const auto [least, most] = part.empty() ? std::pair(Point{}, Point{}) : [&] {
+      const auto range = std::ranges::minmax(part, {}, &Point::x);
+      return std::pair(range.min, range.max);
+    }();
+    if (!(least.x < most.x)) continue;
+    Json points = Json::array();
+    for (const Point& p : part) points.push_back({p.x - turn, p.y});
+    if (polygons.empty()) box_west = least.x - turn;
+    box_east = most.x - turn;
+    polygons.push_back(Json::array({points}));
+  }
+  Place place;
+  if (polygons.size() == 1)
+    place.geometry = {{"type", "Polygon"}, {"coordinates", polygons[0]}};
+  else
+    place.geometry = {{"type", "MultiPolygon"}, {"coordinates", polygons}};
+  if (whole_turn) box_west = -kHalfTurn, box_east = kHalfTurn;
+  place.bbox = {box_west, south.y, box_east, north.y};
+  return place;
 }
 
 // A name that programs can use: letters, digits, - and _ (classification extension).
@@ -83,24 +145,9 @@ Json band_json(const StacBand& band) {
 
 }  // namespace
 
-std::optional<double> metres_per_unit(const std::string& crs) {
-  prepare_gdal();
-  const GdalMessages messages;
-  OGRSpatialReferenceH system = OSRNewSpatialReference(nullptr);
-  const bool projected = OSRSetFromUserInput(system, crs.c_str()) == OGRERR_NONE && OSRIsProjected(system);
-  const double metres = projected ? OSRGetLinearUnits(system, nullptr) : 0;
-  OSRRelease(system);
-  return projected ? std::optional(metres) : std::nullopt;
-}
-
 Json stac_item(const StacItem& item, const std::string& folder) {
   const Grid& grid = item.grid;
-  Json ring = Json::array();
-  Box bounds{180, 90, -180, -90};
-  for (const Point& p : outline(grid)) {
-    ring.push_back({p.x, p.y});
-    bounds = {std::min(bounds.min_x, p.x), std::min(bounds.min_y, p.y), std::max(bounds.max_x, p.x), std::max(bounds.max_y, p.y)};
-  }
+  const Place place = place_of(grid);
   const Box box = grid.extent();
   const std::optional<double> metres = metres_per_unit(grid.crs);
 
@@ -134,15 +181,9 @@ Json stac_item(const StacItem& item, const std::string& folder) {
     json["file:checksum"] = kSha256Multihash + sha256_of_file(path);
     assets[asset.key] = json;
   }
-  return {{"type", "Feature"},
-          {"stac_version", "1.1.0"},
-          {"stac_extensions", kExtensions},
-          {"id", item.id},
-          {"geometry", {{"type", "Polygon"}, {"coordinates", Json::array({ring})}}},
-          {"bbox", {bounds.min_x, bounds.min_y, bounds.max_x, bounds.max_y}},
-          {"properties", properties},
-          {"links", Json::array()},
-          {"assets", assets}};
+  return {
+      {"type", "Feature"},  {"stac_version", "1.1.0"},  {"stac_extensions", kExtensions}, {"id", item.id},   {"geometry", place.geometry},
+      {"bbox", place.bbox}, {"properties", properties}, {"links", Json::array()},         {"assets", assets}};
 }
 
 }  // namespace millesime

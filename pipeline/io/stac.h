@@ -11,6 +11,7 @@
 
 #include "pipeline/core/grid.h"
 #include "pipeline/core/nomenclature.h"
+#include "pipeline/io/coordinates.h"
 
 namespace millesime {
 
@@ -40,8 +41,5 @@ inline constexpr const char* kCogMediaType = "image/tiff; application=geotiff; p
 
 // Reads the assets' files in `folder` for size and checksum; they must exist. Links between files are relative.
 nlohmann::ordered_json stac_item(const StacItem& item, const std::string& folder);
-
-// Metres a unit of a projected system; nothing for a geographic one.
-std::optional<double> metres_per_unit(const std::string& crs);
 
 }  // namespace millesime

@@ -15,8 +15,10 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/core/utf8.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/internal/gdal_open.h"
 #include "pipeline/io/internal/ogr_geometry.h"
 
 namespace millesime {
@@ -77,21 +79,47 @@ double Feature::area() const { return parts.empty() ? 0 : moments(*this, parts[0
 
 namespace {
 
+// Names and attributes as UTF-8. Text that is not UTF-8, although the file declares it (a wrong .cpg), is read as Windows-1252.
+std::string utf8_text(const char* text) {
+  if (is_utf8(text)) return text;
+  char* recoded = CPLRecode(text, "CP1252", CPL_ENC_UTF8);
+  std::string result = recoded ? recoded : "";
+  CPLFree(recoded);
+  return is_utf8(result) && !result.empty() ? result : utf8_of_bytes(text);
+}
+
+bool holds_polygons(OGRLayerH layer) {
+  const OGRwkbGeometryType type = wkbFlatten(OGR_L_GetGeomType(layer));
+  return type == wkbUnknown || type == wkbGeometryCollection || OGR_GT_IsSurface(type) || OGR_GT_IsSubClassOf(type, wkbMultiSurface);
+}
+
+// Without a name: the only layer of polygons, or the only layer. Tables without geometry (QGIS's layer_styles) do not count.
 OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const std::string& name) {
-  std::vector<std::string> names;
-  for (int i = 0; i < GDALDatasetGetLayerCount(dataset); ++i) names.emplace_back(OGR_L_GetName(GDALDatasetGetLayer(dataset, i)));
-  if (names.empty()) throw UserError(join_text(path, ": has no layer with features"));
-  if (name.empty() && names.size() > 1)
-    throw UserError(join_text(path, ": holds ", names.size(), " layers (", join_list(names, ", "), "); choose one with the option layer"));
-  if (name.empty()) return GDALDatasetGetLayer(dataset, 0);
-  if (OGRLayerH layer = GDALDatasetGetLayerByName(dataset, name.c_str())) return layer;
-  throw UserError(join_text(path, ": has no layer \"", name, "\"; it has ", join_list(names, ", ")));
+  std::vector<OGRLayerH> all, polygons;
+  std::vector<std::string> names, polygon_names;
+  for (int i = 0; i < GDALDatasetGetLayerCount(dataset); ++i) {
+    all.push_back(GDALDatasetGetLayer(dataset, i));
+    names.push_back(utf8_text(OGR_L_GetName(all.back())));
+    if (name == names.back()) return all.back();
+    if (holds_polygons(all.back())) polygons.push_back(all.back()), polygon_names.push_back(names.back());
+  }
+  if (all.empty()) throw UserError(join_text(path, ": has no layer with features"));
+  if (!name.empty()) {
+    const std::string near = nearest_name(name, names);
+    throw UserError(join_text(path, ": has no layer \"", name, "\"; it has ", join_list(names, ", "),
+                              near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+  if (polygons.size() == 1) return polygons[0];
+  if (all.size() == 1) return all[0];
+  throw UserError(join_text(path, ": holds ", polygons.empty() ? all.size() : polygons.size(), " layers (",
+                            join_list(polygons.empty() ? names : polygon_names, ", "), "); choose one with the option layer"));
 }
 
 std::vector<std::string> field_names(OGRLayerH layer) {
   OGRFeatureDefnH definition = OGR_L_GetLayerDefn(layer);
   std::vector<std::string> names;
-  for (int i = 0; i < OGR_FD_GetFieldCount(definition); ++i) names.emplace_back(OGR_Fld_GetNameRef(OGR_FD_GetFieldDefn(definition, i)));
+  for (int i = 0; i < OGR_FD_GetFieldCount(definition); ++i)
+    names.push_back(utf8_text(OGR_Fld_GetNameRef(OGR_FD_GetFieldDefn(definition, i))));
   return names;
 }
 
@@ -115,7 +143,7 @@ std::string attribute_text(OGRFeatureH feature, int field) {
       std::snprintf(digits.data(), digits.size(), "%.15g", OGR_F_GetFieldAsDouble(feature, field));
       return digits.data();
     }
-    default: return OGR_F_GetFieldAsString(feature, field);
+    default: return utf8_text(OGR_F_GetFieldAsString(feature, field));
   }
 }
 
@@ -142,8 +170,52 @@ std::string mend(std::vector<Polygon>& parts) {
   std::string problem = messages.words().empty() ? "invalid geometry" : messages.words();
   const GeometryHandle mended(OGR_G_MakeValid(geometry.get()));
   parts.clear();
-  if (mended) collect_polygons(mended.get(), parts);
+  if (mended) parts = polygons_of(mended.get());
   return problem;
+}
+
+// Longitudes of a ring that crosses the 180th meridian jump by a turn; here they go on beyond it. A ring around the earth stays as it is.
+void hold_together(std::vector<Polygon>& parts, const BoxesOf& degrees) {
+  constexpr double kHalfTurn = 180;
+  for (Polygon& part : parts)
+    for (Ring& ring : part.rings) {
+      Ring held = ring;
+      const double start = part.rings[0][0].x;
+      for (std::size_t i = 0; i < held.size(); ++i) held[i].x = degrees.near(held[i].x, i == 0 ? start : held[i - 1].x);
+      const auto [west, east] = std::ranges::minmax(held, {}, &Point::x);
+      if (held.front().x == held.back().x && west.x < east.x && east.x - west.x < kHalfTurn) ring = std::move(held);
+    }
+}
+
+// In degrees, a turn to where the feature meets the box.
+void turn_towards(std::vector<Polygon>& parts, const Box& extent, const Box& box, const BoxesOf& degrees) {
+  const double by = degrees.near(extent, box).min_x - extent.min_x;
+  if (by == 0) return;
+  for (Polygon& part : parts)
+    for (Ring& ring : part.rings)
+      for (Point& point : ring) point.x += by;
+}
+
+// Only features near the box are read, whichever turn of the earth their longitudes are counted in.
+void filter(OGRLayerH layer, const std::string& layer_crs, const Box& box) {
+  const BoxesOf boxes(layer_crs);
+  std::vector<Polygon> rectangles;
+  for (const Box& b : boxes.turns(box))
+    rectangles.push_back({{{{b.min_x, b.min_y}, {b.max_x, b.min_y}, {b.max_x, b.max_y}, {b.min_x, b.max_y}, {b.min_x, b.min_y}}}});
+  OGREnvelope known{};
+  const bool is_known = OGR_L_GetExtent(layer, &known, FALSE) == OGRERR_NONE;
+  if (is_known)  // mostly one is left, which formats with an index like best
+    std::erase_if(rectangles, [&](const Polygon& rectangle) {
+      return !Box{known.MinX, known.MinY, known.MaxX, known.MaxY}.intersects(
+          {rectangle.rings[0][0].x, rectangle.rings[0][0].y, rectangle.rings[0][2].x, rectangle.rings[0][2].y});
+    });
+  if (rectangles.size() > 1)
+    OGR_L_SetSpatialFilter(layer, geometry_of(rectangles).get());
+  else if (rectangles.size() == 1)
+    OGR_L_SetSpatialFilterRect(layer, rectangles[0].rings[0][0].x, rectangles[0].rings[0][0].y, rectangles[0].rings[0][2].x,
+                               rectangles[0].rings[0][2].y);
+  else
+    OGR_L_SetSpatialFilterRect(layer, box.min_x, box.min_y, box.max_x, box.max_y);
 }
 
 std::string kind_of(OGRGeometryH geometry) { return lower(OGRGeometryTypeToName(wkbFlatten(OGR_G_GetGeometryType(geometry)))); }
@@ -153,14 +225,12 @@ std::string kind_of(OGRGeometryH geometry) { return lower(OGRGeometryTypeToName(
 VectorLayer read_polygons(const std::string& path, const std::string& layer_name, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within) {
   const GdalMessages messages;
-  const DatasetHandle dataset(
-      GDALOpenEx(path.c_str(), GDAL_OF_VECTOR | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, nullptr, nullptr, nullptr));
-  if (!dataset) throw UserError(join_text(path, ": cannot be opened as a vector file. ", messages.text()));
+  const DatasetHandle dataset = open_dataset(path, GDAL_OF_VECTOR);
   OGRLayerH layer = find_layer(dataset.get(), path, layer_name);
 
   VectorLayer result;
   result.path = path;
-  result.layer = OGR_L_GetName(layer);
+  result.layer = utf8_text(OGR_L_GetName(layer));
   result.fields = field_names(layer);
   require_fields(result, required_fields);
   if (OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer)) result.crs = canonical_crs_of(system);
@@ -171,9 +241,9 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
   std::optional<CoordinateTransform> to_target;
   if (target != result.crs) to_target.emplace(result.crs, target);
   if (within) {
-    const Box box = to_target ? CoordinateTransform(target, result.crs)(*within) : *within;
-    OGR_L_SetSpatialFilterRect(layer, box.min_x, box.min_y, box.max_x, box.max_y);
+    filter(layer, result.crs, to_target ? CoordinateTransform(target, result.crs)(*within) : *within);
   }
+  const BoxesOf boxes(target);
 
   OGR_L_ResetReading(layer);
   while (const FeatureHandle read{OGR_L_GetNextFeature(layer)}) {
@@ -194,6 +264,8 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
       result.dropped.push_back(join_text(name, "is where ", target, " is not defined"));
       continue;
     }
+    if (boxes.in_degrees()) hold_together(feature.parts, boxes);
+    if (within) turn_towards(feature.parts, feature.extent(), *within, boxes);
     const std::string problem = mend(feature.parts);
     if (feature.parts.empty()) {
       result.dropped.push_back(join_text(name, problem, "; nothing is left after repair"));

@@ -16,6 +16,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/io/coordinates.h"
 
 namespace millesime {
@@ -71,7 +72,7 @@ struct ZarrWriter::Impl {
 
   void write_metadata(const std::string& file, const ordered_json& document) {
     metadata[file] = document;
-    write_file(file, document.dump(1) + "\n");
+    write_file(file, json_text(document, 1) + "\n");
   }
 
   template <class T>
@@ -183,20 +184,14 @@ void ZarrWriter::write(const std::string& name, const Window& window, const T* s
 
 void ZarrWriter::commit() {
   ordered_json all = {{"metadata", impl_->metadata}, {"zarr_consolidated_format", 1}};
-  impl_->write_file(".zmetadata", all.dump(1) + "\n");
+  impl_->write_file(".zmetadata", json_text(all, 1) + "\n");
   const int folder = ::open(impl_->folder().c_str(), O_RDONLY | O_DIRECTORY);
-  const bool flushed = folder >= 0 && ::syncfs(folder) == 0;
+  const bool flushed = folder >= 0 && (::syncfs(folder) == 0 || errno == ENOSYS || errno == EINVAL || errno == ENOTSUP);
   const int reason = errno;
   if (folder >= 0) ::close(folder);
   if (!flushed) impl_->cannot_write(std::strerror(reason));
-  // An older cube is exchanged with the new one in one step, and then removed under the hidden name.
-  const std::string &from = impl_->folder(), &to = impl_->name.path();
-  const bool replaces = fs::exists(to);
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), replaces ? RENAME_EXCHANGE : 0u) != 0)
-    impl_->cannot_write(std::strerror(errno));
+  replace_folder(impl_->folder(), impl_->name.path());
   impl_->committed = true;
-  std::error_code ignored;
-  if (replaces) fs::remove_all(from, ignored);
 }
 
 template void ZarrWriter::add_variable<std::int16_t>(const std::string&, std::optional<std::int16_t>, const ordered_json&);

@@ -109,11 +109,12 @@ void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& n
 Options AuditCommand::declare() {
   Options o;
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
-  o.add("model", &model, "architecture of the models; `millesime model list` shows them");
+  o.add("model", &model, "architecture of the models; `millesime model list` shows them").names("architecture");
   o.add("folds", &folds, "number of parts of the polygons, each judged by a model that learned from the others").range(2, 100);
   o.add("reference", &reference, "the polygons that the samples were drawn from, for a vector file");
   o.add("layer", &layer, "layer of the reference polygons");
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
+      .names("nomenclature");
   o.add("output", &output, "file to write: .csv, or polygons as .gpkg, .shp or .geojson").required();
   tables.declare(o);
   return o;

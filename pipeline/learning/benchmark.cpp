@@ -9,7 +9,9 @@
 
 #include "models/registry.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/cross_validation.h"
@@ -161,7 +163,8 @@ Options BenchmarkCommand::declare() {
   o.add("seeds", &seeds, "number of trainings of each model on each part, with different weights and batches").range(1, 100);
   o.add("test", &test, "samples to test on, instead of cross-validation");
   o.add("fold_seed", &fold_seed, "seed of the parts").range(0, 1e15);
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
+      .names("nomenclature");
   o.add("output", &output, "report to write: .html, .md or .json; or a folder for all three");
   tables.declare(o);
   return o;
@@ -244,9 +247,8 @@ std::string to_markdown(const std::vector<BenchmarkResult>& results) {
                       fixed(kilopixels_per_second(result), 1), " |\n");
     for (const auto& run : result.runs) folds.insert(run.fold), seeds.insert(run.seed);
   }
-  text +=
-      join_text("\n", folds.size() > 1 ? join_text(folds.size(), " parts") : "A test set", ", ", seeds.size(),
-                seeds.size() == 1 ? " seed" : " seeds", ". ± is the standard deviation over the parts; training and speed are means.\n");
+  text += join_text("\n", folds.size() > 1 ? join_text(folds.size(), " parts") : "A test set", ", ", counted(seeds.size(), "seed"),
+                    ". ± is the standard deviation over the parts; training and speed are means.\n");
   return text;
 }
 

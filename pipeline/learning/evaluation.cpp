@@ -8,8 +8,10 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/learn_model.h"
@@ -51,7 +53,7 @@ SampleSelection judging_samples(const Samples& samples, const std::string& file,
 
 Options EvaluateCommand::declare() {
   Options o;
-  o.add("model", &model, "model file").required();
+  o.add("model", &model, "model file").path().required();
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("output", &output, "folder for confusion.csv and evaluation.json");
   o.add("seed", &seed, "seed whose split defines the test samples; all samples of files without test samples are used").range(0, 1000);
@@ -96,7 +98,7 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
   evaluation.accuracy = measure(evaluation.confusion);
   if (!command.output.empty()) {
     write_confusion_csv(evaluation.confusion, command.output + "/confusion.csv");
-    write_text(command.output + "/evaluation.json", to_json(evaluation, model.spec).dump(2) + "\n");
+    write_text(command.output + "/evaluation.json", json_text(to_json(evaluation, model.spec), 2) + "\n");
   }
   return evaluation;
 }
@@ -147,7 +149,7 @@ std::string to_table(const Evaluation& evaluation, const ModelSpec& spec) {
 
 Options PredictCommand::declare() {
   Options o;
-  o.add("model", &model, "model file").required();
+  o.add("model", &model, "model file").path().required();
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
   o.add("output", &output, "table to write").required();
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
@@ -221,7 +223,8 @@ std::string model_info_text(const std::string& file) {
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", to_text(spec.input));
   if (spec.input == InputKind::regular)
-    text += join_text(", ", spec.days.size(), " dates from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
+    text +=
+        join_text(", ", counted(spec.days.size(), "date"), " from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
   text += "\n";
   for (const auto& source : spec.sources) {
     text += join_text("source       ", source.name, ": ", join_list(source.bands, ", "));
@@ -233,9 +236,9 @@ std::string model_info_text(const std::string& file) {
     for (const auto& s : spec.statics) names.push_back(s.name);
     text += join_text("statics      ", join_list(names, ", "), "\n");
   }
-  text += join_text("trained on   ", spec.provenance.n_samples, " samples of ", spec.provenance.year, ", ", spec.provenance.n_held_out,
-                    " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
-                    ", version ", spec.provenance.code, "\n");
+  text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", spec.provenance.year, ", ",
+                    spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",
+                    spec.provenance.region, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
   text += held_out_text(spec);
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";

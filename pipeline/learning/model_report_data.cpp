@@ -33,7 +33,7 @@ std::vector<QuantityCurves> curves_of(const std::vector<const Samples*>& samples
 
 Options ModelReportCommand::declare() {
   Options o;
-  o.add("model", &model, "model file").required();
+  o.add("model", &model, "model file").path().required();
   o.add("samples", &samples, "samples to test it on, .safetensors or .csv; default: only the content of the model file");
   o.add("output", &output, "page to write, .html").required();
   o.add("seed", &seed, "seed whose split defines the test samples, also of the intervals and importances").range(0, 1000);

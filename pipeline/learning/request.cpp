@@ -5,7 +5,7 @@ namespace millesime {
 Options LearningRequest::declare() {
   Options o;
   o.section("");
-  o.add("model", &model.name, kModelHelp);
+  o.add("model", &model.name, kModelHelp).names("architecture");
   declare_start(o);
   declare_training(o);
   return o;
@@ -14,7 +14,8 @@ Options LearningRequest::declare() {
 void LearningRequest::declare_start(Options& o) {
   o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
   o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
+      .names("nomenclature");
   tables.declare(o);
 }
 
@@ -25,13 +26,13 @@ void LearningRequest::declare_training(Options& o) {
         "regular input: interval between the dates; 0: the samples' own dates if all files share them, else 10")
       .unit("days")
       .range(0, 366);
-  o.add("start", &time.start, "regular input: first date; default: the earliest of the samples");
-  o.add("end", &time.end, "regular input: last date; default: the latest of the samples");
+  o.add("start", &time.start, "regular input: first date; default: the earliest of the samples").dates();
+  o.add("end", &time.end, "regular input: last date; default: the latest of the samples").dates();
   time.declare_gap_fill(o);
   o.section("model");
   o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
-  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input");
+  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input").names("index");
   o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);

@@ -42,7 +42,8 @@ std::string head(const ReportData& data) {
 
   std::string html;
   if (data.summary.mapped_ha) html += key_figure(grouped(*data.summary.mapped_ha / 100) + " <small>km²</small>", "mapped");
-  html += key_figure(std::to_string(data.summary.classes.size()), "classes on the map");
+  html +=
+      key_figure(std::to_string(data.summary.classes.size()), data.summary.classes.size() == 1 ? "class on the map" : "classes on the map");
   if (!data.census.empty()) {
     html += key_figure(std::to_string(data.census.size()), data.census.size() == 1 ? "tile" : "tiles");
     html +=
@@ -278,6 +279,21 @@ std::string census_section(const ReportData& data) {
   return section("census", "Census of dates", "<div class=\"wide\">" + svg + "</div>" + key + troubles);
 }
 
+// What has no class, and why.
+
+std::string unmapped_section(const ReportData& data) {
+  if (data.unmapped.empty() && data.notes.empty()) return "";
+  std::string html;
+  if (!data.unmapped.empty())
+    html += "<p>Pixels of the tiles' maps; where tiles overlap, a pixel counts for each of them.</p>\n" + facts(data.unmapped);
+  if (!data.notes.empty()) {
+    html += "<ul>";
+    for (const std::string& note : data.notes) html += "<li>" + escape_markup(note) + "</li>";
+    html += "</ul>\n";
+  }
+  return section("unmapped", "Pixels without a class", html);
+}
+
 // Provenance.
 
 std::string provenance_section(const ReportData& data) {
@@ -304,7 +320,7 @@ std::string provenance_section(const ReportData& data) {
 std::string report_html(const ReportData& data) {
   return page(join_text(data.title, " ", data.year), head(data) + map_section(data) + quality_section(data) + accuracy_section(data) +
                                                          area_section(data) + curve_section(data) + census_section(data) +
-                                                         provenance_section(data));
+                                                         unmapped_section(data) + provenance_section(data));
 }
 
 }  // namespace millesime

@@ -47,6 +47,8 @@ struct ReportData {
   std::string version, licence;
   std::vector<NamedValue> config;                                       // key and effective value
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and provenance of its training
+  std::vector<NamedValue> unmapped;                                     // pixels of the tiles' maps without a class, by reason
+  std::vector<std::string> notes;                                       // substitutions that a reader has to know
   std::vector<std::string> papers;
 };
 

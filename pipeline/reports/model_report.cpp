@@ -5,7 +5,9 @@
 #include <filesystem>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/reports/charts.h"
 #include "pipeline/reports/html.h"
@@ -235,8 +237,8 @@ std::string curves_section(const ModelReportData& data) {
 std::string dates_text(const ModelSpec& spec) {
   if (spec.input == InputKind::raw) return "acquisitions as they are, with their days and a mask";
   const Date new_year = Date::from_ymd(spec.provenance.year, 1, 1);
-  return join_text(spec.days.size(), " dates, ", (new_year + spec.days.front()).iso(), " to ", (new_year + spec.days.back()).iso(),
-                   ", gap-filled (", spec.gap_fill.method, ")");
+  return join_text(counted(spec.days.size(), "date"), ", ", (new_year + spec.days.front()).iso(), " to ",
+                   (new_year + spec.days.back()).iso(), ", gap-filled (", spec.gap_fill.method, ")");
 }
 
 std::string calibration_text(const ModelSpec& spec) {
@@ -248,7 +250,7 @@ std::vector<NamedValue> facts_of(const ModelFile& model) {
   const ModelSpec& spec = model.spec;
   std::vector<NamedValue> rows{{"architecture", spec.architecture}, {"parameters", grouped(static_cast<double>(model.parameters()))}};
   for (const auto& [key, value] : spec.parameters.items())
-    rows.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+    rows.emplace_back(key, value.is_string() ? value.get<std::string>() : json_text(value));
   for (const SourceSpec& source : spec.sources) {
     rows.emplace_back(source.name, join_list(source.bands, " "));
     if (!source.indices.empty()) rows.emplace_back("indices", join_list(source.indices, ", "));
@@ -260,7 +262,7 @@ std::vector<NamedValue> facts_of(const ModelFile& model) {
   rows.emplace_back("nomenclature", spec.nomenclature.name);
   rows.emplace_back("year of the samples", std::to_string(spec.provenance.year));
   if (!spec.provenance.region.empty()) rows.emplace_back("region", spec.provenance.region);
-  rows.emplace_back("learned from", join_text(spec.provenance.n_samples, " samples, ", spec.provenance.n_held_out, " held out"));
+  rows.emplace_back("learned from", join_text(counted(spec.provenance.n_samples, "sample"), ", ", spec.provenance.n_held_out, " held out"));
   for (const auto& file : spec.provenance.samples) rows.emplace_back(file.path, file.xxh3);
   rows.emplace_back("seed", std::to_string(spec.provenance.seed));
   rows.emplace_back("temperature", number(spec.temperature, 4));

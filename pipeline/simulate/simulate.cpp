@@ -9,6 +9,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/simulate/ground.h"
@@ -100,7 +101,8 @@ std::string config_text(const SimulateOptions& options, const World& world) {
                    "\"\noutput = \"out\"\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = "
                    "\"reference.shp\"\nclass_field = \"CODE\"\n\n"
                    "[regions]\npath = \"regions.gpkg\"\nfield = \"region\"\nblend_m = ",
-                   blend_m, "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n");
+                   blend_m,
+                   "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n\n[mosaic]\ncrs = \"EPSG:2154\"\nresolution = 10\n");
 }
 
 void require_empty(const std::string& folder) {
@@ -161,7 +163,7 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
     truth["tiles"].push_back(write_tile(world, tile, passes, {options.cloud_share, options.value_step}, folder + "/l2a/" + tile.name,
                                         folder + "/truth/" + tile.name + ".tif", context));
   }
-  write_text(folder + "/truth.json", truth.dump(1) + "\n");
+  write_text(folder + "/truth.json", json_text(truth, 1) + "\n");
   write_text(folder + "/config.toml", config_text(options, world));
 }
 

@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
@@ -22,22 +24,21 @@ std::string lines_of(const std::vector<Damage>& damaged) {
 
 void require_undamaged(const Census& census, const std::string& root) {
   if (census.damaged.empty()) return;
-  throw UserError(join_text(
-      "tile ", census.tile, ": ", census.damaged.size(), " of ", census.damaged.size() + static_cast<std::size_t>(census.n_products()),
-      " products under ", root, "/", census.tile, " cannot be used:", lines_of(census.damaged),
-      "\nReplace them, or leave them out (which is recorded) with --skip-damaged (sensors.", kSensor, ".skip_damaged = true)."));
+  throw UserError(join_text("tile ", census.tile, ": ", census.damaged.size(), " of ",
+                            counted(census.damaged.size() + static_cast<std::size_t>(census.n_products()), "product"), " under ", root, "/",
+                            census.tile, " cannot be used:", lines_of(census.damaged),
+                            "\nReplace them, or leave them out (which is recorded) with --skip-damaged (sensors.", kSensor,
+                            ".skip_damaged = true)."));
 }
 
 void require_acquisitions(const Census& census, const std::string& root, Date first, Date last) {
   if (!census.acquisitions.empty()) return;
-  std::string others;
-  for (const auto& [year, count] : census.other_years)
-    others += join_text(others.empty() ? "" : ", ", year, " (", count, count == 1 ? " product)" : " products)");
+  const std::string others = years_of(census.outside_period);
   throw UserError(
       join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
                 !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
                 : others.empty()        ? "the folder contains no product"
-                                        : "there are products of " + others + "; set year to one of these or add the missing products"));
+                                 : "there are products of " + others + "; set year or period to one of these or add the missing products"));
 }
 
 nlohmann::json counts_of(const Census& census) {
@@ -50,7 +51,8 @@ nlohmann::json counts_of(const Census& census) {
           {"damaged", damaged},
           {"superseded", census.superseded},
           {"merged", census.merged},
-          {"ignored", census.ignored}};
+          {"ignored", census.ignored},
+          {"outside_period", census.outside_period.size()}};
 }
 
 Census usable_census(const SensorOptions& options, const std::string& tile, Date first, Date last) {
@@ -64,30 +66,30 @@ nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile
                            const Context& context) {
   context.progress->start("catalog " + tile, 1, "tile");
   const Census census = usable_census(options, tile, first, last);
-  write_text(file, census.to_json().dump(1) + "\n");
+  write_text(file, json_text(census.to_json(), 1) + "\n");
+  if (!census.outside_period.empty())
+    context.progress->note(join_text("tile ", tile, ": outside the period ", first.iso(), " to ", last.iso(),
+                                     ", not read: ", years_of(census.outside_period)));
   context.progress->advance(1);
   context.progress->finish();
   return counts_of(census);
 }
 
+// Keys of the configuration that shape what the units make.
+const std::vector<std::string> kOptions = {"year", "period", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.skip_damaged"};
+
 std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   const Layout layout(config);
   const auto sensor = make_sensor(kSensor);
-  const auto [first, last] = period_of(config);
+  const auto [first, last] = config.days();
   std::vector<Unit> units;
   for (const std::string& tile : tiles_of(config)) {
     Unit unit;
     unit.stage = "catalog";
     unit.key = unit.tile = tile;
     unit.outputs = {layout.census(tile)};
-    unit.config_keys = {"year",
-                        "time.start",
-                        "time.end",
-                        "time.dates",
-                        "sensors.sentinel2_theia.root",
-                        "sensors.sentinel2_theia.bands",
-                        "sensors.sentinel2_theia.skip_damaged"};
-    unit.facts = {sensor->listing_digest(config.sentinel2_theia.root, tile, first, last)};
+    unit.config_keys = kOptions;
+    unit.facts = {"state of the products = " + sensor->listing_digest(config.sentinel2_theia.root, tile, first, last)};
     unit.run = [options = config.sentinel2_theia, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
       return run_catalog(options, tile, begin, end, file, context);
     };
@@ -102,13 +104,13 @@ std::string longest_gap(const Census& census) {
   int days = 0;
   for (std::size_t i = 0; i + 1 < census.acquisitions.size(); ++i)
     if (const int gap = census.acquisitions[i + 1].date - census.acquisitions[i].date; gap > days) days = gap, at = i;
-  return days == 0 ? "" : join_text("; longest gap ", days, " days after ", census.acquisitions[at].date.iso());
+  return days == 0 ? "" : join_text("; longest gap ", counted(days, "day"), " after ", census.acquisitions[at].date.iso());
 }
 
 std::string text_of(const Census& census) {
   std::string text = census.tile + "\n";
   if (!census.acquisitions.empty())
-    text += join_text("  ", census.acquisitions.size(), " acquisitions from ", census.n_products(), " products, ",
+    text += join_text("  ", counted(census.acquisitions.size(), "acquisition"), " from ", counted(census.n_products(), "product"), ", ",
                       census.acquisitions.front().date.iso(), " to ", census.acquisitions.back().date.iso(), longest_gap(census),
                       "\n  grid ", to_text(census.grid), "\n  bands ", join_list(census.bands, ", "), "\n");
   else
@@ -117,7 +119,8 @@ std::string text_of(const Census& census) {
   for (const std::string& day : census.merged) text += "  two passes merged: " + day + "\n";
   for (const std::string& product : census.superseded) text += "  replaced by a newer version: " + product + "\n";
   for (const std::string& entry : census.ignored) text += "  not a product: " + entry + "\n";
-  for (const auto& [year, count] : census.other_years) text += join_text("  of the year ", year, ": ", count, " products\n");
+  if (!census.outside_period.empty()) text += "  outside the period: " + years_of(census.outside_period) + "\n";
+  for (const OutsidePeriod& outside : census.outside_period) text += "    " + outside.product + "\n";
   return text;
 }
 
@@ -128,27 +131,17 @@ Stage catalog_stage() {
           .summary = "finds the products of each tile and checks them",
           .reads = "folders of L2A products",
           .writes = "the census of each tile",
+          .command = "catalog",
+          .example = "millesime run france-2021.toml --to catalog",
           .revision = 1,
           .papers = {},
+          .options = kOptions,
           .plan = plan_catalog};
 }
 
 Census usable_census(const Config& config, const std::string& tile) {
-  const auto [first, last] = period_of(config);
+  const auto [first, last] = config.days();
   return usable_census(config.sentinel2_theia, tile, first, last);
-}
-
-std::pair<Date, Date> period_of(const Config& config) {
-  Date first = Date::from_ymd(config.year, 1, 1), last = Date::from_ymd(config.year, 12, 31);
-  std::vector<std::string> given = config.time.dates;
-  for (const std::string& date : {config.time.start, config.time.end})
-    if (!date.empty()) given.push_back(date);
-  for (const std::string& text : given) {
-    const Date date = Date::parse(text);
-    first = std::min(first, date);
-    last = std::max(last, date);
-  }
-  return {first, last};
 }
 
 Options CatalogCommand::declare() {
@@ -156,7 +149,8 @@ Options CatalogCommand::declare() {
   o.section("");
   o.add("root", &root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
   o.add("year", &year, "only products of this year; 0: all").range(0, 2100);
-  o.add("tiles", &tiles, "tiles to check; default: all that are found");
+  period.declare(o);
+  o.add("tiles", &tiles, "tiles to check; default: all that are found").names("tile");
   o.add("bands", &bands, "bands that every product must have; default: those that any product of the tile has");
   o.add("json", &json, "print JSON instead of text");
   return o;
@@ -186,9 +180,7 @@ CatalogReport catalog(const CatalogCommand& command, const Context& context) {
   if (names.empty())
     throw UserError(join_text(command.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
   std::ranges::sort(names);
-  constexpr int kFirstYear = 1980, kLastYear = 2100;
-  const Date first = Date::from_ymd(command.year == 0 ? kFirstYear : command.year, 1, 1),
-             last = Date::from_ymd(command.year == 0 ? kLastYear : command.year, 12, 31);
+  const auto [first, last] = days_of(command.period, command.year);
   CatalogReport report;
   report.root = command.root;
   context.progress->start("catalog", static_cast<std::int64_t>(names.size()), "tiles");

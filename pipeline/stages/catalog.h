@@ -3,13 +3,13 @@
 // As a stage it writes the census of each tile of a production (Layout::census); as a command it checks any folder.
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/dates.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/stages/period.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -21,12 +21,10 @@ Stage catalog_stage();
 // The census of a tile of a production, as in the stage: UserError for damage (unless skipped) and without acquisitions.
 Census usable_census(const Config& config, const std::string& tile);
 
-// Days whose acquisitions belong to a production: its calendar year, extended to the time grid if that is given explicitly.
-std::pair<Date, Date> period_of(const Config& config);
-
 struct CatalogCommand {
-  std::string root;                // <root>/<tile>/<product>
-  int year = 0;                    // 0: all
+  std::string root;  // <root>/<tile>/<product>
+  int year = 0;      // 0: all
+  PeriodOptions period;
   std::vector<std::string> tiles;  // empty: all
   std::vector<std::string> bands;  // empty: those that any product of a tile has
   bool json = false;

@@ -5,6 +5,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/source_files.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train.h"
@@ -14,46 +15,66 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Keys of the configuration that shape what the units make.
+const std::vector<std::string> kOptions = {"sensors.sentinel2_theia.resampling",
+                                           "classify.probabilities",
+                                           "classify.all_classes",
+                                           "classify.precision",
+                                           "regions.blend_m",
+                                           "regions.layer",
+                                           "regions.field"};
+
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
-  // The regions are those with samples: there is one model for each region and seed (train_stage).
-  const auto models = trained_models(config);
+  // Regions are those of the samples: models_of() says whose model maps each.
+  const auto models = models_of(config);
   if (!models) return std::nullopt;
+  const bool regional = !config.regions.path.empty() && config.model.path.empty();
   std::vector<Unit> units;
+  const std::vector<std::string> region_files =
+                                     config.regions.path.empty() ? std::vector<std::string>{} : files_of_source(config.regions.path),
+                                 exogenous = files_of_exogenous(config.exogenous);
   for (const auto& tile : tiles_of(config)) {
     Unit unit{.stage = "classify",
               .key = tile,
               .tile = tile,
-              .inputs = {layout.census(tile)},
+              .inputs = {layout.census(tile), layout.footprint(tile)},
               .outputs = {},
-              .config_keys = {"sensors.sentinel2_theia.resampling", "classify.probabilities", "classify.all_classes", "classify.precision",
-                              "regions.blend_m", "regions.field"},
+              .config_keys = kOptions,
               .facts = {},
               .run = {}};
     ClassifyRequest request;
     request.year = config.year, request.resampling = config.sentinel2_theia.resampling;
-    request.regions = config.regions, request.exogenous = config.exogenous, request.options = config.classify;
+    request.exogenous = config.exogenous, request.options = config.classify;
     for (int seed = 0; seed < layout.seeds; ++seed) {
-      SeedMap::Files output{
-          {},
-          layout.classification(tile, seed),
-          layout.confidence(tile, seed),
-          seed == 0 ? layout.validity(tile) : "",  // the same for every seed
-          config.classify.probabilities ? layout.probabilities(tile, seed) : "",
-          // Names and colours may change after the training: the stages that make the map take them from the nomenclature.
-          false};
-      for (const auto& model : *models)
+      SeedMap::Files output{{},
+                            layout.classification(tile, seed),
+                            layout.confidence(tile, seed),
+                            seed == 0 ? layout.validity(tile) : "",  // the same for every seed
+                            config.classify.probabilities ? layout.probabilities(tile, seed) : "",
+                            false};  // names and colours may change after the training: the stages that make the map add them
+      for (const auto& model : models->trained)
         if (model.seed == seed) output.models.push_back({model.region, model.file});
       for (const auto& model : output.models) unit.inputs.push_back(model.file);
       for (const auto& file : {output.classification, output.confidence, output.validity, output.probabilities})
         if (!file.empty()) unit.outputs.push_back(file);
       request.maps.push_back(std::move(output));
     }
-    if (!config.regions.path.empty()) unit.inputs.push_back(config.regions.path);
-    for (const auto& entry : config.exogenous) unit.inputs.push_back(entry.path), unit.facts.push_back(entry.name);
-    unit.run = [request, layout, tile](const Context& context) mutable {
-      request.census = Census::read(layout.census(tile));
-      return classify_tile(request, context);
+    request.footprint = layout.footprint(tile);
+    if (regional) {
+      request.regions = config.regions, request.substitutes = models->substitutes;
+      unit.inputs.insert(unit.inputs.end(), region_files.begin(), region_files.end());
+      for (const auto& [region, other] : models->substitutes)
+        unit.facts.push_back(region + " is mapped by " + (other.empty() ? "all samples" : other));
+    }
+    unit.inputs.insert(unit.inputs.end(), exogenous.begin(), exogenous.end());
+    for (const auto& entry : config.exogenous) unit.facts.push_back(entry.name);
+    unit.run = [request, layout, tile, root = config.sentinel2_theia.root](const Context& context) mutable {
+      request.census = Census::read(layout.census(tile), root);
+      nlohmann::json counts = classify_tile(request, context);
+      for (const auto& [region, other] : request.substitutes)
+        counts["regions_without_samples"][region] = other.empty() ? "all samples" : other;
+      return counts;
     };
     units.push_back(std::move(unit));
   }
@@ -67,8 +88,11 @@ Stage classify_stage() {
           .summary = "computes class and confidence of every pixel of each tile",
           .reads = "images of a tile, models",
           .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities",
+          .command = "classify",
+          .example = "millesime run france-2021.toml --to classify",
           .revision = 3,
           .papers = {},
+          .options = kOptions,
           .kept_when_mending = false,
           .side_by_side = true,
           .units_from = {"sample"},
@@ -80,7 +104,8 @@ Options ClassifyCommand::declare() {
   o.add("model", &model, "trained model (.safetensors)").path().required();
   o.add("tile", &tile, "folder of the tile's products, e.g. l2a/T31TCJ").path().required();
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
-  o.add("year", &year, "only products of this year; 0: all of the folder").range(0, 2100);
+  o.add("year", &year, "only products of this year; required if the folder has several").range(0, 2100);
+  period.declare(o);
   o.add("skip_damaged", &sensor.skip_damaged, "leave out products that cannot be read");
   o.add("resampling", &sensor.resampling, "method of resampling 20 m bands to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
   o.add("exogenous", &exogenous, "static inputs of the model, name=path");
@@ -90,13 +115,12 @@ Options ClassifyCommand::declare() {
 }
 
 nlohmann::json classify_command(const ClassifyCommand& command, const Context& context) {
-  const fs::path folder = fs::path(command.tile).lexically_normal();
+  const fs::path folder = fs::absolute(command.tile).lexically_normal();  // "." and "T31TCJ" have a folder around them, too
   const fs::path named = folder.filename().empty() ? folder.parent_path() : folder;
   const Trust trust = command.trust_model ? Trust::programs : Trust::data_only;
   const ModelSpec spec = ModelFile::read(command.model, trust).spec;
   const auto sensor = make_sensor("sentinel2_theia");
-  const Date first = command.year ? Date::from_ymd(command.year, 1, 1) : Date::from_ymd(1970, 1, 1);
-  const Date last = command.year ? Date::from_ymd(command.year, 12, 31) : Date::from_ymd(2999, 12, 31);
+  const auto [first, last] = days_of(command.period, command.year);
   ClassifyRequest request;
   request.census = sensor->take_census(named.parent_path().string(), named.filename().string(), spec.sources.front().bands, first, last);
   const auto& acquisitions = request.census.acquisitions;
@@ -106,7 +130,15 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
     throw UserError(join_text(command.tile, ": damaged products; replace them or leave them out with --skip-damaged:", list));
   }
   if (acquisitions.empty())
-    throw UserError(join_text(command.tile, ": no product to classify", command.year ? " in " + std::to_string(command.year) : ""));
+    throw UserError(
+        join_text(command.tile, ": no product to classify", command.year ? " in " + std::to_string(command.year) : "",
+                  request.census.outside_period.empty() ? "" : "; there are those of " + years_of(request.census.outside_period)));
+  if (const int from = acquisitions.front().date.year(), to = acquisitions.back().date.year();
+      from != to && command.year == 0 && (command.period.start.empty() || command.period.end.empty()))
+    throw UserError(join_text(command.tile, ": its products are of the years ", from, " to ", to,
+                              ", expected one year; choose with --year, or with --start and --end"));
+  if (!request.census.outside_period.empty())
+    context.progress->note(join_text(command.tile, ": outside the period, not read: ", years_of(request.census.outside_period)));
   request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
   request.resampling = command.sensor.resampling;
   request.options = command.options;

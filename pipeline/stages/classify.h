@@ -7,6 +7,7 @@
 
 #include "pipeline/imagery/tile_classifier.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/stages/period.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -14,7 +15,8 @@ namespace millesime {
 // `millesime classify --model M --tile DIR -o DIR`: takes the census of a tile folder and maps the tile.
 struct ClassifyCommand {
   std::string model, tile, output;
-  int year = 0;  // 0: every product of the folder; days are counted from the year of the middle one
+  int year = 0;  // 0: that of the products, which must then all be of one year
+  PeriodOptions period;
   SensorOptions sensor;
   std::vector<std::string> exogenous;  // name=path
   ClassifyOptions options;

@@ -9,6 +9,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/geodesy.h"
@@ -73,7 +74,8 @@ Options CompareCommand::declare() {
   Options o;
   o.add("first", &first, "map of class codes, e.g. of the earlier year").path().required();
   o.add("second", &second, "map of class codes on the same grid").path().required();
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: codes without names");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: codes without names")
+      .names("nomenclature");
   o.add("output", &output, "folder for comparison.json and changes.csv").path();
   o.add("map", &map, "also write changes.tif: the second map's class where the first one has another, 0 elsewhere");
   return o;
@@ -143,7 +145,7 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
   if (writer) writer->commit();
   if (!command.output.empty()) {
     write_text(command.output + "/changes.csv", changes_csv(result));
-    write_text(command.output + "/comparison.json", to_json(result).dump(2) + "\n");
+    write_text(command.output + "/comparison.json", json_text(to_json(result), 2) + "\n");
   }
   return result;
 }

@@ -4,9 +4,9 @@
 #include <limits>
 
 #include "pipeline/core/class_numbers.h"
-#include "pipeline/core/dates.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -17,13 +17,21 @@ constexpr const char* kDefaultBands[] = {"B2", "B3", "B4", "B5", "B6", "B7", "B8
 
 }  // namespace
 
+std::pair<Date, Date> Config::days() const { return days_of(period, year); }
+
+std::string Config::to_toml() {
+  std::string text = declare().to_toml();
+  for (ExogenousOptions& entry : exogenous) text += "\n[[exogenous]]\n" + entry.declare().to_toml();
+  return text;
+}
+
 Options Config::declare() {
   Options o;
   o.section("");
   o.add("year", &year, "the year that is mapped").range(1980, 2100).required();
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature");
   o.add("output", &output, "folder of the products, which are in <output>/<year>").path();
-  o.add("device", &device, "where kernels and models run: auto, cpu, cuda or cuda:N");
+  o.add("device", &device, "where kernels and models run: auto, cpu, cuda or cuda:N").names("device");
   o.add("threads", &threads, "threads to compute with; 0: all cores that this process may use").range(0, 1024);
   o.add("memory", &memory, "limit of memory, e.g. 8GiB; default: the free memory of the machine or its container");
 
@@ -35,13 +43,16 @@ Options Config::declare() {
       .choices({"nearest", "bilinear", "cubic"});
 
   o.section("tiles");
-  o.add("names", &tiles.names, "tiles to map; default: all that are found under the root");
+  o.add("names", &tiles.names, "tiles to map; default: all that are found under the root").names("tile");
+
+  o.section("period");
+  period.declare(o);
 
   o.section("time");
   o.add("step_days", &time.step_days, "interval between the dates of the regular time grid").unit("days").range(1, 366);
-  o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles");
-  o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles");
-  o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days");
+  o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles").dates();
+  o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles").dates();
+  o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days").dates();
   time.declare_gap_fill(o);
 
   o.section("reference");
@@ -65,12 +76,15 @@ Options Config::declare() {
   o.add("blend_m", &regions.blend_m, "distance from a region's border within which the neighbouring models are blended")
       .unit("m")
       .range(0, 100000);
+  o.add("without_samples", &regions.without_samples,
+        "model of a region without samples or without a name: one of all samples, that of the nearest region, or an error")
+      .choices({"all", "nearest", "error"});
 
   o.section("model");
-  o.add("name", &model.name, kModelHelp);
+  o.add("name", &model.name, kModelHelp).names("architecture");
   o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
-  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input");
+  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input").names("index");
   o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
@@ -85,10 +99,10 @@ Options Config::declare() {
   o.add("method", &fuse.method, "method of fusing the maps of several seeds").choices({"majority", "dempster-shafer"});
 
   o.section("mosaic");
-  o.add("crs", &mosaic.crs, "reference system of the national map");
-  o.add("resolution", &mosaic.resolution, "pixel size of the national map")
+  o.add("crs", &mosaic.crs, "reference system of the national map; default: that of most tiles, their UTM zone");
+  o.add("resolution", &mosaic.resolution, "pixel size of the national map; 0: the pixels of the tiles, in the unit of the CRS")
       .unit("units of the CRS, m for EPSG:2154")
-      .range(1e-6, kUnbounded);
+      .range(0, kUnbounded);
   o.add("sheet_px", &mosaic.sheet_px, "side of the sheets in which the map is computed and updated").unit("px").range(64, 65536);
 
   o.section("publish");
@@ -112,9 +126,7 @@ std::vector<ExogenousOptions> read_exogenous(const std::string& file) {
   for (const auto& node : *tables) {
     const auto* table = node.as_table();
     ExogenousOptions entry;
-    Options o;
-    o.add("name", &entry.name, "name of the static input");
-    o.add("path", &entry.path, "raster, any CRS and resolution");
+    Options o = entry.declare();
     const std::string origin = join_text(file, ":", node.source().begin.line, ": [[exogenous]]");
     if (!table) throw UserError(join_text(origin, ": expected a table with name and path"));
     for (const auto& [key, value] : *table) {
@@ -124,10 +136,29 @@ std::vector<ExogenousOptions> read_exogenous(const std::string& file) {
     if (entry.name.empty() || entry.path.empty()) throw UserError(join_text(origin, ": needs both name and path"));
     for (const auto& other : list)
       if (other.name == entry.name) throw UserError(join_text(origin, ": the name \"", entry.name, "\" is used twice"));
-    entry.path = (folder / entry.path).lexically_normal().string();
+    entry.path = source_in(folder, entry.path);
     list.push_back(std::move(entry));
   }
   return list;
+}
+
+}  // namespace
+
+namespace {
+
+// Acquisitions outside the period are not read, so that dates of the grid there would repeat the nearest ones.
+void require_grid_in_period(const Config& config) {
+  const auto [first, last] = config.days();
+  const auto check = [&, first = first, last = last](const std::string& key, const std::string& text) {
+    if (text.empty()) return;
+    if (const Date date = Date::parse(text); date < first || date > last)
+      throw UserError(
+          join_text(config.file, ": ", key, ": ", date.iso(), " lies outside the period, ", first.iso(), " to ", last.iso(),
+                    ", of which alone acquisitions are read; set period.start and period.end to the days that the map is about"));
+  };
+  check("time.start", config.time.start);
+  check("time.end", config.time.end);
+  for (const std::string& date : config.time.dates) check("time.dates", date);
 }
 
 }  // namespace
@@ -150,13 +181,15 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
     config.output = (std::filesystem::path(file).parent_path() / config.output).lexically_normal().string();
   if (std::filesystem::exists(std::filesystem::path(file).parent_path() / config.nomenclature))
     config.nomenclature = (std::filesystem::path(file).parent_path() / config.nomenclature).lexically_normal().string();
-  for (const auto* text : {&config.time.start, &config.time.end})
-    if (!text->empty()) Date::parse(*text);
-  for (const auto& text : config.time.dates) Date::parse(text);
-  if (config.model.path.empty() && (config.reference.path.empty() || config.reference.class_field.empty()))
-    throw UserError(join_text(file, ": needs reference.path and reference.class_field for training, or model.path, a trained model"));
+  require_grid_in_period(config);
   if (config.regions.path.empty() != config.regions.field.empty()) throw UserError(join_text(file, ": regions needs both path and field"));
   return config;
+}
+
+void require_reference(const Config& config) {
+  if (config.model.path.empty() && (config.reference.path.empty() || config.reference.class_field.empty()))
+    throw UserError(
+        join_text(config.file, ": needs reference.path and reference.class_field for training, or model.path, a trained model"));
 }
 
 }  // namespace millesime

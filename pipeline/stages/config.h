@@ -2,6 +2,7 @@
 // Config: the options of a production, from the TOML file and the command line. Every option is declared once, in config.cpp.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/base/recipe.h"
@@ -16,6 +17,7 @@
 #include "pipeline/learning/time_options.h"
 #include "pipeline/stages/fuse.h"
 #include "pipeline/stages/mosaic.h"
+#include "pipeline/stages/period.h"
 #include "pipeline/stages/publish.h"
 #include "pipeline/stages/tiles.h"
 
@@ -31,6 +33,7 @@ struct Config {
   std::string memory;
   SensorOptions sentinel2_theia;
   TileOptions tiles;
+  PeriodOptions period;
   TimeOptions time;
   ReferenceOptions reference;
   RegionOptions regions;
@@ -46,11 +49,19 @@ struct Config {
 
   Config();
 
+  // First and last day of the period.
+  std::pair<Date, Date> days() const;
+
   // Every option of this Config; the result points into it.
   Options declare();
+
+  std::string to_toml();  // effective.toml: every option with its value, and each [[exogenous]]
 
   // The file, then --set assignments. UserError with file, line, key, expected and got.
   static Config load(const std::string& file, const std::vector<std::string>& assignments);
 };
+
+// UserError where there is neither a reference to learn from nor a trained model.
+void require_reference(const Config& config);
 
 }  // namespace millesime

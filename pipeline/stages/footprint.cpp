@@ -9,6 +9,7 @@
 #include "kernels/ops/validity.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
@@ -103,8 +104,8 @@ std::optional<std::vector<Unit>> plan_footprint(const Config& config) {
     unit.inputs = {layout.census(tile)};
     const FootprintFiles files{layout.footprint_report(tile), layout.footprint(tile)};
     unit.outputs = {files.report, files.footprint};
-    unit.run = [census = layout.census(tile), files](const Context& context) {
-      return write_footprint(Census::read(census), files, context);
+    unit.run = [census = layout.census(tile), root = config.sentinel2_theia.root, files](const Context& context) {
+      return write_footprint(Census::read(census, root), files, context);
     };
     units.push_back(std::move(unit));
   }
@@ -149,7 +150,7 @@ nlohmann::json write_footprint(const Census& census, const FootprintFiles& files
   require_unchanged(census);
   footprint.commit();
   const nlohmann::ordered_json report = report_of(census, tally);
-  write_text(files.report, report.dump(1) + "\n");
+  write_text(files.report, json_text(report, 1) + "\n");
   context.progress->finish();
   return {{"acquisitions", n_dates}, {"pixels", grid.pixels()}, {"footprint_px", tally.footprint}};
 }
@@ -159,8 +160,11 @@ Stage footprint_stage() {
           .summary = "finds where each tile has images, and how much of each date is clear",
           .reads = "census and masks of a tile",
           .writes = "footprint and report of each tile",
+          .command = "",
+          .example = "millesime run france-2021.toml --to footprint",
           .revision = 2,
           .papers = {},
+          .options = {},
           .plan = plan_footprint};
 }
 

@@ -139,6 +139,9 @@ Unit precision_unit(const Config& config, const std::vector<std::string>& tiles)
   return unit;
 }
 
+// Keys of the configuration that shape what the units make.
+const std::vector<std::string> kOptions = {"fuse"};
+
 std::optional<std::vector<Unit>> plan_fuse(const Config& config) {
   const Layout layout(config);
   std::vector<Unit> units;
@@ -166,7 +169,7 @@ std::optional<std::vector<Unit>> plan_fuse(const Config& config) {
     unit.inputs.insert(unit.inputs.end(), maps.confidence.begin(), maps.confidence.end());
     unit.inputs.insert(unit.inputs.end(), confusion.begin(), confusion.end());
     unit.outputs = {layout.fused_classification(tile), layout.fused_confidence(tile)};
-    unit.config_keys = {"fuse"};
+    unit.config_keys = kOptions;
     unit.run = [maps, confusion, outputs = unit.outputs](const Context& context) {
       FuseMaps with_mass = maps;
       with_mass.mass = masses_of(confusion, "precision");
@@ -185,8 +188,11 @@ Stage fuse_stage() {
           .summary = "fuses the maps of several seeds of each tile",
           .reads = "class and confidence maps of every seed",
           .writes = "class and confidence of each tile",
+          .command = "fuse",
+          .example = "millesime run france-2021.toml --to fuse",
           .revision = 1,
           .papers = {"Dempster 1967, Annals of Mathematical Statistics 38; Shafer 1976 (evidence theory)"},
+          .options = kOptions,
           .kept_when_mending = false,
           .plan = plan_fuse};
 }
@@ -215,7 +221,8 @@ Options FuseCommand::declare() {
   options.add("mass", &mass, "dempster-shafer: measure of the confusion matrix that is used as belief in a label")
       .choices({"precision", "recall", "accuracy", "kappa"});
   options.add("keep_undecided", &keep_undecided, "keep 255 where no label wins, instead of the lowest of the tied codes");
-  options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; adds palette and names");
+  options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; adds palette and names")
+      .names("nomenclature");
   options.add("output", &output, "folder of classification.tif and confidence.tif").path().required();
   return options;
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "pipeline/core/file_name.h"
 #include "pipeline/stages/config.h"
 
 namespace millesime {
@@ -52,7 +53,7 @@ struct Layout {
   std::string confusion(int seed) const { return stage("validate") + "/confusion_seed_" + std::to_string(seed) + ".csv"; }
 
   static std::string model_key(const std::string& region, int seed) {
-    return (region.empty() ? std::string("all") : "region_" + region) + "_seed_" + std::to_string(seed);
+    return (region.empty() ? std::string("all") : "region_" + file_name_of(region)) + "_seed_" + std::to_string(seed);
   }
   // Products.
   std::string map() const { return product(""); }

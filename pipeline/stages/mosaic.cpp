@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iomanip>
+#include <limits>
 #include <map>
+#include <numeric>
 #include <regex>
+#include <sstream>
 
 #include "kernels/ops/mosaic_rule.h"
 #include "pipeline/core/atomic_file.h"
@@ -23,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kBlock = 512;       // of the files that are written, px
+constexpr int kWindow = 4096;     // widest part of a map that is computed at once, px: the width of a country would take hundreds of MB
 constexpr int kNodeSpacing = 32;  // px between exactly transformed positions; bilinear in between: error far below 1/100 px
 
 // Number of the grid's first column (row) counted from the origin of the reference system, so that nodes and sheets have fixed positions.
@@ -61,16 +66,47 @@ std::vector<std::uint8_t> read_layer(const std::string& path, const Window& wind
   return samples;
 }
 
+std::string system_of_most(const std::vector<Grid>& tiles) {
+  std::map<std::string, int> votes;
+  for (const Grid& tile : tiles) ++votes[tile.crs];
+  return std::ranges::max_element(votes, {}, [](const auto& vote) { return vote.second; })->first;  // the first by name of equals
+}
+
+double metres_of_unit(const std::string& crs) {
+  constexpr double kPerDegree = 111319.49;  // on the equator of WGS 84
+  return metres_per_unit(crs).value_or(kPerDegree);
+}
+
+double resolution_of(const std::vector<Grid>& tiles, const std::string& crs) {
+  double metres = std::numeric_limits<double>::infinity();
+  for (const Grid& tile : tiles) metres = std::min(metres, tile.pixel_width * metres_of_unit(tile.crs));
+  std::ostringstream two_digits;
+  two_digits << std::scientific << std::setprecision(1) << metres / metres_of_unit(crs);
+  return std::stod(two_digits.str());
+}
+
 }  // namespace
 
 Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution) {
   MILLESIME_CHECK(!tiles.empty(), "a mosaic of no tiles");
-  const std::string canonical = canonical_crs(crs);
-  Box all{1e300, 1e300, -1e300, -1e300};
+  const std::string canonical = canonical_crs(crs.empty() ? system_of_most(tiles) : crs);
+  if (resolution == 0) resolution = resolution_of(tiles, canonical);
+  const BoxesOf boxes(canonical);
+  std::vector<Box> images;
   for (const Grid& tile : tiles) {
-    const Box box = tile.crs == canonical ? tile.extent() : CoordinateTransform(tile.crs, canonical)(tile.extent());
-    all = {std::min(all.min_x, box.min_x), std::min(all.min_y, box.min_y), std::max(all.max_x, box.max_x), std::max(all.max_y, box.max_y)};
+    const Box own = tile.extent(), box = tile.crs == canonical ? own : CoordinateTransform(tile.crs, canonical)(own);
+    const double width = box.max_x - box.min_x, height = box.max_y - box.min_y;
+    constexpr double kTorn = 100;
+    if (width * metres_of_unit(canonical) > kTorn * (own.max_x - own.min_x) * metres_of_unit(tile.crs))
+      throw UserError(join_text("mosaic.crs: in ", canonical, " the tile ", to_text(tile),
+                                " does not hold together: it lies across the edge ",
+                                "of that system; expected one that the tiles lie within, for example their own, ", tile.crs));
+    if (resolution > width || resolution > height)
+      throw UserError(join_text("mosaic.resolution: expected pixels smaller than a tile (", width, " x ", height, " in the unit of ",
+                                canonical, "), got ", resolution, "; leave it out for ", resolution_of(tiles, canonical)));
+    images.push_back(box);
   }
+  const Box all = boxes.around(images);
   constexpr double kRounding = 1e-6;  // of a pixel
   const double left = std::floor(all.min_x / resolution + kRounding), right = std::ceil(all.max_x / resolution - kRounding);
   const double bottom = std::floor(all.min_y / resolution + kRounding), top = std::ceil(all.max_y / resolution - kRounding);
@@ -93,7 +129,7 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
   MILLESIME_CHECK(tiles.size() < kNoTile, tiles.size(), " tiles");
   std::vector<const TileMaps*> by_name;
   for (const auto& tile : tiles) by_name.push_back(&tile);
-  std::ranges::sort(by_name, {}, [](const TileMaps* tile) { return tile->name; });
+  std::ranges::stable_sort(by_name, {}, [](const TileMaps* tile) { return tile->name; });
   for (std::size_t t = 0; t < by_name.size(); ++t) {
     const TileMaps& tile = *by_name[t];
     const Grid tile_grid = RasterReader(tile.classification).grid();
@@ -159,7 +195,7 @@ nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid,
                          RasterOptions{.nodata = 0, .block = kBlock, .nomenclature = nullptr, .band_names = {}});
   std::int64_t mapped = 0;
   context.progress->start("mosaic", sheet.pixels(), "px");
-  for (const Window& strip : split(sheet_grid.whole(), sheet.width, kBlock, 1)) {
+  for (const Window& strip : split(sheet_grid.whole(), std::min(sheet.width, kWindow), kBlock, 1)) {
     const MapLayers map = mosaic_window(tiles, sheet_grid, strip, context);
     mapped += std::ranges::count_if(map.classification.samples, [](std::uint8_t code) { return code != 0; });
     for (std::size_t layer = 0; layer < writers.size(); ++layer) writers[layer].write(strip, 0, samples_of(map, layer).data());
@@ -176,14 +212,16 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
   std::vector<TileMaps> maps;
   for (const auto& tile : tiles_of(config)) {
     if (!fs::exists(layout.census(tile))) return std::nullopt;
-    grids.push_back(Census::read(layout.census(tile)).grid);
+    grids.push_back(Census::read(layout.census(tile), "").grid);
     maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile)});
   }
   if (grids.empty()) return std::nullopt;
   const Grid grid = national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
+  const BoxesOf turns(grid.crs);
   std::vector<Box> boxes;
   for (const Grid& tile : grids)
-    boxes.push_back(tile.crs == grid.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent()));
+    boxes.push_back(
+        turns.near(tile.crs == grid.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent()), grid.extent()));
 
   std::vector<Unit> units;
   std::map<std::string, std::vector<RasterPart>> parts;
@@ -202,7 +240,7 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
       parts[layer].push_back({unit.outputs.back(), sheet.window});
       all_sheets.push_back(unit.outputs.back());
     }
-    unit.facts = {to_text(grid.crop(sheet.window))};
+    unit.facts = {"grid = " + to_text(grid.crop(sheet.window))};
     unit.run = [=, outputs = unit.outputs](const Context& context) { return write_sheet(inside, grid, sheet.window, outputs, context); };
     units.push_back(std::move(unit));
   }
@@ -213,7 +251,7 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
                    .inputs = all_sheets,
                    .outputs = {whole.classification, whole.confidence, whole.validity},
                    .config_keys = {},
-                   .facts = {to_text(grid)},
+                   .facts = {"grid = " + to_text(grid)},
                    .run = [=](const Context&) {
                      write_virtual_raster(whole.classification, grid, parts.at(kLayers[0]));
                      write_virtual_raster(whole.confidence, grid, parts.at(kLayers[1]));
@@ -242,8 +280,11 @@ Stage mosaic_stage() {
           .summary = "joins the tiles into one map on the national grid",
           .reads = "class, confidence and validity of every tile",
           .writes = "sheets of the national map",
+          .command = "mosaic",
+          .example = "millesime run france-2021.toml --to mosaic",
           .revision = 1,
           .papers = {},
+          .options = {"mosaic"},
           .kept_when_mending = false,
           .side_by_side = true,
           .units_from = {"catalog"},
@@ -255,9 +296,9 @@ Options MosaicCommand::declare() {
   o.add("classification", &classification, "class maps of the tiles (uint8, 0 = no data)").path().required();
   o.add("confidence", &confidence, "confidence of each map, 0..100, in the same order").path();
   o.add("validity", &validity, "valid acquisitions of each map, in the same order").path();
-  o.add("nomenclature", &nomenclature, "classes of the map: adds palette and names");
-  o.add("crs", &crs, "reference system of the map");
-  o.add("resolution", &resolution, "pixel size").unit("units of the CRS").range(1e-6, 1e9);
+  o.add("nomenclature", &nomenclature, "classes of the map: adds palette and names").names("nomenclature");
+  o.add("crs", &crs, "reference system of the map; default: that of most tiles");
+  o.add("resolution", &resolution, "pixel size; 0: the pixels of the tiles").unit("units of the CRS").range(0, 1e9);
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
   return o;
 }
@@ -273,7 +314,14 @@ void mosaic(const MosaicCommand& command, const Context& context) {
   check_count(command.validity, "validity");
   std::vector<TileMaps> tiles;
   std::vector<Grid> grids;
-  for (std::size_t i = 0; i < command.classification.size(); ++i) {
+  std::vector<std::size_t> order(command.classification.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  // Of maps that tie in all else, and in their tile, the first by file name and then by folder wins: never the first that was named.
+  std::ranges::sort(order, {}, [&](std::size_t i) {
+    const fs::path file = fs::weakly_canonical(fs::absolute(command.classification[i]));
+    return std::pair(file.filename().string(), file.string());
+  });
+  for (const std::size_t i : order) {
     tiles.push_back({tile_name(command.classification[i]), command.classification[i],
                      command.confidence.empty() ? "" : command.confidence[i], command.validity.empty() ? "" : command.validity[i]});
     const RasterReader reader(command.classification[i]);
@@ -288,7 +336,11 @@ void mosaic(const MosaicCommand& command, const Context& context) {
   // The plain files are never committed: their AtomicFile removes them.
   const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"),
       plain_validity(command.output + "/plain_validity.tif");
-  write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
+  const nlohmann::json counts =
+      write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
+  if (counts.at("mapped") == 0)
+    throw UserError(
+        join_text("--classification: no pixel of these ", tiles.size(), " maps has a class (0 is no data); nothing is written"));
   write_cog(plain_class.temporary(), command.output + "/classification.tif",
             {.classes = true, .nomenclature = classes ? &*classes : nullptr, .band_names = {}});
   write_cog(plain_confidence.temporary(), command.output + "/confidence.tif", {});

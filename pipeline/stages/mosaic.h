@@ -11,15 +11,15 @@
 
 namespace millesime {
 
-struct MosaicOptions {  // [mosaic]
-  std::string crs = "EPSG:2154";
-  double resolution = 10;
-  int sheet_px = 4096;  // the map is computed and updated in sheets of this side
+struct MosaicOptions {    // [mosaic]
+  std::string crs;        // "": the system of most tiles
+  double resolution = 0;  // 0: the pixel size of the tiles, in the unit of the system
+  int sheet_px = 4096;    // the map is computed and updated in sheets of this side
 };
 
 // The maps of one tile, on one grid. Confidence and validity may be absent ("").
 struct TileMaps {
-  std::string name;  // decides ties
+  std::string name;  // decides ties; of equal names, the first in the list
   std::string classification, confidence, validity;
 };
 
@@ -28,7 +28,10 @@ struct MapLayers {
   Raster<std::uint8_t> confidence, validity;
 };
 
-// The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never shifts a pixel.
+// The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never shifts a pixel. crs "": the system of
+// most tiles. resolution 0: the smallest pixel size of the tiles in the unit of the system, rounded to two digits (10 m: 0.00009 degrees).
+// In degrees, a map across the 180th meridian has longitudes above 180. UserError for pixels larger than a tile, and for a tile that the
+// edge of the system cuts.
 Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution);
 
 // The part of the mosaic in `window` of `grid`. Reads only the pixels that the window needs.
@@ -37,12 +40,14 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
 struct MosaicCommand {
   std::vector<std::string> classification, confidence, validity;
   std::string nomenclature;  // adds palette and names; "" for none
-  std::string crs = "EPSG:2154";
-  double resolution = 10;
-  std::string output;  // folder of classification.tif, confidence.tif and validity.tif (COG)
+  std::string crs;           // "": that of most tiles
+  double resolution = 0;     // 0: the tiles' pixels
+  std::string output;        // folder of classification.tif, confidence.tif and validity.tif (COG)
 
   Options declare();
 };
+// The order of the files has no influence: where maps overlap, the higher confidence wins, then the higher validity, then the tile that
+// the file's name names (T31TCJ; else the file name), then the file name, then the folder.
 void mosaic(const MosaicCommand& command, const Context& context);
 
 Stage mosaic_stage();

@@ -7,7 +7,10 @@
 #include <map>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/version.h"
 #include "pipeline/io/geodesy.h"
@@ -18,6 +21,7 @@
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/tiles.h"
+#include "pipeline/stages/train.h"
 
 namespace millesime {
 namespace {
@@ -26,10 +30,6 @@ namespace fs = std::filesystem;
 
 constexpr int kMapSide = 1400, kQualitySide = 900;  // px of the report's images: sharp at the width of the page, a few 100 kB
 constexpr int kStrip = 512;                         // rows that are read at a time: a row of blocks
-
-// The endings of the products' file names, after <name>.
-constexpr const char* kConfidence = "_confidence";
-constexpr const char* kValidity = "_validity";
 
 constexpr const char* kQmlMediaType = "application/xml";
 
@@ -120,9 +120,11 @@ std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& 
 
 class Products {
  public:
-  Products(const Publication& publication, const MapSummary& summary) : publication_(publication), summary_(summary) {}
+  // `folder`: where the files are made.
+  Products(const Publication& publication, const MapSummary& summary, std::string folder)
+      : publication_(publication), summary_(summary), folder_(std::move(folder)) {}
 
-  std::string path(const std::string& ending) const { return publication_.folder + "/" + publication_.name + ending; }
+  std::string path(const std::string& ending) const { return folder_ + "/" + publication_.name + ending; }
 
   void write_map() {
     write_cog(publication_.classification, path(".tif"),
@@ -152,7 +154,7 @@ class Products {
       auto json = nlohmann::ordered_json::parse(read_text(publication_.accuracy));
       if (areas) json["areas"] = areas_json(*areas);
       write_document("accuracy", "accuracy.json", "Accuracy, calibration and areas with intervals", "application/json",
-                     json.dump(1) + "\n");
+                     json_text(json, 1) + "\n");
     }
     if (!publication_.results.empty())
       write_document("results", "RESULTS.txt", "Accuracy in the layout of iota2", "text/plain", read_text(publication_.results));
@@ -160,19 +162,21 @@ class Products {
 
   void write_document(const std::string& key, const std::string& file, const std::string& title, const std::string& media_type,
                       const std::string& text) {
-    write_text(publication_.folder + "/" + file, text);
+    write_text(folder_ + "/" + file, text);
     assets_.push_back({key, file, title, media_type, {"metadata"}, std::nullopt});
   }
 
-  void write_stac() {
+  // Returns the item's checksum: the item has those of all other files.
+  std::string write_stac() {
     StacItem item;
     item.id = publication_.name;
     item.title = join_text(publication_.options.title, " ", publication_.year);
     item.description = join_text("Land-cover map of ", publication_.year, " with confidence and number of valid acquisitions; ",
-                                 publication_.nomenclature.size(), " classes (", publication_.nomenclature.name, ").");
+                                 counted(publication_.nomenclature.size(), "class", "classes"), " (", publication_.nomenclature.name, ").");
     item.licence = publication_.options.licence;
-    item.start = Date::from_ymd(publication_.year, 1, 1).iso();
-    item.end = Date::from_ymd(publication_.year, 12, 31).iso();
+    const auto [first, last] = days_of(publication_.period, publication_.year);
+    item.start = first.iso();
+    item.end = last.iso();
     item.grid = summary_.grid;
     item.level = "L4";
     item.lineage =
@@ -180,12 +184,15 @@ class Products {
         "tiles.";
     item.software_version = version();
     item.assets = assets_;
-    write_text(path(".json"), stac_item(item, publication_.folder).dump(1) + "\n");
+    const std::string text = json_text(stac_item(item, folder_), 1) + "\n";
+    write_text(path(".json"), text);
+    return xxh3(text);
   }
 
  private:
   const Publication& publication_;
   const MapSummary& summary_;
+  std::string folder_;
   std::vector<StacAsset> assets_;
 };
 
@@ -198,12 +205,14 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
   data.map = read_reduced(products.path(".tif"), kMapSide);
   if (!publication.confidence.empty()) data.confidence = read_reduced(products.path(std::string(kConfidence) + ".tif"), kQualitySide);
   if (!publication.validity.empty()) data.validity = read_reduced(products.path(std::string(kValidity) + ".tif"), kQualitySide);
-  for (const std::string& file : publication.census) data.census.push_back(Census::read(file));
+  for (const std::string& file : publication.census) data.census.push_back(Census::read(file, ""));
   data.curves = ndvi_curves(publication.samples);
   data.version = version();
   data.licence = publication.options.licence;
   data.config = publication.config;
   data.models = publication.models;
+  data.unmapped = publication.unmapped;
+  data.notes = publication.notes;
   data.papers = publication.papers;
   return data;
 }
@@ -213,11 +222,16 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
 nlohmann::json publish(const Publication& publication, const Context& context) {
   const MapSummary summary = summarise(publication.classification, publication.confidence, publication.validity, context);
   require_known(summary, publication.nomenclature, publication.classification);
+  if (summary.mapped == 0)
+    throw UserError(join_text(publication.classification, ": no pixel of the map has a class, so nothing is published; is there a valid ",
+                              "observation at all (`millesime catalog`), and does the grid of the map, ", to_text(summary.grid),
+                              ", suit the tiles (mosaic.crs, mosaic.resolution)?"));
   std::optional<AccuracyReport> accuracy;
   if (!publication.accuracy.empty()) accuracy = read_accuracy(publication.accuracy);
   const std::optional<AreaAccuracy> areas = estimate_areas(accuracy, summary);
 
-  Products products(publication, summary);
+  FileSet set(publication.folder, publication.form);
+  Products products(publication, summary, set.staging());
   context.progress->start("products", 5, "files");
   products.write_map();
   context.progress->advance(1);
@@ -234,115 +248,12 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
   report.areas = areas;
   products.write_document("report", "report.html", "Report", "text/html", report_html(report));
   context.progress->advance(1);
-  products.write_stac();
+  const std::string checksum = products.write_stac();
+  const std::string note = set.commit(checksum.substr(0, 16));
   context.progress->advance(1);
   context.progress->finish();
+  if (!note.empty()) context.progress->note(note);
   return {{"pixels", summary.grid.pixels()}, {"mapped", summary.mapped}, {"classes", summary.classes.size()}};
-}
-
-namespace {
-
-// Options that say where a run computes do not belong to the products.
-bool shapes_the_map(const std::string& key) { return key != "device" && key != "threads" && key != "memory" && key != "output"; }
-
-std::vector<NamedValue> effective_config(Config config) {
-  std::vector<NamedValue> values;
-  const Options options = config.declare();
-  for (const Option& option : options.all())
-    if (shapes_the_map(option.key())) values.emplace_back(option.key(), option.value_text());
-  for (const ExogenousOptions& exogenous : config.exogenous) values.emplace_back("exogenous." + exogenous.name, exogenous.path);
-  return values;
-}
-
-// The provenance of each model, from the manifests of training.
-std::vector<std::pair<std::string, std::vector<NamedValue>>> trained_models(const Config& config, const Layout& layout) {
-  std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
-  if (!config.model.path.empty()) return {{fs::path(config.model.path).filename(), {{"path", config.model.path}}}};
-  if (!fs::exists(layout.stage("train"))) return models;
-  constexpr std::string_view kEnding = ".manifest.json";
-  for (const auto& entry : fs::directory_iterator(layout.stage("train"))) {
-    const std::string name = entry.path().filename();
-    if (!name.ends_with(kEnding)) continue;
-    std::vector<NamedValue> facts;
-    const Manifest manifest = read_manifest(entry.path());
-    for (const auto& [key, value] : manifest.counts.items())
-      if (value.is_string())
-        facts.emplace_back(key, value.get<std::string>());
-      else if (value.is_number_float())
-        facts.emplace_back(key, join_text(std::round(value.get<double>() * 1e4) / 1e4));
-      else if (!value.is_structured() && !value.is_null())
-        facts.emplace_back(key, value.dump());
-    models.emplace_back(name.substr(0, name.size() - kEnding.size()), std::move(facts));
-  }
-  std::ranges::sort(models);
-  return models;
-}
-
-std::optional<std::vector<Unit>> plan_publish(const Config& config) {
-  const Layout layout(config);
-  const auto mosaic_units = mosaic_stage().plan(config);
-  if (!mosaic_units) return std::nullopt;
-
-  Publication publication;
-  const MosaicMaps maps = mosaic_maps(config);
-  publication.classification = maps.classification;
-  publication.confidence = maps.confidence;
-  publication.validity = maps.validity;
-  if (!config.reference.path.empty()) {
-    publication.accuracy = layout.accuracy();
-    publication.results = layout.results();
-    for (const std::string& tile : tiles_of(config)) publication.samples.push_back(layout.samples(tile));
-  }
-  const fs::path map(layout.map());
-  publication.folder = map.parent_path();
-  publication.name = map.stem();
-  publication.year = config.year;
-  publication.nomenclature = Nomenclature::load(config.nomenclature);
-  publication.options = config.publish;
-  for (const std::string& tile : tiles_of(config)) publication.census.push_back(layout.census(tile));
-  publication.config = effective_config(config);
-
-  Unit unit;
-  unit.stage = "publish";
-  unit.key = "products";
-  for (const Unit& sheet : *mosaic_units) unit.inputs.insert(unit.inputs.end(), sheet.outputs.begin(), sheet.outputs.end());
-  unit.inputs.insert(unit.inputs.end(), publication.census.begin(), publication.census.end());
-  unit.inputs.insert(unit.inputs.end(), publication.samples.begin(), publication.samples.end());
-  if (!publication.accuracy.empty()) unit.inputs.insert(unit.inputs.end(), {publication.accuracy, publication.results});
-  for (const std::string suffix : {"", kConfidence, kValidity})
-    for (const char* ending : {".tif", ".qml"}) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
-  unit.outputs.push_back(layout.map() + ".aux.xml");
-  unit.outputs.push_back(publication.folder + "/" + publication.name + ".json");
-  if (!publication.accuracy.empty())
-    for (const std::string& file : {publication.accuracy, publication.results})
-      unit.outputs.push_back(publication.folder + "/" + fs::path(file).filename().string());
-  unit.outputs.push_back(layout.report());
-  unit.facts = {publication.nomenclature.to_json()};
-  for (const auto& [key, value] : publication.config) unit.facts.push_back(key + " = " + value);
-  unit.run = [config, layout, publication](const Context& context) {
-    Publication complete = publication;
-    complete.models = trained_models(config, layout);
-    for (const Stage& stage : stage_list())
-      for (const std::string& paper : stage.papers)
-        if (std::ranges::find(complete.papers, paper) == complete.papers.end()) complete.papers.push_back(paper);
-    return publish(complete, context);
-  };
-  return std::vector<Unit>{std::move(unit)};
-}
-
-}  // namespace
-
-Stage publish_stage() {
-  return {.name = "publish",
-          .summary = "cloud-optimised maps, styles, STAC item and report",
-          .reads = "the national map, accuracy, census",
-          .writes = "OCS_<year>.tif with confidence and validity, .qml, STAC item, accuracy.json, RESULTS.txt, report.html",
-          .revision = 2,
-          .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
-          .kept_when_mending = false,
-          .side_by_side = true,
-          .units_from = {"catalog"},
-          .plan = plan_publish};
 }
 
 Options PublishCommand::declare() {
@@ -352,7 +263,7 @@ Options PublishCommand::declare() {
       .path()
       .required();
   o.add("output", &output, "folder of the products; default: the same folder").path();
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature");
   o.add("year", &year, "the year that the map shows").range(1980, 2100).required();
   o.add("title", &options.title, "title of the report and of the STAC item");
   o.add("compression", &options.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});

@@ -6,7 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pipeline/core/file_set.h"
 #include "pipeline/reports/map_report.h"
+#include "pipeline/stages/period.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -20,18 +22,25 @@ struct PublishOptions {  // [publish]
 // One unit: makes the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate.
 Stage publish_stage();
 
+// The endings of the products' file names, after <name>.
+inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity";
+
 // The input: the whole map on one grid, and its metadata.
 struct Publication {
   std::string classification, confidence, validity;  // uint8 rasters; confidence and validity may be ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
+  SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made
   int year = 0;
+  PeriodOptions period;
   Nomenclature nomenclature;
   PublishOptions options;
   std::vector<std::string> census;   // census files of the tiles
   std::vector<std::string> samples;  // samples files of the tiles, for the curves of the report
   std::vector<NamedValue> config;    // for the report
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
+  std::vector<NamedValue> unmapped;
+  std::vector<std::string> notes;
   std::vector<std::string> papers;
 };
 // Returns pixels, mapped pixels and classes. UserError if the map has codes that the nomenclature lacks.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/transfer.h"
@@ -18,6 +20,26 @@ namespace millesime {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
+using Group = std::array<bool, 256>;  // which labels belong to it
+
+std::vector<Group> groups_of(const Nomenclature& nomenclature) {
+  std::map<int, Group> by_parent;
+  std::vector<Group> groups;
+  for (const LandClass& c : nomenclature.classes) {
+    if (c.code > 255) continue;  // no label of the map
+    Group& group = c.parent == 0 ? groups.emplace_back() : by_parent[c.parent];
+    group[static_cast<std::size_t>(c.code)] = true;
+  }
+  for (const auto& [parent, group] : by_parent) groups.push_back(group);
+  return groups;
+}
+
+void require_groups(const std::optional<Nomenclature>& nomenclature) {
+  if (!nomenclature) throw UserError("regularise --groups: expected also --nomenclature, which says what belongs to which group");
+  if (std::ranges::none_of(nomenclature->classes, [](const LandClass& c) { return c.parent != 0; }))
+    throw UserError(join_text("regularise --groups: no class of the nomenclature ", nomenclature->name,
+                              " has a group; configs/nomenclatures/README.md says how groups are written"));
+}
 
 constexpr int kBlock = 512;          // of the files that are written, px
 constexpr int kMaxMinPixels = 5000;  // a window reaches twice as far beyond its edges: it stays below 2^31 px
@@ -48,8 +70,10 @@ std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_p
 
 class Regularisation {
  public:
-  Regularisation(const RegulariseCommand& command, const Context& context, const std::string& folder)
+  // `groups`: that the filter and the first passes of the sieve stay within; none: the whole map is one.
+  Regularisation(const RegulariseCommand& command, std::vector<Group> groups, const Context& context, const std::string& folder)
       : command_(command),
+        groups_(std::move(groups)),
         context_(context),
         transfer_(Stream(context.device, context.threads)),
         reader_(command.map),
@@ -70,9 +94,10 @@ class Regularisation {
       const Surroundings around(window, reach, grid());
       labels.resize(static_cast<std::size_t>(around.read.pixels()));
       reader_.read(around.read, 0, labels.data());
+      if (!groups_.empty()) require_known(labels);
       filtered.resize(static_cast<std::size_t>(window.pixels()));
       if (command_.majority > 0)
-        filter(around, labels, filtered);
+        by_group(groups_, labels, filtered, [&](const Bytes& of_group, const Group*, Bytes& out) { filter(around, of_group, out); });
       else
         filtered = labels;
       counts_.by_majority += changed(around, labels, filtered);
@@ -82,11 +107,43 @@ class Regularisation {
     }
   }
 
-  // Returns whether it changed anything.
-  bool sieve_once() {
+  // Until nothing changes, within groups and then across them.
+  void sieve_all() {
+    if (!groups_.empty())
+      while (sieve_once(groups_)) context_.progress->extend(grid().pixels());
+    while (sieve_once({})) context_.progress->extend(grid().pixels());
+  }
+
+ private:
+  // A label, component, size, two contacts, winner and result; on the host the labels, those of a group, its result and the result.
+  static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 4;
+
+  const Grid& grid() const { return reader_.grid(); }
+
+  // work(labels, group, result) on the labels of each group, 0 elsewhere; what it leaves 0 belongs to another. Without groups, on all.
+  template <class Work>
+  static void by_group(const std::vector<Group>& groups, const Bytes& labels, Bytes& result, Work work) {
+    if (groups.empty()) return work(labels, nullptr, result);
+    std::ranges::fill(result, std::uint8_t{0});
+    Bytes of_group(labels.size()), part(result.size());
+    for (const Group& group : groups) {
+      std::ranges::transform(labels, of_group.begin(), [&](std::uint8_t label) { return group[label] ? label : std::uint8_t{0}; });
+      if (std::ranges::none_of(of_group, [](std::uint8_t label) { return label != 0; })) continue;
+      work(of_group, &group, part);
+      std::ranges::transform(result, part, result.begin(), [](std::uint8_t whole, std::uint8_t one) { return one != 0 ? one : whole; });
+    }
+  }
+
+  // The labels that occur, of a group or of the map.
+  Bytes classes_of(const Group* group) const {
     Bytes classes;
-    for (int label = 1; label < 256; ++label)
-      if (occurs_[static_cast<std::size_t>(label)]) classes.push_back(static_cast<std::uint8_t>(label));
+    for (std::size_t label = 1; label < 256; ++label)
+      if (occurs_[label] && (!group || (*group)[label])) classes.push_back(static_cast<std::uint8_t>(label));
+    return classes;
+  }
+
+  // Whether it changed anything.
+  bool sieve_once(const std::vector<Group>& groups) {
     const int reach = 2 * command_.min_pixels;
     std::int64_t n = 0;
     Bytes labels, sieved;
@@ -94,7 +151,9 @@ class Regularisation {
       const Surroundings around(window, reach, grid());
       labels.resize(static_cast<std::size_t>(around.read.pixels()));
       scratch_.read(around.read, labels.data());
-      sieve_window(around, labels, classes, sieved);
+      sieved.resize(static_cast<std::size_t>(window.pixels()));
+      by_group(groups, labels, sieved,
+               [&](const Bytes& of_group, const Group* group, Bytes& out) { sieve_window(around, of_group, classes_of(group), out); });
       n += changed(around, labels, sieved);
       next_.write(window, sieved.data());
       context_.progress->advance(window.pixels());
@@ -105,11 +164,12 @@ class Regularisation {
     return n > 0;
   }
 
- private:
-  // A label, component, size, two contacts, winner and result; and labels and result on the host.
-  static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 2;
-
-  const Grid& grid() const { return reader_.grid(); }
+  void require_known(const Bytes& labels) const {
+    for (const std::uint8_t label : labels)
+      if (label != 0 && std::ranges::none_of(groups_, [&](const Group& group) { return group[label]; }))
+        throw UserError(join_text("regularise --groups: ", command_.map, " holds the class ", static_cast<int>(label),
+                                  ", which the nomenclature ", command_.nomenclature, " does not have; add it there, with its group"));
+  }
 
   void filter(const Surroundings& around, const Bytes& labels, Bytes& filtered) {
     const Stream& stream = transfer_.stream();
@@ -138,7 +198,6 @@ class Regularisation {
     sieve(stream, {around.read.width, around.read.height, connectivity, command_.min_pixels, in.data(), component.data(), size.data(),
                    classes.data(), static_cast<int>(classes.size()), contact.data(), most_contact.data(), winner.data(), out.data()});
     const Bytes whole = transfer_.to_host(out);
-    sieved.resize(static_cast<std::size_t>(around.window.pixels()));
     for (int row = 0; row < around.window.height; ++row)
       std::copy_n(whole.begin() + std::ptrdiff_t{around.row() + row} * around.read.width + around.col(), around.window.width,
                   sieved.begin() + std::ptrdiff_t{row} * around.window.width);
@@ -155,6 +214,7 @@ class Regularisation {
   }
 
   const RegulariseCommand& command_;
+  std::vector<Group> groups_;
   const Context& context_;
   Transfer transfer_;
   RasterReader reader_;
@@ -187,8 +247,11 @@ Options RegulariseCommand::declare() {
       .unit("px")
       .range(0, kMaxMinPixels);
   options.add("corners", &corners, "pixels that touch at a corner belong to one patch, too");
-  options.add("nomenclature", &nomenclature,
-              "the classes: a name in configs/nomenclatures, or a file, for palette and names; default: those of the map");
+  options.add("groups", &groups, "the filter and the sieve work within the nomenclature's level-1 groups first");
+  options
+      .add("nomenclature", &nomenclature,
+           "the classes: a name in configs/nomenclatures, or a file, for palette and names; default: those of the map")
+      .names("nomenclature");
   options.add("output", &output, "map to write").path().required();
   return options;
 }
@@ -196,10 +259,12 @@ Options RegulariseCommand::declare() {
 RegulariseCounts regularise(const RegulariseCommand& command, const Context& context) {
   check(command, RasterReader(command.map));
   const std::filesystem::path folder = std::filesystem::path(command.output).parent_path();
-  Regularisation work(command, context, folder.empty() ? "." : folder.string());
-  const Grid& grid = work.reader().grid();
-  std::optional<Nomenclature> legend = work.reader().legend();
+  std::optional<Nomenclature> legend;
   if (!command.nomenclature.empty()) legend = Nomenclature::load(command.nomenclature);
+  if (command.groups) require_groups(legend);
+  Regularisation work(command, command.groups ? groups_of(*legend) : std::vector<Group>{}, context, folder.empty() ? "." : folder.string());
+  const Grid& grid = work.reader().grid();
+  if (!legend) legend = work.reader().legend();
   RasterOptions options;
   options.nodata = 0;
   options.nomenclature = legend ? &*legend : nullptr;
@@ -208,7 +273,7 @@ RegulariseCounts regularise(const RegulariseCommand& command, const Context& con
 
   context.progress->start("regularise", 2 * grid.pixels(), "px");
   work.read_and_filter();
-  while (command.min_pixels > 1 && work.sieve_once()) context.progress->extend(grid.pixels());
+  if (command.min_pixels > 1) work.sieve_all();
   Bytes labels;
   for (const Window& window : split(grid.whole(), grid.cols, writer.block(), 1 << 24)) {
     labels.resize(static_cast<std::size_t>(window.pixels()));

@@ -11,10 +11,12 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/exogenous.h"
+#include "pipeline/imagery/labelled_pixels.h"
 #include "pipeline/imagery/reference.h"
 #include "pipeline/imagery/sample_series.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/io/source_files.h"
 #include "pipeline/learning/selection.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
@@ -49,69 +51,9 @@ std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& 
 
 namespace {
 
-// --- pixels of polygons ---------------------------------------------------------------------------------------------------------
-
-struct LabelledPixel {
-  std::int64_t pixel = 0;   // row * cols + col of the tile
-  std::size_t polygon = 0;  // index in TileReference::polygons
-};
-
-double squared_distance(const Point& p, const Point& a, const Point& b) {  // of a point and a segment
-  const double dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
-  const double t = length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0, 1.0) : 0.0;
-  const double ex = p.x - (a.x + t * dx), ey = p.y - (a.y + t * dy);
-  return ex * ex + ey * ey;
-}
-
-bool near_border(const Feature& feature, const Point& point, double distance) {
-  for (const Polygon& part : feature.parts)
-    for (const Ring& ring : part.rings)
-      for (std::size_t i = 0; i + 1 < ring.size(); ++i)
-        if (squared_distance(point, ring[i], ring[i + 1]) < distance * distance) return true;
-  return false;
-}
-
-// Each polygon separately on the tile's grid: no decision depends on another polygon or on windows.
-std::vector<LabelledPixel> pixels_inside(const Feature& feature, std::size_t polygon, const Grid& grid, double erosion_m) {
-  std::vector<LabelledPixel> pixels;
-  const Window window = grid.window_of(feature.extent());
-  if (window.empty()) return pixels;
-  const Raster<std::int32_t> mask = rasterise({feature}, grid.crop(window), [](std::size_t) { return 1; });
-  for (int row = 0; row < window.height; ++row)
-    for (int col = 0; col < window.width; ++col)
-      if (mask.at(col, row) && !(erosion_m > 0 && near_border(feature, grid.centre(window.col + col, window.row + row), erosion_m)))
-        pixels.push_back({static_cast<std::int64_t>(window.row + row) * grid.cols + window.col + col, polygon});
-  return pixels;
-}
-
 struct Dropped {
   std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
 };
-
-// All labelled pixels, by polygon and then by position. A pixel in two polygons of one class counts for the first; of two classes, for
-// none.
-std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const Grid& grid, double erosion_m, Dropped& dropped) {
-  std::vector<LabelledPixel> pixels;
-  for (std::size_t i = 0; i < reference.polygons.size(); ++i) {
-    const auto inside = pixels_inside(reference.polygons[i].feature, i, grid, erosion_m);
-    pixels.insert(pixels.end(), inside.begin(), inside.end());
-  }
-  std::ranges::sort(pixels, {}, [](const LabelledPixel& p) { return std::pair(p.pixel, p.polygon); });
-  std::vector<LabelledPixel> kept;
-  for (std::size_t i = 0; i < pixels.size();) {
-    std::size_t end = i + 1;
-    bool one_class = true;
-    for (; end < pixels.size() && pixels[end].pixel == pixels[i].pixel; ++end)
-      one_class = one_class && reference.polygons[pixels[end].polygon].code == reference.polygons[pixels[i].polygon].code;
-    if (one_class)
-      kept.push_back(pixels[i]);
-    else
-      ++dropped.pixels_of_two_classes;
-    i = end;
-  }
-  std::ranges::sort(kept, {}, [](const LabelledPixel& p) { return std::pair(p.polygon, p.pixel); });
-  return kept;
-}
 
 // --- samples --------------------------------------------------------------------------------------------------------------------
 
@@ -162,6 +104,7 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   samples.static_names = exogenous_names(config.exogenous);
   std::set<std::string> regions;
   for (const ReferencePolygon& polygon : reference.polygons) regions.insert(polygon.region);
+  regions.insert(reference.regions.begin(), reference.regions.end());  // also those without samples: they need a model, too
   if (regions.empty() && config.regions.path.empty()) regions.insert("");
   samples.region_names.assign(regions.begin(), regions.end());
 
@@ -218,7 +161,7 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   series.scale.assign(series.bands.size(), 1.0F);
   for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
   samples.series.push_back(std::move(series));
-  const std::vector<std::string> files = files_of_vector(config.reference.path);
+  const std::vector<std::string> files = files_of_source(config.reference.path);
   std::error_code error;
   const auto bytes = files.empty() ? 0 : std::filesystem::file_size(files.front(), error);
   samples.reference = join_text(std::filesystem::path(config.reference.path).filename().string(), " ", config.reference.layer, " ",
@@ -330,26 +273,31 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
   return counts;
 }
 
+// Keys of the configuration that shape what the units make.
+const std::vector<std::string> kOptions = {
+    "year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "sample", "regions.layer", "regions.field"};
+
 std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   std::vector<Unit> units;
   if (config.reference.path.empty()) return units;  // a trained model is given
   const Layout layout(config);
   const std::vector<std::string> tiles = tiles_of(config);
+  std::vector<std::string> sources = files_of_source(config.reference.path);
+  if (!config.regions.path.empty())
+    for (const std::string& file : files_of_source(config.regions.path)) sources.push_back(file);
+  for (const std::string& file : files_of_exogenous(config.exogenous)) sources.push_back(file);
   for (const std::string& tile : tiles) {
     Unit unit{.stage = "sample",
               .key = tile,
               .tile = tile,
               .inputs = {layout.census(tile)},
               .outputs = {layout.samples(tile)},
-              .config_keys = {"year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "sample",
-                              "regions.layer", "regions.field"},
-              .facts = {Nomenclature::load(config.nomenclature).names_text()},
+              .config_keys = kOptions,
+              .facts = {"classes = " + Nomenclature::load(config.nomenclature).names_text()},
               .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
-    for (const std::string& file : files_of_vector(config.reference.path)) unit.inputs.push_back(file);
-    if (!config.regions.path.empty())
-      for (const std::string& file : files_of_vector(config.regions.path)) unit.inputs.push_back(file);
-    for (const ExogenousOptions& entry : config.exogenous) unit.inputs.push_back(entry.path), unit.facts.push_back(entry.name);
+    unit.inputs.insert(unit.inputs.end(), sources.begin(), sources.end());
+    for (const ExogenousOptions& entry : config.exogenous) unit.facts.push_back(entry.name);
     unit.run = [config, tiles, tile](const Context& context) { return sample_tile(config, tiles, tile, context); };
     units.push_back(std::move(unit));
   }
@@ -360,13 +308,13 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
 
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context) {
   const Layout layout(config);
-  const Census census = Census::read(layout.census(tile));
+  const Census census = Census::read(layout.census(tile), config.sentinel2_theia.root);
   const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
   std::vector<TileFootprint> footprints;
   for (const std::string& name : tiles) footprints.push_back({name, layout.footprint(name)});
   const TileReference reference = read_reference(config.reference, config.regions, nomenclature, footprints, tile);
   Dropped dropped;
-  std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped);
+  std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped.pixels_of_two_classes);
   Samples samples = frame_of(config, census, reference, pixels, dropped);
   if (samples.size() > 0) {
     read_series(census, config.exogenous, resampling_of(config.sentinel2_theia.resampling), samples, context);
@@ -382,9 +330,13 @@ Stage sample_stage() {
           .summary = "extracts the series of the pixels in reference polygons, split into learning and testing",
           .reads = "census and footprints of the tiles, reference polygons, regions, exogenous rasters",
           .writes = "samples of each tile",
-          .revision = 2,
+          .command = "samples extract",
+          .example = "millesime samples extract france-2021.toml",
+          .revision = 3,
           .papers = {},
-          .plan = plan_sample};
+          .options = kOptions,
+          .plan = plan_sample,
+          .check = require_reference};
 }
 
 }  // namespace millesime

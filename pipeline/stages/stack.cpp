@@ -14,6 +14,7 @@
 #include "kernels/ops/indices.h"
 #include "kernels/ops/resample.h"
 #include "kernels/ops/validity.h"
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/series_strips.h"
@@ -326,17 +327,21 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
 Options StackOptions::declare() {
   Options o;
   o.section("");
-  o.add("tiles", &tiles, "tiles to stack; default: those of the configuration");
+  o.add("tiles", &tiles, "tiles to stack; default: those of the configuration").names("tile");
   o.add("format", &format, "format of the data cube").choices({"zarr", "cog"});
   o.add("filled", &filled, "gap-filled on the dates of the time grid, instead of the acquisitions themselves");
   o.add("features", &features, "gap-filled, with the indices of each date");
-  o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness");
+  o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness").names("index");
   o.add("output", &output, "folder of the cubes; default: <output>/<year>/cubes").path();
   return o;
 }
 
+std::string folder_of_cubes(const Config& config, const StackOptions& options) {
+  return options.output.empty() ? Layout(config).cubes() : options.output;
+}
+
 nlohmann::json stack(const Config& config, const StackOptions& options, const Context& context) {
-  const std::string folder = options.output.empty() ? Layout(config).cubes() : options.output;
+  const std::string folder = folder_of_cubes(config, options);
   Plan plan;
   plan.bands = config.sentinel2_theia.bands;
   plan.resampling = resampling_of(config.sentinel2_theia.resampling);
@@ -354,6 +359,7 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
     plan.dates = grid_dates;
     if (!plan.filled)
       for (const Acquisition& acquisition : plan.census.acquisitions) plan.dates.push_back(acquisition.date);
+    remove_abandoned_of(folder + "/" + tile + ".zarr");  // whoever calls this writes here alone
     const std::vector<std::string> written = write_cube(plan, folder + "/" + tile, options.format, context);
     report[tile] = {{"files", written},
                     {"dates", plan.dates.size()},

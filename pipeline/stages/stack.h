@@ -29,8 +29,10 @@ struct StackOptions {
   Options declare();
 };
 
-// Takes a new census of each tile, and writes <tile>.zarr, or <tile>_<variable>.tif, into the output folder (atomic).
-// Returns the written files of each tile.
+std::string folder_of_cubes(const Config& config, const StackOptions& options);
+
+// Takes a new census of each tile, and writes <tile>.zarr, or <tile>_<variable>.tif, into the output folder (atomic). Nobody else may write
+// cubes there meanwhile. Returns the written files of each tile.
 nlohmann::json stack(const Config& config, const StackOptions& options, const Context& context);
 
 }  // namespace millesime

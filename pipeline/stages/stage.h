@@ -23,21 +23,27 @@ struct Unit {
   std::vector<std::string> inputs;                    // files; the unit is up to date only if their content is unchanged
   std::vector<std::string> outputs;                   // files, written atomically by run()
   std::vector<std::string> config_keys;               // options (or sections) that affect the result
-  std::vector<std::string> facts;                     // texts that affect the result, in addition to config and inputs
+  std::vector<std::string> facts;                     // texts that affect the result, in addition to config and inputs: "NAME = VALUE"
   std::function<nlohmann::json(const Context&)> run;  // returns the counts for the manifest
   std::string name() const { return stage + "/" + key; }
 };
 
 struct Stage {
-  std::string name, summary, reads, writes;
-  int revision = 1;  // raised when its results change for the same inputs
+  std::string name, summary, reads, writes;  // what `run --dry-run` and the stage's page say of it
+  std::string command = {};                  // that does this alone, "classify"; "" for none
+  std::string example = {};                  // one command line, which a test runs
+  int revision = 1;                          // raised when its results change for the same inputs
   std::vector<std::string> papers;
+  // Keys or sections of the configuration that affect its results: those of its units are among them.
+  std::vector<std::string> options = {};
   bool kept_when_mending = false;  // `run --tiles` does not run its finished units again (training)
   bool side_by_side = true;        // units may run concurrently; false if one uses the whole machine (training)
   // The stages whose results determine the units of this stage: regions depend on samples, sheets on the grids of the census.
   std::vector<std::string> units_from = {};
   // The units of this stage, or empty if an earlier stage has to run first.
   std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
+  // UserError where the configuration lacks what this stage needs; before any stage runs.
+  std::function<void(const Config&)> check = nullptr;
 };
 
 // The whole pipeline, in order.

@@ -1,11 +1,18 @@
 #include "pipeline/stages/train.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <iterator>
+#include <limits>
+#include <map>
 #include <set>
 
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/safetensors.h"
+#include "pipeline/imagery/region_weights.h"
+#include "pipeline/io/vector_file.h"
 #include "pipeline/learning/learn_model.h"
 #include "pipeline/learning/learning.h"
 #include "pipeline/stages/config.h"
@@ -18,7 +25,7 @@ Options TrainCommand::declare() {
   Options o;
   o.section("");
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
-  o.add("model", &request.model.name, kModelHelp);
+  o.add("model", &request.model.name, kModelHelp).names("architecture");
   o.add("output", &request.output, "model file to write").required();
   request.declare_start(o);
   o.add("seed", &seed, "seed whose split defines the training samples").range(0, 1000);
@@ -56,35 +63,71 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
 
 namespace {
 
-// The regions of a samples file with training samples in the run of every seed. Reads only what it needs: plans are made often.
-std::set<std::string> learning_regions(const std::string& file) {
+struct SampledRegions {
+  std::set<std::string> all, learning;  // that lie in a tile; of these, those in which something learns in the run of every seed
+};
+
+// Reads only the part of a samples file that it needs: plans are made often.
+void add_regions(const std::string& file, SampledRegions& regions) {
   const auto tensors = SafetensorsFile::open(file);
   const auto header = tensors.metadata().find("samples");
   const auto json = header == tensors.metadata().end() ? nlohmann::json() : nlohmann::json::parse(header->second, nullptr, false);
   if (!json.is_object() || !json.contains("region_names")) throw UserError(join_text(file, ": not a file of samples"));
   const auto names = json["region_names"].get<std::vector<std::string>>();
-  std::set<std::string> found;
+  regions.all.insert(names.begin(), names.end());
   for (const auto region : tensors.vector<std::int32_t>("region", {-1}))
-    if (region >= 0 && static_cast<std::size_t>(region) < names.size()) found.insert(names[static_cast<std::size_t>(region)]);
-  return found;
+    if (region >= 0 && static_cast<std::size_t>(region) < names.size()) regions.learning.insert(names[static_cast<std::size_t>(region)]);
 }
+
+// The region of `learning` nearest to each of `lacking`: by the distance of the centres of their polygons, then by name.
+std::map<std::string, std::string> nearest_regions(const RegionOptions& options, const std::set<std::string>& lacking,
+                                                   const std::set<std::string>& learning) {
+  std::map<std::string, std::vector<Point>> centres;
+  for (const Feature& feature : read_polygons(options.path, options.layer, {options.field}, "").features)
+    centres[region_name(feature.attributes.at(options.field))].push_back(feature.centroid());
+  std::map<std::string, std::string> nearest;
+  for (const std::string& region : lacking) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const std::string& candidate : learning)
+      for (const Point& a : centres[region])
+        for (const Point& b : centres[candidate])
+          if (const double distance = std::hypot(a.x - b.x, a.y - b.y); distance < least) least = distance, nearest[region] = candidate;
+  }
+  return nearest;
+}
+
+std::string region_text(const std::string& region) {
+  return region == kUnnamedRegion ? "the region without a name" : "region " + region + " has no samples: it";
+}
+
+// A model that regions.without_samples = "error" forbids to do without.
+void refuse_region(const RegionOptions& regions, const std::string& region) {
+  throw UserError(
+      join_text(regions.path, ": ", region == kUnnamedRegion ? "a region without a name" : "region " + region,
+                " lies in a tile and has no samples; add reference polygons there, or set regions.without_samples to \"all\" or "
+                "\"nearest\" to map it by another model"));
+}
+
+// Keys of the configuration that shape what the units make.
+const std::vector<std::string> kOptions = {"time", "model", "train"};
 
 std::optional<std::vector<Unit>> plan_train(const Config& config) {
   if (!config.model.path.empty()) return std::vector<Unit>{};
-  const auto models = trained_models(config);
+  const auto models = models_of(config);
   if (!models) return std::nullopt;
   const Layout layout(config);
   std::vector<std::string> samples;
   for (const auto& tile : tiles_of(config)) samples.push_back(layout.samples(tile));
+  const std::string codes = Nomenclature::load(config.nomenclature).codes_text();
   std::vector<Unit> units;
-  for (const auto& model : *models) {
+  for (const auto& model : models->trained) {
     Unit unit;
     unit.stage = "train";
     unit.key = Layout::model_key(model.region, model.seed);
     unit.inputs = samples;
     unit.outputs = {model.file};
-    unit.config_keys = {"nomenclature", "time", "model", "train"};
-    unit.facts = {Nomenclature::load(config.nomenclature).codes_text()};
+    unit.config_keys = kOptions;
+    unit.facts = {codes};  // names and colours come from the nomenclature when the map is made
     TrainCommand command;
     command.samples = samples;
     command.seed = model.seed;
@@ -97,7 +140,17 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     request.recipe = config.train;
     request.selection = config.train_selection;
     request.recipe.random_seed += model.seed;
-    unit.run = [command](const Context& context) { return train_model(command, context); };
+    const bool refused = config.regions.without_samples == "error" && models->substitutes.contains(model.region);
+    // Said once: with the model that is used.
+    ProductionModels here{{}, models->substitutes};
+    std::erase_if(here.substitutes, [&](const auto& entry) { return refused || model.seed != 0 || entry.second != model.region; });
+    const auto notes = substitution_notes(here);
+    unit.run = [command, regions = config.regions, refused, region = model.region, notes](const Context& context) {
+      if (refused) refuse_region(regions, region);
+      nlohmann::json counts = train_model(command, context);
+      for (const auto& note : notes) context.progress->note(note);
+      return counts;
+    };
     units.push_back(std::move(unit));
   }
   return units;
@@ -105,22 +158,41 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
 
 }  // namespace
 
-std::optional<std::vector<TrainedModel>> trained_models(const Config& config) {
+std::vector<std::string> substitution_notes(const ProductionModels& models) {
+  std::vector<std::string> notes;
+  for (const auto& [region, other] : models.substitutes)
+    notes.push_back(join_text(region_text(region), " is mapped by the model of ", other.empty() ? "all samples" : "region " + other));
+  return notes;
+}
+
+std::optional<ProductionModels> models_of(const Config& config) {
   const Layout layout(config);
-  if (!config.model.path.empty()) return std::vector<TrainedModel>{{"", 0, config.model.path}};
-  std::set<std::string> regions;
-  if (config.regions.path.empty()) {
-    regions = {""};
-  } else {
+  if (!config.model.path.empty()) return ProductionModels{{{"", 0, config.model.path}}, {}};
+  SampledRegions regions;
+  std::set<std::string> trained{""};
+  ProductionModels models;
+  if (!config.regions.path.empty()) {
     for (const auto& tile : tiles_of(config)) {
       if (!std::filesystem::exists(layout.samples(tile))) return std::nullopt;
-      regions.merge(learning_regions(layout.samples(tile)));
+      add_regions(layout.samples(tile), regions);
     }
-    regions.erase("");  // polygons outside every region
+    regions.learning.erase(kUnnamedRegion);
+    trained = regions.learning;
+    std::set<std::string> lacking;
+    std::ranges::set_difference(regions.all, regions.learning, std::inserter(lacking, lacking.end()));
+    const std::string& rule = config.regions.without_samples;
+    if (rule == "nearest" && !regions.learning.empty()) {
+      models.substitutes = nearest_regions(config.regions, lacking, regions.learning);
+    } else {
+      for (const std::string& region : lacking) models.substitutes[region] = rule == "error" ? region : "";
+      if (rule == "error")
+        trained.insert(lacking.begin(), lacking.end());  // units that refuse
+      else if (!lacking.empty())
+        trained.insert("");
+    }
   }
-  std::vector<TrainedModel> models;
   for (int seed = 0; seed < layout.seeds; ++seed)
-    for (const auto& region : regions) models.push_back({region, seed, layout.model(region, seed)});
+    for (const auto& region : trained) models.trained.push_back({region, seed, layout.model(region, seed)});
   return models;
 }
 
@@ -131,11 +203,15 @@ Stage train_stage() {
   stage.reads = "samples of every tile";
   stage.writes = "train/<region>_seed_<n>.safetensors";
   for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());
+  stage.command = "train";
+  stage.example = "millesime run france-2021.toml --to train";
+  stage.options = kOptions;
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
   stage.revision = 7;
   stage.plan = plan_train;
+  stage.check = require_reference;
   return stage;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // train: samples -> model file. As a stage one model for each region and seed; as a command from any sample files.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,14 +27,21 @@ struct TrainCommand {
 // held-out groups, calibration error before and after. UserError if samples and options do not match.
 nlohmann::json train_model(const TrainCommand& command, const Context& context);
 
-// The models of a production: those that the train stage makes (or the one of model.path). Empty before the samples, which determine
-// the regions, have been drawn.
 struct TrainedModel {
   std::string region;  // "" without regions
   int seed = 0;
   std::string file;
 };
-std::optional<std::vector<TrainedModel>> trained_models(const Config& config);
+
+// The models of a production: those that the train stage makes (or the one of model.path), one a region and seed.
+struct ProductionModels {
+  std::vector<TrainedModel> trained;
+  // Regions without samples of their own, and the region whose model is used there; "": the one of all samples, trained for them too.
+  std::map<std::string, std::string> substitutes;
+};
+std::vector<std::string> substitution_notes(const ProductionModels& models);  // for the log and the report, one a region
+// Nothing while the samples that say which regions there are have not been drawn.
+std::optional<ProductionModels> models_of(const Config& config);
 
 Stage train_stage();
 

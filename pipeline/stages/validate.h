@@ -21,9 +21,14 @@ struct ValidateCommand {
   std::string classification;           // a map of class codes, with
   std::string confidence;               // its confidence, 0..100 (optional, same grid), and
   std::string reference, layer, field;  // polygons of any CRS; the field holds class codes or names
+  std::string validity;                 // number of valid dates, for the histograms (optional, same grid)
+  bool right_or_wrong = false;          // also right_or_wrong.tif and histograms.csv
+  std::string learned;                  // polygons that models learned from, for that map; field as of `reference`
   std::vector<std::string> confusion;   // or, instead of a map: confusion matrices, one a run
+  bool add = false;                     // the matrices are parts of one run (tiles): added into one
+  bool normalised = false;              // also the matrix in shares
   std::string nomenclature;             // optional for a map with codes: then each code is its own name
-  std::string output;                   // folder of RESULTS.txt, accuracy.json and, for a map, confusion.csv
+  std::string output;                   // folder of RESULTS.txt, accuracy.json and, for one run, confusion.csv
 
   Options declare();
 };

@@ -4,6 +4,7 @@
 #   lib/millesime    LibTorch and what it needs of the Python environment (cuda flavour: about 5 GB); the libraries of the
 #                    distribution's packages are not copied
 #   share/millesime  configs
+#   share/...        completion of command lines, where bash, zsh and fish look for it
 
 include(GNUInstallDirs)
 set_target_properties(millesime PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/millesime")
@@ -21,4 +22,17 @@ if(MILLESIME_CUDA)
   install(FILES ${loaded_by_name} DESTINATION lib/millesime)
 endif()
 install(DIRECTORY configs DESTINATION share/millesime)
+# Made by the program that is installed, from its declarations.
+foreach(completion bash:bash-completion/completions/millesime zsh:zsh/site-functions/_millesime fish:fish/vendor_completions.d/millesime.fish)
+  string(REPLACE ":" ";" completion ${completion})
+  list(GET completion 0 shell)
+  list(GET completion 1 place)
+  get_filename_component(folder ${place} DIRECTORY)
+  get_filename_component(name ${place} NAME)
+  set(script ${CMAKE_BINARY_DIR}/completion/${shell})
+  install(CODE "
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/completion)
+    execute_process(COMMAND $<TARGET_FILE:millesime> completion ${shell} OUTPUT_FILE ${script} COMMAND_ERROR_IS_FATAL ANY)")
+  install(FILES ${script} DESTINATION share/${folder} RENAME ${name})
+endforeach()
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

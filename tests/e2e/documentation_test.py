@@ -18,11 +18,13 @@ BINARY = os.environ["MILLESIME_BINARY"]
 FOLDER = Path(os.environ["MILLESIME_TEST_FOLDER"])
 
 REFERENCE = SOURCE / "configs/REFERENCE.md"
+COMMANDS = SOURCE / "pipeline/cli/COMMANDS.md"
+STAGES = SOURCE / "pipeline/stages/pages"
 STUDY = SOURCE / "models/STUDY.md"
 # Pages for users stay short: they say what to do, other pages what was measured and why.
 MOST_LINES = {"README.md": 120, "models/README.md": 150, "kernels/README.md": 120, "CONTRIBUTING.md": 80}
 PAGES = sorted(path for path in [*SOURCE.glob("*.md"), *SOURCE.glob("[a-z]*/**/*.md")]
-               if path.relative_to(SOURCE).parts[0] not in ("build", "out") and path != REFERENCE)
+               if path.relative_to(SOURCE).parts[0] not in ("build", "out") and path not in (REFERENCE, COMMANDS))
 
 
 def run(arguments, **more):
@@ -84,7 +86,13 @@ def make_readers_folder():
     header, *rows = (FOLDER / "all.csv").read_text().splitlines(keepends=True)
     classes = sorted({row.split(",")[0] for row in rows})[:3]
     make_study(text.replace(tile.name, "T31TCJ"))
-    (FOLDER / "table.csv").write_text(header + "".join(row for row in rows if row.split(",")[0] in classes))
+    # Climate in whole numbers: a static column with a value of its own for each row would have to be named in --static.
+    rounded = [place for place, name in enumerate(header.rstrip().split(",")) if name.startswith("climate")]
+    table = [row.rstrip("\n").split(",") for row in rows if row.split(",")[0] in classes]
+    for row in table:
+        for place in rounded:
+            row[place] = str(round(float(row[place])))
+    (FOLDER / "table.csv").write_text(header + "".join(",".join(row) + "\n" for row in table))
 
 
 def make_study(production):
@@ -131,6 +139,17 @@ class Documents(unittest.TestCase):
     def test_the_reference_is_what_the_program_prints(self):
         self.assertEqual(REFERENCE.read_text(), millesime("config", "reference"),
                          "configs/REFERENCE.md is out of date: millesime config reference > configs/REFERENCE.md")
+
+    def test_the_page_of_commands_is_what_the_program_prints(self):
+        self.assertEqual(COMMANDS.read_text(), millesime("config", "commands"),
+                         "pipeline/cli/COMMANDS.md is out of date: millesime config commands > pipeline/cli/COMMANDS.md")
+
+    def test_a_page_a_stage_is_what_the_program_writes(self):
+        millesime("config", "pages", "-o", "pages")
+        written = {path.name: path.read_text() for path in (FOLDER / "pages").iterdir()}
+        kept = {path.name: path.read_text() for path in STAGES.iterdir()}
+        self.assertGreaterEqual(len(written), 10)
+        self.assertEqual(kept, written, "pipeline/stages/pages is out of date: millesime config pages -o pipeline/stages/pages")
 
     def test_commands_of_the_pages_run(self):
         ran = 0

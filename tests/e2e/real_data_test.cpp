@@ -85,8 +85,8 @@ TEST(RealData, FranceWithNineBandsAndEmptyDates) {
       "{ code = 3, name = \"always green\", color = \"#009c00\" },\n]\n");
   write_text(folder + "/france.toml",
              "year = 2021\nnomenclature = \"crops.toml\"\noutput = \"out\"\n[sensors.sentinel2_theia]\nroot = \"" + root +
-                 "\"\nbands = [\"B2\", \"B3\", \"B4\", \"B5\", \"B6\", \"B7\", \"B8\", \"B11\", \"B12\"]\n[time]\nstart = "
-                 "\"2020-11-01\"\nend = \"2021-10-31\"\n"
+                 "\"\nbands = [\"B2\", \"B3\", \"B4\", \"B5\", \"B6\", \"B7\", \"B8\", \"B11\", \"B12\"]\n[period]\nstart = "
+                 "\"2020-11-01\"\nend = \"2021-10-31\"\n[time]\nstart = \"2020-11-01\"\nend = \"2021-10-31\"\n"
                  "[reference]\npath = \"reference.geojson\"\nclass_field = \"crop\"\n[model]\nname = \"random_forest\"\n");
   const auto result = run_program({"run", folder + "/france.toml", "--quiet"});
   ASSERT_EQ(result.code, 0) << result.err;

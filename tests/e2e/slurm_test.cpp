@@ -120,7 +120,7 @@ TEST_F(SlurmTest, AFailedTileIsListedWithItsLogAndOnlyWhatIsMissingIsSentAgain) 
   const auto state = run_program(command("status", "mended")).out;
   EXPECT_THAT(state, HasSubstr("failed   catalog/" + tiles().back()));
   EXPECT_THAT(state, HasSubstr("work/slurm/logs/catalog_")) << "the log of the failed unit";
-  EXPECT_THAT(state, HasSubstr("done     tile/" + tiles().front())) << "the other tile went on";
+  EXPECT_THAT(state, HasSubstr("done     footprint/" + tiles().front())) << "the other tile went on";
 
   write_text(band, whole);
   EXPECT_EQ(tasks_in(submit("mended"), "catalog"), 1);

@@ -61,8 +61,8 @@ FuzzHarness safetensors(const std::string& folder) {
       const auto n = static_cast<std::size_t>(view.elements()) * size_of(view.type);
       for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(view.data[i]);
     }
-    static volatile std::size_t kept;
-    kept = sum;
+    volatile std::size_t kept = sum;  // so that the reading is not optimised away
+    static_cast<void>(kept);
   };
   const std::string file = folder + "/seed.safetensors";
   write_samples(small_samples(), file);
@@ -86,7 +86,7 @@ FuzzHarness samples_file(const std::string& folder) {
   harness.read = [folder](const std::string& bytes) {
     const Samples samples = read_samples(input_file(folder, "samples.safetensors", bytes));
     check(samples);
-    samples_summary(samples);
+    samples_summary({samples});
   };
   return harness;
 }
@@ -97,7 +97,7 @@ FuzzHarness samples_table(const std::string& folder) {
   harness.read = [folder](const std::string& bytes) {
     const Samples samples = read_samples_csv(input_file(folder, "samples.csv", bytes));
     check(samples);
-    samples_summary(samples);
+    samples_summary({samples});
   };
   const std::string file = folder + "/seed.csv";
   write_samples_csv(small_samples(), file);

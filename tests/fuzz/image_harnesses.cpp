@@ -32,7 +32,7 @@ MuscateProduct small_product() {
 FuzzHarness census(const std::string& folder) {
   FuzzHarness harness;
   harness.name = "census";
-  harness.read = [folder](const std::string& bytes) { Census::read(input_file(folder, "census.json", bytes)).to_json(); };
+  harness.read = [folder](const std::string& bytes) { Census::read(input_file(folder, "census.json", bytes), "").to_json(); };
   const std::string root = folder + "/census-seed";
   write_product(root, small_product());
   harness.seeds = {make_sensor("sentinel2_theia")

@@ -130,6 +130,11 @@ int rename(const char* from, const char* to) noexcept {
   return disk().refuses(absolute(to)) ? -1 : real(from, to);
 }
 
+int symlink(const char* target, const char* link) noexcept {
+  static const auto real = next<int (*)(const char*, const char*)>("symlink");
+  return disk().refuses(absolute(link)) ? -1 : real(target, link);
+}
+
 int mkdir(const char* path, mode_t mode) noexcept {
   static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
   return disk().refuses(absolute(path)) ? -1 : real(path, mode);

@@ -82,6 +82,35 @@ std::string write_product(const std::string& root, const MuscateProduct& product
   return folder;
 }
 
+void store_bands(const std::string& folder, const StoredAs& storage) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string path = entry.path().string();
+    if (path.find("_FRE_") == std::string::npos || entry.path().filename().string().starts_with('.')) continue;
+    GDALDatasetH from = GDALOpen(path.c_str(), GA_ReadOnly);
+    const int cols = GDALGetRasterXSize(from), rows = GDALGetRasterYSize(from);
+    std::vector<std::int16_t> samples(static_cast<std::size_t>(cols) * static_cast<std::size_t>(rows));
+    bool good = GDALRasterIO(GDALGetRasterBand(from, 1), GF_Read, 0, 0, cols, rows, samples.data(), cols, rows, GDT_Int16, 0, 0) == CE_None;
+    double transform[6];
+    GDALGetGeoTransform(from, transform);
+    std::vector<double> numbers;
+    for (const std::int16_t sample : samples) numbers.push_back(storage.number(sample));
+    const std::string made = path + ".made";
+    GDALDatasetH to =
+        GDALCreate(GDALGetDriverByName("GTiff"), made.c_str(), cols, rows, 1, GDALGetDataTypeByName(storage.type.c_str()), nullptr);
+    GDALSetGeoTransform(to, transform);
+    GDALSetSpatialRef(to, GDALGetSpatialRef(from));
+    GDALRasterBandH band = GDALGetRasterBand(to, 1);
+    if (storage.nodata) GDALSetRasterNoDataValue(band, *storage.nodata);
+    if (storage.scale != 1) GDALSetRasterScale(band, storage.scale);
+    if (storage.offset != 0) GDALSetRasterOffset(band, storage.offset);
+    good = GDALRasterIO(band, GF_Write, 0, 0, cols, rows, numbers.data(), cols, rows, GDT_Float64, 0, 0) == CE_None && good;
+    GDALClose(to);
+    GDALClose(from);
+    if (!good) throw std::runtime_error(path + ": cannot be stored anew");
+    fs::rename(made, path);
+  }
+}
+
 std::string zip_product(const std::string& folder, bool with_folder) {
   const std::string top = with_folder ? fs::path(folder).filename().string() + "/" : "";
   std::vector<ZipMember> members;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,15 @@ bool is_10m(const std::string& band);
 
 // Writes it to <root>/<tile>/<name>, and returns that folder.
 std::string write_product(const std::string& root, const MuscateProduct& product);
+
+// How the images of a product are stored otherwise than as int16 reflectance x 10000.
+struct StoredAs {
+  std::string type;                            // of GDAL: "Float32", "UInt16"...
+  std::function<double(std::int16_t)> number;  // of a pixel
+  std::optional<double> nodata;
+  double scale = 1, offset = 0;  // stated by the file where they are not these
+};
+void store_bands(const std::string& folder, const StoredAs& storage);
 
 // Packs a product's folder into <folder>.zip (with the folder, or its content at the root) and removes the folder. Returns the zip.
 std::string zip_product(const std::string& folder, bool with_folder = true);

@@ -101,9 +101,6 @@ struct SeriesReader::Impl {
     }
     const RasterReader& reader = file.reader ? *file.reader : *opened;
     file.rims.read(reader, window, samples, scratch);
-    if constexpr (std::is_same_v<T, std::int16_t>)
-      if (const auto nodata = reader.info().nodata; nodata && *nodata != kNodata)
-        std::replace(samples, samples + window.pixels(), static_cast<std::int16_t>(std::clamp(*nodata, -32768.0, 32767.0)), kNodata);
   } catch (const UserError& error) {
     throw with_context(context(product), error);
   }

@@ -6,178 +6,25 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <regex>
 #include <set>
-
-#include <cpl_string.h>
-#include <cpl_vsi.h>
 
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/file_name.h"
 #include "pipeline/core/mask_rules.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sample_unit.h"
+#include "pipeline/io/sensors/theia_products.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
+using namespace theia;
 namespace {
 
 const std::vector<std::string> kBands = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
 const std::vector<std::string> kMasks = {"CLM", "SAT", "EDG"};
-
-// Names. They come from disk and are data: a name that does not match that of a product exactly is rejected, never repaired.
-
-struct ProductName {
-  std::string platform_and_time;  // SENTINEL2A_20180511-105804-037
-  Product product;                // without path and files
-};
-
-// Empty if `name` is not that of a product; UserError for an impossible date.
-std::optional<ProductName> parse_name(const std::string& name) {
-  static const std::regex pattern(R"((SENTINEL2[A-Z]_(\d{8})-(\d{6}-\d{3}))_L2A_(T\d{2}[A-Z]{3})_[A-Z]_V(\d{1,6}(-\d{1,6})*))");
-  std::smatch part;
-  if (!std::regex_match(name, part, pattern)) return std::nullopt;
-  ProductName result;
-  result.platform_and_time = part[1];
-  result.product.name = name;
-  result.product.date = Date::parse(part[2].str());
-  result.product.time = part[3];
-  result.product.tile = part[4];
-  result.product.version = part[5];
-  return result;
-}
-
-bool is_tile_name(const std::string& name) {
-  static const std::regex pattern(R"(T\d{2}[A-Z]{3})");
-  return std::regex_match(name, pattern);
-}
-
-std::vector<int> version_numbers(const std::string& version) {
-  std::vector<int> numbers;
-  for (const std::string& part : split_text(version, '-')) numbers.push_back(std::stoi(part));
-  return numbers;
-}
-
-// Folders.
-
-std::string tile_folder(const std::string& root, const std::string& tile) {
-  if (!is_tile_name(tile)) throw UserError(join_text("\"", tile, "\" is not the name of a Sentinel-2 tile; expected for example T31TCJ"));
-  return root + "/" + tile;
-}
-
-std::vector<std::string> sorted_names(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    names.push_back(entry->path().filename().string());
-  if (error) throw UserError(join_text(folder, ": cannot be listed: ", error.message()));
-  std::ranges::sort(names);
-  return names;
-}
-
-bool is_folder(const std::string& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
-// In a folder or in a zip. Empty if it cannot be listed.
-std::optional<std::vector<std::string>> names_inside(const std::string& path) {
-  const GdalMessages quiet;
-  VSIStatBufL status;
-  const CPLStringList list(VSIReadDir(path.c_str()), TRUE);
-  if (!list && (VSIStatL(path.c_str(), &status) != 0 || !VSI_ISDIR(status.st_mode))) return std::nullopt;
-  std::vector<std::string> names;
-  for (int i = 0; i < list.Count(); ++i)
-    if (const std::string name = list[i]; name != "." && name != "..") names.push_back(name);
-  std::ranges::sort(names);
-  return names;
-}
-
-bool is_zip(const std::string& name) { return lower(name).ends_with(".zip"); }
-
-// A product that was found, and the result of checking it.
-struct Candidate {
-  std::string entry;  // in the tile's folder
-  std::string platform_and_time;
-  Product product;
-  std::string archive;  // the zip that contains it
-  std::set<std::string> bands;
-  std::map<std::string, Grid> grids;  // of each file that could be opened, by band or mask
-  std::vector<std::string> problems;
-
-  std::string file(const std::string& layer) const { return product.path + "/" + product.files.at(layer); }
-};
-
-// Classifies an entry of the tile's folder: a product, a damaged product (with a reason), or neither.
-struct Entry {
-  std::optional<Candidate> candidate;
-  std::string damage;
-};
-
-std::string not_a_product_name(const std::string& name) {
-  return join_text("\"", name,
-                   "\" is not the name of a product; expected SENTINEL2A_<date>-<time>_L2A_<tile>_<letter>_V<version>, for example ",
-                   "SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7; rename or remove it");
-}
-
-Entry product_at(const std::string& entry, const std::string& name, const std::string& path, const std::string& archive) {
-  std::optional<ProductName> parsed;
-  try {
-    parsed = parse_name(name);
-  } catch (const UserError& error) {
-    return {std::nullopt, error.what()};
-  }
-  if (!parsed) return {std::nullopt, not_a_product_name(name)};
-  Candidate candidate;
-  candidate.entry = entry;
-  candidate.platform_and_time = parsed->platform_and_time;
-  candidate.product = parsed->product;
-  candidate.product.path = path;
-  candidate.archive = archive;
-  return {candidate, ""};
-}
-
-// A zip contains the product's folder, or its content.
-Entry look_into_zip(const std::string& folder, const std::string& entry) {
-  if (entry.find_first_of("{}") != std::string::npos)
-    return {std::nullopt, "names with { or } cannot be read in place; rename the archive"};
-  const std::string archive = folder + "/" + entry, inside = "/vsizip/{" + archive + "}";
-  const auto names = names_inside(inside);
-  if (!names || names->empty())
-    return {std::nullopt, "the zip archive cannot be read: it is truncated, empty or not a zip file; download it again"};
-  std::vector<std::string> products;
-  for (const std::string& name : *names) {
-    if (name.find("..") != std::string::npos || name.front() == '/')
-      return {std::nullopt, join_text("the zip archive has the unsafe name \"", name, "\"")};
-    if (name.starts_with("SENTINEL2") && name.find('.') == std::string::npos) products.push_back(name);
-  }
-  if (products.size() > 1) return {std::nullopt, join_text("the zip archive contains ", products.size(), " products, expected one")};
-  if (products.size() == 1) return product_at(entry, products[0], inside + "/" + products[0], archive);
-  for (const std::string& name : *names)
-    if (const auto suffix = name.find("_FRE_B"); suffix != std::string::npos)
-      return product_at(entry, name.substr(0, suffix), inside, archive);
-  return {std::nullopt, "the zip archive contains no Sentinel-2 L2A product"};
-}
-
-// Products of other sensors and of other processors, by the beginning of their names.
-bool is_of_another_sensor(const std::string& name) {
-  static const std::regex pattern(R"((LANDSAT|L[COT]0\d_|SENTINEL1|S1[A-D]_|S2[A-D]_MSI|VENUS|SPOT|FORMOSAT).*)");
-  return std::regex_match(name, pattern);
-}
-
-Entry look_at(const std::string& folder, const std::string& entry) {
-  const std::string path = folder + "/" + entry;
-  if (is_folder(path)) {
-    if (entry.starts_with("SENTINEL2")) return product_at(entry, entry, path, "");
-    if (is_of_another_sensor(entry))
-      return {std::nullopt,
-              "is a product of another sensor or processor; expected only Sentinel-2 L2A of THEIA (SENTINEL2A_..._L2A_...); keep it in "
-              "another folder"};
-    return {};
-  }
-  return is_zip(entry) ? look_into_zip(folder, entry) : Entry{};
-}
 
 // Files of a product.
 
@@ -230,6 +77,9 @@ void probe_files(Candidate& candidate, const std::vector<std::string>& bands) {
     try {
       const RasterReader reader(candidate.file(layer), image_drivers());
       reader.probe();
+      const bool is_mask = std::ranges::find(kMasks, layer) != kMasks.end();
+      if (const std::string problem = is_mask ? problem_of_mask(reader) : problem_of_band(reader); !problem.empty())
+        candidate.problems.push_back(join_text(name, ": ", problem));
       candidate.grids[layer] = reader.grid();
     } catch (const UserError& error) {
       candidate.problems.push_back(error.what());
@@ -338,12 +188,13 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
   require_known(asked);
   Census census;
   census.tile = tile;
+  census.root = root;
   census.sensor = name();
 
   std::vector<Candidate> candidates;
   for (const std::string& entry : sorted_names(folder)) {
-    if (entry.starts_with('.')) continue;
-    Entry found = look_at(folder, entry);
+    if (is_left_by_desktop(entry)) continue;
+    Entry found = look_at(folder, entry, first, last);
     if (!found.damage.empty())
       census.damaged.push_back({entry, found.damage});
     else if (!found.candidate)
@@ -351,8 +202,8 @@ Census Sentinel2Theia::take_census(const std::string& root, const std::string& t
     else if (const Product& product = found.candidate->product; product.tile != tile)
       census.damaged.push_back(
           {entry, join_text("is of the tile ", product.tile, " but is in the folder of ", tile, "; move or remove it")});
-    else if (product.date < first || product.date > last)
-      ++census.other_years[product.date.year()];
+    else if (found.outside_period)
+      census.outside_period.push_back({entry, product.date});
     else
       candidates.push_back(std::move(*found.candidate));
   }
@@ -409,22 +260,23 @@ std::string Sentinel2Theia::listing_digest(const std::string& root, const std::s
   const auto add = [&](const fs::path& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-    listing += join_text(path.string(), '\n', status.st_size, ' ', status.st_mtim.tv_sec, '.', status.st_mtim.tv_nsec, '\n');
+    listing +=
+        join_text(path.string().substr(folder.size()), '\n', status.st_size, ' ', status.st_mtim.tv_sec, '.', status.st_mtim.tv_nsec, '\n');
   };
   for (const std::string& entry : sorted_names(folder)) {
-    if (entry.starts_with('.')) continue;
+    if (is_left_by_desktop(entry)) continue;
     listing += entry + "\n";
     const std::string path = folder + "/" + entry;
     if (!is_folder(path)) {
       add(path);
       continue;
     }
-    const Entry found = look_at(folder, entry);
-    if (!found.candidate || found.candidate->product.date < first || found.candidate->product.date > last) continue;
+    const Entry found = look_at(folder, entry, first, last);
+    if (!found.candidate || found.outside_period) continue;
     std::vector<fs::path> files;
     std::error_code error;
     for (fs::recursive_directory_iterator file(path, error), end; !error && file != end; file.increment(error))
-      files.push_back(file->path());
+      if (!is_left_by_desktop(file->path().filename().string())) files.push_back(file->path());
     std::ranges::sort(files);
     for (const fs::path& file : files) add(file);
   }

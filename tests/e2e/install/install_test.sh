@@ -20,6 +20,17 @@ env -i ldd bin/millesime >ldd.txt
 ! grep -F "site-packages" ldd.txt || fail "libraries come from the Python environment, not from lib/millesime"
 ! readelf -d bin/millesime | grep -E 'R(UN)?PATH' | grep -qv "\[\$ORIGIN/../lib/millesime\]" || fail "RPATH names other folders"
 
+# Completion lies where each shell looks, and is that of this program.
+for place in bash:bash-completion/completions/millesime zsh:zsh/site-functions/_millesime fish:fish/vendor_completions.d/millesime.fish; do
+  env -i bin/millesime completion "${place%%:*}" >completion.txt
+  cmp completion.txt "share/${place#*:}" || fail "share/${place#*:} is not what millesime completion ${place%%:*} prints"
+done
+# shellcheck source=/dev/null
+source share/bash-completion/completions/millesime
+COMP_WORDS=(millesime nomen) COMP_CWORD=1
+_millesime
+[[ ${COMPREPLY[*]} == nomenclature ]] || fail "the installed completion does not complete"
+
 # The program and its configs: a nomenclature by name comes from share/millesime.
 env -i bin/millesime --version | grep -q '^millesime [0-9]' || fail "--version does not run"
 env -i bin/millesime nomenclature show oso23 >shown.txt || fail "nomenclature show oso23 does not run"

@@ -41,7 +41,7 @@ setup 0
 stand_in dpkg-query 'shift 3
 for package in "$@"; do case $package in cmake) ;; gdal-bin) echo "rc  gdal-bin" ;; *) echo "ii  $package" ;; esac; done; exit 1'
 setup 2
-says "this is not root"
+says "only root can install them"
 says "apt-get install --no-install-recommends cmake gdal-bin"
 ! grep -q libgdal "$MILLESIME_TEST_FOLDER/words.txt" || fail "a package that is there is called missing"
 

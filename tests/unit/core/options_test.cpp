@@ -37,6 +37,30 @@ struct Example {
   }
 };
 
+TEST(Options, ADateIsCheckedWhereItIsSetAndTheMessageNamesFileKeyAndValue) {
+  struct Dates {
+    std::string start;
+    std::vector<std::string> dates;
+    Options declare() {
+      Options options;
+      options.section("time");
+      options.add("start", &start, "first date").dates();
+      options.add("dates", &dates, "all dates").dates();
+      return options;
+    }
+  } value;
+  Options options = value.declare();
+  EXPECT_EQ(options.find("time.start")->type(), "date");
+  const std::string file = testing::temp_dir() + "/c.toml";
+  write_text(file, "[time]\nstart = 2021-01-05\ndates = [\"2021-01-05\", \"2021-13-05\"]\n");
+  EXPECT_THAT(message_of([&] { options.read_toml(file); }), AllOf(HasSubstr(file + ":3: time.dates: "), HasSubstr("2021-13-5")));
+  options.set("time.start=2021-01-05");
+  EXPECT_EQ(value.start, "2021-01-05");
+  EXPECT_THAT(message_of([&] { options.set("time.start=yesterday"); }), HasSubstr("command line: time.start: not a date: \"yesterday\""));
+  options.set("time.start=");  // none
+  EXPECT_EQ(value.start, "");
+}
+
 TEST(Options, SetsEveryTypeFromTextAndWritesItBackAsToml) {
   Example example;
   Options options = example.declare();

@@ -1,3 +1,5 @@
+// Length: every form of samples (memory, file, table, parts) is held to the same small set.
+
 #include "pipeline/core/samples.h"
 
 #include <cmath>

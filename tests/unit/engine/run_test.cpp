@@ -1,3 +1,5 @@
+// Length: every rule of the engine is shown on the same small production.
+
 #include "pipeline/engine/run.h"
 
 #include <signal.h>
@@ -7,10 +9,12 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <new>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/base/device_error.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/engine/lock.h"
@@ -63,6 +67,7 @@ class RunTest : public ::testing::Test {
         unit.inputs = {source_file(tile)}, unit.outputs = {upper_file(tile)}, unit.config_keys = {"time"};
         unit.run = [this, tile](const Context&) {
           if (tile == failing) throw UserError("tile " + tile + " cannot be read");
+          if (tile == breaking && failure) failure();
           std::string text = read_text(source_file(tile));
           for (char& c2 : text) c2 = static_cast<char>(std::toupper(c2));
           if (die) ::raise(SIGKILL);
@@ -97,7 +102,8 @@ class RunTest : public ::testing::Test {
     return recorder.started;
   }
 
-  std::string folder, failing;
+  std::string folder, failing, breaking;
+  std::function<void()> failure;  // what happens at `breaking`
   int revision = 1;
   bool die = false;
   std::function<void()> hold;
@@ -142,6 +148,62 @@ TEST_F(RunTest, AChangedOptionRerunsTheUnitsItShapes) {
   EXPECT_THAT(reasons[0], HasSubstr("time.step_days: 10 -> 5"));
 }
 
+TEST_F(RunTest, AReasonNamesTheKeyThatChangedAndNotTheWholeOfALongText) {
+  std::string classes = R"({"name":"oso23","classes":[{"code":1,"name":"Rice"})";
+  for (int code = 2; code < 200; ++code) classes += R"(,{"code":)" + std::to_string(code) + R"(,"name":"class"})";
+  classes += "]}";
+  const auto with_fact = [&](std::string fact) {
+    auto list = stages();
+    list[0].plan = [plan = list[0].plan, fact](const Config& c) {
+      auto units = plan(c);
+      for (Unit& unit : *units) unit.facts = {fact};
+      return units;
+    };
+    return list;
+  };
+  const auto reason_after = [&](const std::string& before, const std::string& after) {
+    Recorder recorder;
+    run(with_fact(before), config, {}, context, recorder);
+    return make_plan(with_fact(after), config, {}).front().units.front().why;
+  };
+  std::string renamed = classes;
+  renamed.replace(renamed.find("Rice"), 4, "Paddy");
+  EXPECT_EQ(reason_after("classes = " + classes, "classes = " + renamed), "classes: classes 0 name: \"Rice\" -> \"Paddy\"");
+  EXPECT_EQ(reason_after("grid = small", "grid = large"), "grid: small -> large");
+  const std::string long_text(500, 'x');
+  const std::string reason = reason_after("list = " + long_text + "a", "list = " + long_text + "b");
+  EXPECT_EQ(reason, "list: ... a -> ... b");
+}
+
+TEST_F(RunTest, WhatAStageNeedsIsAskedForWhereThatStageIsChosen) {
+  auto list = stages();
+  list[1].check = [](const Config&) { throw UserError("join needs a reference"); };
+  Recorder recorder;
+  EXPECT_THROW(run(list, config, {}, context, recorder), UserError);
+  EXPECT_THAT(recorder.started, IsEmpty());  // before anything runs
+  Selection upper;
+  upper.to = "upper";
+  EXPECT_TRUE(run(list, config, upper, context, recorder).complete());
+  const auto states = status(list, config, false);
+  ASSERT_EQ(states.size(), 3U);
+  EXPECT_EQ(states[0].state, "done");
+  EXPECT_EQ(states[2].state, "unknown");
+  EXPECT_EQ(states[2].detail, "join needs a reference");
+}
+
+TEST_F(RunTest, TheEffectiveConfigurationHoldsTheExogenousRasters) {
+  config.exogenous = {{"climate", "/data/climate.tif"}, {"soil", "/data/soil.tif"}};
+  run_all();
+  const std::string file = Layout(config).work() + "/effective.toml";
+  EXPECT_THAT(read_text(file), HasSubstr("[[exogenous]]\nname = \"climate\"\npath = \"/data/climate.tif\"\n"));
+  config.sentinel2_theia.root = folder;
+  write_text(folder + "/again.toml", config.to_toml());
+  const Config again = Config::load(folder + "/again.toml", {});
+  ASSERT_EQ(again.exogenous.size(), 2U);
+  EXPECT_EQ(again.exogenous[1].name, "soil");
+  EXPECT_EQ(again.exogenous[1].path, "/data/soil.tif");
+}
+
 TEST_F(RunTest, ANewRevisionOfAStageRerunsIt) {
   run_all();
   revision = 2;
@@ -170,6 +232,89 @@ TEST_F(RunTest, AFailedTileLetsTheOthersGoOnAndBlocksWhatNeedsIt) {
   failing.clear();
   EXPECT_THAT(run_all(), ElementsAre("upper/A", "join/all"));
   EXPECT_TRUE(outcome.complete());
+}
+
+TEST_F(RunTest, AUnitThatFailsByWhateverExceptionIsRecordedAndTheOthersGoOn) {
+  struct Case {
+    std::function<void()> failure;
+    std::string message;
+  };
+  const std::vector<Case> cases = {{[] { throw std::bad_alloc(); }, "out of memory; give a smaller --memory"},
+                                   {[] { throw DeviceError("cuda:0: kernel failed"); }, "cuda:0: kernel failed"},
+                                   {[] { throw OutOfDeviceMemory("cuda:0: no memory"); }, "cuda:0: no memory"},
+                                   {[] { throw fs::filesystem_error("status", std::error_code()); }, "unexpected error: "},
+                                   {[] { throw std::out_of_range("map::at"); }, "unexpected error: map::at"},
+                                   {[] { throw 7; }, "of an unknown kind"}};
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    for (const int jobs : {1, 2}) {
+      config.output = folder + "/out" + std::to_string(i) + std::to_string(jobs);
+      breaking = "A", failure = cases[i].failure;
+      Recorder recorder;
+      outcome = run(stages(), config, {}, context, recorder, jobs);
+      ASSERT_EQ(outcome.failed.size(), 1u) << cases[i].message;
+      EXPECT_EQ(outcome.failed[0].unit, "upper/A");
+      EXPECT_THAT(outcome.failed[0].message, HasSubstr(cases[i].message));
+      EXPECT_THAT(read_text(Layout(config).failure("upper", "A")), HasSubstr(cases[i].message));
+      EXPECT_TRUE(fs::exists(upper_file("B"))) << cases[i].message;
+      EXPECT_THAT(outcome.blocked, ElementsAre("join/all"));
+    }
+}
+
+TEST_F(RunTest, ALostDeviceOrAFaultOfTheProgramEndsTheRunAndIsRecorded) {
+  breaking = "A", failure = [] { throw DeviceLost("cuda:0 is gone"); };
+  EXPECT_THROW(run_all(), DeviceLost);
+  EXPECT_THAT(read_text(Layout(config).failure("upper", "A")), HasSubstr("cuda:0 is gone"));
+  EXPECT_FALSE(fs::exists(upper_file("B")));
+  failure = [] { MILLESIME_CHECK(1 + 1 == 3, "arithmetic"); };
+  EXPECT_THROW(run_all(), Bug);
+  EXPECT_THAT(read_text(Layout(config).failure("upper", "A")), HasSubstr("please report this"));
+  Recorder recorder;
+  EXPECT_THROW(run_unit(stages(), config, {}, "upper/A", context, recorder), Bug);
+  failure = [] { throw std::bad_alloc(); };
+  EXPECT_THROW(run_unit(stages(), config, {}, "upper/A", context, recorder), std::bad_alloc);
+  EXPECT_THAT(read_text(Layout(config).failure("upper", "A")), HasSubstr("out of memory"));
+}
+
+TEST_F(RunTest, ATileOfTheConfigurationWithoutAMapMakesTheRunIncomplete) {
+  run_all();
+  fs::remove(Layout(config).manifest("upper", "B"));  // killed while it was made anew: the files are there, nothing answers for them
+  source("A", "new a");
+  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("upper/A"));
+  EXPECT_FALSE(outcome.complete());
+  EXPECT_THAT(outcome.blocked, ElementsAre("join/all"));
+  EXPECT_THAT(outcome.lacking, ElementsAre("upper/B"));
+  EXPECT_EQ(read_text(joined_file()), "TEXT OF A\nTEXT OF B\n") << "the old map stays";
+  const auto plan = make_plan(stages(), config, {.tiles = {"A"}});
+  EXPECT_EQ(plan[1].units[0].needs, "upper/B");
+  // From a later stage on it is no other.
+  EXPECT_THAT(run_all({.from = "join"}), IsEmpty());
+  EXPECT_THAT(outcome.lacking, ElementsAre("upper/B"));
+  EXPECT_THAT(run_all(), ElementsAre("upper/B", "join/all"));
+  EXPECT_EQ(read_text(joined_file()), "NEW A\nTEXT OF B\n");
+}
+
+TEST_F(RunTest, APartialMapIsOneThatWasAskedFor) {
+  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("upper/A"));
+  EXPECT_THAT(outcome.lacking, ElementsAre("upper/B"));
+  EXPECT_THAT(run_all({.tiles = {"A"}, .partial = true}), ElementsAre("join/all"));
+  EXPECT_TRUE(outcome.complete());
+  EXPECT_EQ(read_text(joined_file()), "TEXT OF A\n");
+  failing = "B";
+  source("A", "new a");
+  EXPECT_THAT(run_all({.partial = true}), ElementsAre("upper/A", "upper/B", "join/all"));
+  EXPECT_FALSE(outcome.complete()) << "a tile failed";
+  EXPECT_EQ(read_text(joined_file()), "NEW A\n");
+}
+
+TEST_F(RunTest, ATileThatWasTakenOutOfTheConfigurationStaysOut) {
+  write_text(Layout(config).manifest("classify", "B"), "{}");
+  run_all();
+  config.tiles.names = {"A"};
+  source("A", "new a");
+  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("upper/A", "join/all"));
+  EXPECT_TRUE(outcome.complete());
+  EXPECT_EQ(read_text(joined_file()), "NEW A\n");
+  EXPECT_THROW(run_all({.tiles = {"B"}}), UserError);
 }
 
 TEST_F(RunTest, SelectsStagesAndTiles) {

@@ -1,6 +1,7 @@
 """The code rules that a compiler does not check: which layer may include which, and what must not be in the tree.
 
 Link targets enforce the direction of dependencies between libraries; headers alone (inline code, constants) can pass by them.
+With --graph it prints the include graph as text.
 """
 import os
 import re
@@ -102,6 +103,27 @@ def wrong_includes(name, text):
     return wrong
 
 
+def graph():
+    """The include graph as text: of each layer, top to bottom, its files, its lines, and how many includes go to which layer."""
+    rows = []
+    counts = {layer: [0, 0, {}] for layer in MAY_INCLUDE}
+    for name in tracked_files():
+        layer = layer_of(name)
+        if name.suffix not in CODE or layer is None:
+            continue
+        text = (SOURCE / name).read_text()
+        counts[layer][0] += 1
+        counts[layer][1] += text.count("\n")
+        for _, included in INCLUDE.findall(text):
+            target = layer_of(included)
+            if target and target != layer:
+                counts[layer][2][target] = counts[layer][2].get(target, 0) + 1
+    for layer, (files, lines, targets) in counts.items():
+        arrows = ", ".join(f"{target} {n}" for target, n in sorted(targets.items(), key=lambda entry: -entry[1]))
+        rows.append(f"{layer:18} {files:4} files {lines:6} lines  -> {arrows or 'nothing'}")
+    return "\n".join(rows)
+
+
 def is_too_long(text):
     lines = text.splitlines()
     return len(lines) > MOST_LINES and not any(re.search(r"\bLength: \w", line) for line in lines[:FIRST_LINES])
@@ -164,4 +186,7 @@ class Tree(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if "--graph" in sys.argv:
+        print(graph())
+        sys.exit()
     unittest.main(argv=[sys.argv[0], "-v"])

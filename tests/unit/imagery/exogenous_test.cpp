@@ -5,9 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cpl_conv.h>
+#include <gdal.h>
+#include <ogr_srs_api.h>
+
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -102,6 +108,151 @@ TEST(Exogenous, BytesAreClassesAndOthersAreInterpolatedWithoutTheirGaps) {
   EXPECT_EQ(values[2 * 7 + 1], 10);           // its neighbour on the right has no value
   EXPECT_TRUE(std::isnan(values[2 * 8 + 1]));
   EXPECT_TRUE(std::isnan(values[2 * 12]));  // beyond the raster
+}
+
+// A raster of 6 x 4 pixels of 100 m over the tile, made by GDAL itself.
+struct MadeRaster {
+  std::string path = testing::temp_dir() + "/made.tif";
+  GDALDatasetH file = nullptr;
+
+  MadeRaster(int bands, GDALDataType type, std::vector<const char*> creation = {},
+             const Grid& grid = {"EPSG:32631", 300000, 4900020, 100, 100, 6, 4}) {
+    GDALAllRegister();
+    creation.push_back(nullptr);
+    file = GDALCreate(GDALGetDriverByName("GTiff"), path.c_str(), grid.cols, grid.rows, bands, type, const_cast<char**>(creation.data()));
+    double transform[6] = {grid.x0, grid.pixel_width, 0, grid.y0, 0, -grid.pixel_height};
+    GDALSetGeoTransform(file, transform);
+    OGRSpatialReferenceH crs = OSRNewSpatialReference(nullptr);
+    OSRSetFromUserInput(crs, grid.crs.c_str());
+    GDALSetSpatialRef(file, crs);
+    OSRDestroySpatialReference(crs);
+  }
+  void write(GDALRasterBandH band, double (*value)(int col, int row)) const {
+    std::vector<double> samples;
+    for (int row = 0; row < GDALGetRasterBandYSize(band); ++row)
+      for (int col = 0; col < GDALGetRasterBandXSize(band); ++col) samples.push_back(value(col, row));
+    const int width = GDALGetRasterBandXSize(band), height = GDALGetRasterBandYSize(band);
+    ASSERT_EQ(GDALRasterIO(band, GF_Write, 0, 0, width, height, samples.data(), width, height, GDT_Float64, 0, 0), CE_None);
+  }
+  void close() {
+    GDALClose(file);
+    file = nullptr;
+  }
+};
+
+// [pixel][static] at the middle of each 100 m pixel of the first row.
+std::vector<float> first_row(const ExogenousReader& reader) {
+  std::vector<float> values;
+  for (int col = 0; col < 6; ++col)
+    for (const float value : reader.read({col * 10 + 5, 5, 1, 1})) values.push_back(value);
+  return values;
+}
+
+TEST(Exogenous, WhatAMaskBandHidesIsMissing) {
+  CPLSetThreadLocalConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES");
+  for (const bool internal : {true, false}) {
+    CPLSetThreadLocalConfigOption("GDAL_TIFF_INTERNAL_MASK", internal ? "YES" : "NO");  // in the file, or .msk beside it
+    MadeRaster made(1, GDT_Float32);
+    GDALRasterBandH band = GDALGetRasterBand(made.file, 1);
+    made.write(band, [](int col, int) { return col < 4 ? 7.5 : 0.0; });
+    ASSERT_EQ(GDALCreateMaskBand(band, GMF_PER_DATASET), CE_None);
+    made.write(GDALGetMaskBand(band), [](int col, int) { return col < 4 ? 255.0 : 0.0; });
+    made.close();
+    const ExogenousReader reader({{"t", made.path}}, kTile);
+    const auto values = first_row(reader);
+    for (std::size_t col = 0; col < 4; ++col) EXPECT_EQ(values[col], 7.5F) << internal << col;
+    for (std::size_t col = 4; col < 6; ++col) EXPECT_TRUE(std::isnan(values[col])) << internal << col;
+  }
+  CPLSetThreadLocalConfigOption("GDAL_TIFF_INTERNAL_MASK", nullptr);
+}
+
+TEST(Exogenous, AnAlphaBandHidesAndIsNoInput) {
+  for (const int bands : {2, 3, 4}) {  // GDAL itself takes an alpha band for a mask among two or four only
+    MadeRaster made(bands, GDT_Byte, {"ALPHA=YES"});
+    for (int number = 1; number < bands; ++number)
+      made.write(GDALGetRasterBand(made.file, number), [](int col, int) { return col < 4 ? 100.0 : 0.0; });
+    made.write(GDALGetRasterBand(made.file, bands), [](int col, int) { return col < 4 ? 255.0 : 0.0; });
+    GDALSetRasterColorInterpretation(GDALGetRasterBand(made.file, bands), GCI_AlphaBand);
+    made.close();
+    const ExogenousReader reader({{"t", made.path}}, kTile);
+    ASSERT_EQ(reader.size(), static_cast<std::size_t>(bands - 1));
+    EXPECT_EQ(exogenous_names({{"t", made.path}}).size(), static_cast<std::size_t>(bands - 1));
+    const auto values = first_row(reader);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (i / reader.size() < 4)
+        EXPECT_EQ(values[i], 100) << bands << " " << i;
+      else
+        EXPECT_TRUE(std::isnan(values[i])) << bands << " " << i;
+  }
+}
+
+TEST(Exogenous, EachBandHasItsOwnNoDataScaleAndOffset) {
+  const std::string path = testing::temp_dir() + "/bands.vrt";
+  MadeRaster made(2, GDT_Int16);
+  made.write(GDALGetRasterBand(made.file, 1), [](int col, int) { return col == 0 ? -99.0 : -1.0; });
+  made.write(GDALGetRasterBand(made.file, 2), [](int col, int) { return col == 1 ? -1.0 : 300.0; });
+  made.close();
+  const auto band = [&](int number, const char* nodata, const char* more) {
+    return "<VRTRasterBand dataType=\"Int16\" band=\"" + std::to_string(number) + "\"><NoDataValue>" + nodata + "</NoDataValue>" + more +
+           "<SimpleSource><SourceFilename relativeToVRT=\"1\">made.tif</SourceFilename><SourceBand>" + std::to_string(number) +
+           "</SourceBand></SimpleSource></VRTRasterBand>";
+  };
+  write_text(path,
+             "<VRTDataset rasterXSize=\"6\" rasterYSize=\"4\"><SRS>EPSG:32631</SRS><GeoTransform>300000, 100, 0, 4900020, 0, "
+             "-100</GeoTransform>" +
+                 band(1, "-99", "") + band(2, "-1", "<Offset>5</Offset><Scale>0.1</Scale>") + "</VRTDataset>");
+  const auto values = first_row(ExogenousReader({{"t", path}}, kTile));
+  EXPECT_TRUE(std::isnan(values[0]));
+  EXPECT_EQ(values[2], -1);  // no data in the other band only
+  EXPECT_FLOAT_EQ(values[1], 35);
+  EXPECT_TRUE(std::isnan(values[3]));
+}
+
+TEST(Exogenous, NanIsMissing) {
+  MadeRaster made(1, GDT_Float32);
+  made.write(GDALGetRasterBand(made.file, 1), [](int col, int) { return col < 4 ? 2.0 : std::nan(""); });
+  made.close();
+  const auto values = first_row(ExogenousReader({{"t", made.path}}, kTile));
+  EXPECT_EQ(values[3], 2);
+  EXPECT_TRUE(std::isnan(values[4]));
+}
+
+TEST(Exogenous, AVariableOfANetCdfFileIsNamedAsGdalNamesIt) {
+  GDALAllRegister();
+  if (!GDALGetDriverByName("netCDF")) GTEST_SKIP() << "this GDAL has no driver for NetCDF";
+  MadeRaster made(2, GDT_Float32, {}, {"EPSG:4326", 0.4, 44.4, 0.1, 0.1, 6, 4});
+  made.write(GDALGetRasterBand(made.file, 1), [](int, int) { return 1.5; });
+  made.write(GDALGetRasterBand(made.file, 2), [](int, int) { return 2.5; });
+  made.close();
+  const std::string path = testing::temp_dir() + "/climate.nc";
+  GDALDatasetH source = GDALOpen(made.path.c_str(), GA_ReadOnly);
+  GDALClose(GDALCreateCopy(GDALGetDriverByName("netCDF"), path.c_str(), source, FALSE, nullptr, nullptr, nullptr));
+  GDALClose(source);
+  EXPECT_THAT(testing::message_of([&] {
+                exogenous_names({{"t", path}});
+              }),
+              ::testing::AllOf(HasSubstr("name the one to use"), HasSubstr("NETCDF:\"" + path + "\":Band1"), HasSubstr("Band2")));
+  const std::string variable = "NETCDF:\"" + path + "\":Band2";
+  EXPECT_THAT(exogenous_names({{"t", variable}}), ElementsAre("t"));
+  EXPECT_THAT(files_of_exogenous({{"t", variable}}), ElementsAre(path));
+  EXPECT_THAT(ExogenousReader({{"t", variable}}, kTile).read({30, 20, 1, 1}), ElementsAre(2.5F));
+}
+
+TEST(Exogenous, LongitudesMayBeCountedFromZeroAndTheTileMayLieAcrossThe180thMeridian) {
+  const auto longitude = [](double x, double) { return static_cast<float>(x < 0 ? x + 360 : x); };
+  const Grid west_of_greenwich{"EPSG:32630", 500000, 4900020, 10, 10, 20, 20};  // 3 degrees west
+  const auto from_zero = raster<float>("from_zero", {"EPSG:4326", 350, 50, 0.5, 0.5, 20, 20}, longitude);
+  EXPECT_NEAR(ExogenousReader({from_zero}, west_of_greenwich).read({0, 0, 1, 1})[0], 357, 0.01);
+
+  const Point line = CoordinateTransform("EPSG:4326", "EPSG:32760")(Point{180, -17});
+  const Grid across{"EPSG:32760", std::round(line.x) - 20000, std::round(line.y) + 20000, 10, 10, 4000, 4000};
+  const auto whole = raster<float>("whole", {"EPSG:4326", 170, -10, 0.5, 0.5, 40, 40}, longitude);
+  const ExogenousReader reader({whole}, across);
+  const CoordinateTransform exact("EPSG:32760", "EPSG:4326");
+  for (const int col : {0, 1990, 2000, 2010, 3999}) {
+    const Point centre = exact(across.centre(col, 2000));
+    EXPECT_NEAR(reader.read({col, 2000, 1, 1})[0], centre.x < 0 ? centre.x + 360 : centre.x, 0.001) << col;
+  }
 }
 
 TEST(Exogenous, NamesFollowBandsAndMayNotRepeat) {

@@ -65,5 +65,35 @@ TEST(CoordinateTransform, MarksPointsWithoutImage) {
   EXPECT_THROW(to_lambert(Point{INFINITY, 10}), UserError);
 }
 
+TEST(CoordinateTransform, ABoxAcrossThe180thMeridianGoesOnBeyondIt) {
+  const CoordinateTransform to_utm("EPSG:4326", "EPSG:32760"), to_degrees("EPSG:32760", "EPSG:4326");
+  const Point line = to_utm(Point{180, -17});
+  const Box tile{line.x - 50000, line.y - 50000, line.x + 50000, line.y + 50000};
+  const Box degrees = to_degrees(tile);
+  EXPECT_NEAR(degrees.min_x, 179.53, 0.01);
+  EXPECT_NEAR(degrees.max_x, 180.47, 0.01);
+  const Box back = to_utm(degrees);
+  EXPECT_NEAR(back.min_x, tile.min_x, 2000);
+  EXPECT_NEAR(back.max_x, tile.max_x, 2000);
+}
+
+TEST(BoxesOf, KnowThatTheEarthIsRound) {
+  const BoxesOf degrees("EPSG:4326"), metres("EPSG:2154");
+  const Box tile{179.5, -18, 180.5, -17};
+  EXPECT_TRUE(degrees.meet({-179.9, -17.5, -179.8, -17.4}, tile));
+  EXPECT_TRUE(degrees.meet({180.1, -17.5, 180.2, -17.4}, tile));
+  EXPECT_FALSE(degrees.meet({-178, -17.5, -177, -17.4}, tile));
+  EXPECT_FALSE(metres.meet({-179.9, -17.5, -179.8, -17.4}, tile));
+  EXPECT_TRUE(degrees.meet({359, 40, 359.5, 41}, {-2, 40, 0, 42}));  // counted from 0
+  EXPECT_EQ(degrees.near(-179, 179), 181);
+  EXPECT_EQ(metres.near(-179, 179), -179);
+
+  const Box fiji = degrees.around({{179.2, -18, 180.2, -17}, {-179.9, -18, -179.0, -17}, {178, -19, 179, -18}});
+  EXPECT_NEAR(fiji.max_x - fiji.min_x, 3, 1e-9);
+  EXPECT_NEAR(degrees.near(fiji.min_x, 180), 178, 1e-9);
+  EXPECT_EQ(degrees.around({{-2, 45, 0, 46}, {-1, 44, 3, 45}}), (Box{-2, 44, 3, 46}));
+  EXPECT_EQ(metres.around({{700000, 0, 800000, 1}, {100, 0, 200, 5}}), (Box{100, 0, 800000, 5}));
+}
+
 }  // namespace
 }  // namespace millesime

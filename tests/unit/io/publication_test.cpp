@@ -124,6 +124,41 @@ TEST(Stac, DescribesAssetsGridAndClasses) {
     EXPECT_THAT(json.at("stac_extensions").dump(), HasSubstr(extension));
 }
 
+// RFC 7946, sections 3.1.9 and 5.2.
+TEST(Stac, AcrossThe180thMeridianTheGeometryIsCutAndTheBoxHasItsWestAboveItsEast) {
+  const std::string folder = testing::temp_dir();
+  const Point line = CoordinateTransform("EPSG:4326", "EPSG:32760")(Point{180, -17});
+  for (const Grid& grid : {Grid{"EPSG:32760", line.x - 50000, line.y + 50000, 10, 10, 10000, 10000},
+                           Grid{"EPSG:4326", 179.5, -16.5, 0.0001, 0.0001, 10000, 10000}}) {
+    StacItem item;
+    item.grid = grid;
+    const auto json = stac_item(item, folder);
+    const auto& box = json.at("bbox");
+    EXPECT_NEAR(box.at(0).get<double>(), 179.5, 0.05);
+    EXPECT_NEAR(box.at(2).get<double>(), -179.5, 0.05);
+    EXPECT_LT(box.at(1).get<double>(), box.at(3).get<double>());
+    EXPECT_EQ(json.at("geometry").at("type"), "MultiPolygon");
+    const auto& parts = json.at("geometry").at("coordinates");
+    ASSERT_EQ(parts.size(), 2u);
+    for (const auto& part : parts) {
+      EXPECT_EQ(part.at(0).front(), part.at(0).back());
+      for (const auto& point : part.at(0)) {
+        EXPECT_LE(std::abs(point.at(0).get<double>()), 180);
+        EXPECT_GE(std::abs(point.at(0).get<double>()), 179.4);
+      }
+    }
+  }
+}
+
+TEST(Stac, AroundAPoleTheBoxIsAWholeTurn) {
+  StacItem item;
+  item.grid = {"EPSG:3031", -1000000, 1000000, 1000, 1000, 2000, 2000};  // the south pole
+  const auto json = stac_item(item, testing::temp_dir());
+  EXPECT_EQ(json.at("bbox").at(0), -180);
+  EXPECT_EQ(json.at("bbox").at(1), -90);
+  EXPECT_EQ(json.at("bbox").at(2), 180);
+}
+
 TEST(Stac, GeographicSystemsHaveNoMetres) {
   EXPECT_EQ(metres_per_unit("EPSG:2154"), 1);
   EXPECT_EQ(metres_per_unit("EPSG:4326"), std::nullopt);

@@ -10,6 +10,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/io/raster_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
@@ -59,7 +60,7 @@ TEST(Sentinel2Theia, FindsProductsAndReadsDatesFromNames) {
   EXPECT_EQ(result.acquisitions[0].passes[0].time, "105804-037");
   EXPECT_TRUE(result.damaged.empty() && result.superseded.empty() && result.merged.empty());
   EXPECT_THAT(result.ignored, ElementsAre("notes.txt"));
-  EXPECT_EQ(result.other_years, (std::map<int, int>{{2017, 2}, {2019, 1}}));
+  EXPECT_EQ(years_of(result.outside_period), "2017 (2 products), 2019 (1 product)");
   EXPECT_EQ(result.files.size(), 26u);
   EXPECT_THAT(make_sensor("sentinel2_theia")->tiles(root), ElementsAre("T31TCJ"));
 }
@@ -73,22 +74,18 @@ TEST(Sentinel2Theia, CensusSurvivesItsFile) {
   testing::cut_file(write_product(root, on("20180601")) + "/" + on("20180601").name() + "_FRE_B3.tif", 0);
   const Census result = census(root, {"B8A", "B2"});
   write_text(root + "/census.json", result.to_json().dump(1));
-  const Census read = Census::read(root + "/census.json");
+  const Census read = Census::read(root + "/census.json", root);
   EXPECT_EQ(read.to_json(), result.to_json());
   EXPECT_THAT(read.bands, ElementsAre("B8A", "B2"));
   EXPECT_THAT(read.merged, ElementsAre(HasSubstr("2018-05-11: ")));
   write_text(root + "/half.json", result.to_json().dump(1).substr(0, 200));
   write_text(root + "/other.json", "{}");
-  EXPECT_THAT(message_of([&] { Census::read(root + "/half.json"); }), HasSubstr("half.json: is not JSON"));
-  EXPECT_THAT(message_of([&] { Census::read(root + "/other.json"); }), HasSubstr("other.json: is not a census"));
+  EXPECT_THAT(message_of([&] { Census::read(root + "/half.json", root); }), HasSubstr("half.json: is not JSON"));
+  EXPECT_THAT(message_of([&] { Census::read(root + "/other.json", root); }), HasSubstr("other.json: is not a census"));
 
-  // A number beyond any type, and a year that is no number of one.
+  // A number beyond any type.
   write_text(root + "/huge.json", "{\"tile\": 1e400}");
-  EXPECT_THAT(message_of([&] { Census::read(root + "/huge.json"); }), HasSubstr("huge.json: is not JSON"));
-  auto of_no_year = result.to_json();
-  of_no_year["other_years"]["99999999999"] = 1;
-  write_text(root + "/year.json", of_no_year.dump(1));
-  EXPECT_THAT(message_of([&] { Census::read(root + "/year.json"); }), HasSubstr("other_years has \"99999999999\", expected a year"));
+  EXPECT_THAT(message_of([&] { Census::read(root + "/huge.json", root); }), HasSubstr("huge.json: is not JSON"));
 }
 
 TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
@@ -294,6 +291,91 @@ TEST(Sentinel2Theia, ListingDigestChangesWithTheFiles) {
   EXPECT_NE(touched, before);
   write_product(root, on("20180601"));
   EXPECT_NE(digest(), touched);
+}
+
+// What macOS and Windows leave beside images and in archives.
+TEST(Sentinel2Theia, WhatDesktopsLeaveIsNoImage) {
+  const std::string root = temp_dir();
+  const std::string folder = write_product(root, on("20180511"));
+  const std::string before = make_sensor("sentinel2_theia")->listing_digest(root, "T31TCJ", kFirst, kLast);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  for (const fs::path& file : files) std::ofstream(file.parent_path() / ("._" + file.filename().string())) << "AppleDouble";
+  for (const char* name : {".DS_Store", "Thumbs.db", "desktop.ini"}) {
+    std::ofstream(folder + "/" + name) << "1";
+    std::ofstream(folder + "/MASKS/" + name) << "1";
+    std::ofstream(root + "/T31TCJ/" + name) << "1";
+  }
+  fs::create_directories(root + "/T31TCJ/._" + on("20180511").name());
+  EXPECT_EQ(make_sensor("sentinel2_theia")->listing_digest(root, "T31TCJ", kFirst, kLast), before);
+  for (const bool zipped : {false, true}) {
+    if (zipped) testing::zip_product(folder);
+    const Census result = census(root);
+    EXPECT_THAT(dates(result), ElementsAre("2018-05-11")) << zipped;
+    EXPECT_TRUE(result.damaged.empty()) << result.damaged[0].message;
+    EXPECT_TRUE(result.ignored.empty());
+  }
+}
+
+TEST(Sentinel2Theia, NumbersThatAreNotInTheUnitAreRefusedWithWhatToDo) {
+  const auto problem = [](const testing::StoredAs& storage) {
+    const std::string root = temp_dir();
+    fs::remove_all(root + "/T31TCJ");
+    MuscateProduct product = on("20180511");
+    product.bands = {"B4"};
+    testing::store_bands(write_product(root, product), storage);
+    const Census result = census(root, {"B4"});
+    return result.damaged.empty() ? std::string() : result.damaged[0].message;
+  };
+  const auto same = [](std::int16_t v) { return static_cast<double>(v); };
+  const auto reflectance = [](std::int16_t v) { return v / 10000.0; };
+  EXPECT_THAT(
+      problem({"Float32", reflectance, -10000}),
+      ::testing::AllOf(HasSubstr("_FRE_B4.tif: expected reflectance x 10000 as int16, got floating-point numbers from 0.04 to 0.0442"),
+                       HasSubstr("gdal_edit.py -scale 10000")));
+  EXPECT_THAT(problem({"Float64", [](std::int16_t v) { return v / 100.0 + 0.003; }, std::nullopt}),
+              HasSubstr("expected reflectance x 10000"));
+  EXPECT_THAT(problem({"Byte", [](std::int16_t v) { return v / 40.0; }, 0.0}), HasSubstr("got uint8, which cannot hold it"));
+  EXPECT_THAT(problem({"UInt16", [](std::int16_t v) { return v == 400 ? 65535.0 : v; }, std::nullopt}),
+              ::testing::AllOf(HasSubstr("to 65535, more than int16 holds"), HasSubstr("gdal_edit.py -a_nodata")));
+  for (const testing::StoredAs& good : {testing::StoredAs{"Float32", same, -10000},
+                                        {"Float32", same, std::nullopt},
+                                        {"UInt16", same, 65535},
+                                        {"Int32", same, -2147483648.0},
+                                        {"Int16", same, -10000, 0.0001},
+                                        {"Float32", reflectance, -10000, 10000},
+                                        {"UInt16", [](std::int16_t v) { return v + 1000.0; }, 0, 0.0001, -0.1},
+                                        {"Float32", [](std::int16_t) { return std::nan(""); }, std::nullopt}})
+    EXPECT_EQ(problem(good), "") << good.type << " " << good.scale;
+}
+
+TEST(Sentinel2Theia, AMaskOfFractionsIsRefused) {
+  const std::string root = temp_dir();
+  const std::string folder = write_product(root, on("20180511"));
+  const std::string mask = folder + "/MASKS/" + on("20180511").name() + "_CLM_R1.tif";
+  fs::rename(mask, folder + "/x_FRE_mask.tif");
+  testing::store_bands(folder, {"Float32", [](std::int16_t v) { return v + 0.0; }, std::nullopt});
+  fs::rename(folder + "/x_FRE_mask.tif", mask);
+  const Census result = census(root, {"B2"});
+  ASSERT_EQ(result.damaged.size(), 1u);
+  EXPECT_THAT(result.damaged[0].message, HasSubstr("_CLM_R1.tif: expected a mask of whole numbers"));
+}
+
+// Names of any bytes: a note from a Windows archive, a folder with an umlaut in Latin-1.
+TEST(Sentinel2Theia, NamesOfAnyBytesSurviveTheCensusFile) {
+  const std::string root = temp_dir() +
+                           "/donn\xE9"
+                           "es";
+  write_product(root, on("20180511"));
+  std::ofstream(root + "/T31TCJ/D\xE9p\xF4t.txt") << "1";
+  const Census result = census(root);
+  write_text(root + "/census.json", json_text(result.to_json(), 1));
+  const Census read = Census::read(root + "/census.json", root);
+  EXPECT_THAT(read.ignored, ElementsAre("D\xE9p\xF4t.txt"));
+  EXPECT_EQ(read.acquisitions[0].passes[0].path, result.acquisitions[0].passes[0].path);
+  require_unchanged(read);
+  EXPECT_GT(SeriesReader(read, {"B2"}).read({0, 0, 2, 2}).groups[0].samples[0], 0);
 }
 
 TEST(Sentinel2Theia, TakesTheCensusOfRealProducts) {

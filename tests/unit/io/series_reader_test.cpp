@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <random>
@@ -72,6 +73,45 @@ TEST(SeriesReader, GivesEveryBandInItsResolution) {
   EXPECT_EQ(coarse.col_offset, 10 * 0.5 - 0.25 - first_col);
   EXPECT_EQ(coarse.row_offset, 8 * 0.5 - 0.25 - first_row);
   EXPECT_GE(reader.bytes_per_pixel(), 2 * (3 + 2 + 1));
+}
+
+// The same reflectances in whatever type and encoding a file may hold them.
+TEST(SeriesReader, BringsEveryPixelTypeToTheUnit) {
+  const auto samples_of = [](const std::optional<testing::StoredAs>& storage) {
+    const std::string root = temp_dir();
+    fs::remove_all(root + "/T31TCJ");
+    MuscateProduct product;
+    product.bands = {"B2", "B5"};
+    product.value = [](const std::string&, int col, int row) {
+      return static_cast<std::int16_t>((col + row) % 5 == 0 ? -10000 : 37 * col + 113 * row);
+    };
+    const std::string folder = write_product(root, product);
+    if (storage) testing::store_bands(folder, *storage);
+    const Series series = SeriesReader(census(root, {"B2", "B5"}), {"B2", "B5"}).read(product.grid.whole());
+    std::vector<std::int16_t> all;
+    for (const BandGroup& group : series.groups) all.insert(all.end(), group.samples.begin(), group.samples.end());
+    return all;
+  };
+  const double nan = std::nan("");
+  const auto with_nodata = [](double nodata, double factor = 1, double offset = 0) {
+    return [=](std::int16_t v) { return v == -10000 ? nodata : v * factor + offset; };
+  };
+  const std::vector<std::int16_t> expected = samples_of(std::nullopt);
+  EXPECT_GT(std::ranges::count(expected, kNodata), 50);
+  for (const testing::StoredAs& storage : {testing::StoredAs{"Float32", with_nodata(-10000), -10000},
+                                           {"Float32", with_nodata(nan), nan},
+                                           {"Float32", with_nodata(nan), std::nullopt},
+                                           {"Float64", with_nodata(-9999), -9999},
+                                           {"Float32", with_nodata(-1, 0.0001), -1, 10000},
+                                           {"Float32", with_nodata(nan, 0.01), std::nullopt, 100},
+                                           {"Int16", with_nodata(-10000), std::nullopt},
+                                           {"Int16", with_nodata(-32768), -32768},
+                                           {"Int16", with_nodata(-10000), -10000, 0.0001},
+                                           {"UInt16", with_nodata(65535), 65535},
+                                           {"UInt16", with_nodata(0, 1, 1000), 0, 0.0001, -0.1},
+                                           {"Int32", with_nodata(-2147483648.0), -2147483648.0},
+                                           {"Int32", with_nodata(-2147483648.0), std::nullopt}})
+    EXPECT_EQ(samples_of(storage), expected) << storage.type << ", scale " << storage.scale << ", no data " << storage.nodata.value_or(0);
 }
 
 // Real products: pixels of 9.9948 x 9.9974 m, and 50 x 50 pixels of 20 m under 100 x 101 of 10 m.

@@ -9,8 +9,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cpl_vsi.h>
+#include <gdal.h>
+#include <gdal_utils.h>
+
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/io/coordinates.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -106,6 +111,112 @@ TEST(VectorFile, StraightensCurves) {
   ASSERT_EQ(layer.features.size(), 1u);
   EXPECT_NEAR(layer.features[0].area(), 3.14159, 0.01);
   EXPECT_EQ(layer.features[0].attributes.at("CODE"), "7");
+}
+
+void translate(const std::string& from, const std::string& to, std::vector<const char*> arguments) {
+  GDALAllRegister();
+  arguments.push_back(nullptr);
+  GDALVectorTranslateOptions* options = GDALVectorTranslateOptionsNew(const_cast<char**>(arguments.data()), nullptr);
+  GDALDatasetH source = GDALOpenEx(from.c_str(), GDAL_OF_VECTOR, nullptr, nullptr, nullptr);
+  GDALDatasetH made = GDALVectorTranslate(to.c_str(), nullptr, 1, &source, options, nullptr);
+  GDALVectorTranslateOptionsFree(options);
+  ASSERT_TRUE(made) << to;
+  GDALClose(made);
+  GDALClose(source);
+}
+
+void add_to_archive(const std::string& archive, const std::string& folder, const std::vector<std::string>& files) {
+  VSILFILE* zip = VSIFOpenL(("/vsizip/" + archive).c_str(), "wb");
+  ASSERT_TRUE(zip);
+  for (const std::string& file : files) {
+    const std::string bytes = read_text(file);
+    VSILFILE* packed = VSIFOpenL(("/vsizip/" + archive + "/" + folder + fs::path(file).filename().string()).c_str(), "wb");
+    ASSERT_EQ(VSIFWriteL(bytes.data(), 1, bytes.size(), packed), bytes.size());
+    VSIFCloseL(packed);
+  }
+  VSIFCloseL(zip);
+}
+
+TEST(VectorFile, ReadsFoldersAndArchives) {
+  const std::string folder = temp_dir(), gpkg = folder + "/fields.gpkg", shp = folder + "/fields.shp";
+  write_polygons(gpkg, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  write_polygons(shp, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  translate(gpkg, folder + "/fields.gdb", {"-f", "OpenFileGDB"});
+  translate(gpkg, folder + "/fields.tab", {"-f", "MapInfo File"});
+  std::vector<std::string> parts;
+  for (const char* ending : {".shp", ".shx", ".dbf", ".prj", ".cpg"}) parts.push_back(folder + "/fields" + ending);
+  for (const char* name : {"/fields.shp.zip", "/plain.zip"}) add_to_archive(folder + name, "", parts);
+  fs::copy_file(folder + "/plain.zip", folder + "/fields.shz");
+  add_to_archive(folder + "/deep.zip", "delivery/2021/", parts);
+  add_to_archive(folder + "/fields.gpkg.zip", "", {gpkg});
+  for (const std::string& name :
+       {folder + "/fields.gdb", folder + "/fields.tab", folder + "/fields.shp.zip", folder + "/plain.zip", folder + "/fields.shz",
+        folder + "/deep.zip", folder + "/fields.gpkg.zip", "/vsizip/" + folder + "/deep.zip/delivery/2021/fields.shp"}) {
+    const VectorLayer layer = read_polygons(name, "", {"CODE"}, "EPSG:2154");
+    ASSERT_EQ(layer.features.size(), 2u) << name;
+    EXPECT_EQ(layer.features[1].attributes.at("CODE"), "12") << name;
+  }
+}
+
+TEST(VectorFile, TablesWithoutGeometryAreBesideTheData) {
+  const std::string file = temp_dir() + "/fields.gpkg";
+  write_polygons(file, "fields", "EPSG:2154", {"CODE", "name", "share"}, two_fields());
+  std::ofstream(temp_dir() + "/layer_styles.csv") << "styleName,useAsDefault\nfields,1\n";
+  translate(temp_dir() + "/layer_styles.csv", file, {"-update", "-nln", "layer_styles"});
+  EXPECT_EQ(read_polygons(file, "", {"CODE"}, "").layer, "fields");
+  EXPECT_THAT(message_of([&] { read_polygons(file, "filds", {"CODE"}, ""); }),
+              ::testing::AllOf(HasSubstr("it has fields, layer_styles"), HasSubstr("did you mean \"fields\"?")));
+  translate(file, file, {"-update", "-nln", "more", "-sql", "select * from fields"});
+  EXPECT_THAT(message_of([&] { read_polygons(file, "", {"CODE"}, ""); }), HasSubstr("holds 2 layers (fields, more)"));
+}
+
+TEST(VectorFile, AttributesThatAreNotUtf8AreReadAsWindowsWritesThem) {
+  const std::string file = temp_dir() + "/regions.shp";
+  std::vector<OutputFeature> features = two_fields();
+  write_polygons(file, "regions", "EPSG:2154", {"CODE", "name", "share"}, features);
+  const std::string dbf = temp_dir() + "/regions.dbf";
+  std::string bytes = read_text(dbf);
+  const VectorLayer before = read_polygons(file, "", {"name"}, "");
+  const std::string name = before.features[0].attributes.at("name");
+  const auto at = bytes.find(name);
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, 4, "\xE9t\xE9\x80");  // e with an acute, and the euro sign of Windows-1252
+  write_text(dbf, bytes);
+  const VectorLayer after = read_polygons(file, "", {"name"}, "");
+  EXPECT_EQ(after.features[0].attributes.at("name").substr(0, 8), "été€");
+}
+
+// Fields of 200 m on both sides of the 180th meridian, and one across it, in degrees.
+TEST(VectorFile, FindsPolygonsAcrossThe180thMeridian) {
+  const std::string folder = temp_dir();
+  const auto field = [](double west, double east) {
+    return std::vector<Polygon>{{{{{west, -17}, {west, -16.998}, {east, -16.998}, {east, -17}, {west, -17}}}}};
+  };
+  const auto jumping = std::vector<Polygon>{{{{{179.999, -17}, {179.999, -16.998}, {-179.999, -16.998}, {-179.999, -17}, {179.999, -17}}}}};
+  const std::vector<OutputFeature> features{{field(179.99, 179.992), {std::int64_t{1}}},
+                                            {field(-179.992, -179.99), {std::int64_t{2}}},
+                                            {field(180.004, 180.006), {std::int64_t{3}}},
+                                            {jumping, {std::int64_t{4}}},
+                                            {field(-170, -169.998), {std::int64_t{5}}}};
+  const Point line = CoordinateTransform("EPSG:4326", "EPSG:32760")(Point{180, -17});
+  const Box tile{line.x - 2000, line.y - 2000, line.x + 2000, line.y + 2000};
+  for (const char* name : {"/fields.gpkg", "/fields.geojson", "/fields.shp"}) {
+    write_polygons(folder + name, "fields", "EPSG:4326", {"CODE"}, features);
+    const VectorLayer utm = read_polygons(folder + name, "", {"CODE"}, "EPSG:32760", tile);
+    ASSERT_EQ(utm.features.size(), 4u) << name;
+    for (const Feature& feature : utm.features) {
+      EXPECT_NEAR(feature.area(), 212.9 * 221.4, 800) << name << feature.id;
+      EXPECT_TRUE(feature.extent().intersects(tile));
+    }
+    // On a map in degrees that goes on beyond 180.
+    const Box map{179.98, -17.01, 180.02, -16.99};
+    const VectorLayer degrees = read_polygons(folder + name, "", {"CODE"}, "EPSG:4326", map);
+    ASSERT_EQ(degrees.features.size(), 4u) << name;
+    for (const Feature& feature : degrees.features) {
+      EXPECT_NEAR(feature.area(), 0.002 * 0.002, 1e-8);
+      EXPECT_TRUE(feature.extent().min_x > 179.98 && feature.extent().max_x < 180.02) << name << feature.id;
+    }
+  }
 }
 
 TEST(VectorFile, NamesWhatIsWrong) {

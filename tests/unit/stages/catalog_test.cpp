@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/stages/layout.h"
 #include "tests/support/message_of.h"
@@ -58,9 +59,10 @@ TEST(Catalog, WritesACensusForEachTile) {
     EXPECT_EQ(counts.at("acquisitions"), 2);
     EXPECT_EQ(counts.at("first"), "2018-05-11");
   }
-  const Census census = Census::read(Layout(config).census("T31TDJ"));
+  const Census census = Census::read(Layout(config).census("T31TDJ"), config.sentinel2_theia.root);
   EXPECT_EQ(census.tile, "T31TDJ");
-  EXPECT_EQ(census.other_years.at(2017), 1);
+  ASSERT_EQ(census.outside_period.size(), 1u);
+  EXPECT_EQ(census.outside_period[0].date.iso(), "2017-01-01");
 }
 
 TEST(Catalog, AnythingNewInTheFolderMakesTheUnitOutOfDate) {
@@ -90,7 +92,7 @@ TEST(Catalog, DamageStopsTheUnitUnlessItIsSkipped) {
   const auto counts = catalog_stage().plan(config)->at(0).run(silent.context);
   EXPECT_EQ(counts.at("acquisitions"), 1);
   EXPECT_EQ(counts.at("damaged").size(), 2u);
-  EXPECT_EQ(Census::read(Layout(config).census("T31TCJ")).damaged.size(), 2u);
+  EXPECT_EQ(Census::read(Layout(config).census("T31TCJ"), config.sentinel2_theia.root).damaged.size(), 2u);
 }
 
 TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
@@ -105,15 +107,51 @@ TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
   EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder contains no product"));
 }
 
-TEST(Catalog, ThePeriodIsTheYearWidenedByTheTimeGrid) {
+TEST(Catalog, ThePeriodAloneDecidesWhichAcquisitionsCount) {
   Config config;
   config.year = 2021;
-  EXPECT_EQ(period_of(config).first.iso(), "2021-01-01");
-  EXPECT_EQ(period_of(config).second.iso(), "2021-12-31");
-  config.time.start = "2020-11-01";
+  EXPECT_EQ(config.days().first.iso(), "2021-01-01");
+  EXPECT_EQ(config.days().second.iso(), "2021-12-31");
+  config.time.start = "2021-03-01";
   config.time.end = "2021-10-31";
-  EXPECT_EQ(period_of(config).first.iso(), "2020-11-01");
-  EXPECT_EQ(period_of(config).second.iso(), "2021-12-31");
+  EXPECT_EQ(config.days().second.iso(), "2021-12-31");
+  config.period.start = "2020-11-01";
+  config.period.end = "2021-10-31";
+  EXPECT_EQ(config.days().first.iso(), "2020-11-01");
+  EXPECT_EQ(config.days().second.iso(), "2021-10-31");
+  config.period.end = "2020-10-31";
+  EXPECT_THAT(message_of([&] { config.days(); }), HasSubstr("expected a start before its end, got 2020-11-01 to 2020-10-31"));
+}
+
+TEST(Catalog, WhatIsOutsideThePeriodIsListedAndNotRead) {
+  const std::string root = temp_dir();
+  for (const char* date : {"20171105", "20180511", "20181101"}) write_product(root + "/l2a", on(date));
+  // Nobody looks whether an archive of another time is whole.
+  write_text(root + "/l2a/T31TCJ/" + on("20160101").name() + ".zip", "cut short");
+  Config config = config_of(root, 2018);
+  config.period.start = "2017-11-01";
+  config.period.end = "2018-10-31";
+  SilentContext silent;
+  const auto counts = catalog_stage().plan(config)->at(0).run(silent.context);
+  EXPECT_EQ(counts.at("acquisitions"), 2);
+  EXPECT_EQ(counts.at("first"), "2017-11-05");
+  EXPECT_EQ(counts.at("outside_period"), 2);
+  const Census census = Census::read(Layout(config).census("T31TCJ"), config.sentinel2_theia.root);
+  ASSERT_EQ(census.outside_period.size(), 2u);
+  EXPECT_EQ(census.outside_period[1].product, on("20181101").name());
+  CatalogCommand command;
+  command.root = root + "/l2a";
+  command.period = config.period;
+  const std::string text = catalog(command, silent.context).to_text();
+  EXPECT_THAT(text, AllOf(HasSubstr("outside the period: 2016 (1 product), 2018 (1 product)"), HasSubstr(on("20181101").name())));
+}
+
+TEST(Catalog, ATimeGridOutsideThePeriodIsAnError) {
+  const std::string file = temp_dir() + "/c.toml";
+  write_text(file, "year = 2021\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n[model]\npath = \"m\"\n[time]\nstart = \"2020-10-01\"\n");
+  EXPECT_THAT(message_of([&] { Config::load(file, {}); }),
+              HasSubstr("time.start: 2020-10-01 lies outside the period, 2021-01-01 to 2021-12-31"));
+  EXPECT_EQ(Config::load(file, {"period.start=2020-10-01", "period.end=2021-09-30"}).days().second.iso(), "2021-09-30");
 }
 
 TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
@@ -129,14 +167,14 @@ TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
   SilentContext silent;
   const CatalogReport report = catalog(command, silent.context);
   EXPECT_TRUE(report.damaged());
-  EXPECT_THAT(report.to_text(), AllOf(HasSubstr("T31TCJ\n  1 acquisitions"), HasSubstr("replaced by a newer version"),
+  EXPECT_THAT(report.to_text(), AllOf(HasSubstr("T31TCJ\n  1 acquisition from 1 product"), HasSubstr("replaced by a newer version"),
                                       HasSubstr("damaged: SENTINEL2A_20180811"), HasSubstr("the folder is empty")));
   const auto document = report.to_json();
   EXPECT_EQ(document["tiles"][1]["damaged"].size(), 1u);
   command.tiles = {"T31TCJ"};
   EXPECT_FALSE(catalog(command, silent.context).damaged());
   command.year = 2017;
-  EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("no acquisition\n  of the year 2018: 2 products"));
+  EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("no acquisition\n  outside the period: 2018 (2 products)"));
   command.root = root + "/T31TCJ";
   command.tiles = {};
   EXPECT_THAT(message_of([&] { catalog(command, silent.context); }), HasSubstr("no tiles found"));

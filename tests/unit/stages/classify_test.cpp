@@ -45,7 +45,7 @@ class Classify : public ::testing::Test {
   }
 
   // Bands of the probabilities, [band][pixel].
-  std::vector<std::vector<std::int32_t>> probabilities(const std::string& folder, bool all_classes) {
+  std::vector<std::vector<std::int32_t>> probabilities(const std::string& folder, bool all_classes, bool legend = true) {
     ClassifyRequest request;
     request.census =
         make_sensor("sentinel2_theia")->take_census(root_ + "/l2a", "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
@@ -56,7 +56,8 @@ class Classify : public ::testing::Test {
                      folder + "/classes.tif",
                      folder + "/confidence.tif",
                      folder + "/validity.tif",
-                     folder + "/probabilities.tif"}};
+                     folder + "/probabilities.tif",
+                     legend}};
     classify_tile(request, silent_.context);
     const RasterReader reader(folder + "/probabilities.tif");
     std::vector<std::vector<std::int32_t>> bands;

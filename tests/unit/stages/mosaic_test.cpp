@@ -1,6 +1,8 @@
 #include "pipeline/stages/mosaic.h"
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -8,6 +10,7 @@
 #include "pipeline/engine/progress.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -98,6 +101,7 @@ TEST_F(MosaicTest, TheCommandWritesThreeCloudOptimisedFiles) {
   command.classification = {one.classification, two.classification};
   command.confidence = {one.confidence, two.confidence};
   command.nomenclature = "oso23";
+  command.crs = "EPSG:2154";
   command.output = folder + "/map";
   mosaic(command, context);
   const RasterReader map(command.output + "/classification.tif"), validity(command.output + "/validity.tif");
@@ -110,12 +114,95 @@ TEST_F(MosaicTest, TheCommandWritesThreeCloudOptimisedFiles) {
   EXPECT_THROW(mosaic(command, context), UserError);
 }
 
+TEST_F(MosaicTest, TheOrderOfTheFilesHasNoInfluenceEvenWhereOneTileWasMappedTwice) {
+  const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 30, 30};
+  // Two maps of one tile, alike in all but the class: the names of the files say nothing, the folders have to.
+  const auto map_in = [&](const std::string& place, int code) {
+    const std::string file = folder + "/" + place + "/T31TCJ_class.tif";
+    std::filesystem::create_directories(folder + "/" + place);
+    write_raster(file, LabelMap(grid, static_cast<std::uint8_t>(code)), RasterOptions{});
+    return file;
+  };
+  const std::string a = map_in("b", 1), b = map_in("a", 2);
+  const auto class_of = [&](const std::vector<std::string>& files) {
+    MosaicCommand command;
+    command.classification = files;
+    command.crs = "EPSG:32631";
+    command.output = folder + "/map";
+    mosaic(command, context);
+    return int{RasterReader(folder + "/map/classification.tif").read_all<std::uint8_t>().samples.front()};
+  };
+  EXPECT_EQ(class_of({a, b}), 2);
+  EXPECT_EQ(class_of({b, a}), 2);
+}
+
+TEST_F(MosaicTest, AWideMapIsMadeInPartsThatShowNoSeam) {
+  // Wider than what is worked on at once: a stripe of classes that changes at every column.
+  const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 9000, 3};
+  const auto wide = tile("T31TCJ", grid, 60, [](Point p) { return 1 + static_cast<int>(p.x / 10) % 200; });
+  MosaicCommand command;
+  command.classification = {wide.classification}, command.confidence = {wide.confidence}, command.validity = {wide.validity};
+  command.crs = "EPSG:32631";
+  command.output = folder + "/map";
+  mosaic(command, context);
+  const auto map = RasterReader(command.output + "/classification.tif").read_all<std::uint8_t>();
+  EXPECT_EQ(map.samples, RasterReader(wide.classification).read_all<std::uint8_t>().samples);
+}
+
 TEST(NationalGrid, CornersAreMultiplesOfTheResolutionSoThatATileMoreMovesNoPixel) {
   const Grid tile{"EPSG:2154", 503.2, 998.7, 9.9948, 9.9974, 100, 101};
   const Grid map = national_grid({tile}, "EPSG:2154", 20);
   EXPECT_EQ(map.x0, 500);
   EXPECT_EQ(map.y0, 1000);
   EXPECT_EQ(map.x(map.cols), 1520);
+}
+
+TEST(NationalGrid, FollowsTheTilesWithoutAWord) {
+  const Grid a{"EPSG:32633", 500000, 5100000, 10, 10, 100, 100}, b{"EPSG:32632", 700000, 5100000, 10, 10, 100, 100};
+  EXPECT_EQ(national_grid({b, a, a}, "", 0).crs, "EPSG:32633");  // of most tiles
+  EXPECT_EQ(national_grid({a, b}, "", 0).crs, "EPSG:32632");     // of equals the first by name, whatever the order
+  EXPECT_EQ(national_grid({b, a}, "", 0), national_grid({a, b}, "", 0));
+  EXPECT_EQ(national_grid({a}, "", 0).pixel_width, 10);
+  const Grid odd{"EPSG:32633", 500000, 5100000, 9.9948, 9.9974, 100, 100};
+  EXPECT_EQ(national_grid({odd}, "", 0).pixel_width, 10);
+}
+
+TEST(NationalGrid, AResolutionSuitsTheUnit) {
+  const Grid tile{"EPSG:32633", 500000, 5100000, 10, 10, 64, 64};
+  const Grid degrees = national_grid({tile}, "EPSG:4326", 0);
+  EXPECT_EQ(degrees.pixel_width, 9e-5);  // 10.02 m
+  EXPECT_NEAR(degrees.rows, 64, 3);
+  const std::string message = testing::message_of([&] { national_grid({tile}, "EPSG:4326", 10); });
+  EXPECT_NE(message.find("mosaic.resolution: expected pixels smaller than a tile"), std::string::npos) << message;
+  EXPECT_NE(message.find("leave it out for 9e-05"), std::string::npos) << message;
+}
+
+TEST_F(MosaicTest, AMapAcrossThe180thMeridianIsOnePiece) {
+  // 320 m west of it and 320 m east, at 17 degrees south.
+  const Point line = CoordinateTransform("EPSG:4326", "EPSG:32760")(Point{179.9999, -17});
+  const Grid west{"EPSG:32760", std::round(line.x / 10) * 10 - 320, std::round(line.y / 10) * 10, 10, 10, 64, 64};
+  Grid east = west;
+  east.x0 += 640;
+  const auto a = tile("T60KYF", west, 60, [](Point p) { return p.x < 0 ? 1 : 2; }), b = tile("T01KAB", east, 50, [](Point) { return 3; });
+  for (const char* crs : {"EPSG:4326", "EPSG:3832", "EPSG:32760"}) {
+    const Grid map = national_grid({west, east}, crs, 0);
+    EXPECT_LT(map.cols, 200) << crs;
+    EXPECT_LT(map.rows, 120) << crs;
+    const auto layers = mosaic_window({a, b}, map, map.whole(), context);
+    EXPECT_NEAR(std::ranges::count(layers.classification.samples, 2), 64 * 64, 450) << crs;
+    EXPECT_NEAR(std::ranges::count(layers.classification.samples, 3), 64 * 64, 450) << crs;
+  }
+  const Grid degrees = national_grid({east, west}, "EPSG:4326", 0);
+  EXPECT_LT(degrees.x0, 180);
+  EXPECT_GT(degrees.x(degrees.cols), 180);
+  EXPECT_NE(testing::message_of([&] { national_grid({west}, "EPSG:3857", 10); }).find("does not hold together"), std::string::npos);
+}
+
+TEST_F(MosaicTest, AMapWithoutAMappedPixelIsRefused) {
+  MosaicCommand command;
+  command.classification = {tile("T31TCJ", {"EPSG:32631", 300000, 4900000, 10, 10, 20, 20}, 0, [](Point) { return 0; }).classification};
+  command.output = folder + "/map";
+  EXPECT_NE(testing::message_of([&] { mosaic(command, context); }).find("no pixel of these 1 maps has a class"), std::string::npos);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
 #include "tests/support/message_of.h"
@@ -90,6 +91,72 @@ TEST_F(RegulariseTest, CornersMakeOnePatch) {
   EXPECT_EQ(regularise(command, context).by_sieve, 0);
   command.corners = false;
   EXPECT_EQ(regularise(command, context).by_sieve, 2);
+}
+
+// Classes 1 and 2 are crops, 11 and 12 forests, 20 stands alone.
+Nomenclature with_groups() {
+  Nomenclature nomenclature;
+  nomenclature.name = "groups";
+  for (const auto& [code, parent] : {std::pair{1, 100}, {2, 100}, {11, 110}, {12, 110}, {20, 0}})
+    nomenclature.classes.push_back({.code = code,
+                                    .name = "class " + std::to_string(code),
+                                    .name_en = "",
+                                    .color = {},
+                                    .alias = "c" + std::to_string(code),
+                                    .parent = parent});
+  for (const int code : {100, 110})
+    nomenclature.groups.push_back(
+        {.code = code, .name = "group " + std::to_string(code), .name_en = "", .color = {}, .alias = "", .parent = 0});
+  return nomenclature;
+}
+
+TEST_F(RegulariseTest, WithinGroupsTheMajorityAsksOnlyPixelsOfTheGroup) {
+  // The middle is crop 2 among forest: all eight neighbours but one are forest, the one crop neighbour is class 1.
+  write_map(3, {11, 11, 11,  //
+                11, 2, 1,    //
+                11, 12, 11});
+  command.nomenclature = folder + "/groups.json";
+  write_text(command.nomenclature, with_groups().to_json());
+  command.min_pixels = 0;
+  command.majority = 3;
+  regularise(command, context);
+  EXPECT_THAT(result(), ElementsAre(11, 11, 11, 11, 11, 11, 11, 11, 11));
+  command.groups = true;
+  regularise(command, context);
+  EXPECT_THAT(result(), ElementsAre(11, 11, 11, 11, 2, 1, 11, 11, 11));  // one vote each for 1 and 2: both stay
+}
+
+TEST_F(RegulariseTest, WithinGroupsASmallPatchJoinsItsGroupAndOnlyWithoutOneTheOthers) {
+  // Class 2 touches forest 11 with three edges and crop 1 with one; class 20 has no group.
+  write_map(7, {1, 1, 1, 11, 11, 11, 11,  //
+                1, 1, 1, 2,  11, 20, 11,  //
+                1, 1, 1, 11, 11, 11, 11});
+  command.nomenclature = folder + "/groups.json";
+  write_text(command.nomenclature, with_groups().to_json());
+  command.majority = 0;
+  command.min_pixels = 2;
+  regularise(command, context);
+  EXPECT_EQ(result()[10], 11);
+  command.groups = true;
+  const RegulariseCounts counts = regularise(command, context);
+  EXPECT_EQ(result()[10], 1);
+  EXPECT_EQ(result()[12], 11);  // the minimum mapping unit holds
+  EXPECT_EQ(counts.by_sieve, 2);
+  EXPECT_EQ(counts.passes, 2);
+}
+
+TEST_F(RegulariseTest, GroupsAreAskedFor) {
+  write_map(2, {1, 77});
+  command.groups = true;
+  EXPECT_THAT(testing::message_of([&] { regularise(command, context); }), HasSubstr("--nomenclature"));
+  command.nomenclature = folder + "/groups.json";
+  write_text(command.nomenclature, with_groups().to_json());
+  EXPECT_THAT(testing::message_of([&] { regularise(command, context); }), HasSubstr("77"));
+  Nomenclature none = with_groups();
+  none.groups.clear();
+  for (auto& c : none.classes) c.parent = 0;
+  write_text(command.nomenclature, none.to_json());
+  EXPECT_THAT(testing::message_of([&] { regularise(command, context); }), HasSubstr("no class of the nomenclature"));
 }
 
 TEST_F(RegulariseTest, WindowsMakeTheBytesOfTheWholeMap) {

@@ -277,7 +277,7 @@ TEST_F(SampleStage, MistakesInTheReferenceAreExplained) {
   EXPECT_THAT(refusal(),
               HasSubstr("field CODE: 2 values that the nomenclature oso23 does not have: \"99\" (2 polygons), \"Wheat\" (1 polygon)"));
   write_reference({{2000, 3, 4, 4, "6"}});
-  EXPECT_THAT(refusal(), HasSubstr("none of its 1 polygons is in any of the 1 tiles; the polygons cover x 320000 to 320040"));
+  EXPECT_THAT(refusal(), HasSubstr("of its 1 polygon, none lies in a tile (1 tile); the polygons cover x 320000 to 320040"));
   config.reference.class_field = "CODES";
   EXPECT_THAT(refusal(), HasSubstr("no field \"CODES\""));
   config.reference.path = folder + "/none.shp";

@@ -1,5 +1,7 @@
 #include "pipeline/stages/validate.h"
 
+#include <optional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -86,6 +88,59 @@ TEST_F(ValidateTest, CountsPixelsOfPolygons) {
   EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), AllOf(HasSubstr("Forest"), HasSubstr("OA : 0.765")));
 }
 
+TEST_F(ValidateTest, RightOrWrongIsAMapBesideTheReference) {
+  command.right_or_wrong = true;
+  // Learned from: 2 columns of the first polygon of water (both kinds), and forest on water (wrong).
+  command.learned = folder + "/learned.gpkg";
+  write_polygons(command.learned, "polygons", kGrid.crs, {"name", "code"},
+                 {rectangle({2, 3, 2, 4}, "Water", 1), rectangle({0, 20, 3, 1}, "Forest", 2), rectangle({30, 20, 3, 1}, "Forest", 2)});
+  Raster<std::uint8_t> confidence(kGrid), validity(kGrid);
+  for (int row = 0; row < kGrid.rows; ++row)
+    for (int col = 0; col < kGrid.cols; ++col) confidence.at(col, row) = col < 16 ? 90 : 40, validity.at(col, row) = 7;
+  command.confidence = folder + "/confidence.tif", command.validity = folder + "/validity.tif";
+  write_raster(command.confidence, confidence, {});
+  write_raster(command.validity, validity, {});
+  for (const std::int64_t memory : {std::int64_t{1} << 30, std::int64_t{1}}) {
+    context.memory_bytes = memory;
+    validate(command, context);
+    const auto map = RasterReader(command.output + "/right_or_wrong.tif").read_all<std::uint8_t>();
+    EXPECT_EQ(map.at(0, 0), 0);
+    EXPECT_EQ(map.at(6, 3), 2);    // water, right
+    EXPECT_EQ(map.at(2, 3), 6);    // and learned from
+    EXPECT_EQ(map.at(16, 10), 1);  // forest on water
+    EXPECT_EQ(map.at(20, 10), 2);
+    EXPECT_EQ(map.at(30, 29), 1);  // unmapped
+    EXPECT_EQ(map.at(0, 20), 3);   // learned from, wrong
+    EXPECT_EQ(map.at(30, 20), 4);  // learned from, right
+    EXPECT_EQ(read_text(command.output + "/histograms.csv"),
+              "layer,value,right,wrong\nconfidence,40,6,8\nconfidence,90,20,0\nvalidity,7,26,8\n");
+  }
+}
+
+TEST_F(ValidateTest, MatricesOfTilesAreAddedIntoOneAndWrittenInShares) {
+  ConfusionMatrix west, east;
+  west.add(1, 1, 30), west.add(2, 1, 10), west.add(2, 2, 10);
+  east.add(2, 2, 20), east.add(2, 3, 60);
+  write_confusion_csv(west, folder + "/west.csv");
+  write_confusion_csv(east, folder + "/east.csv");
+  ValidateCommand parts;
+  parts.confusion = {folder + "/west.csv", folder + "/east.csv"};
+  parts.output = folder + "/added";
+  parts.add = parts.normalised = true;
+  const AccuracyReport report = validate(parts, context);
+  ASSERT_EQ(report.runs.size(), 1U);
+  ConfusionMatrix sum = west;
+  sum.merge(east);
+  EXPECT_EQ(report.runs.front().confusion, sum);
+  EXPECT_EQ(read_confusion_csv(parts.output + "/confusion.csv"), sum);
+  EXPECT_EQ(read_text(parts.output + "/confusion_by_reference.csv"),
+            "#Reference labels (rows):1,2,3\n#Produced labels (columns):1,2,3\n"
+            "1.000000,0.000000,0.000000\n0.100000,0.300000,0.600000\n,,\n");
+  EXPECT_EQ(read_text(parts.output + "/confusion_by_map.csv"),
+            "#Reference labels (rows):1,2,3\n#Produced labels (columns):1,2,3\n"
+            "0.750000,0.000000,0.000000\n0.250000,1.000000,1.000000\n0.000000,0.000000,0.000000\n");
+}
+
 TEST_F(ValidateTest, MemoryDoesNotChangeTheResult) {
   const ConfusionMatrix whole = validate(command, context).runs.front().confusion;
   context.memory_bytes = 1;
@@ -143,6 +198,22 @@ TEST_F(ValidateTest, PolygonsWithoutAClassAreLeftOutAndCounted) {
     const AccuracyReport report = validate(command, context);
     EXPECT_EQ(report.runs.front().confusion, expected.runs.front().confusion) << field;
     EXPECT_EQ(report.reference, "pixels of the polygons of reference.gpkg (3 without a class are left out)");
+  }
+}
+
+TEST_F(ValidateTest, PixelsOfTwoClassesCountForNoneWhateverTheOrder) {
+  // Water and forest share 2 x 4 px of water; a third polygon, of water again, lies over both.
+  const auto water = rectangle({2, 3, 5, 4}, "Water", 1), forest = rectangle({5, 3, 5, 4}, "Forest", 2),
+             again = rectangle({4, 3, 2, 4}, "Water", 1);
+  std::optional<ConfusionMatrix> first;
+  for (const auto& order :
+       std::vector<std::vector<OutputFeature>>{{water, forest, again}, {forest, again, water}, {again, water, forest}}) {
+    write(order);
+    const MapAccuracy run = validate(command, context).runs.front();
+    EXPECT_EQ(run.of_two_classes, 8);
+    EXPECT_EQ(run.confusion.total(), 3 * 4 + 3 * 4);  // columns 2 to 4 and 7 to 9
+    if (!first) first = run.confusion;
+    EXPECT_EQ(run.confusion, *first);
   }
 }
 
@@ -214,7 +285,8 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
   ASSERT_TRUE(units);
   ASSERT_EQ(units->size(), 1u);
   std::size_t of_mosaic = 0;
-  for (const Unit& unit : *mosaic_stage().plan(config)) of_mosaic += unit.outputs.size();
+  const auto sheets = mosaic_stage().plan(config);
+  for (const Unit& unit : *sheets) of_mosaic += unit.outputs.size();
   EXPECT_EQ(units->front().inputs.size(), 2u * (1 + 4) + of_mosaic);
   testing::SilentProgress progress;
   Context context;

@@ -1,0 +1,18 @@
+#pragma once
+// Names under which GDAL opens data: a path, or a path inside its own syntax (an archive, a variable of a file).
+
+#include <filesystem>
+#include <string>
+
+namespace millesime {
+
+// NETCDF:"climate.nc":t2m is NETCDF:" climate.nc ":t2m; /vsizip/parcels.zip/a.shp is /vsizip/ parcels.zip /a.shp.
+struct SourceName {
+  std::string before, file, after;  // file: on this machine; "" where the name is of something else (/vsicurl/, PG:...)
+};
+SourceName parse_source_name(const std::string& name);
+
+// The name with its path relative to `folder` made a path of its own, as every path of a configuration is.
+std::string source_in(const std::filesystem::path& folder, const std::string& name);
+
+}  // namespace millesime

@@ -1,0 +1,64 @@
+#include "pipeline/imagery/labelled_pixels.h"
+
+#include <algorithm>
+
+#include "pipeline/io/raster_file.h"
+
+namespace millesime {
+namespace {
+
+double squared_distance(const Point& p, const Point& a, const Point& b) {  // of a point and a segment
+  const double dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
+  const double t = length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0, 1.0) : 0.0;
+  const double ex = p.x - (a.x + t * dx), ey = p.y - (a.y + t * dy);
+  return ex * ex + ey * ey;
+}
+
+bool near_border(const Feature& feature, const Point& point, double distance) {
+  for (const Polygon& part : feature.parts)
+    for (const Ring& ring : part.rings)
+      for (std::size_t i = 0; i + 1 < ring.size(); ++i)
+        if (squared_distance(point, ring[i], ring[i + 1]) < distance * distance) return true;
+  return false;
+}
+
+// Each polygon separately on the tile's grid: no decision depends on another polygon or on windows.
+std::vector<LabelledPixel> pixels_inside(const Feature& feature, std::size_t polygon, const Grid& grid, double erosion_m) {
+  std::vector<LabelledPixel> pixels;
+  const Window window = grid.window_of(feature.extent());
+  if (window.empty()) return pixels;
+  const Raster<std::int32_t> mask = rasterise({feature}, grid.crop(window), [](std::size_t) { return 1; });
+  for (int row = 0; row < window.height; ++row)
+    for (int col = 0; col < window.width; ++col)
+      if (mask.at(col, row) && !(erosion_m > 0 && near_border(feature, grid.centre(window.col + col, window.row + row), erosion_m)))
+        pixels.push_back({static_cast<std::int64_t>(window.row + row) * grid.cols + window.col + col, polygon});
+  return pixels;
+}
+
+}  // namespace
+
+std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const Grid& grid, double erosion_m,
+                                           std::int64_t& of_two_classes) {
+  std::vector<LabelledPixel> pixels;
+  for (std::size_t i = 0; i < reference.polygons.size(); ++i) {
+    const auto inside = pixels_inside(reference.polygons[i].feature, i, grid, erosion_m);
+    pixels.insert(pixels.end(), inside.begin(), inside.end());
+  }
+  std::ranges::sort(pixels, {}, [](const LabelledPixel& p) { return std::pair(p.pixel, p.polygon); });
+  std::vector<LabelledPixel> kept;
+  for (std::size_t i = 0; i < pixels.size();) {
+    std::size_t end = i + 1;
+    bool one_class = true;
+    for (; end < pixels.size() && pixels[end].pixel == pixels[i].pixel; ++end)
+      one_class = one_class && reference.polygons[pixels[end].polygon].code == reference.polygons[pixels[i].polygon].code;
+    if (one_class)
+      kept.push_back(pixels[i]);
+    else
+      ++of_two_classes;
+    i = end;
+  }
+  std::ranges::sort(kept, {}, [](const LabelledPixel& p) { return std::pair(p.polygon, p.pixel); });
+  return kept;
+}
+
+}  // namespace millesime

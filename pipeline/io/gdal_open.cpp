@@ -1,0 +1,76 @@
+#include "pipeline/io/internal/gdal_open.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include <cpl_string.h>
+#include <cpl_vsi.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/file_name.h"
+#include "pipeline/core/text.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+// Formats looked for in archives.
+constexpr std::array kVectors = {".shp", ".gpkg", ".gdb", ".geojson", ".json", ".fgb", ".gml", ".kml", ".tab", ".mif", ".sqlite", ".csv"};
+constexpr std::array kRasters = {".tif", ".tiff", ".jp2", ".img", ".nc", ".vrt", ".asc", ".bil", ".hgt"};
+
+DatasetHandle try_to_open(const std::string& name, unsigned kind, const std::vector<std::string>& drivers) {
+  CPLStringList allowed, options;
+  for (const std::string& driver : drivers) allowed.AddString(driver.c_str());
+  if (lower(name).ends_with(".gml")) options.SetNameValue("WRITE_GFS", "NO");  // nothing is written beside an input
+  return DatasetHandle(GDALOpenEx(name.c_str(), kind | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, drivers.empty() ? nullptr : allowed.List(),
+                                  options.List(), nullptr));
+}
+
+// "/vsizip/" for a file that is such an archive, "" for any other.
+std::string system_of(const std::string& name) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(name, ignored)) return "";
+  const std::string known = lower(name);
+  if (known.ends_with(".zip") || known.ends_with(".shz") || known.ends_with(".kmz")) return "/vsizip/";
+  if (known.ends_with(".tar") || known.ends_with(".tgz") || known.ends_with(".tar.gz")) return "/vsitar/";
+  return known.ends_with(".gz") ? "/vsigzip/" : "";
+}
+
+std::vector<std::string> data_sets_in(const std::string& archive, unsigned kind) {
+  const auto is_wanted = [&](const std::string& member) {
+    const auto has = [&](const auto& endings) {
+      return std::ranges::any_of(endings, [&](const char* ending) { return lower(member).ends_with(ending); });
+    };
+    return !is_left_by_desktop(fs::path(member).filename().string()) && (kind == GDAL_OF_VECTOR ? has(kVectors) : has(kRasters));
+  };
+  std::vector<std::string> found;
+  const CPLStringList members(VSIReadDirRecursive(archive.c_str()), TRUE);
+  for (int i = 0; i < members.Count(); ++i) {
+    std::string member = members[i];
+    while (member.ends_with('/')) member.pop_back();
+    if (is_wanted(member) && member.find("__MACOSX") == std::string::npos) found.push_back(archive + "/" + member);
+  }
+  return found;
+}
+
+}  // namespace
+
+DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::vector<std::string>& drivers) {
+  const GdalMessages messages;
+  if (DatasetHandle dataset = try_to_open(name, kind, drivers)) return dataset;
+  const std::string why = messages.text(), system = system_of(name);
+  if (!system.empty() && drivers.empty()) {
+    const GdalMessages quiet;
+    const std::string archive = system + name;
+    if (DatasetHandle dataset = try_to_open(archive, kind, drivers)) return dataset;
+    const std::vector<std::string> inside = data_sets_in(archive, kind);
+    if (inside.size() > 1)
+      throw UserError(join_text(name, ": holds ", inside.size(), " data sets; name the one to use: ", join_list(inside, ", ")));
+    if (inside.size() == 1)
+      if (DatasetHandle dataset = try_to_open(inside[0], kind, drivers)) return dataset;
+  }
+  throw UserError(join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ". ", why));
+}
+
+}  // namespace millesime

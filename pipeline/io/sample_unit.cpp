@@ -1,0 +1,113 @@
+#include "pipeline/io/sample_unit.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <vector>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/series.h"
+
+namespace millesime {
+namespace {
+
+constexpr double kPerReflectance = 10000;  // of the unit
+constexpr double kHighest = std::numeric_limits<std::int16_t>::max();
+constexpr double kFraction =
+    100;  // fractions that are nowhere greater are reflectance 0..1 or percent: 100 in the unit is a reflectance of 0.01
+
+const char* name_of(PixelType type) {
+  switch (type) {
+    case PixelType::u8: return "uint8";
+    case PixelType::u16: return "uint16";
+    case PixelType::i16: return "int16";
+    case PixelType::i32: return "32-bit integers";
+    case PixelType::f32: return "floating-point numbers";
+  }
+  return "";
+}
+
+struct Range {
+  double least = std::numeric_limits<double>::infinity(), most = -least;
+  bool fractions = false;
+
+  bool empty() const { return least > most; }
+  void add(double value) {
+    if (std::isnan(value)) return;
+    least = std::min(least, value), most = std::max(most, value);
+    fractions = fractions || value != std::round(value);
+  }
+};
+
+std::string expected_one(const RasterReader& file) {
+  const auto bands = std::ranges::count(file.info().each, false, &BandInfo::is_alpha);
+  return bands == 1 ? "" : join_text("expected one band, got ", bands, "; give each band a file of its own (gdal_translate -b)");
+}
+
+constexpr const char* kAdvice =
+    "; say how they become reflectance x 10000 (for reflectance 0..1: gdal_edit.py -scale 10000) or convert them (gdal_translate -ot "
+    "Int16)";
+
+}  // namespace
+
+UnitScale unit_scale(const BandInfo& band) {
+  if (!band.has_scale) return {};
+  constexpr double kOfReflectance = 0.1;
+  const double unit = std::abs(band.scale) < kOfReflectance ? kPerReflectance : 1;
+  return {band.scale * unit, band.offset * unit};
+}
+
+bool is_in_unit(const BandInfo& band) {
+  const UnitScale scale = unit_scale(band);
+  return band.type == PixelType::i16 && scale.factor == 1 && scale.offset == 0 && !band.has_mask;
+}
+
+std::int16_t to_sample(double value) {
+  if (!(value > kNodata)) return kNodata;  // NaN, too
+  return static_cast<std::int16_t>(std::min(std::round(value), kHighest));
+}
+
+std::string problem_of_band(const RasterReader& file) {
+  if (const std::string problem = expected_one(file); !problem.empty()) return problem;
+  const BandInfo& band = file.info().each[0];
+  if (is_in_unit(band)) return "";
+  const std::string expected = join_text("expected reflectance x 10000 as int16, got ", name_of(band.type));
+  if (band.type == PixelType::u8 && !band.has_scale) return join_text(expected, ", which cannot hold it", kAdvice);
+
+  const auto blocks = [](int size, int block) { return (size + block - 1) / block; };
+  const int across = blocks(file.grid().cols, file.info().block_width), down = blocks(file.grid().rows, file.info().block_height);
+  Range range;
+  const auto add_block = [&](int col, int row) {
+    const std::vector<double> values = file.block_in_unit(col, row);
+    const Window whole{col * file.info().block_width, row * file.info().block_height, file.info().block_width, file.info().block_height};
+    const Window inside = whole.intersect(file.grid().whole());
+    for (int r = 0; r < inside.height; ++r)
+      for (int c = 0; c < inside.width; ++c)
+        range.add(values[static_cast<std::size_t>(r) * static_cast<std::size_t>(whole.width) + static_cast<std::size_t>(c)]);
+  };
+  const auto looks_wrong = [&] { return range.empty() || (range.fractions && range.most <= kFraction); };
+  add_block(across / 2, down / 2);
+  add_block(0, 0);
+  add_block(across - 1, down - 1);
+  for (int row = 0; row < down && looks_wrong(); ++row)
+    for (int col = 0; col < across && looks_wrong(); ++col) add_block(col, row);
+  if (range.empty()) return "";  // no data at all
+  std::array<char, 80> numbers{};
+  std::snprintf(numbers.data(), numbers.size(), " from %.6g to %.6g", range.least, range.most);
+  const std::string got = join_text(expected, numbers.data(), band.has_scale ? " by the scale that the file states" : "");
+  if (range.fractions && range.most <= kFraction) return join_text(got, kAdvice);
+  if (range.most > kHighest)
+    return join_text(got, ", more than int16 holds; if that is its no-data value, say so (gdal_edit.py -a_nodata)", kAdvice);
+  return "";
+}
+
+std::string problem_of_mask(const RasterReader& file) {
+  if (const std::string problem = expected_one(file); !problem.empty()) return problem;
+  if (file.info().type != PixelType::f32) return "";
+  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", name_of(file.info().type),
+                   "; convert it (gdal_translate -ot Byte)");
+}
+
+}  // namespace millesime

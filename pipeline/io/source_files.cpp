@@ -1,0 +1,188 @@
+#include "pipeline/io/source_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include <cpl_minixml.h>
+#include <cpl_string.h>
+#include <gdal.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/file_name.h"
+#include "pipeline/core/source_name.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/internal/gdal_call.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+// Endings of the files beside that of a vector format which are read with it.
+const std::map<std::string, std::vector<std::string>> kVectorParts = {
+    {".shp", {".shx", ".dbf", ".prj", ".cpg", ".cst", ".sbn", ".sbx", ".qix", ".idm", ".ind"}},
+    {".dbf", {".cpg", ".cst", ".idm", ".ind"}},
+    {".tab", {".dat", ".dbf", ".map", ".id", ".ind"}},
+    {".mif", {".mid"}},
+    {".csv", {".csvt", ".prj"}},
+    {".gml", {".xsd", ".gfs"}},
+    {".gpkg", {}},
+    {".sqlite", {}},
+    {".db", {}},
+    {".geojson", {}},
+    {".json", {}},
+    {".fgb", {}},
+    {".kml", {}},
+    {".parquet", {}},
+    {".shz", {}},
+    {".zip", {}},
+};
+const std::set<std::string> kDatabases = {".gpkg", ".sqlite", ".db"};
+// Likewise of rasters, beside their world files. A .tab may place one.
+const std::vector<std::string> kRasterParts = {".hdr", ".aux", ".rrd", ".ige", ".prj", ".clr", ".stx", ".blw", ".tab", ".wld"};
+// What is added to the whole name.
+const std::vector<std::string> kAdded = {".aux.xml", ".ovr", ".msk", ".msk.ovr", ".ovr.aux.xml", ".hdr", "-wal", "-journal"};
+
+std::vector<std::string> world_files(const std::string& ending) {  // .tif: .tfw, .tifw
+  std::vector<std::string> endings{ending + "w"};
+  if (ending.size() > 2) endings.push_back(std::string(".") + ending[1] + ending.back() + "w");
+  return endings;
+}
+
+bool is_file(const std::string& file) {
+  std::error_code error;
+  return fs::is_regular_file(file, error);
+}
+
+bool has_content(const fs::path& file) {
+  std::error_code error;
+  return fs::file_size(file, error) > 0 && !error;
+}
+
+// SQLite moves the write-ahead log that a program left into the database when its last reader closes it. That happens here, before the
+// files are compared, and not while they are used. While another program has the file open, the log stays.
+void merge_log(const std::string& file) {
+  if (!has_content(file + "-wal")) return;
+  const GdalMessages quiet;
+  const DatasetHandle opened_and_closed(GDALOpenEx(file.c_str(), GDAL_OF_VECTOR | GDAL_OF_READONLY, nullptr, nullptr, nullptr));
+}
+
+class Collector {
+ public:
+  void add(const std::string& name) {
+    const std::string file = parse_source_name(name).file;
+    if (file.empty()) return;
+    std::error_code error;
+    if (fs::is_directory(file, error)) return add_folder(file);
+    if (!add_file(file) || !is_file(file)) return;
+    const std::string ending = lower(fs::path(file).extension().string());
+    if (kDatabases.contains(ending)) merge_log(file);
+    add_beside(file, ending);
+    if (!add_referred(file) && !kVectorParts.contains(ending)) add_listed(name);
+  }
+
+  std::vector<std::string> files;
+
+ private:
+  bool add_file(const std::string& file) {
+    if (!seen_.insert(fs::path(file).lexically_normal().string()).second) return false;
+    files.push_back(file);
+    return true;
+  }
+
+  void add_folder(const std::string& folder) {
+    std::vector<std::string> found;
+    std::error_code error;
+    for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      if (entry->is_regular_file(error) && !is_left_by_desktop(name) && !lower(name).ends_with(".lock"))
+        found.push_back(entry->path().string());
+    }
+    if (error) throw UserError(join_text(folder, ": cannot be listed: ", error.message()));
+    std::ranges::sort(found);
+    for (const std::string& file : found) add_file(file);
+  }
+
+  void add_beside(const std::string& file, const std::string& ending) {
+    const fs::path path(file);
+    std::vector<std::string> wanted;
+    for (const std::string& added : kAdded) wanted.push_back(lower(path.filename().string()) + added);
+    std::vector<std::string> endings;
+    if (const auto known = kVectorParts.find(ending); known != kVectorParts.end()) {
+      endings = known->second;
+    } else {
+      endings = kRasterParts;
+      for (const std::string& world : world_files(ending)) endings.push_back(world);
+    }
+    for (const std::string& part : endings) wanted.push_back(lower(path.stem().string()) + part);
+    std::vector<std::string> found;
+    for (const std::string& name : names_in(path.parent_path()))
+      if (name != path.filename() && std::ranges::find(wanted, lower(name)) != wanted.end() &&
+          (!(name.ends_with("-wal") || name.ends_with("-journal")) || has_content(path.parent_path() / name)))
+        found.push_back((path.parent_path() / name).string());
+    for (const std::string& part : found) add_file(part);
+  }
+
+  const std::vector<std::string>& names_in(const fs::path& folder) {
+    const auto [known, is_new] = listed_.try_emplace(folder.string());
+    if (is_new) {
+      std::error_code error;
+      for (fs::directory_iterator entry(folder.empty() ? fs::path(".") : folder, error), end; !error && entry != end;
+           entry.increment(error))
+        known->second.push_back(entry->path().filename().string());
+      std::ranges::sort(known->second);
+    }
+    return known->second;
+  }
+
+  // What a VRT refers to. False where the file is none.
+  bool add_referred(const std::string& file) {
+    constexpr std::size_t kStart = 4096;
+    std::ifstream stream(file, std::ios::binary);
+    std::string start(kStart, 0);
+    stream.read(start.data(), kStart);
+    start.resize(static_cast<std::size_t>(stream.gcount()));
+    if (start.find("<VRTDataset") == std::string::npos && start.find("<OGRVRTDataSource") == std::string::npos) return false;
+    const GdalMessages quiet;  // what is wrong with it is told by whoever reads it
+    if (CPLXMLNode* root = CPLParseXMLString(read_text(file).c_str())) {
+      for (const CPLXMLNode* node = root; node; node = node->psNext) add_referred_by(node, fs::path(file).parent_path());
+      CPLDestroyXMLNode(root);
+    }
+    return true;
+  }
+
+  void add_referred_by(const CPLXMLNode* node, const fs::path& folder) {
+    static const std::set<std::string> kReferences = {"sourcefilename", "sourcedataset", "srcdatasource", "indexdataset", "maskfilename"};
+    if (node->eType == CXT_Element && kReferences.contains(lower(node->pszValue)))
+      if (const std::string name = CPLGetXMLValue(node, nullptr, ""); !name.empty() && name.front() != '<') {
+        const std::string relative = CPLGetXMLValue(node, "relativeToVRT", CPLGetXMLValue(node, "relativetoVRT", "0"));
+        add(relative == "1" || lower(relative) == "yes" || lower(relative) == "true" ? source_in(folder, name) : name);
+      }
+    for (const CPLXMLNode* child = node->psChild; child; child = child->psNext) add_referred_by(child, folder);
+  }
+
+  void add_listed(const std::string& name) {
+    const GdalMessages quiet;
+    const DatasetHandle dataset(GDALOpenEx(name.c_str(), GDAL_OF_RASTER | GDAL_OF_VECTOR | GDAL_OF_READONLY, nullptr, nullptr, nullptr));
+    if (!dataset) return;
+    const CPLStringList listed(GDALGetFileList(dataset.get()), TRUE);
+    for (int i = 0; i < listed.Count(); ++i)
+      if (const std::string file = parse_source_name(listed[i]).file; is_file(file)) add_file(file);
+  }
+
+  std::set<std::string> seen_;
+  std::map<std::string, std::vector<std::string>> listed_;  // of each folder that was looked into
+};
+
+}  // namespace
+
+std::vector<std::string> files_of_source(const std::string& name) {
+  Collector collector;
+  collector.add(name);
+  return collector.files;
+}
+
+}  // namespace millesime

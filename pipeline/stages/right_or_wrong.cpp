@@ -1,0 +1,110 @@
+#include "pipeline/stages/right_or_wrong.h"
+
+#include <algorithm>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/raster_file.h"
+
+namespace millesime {
+namespace {
+
+// Polygons as labels of a window: 0 where there is none.
+class Labels {
+ public:
+  explicit Labels(const LabelledPolygons& polygons) : polygons_(polygons) {
+    for (const Feature& feature : polygons.layer.features) extents_.push_back(feature.extent());
+  }
+
+  // {} where no polygon meets the window.
+  std::vector<std::int32_t> in(const Grid& window) const {
+    std::vector<Feature> inside;
+    std::vector<std::int32_t> codes;
+    for (std::size_t i = 0; i < extents_.size(); ++i)
+      if (extents_[i].intersects(window.extent())) inside.push_back(polygons_.layer.features[i]), codes.push_back(polygons_.codes[i]);
+    if (inside.empty()) return {};
+    return rasterise(inside, window, [&](std::size_t i) { return codes[i]; }).samples;
+  }
+
+ private:
+  const LabelledPolygons& polygons_;
+  std::vector<Box> extents_;
+};
+
+constexpr std::uint8_t kWrong = 1, kRight = 2;  // of what was held out
+constexpr std::uint8_t kLearned = 2;            // added to them where a model learned from the pixel
+
+Nomenclature legend() {
+  Nomenclature legend;
+  legend.name = "right or wrong";
+  const auto add = [&](int code, const char* name, const char* colour) {
+    legend.classes.push_back(
+        {.code = code, .name = name, .name_en = name, .color = Color::parse(colour), .alias = join_text("class_", code), .parent = 0});
+  };
+  add(1, "wrong, held out", "#d73027");
+  add(2, "right, held out", "#1a9850");
+  add(3, "wrong, learned from", "#fdae61");
+  add(4, "right, learned from", "#a6d96a");
+  add(6, "right, held out and learned from", "#006837");
+  return legend;
+}
+
+std::optional<RasterReader> layer_of(const std::string& file, const RasterReader& map) {
+  if (file.empty()) return std::nullopt;
+  RasterReader layer(file);
+  require_same(map.grid(), layer.grid(), file + " and " + map.path());
+  return layer;
+}
+
+std::string lines_of(const std::string& layer, const RightWrongCounts& counts) {
+  std::string text;
+  for (const auto& [value, n] : counts) text += join_text(layer, ",", value, ",", n[0], ",", n[1], "\n");
+  return text;
+}
+
+}  // namespace
+
+void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
+  const RasterReader map(request.classification);
+  const auto confidence = layer_of(request.confidence, map), validity = layer_of(request.validity, map);
+  const Labels held_out(request.held_out);
+  const std::optional<Labels> learned = request.learned ? std::optional<Labels>(*request.learned) : std::nullopt;
+  const Nomenclature classes = legend();
+  RasterOptions options;
+  options.nodata = 0;
+  options.nomenclature = &classes;
+  RasterWriter writer(request.map, map.grid(), PixelType::u8, 1, options);
+
+  RightWrongCounts by_confidence, by_validity;
+  constexpr std::int64_t kBytesPerPixel = 64;  // labels of both kinds, classes, confidence, validity and what GDAL holds of them
+  const std::int64_t most = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
+  const auto windows = split(map.grid().whole(), map.grid().cols, writer.block(), most);
+  context.progress->start("right or wrong", static_cast<std::int64_t>(windows.size()), "windows");
+  for (const Window& window : windows) {
+    context.progress->advance(1);
+    const Grid grid = map.grid().crop(window);
+    std::vector<std::int32_t> test = held_out.in(grid), train = learned ? learned->in(grid) : std::vector<std::int32_t>{};
+    if (test.empty() && train.empty()) continue;
+    const auto pixels = static_cast<std::size_t>(window.pixels());
+    test.resize(pixels), train.resize(pixels);
+    std::vector<std::int32_t> produced(pixels), value(pixels);
+    map.read(window, 0, produced.data());
+    std::vector<std::uint8_t> result(pixels);
+    for (std::size_t i = 0; i < pixels; ++i) {
+      if (test[i] != 0) result[i] = test[i] == produced[i] ? kRight : kWrong;
+      if (train[i] != 0) result[i] = static_cast<std::uint8_t>(result[i] + kLearned + (train[i] == produced[i] ? kRight : kWrong));
+    }
+    writer.write(window, 0, result.data());
+    for (const auto& [layer, counts] : {std::pair{&confidence, &by_confidence}, {&validity, &by_validity}}) {
+      if (!*layer) continue;
+      (*layer)->read(window, 0, value.data());
+      for (std::size_t i = 0; i < pixels; ++i)
+        if (test[i] != 0 && produced[i] != 0) ++(*counts)[value[i]][test[i] == produced[i] ? 0 : 1];
+    }
+  }
+  writer.commit();
+  context.progress->finish();
+  write_text(request.histograms, "layer,value,right,wrong\n" + lines_of("confidence", by_confidence) + lines_of("validity", by_validity));
+}
+
+}  // namespace millesime

@@ -1,0 +1,209 @@
+// `millesime validate`: any map and polygons, or confusion matrices. validate.cpp has the stage.
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/counted.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/right_or_wrong.h"
+#include "pipeline/stages/validate.h"
+
+namespace millesime {
+
+Options ValidateCommand::declare() {
+  Options options;
+  options.add("classification", &classification, "map of class codes to validate").path();
+  options.add("confidence", &confidence, "confidence of that map, 0 to 100, for its calibration").unit("%").path();
+  options.add("reference", &reference, "polygons to validate it with, any vector format and CRS").path();
+  options.add("layer", &layer, "layer in that file; default: the first");
+  options.add("field", &field, "field of the polygons that holds the class code or name");
+  options.add("validity", &validity, "number of valid dates of that map's pixels, for the histograms").path();
+  options.add("right_or_wrong", &right_or_wrong,
+              "also write right_or_wrong.tif (1 wrong, 2 right; 3 and 4 where models learned) and histograms.csv, confidence and validity "
+              "of pixels that are right and wrong");
+  options.add("learned", &learned, "polygons that models learned from, for right_or_wrong.tif; --field holds their class").path();
+  options.add("add", &add, "the matrices of --confusion are parts of one map, e.g. its tiles: add them into one");
+  options.add("normalised", &normalised, "also write the matrix in shares of each reference class and of each class of the map");
+  options.add("confusion", &confusion, "confusion matrices (CSV of OTB's ComputeConfusionMatrix) instead of a map, one a run").path();
+  options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature");
+  options.add("output", &output, "folder of RESULTS.txt and accuracy.json").path().required();
+  return options;
+}
+
+namespace {
+
+// Class code of each polygon, 0 where it has none (as in the sample stage).
+std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field,
+                                        const std::optional<Nomenclature>& nomenclature) {
+  std::vector<std::int32_t> codes;
+  std::map<std::string, int> unknown;
+  for (const Feature& feature : layer.features) {
+    const std::string& text = feature.attributes.at(field);
+    const auto code = code_of_class(text, nomenclature ? &*nomenclature : nullptr);
+    if (!code) ++unknown[text];
+    codes.push_back(code.value_or(0));
+  }
+  if (unknown.empty()) return codes;
+  std::vector<std::string> list;
+  for (const auto& [text, n] : unknown) list.push_back(join_text("\"", text, "\" (", counted(n, "polygon"), ")"));
+  throw UserError(join_text(
+      layer.path, ", field ", field, ": expected ",
+      nomenclature ? "codes or names of the nomenclature " + nomenclature->name : std::string("class codes (whole numbers from 1)"),
+      ", got ", join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; add --nomenclature for class names"));
+}
+
+// Removes the polygons without a class and returns how many there were.
+std::size_t drop_without_class(VectorLayer& layer, std::vector<std::int32_t>& codes) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] == 0) continue;
+    if (kept != i) layer.features[kept] = std::move(layer.features[i]), codes[kept] = codes[i];
+    ++kept;
+  }
+  const std::size_t dropped = codes.size() - kept;
+  layer.features.resize(kept);
+  codes.resize(kept);
+  return dropped;
+}
+
+void write_beside_reference(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
+  const std::string crs = RasterReader(command.classification).grid().crs;
+  const auto polygons = [&](const std::string& file, const std::string& layer_name) {
+    LabelledPolygons labelled{read_polygons(file, layer_name, {command.field}, crs), {}};
+    labelled.codes = polygon_codes(labelled.layer, command.field, nomenclature);
+    return labelled;
+  };
+  RightOrWrong request{.classification = command.classification,
+                       .confidence = command.confidence,
+                       .validity = command.validity,
+                       .held_out = polygons(command.reference, command.layer),
+                       .learned = std::nullopt,
+                       .map = command.output + "/right_or_wrong.tif",
+                       .histograms = command.output + "/histograms.csv"};
+  if (!command.learned.empty()) request.learned = polygons(command.learned, "");
+  write_right_or_wrong(request, context);
+}
+
+MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context,
+                         std::size_t& without_class) {
+  const RasterReader map(command.classification);
+  std::optional<RasterReader> confidence;
+  if (!command.confidence.empty()) {
+    confidence.emplace(command.confidence);
+    require_same(map.grid(), confidence->grid(), command.confidence + " and " + command.classification);
+  }
+  VectorLayer layer = read_polygons(command.reference, command.layer, {command.field}, map.grid().crs, map.grid().extent());
+  std::vector<std::int32_t> codes = polygon_codes(layer, command.field, nomenclature);
+  without_class = drop_without_class(layer, codes);
+  if (without_class > 0)
+    context.progress->note(join_text(command.reference, ": ", without_class, without_class == 1 ? " polygon" : " polygons",
+                                     " without a class in field ", command.field, " are left out"));
+  // By class: burnt in this order a pixel gets its highest class, in the other order its lowest.
+  std::vector<std::size_t> order(layer.features.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return codes[i]; });
+  std::vector<Box> extents;
+  for (const Feature& feature : layer.features) extents.push_back(feature.extent());
+
+  MapAccuracy result{command.classification, {}, confidence ? std::optional(Calibration{}) : std::nullopt, 0};
+  constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and GDAL's buffers of them
+  const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
+  const auto windows = split(map.grid().whole(), map.info().block_width, map.info().block_height, max_pixels);
+  context.progress->start("validate", static_cast<std::int64_t>(windows.size()), "windows");
+  for (const Window& window : windows) {
+    std::vector<Feature> inside;
+    std::vector<std::int32_t> inside_codes;
+    const Box box = map.grid().extent(window);
+    for (const std::size_t i : order)
+      if (extents[i].intersects(box)) inside.push_back(layer.features[i]), inside_codes.push_back(codes[i]);
+    context.progress->advance(1);
+    if (inside.empty()) continue;
+
+    const Grid part = map.grid().crop(window);
+    const auto highest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
+    std::ranges::reverse(inside), std::ranges::reverse(inside_codes);
+    const auto lowest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
+    const auto pixels = static_cast<std::size_t>(window.pixels());
+    std::vector<std::int32_t> produced(pixels), percent(confidence ? pixels : 0);
+    map.read(window, 0, produced.data());
+    if (confidence) confidence->read(window, 0, percent.data());
+    for (std::size_t i = 0; i < pixels; ++i)
+      if (lowest.samples[i] != highest.samples[i])
+        ++result.of_two_classes;
+      else if (lowest.samples[i] != 0)
+        result.add(lowest.samples[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt);
+  }
+  context.progress->finish();
+  if (result.of_two_classes > 0)
+    context.progress->note(join_text(command.reference, ": ", counted(result.of_two_classes, "pixel"),
+                                     " in polygons of two classes, as in the sample stage counted for none"));
+  if (result.confusion.total() == 0)
+    throw UserError(join_text(command.reference, ": expected polygons on ", command.classification, ", got none on a mapped pixel (",
+                              counted(layer.features.size(), "polygon"), " with a class, ", without_class, " without, ", result.unmapped,
+                              " px on 0 = no data); the map covers ", to_text(map.grid())));
+  return result;
+}
+
+}  // namespace
+
+AccuracyReport validate(const ValidateCommand& command, const Context& context) {
+  const bool of_map = !command.classification.empty();
+  if (of_map == !command.confusion.empty())
+    throw UserError("validate: expected either --classification with --reference and --field, or --confusion; use one of the two");
+  if (of_map && (command.reference.empty() || command.field.empty()))
+    throw UserError("validate --classification: expected also --reference and --field, the polygons and the field of their class");
+  if (!of_map && (command.right_or_wrong || !command.validity.empty()))
+    throw UserError("validate --right-or-wrong: expected a map to look at; give --classification with --reference and --field");
+  if (!command.right_or_wrong && (!command.learned.empty() || !command.validity.empty()))
+    throw UserError("validate --learned and --validity: expected also --right-or-wrong, which they are for");
+  if (command.add && command.confusion.empty()) throw UserError("validate --add: expected --confusion, the matrices to add into one");
+
+  std::optional<Nomenclature> nomenclature;
+  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
+
+  const std::optional<Nomenclature> nomenclature_given = nomenclature;
+
+  AccuracyReport report;
+  if (of_map) {
+    std::size_t without_class = 0;
+    report.runs.push_back(validate_map(command, nomenclature, context, without_class));
+    report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string(),
+                                 without_class > 0 ? join_text(" (", without_class, " without a class are left out)") : "");
+  } else {
+    report.reference = "confusion matrices";
+    for (const std::string& file : command.confusion) report.runs.push_back({file, read_confusion_csv(file), std::nullopt, 0});
+    if (command.add) {
+      MapAccuracy sum{join_text("sum of ", counted(report.runs.size(), "matrix", "matrices")), {}, std::nullopt, 0};
+      for (const MapAccuracy& part : report.runs) sum.confusion.merge(part.confusion);
+      report.runs = {std::move(sum)};
+    }
+  }
+
+  std::vector<int> codes;
+  for (const MapAccuracy& run : report.runs) {
+    if (nomenclature) require_known_classes(run.confusion, *nomenclature, run.name);
+    codes.insert(codes.end(), run.confusion.codes().begin(), run.confusion.codes().end());
+  }
+  if (!nomenclature) nomenclature = nomenclature_of_codes(ConfusionMatrix(codes).codes());
+
+  if (report.runs.size() == 1) write_confusion_csv(report.runs.front().confusion, command.output + "/confusion.csv");
+  if (command.normalised)
+    for (std::size_t i = 0; i < report.runs.size(); ++i) {
+      const std::string stem = command.output + "/confusion" + (report.runs.size() == 1 ? "" : join_text("_", i));
+      write_text(stem + "_by_reference.csv", shares_csv(report.runs[i].confusion, SharesOf::reference));
+      write_text(stem + "_by_map.csv", shares_csv(report.runs[i].confusion, SharesOf::map));
+    }
+  if (command.right_or_wrong) write_beside_reference(command, nomenclature_given, context);
+  write_report(report, *nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
+  return report;
+}
+
+}  // namespace millesime
