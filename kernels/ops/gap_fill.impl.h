@@ -332,7 +332,8 @@ struct GapFillBlock {
     const std::int64_t date_stride = args.n_bands * args.pixels;
     MILLESIME_ROLLED
     for (int b = 0; b < args.n_bands; ++b) {
-      const Rows<const std::int16_t> band{args.samples + b * args.pixels + first, date_stride};
+      const std::int16_t* samples = args.n_dates == 0 ? nullptr : args.samples + b * args.pixels + first;  // null without dates
+      const Rows<const std::int16_t> band{samples, date_stride};
       fill(whole_rows<kLanes>(band, args.n_dates, n, part), Store{args.filled + b * args.pixels + first, date_stride, n});
     }
   }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <type_traits>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -17,7 +19,15 @@ template <class T>
 T field(const json& object, const char* key, const std::string& origin) {
   if (!object.is_object() || !object.contains(key)) throw UserError(join_text(origin, ": field \"", key, "\" is missing"));
   try {
-    return object.at(key).get<T>();
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      return whole_number<T>(object.at(key));
+    } else if constexpr (std::is_same_v<T, std::vector<int>>) {
+      std::vector<int> numbers;
+      for (const json& number : object.at(key)) numbers.push_back(whole_number<int>(number));
+      return numbers;
+    } else {
+      return object.at(key).get<T>();
+    }
   } catch (const json::exception&) {
     std::string found = object.at(key).dump();
     if (found.size() > 60) found = found.substr(0, 57) + "...";

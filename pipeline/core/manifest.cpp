@@ -4,6 +4,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/utf8.h"
@@ -21,8 +22,8 @@ nlohmann::json to_json(const std::vector<Fingerprint>& files) {
 std::vector<Fingerprint> fingerprints(const nlohmann::json& list) {
   std::vector<Fingerprint> files;
   for (const auto& f : list)
-    files.push_back({bytes_of_utf8(f.at("path").get<std::string>()), f.at("bytes").get<std::uint64_t>(),
-                     f.at("modified_ns").get<std::int64_t>(), f.at("xxh3")});
+    files.push_back({bytes_of_utf8(f.at("path").get<std::string>()), whole_number<std::uint64_t>(f.at("bytes")),
+                     whole_number<std::int64_t>(f.at("modified_ns")), f.at("xxh3")});
   return files;
 }
 

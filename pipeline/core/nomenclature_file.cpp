@@ -13,6 +13,7 @@
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/nomenclature_collector.h"
 #include "pipeline/core/text.h"
@@ -187,7 +188,7 @@ Nomenclature Nomenclature::from_json(const std::string& text, const std::string&
     const auto document = nlohmann::ordered_json::parse(text);
     collector.nomenclature.name = document.at("name").get<std::string>();
     const auto land_class = [](const nlohmann::ordered_json& entry, const std::string& where) {
-      return LandClass{.code = checked_code(entry.at("code").get<std::int64_t>(), where, kMaxLabel),
+      return LandClass{.code = checked_code(whole_number<std::int64_t>(entry.at("code")), where, kMaxLabel),
                        .name = entry.at("name").get<std::string>(),
                        .name_en = entry.value("name_en", ""),
                        .color = {},
@@ -202,11 +203,12 @@ Nomenclature Nomenclature::from_json(const std::string& text, const std::string&
     for (const auto& entry : document.at("classes")) {
       const std::string where = join_text(origin, ": class ", ++position);
       LandClass c = land_class(entry, where);
-      if (const auto group = entry.value("group", std::int64_t{0}); group != 0) c.parent = checked_code(group, where);
+      if (const auto it = entry.find("group"); it != entry.end())
+        if (const auto group = whole_number<std::int64_t>(*it); group != 0) c.parent = checked_code(group, where);
       const int code = c.code;
       collector.add_class(std::move(c), colour_at(entry.value("color", ""), where), where);
       if (entry.contains("to"))
-        for (const auto& [to, theirs] : entry.at("to").items()) collector.add_mapping(to, code, theirs.get<std::int64_t>(), where);
+        for (const auto& [to, theirs] : entry.at("to").items()) collector.add_mapping(to, code, whole_number<std::int64_t>(theirs), where);
     }
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(origin, ": damaged nomenclature: ", error.what()));

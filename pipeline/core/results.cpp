@@ -6,6 +6,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 
@@ -173,19 +174,21 @@ Json estimate_json(const Estimate& estimate) { return {{"value", estimate.value}
 MapAccuracy map_from_json(const Json& json) {
   MapAccuracy map;
   map.name = json.at("name");
-  map.unmapped = json.at("unmapped");
-  map.of_two_classes = json.value("of_two_classes", std::int64_t{0});
-  const std::vector<int> codes = json.at("confusion").at("codes");
+  map.unmapped = whole_number<std::int64_t>(json.at("unmapped"));
+  if (json.contains("of_two_classes")) map.of_two_classes = whole_number<std::int64_t>(json.at("of_two_classes"));
+  std::vector<int> codes;
+  for (const Json& code : json.at("confusion").at("codes")) codes.push_back(whole_number<int>(code));
   const Json& counts = json.at("confusion").at("counts");
   map.confusion = ConfusionMatrix(codes);
   for (std::size_t row = 0; row < codes.size(); ++row)
     for (std::size_t col = 0; col < codes.size(); ++col)
-      map.confusion.add(codes[row], codes[col], counts.at(row).at(col).get<std::int64_t>());
+      map.confusion.add(codes[row], codes[col], whole_number<std::int64_t>(counts.at(row).at(col)));
   if (const Json& calibration = json.at("calibration"); !calibration.is_null()) {
     std::vector<Calibration::Bin> bins;
     for (const Json& bin : calibration.at("bins")) {
-      const std::int64_t pixels = bin.at("pixels");
-      bins.push_back({pixels, bin.at("correct"), pixels ? bin.at("confidence").get<double>() * static_cast<double>(pixels) : 0});
+      const auto pixels = whole_number<std::int64_t>(bin.at("pixels"));
+      bins.push_back({pixels, whole_number<std::int64_t>(bin.at("correct")),
+                      pixels ? bin.at("confidence").get<double>() * static_cast<double>(pixels) : 0});
     }
     map.calibration = Calibration::from_bins(std::move(bins));
   }

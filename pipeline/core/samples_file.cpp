@@ -25,6 +25,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/safetensors.h"
 #include "pipeline/core/samples.h"
@@ -145,13 +146,13 @@ struct Header {
 };
 
 Header parse_header(const nlohmann::json& header, const std::string& where) {
-  const auto format = header.at("format").get<std::int64_t>();
+  const auto format = whole_number<std::int64_t>(header.at("format"));
   if (format != kOnePart && format != kSeveralParts)
     throw UserError(join_text(where, ": format ", format, "; this program reads formats ", kOnePart, " and ", kSeveralParts));
   const bool several = format == kSeveralParts;
   Samples common;
-  common.year = header.at("year").get<int>();
-  common.n_seeds = header.at("seeds").get<int>();
+  common.year = whole_number<int>(header.at("year"));
+  common.n_seeds = whole_number<int>(header.at("seeds"));
   if (common.n_seeds < 1) throw UserError(join_text(where, ": ", common.n_seeds, " seeds; expected 1 or more"));
   common.region_names = unique_names(header.at("region_names"), where, "regions");
   common.static_names = unique_names(header.at("static_names"), where, "static inputs");
@@ -161,7 +162,7 @@ Header parse_header(const nlohmann::json& header, const std::string& where) {
     part.tile = entry.at("tile").get<std::string>();
     read_optional(entry, part);
     found.parts.push_back(std::move(part));
-    found.n_samples.push_back(several ? entry.at("samples").get<std::int64_t>() : -1);
+    found.n_samples.push_back(several ? whole_number<std::int64_t>(entry.at("samples")) : -1);
     if (several && found.n_samples.back() < 0) throw UserError(join_text(where, ": a part of ", found.n_samples.back(), " samples"));
   }
   if (found.parts.empty()) throw UserError(where + ": no part");

@@ -4,6 +4,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/utf8.h"
 #include "pipeline/io/sensors/sentinel2_theia.h"
@@ -113,13 +114,9 @@ Census Census::from_json(const ordered_json& document, const std::string& origin
     census.tile = document.at("tile").get<std::string>();
     census.sensor = document.at("sensor").get<std::string>();
     const ordered_json& grid = document.at("grid");
-    census.grid = {grid.at("crs").get<std::string>(),
-                   grid.at("x0").get<double>(),
-                   grid.at("y0").get<double>(),
-                   grid.at("pixel_width").get<double>(),
-                   grid.at("pixel_height").get<double>(),
-                   grid.at("cols").get<int>(),
-                   grid.at("rows").get<int>()};
+    census.grid = {grid.at("crs").get<std::string>(),    grid.at("x0").get<double>(),           grid.at("y0").get<double>(),
+                   grid.at("pixel_width").get<double>(), grid.at("pixel_height").get<double>(), whole_number<int>(grid.at("cols")),
+                   whole_number<int>(grid.at("rows"))};
     census.bands = document.at("bands").get<std::vector<std::string>>();
     for (const ordered_json& entry : document.at("acquisitions")) {
       Acquisition acquisition{Date::parse(entry.at("date").get<std::string>()), {}};
@@ -140,8 +137,8 @@ Census Census::from_json(const ordered_json& document, const std::string& origin
       census.outside_period.push_back(
           {bytes_of_utf8(entry.at("product").get<std::string>()), Date::parse(entry.at("date").get<std::string>())});
     for (const ordered_json& entry : document.at("files"))
-      census.files.push_back({with_root(bytes_of_utf8(entry.at("path").get<std::string>()), root), entry.at("bytes").get<std::int64_t>(),
-                              entry.at("modified_ns").get<std::int64_t>()});
+      census.files.push_back({with_root(bytes_of_utf8(entry.at("path").get<std::string>()), root),
+                              whole_number<std::int64_t>(entry.at("bytes")), whole_number<std::int64_t>(entry.at("modified_ns"))});
     return census;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(origin, ": is not a census of a tile: ", error.what(), "; remove it and run the catalog stage again"));
