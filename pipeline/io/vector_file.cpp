@@ -284,6 +284,13 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
 
 Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid,
                                const std::function<std::int32_t(std::size_t)>& value) {
+  std::vector<const Feature*> all;
+  for (const Feature& feature : features) all.push_back(&feature);
+  return rasterise(all, grid, value);
+}
+
+Raster<std::int32_t> rasterise(const std::vector<const Feature*>& features, const Grid& grid,
+                               const std::function<std::int32_t(std::size_t)>& value) {
   Raster<std::int32_t> raster(grid, 0);
   if (features.empty() || grid.pixels() == 0) return raster;
   const GdalMessages messages;
@@ -301,8 +308,8 @@ Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid&
   std::vector<double> values;
   const Box extent = grid.extent();
   for (std::size_t i = 0; i < features.size(); ++i) {
-    if (!features[i].extent().intersects(extent)) continue;
-    shapes.push_back(geometry_of(features[i].parts));
+    if (!features[i]->extent().intersects(extent)) continue;
+    shapes.push_back(geometry_of(features[i]->parts));
     geometries.push_back(shapes.back().get());
     values.push_back(value(i));
   }

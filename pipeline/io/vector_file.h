@@ -47,6 +47,9 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer, con
 // Burns `value(feature index)` into the pixels of `grid` whose centre lies inside the feature (GDAL's rule); later features win.
 Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid,
                                const std::function<std::int32_t(std::size_t)>& value);
+// The same for some features of a list, in this order.
+Raster<std::int32_t> rasterise(const std::vector<const Feature*>& features, const Grid& grid,
+                               const std::function<std::int32_t(std::size_t)>& value);
 
 using Attribute = std::variant<std::int64_t, double, std::string>;
 struct OutputFeature {

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -16,6 +15,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/ogr_geometry.h"
+#include "pipeline/io/internal/work_folder.h"
 #include "pipeline/io/vector_file.h"
 
 namespace millesime {
@@ -89,30 +89,6 @@ void write_layer(const std::string& file, const std::string& path, const std::st
   check(true);
 }
 
-// A hidden folder next to the result, removed with its content by the destructor.
-class WorkFolder {
- public:
-  explicit WorkFolder(const std::string& path) {
-    const fs::path parent = fs::path(path).parent_path().empty() ? fs::path(".") : fs::path(path).parent_path();
-    std::error_code error;
-    fs::create_directories(parent, error);
-    std::string name = (parent / ".partial-XXXXXX").string();
-    if (error || !::mkdtemp(name.data()))
-      throw UserError(join_text(parent.string(), ": cannot create a folder here: ", error ? error.message() : std::strerror(errno)));
-    folder_ = name;
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  const fs::path& folder() const { return folder_; }
-
- private:
-  fs::path folder_;
-};
-
 void write_shapefile(const std::string& path, const std::string& crs, const std::vector<std::string>& fields,
                      const std::vector<OutputFeature>& features) {
   constexpr std::size_t kLongestName = 10;
@@ -123,9 +99,9 @@ void write_shapefile(const std::string& path, const std::string& crs, const std:
   const WorkFolder work(path);
   const fs::path target(path);
   const std::string stem = target.stem().string();
-  write_layer((work.folder() / (stem + ".shp")).string(), path, stem, crs, fields, features);
+  write_layer((fs::path(work.folder()) / (stem + ".shp")).string(), path, stem, crs, fields, features);
   for (const char* extension : {".cpg", ".prj", ".dbf", ".shx", ".shp"}) {  // when the new .shp appears, its parts are complete
-    const fs::path part = work.folder() / (stem + extension);
+    const fs::path part = fs::path(work.folder()) / (stem + extension);
     if (!fs::exists(part)) continue;
     fs::path final_part = target;
     AtomicFile file(final_part.replace_extension(extension).string());

@@ -21,7 +21,7 @@ struct CloseZip {
 
 }  // namespace
 
-void write_zip(const std::string& path, const std::vector<ZipMember>& members) {
+void write_zip(const std::string& path, const std::vector<ZipMember>& members, ZipForm form) {
   prepare_gdal();
   AtomicFile output(path);
   const GdalMessages messages;
@@ -31,7 +31,7 @@ void write_zip(const std::string& path, const std::vector<ZipMember>& members) {
   std::unique_ptr<void, CloseZip> zip(CPLCreateZip(output.temporary().c_str(), nullptr));
   check(zip != nullptr);
   CPLStringList options;
-  options.SetNameValue("COMPRESSED", "NO");
+  options.SetNameValue("COMPRESSED", form == ZipForm::stored ? "NO" : "YES");
   options.SetNameValue("TIMESTAMP", "1980-01-01T00:00:00Z");  // GDAL before 3.7 writes no time
   std::vector<char> piece(std::size_t{1} << 20);
   for (const ZipMember& member : members) {

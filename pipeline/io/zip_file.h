@@ -11,8 +11,9 @@ struct ZipMember {
   std::string file;  // the file that is copied into it
 };
 
-// Members are stored as they are, in this order: images and tables of a product are compressed already. Atomic. UserError when a file
+// Members lie in this order. `stored`: as they are, for images and tables that are compressed already. Atomic. UserError when a file
 // cannot be read or the archive cannot be written.
-void write_zip(const std::string& path, const std::vector<ZipMember>& members);
+enum class ZipForm { stored, deflated };
+void write_zip(const std::string& path, const std::vector<ZipMember>& members, ZipForm form = ZipForm::stored);
 
 }  // namespace millesime

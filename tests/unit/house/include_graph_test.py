@@ -15,16 +15,17 @@ SOURCE = Path(os.environ.get("MILLESIME_SOURCE", Path(__file__).resolve().parent
 # Layer -> layers that it may include besides itself. Top to bottom (kernels/bench is a separate program); a layer that is not named here is an error.
 BELOW_MODELS = ["pipeline/core", "kernels/base"]
 BELOW_ROOMS = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
-ROOMS = ["pipeline/imagery", "pipeline/learning", "pipeline/reports"]
+ROOMS = ["pipeline/imagery", "pipeline/learning", "pipeline/reports", "pipeline/coverage"]
 MAY_INCLUDE = {
     "pipeline/cli": ["pipeline/engine", "pipeline/stages", "pipeline/simulate", *ROOMS, *BELOW_ROOMS],
     "pipeline/engine": ["pipeline/stages", *ROOMS, *BELOW_ROOMS],
     "pipeline/stages": [*ROOMS, *BELOW_ROOMS],
     "pipeline/simulate": ["pipeline/io", *BELOW_MODELS],
     "pipeline/reports": ["pipeline/learning", "pipeline/io", "models", *BELOW_MODELS],
-    "pipeline/imagery": ["pipeline/learning", *BELOW_ROOMS],
+    "pipeline/imagery": ["pipeline/learning", "pipeline/coverage", *BELOW_ROOMS],
     "pipeline/learning": BELOW_ROOMS,
     "pipeline/io": BELOW_MODELS,
+    "pipeline/coverage": ["pipeline/core"],
     "models": BELOW_MODELS,
     "kernels/bench": ["kernels/ops", *BELOW_MODELS],
     "kernels/ops": BELOW_MODELS,

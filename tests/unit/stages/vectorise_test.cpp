@@ -1,0 +1,137 @@
+#include "pipeline/stages/vectorise.h"
+
+#include <cmath>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "tests/support/message_of.h"
+#include "tests/support/silent_context.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::message_of;
+
+template <class T>
+void write_map(const std::string& path, int cols, double pixel, const std::vector<T>& samples) {
+  Raster<T> map(Grid{"EPSG:2154", 700000, 6600000, pixel, pixel, cols, static_cast<int>(samples.size()) / cols});
+  map.samples = samples;
+  write_raster(path, map, {});
+}
+
+Nomenclature two_classes() {
+  Nomenclature nomenclature;
+  nomenclature.name = "two";
+  nomenclature.classes = {{.code = 11, .name = "blé", .name_en = "wheat", .color = {}, .alias = "Ble", .parent = 0},
+                          {.code = 300, .name = "eau", .name_en = "water", .color = {}, .alias = "a_very_long_alias", .parent = 0}};
+  return nomenclature;
+}
+
+class VectoriseTest : public ::testing::Test {
+ protected:
+  VectoriseTest() {
+    maps.map = folder + "/map.tif";
+    maps.classification = folder + "/fine.tif", maps.confidence = folder + "/confidence.tif", maps.validity = folder + "/validity.tif";
+    // 20 m: two classes side by side, one pixel unmapped; codes above 255.
+    write_map<std::uint16_t>(maps.map, 4, 20, {11, 11, 300, 300, 11, 11, 300, 0});
+    std::vector<std::uint16_t> fine;
+    std::vector<std::uint8_t> confidence, validity;
+    for (int r = 0; r < 4; ++r)
+      for (int c = 0; c < 8; ++c) {
+        fine.push_back(r == 0 && c == 0 ? 0 : r == 1 && c < 3 ? 300 : c < 4 ? 11 : 300);
+        confidence.push_back(static_cast<std::uint8_t>(c < 4 ? 80 : 60));
+        validity.push_back(static_cast<std::uint8_t>(r % 2 == 0 ? 10 : 20));
+      }
+    write_map(maps.classification, 8, 10, fine);
+    write_map(maps.confidence, 8, 10, confidence);
+    write_map(maps.validity, 8, 10, validity);
+  }
+  VectorLayer polygons(const std::string& file) const {
+    vectorise_zone(maps, two_classes(), options, nullptr, 0, {file}, silent.context);
+    return read_polygons(file, "", {"Classe"}, "");
+  }
+
+  std::string folder = testing::temp_dir();
+  testing::SilentContext silent;
+  CoverageMaps maps;
+  VectoriseOptions options;
+};
+
+TEST_F(VectoriseTest, AttributesAreThoseOfTheFineMaps) {
+  const VectorLayer layer = polygons(folder + "/out.gpkg");
+  EXPECT_THAT(layer.fields,
+              ElementsAre("Classe", "Nom", "Name", "Validmean", "Validstd", "Confidence", "Ble", "a_very_long_alias", "Aire"));
+  ASSERT_EQ(layer.features.size(), 2u);
+  const auto& wheat = layer.features[0].attributes;
+  EXPECT_EQ(wheat.at("Classe"), "11");
+  EXPECT_EQ(wheat.at("Nom"), "blé");
+  EXPECT_EQ(wheat.at("Name"), "wheat");
+  EXPECT_EQ(wheat.at("Validmean"), "15");
+  EXPECT_EQ(wheat.at("Validstd"), "5");
+  EXPECT_EQ(wheat.at("Confidence"), "80");
+  EXPECT_EQ(wheat.at("Ble"), "80");  // 12 of 15 pixels with a class
+  EXPECT_EQ(wheat.at("a_very_long_alias"), "20");
+  // 4 pixels of 20 m in Lambert-93 at 46.5 N, 3 E, where its scale is largest: areas are 1.5 per mille too small.
+  EXPECT_NEAR(std::stod(wheat.at("Aire")), 1600 / 0.9983, 1.0);
+  EXPECT_NEAR(layer.features[0].area() + layer.features[1].area(), 7 * 400, 1e-6);
+}
+
+TEST_F(VectoriseTest, ShortNamesInShapefiles) {
+  EXPECT_THAT(polygons(folder + "/out.zip").fields,
+              ElementsAre("Classe", "Validmean", "Validstd", "Confidence", "Ble", "a_very_lon", "Aire"));
+}
+
+TEST_F(VectoriseTest, SharesOfPixelsAreAnOption) {
+  options.statistics = "share";
+  EXPECT_EQ(polygons(folder + "/out.gpkg").features.at(0).attributes.at("Confidence"), "80");
+}
+
+TEST_F(VectoriseTest, ZonesShareTheirBorder) {
+  // Two zones, whose border cuts class 11 between columns 1 and 2; a file each, and names that are not safe as they are.
+  const Polygon west{{{{700000, 6599900}, {700020, 6599900}, {700020, 6600000}, {700000, 6600000}, {700000, 6599900}}}};
+  const Polygon east{{{{700020, 6599900}, {700080, 6599900}, {700080, 6600000}, {700020, 6600000}, {700020, 6599900}}}};
+  VectoriseCommand command;
+  command.zones.path = folder + "/zones.gpkg", command.zones.field = "code";
+  write_polygons(command.zones.path, "zones", "EPSG:2154", {"code"}, {{{west}, {std::string("2A")}}, {{east}, {std::string("../31")}}});
+  command.maps = maps;
+  command.nomenclature = folder + "/two.json";
+  std::FILE* file = std::fopen(command.nomenclature.c_str(), "w");
+  std::fputs(two_classes().to_json().c_str(), file);
+  std::fclose(file);
+  command.formats = {"fgb"};
+  command.output = folder + "/zones";
+  const auto lines = vectorise(command, silent.context);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr("departement_2A.fgb: 1 polygons"));
+  const VectorLayer first = read_polygons(folder + "/zones/departement_2A.fgb", "", {}, "");
+  const VectorLayer second = read_polygons(folder + "/zones/" + zone_file(command, "../31", "fgb"), "", {}, "");
+  EXPECT_EQ(zone_file(command, "../31", "fgb").find('/'), std::string::npos);
+  ASSERT_EQ(second.features.size(), 2u);
+  EXPECT_NEAR(first.features[0].area() + second.features[0].area() + second.features[1].area(), 7 * 400, 1e-6);
+}
+
+TEST_F(VectoriseTest, BadInput) {
+  const auto refusal = [&] { return message_of([&] { polygons(folder + "/out.gpkg"); }); };
+  Nomenclature without = two_classes();
+  without.classes.pop_back();
+  EXPECT_THAT(message_of([&] { vectorise_zone(maps, without, options, nullptr, 0, {folder + "/out.gpkg"}, silent.context); }),
+              HasSubstr("map.tif: holds the class 300, which the nomenclature two does not have"));
+  write_map<std::uint8_t>(maps.confidence, 3, 15, {1, 2, 3});
+  EXPECT_THAT(refusal(), HasSubstr("confidence.tif: expected the grid of the map"));
+  maps.confidence = maps.map;
+  EXPECT_THAT(refusal(), HasSubstr("expected the pixel size of the other maps"));
+  EXPECT_THAT(message_of([&] { nomenclature_of_map("", maps.map); }), HasSubstr("has no palette"));
+  maps.map = folder + "/float.tif";
+  write_map<float>(maps.map, 2, 20, {1, 2});
+  EXPECT_THAT(refusal(), HasSubstr("expected a class map"));
+}
+
+}  // namespace
+}  // namespace millesime
