@@ -41,6 +41,11 @@ ConfusionMatrix ConfusionMatrix::from_pairs(std::span<const std::int32_t> refere
 
 bool ConfusionMatrix::has(int code) const { return std::ranges::binary_search(codes_, code); }
 
+std::int64_t ConfusionMatrix::reference_total(int code) const {
+  const auto place = std::ranges::lower_bound(codes_, code);
+  return place == codes_.end() || *place != code ? 0 : row_sum(static_cast<int>(place - codes_.begin()));
+}
+
 int ConfusionMatrix::position(int code) {
   const auto place = std::ranges::lower_bound(codes_, code);
   const auto index = static_cast<std::size_t>(place - codes_.begin());

@@ -25,6 +25,7 @@ class ConfusionMatrix {
   const std::vector<int>& codes() const { return codes_; }
   int size() const { return static_cast<int>(codes_.size()); }
   bool has(int code) const;
+  std::int64_t reference_total(int code) const;                                // its pixels in the reference; 0 for an unknown code
   std::int64_t count(int reference, int produced) const;                       // by code; 0 for an unknown code
   std::int64_t at(int row, int col) const { return counts_[cell(row, col)]; }  // by position
   std::int64_t row_sum(int row) const;                                         // reference

@@ -154,6 +154,8 @@ Json map_json(const MapAccuracy& map) {
   }
   return {{"name", map.name},
           {"pixels", accuracy.total},
+          {"polygons", map.polygons ? Json(*map.polygons) : Json()},
+          {"not_judged", map.not_judged},
           {"unmapped", map.unmapped},
           {"of_two_classes", map.of_two_classes},
           {"overall_accuracy", accuracy.overall},
@@ -176,6 +178,9 @@ MapAccuracy map_from_json(const Json& json) {
   map.name = json.at("name");
   map.unmapped = whole_number<std::int64_t>(json.at("unmapped"));
   if (json.contains("of_two_classes")) map.of_two_classes = whole_number<std::int64_t>(json.at("of_two_classes"));
+  if (json.contains("polygons") && !json.at("polygons").is_null()) map.polygons = whole_number<std::int64_t>(json.at("polygons"));
+  if (json.contains("not_judged"))
+    for (const Json& code : json.at("not_judged")) map.not_judged.push_back(whole_number<int>(code));
   std::vector<int> codes;
   for (const Json& code : json.at("confusion").at("codes")) codes.push_back(whole_number<int>(code));
   const Json& counts = json.at("confusion").at("counts");

@@ -16,9 +16,11 @@ namespace millesime {
 struct MapAccuracy {
   std::string name;  // "seed 0", "final map", or the file it was read from
   ConfusionMatrix confusion;
-  std::optional<Calibration> calibration;  // if the map has a confidence
-  std::int64_t unmapped = 0;               // reference pixels where the map has no class (0); not in the matrix
-  std::int64_t of_two_classes = 0;         // pixels in reference polygons of two classes; they count for none
+  std::optional<Calibration> calibration;               // if the map has a confidence
+  std::int64_t unmapped = 0;                            // reference pixels where the map has no class (0); not in the matrix
+  std::int64_t of_two_classes = 0;                      // pixels in reference polygons of two classes; they count for none
+  std::optional<std::int64_t> polygons = std::nullopt;  // that the pixels of the matrix are of, if it is known
+  std::vector<int> not_judged = {};                     // classes of the samples of which no pixel judged this map
 
   // A pixel of a reference class that the map shows as `produced`. `confidence`: of the map, 0 to 100.
   void add(std::int32_t reference, std::int32_t produced, std::optional<std::int32_t> confidence);
@@ -47,7 +49,8 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //   reference   sentence
 //   classes     [{code, name}] of the nomenclature
 //   runs        [map]; final_map: map or null, with
-//     map         {name, pixels, unmapped, overall_accuracy, kappa, macro_f_score,
+//     map         {name, pixels, polygons: number or null, not_judged: [code], unmapped, of_two_classes,
+//                  overall_accuracy, kappa, macro_f_score,
 //                  classes: [{code, reference, produced, agreed, precision, recall, f_score}],
 //                  confusion: {codes, counts: [reference][produced]},
 //                  calibration: null or {expected_error, maximum_error, bins: [{pixels, correct, confidence, accuracy}]}}

@@ -20,6 +20,7 @@ const char* to_text(Split split) {
     case Split::test: return "test";
     case Split::both: return "both";
     case Split::unused: return "unused";
+    case Split::final_map: return "final";
   }
   throw Bug("unknown split");
 }
@@ -61,7 +62,7 @@ void check(const Samples& samples) {
 namespace {
 
 struct ClassCount {
-  std::int64_t samples = 0, learn = 0, test = 0;
+  std::int64_t samples = 0, learn = 0, test = 0, final_map = 0;
   std::set<std::int64_t> polygons;
 };
 
@@ -75,6 +76,7 @@ std::map<std::int32_t, ClassCount> count_classes(const std::vector<Samples>& par
       const Split split = part.split_of(i, 0);
       count.learn += split == Split::learn || split == Split::both;
       count.test += split == Split::test || split == Split::both;
+      count.final_map += split == Split::final_map;
     }
   return classes;
 }
@@ -145,8 +147,12 @@ nlohmann::ordered_json samples_summary(const std::vector<Samples>& parts) {
                                  {"parts", nlohmann::ordered_json::array()},
                                  {"notes", nlohmann::ordered_json::array()}};
   for (const auto& [code, count] : count_classes(parts))
-    summary["classes"].push_back(
-        {{"code", code}, {"samples", count.samples}, {"polygons", count.polygons.size()}, {"learn", count.learn}, {"test", count.test}});
+    summary["classes"].push_back({{"code", code},
+                                  {"samples", count.samples},
+                                  {"polygons", count.polygons.size()},
+                                  {"learn", count.learn},
+                                  {"test", count.test},
+                                  {"final", count.final_map}});
   for (std::size_t s = 0; s < first.series.size(); ++s) {
     const SeriesSummary all = summary_of(parts, s);
     std::vector<std::string> dates;

@@ -27,9 +27,10 @@ struct SampleSeries {
   std::vector<std::uint8_t> valid;   // [sample][date]
 };
 
-// How a sample is used in the run of one seed. The only polygon of a class is used for learning and testing (iota2's rule). Unused: in a
-// learning polygon, but not selected.
-enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3 };
+// How a sample is used in the run of one seed. Both: of tables alone, whoever makes one may say so. Unused: in a learning polygon, but
+// not selected. Final map: held out from every seed, to judge the final map and nothing else.
+enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3, final_map = 4 };
+inline constexpr Split kSplits[] = {Split::learn, Split::test, Split::both, Split::unused, Split::final_map};
 
 struct Samples {
   std::string tile;                       // "" if the samples come from a table
@@ -72,7 +73,7 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file);
 //   group                 optional: polygon, a number or a name; without it every row is its own group
 //   x, y                  optional: map position
 //   region                optional: name of the region
-//   split, or split_0...  optional: learn, test, both or unused, for each seed; without it all learn
+//   split, or split_0...  optional: learn, test, both, unused or final, for each seed; without it all learn
 //   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan", "NA", an infinity or a fill value is cloudy or missing
 //   any other             a static input; an empty cell is missing
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
@@ -108,7 +109,7 @@ void number_groups(const std::vector<FilePart>& parts);
 nlohmann::ordered_json samples_summary(const std::vector<Samples>& parts);
 std::string to_text(const std::vector<Samples>& parts, const Nomenclature* nomenclature = nullptr);  // the same as a printed table
 
-const char* to_text(Split split);  // "learn", "test", "both", "unused"
+const char* to_text(Split split);  // "learn", "test", "both", "unused", "final"
 
 // Bug if the samples are inconsistent (sizes, dates out of order).
 void check(const Samples& samples);

@@ -6,7 +6,7 @@
 //    "reference": "...", "notes": ["..."]}                       the last two where there are some
 // Tensors, n = number of samples:
 //   label [n] i32            class code                     polygon [n] i64       group, never split between learn and test
-//   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both, 3 unused
+//   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both, 3 unused, 4 final
 //   x, y [n] f64             map position                   col, row [n] i32      pixel in the tile, -1 for tables
 //   statics [n, statics] f32 NaN where missing
 //   <source>.values [n, dates, bands] i16                   <source>.valid [n, dates] u8
@@ -190,8 +190,8 @@ void check_rows(const Samples& samples, const std::string& file) {
     if (region < 0 || region >= n_regions)
       throw UserError(join_text(file, ": tensor \"region\": ", region, "; expected 0 to ", n_regions - 1));
   for (const std::uint8_t split : samples.split)
-    if (split > static_cast<std::uint8_t>(Split::unused))
-      throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0 to 3"));
+    if (split >= std::size(kSplits))
+      throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0 to ", std::size(kSplits) - 1));
   for (const double position : samples.x)
     if (!std::isfinite(position)) throw UserError(file + ": tensor \"x\": a position that is not a number");
   for (const double position : samples.y)

@@ -170,16 +170,9 @@ class TableReader {
       }
       case Role::split: {
         std::uint8_t& split = s.split[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
-        if (cell == "learn")
-          split = static_cast<std::uint8_t>(Split::learn);
-        else if (cell == "test")
-          split = static_cast<std::uint8_t>(Split::test);
-        else if (cell == "both")
-          split = static_cast<std::uint8_t>(Split::both);
-        else if (cell == "unused")
-          split = static_cast<std::uint8_t>(Split::unused);
-        else
-          refuse(table, i, "learn, test, both or unused");
+        const auto* const use = std::ranges::find_if(kSplits, [&](Split known) { return cell == to_text(known); });
+        if (use == std::end(kSplits)) refuse(table, i, "learn, test, both, unused or final");
+        split = static_cast<std::uint8_t>(*use);
         break;
       }
       case Role::fixed: {

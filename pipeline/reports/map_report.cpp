@@ -121,13 +121,19 @@ std::string accuracy_section(const ReportData& data) {
   if (!map) return "";
   const Accuracy accuracy = measure(map->confusion);
   const auto seeds = data.accuracy->runs.size();
-  std::string text = join_text("<p>Held against ", escape_markup(data.accuracy->reference), ": ",
-                               grouped(static_cast<double>(accuracy.total)), " pixels. ");
+  std::string text =
+      join_text("<p>Held against ", escape_markup(data.accuracy->reference), ": ", grouped(static_cast<double>(accuracy.total)), " pixels",
+                map->polygons ? " of " + grouped(static_cast<double>(*map->polygons)) + " polygons" : std::string(), ". ");
   if (seeds > 1)
     text += join_text("Intervals are 95 % of Student’s t over ", seeds, " runs with different splits. The matrix is that of the ",
                       escape_markup(map->name), ". ");
   if (map->unmapped > 0)
     text += join_text("On ", grouped(static_cast<double>(map->unmapped)), " further reference pixels the map has no class. ");
+  if (!map->not_judged.empty()) {
+    std::vector<std::string> names;
+    for (const int code : map->not_judged) names.push_back(class_name(data.nomenclature, code));
+    text += join_text("Not judged, because no polygon of the class is held out: ", join_list(names, ", "), ". ");
+  }
   text += "</p>\n";
   std::string charts = score_table(data.nomenclature, accuracy, [&](int code) { return f_score_interval(data, code); });
   if (map->calibration && map->calibration->total() > 0)

@@ -60,8 +60,14 @@ Options Config::declare() {
   o.add("layer", &reference.layer, "layer in that file; default: the first");
   o.add("class_field", &reference.class_field, "field that holds the class code or name");
   o.add("learn_ratio", &reference.learn_ratio,
-        "share of a class's polygons, within tile and region, for training; the others are for testing")
+        "share of a class's polygons, within tile and region, for training; the others are for testing; with several seeds, of those that "
+        "are "
+        "not held out for the final map")
       .range(0, 1);
+  o.add("final_ratio", &reference.final_ratio,
+        "share of a class's polygons, within tile and region, that is held out from every seed and judges the final map alone; -1: "
+        "1 - learn_ratio with several seeds, and with one seed its test polygons; 0: none, the final map is not judged")
+      .range(-1, 1);
   o.add("seeds", &reference.seeds, "number of runs with different splits").range(1, 100);
   o.add("random_seed", &reference.random_seed, "seed of the first split").range(0, kUnbounded);
   o.add("erosion_m", &reference.erosion_m, "width of the border of each polygon that is left out of the samples").unit("m").range(0, 1000);

@@ -126,7 +126,7 @@ Unit precision_unit(const Config& config, const std::vector<std::string>& tiles)
     for (const std::string& tile : tiles) {
       const Samples samples = read_samples(layout.samples(tile));
       for (int seed = 0; seed < layout.seeds; ++seed)
-        add_held_out(samples, {seed}, layout.classification(tile, seed), "", maps[static_cast<std::size_t>(seed)]);
+        add_tests(samples, seed, layout.classification(tile, seed), "", maps[static_cast<std::size_t>(seed)]);
     }
     nlohmann::json pixels;
     for (int seed = 0; seed < layout.seeds; ++seed) {

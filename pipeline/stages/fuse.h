@@ -10,8 +10,8 @@
 
 namespace millesime {
 
-// Majority: one unit a tile. Dempster-Shafer: before them one unit that measures each seed's map on its held-out pixels; the
-// precision is the mass (the accuracy of the fused map on the same pixels is then slightly optimistic).
+// Majority: one unit a tile. Dempster-Shafer: before them one unit that measures each seed's map on its test pixels, none of which judges
+// the fused map; the precision is the mass.
 Stage fuse_stage();
 
 struct FuseOptions {  // [fuse], of the maps of several seeds

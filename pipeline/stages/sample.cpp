@@ -29,21 +29,35 @@ constexpr std::size_t kListedLines = 20;  // of repaired and dropped geometries 
 }  // namespace
 
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
-                                               double learn_ratio, int seeds, std::int64_t random_seed) {
+                                               const ReferenceOptions& options) {
   MILLESIME_CHECK(ids.size() == strata.size(), ids.size(), " polygons, ", strata.size(), " strata");
   std::map<std::string, std::vector<std::size_t>> members;
   for (std::size_t i = 0; i < ids.size(); ++i) members[strata[i]].push_back(i);
-  std::vector<std::vector<Split>> splits(static_cast<std::size_t>(seeds), std::vector<Split>(ids.size(), Split::test));
+  const auto seeds = static_cast<std::size_t>(options.seeds);
+  std::vector<std::vector<Split>> splits(seeds, std::vector<Split>(ids.size(), Split::test));
+  const double kept_ratio = options.final_ratio < 0 ? options.learn_ratio : 1 - options.final_ratio;
   for (auto& [stratum, polygons] : members) {
     std::ranges::sort(polygons, {}, [&](std::size_t i) { return ids[i]; });
-    const auto n = static_cast<std::int64_t>(polygons.size());
-    const std::int64_t learners = std::max<std::int64_t>(1, round_half_even(static_cast<double>(n) * learn_ratio));
-    for (int seed = 0; seed < seeds; ++seed) {
-      auto& split = splits[static_cast<std::size_t>(seed)];
-      std::mt19937_64 generator(mix(static_cast<std::uint64_t>(random_seed + seed)) ^ hash_text(stratum));
-      std::vector<std::size_t> order = polygons;
+    const std::uint64_t salt = hash_text(stratum);
+    // Shuffles the polygons and returns how many of them are the share, at least one.
+    const auto draw = [&, &of = polygons](std::vector<std::size_t>& order, std::int64_t seed, double share) {
+      order = of;
+      std::mt19937_64 generator(mix(static_cast<std::uint64_t>(seed)) ^ salt);
       shuffle(order, generator);
-      for (std::int64_t k = 0; k < learners; ++k) split[order[static_cast<std::size_t>(k)]] = n == 1 ? Split::both : Split::learn;
+      return std::max<std::int64_t>(1, round_half_even(static_cast<double>(of.size()) * share));
+    };
+    std::vector<std::size_t> order;
+    if (options.draws_final_set()) {
+      const std::int64_t kept = draw(order, options.random_seed, kept_ratio);
+      for (std::size_t k = static_cast<std::size_t>(kept); k < order.size(); ++k)
+        for (auto& split : splits) split[order[k]] = Split::final_map;
+      order.resize(static_cast<std::size_t>(kept));
+      polygons = order;
+      std::ranges::sort(polygons, {}, [&](std::size_t i) { return ids[i]; });
+    }
+    for (std::size_t seed = 0; seed < seeds; ++seed) {
+      const std::int64_t learners = draw(order, options.random_seed + static_cast<std::int64_t>(seed), options.learn_ratio);
+      for (std::int64_t k = 0; k < learners; ++k) splits[seed][order[static_cast<std::size_t>(k)]] = Split::learn;
     }
   }
   return splits;
@@ -72,7 +86,7 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
     };
     std::map<std::string, Learners> regions;
     for (std::size_t i = 0; i < pixels.size(); ++i) {
-      if (const auto use = static_cast<Split>(split[i * n_seeds + seed]); use != Split::learn && use != Split::both) continue;
+      if (static_cast<Split>(split[i * n_seeds + seed]) != Split::learn) continue;
       const ReferencePolygon& polygon = reference.polygons[pixels[i].polygon];
       const std::uint64_t salt =
           mix(static_cast<std::uint64_t>(config.reference.random_seed) + seed) ^ hash_text(strata[pixels[i].polygon]);
@@ -87,8 +101,7 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
           ++next;
           continue;
         }
-        std::uint8_t& use = split[learners.pixels[k] * n_seeds + seed];
-        use = static_cast<std::uint8_t>(use == static_cast<std::uint8_t>(Split::both) ? Split::test : Split::unused);
+        split[learners.pixels[k] * n_seeds + seed] = static_cast<std::uint8_t>(Split::unused);
       }
     }
   }
@@ -120,7 +133,7 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
     ids.push_back(reference.polygons[i].feature.id);
     strata_with_pixels.push_back(strata[i]);
   }
-  const auto splits = split_polygons(ids, strata_with_pixels, config.reference.learn_ratio, samples.n_seeds, config.reference.random_seed);
+  const auto splits = split_polygons(ids, strata_with_pixels, config.reference);
 
   const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
   std::vector<std::size_t> place(reference.polygons.size());  // polygon -> position in with_pixels
@@ -208,6 +221,8 @@ struct ClassUse {
   std::set<std::int64_t> polygons;
   std::vector<std::set<std::int64_t>> learn_polygons, test_polygons;  // of each seed
   std::vector<std::int64_t> learn_pixels, test_pixels;
+  std::set<std::int64_t> final_polygons;  // held out from every seed
+  std::int64_t final_pixels = 0;
 };
 
 template <class Sets>
@@ -224,8 +239,7 @@ nlohmann::json first_lines(const std::vector<std::string>& lines) {
 nlohmann::json counts_of(const Samples& samples, const TileReference& reference, const Dropped& dropped) {
   const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
   std::map<int, ClassUse> classes;
-  std::map<std::pair<std::int32_t, int>, std::set<std::int64_t>>
-      lone;  // polygons of a region and class that are used for learning and testing
+  std::map<std::pair<std::int32_t, int>, std::set<std::int64_t>> of_stratum;  // polygons of a region and class
   for (std::int64_t i = 0; i < samples.size(); ++i) {
     const auto s = static_cast<std::size_t>(i);
     ClassUse& use = classes[samples.label[s]];
@@ -235,10 +249,11 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
     use.polygons.insert(samples.polygon[s]);
     for (std::size_t seed = 0; seed < n_seeds; ++seed) {
       const Split split = samples.split_of(i, static_cast<int>(seed));
-      if (split == Split::learn || split == Split::both) use.learn_polygons[seed].insert(samples.polygon[s]), ++use.learn_pixels[seed];
-      if (split == Split::test || split == Split::both) use.test_polygons[seed].insert(samples.polygon[s]), ++use.test_pixels[seed];
-      if (split == Split::both) lone[{samples.region[s], samples.label[s]}].insert(samples.polygon[s]);
+      if (split == Split::learn) use.learn_polygons[seed].insert(samples.polygon[s]), ++use.learn_pixels[seed];
+      if (split == Split::test) use.test_polygons[seed].insert(samples.polygon[s]), ++use.test_pixels[seed];
     }
+    if (samples.split_of(i, 0) == Split::final_map) use.final_polygons.insert(samples.polygon[s]), ++use.final_pixels;
+    of_stratum[{samples.region[s], samples.label[s]}].insert(samples.polygon[s]);
   }
   nlohmann::json by_class = nlohmann::json::object();
   for (const auto& [code, use] : classes)
@@ -247,11 +262,15 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
                                       {"learn_polygons", sizes(use.learn_polygons)},
                                       {"test_polygons", sizes(use.test_polygons)},
                                       {"learn_pixels", use.learn_pixels},
-                                      {"test_pixels", use.test_pixels}};
-  nlohmann::json lone_polygons = nlohmann::json::array();  // the accuracy of such a class is measured on its training samples
-  for (const auto& [place, polygons] : lone)
-    lone_polygons.push_back(
-        {{"region", samples.region_names[static_cast<std::size_t>(place.first)]}, {"class", place.second}, {"polygon", *polygons.begin()}});
+                                      {"test_pixels", use.test_pixels},
+                                      {"final_polygons", use.final_polygons.size()},
+                                      {"final_pixels", use.final_pixels}};
+  nlohmann::json lone_polygons = nlohmann::json::array();  // they learn and judge nothing
+  for (const auto& [place, polygons] : of_stratum)
+    if (polygons.size() == 1)
+      lone_polygons.push_back({{"region", samples.region_names[static_cast<std::size_t>(place.first)]},
+                               {"class", place.second},
+                               {"polygon", *polygons.begin()}});
   nlohmann::json counts{{"samples", samples.size()},
                         {"polygons", reference.polygons.size()},
                         {"classes", by_class},
@@ -332,7 +351,7 @@ Stage sample_stage() {
           .writes = "samples of each tile",
           .command = "samples extract",
           .example = "millesime samples extract france-2021.toml",
-          .revision = 3,
+          .revision = 4,
           .papers = {},
           .options = kOptions,
           .plan = plan_sample,

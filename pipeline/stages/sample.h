@@ -4,8 +4,9 @@
 // A polygon belongs to one tile: among those whose footprint contains its centroid (or, if there are none, that it overlaps), the one
 // whose grid centre is nearest (then the first by name). So overlapping tiles never share a polygon between learning and testing.
 // Polygons of class 0 or with an empty class field are unlabelled: they are counted and left out.
-// Split (iota2's rule): by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn, the
-// others test; the only polygon of a class does both. Seed i of the run draws with random_seed + i.
+// Split: by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn (iota2's share), the others
+// test; the only polygon of a class learns and judges nothing. Seed i of the run draws with random_seed + i. With several seeds, polygons
+// that judge the final map are drawn first, by the same rule, and no seed learns from them or tests on them (reference.final_ratio).
 // The rule of [sample] (pipeline/learning/selection.h) selects learning pixels, within the tile and each region.
 // A sample is a pixel whose centre is inside the polygon (and at least erosion_m from its border) and that has a valid date.
 // Series are raw: int16 as read, 20 m bands resampled to 10 m, validity per date.
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/samples.h"
+#include "pipeline/imagery/reference.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -30,7 +32,6 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
 // For each polygon and each seed, how it is used. `strata`: the polygon's class and region as text; polygons of one stratum are split
 // together, in the order of their ids.
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
-                                               double learn_ratio, int seeds,
-                                               std::int64_t random_seed);  // [seed][polygon]
+                                               const ReferenceOptions& options);  // [seed][polygon]
 
 }  // namespace millesime

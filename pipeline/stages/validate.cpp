@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <unordered_set>
 
 #include "pipeline/core/atomic_file.h"
@@ -24,9 +25,16 @@
 namespace millesime {
 namespace {
 
-// The pixels of a tile that have a reference label.
+// The pixels of a map that have a reference label, and the polygon of each.
 struct Positions {
   std::vector<int> col, row;
+  std::vector<std::int32_t> labels;
+  std::vector<std::int64_t> polygons;
+
+  void add(int at_col, int at_row, const Samples& samples, std::size_t i) {
+    col.push_back(at_col), row.push_back(at_row);
+    labels.push_back(samples.label[i]), polygons.push_back(samples.polygon[i]);
+  }
 };
 
 // The raster's values at these positions. Reads only the rows of blocks that contain some, and of them the columns in between.
@@ -57,40 +65,35 @@ std::vector<std::int32_t> values_at(const RasterReader& raster, const Positions&
   return values;
 }
 
-// The samples that are held out in the runs of all `seeds`.
-std::vector<std::size_t> held_out_of(const Samples& samples, const std::vector<int>& seeds) {
-  const auto tests = [&](std::int64_t i, int seed) {
-    return samples.split_of(i, seed) == Split::test || samples.split_of(i, seed) == Split::both;
-  };
+std::vector<std::size_t> samples_of(const Samples& samples, int seed, Split use) {
   std::vector<std::size_t> chosen;
   for (std::int64_t i = 0; i < samples.size(); ++i)
-    if (std::ranges::all_of(seeds, [&](int seed) { return tests(i, seed); })) chosen.push_back(static_cast<std::size_t>(i));
+    if (samples.split_of(i, seed) == use) chosen.push_back(static_cast<std::size_t>(i));
   return chosen;
 }
 
-void compare_at(const Positions& positions, const std::vector<std::int32_t>& labels, const RasterReader& classification,
-                const RasterReader* confidence, MapAccuracy& result) {
+// `positions`: of one tile, where a polygon has one number.
+void compare_at(const Positions& positions, const RasterReader& classification, const RasterReader* confidence, MapAccuracy& result) {
   const std::vector<std::int32_t> produced = values_at(classification, positions);
   std::vector<std::int32_t> percent;
   if (confidence) percent = values_at(*confidence, positions);
-  for (std::size_t i = 0; i < labels.size(); ++i) result.add(labels[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt);
+  std::unordered_set<std::int64_t> judging;
+  for (std::size_t i = 0; i < produced.size(); ++i) {
+    result.add(positions.labels[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt);
+    if (produced[i] != 0) judging.insert(positions.polygons[i]);
+  }
+  result.polygons = result.polygons.value_or(0) + std::ssize(judging);
 }
 
 }  // namespace
 
-void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence,
-                  MapAccuracy& result) {
+void add_tests(const Samples& samples, int seed, const std::string& classification, const std::string& confidence, MapAccuracy& result) {
   Positions positions;
-  std::vector<std::int32_t> labels;
-  for (const std::size_t i : held_out_of(samples, seeds)) {
-    positions.col.push_back(samples.col[i]);
-    positions.row.push_back(samples.row[i]);
-    labels.push_back(samples.label[i]);
-  }
-  if (labels.empty()) return;
+  for (const std::size_t i : samples_of(samples, seed, Split::test)) positions.add(samples.col[i], samples.row[i], samples, i);
+  if (positions.labels.empty()) return;
   std::optional<RasterReader> of_confidence;
   if (!confidence.empty()) of_confidence.emplace(confidence);
-  compare_at(positions, labels, RasterReader(classification), of_confidence ? &*of_confidence : nullptr, result);
+  compare_at(positions, RasterReader(classification), of_confidence ? &*of_confidence : nullptr, result);
 }
 
 namespace {
@@ -100,10 +103,10 @@ class MosaicJudge {
  public:
   explicit MosaicJudge(const MosaicMaps& maps) : classification_(maps.classification), confidence_(maps.confidence) {}
 
-  // At the pixels that hold the samples' positions. Tiles overlap: a pixel of the map that was judged before is left out.
-  void add_held_out(const Samples& samples, const std::vector<int>& seeds, const Grid& tile, MapAccuracy& result) {
+  // At the pixels that hold the positions of the samples of this use. Tiles overlap: a pixel of the map that was judged before is left out.
+  void add(const Samples& samples, Split use, const Grid& tile, MapAccuracy& result) {
     const Grid& grid = classification_.grid();
-    const std::vector<std::size_t> held_out = held_out_of(samples, seeds);
+    const std::vector<std::size_t> held_out = samples_of(samples, 0, use);
     std::vector<double> x, y;
     for (const std::size_t i : held_out) {
       const Point centre = tile.centre(samples.col[i], samples.row[i]);
@@ -111,7 +114,6 @@ class MosaicJudge {
     }
     if (tile.crs != grid.crs) CoordinateTransform(tile.crs, grid.crs).apply(x, y);
     Positions positions;
-    std::vector<std::int32_t> labels;
     for (std::size_t k = 0; k < held_out.size(); ++k) {
       const double col = std::floor(grid.col(x[k])), row = std::floor(grid.row(y[k]));
       if (!(col >= 0 && row >= 0 && col < grid.cols && row < grid.rows)) {
@@ -119,11 +121,9 @@ class MosaicJudge {
         continue;
       }
       if (!judged_.insert(static_cast<std::int64_t>(row) * grid.cols + static_cast<std::int64_t>(col)).second) continue;
-      positions.col.push_back(static_cast<int>(col));
-      positions.row.push_back(static_cast<int>(row));
-      labels.push_back(samples.label[held_out[k]]);
+      positions.add(static_cast<int>(col), static_cast<int>(row), samples, held_out[k]);
     }
-    compare_at(positions, labels, classification_, &confidence_, result);
+    compare_at(positions, classification_, &confidence_, result);
   }
 
  private:
@@ -131,19 +131,32 @@ class MosaicJudge {
   std::unordered_set<std::int64_t> judged_;
 };
 
+// Classes with samples of which no pixel judged the map.
+std::vector<int> not_judged(const std::set<int>& sampled, const MapAccuracy& map) {
+  std::vector<int> classes;
+  for (const int code : sampled)
+    if (map.confusion.reference_total(code) == 0) classes.push_back(code);
+  return classes;
+}
+
 nlohmann::json run_validate(const Config& config, const Context& context) {
   const Layout layout(config);
   const std::vector<std::string> tiles = tiles_of(config);
   const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
-  const auto new_map = [](const std::string& name) { return MapAccuracy{name, {}, Calibration{}, 0}; };
+  const auto new_map = [](const std::string& name) {
+    MapAccuracy map;
+    map.name = name, map.calibration = Calibration{}, map.polygons = 0;
+    return map;
+  };
 
   AccuracyReport report;
-  report.reference = "pixels of the reference polygons that the models did not learn from";
-  std::vector<int> seeds(static_cast<std::size_t>(layout.seeds));
-  std::iota(seeds.begin(), seeds.end(), 0);
-  for (const int seed : seeds) report.runs.push_back(new_map(join_text("seed ", seed)));
+  const bool final_set = config.reference.draws_final_set();
+  report.reference = final_set ? "pixels of the reference polygons that no seed learned from and that were kept for the final map"
+                               : "pixels of the reference polygons that the models did not learn from";
+  for (int seed = 0; seed < layout.seeds; ++seed) report.runs.push_back(new_map(join_text("seed ", seed)));
   report.final_map = new_map("final map");
 
+  std::set<int> sampled;
   MosaicJudge mosaic(mosaic_maps(config));
   context.progress->start("validate", static_cast<std::int64_t>(tiles.size()), "tiles");
   for (const std::string& tile : tiles) {
@@ -151,13 +164,17 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
     if (samples.size() > 0 && samples.n_seeds < layout.seeds)
       throw UserError(join_text(layout.samples(tile), ": holds the splits of ", samples.n_seeds, " seeds, ", layout.seeds,
                                 " are requested; run the sample stage again"));
-    for (const int seed : seeds)
-      add_held_out(samples, {seed}, layout.classification(tile, seed), layout.confidence(tile, seed),
-                   report.runs[static_cast<std::size_t>(seed)]);
-    mosaic.add_held_out(samples, seeds, RasterReader(layout.classification(tile, 0)).grid(), *report.final_map);
+    sampled.insert(samples.label.begin(), samples.label.end());
+    for (int seed = 0; seed < layout.seeds; ++seed)
+      add_tests(samples, seed, layout.classification(tile, seed), layout.confidence(tile, seed),
+                report.runs[static_cast<std::size_t>(seed)]);
+    mosaic.add(samples, final_set ? Split::final_map : Split::test, RasterReader(layout.classification(tile, 0)).grid(), *report.final_map);
     context.progress->advance(1);
   }
   context.progress->finish();
+
+  for (MapAccuracy& run : report.runs) run.not_judged = not_judged(sampled, run);
+  report.final_map->not_judged = not_judged(sampled, *report.final_map);
 
   for (int seed = 0; seed < layout.seeds; ++seed) {
     require_known_classes(report.runs[static_cast<std::size_t>(seed)].confusion, nomenclature, join_text("maps of seed ", seed));
@@ -166,6 +183,8 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   write_report(report, nomenclature, layout.accuracy(), layout.results());
   const Accuracy accuracy = measure(report.final_map->confusion);
   return {{"pixels", accuracy.total},
+          {"polygons", *report.final_map->polygons},
+          {"not_judged", report.final_map->not_judged},
           {"unmapped", report.final_map->unmapped},
           {"overall_accuracy", accuracy.overall},
           {"kappa", accuracy.kappa},
@@ -173,7 +192,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"reference.seeds"};
+const std::vector<std::string> kOptions = {"reference.seeds", "reference.final_ratio"};
 
 std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, without a reference to compare it with
@@ -209,7 +228,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 2,
+          .revision = 3,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)"},
           .options = kOptions,

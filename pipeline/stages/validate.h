@@ -12,9 +12,10 @@
 
 namespace millesime {
 
-// One unit: for each seed it compares the held-out pixels with each tile's map of that seed; for the final map, the pixels that are held
-// out in every seed (with one seed, the same) with the mosaic, whose areas are estimated from that matrix. Writes
-// confusion_seed_<i>.csv, accuracy.json and RESULTS.txt.
+// One unit: for each seed it compares the pixels of its test polygons with each tile's map of that seed; for the final map, the pixels of
+// the polygons that are held out from every seed (with one seed, its test polygons) with the mosaic, whose areas are estimated from that
+// matrix. A class that learns and has no such polygon is listed as not judged. Writes confusion_seed_<i>.csv, accuracy.json and
+// RESULTS.txt.
 Stage validate_stage();
 
 struct ValidateCommand {
@@ -35,8 +36,7 @@ struct ValidateCommand {
 
 AccuracyReport validate(const ValidateCommand& command, const Context& context);
 
-// Adds a tile's map at the samples that are held out in the runs of all `seeds` (Split test or both). `confidence` may be "".
-void add_held_out(const Samples& samples, const std::vector<int>& seeds, const std::string& classification, const std::string& confidence,
-                  MapAccuracy& result);
+// Adds a tile's map at the samples that test the run of `seed` (Split test). `confidence` may be "".
+void add_tests(const Samples& samples, int seed, const std::string& classification, const std::string& confidence, MapAccuracy& result);
 
 }  // namespace millesime

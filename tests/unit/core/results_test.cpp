@@ -75,6 +75,7 @@ TEST(AccuracyJson, ReadsBackWhatItWrote) {
   report.runs[0].calibration->add(0.2, true, 3);
   report.runs[0].calibration->add(0.95, false, 2);
   report.final_map = MapAccuracy{"final map", matrix_of({{1}}), std::nullopt, 0};
+  report.final_map->polygons = 7, report.final_map->not_judged = {2, 3};
 
   const auto json = accuracy_json(report, three_classes());
   EXPECT_EQ(json.at("schema"), "millesime-accuracy-1");
@@ -92,6 +93,9 @@ TEST(AccuracyJson, ReadsBackWhatItWrote) {
   EXPECT_DOUBLE_EQ(read.runs[0].calibration->expected_error(), report.runs[0].calibration->expected_error());
   ASSERT_TRUE(read.final_map);
   EXPECT_FALSE(read.final_map->calibration);
+  EXPECT_EQ(read.final_map->polygons, 7);
+  EXPECT_EQ(read.final_map->not_judged, (std::vector<int>{2, 3}));
+  EXPECT_FALSE(read.runs[0].polygons);
   EXPECT_EQ(accuracy_json(read, three_classes()).dump(), json.dump());
 
   write_text(file, "{\"schema\": \"millesime-accuracy-1\"}");

@@ -47,7 +47,7 @@ TEST_F(SampleStage, PixelsCarryTheSeriesOfTheirPlace) {
     EXPECT_EQ(meadow, row == 10);
     EXPECT_EQ(s.x[i], kLeft + col * 10 + 5);
     EXPECT_EQ(s.y[i], kTop - row * 10 - 5);
-    EXPECT_EQ(s.split_of(static_cast<std::int64_t>(i), 0), Split::both);
+    EXPECT_EQ(s.split_of(static_cast<std::int64_t>(i), 0), Split::learn);  // lone polygons judge nothing
     for (std::size_t d = 0; d < 3; ++d) {
       const bool cloudy = d == 1 && col >= 30;
       EXPECT_EQ(s.series[0].valid[i * 3 + d], cloudy ? 0 : 1);
@@ -183,13 +183,16 @@ TEST_F(SampleStage, LearnersAreSelectedAndTestersStay) {
   const auto counts = run();
   EXPECT_EQ(counts["classes"]["6"]["learn_pixels"][0], 20);
   EXPECT_EQ(counts["classes"]["6"]["test_pixels"][0], 100);
-  EXPECT_EQ(counts["pixels_not_selected"], 80);
+  EXPECT_EQ(counts["pixels_not_selected"], 80 + 16);
   EXPECT_EQ(counts["classes"]["13"]["learn_pixels"][0], 9);
-  EXPECT_EQ(counts["classes"]["16"]["learn_pixels"][0], 20);  // a lone polygon: all its pixels test, 20 of them learn
-  EXPECT_EQ(counts["classes"]["16"]["test_pixels"][0], 36);
+  EXPECT_EQ(counts["classes"]["16"]["learn_pixels"][0], 20);  // a lone polygon
+  EXPECT_EQ(counts["classes"]["16"]["test_pixels"][0], 0);
   config.reference.seeds = 2;
-  const auto two = run();
+  const auto two = run();  // of the two polygons of class 6 one judges the final map, the other learns in both seeds
   EXPECT_EQ(two["classes"]["6"]["learn_pixels"][1], 20);
+  EXPECT_EQ(two["classes"]["6"]["test_pixels"][1], 0);
+  EXPECT_EQ(two["classes"]["6"]["final_polygons"], 1);
+  EXPECT_EQ(two["classes"]["6"]["final_pixels"], 100);
 }
 
 TEST_F(SampleStage, PixelsThatNoDateSeesAreLeftOut) {

@@ -14,10 +14,20 @@
 namespace millesime {
 namespace {
 
-std::vector<std::vector<Split>> split_of(int polygons, double ratio, int seeds = 1, std::int64_t random_seed = 1) {
+ReferenceOptions options_of(double ratio, int seeds = 1, std::int64_t random_seed = 1) {
+  ReferenceOptions options;
+  options.learn_ratio = ratio, options.seeds = seeds, options.random_seed = random_seed;
+  return options;
+}
+
+std::vector<std::vector<Split>> split_of(int polygons, const ReferenceOptions& options) {
   std::vector<std::int64_t> ids(static_cast<std::size_t>(polygons));
   for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int64_t>(i) + 100;
-  return split_polygons(ids, std::vector<std::string>(ids.size(), "T31TCJ||6"), ratio, seeds, random_seed);
+  return split_polygons(ids, std::vector<std::string>(ids.size(), "T31TCJ||6"), options);
+}
+
+std::vector<std::vector<Split>> split_of(int polygons, double ratio, int seeds = 1, std::int64_t random_seed = 1) {
+  return split_of(polygons, options_of(ratio, seeds, random_seed));
 }
 
 TEST(SplitPolygons, TakesTheSharesOfIota2) {
@@ -29,17 +39,20 @@ TEST(SplitPolygons, TakesTheSharesOfIota2) {
   EXPECT_EQ(learners(3, 0.1), 1);  // at least one
   EXPECT_EQ(learners(2, 0.8), 2);  // 1.6
   EXPECT_EQ(learners(4, 1.0), 4);
-  EXPECT_EQ(split_of(1, 0.7)[0], std::vector<Split>{Split::both});
+  EXPECT_EQ(split_of(1, 0.7)[0], std::vector<Split>{Split::learn});  // and judges nothing
 }
 
 TEST(SplitPolygons, DependsOnTheSeedAndNotOnTheOrder) {
-  const auto first = split_of(40, 0.5, 3, 1), again = split_of(40, 0.5, 3, 1), later = split_of(40, 0.5, 1, 2);
+  const auto first = split_of(40, 0.5, 3, 1), again = split_of(40, 0.5, 3, 1), later = split_of(40, 0.5, 2, 1);
   EXPECT_EQ(first, again);
   EXPECT_NE(first[0], first[1]);
-  EXPECT_EQ(first[1], later[0]);  // seed i draws with random_seed + i
+  EXPECT_EQ(first[1], later[1]);  // a seed's split does not depend on the number of seeds
+  ReferenceOptions without_final = options_of(0.5, 2, 1);
+  without_final.final_ratio = 0;
+  EXPECT_EQ(split_of(40, without_final)[1], split_of(40, 0.5, 1, 2)[0]);  // seed i draws with random_seed + i
   std::vector<std::int64_t> ids;
   for (std::int64_t i = 139; i >= 100; --i) ids.push_back(i);
-  auto reversed = split_polygons(ids, std::vector<std::string>(40, "T31TCJ||6"), 0.5, 1, 1)[0];
+  auto reversed = split_polygons(ids, std::vector<std::string>(40, "T31TCJ||6"), options_of(0.5, 3))[0];
   std::ranges::reverse(reversed);
   EXPECT_EQ(reversed, first[0]);
 }
@@ -51,17 +64,46 @@ TEST(SplitPolygons, ClassesAreSplitEachByItself) {
     ids.push_back(i);
     strata.push_back(i % 3 == 0 ? "a" : "b");
   }
-  const auto split = split_polygons(ids, strata, 0.5, 1, 1)[0];
+  const auto split = split_polygons(ids, strata, options_of(0.5))[0];
   int a = 0, b = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) (strata[i] == "a" ? a : b) += split[i] == Split::learn;
   EXPECT_EQ(a, 5);
   EXPECT_EQ(b, 10);
 }
 
+// The polygons that judge the final map are the same in every seed, those that test with one seed, and in no other role.
+TEST(SplitPolygons, OneSetIsHeldOutFromEverySeed) {
+  const auto of = [](const std::vector<Split>& split, Split use) {
+    std::set<std::size_t> polygons;
+    for (std::size_t i = 0; i < split.size(); ++i)
+      if (split[i] == use) polygons.insert(i);
+    return polygons;
+  };
+  const auto one = split_of(20, 0.7);
+  EXPECT_EQ(of(one[0], Split::final_map).size(), 0u);
+  const auto several = split_of(20, 0.7, 5);
+  for (const auto& split : several) {
+    EXPECT_EQ(of(split, Split::final_map), of(one[0], Split::test));
+    EXPECT_EQ(of(split, Split::learn).size(), 10u);  // of 14: 9.8
+    EXPECT_EQ(of(split, Split::test).size(), 4u);
+  }
+  ReferenceOptions options = options_of(0.7, 5);
+  options.final_ratio = 0.5;
+  EXPECT_EQ(of(split_of(20, options)[4], Split::final_map).size(), 10u);
+  options.seeds = 1;  // also by option with one seed
+  EXPECT_EQ(of(split_of(20, options)[0], Split::final_map).size(), 10u);
+  EXPECT_EQ(of(split_of(20, options)[0], Split::learn).size(), 7u);
+  EXPECT_EQ(split_of(1, options)[0], std::vector<Split>{Split::learn});
+  EXPECT_EQ(of(split_of(2, options)[0], Split::final_map).size(), 1u);  // the other one learns
+  EXPECT_EQ(of(split_of(2, options)[0], Split::learn).size(), 1u);
+}
+
 // Every polygon learns about as often as the ratio says.
 TEST(SplitPolygons, IsFair) {
   std::map<std::size_t, int> learnt;
-  const auto splits = split_of(10, 0.3, 1000);
+  ReferenceOptions options = options_of(0.3, 1000);
+  options.final_ratio = 0;
+  const auto splits = split_of(10, options);
   for (const auto& split : splits)
     for (std::size_t i = 0; i < split.size(); ++i) learnt[i] += split[i] == Split::learn;
   for (const auto& [polygon, times] : learnt) EXPECT_NEAR(times, 300, 75) << polygon;  // five standard deviations of a binomial

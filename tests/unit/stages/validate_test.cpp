@@ -231,10 +231,8 @@ TEST_F(ValidateTest, ConfusionMatricesOfSeveralRuns) {
 }
 
 // The stage: two tiles, two seeds. Sample i of a tile lies at column i of its first row; even samples learn in seed 0, odd ones in seed 1,
-// the last one (both) in neither alone.
-class ValidateStageTest : public ::testing::Test {};
-
-TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
+// the fifth one judges the final map alone, the sixth, of a class with this polygon only, learns in both.
+TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   Config config;
   config.year = 2021;
   config.output = testing::temp_dir();
@@ -243,21 +241,23 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
   config.reference.seeds = 2;
   config.tiles.names = {"T31TCJ", "T31TDJ"};
   const Layout layout(config);
-  const Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 5, 2};
+  const Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 6, 2};
   for (const std::string& tile : config.tiles.names) {
     Samples samples;
     samples.tile = tile;
     samples.year = 2021;
     samples.region_names = {""};
     samples.n_seeds = 2;
-    for (int i = 0; i < 5; ++i) {
-      samples.label.push_back(1);
+    for (int i = 0; i < 6; ++i) {
+      samples.label.push_back(i == 5 ? 2 : 1);
       samples.polygon.push_back(i);
       samples.region.push_back(0);
       samples.x.push_back(0), samples.y.push_back(0);
       samples.col.push_back(i), samples.row.push_back(0);
       for (int seed = 0; seed < 2; ++seed)
-        samples.split.push_back(static_cast<std::uint8_t>(i == 4 ? Split::both : i % 2 == seed ? Split::learn : Split::test));
+        samples.split.push_back(static_cast<std::uint8_t>(i == 4                    ? Split::final_map
+                                                          : i == 5 || i % 2 == seed ? Split::learn
+                                                                                    : Split::test));
     }
     write_samples(samples, layout.samples(tile));
     Census census;
@@ -269,7 +269,7 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
     map.at(1, 0) = 2;  // wrong where seed 0 tests
     write_raster(layout.classification(tile, 0), map, {});
     map.at(1, 0) = 1;
-    map.at(4, 0) = 0;  // nothing mapped where all test
+    map.at(2, 0) = 0;  // nothing mapped where seed 1 tests
     write_raster(layout.classification(tile, 1), map, {});
     for (const std::string& file : {layout.confidence(tile, 0), layout.confidence(tile, 1)}) write_raster(file, confidence, {});
   }
@@ -296,10 +296,15 @@ TEST_F(ValidateStageTest, OnlyPixelsThatWereNotLearnedFromCount) {
   const AccuracyReport report = read_accuracy(layout.accuracy());
   ASSERT_EQ(report.runs.size(), 2u);
   EXPECT_EQ(report.runs[0].confusion.count(1, 2), 2);  // column 1 of both tiles
-  EXPECT_EQ(report.runs[0].confusion.total(), 6);      // columns 1, 3, 4
-  EXPECT_EQ(report.runs[1].confusion.total(), 4);      // columns 0, 2; column 4 is not mapped
+  EXPECT_EQ(report.runs[0].confusion.total(), 4);      // columns 1, 3; column 4 is for the final map
+  EXPECT_EQ(report.runs[1].confusion.total(), 2);      // column 0; column 2 is not mapped
   EXPECT_EQ(report.runs[1].unmapped, 2);
-  // Only what no seed learned from, on the mosaic, and its pixel once, although both tiles have it.
+  EXPECT_EQ(report.runs[0].polygons, 4);  // two of each tile
+  EXPECT_EQ(report.runs[1].polygons, 2);
+  EXPECT_EQ(report.runs[0].not_judged, std::vector<int>{2});
+  EXPECT_EQ(report.final_map->polygons, 1);
+  EXPECT_EQ(report.final_map->not_judged, std::vector<int>{2});
+  // Only what was held out from every seed, on the mosaic, and its pixel once, although both tiles have it.
   EXPECT_EQ(report.final_map->confusion.total(), 1);
   EXPECT_EQ(report.final_map->confusion.count(1, 2), 1);
   EXPECT_EQ(report.final_map->calibration->bins().at(8).n, 1);  // 60 % is in (8/15, 9/15]
