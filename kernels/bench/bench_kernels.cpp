@@ -240,18 +240,21 @@ void bench_models_and_maps(std::int64_t pixels) {
   report("decide, with probabilities", pixels, kClasses * 6 + 2, [&] { decide(Device{}, deciding); });
 
   const auto labels = numbers<std::uint8_t>(pixels * kMaps, 1, kClasses), confidences = numbers<std::uint8_t>(pixels * kMaps, 0, 100);
+  const auto codes = numbers<std::uint16_t>(pixels * kMaps, 1, kClasses);
+  std::vector<std::uint16_t> fused_codes(static_cast<std::size_t>(pixels));
   const std::vector<float> mass(kMaps * 256, 0.7f);
   FuseMapsArgs fusing;
   fusing.pixels = pixels;
   fusing.n_maps = kMaps;
-  fusing.labels = labels.data();
+  fusing.labels = codes.data();
+  fusing.n_labels = 256;
   fusing.confidences = confidences.data();
   fusing.mass = mass.data();
-  fusing.label = winner.data();
+  fusing.label = fused_codes.data();
   fusing.confidence = confidence.data();
-  report("fuse_maps, majority of 5", pixels, 12, [&] { fuse_maps(Device{}, fusing); });
+  report("fuse_maps, majority of 5", pixels, 18, [&] { fuse_maps(Device{}, fusing); });
   fusing.method = Fusion::dempster_shafer;
-  report("fuse_maps, Dempster-Shafer of 5", pixels, 12, [&] { fuse_maps(Device{}, fusing); });
+  report("fuse_maps, Dempster-Shafer of 5", pixels, 18, [&] { fuse_maps(Device{}, fusing); });
 
   Buffer<std::uint64_t> counts(Device{}, kLabels * kLabels);
   counts.zero(Device{});
@@ -279,9 +282,9 @@ void bench_models_and_maps(std::int64_t pixels) {
 
   auto seen = numbers<std::uint8_t>(pixels, 0, 60);
   auto rank = numbers<std::uint16_t>(pixels, 0, 90);
-  const MosaicRuleArgs mosaic{pixels,        labels.data(),     confidences.data(), labels.data(), 7,
-                              winner.data(), confidence.data(), seen.data(),        rank.data()};
-  report("mosaic_rule", pixels, 13, [&] { mosaic_rule(Device{}, mosaic); });
+  const MosaicRuleArgs mosaic{pixels,      codes.data(), confidences.data(), labels.data(), 7, fused_codes.data(), confidence.data(),
+                              seen.data(), rank.data()};
+  report("mosaic_rule", pixels, 16, [&] { mosaic_rule(Device{}, mosaic); });
 }
 
 // Batches of training: a number read and one written, 30 dates of 10 bands.

@@ -31,7 +31,9 @@ struct FuseMapsPixel {
   };
 
   MILLESIME_HD int label_of(int map, std::int64_t pixel) const { return args.labels[map * args.pixels + pixel]; }
-  MILLESIME_HD float mass_of(int map, std::int64_t pixel) const { return args.mass[map * 256 + label_of(map, pixel)]; }
+  MILLESIME_HD float mass_of(int map, std::int64_t pixel) const {
+    return args.mass[static_cast<std::int64_t>(map) * args.n_labels + label_of(map, pixel)];
+  }
   MILLESIME_HD int confidence_of(int map, std::int64_t pixel) const {
     return args.confidences ? args.confidences[map * args.pixels + pixel] : 0;
   }
@@ -82,7 +84,7 @@ struct FuseMapsPixel {
         best.offer(label_of(m, pixel), share, 0.0f);
       }
     }
-    args.label[pixel] = best.tied && !args.resolve ? kUndecided : static_cast<std::uint8_t>(best.label);
+    args.label[pixel] = best.tied && !args.resolve ? args.undecided : static_cast<std::uint16_t>(best.label);
     if (!args.confidence) return;
     float confidence = 0.0f;
     if (best.label != 0) {

@@ -15,12 +15,12 @@ inline constexpr std::uint16_t kNoTile = 65535;
 struct MosaicRuleArgs {
   std::int64_t pixels = 0;
   // the tile
-  const std::uint8_t* tile_label = nullptr;
+  const std::uint16_t* tile_label = nullptr;
   const std::uint8_t* tile_confidence = nullptr;
   const std::uint8_t* tile_validity = nullptr;
   std::uint16_t tile_rank = 0;  // < kNoTile, different for every tile
   // the mosaic so far, updated; starts as label 0, confidence 0, validity 0, rank kNoTile
-  std::uint8_t* label = nullptr;
+  std::uint16_t* label = nullptr;
   std::uint8_t* confidence = nullptr;
   std::uint8_t* validity = nullptr;
   std::uint16_t* rank = nullptr;

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/error.h"
 
 namespace millesime {
 
@@ -16,9 +17,11 @@ void add_fuse(CLI::App& app, Program& program) {
                             Needs::threads},
                            [](FuseCommand& command, const Context& context) {
                              const FuseCounts counts = fuse(command, context);
-                             std::printf("%lld of %lld pixels mapped, %lld undecided; %s/classification.tif\n",
-                                         static_cast<long long>(counts.mapped), static_cast<long long>(counts.pixels),
-                                         static_cast<long long>(counts.undecided), command.output.c_str());
+                             std::string undecided;
+                             if (counts.undecided_label != 0)
+                               undecided = join_text(", ", counts.undecided, " undecided (", counts.undecided_label, ")");
+                             std::printf("%lld of %lld pixels mapped%s; %s/classification.tif\n", static_cast<long long>(counts.mapped),
+                                         static_cast<long long>(counts.pixels), undecided.c_str(), command.output.c_str());
                              return 0;
                            });
 }

@@ -284,13 +284,13 @@ Nomenclature nomenclature_of_codes(const std::vector<int>& codes) {
   return nomenclature;
 }
 
-void MapAccuracy::add(std::int32_t reference, std::int32_t produced, std::optional<std::int32_t> confidence) {
+void MapAccuracy::add(std::int32_t reference, std::int32_t produced, std::optional<double> confidence) {
   if (produced == 0) {
     ++unmapped;
     return;
   }
   confusion.add(reference, produced);
-  if (confidence && calibration) calibration->add(std::clamp(*confidence, 0, 100) / 100.0, reference == produced);
+  if (confidence && calibration) calibration->add(std::clamp(*confidence, 0.0, 1.0), reference == produced);
 }
 
 void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file,

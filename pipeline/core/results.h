@@ -22,8 +22,8 @@ struct MapAccuracy {
   std::optional<std::int64_t> polygons = std::nullopt;  // that the pixels of the matrix are of, if it is known
   std::vector<int> not_judged = {};                     // classes of the samples of which no pixel judged this map
 
-  // A pixel of a reference class that the map shows as `produced`. `confidence`: of the map, 0 to 100.
-  void add(std::int32_t reference, std::int32_t produced, std::optional<std::int32_t> confidence);
+  // A pixel of a reference class that the map shows as `produced`. `confidence`: of the map, 0 to 1.
+  void add(std::int32_t reference, std::int32_t produced, std::optional<double> confidence);
 };
 
 struct AccuracyReport {

@@ -1,14 +1,23 @@
 #include "pipeline/imagery/seed_map.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "kernels/ops/decide.h"
 #include "kernels/ops/validity.h"
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/map_input.h"
 
 namespace millesime {
+
+namespace {
+
+constexpr std::size_t kMostClasses = 255;  // the kernel's labels have 8 bits, and 0 is no class
+
+}  // namespace
 
 void ClassifyOptions::declare(Options& o) {
   o.add("probabilities", &probabilities, "also write the probability of every class that the model knows, x 1000, one band a class");
@@ -37,9 +46,11 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
   for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
     if (codes.contains(known.code) || (options.all_classes && !files.probabilities.empty())) codes_.push_back(known.code);
   for (const int code : codes_)
-    if (code > 255)
-      throw UserError(
-          join_text(files.models.front().file, ": class code ", code, " does not fit a class map of 8 bits; use codes up to 255"));
+    if (code > kMaxCode)
+      throw UserError(join_text(files.models.front().file, ": class code ", code, " does not fit a class map; expected codes up to ",
+                                kMaxCode, ", as a nomenclature has them"));
+  if (codes_.size() > kMostClasses)
+    throw UserError(join_text(files.models.front().file, ": expected at most ", kMostClasses, " classes in a map, got ", codes_.size()));
   for (const auto& model : models_) {
     std::vector<int> column;
     for (const int code : model->spec().classes) column.push_back(static_cast<int>(std::ranges::find(codes_, code) - codes_.begin()));
@@ -50,8 +61,8 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
 
 void SeedMap::open_files(const Grid& grid) {
   const auto plain = [](const Nomenclature* names) { return RasterOptions{.nodata = 0, .nomenclature = names, .band_names = {}}; };
-  classification_ =
-      std::make_unique<RasterWriter>(files_.classification, grid, PixelType::u8, 1, plain(files_.legend ? &nomenclature() : nullptr));
+  classification_ = std::make_unique<RasterWriter>(files_.classification, grid, class_type(nomenclature().max_code()), 1,
+                                                   plain(files_.legend ? &nomenclature() : nullptr));
   confidence_ = std::make_unique<RasterWriter>(files_.confidence, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.validity.empty()) validity_ = std::make_unique<RasterWriter>(files_.validity, grid, PixelType::u8, 1, plain(nullptr));
   if (files_.probabilities.empty()) return;
@@ -179,14 +190,17 @@ SeedMap::Pixels SeedMap::decide_on_host(const Stream& host, std::int64_t n_pixel
     for (std::size_t m = 0; m < weights.size() / n; ++m) total += weights[m * n + p];
     if (total == 0) decidable[p] = 0;
   }
-  std::vector<std::uint8_t> codes;
-  for (const int code : codes_) codes.push_back(static_cast<std::uint8_t>(code));
+  std::vector<std::uint8_t> places(codes_.size()), place(n, 0);  // of the classes, from 1
+  std::iota(places.begin(), places.end(), std::uint8_t{1});
   DecideArgs args;
-  args.pixels = n_pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = codes.data(),
+  args.pixels = n_pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = places.data(),
   args.count = decidable.data();
-  args.label = pixels.label.data(), args.confidence = pixels.confidence.data();
+  args.label = place.data(), args.confidence = pixels.confidence.data();
   if (probabilities_) args.probabilities = pixels.probabilities.data();
   millesime::decide(host, args);
+  std::ranges::transform(place, pixels.label.begin(), [&](std::uint8_t p) {
+    return p == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(codes_[p - std::size_t{1}]);
+  });
   return pixels;
 }
 

@@ -50,7 +50,8 @@ class SeedMap {
 
   // The values of the map in a window.
   struct Pixels {
-    std::vector<std::uint8_t> label, confidence, validity;
+    std::vector<std::uint16_t> label;  // class codes
+    std::vector<std::uint8_t> confidence, validity;
     std::vector<std::uint16_t> probabilities;  // [pixel][class]
 
     void append(const Pixels& below);  // the rows below these

@@ -66,7 +66,7 @@ std::string legend_sidecar(const Nomenclature& nomenclature) {
                                                                        &CPLDestroyXMLNode);
   CPLXMLNode* band = CPLCreateXMLNode(root.get(), CXT_Element, "PAMRasterBand");
   CPLAddXMLAttributeAndValue(band, "band", "1");
-  add_category_names(band, nomenclature);
+  if (highest_code(nomenclature) <= 255) add_category_names(band, nomenclature);  // one entry a code: the table has all names
   add_attribute_table(band, nomenclature);
   char* text = CPLSerializeXMLTree(root.get());
   std::string xml = text;

@@ -46,7 +46,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
   const bool classes = options.classes || options.nomenclature;
   const DatasetHandle input = open_raster(source, {});
   const PixelType type = pixel_type(GDALGetRasterDataType(GDALGetRasterBand(input.get(), 1)), source);
-  if (options.nomenclature) check_codes(*options.nomenclature, type, path);
+  const std::optional<Nomenclature> legend = options.nomenclature ? std::optional(legend_for(*options.nomenclature, type)) : std::nullopt;
   AtomicFile file(path);
   {
     const GdalMessages messages;
@@ -54,7 +54,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     const DatasetHandle dressed(GDALCreateCopy(GDALGetDriverByName("VRT"), "", input.get(), FALSE, nullptr, nullptr, nullptr));
     if (!dressed) throw UserError(join_text(source, ": cannot be read for ", path, ". ", messages.text()));
     if (classes) GDALSetRasterNoDataValue(GDALGetRasterBand(dressed.get(), 1), 0);
-    if (options.nomenclature) set_palette(dressed.get(), *options.nomenclature);
+    if (legend) set_palette(dressed.get(), *legend);
     for (int band = 0; band < std::min(GDALGetRasterCount(dressed.get()), static_cast<int>(options.band_names.size())); ++band)
       GDALSetDescription(GDALGetRasterBand(dressed.get(), band + 1), options.band_names[static_cast<std::size_t>(band)].c_str());
     CPLStringList creation;
@@ -74,7 +74,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
   const RasterReader made(file.temporary(), {"GTiff"});
   require_same(RasterReader(source).grid(), made.grid(), path);
   require_same_samples(RasterReader(source), made, path);
-  if (options.nomenclature) write_text(path + ".aux.xml", legend_sidecar(*options.nomenclature));
+  if (legend) write_text(path + ".aux.xml", legend_sidecar(*legend));
   file.commit();
 }
 

@@ -62,11 +62,11 @@ DatasetHandle open_raster(const std::string& path, const std::vector<std::string
 
 bool has_predictor(const std::string& compression) { return compression == "DEFLATE" || compression == "ZSTD" || compression == "LZW"; }
 
-void check_codes(const Nomenclature& nomenclature, PixelType type, const std::string& path) {
+Nomenclature legend_for(const Nomenclature& nomenclature, PixelType type) {
   const int limit = type == PixelType::u8 ? 255 : 65535;
-  if (const int code = highest_code(nomenclature); code > limit)
-    throw UserError(join_text(path, ": the nomenclature has the code ", code, ", but a map of this type has codes up to ", limit,
-                              "; renumber its classes"));
+  Nomenclature legend = nomenclature;
+  std::erase_if(legend.classes, [&](const LandClass& land) { return land.code > limit; });
+  return legend;
 }
 
 }  // namespace millesime

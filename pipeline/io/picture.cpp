@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <cpl_conv.h>
 #include <cpl_string.h>
@@ -14,7 +15,10 @@
 
 namespace millesime {
 
-Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) {
+namespace {
+
+template <class T>
+Raster<T> reduced(const std::string& path, int longest_side, GDALDataType type) {
   MILLESIME_CHECK(longest_side > 0, path, ": picture of ", longest_side, " px");
   const RasterReader reader(path);  // checks what it is
   const Grid& whole = reader.grid();
@@ -24,20 +28,41 @@ Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) {
   grid.rows = std::max(1, static_cast<int>(std::lround(whole.rows / scale)));
   grid.pixel_width = whole.pixel_width * whole.cols / grid.cols;
   grid.pixel_height = whole.pixel_height * whole.rows / grid.rows;
-  Raster<std::uint8_t> picture(grid);
+  Raster<T> picture(grid);
 
   const GdalMessages messages;
   const DatasetHandle dataset(GDALOpen(path.c_str(), GA_ReadOnly));
   if (!dataset || GDALRasterIO(GDALGetRasterBand(dataset.get(), 1), GF_Read, 0, 0, whole.cols, whole.rows, picture.samples.data(),
-                               grid.cols, grid.rows, GDT_Byte, 0, 0) != CE_None)
+                               grid.cols, grid.rows, type, 0, 0) != CE_None)
     throw UserError(join_text(path, ": cannot be read at reduced size; the file is damaged, compute it again. ", messages.text()));
+  return picture;
+}
+
+// A picture has 256 values: the codes themselves, or, if one is larger, the places of the classes in the nomenclature, from 1. Classes
+// beyond the 255th are not drawn.
+std::size_t value_of(const Nomenclature& nomenclature, std::size_t index) {
+  const std::size_t value = nomenclature.max_code() > 255 ? index + 1 : static_cast<std::size_t>(nomenclature.classes[index].code);
+  return value < 256 ? value : 0;
+}
+
+}  // namespace
+
+Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) { return reduced<std::uint8_t>(path, longest_side, GDT_Byte); }
+
+Raster<std::uint8_t> read_reduced_classes(const std::string& path, int longest_side, const Nomenclature& nomenclature) {
+  const Raster<std::uint16_t> codes = reduced<std::uint16_t>(path, longest_side, GDT_UInt16);
+  std::vector<std::uint8_t> value(65536, 0);
+  for (std::size_t i = 0; i < nomenclature.classes.size(); ++i)
+    value[static_cast<std::uint16_t>(nomenclature.classes[i].code)] = static_cast<std::uint8_t>(value_of(nomenclature, i));
+  Raster<std::uint8_t> picture(codes.grid);
+  std::ranges::transform(codes.samples, picture.samples.begin(), [&](std::uint16_t code) { return value[code]; });
   return picture;
 }
 
 Palette class_palette(const Nomenclature& nomenclature) {
   Palette palette{};
-  for (const LandClass& c : nomenclature.classes)
-    if (c.code > 0 && c.code < 256) palette[static_cast<std::size_t>(c.code)] = {c.color, 255};
+  for (std::size_t i = 0; i < nomenclature.classes.size(); ++i)
+    if (const std::size_t value = value_of(nomenclature, i)) palette[value] = {nomenclature.classes[i].color, 255};
   return palette;
 }
 

@@ -208,11 +208,12 @@ RasterWriter::RasterWriter(const std::string& path, const Grid& grid, PixelType 
   if (options.nomenclature) {
     MILLESIME_CHECK(bands == 1 && (type == PixelType::u8 || type == PixelType::u16), path,
                     ": a class map has one band of unsigned integers");
-    check_codes(*options.nomenclature, type, path);
     if (!complete.nodata) complete.nodata = 0;
   }
+  const std::optional<Nomenclature> legend = options.nomenclature ? std::optional(legend_for(*options.nomenclature, type)) : std::nullopt;
+  if (legend) complete.nomenclature = &*legend;
   impl_ = std::make_unique<Impl>(path, grid, type, bands, complete);
-  if (options.nomenclature) impl_->sidecar = legend_sidecar(*options.nomenclature);
+  if (legend) impl_->sidecar = legend_sidecar(*legend);
   impl_->create();
   impl_->options.nomenclature = nullptr;  // the caller's object may be destroyed after this call
 }

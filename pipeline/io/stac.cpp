@@ -134,7 +134,7 @@ Json classes_json(const Nomenclature& nomenclature) {
 }
 
 Json band_json(const StacBand& band) {
-  Json json = {{"name", band.name}, {"description", band.description}, {"data_type", "uint8"}, {"nodata", 0}};
+  Json json = {{"name", band.name}, {"description", band.description}, {"data_type", band.data_type}, {"nodata", 0}};
   if (!band.unit.empty()) json["unit"] = band.unit;
   if (band.classes)
     json["classification:classes"] = classes_json(*band.classes);

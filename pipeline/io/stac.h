@@ -15,10 +15,11 @@
 
 namespace millesime {
 
-struct StacBand {                             // of a raster asset: uint8, 0 is no data
+struct StacBand {                             // of a raster asset; 0 is no data
   std::string name, description, unit;        // unit: "" if there is none
   double minimum = 0, maximum = 0, mean = 0;  // over the pixels with data; not for classes
   const Nomenclature* classes = nullptr;
+  std::string data_type = "uint8";
 };
 
 struct StacAsset {

@@ -7,7 +7,7 @@
 #include "pipeline/core/text.h"
 
 namespace millesime {
-void write_virtual_raster(const std::string& path, const Grid& grid, const std::vector<RasterPart>& parts) {
+void write_virtual_raster(const std::string& path, const Grid& grid, const std::vector<RasterPart>& parts, PixelType type) {
   const auto folder = std::filesystem::path(path).parent_path();
   std::ostringstream xml;
   xml.precision(17);
@@ -15,7 +15,8 @@ void write_virtual_raster(const std::string& path, const Grid& grid, const std::
       << "  <SRS dataAxisToSRSAxisMapping=\"1,2\">" << escape_markup(grid.crs) << "</SRS>\n"
       << "  <GeoTransform>" << grid.x0 << ", " << grid.pixel_width << ", 0, " << grid.y0 << ", 0, " << -grid.pixel_height
       << "</GeoTransform>\n"
-      << "  <VRTRasterBand dataType=\"Byte\" band=\"1\">\n    <NoDataValue>0</NoDataValue>\n";
+      << "  <VRTRasterBand dataType=\"" << (type == PixelType::u8 ? "Byte" : "UInt16")
+      << "\" band=\"1\">\n    <NoDataValue>0</NoDataValue>\n";
   for (const auto& [file, window] : parts)
     xml << "    <SimpleSource>\n      <SourceFilename relativeToVRT=\"1\">"
         << escape_markup(std::filesystem::path(file).lexically_relative(folder).string())

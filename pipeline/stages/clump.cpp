@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/core/error.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
@@ -41,7 +42,7 @@ class Joined {
 // Walks the map twice in the same strips and gives each run of a row the same part both times.
 class Patches {
  public:
-  Patches(const RasterReader& map, bool corners) : map_(map), corners_(corners) {}
+  Patches(const MapInput& map, bool corners) : map_(map), corners_(corners) {}
 
   // The parts of a strip's pixels (-1: no data), row by row: a part goes on from the pixel before or above, or is new. Parts of one
   // patch that meet later are joined.
@@ -49,7 +50,7 @@ class Patches {
     const int cols = map_.grid().cols;
     labels_.resize(static_cast<std::size_t>(strip.pixels()));
     parts.resize(labels_.size());
-    map_.read(strip, 0, labels_.data());
+    map_.read(strip, labels_.data());
     if (strip.row == 0)
       above_labels_.assign(static_cast<std::size_t>(cols), 0), above_parts_.assign(static_cast<std::size_t>(cols), -1), next_ = 0;
     for (int row = 0; row < strip.height; ++row) {
@@ -80,7 +81,7 @@ class Patches {
     return static_cast<std::int32_t>(next_++);
   }
 
-  const RasterReader& map_;
+  const MapInput& map_;
   bool corners_;
   Joined joined_;
   std::int64_t next_ = 0;
@@ -109,10 +110,7 @@ Options ClumpCommand::declare() {
 }
 
 ClumpCounts clump(const ClumpCommand& command, const Context& context) {
-  const RasterReader map(command.map);
-  if (map.info().bands != 1 || map.info().type == PixelType::f32)
-    throw UserError(join_text(command.map, ": expected a class map, one band of whole numbers, got ",
-                              map.info().bands == 1 ? "numbers with a fraction" : join_text(map.info().bands, " bands")));
+  const MapInput map = open_map(command.map, MapKind::classes, context);
   std::error_code error;
   if (std::filesystem::equivalent(command.map, command.output, error))
     throw UserError(join_text("clump --output: ", command.output, " is the map that is read; give another name"));

@@ -13,6 +13,7 @@
 #include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/geodesy.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
@@ -83,7 +84,7 @@ Options CompareCommand::declare() {
 
 Comparison compare_maps(const CompareCommand& command, const Context& context) {
   if (command.map && command.output.empty()) throw UserError("compare --map: expected also --output, the folder for changes.tif");
-  const RasterReader first(command.first), second(command.second);
+  const MapInput first = open_map(command.first, MapKind::classes, context), second = open_map(command.second, MapKind::classes, context);
   require_same(first.grid(), second.grid(), command.first + " and " + command.second);
   std::optional<Nomenclature> nomenclature;
   if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
@@ -96,10 +97,10 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
   options.nodata = 0;
   options.nomenclature = nomenclature ? &*nomenclature : nullptr;
   if (command.map) {
-    const bool wide = first.info().type != PixelType::u8 || second.info().type != PixelType::u8;
-    writer = std::make_unique<RasterWriter>(command.output + "/changes.tif", grid, wide ? PixelType::u16 : PixelType::u8, 1, options);
+    const int highest = std::max({first.form().highest, second.form().highest, nomenclature ? nomenclature->max_code() : 0});
+    writer = std::make_unique<RasterWriter>(command.output + "/changes.tif", grid, class_type(highest), 1, options);
   }
-  const auto windows = split(grid.whole(), first.info().block_width, first.info().block_height,
+  const auto windows = split(grid.whole(), first.reader().info().block_width, first.reader().info().block_height,
                              std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kWindowPixels));
   context.progress->start("compare", grid.whole().pixels(), "px");
   std::map<std::pair<std::int32_t, std::int32_t>, Amount> counts;
@@ -107,8 +108,8 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
   std::vector<std::int64_t> cm2;
   for (const Window& window : windows) {
     a.resize(static_cast<std::size_t>(window.pixels())), b.resize(a.size());
-    first.read(window, 0, a.data());
-    second.read(window, 0, b.data());
+    first.read(window, a.data());
+    second.read(window, b.data());
     for (int row = 0; row < window.height; ++row) {
       if (areas) areas->row_cm2(window.col, window.row + row, window.width, cm2);
       for (int col = 0; col < window.width; ++col) {

@@ -102,7 +102,7 @@ Options Config::declare() {
   classify.declare(o);
 
   o.section("fuse");
-  o.add("method", &fuse.method, "method of fusing the maps of several seeds").choices({"majority", "dempster-shafer"});
+  fuse.declare(o);  // of the maps of several seeds
 
   o.section("mosaic");
   o.add("crs", &mosaic.crs, "reference system of the national map; default: that of most tiles, their UTM zone");

@@ -16,28 +16,34 @@ Stage fuse_stage();
 
 struct FuseOptions {  // [fuse], of the maps of several seeds
   std::string method = "majority";
+  std::string confidence = "belief";  // of Dempster-Shafer: "belief" or "chosen"
+
+  void declare(Options& options);  // of the section [fuse]
 };
 
 struct FuseCommand {
-  std::vector<std::string> classification;  // class maps (uint8, 0 = no data) of one grid
-  std::vector<std::string> confidence;      // of each map, 0..100; none: all equal
+  std::vector<std::string> classification;  // class maps of one grid, 0 = no data
+  std::vector<std::string> confidence;      // of each map; none: all equal
   std::string method = "majority";
-  std::vector<std::string> confusion;  // Dempster-Shafer: confusion matrix of each map
-  std::string mass = "precision";      // Dempster-Shafer: the measure of them that is used as belief in a map's label
-  bool keep_undecided = false;         // keep 255 where no label wins, instead of the lowest of the tied codes
-  std::string nomenclature;            // adds palette and names; "" for none
-  std::string output;                  // folder of classification.tif and confidence.tif
+  std::vector<std::string> confusion;       // Dempster-Shafer: confusion matrix of each map
+  std::string mass = "precision";           // Dempster-Shafer: the measure of them that is used as belief in a map's label
+  std::string fused_confidence = "belief";  // of Dempster-Shafer: the belief, or that of the map that was "chosen"
+  bool choice = false;                      // also choice.tif, of two maps
+  bool keep_undecided = false;              // mark pixels that no label wins, instead of giving them the lowest of the tied codes
+  std::string nomenclature;                 // adds palette and names; "" for none
+  std::string output;                       // folder of classification.tif and confidence.tif
 
   Options declare();
 };
 
 struct FuseCounts {
-  std::int64_t pixels = 0, mapped = 0, undecided = 0;  // undecided: 255 in the result
+  std::int64_t pixels = 0, mapped = 0, undecided = 0;
+  int undecided_label = 0;  // no code of a class; 0: none, ties are resolved
 };
 FuseCounts fuse(const FuseCommand& command, const Context& context);
 
-// Belief in each label 0..255 of a map, from its confusion matrix: precision or recall of the label, or accuracy or kappa of the whole
-// map for each of its labels. 0 for a label that the matrix lacks, and if the measure is undefined or negative.
-std::vector<float> mass_of_belief(const ConfusionMatrix& confusion, const std::string& mass);
+// Belief in each label of a map below `n_labels`, from its confusion matrix: precision or recall of the label, or accuracy or kappa of the
+// whole map for each of its labels. 0 for a label that the matrix lacks, and if the measure is undefined or negative.
+std::vector<float> mass_of_belief(const ConfusionMatrix& confusion, const std::string& mass, int n_labels);
 
 }  // namespace millesime

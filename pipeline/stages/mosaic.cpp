@@ -57,12 +57,13 @@ Window pixels_around(const Box& positions, const Grid& tile) {
   return {c0, r0, std::max(0, c1 - c0), std::max(0, r1 - r0)};
 }
 
-std::vector<std::uint8_t> read_layer(const std::string& path, const Window& window, const Grid& expected) {
-  std::vector<std::uint8_t> samples(static_cast<std::size_t>(window.pixels()), 0);
+template <class T>
+std::vector<T> read_layer(const std::string& path, const MapForm& form, const Window& window, const Grid& expected) {
+  std::vector<T> samples(static_cast<std::size_t>(window.pixels()), 0);
   if (path.empty()) return samples;
-  const RasterReader reader(path);
-  require_same(expected, reader.grid(), path);
-  reader.read(window, 0, samples.data());
+  const MapInput map(path, form);
+  require_same(expected, map.grid(), path);
+  map.read(window, samples.data());
   return samples;
 }
 
@@ -122,10 +123,11 @@ Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, doubl
 }
 
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context) {
-  MapLayers map{LabelMap(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window))};
+  MapLayers map{Raster<std::uint16_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window))};
   const auto pixels = static_cast<std::size_t>(window.pixels());
   std::vector<std::uint16_t> rank(pixels, kNoTile);
-  std::vector<std::uint8_t> classification(pixels), confidence(pixels), validity(pixels);
+  std::vector<std::uint16_t> classification(pixels);
+  std::vector<std::uint8_t> confidence(pixels), validity(pixels);
   MILLESIME_CHECK(tiles.size() < kNoTile, tiles.size(), " tiles");
   std::vector<const TileMaps*> by_name;
   for (const auto& tile : tiles) by_name.push_back(&tile);
@@ -136,9 +138,9 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
     const PositionLattice positions = tile_positions(grid, window, tile_grid);
     const Window needed = pixels_around(positions.extent(), tile_grid);
     if (needed.empty()) continue;
-    const auto tile_class = read_layer(tile.classification, needed, tile_grid);
-    const auto tile_confidence = read_layer(tile.confidence, needed, tile_grid);
-    const auto tile_validity = read_layer(tile.validity, needed, tile_grid);
+    const auto tile_class = read_layer<std::uint16_t>(tile.classification, tile.form_of_classes, needed, tile_grid);
+    const auto tile_confidence = read_layer<std::uint8_t>(tile.confidence, tile.form_of_confidence, needed, tile_grid);
+    const auto tile_validity = read_layer<std::uint8_t>(tile.validity, tile.form_of_validity, needed, tile_grid);
 #pragma omp parallel for schedule(static) num_threads(context.threads)
     for (int r = 0; r < window.height; ++r)
       for (int c = 0; c < window.width; ++c) {
@@ -165,8 +167,11 @@ namespace {
 
 constexpr const char* kLayers[] = {"class", "confidence", "validity"};
 
-const std::vector<std::uint8_t>& samples_of(const MapLayers& map, std::size_t layer) {
-  return layer == 0 ? map.classification.samples : layer == 1 ? map.confidence.samples : map.validity.samples;
+// Of the tiles' own maps: that of their files.
+PixelType class_type_of(const std::vector<TileMaps>& tiles) {
+  const bool wide =
+      std::ranges::any_of(tiles, [](const TileMaps& tile) { return RasterReader(tile.classification).info().type != PixelType::u8; });
+  return wide ? PixelType::u16 : PixelType::u8;
 }
 
 // A sheet is a square at a fixed position in the map's reference system, so the sheets of a tile do not depend on the other tiles.
@@ -186,19 +191,21 @@ std::vector<Sheet> sheets_of(const Grid& grid, int side) {
   return sheets;
 }
 
-nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& sheet,
+nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, PixelType class_pixels, const Grid& grid, const Window& sheet,
                            const std::vector<std::string>& outputs, const Context& context) {
   std::vector<RasterWriter> writers;
   const Grid sheet_grid = grid.crop(sheet);
   for (const auto& output : outputs)
-    writers.emplace_back(output, sheet_grid, PixelType::u8, 1,
+    writers.emplace_back(output, sheet_grid, writers.empty() ? class_pixels : PixelType::u8, 1,
                          RasterOptions{.nodata = 0, .block = kBlock, .nomenclature = nullptr, .band_names = {}});
   std::int64_t mapped = 0;
   context.progress->start("mosaic", sheet.pixels(), "px");
   for (const Window& strip : split(sheet_grid.whole(), std::min(sheet.width, kWindow), kBlock, 1)) {
     const MapLayers map = mosaic_window(tiles, sheet_grid, strip, context);
-    mapped += std::ranges::count_if(map.classification.samples, [](std::uint8_t code) { return code != 0; });
-    for (std::size_t layer = 0; layer < writers.size(); ++layer) writers[layer].write(strip, 0, samples_of(map, layer).data());
+    mapped += std::ranges::count_if(map.classification.samples, [](std::uint16_t code) { return code != 0; });
+    writers[0].write(strip, 0, map.classification.samples.data());
+    writers[1].write(strip, 0, map.confidence.samples.data());
+    writers[2].write(strip, 0, map.validity.samples.data());
     context.progress->advance(strip.pixels());
   }
   for (auto& writer : writers) writer.commit();
@@ -241,7 +248,9 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
       all_sheets.push_back(unit.outputs.back());
     }
     unit.facts = {"grid = " + to_text(grid.crop(sheet.window))};
-    unit.run = [=, outputs = unit.outputs](const Context& context) { return write_sheet(inside, grid, sheet.window, outputs, context); };
+    unit.run = [=, outputs = unit.outputs](const Context& context) {
+      return write_sheet(inside, class_type_of(inside), grid, sheet.window, outputs, context);
+    };
     units.push_back(std::move(unit));
   }
   const MosaicMaps whole = mosaic_maps(config);
@@ -253,9 +262,12 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
                    .config_keys = {},
                    .facts = {"grid = " + to_text(grid)},
                    .run = [=](const Context&) {
-                     write_virtual_raster(whole.classification, grid, parts.at(kLayers[0]));
-                     write_virtual_raster(whole.confidence, grid, parts.at(kLayers[1]));
-                     write_virtual_raster(whole.validity, grid, parts.at(kLayers[2]));
+                     const bool wide = std::ranges::any_of(parts.at(kLayers[0]), [](const RasterPart& sheet) {
+                       return RasterReader(sheet.file).info().type != PixelType::u8;
+                     });
+                     write_virtual_raster(whole.classification, grid, parts.at(kLayers[0]), wide ? PixelType::u16 : PixelType::u8);
+                     write_virtual_raster(whole.confidence, grid, parts.at(kLayers[1]), PixelType::u8);
+                     write_virtual_raster(whole.validity, grid, parts.at(kLayers[2]), PixelType::u8);
                      return nlohmann::json{{"cols", grid.cols}, {"rows", grid.rows}, {"sheets", parts.at(kLayers[0]).size()}};
                    }});
   return units;
@@ -293,8 +305,8 @@ Stage mosaic_stage() {
 
 Options MosaicCommand::declare() {
   Options o;
-  o.add("classification", &classification, "class maps of the tiles (uint8, 0 = no data)").path().required();
-  o.add("confidence", &confidence, "confidence of each map, 0..100, in the same order").path();
+  o.add("classification", &classification, "class maps of the tiles, codes up to 65535, 0 = no data").path().required();
+  o.add("confidence", &confidence, "confidence of each map, percent or probabilities, in the same order").path();
   o.add("validity", &validity, "valid acquisitions of each map, in the same order").path();
   o.add("nomenclature", &nomenclature, "classes of the map: adds palette and names").names("nomenclature");
   o.add("crs", &crs, "reference system of the map; default: that of most tiles");
@@ -321,23 +333,32 @@ void mosaic(const MosaicCommand& command, const Context& context) {
     const fs::path file = fs::weakly_canonical(fs::absolute(command.classification[i]));
     return std::pair(file.filename().string(), file.string());
   });
-  for (const std::size_t i : order) {
-    tiles.push_back({tile_name(command.classification[i]), command.classification[i],
-                     command.confidence.empty() ? "" : command.confidence[i], command.validity.empty() ? "" : command.validity[i]});
-    const RasterReader reader(command.classification[i]);
-    if (reader.info().type != PixelType::u8)
-      throw UserError(join_text(command.classification[i],
-                                ": expected a class map of 8-bit codes (uint8); convert it, e.g. with gdal_translate -ot Byte"));
-    grids.push_back(reader.grid());
-  }
-  const Grid grid = national_grid(grids, command.crs, command.resolution);
   const std::optional<Nomenclature> classes =
       command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
+  int highest = classes ? classes->max_code() : 0;
+  for (const std::size_t i : order) {
+    TileMaps tile{
+        .name = tile_name(command.classification[i]), .classification = command.classification[i], .confidence = {}, .validity = {}};
+    const MapInput map = open_map(tile.classification, MapKind::classes, context);
+    tile.form_of_classes = map.form();
+    highest = std::max(highest, map.form().highest);
+    if (!command.confidence.empty()) {
+      tile.confidence = command.confidence[i];
+      tile.form_of_confidence = open_map(tile.confidence, MapKind::confidence, context).form();
+    }
+    if (!command.validity.empty()) {
+      tile.validity = command.validity[i];
+      tile.form_of_validity = open_map(tile.validity, MapKind::validity, context).form();
+    }
+    tiles.push_back(std::move(tile));
+    grids.push_back(map.grid());
+  }
+  const Grid grid = national_grid(grids, command.crs, command.resolution);
   // The plain files are never committed: their AtomicFile removes them.
   const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"),
       plain_validity(command.output + "/plain_validity.tif");
-  const nlohmann::json counts =
-      write_sheet(tiles, grid, grid.whole(), {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
+  const nlohmann::json counts = write_sheet(tiles, class_type(highest), grid, grid.whole(),
+                                            {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
   if (counts.at("mapped") == 0)
     throw UserError(
         join_text("--classification: no pixel of these ", tiles.size(), " maps has a class (0 is no data); nothing is written"));

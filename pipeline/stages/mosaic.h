@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pipeline/core/raster.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -21,10 +22,12 @@ struct MosaicOptions {    // [mosaic]
 struct TileMaps {
   std::string name;  // decides ties; of equal names, the first in the list
   std::string classification, confidence, validity;
+  MapForm form_of_classes{.kind = MapKind::classes}, form_of_confidence{.kind = MapKind::confidence},
+      form_of_validity{.kind = MapKind::validity};  // of files of this program
 };
 
 struct MapLayers {
-  LabelMap classification;
+  Raster<std::uint16_t> classification;
   Raster<std::uint8_t> confidence, validity;
 };
 

@@ -5,6 +5,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
@@ -22,14 +23,11 @@ nlohmann::json by_code(const std::map<int, std::int64_t>& counts) {
 
 nlohmann::json convert_map(const std::string& map, const Nomenclature& from, const Nomenclature& to, const std::string& output) {
   const std::vector<int> table = conversion_table(from, to);
-  const RasterReader reader(map);
-  if (reader.info().bands != 1 || reader.info().type == PixelType::f32)
-    throw UserError(join_text(map, ": not a class map: expected one band of integers, got ", reader.info().bands, " bands",
-                              reader.info().type == PixelType::f32 ? " of floating-point numbers" : ""));
+  const MapInput reader(map, MapKind::classes);
   RasterOptions options;
   options.nodata = 0;
   options.nomenclature = &to;
-  RasterWriter writer(output, reader.grid(), to.max_code() > 255 ? PixelType::u16 : PixelType::u8, 1, options);
+  RasterWriter writer(output, reader.grid(), class_type(to.max_code()), 1, options);
 
   std::map<int, std::int64_t> before, after, unknown;
   std::vector<std::int32_t> codes;
@@ -37,7 +35,7 @@ nlohmann::json convert_map(const std::string& map, const Nomenclature& from, con
   for (const Window& window : split(reader.grid().whole(), options.block, options.block, kWindowPixels)) {
     codes.resize(static_cast<std::size_t>(window.pixels()));
     converted.resize(codes.size());
-    reader.read(window, 0, codes.data());
+    reader.read(window, codes.data());
     for (std::size_t p = 0; p < codes.size(); ++p) {
       const int code = codes[p];
       const bool known = code >= 0 && static_cast<std::size_t>(code) < table.size() && table[static_cast<std::size_t>(code)] != kNoClass;

@@ -1,19 +1,20 @@
 #include "pipeline/stages/publish.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
 #include <map>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/version.h"
 #include "pipeline/io/geodesy.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/picture.h"
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
@@ -48,10 +49,11 @@ MapSummary summarise(const std::string& classification, const std::string& confi
   struct Sum {
     std::int64_t pixels = 0, confidence = 0, cm2 = 0;
   };
-  std::array<Sum, 256> sums{};
+  std::vector<Sum> sums(std::size_t{kMaxCode} + 1);  // by code
   std::int64_t validity_sum = 0;
   int highest_validity = 0;
-  std::vector<std::uint8_t> code, percent, times;
+  std::vector<std::uint16_t> code;
+  std::vector<std::uint8_t> percent, times;
   std::vector<std::int64_t> cm2(static_cast<std::size_t>(grid.cols));
   context.progress->start("statistics", grid.pixels(), "px");
   for (const Window& strip : split(grid.whole(), grid.cols, kStrip, 1)) {
@@ -81,7 +83,7 @@ MapSummary summarise(const std::string& classification, const std::string& confi
   summary.in_degrees = !metres_per_unit(grid.crs);
   std::int64_t confidence_sum = 0, cm2_sum = 0;
   const auto mean = [](std::int64_t sum, std::int64_t n) { return n ? static_cast<double>(sum) / static_cast<double>(n) : 0.0; };
-  for (int c = 1; c < 256; ++c) {
+  for (int c = 1; c <= kMaxCode; ++c) {
     const Sum& sum = sums[static_cast<std::size_t>(c)];
     if (!sum.pixels) continue;
     summary.classes.push_back({c, sum.pixels, mean(sum.confidence, sum.pixels), hectares_of_cm2(sum.cm2)});
@@ -133,7 +135,8 @@ class Products {
                .nomenclature = &publication_.nomenclature,
                .band_names = {"class"}});
     write_text(path(".qml"), class_style(publication_.nomenclature));
-    StacBand band{"class", "Land-cover class", "", 0, 0, 0, &publication_.nomenclature};
+    const bool wide = RasterReader(publication_.classification).info().type != PixelType::u8;
+    const StacBand band{"class", "Land-cover class", "", 0, 0, 0, &publication_.nomenclature, wide ? "uint16" : "uint8"};
     assets_.push_back({"map", publication_.name + ".tif", "Land-cover map", kCogMediaType, {"data"}, band});
     assets_.push_back({"map_style", publication_.name + ".qml", "QGIS style of the map", kQmlMediaType, {"metadata"}, std::nullopt});
   }
@@ -202,7 +205,7 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
   data.year = publication.year;
   data.nomenclature = publication.nomenclature;
   data.summary = summary;
-  data.map = read_reduced(products.path(".tif"), kMapSide);
+  data.map = read_reduced_classes(products.path(".tif"), kMapSide, publication.nomenclature);
   if (!publication.confidence.empty()) data.confidence = read_reduced(products.path(std::string(kConfidence) + ".tif"), kQualitySide);
   if (!publication.validity.empty()) data.validity = read_reduced(products.path(std::string(kValidity) + ".tif"), kQualitySide);
   for (const std::string& file : publication.census) data.census.push_back(Census::read(file, ""));
@@ -271,6 +274,24 @@ Options PublishCommand::declare() {
   return o;
 }
 
+namespace {
+
+// Products are copies of the files: they have to be as products are. Own maps are not read for this.
+void require_own_form(const std::string& file, MapKind kind) {
+  if (file.empty()) return;
+  const RasterInfo info = RasterReader(file).info();
+  const bool nodata_is_0 = !info.nodata || *info.nodata == 0;
+  if (info.bands == 1 && nodata_is_0 && (info.type == PixelType::u8 || (info.type == PixelType::u16 && kind == MapKind::classes))) return;
+  const MapInput map(file, kind);  // says so if it is no such map at all
+  throw UserError(
+      join_text(file, ": expected ", kind == MapKind::classes ? "class codes of 8 or 16 bits" : "whole numbers of 8 bits",
+                " with 0 for no data, as products have them, got another form (", map.form().assumed,
+                "); `millesime mosaic --classification ... --confidence ... --validity ... -o DIR` brings maps of any form, also "
+                "a single one, into this one"));
+}
+
+}  // namespace
+
 nlohmann::json publish(const PublishCommand& command, const Context& context) {
   const auto where_it_is = [&](const std::string& name) {
     const std::string file = command.folder + "/" + name;
@@ -283,6 +304,9 @@ nlohmann::json publish(const PublishCommand& command, const Context& context) {
                               command.folder, "` writes them"));
   publication.confidence = where_it_is("confidence.tif");
   publication.validity = where_it_is("validity.tif");
+  require_own_form(publication.classification, MapKind::classes);
+  require_own_form(publication.confidence, MapKind::confidence);
+  require_own_form(publication.validity, MapKind::validity);
   publication.accuracy = where_it_is("accuracy.json");
   publication.results = where_it_is("RESULTS.txt");
   publication.folder = command.output.empty() ? command.folder : command.output;

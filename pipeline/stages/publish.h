@@ -27,7 +27,7 @@ inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validit
 
 // The input: the whole map on one grid, and its metadata.
 struct Publication {
-  std::string classification, confidence, validity;  // uint8 rasters; confidence and validity may be ""
+  std::string classification, confidence, validity;  // of this program's form; the last two may be ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
   SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made

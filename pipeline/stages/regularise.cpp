@@ -13,6 +13,7 @@
 #include "kernels/ops/majority_filter.h"
 #include "kernels/ops/sieve.h"
 #include "pipeline/core/error.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/scratch_map.h"
 
@@ -22,13 +23,66 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using Group = std::array<bool, 256>;  // which labels belong to it
 
-std::vector<Group> groups_of(const Nomenclature& nomenclature) {
+// The kernels work on labels of 8 bits: the codes of a map of 8 bits themselves, else the place of a code among those that occur, from 1.
+// Both keep the order of the codes, which decides ties.
+class LabelsOfCodes {
+ public:
+  // UserError for a map of more than 255 classes.
+  explicit LabelsOfCodes(const MapInput& map) {
+    if (map.form().highest <= 255) {
+      for (int code = 1; code <= 255; ++code) codes_.push_back(code);
+      return;
+    }
+    std::vector<bool> occurs(static_cast<std::size_t>(map.form().highest) + 1);
+    std::vector<std::uint16_t> codes;
+    const RasterInfo& info = map.reader().info();
+    for (const Window& window : split(map.grid().whole(), info.block_width, info.block_height, 1 << 22)) {
+      codes.resize(static_cast<std::size_t>(window.pixels()));
+      map.read(window, codes.data());
+      for (const std::uint16_t code : codes) occurs[code] = true;
+    }
+    for (int code = 1; code <= map.form().highest; ++code)
+      if (occurs[static_cast<std::size_t>(code)]) codes_.push_back(code);
+    if (codes_.size() > 255)
+      throw UserError(join_text("regularise: expected a map of at most 255 classes, got ", codes_.size(), " in ", map.path(),
+                                "; join classes, e.g. with `millesime nomenclature convert`"));
+    label_of_.resize(occurs.size());
+    for (std::size_t i = 0; i < codes_.size(); ++i) label_of_[static_cast<std::size_t>(codes_[i])] = static_cast<std::uint8_t>(i + 1);
+  }
+
+  void read(const MapInput& map, const Window& window, Bytes& labels) const {
+    if (label_of_.empty()) return map.read(window, labels.data());
+    std::vector<std::uint16_t> codes(labels.size());
+    map.read(window, codes.data());
+    std::ranges::transform(codes, labels.begin(), [&](std::uint16_t code) { return label_of_[code]; });
+  }
+  void write(const Bytes& labels, const Window& window, RasterWriter& writer) const {
+    if (label_of_.empty()) return writer.write(window, 0, labels.data());
+    std::vector<std::uint16_t> codes(labels.size());
+    std::ranges::transform(labels, codes.begin(), [&](std::uint8_t label) { return static_cast<std::uint16_t>(code_of(label)); });
+    writer.write(window, 0, codes.data());
+  }
+  int code_of(std::uint8_t label) const { return label == 0 ? 0 : codes_[label - std::size_t{1}]; }
+  // Nothing for a code that the map does not have.
+  std::optional<std::uint8_t> label_of(int code) const {
+    const auto place = std::ranges::lower_bound(codes_, code);
+    if (place == codes_.end() || *place != code) return std::nullopt;
+    return static_cast<std::uint8_t>(place - codes_.begin() + 1);
+  }
+
+ private:
+  std::vector<int> codes_;              // of the labels from 1
+  std::vector<std::uint8_t> label_of_;  // by code; empty: the label is the code
+};
+
+std::vector<Group> groups_of(const Nomenclature& nomenclature, const LabelsOfCodes& labels) {
   std::map<int, Group> by_parent;
   std::vector<Group> groups;
   for (const LandClass& c : nomenclature.classes) {
-    if (c.code > 255) continue;  // no label of the map
+    const auto label = labels.label_of(c.code);
+    if (!label) continue;
     Group& group = c.parent == 0 ? groups.emplace_back() : by_parent[c.parent];
-    group[static_cast<std::size_t>(c.code)] = true;
+    group[*label] = true;
   }
   for (const auto& [parent, group] : by_parent) groups.push_back(group);
   return groups;
@@ -71,18 +125,19 @@ std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_p
 class Regularisation {
  public:
   // `groups`: that the filter and the first passes of the sieve stay within; none: the whole map is one.
-  Regularisation(const RegulariseCommand& command, std::vector<Group> groups, const Context& context, const std::string& folder)
+  Regularisation(const RegulariseCommand& command, const MapInput& map, const LabelsOfCodes& labels, std::vector<Group> groups,
+                 const Context& context, const std::string& folder)
       : command_(command),
+        map_(map),
+        labels_(labels),
         groups_(std::move(groups)),
         context_(context),
         transfer_(Stream(context.device, context.threads)),
-        reader_(command.map),
-        scratch_(folder, reader_.grid().cols, reader_.grid().rows),
-        next_(folder, reader_.grid().cols, reader_.grid().rows) {
+        scratch_(folder, map.grid().cols, map.grid().rows),
+        next_(folder, map.grid().cols, map.grid().rows) {
     counts_.pixels = grid().pixels();
   }
 
-  const RasterReader& reader() const { return reader_; }
   const ScratchMap& result() const { return scratch_; }
   RegulariseCounts& counts() { return counts_; }
 
@@ -93,7 +148,7 @@ class Regularisation {
     for (const Window& window : windows_of(grid(), reach, 2, context_)) {
       const Surroundings around(window, reach, grid());
       labels.resize(static_cast<std::size_t>(around.read.pixels()));
-      reader_.read(around.read, 0, labels.data());
+      labels_.read(map_, around.read, labels);
       if (!groups_.empty()) require_known(labels);
       filtered.resize(static_cast<std::size_t>(window.pixels()));
       if (command_.majority > 0)
@@ -118,7 +173,7 @@ class Regularisation {
   // A label, component, size, two contacts, winner and result; on the host the labels, those of a group, its result and the result.
   static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 4;
 
-  const Grid& grid() const { return reader_.grid(); }
+  const Grid& grid() const { return map_.grid(); }
 
   // work(labels, group, result) on the labels of each group, 0 elsewhere; what it leaves 0 belongs to another. Without groups, on all.
   template <class Work>
@@ -167,7 +222,7 @@ class Regularisation {
   void require_known(const Bytes& labels) const {
     for (const std::uint8_t label : labels)
       if (label != 0 && std::ranges::none_of(groups_, [&](const Group& group) { return group[label]; }))
-        throw UserError(join_text("regularise --groups: ", command_.map, " holds the class ", static_cast<int>(label),
+        throw UserError(join_text("regularise --groups: ", command_.map, " holds the class ", labels_.code_of(label),
                                   ", which the nomenclature ", command_.nomenclature, " does not have; add it there, with its group"));
   }
 
@@ -214,22 +269,20 @@ class Regularisation {
   }
 
   const RegulariseCommand& command_;
+  const MapInput& map_;
+  const LabelsOfCodes& labels_;
   std::vector<Group> groups_;
   const Context& context_;
   Transfer transfer_;
-  RasterReader reader_;
   ScratchMap scratch_, next_;
   std::array<bool, 256> occurs_ = {};
   RegulariseCounts counts_;
 };
 
-void check(const RegulariseCommand& command, const RasterReader& map) {
+void check(const RegulariseCommand& command) {
   if (command.majority != 0 && (command.majority < 3 || command.majority % 2 == 0))
     throw UserError(
         join_text("regularise --majority: expected an odd side of 3 to ", kMaxMajoritySize, " px, or 0 for none, got ", command.majority));
-  if (map.info().bands != 1 || map.info().type != PixelType::u8)
-    throw UserError(join_text(command.map, ": expected a class map, one band of 8-bit numbers (uint8); convert it, e.g. with ",
-                              "gdal_translate -b 1 -ot Byte"));
   std::error_code error;
   if (std::filesystem::equivalent(command.map, command.output, error))
     throw UserError(join_text("regularise --output: ", command.output, " is the input map; use another name"));
@@ -257,19 +310,23 @@ Options RegulariseCommand::declare() {
 }
 
 RegulariseCounts regularise(const RegulariseCommand& command, const Context& context) {
-  check(command, RasterReader(command.map));
+  check(command);
+  const MapInput map = open_map(command.map, MapKind::classes, context);
+  const LabelsOfCodes codes(map);
   const std::filesystem::path folder = std::filesystem::path(command.output).parent_path();
   std::optional<Nomenclature> legend;
   if (!command.nomenclature.empty()) legend = Nomenclature::load(command.nomenclature);
   if (command.groups) require_groups(legend);
-  Regularisation work(command, command.groups ? groups_of(*legend) : std::vector<Group>{}, context, folder.empty() ? "." : folder.string());
-  const Grid& grid = work.reader().grid();
-  if (!legend) legend = work.reader().legend();
+  Regularisation work(command, map, codes, command.groups ? groups_of(*legend, codes) : std::vector<Group>{}, context,
+                      folder.empty() ? "." : folder.string());
+  const Grid& grid = map.grid();
+  if (!legend) legend = map.reader().legend();
   RasterOptions options;
   options.nodata = 0;
   options.nomenclature = legend ? &*legend : nullptr;
   options.block = kBlock;
-  RasterWriter writer(command.output, grid, PixelType::u8, 1, options);  // creates the folder
+  RasterWriter writer(command.output, grid, class_type(std::max(map.form().highest, legend ? legend->max_code() : 0)), 1,
+                      options);  // creates the folder
 
   context.progress->start("regularise", 2 * grid.pixels(), "px");
   work.read_and_filter();
@@ -278,7 +335,7 @@ RegulariseCounts regularise(const RegulariseCommand& command, const Context& con
   for (const Window& window : split(grid.whole(), grid.cols, writer.block(), 1 << 24)) {
     labels.resize(static_cast<std::size_t>(window.pixels()));
     work.result().read(window, labels.data());
-    writer.write(window, 0, labels.data());
+    codes.write(labels, window, writer);
     work.counts().mapped += std::ranges::count_if(labels, [](std::uint8_t label) { return label != 0; });
   }
   writer.commit();

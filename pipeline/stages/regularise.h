@@ -18,7 +18,7 @@
 namespace millesime {
 
 struct RegulariseCommand {
-  std::string map;           // class map (uint8, 0 = no data)
+  std::string map;           // class map, 0 = no data
   int majority = 3;          // side of the filter's square, odd, px; 0: none
   int min_pixels = 10;       // minimum size of a patch; 0: no sieve. 10 px of 10 m are 0.1 ha
   bool corners = false;      // pixels that touch at a corner belong to one patch

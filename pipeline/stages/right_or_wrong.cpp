@@ -4,6 +4,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
@@ -49,9 +50,9 @@ Nomenclature legend() {
   return legend;
 }
 
-std::optional<RasterReader> layer_of(const std::string& file, const RasterReader& map) {
+std::optional<MapInput> layer_of(const std::string& file, MapKind kind, const MapInput& map) {
   if (file.empty()) return std::nullopt;
-  RasterReader layer(file);
+  MapInput layer(file, kind);
   require_same(map.grid(), layer.grid(), file + " and " + map.path());
   return layer;
 }
@@ -65,8 +66,9 @@ std::string lines_of(const std::string& layer, const RightWrongCounts& counts) {
 }  // namespace
 
 void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
-  const RasterReader map(request.classification);
-  const auto confidence = layer_of(request.confidence, map), validity = layer_of(request.validity, map);
+  const MapInput map(request.classification, MapKind::classes);
+  const auto confidence = layer_of(request.confidence, MapKind::confidence, map),
+             validity = layer_of(request.validity, MapKind::validity, map);
   const Labels held_out(request.held_out);
   const std::optional<Labels> learned = request.learned ? std::optional<Labels>(*request.learned) : std::nullopt;
   const Nomenclature classes = legend();
@@ -88,7 +90,7 @@ void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
     const auto pixels = static_cast<std::size_t>(window.pixels());
     test.resize(pixels), train.resize(pixels);
     std::vector<std::int32_t> produced(pixels), value(pixels);
-    map.read(window, 0, produced.data());
+    map.read(window, produced.data());
     std::vector<std::uint8_t> result(pixels);
     for (std::size_t i = 0; i < pixels; ++i) {
       if (test[i] != 0) result[i] = test[i] == produced[i] ? kRight : kWrong;
@@ -97,7 +99,7 @@ void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
     writer.write(window, 0, result.data());
     for (const auto& [layer, counts] : {std::pair{&confidence, &by_confidence}, {&validity, &by_validity}}) {
       if (!*layer) continue;
-      (*layer)->read(window, 0, value.data());
+      (*layer)->read(window, value.data());
       for (std::size_t i = 0; i < pixels; ++i)
         if (test[i] != 0 && produced[i] != 0) ++(*counts)[value[i]][test[i] == produced[i] ? 0 : 1];
     }

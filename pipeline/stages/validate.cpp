@@ -15,6 +15,7 @@
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/layout.h"
@@ -79,7 +80,7 @@ void compare_at(const Positions& positions, const RasterReader& classification, 
   if (confidence) percent = values_at(*confidence, positions);
   std::unordered_set<std::int64_t> judging;
   for (std::size_t i = 0; i < produced.size(); ++i) {
-    result.add(positions.labels[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt);
+    result.add(positions.labels[i], produced[i], confidence ? std::optional<double>(middle_of_percent(percent[i])) : std::nullopt);
     if (produced[i] != 0) judging.insert(positions.polygons[i]);
   }
   result.polygons = result.polygons.value_or(0) + std::ssize(judging);

@@ -11,6 +11,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/right_or_wrong.h"
@@ -21,7 +22,7 @@ namespace millesime {
 Options ValidateCommand::declare() {
   Options options;
   options.add("classification", &classification, "map of class codes to validate").path();
-  options.add("confidence", &confidence, "confidence of that map, 0 to 100, for its calibration").unit("%").path();
+  options.add("confidence", &confidence, "confidence of that map, percent or probabilities, for its calibration").unit("%").path();
   options.add("reference", &reference, "polygons to validate it with, any vector format and CRS").path();
   options.add("layer", &layer, "layer in that file; default: the first");
   options.add("field", &field, "field of the polygons that holds the class code or name");
@@ -94,10 +95,10 @@ void write_beside_reference(const ValidateCommand& command, const std::optional<
 
 MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context,
                          std::size_t& without_class) {
-  const RasterReader map(command.classification);
-  std::optional<RasterReader> confidence;
+  const MapInput map = open_map(command.classification, MapKind::classes, context);
+  std::optional<MapInput> confidence;
   if (!command.confidence.empty()) {
-    confidence.emplace(command.confidence);
+    confidence.emplace(open_map(command.confidence, MapKind::confidence, context));
     require_same(map.grid(), confidence->grid(), command.confidence + " and " + command.classification);
   }
   VectorLayer layer = read_polygons(command.reference, command.layer, {command.field}, map.grid().crs, map.grid().extent());
@@ -116,7 +117,7 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
   MapAccuracy result{command.classification, {}, confidence ? std::optional(Calibration{}) : std::nullopt, 0};
   constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and GDAL's buffers of them
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
-  const auto windows = split(map.grid().whole(), map.info().block_width, map.info().block_height, max_pixels);
+  const auto windows = split(map.grid().whole(), map.reader().info().block_width, map.reader().info().block_height, max_pixels);
   context.progress->start("validate", static_cast<std::int64_t>(windows.size()), "windows");
   for (const Window& window : windows) {
     std::vector<Feature> inside;
@@ -132,14 +133,15 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
     std::ranges::reverse(inside), std::ranges::reverse(inside_codes);
     const auto lowest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
     const auto pixels = static_cast<std::size_t>(window.pixels());
-    std::vector<std::int32_t> produced(pixels), percent(confidence ? pixels : 0);
-    map.read(window, 0, produced.data());
-    if (confidence) confidence->read(window, 0, percent.data());
+    std::vector<std::int32_t> produced(pixels);
+    std::vector<float> probability(confidence ? pixels : 0);
+    map.read(window, produced.data());
+    if (confidence) confidence->read_probabilities(window, probability.data());
     for (std::size_t i = 0; i < pixels; ++i)
       if (lowest.samples[i] != highest.samples[i])
         ++result.of_two_classes;
       else if (lowest.samples[i] != 0)
-        result.add(lowest.samples[i], produced[i], confidence ? std::optional(percent[i]) : std::nullopt);
+        result.add(lowest.samples[i], produced[i], confidence ? std::optional<double>(probability[i]) : std::nullopt);
   }
   context.progress->finish();
   if (result.of_two_classes > 0)

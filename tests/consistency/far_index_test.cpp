@@ -137,17 +137,19 @@ TEST(FarIndex, DecideAndBlend) {
 
 TEST(FarIndex, Maps) {
   constexpr int kMaps = 3;
+  const auto codes = numbers<std::uint16_t>(kMaps * kSmall, 0, 3, 8);
   const auto labels = numbers<std::uint8_t>(kMaps * kSmall, 0, 3, 8), confidences = numbers<std::uint8_t>(kMaps * kSmall, 0, 100, 9);
-  std::vector<std::uint8_t> expected(kSmall);
+  std::vector<std::uint16_t> expected(kSmall);
   FuseMapsArgs args;
-  args.pixels = kSmall, args.n_maps = kMaps, args.labels = labels.data(), args.confidences = confidences.data(),
+  args.pixels = kSmall, args.n_maps = kMaps, args.labels = codes.data(), args.confidences = confidences.data(),
   args.label = expected.data();
   fuse_maps(Device{}, args);
   expect_same(
       kEachPixel,
       [&](const auto& backend) {
-        FarArray<std::uint8_t> far(kMaps * kFar), far_confidences(kMaps * kFar), label(kFar);
-        put_last(far, kFar, labels);
+        FarArray<std::uint16_t> far(kMaps * kFar), label(kFar);
+        FarArray<std::uint8_t> far_confidences(kMaps * kFar);
+        put_last(far, kFar, codes);
         put_last(far_confidences, kFar, confidences);
         FuseMapsArgs huge = args;
         huge.pixels = kFar, huge.labels = far.data(), huge.confidences = far_confidences.data(), huge.label = label.data();
@@ -168,23 +170,24 @@ TEST(FarIndex, Maps) {
   };
   expect_same(kEachPixel, counted, counts);
 
-  const auto before = numbers<std::uint8_t>(kSmall, 0, 3, 10);
-  std::vector<std::uint8_t> label = before, confidence(kSmall, 50), validity(kSmall, 5);
-  std::vector<std::uint16_t> rank(kSmall, 9);
+  const auto before = numbers<std::uint16_t>(kSmall, 0, 3, 10);
+  std::vector<std::uint8_t> confidence(kSmall, 50), validity(kSmall, 5);
+  std::vector<std::uint16_t> label = before, rank(kSmall, 9);
   mosaic_rule(Device{},
-              {kSmall, labels.data(), confidences.data(), labels.data(), 4, label.data(), confidence.data(), validity.data(), rank.data()});
+              {kSmall, codes.data(), confidences.data(), labels.data(), 4, label.data(), confidence.data(), validity.data(), rank.data()});
   expect_same(
       kEachPixel,
       [&](const auto& backend) {
-        FarArray<std::uint8_t> tile(kFar), tile_confidence(kFar), far(kFar), far_confidence(kFar), far_validity(kFar);
-        FarArray<std::uint16_t> far_rank(kFar);
-        put_last(tile, kFar, std::vector<std::uint8_t>(labels.begin(), labels.begin() + kSmall));
+        FarArray<std::uint8_t> tile_validity(kFar), tile_confidence(kFar), far_confidence(kFar), far_validity(kFar);
+        FarArray<std::uint16_t> tile(kFar), far(kFar), far_rank(kFar);
+        put_last(tile, kFar, std::vector<std::uint16_t>(codes.begin(), codes.begin() + kSmall));
+        put_last(tile_validity, kFar, std::vector<std::uint8_t>(labels.begin(), labels.begin() + kSmall));
         put_last(tile_confidence, kFar, std::vector<std::uint8_t>(confidences.begin(), confidences.begin() + kSmall));
         put_last(far, kFar, before);
         put_last(far_confidence, kFar, std::vector<std::uint8_t>(kSmall, 50));
         put_last(far_validity, kFar, std::vector<std::uint8_t>(kSmall, 5));
         put_last(far_rank, kFar, std::vector<std::uint16_t>(kSmall, 9));
-        mosaic_rule_on(backend, {kFar, tile.data(), tile_confidence.data(), tile.data(), 4, far.data(), far_confidence.data(),
+        mosaic_rule_on(backend, {kFar, tile.data(), tile_confidence.data(), tile_validity.data(), 4, far.data(), far_confidence.data(),
                                  far_validity.data(), far_rank.data()});
         return std::pair(last_of(far, kFar, 1), last_of(far_rank, kFar, 1));
       },

@@ -122,16 +122,17 @@ TEST(MosaicLaws, TheOrderOfTilesNeverMatters) {
     constexpr int kTiles = 5;
     const std::int64_t pixels = random.integer(1, 80);
     const auto n = static_cast<std::size_t>(pixels);
-    std::vector<std::vector<std::uint8_t>> label(kTiles), confidence(kTiles), validity(kTiles);
+    std::vector<std::vector<std::uint16_t>> label(kTiles);
+    std::vector<std::vector<std::uint8_t>> confidence(kTiles), validity(kTiles);
     for (int t = 0; t < kTiles; ++t)
       for (std::size_t p = 0; p < n; ++p) {  // few values, so that ties are common
-        label[static_cast<std::size_t>(t)].push_back(static_cast<std::uint8_t>(random.integer(0, 3)));
+        label[static_cast<std::size_t>(t)].push_back(static_cast<std::uint16_t>(random.integer(0, 3)));
         confidence[static_cast<std::size_t>(t)].push_back(static_cast<std::uint8_t>(random.integer(40, 42)));
         validity[static_cast<std::size_t>(t)].push_back(static_cast<std::uint8_t>(random.integer(1, 2)));
       }
     const auto mosaic_in = [&](const std::vector<int>& order) {
-      std::vector<std::uint8_t> map(n, 0), sure(n, 0), seen(n, 0);
-      std::vector<std::uint16_t> rank(n, kNoTile);
+      std::vector<std::uint8_t> sure(n, 0), seen(n, 0);
+      std::vector<std::uint16_t> map(n, 0), rank(n, kNoTile);
       for (const int t : order) {
         const auto tile = static_cast<std::size_t>(t);
         mosaic_rule(Device{}, {pixels, label[tile].data(), confidence[tile].data(), validity[tile].data(), static_cast<std::uint16_t>(t),
@@ -158,18 +159,21 @@ TEST(FusionLaws, TheOrderOfMapsNeverMattersAndAgreementStands) {
     const int maps = random.integer(1, 6);
     const std::int64_t pixels = random.integer(1, 60);
     const auto n = static_cast<std::size_t>(pixels);
-    std::vector<std::vector<std::uint8_t>> labels(static_cast<std::size_t>(maps)), confidences = labels;
+    std::vector<std::vector<std::uint16_t>> labels(static_cast<std::size_t>(maps));
+    std::vector<std::vector<std::uint8_t>> confidences(labels.size());
     for (std::size_t m = 0; m < labels.size(); ++m)
       for (std::size_t p = 0; p < n; ++p) {
-        labels[m].push_back(p == 0 ? 2 : static_cast<std::uint8_t>(random.integer(0, 4)));  // the first pixel: all agree
+        labels[m].push_back(p == 0 ? 2 : static_cast<std::uint16_t>(random.integer(0, 4)));  // the first pixel: all agree
         confidences[m].push_back(static_cast<std::uint8_t>(random.integer(50, 53)));
       }
     for (const bool resolve : {false, true}) {
       const auto fused = [&](const std::vector<std::size_t>& order) {
-        std::vector<std::uint8_t> all, sure, label(n), confidence(n);
+        std::vector<std::uint16_t> all, label(n);
+        std::vector<std::uint8_t> sure, confidence(n);
         for (const std::size_t m : order) all.insert(all.end(), labels[m].begin(), labels[m].end());
         for (const std::size_t m : order) sure.insert(sure.end(), confidences[m].begin(), confidences[m].end());
-        fuse_maps(Device{}, {pixels, maps, Fusion::majority, resolve, all.data(), sure.data(), nullptr, label.data(), confidence.data()});
+        fuse_maps(Device{},
+                  {pixels, maps, Fusion::majority, resolve, 9, all.data(), sure.data(), nullptr, 0, label.data(), confidence.data()});
         label.insert(label.end(), confidence.begin(), confidence.end());
         return label;
       };

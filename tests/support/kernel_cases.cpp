@@ -178,10 +178,11 @@ void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
     args.pixels = pixels;
     args.n_maps = 4;
     args.method = method;
-    args.labels = test.input(random_numbers<std::uint8_t>(n, 0, 3, 1));
+    args.labels = test.input(random_numbers<std::uint16_t>(n, 0, 3, 1));
+    args.undecided = 999, args.n_labels = 256;
     args.confidences = test.input(random_numbers<std::uint8_t>(n, 50, 53, 2));
     args.mass = test.input(mass);
-    args.label = test.output<std::uint8_t>(pixels);
+    args.label = test.output<std::uint16_t>(pixels);
     args.confidence = test.output<std::uint8_t>(pixels);
     complete(
         test, [args] { fuse_maps(Device{}, args); }, [args](const Fibers& fibers) { fuse_maps_on(fibers, args); }, pixels,
@@ -231,11 +232,11 @@ void add_mosaic_rule(Cases& cases, std::int64_t pixels, const char* name) {
   KernelCase& test = add(cases, "mosaic_rule", name);
   const auto n = static_cast<std::size_t>(pixels);
   const MosaicRuleArgs args{pixels,
-                            test.input(random_numbers<std::uint8_t>(n, 0, 2, 1)),
+                            test.input(random_numbers<std::uint16_t>(n, 0, 2, 1)),
                             test.input(random_numbers<std::uint8_t>(n, 90, 91, 2)),
                             test.input(random_numbers<std::uint8_t>(n, 5, 6, 3)),
                             4,
-                            test.output(random_numbers<std::uint8_t>(n, 0, 2, 4)),
+                            test.output(random_numbers<std::uint16_t>(n, 0, 2, 4)),
                             test.output(random_numbers<std::uint8_t>(n, 90, 91, 5)),
                             test.output(random_numbers<std::uint8_t>(n, 5, 6, 6)),
                             test.output(random_numbers<std::uint16_t>(n, 3, 5, 7))};

@@ -36,7 +36,7 @@ DatasetHandle open_raster(const std::string& path, const std::vector<std::string
 // Whether the compression knows predictors.
 bool has_predictor(const std::string& compression);
 
-// UserError if a map of this type cannot hold a code.
-void check_codes(const Nomenclature& nomenclature, PixelType type, const std::string& path);
+// The classes whose codes a map of this type can hold: others are in none of its pixels.
+Nomenclature legend_for(const Nomenclature& nomenclature, PixelType type);
 
 }  // namespace millesime

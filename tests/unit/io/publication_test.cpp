@@ -66,6 +66,18 @@ TEST(Picture, SmallRastersComeAsTheyAreLargeOnesReduced) {
   EXPECT_EQ(reduced.at(50, 0), 23);
 }
 
+TEST(Picture, WideCodesAreDrawnByTheirPlaces) {
+  Nomenclature nomenclature = two_classes();
+  nomenclature.classes[1].code = 1000;
+  Raster<std::uint16_t> map(Grid{"EPSG:2154", 600000, 6600000, 10, 10, 3, 1});
+  map.samples = {static_cast<std::uint16_t>(nomenclature.classes[0].code), 1000, 0};
+  const std::string file = testing::temp_dir() + "/map.tif";
+  write_raster(file, map, {});
+  EXPECT_EQ(read_reduced_classes(file, 10, nomenclature).samples, (std::vector<std::uint8_t>{1, 2, 0}));
+  EXPECT_EQ(class_palette(nomenclature)[2].color, nomenclature.classes[1].color);
+  EXPECT_EQ(class_palette(two_classes())[static_cast<std::size_t>(two_classes().classes[1].code)].color, two_classes().classes[1].color);
+}
+
 TEST(Picture, PngHoldsPixelsAndPalette) {
   Raster<std::uint8_t> picture(Grid{"EPSG:2154", 0, 0, 10, 10, 3, 2});
   picture.samples = {0, 1, 23, 23, 1, 0};

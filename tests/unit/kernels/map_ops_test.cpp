@@ -33,26 +33,35 @@ TEST(Blend, WeightedMeanOfModels) {
   for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(blended.values()[i], expected[i], 1e-6f) << i;
 }
 
+using Labels = std::vector<std::uint16_t>;
+constexpr std::uint16_t kUndecided = 300;
+constexpr int kMassLabels = 256;
+
 struct Fused {
-  Bytes label, confidence;
+  Labels label;
+  Bytes confidence;
 };
 // labels and confidences: [pixel][map] here, for readability
-Fused fused(const std::vector<Bytes>& labels, const std::vector<Bytes>& confidences, Fusion method, bool resolve,
+Fused fused(const std::vector<Labels>& labels, const std::vector<Bytes>& confidences, Fusion method, bool resolve,
             const std::vector<float>& mass = {}) {
   const std::size_t pixels = labels.size(), maps = labels.empty() ? 1 : labels[0].size();
-  Bytes by_map, sure;
+  Labels by_map;
+  Bytes sure;
   for (std::size_t m = 0; m < maps; ++m) {
     for (std::size_t p = 0; p < pixels; ++p) {
       by_map.push_back(labels[p][m]);
       if (!confidences.empty()) sure.push_back(confidences[p][m]);
     }
   }
-  Guarded<std::uint8_t> label(static_cast<std::int64_t>(pixels)), confidence(static_cast<std::int64_t>(pixels));
+  Guarded<std::uint16_t> label(static_cast<std::int64_t>(pixels));
+  Guarded<std::uint8_t> confidence(static_cast<std::int64_t>(pixels));
   FuseMapsArgs args;
   args.pixels = static_cast<std::int64_t>(pixels);
   args.n_maps = static_cast<int>(maps);
   args.method = method;
   args.resolve = resolve;
+  args.undecided = kUndecided;
+  args.n_labels = kMassLabels;
   args.labels = by_map.data();
   args.confidences = sure.empty() ? nullptr : sure.data();
   args.mass = mass.empty() ? nullptr : mass.data();
@@ -65,25 +74,28 @@ Fused fused(const std::vector<Bytes>& labels, const std::vector<Bytes>& confiden
 }
 
 TEST(FuseMaps, Majority) {
-  const std::vector<Bytes> labels = {{1, 1, 2}, {1, 2, 3}, {1, 2, 0}, {5, 4, 0}, {0, 0, 0}, {0, 7, 0}};
+  const std::vector<Labels> labels = {{1, 1, 2}, {1, 2, 3}, {1, 2, 0}, {5, 4, 0}, {0, 0, 0}, {0, 7, 0}};
   const std::vector<Bytes> confidences = {{10, 20, 99}, {30, 80, 70}, {60, 40, 90}, {50, 50, 0}, {9, 9, 9}, {1, 33, 99}};
   const Fused strict = fused(labels, confidences, Fusion::majority, false);
-  EXPECT_EQ(strict.label, (Bytes{1, 2, 1, 255, 0, 7}));
+  EXPECT_EQ(strict.label, (Labels{1, 2, 1, kUndecided, 0, 7}));
   EXPECT_EQ(strict.confidence, (Bytes{20, 80, 60, 50, 0, 33}));
-  EXPECT_EQ(fused(labels, confidences, Fusion::majority, true).label, (Bytes{1, 2, 1, 4, 0, 7}));
-  EXPECT_EQ(fused(labels, {}, Fusion::majority, false).label, (Bytes{1, 255, 255, 255, 0, 7}));
+  EXPECT_EQ(fused(labels, confidences, Fusion::majority, true).label, (Labels{1, 2, 1, 4, 0, 7}));
+  EXPECT_EQ(fused(labels, {}, Fusion::majority, false).label, (Labels{1, kUndecided, kUndecided, kUndecided, 0, 7}));
+  // Codes beyond a byte, and 255, are labels like any other.
+  EXPECT_EQ(fused({{255, 255, 256}, {65535, 256, 256}, {255, 65535, 0}}, {}, Fusion::majority, false).label,
+            (Labels{255, 256, kUndecided}));
   EXPECT_TRUE(fused({}, {}, Fusion::majority, false).label.empty());
 }
 
 TEST(FuseMaps, ThreeWayTieIsUndecidedOnlyBetweenTheBest) {
   // 1 and 2 tie in votes and confidence, then 3 beats them by confidence
-  EXPECT_EQ(fused({{1, 2, 3}}, {{50, 50, 60}}, Fusion::majority, false).label, Bytes{3});
-  EXPECT_EQ(fused({{3, 1, 2}}, {{60, 50, 50}}, Fusion::majority, false).label, Bytes{3});
-  EXPECT_EQ(fused({{2, 1, 3}}, {{60, 60, 50}}, Fusion::majority, true).label, Bytes{1});
+  EXPECT_EQ(fused({{1, 2, 3}}, {{50, 50, 60}}, Fusion::majority, false).label, Labels{3});
+  EXPECT_EQ(fused({{3, 1, 2}}, {{60, 50, 50}}, Fusion::majority, false).label, Labels{3});
+  EXPECT_EQ(fused({{2, 1, 3}}, {{60, 60, 50}}, Fusion::majority, true).label, Labels{1});
 }
 
 // Dempster's rule by enumerating all intersections, for simple support functions on singletons.
-std::vector<double> dempster(const Bytes& labels, const std::vector<double>& mass) {
+std::vector<double> dempster(const Labels& labels, const std::vector<double>& mass) {
   std::vector<double> belief(257, 0.0);  // [label], 256: any class
   belief[256] = 1;
   for (std::size_t m = 0; m < labels.size(); ++m) {
@@ -103,18 +115,18 @@ std::vector<double> dempster(const Bytes& labels, const std::vector<double>& mas
 TEST(FuseMaps, DempsterShaferIsDempstersRule) {
   std::mt19937 random(4);
   constexpr std::size_t kMaps = 4;
-  std::vector<float> mass(kMaps * 256);
+  std::vector<float> mass(kMaps * kMassLabels);
   for (float& m : mass) m = static_cast<float>(random() % 95) / 100.0f + 0.01f;
-  std::vector<Bytes> labels;
+  std::vector<Labels> labels;
   for (int p = 0; p < 300; ++p) {
-    Bytes row;
-    for (std::size_t m = 0; m < kMaps; ++m) row.push_back(static_cast<std::uint8_t>(random() % 4));
+    Labels row;
+    for (std::size_t m = 0; m < kMaps; ++m) row.push_back(static_cast<std::uint16_t>(random() % 4));
     labels.push_back(row);
   }
   const Fused got = fused(labels, {}, Fusion::dempster_shafer, false, mass);
   for (std::size_t p = 0; p < labels.size(); ++p) {
     std::vector<double> own;
-    for (std::size_t m = 0; m < kMaps; ++m) own.push_back(mass[m * 256 + labels[p][m]]);
+    for (std::size_t m = 0; m < kMaps; ++m) own.push_back(mass[m * kMassLabels + labels[p][m]]);
     auto belief = dempster(labels[p], own);
     belief[256] = 0;
     const auto best = static_cast<std::size_t>(std::max_element(belief.begin(), belief.end()) - belief.begin());
@@ -128,14 +140,14 @@ TEST(FuseMaps, DempsterShaferIsDempstersRule) {
 }
 
 TEST(FuseMaps, DempsterShaferCertainties) {
-  std::vector<float> mass(2 * 256, 0.6f);
-  EXPECT_EQ(fused({{1, 2}}, {}, Fusion::dempster_shafer, false, mass).label, Bytes{kUndecided});  // equal belief
-  EXPECT_EQ(fused({{1, 2}}, {}, Fusion::dempster_shafer, true, mass).label, Bytes{1});
+  std::vector<float> mass(2 * kMassLabels, 0.6f);
+  EXPECT_EQ(fused({{1, 2}}, {}, Fusion::dempster_shafer, false, mass).label, Labels{kUndecided});  // equal belief
+  EXPECT_EQ(fused({{1, 2}}, {}, Fusion::dempster_shafer, true, mass).label, Labels{1});
   std::fill(mass.begin(), mass.end(), 1.0f);
   const Fused agreed = fused({{3, 3}}, {}, Fusion::dempster_shafer, false, mass);
-  EXPECT_EQ(agreed.label, Bytes{3});
+  EXPECT_EQ(agreed.label, Labels{3});
   EXPECT_EQ(agreed.confidence, Bytes{100});
-  EXPECT_EQ(fused({{3, 4}}, {}, Fusion::dempster_shafer, false, mass).label, Bytes{kUndecided});  // total conflict
+  EXPECT_EQ(fused({{3, 4}}, {}, Fusion::dempster_shafer, false, mass).label, Labels{kUndecided});  // total conflict
 }
 
 TEST(Confusion, CountsPairsAndLeavesOutNoData) {
@@ -202,22 +214,24 @@ TEST(MosaicRule, DoesNotDependOnTheOrderOfTiles) {
   std::mt19937 random(3);
   constexpr std::size_t kTiles = 5, kPixels = 700;
   struct Tile {
-    Bytes label, confidence, validity;
+    Labels label;
+    Bytes confidence, validity;
   };
   std::vector<Tile> tiles(kTiles);
   for (Tile& tile : tiles) {
     for (std::size_t p = 0; p < kPixels; ++p) {
-      tile.label.push_back(static_cast<std::uint8_t>(random() % 3 == 0 ? 0 : 1 + random() % 23));
+      tile.label.push_back(static_cast<std::uint16_t>(random() % 3 == 0 ? 0 : 250 + random() % 23));
       tile.confidence.push_back(static_cast<std::uint8_t>(90 + random() % 3));  // many ties
       tile.validity.push_back(static_cast<std::uint8_t>(random() % 2));
     }
   }
   std::vector<std::uint16_t> order = {0, 1, 2, 3, 4};
-  Bytes first_label, first_confidence, first_validity;
+  Labels first_label;
+  Bytes first_confidence, first_validity;
   do {
-    Guarded<std::uint8_t> label(kPixels), confidence(kPixels), validity(kPixels);
-    Guarded<std::uint16_t> rank(kPixels);
-    std::fill_n(label.data(), kPixels, std::uint8_t{0});
+    Guarded<std::uint8_t> confidence(kPixels), validity(kPixels);
+    Guarded<std::uint16_t> label(kPixels), rank(kPixels);
+    std::fill_n(label.data(), kPixels, std::uint16_t{0});
     std::fill_n(confidence.data(), kPixels, std::uint8_t{0});
     std::fill_n(validity.data(), kPixels, std::uint8_t{0});
     std::fill_n(rank.data(), kPixels, kNoTile);

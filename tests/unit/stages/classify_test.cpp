@@ -73,6 +73,22 @@ class Classify : public ::testing::Test {
   testing::SilentContext silent_;
 };
 
+TEST_F(Classify, CodesAbove255MakeAMapOf16Bits) {
+  probabilities(root_ + "/narrow", false);
+  ModelSpec wide = spec_;  // the same forest, another code
+  const int old_code = RasterReader(root_ + "/narrow/classes.tif").read_all<std::uint16_t>().samples.front();
+  *std::ranges::find(wide.classes, old_code) = 1000;
+  wide.nomenclature.classes.at(static_cast<std::size_t>(*wide.nomenclature.index_of_code(old_code))).code = 1000;
+  forest_file(wide, train_forest(wide, testing::small_input(wide, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
+  probabilities(root_ + "/wide", false);
+  const RasterReader narrow(root_ + "/narrow/classes.tif"), map(root_ + "/wide/classes.tif");
+  EXPECT_EQ(narrow.info().type, PixelType::u8);
+  EXPECT_EQ(map.info().type, PixelType::u16);
+  const auto before = narrow.read_all<std::uint16_t>().samples, after = map.read_all<std::uint16_t>().samples;
+  EXPECT_GT(std::ranges::count(before, old_code), 0);
+  for (std::size_t i = 0; i < before.size(); ++i) ASSERT_EQ(after[i], before[i] == old_code ? 1000 : before[i]) << i;
+}
+
 TEST_F(Classify, ProbabilitiesAreOfTheModelsClassesOrOfAllByOption) {
   const auto own = probabilities(root_ + "/own", false), all = probabilities(root_ + "/all", true);
   ASSERT_EQ(own.size(), 3u);

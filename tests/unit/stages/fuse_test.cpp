@@ -5,6 +5,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
@@ -71,16 +72,102 @@ TEST_F(FuseTest, DempsterShaferBelievesThePreciseMap) {
               ElementsAre(95, 84, 66, ::testing::AnyOf(39, 40), ::testing::AnyOf(79, 80), 0));
 }
 
+// Equal votes and equal confidence: whatever the order of the maps, the lowest code, or undecided.
+TEST_F(FuseTest, TiesOfEqualConfidenceGoToTheLowestCodeWhateverTheOrder) {
+  FuseCommand command;
+  const std::string a = map_file("a", {9, 4, 7, 1, 1, 1}), b = map_file("b", {3, 8, 2, 1, 1, 1});
+  const std::string same = map_file("same", {50, 50, 50, 50, 50, 50});
+  command.confidence = {same, same};
+  command.output = testing::temp_dir() + "/out";
+  for (const auto& order : {std::vector{a, b}, std::vector{b, a}}) {
+    command.classification = order;
+    fuse(command, context);
+    EXPECT_THAT(samples_of(command.output + "/classification.tif"), ElementsAre(3, 4, 2, 1, 1, 1));
+  }
+  command.confidence.clear();  // all equal
+  fuse(command, context);
+  EXPECT_THAT(samples_of(command.output + "/classification.tif"), ElementsAre(3, 4, 2, 1, 1, 1));
+}
+
+TEST_F(FuseTest, CodesBeyondAByteAndALabelOfUndecidedThatIsNoClass) {
+  const auto wide_file = [](const std::string& name, const std::vector<std::uint16_t>& samples) {
+    Raster<std::uint16_t> map(kGrid);
+    map.samples = samples;
+    const std::string file = testing::temp_dir() + "/" + name + ".tif";
+    write_raster(file, map, {});
+    return file;
+  };
+  FuseCommand command;
+  command.classification = {wide_file("a", {255, 256, 1000, 0, 300, 5}), wide_file("b", {255, 255, 1000, 7, 300, 6})};
+  command.output = testing::temp_dir() + "/out";
+  command.keep_undecided = true;
+  const FuseCounts counts = fuse(command, context);
+  EXPECT_EQ(counts.undecided_label, 65535);
+  EXPECT_EQ(counts.undecided, 2);
+  EXPECT_THAT(RasterReader(command.output + "/classification.tif").read_all<std::uint16_t>().samples,
+              ElementsAre(255, 65535, 1000, 7, 300, 65535));
+  // In a map of 8 bits 255 marks the undecided, unless it is a class.
+  command.classification = {map_file("c", {1, 2, 2, 2, 2, 2}), map_file("d", {2, 2, 2, 2, 2, 2})};
+  EXPECT_EQ(fuse(command, context).undecided_label, 255);
+  EXPECT_EQ(RasterReader(command.output + "/classification.tif").info().type, PixelType::u8);
+  command.classification = {map_file("c", {1, 2, 2, 2, 2, 255}), map_file("d", {2, 2, 2, 2, 2, 255})};
+  EXPECT_EQ(fuse(command, context).undecided_label, 65535);
+  EXPECT_THAT(RasterReader(command.output + "/classification.tif").read_all<std::uint16_t>().samples, ElementsAre(65535, 2, 2, 2, 2, 255));
+  command.classification = {wide_file("e", {65535, 1, 1, 1, 1, 1}), map_file("d", {2, 2, 2, 2, 2, 255})};
+  EXPECT_THAT(testing::message_of([&] { fuse(command, context); }), HasSubstr("65535"));
+}
+
+// As iota2's public documentation of the fusion of radar and optical maps has them.
+TEST_F(FuseTest, WhoseClassAndWhoseConfidence) {
+  const std::string folder = testing::temp_dir();
+  ConfusionMatrix good, poor;
+  good.add(1, 1, 9), good.add(2, 1, 1), good.add(2, 2, 8), good.add(1, 2, 2);
+  poor.add(1, 1, 5), poor.add(2, 1, 5), poor.add(2, 2, 4), poor.add(1, 2, 6);
+  write_confusion_csv(good, folder + "/good.csv");
+  write_confusion_csv(poor, folder + "/poor.csv");
+  FuseCommand command;
+  command.method = "dempster-shafer";
+  //                                              both  first  first  second  first  none
+  command.classification = {map_file("a", {1, 1, 2, 0, 2, 0}), map_file("b", {1, 2, 1, 2, 0, 0})};
+  command.confidence = {map_file("ca", {30, 40, 50, 60, 70, 80}), map_file("cb", {90, 91, 92, 93, 94, 95})};
+  command.confusion = {folder + "/good.csv", folder + "/poor.csv"};
+  command.fused_confidence = "chosen";
+  command.choice = true;
+  command.output = folder + "/out";
+  fuse(command, context);
+  EXPECT_THAT(samples_of(command.output + "/choice.tif"), ElementsAre(1, 2, 2, 3, 2, 0));
+  EXPECT_THAT(samples_of(command.output + "/confidence.tif"), ElementsAre(90, 40, 50, 93, 70, 0));
+  command.confidence.clear();
+  EXPECT_THAT(testing::message_of([&] { fuse(command, context); }), HasSubstr("--fused-confidence chosen"));
+  command.fused_confidence = "belief";
+  command.classification.push_back(command.classification[0]), command.confusion.push_back(command.confusion[0]);
+  EXPECT_THAT(testing::message_of([&] { fuse(command, context); }), HasSubstr("--choice: expected two maps"));
+}
+
+TEST_F(FuseTest, TakesProbabilitiesForConfidence) {
+  Raster<float> a(kGrid, 0.45f), b(kGrid, 0.44f);
+  write_raster(testing::temp_dir() + "/fa.tif", a, {});
+  write_raster(testing::temp_dir() + "/fb.tif", b, {});
+  FuseCommand command;
+  command.classification = {map_file("a", {2, 2, 2, 2, 2, 2}), map_file("b", {1, 1, 1, 1, 1, 1})};
+  command.confidence = {testing::temp_dir() + "/fa.tif", testing::temp_dir() + "/fb.tif"};
+  command.output = testing::temp_dir() + "/out";
+  fuse(command, context);
+  EXPECT_THAT(samples_of(command.output + "/classification.tif"), ::testing::Each(2));
+  EXPECT_THAT(samples_of(command.output + "/confidence.tif"), ::testing::Each(45));
+}
+
 TEST(MassOfBelief, IsTheMeasureAskedFor) {
   ConfusionMatrix confusion({1, 2, 3});
   confusion.add(1, 1, 6), confusion.add(1, 2, 2), confusion.add(2, 2, 2);
-  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "precision")[2], 0.5f);
-  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "recall")[1], 0.75f);
-  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "accuracy")[1], 0.8f);
-  EXPECT_FLOAT_EQ(mass_of_belief(confusion, "kappa")[2], static_cast<float>((80.0 - 56) / (100 - 56)));
-  EXPECT_EQ(mass_of_belief(confusion, "precision")[3], 0.0f);   // never produced
-  EXPECT_EQ(mass_of_belief(confusion, "precision")[77], 0.0f);  // not in the matrix
-  EXPECT_THROW(mass_of_belief(ConfusionMatrix({300}), "precision"), UserError);
+  const auto belief = [&](const char* mass) { return mass_of_belief(confusion, mass, 256); };
+  EXPECT_FLOAT_EQ(belief("precision")[2], 0.5f);
+  EXPECT_FLOAT_EQ(belief("recall")[1], 0.75f);
+  EXPECT_FLOAT_EQ(belief("accuracy")[1], 0.8f);
+  EXPECT_FLOAT_EQ(belief("kappa")[2], static_cast<float>((80.0 - 56) / (100 - 56)));
+  EXPECT_EQ(belief("precision")[3], 0.0f);                                           // never produced
+  EXPECT_EQ(belief("precision")[77], 0.0f);                                          // not in the matrix
+  EXPECT_EQ(mass_of_belief(ConfusionMatrix({300}), "precision", 256).size(), 256u);  // no label of the maps
 }
 
 TEST_F(FuseTest, RefusesWhatDoesNotFit) {

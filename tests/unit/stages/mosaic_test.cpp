@@ -198,6 +198,24 @@ TEST_F(MosaicTest, AMapAcrossThe180thMeridianIsOnePiece) {
   EXPECT_NE(testing::message_of([&] { national_grid({west}, "EPSG:3857", 10); }).find("does not hold together"), std::string::npos);
 }
 
+TEST_F(MosaicTest, TakesMapsOfOtherProgramsAndWideCodes) {
+  const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 20, 20};
+  Raster<std::uint16_t> classes(grid, 1000);
+  classes.at(3, 4) = 255;
+  Raster<float> confidence(grid, 0.45f);
+  write_raster(folder + "/T31TCJ_class.tif", classes, {});
+  write_raster(folder + "/T31TCJ_confidence.tif", confidence, {});
+  MosaicCommand command;
+  command.classification = {folder + "/T31TCJ_class.tif"}, command.confidence = {folder + "/T31TCJ_confidence.tif"};
+  command.output = folder + "/map";
+  mosaic(command, context);
+  const RasterReader map(command.output + "/classification.tif");
+  EXPECT_EQ(map.info().type, PixelType::u16);
+  EXPECT_EQ(map.read_all<std::uint16_t>().samples, classes.samples);
+  const auto percent = RasterReader(command.output + "/confidence.tif").read_all<std::uint8_t>().samples;
+  EXPECT_EQ(std::ranges::count(percent, 45), grid.pixels());
+}
+
 TEST_F(MosaicTest, AMapWithoutAMappedPixelIsRefused) {
   MosaicCommand command;
   command.classification = {tile("T31TCJ", {"EPSG:32631", 300000, 4900000, 10, 10, 20, 20}, 0, [](Point) { return 0; }).classification};

@@ -12,6 +12,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/sha256.h"
 #include "pipeline/io/raster_file.h"
+#include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
@@ -175,6 +176,45 @@ TEST_F(PublishTest, CommandWorksOnWhatMosaicWrites) {
 
   command.folder = folder + "/nothing";
   EXPECT_THROW(publish(command, context), UserError);
+}
+
+TEST_F(PublishTest, CodesAbove255HaveTheirNamesColoursAndType) {
+  const Grid grid{"EPSG:2154", 560000, 6280000, 20, 20, 30, 20};
+  Raster<std::uint16_t> map(grid, 1000);
+  map.at(3, 4) = 255;
+  write_raster(folder + "/classification.tif", map, {});
+  write_text(folder + "/n.toml",
+             "name = \"n\"\nclass = [{ code = 255, name = \"Water\", color = \"#0000ff\" }, { code = 1000, name = \"Vine\", color = "
+             "\"#800080\" }]\n");
+  PublishCommand command;
+  command.folder = folder;
+  command.output = folder + "/out";
+  command.year = 2020;
+  command.nomenclature = folder + "/n.toml";
+  publish(command, context);
+  const RasterReader product(command.output + "/OCS_2020.tif");
+  EXPECT_EQ(product.info().type, PixelType::u16);
+  EXPECT_EQ(product.read_all<std::uint16_t>().samples, map.samples);
+  const auto legend = product.legend();
+  ASSERT_TRUE(legend);
+  EXPECT_EQ(legend->classes.size(), 2u);
+  EXPECT_EQ(legend->at(*legend->index_of_code(1000)).name, "Vine");
+  EXPECT_EQ(legend->at(*legend->index_of_code(1000)).color, Color::parse("#800080"));
+  const auto item = nlohmann::json::parse(read_text(command.output + "/OCS_2020.json"));
+  EXPECT_EQ(item.at("assets").at("map").at("bands").at(0).at("data_type"), "uint16");
+  EXPECT_THAT(read_text(command.output + "/OCS_2020.qml"), HasSubstr("value=\"1000\" label=\"Vine\""));
+  EXPECT_THAT(read_text(command.output + "/report.html"), HasSubstr("Vine"));
+}
+
+TEST_F(PublishTest, MapsOfAnotherFormAreRefusedWithTheCommandThatMakesThem) {
+  const Grid grid{"EPSG:2154", 560000, 6280000, 20, 20, 3, 2};
+  write_raster(folder + "/classification.tif", LabelMap(grid, 1), {});
+  write_raster(folder + "/confidence.tif", Raster<float>(grid, 0.45f), {});
+  PublishCommand command;
+  command.folder = folder;
+  command.year = 2020;
+  EXPECT_THAT(testing::message_of([&] { publish(command, context); }),
+              AllOf(HasSubstr("confidence.tif"), HasSubstr("taken for probabilities 0 to 1"), HasSubstr("millesime mosaic")));
 }
 
 TEST_F(PublishTest, RefusesCodesThatHaveNoName) {

@@ -71,6 +71,23 @@ TEST_F(RegulariseTest, MajorityThenSieve) {
   EXPECT_EQ(result()[18], 0);
 }
 
+TEST_F(RegulariseTest, WideCodesAreTreatedAsTheSameMapOfSmallOnes) {
+  const std::vector<std::uint8_t> small = {1, 1, 1, 2, 2, 2, 1, 3, 1, 2, 4, 2, 1, 1, 1, 2, 4, 2, 0, 1, 1, 2, 2, 2};
+  const std::vector<std::uint16_t> codes = {0, 7, 255, 300, 65535};  // in the same order
+  command.majority = 3, command.min_pixels = 3;
+  write_map(6, small);
+  regularise(command, context);
+  const auto expected = result();
+  Raster<std::uint16_t> wide(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 6, 4});
+  std::ranges::transform(small, wide.samples.begin(), [&](std::uint8_t label) { return codes[label]; });
+  write_raster(command.map, wide, {});
+  regularise(command, context);
+  const RasterReader map(command.output);
+  EXPECT_EQ(map.info().type, PixelType::u16);
+  const auto found = map.read_all<std::uint16_t>().samples;
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(found[i], codes[expected[i]]) << i;
+}
+
 TEST_F(RegulariseTest, TheSieveGoesOnUntilNothingChanges) {
   // 3 touches only small patches until they have become class 1.
   write_map(6, {1, 1, 1, 1, 2, 3});
@@ -222,7 +239,7 @@ TEST_F(RegulariseTest, RefusesWhatDoesNotFit) {
   command.output = command.map;
   EXPECT_THAT(message(), HasSubstr("is the input map"));
   command.output = folder + "/out.tif";
-  Raster<float> other(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 2, 2});
+  const Raster<float> other(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 2, 2}, 0.5f);
   write_raster(command.map, other, {});
   EXPECT_THAT(message(), HasSubstr("expected a class map"));
   EXPECT_FALSE(std::filesystem::exists(command.output));

@@ -154,7 +154,11 @@ TEST_F(ValidateTest, CodesConfidenceAndAnotherSystemOfCoordinates) {
   write_raster(command.confidence, LabelMap(kGrid, 80), {});
   const AccuracyReport with_codes = validate(command, context);
   EXPECT_EQ(with_codes.runs.front().confusion.count(2, 1), 8);
-  EXPECT_NEAR(with_codes.runs.front().calibration->expected_error(), 0.8 - 26.0 / 34, 1e-12);
+  // Whole percents are truncated: 80 stands for 80.5 on average; a map of probabilities is as exact as it is.
+  EXPECT_NEAR(with_codes.runs.front().calibration->expected_error(), 0.805 - 26.0 / 34, 1e-6);
+  write_raster(folder + "/exact.tif", Raster<float>(kGrid, 0.8f), {});
+  command.confidence = folder + "/exact.tif";
+  EXPECT_NEAR(validate(command, context).runs.front().calibration->expected_error(), 0.8 - 26.0 / 34, 1e-6);
   EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), HasSubstr("|1|2\n"));
 
   // The same polygons in longitude and latitude.
@@ -278,7 +282,7 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   const MosaicMaps mosaic = mosaic_maps(config);
   for (const auto& [file, value] : {std::pair{mosaic.classification, 2}, {mosaic.confidence, 60}}) {
     write_raster(file + ".tif", LabelMap(grid, static_cast<std::uint8_t>(value)), {});
-    write_virtual_raster(file, grid, {{file + ".tif", grid.whole()}});
+    write_virtual_raster(file, grid, {{file + ".tif", grid.whole()}}, PixelType::u8);
   }
 
   const auto units = validate_stage().plan(config);
@@ -307,7 +311,7 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   // Only what was held out from every seed, on the mosaic, and its pixel once, although both tiles have it.
   EXPECT_EQ(report.final_map->confusion.total(), 1);
   EXPECT_EQ(report.final_map->confusion.count(1, 2), 1);
-  EXPECT_EQ(report.final_map->calibration->bins().at(8).n, 1);  // 60 % is in (8/15, 9/15]
+  EXPECT_EQ(report.final_map->calibration->bins().at(9).n, 1);  // 60 % stands for 0.6 to 0.61: in (9/15, 10/15]
   EXPECT_EQ(counts.at("pixels"), 1);
   EXPECT_EQ(read_confusion_csv(layout.confusion(0)), report.runs[0].confusion);
   EXPECT_THAT(read_text(layout.results()), HasSubstr("Water"));
