@@ -54,7 +54,7 @@ def beside_peers(program, world, folder, python):
     peers.mkdir()
     config = peers / "config.toml"  # no regions and no static inputs: one model, as in the other programs
     config.write_text(
-        f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[sensors.sentinel2_theia]\nroot = "{world / "l2a"}"\n'
+        f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[[source]]\nsensor = "sentinel2_theia"\nroot = "{world / "l2a"}"\n'
         f'[reference]\npath = "{world / "reference.shp"}"\nclass_field = "CODE"\n'
         '[sample]\nselect = "constant"\nselect_number = 200\n'
     )

@@ -12,9 +12,9 @@ namespace millesime {
 
 void add_commands(CLI::App& app, Program& program) {
   for (const auto& add :
-       {add_run,     add_status,    add_submit,       add_catalog, add_samples, add_stack,    add_train,     add_ensemble,   add_evaluate,
-        add_predict, add_benchmark, add_classify,     add_fuse,    add_mosaic,  add_validate, add_compare,   add_regularise, add_vectorise,
-        add_clump,   add_publish,   add_nomenclature, add_model,   add_config,  add_simulate, add_completion})
+       {add_run,     add_status,    add_submit,       add_catalog, add_samples, add_stack,    add_train,    add_ensemble,   add_evaluate,
+        add_predict, add_benchmark, add_classify,     add_fuse,    add_mosaic,  add_validate, add_compare,  add_regularise, add_vectorise,
+        add_clump,   add_publish,   add_nomenclature, add_sensors, add_model,   add_config,   add_simulate, add_completion})
     add(app, program);
 }
 
@@ -58,7 +58,7 @@ void ConfigFlags::declare(Options& o) {
 
 std::vector<std::string> ConfigFlags::all_assignments() const {
   std::vector<std::string> all = assignments;
-  if (skip_damaged) all.emplace_back("sensors.sentinel2_theia.skip_damaged=true");
+  if (skip_damaged) all.emplace_back("source.*.skip_damaged=true");
   return all;
 }
 

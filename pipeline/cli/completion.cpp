@@ -26,7 +26,9 @@ std::vector<std::string> values_of(const Option& option) {
 }
 
 // Names of nomenclatures and sites stand beside files.
-bool takes_files(const Option& option) { return option.is_path() || option.kind() == "nomenclature" || option.kind() == "site"; }
+bool takes_files(const Option& option) {
+  return option.is_path() || option.kind() == "nomenclature" || option.kind() == "sensor" || option.kind() == "site";
+}
 
 std::vector<std::string> flags_of(const Option& option) {
   return short_flag(option).empty() ? std::vector{option.flag()} : std::vector{short_flag(option), option.flag()};

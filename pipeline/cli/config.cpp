@@ -29,10 +29,7 @@ int show(const ShowCommand& command) {
   const Options values = loaded.declare();          // as a run uses them: paths resolved, the recipe of the model applied
   // Compared with defaults, so that the origins of this file's values are kept.
   Config fresh;
-  Options options = fresh.declare();
-  options.read_toml(file, {"exogenous"});
-  for (const auto& assignment : assignments) options.set(assignment);
-  apply_recipe(options, fresh.model.name);
+  const Options options = fresh.read(file, assignments);
   nlohmann::json list = nlohmann::json::array();
   for (std::size_t i = 0; i < options.all().size(); ++i) {
     const Option& option = options.all()[i];

@@ -91,8 +91,9 @@ std::string registries() {
           header({"name", "formula", "bands", "source"});
   for (const auto& entry : known["indices"])
     page += row({code(entry["name"]), code(entry["formula"]), code_list(entry["bands"]), entry["source"]});
-  page += "\n# Sensors\n\n" + header({"name", "bands", "masks"});
-  for (const auto& entry : known["sensors"]) page += row({code(entry["name"]), code_list(entry["bands"]), code_list(entry["masks"])});
+  page += "\n# Sensors\n\n" + header({"name", "what", "layout", "bands", "masks"});
+  for (const auto& entry : known["sensors"])
+    page += row({code(entry["name"]), entry["title"], code(entry["layout"]), code_list(entry["bands"]), code_list(entry["masks"])});
   page += "\n# Nomenclatures\n\nOf `nomenclature`, where it is no file.\n\n" + header({"name", "classes", "groups", "converts to"});
   for (const auto& entry : known["nomenclatures"])
     page += row({code(entry["name"]), std::to_string(entry["classes"].size()), std::to_string(entry["groups"].size()),

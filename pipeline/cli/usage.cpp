@@ -9,7 +9,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
 #include "pipeline/engine/site.h"
-#include "pipeline/io/sensor.h"
+#include "pipeline/io/sensor_file.h"
 #include "pipeline/stages/train.h"
 
 namespace millesime {
@@ -82,10 +82,10 @@ ordered_json indices_json() {
 ordered_json sensors_json() {
   ordered_json list = ordered_json::array();
   for (const std::string& name : known_sensors()) {
-    const auto sensor = make_sensor(name);
+    const SensorFile sensor = SensorFile::load(name);
     ordered_json masks = ordered_json::array();
-    for (const MaskPlane& plane : sensor->mask_planes()) masks.push_back(plane.name);
-    list.push_back({{"name", name}, {"bands", sensor->bands()}, {"masks", masks}});
+    for (const MaskPlane& plane : sensor.planes()) masks.push_back(plane.name);
+    list.push_back({{"name", name}, {"title", sensor.title}, {"layout", sensor.layout}, {"bands", sensor.band_names()}, {"masks", masks}});
   }
   return list;
 }

@@ -246,43 +246,63 @@ void Options::set(const std::string& assignment) {
   at(std::string(trim(assignment.substr(0, equal))), "--set").set(std::string(trim(assignment.substr(equal + 1))), "command line");
 }
 
-void Options::read_toml(const std::string& file, const std::vector<std::string>& ignored_tables) {
-  if (!std::filesystem::is_regular_file(file)) throw UserError(join_text(file, ": no such configuration file"));
-  toml::table root;
-  try {
-    root = toml::parse_file(file);
-  } catch (const toml::parse_error& error) {
-    throw UserError(join_text(file, ":", error.source().begin.line, ": ", std::string(error.description()), "; expected TOML"));
-  }
-  const auto folder = std::filesystem::path(file).parent_path();
-  const auto scalar = [](const toml::node& node, const std::string& origin, const std::string& key) {
-    if (auto text = scalar_text(node)) return *text;
-    throw UserError(join_text(origin, ": ", key, ": expected a text, a number, true, false or a list of them"));
-  };
-  const auto resolve = [&](const Option& option, const std::string& text) {
-    if (!option.is_path() || text.empty()) return text;
-    return source_in(folder, text);  // an absolute path is not changed
-  };
-  const auto read = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
+namespace {
+
+// Sets the options of a TOML file, each by its key.
+class TomlFile {
+ public:
+  TomlFile(Options& options, const std::string& file)
+      : options_(options), file_(file), folder_(std::filesystem::path(file).parent_path()) {}
+
+  std::string origin(const toml::node& node) const { return join_text(file_, ":", node.source().begin.line); }
+
+  void read(const toml::table& table, const std::string& prefix, const std::vector<std::string>& ignored) {
     for (const auto& [name, node] : table) {
       const std::string key = prefix.empty() ? std::string(name.str()) : prefix + "." + std::string(name.str());
-      if (std::ranges::find(ignored_tables, key) != ignored_tables.end()) continue;
-      const std::string origin = join_text(file, ":", node.source().begin.line);
-      if (const auto* inner = node.as_table(); inner && !find(key)) {
-        self(self, *inner, key);
+      if (std::ranges::find(ignored, key) != ignored.end()) continue;
+      if (const auto* inner = node.as_table(); inner && !options_.find(key)) {
+        read(*inner, key, ignored);
         continue;
       }
-      Option& option = at(key, origin);
+      Option& option = options_.at(key, origin(node));
       if (const auto* list = node.as_array()) {
         std::vector<std::string> values;
-        for (const auto& element : *list) values.push_back(resolve(option, scalar(element, origin, key)));
-        option.set_list(values, origin);
+        for (const auto& element : *list) values.push_back(resolved(option, scalar(element, origin(node), key)));
+        option.set_list(values, origin(node));
       } else {
-        option.set(resolve(option, scalar(node, origin, key)), origin);
+        option.set(resolved(option, scalar(node, origin(node), key)), origin(node));
       }
     }
-  };
-  read(read, root, "");
+  }
+
+ private:
+  static std::string scalar(const toml::node& node, const std::string& origin, const std::string& key) {
+    if (auto text = scalar_text(node)) return *text;
+    throw UserError(join_text(origin, ": ", key, ": expected a text, a number, true, false or a list of them"));
+  }
+  std::string resolved(const Option& option, const std::string& text) const {
+    if (!option.is_path() || text.empty()) return text;
+    return source_in(folder_, text);  // an absolute path is not changed
+  }
+
+  Options& options_;
+  const std::string& file_;
+  std::filesystem::path folder_;
+};
+
+}  // namespace
+
+void Options::read_toml(const std::string& file, const std::vector<std::string>& ignored_tables) {
+  TomlFile(*this, file).read(parse_toml(file), "", ignored_tables);
+}
+
+void Options::read_tables(const std::string& file, const std::string& name, const std::vector<std::string>& prefixes) {
+  const toml::table root = parse_toml(file);
+  const auto* tables = root[name].as_array();
+  if (!tables) return;
+  TomlFile toml(*this, file);
+  for (std::size_t i = 0; i < tables->size() && i < prefixes.size(); ++i)
+    if (const auto* table = (*tables)[i].as_table()) toml.read(*table, prefixes[i], {});
 }
 
 void Options::require_all() const {
@@ -292,7 +312,7 @@ void Options::require_all() const {
   if (!missing.empty()) throw UserError("missing in the configuration: " + join_list(missing, ", "));
 }
 
-std::string Options::to_toml() const {
+std::string Options::to_toml(const std::vector<std::string>& left_out) const {
   // Keys without a table first, then table by table, as TOML requires.
   std::ostringstream text;
   std::string current;
@@ -300,6 +320,7 @@ std::string Options::to_toml() const {
     for (const auto& option : options_) {
       const auto dot = option.key().rfind('.');
       if ((dot == std::string::npos) != top) continue;
+      if (!top && std::ranges::find(left_out, option.key().substr(0, dot)) != left_out.end()) continue;
       if (!top && option.key().substr(0, dot) != current) {
         current = option.key().substr(0, dot);
         text << "\n[" << current << "]\n";

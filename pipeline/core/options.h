@@ -85,8 +85,11 @@ class Options {
   // Reads a TOML file: every key must be declared; relative paths are resolved against the file's folder.
   // Tables with a name in `ignored_tables` (arrays of tables with their own declarations) are not read.
   void read_toml(const std::string& file, const std::vector<std::string>& ignored_tables = {});
-  void require_all() const;     // UserError listing required keys without a value
-  std::string to_toml() const;  // effective.toml: every key with its value
+  // The tables [[name]] of a TOML file: the keys of the first under prefixes[0] + ".", and so on.
+  void read_tables(const std::string& file, const std::string& name, const std::vector<std::string>& prefixes);
+  void require_all() const;  // UserError listing required keys without a value
+  // effective.toml: every key with its value, but those of `left_out` sections.
+  std::string to_toml(const std::vector<std::string>& left_out = {}) const;
 
  private:
   std::string section_;

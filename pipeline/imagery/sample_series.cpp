@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/imagery/tile_window.h"
 #include "pipeline/imagery/window_loop.h"
+#include "pipeline/io/series_reader.h"
 
 namespace millesime {
 namespace {
@@ -88,7 +89,7 @@ void store(const WindowObservations& seen, const SampleWindow& part, Samples& sa
 
 }  // namespace
 
-void read_series(const Census& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
+void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
                  const Context& context) {
   SampleSeries& series = samples.series.front();
   const std::size_t n = samples.label.size(), dates = series.dates.size(), bands = series.bands.size();

@@ -5,14 +5,14 @@
 #include "pipeline/core/context.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/imagery/exogenous.h"
-#include "pipeline/io/sensor.h"
+#include "pipeline/io/census.h"
 
 namespace millesime {
 
 // Fills values [sample][date][band] and validity [sample][date] of the samples' first series, and their statics, at the samples' col and
 // row; kNodata if the pixel is not valid at a date. UserError if they need more than the memory budget, or if a file changed since the
 // census.
-void read_series(const Census& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
+void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
                  const Context& context);
 
 }  // namespace millesime

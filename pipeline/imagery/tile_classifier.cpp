@@ -13,6 +13,7 @@
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/series_reader.h"
 
 namespace millesime {
 namespace {

@@ -12,13 +12,12 @@
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/region_weights.h"
 #include "pipeline/imagery/seed_map.h"
-#include "pipeline/io/sensor.h"
+#include "pipeline/io/census.h"
 
 namespace millesime {
 
 struct ClassifyRequest {
-  Census census;
-  std::string sensor = "sentinel2_theia";
+  SourceCensus census;
   int year = 0;
   std::string resampling;
   RegionOptions regions;                           // without a path: the only model of each map counts at every pixel

@@ -42,7 +42,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   const SourceSpec& source = spec_.sources.front();
   if (source.bands != input.bands)
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
-                              join_list(input.bands, ", "), "; set sensors.sentinel2_theia.bands to the model's"));
+                              join_list(input.bands, ", "), "; set source.bands to the model's"));
   require_dates(spec_, input, file);
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec_.statics_in(input.static_names, "the tile");

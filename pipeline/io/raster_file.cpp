@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include <gdal.h>
 #include <ogr_srs_api.h>
@@ -59,10 +60,11 @@ struct RasterReader::Impl {
   DatasetHandle dataset;
   RasterInfo info;
 
-  void read_stored(int block_col, int block_row, void* samples) const;
-  std::vector<char> stored_block(int block_col, int block_row) const;
-  template <class T>  // double, std::int32_t
-  std::vector<T> converted_block(int block_col, int block_row) const;
+  GDALRasterBandH band(int number) const { return GDALGetRasterBand(dataset.get(), number + 1); }
+  std::size_t block_pixels() const { return static_cast<std::size_t>(info.block_width) * static_cast<std::size_t>(info.block_height); }
+  void read_stored(int number, int block_col, int block_row, void* samples) const;
+  std::vector<char> stored_block(int number, int block_col, int block_row) const;
+  std::vector<double> converted_block(int number, int block_col, int block_row) const;
   std::vector<std::uint8_t> read_mask(const Window& window, int band) const;
 };
 
@@ -119,28 +121,26 @@ void RasterReader::read_numbers(const Window& window, int band, float* numbers) 
     if (!valid[i]) numbers[i] = kMissing;
 }
 
-std::vector<char> RasterReader::Impl::stored_block(int block_col, int block_row) const {
-  GDALRasterBandH band = GDALGetRasterBand(dataset.get(), 1);
-  const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(band)));
-  std::vector<char> stored(bytes * static_cast<std::size_t>(info.block_width) * static_cast<std::size_t>(info.block_height));
-  read_stored(block_col, block_row, stored.data());
+std::vector<char> RasterReader::Impl::stored_block(int number, int block_col, int block_row) const {
+  const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(band(number))));
+  std::vector<char> stored(bytes * block_pixels());
+  read_stored(number, block_col, block_row, stored.data());
   return stored;
 }
 
-void RasterReader::Impl::read_stored(int block_col, int block_row, void* samples) const {
+void RasterReader::Impl::read_stored(int number, int block_col, int block_row, void* samples) const {
   const GdalMessages messages;
-  if (GDALReadBlock(GDALGetRasterBand(dataset.get(), 1), block_col, block_row, samples) != CE_None)
+  if (GDALReadBlock(band(number), block_col, block_row, samples) != CE_None)
     throw UserError(
         join_text(path, ": block ", block_col, ", ", block_row, " cannot be read; the file is damaged, replace it. ", messages.text()));
 }
 
-template <class T>
-std::vector<T> RasterReader::Impl::converted_block(int block_col, int block_row) const {
-  const std::vector<char> stored = stored_block(block_col, block_row);
-  const GDALDataType type = GDALGetRasterDataType(GDALGetRasterBand(dataset.get(), 1));
-  std::vector<T> samples(static_cast<std::size_t>(info.block_width) * static_cast<std::size_t>(info.block_height));
-  GDALCopyWords64(stored.data(), type, GDALGetDataTypeSizeBytes(type), samples.data(), std::is_same_v<T, double> ? GDT_Float64 : GDT_Int32,
-                  sizeof(T), static_cast<GPtrDiff_t>(samples.size()));
+std::vector<double> RasterReader::Impl::converted_block(int number, int block_col, int block_row) const {
+  const std::vector<char> stored = stored_block(number, block_col, block_row);
+  const GDALDataType type = GDALGetRasterDataType(band(number));
+  std::vector<double> samples(block_pixels());
+  GDALCopyWords64(stored.data(), type, GDALGetDataTypeSizeBytes(type), samples.data(), GDT_Float64, sizeof(double),
+                  static_cast<GPtrDiff_t>(samples.size()));
   return samples;
 }
 
@@ -158,44 +158,75 @@ std::vector<std::uint8_t> RasterReader::Impl::read_mask(const Window& window, in
   return valid;
 }
 
-std::vector<double> RasterReader::block_in_unit(int block_col, int block_row) const {
-  std::vector<double> values = impl_->converted_block<double>(block_col, block_row);
-  const BandInfo& band = info().each[0];
-  const UnitScale scale = unit_scale(band);
-  for (double& value : values)
-    value = is_nodata(value, band) ? std::numeric_limits<double>::quiet_NaN() : value * scale.factor + scale.offset;
+std::vector<double> RasterReader::block_in_unit(int number, int block_col, int block_row, const Encoding& encoding) const {
+  std::vector<double> values = impl_->converted_block(number, block_col, block_row);
+  const BandInfo& band = info().each.at(static_cast<std::size_t>(number));
+  constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+  const bool stated = encoding.kind == Encoding::Kind::stated;
+  const UnitScale scale = stated ? unit_scale(band) : UnitScale{};
+  Encoding numbers = encoding;
+  if (stated) numbers.kind = Encoding::Kind::linear, numbers.factor = scale.factor, numbers.offset = scale.offset;
+  for (double& value : values) value = is_nodata(value, band) ? kMissing : numbers.in_unit(value);
   if (!band.has_mask) return values;
   const Window block{block_col * info().block_width, block_row * info().block_height, info().block_width, info().block_height};
   const Window inside = block.intersect(grid().whole());
-  const std::vector<std::uint8_t> valid = impl_->read_mask(inside, 0);
+  const std::vector<std::uint8_t> valid = impl_->read_mask(inside, number);
   for (int row = 0; row < inside.height; ++row)
     for (int col = 0; col < inside.width; ++col)
       if (!valid[static_cast<std::size_t>(row) * static_cast<std::size_t>(inside.width) + static_cast<std::size_t>(col)])
-        values[static_cast<std::size_t>(row) * static_cast<std::size_t>(block.width) + static_cast<std::size_t>(col)] =
-            std::numeric_limits<double>::quiet_NaN();
+        values[static_cast<std::size_t>(row) * static_cast<std::size_t>(block.width) + static_cast<std::size_t>(col)] = kMissing;
   return values;
 }
 
-template <>
-void RasterReader::read_block<std::int16_t>(int block_col, int block_row, std::int16_t* samples) const {
-  const BandInfo& band = info().each[0];
-  if (is_in_unit(band)) {
-    impl_->read_stored(block_col, block_row, samples);
-    if (band.nodata && *band.nodata != kNodata)
-      std::replace_if(
-          samples, samples + std::int64_t{info().block_width} * info().block_height,
-          [&](std::int16_t value) { return value == *band.nodata; }, kNodata);
+void RasterReader::read_block(int number, int block_col, int block_row, const Encoding& encoding, std::int16_t* samples) const {
+  const BandInfo& band = info().each.at(static_cast<std::size_t>(number));
+  const std::size_t pixels = impl_->block_pixels();
+  const bool stated = encoding.kind == Encoding::Kind::stated && !encoding.least && !encoding.most;
+  if (stated && is_in_unit(band)) {
+    impl_->read_stored(number, block_col, block_row, samples);
+    for (const std::optional<double>& nodata : {band.nodata, encoding.nodata})
+      if (nodata && *nodata != kNodata)
+        std::replace_if(
+            samples, samples + pixels, [&](std::int16_t value) { return value == *nodata; }, kNodata);
     return;
   }
-  std::ranges::transform(block_in_unit(block_col, block_row), samples, to_sample);
+  const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
+  if (encoding.kind != Encoding::Kind::stated && !band.has_mask && (type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16)) {
+    const std::vector<std::int16_t>& table = sample_table(band.type, encoding, band.nodata);
+    if (type == GDT_Byte) {
+      const std::vector<char> stored = impl_->stored_block(number, block_col, block_row);
+      for (std::size_t i = 0; i < pixels; ++i) samples[i] = table[static_cast<std::uint8_t>(stored[i])];
+    } else {
+      impl_->read_stored(number, block_col, block_row, samples);
+      for (std::size_t i = 0; i < pixels; ++i) samples[i] = table[static_cast<std::uint16_t>(samples[i])];
+    }
+    return;
+  }
+  std::ranges::transform(block_in_unit(number, block_col, block_row, encoding), samples, to_sample);
 }
 
-template <>
-void RasterReader::read_block<std::uint8_t>(int block_col, int block_row, std::uint8_t* samples) const {
-  if (info().type == PixelType::u8) return impl_->read_stored(block_col, block_row, samples);
-  std::ranges::transform(impl_->converted_block<std::int32_t>(block_col, block_row), samples, [](std::int32_t value) {
-    constexpr std::int32_t kMost = 255;
-    return static_cast<std::uint8_t>(value < 0 || value > kMost ? kMost : value);
+void RasterReader::read_block(int number, int block_col, int block_row, const MaskPlane& plane, const Encoding& encoding,
+                              std::uint8_t* samples) const {
+  if (!plane.band.empty()) {
+    std::vector<std::int16_t> values(impl_->block_pixels());
+    read_block(number, block_col, block_row, encoding, values.data());
+    std::ranges::transform(values, samples, [](std::int16_t value) {
+      return static_cast<std::uint8_t>(value == kNodata ? MaskMeaning::no_image : MaskMeaning::valid);
+    });
+    return;
+  }
+  const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
+  if (type == GDT_Byte && !plane.is_coded()) return impl_->read_stored(number, block_col, block_row, samples);
+  std::map<std::int64_t, std::uint8_t> known;  // masks have few values
+  std::int64_t last = 0;
+  std::uint8_t byte = plane.byte_of(0);
+  std::ranges::transform(impl_->converted_block(number, block_col, block_row), samples, [&](double number_of_file) {
+    const auto value = static_cast<std::int64_t>(number_of_file);
+    if (value == last) return byte;
+    last = value;
+    const auto found = known.find(value);
+    byte = found != known.end() ? found->second : known.emplace(value, plane.byte_of(value)).first->second;
+    return byte;
   });
 }
 
@@ -208,10 +239,10 @@ Raster<T> RasterReader::read_all(int band) const {
 
 std::optional<Nomenclature> RasterReader::legend() const { return legend_of(impl_->dataset.get()); }
 
-void RasterReader::probe() const {
+void RasterReader::probe(int only) const {
   const int across = (grid().cols + info().block_width - 1) / info().block_width,
             down = (grid().rows + info().block_height - 1) / info().block_height;
-  for (int band = 0; band < info().bands; ++band)
+  for (int band = std::max(0, only); band < (only < 0 ? info().bands : only + 1); ++band)
     for (const bool last : {false, true}) {
       const GdalMessages messages;
       GDALRasterBandH handle = GDALGetRasterBand(impl_->dataset.get(), band + 1);

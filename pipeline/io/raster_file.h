@@ -10,6 +10,7 @@
 #include "pipeline/core/grid.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/raster.h"
+#include "pipeline/io/encoding.h"
 
 namespace millesime {
 
@@ -55,17 +56,18 @@ class RasterReader {
   // Reads a band of a window as numbers with scale and offset applied. Missing values are NaN: the band's no-data value, pixels of a mask
   // band or alpha band with value 0, NaN.
   void read_numbers(const Window& window, int band, float* numbers) const;
-  // A whole block of band 0, block_width x block_height row by row, without GDAL's block cache. Pixels outside the grid are
-  // undefined. T is std::int16_t for a band (in the source's unit, kNodata for no data, see sample_unit.h) and std::uint8_t for a mask
-  // (values outside 0..255 become 255).
-  template <class T>
-  void read_block(int block_col, int block_row, T* samples) const;
-  std::vector<double> block_in_unit(int block_col, int block_row) const;  // the same before rounding, NaN for no data
+  // A whole block of a band, block_width x block_height row by row, without GDAL's block cache. Pixels outside the grid are undefined.
+  // Of an image: in the source's unit, kNodata for no data (sample_unit.h). Of a mask: the bytes of its plane, where the plane is what a
+  // band says by `encoding`.
+  void read_block(int band, int block_col, int block_row, const Encoding& encoding, std::int16_t* samples) const;
+  void read_block(int band, int block_col, int block_row, const MaskPlane& plane, const Encoding& encoding, std::uint8_t* samples) const;
+  // Of an image before rounding, NaN for no data.
+  std::vector<double> block_in_unit(int band, int block_col, int block_row, const Encoding& encoding) const;
   template <class T>
   Raster<T> read_all(int band = 0) const;
   // The classes of a map according to its palette, category names and attribute table; empty without a palette.
   std::optional<Nomenclature> legend() const;
-  void probe() const;  // reads the first and the last block of each band: a truncated file fails here
+  void probe(int band = -1) const;  // reads the first and the last block of a band, or of each: a truncated file fails here
 
  private:
   struct Impl;

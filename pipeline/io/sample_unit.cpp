@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <deque>
 #include <limits>
+#include <mutex>
 #include <vector>
 
 #include "pipeline/core/error.h"
@@ -69,45 +71,101 @@ std::int16_t to_sample(double value) {
   return static_cast<std::int16_t>(std::min(std::round(value), kHighest));
 }
 
-std::string problem_of_band(const RasterReader& file) {
-  if (const std::string problem = expected_one(file); !problem.empty()) return problem;
-  const BandInfo& band = file.info().each[0];
-  if (is_in_unit(band)) return "";
-  const std::string expected = join_text("expected reflectance x 10000 as int16, got ", name_of(band.type));
-  if (band.type == PixelType::u8 && !band.has_scale) return join_text(expected, ", which cannot hold it", kAdvice);
+namespace {
 
+// The numbers in some blocks: the middle, the first and the last, and all others while `unclear` says so.
+template <class Unclear>
+Range range_of(const RasterReader& file, const Layer& layer, const Unclear& unclear) {
   const auto blocks = [](int size, int block) { return (size + block - 1) / block; };
   const int across = blocks(file.grid().cols, file.info().block_width), down = blocks(file.grid().rows, file.info().block_height);
   Range range;
   const auto add_block = [&](int col, int row) {
-    const std::vector<double> values = file.block_in_unit(col, row);
+    const std::vector<double> values = file.block_in_unit(layer.band, col, row, layer.encoding);
     const Window whole{col * file.info().block_width, row * file.info().block_height, file.info().block_width, file.info().block_height};
     const Window inside = whole.intersect(file.grid().whole());
     for (int r = 0; r < inside.height; ++r)
       for (int c = 0; c < inside.width; ++c)
         range.add(values[static_cast<std::size_t>(r) * static_cast<std::size_t>(whole.width) + static_cast<std::size_t>(c)]);
   };
-  const auto looks_wrong = [&] { return range.empty() || (range.fractions && range.most <= kFraction); };
   add_block(across / 2, down / 2);
   add_block(0, 0);
   add_block(across - 1, down - 1);
-  for (int row = 0; row < down && looks_wrong(); ++row)
-    for (int col = 0; col < across && looks_wrong(); ++col) add_block(col, row);
-  if (range.empty()) return "";  // no data at all
+  for (int row = 0; row < down && unclear(range); ++row)
+    for (int col = 0; col < across && unclear(range); ++col) add_block(col, row);
+  return range;
+}
+
+std::string from_to(double least, double most) {
   std::array<char, 80> numbers{};
-  std::snprintf(numbers.data(), numbers.size(), " from %.6g to %.6g", range.least, range.most);
-  const std::string got = join_text(expected, numbers.data(), band.has_scale ? " by the scale that the file states" : "");
+  std::snprintf(numbers.data(), numbers.size(), " from %.6g to %.6g", least, most);
+  return numbers.data();
+}
+
+// Power is positive and mostly below 1, decibel of land mostly from -30 to 0.
+std::string problem_of_radar(const RasterReader& file, const Layer& layer) {
+  constexpr double kHundredths = 100;
+  Layer as_stored = layer;
+  as_stored.encoding.kind = Encoding::Kind::linear, as_stored.encoding.factor = 1, as_stored.encoding.offset = 0;
+  const Range range = range_of(file, as_stored, [](const Range& known) { return known.empty(); });
+  if (range.empty()) return "";
+  if (layer.encoding.kind == Encoding::Kind::power)
+    return range.least < 0 ? join_text("expected linear power (encoding = \"power\"), got numbers", from_to(range.least, range.most),
+                                       ", which are decibel; set encoding = \"linear\" in the sensor file")
+                           : "";
+  const double least = range.least * layer.encoding.factor / kHundredths, most = range.most * layer.encoding.factor / kHundredths;
+  return least >= 0 && range.fractions ? join_text("expected decibel (encoding = \"linear\"), got numbers", from_to(least, most),
+                                                   ", which are linear power; set encoding = \"power\" in the sensor file")
+                                       : "";
+}
+
+}  // namespace
+
+std::string problem_of_band(const RasterReader& file, const Layer& layer, SampleUnit unit, bool alone) {
+  if (alone)
+    if (const std::string problem = expected_one(file); !problem.empty()) return problem;
+  if (unit == SampleUnit::decibel) return problem_of_radar(file, layer);
+  if (layer.encoding.kind != Encoding::Kind::stated) return "";
+  const BandInfo& band = file.info().each[static_cast<std::size_t>(layer.band)];
+  if (is_in_unit(band)) return "";
+  const std::string expected = join_text("expected reflectance x 10000 as int16, got ", name_of(band.type));
+  if (band.type == PixelType::u8 && !band.has_scale) return join_text(expected, ", which cannot hold it", kAdvice);
+  const auto looks_wrong = [](const Range& range) { return range.empty() || (range.fractions && range.most <= kFraction); };
+  const Range range = range_of(file, layer, looks_wrong);
+  if (range.empty()) return "";  // no data at all
+  const std::string got = join_text(expected, from_to(range.least, range.most), band.has_scale ? " by the scale that the file states" : "");
   if (range.fractions && range.most <= kFraction) return join_text(got, kAdvice);
   if (range.most > kHighest)
     return join_text(got, ", more than int16 holds; if that is its no-data value, say so (gdal_edit.py -a_nodata)", kAdvice);
   return "";
 }
 
-std::string problem_of_mask(const RasterReader& file) {
-  if (const std::string problem = expected_one(file); !problem.empty()) return problem;
-  if (file.info().type != PixelType::f32) return "";
-  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", name_of(file.info().type),
-                   "; convert it (gdal_translate -ot Byte)");
+std::string problem_of_mask(const RasterReader& file, const Layer& layer, bool alone) {
+  if (alone)
+    if (const std::string problem = expected_one(file); !problem.empty()) return problem;
+  const PixelType type = file.info().each[static_cast<std::size_t>(layer.band)].type;
+  if (type != PixelType::f32) return "";
+  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", name_of(type), "; convert it (gdal_translate -ot Byte)");
+}
+
+const std::vector<std::int16_t>& sample_table(PixelType type, const Encoding& encoding, std::optional<double> file_nodata) {
+  struct Table {
+    PixelType type;
+    Encoding encoding;
+    std::optional<double> file_nodata;
+    std::vector<std::int16_t> samples;
+  };
+  static std::mutex mutex;
+  static std::deque<Table> tables;  // their addresses stay
+  const std::lock_guard lock(mutex);
+  for (const Table& table : tables)
+    if (table.type == type && table.encoding == encoding && table.file_nodata == file_nodata) return table.samples;
+  Table& table = tables.emplace_back(Table{type, encoding, file_nodata, {}});
+  const std::uint32_t numbers = type == PixelType::u8 ? 1u << 8 : 1u << 16;
+  for (std::uint32_t bits = 0; bits < numbers; ++bits) {
+    const double number = type == PixelType::i16 ? static_cast<std::int16_t>(bits) : static_cast<double>(bits);
+    table.samples.push_back(file_nodata && number == *file_nodata ? kNodata : to_sample(encoding.in_unit(number)));
+  }
+  return table.samples;
 }
 
 }  // namespace millesime

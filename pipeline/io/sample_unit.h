@@ -1,10 +1,14 @@
 #pragma once
-// The numbers of an image's file in the unit of a Series: reflectance x 10000 as int16, kNodata where there is no data. A file may hold
-// them as they are, in any type of pixel, or state how they become reflectance (GDAL's scale and offset). What can be neither is refused.
+// The numbers of an image's file in the unit of a Series (reflectance x 10000...) as int16, kNodata where there is no data. The sensor file
+// says how they become that (Encoding), or else the file: it holds them as they are, in any type of pixel, or states how they become
+// reflectance (GDAL's scale and offset). What can be neither is refused.
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "pipeline/io/census.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
@@ -21,7 +25,11 @@ std::int16_t to_sample(double value);  // rounded, half away from 0; NaN and wha
 
 // What a band or a mask of an image's file holds that cannot be brought to the unit: expected, got, what to do; "" where nothing is wrong.
 // Some blocks are looked at; all of them only where the numbers are fractions and small.
-std::string problem_of_band(const RasterReader& file);
-std::string problem_of_mask(const RasterReader& file);
+// `alone`: the file is expected to have this one band.
+std::string problem_of_band(const RasterReader& file, const Layer& layer, SampleUnit unit, bool alone);
+std::string problem_of_mask(const RasterReader& file, const Layer& layer, bool alone);
+
+// The numbers of a Series for every number of 16 (or 8) bits of a file, by its bit pattern: made once for each encoding.
+const std::vector<std::int16_t>& sample_table(PixelType type, const Encoding& encoding, std::optional<double> file_nodata);
 
 }  // namespace millesime

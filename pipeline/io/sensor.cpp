@@ -1,167 +1,300 @@
+// Sensor: the census of a source over a tile, the same for every layout.
+
 #include "pipeline/io/sensor.h"
 
 #include <sys/stat.h>
 
-#include "pipeline/core/atomic_file.h"
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/json_number.h"
+#include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
-#include "pipeline/core/utf8.h"
-#include "pipeline/io/sensors/sentinel2_theia.h"
+#include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/internal/read_grid.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/sample_unit.h"
+#include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
-
-using nlohmann::ordered_json;
-
+namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kInZip = "/vsizip/{";
+constexpr const char* kNoData = "no_data";  // the mask that a band makes, where no mask tells where there is an image
 
-// A path, or a message that names some, as it is written: the same wherever the source lies and however its folder is spelled.
-std::string without_root(std::string text, const std::string& root) {
-  if (root.empty()) return text;
-  const std::string prefix = root + "/";
-  for (std::size_t at = 0; (at = text.find(prefix, at)) != std::string::npos;) {
-    const bool begins_a_path = at == 0 || std::string_view(" \"'({").find(text[at - 1]) != std::string_view::npos;
-    if (begins_a_path)
-      text.erase(at, prefix.size());
-    else
-      ++at;
-  }
-  return text;
+// The bands to read: the requested ones, or all that any product has. A requested band that no product has is an error of the
+// configuration.
+std::vector<std::string> bands_to_read(const SensorFile& sensor, const CensusRequest& request, const std::vector<Candidate>& candidates) {
+  const std::vector<std::string> asked = sensor.own_names(request.bands, "bands of the source " + request.source);
+  std::vector<std::string> present;
+  for (const std::string& band : sensor.band_names())
+    if (std::ranges::any_of(candidates, [&](const Candidate& candidate) { return candidate.bands.contains(band); }))
+      present.push_back(band);
+  if (asked.empty()) return present;
+  for (const std::string& band : asked)
+    if (!present.empty() && std::ranges::find(present, band) == present.end())
+      throw UserError(join_text(request.root, "/", request.tile, ": no product has the band ", band,
+                                " that source.bands requests (for example ", candidates[0].product.name,
+                                " does not); set it to bands that exist: ", join_list(present, ", ")));
+  return asked;
 }
 
-std::string with_root(const std::string& path, const std::string& root) {
-  if (root.empty()) return path;
-  if (path.starts_with(kInZip)) return std::string(kInZip) + root + "/" + path.substr(kInZip.size());
-  return root + "/" + path;
+// Removes what is not read, and notes what is missing.
+void keep_layers(Candidate& candidate, const std::vector<std::string>& bands, const std::vector<MaskPlane>& masks) {
+  std::vector<std::string> missing;
+  for (const std::string& band : bands)
+    if (!candidate.bands.contains(band)) missing.push_back(band);
+  if (!missing.empty() && !candidate.bands.empty())
+    candidate.problems.push_back(join_text("band ", join_list(missing, ", "), " is missing; it has ",
+                                           join_list(std::vector<std::string>(candidate.bands.begin(), candidate.bands.end()), ", "),
+                                           " (the bands to read are set by source.bands)"));
+  auto& layers = candidate.product.layers;
+  if (const auto& own = masks.back(); !own.band.empty())
+    if (const auto band = layers.find(own.band); band != layers.end()) layers[own.name] = band->second;
+  std::erase_if(layers, [&](const auto& layer) {
+    return std::ranges::find(bands, layer.first) == bands.end() && std::ranges::find(masks, layer.first, &MaskPlane::name) == masks.end();
+  });
 }
 
-}  // namespace
-
-std::vector<std::string> known_sensors() { return {"sentinel2_theia"}; }
-
-std::unique_ptr<Sensor> make_sensor(const std::string& name) {
-  if (name == "sentinel2_theia") return make_sentinel2_theia();
-  throw UserError(join_text("unknown sensor \"", name, "\"; known: ", join_list(known_sensors(), ", ")));
-}
-
-std::string years_of(const std::vector<OutsidePeriod>& outside) {
-  std::map<int, int> years;
-  for (const OutsidePeriod& product : outside) ++years[product.date.year()];
-  std::string text;
-  for (const auto& [year, count] : years)
-    text += join_text(text.empty() ? "" : ", ", year, " (", count, count == 1 ? " product)" : " products)");
-  return text;
-}
-
-namespace {
-
-std::vector<std::string> all_of(const std::vector<std::string>& texts, std::string (*change)(std::string_view)) {
-  std::vector<std::string> result;
-  for (const std::string& text : texts) result.push_back(change(text));
-  return result;
-}
-
-}  // namespace
-
-int Census::n_products() const {
-  int n = 0;
-  for (const Acquisition& acquisition : acquisitions) n += static_cast<int>(acquisition.passes.size());
-  return n;
-}
-
-ordered_json Census::to_json() const {
-  ordered_json document;
-  document["tile"] = tile;
-  document["sensor"] = sensor;
-  document["grid"] = {
-      {"crs", grid.crs},   {"x0", grid.x0},    {"y0", grid.y0}, {"pixel_width", grid.pixel_width}, {"pixel_height", grid.pixel_height},
-      {"cols", grid.cols}, {"rows", grid.rows}};
-  document["bands"] = bands;
-  document["acquisitions"] = ordered_json::array();
-  for (const Acquisition& acquisition : acquisitions) {
-    ordered_json passes = ordered_json::array();
-    for (const Product& pass : acquisition.passes)
-      passes.push_back({{"name", pass.name},
-                        {"path", utf8_of_bytes(without_root(pass.path, root))},
-                        {"time", pass.time},
-                        {"version", pass.version},
-                        {"files", pass.files}});
-    document["acquisitions"].push_back({{"date", acquisition.date.iso()}, {"passes", passes}});
-  }
-  document["damaged"] = ordered_json::array();
-  for (const Damage& damage : damaged)
-    document["damaged"].push_back(
-        {{"product", utf8_of_bytes(damage.product)}, {"message", utf8_of_bytes(without_root(damage.message, root))}});
-  document["superseded"] = all_of(superseded, utf8_of_bytes);
-  document["merged"] = merged;
-  document["ignored"] = all_of(ignored, utf8_of_bytes);
-  document["outside_period"] = ordered_json::array();
-  for (const OutsidePeriod& outside : outside_period)
-    document["outside_period"].push_back({{"product", utf8_of_bytes(outside.product)}, {"date", outside.date.iso()}});
-  document["files"] = ordered_json::array();
-  for (const SourceFile& file : files)
-    document["files"].push_back(
-        {{"path", utf8_of_bytes(without_root(file.path, root))}, {"bytes", file.bytes}, {"modified_ns", file.modified_ns}});
-  return document;
-}
-
-Census Census::from_json(const ordered_json& document, const std::string& origin, const std::string& root) {
-  try {
-    Census census;
-    census.root = root;
-    census.tile = document.at("tile").get<std::string>();
-    census.sensor = document.at("sensor").get<std::string>();
-    const ordered_json& grid = document.at("grid");
-    census.grid = {grid.at("crs").get<std::string>(),    grid.at("x0").get<double>(),           grid.at("y0").get<double>(),
-                   grid.at("pixel_width").get<double>(), grid.at("pixel_height").get<double>(), whole_number<int>(grid.at("cols")),
-                   whole_number<int>(grid.at("rows"))};
-    census.bands = document.at("bands").get<std::vector<std::string>>();
-    for (const ordered_json& entry : document.at("acquisitions")) {
-      Acquisition acquisition{Date::parse(entry.at("date").get<std::string>()), {}};
-      for (const ordered_json& pass : entry.at("passes"))
-        acquisition.passes.push_back({pass.at("name").get<std::string>(),
-                                      with_root(bytes_of_utf8(pass.at("path").get<std::string>()), root), census.tile, acquisition.date,
-                                      pass.at("time").get<std::string>(), pass.at("version").get<std::string>(),
-                                      pass.at("files").get<std::map<std::string, std::string>>()});
-      census.acquisitions.push_back(std::move(acquisition));
+// Opens the files that will be read, and reads the first and the last block of each.
+void probe_files(Candidate& candidate, const SensorFile& sensor, const std::vector<MaskPlane>& masks) {
+  std::map<std::string, int> layers_in_file;
+  for (const auto& [name, layer] : candidate.product.layers) ++layers_in_file[layer.file + ":" + layer.variable];
+  for (auto& [name, layer] : candidate.product.layers) {
+    if (layer.file.empty()) continue;
+    const auto mask = std::ranges::find(masks, name, &MaskPlane::name);
+    const bool is_own = mask != masks.end() && !mask->band.empty();
+    try {
+      const RasterReader reader(candidate.product.file_of(layer), image_drivers(layer.variable));
+      layer.grid = reader.grid();
+      if (is_own) continue;
+      if (layer.band >= reader.info().bands) {
+        candidate.problems.push_back(
+            join_text(layer.file, ": expected at least ", layer.band + 1, " bands, for ", name, ", got ", reader.info().bands));
+        continue;
+      }
+      reader.probe(layer.band);
+      const bool alone = sensor.dates == "name" && layer.band == 0 && layers_in_file[layer.file + ":" + layer.variable] == 1;
+      const SampleUnit unit = mask == masks.end() ? sensor.find_band(name)->unit : sensor.unit;
+      if (const std::string problem =
+              mask != masks.end() ? problem_of_mask(reader, layer, alone) : problem_of_band(reader, layer, unit, alone);
+          !problem.empty())
+        candidate.problems.push_back(join_text(layer.file, ": ", problem));
+    } catch (const UserError& error) {
+      candidate.problems.push_back(error.what());
     }
-    for (const ordered_json& entry : document.at("damaged"))
-      census.damaged.push_back(
-          {bytes_of_utf8(entry.at("product").get<std::string>()), bytes_of_utf8(entry.at("message").get<std::string>())});
-    census.superseded = all_of(document.at("superseded").get<std::vector<std::string>>(), bytes_of_utf8);
-    census.merged = document.at("merged").get<std::vector<std::string>>();
-    census.ignored = all_of(document.at("ignored").get<std::vector<std::string>>(), bytes_of_utf8);
-    for (const ordered_json& entry : document.at("outside_period"))
-      census.outside_period.push_back(
-          {bytes_of_utf8(entry.at("product").get<std::string>()), Date::parse(entry.at("date").get<std::string>())});
-    for (const ordered_json& entry : document.at("files"))
-      census.files.push_back({with_root(bytes_of_utf8(entry.at("path").get<std::string>()), root),
-                              whole_number<std::int64_t>(entry.at("bytes")), whole_number<std::int64_t>(entry.at("modified_ns"))});
-    return census;
-  } catch (const nlohmann::json::exception& error) {
-    throw UserError(join_text(origin, ": is not a census of a tile: ", error.what(), "; remove it and run the catalog stage again"));
   }
 }
 
-void require_unchanged(const Census& census) {
-  for (const SourceFile& known : census.files) {
-    struct stat now {};
-    if (::stat(known.path.c_str(), &now) == 0 && now.st_size == known.bytes &&
-        std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec == known.modified_ns)
+// The grid that most candidates have for a layer (on a tie the earliest), so that a single wrong product does not decide.
+std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const std::string& name) {
+  std::vector<std::pair<Grid, int>> votes;
+  for (const Candidate& candidate : candidates) {
+    const auto layer = candidate.product.layers.find(name);
+    if (layer == candidate.product.layers.end() || layer->second.grid.cols == 0) continue;
+    const auto known = std::ranges::find_if(votes, [&](const auto& vote) { return vote.first.same_as(layer->second.grid); });
+    if (known == votes.end())
+      votes.emplace_back(layer->second.grid, 1);
+    else
+      ++known->second;
+  }
+  const auto most = std::ranges::max_element(votes, {}, &std::pair<Grid, int>::second);
+  return most == votes.end() ? std::nullopt : std::optional<Grid>(most->first);
+}
+
+// Products of a layout whose products share a grid, of a source that gives the tile's grid: the grid of the finest layer.
+void check_grids(std::vector<Candidate>& candidates, SourceCensus& census) {
+  for (const auto& [name, grid] : census.grids)
+    if (census.grid.cols == 0 || grid.pixel_width < census.grid.pixel_width) census.grid = grid;
+  for (Candidate& candidate : candidates)
+    for (auto& [name, layer] : candidate.product.layers) {
+      if (layer.grid.cols == 0) continue;
+      const Grid& expected = census.grids.at(name);
+      if (!expected.same_as(layer.grid))
+        candidate.problems.push_back(join_text(layer.file, ": expected the grid ", to_text(expected), ", got ", to_text(layer.grid)));
+      else if (!covers(layer.grid, census.grid))
+        candidate.problems.push_back(join_text(layer.file, ": ", to_text(layer.grid), " does not cover the tile, ", to_text(census.grid)));
+      else
+        layer.grid = expected;
+    }
+}
+
+// Products on grids of their own: each layer is read on a grid that they have in common over the tile.
+void join_grids(std::vector<Candidate>& candidates, SourceCensus& census, const std::vector<std::string>& names) {
+  const auto grids_of = [&](const std::string& name) {
+    std::vector<Grid> grids;
+    for (const Candidate& candidate : candidates)
+      if (const auto layer = candidate.product.layers.find(name);
+          layer != candidate.product.layers.end() && layer->second.grid.cols > 0 && candidate.problems.empty())
+        grids.push_back(layer->second.grid);
+    return grids;
+  };
+  if (census.grid.cols == 0)
+    for (const std::string& name : names) {
+      const std::vector<Grid> grids = grids_of(name);
+      if (grids.empty()) continue;
+      const Grid joined = union_grid(grids);
+      if (census.grid.cols == 0 || joined.pixel_width < census.grid.pixel_width) census.grid = joined;
+    }
+  for (const std::string& name : names)
+    if (const std::vector<Grid> grids = grids_of(name); !grids.empty()) census.grids[name] = read_grid(grids, census.grid);
+  for (Candidate& candidate : candidates) {
+    if (!candidate.problems.empty()) continue;
+    for (auto& [name, layer] : candidate.product.layers)
+      if (layer.grid.cols > 0 && layer.grid.same_as(census.grids.at(name))) layer.grid = census.grids.at(name);
+  }
+}
+
+SourceFile source_file(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw UserError(join_text(path, ": disappeared while the census was taken"));
+  return {path, status.st_size, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+// Newest first, among the versions of each pass.
+bool is_before(const Candidate& a, const Candidate& b) {
+  if (a.product.date != b.product.date) return a.product.date < b.product.date;
+  if (a.pass != b.pass) return a.pass < b.pass;
+  return a.version > b.version;
+}
+
+std::string chosen_variant(const SensorFile& sensor, const CensusRequest& request) {
+  if (request.variant.empty()) return sensor.variants.empty() ? "" : sensor.variants.front();
+  if (std::ranges::find(sensor.variants, request.variant) != sensor.variants.end()) return request.variant;
+  throw UserError(
+      join_text("source.variant: ", sensor.name, " has no \"", request.variant, "\"; ",
+                sensor.variants.empty() ? "it has no variants, leave the key out" : "expected one of " + join_list(sensor.variants, ", ")));
+}
+
+Search search_of(const SensorFile& sensor, const CensusRequest& request) {
+  return {sensor, request.root, request.tile, chosen_variant(sensor, request), request.first, request.last};
+}
+
+}  // namespace
+
+Sensor::Sensor(SensorFile file) : file_(std::move(file)), layout_(make_layout(file_.layout)) {}
+Sensor::~Sensor() = default;
+Sensor::Sensor(Sensor&&) noexcept = default;
+
+std::unique_ptr<Sensor> make_sensor(const std::string& name_or_file) { return std::make_unique<Sensor>(SensorFile::load(name_or_file)); }
+
+std::vector<std::string> Sensor::tiles(const std::string& root) const { return layout_->tiles(file_, root); }
+
+SourceCensus Sensor::take_census(const CensusRequest& request) const {
+  const Search search = search_of(file_, request);
+  SourceCensus census;
+  census.tile = request.tile;
+  census.source = request.source.empty() ? file_.source : request.source;
+  census.sensor = file_.name;
+  census.platform = file_.platform;
+  census.unit = file_.unit;
+  census.root = request.root;
+
+  std::vector<Candidate> candidates;
+  for (Entry& entry : layout_->entries(search)) {
+    if (!entry.damage.empty())
+      census.damaged.push_back({entry.name, entry.damage});
+    else if (!entry.candidate)
+      census.ignored.push_back(entry.name);
+    else if (entry.outside_period)
+      census.outside_period.push_back({entry.name, entry.candidate->product.date});
+    else
+      candidates.push_back(std::move(*entry.candidate));
+  }
+  for (Candidate& candidate : candidates) layout_->find_layers(search, candidate);
+  CensusRequest named = request;
+  named.source = census.source;
+  census.bands = bands_to_read(file_, named, candidates);
+  census.masks = file_.planes();
+  if (std::ranges::none_of(census.masks, &MaskPlane::tells_images) && !census.bands.empty())
+    census.masks.push_back({kNoData, {}, census.bands.front(), false});
+  for (Candidate& candidate : candidates) {
+    if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
+    probe_files(candidate, file_, census.masks);
+  }
+  std::vector<std::string> names = census.bands;
+  for (const MaskPlane& plane : census.masks) names.push_back(plane.name);
+  if (request.grid) census.grid = *request.grid;
+  if (layout_->shares_grid() && !request.grid) {
+    for (const std::string& name : names)
+      if (const auto grid = usual_grid(candidates, name)) census.grids[name] = *grid;
+    check_grids(candidates, census);
+  } else {
+    join_grids(candidates, census, names);
+  }
+
+  // The newest version of each pass that can be read.
+  std::ranges::stable_sort(candidates, is_before);
+  std::map<std::pair<Date, std::string>, const Candidate*> chosen;  // by date, then pass
+  for (const Candidate& candidate : candidates) {
+    const Candidate*& pass = chosen[{candidate.product.date, candidate.pass}];
+    if (pass)
+      census.superseded.push_back(join_text(candidate.entry, " by ", pass->entry));
+    else if (candidate.problems.empty())
+      pass = &candidate;
+    else
+      census.damaged.push_back({candidate.entry, join_list(candidate.problems, "; ")});
+  }
+
+  std::set<std::string> archives;
+  for (const auto& [when, candidate] : chosen) {
+    if (!candidate) continue;
+    if (census.acquisitions.empty() || census.acquisitions.back().date != when.first) census.acquisitions.push_back({when.first, {}});
+    census.acquisitions.back().passes.push_back(candidate->product);
+    if (!candidate->archive.empty()) {
+      if (archives.insert(candidate->archive).second) census.files.push_back(source_file(candidate->archive));
       continue;
-    throw UserError(join_text("tile ", census.tile, ": ", known.path,
-                              " was replaced or removed since the census; run again when no program writes the images"));
+    }
+    for (const auto& [name, layer] : candidate->product.layers)
+      if (const std::string path = candidate->product.path + "/" + layer.file; !layer.file.empty() && archives.insert(path).second)
+        census.files.push_back(source_file(path));
+    for (const std::string& path : candidate->metadata)
+      if (archives.insert(path).second) census.files.push_back(source_file(path));
   }
+  for (const Acquisition& acquisition : census.acquisitions)
+    if (acquisition.passes.size() > 1) {
+      std::vector<std::string> passes;
+      for (const Product& pass : acquisition.passes) passes.push_back(pass.name);
+      census.merged.push_back(acquisition.date.iso() + ": " + join_list(passes, " + "));
+    }
+  return census;
 }
 
-Census Census::read(const std::string& file, const std::string& root) {
-  try {
-    return from_json(ordered_json::parse(read_text(file)), file, root);
-  } catch (const nlohmann::json::exception& error) {  // of the syntax, or a number beyond any type
-    throw UserError(join_text(file, ": is not JSON: ", error.what(), "; remove it and run the catalog stage again"));
+std::string Sensor::listing_digest(const CensusRequest& request) const {
+  const Search search = search_of(file_, request);
+  std::string listing;
+  const auto add = [&](const fs::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+    const std::string text = path.string();
+    listing += join_text(text.substr(std::min(text.size(), request.root.size())), '\n', status.st_size, ' ', status.st_mtim.tv_sec, '.',
+                         status.st_mtim.tv_nsec, '\n');
+  };
+  for (const Entry& entry : layout_->entries(search)) {
+    listing += entry.name + "\n";
+    if (!entry.candidate) {
+      add(search.folder() + "/" + entry.name);
+      continue;
+    }
+    const Candidate& candidate = *entry.candidate;
+    if (!candidate.archive.empty()) {
+      add(candidate.archive);
+      continue;
+    }
+    if (entry.outside_period) continue;
+    std::vector<fs::path> files;
+    std::error_code error;
+    if (candidate.product.layers.empty())
+      for (fs::recursive_directory_iterator file(candidate.product.path, error), end; !error && file != end; file.increment(error))
+        if (!is_left_by_desktop(file->path().filename().string())) files.push_back(file->path());
+    for (const auto& [name, layer] : candidate.product.layers) files.emplace_back(candidate.product.path + "/" + layer.file);
+    std::ranges::sort(files);
+    for (const fs::path& file : files) add(file);
   }
+  return xxh3(listing);
 }
 
 }  // namespace millesime

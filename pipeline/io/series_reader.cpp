@@ -25,7 +25,8 @@ std::vector<int> cuts(int size, int step, int before) {
 
 }  // namespace
 
-SeriesReader::SeriesReader(const Census& census, const std::vector<std::string>& bands, int threads) : impl_(std::make_unique<Impl>()) {
+SeriesReader::SeriesReader(const SourceCensus& census, const std::vector<std::string>& bands, int threads)
+    : impl_(std::make_unique<Impl>()) {
   impl_->census = census;
   impl_->bands = bands;
   impl_->threads = std::max(1, threads);
@@ -35,45 +36,71 @@ SeriesReader::SeriesReader(const Census& census, const std::vector<std::string>&
       std::string have;
       for (const std::string& name : census.bands) have += (have.empty() ? "" : ", ") + name;
       throw UserError(join_text("tile ", census.tile, ": band ", band, " is requested, but its census has ", have,
-                                "; run the catalog stage with that band in sensors.", census.sensor, ".bands"));
+                                "; run the catalog stage with that band in bands of the source ", census.source));
     }
-  impl_->planes = make_sensor(census.sensor)->mask_planes();
-  const auto edge = std::ranges::find_if(impl_->planes, &MaskPlane::edge);
-  MILLESIME_CHECK(edge != impl_->planes.end(), census.sensor, " has no edge mask");
+  impl_->planes = census.masks;
+  const auto edge = std::ranges::find_if(impl_->planes, &MaskPlane::tells_images);
+  if (edge == impl_->planes.end())
+    throw UserError(join_text("tile ", census.tile, ": the census of ", census.source, " has no mask that tells where there is an image"));
   impl_->edge_plane = static_cast<std::size_t>(edge - impl_->planes.begin());
+  impl_->no_image = edge->no_image();
 
   const Product& first = impl_->census.acquisitions[0].passes.at(0);
+  const auto grid_of = [&](const std::string& name) {
+    const auto known = census.grids.find(name);
+    if (known == census.grids.end() || !first.layers.contains(name))
+      throw UserError(join_text("tile ", census.tile, ": the census of ", census.source, " has no layer ", name));
+    return known->second;
+  };
   try {
+    const auto add_block = [&](const Layer& layer, const GroupLayout& layout) {
+      if (layer.file.empty()) return;
+      impl_->add_block(RasterReader(first.file_of(layer), image_drivers(layer.variable)).info(), layout.col_scale, layout.row_scale);
+    };
     for (std::size_t band = 0; band < bands.size(); ++band) {
-      const RasterReader file(first.path + "/" + first.files.at(bands[band]), image_drivers());
-      const GroupLayout& layout = impl_->add_to_group(static_cast<int>(band), file.grid());
-      impl_->add_block(file.info(), layout.col_scale, layout.row_scale);
+      const GroupLayout& layout = impl_->add_to_group(static_cast<int>(band), grid_of(bands[band]));
+      add_block(first.layers.at(bands[band]), layout);
     }
-    for (const MaskPlane& plane : impl_->planes)
-      impl_->add_block(RasterReader(first.path + "/" + first.files.at(plane.name), image_drivers()).info(), 1, 1);
+    for (const MaskPlane& plane : impl_->planes) {
+      impl_->mask_layouts.push_back(layout_of(census.grid, grid_of(plane.name)));
+      add_block(first.layers.at(plane.name), impl_->mask_layouts.back());
+    }
   } catch (const UserError& error) {
     throw with_context(impl_->context(first), error);
   }
-  for (const GroupLayout& group : impl_->groups) impl_->reach = std::max(impl_->reach, reach_of(group));
+  for (const auto* layouts : {&impl_->groups, &impl_->mask_layouts})
+    for (const GroupLayout& layout : *layouts) impl_->reach = std::max(impl_->reach, reach_of(layout));
   impl_->plan_files();
 }
 
 void SeriesReader::Impl::plan_files() {
   auto may_stay_open = std::min(kOpenFiles, open_file_limit() / kReaders);
+  const auto rows_kept = [&](const GroupLayout& layout, int of_tile) {
+    return layout.is_tile_grid() ? of_tile
+                                 : static_cast<int>(std::ceil(of_tile * std::max(layout.col_scale, layout.row_scale))) + kMargin + 2;
+  };
   for (const Acquisition& acquisition : census.acquisitions) {
     std::vector<PassFiles>& passes = files.emplace_back();
     for (const Product& product : acquisition.passes) {
       PassFiles& pass = passes.emplace_back();
       pass.product = &product;
+      const auto layer = [&](const std::string& name) -> const Layer& {
+        const auto known = product.layers.find(name);
+        if (known == product.layers.end()) throw UserError(join_text(context(product), ": the census has no layer ", name, " of it"));
+        return known->second;
+      };
       for (std::size_t band = 0; band < bands.size(); ++band) {
         const GroupLayout& group = group_of(band);
-        const int keep =
-            group.is_tile_grid() ? reach : static_cast<int>(std::ceil(reach * std::max(group.col_scale, group.row_scale))) + kMargin + 2;
-        pass.bands.emplace_back(bands[band], group.grid, keep).stays_open = may_stay_open-- > 0;
+        pass.bands.emplace_back(layer(bands[band]), group.grid, rows_kept(group, reach), kNodata).stays_open = may_stay_open-- > 0;
       }
-      for (const MaskPlane& plane : planes) {
-        const int keep = plane.edge && acquisition.passes.size() > 1 ? 2 * reach : reach;
-        pass.masks.emplace_back(plane.name, census.grid, keep).stays_open = may_stay_open-- > 0;
+      for (std::size_t plane = 0; plane < planes.size(); ++plane) {
+        const bool edge = plane == edge_plane, lacking = layer(planes[plane].name).file.empty();
+        const int keep = edge && acquisition.passes.size() > 1 ? 2 * reach : reach;
+        const std::uint8_t fill = planes[plane].byte_for(edge && !lacking ? MaskMeaning::no_image : MaskMeaning::valid);
+        auto& mask =
+            pass.masks.emplace_back(layer(planes[plane].name), mask_layouts[plane].grid, rows_kept(mask_layouts[plane], keep), fill);
+        mask.plane = &planes[plane];
+        mask.stays_open = may_stay_open-- > 0;
       }
     }
   }
@@ -137,8 +164,8 @@ std::int64_t SeriesReader::bytes_kept() const {
   std::int64_t bytes = 0;
   for (const auto& passes : impl_->files)
     for (const PassFiles& pass : passes) {
-      for (const auto& band : pass.bands) bytes += std::int64_t{2} * band.grid.cols * band.rims.keep();
-      for (const auto& mask : pass.masks) bytes += std::int64_t{mask.grid.cols} * mask.rims.keep();
+      for (const auto& band : pass.bands) bytes += std::int64_t{2} * band.layer->grid.cols * band.rims.keep();
+      for (const auto& mask : pass.masks) bytes += std::int64_t{mask.layer->grid.cols} * mask.rims.keep();
     }
   return bytes + std::int64_t{impl_->threads} * 3 * impl_->block_width * impl_->block_height;
 }

@@ -11,17 +11,40 @@
 
 namespace millesime {
 
-// With `edge`, the edge mask is read around the window, too.
+// A mask at the tile's pixels: of coarser pixels, that of the nearest.
+void SeriesReader::Impl::read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples,
+                                   Scratch& scratch) const {
+  const GroupLayout& layout = mask_layouts[plane];
+  if (layout.is_tile_grid() && layout.grid.same_as(census.grid))
+    return read_layer(*pass.product, pass.masks[plane], window, samples, scratch.mask);
+  const Window part = group_window(layout, window);
+  std::vector<std::uint8_t> coarse(static_cast<std::size_t>(part.pixels()));
+  read_layer(*pass.product, pass.masks[plane], part, coarse.data(), scratch.mask);
+  const auto nearest = [](double position, int first, int size) {
+    return std::clamp(static_cast<int>(std::floor(position + 0.5)) - first, 0, size - 1);
+  };
+  std::vector<int> cols(static_cast<std::size_t>(window.width));
+  for (int col = 0; col < window.width; ++col)
+    cols[static_cast<std::size_t>(col)] = nearest((window.col + col) * layout.col_scale + layout.col_offset, part.col, part.width);
+  for (int row = 0; row < window.height; ++row) {
+    const std::uint8_t* const from =
+        coarse.data() +
+        std::int64_t{nearest((window.row + row) * layout.row_scale + layout.row_offset, part.row, part.height)} * part.width;
+    for (int col = 0; col < window.width; ++col) *samples++ = from[cols[static_cast<std::size_t>(col)]];
+  }
+}
+
+// With `edge`, the mask that tells where there is an image is read around the window, too.
 void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, Scratch& scratch) const {
   for (std::size_t plane = 0; plane < planes.size(); ++plane) {
     std::uint8_t* const samples = view.masks + plane * static_cast<std::size_t>(window.pixels());
     if (!edge || plane != edge_plane) {
-      read_layer(*pass.product, pass.masks[plane], window, samples, scratch.mask);
+      read_mask(pass, plane, window, samples, scratch);
       continue;
     }
     edge->around = window_around(window);
     edge->samples.resize(static_cast<std::size_t>(edge->around.pixels()));
-    read_layer(*pass.product, pass.masks[plane], edge->around, edge->samples.data(), scratch.mask);
+    read_mask(pass, plane, edge->around, edge->samples.data(), scratch);
     for (int row = 0; row < window.height; ++row)
       std::copy_n(
           edge->samples.data() + std::int64_t{window.row + row - edge->around.row} * edge->around.width + (window.col - edge->around.col),
@@ -40,9 +63,9 @@ Window SeriesReader::Impl::window_around(const Window& window) const {
   return Window{window.col - reach, window.row - reach, window.width + 2 * reach, window.height + 2 * reach}.intersect(census.grid.whole());
 }
 
-// Fills gaps of the earlier passes from a further pass: at a pixel of a coarse group where the edge mask is set or one of the group's
-// bands has no value, all bands of that group; at a tile pixel where the edge mask is set or a band on the tile's grid has no value,
-// all bands on that grid and all masks. `edge`: the edge mask so far. No decision depends on the window.
+// Fills gaps of the earlier passes from a further pass: at a pixel of a coarse group where there is no image or one of the group's
+// bands has no value, all bands of that group; at a tile pixel where there is no image or a band on the tile's grid has no value,
+// all bands on that grid and all masks. `edge`: that mask so far. No decision depends on the window.
 void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, Scratch& scratch) const {
   const auto pixels = static_cast<std::size_t>(window.pixels());
   std::vector<std::uint8_t> masks(planes.size() * pixels);
@@ -58,8 +81,8 @@ void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& 
   const auto edge_at = [&](int col, int row) {
     const int c = std::clamp(col, 0, census.grid.cols - 1), r = std::clamp(row, 0, census.grid.rows - 1);
     MILLESIME_CHECK(edge.around.contains(c, r), "pixel ", c, ",", r, " outside of ", to_text(edge.around));
-    return edge.samples[static_cast<std::size_t>(r - edge.around.row) * static_cast<std::size_t>(edge.around.width) +
-                        static_cast<std::size_t>(c - edge.around.col)] != 0;
+    return no_image[edge.samples[static_cast<std::size_t>(r - edge.around.row) * static_cast<std::size_t>(edge.around.width) +
+                                 static_cast<std::size_t>(c - edge.around.col)]] != 0;
   };
   std::vector<char> lacking(pixels);  // tile pixels
   for (int row = 0; row < window.height; ++row)
@@ -99,7 +122,7 @@ void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& 
       for (std::size_t plane = 0; plane < planes.size(); ++plane) date.masks[plane * pixels + i] = masks[plane * pixels + i];
 
   for (std::size_t i = 0; i < edge.samples.size(); ++i)
-    if (edge.samples[i]) edge.samples[i] = further_edge.samples[i];
+    if (no_image[edge.samples[i]]) edge.samples[i] = further_edge.samples[i];
 }
 
 void SeriesReader::Impl::read_date(std::size_t date, const Window& window, const DateView& view, Scratch& scratch) const {
@@ -117,7 +140,7 @@ Series SeriesReader::read(const Window& window) const {
   series.window = window;
   series.bands = impl.bands;
   for (const Acquisition& acquisition : impl.census.acquisitions) series.dates.push_back(acquisition.date);
-  for (const MaskPlane& plane : impl.planes) series.mask_rules.push_back(plane.invalid);
+  for (const MaskPlane& plane : impl.planes) series.mask_rules.push_back(plane.invalid());
   const std::size_t n_dates = series.dates.size();
   series.masks.resize(n_dates * impl.planes.size() * static_cast<std::size_t>(window.pixels()));
   for (const GroupLayout& layout : impl.groups) {
@@ -166,7 +189,7 @@ std::vector<std::uint8_t> SeriesReader::coverage(const Series& masks) const {
   std::vector<std::uint8_t> covered(pixels * masks.dates.size());
   for (std::size_t date = 0; date < masks.dates.size(); ++date)
     for (std::size_t i = 0; i < pixels; ++i)
-      covered[date * pixels + i] = masks.masks[(date * planes + impl_->edge_plane) * pixels + i] == 0;
+      covered[date * pixels + i] = impl_->no_image[masks.masks[(date * planes + impl_->edge_plane) * pixels + i]] == 0;
   return covered;
 }
 

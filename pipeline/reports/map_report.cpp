@@ -38,7 +38,7 @@ std::string accuracy_figure(const ReportData& data, double Accuracy::*value, con
 
 std::string head(const ReportData& data) {
   std::size_t acquisitions = 0, damaged = 0;
-  for (const Census& census : data.census) acquisitions += census.acquisitions.size(), damaged += census.damaged.size();
+  for (const SourceCensus& census : data.census) acquisitions += census.acquisitions.size(), damaged += census.damaged.size();
 
   std::string html;
   if (data.summary.mapped_ha) html += key_figure(grouped(*data.summary.mapped_ha / 100) + " <small>km²</small>", "mapped");
@@ -231,7 +231,7 @@ struct TimelineMark {
   std::string kind, label;  // kind: a CSS class
 };
 
-std::vector<TimelineMark> marks_of(const Census& census) {
+std::vector<TimelineMark> marks_of(const SourceCensus& census) {
   std::vector<TimelineMark> marks;
   const auto add_named = [&](const std::vector<std::string>& names, const std::string& kind) {
     for (const std::string& name : names)
@@ -250,7 +250,7 @@ std::string census_section(const ReportData& data) {
   if (data.census.empty()) return "";
   constexpr double kLeft = 74, kWidth = 860, kRow = 22, kTop = 24;
   Date first = Date::from_ymd(data.year, 1, 1), last = Date::from_ymd(data.year, 12, 31);
-  for (const Census& census : data.census)
+  for (const SourceCensus& census : data.census)
     for (const TimelineMark& mark : marks_of(census)) first = std::min(first, mark.date), last = std::max(last, mark.date);
   const double span = std::max(1, last - first);
   const auto x = [&](Date date) { return number(kLeft + kWidth * (date - first) / span, 1); };
@@ -265,7 +265,7 @@ std::string census_section(const ReportData& data) {
   }
   std::string troubles;
   for (std::size_t row = 0; row < data.census.size(); ++row) {
-    const Census& census = data.census[row];
+    const SourceCensus& census = data.census[row];
     const double y = kTop + kRow * (static_cast<double>(row) + 0.5);
     svg += join_text("<text x=\"0\" y=\"", y + 4, "\" class=\"tile\">", escape_markup(census.tile), "</text><line x1=\"", kLeft, "\" x2=\"",
                      kLeft + kWidth, "\" y1=\"", y, "\" y2=\"", y, "\" class=\"axis\"/>");

@@ -9,7 +9,7 @@
 
 #include "pipeline/core/raster.h"
 #include "pipeline/core/results.h"
-#include "pipeline/io/sensor.h"
+#include "pipeline/io/census.h"
 #include "pipeline/learning/class_curves.h"
 #include "pipeline/reports/html.h"
 
@@ -43,7 +43,7 @@ struct ReportData {
   std::optional<AccuracyReport> accuracy;
   std::optional<AreaAccuracy> areas;  // in ha
   std::vector<ClassCurve> curves;     // NDVI of the samples of each class
-  std::vector<Census> census;         // of each tile
+  std::vector<SourceCensus> census;   // of each tile
   std::string version, licence;
   std::vector<NamedValue> config;                                       // key and effective value
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and provenance of its training

@@ -98,7 +98,7 @@ std::string config_text(const SimulateOptions& options, const World& world) {
   // The blending distance is chosen for the world, which is much smaller than France.
   const auto blend_m = static_cast<int>(std::min(2000.0, world.zone_m() / 4));
   return join_text("# Maps this simulated world: millesime run config.toml\n\nyear = ", options.year, "\nnomenclature = \"", kNomenclature,
-                   "\"\noutput = \"out\"\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = "
+                   "\"\noutput = \"out\"\n\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n\n[reference]\npath = "
                    "\"reference.shp\"\nclass_field = \"CODE\"\n\n"
                    "[regions]\npath = \"regions.gpkg\"\nfield = \"region\"\nblend_m = ",
                    blend_m,

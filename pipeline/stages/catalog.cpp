@@ -14,24 +14,21 @@
 namespace millesime {
 namespace {
 
-constexpr const char* kSensor = "sentinel2_theia";
-
 std::string lines_of(const std::vector<Damage>& damaged) {
   std::string text;
   for (const Damage& damage : damaged) text += "\n  " + damage.product + ": " + damage.message;
   return text;
 }
 
-void require_undamaged(const Census& census, const std::string& root) {
+void require_undamaged(const SourceCensus& census, const std::string& root) {
   if (census.damaged.empty()) return;
   throw UserError(join_text("tile ", census.tile, ": ", census.damaged.size(), " of ",
                             counted(census.damaged.size() + static_cast<std::size_t>(census.n_products()), "product"), " under ", root, "/",
                             census.tile, " cannot be used:", lines_of(census.damaged),
-                            "\nReplace them, or leave them out (which is recorded) with --skip-damaged (sensors.", kSensor,
-                            ".skip_damaged = true)."));
+                            "\nReplace them, or leave them out (which is recorded) with --skip-damaged (source.skip_damaged = true)."));
 }
 
-void require_acquisitions(const Census& census, const std::string& root, Date first, Date last) {
+void require_acquisitions(const SourceCensus& census, const std::string& root, Date first, Date last) {
   if (!census.acquisitions.empty()) return;
   const std::string others = years_of(census.outside_period);
   throw UserError(
@@ -41,7 +38,7 @@ void require_acquisitions(const Census& census, const std::string& root, Date fi
                                  : "there are products of " + others + "; set year or period to one of these or add the missing products"));
 }
 
-nlohmann::json counts_of(const Census& census) {
+nlohmann::json counts_of(const SourceCensus& census) {
   nlohmann::json damaged = nlohmann::json::array();
   for (const Damage& damage : census.damaged) damaged.push_back({{"product", damage.product}, {"message", damage.message}});
   return {{"acquisitions", census.acquisitions.size()},
@@ -55,32 +52,62 @@ nlohmann::json counts_of(const Census& census) {
           {"outside_period", census.outside_period.size()}};
 }
 
-Census usable_census(const SensorOptions& options, const std::string& tile, Date first, Date last) {
-  Census census = make_sensor(kSensor)->take_census(options.root, tile, options.bands, first, last);
-  if (!options.skip_damaged) require_undamaged(census, options.root);
-  require_acquisitions(census, options.root, first, last);
-  return census;
+// Of a source that need not have the tile.
+SourceCensus census_beside(const SourceOptions& source, const std::string& tile, const Grid& grid, Date first, Date last) {
+  CensusRequest request = census_request(source, tile, first, last);
+  request.grid = grid;
+  return make_sensor(source.sensor)->take_census(request);
 }
 
-nlohmann::json run_catalog(const SensorOptions& options, const std::string& tile, Date first, Date last, const std::string& file,
-                           const Context& context) {
+TileImages images_of(const std::vector<SourceOptions>& sources, const std::string& tile, Date first, Date last) {
+  TileImages images{tile, {}, {}};
+  for (const SourceOptions& source : sources) {
+    const bool is_main = images.sources.empty();
+    SourceCensus census = is_main ? make_sensor(source.sensor)->take_census(census_request(source, tile, first, last))
+                                  : census_beside(source, tile, images.grid, first, last);
+    if (!source.skip_damaged) require_undamaged(census, source.root);
+    if (is_main) {
+      require_acquisitions(census, source.root, first, last);
+      images.grid = census.grid;
+    }
+    images.sources.push_back(std::move(census));
+  }
+  return images;
+}
+
+nlohmann::json counts_of(const TileImages& images) {
+  nlohmann::json counts = counts_of(images.main());
+  for (std::size_t i = 1; i < images.sources.size(); ++i) {
+    const SourceCensus& census = images.sources[i];
+    counts["sources"][census.source] = {{"acquisitions", census.acquisitions.size()}, {"products", census.n_products()}};
+  }
+  return counts;
+}
+
+nlohmann::json run_catalog(const std::vector<SourceOptions>& sources, const std::string& tile, Date first, Date last,
+                           const std::string& file, const Context& context) {
   context.progress->start("catalog " + tile, 1, "tile");
-  const Census census = usable_census(options, tile, first, last);
-  write_text(file, json_text(census.to_json(), 1) + "\n");
-  if (!census.outside_period.empty())
-    context.progress->note(join_text("tile ", tile, ": outside the period ", first.iso(), " to ", last.iso(),
-                                     ", not read: ", years_of(census.outside_period)));
+  const TileImages images = images_of(sources, tile, first, last);
+  write_text(file, json_text(images.to_json(), 1) + "\n");
+  for (const SourceCensus& census : images.sources) {
+    const std::string which = images.sources.size() > 1 ? join_text("tile ", tile, ", ", census.source) : "tile " + tile;
+    if (!census.outside_period.empty())
+      context.progress->note(
+          join_text(which, ": outside the period ", first.iso(), " to ", last.iso(), ", not read: ", years_of(census.outside_period)));
+    if (census.acquisitions.empty()) context.progress->note(which + ": no acquisition; the tile is mapped without it");
+    for (const std::string& note : census.notes) context.progress->note(join_text(which, ": ", note));
+  }
   context.progress->advance(1);
   context.progress->finish();
-  return counts_of(census);
+  return counts_of(images);
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"year", "period", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.skip_damaged"};
+const std::vector<std::string> kOptions = {"year",        "period",         "source.name",        "source.sensor",
+                                           "source.bands", "source.variant", "source.skip_damaged"};
 
 std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   const Layout layout(config);
-  const auto sensor = make_sensor(kSensor);
   const auto [first, last] = config.days();
   std::vector<Unit> units;
   for (const std::string& tile : tiles_of(config)) {
@@ -88,10 +115,16 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
     unit.stage = "catalog";
     unit.key = unit.tile = tile;
     unit.outputs = {layout.census(tile)};
-    unit.config_keys = kOptions;
-    unit.facts = {"state of the products = " + sensor->listing_digest(config.sentinel2_theia.root, tile, first, last)};
-    unit.run = [options = config.sentinel2_theia, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
-      return run_catalog(options, tile, begin, end, file, context);
+    unit.config_keys = source_keys(config, {"name", "bands", "variant", "skip_damaged"});
+    unit.config_keys.insert(unit.config_keys.end(), {"year", "period"});
+    for (const SourceOptions& source : config.sources) {
+      const auto sensor = make_sensor(source.sensor);
+      const std::string of = &source == &config.sources.front() ? "" : " of " + source.name;
+      unit.facts.push_back("sensor" + of + " = " + sensor->file().name + " " + sensor->file().digest);
+      unit.facts.push_back("state of the products" + of + " = " + sensor->listing_digest(census_request(source, tile, first, last)));
+    }
+    unit.run = [sources = config.sources, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
+      return run_catalog(sources, tile, begin, end, file, context);
     };
     units.push_back(std::move(unit));
   }
@@ -99,7 +132,7 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
 }
 
 // The longest time without an acquisition.
-std::string longest_gap(const Census& census) {
+std::string longest_gap(const SourceCensus& census) {
   std::size_t at = 0;
   int days = 0;
   for (std::size_t i = 0; i + 1 < census.acquisitions.size(); ++i)
@@ -107,7 +140,7 @@ std::string longest_gap(const Census& census) {
   return days == 0 ? "" : join_text("; longest gap ", counted(days, "day"), " after ", census.acquisitions[at].date.iso());
 }
 
-std::string text_of(const Census& census) {
+std::string text_of(const SourceCensus& census) {
   std::string text = census.tile + "\n";
   if (!census.acquisitions.empty())
     text += join_text("  ", counted(census.acquisitions.size(), "acquisition"), " from ", counted(census.n_products(), "product"), ", ",
@@ -139,15 +172,17 @@ Stage catalog_stage() {
           .plan = plan_catalog};
 }
 
-Census usable_census(const Config& config, const std::string& tile) {
+TileImages usable_images(const Config& config, const std::string& tile) {
   const auto [first, last] = config.days();
-  return usable_census(config.sentinel2_theia, tile, first, last);
+  return images_of(config.sources, tile, first, last);
 }
 
 Options CatalogCommand::declare() {
   Options o;
   o.section("");
-  o.add("root", &root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
+  o.add("root", &root, "folder of the products, <root>/<tile>/<product>").path().required();
+  o.add("sensor", &sensor, "sensor of the products, a name in configs/sensors or a file").names("sensor");
+  o.add("variant", &variant, "which of the sensor's variants of its images is read; default: the first");
   o.add("year", &year, "only products of this year; 0: all").range(0, 2100);
   period.declare(o);
   o.add("tiles", &tiles, "tiles to check; default: all that are found").names("tile");
@@ -157,12 +192,12 @@ Options CatalogCommand::declare() {
 }
 
 bool CatalogReport::damaged() const {
-  return std::ranges::any_of(tiles, [](const Census& census) { return !census.damaged.empty(); });
+  return std::ranges::any_of(tiles, [](const SourceCensus& census) { return !census.damaged.empty(); });
 }
 
 std::string CatalogReport::to_text() const {
   std::string text;
-  for (const Census& census : tiles) text += text_of(census);
+  for (const SourceCensus& census : tiles) text += text_of(census);
   return text;
 }
 
@@ -170,12 +205,12 @@ nlohmann::ordered_json CatalogReport::to_json() const {
   nlohmann::ordered_json document;
   document["root"] = root;
   document["tiles"] = nlohmann::ordered_json::array();
-  for (const Census& census : tiles) document["tiles"].push_back(census.to_json());
+  for (const SourceCensus& census : tiles) document["tiles"].push_back(census.to_json());
   return document;
 }
 
 CatalogReport catalog(const CatalogCommand& command, const Context& context) {
-  const auto sensor = make_sensor(kSensor);
+  const auto sensor = make_sensor(command.sensor);
   std::vector<std::string> names = command.tiles.empty() ? sensor->tiles(command.root) : command.tiles;
   if (names.empty())
     throw UserError(join_text(command.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
@@ -185,7 +220,7 @@ CatalogReport catalog(const CatalogCommand& command, const Context& context) {
   report.root = command.root;
   context.progress->start("catalog", static_cast<std::int64_t>(names.size()), "tiles");
   for (const std::string& tile : names) {
-    report.tiles.push_back(sensor->take_census(command.root, tile, command.bands, first, last));
+    report.tiles.push_back(sensor->take_census({"", command.root, tile, command.variant, command.bands, first, last}));
     context.progress->advance(1);
   }
   context.progress->finish();

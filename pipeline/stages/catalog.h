@@ -15,15 +15,17 @@
 namespace millesime {
 
 // Later stages depend on the content of the census; the unit itself is up to date while the tile's folder has the same
-// names, sizes and times of change. A damaged product stops the unit, unless sensors.sentinel2_theia.skip_damaged is set.
+// names, sizes and times of change. A damaged product stops the unit, unless source.skip_damaged is set.
 Stage catalog_stage();
 
-// The census of a tile of a production, as in the stage: UserError for damage (unless skipped) and without acquisitions.
-Census usable_census(const Config& config, const std::string& tile);
+// The images of a tile of a production, as in the stage: UserError for damage (unless skipped), and where the first source has no
+// acquisition. Another source may have none.
+TileImages usable_images(const Config& config, const std::string& tile);
 
 struct CatalogCommand {
-  std::string root;  // <root>/<tile>/<product>
-  int year = 0;      // 0: all
+  std::string root;  // of the products
+  std::string sensor = "sentinel2_theia", variant;
+  int year = 0;  // 0: all
   PeriodOptions period;
   std::vector<std::string> tiles;  // empty: all
   std::vector<std::string> bands;  // empty: those that any product of a tile has
@@ -34,7 +36,7 @@ struct CatalogCommand {
 
 struct CatalogReport {
   std::string root;
-  std::vector<Census> tiles;
+  std::vector<SourceCensus> tiles;
 
   bool damaged() const;  // whether a product is damaged: the command then exits with 2
   std::string to_text() const;

@@ -16,13 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"sensors.sentinel2_theia.resampling",
-                                           "classify.probabilities",
-                                           "classify.all_classes",
-                                           "classify.precision",
-                                           "regions.blend_m",
-                                           "regions.layer",
-                                           "regions.field"};
+const std::vector<std::string> kOptions = {"source.resampling", "classify.probabilities", "classify.all_classes", "classify.precision",
+                                           "regions.blend_m",   "regions.layer",          "regions.field"};
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
@@ -44,7 +39,7 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
               .facts = {},
               .run = {}};
     ClassifyRequest request;
-    request.year = config.year, request.resampling = config.sentinel2_theia.resampling;
+    request.year = config.year, request.resampling = config.sources.front().resampling;
     request.exogenous = config.exogenous, request.options = config.classify;
     for (int seed = 0; seed < layout.seeds; ++seed) {
       SeedMap::Files output{{},
@@ -69,8 +64,8 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     }
     unit.inputs.insert(unit.inputs.end(), exogenous.begin(), exogenous.end());
     for (const auto& entry : config.exogenous) unit.facts.push_back(entry.name);
-    unit.run = [request, layout, tile, root = config.sentinel2_theia.root](const Context& context) mutable {
-      request.census = Census::read(layout.census(tile), root);
+    unit.run = [request, layout, tile, roots = source_roots(config)](const Context& context) mutable {
+      request.census = TileImages::read(layout.census(tile), roots).main();
       nlohmann::json counts = classify_tile(request, context);
       for (const auto& [region, other] : request.substitutes)
         counts["regions_without_samples"][region] = other.empty() ? "all samples" : other;
@@ -106,8 +101,11 @@ Options ClassifyCommand::declare() {
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
   o.add("year", &year, "only products of this year; required if the folder has several").range(0, 2100);
   period.declare(o);
-  o.add("skip_damaged", &sensor.skip_damaged, "leave out products that cannot be read");
-  o.add("resampling", &sensor.resampling, "method of resampling 20 m bands to the 10 m grid").choices({"nearest", "bilinear", "cubic"});
+  o.add("sensor", &source.sensor, "sensor of the products, a name in configs/sensors or a file").names("sensor");
+  o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");
+  o.add("skip_damaged", &source.skip_damaged, "leave out products that cannot be read");
+  o.add("resampling", &source.resampling, "method of resampling bands of other pixels to the tile's grid")
+      .choices({"nearest", "bilinear", "cubic"});
   o.add("exogenous", &exogenous, "static inputs of the model, name=path");
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   options.declare(o);
@@ -119,12 +117,13 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   const fs::path named = folder.filename().empty() ? folder.parent_path() : folder;
   const Trust trust = command.trust_model ? Trust::programs : Trust::data_only;
   const ModelSpec spec = ModelFile::read(command.model, trust).spec;
-  const auto sensor = make_sensor("sentinel2_theia");
+  const auto sensor = make_sensor(command.source.sensor);
   const auto [first, last] = days_of(command.period, command.year);
   ClassifyRequest request;
-  request.census = sensor->take_census(named.parent_path().string(), named.filename().string(), spec.sources.front().bands, first, last);
+  request.census = sensor->take_census(
+      {"", named.parent_path().string(), named.filename().string(), command.source.variant, spec.sources.front().bands, first, last});
   const auto& acquisitions = request.census.acquisitions;
-  if (!request.census.damaged.empty() && !command.sensor.skip_damaged) {
+  if (!request.census.damaged.empty() && !command.source.skip_damaged) {
     std::string list;
     for (const auto& damage : request.census.damaged) list += "\n  " + damage.product + ": " + damage.message;
     throw UserError(join_text(command.tile, ": damaged products; replace them or leave them out with --skip-damaged:", list));
@@ -140,7 +139,7 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   if (!request.census.outside_period.empty())
     context.progress->note(join_text(command.tile, ": outside the period, not read: ", years_of(request.census.outside_period)));
   request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
-  request.resampling = command.sensor.resampling;
+  request.resampling = command.source.resampling;
   request.options = command.options;
   request.trust = trust;
   for (const auto& entry : command.exogenous) {

@@ -17,7 +17,7 @@ struct ClassifyCommand {
   std::string model, tile, output;
   int year = 0;  // 0: that of the products, which must then all be of one year
   PeriodOptions period;
-  SensorOptions sensor;
+  SourceOptions source{.sensor = "sentinel2_theia"};
   std::vector<std::string> exogenous;  // name=path
   ClassifyOptions options;
   bool trust_model = false;  // a TorchScript program may run

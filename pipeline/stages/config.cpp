@@ -13,14 +13,19 @@ namespace millesime {
 namespace {
 
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();
-constexpr const char* kDefaultBands[] = {"B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"};
+const std::string kEverySource = "source.*.";  // of an assignment
 
 }  // namespace
 
 std::pair<Date, Date> Config::days() const { return days_of(period, year); }
 
 std::string Config::to_toml() {
-  std::string text = declare().to_toml();
+  std::string text = declare().to_toml(source_sections(sources));
+  for (SourceOptions& source : sources) {
+    Options of_source;
+    declare_source(source, of_source);
+    text += "\n[[source]]\n" + of_source.to_toml();
+  }
   for (ExogenousOptions& entry : exogenous) text += "\n[[exogenous]]\n" + entry.declare().to_toml();
   return text;
 }
@@ -35,15 +40,14 @@ Options Config::declare() {
   o.add("threads", &threads, "threads to compute with; 0: all cores that this process may use").range(0, 1024);
   o.add("memory", &memory, "limit of memory, e.g. 8GiB; default: the free memory of the machine or its container");
 
-  o.section("sensors.sentinel2_theia");
-  o.add("root", &sentinel2_theia.root, "folder of the L2A products, <root>/<tile>/<product>").path().required();
-  o.add("bands", &sentinel2_theia.bands, "bands to read, in the order of the model");
-  o.add("skip_damaged", &sentinel2_theia.skip_damaged, "leave out products that cannot be read, and record them, instead of stopping");
-  o.add("resampling", &sentinel2_theia.resampling, "method of resampling 20 m bands to the 10 m grid")
-      .choices({"nearest", "bilinear", "cubic"});
+  const std::vector<std::string> sections = source_sections(sources);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    o.section(sections[i]);
+    declare_source(sources[i], o);
+  }
 
   o.section("tiles");
-  o.add("names", &tiles.names, "tiles to map; default: all that are found under the root").names("tile");
+  o.add("names", &tiles.names, "tiles to map; default: all that are found under the root of the first source").names("tile");
 
   o.section("period");
   period.declare(o);
@@ -169,16 +173,28 @@ void require_grid_in_period(const Config& config) {
 
 }  // namespace
 
-Config::Config() { sentinel2_theia.bands.assign(std::begin(kDefaultBands), std::end(kDefaultBands)); }
+Config::Config() : sources{{.sensor = "sentinel2_theia"}} {}
+
+Options Config::read(const std::string& from, const std::vector<std::string>& assignments) {
+  file = from;
+  sources = named_sources(file);
+  Options options = declare();
+  options.read_toml(file, {"exogenous", "source"});
+  options.read_tables(file, "source", source_sections(sources));
+  for (const auto& assignment : assignments)
+    if (assignment.starts_with(kEverySource))
+      for (const std::string& section : source_sections(sources)) options.set(section + "." + assignment.substr(kEverySource.size()));
+    else
+      options.set(assignment);
+  apply_recipe(options, model.name);
+  return options;
+}
 
 Config Config::load(const std::string& file, const std::vector<std::string>& assignments) {
   Config config;
-  config.file = file;
-  Options options = config.declare();
-  options.read_toml(file, {"exogenous"});
-  for (const auto& assignment : assignments) options.set(assignment);
-  apply_recipe(options, config.model.name);
+  Options options = config.read(file, assignments);
   options.require_all();
+  resolve_sources(config.sources, file);
   config.sample.check("sample");
   config.train_selection.check("train");
   numbers_by_class(config.train.oversample_by_class, "train.oversample_by_class");

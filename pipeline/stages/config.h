@@ -19,6 +19,7 @@
 #include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/period.h"
 #include "pipeline/stages/publish.h"
+#include "pipeline/stages/sources.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -31,7 +32,7 @@ struct Config {
   std::string device = "auto";
   int threads = 0;
   std::string memory;
-  SensorOptions sentinel2_theia;
+  std::vector<SourceOptions> sources;  // [[source]], at least one; the first gives the tiles and their grid
   TileOptions tiles;
   PeriodOptions period;
   TimeOptions time;
@@ -55,9 +56,12 @@ struct Config {
   // Every option of this Config; the result points into it.
   Options declare();
 
-  std::string to_toml();  // effective.toml: every option with its value, and each [[exogenous]]
+  std::string to_toml();  // effective.toml: every option with its value, each [[source]] and each [[exogenous]]
 
-  // The file, then --set assignments. UserError with file, line, key, expected and got.
+  // declare(), with the values of a file and of --set assignments. UserError with file, line, key, expected and got.
+  Options read(const std::string& from, const std::vector<std::string>& assignments);
+
+  // The same, checked and with every name resolved.
   static Config load(const std::string& file, const std::vector<std::string>& assignments);
 };
 

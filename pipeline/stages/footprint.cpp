@@ -13,6 +13,7 @@
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/series_reader.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
 
@@ -78,12 +79,12 @@ struct Tally {
   }
 };
 
-nlohmann::ordered_json report_of(const Census& census, const Tally& tally) {
+nlohmann::ordered_json report_of(const SourceCensus& census, const Tally& tally) {
   const Grid& grid = census.grid;
   nlohmann::ordered_json report;
   report["tile"] = census.tile;
   report["sensor"] = census.sensor;
-  report["grid"] = census.to_json()["grid"];
+  report["grid"] = to_json(grid);
   report["bands"] = census.bands;
   report["dates"] = nlohmann::ordered_json::array();
   for (std::size_t date = 0; date < census.acquisitions.size(); ++date)
@@ -104,8 +105,8 @@ std::optional<std::vector<Unit>> plan_footprint(const Config& config) {
     unit.inputs = {layout.census(tile)};
     const FootprintFiles files{layout.footprint_report(tile), layout.footprint(tile)};
     unit.outputs = {files.report, files.footprint};
-    unit.run = [census = layout.census(tile), root = config.sentinel2_theia.root, files](const Context& context) {
-      return write_footprint(Census::read(census, root), files, context);
+    unit.run = [census = layout.census(tile), roots = source_roots(config), files](const Context& context) {
+      return write_footprint(TileImages::read(census, roots).main(), files, context);
     };
     units.push_back(std::move(unit));
   }
@@ -114,7 +115,7 @@ std::optional<std::vector<Unit>> plan_footprint(const Config& config) {
 
 }  // namespace
 
-nlohmann::json write_footprint(const Census& census, const FootprintFiles& files, const Context& context) {
+nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles& files, const Context& context) {
   const auto reader = std::make_shared<SeriesReader>(census, std::vector<std::string>{}, std::clamp(context.threads / 2, 1, 8));
   const Grid& grid = reader->grid();
   const auto n_dates = static_cast<std::int64_t>(census.acquisitions.size());

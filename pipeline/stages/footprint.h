@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pipeline/io/sensor.h"
+#include "pipeline/io/census.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -20,6 +20,6 @@ struct FootprintFiles {
   std::string report, footprint;
 };
 // Writes them (atomic), and returns the counts of the report.
-nlohmann::json write_footprint(const Census& census, const FootprintFiles& files, const Context& context);
+nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles& files, const Context& context);
 
 }  // namespace millesime

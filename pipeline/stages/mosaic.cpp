@@ -14,9 +14,9 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/position_lattice.h"
+#include "pipeline/io/census.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
-#include "pipeline/io/sensor.h"
 #include "pipeline/io/virtual_raster.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
@@ -219,7 +219,7 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
   std::vector<TileMaps> maps;
   for (const auto& tile : tiles_of(config)) {
     if (!fs::exists(layout.census(tile))) return std::nullopt;
-    grids.push_back(Census::read(layout.census(tile), "").grid);
+    grids.push_back(TileImages::read(layout.census(tile)).grid);
     maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile)});
   }
   if (grids.empty()) return std::nullopt;

@@ -208,7 +208,7 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
   data.map = read_reduced_classes(products.path(".tif"), kMapSide, publication.nomenclature);
   if (!publication.confidence.empty()) data.confidence = read_reduced(products.path(std::string(kConfidence) + ".tif"), kQualitySide);
   if (!publication.validity.empty()) data.validity = read_reduced(products.path(std::string(kValidity) + ".tif"), kQualitySide);
-  for (const std::string& file : publication.census) data.census.push_back(Census::read(file, ""));
+  for (const std::string& file : publication.census) data.census.push_back(TileImages::read(file).main());
   data.curves = ndvi_curves(publication.samples);
   data.version = version();
   data.licence = publication.options.licence;

@@ -23,8 +23,9 @@ namespace {
 
 // Options that say where a run computes do not belong to the products.
 bool shapes_the_map(const std::string& key) {
-  static const std::set<std::string> others = {"device", "threads", "memory", "output", "classify.batch", "sensors.sentinel2_theia.root"};
-  return !others.contains(key);
+  static const std::set<std::string> others = {"device", "threads", "memory", "output", "classify.batch"};
+  const bool is_place = key.starts_with("source.") && key.ends_with(".root");
+  return !is_place && !others.contains(key);
 }
 
 // Of a path, or of one as a TOML literal.

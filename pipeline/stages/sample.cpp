@@ -108,7 +108,7 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
 }
 
 // All data of the samples except their series.
-Samples frame_of(const Config& config, const Census& census, const TileReference& reference, std::vector<LabelledPixel>& pixels,
+Samples frame_of(const Config& config, const SourceCensus& census, const TileReference& reference, std::vector<LabelledPixel>& pixels,
                  Dropped& dropped) {
   Samples samples;
   samples.tile = census.tile;
@@ -169,8 +169,8 @@ Samples frame_of(const Config& config, const Census& census, const TileReference
   samples.statics.resize(pixels.size() * samples.static_names.size());
 
   SampleSeries series;
-  series.source = "sentinel2";
-  series.bands = config.sentinel2_theia.bands;
+  series.source = census.source;
+  series.bands = census.bands;
   series.scale.assign(series.bands.size(), 1.0F);
   for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
   samples.series.push_back(std::move(series));
@@ -293,8 +293,8 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {
-    "year", "sensors.sentinel2_theia.bands", "sensors.sentinel2_theia.resampling", "reference", "sample", "regions.layer", "regions.field"};
+const std::vector<std::string> kOptions = {"year",   "source.bands",  "source.resampling", "reference",
+                                           "sample", "regions.layer", "regions.field"};
 
 std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   std::vector<Unit> units;
@@ -327,7 +327,8 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
 
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context) {
   const Layout layout(config);
-  const Census census = Census::read(layout.census(tile), config.sentinel2_theia.root);
+  const TileImages images = TileImages::read(layout.census(tile), source_roots(config));
+  const SourceCensus& census = images.main();
   const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
   std::vector<TileFootprint> footprints;
   for (const std::string& name : tiles) footprints.push_back({name, layout.footprint(name)});
@@ -336,7 +337,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
   std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped.pixels_of_two_classes);
   Samples samples = frame_of(config, census, reference, pixels, dropped);
   if (samples.size() > 0) {
-    read_series(census, config.exogenous, resampling_of(config.sentinel2_theia.resampling), samples, context);
+    read_series(census, config.exogenous, resampling_of(config.sources.front().resampling), samples, context);
     drop_unobserved(samples, dropped);
   }
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);

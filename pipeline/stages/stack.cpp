@@ -20,6 +20,7 @@
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/series_reader.h"
 #include "pipeline/io/zarr_file.h"
 #include "pipeline/learning/gap_filling.h"
 #include "pipeline/stages/catalog.h"
@@ -34,7 +35,7 @@ const std::vector<std::string> kIndices = {"NDVI", "NDWI", "Brightness"};
 
 // The content of the cube of one tile.
 struct Plan {
-  Census census;
+  SourceCensus census;
   std::vector<std::string> bands;
   std::vector<Date> dates;  // acquisitions, or the time grid
   bool filled = false;
@@ -70,8 +71,9 @@ std::vector<std::string> index_names(const std::vector<std::string>& indices) {
   return names;
 }
 
-nlohmann::ordered_json band_attributes(const std::string& band) {
-  return {{"long_name", "surface reflectance, Sentinel-2 " + band}, {"scale_factor", 0.0001}, {"add_offset", 0.0}};
+nlohmann::ordered_json band_attributes(const SourceCensus& census, const std::string& band) {
+  const std::string quantity = census.unit == SampleUnit::reflectance ? "surface reflectance" : to_text(census.unit);
+  return {{"long_name", quantity + ", " + census.platform + " " + band}, {"scale_factor", 1 / per_unit(census.unit)}, {"add_offset", 0.0}};
 }
 
 nlohmann::ordered_json index_attributes(const std::string& index, const std::vector<std::string>& bands) {
@@ -90,11 +92,11 @@ class ZarrCube final : public CubeWriter {
       : path_(path),
         plan_(plan),
         writer_(path, plan.census.grid, plan.dates,
-                {{"title", "Sentinel-2 series of the tile " + plan.census.tile},
+                {{"title", plan.census.platform + " series of the tile " + plan.census.tile},
                  {"tile", plan.census.tile},
                  {"sensor", plan.census.sensor},
                  {"gap_filled", plan.filled}}) {
-    for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(band));
+    for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(plan.census, band));
     for (const std::string& index : plan.indices)
       writer_.add_variable<std::int16_t>(index_name(index), kNodata, index_attributes(index, plan.bands));
     if (!plan.filled)
@@ -193,7 +195,8 @@ std::vector<Date> time_grid(const Config& config) {
   return config.time.grid([&] {
     std::optional<std::pair<Date, Date>> span;
     for (const std::string& tile : tiles_of(config)) {
-      const Census census = usable_census(config, tile);
+      const TileImages images = usable_images(config, tile);
+      const SourceCensus& census = images.main();
       const Date begin = census.acquisitions.front().date, end = census.acquisitions.back().date;
       span = span ? std::pair(std::min(span->first, begin), std::max(span->second, end)) : std::pair(begin, end);
     }
@@ -343,8 +346,8 @@ std::string folder_of_cubes(const Config& config, const StackOptions& options) {
 nlohmann::json stack(const Config& config, const StackOptions& options, const Context& context) {
   const std::string folder = folder_of_cubes(config, options);
   Plan plan;
-  plan.bands = config.sentinel2_theia.bands;
-  plan.resampling = resampling_of(config.sentinel2_theia.resampling);
+  plan.bands = config.sources.front().bands;
+  plan.resampling = resampling_of(config.sources.front().resampling);
   plan.filled = options.filled || options.features;
   plan.filling = gap_filling(fill_spec(config.time));
   if (options.features) {
@@ -354,7 +357,7 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
   const std::vector<Date> grid_dates = plan.filled ? time_grid(config) : std::vector<Date>{};
   nlohmann::json report = nlohmann::json::object();
   for (const std::string& tile : options.tiles.empty() ? tiles_of(config) : options.tiles) {
-    plan.census = usable_census(config, tile);
+    plan.census = usable_images(config, tile).main();
     if (plan.bands.empty()) plan.bands = plan.census.bands;
     plan.dates = grid_dates;
     if (!plan.filled)

@@ -13,7 +13,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pipeline/io/sensor.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {

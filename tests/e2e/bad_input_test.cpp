@@ -51,11 +51,11 @@ class BadInput : public ::testing::Test {
   }
 
   void write_config(const std::string& more, const std::string& top = "") {
-    write_text(
-        folder + "/c.toml",
-        top +
-            "year = 2021\n\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n\n[reference]\npath = \"reference.gpkg\"\nclass_field = \"CODE\"\n" +
-            "\n[model]\nname = \"random_forest\"\n\n[train]\ntrees = 3\nmin_leaf = 1\n\n[mosaic]\ncrs = \"EPSG:32631\"\n" + more);
+    write_text(folder + "/c.toml",
+               top +
+                   "year = 2021\n\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n\n[reference]\npath = "
+                   "\"reference.gpkg\"\nclass_field = \"CODE\"\n" +
+                   "\n[model]\nname = \"random_forest\"\n\n[train]\ntrees = 3\nmin_leaf = 1\n\n[mosaic]\ncrs = \"EPSG:32631\"\n" + more);
   }
 
   testing::ProgramResult run(std::vector<std::string> more = {}, const std::string& limits = "") {
@@ -186,7 +186,7 @@ TEST_F(BadInput, NomenclaturesWithDoubleCodesOrBadColours) {
 TEST_F(BadInput, AModelThatDoesNotFitTheBands) {
   ASSERT_EQ(run().code, 0);
   const std::string model = folder + "/out/2021/work/train/all_seed_0.safetensors";
-  expect_error(run({"--set", "model.path=" + model, "--set", "sensors.sentinel2_theia.bands=B2,B3,B4", "--out", folder + "/other"}),
+  expect_error(run({"--set", "model.path=" + model, "--set", "source.bands=B2,B3,B4", "--out", folder + "/other"}),
                AllOf(HasSubstr("all_seed_0"), HasSubstr("B8A")));
 }
 

@@ -185,7 +185,7 @@ TEST_F(ChainTest, OneTileIsMendedWithoutTheRest) {
   copy("out", "out-mended");
   const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
   // Another option for the whole map, but only this tile is requested.
-  const auto mended = run_program(command("out-mended", {"--tiles", tile, "--set", "sensors.sentinel2_theia.resampling=nearest"}));
+  const auto mended = run_program(command("out-mended", {"--tiles", tile, "--set", "source.resampling=nearest"}));
   ASSERT_EQ(mended.code, 0) << mended.err;
   EXPECT_THAT(mended.err, HasSubstr("classify/" + tile));
   EXPECT_THAT(mended.err, Not(HasSubstr("train/all_seed_0  (")));

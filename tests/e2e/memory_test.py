@@ -37,7 +37,7 @@ FOLDER.mkdir(parents=True)
 small, large = world(SMALL), world(LARGE)
 config = FOLDER / "config.toml"
 config.write_text(
-    f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[sensors.sentinel2_theia]\nroot = "{small / "l2a"}"\n'
+    f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[[source]]\nsensor = "sentinel2_theia"\nroot = "{small / "l2a"}"\n'
     f'[reference]\npath = "{small / "reference.shp"}"\nclass_field = "CODE"\n[sample]\nselect = "constant"\nselect_number = 20\n[model]\nname = "random_forest"\n[train]\ntrees = 10\n'
 )
 run("run", config, "--to", "train")

@@ -19,7 +19,7 @@ FIXED = ["--set", "model.name=random_forest", "--set", "train.trees=3"]
 FIRST = {
     "year": "all", "output": "all", "nomenclature": "validate",  # only colours differ: classes and names are the same
     "device": "", "threads": "", "memory": "",
-    "sensors": "catalog", "sensors.sentinel2_theia.root": "", "sensors.sentinel2_theia.resampling": "sample",
+    "source": "catalog", "source.root": "", "source.resampling": "sample",
     "tiles.names": "sample",  # whose polygon it is
     "period": "catalog", "time": "train",
     "reference": "sample", "reference.path": "sample", "sample": "sample",
@@ -33,7 +33,7 @@ FIRST = {
 # Values that cannot be made up. {w}: the world's folder.
 VALUES = {
     "year": "2020", "output": "{w}/elsewhere", "nomenclature": "{w}/other.json", "device": "cpu", "memory": "3GiB",
-    "sensors.sentinel2_theia.root": "{w}/copy", "sensors.sentinel2_theia.bands": "B2,B3,B4,B8,B8A",
+    "source.root": "{w}/copy", "source.sensor": "{w}/other.toml", "source.variant": "SRE", "source.bands": "B2,B3,B4,B8,B8A",
     "tiles.names": "{tile}", "time.start": "2021-02-01", "time.end": "2021-11-30", "time.dates": "2021-02-15,2021-06-01",
     "period.start": "2021-02-01", "period.end": "2021-11-30",
     "reference.path": "{w}/other.shp", "reference.layer": "other", "reference.class_field": "LABEL",
@@ -90,6 +90,7 @@ class Options(unittest.TestCase):
         classes = json.loads(millesime("nomenclature", "show", "oso23", "--json").stdout)
         classes["classes"][0]["color"] = "#123456"
         (w / "other.json").write_text(json.dumps(classes))
+        shutil.copy2(json.loads(millesime("sensors", "show", "sentinel2_theia", "--json").stdout)["file"], w / "other.toml")
 
     def another_value(self, option):
         key, value, allowed = option["key"], option["value"], option["range"]

@@ -90,12 +90,11 @@ TEST_F(PlacesTest, HoweverItIsSpelledItIsTheSameProduction) {
   expect_up_to_date("/", base + "/deep/er/c/w/config.toml");
   // The images alone, elsewhere.
   fs::rename(base + "/deep/er/c/w/l2a", base + "/images");
-  expect_up_to_date(base, "deep/er/c/w/config.toml", {"--set", "sensors.sentinel2_theia.root=images"});
-  const auto mended =
-      millesime("run", base, "deep/er/c/w/config.toml",
-                {"--set", "sensors.sentinel2_theia.root=images", "--from", "classify", "--to", "classify", "--force", "--quiet"});
+  expect_up_to_date(base, "deep/er/c/w/config.toml", {"--set", "source.root=images"});
+  const auto mended = millesime("run", base, "deep/er/c/w/config.toml",
+                                {"--set", "source.root=images", "--from", "classify", "--to", "classify", "--force", "--quiet"});
   EXPECT_EQ(mended.code, 0) << mended.err;
-  expect_up_to_date(base, "deep/er/c/w/config.toml", {"--set", "sensors.sentinel2_theia.root=images"});
+  expect_up_to_date(base, "deep/er/c/w/config.toml", {"--set", "source.root=images"});
   // No manifest and no product knows where it was made.
   for (const auto& entry : fs::recursive_directory_iterator(a + "/w/out/2021"))
     if (entry.is_regular_file() && entry.path().filename() != "effective.toml") {

@@ -26,8 +26,8 @@ TEST(RealData, SloveniaFromClassNames) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/slovenia.toml",
              "year = 2015\nnomenclature = \"" + testing::source_folder() +
-                 "/configs/nomenclatures/lulc_slovenia.toml\"\noutput = \"out\"\n" + "[sensors.sentinel2_theia]\nroot = \"" + data +
-                 "/derived_muscate_L1C_pixels\"\n[reference]\npath = \"" + data +
+                 "/configs/nomenclatures/lulc_slovenia.toml\"\noutput = \"out\"\n" + "[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"" +
+                 data + "/derived_muscate_L1C_pixels\"\n[reference]\npath = \"" + data +
                  "/LULC.gpkg\"\nclass_field = \"LULC_NAME\"\n[model]\nname = \"random_forest\"\n[mosaic]\ncrs = \"EPSG:32633\"\n");
   const auto result = run_program({"run", folder + "/slovenia.toml", "--quiet"});
   ASSERT_EQ(result.code, 0) << result.err;
@@ -84,7 +84,7 @@ TEST(RealData, FranceWithNineBandsAndEmptyDates) {
       "class = [\n{ code = 1, name = \"winter crop\", color = \"#ffff7f\" },\n{ code = 2, name = \"summer crop\", color = \"#ff5500\" },\n"
       "{ code = 3, name = \"always green\", color = \"#009c00\" },\n]\n");
   write_text(folder + "/france.toml",
-             "year = 2021\nnomenclature = \"crops.toml\"\noutput = \"out\"\n[sensors.sentinel2_theia]\nroot = \"" + root +
+             "year = 2021\nnomenclature = \"crops.toml\"\noutput = \"out\"\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"" + root +
                  "\"\nbands = [\"B2\", \"B3\", \"B4\", \"B5\", \"B6\", \"B7\", \"B8\", \"B11\", \"B12\"]\n[period]\nstart = "
                  "\"2020-11-01\"\nend = \"2021-10-31\"\n[time]\nstart = \"2020-11-01\"\nend = \"2021-10-31\"\n"
                  "[reference]\npath = \"reference.geojson\"\nclass_field = \"crop\"\n[model]\nname = \"random_forest\"\n");

@@ -61,7 +61,7 @@ class Usage(unittest.TestCase):
         self.assertEqual(keys["fuse.method"]["choices"], ["majority", "dempster-shafer"])
         self.assertTrue(keys["year"]["required"])
         self.assertIsNone(keys["year"]["default"])
-        self.assertEqual(keys["sensors.sentinel2_theia.bands"]["default"][:2], ["B2", "B3"])
+        self.assertEqual(keys["source.bands"]["default"], [])
         run_options = {option["key"]: option for option in self.commands["run"]["options"]}
         self.assertEqual(run_options["to"]["names"], "stage")
         self.assertTrue(run_options["set"]["repeated"])
@@ -80,7 +80,7 @@ class Usage(unittest.TestCase):
         self.assertEqual(ltae["parameters"]["d_model"], 256)
         self.assertTrue(any("Garnot" in paper for paper in ltae["papers"]))
         self.assertIn("NDVI", [entry["name"] for entry in self.usage["indices"]])
-        self.assertIn("B8A", self.usage["sensors"][0]["bands"])
+        self.assertIn("B8A", next(entry for entry in self.usage["sensors"] if entry["name"] == "sentinel2_theia")["bands"])
         oso = next(entry for entry in self.usage["nomenclatures"] if entry["name"] == "oso23")
         self.assertEqual((len(oso["classes"]), oso["converts_to"]), (23, ["oso17"]))
 

@@ -32,13 +32,13 @@ MuscateProduct small_product() {
 FuzzHarness census(const std::string& folder) {
   FuzzHarness harness;
   harness.name = "census";
-  harness.read = [folder](const std::string& bytes) { Census::read(input_file(folder, "census.json", bytes), "").to_json(); };
+  harness.read = [folder](const std::string& bytes) { TileImages::read(input_file(folder, "census.json", bytes)).to_json(); };
   const std::string root = folder + "/census-seed";
   write_product(root, small_product());
-  harness.seeds = {make_sensor("sentinel2_theia")
-                       ->take_census(root, kTile, {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31))
-                       .to_json()
-                       .dump(1)};
+  harness.seeds = {
+      TileImages::of(make_sensor("sentinel2_theia")->take_census(root, kTile, {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31)))
+          .to_json()
+          .dump(1)};
   fs::remove_all(root);
   harness.words = {
       "\"acquisitions\"", "\"passes\"", "\"date\"", "\"2018-02-30\"", "\"grid\"", "\"cols\"", "null", "-1", "1e400", "[]", "{}", "\xff"};

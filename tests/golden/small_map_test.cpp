@@ -63,7 +63,8 @@ TEST(SmallMap, IsTheOneThatWasDrawn) {
   for (const int row : {1, 6, 11, 16}) add_box("16", 1, row), add_box("16", 5, row), add_box("23", 19, row), add_box("23", 21, row);
   write_polygons(folder + "/reference.gpkg", "reference", "EPSG:32631", {"CODE"}, polygons);
   write_text(folder + "/c.toml",
-             "year = 2021\n[sensors.sentinel2_theia]\nroot = \"l2a\"\nresampling = \"nearest\"\n[reference]\npath = \"reference.gpkg\"\n"
+             "year = 2021\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\nresampling = \"nearest\"\n[reference]\npath = "
+             "\"reference.gpkg\"\n"
              "class_field = \"CODE\"\n[model]\nname = \"random_forest\"\n[train]\ntrees = 15\nmin_leaf = 1\n[mosaic]\ncrs = "
              "\"EPSG:32631\"\n");
   const auto result = run_program({"run", folder + "/c.toml", "--quiet"});

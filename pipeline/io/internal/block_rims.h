@@ -19,9 +19,11 @@ class BlockRims {
   // `keep`: how many rows and columns of its blocks later windows reach back to.
   explicit BlockRims(int keep) : keep_(keep) {}
 
-  // Band 0. `file` is the same raster in each call; `scratch` is used by the files of one thread one after the other.
-  void read(const RasterReader& file, const Window& window, T* samples, std::vector<T>& scratch) {
-    const Blocks blocks(file.info());
+  // `file` is the same raster in each call, of which read_block(col, row, T*) reads a block; `scratch` is used by the files of one thread
+  // one after the other.
+  template <class ReadBlock>
+  void read(const RasterInfo& file, const Window& window, T* samples, std::vector<T>& scratch, const ReadBlock& read_block) {
+    const Blocks blocks(file);
     const int first_row = window.row / blocks.height, last_row = (window.row + window.height - 1) / blocks.height;
     const int first_col = window.col / blocks.width, last_col = (window.col + window.width - 1) / blocks.width;
     rims_.erase(rims_.begin(), rims_.lower_bound({first_row, 0}));
@@ -32,10 +34,10 @@ class BlockRims {
         T* const target = samples + std::int64_t{part.row - window.row} * window.width + (part.col - window.col);
         if (copy_from_rim(block, part, target, window.width)) continue;
         scratch.resize(static_cast<std::size_t>(block.pixels()));
-        file.read_block(col, row, scratch.data());
+        read_block(col, row, scratch.data());
         ++decompressed_;
         copy(scratch.data(), block, part, target, window.width);
-        keep_rims(block, file.grid().whole(), scratch.data());
+        keep_rims(block, file.grid.whole(), scratch.data());
       }
     // Only the next window to the east reads the last columns, and only those of the blocks in which this one ends.
     for (auto& [place, rims] : rims_)

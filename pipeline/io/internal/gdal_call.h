@@ -14,7 +14,10 @@ namespace millesime {
 void prepare_gdal();
 
 // The formats of product images. Names come from disk: no other format is opened, so that a file cannot make GDAL open other files.
-inline std::vector<std::string> image_drivers() { return {"GTiff", "JP2OpenJPEG"}; }
+// A variable of a NetCDF file is named as such by its sensor file.
+inline std::vector<std::string> image_drivers(const std::string& variable = "") {
+  return variable.empty() ? std::vector<std::string>{"GTiff", "JP2OpenJPEG"} : std::vector<std::string>{"netCDF"};
+}
 
 // Maximum number of open files of this process.
 int open_file_limit();

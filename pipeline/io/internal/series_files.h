@@ -14,22 +14,31 @@
 #include "pipeline/io/internal/block_rims.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/group_layout.h"
+#include "pipeline/io/internal/read_grid.h"
 #include "pipeline/io/raster_file.h"
-#include "pipeline/io/sensor.h"
+#include "pipeline/io/series_reader.h"
 
 namespace millesime {
+
+// Where a file lies in the grid on which its layer is read.
+enum class Placement { same, shifted, warped };
 
 // A file of a pass: one band, or one mask plane (T is what a Series holds of it).
 template <class T>
 struct LayerFile {
-  std::string layer;  // its key in Product::files
-  Grid grid;          // expected
+  const Layer* layer;
+  Grid target;  // the grid on which the layer is read
+  Placement placement;
+  const MaskPlane* plane = nullptr;  // of a mask
+  T outside{};                       // what is read beyond the file
   BlockRims<T> rims;
   bool stays_open = false;
   std::optional<RasterReader> reader;
   std::int64_t blocks = 0;  // of the file; 0 until it is read
 
-  LayerFile(std::string name, const Grid& file_grid, int keep) : layer(std::move(name)), grid(file_grid), rims(keep) {}
+  LayerFile(const Layer& of, const Grid& on, int keep, T fill) : layer(&of), target(on), outside(fill), rims(keep) {
+    placement = of.grid.same_as(on) ? Placement::same : is_aligned(of.grid, on) ? Placement::shifted : Placement::warped;
+  }
 };
 
 struct PassFiles {
@@ -45,12 +54,14 @@ struct Scratch {
 };
 
 struct SeriesReader::Impl {
-  Census census;
+  SourceCensus census;
   std::vector<std::string> bands;
   int threads = 1;
   std::vector<MaskPlane> planes;
-  std::size_t edge_plane = 0;
+  std::size_t edge_plane = 0;  // that tells where there is an image
+  MaskRule no_image{};         // its bytes
   std::vector<GroupLayout> groups;
+  std::vector<GroupLayout> mask_layouts;              // one a plane
   int reach = 0;                                      // see reach_of(); of all groups
   int block_width = 1, block_height = 1;              // whole blocks of the files of every resolution, in tile pixels
   mutable std::vector<std::vector<PassFiles>> files;  // [date][pass]; each date is read by one thread at a time
@@ -85,24 +96,107 @@ struct SeriesReader::Impl {
 
   void plan_files();
 
+  // A window of the grid on which the layer is read.
   template <class T>
   void read_layer(const Product& product, LayerFile<T>& file, const Window& window, T* samples, std::vector<T>& scratch) const try {
+    if (file.layer->file.empty()) {  // a mask that the product may lack
+      std::fill_n(samples, window.pixels(), file.outside);
+      return;
+    }
     std::optional<RasterReader> opened;
     if (!file.reader) {
-      const std::string path = product.path + "/" + product.files.at(file.layer);
-      opened.emplace(path, image_drivers());
-      if (!opened->grid().same_as(file.grid))
-        throw UserError(join_text(path, ": expected the grid ", to_text(file.grid), ", got ", to_text(opened->grid()),
+      const std::string path = product.file_of(*file.layer);
+      opened.emplace(path, image_drivers(file.layer->variable));
+      if (!opened->grid().same_as(file.layer->grid) || file.layer->band >= opened->info().bands)
+        throw UserError(join_text(path, ": expected the grid ", to_text(file.layer->grid), ", got ", to_text(opened->grid()),
                                   "; the file changed since the census, run the catalog stage again"));
       const RasterInfo& info = opened->info();
       const auto blocks = [](int size, int block) { return (size + block - 1) / block; };
       file.blocks = std::int64_t{blocks(info.grid.cols, info.block_width)} * blocks(info.grid.rows, info.block_height);
       if (file.stays_open) file.reader = std::move(opened);
     }
-    const RasterReader& reader = file.reader ? *file.reader : *opened;
-    file.rims.read(reader, window, samples, scratch);
+    place(file, file.reader ? *file.reader : *opened, window, samples, scratch);
   } catch (const UserError& error) {
     throw with_context(context(product), error);
+  }
+
+  // A window of the file itself.
+  template <class T>
+  static void read_file(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) {
+    const Layer& layer = *file.layer;
+    file.rims.read(reader.info(), window, samples, scratch, [&](int col, int row, T* block) {
+      if constexpr (std::is_same_v<T, std::uint8_t>)
+        reader.read_block(layer.band, col, row, *file.plane, layer.encoding, block);
+      else
+        reader.read_block(layer.band, col, row, layer.encoding, block);
+    });
+  }
+
+  template <class T>
+  static void place(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) {
+    if (file.placement == Placement::same) return read_file(file, reader, window, samples, scratch);
+    const Grid& source = file.layer->grid;
+    std::fill_n(samples, window.pixels(), file.outside);
+    if (file.placement == Placement::shifted) {
+      const int right = static_cast<int>(std::lround(source.col(file.target.x0))),
+                down = static_cast<int>(std::lround(source.row(file.target.y0)));
+      const Window wanted{window.col + right, window.row + down, window.width, window.height}, part = wanted.intersect(source.whole());
+      if (part.empty()) return;
+      std::vector<T> pixels(static_cast<std::size_t>(part.pixels()));
+      read_file(file, reader, part, pixels.data(), scratch);
+      for (int row = 0; row < part.height; ++row)
+        std::copy_n(pixels.data() + std::int64_t{row} * part.width, part.width,
+                    samples + std::int64_t{part.row + row - wanted.row} * window.width + (part.col - wanted.col));
+      return;
+    }
+    warp(file, reader, window, samples, scratch);
+  }
+
+  // From a grid of another reference system or of pixels that do not match: a band bilinear over the pixels that have a value (in the
+  // source's unit: radar in decibel), missing where the nearest one has none; a mask by the nearest pixel.
+  template <class T>
+  static void warp(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) {
+    const Grid& source = file.layer->grid;
+    const SourcePositions at = positions_in(source, file.target, window);
+    double left = source.cols, top = source.rows, right = -1, bottom = -1;
+    const auto inside = [&](std::size_t i) {  // false for NaN
+      return at.col[i] >= -0.5 && at.row[i] >= -0.5 && at.col[i] < source.cols - 0.5 && at.row[i] < source.rows - 0.5;
+    };
+    for (std::size_t i = 0; i < at.col.size(); ++i)
+      if (inside(i))
+        left = std::min(left, at.col[i]), right = std::max(right, at.col[i]), top = std::min(top, at.row[i]),
+        bottom = std::max(bottom, at.row[i]);
+    if (right < 0 && bottom < 0) return;
+    const int first_col = static_cast<int>(std::floor(left)), first_row = static_cast<int>(std::floor(top));
+    const Window part = Window{first_col, first_row, static_cast<int>(std::ceil(right)) - first_col + 1,
+                               static_cast<int>(std::ceil(bottom)) - first_row + 1}
+                            .intersect(source.whole());
+    std::vector<T> pixels(static_cast<std::size_t>(part.pixels()));
+    read_file(file, reader, part, pixels.data(), scratch);
+    const auto pixel = [&](int col, int row) {
+      col = std::clamp(col, part.col, part.col + part.width - 1), row = std::clamp(row, part.row, part.row + part.height - 1);
+      return pixels[static_cast<std::size_t>(row - part.row) * static_cast<std::size_t>(part.width) +
+                    static_cast<std::size_t>(col - part.col)];
+    };
+    for (std::size_t i = 0; i < at.col.size(); ++i) {
+      if (!inside(i)) continue;
+      const T nearest = pixel(static_cast<int>(std::floor(at.col[i] + 0.5)), static_cast<int>(std::floor(at.row[i] + 0.5)));
+      if constexpr (std::is_same_v<T, std::uint8_t>) {
+        samples[i] = nearest;
+      } else {
+        if (nearest == kNodata) continue;
+        const int col = static_cast<int>(std::floor(at.col[i])), row = static_cast<int>(std::floor(at.row[i]));
+        const double across = at.col[i] - col, down = at.row[i] - row;
+        double sum = 0, weights = 0;
+        for (const int r : {0, 1})
+          for (const int c : {0, 1}) {
+            const T value = pixel(col + c, row + r);
+            const double weight = (c ? across : 1 - across) * (r ? down : 1 - down);
+            if (value != kNodata) sum += weight * value, weights += weight;
+          }
+        samples[i] = static_cast<T>(std::lround(sum / weights));
+      }
+    }
   }
 
   // Pointers to the samples of one date and window.
@@ -110,11 +204,12 @@ struct SeriesReader::Impl {
     std::vector<std::int16_t*> groups;  // [band of the group][row][col] each
     std::uint8_t* masks = nullptr;      // [mask plane][pixel]
   };
-  // An edge mask over more than the window, for days of several passes.
+  // The mask that tells where there is an image over more than the window, for days of several passes.
   struct Edge {
     Window around;
     std::vector<std::uint8_t> samples;
   };
+  void read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples, Scratch& scratch) const;
   void read_date(std::size_t date, const Window& window, const DateView& view, Scratch& scratch) const;
   void read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, Scratch& scratch) const;
   void fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, Scratch& scratch) const;

@@ -196,7 +196,7 @@ TEST_F(RunTest, TheEffectiveConfigurationHoldsTheExogenousRasters) {
   run_all();
   const std::string file = Layout(config).work() + "/effective.toml";
   EXPECT_THAT(read_text(file), HasSubstr("[[exogenous]]\nname = \"climate\"\npath = \"/data/climate.tif\"\n"));
-  config.sentinel2_theia.root = folder;
+  config.sources.front().root = folder;
   write_text(folder + "/again.toml", config.to_toml());
   const Config again = Config::load(folder + "/again.toml", {});
   ASSERT_EQ(again.exogenous.size(), 2U);

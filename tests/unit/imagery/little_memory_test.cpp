@@ -15,6 +15,7 @@
 #include "models/arch/random_forest.h"
 #include "models/base/model_file.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/io/sensor.h"
 #include "pipeline/stages/classify.h"
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/footprint.h"
@@ -69,7 +70,7 @@ class LittleMemory : public ::testing::Test {
     largest = kNoLimit;
   }
 
-  Census census() const {
+  SourceCensus census() const {
     return make_sensor("sentinel2_theia")
         ->take_census(root_ + "/l2a", "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
   }
@@ -109,8 +110,8 @@ TEST_F(LittleMemory, Stack) {
   Config config;
   config.year = 2018;
   config.output = root_ + "/out";
-  config.sentinel2_theia.root = root_ + "/l2a";
-  config.sentinel2_theia.bands = {"B3", "B4", "B8", "B11"};
+  config.sources.front().root = root_ + "/l2a";
+  config.sources.front().bands = {"B3", "B4", "B8", "B11"};
   for (const bool features : {false, true}) {
     expect_same_files(9 * kPixels, [&](const std::string& folder) {
       StackOptions options;

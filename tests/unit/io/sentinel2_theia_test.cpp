@@ -1,5 +1,3 @@
-#include "pipeline/io/sensors/sentinel2_theia.h"
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +10,8 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/io/series_reader.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/temp_dir.h"
@@ -37,11 +37,11 @@ MuscateProduct on(const std::string& date) {
   return product;
 }
 
-Census census(const std::string& root, const std::vector<std::string>& bands = {}) {
+SourceCensus census(const std::string& root, const std::vector<std::string>& bands = {}) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, kFirst, kLast);
 }
 
-std::vector<std::string> dates(const Census& result) {
+std::vector<std::string> dates(const SourceCensus& result) {
   std::vector<std::string> texts;
   for (const Acquisition& acquisition : result.acquisitions) texts.push_back(acquisition.date.iso());
   return texts;
@@ -52,7 +52,7 @@ TEST(Sentinel2Theia, FindsProductsAndReadsDatesFromNames) {
   for (const char* date : {"20180620", "20180511", "20171231", "20190101", "20170304"}) write_product(root, on(date));
   std::ofstream(root + "/T31TCJ/notes.txt") << "mine";
   fs::create_directories(root + "/quicklooks");
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-06-20"));
   EXPECT_THAT(result.bands, ElementsAre("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"));
   EXPECT_EQ(to_text(result.grid), to_text(MuscateProduct().grid));
@@ -72,20 +72,20 @@ TEST(Sentinel2Theia, CensusSurvivesItsFile) {
   second.time = "110000-000";
   write_product(root, second);
   testing::cut_file(write_product(root, on("20180601")) + "/" + on("20180601").name() + "_FRE_B3.tif", 0);
-  const Census result = census(root, {"B8A", "B2"});
-  write_text(root + "/census.json", result.to_json().dump(1));
-  const Census read = Census::read(root + "/census.json", root);
+  const SourceCensus result = census(root, {"B8A", "B2"});
+  write_text(root + "/census.json", TileImages::of(result).to_json().dump(1));
+  const SourceCensus read = TileImages::read(root + "/census.json", {root}).main();
   EXPECT_EQ(read.to_json(), result.to_json());
   EXPECT_THAT(read.bands, ElementsAre("B8A", "B2"));
   EXPECT_THAT(read.merged, ElementsAre(HasSubstr("2018-05-11: ")));
   write_text(root + "/half.json", result.to_json().dump(1).substr(0, 200));
   write_text(root + "/other.json", "{}");
-  EXPECT_THAT(message_of([&] { Census::read(root + "/half.json", root); }), HasSubstr("half.json: is not JSON"));
-  EXPECT_THAT(message_of([&] { Census::read(root + "/other.json", root); }), HasSubstr("other.json: is not a census"));
+  EXPECT_THAT(message_of([&] { TileImages::read(root + "/half.json"); }), HasSubstr("half.json: is not JSON"));
+  EXPECT_THAT(message_of([&] { TileImages::read(root + "/other.json"); }), HasSubstr("other.json: is not a census"));
 
   // A number beyond any type.
   write_text(root + "/huge.json", "{\"tile\": 1e400}");
-  EXPECT_THAT(message_of([&] { Census::read(root + "/huge.json", root); }), HasSubstr("huge.json: is not JSON"));
+  EXPECT_THAT(message_of([&] { TileImages::read(root + "/huge.json"); }), HasSubstr("huge.json: is not JSON"));
 }
 
 TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
@@ -95,7 +95,7 @@ TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
     product.version = version;
     write_product(root, product);
   }
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   ASSERT_EQ(result.acquisitions.size(), 1u);
   EXPECT_EQ(result.acquisitions[0].passes.size(), 1u);
   EXPECT_EQ(result.acquisitions[0].passes[0].version, "1-10");
@@ -109,7 +109,7 @@ TEST(Sentinel2Theia, ADamagedNewerVersionLeavesTheOlder) {
   MuscateProduct newer = on("20180511");
   newer.version = "2-0";
   fs::remove(write_product(root, newer) + "/MASKS/" + newer.name() + "_EDG_R1.tif");
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   EXPECT_EQ(result.acquisitions.at(0).passes.at(0).version, "1-7");
   ASSERT_EQ(result.damaged.size(), 1u);
   EXPECT_THAT(result.damaged[0].message, HasSubstr("the mask MASKS/*_EDG_R1.tif is missing"));
@@ -121,7 +121,7 @@ TEST(Sentinel2Theia, TwoPassesOfADayAreOneAcquisition) {
   late.time = "110818-460";
   write_product(root, late);
   write_product(root, on("20180511"));
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   ASSERT_EQ(result.acquisitions.size(), 1u);
   ASSERT_EQ(result.acquisitions[0].passes.size(), 2u);
   EXPECT_EQ(result.acquisitions[0].passes[0].time, "105804-037");
@@ -134,7 +134,7 @@ TEST(Sentinel2Theia, ReadsZipsInPlace) {
   zip_product(write_product(root, on("20180601")), false);
   // THEIA names archives without the version.
   fs::rename(with_folder, root + "/T31TCJ/SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D.zip");
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   for (const Damage& damage : result.damaged) ADD_FAILURE() << damage.product << ": " << damage.message;
   EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-06-01"));
   EXPECT_EQ(result.files.size(), 2u);
@@ -147,7 +147,7 @@ TEST(Sentinel2Theia, AFolderGoesBeforeItsZip) {
   const std::string root = temp_dir();
   zip_product(write_product(root, on("20180511")));
   write_product(root, on("20180511"));
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   ASSERT_EQ(result.acquisitions.at(0).passes.size(), 1u);
   EXPECT_EQ(result.acquisitions[0].passes[0].path, root + "/T31TCJ/" + on("20180511").name());
   EXPECT_THAT(result.superseded, ElementsAre(HasSubstr(".zip by ")));
@@ -168,7 +168,7 @@ TEST_P(Damaged, IsNamed) {
   write_product(root, on("20180701"));
   const std::string folder = write_product(root, on("20180601"));
   GetParam().apply(folder, on("20180601").name());
-  const Census result = census(root, {"B2", "B3", "B8A"});
+  const SourceCensus result = census(root, {"B2", "B3", "B8A"});
   EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-07-01"));
   ASSERT_EQ(result.damaged.size(), 1u);
   EXPECT_THAT(result.damaged[0].product, HasSubstr("20180601"));
@@ -239,12 +239,12 @@ TEST(Sentinel2Theia, RefusesOtherTilesAndImpossibleDates) {
   other.tile = "T31TDJ";
   fs::rename(write_product(root, other), root + "/T31TCJ/" + other.name());
   fs::create_directory(root + "/T31TCJ/" + on("20181342").name());
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   ASSERT_EQ(result.damaged.size(), 2u);
   EXPECT_THAT(result.damaged[0].message, HasSubstr("is of the tile T31TDJ but is in the folder of T31TCJ"));
   EXPECT_THAT(result.damaged[1].product, HasSubstr("20181342"));
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "../T31TCJ", {}, kFirst, kLast); }),
-              HasSubstr("is not the name of a Sentinel-2 tile"));
+              HasSubstr("is not the name of a tile of sentinel2_theia; expected for example T31TCJ"));
 }
 
 TEST(Sentinel2Theia, BandsThatNobodyHasAreAnError) {
@@ -252,15 +252,13 @@ TEST(Sentinel2Theia, BandsThatNobodyHasAreAnError) {
   MuscateProduct nine = on("20180511");
   std::erase(nine.bands, "B8A");
   write_product(root, nine);
-  EXPECT_THAT(message_of([&] {
-                census(root, {"B2", "B8A"});
-              }),
-              HasSubstr("no product has the band B8A that sensors.sentinel2_theia.bands requests"));
+  EXPECT_THAT(message_of([&] { census(root, {"B2", "B8A"}); }), HasSubstr("no product has the band B8A that source.bands requests"));
   EXPECT_THAT(message_of([&] { census(root, {"B2", "B8a"}); }), HasSubstr("unknown band \"B8a\", did you mean B8A?"));
   EXPECT_EQ(census(root).bands.size(), 9u);
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "T32TLR", {}, kFirst, kLast); }),
               HasSubstr("T32TLR: no such folder"));
-  EXPECT_THAT(message_of([&] { make_sensor("sentinel9"); }), HasSubstr("known: sentinel2_theia"));
+  EXPECT_THAT(message_of([&] { make_sensor("sentinel9"); }),
+              ::testing::AllOf(HasSubstr("unknown sensor \"sentinel9\""), HasSubstr("sentinel2_theia")));
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->tiles(root + "/none"); }), HasSubstr("none: cannot be listed"));
 }
 
@@ -272,7 +270,7 @@ TEST(Sentinel2Theia, TheOddOneOutIsDamaged) {
   write_product(root, odd);
   write_product(root, on("20180511"));
   write_product(root, on("20180601"));
-  const Census result = census(root);
+  const SourceCensus result = census(root);
   EXPECT_EQ(result.grid.x0, 300000);
   ASSERT_EQ(result.damaged.size(), 1u);
   EXPECT_THAT(result.damaged[0].product, HasSubstr("20180101"));
@@ -311,7 +309,7 @@ TEST(Sentinel2Theia, WhatDesktopsLeaveIsNoImage) {
   EXPECT_EQ(make_sensor("sentinel2_theia")->listing_digest(root, "T31TCJ", kFirst, kLast), before);
   for (const bool zipped : {false, true}) {
     if (zipped) testing::zip_product(folder);
-    const Census result = census(root);
+    const SourceCensus result = census(root);
     EXPECT_THAT(dates(result), ElementsAre("2018-05-11")) << zipped;
     EXPECT_TRUE(result.damaged.empty()) << result.damaged[0].message;
     EXPECT_TRUE(result.ignored.empty());
@@ -325,7 +323,7 @@ TEST(Sentinel2Theia, NumbersThatAreNotInTheUnitAreRefusedWithWhatToDo) {
     MuscateProduct product = on("20180511");
     product.bands = {"B4"};
     testing::store_bands(write_product(root, product), storage);
-    const Census result = census(root, {"B4"});
+    const SourceCensus result = census(root, {"B4"});
     return result.damaged.empty() ? std::string() : result.damaged[0].message;
   };
   const auto same = [](std::int16_t v) { return static_cast<double>(v); };
@@ -357,7 +355,7 @@ TEST(Sentinel2Theia, AMaskOfFractionsIsRefused) {
   fs::rename(mask, folder + "/x_FRE_mask.tif");
   testing::store_bands(folder, {"Float32", [](std::int16_t v) { return v + 0.0; }, std::nullopt});
   fs::rename(folder + "/x_FRE_mask.tif", mask);
-  const Census result = census(root, {"B2"});
+  const SourceCensus result = census(root, {"B2"});
   ASSERT_EQ(result.damaged.size(), 1u);
   EXPECT_THAT(result.damaged[0].message, HasSubstr("_CLM_R1.tif: expected a mask of whole numbers"));
 }
@@ -369,9 +367,9 @@ TEST(Sentinel2Theia, NamesOfAnyBytesSurviveTheCensusFile) {
                            "es";
   write_product(root, on("20180511"));
   std::ofstream(root + "/T31TCJ/D\xE9p\xF4t.txt") << "1";
-  const Census result = census(root);
-  write_text(root + "/census.json", json_text(result.to_json(), 1));
-  const Census read = Census::read(root + "/census.json", root);
+  const SourceCensus result = census(root);
+  write_text(root + "/census.json", json_text(TileImages::of(result).to_json(), 1));
+  const SourceCensus read = TileImages::read(root + "/census.json", {root}).main();
   EXPECT_THAT(read.ignored, ElementsAre("D\xE9p\xF4t.txt"));
   EXPECT_EQ(read.acquisitions[0].passes[0].path, result.acquisitions[0].passes[0].path);
   require_unchanged(read);
@@ -383,12 +381,12 @@ TEST(Sentinel2Theia, TakesTheCensusOfRealProducts) {
                     flanders = testing::real_data("worldcereal_s2/derived_muscate_monthly");
   if (slovenia.empty() || flanders.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
   const auto sensor = make_sensor("sentinel2_theia");
-  const Census five = sensor->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  const SourceCensus five = sensor->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
   EXPECT_THAT(dates(five), ElementsAre("2015-07-11", "2015-07-31", "2015-08-20", "2015-08-30", "2015-09-09"));
   EXPECT_EQ(five.bands.size(), 10u);
   EXPECT_EQ(five.grid.cols, 100);
   EXPECT_EQ(five.grid.rows, 101);
-  const Census twelve = sensor->take_census(flanders, "T31UFS", {}, Date::from_ymd(2020, 11, 1), Date::from_ymd(2021, 10, 31));
+  const SourceCensus twelve = sensor->take_census(flanders, "T31UFS", {}, Date::from_ymd(2020, 11, 1), Date::from_ymd(2021, 10, 31));
   EXPECT_EQ(twelve.acquisitions.size(), 12u);
   EXPECT_EQ(twelve.bands.size(), 9u);
   EXPECT_THAT(twelve.damaged, IsEmpty());

@@ -11,6 +11,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/io/series_reader.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/temp_dir.h"
@@ -28,7 +29,7 @@ using testing::Storage;
 using testing::temp_dir;
 using testing::write_product;
 
-Census census(const std::string& root, const std::vector<std::string>& bands) {
+SourceCensus census(const std::string& root, const std::vector<std::string>& bands) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
 }
 
@@ -141,7 +142,7 @@ TEST(SeriesReader, WindowsAgreeWithTheWhole) {
     product.mask = [&](const std::string&, int, int) { return static_cast<std::uint8_t>(random() % 3 == 0); };
     write_product(root, product);
   }
-  const Census reader_census = census(root, {"B2", "B5"});
+  const SourceCensus reader_census = census(root, {"B2", "B5"});
   const SeriesReader reader(reader_census, {"B2", "B5"});
   const Series whole = reader.read(reader.grid().whole());
   const SeriesReader masks_reader(reader_census, {});
@@ -184,7 +185,7 @@ TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
   };
   write_product(root, west);
   write_product(root, east);
-  const Census both = census(root, {"B2", "B5"});
+  const SourceCensus both = census(root, {"B2", "B5"});
   const SeriesReader reader(both, {"B2", "B5"});
   const Series series = reader.read(reader.grid().whole());
   ASSERT_EQ(series.n_dates(), 1);
@@ -204,7 +205,7 @@ TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
 TEST(SeriesReader, NamesWhatIsWrong) {
   const std::string root = temp_dir();
   const std::string folder = write_product(root, MuscateProduct());
-  const Census taken = census(root, {"B2", "B5"});
+  const SourceCensus taken = census(root, {"B2", "B5"});
   EXPECT_THAT(message_of([&] {
                 SeriesReader(taken, {"B2", "B8"});
               }),
@@ -215,7 +216,7 @@ TEST(SeriesReader, NamesWhatIsWrong) {
                 reader.read({0, 0, 4, 4});
               }),
               HasSubstr("tile T31TCJ, 2018-05-11, SENTINEL2A_20180511-105804-037_L2A_T31TCJ_D_V1-7: "));
-  Census empty = taken;
+  SourceCensus empty = taken;
   empty.acquisitions.clear();
   EXPECT_THAT(message_of([&] { SeriesReader(empty, {"B2"}); }), HasSubstr("no acquisition"));
   EXPECT_THROW(reader.read({20, 0, 10, 4}), Bug);
@@ -225,7 +226,7 @@ TEST(SeriesReader, NoticesAFileThatWasReplaced) {
   const std::string root = temp_dir();
   const MuscateProduct product;
   write_product(root, product);
-  const Census taken = census(root, {"B2", "B5"});
+  const SourceCensus taken = census(root, {"B2", "B5"});
   require_unchanged(taken);
   const std::string band = taken.files.front().path;
   const auto time = fs::last_write_time(band);
@@ -266,12 +267,12 @@ std::string world_of(const Layout& layout, int passes) {
   return root;
 }
 
-std::int64_t blocks_of(const Census& taken) {
+std::int64_t blocks_of(const SourceCensus& taken) {
   std::int64_t blocks = 0;
   for (const Acquisition& acquisition : taken.acquisitions)
     for (const Product& pass : acquisition.passes)
-      for (const auto& [layer, file] : pass.files) {
-        const RasterInfo info = RasterReader(pass.path + "/" + file).info();
+      for (const auto& [name, layer] : pass.layers) {
+        const RasterInfo info = RasterReader(pass.file_of(layer)).info();
         blocks += std::int64_t{(info.grid.cols + info.block_width - 1) / info.block_width} *
                   ((info.grid.rows + info.block_height - 1) / info.block_height);
       }
@@ -281,7 +282,7 @@ std::int64_t blocks_of(const Census& taken) {
 TEST_P(SeriesReaderLayout, NoBlockIsDecompressedTwice) {
   const std::vector<std::string> bands = {"B2", "B5", "B11"};
   for (const int passes : {1, 2}) {
-    const Census taken = census(world_of(GetParam(), passes), bands);
+    const SourceCensus taken = census(world_of(GetParam(), passes), bands);
     const std::int64_t blocks = blocks_of(taken);
     for (const auto& [pixels, threads] : {std::pair(1, 1), std::pair(12000, 2)}) {
       const SeriesReader reader(taken, bands, threads);
@@ -301,7 +302,7 @@ TEST_P(SeriesReaderLayout, NoBlockIsDecompressedTwice) {
 
 TEST_P(SeriesReaderLayout, AnyOrderOfWindowsGivesTheSame) {
   const std::vector<std::string> bands = {"B2", "B5", "B11"};
-  const Census taken = census(world_of(GetParam(), 2), bands);
+  const SourceCensus taken = census(world_of(GetParam(), 2), bands);
   const SeriesReader in_order(taken, bands, 2), shuffled(taken, bands);
   auto windows = in_order.windows(5000, 5000);
   std::map<std::pair<int, int>, Series> expected;
@@ -351,7 +352,7 @@ TEST_P(SeriesReaderLayout, BlocksThatAreLargerThanTheMemoryAreAnErrorThatSaysHow
 TEST(SeriesReader, ReadsRealProducts) {
   const std::string slovenia = testing::real_data("eolearn_s2_slovenia/derived_muscate_L1C_pixels");
   if (slovenia.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
-  const Census taken =
+  const SourceCensus taken =
       make_sensor("sentinel2_theia")->take_census(slovenia, "T33TVL", {}, Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
   const SeriesReader reader(taken, taken.bands);
   const Series series = reader.read(reader.grid().whole());

@@ -336,7 +336,7 @@ TEST(Simulate, ClimateDiffersBetweenTheRegions) {
 TEST(Simulate, ConfigurationFitsTheWorld) {
   const Config config = Config::load(shared_world() + "/config.toml", {});
   EXPECT_EQ(config.year, 2021);
-  for (const std::string& path : {config.sentinel2_theia.root, config.reference.path, config.regions.path, config.exogenous.at(0).path})
+  for (const std::string& path : {config.sources.front().root, config.reference.path, config.regions.path, config.exogenous.at(0).path})
     EXPECT_TRUE(fs::exists(path)) << path;
 }
 

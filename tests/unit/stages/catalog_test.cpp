@@ -31,8 +31,8 @@ Config config_of(const std::string& root, int year) {
   Config config;
   config.year = year;
   config.output = root + "/out";
-  config.sentinel2_theia.root = root + "/l2a";
-  config.sentinel2_theia.bands = {"B2", "B5"};
+  config.sources.front().root = root + "/l2a";
+  config.sources.front().bands = {"B2", "B5"};
   return config;
 }
 
@@ -59,7 +59,7 @@ TEST(Catalog, WritesACensusForEachTile) {
     EXPECT_EQ(counts.at("acquisitions"), 2);
     EXPECT_EQ(counts.at("first"), "2018-05-11");
   }
-  const Census census = Census::read(Layout(config).census("T31TDJ"), config.sentinel2_theia.root);
+  const SourceCensus census = TileImages::read(Layout(config).census("T31TDJ"), {config.sources.front().root}).main();
   EXPECT_EQ(census.tile, "T31TDJ");
   ASSERT_EQ(census.outside_period.size(), 1u);
   EXPECT_EQ(census.outside_period[0].date.iso(), "2017-01-01");
@@ -88,11 +88,11 @@ TEST(Catalog, DamageStopsTheUnitUnlessItIsSkipped) {
               AllOf(HasSubstr("tile T31TCJ: 2 of 3 products"), HasSubstr("20180611"), HasSubstr("the mask MASKS/*_CLM_R1.tif is missing"),
                     HasSubstr("20180711"), HasSubstr("_FRE_B2.tif"), HasSubstr("--skip-damaged")));
   EXPECT_FALSE(fs::exists(Layout(config).census("T31TCJ")));
-  config.sentinel2_theia.skip_damaged = true;
+  config.sources.front().skip_damaged = true;
   const auto counts = catalog_stage().plan(config)->at(0).run(silent.context);
   EXPECT_EQ(counts.at("acquisitions"), 1);
   EXPECT_EQ(counts.at("damaged").size(), 2u);
-  EXPECT_EQ(Census::read(Layout(config).census("T31TCJ"), config.sentinel2_theia.root).damaged.size(), 2u);
+  EXPECT_EQ(TileImages::read(Layout(config).census("T31TCJ"), {config.sources.front().root}).main().damaged.size(), 2u);
 }
 
 TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
@@ -136,7 +136,7 @@ TEST(Catalog, WhatIsOutsideThePeriodIsListedAndNotRead) {
   EXPECT_EQ(counts.at("acquisitions"), 2);
   EXPECT_EQ(counts.at("first"), "2017-11-05");
   EXPECT_EQ(counts.at("outside_period"), 2);
-  const Census census = Census::read(Layout(config).census("T31TCJ"), config.sentinel2_theia.root);
+  const SourceCensus census = TileImages::read(Layout(config).census("T31TCJ"), {config.sources.front().root}).main();
   ASSERT_EQ(census.outside_period.size(), 2u);
   EXPECT_EQ(census.outside_period[1].product, on("20181101").name());
   CatalogCommand command;
@@ -148,7 +148,9 @@ TEST(Catalog, WhatIsOutsideThePeriodIsListedAndNotRead) {
 
 TEST(Catalog, ATimeGridOutsideThePeriodIsAnError) {
   const std::string file = temp_dir() + "/c.toml";
-  write_text(file, "year = 2021\n[sensors.sentinel2_theia]\nroot = \"l2a\"\n[model]\npath = \"m\"\n[time]\nstart = \"2020-10-01\"\n");
+  write_text(
+      file,
+      "year = 2021\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n[model]\npath = \"m\"\n[time]\nstart = \"2020-10-01\"\n");
   EXPECT_THAT(message_of([&] { Config::load(file, {}); }),
               HasSubstr("time.start: 2020-10-01 lies outside the period, 2021-01-01 to 2021-12-31"));
   EXPECT_EQ(Config::load(file, {"period.start=2020-10-01", "period.end=2021-09-30"}).days().second.iso(), "2021-09-30");

@@ -8,6 +8,7 @@
 #include "models/arch/random_forest.h"
 #include "models/base/model_file.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
 #include "pipeline/stages/classify.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"

@@ -9,6 +9,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
@@ -21,7 +22,7 @@ using testing::SilentContext;
 using testing::temp_dir;
 using testing::write_product;
 
-Census census(const std::string& root) {
+SourceCensus census(const std::string& root) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
 }
 
@@ -85,7 +86,7 @@ TEST(Tile, DoesNotDependOnWindowsOrThreads) {
 TEST(Tile, AFileThatGoesAwayIsNamedAndNothingIsLeft) {
   const std::string root = temp_dir();
   const std::string folder = write_product(root, MuscateProduct());
-  const Census taken = census(root);
+  const SourceCensus taken = census(root);
   fs::remove(folder + "/MASKS/" + MuscateProduct().name() + "_EDG_R1.tif");
   SilentContext silent;
   try {
@@ -100,7 +101,7 @@ TEST(Tile, AFileThatGoesAwayIsNamedAndNothingIsLeft) {
 TEST(Tile, DescribesARealTile) {
   const std::string flanders = testing::real_data("worldcereal_s2/derived_muscate_monthly");
   if (flanders.empty()) GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
-  const Census taken =
+  const SourceCensus taken =
       make_sensor("sentinel2_theia")->take_census(flanders, "T31UFS", {}, Date::from_ymd(2020, 11, 1), Date::from_ymd(2021, 10, 31));
   SilentContext silent;
   const auto files = files_in(temp_dir());

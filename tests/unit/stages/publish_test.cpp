@@ -68,8 +68,8 @@ MapAccuracy accuracy_of(const std::string& name, int n_classes, double right) {
   return accuracy;
 }
 
-Census census_of(const std::string& tile, int first_day) {
-  Census census;
+SourceCensus census_of(const std::string& tile, int first_day) {
+  SourceCensus census;
   census.tile = tile;
   census.sensor = "sentinel2_theia";
   census.grid = {"EPSG:32631", 300000, 4900020, 10, 10, 100, 100};
@@ -114,7 +114,7 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   write_text(publication.results, "results");
   for (const auto& [tile, day] : {std::pair{"T31TCJ", 3}, {"T31TDJ", 6}, {"T30TYP", 9}}) {
     publication.census.push_back(join_text(folder, "/", tile, ".json"));
-    write_text(publication.census.back(), census_of(tile, day).to_json().dump());
+    write_text(publication.census.back(), TileImages::of(census_of(tile, day)).to_json().dump());
   }
   publication.folder = folder + "/out";
   publication.name = "OCS_2021";

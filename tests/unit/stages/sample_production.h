@@ -45,9 +45,9 @@ class SampleStage : public ::testing::Test {
     config.year = 2018;
     config.nomenclature = "oso23";
     config.output = folder + "/out";
-    config.sentinel2_theia.root = folder + "/l2a";
-    config.sentinel2_theia.bands = {"B2", "B5"};
-    config.sentinel2_theia.resampling = "nearest";
+    config.sources.front().root = folder + "/l2a";
+    config.sources.front().bands = {"B2", "B5"};
+    config.sources.front().resampling = "nearest";
     config.reference.path = folder + "/reference.gpkg";
     config.reference.class_field = "CODE";
     config.reference.learn_ratio = 0.5;
@@ -69,7 +69,7 @@ class SampleStage : public ::testing::Test {
       product.mask = [date](const std::string& mask, int col, int) {
         return static_cast<std::uint8_t>(mask == "CLM" && date == "20180511" && col >= 30);
       };
-      testing::write_product(config.sentinel2_theia.root, product);
+      testing::write_product(config.sources.front().root, product);
     }
     take_census(name);
     write_raster(Layout(config).footprint(name), Raster<std::uint8_t>(grid, 1), {});
@@ -77,10 +77,10 @@ class SampleStage : public ::testing::Test {
   }
 
   void take_census(const std::string& name) {
-    const Census census = make_sensor("sentinel2_theia")
-                              ->take_census(config.sentinel2_theia.root, name, config.sentinel2_theia.bands, Date::from_ymd(2018, 1, 1),
-                                            Date::from_ymd(2018, 12, 31));
-    write_text(Layout(config).census(name), census.to_json().dump());
+    const SourceCensus census = make_sensor("sentinel2_theia")
+                                    ->take_census(config.sources.front().root, name, config.sources.front().bands,
+                                                  Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
+    write_text(Layout(config).census(name), TileImages::of(census).to_json().dump());
   }
 
   void write_reference(const std::vector<Patch>& patches) {

@@ -203,7 +203,7 @@ TEST_F(SampleStage, PixelsThatNoDateSeesAreLeftOut) {
     product.grid = Grid{"EPSG:32631", kLeft, kTop, 10, 10, 60, 40};
     product.bands = {"B2", "B5"};
     product.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" && col >= 30); };
-    testing::write_product(config.sentinel2_theia.root, product);
+    testing::write_product(config.sources.front().root, product);
   }
   take_census("T31TCJ");
   write_reference({{28, 10, 4, 2, "6"}, {40, 10, 4, 2, "13"}});
@@ -326,18 +326,18 @@ TEST_F(SampleStage, RealPolygonsGetRealSeries) {
   const std::string data = testing::real_data("eolearn_s2_slovenia");
   if (data.empty()) GTEST_SKIP() << "the real data are not here";
   config.year = 2015;
-  config.sentinel2_theia.root = data + "/derived_muscate_L1C_pixels";
-  config.sentinel2_theia.bands = {"B2", "B4", "B8", "B11"};
+  config.sources.front().root = data + "/derived_muscate_L1C_pixels";
+  config.sources.front().bands = {"B2", "B4", "B8", "B11"};
   config.reference.path = data + "/LULC.gpkg";
   config.reference.class_field = "LULC_ID";
   config.nomenclature = folder + "/slovenia.txt";
   write_text(config.nomenclature,
              "cultivated:1\nforest:2\ngrassland:3\nshrubland:4\nwater:5\nwetland:6\ntundra:7\nartificial:8\nbare:9\nsnow:10\n");
   const Layout layout(config);
-  const Census census = make_sensor("sentinel2_theia")
-                            ->take_census(config.sentinel2_theia.root, "T33TVL", config.sentinel2_theia.bands, Date::from_ymd(2015, 1, 1),
-                                          Date::from_ymd(2015, 12, 31));
-  write_text(layout.census("T33TVL"), census.to_json().dump());
+  const SourceCensus census = make_sensor("sentinel2_theia")
+                                  ->take_census(config.sources.front().root, "T33TVL", config.sources.front().bands,
+                                                Date::from_ymd(2015, 1, 1), Date::from_ymd(2015, 12, 31));
+  write_text(layout.census("T33TVL"), TileImages::of(census).to_json().dump());
   write_raster(layout.footprint("T33TVL"), Raster<std::uint8_t>(census.grid, 1), {});
   tiles = {"T33TVL"};
   const auto counts = run("T33TVL");

@@ -48,8 +48,8 @@ Config make_config(const std::string& root, int block = 256) {
   Config config;
   config.year = 2018;
   config.output = root + "/out";
-  config.sentinel2_theia.root = root + "/l2a";
-  config.sentinel2_theia.bands = {"B4", "B8", "B11"};
+  config.sources.front().root = root + "/l2a";
+  config.sources.front().bands = {"B4", "B8", "B11"};
   return config;
 }
 

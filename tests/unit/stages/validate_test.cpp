@@ -264,11 +264,11 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
                                                                                     : Split::test));
     }
     write_samples(samples, layout.samples(tile));
-    Census census;
+    SourceCensus census;
     census.tile = tile;
     census.sensor = "sentinel2_theia";
     census.grid = grid;
-    write_text(layout.census(tile), census.to_json().dump());
+    write_text(layout.census(tile), TileImages::of(census).to_json().dump());
     LabelMap map(grid, 1), confidence(grid, 90);
     map.at(1, 0) = 2;  // wrong where seed 0 tests
     write_raster(layout.classification(tile, 0), map, {});

@@ -1,0 +1,132 @@
+#include "pipeline/io/sensors/layout.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <cpl_string.h>
+#include <cpl_vsi.h>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/file_name.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/internal/gdal_call.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+struct LayoutCard {
+  const char* name;
+  std::unique_ptr<ProductLayout> (*make)();
+  std::vector<std::string> settings;    // of a sensor file
+  std::vector<std::string> of_product;  // what its pattern `product` must say
+};
+
+// Every layout. A new one is a line here.
+const std::vector<LayoutCard>& layouts() {
+  static const std::vector<LayoutCard> known = {
+      {"muscate", make_muscate, {"example"}, {"date", "tile", "version"}},
+  };
+  return known;
+}
+
+const LayoutCard& layout_card(const std::string& name) {
+  const auto known = std::ranges::find_if(layouts(), [&](const LayoutCard& card) { return name == card.name; });
+  MILLESIME_CHECK(known != layouts().end(), "layout ", name);
+  return *known;
+}
+
+}  // namespace
+
+std::vector<std::string> known_layouts() {
+  std::vector<std::string> names;
+  for (const LayoutCard& card : layouts()) names.emplace_back(card.name);
+  return names;
+}
+
+std::unique_ptr<ProductLayout> make_layout(const std::string& name) { return layout_card(name).make(); }
+
+std::vector<std::string> layout_settings(const std::string& layout) { return layout_card(layout).settings; }
+
+void check_layout(const SensorFile& sensor) {
+  const LayoutCard& card = layout_card(sensor.layout);
+  if (card.of_product.empty()) return;
+  const NamePattern pattern(sensor.product, sensor.tile, sensor.origin + ": product");
+  for (const std::string& part : card.of_product)
+    if (!pattern.has(part))
+      throw UserError(join_text(sensor.origin, ": product: expected a pattern of names with {", part, "}, got \"", sensor.product, "\""));
+}
+
+std::vector<std::string> sorted_names(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error) throw UserError(join_text(folder, ": cannot be listed: ", error.message()));
+  std::ranges::sort(names);
+  return names;
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+std::optional<std::vector<std::string>> names_inside(const std::string& path) {
+  const GdalMessages quiet;
+  VSIStatBufL status;
+  const CPLStringList list(VSIReadDir(path.c_str()), TRUE);
+  if (!list && (VSIStatL(path.c_str(), &status) != 0 || !VSI_ISDIR(status.st_mode))) return std::nullopt;
+  std::vector<std::string> names;
+  for (int i = 0; i < list.Count(); ++i)
+    if (const std::string name = list[i]; !is_left_by_desktop(name)) names.push_back(name);
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::int64_t> version_numbers(const std::string& version) {
+  std::vector<std::int64_t> numbers;
+  for (std::string part : split_text(version, '-'))
+    for (const std::string& number : split_text(part, '.')) numbers.push_back(std::stoll(number));
+  return numbers;
+}
+
+bool matches(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0, n = 0, star = std::string_view::npos, retry = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++, retry = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p, ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1, n = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::string only_image(const std::vector<std::string>& names, const std::string& pattern, std::vector<std::string>& problems) {
+  std::vector<std::string> found;
+  for (const std::string& name : names)
+    for (const char* const extension : {".tif", ".jp2", ".TIF"})  // as delivered, or as stored in some archives
+      if (name.ends_with(extension) && matches(pattern + extension, name)) found.push_back(name);
+  if (found.size() > 1) {
+    const std::string ending = pattern.substr(pattern.find_first_not_of('*'));
+    problems.push_back(join_text(found.size(), " files end in ", ending, ": ", join_list(found, ", ")));
+  }
+  return found.empty() ? "" : found[0];
+}
+
+std::string with_variant(std::string pattern, const std::string& variant) {
+  constexpr std::string_view kPlace = "{variant}";
+  for (std::size_t at = 0; (at = pattern.find(kPlace, at)) != std::string::npos; at += variant.size())
+    pattern.replace(at, kPlace.size(), variant);
+  return pattern;
+}
+
+bool is_zip(const std::string& name) { return lower(name).ends_with(".zip"); }
+
+}  // namespace millesime

@@ -1,0 +1,198 @@
+// The layout of THEIA's products (MUSCATE): <root>/<tile>/<product>/ with an image a band, or one of several bands, and masks in a folder
+// of their own, as a folder, or as a zip that contains the folder or its content; zips are read in place.
+// Format: https://labo.obs-mip.fr/multitemp/sentinel-2/theias-sentinel-2-l2a-product-format/
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <regex>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/file_name.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/sensors/layout.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+// What names of products begin with: "SENTINEL2".
+std::string beginning(const std::string& pattern) { return pattern.substr(0, pattern.find_first_of("{*(?#")); }
+
+// Products of other sensors and of other processors, by the beginning of their names.
+bool is_of_another_sensor(const std::string& name) {
+  static const std::regex pattern(R"((LANDSAT|L[COT]0\d_|SENTINEL[12]|S1[A-D]_|S2[A-D]_MSI|VENUS|SPOT|FORMOSAT).*)");
+  return std::regex_match(name, pattern);
+}
+
+// A mask's name in messages: MASKS/*_CLM_R1.tif.
+std::string spelled(const SensorMask& mask) { return mask.file + ".tif"; }
+
+class Muscate final : public ProductLayout {
+ public:
+  std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
+    const std::regex tile(sensor.tile);
+    std::vector<std::string> names = sorted_names(root);
+    std::erase_if(names, [&](const std::string& name) { return !std::regex_match(name, tile) || !is_folder(root + "/" + name); });
+    return names;
+  }
+
+  std::vector<Entry> entries(const Search& search) const override {
+    if (!std::regex_match(search.tile, std::regex(search.sensor.tile)))
+      throw UserError(join_text("\"", search.tile, "\" is not the name of a tile of ", search.sensor.name, "; expected for example ",
+                                Names(search.sensor).tile_example));
+    const std::string folder = search.folder();
+    if (!is_folder(folder))
+      throw UserError(join_text(folder, ": no such folder; expected the products of the tile ", search.tile, " in it"));
+    const Names naming(search.sensor);
+    std::vector<Entry> entries;
+    for (const std::string& name : sorted_names(folder))
+      if (!is_left_by_desktop(name)) entries.push_back(look_at(search, naming, folder, name));
+    return entries;
+  }
+
+  void find_layers(const Search& search, Candidate& candidate) const override {
+    Product& product = candidate.product;
+    std::map<std::string, std::optional<std::vector<std::string>>> folders;  // content of the product's folder, and of those in it
+    const auto content = [&](const std::string& folder) -> const std::optional<std::vector<std::string>>& {
+      const auto known = folders.find(folder);
+      return known != folders.end()
+                 ? known->second
+                 : folders.emplace(folder, names_inside(product.path + (folder.empty() ? "" : "/" + folder))).first->second;
+    };
+    const auto& names = content("");
+    if (!names || names->empty()) {
+      candidate.problems.push_back(names ? "the folder is empty" : "the folder cannot be listed");
+      return;
+    }
+    const auto image = [&](const std::string& file) {
+      const std::string pattern = with_variant(file, search.variant);
+      const auto slash = pattern.rfind('/');
+      const std::string folder = slash == std::string::npos ? "" : pattern.substr(0, slash);
+      const auto& inside = content(folder);
+      const std::string found = inside ? only_image(*inside, pattern.substr(slash + 1), candidate.problems) : "";
+      return found.empty() || folder.empty() ? found : folder + "/" + found;
+    };
+    for (const SensorBand& band : search.sensor.bands)
+      if (const std::string file = image(band.file); !file.empty()) {
+        product.layers[band.name] = {.file = file, .variable = "", .band = band.band - 1, .grid = {}, .encoding = band.encoding};
+        candidate.bands.insert(band.name);
+      }
+    for (const SensorMask& mask : search.sensor.masks) {
+      const std::string file = image(mask.file);
+      if (file.empty() && !mask.plane.optional)
+        candidate.problems.push_back(join_text("the mask ", spelled(mask), " is missing"));
+      else
+        product.layers[mask.plane.name] = {.file = file, .variable = "", .band = mask.band - 1, .grid = {}, .encoding = {}};
+    }
+    if (candidate.bands.empty())
+      candidate.problems.push_back(join_text("it has no band (", with_variant(search.sensor.bands.front().file, search.variant), ".tif)"));
+  }
+
+ private:
+  struct Names {
+    explicit Names(const SensorFile& sensor)
+        : product(sensor.product, sensor.tile, sensor.origin + ": product"),
+          start(beginning(sensor.product)),
+          example(sensor.settings.at("example")) {
+      const auto parts = example.empty() ? std::nullopt : product.match(example);
+      if (parts) tile_example = parts->at("tile");
+    }
+    NamePattern product;
+    std::string start, example, tile_example;
+  };
+
+  static std::string not_a_product_name(const std::string& name, const Names& naming) {
+    return join_text("\"", name, "\" is not the name of a product; expected ", naming.product.text(),
+                     naming.example.empty() ? "" : ", for example " + naming.example, "; rename or remove it");
+  }
+
+  static Entry product_at(const Names& naming, const std::string& entry, const std::string& name, const std::string& path,
+                          const std::string& archive) {
+    std::optional<NamePattern::Parts> parts;
+    try {
+      parts = naming.product.match(name);
+    } catch (const UserError& error) {
+      return {entry, std::nullopt, error.what(), false};
+    }
+    if (!parts) return {entry, std::nullopt, not_a_product_name(name, naming), false};
+    Candidate candidate;
+    candidate.entry = entry;
+    candidate.archive = archive;
+    Product& product = candidate.product;
+    product.name = name;
+    product.path = path;
+    try {
+      product.date = Date::parse(parts->at("date"));
+    } catch (const UserError& error) {
+      return {entry, std::nullopt, error.what(), false};
+    }
+    product.tile = parts->at("tile");
+    product.version = parts->at("version");
+    candidate.version = version_numbers(product.version);
+    candidate.version.push_back(archive.empty());  // a folder is preferred to a zip of the same
+    if (const auto time = parts->find("time"); time != parts->end()) product.time = time->second;
+    candidate.pass = product.time;
+    for (const auto& [part, text] : *parts)
+      if (part != "date" && part != "tile" && part != "version" && part != "time") candidate.pass += "_" + text;
+    return {entry, candidate, "", false};
+  }
+
+  // A zip contains the product's folder, or its content.
+  static Entry look_into_zip(const Search& search, const Names& naming, const std::string& folder, const std::string& entry) {
+    const auto damaged = [&](const std::string& why) { return Entry{entry, std::nullopt, why, false}; };
+    if (entry.find_first_of("{}") != std::string::npos) return damaged("names with { or } cannot be read in place; rename the archive");
+    const std::string archive = folder + "/" + entry, inside = "/vsizip/{" + archive + "}";
+    const auto names = names_inside(inside);
+    if (!names || names->empty())
+      return damaged("the zip archive cannot be read: it is truncated, empty or not a zip file; download it again");
+    std::vector<std::string> products;
+    for (const std::string& name : *names) {
+      if (name.find("..") != std::string::npos || name.front() == '/')
+        return damaged(join_text("the zip archive has the unsafe name \"", name, "\""));
+      if (name.starts_with(naming.start) && name.find('.') == std::string::npos) products.push_back(name);
+    }
+    if (products.size() > 1) return damaged(join_text("the zip archive contains ", products.size(), " products, expected one"));
+    if (products.size() == 1) return product_at(naming, entry, products[0], inside + "/" + products[0], archive);
+    for (const SensorBand& band : search.sensor.bands) {
+      std::string ending = with_variant(band.file, search.variant);
+      ending = ending.substr(ending.rfind('*') + 1);
+      for (const std::string& name : *names)
+        if (const auto suffix = name.find(ending + "."); !ending.empty() && suffix != std::string::npos)
+          return product_at(naming, entry, name.substr(0, suffix), inside, archive);
+    }
+    return damaged(join_text("the zip archive contains no product of ", search.sensor.title));
+  }
+
+  static Entry look_at(const Search& search, const Names& naming, const std::string& folder, const std::string& entry) {
+    const std::string path = folder + "/" + entry;
+    Entry found{entry, std::nullopt, "", false};
+    if (is_folder(path)) {
+      if (entry.starts_with(naming.start))
+        found = product_at(naming, entry, entry, path, "");
+      else if (is_of_another_sensor(entry))
+        found.damage = join_text("is a product of another sensor or processor; expected only ", search.sensor.title,
+                                 naming.example.empty() ? "" : " (" + naming.example + ")", "; keep it in another folder");
+    } else if (is_zip(entry)) {
+      const Entry named = product_at(naming, entry, fs::path(entry).stem().string(), path, path);
+      if (named.candidate && search.is_outside(named.candidate->product.date))
+        found = named;  // not read, damaged or not
+      else
+        found = look_into_zip(search, naming, folder, entry);
+    }
+    if (!found.candidate) return found;
+    if (const Product& product = found.candidate->product; product.tile != search.tile) {
+      found.damage = join_text("is of the tile ", product.tile, " but is in the folder of ", search.tile, "; move or remove it");
+      found.candidate.reset();
+    } else {
+      found.outside_period = search.is_outside(product.date);
+    }
+    return found;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ProductLayout> make_muscate() { return std::make_unique<Muscate>(); }
+
+}  // namespace millesime

@@ -1,0 +1,132 @@
+#include "pipeline/stages/sources.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/internal/toml.h"
+#include "pipeline/core/text.h"
+#include "pipeline/stages/config.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+// A value as it is written in TOML.
+std::string literal(const toml::node& node) {
+  std::ostringstream text;
+  node.visit([&](const auto& value) { text << value; });
+  return text.str();
+}
+
+// The old form: [sensors.sentinel2_theia] with the keys of a [[source]].
+void refuse_old_form(const toml::table& root, const std::string& file) {
+  const auto* node = root.get("sensors");
+  if (!node) return;
+  std::string form;
+  if (const auto* sensors = node->as_table())
+    for (const auto& [name, keys] : *sensors) {
+      form += "\n\n[[source]]\nsensor = \"" + std::string(name.str()) + "\"";
+      if (const auto* table = keys.as_table())
+        for (const auto& [key, value] : *table) form += "\n" + std::string(key.str()) + " = " + literal(value);
+    }
+  throw UserError(join_text(file, ":", node->source().begin.line, ": [sensors.NAME] is now [[source]]; expected instead", form));
+}
+
+std::string text_of(const toml::table& table, const char* key) {
+  const auto* node = table.get_as<std::string>(key);
+  return node ? node->get() : "";
+}
+
+// The sensor's file where the configuration names one in its own folder.
+std::string sensor_in(const fs::path& folder, const std::string& sensor) {
+  return !sensor.empty() && fs::is_regular_file(folder / sensor) ? (folder / sensor).lexically_normal().string() : sensor;
+}
+
+}  // namespace
+
+void declare_source(SourceOptions& source, Options& o) {
+  o.add("name", &source.name, "what the source is called in samples, models and reports; default: that of the sensor");
+  o.add("sensor", &source.sensor, "a name in configs/sensors (`millesime sensors` lists them), or a file").required().names("sensor");
+  o.add("root", &source.root, "folder of the products, <root>/<tile>/<product>").path().required();
+  o.add("bands", &source.bands, "bands to read, in the order of the model, by their own or their common names; default: the sensor's");
+  o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");
+  o.add("skip_damaged", &source.skip_damaged, "leave out products that cannot be read, and record them, instead of stopping");
+  o.add("resampling", &source.resampling, "method of resampling bands of other pixels to the tile's grid")
+      .choices({"nearest", "bilinear", "cubic"});
+}
+
+std::vector<std::string> source_sections(const std::vector<SourceOptions>& sources) {
+  std::vector<std::string> sections;
+  for (const SourceOptions& source : sources) sections.push_back(sections.empty() ? "source" : "source." + source.name);
+  return sections;
+}
+
+std::vector<SourceOptions> named_sources(const std::string& file) {
+  const toml::table root = parse_toml(file);
+  refuse_old_form(root, file);
+  const auto* node = root.get("source");
+  if (!node) return {SourceOptions{}};
+  const auto* tables = node->as_array();
+  const auto where = [&](const toml::node& at) { return join_text(file, ":", at.source().begin.line, ": [[source]]"); };
+  if (!tables || tables->empty()) throw UserError(join_text(where(*node), ": expected tables [[source]] with sensor and root"));
+  std::vector<SourceOptions> sources;
+  for (const auto& entry : *tables) {
+    const auto* table = entry.as_table();
+    if (!table) throw UserError(join_text(where(entry), ": expected a table with sensor and root"));
+    SourceOptions source;
+    source.name = text_of(*table, "name");
+    const std::string sensor = text_of(*table, "sensor");
+    if (sensor.empty())
+      throw UserError(join_text(where(entry), ": needs a sensor; known: ", join_list(known_sensors(), ", "), ", or a sensor file"));
+    try {
+      if (source.name.empty()) source.name = SensorFile::load(sensor_in(fs::path(file).parent_path(), sensor)).source;
+    } catch (const UserError& error) {
+      throw with_context(where(entry), error);
+    }
+    if (source.name.find_first_of("./ \"") != std::string::npos || source.name.empty())
+      throw UserError(join_text(where(entry), ": name: expected letters, digits and _, got \"", source.name, "\""));
+    for (const SourceOptions& other : sources)
+      if (other.name == source.name)
+        throw UserError(join_text(where(entry), ": two sources are named \"", source.name,
+                                  "\"; expected a name of its own for each, e.g. name = \"", source.name, "_2\""));
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+void resolve_sources(std::vector<SourceOptions>& sources, const std::string& file) {
+  const fs::path folder = fs::path(file).parent_path();
+  for (SourceOptions& source : sources) {
+    source.sensor = sensor_in(folder, source.sensor);
+    try {
+      const SensorFile sensor = SensorFile::load(source.sensor);
+      if (source.name.empty()) source.name = sensor.source;
+      source.bands = source.bands.empty() ? sensor.default_bands() : sensor.own_names(source.bands, "bands");
+      if (!source.variant.empty() && std::ranges::find(sensor.variants, source.variant) == sensor.variants.end())
+        throw UserError(join_text("variant: expected one of ", join_list(sensor.variants, ", "), ", got \"", source.variant, "\""));
+    } catch (const UserError& error) {
+      throw with_context(join_text(file, ": [[source]] ", source.name), error);
+    }
+  }
+}
+
+CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last) {
+  return {source.name, source.root, tile, source.variant, source.bands, first, last};
+}
+
+std::vector<std::string> source_roots(const Config& config) {
+  std::vector<std::string> roots;
+  for (const SourceOptions& source : config.sources) roots.push_back(source.root);
+  return roots;
+}
+
+std::vector<std::string> source_keys(const Config& config, const std::vector<std::string>& names) {
+  std::vector<std::string> keys;
+  for (const std::string& section : source_sections(config.sources))
+    for (const std::string& name : names) keys.push_back(section + "." + name);
+  return keys;
+}
+
+}  // namespace millesime

@@ -1,0 +1,34 @@
+#pragma once
+// The sources of a production, [[source]]: where its images lie, and of which sensor they are.
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/options.h"
+#include "pipeline/io/sensor.h"
+
+namespace millesime {
+
+struct Config;
+
+void declare_source(SourceOptions& source, Options& options);  // in the section of this source
+
+// Where the keys of each source are: "source", then "source.NAME" of each further one.
+std::vector<std::string> source_sections(const std::vector<SourceOptions>& sources);
+
+// One source a [[source]] of the file, with its sensor and name alone; where it has none, one without. UserError that shows the new form
+// for a file with [sensors.NAME]; for two sources of one name.
+std::vector<SourceOptions> named_sources(const std::string& file);
+
+// Brings names to those of the sensor file: sensors that are files of the configuration's folder, own names of bands (the sensor's where
+// none are given). UserError for an unknown sensor or band.
+void resolve_sources(std::vector<SourceOptions>& sources, const std::string& file);
+
+CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last);
+
+std::vector<std::string> source_roots(const Config& config);  // of each source, as TileImages::read() takes them
+
+// The keys of every source that a unit depends on, e.g. {"bands", "resampling"}.
+std::vector<std::string> source_keys(const Config& config, const std::vector<std::string>& names);
+
+}  // namespace millesime
