@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <set>
 
-#include <opencv2/core.hpp>
-#include <opencv2/ml.hpp>
-
+#include "models/arch/forest_trainer.h"
 #include "models/base/calibration.h"
 #include "pipeline/core/accuracy.h"
-#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -19,58 +15,17 @@ namespace {
 
 constexpr double kVotesOfNone = 0.5;  // added to the votes of each class, so that no class is impossible
 
-// [sample][feature of the forest]
-cv::Mat feature_table(const ModelInput& input, const std::vector<std::int64_t>& order, int n_features) {
-  const auto& series = input.series.front();
-  const std::int64_t width = std::int64_t{series.dates} * series.features;
-  cv::Mat table(static_cast<int>(order.size()), n_features, CV_32F);
-  for (std::size_t row = 0; row < order.size(); ++row) {
-    float* out = table.ptr<float>(static_cast<int>(row));
-    out = std::copy_n(series.values.begin() + order[row] * width, width, out);
-    std::copy_n(input.statics.begin() + order[row] * input.n_statics, input.n_statics, out);
+// Series and statics of each sample in one row. Without statics the series are such rows already.
+std::vector<float> joined_rows(const ModelInput& input, std::int64_t width) {
+  std::vector<float> rows;
+  rows.reserve(static_cast<std::size_t>(input.size() * (width + input.n_statics)));
+  for (std::int64_t i = 0; i < input.size(); ++i) {
+    const auto series = input.series.front().values.begin() + i * width;
+    const auto statics = input.statics.begin() + i * input.n_statics;
+    rows.insert(rows.end(), series, series + width);
+    rows.insert(rows.end(), statics, statics + input.n_statics);
   }
-  return table;
-}
-
-struct Todo {
-  int source;           // OpenCV's node
-  std::int32_t parent;  // in the result, -1 for the root
-  bool is_left;
-};
-
-// Converts OpenCV's nodes of all trees: each tree depth first, so that children come after their parent.
-TrainedForest export_forest(const cv::ml::RTrees& trees, int n_features, int n_classes) {
-  const auto& nodes = trees.getNodes();
-  const auto& splits = trees.getSplits();
-  TrainedForest forest;
-  forest.n_features = n_features;
-  forest.n_classes = n_classes;
-  for (const int root : trees.getRoots()) {
-    forest.root.push_back(static_cast<std::int32_t>(forest.feature.size()));
-    std::vector<Todo> todo{{root, -1, true}};
-    while (!todo.empty()) {
-      const Todo now = todo.back();
-      todo.pop_back();
-      const auto index = static_cast<std::int32_t>(forest.feature.size());
-      if (now.parent >= 0) (now.is_left ? forest.left : forest.right)[static_cast<std::size_t>(now.parent)] = index;
-      const auto& node = nodes[static_cast<std::size_t>(now.source)];
-      forest.left.push_back(-1);
-      forest.right.push_back(-1);
-      if (node.split < 0) {
-        forest.feature.push_back(-1);
-        forest.threshold.push_back(0);
-        forest.leaf_class.push_back(static_cast<std::int32_t>(std::lround(node.value)));
-        continue;
-      }
-      const auto& split = splits[static_cast<std::size_t>(node.split)];
-      forest.feature.push_back(split.varIdx);
-      forest.threshold.push_back(split.c);
-      forest.leaf_class.push_back(-1);
-      todo.push_back({node.right, index, split.inversed});
-      todo.push_back({node.left, index, !split.inversed});
-    }
-  }
-  return forest;
+  return rows;
 }
 
 void check(const TrainedForest& forest, const std::string& origin) {
@@ -159,36 +114,26 @@ void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::
   forest.spec.metrics["held_out"]["calibration_error_before"] = before.expected_error();
 }
 
-TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe) {
+TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, int threads) {
   if (spec.input != InputKind::regular || spec.sources.size() != 1)
     throw UserError("random_forest reads one source on regular dates: expected model.input = \"regular\"");
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
     throw UserError(join_text("random_forest: samples of at least two classes are needed for training, got ", classes.size()));
-  const int n_features = forest_features(spec);
-
-  // OpenCV uses a fixed seed of its own; only the order of the samples makes runs differ.
-  std::vector<std::int64_t> order(static_cast<std::size_t>(learn.size()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  std::mt19937_64 random(static_cast<std::uint64_t>(recipe.random_seed));
-  shuffle(order, random);
-  cv::setRNGSeed(static_cast<int>(random() & 0x7fffffff));
-
-  const cv::Mat table = feature_table(learn, order, n_features);
-  cv::Mat target(static_cast<int>(order.size()), 1, CV_32S);
-  for (std::size_t row = 0; row < order.size(); ++row)
-    target.at<int>(static_cast<int>(row)) = learn.target[static_cast<std::size_t>(order[row])];
-  cv::Mat types(n_features + 1, 1, CV_8U, cv::Scalar(cv::ml::VAR_ORDERED));
-  types.at<unsigned char>(n_features) = cv::ml::VAR_CATEGORICAL;
-
-  const auto trees = cv::ml::RTrees::create();
-  trees->setMaxDepth(recipe.depth);
-  trees->setMinSampleCount(recipe.min_leaf);
-  trees->setActiveVarCount(0);  // the square root of the number of features
-  trees->setCalculateVarImportance(false);
-  trees->setTermCriteria(cv::TermCriteria(cv::TermCriteria::MAX_ITER, recipe.trees, 0));
-  trees->train(cv::ml::TrainData::create(table, cv::ml::ROW_SAMPLE, target, cv::noArray(), cv::noArray(), cv::noArray(), types));
-  TrainedForest forest = export_forest(*trees, n_features, spec.n_classes());
+  ForestTable table;
+  table.n_samples = learn.size(), table.n_features = forest_features(spec), table.n_classes = spec.n_classes();
+  table.target.assign(learn.target.begin(), learn.target.end());
+  const InputSeries& series = learn.series.front();
+  const std::vector<float> joined =
+      learn.n_statics > 0 ? joined_rows(learn, std::int64_t{series.dates} * series.features) : std::vector<float>();
+  table.features = learn.n_statics > 0 ? joined.data() : series.values.data();
+  const ForestOptions options{.trees = recipe.trees,
+                              .depth = recipe.depth,
+                              .min_split = recipe.min_leaf,
+                              .class_balance = recipe.class_balance,
+                              .seed = static_cast<std::uint64_t>(recipe.random_seed),
+                              .threads = threads};
+  TrainedForest forest = grow_forest(table, options);
   check(forest, "random_forest");
   return forest;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Random forest (Breiman 2001). OpenCV trains it; kernels/ops/forest.h traverses it as tensors.
+// Random forest (Breiman 2001). forest_trainer.h grows the trees; kernels/ops/forest.h traverses them as tensors.
 
 #include <cstdint>
 #include <vector>
@@ -36,7 +36,8 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees);
 // votes.
 void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares);
 
-// Input must be regular. Reproducible for the same samples and seed. UserError if there are not enough samples to train.
-TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe);
+// Input must be regular. The same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough
+// samples to train.
+TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, int threads = 1);
 
 }  // namespace millesime

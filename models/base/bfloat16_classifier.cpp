@@ -1,10 +1,6 @@
 #include "models/base/bfloat16_classifier.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include <ATen/Parallel.h>
 
@@ -12,6 +8,7 @@
 #include "models/base/model_file.h"
 #include "models/base/network.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/side_by_side.h"
 
 namespace millesime {
 namespace {
@@ -30,24 +27,8 @@ class Bfloat16Classifier : public Classifier {
     MILLESIME_CHECK(batch.series.size() == 1 && batch.series[0].features == spec_.sources[0].features(), "one regular series");
     MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
     const std::int64_t block = device_.is_cpu() ? kBlockCpu : kBlockCuda, blocks = (batch.pixels + block - 1) / block;
-    std::atomic<std::int64_t> next{0};
-    std::exception_ptr failure;
-    std::mutex mutex;
-    const auto work = [&] {
-      try {
-        for (std::int64_t b = next++; b < blocks; b = next++) run_block(batch, b * block, block, out);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        failure = std::current_exception();
-      }
-    };
     if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
-    {
-      std::vector<std::jthread> others;
-      for (std::int64_t t = 1; device_.is_cpu() && t < std::min<std::int64_t>(threads_, blocks); ++t) others.emplace_back(work);
-      work();
-    }
-    if (failure) std::rethrow_exception(failure);
+    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(batch, b * block, block, out); });
     finish_on(device_);
   }
 

@@ -1,11 +1,7 @@
 #include "models/base/network.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <map>
-#include <mutex>
-#include <thread>
 
 #include <ATen/Parallel.h>
 #include <torch/nn/functional/padding.h>
@@ -15,6 +11,7 @@
 #include "models/base/script_network.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/side_by_side.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -47,29 +44,9 @@ class NetworkClassifier : public Classifier {
     check(batch);
     const std::int64_t block = device_.is_cpu() ? kBlockCpu : kBlockCuda;
     const std::int64_t blocks = (batch.pixels + block - 1) / block;
-    if (!device_.is_cpu() || threads_ == 1 || blocks <= 1) {
-      if (device_.is_cpu()) at::set_num_threads(1);
-      for (std::int64_t b = 0; b < blocks; ++b) run_block(batch, b * block, block, out);
-      finish_on(device_);
-      return;
-    }
-    at::set_num_threads(1);  // one thread a block
-    std::atomic<std::int64_t> next{0};
-    std::exception_ptr failure;
-    std::mutex failure_mutex;
-    const auto work = [&] {
-      try {
-        for (std::int64_t b = next++; b < blocks; b = next++) run_block(batch, b * block, block, out);
-      } catch (...) {
-        const std::lock_guard lock(failure_mutex);
-        failure = std::current_exception();
-      }
-    };
-    std::vector<std::thread> workers;
-    for (std::int64_t t = 1; t < std::min<std::int64_t>(threads_, blocks); ++t) workers.emplace_back(work);
-    work();
-    for (auto& worker : workers) worker.join();
-    if (failure) std::rethrow_exception(failure);
+    if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
+    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(batch, b * block, block, out); });
+    finish_on(device_);
   }
 
  private:

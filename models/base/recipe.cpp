@@ -81,7 +81,7 @@ void Recipe::declare(Options& options) {
       .choices({"auto", "float32", "bfloat16"});
   options.add("trees", &trees, "random forest: number of trees").range(1, 10000);
   options.add("depth", &depth, "random forest: maximum depth").range(1, 100);
-  options.add("min_leaf", &min_leaf, "random forest: number of samples below which a node is not split").range(1, 100000);
+  options.add("min_leaf", &min_leaf, "random forest: a node of this number of samples or fewer is not split").range(1, 100000);
   options.add("random_seed", &random_seed, "seed of weights, batches and trees; seed i of a run uses random_seed + i").range(0, 1e15);
 }
 

@@ -43,7 +43,7 @@ struct Recipe {  // [train]
   // random forest (defaults of iota2)
   int trees = 100;
   int depth = 25;
-  int min_leaf = 5;  // samples a node needs to be split
+  int min_leaf = 5;  // a node of this number of samples or fewer is not split
   std::int64_t random_seed = 1;
 
   int epochs_for(std::int64_t samples) const;

@@ -7,6 +7,7 @@
 #include <torch/utils.h>
 
 #include "models/registry.h"
+#include "pipeline/core/side_by_side.h"
 
 namespace millesime {
 namespace {
@@ -27,20 +28,11 @@ std::shared_ptr<Network> new_network(const ModelSpec& spec, const ModelFile* sta
 
 }  // namespace
 
-void side_by_side(int n, int threads, const std::function<void(int)>& work) {
-  std::exception_ptr failure;
-  std::mutex failing;
-#pragma omp parallel for schedule(static, 1) num_threads(std::clamp(threads, 1, std::max(n, 1)))
-  for (int i = 0; i < n; ++i) {
-    try {
-      at::set_num_threads(1);
-      work(i);
-    } catch (...) {
-      const std::lock_guard lock(failing);
-      failure = std::current_exception();
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+void networks_side_by_side(int n, int threads, const std::function<void(int)>& work) {
+  side_by_side(n, std::max(threads, 1), [&](std::int64_t i) {
+    at::set_num_threads(1);
+    work(static_cast<int>(i));
+  });
 }
 
 int shards_of(std::int64_t batch) { return static_cast<int>(std::clamp<std::int64_t>(batch / kShardSamples, 1, kMostShards)); }
@@ -56,7 +48,7 @@ Shards::Shards(const ModelSpec& spec, const ModelFile* start, torch::Device devi
 
 double Shards::add_gradients(const torch::Tensor& rows, int threads, const Loss& loss) {
   std::vector<double> losses(networks_.size());
-  side_by_side(size(), threads, [&](int shard) {
+  networks_side_by_side(size(), threads, [&](int shard) {
     const std::int64_t first = rows.size(0) * shard / size(), end = rows.size(0) * (shard + 1) / size();
     Network& own = network(shard);
     own.zero_grad();

@@ -4,7 +4,6 @@
 // batches", Hoffer et al. 2017) and its own generator; the gradients are added in order. Includes torch.
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,8 +13,8 @@
 
 namespace millesime {
 
-// Calls work(i) for every i < n on up to `threads` threads; LibTorch uses one thread in each. Rethrows an exception of a call.
-void side_by_side(int n, int threads, const std::function<void(int)>& work);
+// core/side_by_side.h, with one thread of LibTorch in each.
+void networks_side_by_side(int n, int threads, const std::function<void(int)>& work);
 
 int shards_of(std::int64_t batch);  // number of parts of a batch of this size
 

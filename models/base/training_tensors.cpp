@@ -33,7 +33,7 @@ TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch
 Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
   network.eval();
   std::vector<Tensor> parts(static_cast<std::size_t>((data.size() + kEvaluationBatch - 1) / kEvaluationBatch));
-  side_by_side(static_cast<int>(parts.size()), threads, [&](int part) {
+  networks_side_by_side(static_cast<int>(parts.size()), threads, [&](int part) {
     const torch::NoGradGuard no_grad;
     const std::int64_t first = part * kEvaluationBatch;
     const auto rows = torch::arange(first, std::min(first + kEvaluationBatch, data.size()), data.target.options());

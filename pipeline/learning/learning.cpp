@@ -136,7 +136,7 @@ ModelFile Learning::grow(ModelSpec spec, const ModelInput& samples) const {
   spec.provenance.n_samples = samples.size(), spec.provenance.n_held_out = held_out_.size();
   const ModelInput learn = with_rare_classes(samples, spec, request_.recipe);
   count_learned(spec, learn);
-  return forest_file(spec, train_forest(spec, learn, request_.recipe));
+  return forest_file(spec, train_forest(spec, learn, request_.recipe, context_.threads));
 }
 
 LearnedModel Learning::first() {

@@ -10,6 +10,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
+#include "pipeline/core/side_by_side.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/zip_file.h"
 #include "pipeline/simulate/ground.h"
@@ -30,26 +31,6 @@ constexpr std::array<float, kBands> kCloudSpectrum = {.72f, .72f, .73f, .74f, .7
 constexpr std::array<float, kBands> kHazePerBand = {1.f,  .78f, .62f, .52f, .45f,
                                                     .40f, .34f, .32f, .12f, .07f};  // scattering decreases with the wavelength
 constexpr std::array<float, kBands> kShadowPerBand = {.72f, .82f, .88f, .92f, .96f, .98f, 1.f, 1.f, 1.f, 1.f};  // skylight is blue
-
-// For work in an OpenMP loop that may throw: keeps the first error and throws it after the loop.
-class FirstError {
- public:
-  template <class Work>
-  void run(const Work& work) {
-    try {
-      work();
-    } catch (...) {
-#pragma omp critical(millesime_first_error)
-      if (!error_) error_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (error_) std::rethrow_exception(error_);
-  }
-
- private:
-  std::exception_ptr error_;
-};
 
 Grid coarse(const Grid& grid) {  // the 20 m bands: whole pixels only, so an odd size loses its last row and column
   Grid half = grid;
@@ -238,29 +219,22 @@ class ProductFiles {
   }
 
   void write(const Window& window, const Strip& strip, int threads) {
-    FirstError error;
-    const int files = static_cast<int>(writers_.size());
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int file = 0; file < files; ++file)
-      error.run([&] {
-        RasterWriter& writer = writers_[static_cast<std::size_t>(file)];
-        if (file < kBands) {
-          writer.write(is_20m(file) ? coarse(window) : window, 0, strip.bands[static_cast<std::size_t>(file)].data());
-        } else {
-          const int resolution = (file - kBands) / kMaskPlanes, plane = (file - kBands) % kMaskPlanes;
-          writer.write(resolution == 1 ? coarse(window) : window, 0,
-                       strip.masks[static_cast<std::size_t>(resolution)][static_cast<std::size_t>(plane)].data());
-        }
-      });
-    error.rethrow();
+    side_by_side(static_cast<std::int64_t>(writers_.size()), threads, [&](std::int64_t i) {
+      const int file = static_cast<int>(i);
+      RasterWriter& writer = writers_[static_cast<std::size_t>(file)];
+      if (file < kBands) {
+        writer.write(is_20m(file) ? coarse(window) : window, 0, strip.bands[static_cast<std::size_t>(file)].data());
+      } else {
+        const int resolution = (file - kBands) / kMaskPlanes, plane = (file - kBands) % kMaskPlanes;
+        writer.write(resolution == 1 ? coarse(window) : window, 0,
+                     strip.masks[static_cast<std::size_t>(resolution)][static_cast<std::size_t>(plane)].data());
+      }
+    });
   }
 
   void commit(int threads) {
-    FirstError error;
-    const int files = static_cast<int>(writers_.size());
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int file = 0; file < files; ++file) error.run([&] { writers_[static_cast<std::size_t>(file)].commit(); });
-    error.rethrow();
+    side_by_side(static_cast<std::int64_t>(writers_.size()), threads,
+                 [&](std::int64_t file) { writers_[static_cast<std::size_t>(file)].commit(); });
   }
 
  private:

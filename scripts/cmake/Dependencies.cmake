@@ -11,7 +11,6 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 # By flag instead of by path: a program that links torch loads torch's copy of libgomp, so that there is one pool of threads.
 set_target_properties(OpenMP::OpenMP_CXX PROPERTIES INTERFACE_LINK_LIBRARIES "${OpenMP_CXX_FLAGS};Threads::Threads")
 find_package(GDAL 3.4 REQUIRED)
-find_package(OpenCV 4.5 REQUIRED COMPONENTS core ml imgproc)
 find_package(CLI11 2.1 REQUIRED)
 find_package(Boost 1.74 CONFIG REQUIRED)  # headers only: Boost.Math
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)

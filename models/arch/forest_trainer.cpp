@@ -1,0 +1,329 @@
+#include "models/arch/forest_trainer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/side_by_side.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kBins = 256;
+constexpr std::int64_t kSamplesForQuantiles = 1 << 16;
+constexpr std::size_t kCounted = 2048;  // rows of a node from which on a table of counts [bin][class] is faster than sorting by bin
+
+// Every feature as the number of its bin.
+struct Bins {
+  std::vector<std::vector<float>> thresholds;  // [feature], ascending: bin b has values in (thresholds[b - 1], thresholds[b]]
+  std::vector<std::uint8_t> bin;               // [feature][sample]
+};
+
+// A number in [low, high): where a split between the two is made.
+float between(float low, float high) {
+  const float middle = low / 2 + high / 2;
+  return middle >= low && middle < high ? middle : low;
+}
+
+// `values`: sorted, without NaN.
+std::vector<float> quantile_thresholds(const std::vector<float>& values) {
+  std::vector<float> thresholds;
+  std::vector<std::size_t> first;  // of each different value
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (i == 0 || values[i] != values[i - 1]) first.push_back(i);
+  if (first.size() <= kBins) {
+    for (std::size_t v = 1; v < first.size(); ++v) thresholds.push_back(between(values[first[v - 1]], values[first[v]]));
+    return thresholds;
+  }
+  for (std::size_t b = 1, v = 0; b < kBins; ++b) {
+    const std::size_t rank = b * values.size() / kBins;
+    while (v < first.size() && first[v] < rank) ++v;
+    if (v == 0 || v == first.size()) continue;
+    const float threshold = between(values[first[v] - 1], values[first[v]]);
+    if (thresholds.empty() || threshold > thresholds.back()) thresholds.push_back(threshold);
+  }
+  return thresholds;
+}
+
+Bins make_bins(const ForestTable& table, int threads) {
+  constexpr int kTogether = 16;  // features of one cache line of a row
+  const std::int64_t n = table.n_samples, step = std::max<std::int64_t>(1, n / kSamplesForQuantiles);
+  Bins bins;
+  bins.thresholds.resize(static_cast<std::size_t>(table.n_features));
+  bins.bin.resize(static_cast<std::size_t>(table.n_features * n));
+  const int blocks = (table.n_features + kTogether - 1) / kTogether;
+  side_by_side(blocks, threads, [&](std::int64_t block) {
+    const int first = static_cast<int>(block) * kTogether, last = std::min(table.n_features, first + kTogether);
+    std::array<std::vector<float>, kTogether> values;
+    for (std::int64_t i = 0; i < n; i += step)
+      for (int f = first; f < last; ++f)
+        if (const float value = table.features[i * table.n_features + f]; !std::isnan(value))
+          values[static_cast<std::size_t>(f - first)].push_back(value);
+    for (int f = first; f < last; ++f) {
+      auto& sorted = values[static_cast<std::size_t>(f - first)];
+      std::ranges::sort(sorted);
+      bins.thresholds[static_cast<std::size_t>(f)] = quantile_thresholds(sorted);
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (int f = first; f < last; ++f) {
+        const float value = table.features[i * table.n_features + f];
+        const auto& thresholds = bins.thresholds[static_cast<std::size_t>(f)];
+        const auto bin = std::isnan(value) ? thresholds.begin() : std::ranges::lower_bound(thresholds, value);
+        bins.bin[static_cast<std::size_t>(f * n + i)] = static_cast<std::uint8_t>(bin - thresholds.begin());
+      }
+    }
+  });
+  return bins;
+}
+
+// A sample in the bag of a tree.
+struct Row {
+  std::uint32_t sample;
+  std::uint16_t target, times;  // how often it was drawn
+};
+
+struct Split {
+  double quality = -1;  // sum of squared class counts / count, of both sides: larger is purer
+  int feature = -1, bin = 0;
+};
+
+// Class counts of both sides of a split that moves from left to right, with their sums of squares.
+class Sides {
+ public:
+  explicit Sides(int n_classes) : left_(static_cast<std::size_t>(n_classes)), right_(static_cast<std::size_t>(n_classes)) {}
+
+  void begin(const std::vector<std::int64_t>& counts, std::int64_t squares, std::int64_t total) {
+    std::ranges::fill(left_, 0);
+    right_ = counts;
+    left_squares_ = 0, right_squares_ = squares, n_left_ = 0, n_right_ = total;
+  }
+  void move(std::size_t c, std::int64_t n) {
+    left_squares_ += n * (2 * left_[c] + n);
+    right_squares_ -= n * (2 * right_[c] - n);
+    left_[c] += n, right_[c] -= n;
+    n_left_ += n, n_right_ -= n;
+  }
+  bool right_is_empty() const { return n_right_ == 0; }
+  double quality() const {
+    return static_cast<double>(left_squares_) / static_cast<double>(n_left_) +
+           static_cast<double>(right_squares_) / static_cast<double>(n_right_);
+  }
+
+ private:
+  std::vector<std::int64_t> left_, right_;
+  std::int64_t left_squares_ = 0, right_squares_ = 0, n_left_ = 0, n_right_ = 0;
+};
+
+class Tree {
+ public:
+  Tree(const ForestTable& table, const Bins& bins, const ForestOptions& options)
+      : table_(table),
+        bins_(bins),
+        options_(options),
+        sides_(table.n_classes),
+        counts_(static_cast<std::size_t>(table.n_classes)),
+        table_of_counts_(static_cast<std::size_t>(kBins * table.n_classes)) {
+    for (int f = 0; f < table.n_features; ++f) features_.push_back(f);
+  }
+
+  // `accept` [class]: probability that a drawn sample is kept; empty: 1.
+  TrainedForest grow(int number, const std::vector<double>& accept) {
+    random_.seed(mix(options_.seed * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(number)));
+    draw(accept);
+    TrainedForest tree;
+    tree.root.push_back(0);
+    std::vector<Part> todo{{0, rows_.size(), 0, -1, true}};
+    while (!todo.empty()) {  // depth first: children come after their parent
+      const Part part = todo.back();
+      todo.pop_back();
+      const auto index = static_cast<std::int32_t>(tree.feature.size());
+      if (part.parent >= 0) (part.is_left ? tree.left : tree.right)[static_cast<std::size_t>(part.parent)] = index;
+      count(part);
+      const Split split = best_split(part);
+      tree.left.push_back(-1);
+      tree.right.push_back(-1);
+      if (split.feature < 0) {
+        tree.feature.push_back(-1);
+        tree.threshold.push_back(0);
+        tree.leaf_class.push_back(static_cast<std::int32_t>(std::ranges::max_element(counts_) - counts_.begin()));
+        continue;
+      }
+      tree.feature.push_back(split.feature);
+      tree.threshold.push_back(bins_.thresholds[static_cast<std::size_t>(split.feature)][static_cast<std::size_t>(split.bin)]);
+      tree.leaf_class.push_back(-1);
+      const std::size_t middle = divide(part, split);
+      todo.push_back({middle, part.last, part.depth + 1, index, false});
+      todo.push_back({part.first, middle, part.depth + 1, index, true});
+    }
+    return tree;
+  }
+
+ private:
+  struct Part {  // rows of a node
+    std::size_t first, last;
+    int depth;
+    std::int32_t parent;
+    bool is_left;
+    std::size_t size() const { return last - first; }
+  };
+
+  void draw(const std::vector<double>& accept) {
+    const auto n = static_cast<std::size_t>(table_.n_samples);
+    std::vector<std::uint16_t> times(n, 0);
+    for (std::size_t drawn = 0; drawn < n;) {
+      const std::size_t i = below(random_, n);
+      if (!accept.empty() && uniform(random_) >= accept[table_.target[i]]) continue;
+      ++drawn;
+      if (times[i] < std::numeric_limits<std::uint16_t>::max()) ++times[i];
+    }
+    rows_.clear();
+    for (std::size_t i = 0; i < n; ++i)
+      if (times[i] > 0) rows_.push_back({static_cast<std::uint32_t>(i), table_.target[i], times[i]});
+    spare_.resize(rows_.size());
+    bin_.resize(rows_.size());
+  }
+
+  void count(const Part& part) {
+    std::ranges::fill(counts_, 0);
+    for (std::size_t i = part.first; i < part.last; ++i) counts_[rows_[i].target] += rows_[i].times;
+    total_ = squares_ = 0;
+    for (const std::int64_t c : counts_) total_ += c, squares_ += c * c;
+  }
+
+  Split best_split(const Part& part) {
+    Split best;
+    if (part.depth >= options_.depth || total_ <= options_.min_split || squares_ == total_ * total_) return best;
+    const auto wanted = std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(std::sqrt(table_.n_features))));
+    for (std::size_t tried = 0; tried < features_.size() && (tried < wanted || best.feature < 0); ++tried) {
+      std::swap(features_[tried], features_[tried + below(random_, features_.size() - tried)]);
+      try_feature(part, features_[tried], best);
+    }
+    return best;
+  }
+
+  void try_feature(const Part& part, int feature, Split& best) {
+    const std::uint8_t* column = bins_.bin.data() + static_cast<std::int64_t>(feature) * table_.n_samples;
+    std::uint8_t lowest = kBins - 1, highest = 0;
+    for (std::size_t i = part.first; i < part.last; ++i) {
+      const std::uint8_t bin = column[rows_[i].sample];
+      bin_[i] = bin;
+      lowest = std::min(lowest, bin), highest = std::max(highest, bin);
+    }
+    if (lowest == highest) return;
+    sides_.begin(counts_, squares_, total_);
+    if (part.size() >= kCounted)
+      by_counts(part, feature, lowest, highest, best);
+    else
+      by_order(part, feature, lowest, highest, best);
+  }
+
+  void by_counts(const Part& part, int feature, int lowest, int highest, Split& best) {
+    const auto n_classes = static_cast<std::size_t>(table_.n_classes);
+    const auto first = table_of_counts_.begin() + static_cast<std::ptrdiff_t>(lowest * n_classes);
+    std::fill(first, table_of_counts_.begin() + static_cast<std::ptrdiff_t>((highest + 1) * n_classes), 0u);
+    for (std::size_t i = part.first; i < part.last; ++i) table_of_counts_[bin_[i] * n_classes + rows_[i].target] += rows_[i].times;
+    int last = -1;  // bin that was moved
+    for (int bin = lowest; bin <= highest; ++bin) {
+      const std::uint32_t* row = table_of_counts_.data() + static_cast<std::size_t>(bin) * n_classes;
+      if (std::all_of(row, row + n_classes, [](std::uint32_t n) { return n == 0; })) continue;
+      if (last >= 0) consider(feature, last, bin, best);
+      for (std::size_t c = 0; c < n_classes; ++c)
+        if (row[c] > 0) sides_.move(c, row[c]);
+      last = bin;
+    }
+  }
+
+  void by_order(const Part& part, int feature, int lowest, int highest, Split& best) {
+    std::array<std::uint32_t, kBins + 1> position{};  // of the first row of a bin
+    for (std::size_t i = part.first; i < part.last; ++i) ++position[bin_[i] + 1u];
+    for (int bin = lowest; bin <= highest; ++bin) position[static_cast<std::size_t>(bin) + 1] += position[static_cast<std::size_t>(bin)];
+    for (std::size_t i = part.first; i < part.last; ++i) {
+      const std::uint8_t bin = bin_[i];
+      sorted_[position[bin]++] = {bin, rows_[i].times, rows_[i].target};
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (i > 0 && sorted_[i].bin != sorted_[i - 1].bin) consider(feature, sorted_[i - 1].bin, sorted_[i].bin, best);
+      sides_.move(sorted_[i].target, sorted_[i].times);
+    }
+  }
+
+  // A split between two bins with rows; bins between them have none, so the threshold is in their middle.
+  void consider(int feature, int left, int right, Split& best) const {
+    if (const double quality = sides_.quality(); quality > best.quality) best = {quality, feature, left + (right - 1 - left) / 2};
+  }
+
+  // Rows of the left child first, each side in the order of the samples: neighbours in memory. Returns the first row of the right child.
+  std::size_t divide(const Part& part, const Split& split) {
+    const std::uint8_t* column = bins_.bin.data() + static_cast<std::int64_t>(split.feature) * table_.n_samples;
+    std::size_t left = part.first, right = 0;
+    for (std::size_t i = part.first; i < part.last; ++i) {
+      const Row row = rows_[i];
+      if (column[row.sample] <= split.bin)
+        rows_[left++] = row;
+      else
+        spare_[right++] = row;
+    }
+    std::copy_n(spare_.begin(), right, rows_.begin() + static_cast<std::ptrdiff_t>(left));
+    return left;
+  }
+
+  struct Sorted {
+    std::uint16_t bin, times, target;
+  };
+
+  const ForestTable& table_;
+  const Bins& bins_;
+  const ForestOptions& options_;
+  std::mt19937_64 random_;
+  std::vector<Row> rows_, spare_;
+  std::vector<std::uint8_t> bin_;  // [row], of the feature that is tried
+  std::vector<int> features_;      // a permutation: the first ones have been tried
+  std::int64_t total_ = 0, squares_ = 0;
+  Sides sides_;
+  std::vector<std::int64_t> counts_;            // [class], of the node
+  std::vector<std::uint32_t> table_of_counts_;  // [bin][class]
+  std::array<Sorted, kCounted> sorted_{};
+};
+
+void append(TrainedForest& forest, const TrainedForest& tree) {
+  const auto offset = static_cast<std::int32_t>(forest.feature.size());
+  forest.root.push_back(offset);
+  const auto moved = [offset](std::int32_t child) { return child < 0 ? child : child + offset; };
+  std::ranges::transform(tree.left, std::back_inserter(forest.left), moved);
+  std::ranges::transform(tree.right, std::back_inserter(forest.right), moved);
+  forest.feature.insert(forest.feature.end(), tree.feature.begin(), tree.feature.end());
+  forest.threshold.insert(forest.threshold.end(), tree.threshold.begin(), tree.threshold.end());
+  forest.leaf_class.insert(forest.leaf_class.end(), tree.leaf_class.begin(), tree.leaf_class.end());
+}
+
+// Weight of each class / the largest weight.
+std::vector<double> acceptance(const ForestTable& table, double balance) {
+  if (balance == 0) return {};
+  std::vector<double> count(static_cast<std::size_t>(table.n_classes)), accept(count.size(), 1);
+  for (const auto target : table.target) ++count[target];
+  double rarest = static_cast<double>(table.n_samples);
+  for (const double n : count)
+    if (n > 0) rarest = std::min(rarest, n);
+  for (std::size_t c = 0; c < count.size(); ++c)
+    if (count[c] > 0) accept[c] = std::pow(count[c] / rarest, -balance);
+  return accept;
+}
+
+}  // namespace
+
+TrainedForest grow_forest(const ForestTable& table, const ForestOptions& options) {
+  const Bins bins = make_bins(table, options.threads);
+  const std::vector<double> accept = acceptance(table, options.class_balance);
+  std::vector<TrainedForest> trees(static_cast<std::size_t>(options.trees));
+  side_by_side(options.trees, options.threads,
+               [&](std::int64_t t) { trees[static_cast<std::size_t>(t)] = Tree(table, bins, options).grow(static_cast<int>(t), accept); });
+  TrainedForest forest;
+  forest.n_features = table.n_features, forest.n_classes = table.n_classes;
+  for (const TrainedForest& tree : trees) append(forest, tree);
+  return forest;
+}
+
+}  // namespace millesime
