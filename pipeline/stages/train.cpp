@@ -209,7 +209,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.side_by_side = false;
   stage.units_from = {"sample"};
-  stage.revision = 7;
+  stage.revision = 8;
   stage.plan = plan_train;
   stage.check = require_reference;
   return stage;
