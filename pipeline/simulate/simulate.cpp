@@ -11,8 +11,10 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/nomenclature.h"
+#include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/simulate/ground.h"
+#include "pipeline/simulate/other_sensors.h"
 #include "pipeline/simulate/products.h"
 #include "pipeline/simulate/reference.h"
 #include "pipeline/simulate/sky.h"
@@ -26,6 +28,33 @@ using simulated::Pass;
 using simulated::Tile;
 using simulated::World;
 
+std::vector<const simulated::OpticalLayout*> optical_layouts() {
+  return {&simulated::theia_l2a(), &simulated::theia_l3a(), &simulated::sen2cor()};
+}
+
+std::vector<std::string> simulated_sensors() {
+  std::vector<std::string> names;
+  for (const auto* layout : optical_layouts()) names.push_back(layout->sensor);
+  names.insert(names.end(), {"landsat_c2", "sentinel1_s1tiling", "temperature_daily"});
+  return names;
+}
+
+// The passes of a layout: monthly syntheses have few clouds and no orbits; ESA's products are never divided within a tile, and a product
+// that was processed again keeps its time.
+std::vector<Pass> passes_of(const simulated::OpticalLayout& layout, std::vector<Pass> passes, int year) {
+  if (&layout == &simulated::theia_l3a()) {
+    std::vector<Pass> months(12);
+    for (int month = 1; month <= 12; ++month) months[static_cast<std::size_t>(month - 1)].date = Date::from_ymd(year, month, 15);
+    return months;
+  }
+  if (&layout == &simulated::sen2cor()) {
+    std::erase_if(passes, [](const Pass& pass) { return pass.first_row > 0; });
+    for (Pass& pass : passes) pass.last_row = 1;
+  }
+  return passes;
+}
+
+constexpr double kCloudsOfSyntheses = 0.1;  // share of the clouds of single days that are left in a synthesis
 constexpr const char* kNomenclature = "oso23";
 constexpr double kPixelM = 10;
 constexpr Point kMiddle = {0.0, 43.85};  // longitude, latitude: the border of UTM zones 30 and 31 in Gascony
@@ -94,15 +123,50 @@ Grid union_grid(const Box& extent) {
   return grid;
 }
 
+// In the order of kSensors.
+std::string source_text(const std::string& sensor) {
+  const auto source = [&](const char* root, const char* more = "") {
+    return join_text("[[source]]\nsensor = \"", sensor, "\"\nroot = \"", root, "\"\n", more, "\n");
+  };
+  if (sensor == "landsat_c2") return source("landsat");
+  if (sensor == "sentinel1_s1tiling")
+    return source("s1", "name = \"s1_descending\"\nvariant = \"DES\"\n") + source("s1", "name = \"s1_ascending\"\nvariant = \"ASC\"\n");
+  if (sensor == "temperature_daily") return source("temperature");
+  for (const auto* layout : optical_layouts())
+    if (sensor == layout->sensor) return source(layout->folder);
+  throw UserError(join_text("--sensors: expected some of ", join_list(simulated_sensors(), ", "), ", got ", sensor));
+}
+
 std::string config_text(const SimulateOptions& options, const World& world) {
   // The blending distance is chosen for the world, which is much smaller than France.
   const auto blend_m = static_cast<int>(std::min(2000.0, world.zone_m() / 4));
+  std::string sources;
+  for (const std::string& sensor : options.sensors) sources += source_text(sensor);
   return join_text("# Maps this simulated world: millesime run config.toml\n\nyear = ", options.year, "\nnomenclature = \"", kNomenclature,
-                   "\"\noutput = \"out\"\n\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n\n[reference]\npath = "
+                   "\"\noutput = \"out\"\n\n", sources,
+                   "[reference]\npath = "
                    "\"reference.shp\"\nclass_field = \"CODE\"\n\n"
                    "[regions]\npath = \"regions.gpkg\"\nfield = \"region\"\nblend_m = ",
                    blend_m,
                    "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n\n[mosaic]\ncrs = \"EPSG:2154\"\nresolution = 10\n");
+}
+
+// The truth of a tile and its Sentinel-2 images in every layout; the entry of truth.json is that of the first.
+nlohmann::ordered_json write_images(const World& world, const Tile& tile, const SimulateOptions& options, bool with_zip,
+                                    const std::string& folder, const Context& context) {
+  const std::vector<Pass> passes =
+      simulated::calendar(world.seed(), tile.name, {options.year, options.dates, tile.main_orbit, options.plain, with_zip});
+  const std::string truth = folder + "/truth/" + tile.name + ".tif";
+  nlohmann::ordered_json entry;
+  for (const auto* layout : optical_layouts()) {
+    if (std::ranges::find(options.sensors, layout->sensor) == options.sensors.end()) continue;
+    const double clouds = layout == &simulated::theia_l3a() ? options.cloud_share * kCloudsOfSyntheses : options.cloud_share;
+    auto found = write_tile(world, tile, passes_of(*layout, passes, options.year), *layout, {clouds, options.value_step},
+                            join_text(folder, "/", layout->folder, "/", tile.name), entry.empty() ? truth : "", context);
+    if (entry.empty()) entry = std::move(found);
+  }
+  if (entry.empty()) entry = write_truth(world, tile, truth, context);
+  return entry;
 }
 
 void require_empty(const std::string& folder) {
@@ -126,6 +190,7 @@ void SimulateOptions::declare(Options& o) {
   o.add("wrong_labels", &wrong_labels, "share of reference polygons with the label of a similar class").range(0, 0.5);
   o.add("polygons", &polygons, "maximum number of reference polygons for each class and region").range(1, 100000);
   o.add("value_step", &value_step, "step of the stored reflectances (1 = 0.0001); larger steps give smaller files").range(1, 100);
+  o.add("sensors", &sensors, join_text("what the same world is written as: some of ", join_list(simulated_sensors(), ", ")));
   o.add("plain", &plain, "without a second orbit, divided passes, newer versions or zipped products");
 }
 
@@ -133,6 +198,7 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
   if (options.plain && options.dates > kPassesAYear)
     throw UserError(
         join_text("--dates: expected at most ", kPassesAYear, " with --plain (one orbit passes every fifth day), got ", options.dates));
+  for (const std::string& sensor : options.sensors) source_text(sensor);  // refuses an unknown one
   require_empty(folder);
   const Nomenclature nomenclature = Nomenclature::load(kNomenclature);
 
@@ -156,12 +222,14 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
   write_regions(world, folder + "/regions.gpkg");
   write_climate(world, folder + "/climate.tif");
   write_union_truth(world, tiles, union_grid(extent), folder + "/truth/truth.tif", context);
-  for (std::size_t k = 0; k < tiles.size(); ++k) {
-    const Tile& tile = tiles[k];
-    const std::vector<Pass> passes = simulated::calendar(
-        world.seed(), tile.name, {options.year, options.dates, tile.main_orbit, options.plain, !options.plain && k == 0});
-    truth["tiles"].push_back(write_tile(world, tile, passes, {options.cloud_share, options.value_step}, folder + "/l2a/" + tile.name,
-                                        folder + "/truth/" + tile.name + ".tif", context));
+  const simulated::Season season{options.year, options.dates, options.cloud_share};
+  for (std::size_t k = 0; k < tiles.size(); ++k)
+    truth["tiles"].push_back(write_images(world, tiles[k], options, !options.plain && k == 0, folder, context));
+  for (const std::string& sensor : options.sensors) {
+    if (sensor == "landsat_c2") write_landsat(world, tiles, season, folder + "/landsat", context);
+    if (sensor == "sentinel1_s1tiling")
+      for (const Tile& tile : tiles) write_sentinel1(world, tile, season, folder + "/s1", context);
+    if (sensor == "temperature_daily") write_temperature(world, options.year, folder + "/temperature", context);
   }
   write_text(folder + "/truth.json", json_text(truth, 1) + "\n");
   write_text(folder + "/config.toml", config_text(options, world));

@@ -1,10 +1,11 @@
 #pragma once
-// millesime simulate: a seeded world with its truth, in the layout of real THEIA (MUSCATE) level 2A products.
+// millesime simulate: a seeded world with its truth, in the layouts of real products.
 //
 // The world is a function of position (EPSG:2154) and seed, so tiles of any size, in any number, agree where they overlap. It lies on
 // the border of UTM zones 30 and 31 in southern France, at longitude 0. What is written under `folder`:
 //
 //   l2a/<tile>/<product>/...  10 bands as int16 reflectance x 10000 and the CLM, SAT and EDG masks at 10 and 20 m
+//   l3a/, safe/, landsat/, s1/, temperature/   the same world as other sensors and programs write it, by choice
 //   truth/<tile>.tif          class of every pixel centre, on the tile's grid;  truth/truth.tif: all tiles in EPSG:2154 at 10 m
 //   reference.shp             polygons with CODE and NAME, some of them wrong;  regions.gpkg: the two eco-climatic regions
 //   climate.tif               mean temperature (deg C) and yearly rain (mm)
@@ -12,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
@@ -30,6 +32,7 @@ struct SimulateOptions {
   int polygons = 40;  // at most, a class and region
   int value_step = 1;
   bool plain = false;
+  std::vector<std::string> sensors{"sentinel2_theia"};  // the first gives the tiles
 
   void declare(Options& options);
 };
