@@ -4,7 +4,7 @@
 //   p_c = s(max l - l_c) / sum_k s(max l - l_k)            from logits, s(d) = exp(-(d + sharpening d^2)): softmax where sharpening is 0
 //   p_c = votes_c / trees                                   from votes; of a calibrated forest, as from logits l_c = vote_logits[votes_c]
 //   label      = codes[winner], the class of highest p; on a tie the lowest class index
-//   confidence = trunc(100 * p_winner) of the float32 product, 0..100 (iota2: 0.53 -> 52)
+//   confidence = trunc(100 * p_winner) of the float32 product, 0..100: 0.53 -> 52
 //   probabilities = round(1000 * p)
 //
 // exp is exponential.h (error below 2 units in the last place, the same bits on every device); sums are in the order of classes.

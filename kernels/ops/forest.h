@@ -3,7 +3,7 @@
 //
 //   at a node: right if x[feature] > threshold, else left (so does a NaN)
 //   votes[class] = number of trees that end in a leaf of this class; the winner has most, on a tie the lowest class index
-//   confidence = votes of the winner / trees (Breiman 2001, "Random forests"; the probability that iota2 and OpenCV report)
+//   confidence = votes of the winner / trees (Breiman 2001, "Random forests")
 
 #include <cstdint>
 #include <vector>

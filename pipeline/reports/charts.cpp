@@ -83,7 +83,7 @@ std::string reliability_chart(const Calibration& calibration, const Judged& word
                    ") rotate(-90)\" text-anchor=\"middle\">right, %</text></svg>");
   return figure(svg,
                 "Calibration: of the " + words.unit +
-                    " with a given confidence, how many are right. On the diagonal the confidence can be taken at its word; stronger bars "
+                    " with a given confidence, how many are right. On the diagonal the confidence equals the accuracy; darker bars "
                     "hold more. Expected calibration error " +
                     percent(calibration.expected_error()) + ".");
 }

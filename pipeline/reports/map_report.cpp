@@ -122,7 +122,7 @@ std::string accuracy_section(const ReportData& data) {
   const Accuracy accuracy = measure(map->confusion);
   const auto seeds = data.accuracy->runs.size();
   std::string text =
-      join_text("<p>Held against ", escape_markup(data.accuracy->reference), ": ", grouped(static_cast<double>(accuracy.total)), " pixels",
+      join_text("<p>Compared with ", escape_markup(data.accuracy->reference), ": ", grouped(static_cast<double>(accuracy.total)), " pixels",
                 map->polygons ? " of " + grouped(static_cast<double>(*map->polygons)) + " polygons" : std::string(), ". ");
   if (seeds > 1)
     text += join_text("Intervals are 95 % of Student’s t over ", seeds, " runs with different splits. The matrix is that of the ",
@@ -140,9 +140,9 @@ std::string accuracy_section(const ReportData& data) {
     charts = "<div class=\"beside scored\">" + charts + reliability_chart(*map->calibration, kWords) + "</div>\n";
   return section("accuracy", "Accuracy",
                  text + charts +
-                     "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: where its pixels went on the map, "
+                     "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: the classes of its pixels on the map, "
                      "in percent of the row. Blue is agreement. "
-                     "Point at a cell for its pixels.</p>\n" +
+                     "Move the pointer over a cell to see its number of pixels.</p>\n" +
                      confusion_table(data.nomenclature, map->confusion, kWords));
 }
 
@@ -159,9 +159,9 @@ std::string area_section(const ReportData& data) {
   const auto x = [&](double area) { return number(4 + (kWidth - 8) * std::clamp(area / largest, 0.0, 1.0), 1); };
 
   std::string html =
-      "<p>A map’s own count of pixels is biased where classes are confused. The estimate corrects it with the confusion matrix (Olofsson "
+      "<p>Areas counted on a map are biased if classes are confused. The estimate corrects it with the confusion matrix (Olofsson "
       "et al. 2014, stratified estimator), and "
-      "says how sure it is: dot and line are estimate and 95 % interval, the tick is the count of pixels. " +
+      "gives its uncertainty: dot and line are estimate and 95 % interval, the tick is the count of pixels. " +
       std::string(
           "The intervals are those of a probability sample; held-out pixels of reference polygons are correlated and not placed at random, "
           "so the true uncertainty is larger.") +
@@ -206,7 +206,7 @@ std::string curve_section(const ReportData& data) {
   if (data.curves.empty()) return "";
   std::string html =
       "<p>NDVI of the reference samples, all valid observations of the year: mean and one standard deviation in every half month, and the "
-      "number of observations. Classes whose curves are alike are those that the map confuses; a wide band means that a class is several "
+      "number of observations. Classes with similar curves are often confused; a wide band means that a class contains several "
       "things, or that labels are wrong.</p>\n<div class=\"curves\">";
   for (const ClassCurve& curve : data.curves) html += curve_chart(data.nomenclature, curve, ndvi_axis());
   return section("curves", "The year of each class", html + "</div>\n");

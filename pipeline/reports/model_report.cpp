@@ -186,7 +186,7 @@ std::string accuracy_section(const ModelReportData& data) {
       "accuracy", "Accuracy",
       text + charts + "<h3>Most confused</h3>" + pairs_table(spec.nomenclature, matrix) +
           "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: the classes assigned to its samples, in "
-          "percent of the row. Blue is agreement. Point at a cell for its number of samples.</p>\n" +
+          "percent of the row. Blue is agreement. Move the pointer over a cell to see its number of samples.</p>\n" +
           confusion_table(spec.nomenclature, matrix, kWords));
 }
 
