@@ -23,6 +23,7 @@ double per_unit(SampleUnit unit);  // reflectance 10000, decibel 100, degree Cel
 struct Encoding {
   enum class Kind {
     stated,  // as the file says by GDAL's scale and offset (sample_unit.h); without them the numbers are in the unit already
+    file,    // (number * scale + offset of the file) * factor + offset
     linear,  // number * factor + offset
     power    // 10 log10(number) decibel, of a linear power; 0 and less is no data
   };
@@ -32,7 +33,7 @@ struct Encoding {
   std::optional<double> least, most;  // numbers outside are no data
 
   bool operator==(const Encoding&) const = default;
-  double in_unit(double number) const;  // NaN for no data; not for `stated`
+  double in_unit(double number) const;  // NaN for no data; not for `stated` and `file`
   nlohmann::ordered_json to_json() const;
   static Encoding from_json(const nlohmann::ordered_json& document);
 };

@@ -36,7 +36,8 @@ std::string date_of(const std::string& digits, const std::string& format) {
 
 }  // namespace
 
-NamePattern::NamePattern(const std::string& text, const std::string& tile, const std::string& origin) : text_(text) {
+NamePattern::NamePattern(const std::string& text, const std::string& tile, const std::string& origin)
+    : text_(text), depth_(static_cast<int>(std::ranges::count(text, '/'))) {
   std::string expression;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
@@ -77,15 +78,22 @@ NamePattern::NamePattern(const std::string& text, const std::string& tile, const
   }
   try {
     expression_ = std::regex(expression);
-    anywhere_ = std::regex("(?:.*/)?" + expression);
   } catch (const std::regex_error&) {
     throw UserError(join_text(origin, ": \"", text, "\": is no pattern; expected text with *, {date}, {tile}, {band} and (a|b)"));
   }
 }
 
 std::optional<NamePattern::Parts> NamePattern::match(const std::string& name, bool anywhere) const {
+  std::size_t begin = 0;
+  if (anywhere) {
+    begin = name.size();
+    for (int folders = depth_; begin != std::string::npos && folders >= 0; --folders)
+      begin = begin == 0 ? std::string::npos : name.rfind('/', begin - 1);
+    begin = begin == std::string::npos ? 0 : begin + 1;
+  }
+  const std::string end = name.substr(begin);
   std::smatch found;
-  if (!std::regex_match(name, found, anywhere ? anywhere_ : expression_)) return std::nullopt;
+  if (!std::regex_match(end, found, expression_)) return std::nullopt;
   Parts parts;
   for (std::size_t i = 0; i < parts_.size(); ++i)
     parts[parts_[i]] = parts_[i] == "date" ? date_of(found[i + 1].str(), date_format_) : found[i + 1].str();

@@ -162,10 +162,14 @@ std::vector<double> RasterReader::block_in_unit(int number, int block_col, int b
   std::vector<double> values = impl_->converted_block(number, block_col, block_row);
   const BandInfo& band = info().each.at(static_cast<std::size_t>(number));
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-  const bool stated = encoding.kind == Encoding::Kind::stated;
-  const UnitScale scale = stated ? unit_scale(band) : UnitScale{};
   Encoding numbers = encoding;
-  if (stated) numbers.kind = Encoding::Kind::linear, numbers.factor = scale.factor, numbers.offset = scale.offset;
+  if (encoding.kind == Encoding::Kind::stated) {
+    const UnitScale scale = unit_scale(band);
+    numbers.kind = Encoding::Kind::linear, numbers.factor = scale.factor, numbers.offset = scale.offset;
+  } else if (encoding.kind == Encoding::Kind::file) {
+    numbers.kind = Encoding::Kind::linear, numbers.factor = band.scale * encoding.factor;
+    numbers.offset = band.offset * encoding.factor + encoding.offset;
+  }
   for (double& value : values) value = is_nodata(value, band) ? kMissing : numbers.in_unit(value);
   if (!band.has_mask) return values;
   const Window block{block_col * info().block_width, block_row * info().block_height, info().block_width, info().block_height};
@@ -191,7 +195,7 @@ void RasterReader::read_block(int number, int block_col, int block_row, const En
     return;
   }
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
-  if (encoding.kind != Encoding::Kind::stated && !band.has_mask && (type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16)) {
+  if ((encoding.kind == Encoding::Kind::linear || encoding.kind == Encoding::Kind::power) && !band.has_mask && (type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16)) {
     const std::vector<std::int16_t>& table = sample_table(band.type, encoding, band.nodata);
     if (type == GDT_Byte) {
       const std::vector<char> stored = impl_->stored_block(number, block_col, block_row);

@@ -13,6 +13,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/coordinates.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/read_grid.h"
 #include "pipeline/io/raster_file.h"
@@ -60,7 +61,7 @@ void keep_layers(Candidate& candidate, const std::vector<std::string>& bands, co
 }
 
 // Opens the files that will be read, and reads the first and the last block of each.
-void probe_files(Candidate& candidate, const SensorFile& sensor, const std::vector<MaskPlane>& masks) {
+void probe_files(Candidate& candidate, const SensorFile& sensor, const ProductLayout& layout, const std::vector<MaskPlane>& masks) {
   std::map<std::string, int> layers_in_file;
   for (const auto& [name, layer] : candidate.product.layers) ++layers_in_file[layer.file + ":" + layer.variable];
   for (auto& [name, layer] : candidate.product.layers) {
@@ -78,11 +79,13 @@ void probe_files(Candidate& candidate, const SensorFile& sensor, const std::vect
       }
       reader.probe(layer.band);
       const bool alone = sensor.dates == "name" && layer.band == 0 && layers_in_file[layer.file + ":" + layer.variable] == 1;
-      const SampleUnit unit = mask == masks.end() ? sensor.find_band(name)->unit : sensor.unit;
-      if (const std::string problem =
-              mask != masks.end() ? problem_of_mask(reader, layer, alone) : problem_of_band(reader, layer, unit, alone);
-          !problem.empty())
-        candidate.problems.push_back(join_text(layer.file, ": ", problem));
+      std::string problem;
+      if (mask == masks.end())
+        problem = problem_of_band(reader, layer, sensor.find_band(name)->unit, alone);
+      else
+        problem = problem_of_mask(reader, layer, alone);
+      if (problem.empty() && mask != masks.end()) problem = layout.problem_of_mask(name, reader);
+      if (!problem.empty()) candidate.problems.push_back(join_text(layer.file, ": ", problem));
     } catch (const UserError& error) {
       candidate.problems.push_back(error.what());
     }
@@ -148,6 +151,17 @@ void join_grids(std::vector<Candidate>& candidates, SourceCensus& census, const 
   }
 }
 
+// Whether none of a product's layers meets the tile.
+bool lies_elsewhere(const Candidate& candidate, const Grid& tile) {
+  const BoxesOf boxes(tile.crs);
+  for (const auto& [name, layer] : candidate.product.layers) {
+    if (layer.grid.cols == 0) continue;
+    const Box box = layer.grid.crs == tile.crs ? layer.grid.extent() : CoordinateTransform(layer.grid.crs, tile.crs)(layer.grid.extent());
+    return !boxes.meet(box, tile.extent());
+  }
+  return false;  // none could be opened: its damage is told
+}
+
 SourceFile source_file(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw UserError(join_text(path, ": disappeared while the census was taken"));
@@ -170,7 +184,7 @@ std::string chosen_variant(const SensorFile& sensor, const CensusRequest& reques
 }
 
 Search search_of(const SensorFile& sensor, const CensusRequest& request) {
-  return {sensor, request.root, request.tile, chosen_variant(sensor, request), request.first, request.last};
+  return {sensor, request.root, request.tile, chosen_variant(sensor, request), request.first, request.last, request.grid.has_value()};
 }
 
 }  // namespace
@@ -213,14 +227,24 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     census.masks.push_back({kNoData, {}, census.bands.front(), false});
   for (Candidate& candidate : candidates) {
     if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
-    probe_files(candidate, file_, census.masks);
+    probe_files(candidate, file_, *layout_, census.masks);
   }
+  std::erase_if(census.masks, [&](const MaskPlane& plane) {  // that no product has, although it might
+    return plane.optional && std::ranges::none_of(candidates, [&](const Candidate& candidate) {
+             const auto layer = candidate.product.layers.find(plane.name);
+             return layer != candidate.product.layers.end() && !layer->second.file.empty();
+           });
+  });
   std::vector<std::string> names = census.bands;
   for (const MaskPlane& plane : census.masks) names.push_back(plane.name);
-  if (request.grid) census.grid = *request.grid;
-  if (layout_->shares_grid() && !request.grid) {
+  const std::optional<Grid> grid = request.grid ? request.grid : layout_->grid_of_tile(search);
+  if (grid) {
+    census.grid = *grid;
+    std::erase_if(candidates, [&](const Candidate& candidate) { return lies_elsewhere(candidate, census.grid); });
+  }
+  if (layout_->shares_grid() && !grid) {
     for (const std::string& name : names)
-      if (const auto grid = usual_grid(candidates, name)) census.grids[name] = *grid;
+      if (const auto usual = usual_grid(candidates, name)) census.grids[name] = *usual;
     check_grids(candidates, census);
   } else {
     join_grids(candidates, census, names);

@@ -29,8 +29,8 @@ namespace {
 
 // Every key of a band, and those of it that may stand at the top level for all bands.
 const std::vector<std::string> kScaling = {"scale", "offset", "nodata", "valid_range", "encoding", "unit"};
-const std::vector<std::string> kBandKeys = {"name",  "common", "file",   "variable",    "band",     "resolution", "extra",
-                                            "scale", "offset", "nodata", "valid_range", "encoding", "unit"};
+const std::vector<std::string> kBandKeys = {"name",  "common", "file",   "files",  "variable",    "band",     "resolution",
+                                            "extra", "scale",  "offset", "nodata", "valid_range", "encoding", "unit"};
 const std::vector<std::string> kMaskKeys = {"name",         "file",  "variable", "band",          "valid",   "invalid",
                                             "invalid_bits", "image", "no_image", "no_image_bits", "optional"};
 
@@ -157,16 +157,16 @@ class Reader {
     };
     Encoding encoding;
     const std::string kind = text(table, "encoding").empty() ? text(root_, "encoding") : text(table, "encoding");
-    if (!kind.empty() && kind != "power" && kind != "linear")
+    if (!kind.empty() && kind != "power" && kind != "linear" && kind != "file")
       throw UserError(
-          join_text(file_, ": encoding: expected linear, or power (a linear power, which becomes decibel), got \"", kind, "\""));
+          join_text(file_, ": encoding: expected linear, file (as the file states by scale and offset) or power (a linear power, which becomes decibel), got \"", kind, "\""));
     const auto scale = of("scale"), offset = of("offset");
     if (kind == "power") {
       if (unit != SampleUnit::decibel) throw UserError(join_text(file_, ": encoding = \"power\": expected unit = \"decibel\""));
       encoding.kind = Encoding::Kind::power;
       encoding.factor = per_unit(unit);
-    } else if (scale || offset || kind == "linear") {
-      encoding.kind = Encoding::Kind::linear;
+    } else if (scale || offset || !kind.empty()) {
+      encoding.kind = kind == "file" ? Encoding::Kind::file : Encoding::Kind::linear;
       encoding.factor = scale.value_or(1) * per_unit(unit);
       encoding.offset = offset.value_or(0) * per_unit(unit);
     }
@@ -186,6 +186,8 @@ class Reader {
     band.name = text(table, "name");
     band.common = text(table, "common");
     band.file = text(table, "file");
+    if (const auto* files = table.get_as<toml::table>("files"))
+      for (const auto& [beginning, node] : *files) band.files[std::string(beginning.str())] = node.value_or(std::string());
     band.variable = text(table, "variable");
     band.band = static_cast<int>(number(table, "band").value_or(1));
     band.resolution = number(table, "resolution").value_or(sensor.resolution);

@@ -26,7 +26,8 @@ class NamePattern {
   NamePattern(const std::string& text, const std::string& tile, const std::string& origin);
 
   using Parts = std::map<std::string, std::string>;  // "date" as YYYYMMDD
-  // The parts of a name; with `anywhere`, of the end of a path that begins the pattern at the beginning of a folder's or the file's name.
+  // The parts of a name; with `anywhere`, of the last folders and the file of a path, as many as the pattern has. UserError for a day that
+  // does not exist.
   std::optional<Parts> match(const std::string& name, bool anywhere = false) const;
   bool has(const std::string& part) const;
   const std::string& text() const { return text_; }
@@ -34,15 +35,17 @@ class NamePattern {
  private:
   std::string text_, date_format_;
   std::vector<std::string> parts_;  // of each group of the expression
-  std::regex expression_, anywhere_;
+  std::regex expression_;
+  int depth_ = 0;  // folders in the pattern
 };
 
 struct SensorBand {
-  std::string name, common;  // "B8A", "nir_narrow"
-  std::string file;          // its name as the layout understands it; "" for the sensor's
-  std::string variable;      // of a NetCDF file
-  int band = 1;              // in the file
-  double resolution = 0;     // m; 0: not stated
+  std::string name, common;                  // "B8A", "nir_narrow"
+  std::string file;                          // its name as the layout understands it; "" for the sensor's
+  std::map<std::string, std::string> files;  // of products whose names begin with the key
+  std::string variable;                      // of a NetCDF file
+  int band = 1;                              // in the file
+  double resolution = 0;                     // m; 0: not stated
   SampleUnit unit = SampleUnit::reflectance;
   Encoding encoding;
   bool extra = false;  // read only where a configuration names it

@@ -103,7 +103,7 @@ nlohmann::json run_catalog(const std::vector<SourceOptions>& sources, const std:
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"year",        "period",         "source.name",        "source.sensor",
+const std::vector<std::string> kOptions = {"year",         "period",         "source.name",        "source.sensor",
                                            "source.bands", "source.variant", "source.skip_damaged"};
 
 std::optional<std::vector<Unit>> plan_catalog(const Config& config) {

@@ -195,6 +195,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
   Options options = config.read(file, assignments);
   options.require_all();
   resolve_sources(config.sources, file);
+  config.model.indices = own_indices(config.model.indices, SensorFile::load(config.sources.front().sensor));
   config.sample.check("sample");
   config.train_selection.check("train");
   numbers_by_class(config.train.oversample_by_class, "train.oversample_by_class");

@@ -1,9 +1,13 @@
 #include "pipeline/stages/sources.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <map>
+#include <regex>
 #include <sstream>
 
+#include "kernels/ops/index_expression.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
 #include "pipeline/core/text.h"
@@ -110,6 +114,73 @@ void resolve_sources(std::vector<SourceOptions>& sources, const std::string& fil
       throw with_context(join_text(file, ": [[source]] ", source.name), error);
     }
   }
+}
+
+namespace {
+
+// What the bands that the table of indices names are called whatever the sensor.
+std::string common_of_table(const std::string& band) {
+  static const std::map<std::string, std::string> names = {{"B2", "blue"},       {"B3", "green"},      {"B4", "red"}, {"B5", "red_edge_1"},
+                                                           {"B6", "red_edge_2"}, {"B7", "red_edge_3"}, {"B8", "nir"}, {"B8A", "nir_narrow"},
+                                                           {"B11", "swir_1"},    {"B12", "swir_2"}};
+  const auto known = names.find(band);
+  return known == names.end() ? "" : known->second;
+}
+
+// The own name of a band by its common name; near infrared may be the narrow one.
+std::string own_name(const std::string& common, const SensorFile& sensor) {
+  const SensorBand* band = sensor.find_band(common);
+  if (!band && common == "nir") band = sensor.find_band("nir_narrow");
+  return band ? band->name : "";
+}
+
+// Every name of an expression changed.
+template <class Change>
+std::string with_names(const std::string& expression, const Change& change) {
+  std::string text, name;
+  for (std::size_t i = 0; i <= expression.size(); ++i) {
+    const char c = i < expression.size() ? expression[i] : ' ';
+    const bool letter = std::isalpha(static_cast<unsigned char>(c)) || c == '_', digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
+    if (letter || (digit && !name.empty())) {
+      name += c;
+      continue;
+    }
+    if (!name.empty()) text += change(name);
+    name.clear();
+    if (i < expression.size()) text += c;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> own_indices(const std::vector<std::string>& indices, const SensorFile& sensor) {
+  std::vector<std::string> own;
+  for (const std::string& index : indices) {
+    if (is_index_expression(index)) {
+      const auto sign = index.find('=') + 1;
+      own.push_back(index.substr(0, sign) + with_names(index.substr(sign), [&](const std::string& name) {
+                      const bool is_own = std::ranges::find(sensor.bands, name, &SensorBand::name) != sensor.bands.end();
+                      const std::string found = is_own ? name : own_name(name, sensor);
+                      return found.empty() ? name : found;
+                    }));
+      continue;
+    }
+    const auto& known = known_indices();
+    const auto info = std::ranges::find_if(known, [&](const IndexInfo& each) { return lower(each.name) == lower(index); });
+    const auto means = [&](const std::string& band) { return own_name(common_of_table(band), sensor); };
+    if (info == known.end() || std::ranges::all_of(info->bands, [&](const std::string& band) { return means(band) == band; })) {
+      own.push_back(index);  // of Sentinel-2, of all bands, or unknown, which whoever plans it says
+      continue;
+    }
+    for (const std::string& band : info->bands)
+      if (means(band).empty())
+        throw UserError(join_text("index ", info->name, ": needs the band ", common_of_table(band), ", which ", sensor.name,
+                                  " has not; its bands are ", join_list(sensor.band_names(), ", ")));
+    static const std::regex factor("([0-9.]+) ([A-Za-z(])");  // 6 B4 is 6 * B4
+    own.push_back(info->name + " = " + with_names(std::regex_replace(info->formula, factor, "$1 * $2"), means));
+  }
+  return own;
 }
 
 CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last) {

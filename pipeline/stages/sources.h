@@ -24,6 +24,11 @@ std::vector<SourceOptions> named_sources(const std::string& file);
 // none are given). UserError for an unknown sensor or band.
 void resolve_sources(std::vector<SourceOptions>& sources, const std::string& file);
 
+// Indices in a source's own bands: common names in an expression become its own ("EVI3 = nir / red"), and an index of the table, which
+// names bands of Sentinel-2, becomes an expression of the bands that mean the same here. UserError for an index that needs a band the
+// sensor has not.
+std::vector<std::string> own_indices(const std::vector<std::string>& indices, const SensorFile& sensor);
+
 CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last);
 
 std::vector<std::string> source_roots(const Config& config);  // of each source, as TileImages::read() takes them

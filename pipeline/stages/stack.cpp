@@ -351,7 +351,7 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
   plan.filled = options.filled || options.features;
   plan.filling = gap_filling(fill_spec(config.time));
   if (options.features) {
-    plan.indices = options.indices.empty() ? kIndices : options.indices;
+    plan.indices = own_indices(options.indices.empty() ? kIndices : options.indices, SensorFile::load(config.sources.front().sensor));
     plan_indices(plan.indices, plan.bands);  // an unknown name, or a band that is not read, is an error before the work
   }
   const std::vector<Date> grid_dates = plan.filled ? time_grid(config) : std::vector<Date>{};

@@ -1,7 +1,9 @@
 #include "pipeline/io/sensors/layout.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <regex>
 
 #include <cpl_string.h>
 #include <cpl_vsi.h>
@@ -26,6 +28,10 @@ struct LayoutCard {
 const std::vector<LayoutCard>& layouts() {
   static const std::vector<LayoutCard> known = {
       {"muscate", make_muscate, {"example"}, {"date", "tile", "version"}},
+      {"safe", make_safe, {}, {"date", "time", "tile", "satellite", "baseline", "orbit", "generated"}},
+      {"landsat_c2", make_landsat_c2, {}, {"date", "scene", "processed"}},
+      {"sentinel1", make_raster_series, {"file", "offset_flag"}, {}},  // S1Tiling's files are a series whose names say all
+      {"raster_series", make_raster_series, {"file", "offset_flag"}, {}},
   };
   return known;
 }
@@ -50,6 +56,7 @@ std::vector<std::string> layout_settings(const std::string& layout) { return lay
 
 void check_layout(const SensorFile& sensor) {
   const LayoutCard& card = layout_card(sensor.layout);
+  if (card.make == make_raster_series) check_raster_series(sensor);
   if (card.of_product.empty()) return;
   const NamePattern pattern(sensor.product, sensor.tile, sensor.origin + ": product");
   for (const std::string& part : card.of_product)
@@ -125,6 +132,59 @@ std::string with_variant(std::string pattern, const std::string& variant) {
   for (std::size_t at = 0; (at = pattern.find(kPlace, at)) != std::string::npos; at += variant.size())
     pattern.replace(at, kPlace.size(), variant);
   return pattern;
+}
+
+std::string folder_of_tile(const Search& search) {
+  if (is_folder(search.folder())) return search.folder();
+  const std::string root = search.root.empty() ? "." : search.root;
+  if (!is_folder(root)) throw UserError(join_text(root, ": no such folder; expected products of ", search.sensor.title, " in it"));
+  return root;
+}
+
+std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, const std::string& root,
+                                                   const std::function<std::string(const std::string&)>& tile_of) {
+  const std::regex tile(sensor.tile);
+  std::set<std::string> tiles;
+  for (const std::string& name : sorted_names(root.empty() ? "." : root)) {
+    std::string of_product;
+    try {
+      of_product = tile_of(name);
+    } catch (const UserError&) {  // an impossible date: the census names it
+    }
+    if (!of_product.empty())
+      tiles.insert(of_product);
+    else if (std::regex_match(name, tile) && is_folder(root + "/" + name))
+      tiles.insert(name);
+  }
+  return {tiles.begin(), tiles.end()};
+}
+
+std::optional<Grid> sentinel2_grid(const std::string& tile, double resolution) {
+  static const std::regex form(R"(T(\d{2})([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V]))");
+  std::smatch part;
+  if (!std::regex_match(tile, part, form)) return std::nullopt;
+  constexpr double kSquare = 100000, kRound = 2000000, kSide = 109800, kStep = 60;
+  const int zone = std::stoi(part[1]);
+  if (zone < 1 || zone > 60) return std::nullopt;
+  const std::string_view columns[] = {"ABCDEFGH", "JKLMNPQR", "STUVWXYZ"}, rows = "ABCDEFGHJKLMNPQRSTUV", bands = "CDEFGHJKLMNPQRSTUVWX";
+  const auto column = columns[(zone - 1) % 3].find(part[3].str()[0]);
+  auto row = static_cast<int>(rows.find(part[4].str()[0]));
+  if (column == std::string_view::npos) return std::nullopt;
+  if (zone % 2 == 0) row = (row + 15) % 20;  // the rows of even zones begin with F
+  const auto band = static_cast<int>(bands.find(part[2].str()[0]));
+  const bool north = band >= 10;
+  // The northing of the band's southern edge, from its latitude by the mean length of a degree: the rows repeat every 2000 km.
+  constexpr double kDegree = 110600;
+  const double south = (band - 10) * 8 * kDegree + (north ? 0 : 10000000);
+  double northing = row * kSquare;
+  while (northing + kSquare < south - kSquare / 2) northing += kRound;
+  Grid grid;
+  grid.crs = join_text("EPSG:", north ? 32600 + zone : 32700 + zone);
+  grid.x0 = std::floor((static_cast<double>(column) + 1) * kSquare / kStep) * kStep;
+  grid.y0 = std::ceil((northing + kSquare) / kStep) * kStep;
+  grid.pixel_width = grid.pixel_height = resolution;
+  grid.cols = grid.rows = static_cast<int>(std::lround(kSide / resolution));
+  return grid;
 }
 
 bool is_zip(const std::string& name) { return lower(name).ends_with(".zip"); }

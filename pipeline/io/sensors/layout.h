@@ -4,6 +4,7 @@
 // Names come from disk and are data: a name that does not match that of a product exactly is rejected, never repaired.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,11 +16,14 @@
 
 namespace millesime {
 
+class RasterReader;
+
 // What a census looks for.
 struct Search {
   const SensorFile& sensor;
   std::string root, tile, variant;
   Date first, last;
+  bool beside = false;  // another source gives the tile's grid: products of any tile count where they meet it
 
   bool is_outside(Date date) const { return date < first || date > last; }
   std::string folder() const { return (root.empty() ? "." : root) + "/" + tile; }
@@ -54,6 +58,10 @@ class ProductLayout {
   virtual void find_layers(const Search& search, Candidate& candidate) const = 0;
   // Whether all products of a tile lie on one grid; where not, each is read on a grid that they have in common.
   virtual bool shares_grid() const { return true; }
+  // The grid of a tile that its name tells, where its products do not.
+  virtual std::optional<Grid> grid_of_tile(const Search&) const { return std::nullopt; }
+  // What is wrong with the numbers of a mask that this layout knows; "" where nothing is.
+  virtual std::string problem_of_mask(const std::string&, const RasterReader&) const { return ""; }
 };
 
 std::vector<std::string> known_layouts();
@@ -62,6 +70,10 @@ std::vector<std::string> layout_settings(const std::string& layout);  // keys of
 void check_layout(const SensorFile& sensor);                          // UserError where the sensor file lacks what its layout needs
 
 std::unique_ptr<ProductLayout> make_muscate();
+std::unique_ptr<ProductLayout> make_safe();
+std::unique_ptr<ProductLayout> make_landsat_c2();
+std::unique_ptr<ProductLayout> make_raster_series();
+void check_raster_series(const SensorFile& sensor);
 
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 
@@ -76,5 +88,14 @@ bool matches(std::string_view pattern, std::string_view name);
 std::string only_image(const std::vector<std::string>& names, const std::string& pattern, std::vector<std::string>& problems);
 std::string with_variant(std::string pattern, const std::string& variant);  // {variant} replaced
 bool is_zip(const std::string& name);
+
+// For products that lie in <root>/<tile>/ or beside each other in <root>.
+std::string folder_of_tile(const Search& search);  // the tile's folder if there is one, else the root
+// The folders of tiles under a root, and the tiles that names beside them tell (`tile_of`: "" for none).
+std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, const std::string& root,
+                                                   const std::function<std::string(const std::string&)>& tile_of);
+
+// The grid of a Sentinel-2 tile (T31TCJ: 100 km squares of MGRS, 109.8 km wide) of this resolution; nothing for another name.
+std::optional<Grid> sentinel2_grid(const std::string& tile, double resolution);
 
 }  // namespace millesime

@@ -1,0 +1,285 @@
+// The layout of any series of rasters: files whose names say date, tile and band, at any depth below the root; files of several bands;
+// files of several dates (descriptions of their bands, or the time axis of NetCDF). Patterns of names are in the sensor file: `file` for
+// every band ({band} stands for the band's `file`, or its name), or a pattern of its own in a band or mask.
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <regex>
+
+#include <nlohmann/json.hpp>
+
+#include <cpl_string.h>
+#include <gdal.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/file_name.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/sensors/layout.h"
+
+namespace millesime {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kDeepest = 12;  // folders below the root
+constexpr const char* kApplied = "applied";
+constexpr const char* kByMetadata = "metadata";
+
+std::string replaced(std::string text, const std::string& place, const std::string& by) {
+  for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += by.size()) text.replace(at, place.size(), by);
+  return text;
+}
+
+// A band or mask, and the pattern of its files.
+struct LayerPattern {
+  std::string name;
+  const SensorBand* band = nullptr;
+  const SensorMask* mask = nullptr;
+  NamePattern pattern;
+};
+
+std::vector<LayerPattern> patterns_of(const SensorFile& sensor, const std::string& variant) {
+  const std::string& every = sensor.settings.at("file");
+  std::vector<LayerPattern> patterns;
+  const auto add = [&](const std::string& name, const std::string& own, const SensorBand* band, const SensorMask* mask) {
+    const bool is_pattern = own.find('{') != std::string::npos || (mask && !own.empty() && every.find("{band}") == std::string::npos);
+    std::string text = is_pattern ? own : replaced(every, "{band}", own.empty() ? name : own);
+    text = with_variant(text, variant);
+    patterns.push_back({name, band, mask, NamePattern(text, sensor.tile, sensor.origin + ": " + name)});
+  };
+  for (const SensorBand& band : sensor.bands) add(band.name, band.file, &band, nullptr);
+  for (const SensorMask& mask : sensor.masks) add(mask.plane.name, mask.file, nullptr, &mask);
+  return patterns;
+}
+
+// Every file below a folder, relative to it, sorted.
+std::vector<std::string> files_below(const std::string& root) {
+  std::vector<std::string> files;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(root.empty() ? "." : root, fs::directory_options::follow_directory_symlink, error), end;
+  if (error) throw UserError(join_text(root, ": cannot be listed: ", error.message()));
+  for (; !error && entry != end; entry.increment(error)) {
+    if (entry.depth() >= kDeepest) entry.disable_recursion_pending();
+    if (is_left_by_desktop(entry->path().filename().string()))
+      entry.disable_recursion_pending();
+    else if (std::error_code ignored; entry->is_regular_file(ignored))
+      files.push_back(entry->path().lexically_relative(root.empty() ? "." : root).string());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+// 31TCJ and T31TCJ are one tile.
+std::string canonical_tile(const std::string& name) {
+  static const std::regex bare(R"(\d{2}[A-Z]{3})");
+  return std::regex_match(name, bare) ? "T" + name : name;
+}
+
+// The days of a file's bands: of their descriptions, or of the time axis ("days since 1950-01-01").
+std::vector<std::optional<Date>> days_of_bands(const std::string& path, const std::string& variable, bool time_axis) {
+  const std::string name = variable.empty() ? path : "NETCDF:\"" + path + "\":" + variable;
+  const DatasetHandle dataset = open_raster(name, image_drivers(variable));
+  std::vector<std::optional<Date>> days(static_cast<std::size_t>(GDALGetRasterCount(dataset.get())));
+  double per_day = 1;
+  std::optional<Date> epoch;
+  if (time_axis) {
+    const char* units = GDALGetMetadataItem(dataset.get(), "time#units", nullptr);
+    const std::string text = units ? units : "";
+    static const std::regex form(R"((seconds|minutes|hours|days) since (\d{4}-\d{1,2}-\d{1,2}).*)");
+    std::smatch part;
+    if (!std::regex_match(text, part, form))
+      throw UserError(
+          join_text(name, ": expected a time axis in \"days since 1950-01-01\", hours, minutes or seconds, got \"", text, "\""));
+    per_day = part[1] == "days" ? 1 : part[1] == "hours" ? 24 : part[1] == "minutes" ? 24 * 60 : 24 * 60 * 60;
+    const auto numbers = split_text(part[2].str(), '-');
+    epoch = Date::from_ymd(std::stoi(numbers[0]), std::stoi(numbers[1]), std::stoi(numbers[2]));
+  }
+  for (std::size_t i = 0; i < days.size(); ++i) {
+    GDALRasterBandH band = GDALGetRasterBand(dataset.get(), static_cast<int>(i) + 1);
+    if (time_axis) {
+      const char* value = GDALGetMetadataItem(band, "NETCDF_DIM_time", nullptr);
+      if (value) days[i] = *epoch + static_cast<int>(std::floor(CPLAtof(value) / per_day));
+    } else {
+      try {
+        days[i] = Date::parse(GDALGetDescription(band));
+      } catch (const UserError&) {  // a band of something else
+      }
+    }
+  }
+  return days;
+}
+
+class RasterSeries final : public ProductLayout {
+ public:
+  std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
+    const auto patterns = patterns_of(sensor, sensor.variants.empty() ? "" : sensor.variants.front());
+    std::set<std::string> names;
+    for (const std::string& file : files_below(root))
+      for (const LayerPattern& layer : patterns)
+        if (const auto parts = matched(layer.pattern, file))
+          names.insert(parts->contains("tile") ? canonical_tile(parts->at("tile")) : "all");
+    return {names.begin(), names.end()};
+  }
+
+  std::vector<Entry> entries(const Search& search) const override {
+    const auto patterns = patterns_of(search.sensor, search.variant);
+    std::map<std::string, Entry> products;  // by what their names say
+    std::vector<Entry> damaged;
+    bool of_tile = false;
+    for (const std::string& file : files_below(search.root))
+      for (const LayerPattern& layer : patterns) {
+        std::optional<NamePattern::Parts> parts;
+        try {
+          parts = layer.pattern.match(file, true);
+        } catch (const UserError& error) {
+          damaged.push_back({file, std::nullopt, error.what(), false});
+          break;
+        }
+        if (!parts) continue;
+        const std::string tile = parts->contains("tile") ? canonical_tile(parts->at("tile")) : search.tile;
+        if (tile != search.tile && !search.beside) continue;
+        of_tile = of_tile || tile == search.tile;
+        parts->erase("band");
+        if (parts->contains("date"))
+          add_file(search, products, layer, file, *parts, tile, Date::parse(parts->at("date")),
+                   layer.band ? layer.band->band - 1 : layer.mask->band - 1);
+        else
+          add_dates(search, products, damaged, layer, file, *parts, tile);
+      }
+    std::vector<Entry> entries = std::move(damaged);
+    for (auto& [key, entry] : products)
+      if (!search.beside || !of_tile || entry.candidate->product.tile == search.tile) entries.push_back(std::move(entry));
+    return entries;
+  }
+
+  void find_layers(const Search& search, Candidate& candidate) const override {
+    for (const SensorBand& band : search.sensor.bands)
+      if (candidate.product.layers.contains(band.name)) candidate.bands.insert(band.name);
+    for (const SensorMask& mask : search.sensor.masks) {
+      if (candidate.product.layers.contains(mask.plane.name)) continue;
+      if (mask.plane.optional)
+        candidate.product.layers[mask.plane.name] = {};
+      else
+        candidate.problems.push_back(join_text("the mask ", mask.plane.name, " is missing; expected a file ", mask.file));
+    }
+    if (candidate.bands.empty()) candidate.problems.push_back("it has no band, only masks");
+    set_offsets(search, candidate);
+  }
+
+  bool shares_grid() const override { return false; }
+
+ private:
+  static std::optional<NamePattern::Parts> matched(const NamePattern& pattern, const std::string& file) {
+    try {
+      return pattern.match(file, true);
+    } catch (const UserError&) {  // an impossible date
+      return std::nullopt;
+    }
+  }
+
+  static void add_file(const Search& search, std::map<std::string, Entry>& products, const LayerPattern& layer, const std::string& file,
+                       const NamePattern::Parts& parts, const std::string& tile, Date date, int band) {
+    std::string key = date.compact(), pass;
+    for (const auto& [part, text] : parts) {
+      if (part == "date") continue;
+      key += "|" + part + "=" + text;
+      if (part != "version" && (part != "tile" || search.beside)) pass += (pass.empty() ? "" : "_") + text;
+    }
+    Entry& entry = products[key];
+    if (!entry.candidate) {
+      Candidate candidate;
+      candidate.pass = pass;
+      Product& product = candidate.product;
+      product.path = search.root.empty() ? "." : search.root;
+      product.tile = tile;
+      product.date = date;
+      if (const auto time = parts.find("time"); time != parts.end()) product.time = time->second;
+      if (const auto version = parts.find("version"); version != parts.end()) {
+        product.version = version->second;
+        candidate.version = version_numbers(version->second);
+      }
+      product.name = parts.contains("date") ? fs::path(file).stem().string() : join_text(fs::path(file).stem().string(), " ", date.iso());
+      entry.name = candidate.entry = parts.contains("date") ? file : join_text(file, " ", date.iso());
+      entry.outside_period = search.is_outside(date);
+      entry.candidate = std::move(candidate);
+    }
+    const std::string variable = layer.band ? layer.band->variable : layer.mask->variable;
+    auto& layers = entry.candidate->product.layers;
+    if (layers.contains(layer.name))
+      entry.candidate->problems.push_back(join_text("two files are its ", layer.name, ": ", layers.at(layer.name).file, " and ", file,
+                                                    "; tell them apart by a {word} in the pattern"));
+    else
+      layers[layer.name] = {
+          .file = file, .variable = variable, .band = band, .grid = {}, .encoding = layer.band ? layer.band->encoding : Encoding{}};
+  }
+
+  static void add_dates(const Search& search, std::map<std::string, Entry>& products, std::vector<Entry>& damaged,
+                        const LayerPattern& layer, const std::string& file, const NamePattern::Parts& parts, const std::string& tile) {
+    const std::string path = (search.root.empty() ? "." : search.root) + "/" + file;
+    try {
+      const auto days = days_of_bands(path, layer.band ? layer.band->variable : layer.mask->variable, search.sensor.dates == "time");
+      if (std::ranges::none_of(days, [](const auto& day) { return day.has_value(); }))
+        throw UserError(join_text(file, ": no band says its date; expected descriptions such as 2021-05-11"));
+      for (std::size_t i = 0; i < days.size(); ++i)
+        if (days[i] && !search.is_outside(*days[i])) add_file(search, products, layer, file, parts, tile, *days[i], static_cast<int>(i));
+    } catch (const UserError& error) {
+      damaged.push_back({file, std::nullopt, error.what(), false});
+    }
+  }
+
+  // Cloud-optimised copies say in their metadata (STAC) whether the offset of their reflectances is applied already.
+  static void set_offsets(const Search& search, Candidate& candidate) {
+    const std::string flag = search.sensor.settings.at("offset_flag");
+    if (flag.empty() || candidate.bands.empty()) return;
+    bool applied = search.variant == kApplied;
+    if (search.variant == kByMetadata) {
+      const auto said = flag_of(candidate, flag);
+      if (!said) {
+        candidate.problems.push_back(join_text("no JSON beside its files says \"", flag,
+                                               "\", whether the offset of its numbers is applied; add the item's "
+                                               "metadata, or set variant = \"applied\" or \"raw\""));
+        return;
+      }
+      applied = *said;
+    }
+    if (!applied) return;
+    for (const std::string& band : candidate.bands) candidate.product.layers.at(band).encoding.offset = 0;
+  }
+
+  static std::optional<bool> flag_of(Candidate& candidate, const std::string& flag) {
+    const fs::path folder = fs::path(candidate.product.path) / fs::path(candidate.product.layers.begin()->second.file).parent_path();
+    for (const std::string& name : sorted_names(folder.string())) {
+      if (!name.ends_with(".json")) continue;
+      const std::string file = (folder / name).string();
+      const auto item = nlohmann::json::parse(read_text(file), nullptr, false);
+      if (!item.is_object() || !item.contains("properties") || !item["properties"].is_object() || !item["properties"].contains(flag))
+        continue;
+      candidate.metadata.push_back(file);
+      const auto& value = item["properties"][flag];
+      return value.is_boolean() ? value.get<bool>() : value == "True" || value == "true";
+    }
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ProductLayout> make_raster_series() { return std::make_unique<RasterSeries>(); }
+
+void check_raster_series(const SensorFile& sensor) {
+  for (const LayerPattern& layer : patterns_of(sensor, sensor.variants.empty() ? "" : sensor.variants.front())) {
+    if (layer.pattern.text().empty())
+      throw UserError(
+          join_text(sensor.origin, ": ", layer.name, ": needs a pattern of its files; expected file in it, or for all bands at the top"));
+    if (layer.pattern.has("date") == (sensor.dates == "name")) continue;
+    throw UserError(sensor.dates == "name"
+                        ? join_text(sensor.origin, ": ", layer.name, ": file: expected a pattern with {date}, got \"", layer.pattern.text(),
+                                    "\"; or set dates = \"bands\" or \"time\" where the files themselves say their dates")
+                        : join_text(sensor.origin, ": ", layer.name, ": file: the dates are in the files (dates = \"", sensor.dates,
+                                    "\"), but \"", layer.pattern.text(), "\" has {date}, too; expected one of both"));
+  }
+}
+
+}  // namespace millesime

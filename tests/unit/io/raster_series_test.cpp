@@ -1,0 +1,248 @@
+// Sensors whose layout is a pattern of file names: cloud-optimised copies, HLS, Sentinel-1, FORCE, PlanetScope, weather.
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/error.h"
+#include "pipeline/io/coordinates.h"
+#include "pipeline/io/raster_file.h"
+#include "tests/support/image_file.h"
+#include "tests/support/message_of.h"
+#include "tests/support/muscate_product.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/io/census_pixels.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ImageFile;
+using ::testing::IsEmpty;
+using testing::temp_dir;
+using testing::write_image;
+
+const Grid kGrid = ImageFile{}.grid;
+
+TEST(RasterSeries, CopiesOfSentinel2SayWhetherTheOffsetIsApplied) {
+  const std::string root = temp_dir();
+  const auto write = [&](const std::string& day, const std::string& flag) {
+    const std::string item = root + "/31/T/CJ/2021/5/S2B_31TCJ_" + day + "_0_L2A";
+    write_image(item + "/B04.tif", {.grid = kGrid, .type = "UInt16", .number = [](int, int, int) { return 1300; }});
+    write_image(item + "/SCL.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
+    if (!flag.empty()) write_text(item + "/item.json", "{\"properties\": {\"earthsearch:boa_offset_applied\": " + flag + "}}");
+  };
+  write("20210501", "true"), write("20210502", "false"), write("20210503", "");
+  EXPECT_THAT(make_sensor("sentinel2_cog")->tiles(root), ElementsAre("T31TCJ"));
+  const SourceCensus census = census_of("sentinel2_cog", root, "T31TCJ");
+  EXPECT_THAT(days(census), ElementsAre("2021-05-01", "2021-05-02"));
+  ASSERT_EQ(census.damaged.size(), 1U);
+  EXPECT_THAT(census.damaged[0].message, HasSubstr("no JSON beside its files says \"earthsearch:boa_offset_applied\""));
+  EXPECT_EQ(see(census, 4, 0).value, 1300);
+  EXPECT_EQ(see(census, 4, 0, 1).value, 300);
+  for (int code = 0; code < 12; ++code) EXPECT_EQ(see(census, code, 0).valid, code == 2 || (code >= 4 && code <= 7) || code == 11) << code;
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "raw"), 4, 0).value, 300);
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "applied"), 4, 0, 2).value, 1300);
+}
+
+TEST(RasterSeries, HlsMasksByBits) {
+  const std::string root = temp_dir(), stem = root + "/a/HLS.L30.T31TCJ.2021131T104321.v2.0.";
+  write_image(stem + "B04.tif", {.grid = kGrid, .number = [](int, int col, int) { return col == 9 ? -9999 : -50 + col; }});
+  write_image(stem + "Fmask.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) {
+                                     return col == 10 ? 255 : col < 8 ? 1 << col : 0;
+                                   }});
+  const SourceCensus census = census_of("hls_l30", root, "T31TCJ");
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_THAT(days(census), ElementsAre("2021-05-11"));
+  EXPECT_EQ(see(census, 3, 0).value, -47);
+  EXPECT_EQ(see(census, 9, 0).value, kNodata);
+  for (int bit = 0; bit < 8; ++bit) EXPECT_EQ(see(census, bit, 0).valid, bit < 1 || bit > 3) << bit;
+  EXPECT_FALSE(see(census, 10, 0).image);
+}
+
+TEST(Sentinel1, PowerBecomesDecibelAndOrbitsAreTwoSources) {
+  const std::string root = temp_dir(), tile = root + "/31TCJ/s1a_31TCJ_";
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const auto power = [&](int, int col, int) { return col == 0 ? 0 : col == 1 ? none : col == 2 ? 1e-7 : 0.01 * col; };
+  for (const char* band : {"vv", "vh"}) {
+    write_image(tile + band + "_ASC_030_20210511t174000.tif", {.grid = kGrid, .type = "Float32", .number = power});
+    write_image(tile + band + "_DES_110_20210512txxxxxx_NormLim_filtered.tif", {.grid = kGrid, .type = "Float32", .number = power});
+  }
+  write_image(tile + "vv_ASC_030_20210511t174000_BorderMask.tif",
+              {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) { return col < 8; }});
+  const SourceCensus ascending = census_of("sentinel1_s1tiling", root, "T31TCJ"),
+                     descending = census_of("sentinel1_s1tiling", root, "T31TCJ", {}, "DES");
+  EXPECT_THAT(ascending.damaged, IsEmpty());
+  EXPECT_THAT(ascending.bands, ElementsAre("VV", "VH"));
+  EXPECT_THAT(days(ascending), ElementsAre("2021-05-11"));
+  EXPECT_THAT(days(descending), ElementsAre("2021-05-12"));
+  EXPECT_EQ(see(ascending, 5, 0).value, std::lround(1000 * std::log10(0.05)));
+  EXPECT_EQ(see(ascending, 2, 0).value, -7000);
+  for (const int col : {0, 1}) EXPECT_FALSE(see(ascending, col, 0).image) << col;
+  EXPECT_TRUE(see(ascending, 7, 0).valid);
+  EXPECT_FALSE(see(ascending, 8, 0).valid);
+  EXPECT_TRUE(see(descending, 8, 0).valid);
+  EXPECT_EQ(see(descending, 5, 0, 0, "VH").value, std::lround(1000 * std::log10(0.05)));
+}
+
+TEST(Sentinel1, NumbersTellWhetherTheyAreDecibel) {
+  const std::string root = temp_dir();
+  write_image(root + "/s1a_31TCJ_vv_ASC_030_20210511t174000.tif",
+              {.grid = kGrid, .type = "Float32", .number = [](int, int col, int) { return -10.5 - col; }});
+  const SourceCensus census = census_of("sentinel1_s1tiling", root, "T31TCJ");
+  ASSERT_EQ(census.damaged.size(), 1U);
+  EXPECT_THAT(census.damaged[0].message,
+              HasSubstr("expected linear power (encoding = \"power\"), got numbers from -21.5 to -10.5, which are decibel"));
+  write_text(
+      root + "/mine.toml",
+      "title = \"mine\"\nplatform = \"S1\"\nlayout = \"raster_series\"\nfile = \"{date}_{band}.tif\"\nunit = \"decibel\"\nscale = 1\n"
+      "[[band]]\nname = \"VV\"\ncommon = \"vv\"\n");
+  write_image(root + "/db/20210511_VV.tif",
+              {.grid = kGrid, .type = "Float32", .number = [](int, int col, int) { return 0.01 + 0.01 * col; }});
+  const SourceCensus wrong = census_of(root + "/mine.toml", root + "/db", "all");
+  ASSERT_EQ(wrong.damaged.size(), 1U);
+  EXPECT_THAT(wrong.damaged[0].message,
+              HasSubstr("expected decibel (encoding = \"linear\"), got numbers from 0.01 to 0.12, which are linear power"));
+}
+
+TEST(RasterSeries, FilesOfSeveralBands) {
+  const std::string root = temp_dir(), stem = root + "/level2/X0044_Y0014/20210511_LEVEL2_SEN2A_";
+  write_image(stem + "BOA.tif",
+              {.grid = kGrid, .bands = 10, .number = [](int band, int col, int) { return col == 0 ? -9999 : 100 * (band + 1) + col; }});
+  write_image(stem + "QAI.tif", {.grid = kGrid, .number = [](int, int col, int row) { return row == 0 ? 0 : 1 << col; }});
+  const SourceCensus census = census_of("force_sentinel2", root, "X0044_Y0014", {"red", "swir_2"});
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_EQ(see(census, 5, 0).value, 305);
+  EXPECT_EQ(see(census, 5, 0, 0, "B12").value, 1005);
+  EXPECT_EQ(see(census, 0, 0).value, kNodata);
+  for (int bit = 0; bit < 12; ++bit) EXPECT_EQ(see(census, bit, 1).valid, bit > 3 && bit != 8 && bit != 9) << bit;
+  EXPECT_FALSE(see(census, 0, 1).image);
+  EXPECT_TRUE(see(census, 9, 1).image);
+}
+
+TEST(RasterSeries, StripsOfADayAreOneAcquisition) {
+  const std::string root = temp_dir();
+  for (const int strip : {0, 1}) {
+    const std::string stem = root + "/field/20210511_10304" + std::to_string(strip) + "_1001_3B_";
+    write_image(stem + "AnalyticMS_SR.tif", {.grid = kGrid, .type = "UInt16", .bands = 4, .number = [=](int band, int col, int) {
+                                               return (col < 6) == (strip == 0) ? 1000 * (band + 1) + strip : 0;
+                                             }});
+    write_image(stem + "udm2.tif", {.grid = kGrid, .type = "Byte", .bands = 8, .number = [=](int band, int col, int) {
+                                      const bool seen = (col < 6) == (strip == 0);
+                                      return band == 0 ? seen : band == 7 ? !seen : 0;
+                                    }});
+  }
+  const SourceCensus census = census_of("planetscope", root, "field", {"nir"});
+  EXPECT_THAT(census.damaged, IsEmpty());
+  ASSERT_EQ(census.acquisitions.size(), 1U);
+  EXPECT_EQ(see(census, 2, 0).value, 4000);
+  EXPECT_EQ(see(census, 9, 0).value, 4001);
+  EXPECT_TRUE(see(census, 9, 0).valid);
+}
+
+TEST(RasterSeries, TheDatesOfAFileAreItsBands) {
+  const std::string root = temp_dir();
+  write_text(root + "/mine.toml",
+             "title = \"mine\"\nplatform = \"S1\"\nlayout = \"raster_series\"\nfile = \"{tile}_{band}.tif\"\ndates = \"bands\"\nunit = "
+             "\"decibel\"\nencoding = \"power\"\n[[band]]\nname = \"VV\"\n[[band]]\nname = \"VH\"\n");
+  for (const char* band : {"VV", "VH"})
+    write_image(root + "/data/31TCJ_" + band + ".tif", {.grid = kGrid,
+                                                        .type = "Float32",
+                                                        .bands = 3,
+                                                        .number = [](int date, int, int) { return std::pow(10, -date); },
+                                                        .descriptions = {"2021-05-11", "2021-05-23", "2022-05-11"}});
+  const SourceCensus census = census_of(root + "/mine.toml", root + "/data", "T31TCJ");
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-23"));
+  EXPECT_EQ(see(census, 0, 0).value, 0);
+  EXPECT_EQ(see(census, 0, 0, 1, "VH").value, -1000);
+}
+
+// Daily temperature on a coarse grid in degrees, beside Sentinel-2.
+TEST(RasterSeries, TemperatureOnATilesGrid) {
+  const std::string root = temp_dir();
+  const Point middle = CoordinateTransform("EPSG:32631", "EPSG:4326")(kGrid.centre(6, 6));
+  const Grid degrees{"EPSG:4326", std::floor(middle.x * 10) / 10 - 0.3, std::ceil(middle.y * 10) / 10 + 0.3, 0.1, 0.1, 8, 8};
+  const auto celsius = [&](int day, int col, int) { return 10 * (day + 1) + degrees.x(col + 0.5); };  // grows to the east
+  for (const int day : {0, 1})
+    write_image(root + "/days/temperature_2021051" + std::to_string(day + 1) + ".tif",
+                {.grid = degrees, .type = "Float32", .number = [=](int, int col, int row) { return celsius(day, col, row); }});
+  write_image(root + "/eobs/tg_ens_mean_0.1deg.nc", {.grid = degrees,
+                                                     .type = "Float32",
+                                                     .bands = 2,
+                                                     .number = celsius,
+                                                     .driver = "netCDF",
+                                                     .metadata = {{"NETCDF_DIM_EXTRA", "{time}"},
+                                                                  {"NETCDF_DIM_time_DEF", "{2,6}"},
+                                                                  {"NETCDF_DIM_time_VALUES", "{26063,26064}"},
+                                                                  {"time#units", "days since 1950-01-01 00:00"},
+                                                                  {"time#axis", "T"}}});
+  for (const auto& [sensor, folder] : {std::pair{"temperature_daily", "/days"}, {"eobs_temperature", "/eobs"}}) {
+    SCOPED_TRACE(sensor);
+    CensusRequest request{"", root + folder, "T31TCJ", "", {}, kFirst, kLast};
+    request.grid = kGrid;
+    std::string file = sensor;
+    if (std::string(sensor) == "eobs_temperature") {  // GDAL names the variable it writes Band1
+      std::string text = read_text(SensorFile::load(sensor).origin);
+      text.replace(text.find("\"tg\""), 4, "\"Band1\"");
+      write_text(file = root + "/eobs_mine.toml", text);
+    }
+    const SourceCensus census = make_sensor(file)->take_census(request);
+    EXPECT_THAT(census.damaged, IsEmpty());
+    ASSERT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-12"));
+    const Point place = CoordinateTransform("EPSG:32631", "EPSG:4326")(kGrid.centre(5, 5));
+    EXPECT_NEAR(see(census, 5, 5).value, 100 * (10 + place.x), 8);
+    EXPECT_NEAR(see(census, 5, 5, 1).value, 100 * (20 + place.x), 8);
+    EXPECT_TRUE(see(census, 5, 5).valid);
+  }
+}
+
+// Numbers of the real Landsat and Sentinel-2 scenes: raw number x scale + offset of each pixel, read apart from the layouts.
+TEST(RealProducts, NumbersAreThoseOfTheFiles) {
+  const std::string landsat = testing::real_data("landsat_c2_l2sp"), sen2cor = testing::real_data("sen2cor_safe"),
+                    muscate = testing::real_data("muscate_t30typ");
+  if (landsat.empty() || sen2cor.empty() || muscate.empty())
+    GTEST_SKIP() << "the real data are absent (set MILLESIME_REAL_DATA to their folder)";
+  struct Expected {
+    std::string sensor, root, tile, band;
+    double scale, offset, least, most;  // of numbers that have a value
+  };
+  for (const Expected& each : {Expected{"landsat_c2", landsat, "098084", "red", 0.275, -2000, 7273, 43636},
+                               {"landsat_c2", landsat, "090084", "swir_2", 0.275, -2000, 7273, 43636},
+                               {"landsat_c2", landsat, "098084", "thermal", 0.341802, -12415, 1, 65535},
+                               {"sentinel2_sen2cor", sen2cor, "T22HBD", "B8", 1, 0, 1, 65534},
+                               {"sentinel2_sen2cor", sen2cor, "T07HFE", "B11", 1, 0, 1, 65534},
+                               {"sentinel2_theia", muscate, "T30TYP", "B4", 1, 0, -9999, 32767}}) {
+    SCOPED_TRACE(each.sensor + " " + each.tile);
+    const SourceCensus census =
+        make_sensor(each.sensor)->take_census(each.root, each.tile, {each.band}, Date::parse("19900101"), Date::parse("20291231"));
+    EXPECT_THAT(census.damaged, IsEmpty());
+    const SeriesReader reader(census, census.bands);
+    const Series series = reader.read(reader.grid().whole());
+    const BandGroup& group = series.groups.front();
+    const auto pixels = static_cast<std::size_t>(group.cols) * static_cast<std::size_t>(group.rows);
+    for (std::size_t date = 0; date < series.dates.size(); ++date) {
+      const Product& product = census.acquisitions[date].passes.front();
+      const Layer& layer = product.layers.at(census.bands.front());
+      const RasterReader file(product.file_of(layer));
+      const Raster<float> numbers = file.read_all<float>();
+      if (!file.grid().same_as(census.grids.at(census.bands.front()))) continue;  // scenes of several dates are shifted
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < pixels; ++i) {
+        const double number = static_cast<double>(numbers.samples[i]);
+        const bool has_value = number >= each.least && number <= each.most;
+        const int value = group.samples[date * pixels + i];
+        wrong += has_value ? std::abs(value - (number * each.scale + each.offset)) > 0.5001 : value != kNodata;
+      }
+      EXPECT_EQ(wrong, 0U);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace millesime
