@@ -5,27 +5,21 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/geodesy.h"
-#include "pipeline/io/raster_file.h"
+#include "pipeline/io/map_input.h"
 
 namespace millesime {
 namespace {
 
 constexpr std::size_t kCodes = 65536;
 
-void require_classes(const RasterReader& reader) {
-  if (reader.info().bands != 1 || (reader.info().type != PixelType::u8 && reader.info().type != PixelType::u16))
-    throw UserError(join_text(reader.path(), ": expected a class map, one band of 8-bit or 16-bit codes; convert it, e.g. with ",
-                              "gdal_translate -b 1 -ot Byte"));
-}
-
 // A map of the statistics, and how its pixels lie in those of the class map.
 struct FineMap {
-  RasterReader reader;
+  MapInput input;
   int fine = 1;
   int col = 0, row = 0;  // of its pixel at the class map's upper left corner
 
-  FineMap(const std::string& path, const Grid& map) : reader(path) {
-    const Grid& own = reader.grid();
+  FineMap(const std::string& path, MapKind kind, const Grid& map) : input(path, kind) {
+    const Grid& own = input.grid();
     constexpr double kRounding = 1e-3;  // of a pixel; as far as grids of one system are the same
     const double across = map.pixel_width / own.pixel_width, down = map.pixel_height / own.pixel_height;
     fine = static_cast<int>(std::lround(across));
@@ -43,11 +37,11 @@ struct FineMap {
   template <class T>
   std::vector<T> read(int map_col, int map_row, int cols, int rows) const {
     const Window wanted{col + map_col * fine, row + map_row * fine, cols * fine, rows * fine};
-    const Window inside = wanted.intersect(reader.grid().whole());
+    const Window inside = wanted.intersect(input.grid().whole());
     std::vector<T> samples(static_cast<std::size_t>(wanted.pixels()), 0);
     if (inside.empty()) return samples;
     std::vector<T> read(static_cast<std::size_t>(inside.pixels()));
-    reader.read(inside, 0, read.data());
+    input.read(inside, read.data());
     for (int r = 0; r < inside.height; ++r)
       std::copy_n(read.begin() + std::ptrdiff_t{r} * inside.width, inside.width,
                   samples.begin() + std::ptrdiff_t{inside.row - wanted.row + r} * wanted.width + (inside.col - wanted.col));
@@ -66,25 +60,24 @@ struct CoverageReader::Impl {
   std::vector<std::uint16_t> index;  // of each code, plus 1; 0: not in the nomenclature
 
   Impl(const CoverageMaps& maps, const Nomenclature& classes, const Zones* of)
-      : map(maps.map, RasterReader(maps.map).grid()),
+      : map(maps.map, MapKind::classes, RasterReader(maps.map).grid()),
         nomenclature(classes),
         zones(of),
-        areas(pixel_areas(map.reader.grid())),
+        areas(pixel_areas(map.input.grid())),
         index(kCodes, 0) {
-    require_classes(map.reader);
-    const Grid& grid = map.reader.grid();
+    const Grid& grid = map.input.grid();
     if (grid.cols >= kLargestSide || grid.rows >= kLargestSide)
       throw UserError(join_text(maps.map, ": ", grid.cols, " x ", grid.rows, " px; maps of up to ", kLargestSide - 1,
                                 " px a side can be made polygons; cut it with gdal_translate -srcwin"));
-    if (!maps.classification.empty()) require_classes(classification.emplace(maps.classification, grid).reader);
-    if (!maps.confidence.empty()) confidence.emplace(maps.confidence, grid);
-    if (!maps.validity.empty()) validity.emplace(maps.validity, grid);
+    if (!maps.classification.empty()) classification.emplace(maps.classification, MapKind::classes, grid);
+    if (!maps.confidence.empty()) confidence.emplace(maps.confidence, MapKind::confidence, grid);
+    if (!maps.validity.empty()) validity.emplace(maps.validity, MapKind::validity, grid);
     int fine = 0;
     for (const auto* one : {&classification, &confidence, &validity})
       if (*one) {
         if (fine != 0 && fine != (*one)->fine)
-          throw UserError(join_text((*one)->reader.path(), ": expected the pixel size of the other maps of the statistics, ",
-                                    grid.pixel_width / fine, ", got ", (*one)->reader.grid().pixel_width));
+          throw UserError(join_text((*one)->input.path(), ": expected the pixel size of the other maps of the statistics, ",
+                                    grid.pixel_width / fine, ", got ", (*one)->input.grid().pixel_width));
         fine = (*one)->fine;
       }
     for (int i = 0; i < nomenclature.size(); ++i)
@@ -99,7 +92,7 @@ struct CoverageReader::Impl {
 
   std::uint16_t index_of(std::uint16_t code, const FineMap& of) const {
     if (code != 0 && index[code] == 0)
-      throw UserError(join_text(of.reader.path(), ": holds the class ", code, ", which the nomenclature ", nomenclature.name,
+      throw UserError(join_text(of.input.path(), ": holds the class ", code, ", which the nomenclature ", nomenclature.name,
                                 " does not have; add it there, or give the nomenclature of this map"));
     return index[code];
   }
@@ -109,7 +102,7 @@ CoverageReader::CoverageReader(const CoverageMaps& maps, const Nomenclature& nom
     : impl_(new Impl(maps, nomenclature, zones)) {}
 CoverageReader::~CoverageReader() = default;
 
-const Grid& CoverageReader::grid() const { return impl_->map.reader.grid(); }
+const Grid& CoverageReader::grid() const { return impl_->map.input.grid(); }
 const std::optional<PixelAreas>& CoverageReader::areas() const { return impl_->areas; }
 
 CoverageStrip CoverageReader::read(const BlockRange& range, int row) const {

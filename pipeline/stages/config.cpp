@@ -115,6 +115,14 @@ Options Config::declare() {
       .range(0, kUnbounded);
   o.add("sheet_px", &mosaic.sheet_px, "side of the sheets in which the map is computed and updated").unit("px").range(64, 65536);
 
+  o.section("regularise");
+  o.add("enabled", &regularise.enabled, "make the regularised map");
+  regularise.declare(o);
+
+  o.section("vectorise");
+  o.add("enabled", &vectorise.enabled, "make polygons of the map: of the regularised one if there is one");
+  vectorise.declare(o);
+
   o.section("publish");
   o.add("title", &publish.title, "title of the report and of the STAC item");
   o.add("compression", &publish.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});

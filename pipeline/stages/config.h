@@ -19,8 +19,10 @@
 #include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/period.h"
 #include "pipeline/stages/publish.h"
+#include "pipeline/stages/regularise.h"
 #include "pipeline/stages/sources.h"
 #include "pipeline/stages/tiles.h"
+#include "pipeline/stages/vectorise_options.h"
 
 namespace millesime {
 
@@ -46,6 +48,8 @@ struct Config {
   ClassifyOptions classify;
   FuseOptions fuse;
   MosaicOptions mosaic;
+  RegulariseOptions regularise;
+  VectoriseOptions vectorise;
   PublishOptions publish;
 
   Config();

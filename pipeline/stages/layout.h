@@ -57,10 +57,10 @@ struct Layout {
   }
   // Products.
   std::string map() const { return product(""); }
-  std::string product(const std::string& suffix) const {
-    const std::string year = root.substr(root.rfind('/') + 1);
-    return root + "/OCS_" + year + suffix + ".tif";
-  }
+  std::string product(const std::string& suffix) const { return root + "/" + product_name() + suffix + ".tif"; }
+  std::string product_name() const { return "OCS_" + root.substr(root.rfind('/') + 1); }
+  std::string regularised() const { return product("_regularised"); }
+  std::string vectors() const { return root + "/vectors"; }
   std::string report() const { return root + "/report.html"; }
 };
 

@@ -287,6 +287,17 @@ MosaicMaps mosaic_maps(const Config& config) {
   return {layout.stage("mosaic") + "/class.vrt", layout.stage("mosaic") + "/confidence.vrt", layout.stage("mosaic") + "/validity.vrt"};
 }
 
+std::optional<Grid> mosaic_grid(const Config& config) {
+  const Layout layout(config);
+  std::vector<Grid> grids;
+  for (const auto& tile : tiles_of(config)) {
+    if (!fs::exists(layout.census(tile))) return std::nullopt;
+    grids.push_back(Census::read(layout.census(tile), "").grid);
+  }
+  if (grids.empty()) return std::nullopt;
+  return national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
+}
+
 Stage mosaic_stage() {
   return {.name = "mosaic",
           .summary = "joins the tiles into one map on the national grid",

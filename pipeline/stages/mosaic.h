@@ -60,5 +60,7 @@ struct MosaicMaps {
   std::string classification, confidence, validity;
 };
 MosaicMaps mosaic_maps(const Config& config);
+// Their grid; nothing before the census.
+std::optional<Grid> mosaic_grid(const Config& config);
 
 }  // namespace millesime

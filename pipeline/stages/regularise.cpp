@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,87 +16,14 @@
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/scratch_map.h"
+#include "pipeline/stages/internal/regularise_rule.h"
 
 namespace millesime {
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
-using Group = std::array<bool, 256>;  // which labels belong to it
-
-// The kernels work on labels of 8 bits: the codes of a map of 8 bits themselves, else the place of a code among those that occur, from 1.
-// Both keep the order of the codes, which decides ties.
-class LabelsOfCodes {
- public:
-  // UserError for a map of more than 255 classes.
-  explicit LabelsOfCodes(const MapInput& map) {
-    if (map.form().highest <= 255) {
-      for (int code = 1; code <= 255; ++code) codes_.push_back(code);
-      return;
-    }
-    std::vector<bool> occurs(static_cast<std::size_t>(map.form().highest) + 1);
-    std::vector<std::uint16_t> codes;
-    const RasterInfo& info = map.reader().info();
-    for (const Window& window : split(map.grid().whole(), info.block_width, info.block_height, 1 << 22)) {
-      codes.resize(static_cast<std::size_t>(window.pixels()));
-      map.read(window, codes.data());
-      for (const std::uint16_t code : codes) occurs[code] = true;
-    }
-    for (int code = 1; code <= map.form().highest; ++code)
-      if (occurs[static_cast<std::size_t>(code)]) codes_.push_back(code);
-    if (codes_.size() > 255)
-      throw UserError(join_text("regularise: expected a map of at most 255 classes, got ", codes_.size(), " in ", map.path(),
-                                "; join classes, e.g. with `millesime nomenclature convert`"));
-    label_of_.resize(occurs.size());
-    for (std::size_t i = 0; i < codes_.size(); ++i) label_of_[static_cast<std::size_t>(codes_[i])] = static_cast<std::uint8_t>(i + 1);
-  }
-
-  void read(const MapInput& map, const Window& window, Bytes& labels) const {
-    if (label_of_.empty()) return map.read(window, labels.data());
-    std::vector<std::uint16_t> codes(labels.size());
-    map.read(window, codes.data());
-    std::ranges::transform(codes, labels.begin(), [&](std::uint16_t code) { return label_of_[code]; });
-  }
-  void write(const Bytes& labels, const Window& window, RasterWriter& writer) const {
-    if (label_of_.empty()) return writer.write(window, 0, labels.data());
-    std::vector<std::uint16_t> codes(labels.size());
-    std::ranges::transform(labels, codes.begin(), [&](std::uint8_t label) { return static_cast<std::uint16_t>(code_of(label)); });
-    writer.write(window, 0, codes.data());
-  }
-  int code_of(std::uint8_t label) const { return label == 0 ? 0 : codes_[label - std::size_t{1}]; }
-  // Nothing for a code that the map does not have.
-  std::optional<std::uint8_t> label_of(int code) const {
-    const auto place = std::ranges::lower_bound(codes_, code);
-    if (place == codes_.end() || *place != code) return std::nullopt;
-    return static_cast<std::uint8_t>(place - codes_.begin() + 1);
-  }
-
- private:
-  std::vector<int> codes_;              // of the labels from 1
-  std::vector<std::uint8_t> label_of_;  // by code; empty: the label is the code
-};
-
-std::vector<Group> groups_of(const Nomenclature& nomenclature, const LabelsOfCodes& labels) {
-  std::map<int, Group> by_parent;
-  std::vector<Group> groups;
-  for (const LandClass& c : nomenclature.classes) {
-    const auto label = labels.label_of(c.code);
-    if (!label) continue;
-    Group& group = c.parent == 0 ? groups.emplace_back() : by_parent[c.parent];
-    group[*label] = true;
-  }
-  for (const auto& [parent, group] : by_parent) groups.push_back(group);
-  return groups;
-}
-
-void require_groups(const std::optional<Nomenclature>& nomenclature) {
-  if (!nomenclature) throw UserError("regularise --groups: expected also --nomenclature, which says what belongs to which group");
-  if (std::ranges::none_of(nomenclature->classes, [](const LandClass& c) { return c.parent != 0; }))
-    throw UserError(join_text("regularise --groups: no class of the nomenclature ", nomenclature->name,
-                              " has a group; configs/nomenclatures/README.md says how groups are written"));
-}
-
-constexpr int kBlock = 512;          // of the files that are written, px
-constexpr int kMaxMinPixels = 5000;  // a window reaches twice as far beyond its edges: it stays below 2^31 px
+constexpr int kBlock = 512;                   // of the files that are written, px
+constexpr std::int64_t kWidest = 3 * kBlock;  // more makes it no faster
+constexpr int kMaxMinPixels = 5000;           // a window reaches twice as far beyond its edges: it stays below 2^31 px
 
 // A window and the part of the map that it needs.
 struct Surroundings {
@@ -112,7 +39,7 @@ struct Surroundings {
 std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_per_pixel, const Context& context) {
   const auto bytes = [&](std::int64_t side) { return (side + 2 * reach) * (side + 2 * reach) * bytes_per_pixel; };
   const std::int64_t memory = context.memory_bytes / 2;
-  std::int64_t side = 16 * kBlock;
+  std::int64_t side = kWidest;
   while (side > kBlock && bytes(side) > memory) side -= kBlock;
   while (side > 1 && bytes(side) > memory) side /= 2;
   if (bytes(side) > memory)
@@ -122,22 +49,27 @@ std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_p
   return split(grid.whole(), static_cast<int>(side), static_cast<int>(side), side * side);
 }
 
+// A window that was worked on, and whether that changed anything.
+struct Outcome {
+  Window window;
+  bool changed = true;
+};
+
 class Regularisation {
  public:
-  // `groups`: that the filter and the first passes of the sieve stay within; none: the whole map is one.
-  Regularisation(const RegulariseCommand& command, const MapInput& map, const LabelsOfCodes& labels, std::vector<Group> groups,
-                 const Context& context, const std::string& folder)
+  Regularisation(const RegulariseCommand& command, const MapInput& map, const RegulariseRule& rule, const Context& context,
+                 std::string folder)
       : command_(command),
         map_(map),
-        labels_(labels),
-        groups_(std::move(groups)),
+        rule_(rule),
         context_(context),
+        folder_(std::move(folder)),
         transfer_(Stream(context.device, context.threads)),
-        scratch_(folder, map.grid().cols, map.grid().rows),
-        next_(folder, map.grid().cols, map.grid().rows) {
-    counts_.pixels = grid().pixels();
-  }
+        grid_(map.grid()),
+        scratch_(folder_, grid_.cols, grid_.rows),
+        next_(folder_, grid_.cols, grid_.rows) {}
 
+  const Grid& grid() const { return grid_; }  // of what the steps so far have made
   const ScratchMap& result() const { return scratch_; }
   RegulariseCounts& counts() { return counts_; }
 
@@ -145,16 +77,16 @@ class Regularisation {
   void read_and_filter() {
     const int reach = command_.majority / 2;
     Bytes labels, filtered;
-    for (const Window& window : windows_of(grid(), reach, 2, context_)) {
-      const Surroundings around(window, reach, grid());
-      labels.resize(static_cast<std::size_t>(around.read.pixels()));
-      labels_.read(map_, around.read, labels);
-      if (!groups_.empty()) require_known(labels);
+    for (const Window& window : windows_of(grid_, reach, 2 + 2, context_)) {
+      const Surroundings around(window, reach, grid_);
+      rule_.labels.read(map_, around.read, labels);
+      rule_.require_known(labels);
       filtered.resize(static_cast<std::size_t>(window.pixels()));
       if (command_.majority > 0)
-        by_group(groups_, labels, filtered, [&](const Bytes& of_group, const Group*, Bytes& out) { filter(around, of_group, out); });
+        by_group(rule_.groups, labels, filtered, [&](const Bytes& of_group, const Group*, Bytes& out) { filter(around, of_group, out); });
       else
-        filtered = labels;
+        copy_inside(around, labels, filtered);
+      restore(around, labels, filtered);
       counts_.by_majority += changed(around, labels, filtered);
       for (const std::uint8_t label : filtered) occurs_[label] = true;
       scratch_.write(window, filtered.data());
@@ -162,18 +94,43 @@ class Regularisation {
     }
   }
 
-  // Until nothing changes, within groups and then across them.
-  void sieve_all() {
-    if (!groups_.empty())
-      while (sieve_once(groups_)) context_.progress->extend(grid().pixels());
-    while (sieve_once({})) context_.progress->extend(grid().pixels());
+  // Until nothing changes. `groups`: that patches stay within; none: the whole map is one.
+  void sieve_all(int min_pixels, const std::vector<Group>& groups) {
+    if (min_pixels < 2) return;
+    for (const int connectivity : rule_.connectivities) {
+      std::vector<Outcome> last;
+      while (sieve_once(min_pixels, connectivity, groups, last)) context_.progress->extend(grid_.pixels());
+    }
+  }
+
+  // Pixels of `side` x `side` pixels: the class of most of them; of equals the one of most pixels around, then the lowest.
+  void resample() {
+    const Resampling& to = *rule_.resampling;
+    ScratchMap larger(folder_, to.grid.cols, to.grid.rows);
+    Bytes labels, out;
+    for (const Window& window : windows_of(to.grid, 1, std::int64_t{to.side} * to.side + 1, context_)) {
+      const Window inside = Window{window.col * to.side - to.col - 1, window.row * to.side - to.row - 1, window.width * to.side + 2,
+                                   window.height * to.side + 2}
+                                .intersect(grid_.whole());
+      labels.resize(static_cast<std::size_t>(inside.pixels()));
+      if (!inside.empty()) scratch_.read(inside, labels.data());
+      out.resize(static_cast<std::size_t>(window.pixels()));
+      for (int row = 0; row < window.height; ++row)
+        for (int col = 0; col < window.width; ++col) {
+          const Window block{(window.col + col) * to.side - to.col, (window.row + row) * to.side - to.row, to.side, to.side};
+          out[static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] =
+              rule_.most_frequent(labels, inside, block);
+        }
+      larger.write(window, out.data());
+    }
+    grid_ = to.grid;
+    scratch_ = std::move(larger);
+    next_ = ScratchMap(folder_, grid_.cols, grid_.rows);
   }
 
  private:
   // A label, component, size, two contacts, winner and result; on the host the labels, those of a group, its result and the result.
   static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 4;
-
-  const Grid& grid() const { return map_.grid(); }
 
   // work(labels, group, result) on the labels of each group, 0 elsewhere; what it leaves 0 belongs to another. Without groups, on all.
   template <class Work>
@@ -197,33 +154,40 @@ class Regularisation {
     return classes;
   }
 
-  // Whether it changed anything.
-  bool sieve_once(const std::vector<Group>& groups) {
-    const int reach = 2 * command_.min_pixels;
+  // Whether it changed anything. `last`: what the pass before did; where it changed nothing around a window, this one would change nothing.
+  bool sieve_once(int min_pixels, int connectivity, const std::vector<Group>& groups, std::vector<Outcome>& last) {
+    const int reach = 2 * min_pixels;
     std::int64_t n = 0;
+    std::vector<Outcome> outcomes;
     Bytes labels, sieved;
-    for (const Window& window : windows_of(grid(), reach, kSieveBytes, context_)) {
-      const Surroundings around(window, reach, grid());
-      labels.resize(static_cast<std::size_t>(around.read.pixels()));
-      scratch_.read(around.read, labels.data());
-      sieved.resize(static_cast<std::size_t>(window.pixels()));
-      by_group(groups, labels, sieved,
-               [&](const Bytes& of_group, const Group* group, Bytes& out) { sieve_window(around, of_group, classes_of(group), out); });
-      n += changed(around, labels, sieved);
-      next_.write(window, sieved.data());
+    for (const Window& window : windows_of(grid_, reach, kSieveBytes, context_)) {
+      const Surroundings around(window, reach, grid_);
+      const bool idle = !last.empty() && std::ranges::none_of(last, [&](const Outcome& outcome) {
+        return outcome.changed && !outcome.window.intersect(around.read).empty();
+      });
+      labels.resize(static_cast<std::size_t>(idle ? window.pixels() : around.read.pixels()));
+      scratch_.read(idle ? window : around.read, labels.data());
+      std::int64_t here = 0;
+      if (idle) {
+        next_.write(window, labels.data());
+      } else {
+        sieved.resize(static_cast<std::size_t>(window.pixels()));
+        by_group(groups, labels, sieved, [&](const Bytes& of_group, const Group* group, Bytes& out) {
+          sieve_window(around, min_pixels, connectivity, of_group, classes_of(group), out);
+        });
+        if (connectivity == 4) restore(around, labels, sieved);
+        here = changed(around, labels, sieved);
+        next_.write(window, sieved.data());
+      }
+      n += here;
+      outcomes.push_back({window, here > 0});
       context_.progress->advance(window.pixels());
     }
     std::swap(scratch_, next_);
+    last = std::move(outcomes);
     counts_.by_sieve += n;
     counts_.passes += n > 0 ? 1 : 0;
     return n > 0;
-  }
-
-  void require_known(const Bytes& labels) const {
-    for (const std::uint8_t label : labels)
-      if (label != 0 && std::ranges::none_of(groups_, [&](const Group& group) { return group[label]; }))
-        throw UserError(join_text("regularise --groups: ", command_.map, " holds the class ", labels_.code_of(label),
-                                  ", which the nomenclature ", command_.nomenclature, " does not have; add it there, with its group"));
   }
 
   void filter(const Surroundings& around, const Bytes& labels, Bytes& filtered) {
@@ -241,21 +205,35 @@ class Regularisation {
     transfer_.to_host(filtered.data(), out.data(), filtered.size());
   }
 
-  void sieve_window(const Surroundings& around, const Bytes& labels, const Bytes& classes, Bytes& sieved) {
+  void sieve_window(const Surroundings& around, int min_pixels, int connectivity, const Bytes& labels, const Bytes& classes,
+                    Bytes& sieved) {
     const Stream& stream = transfer_.stream();
     const std::int64_t pixels = around.read.pixels();
     const Buffer<std::uint8_t> in = transfer_.to_device(labels);
     Buffer<std::int32_t> component(context_.device, pixels), size(context_.device, pixels), contact(context_.device, pixels),
         most_contact(context_.device, pixels);
     Buffer<std::uint8_t> winner(context_.device, pixels), out(context_.device, pixels);
-    const int connectivity = command_.corners ? 8 : 4;
     connected_components(stream, {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
-    sieve(stream, {around.read.width, around.read.height, connectivity, command_.min_pixels, in.data(), component.data(), size.data(),
+    sieve(stream, {around.read.width, around.read.height, connectivity, min_pixels, in.data(), component.data(), size.data(),
                    classes.data(), static_cast<int>(classes.size()), contact.data(), most_contact.data(), winner.data(), out.data()});
-    const Bytes whole = transfer_.to_host(out);
+    copy_inside(around, transfer_.to_host(out), sieved);
+  }
+
+  static void copy_inside(const Surroundings& around, const Bytes& whole, Bytes& inside) {
     for (int row = 0; row < around.window.height; ++row)
       std::copy_n(whole.begin() + std::ptrdiff_t{around.row() + row} * around.read.width + around.col(), around.window.width,
-                  sieved.begin() + std::ptrdiff_t{row} * around.window.width);
+                  inside.begin() + std::ptrdiff_t{row} * around.window.width);
+  }
+
+  // Pixels of the classes to keep are what they were.
+  void restore(const Surroundings& around, const Bytes& before, Bytes& after) const {
+    if (!rule_.keeps_any) return;
+    for (int row = 0; row < around.window.height; ++row) {
+      const std::uint8_t* old = before.data() + std::ptrdiff_t{around.row() + row} * around.read.width + around.col();
+      std::uint8_t* now = after.data() + std::ptrdiff_t{row} * around.window.width;
+      for (int col = 0; col < around.window.width; ++col)
+        if (rule_.kept[old[col]]) now[col] = old[col];
+    }
   }
 
   static std::int64_t changed(const Surroundings& around, const Bytes& before, const Bytes& after) {
@@ -270,74 +248,101 @@ class Regularisation {
 
   const RegulariseCommand& command_;
   const MapInput& map_;
-  const LabelsOfCodes& labels_;
-  std::vector<Group> groups_;
+  const RegulariseRule& rule_;
   const Context& context_;
+  std::string folder_;
   Transfer transfer_;
+  Grid grid_;
   ScratchMap scratch_, next_;
   std::array<bool, 256> occurs_ = {};
   RegulariseCounts counts_;
 };
 
-void check(const RegulariseCommand& command) {
-  if (command.majority != 0 && (command.majority < 3 || command.majority % 2 == 0))
-    throw UserError(
-        join_text("regularise --majority: expected an odd side of 3 to ", kMaxMajoritySize, " px, or 0 for none, got ", command.majority));
-  std::error_code error;
-  if (std::filesystem::equivalent(command.map, command.output, error))
-    throw UserError(join_text("regularise --output: ", command.output, " is the input map; use another name"));
+}  // namespace
+
+void RegulariseOptions::declare(Options& options) {
+  options.add("majority", &majority, "side of the square whose most frequent class a pixel takes, odd; 0: no majority filter")
+      .unit("px")
+      .range(0, kMaxMajoritySize);
+  options.add("min_pixels", &min_pixels, "smaller patches take the class that they touch most (iota2's umc1); 0: no sieve")
+      .unit("px")
+      .range(0, kMaxMinPixels);
+  options
+      .add("connectivity", &connectivity,
+           "pixels of one patch share an edge (4), touch at a corner (8), or the first sieve is by 8 and another by 4")
+      .choices({"4", "8", "8 then 4"});
+  options.add("groups", &groups, "the filter and the sieve work within the nomenclature's level-1 groups first");
+  options
+      .add("resolution", &resolution,
+           "pixel size of the result, a multiple of the map's: each pixel takes the most frequent class of those that it covers; 0: the "
+           "map's")
+      .unit("units of the CRS")
+      .range(0, 1e6);
+  options
+      .add("min_pixels_resampled", &min_pixels_resampled,
+           "smaller patches of the larger pixels take the class that they touch most (iota2's umc2); 0: no sieve")
+      .unit("px")
+      .range(0, kMaxMinPixels);
+  options.add("min_area", &min_area, "minimum mapping unit of the result, e.g. \"0.1 ha\" or \"500 m2\"; default: min_pixels");
+  options.add("keep", &keep, "classes that may be one pixel wide (codes or names, e.g. roads and water)");
 }
 
-}  // namespace
+RegulariseCommand::RegulariseCommand() {
+  majority = 3;
+  connectivity = "4";
+  groups = false;
+  resolution = 0;
+  min_pixels_resampled = 0;
+  min_area = "";
+}
 
 Options RegulariseCommand::declare() {
   Options options;
   options.add("map", &map, "class map, 0 = no data").path().required();
-  options.add("majority", &majority, "side of the square whose most frequent class a pixel takes, odd; 0: no majority filter")
-      .unit("px")
-      .range(0, kMaxMajoritySize);
-  options.add("min_pixels", &min_pixels, "smaller patches take the class that they touch most; 0: no sieve")
-      .unit("px")
-      .range(0, kMaxMinPixels);
-  options.add("corners", &corners, "pixels that touch at a corner belong to one patch, too");
-  options.add("groups", &groups, "the filter and the sieve work within the nomenclature's level-1 groups first");
+  RegulariseOptions::declare(options);
   options
       .add("nomenclature", &nomenclature,
-           "the classes: a name in configs/nomenclatures, or a file, for palette and names; default: those of the map")
+           "the classes: a name in configs/nomenclatures, or a file, for palette, names and groups; default: those of the map")
       .names("nomenclature");
   options.add("output", &output, "map to write").path().required();
   return options;
 }
 
 RegulariseCounts regularise(const RegulariseCommand& command, const Context& context) {
-  check(command);
   const MapInput map = open_map(command.map, MapKind::classes, context);
-  const LabelsOfCodes codes(map);
+  const RegulariseRule rule = rule_of(command, map);
   const std::filesystem::path folder = std::filesystem::path(command.output).parent_path();
   std::optional<Nomenclature> legend;
-  if (!command.nomenclature.empty()) legend = Nomenclature::load(command.nomenclature);
-  if (command.groups) require_groups(legend);
-  Regularisation work(command, map, codes, command.groups ? groups_of(*legend, codes) : std::vector<Group>{}, context,
-                      folder.empty() ? "." : folder.string());
-  const Grid& grid = map.grid();
-  if (!legend) legend = map.reader().legend();
+  if (!command.nomenclature.empty())
+    legend = Nomenclature::load(command.nomenclature);
+  else
+    legend = map.reader().legend();
+  Regularisation work(command, map, rule, context, folder.empty() ? "." : folder.string());
   RasterOptions options;
   options.nodata = 0;
   options.nomenclature = legend ? &*legend : nullptr;
   options.block = kBlock;
+  const Grid grid = rule.resampling ? rule.resampling->grid : map.grid();
   RasterWriter writer(command.output, grid, class_type(std::max(map.form().highest, legend ? legend->max_code() : 0)), 1,
                       options);  // creates the folder
 
-  context.progress->start("regularise", 2 * grid.pixels(), "px");
+  context.progress->start("regularise", 2 * map.grid().pixels(), "px");
   work.read_and_filter();
-  if (command.min_pixels > 1) work.sieve_all();
+  if (command.groups) work.sieve_all(command.min_pixels, rule.groups);
+  if (rule.resampling) {
+    if (!command.groups) work.sieve_all(command.min_pixels, {});
+    work.resample();
+    work.sieve_all(command.min_pixels_resampled, rule.groups);
+  }
+  work.sieve_all(rule.last_min_pixels, {});
   Bytes labels;
-  for (const Window& window : split(grid.whole(), grid.cols, writer.block(), 1 << 24)) {
+  for (const Window& window : split(grid.whole(), grid.cols, writer.block(), 1 << 22)) {
     labels.resize(static_cast<std::size_t>(window.pixels()));
     work.result().read(window, labels.data());
-    codes.write(labels, window, writer);
+    rule.labels.write(labels, window, writer);
     work.counts().mapped += std::ranges::count_if(labels, [](std::uint8_t label) { return label != 0; });
   }
+  work.counts().pixels = grid.pixels();
   writer.commit();
   context.progress->finish();
   return work.counts();

@@ -14,20 +14,10 @@
 #include "pipeline/core/options.h"
 #include "pipeline/coverage/coverage_options.h"
 #include "pipeline/imagery/coverage_reader.h"
-#include "pipeline/imagery/zones.h"
 #include "pipeline/stages/stage.h"
+#include "pipeline/stages/vectorise_options.h"
 
 namespace millesime {
-
-struct VectoriseOptions {  // [vectorise]
-  double tolerance = 10;   // m
-  std::string simplification = "douglas-peucker", smoothing = "none", outline = "diagonals", statistics = "centre";
-  std::vector<std::string> formats = {"gpkg"};
-  std::string prefix = "departement_";
-  ZoneOptions zones;
-
-  void declare(Options& options);
-};
 
 struct VectoriseCommand : VectoriseOptions {
   CoverageMaps maps;
@@ -54,5 +44,8 @@ std::vector<std::string> vectorise(const VectoriseCommand& command, const Contex
 std::string zone_file(const VectoriseOptions& options, const std::string& zone, const std::string& format);
 
 nlohmann::json to_json(const VectoriseCounts& counts);
+
+// One unit a zone, or one for the whole map. None unless vectorise.enabled.
+Stage vectorise_stage();
 
 }  // namespace millesime

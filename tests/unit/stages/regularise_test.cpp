@@ -1,5 +1,6 @@
 #include "pipeline/stages/regularise.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -104,9 +105,9 @@ TEST_F(RegulariseTest, CornersMakeOnePatch) {
                 1, 1, 1, 1});
   command.majority = 0;
   command.min_pixels = 2;
-  command.corners = true;
+  command.connectivity = "8";
   EXPECT_EQ(regularise(command, context).by_sieve, 0);
-  command.corners = false;
+  command.connectivity = "4";
   EXPECT_EQ(regularise(command, context).by_sieve, 2);
 }
 
@@ -204,6 +205,62 @@ TEST_F(RegulariseTest, WindowsMakeTheBytesOfTheWholeMap) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_FALSE(entry.path().filename().string().starts_with("."));
 }
 
+TEST_F(RegulariseTest, LargerPixelsAreOfTheMostFrequentClass) {
+  // Two equals: class 3 is more frequent around; then no data, of which nothing is made; then the lowest.
+  write_map(6, {1, 3, 0, 0, 5, 4,  //
+                3, 1, 0, 2, 4, 5,  //
+                3, 3, 0, 0, 0, 0});
+  command.majority = 0, command.min_pixels = 0;
+  command.resolution = 20;
+  EXPECT_EQ(regularise(command, context).pixels, 6);
+  EXPECT_THAT(result(), ElementsAre(3, 2, 4, 3, 0, 0));
+  const Grid grid = RasterReader(command.output).grid();
+  EXPECT_EQ(grid, (Grid{"EPSG:2154", 500000, 6500000, 20, 20, 3, 2}));
+}
+
+TEST_F(RegulariseTest, TheMinimumMappingUnitIsAnArea) {
+  // 0.1 ha are 10 px of 10 m, and 3 px of 20 m.
+  write_map(8, std::vector<std::uint8_t>(8 * 8, 1));
+  LabelMap map = RasterReader(command.map).read_all<std::uint8_t>();
+  for (const auto& [col, row, width] : {std::tuple(0, 0, 4), std::tuple(0, 4, 6)})  // 2 x 1 and 3 x 1 larger pixels
+    for (int r = 0; r < 2; ++r)
+      for (int c = 0; c < width; ++c) map.at(col + c, row + r) = 2;
+  write_raster(command.map, map, {});
+  command.majority = 0, command.min_pixels = 0, command.resolution = 20, command.min_area = "0.1 ha";
+  regularise(command, context);
+  EXPECT_THAT(result(), ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1));
+}
+
+TEST_F(RegulariseTest, ClassesToKeepMayBeOnePixelWide) {
+  // A road goes down a diagonal of 12 pixels; another one has only two.
+  std::vector<std::uint8_t> samples(16 * 16, 1);
+  for (std::size_t i = 0; i < 12; ++i) samples[i * 16 + i] = 4;
+  samples[16 * 2 + 12] = samples[16 * 3 + 13] = 4;
+  write_map(16, samples);
+  command.connectivity = "8 then 4";
+  command.resolution = 20, command.min_pixels_resampled = 3, command.min_area = "0.1 ha";
+  const auto roads = [&] {
+    regularise(command, context);
+    return std::ranges::count(result(), std::uint8_t{4});
+  };
+  EXPECT_EQ(roads(), 0);
+  command.keep = {"4"};
+  EXPECT_EQ(roads(), 6);  // of the diagonal, which is 12 pixels long and 6 larger ones; the short one is below the minimum
+  EXPECT_EQ(result()[0], 4);
+  EXPECT_EQ(result()[5 * 8 + 5], 4);
+}
+
+TEST_F(RegulariseTest, CodesAbove255) {
+  Raster<std::uint16_t> map(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 3, 3}, 300);
+  map.at(1, 1) = 1000;
+  write_raster(command.map, map, {});
+  command.majority = 0, command.min_pixels = 2;
+  EXPECT_EQ(regularise(command, context).by_sieve, 1);
+  const RasterReader reader(command.output);
+  EXPECT_EQ(reader.info().type, PixelType::u16);
+  EXPECT_EQ(reader.read_all<std::uint16_t>().samples, std::vector<std::uint16_t>(9, 300));
+}
+
 TEST_F(RegulariseTest, KeepsTheLegendOfTheMap) {
   const Nomenclature oso = Nomenclature::load("oso23");
   write_map(3, {8, 8, 8, 8, 1, 8, 8, 8, 8}, &oso);
@@ -239,6 +296,15 @@ TEST_F(RegulariseTest, RefusesWhatDoesNotFit) {
   command.output = command.map;
   EXPECT_THAT(message(), HasSubstr("is the input map"));
   command.output = folder + "/out.tif";
+  command.resolution = 25;
+  EXPECT_THAT(message(), HasSubstr("--resolution: expected a multiple of the map's pixels (10)"));
+  command.resolution = 0;
+  command.min_area = "0.1 hectares";
+  EXPECT_THAT(message(), HasSubstr("--min-area: expected an area such as \"0.1 ha\""));
+  command.min_area = "";
+  command.keep = {"roads"};
+  EXPECT_THAT(message(), HasSubstr("--keep: \"roads\" is no class"));
+  command.keep = {};
   const Raster<float> other(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 2, 2}, 0.5f);
   write_raster(command.map, other, {});
   EXPECT_THAT(message(), HasSubstr("expected a class map"));
