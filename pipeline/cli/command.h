@@ -164,6 +164,7 @@ void add_mosaic(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_regularise(CLI::App& app, Program& program);
 void add_vectorise(CLI::App& app, Program& program);
+void add_statistics(CLI::App& app, Program& program);
 void add_clump(CLI::App& app, Program& program);
 void add_compare(CLI::App& app, Program& program);
 void add_publish(CLI::App& app, Program& program);

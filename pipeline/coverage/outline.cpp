@@ -160,10 +160,7 @@ class Outlines {
         collapsing_ = true;
         continue;
       }
-      if (along_block_line(line[b], line[c]) || !free_triangle(line[b], line[i], line[c])) {
-        held_ = true;
-        continue;
-      }
+      if (along_block_line(line[b], line[c]) || !free_triangle(line[b], line[i], line[c])) continue;  // until a neighbour changes
       kept[i] = false;
       --left;
       index_.remove(spots_[a][i]);
@@ -172,6 +169,8 @@ class Outlines {
       if (b > 0) queue.emplace(size(b), b);
       if (c + 1 < n) queue.emplace(size(c), c);
     }
+    for (std::size_t i = 1; i + 1 < n; ++i)
+      if (kept[i] && !collapsing_ && static_cast<double>(size(i)) <= largest) held_ = true;
     keep(a, kept);
   }
 

@@ -2,23 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "pipeline/coverage/internal/crossings.h"
 
 namespace millesime {
 namespace {
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
-
-// What the edges contribute to the pixels from `col` on: an edge to the south adds the east of it to the left side, one to the north takes
-// it.
-struct Crossing {
-  std::int32_t row, col;
-  double cover;  // height of the edges in this pixel, in pixels: what all pixels further east get
-  double area;   // what this pixel gets
-};
-
-struct Place {  // in fine pixels
-  double x, y;
-};
 
 // A pixel belongs to the side of its centre: edges count where they cross the line of the centres.
 void centre_crossings(const Vertex& from, const Vertex& to, int fine, double sign, std::vector<Crossing>& crossings) {
@@ -38,22 +29,23 @@ void centre_crossings(const Vertex& from, const Vertex& to, int fine, double sig
   }
 }
 
-// A pixel is shared by area (the cells of anti-aliased drawing).
-void share_crossings(const Vertex& from, const Vertex& to, int fine, double sign, std::vector<Crossing>& crossings) {
+}  // namespace
+
+void share_crossings(const PixelPlace& from, const PixelPlace& to, double sign, std::int64_t first_row, std::int64_t row_end,
+                     std::vector<Crossing>& crossings) {
   if (from.y == to.y) return;
-  const double scale = static_cast<double>(fine) / kPixel;
   const bool south = to.y > from.y;
-  const Vertex &a = south ? from : to, &b = south ? to : from;
-  const double ax = a.x * scale, ay = a.y * scale, bx = b.x * scale, by = b.y * scale, slope = (bx - ax) / (by - ay);
-  const double direction = south ? sign : -sign;
-  const auto x_at = [&](double y) { return std::clamp(ax + (y - ay) * slope, std::min(ax, bx), std::max(ax, bx)); };
-  for (auto row = static_cast<std::int64_t>(std::floor(ay)); static_cast<double>(row) < by; ++row) {
-    const double top = std::max(ay, static_cast<double>(row)), bottom = std::min(by, static_cast<double>(row + 1));
+  const PixelPlace &a = south ? from : to, &b = south ? to : from;
+  const double slope = (b.x - a.x) / (b.y - a.y), direction = south ? sign : -sign;
+  const auto x_at = [&](double y) { return std::clamp(a.x + (y - a.y) * slope, std::min(a.x, b.x), std::max(a.x, b.x)); };
+  const auto last = static_cast<double>(row_end);
+  for (auto row = std::max(first_row, static_cast<std::int64_t>(std::floor(a.y))); static_cast<double>(row) < std::min(b.y, last); ++row) {
+    const double top = std::max(a.y, static_cast<double>(row)), bottom = std::min(b.y, static_cast<double>(row + 1));
     if (!(top < bottom)) continue;
-    const double xt = top == ay ? ax : x_at(top), xb = bottom == by ? bx : x_at(bottom);
+    const double xt = top == a.y ? a.x : x_at(top), xb = bottom == b.y ? b.x : x_at(bottom);
     const double west = std::min(xt, xb), east = std::max(xt, xb);
-    for (auto col = static_cast<std::int64_t>(std::floor(west));
-         col == static_cast<std::int64_t>(std::floor(west)) || static_cast<double>(col) < east; ++col) {
+    const auto first = static_cast<std::int64_t>(std::floor(west));
+    for (std::int64_t col = first; col == first || static_cast<double>(col) < east; ++col) {
       const double left = std::max(west, static_cast<double>(col)), right = std::min(east, static_cast<double>(col + 1));
       const double height = east > west ? (bottom - top) * (right - left) / (east - west) : bottom - top;
       const double covered = static_cast<double>(col + 1) - (left + right) / 2;  // of the pixel's width, east of the edge
@@ -63,22 +55,7 @@ void share_crossings(const Vertex& from, const Vertex& to, int fine, double sign
   }
 }
 
-}  // namespace
-
-void transfers_of(const Arc& arc, int fine, PixelRule rule, std::vector<PixelTransfer>& transfers) {
-  transfers.clear();
-  if (arc.exact) return;
-  thread_local std::vector<Crossing> crossings;
-  crossings.clear();
-  const auto add = [&](const std::vector<Vertex>& line, double sign) {
-    for (std::size_t i = 0; i + 1 < line.size(); ++i)
-      if (rule == PixelRule::centre)
-        centre_crossings(line[i], line[i + 1], fine, sign, crossings);
-      else
-        share_crossings(line[i], line[i + 1], fine, sign, crossings);
-  };
-  add(arc.line, 1);
-  add(arc.lattice, -1);
+void add_transfers(std::vector<Crossing>& crossings, std::vector<PixelTransfer>& transfers) {
   std::ranges::sort(crossings, [](const Crossing& a, const Crossing& b) { return a.row != b.row ? a.row < b.row : a.col < b.col; });
   for (std::size_t i = 0; i < crossings.size();) {
     const std::int32_t row = crossings[i].row;
@@ -96,6 +73,26 @@ void transfers_of(const Arc& arc, int fine, PixelRule rule, std::vector<PixelTra
       if (i < crossings.size() && crossings[i].row == row) push(col + 1, crossings[i].col, cover);
     }
   }
+}
+
+void transfers_of(const Arc& arc, int fine, PixelRule rule, std::vector<PixelTransfer>& transfers) {
+  transfers.clear();
+  if (arc.exact) return;
+  thread_local std::vector<Crossing> crossings;
+  crossings.clear();
+  const double scale = static_cast<double>(fine) / kPixel;
+  const auto place = [&](const Vertex& v) { return PixelPlace{v.x * scale, v.y * scale}; };
+  constexpr std::int64_t kAllRows = std::numeric_limits<std::int32_t>::max();
+  const auto add = [&](const std::vector<Vertex>& line, double sign) {
+    for (std::size_t i = 0; i + 1 < line.size(); ++i)
+      if (rule == PixelRule::centre)
+        centre_crossings(line[i], line[i + 1], fine, sign, crossings);
+      else
+        share_crossings(place(line[i]), place(line[i + 1]), sign, -kAllRows, kAllRows, crossings);
+  };
+  add(arc.line, 1);
+  add(arc.lattice, -1);
+  add_transfers(crossings, transfers);
 }
 
 std::int64_t transferred_area(const Arc& arc) {

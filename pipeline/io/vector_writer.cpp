@@ -1,6 +1,7 @@
 // Writes vector files; pipeline/io/vector_file.h documents the formats.
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -28,7 +29,8 @@ const char* driver_for(const std::string& path) {
   if (extension == ".shp") return "ESRI Shapefile";
   if (extension == ".geojson" || extension == ".json") return "GeoJSON";
   if (extension == ".fgb") return "FlatGeobuf";
-  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .gpkg, .shp, .geojson or .fgb"));
+  if (extension == ".parquet") return "Parquet";
+  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .gpkg, .shp, .geojson, .fgb or .parquet"));
 }
 
 OGRFieldType field_type(const Attribute& attribute) {
@@ -40,7 +42,7 @@ void set_attribute(OGRFeatureH feature, int field, const Attribute& attribute) {
   if (const auto* integer = std::get_if<std::int64_t>(&attribute))
     OGR_F_SetFieldInteger64(feature, field, *integer);
   else if (const auto* real = std::get_if<double>(&attribute))
-    OGR_F_SetFieldDouble(feature, field, *real);
+    std::isnan(*real) ? OGR_F_SetFieldNull(feature, field) : OGR_F_SetFieldDouble(feature, field, *real);
   else
     OGR_F_SetFieldString(feature, field, std::get<std::string>(attribute).c_str());
 }

@@ -129,8 +129,9 @@ class Regularisation {
   }
 
  private:
-  // A label, component, size, two contacts, winner and result; on the host the labels, those of a group, its result and the result.
-  static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 4;
+  // Labels, those of a group, component, size, two contacts, winner and result; on the host the labels, those of a group, its result and
+  // the result.
+  static constexpr std::int64_t kSieveBytes = 2 + 4 * 4 + 1 + 1 + 4;
 
   // work(labels, group, result) on the labels of each group, 0 elsewhere; what it leaves 0 belongs to another. Without groups, on all.
   template <class Work>
@@ -172,8 +173,17 @@ class Regularisation {
         next_.write(window, labels.data());
       } else {
         sieved.resize(static_cast<std::size_t>(window.pixels()));
+        // The patches of a group are those of the whole map that have its labels.
+        const Buffer<std::uint8_t> in = transfer_.to_device(labels);
+        Buffer<std::int32_t> component(context_.device, around.read.pixels()), size(context_.device, around.read.pixels());
+        connected_components(transfer_.stream(),
+                             {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
+        SieveArgs patches;
+        patches.width = around.read.width, patches.height = around.read.height;
+        patches.connectivity = connectivity, patches.min_pixels = min_pixels;
+        patches.component = component.data(), patches.size = size.data();
         by_group(groups, labels, sieved, [&](const Bytes& of_group, const Group* group, Bytes& out) {
-          sieve_window(around, min_pixels, connectivity, of_group, classes_of(group), out);
+          sieve_window(around, patches, of_group, classes_of(group), out);
         });
         if (connectivity == 4) restore(around, labels, sieved);
         here = changed(around, labels, sieved);
@@ -205,17 +215,16 @@ class Regularisation {
     transfer_.to_host(filtered.data(), out.data(), filtered.size());
   }
 
-  void sieve_window(const Surroundings& around, int min_pixels, int connectivity, const Bytes& labels, const Bytes& classes,
-                    Bytes& sieved) {
-    const Stream& stream = transfer_.stream();
+  void sieve_window(const Surroundings& around, SieveArgs args, const Bytes& labels, const Bytes& classes, Bytes& sieved) {
     const std::int64_t pixels = around.read.pixels();
     const Buffer<std::uint8_t> in = transfer_.to_device(labels);
-    Buffer<std::int32_t> component(context_.device, pixels), size(context_.device, pixels), contact(context_.device, pixels),
-        most_contact(context_.device, pixels);
+    Buffer<std::int32_t> contact(context_.device, pixels), most_contact(context_.device, pixels);
     Buffer<std::uint8_t> winner(context_.device, pixels), out(context_.device, pixels);
-    connected_components(stream, {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
-    sieve(stream, {around.read.width, around.read.height, connectivity, min_pixels, in.data(), component.data(), size.data(),
-                   classes.data(), static_cast<int>(classes.size()), contact.data(), most_contact.data(), winner.data(), out.data()});
+    args.labels = in.data();
+    args.classes = classes.data(), args.n_classes = static_cast<int>(classes.size());
+    args.contact = contact.data(), args.most_contact = most_contact.data();
+    args.winner = winner.data(), args.sieved = out.data();
+    sieve(transfer_.stream(), args);
     copy_inside(around, transfer_.to_host(out), sieved);
   }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <tuple>
 
 #include "kernels/ops/majority_filter.h"
 #include "pipeline/core/error.h"
@@ -170,7 +171,7 @@ std::uint8_t RegulariseRule::most_frequent(const Bytes& of, const Window& inside
   for (std::size_t i = 0; i < n; ++i) {
     const Votes& v = votes[i];
     if (v.in == 0) continue;
-    const auto rank = [&](const Votes& of) { return std::tuple(kept[of.label], of.in, of.around, -int{of.label}); };
+    const auto rank = [&](const Votes& one) { return std::tuple(kept[one.label], one.in, one.around, -int{one.label}); };
     if (!best || rank(v) > rank(*best)) best = &v;
   }
   return best ? best->label : std::uint8_t{0};
@@ -178,7 +179,7 @@ std::uint8_t RegulariseRule::most_frequent(const Bytes& of, const Window& inside
 
 RegulariseRule rule_of(const RegulariseCommand& command, const MapInput& map) {
   check(command);
-  RegulariseRule rule{.labels = LabelsOfCodes(map)};
+  RegulariseRule rule(map);
   rule.map = command.map, rule.nomenclature = command.nomenclature;
   std::optional<Nomenclature> nomenclature;
   if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);

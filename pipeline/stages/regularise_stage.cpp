@@ -23,7 +23,7 @@ std::optional<std::vector<Unit>> plan_regularise(const Config& config) {
   unit.stage = "regularise";
   unit.key = "map";
   for (const Unit& sheet : *mosaic_units) unit.inputs.insert(unit.inputs.end(), sheet.outputs.begin(), sheet.outputs.end());
-  unit.outputs = {Layout(config).regularised()};
+  unit.outputs = {Layout(config).regularised(), Layout(config).regularised() + ".aux.xml"};
   unit.config_keys = {"regularise"};
   unit.facts = {"classes = " + Nomenclature::load(config.nomenclature).to_json()};
   unit.run = [config](const Context& context) {

@@ -104,7 +104,7 @@ TEST_F(ChainTest, TheProductsAreThere) {
 
 TEST_F(ChainTest, AMapIsRegularisedAndComparedFromTheCommandLine) {
   const std::string map = product("out", "OCS_2021.tif"), smooth = world + "/smooth.tif", changes = world + "/changes";
-  const auto regularised = run_program({"regularise", "--map", map, "--majority", "3", "--min-pixels", "5", "-o", smooth});
+  const auto regularised = run_program({"regularise", map, "--majority", "3", "--min-pixels", "5", "-o", smooth});
   ASSERT_EQ(regularised.code, 0) << regularised.err;
   const auto compared = run_program({"compare", map, smooth, "--map", "-o", changes, "--json"});
   ASSERT_EQ(compared.code, 0) << compared.err;

@@ -38,6 +38,8 @@ class LabelsOfCodes {
 };
 
 struct RegulariseRule {
+  explicit RegulariseRule(const MapInput& of) : labels(of) {}
+
   LabelsOfCodes labels;
   std::vector<Group> groups;
   std::vector<int> connectivities;

@@ -128,9 +128,10 @@ TEST_F(VectoriseTest, BadInput) {
   maps.confidence = maps.map;
   EXPECT_THAT(refusal(), HasSubstr("expected the pixel size of the other maps"));
   EXPECT_THAT(message_of([&] { nomenclature_of_map("", maps.map); }), HasSubstr("has no palette"));
+  maps.confidence = "";
   maps.map = folder + "/float.tif";
-  write_map<float>(maps.map, 2, 20, {1, 2});
-  EXPECT_THAT(refusal(), HasSubstr("expected a class map"));
+  write_map<float>(maps.map, 2, 20, {0.5f, 2});
+  EXPECT_THAT(refusal(), HasSubstr("float.tif: "));
 }
 
 }  // namespace
