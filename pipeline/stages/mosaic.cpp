@@ -292,7 +292,7 @@ std::optional<Grid> mosaic_grid(const Config& config) {
   std::vector<Grid> grids;
   for (const auto& tile : tiles_of(config)) {
     if (!fs::exists(layout.census(tile))) return std::nullopt;
-    grids.push_back(Census::read(layout.census(tile), "").grid);
+    grids.push_back(TileImages::read(layout.census(tile)).grid);
   }
   if (grids.empty()) return std::nullopt;
   return national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
