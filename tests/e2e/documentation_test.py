@@ -3,6 +3,7 @@
 Code blocks are run line by line, in the order of the page, in a folder that holds the files of a reader: a simulated production
 (france-2021.toml), a table of samples (table.csv), the study of models/STUDY.md. A block without a language or with `sh` holds commands.
 """
+import json
 import math
 import os
 import random
@@ -79,6 +80,9 @@ def make_readers_folder():
     for path in sorted(FOLDER.rglob(f"*{tile.name}*"), key=lambda path: -len(path.parts)):
         path.rename(path.with_name(path.name.replace(tile.name, "T31TCJ")))
     (FOLDER / "france-2021.toml").write_text(text.replace(tile.name, "T31TCJ") + '\n[train]\nepochs = 2\n')
+    corners = [[-5, 41], [10, 41], [10, 52], [-5, 52], [-5, 41]]
+    department = {"type": "Feature", "properties": {"code": "31"}, "geometry": {"type": "Polygon", "coordinates": [corners]}}
+    (FOLDER / "departments.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [department]}))
     (FOLDER / "mysite.toml").write_text((SOURCE / "configs/sites/example.toml").read_text())
     # A table of three classes: what a page trains on it takes seconds.
     millesime("samples", "extract", "france-2021.toml", "-o", "all.safetensors", "--quiet")
@@ -161,7 +165,7 @@ class Documents(unittest.TestCase):
                         # There is no cluster: the scripts are only printed.
                         millesime(*words[1:], *(["--dry-run"] if words[1] == "submit" else []))
                         ran += 1
-        for product in ("study.html", "best.html", "map/classification.tif", "map/regularised.tif", "modis.html"):
+        for product in ("study.html", "best.html", "map/classification.tif", "map/regularised.tif", "vectors/departement_31.gpkg", "departments.csv", "modis.html"):
             self.assertTrue((FOLDER / product).exists(), product)
         self.assertIn("Annual crops", (FOLDER / "best.html").read_text())
         self.assertGreaterEqual(ran, 25, "commands are missing: does the test still find the code blocks of all pages?")

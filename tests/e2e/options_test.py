@@ -13,7 +13,7 @@ from pathlib import Path
 SOURCE = Path(os.environ["MILLESIME_SOURCE"])
 BINARY = os.environ["MILLESIME_BINARY"]
 FOLDER = Path(os.environ["MILLESIME_TEST_FOLDER"])
-FIXED = ["--set", "model.name=random_forest", "--set", "train.trees=3"]
+FIXED = ["--set", "model.name=random_forest", "--set", "train.trees=3", "--set", "regularise.enabled=true", "--set", "vectorise.enabled=true"]
 
 # Option or section (the longest that fits counts): stage, "" where no result depends on it, "all" where it makes another production.
 FIRST = {
@@ -28,6 +28,8 @@ FIRST = {
     "model": "train", "train": "train",
     "classify": "classify", "classify.batch": "",
     "fuse": "fuse", "mosaic": "mosaic", "mosaic.sheet_px": "publish",  # the map is smaller than a sheet
+    "regularise": "regularise", "regularise.enabled": "vectorise",
+    "vectorise": "vectorise", "vectorise.enabled": "publish",  # the report names every option
     "publish": "publish",
 }
 # Values that cannot be made up. {w}: the world's folder.
@@ -40,6 +42,8 @@ VALUES = {
     "sample.select_by_class": "31=5", "train.select_by_class": "31=5", "train.oversample_by_class": "31=50",
     "regions.path": "{w}/other.gpkg", "regions.layer": "other", "regions.field": "name",
     "model.name": "mlp", "model.indices": "NDVI", "model.sources": "sentinel2", "model.parameters": "trees=4",
+    "regularise.min_area": "0.2 ha", "regularise.keep": "4",
+    "vectorise.formats": "fgb", "vectorise.zones": "{w}/other.gpkg", "vectorise.zones_layer": "regions", "vectorise.zones_field": "name",
     "mosaic.crs": "EPSG:3035", "publish.title": "Another title", "publish.licence": "CC-BY-4.0",
 }
 SKIPPED = {
@@ -69,7 +73,8 @@ class Options(unittest.TestCase):
         cls.w = FOLDER / "w"
         millesime("simulate", "-o", cls.w, "--tiles", 2, "--size", 64, "--dates", 8, "--seed", 5, "--quiet")
         cls.config = cls.w / "config.toml"
-        cls.fixed = [*FIXED, "--set", "reference.seeds=2"]
+        zones = ["--set", f"vectorise.zones={cls.w}/regions.gpkg", "--set", "vectorise.zones_field=region"]
+        cls.fixed = [*FIXED, *zones, "--set", "reference.seeds=2"]
         millesime("run", cls.config, *cls.fixed, "--quiet")
         cls.make_other_files()
         cls.options = json.loads(millesime("config", "show", cls.config, "--json", *cls.fixed).stdout)
