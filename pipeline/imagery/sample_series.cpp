@@ -69,9 +69,10 @@ WindowObservations observe(TileWindow&& input, Resampling method) {
   return result;
 }
 
-void store(const WindowObservations& seen, const SampleWindow& part, Samples& samples) {
-  SampleSeries& series = samples.series.front();
-  const std::size_t dates = series.dates.size(), bands = series.bands.size(), statics = samples.static_names.size();
+void store(const WindowObservations& seen, const SampleWindow& part, Samples& samples, std::size_t source) {
+  SampleSeries& series = samples.series[source];
+  const std::size_t dates = series.dates.size(), bands = series.bands.size(),
+                    statics = seen.statics.empty() ? 0 : samples.static_names.size();
   const auto pixels = static_cast<std::size_t>(part.window.pixels());
   for (const std::size_t i : part.samples) {
     const auto pixel = static_cast<std::size_t>(samples.row[i] - part.window.row) * static_cast<std::size_t>(part.window.width) +
@@ -90,8 +91,8 @@ void store(const WindowObservations& seen, const SampleWindow& part, Samples& sa
 }  // namespace
 
 void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
-                 const Context& context) {
-  SampleSeries& series = samples.series.front();
+                 std::size_t source, const Context& context) {
+  SampleSeries& series = samples.series[source];
   const std::size_t n = samples.label.size(), dates = series.dates.size(), bands = series.bands.size();
   const double bytes = static_cast<double>(n) * static_cast<double>(dates) * static_cast<double>(2 * bands + 1);
   if (bytes > kShareForSamples * static_cast<double>(context.memory_bytes))
@@ -114,7 +115,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
     part_at[{part.window.col, part.window.row}] = &part;
     total += part.window.pixels();
   }
-  context.progress->start("sample " + census.tile, total, "px");
+  context.progress->start("sample " + census.tile + (source == 0 ? "" : ", " + census.source), total, "px");
   window_loop<TileWindow, WindowObservations>(
       windows, 1, kAhead,
       [&] {
@@ -125,7 +126,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
       },
       [&](const Window&, TileWindow&& input) { return observe(std::move(input), resampling); },
       [&](const Window& window, WindowObservations&& seen) {
-        store(seen, *part_at.at({window.col, window.row}), samples);
+        store(seen, *part_at.at({window.col, window.row}), samples, source);
         context.progress->advance(window.pixels());
       },
       context.progress);

@@ -92,6 +92,23 @@ void probe_files(Candidate& candidate, const SensorFile& sensor, const ProductLa
   }
 }
 
+// Masks that no product has, although it might.
+void drop_absent_masks(std::vector<Candidate>& candidates, std::vector<MaskPlane>& masks) {
+  const auto is_absent = [&](const MaskPlane& plane) {
+    return plane.optional && std::ranges::all_of(candidates, [&](const Candidate& candidate) {
+             const auto layer = candidate.product.layers.find(plane.name);
+             return layer == candidate.product.layers.end() || layer->second.file.empty();
+           });
+  };
+  for (const MaskPlane& plane : masks)
+    if (is_absent(plane))
+      for (Candidate& candidate : candidates) candidate.product.layers.erase(plane.name);
+  std::erase_if(masks, [&](const MaskPlane& plane) {
+    return plane.optional &&
+           std::ranges::none_of(candidates, [&](const Candidate& each) { return each.product.layers.contains(plane.name); });
+  });
+}
+
 // The grid that most candidates have for a layer (on a tie the earliest), so that a single wrong product does not decide.
 std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const std::string& name) {
   std::vector<std::pair<Grid, int>> votes;
@@ -229,12 +246,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
     probe_files(candidate, file_, *layout_, census.masks);
   }
-  std::erase_if(census.masks, [&](const MaskPlane& plane) {  // that no product has, although it might
-    return plane.optional && std::ranges::none_of(candidates, [&](const Candidate& candidate) {
-             const auto layer = candidate.product.layers.find(plane.name);
-             return layer != candidate.product.layers.end() && !layer->second.file.empty();
-           });
-  });
+  drop_absent_masks(candidates, census.masks);
   std::vector<std::string> names = census.bands;
   for (const MaskPlane& plane : census.masks) names.push_back(plane.name);
   const std::optional<Grid> grid = request.grid ? request.grid : layout_->grid_of_tile(search);

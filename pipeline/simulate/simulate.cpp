@@ -124,7 +124,7 @@ Grid union_grid(const Box& extent) {
 }
 
 // In the order of kSensors.
-std::string source_text(const std::string& sensor) {
+std::string source_text(const std::string& sensor, bool is_first = true) {
   const auto source = [&](const char* root, const char* more = "") {
     return join_text("[[source]]\nsensor = \"", sensor, "\"\nroot = \"", root, "\"\n", more, "\n");
   };
@@ -132,8 +132,8 @@ std::string source_text(const std::string& sensor) {
   if (sensor == "sentinel1_s1tiling")
     return source("s1", "name = \"s1_descending\"\nvariant = \"DES\"\n") + source("s1", "name = \"s1_ascending\"\nvariant = \"ASC\"\n");
   if (sensor == "temperature_daily") return source("temperature");
-  for (const auto* layout : optical_layouts())
-    if (sensor == layout->sensor) return source(layout->folder);
+  for (const auto* layout : optical_layouts())  // all of Sentinel-2: beside the first each needs a name of its own
+    if (sensor == layout->sensor) return source(layout->folder, is_first ? "" : join_text("name = \"", layout->folder, "\"\n").c_str());
   throw UserError(join_text("--sensors: expected some of ", join_list(simulated_sensors(), ", "), ", got ", sensor));
 }
 
@@ -141,7 +141,7 @@ std::string config_text(const SimulateOptions& options, const World& world) {
   // The blending distance is chosen for the world, which is much smaller than France.
   const auto blend_m = static_cast<int>(std::min(2000.0, world.zone_m() / 4));
   std::string sources;
-  for (const std::string& sensor : options.sensors) sources += source_text(sensor);
+  for (const std::string& sensor : options.sensors) sources += source_text(sensor, sensor == options.sensors.front());
   return join_text("# Maps this simulated world: millesime run config.toml\n\nyear = ", options.year, "\nnomenclature = \"", kNomenclature,
                    "\"\noutput = \"out\"\n\n", sources,
                    "[reference]\npath = "

@@ -108,10 +108,10 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
 }
 
 // All data of the samples except their series.
-Samples frame_of(const Config& config, const SourceCensus& census, const TileReference& reference, std::vector<LabelledPixel>& pixels,
+Samples frame_of(const Config& config, const TileImages& images, const TileReference& reference, std::vector<LabelledPixel>& pixels,
                  Dropped& dropped) {
   Samples samples;
-  samples.tile = census.tile;
+  samples.tile = images.tile;
   samples.year = config.year;
   samples.n_seeds = config.reference.seeds;
   samples.static_names = exogenous_names(config.exogenous);
@@ -128,7 +128,7 @@ Samples frame_of(const Config& config, const SourceCensus& census, const TileRef
   dropped.polygons_without_pixel = static_cast<std::int64_t>(reference.polygons.size() - with_pixels.size());
   std::vector<std::int64_t> ids;
   std::vector<std::string> strata(reference.polygons.size()), strata_with_pixels;
-  for (std::size_t i = 0; i < strata.size(); ++i) strata[i] = stratum_of(census.tile, reference.polygons[i]);
+  for (std::size_t i = 0; i < strata.size(); ++i) strata[i] = stratum_of(images.tile, reference.polygons[i]);
   for (const std::size_t i : with_pixels) {
     ids.push_back(reference.polygons[i].feature.id);
     strata_with_pixels.push_back(strata[i]);
@@ -152,8 +152,8 @@ Samples frame_of(const Config& config, const SourceCensus& census, const TileRef
       continue;
     }
     const ReferencePolygon& polygon = reference.polygons[pixels[i].polygon];
-    const int col = static_cast<int>(pixels[i].pixel % census.grid.cols), row = static_cast<int>(pixels[i].pixel / census.grid.cols);
-    const Point centre = census.grid.centre(col, row);
+    const int col = static_cast<int>(pixels[i].pixel % images.grid.cols), row = static_cast<int>(pixels[i].pixel / images.grid.cols);
+    const Point centre = images.grid.centre(col, row);
     samples.label.push_back(polygon.code);
     samples.polygon.push_back(polygon.feature.id);
     samples.region.push_back(
@@ -168,12 +168,15 @@ Samples frame_of(const Config& config, const SourceCensus& census, const TileRef
   pixels = std::move(used);
   samples.statics.resize(pixels.size() * samples.static_names.size());
 
-  SampleSeries series;
-  series.source = census.source;
-  series.bands = census.bands;
-  series.scale.assign(series.bands.size(), 1.0F);
-  for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
-  samples.series.push_back(std::move(series));
+  for (const SourceCensus& census : images.sources) {
+    if (census.acquisitions.empty()) continue;  // absent here: models learn to do without it
+    SampleSeries series;
+    series.source = census.source;
+    series.bands = census.bands;
+    series.scale.assign(series.bands.size(), 1.0F);
+    for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
+    samples.series.push_back(std::move(series));
+  }
   const std::vector<std::string> files = files_of_source(config.reference.path);
   std::error_code error;
   const auto bytes = files.empty() ? 0 : std::filesystem::file_size(files.front(), error);
@@ -210,8 +213,10 @@ void drop_unobserved(Samples& samples, Dropped& dropped) {
   keep_entries(samples.row, kept, 1);
   keep_entries(samples.statics, kept, samples.static_names.size());
   keep_entries(samples.split, kept, static_cast<std::size_t>(samples.n_seeds));
-  keep_entries(series.values, kept, dates * series.bands.size());
-  keep_entries(series.valid, kept, dates);
+  for (SampleSeries& each : samples.series) {
+    keep_entries(each.values, kept, each.dates.size() * each.bands.size());
+    keep_entries(each.valid, kept, each.dates.size());
+  }
 }
 
 // --- counts ---------------------------------------------------------------------------------------------------------------------
@@ -305,13 +310,16 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   if (!config.regions.path.empty())
     for (const std::string& file : files_of_source(config.regions.path)) sources.push_back(file);
   for (const std::string& file : files_of_exogenous(config.exogenous)) sources.push_back(file);
+  std::vector<std::string> keys = source_keys(config, {"bands", "resampling"});
+  for (const std::string& key : kOptions)
+    if (!key.starts_with("source.")) keys.push_back(key);
   for (const std::string& tile : tiles) {
     Unit unit{.stage = "sample",
               .key = tile,
               .tile = tile,
               .inputs = {layout.census(tile)},
               .outputs = {layout.samples(tile)},
-              .config_keys = kOptions,
+              .config_keys = keys,
               .facts = {"classes = " + Nomenclature::load(config.nomenclature).names_text()},
               .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
@@ -335,9 +343,16 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
   const TileReference reference = read_reference(config.reference, config.regions, nomenclature, footprints, tile);
   Dropped dropped;
   std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped.pixels_of_two_classes);
-  Samples samples = frame_of(config, census, reference, pixels, dropped);
+  Samples samples = frame_of(config, images, reference, pixels, dropped);
   if (samples.size() > 0) {
-    read_series(census, config.exogenous, resampling_of(config.sources.front().resampling), samples, context);
+    std::size_t series = 0;
+    for (std::size_t source = 0; source < images.sources.size(); ++source) {
+      const SourceCensus& each = images.sources[source];
+      if (each.acquisitions.empty()) continue;
+      read_series(each, series == 0 ? config.exogenous : std::vector<ExogenousOptions>{}, resampling_of(config.sources[source].resampling),
+                  samples, series, context);
+      ++series;
+    }
     drop_unobserved(samples, dropped);
   }
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);

@@ -357,18 +357,29 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
   const std::vector<Date> grid_dates = plan.filled ? time_grid(config) : std::vector<Date>{};
   nlohmann::json report = nlohmann::json::object();
   for (const std::string& tile : options.tiles.empty() ? tiles_of(config) : options.tiles) {
-    plan.census = usable_images(config, tile).main();
-    if (plan.bands.empty()) plan.bands = plan.census.bands;
-    plan.dates = grid_dates;
-    if (!plan.filled)
-      for (const Acquisition& acquisition : plan.census.acquisitions) plan.dates.push_back(acquisition.date);
+    const TileImages images = usable_images(config, tile);
     remove_abandoned_of(folder + "/" + tile + ".zarr");  // whoever calls this writes here alone
-    const std::vector<std::string> written = write_cube(plan, folder + "/" + tile, options.format, context);
-    report[tile] = {{"files", written},
-                    {"dates", plan.dates.size()},
-                    {"bands", plan.bands},
-                    {"indices", plan.indices},
-                    {"acquisitions", plan.census.acquisitions.size()}};
+    for (std::size_t source = 0; source < images.sources.size(); ++source) {
+      Plan of_source = plan;
+      of_source.census = images.sources[source];
+      if (of_source.census.acquisitions.empty()) continue;
+      of_source.bands = of_source.census.bands;
+      of_source.resampling = resampling_of(config.sources[source].resampling);
+      of_source.filled = plan.filled && of_source.census.unit != SampleUnit::decibel;  // radar sees through clouds
+      if (source > 0) of_source.indices.clear();
+      of_source.dates = of_source.filled ? grid_dates : std::vector<Date>{};
+      if (!of_source.filled)
+        for (const Acquisition& acquisition : of_source.census.acquisitions) of_source.dates.push_back(acquisition.date);
+      const std::string stem = folder + "/" + tile + (source == 0 ? "" : "_" + of_source.census.source);
+      if (source > 0) remove_abandoned_of(stem + ".zarr");
+      const std::vector<std::string> written = write_cube(of_source, stem, options.format, context);
+      nlohmann::json& entry = source == 0 ? report[tile] : report[tile]["sources"][of_source.census.source];
+      entry = {{"files", written},
+               {"dates", of_source.dates.size()},
+               {"bands", of_source.bands},
+               {"indices", of_source.indices},
+               {"acquisitions", of_source.census.acquisitions.size()}};
+    }
   }
   return report;
 }

@@ -40,9 +40,9 @@ std::optional<Radiometry> read_radiometry(const std::string& file) {
   if (!root) return std::nullopt;
   CPLStripXMLNamespace(root.get(), nullptr, TRUE);
   Radiometry radiometry;
-  if (const CPLXMLNode* node = CPLSearchXMLNode(root.get(), "BOA_QUANTIFICATION_VALUE"))
+  if (const CPLXMLNode* node = CPLSearchXMLNode(root.get(), "=BOA_QUANTIFICATION_VALUE"))
     radiometry.quantification = CPLAtof(CPLGetXMLValue(node, nullptr, "10000"));
-  if (const CPLXMLNode* list = CPLSearchXMLNode(root.get(), "BOA_ADD_OFFSET_VALUES_LIST"))
+  if (const CPLXMLNode* list = CPLSearchXMLNode(root.get(), "=BOA_ADD_OFFSET_VALUES_LIST"))
     for (const CPLXMLNode* node = list->psChild; node; node = node->psNext)
       if (node->eType == CXT_Element && std::string_view(node->pszValue) == "BOA_ADD_OFFSET")
         radiometry.offsets[std::atoi(CPLGetXMLValue(node, "band_id", "-1"))] = CPLAtof(CPLGetXMLValue(node, nullptr, "0"));

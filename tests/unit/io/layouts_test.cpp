@@ -84,7 +84,8 @@ struct SafeProduct {
     for (int band = 0; band < 13; ++band) list += "<BOA_ADD_OFFSET band_id=\"" + std::to_string(band) + "\">-1000</BOA_ADD_OFFSET>";
     if (metadata)
       write_text(tree + "/MTD_MSIL2A.xml",
-                 "<n1:Level-2A_User_Product xmlns:n1=\"x\"><n1:General_Info><Product_Image_Characteristics>"
+                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<n1:Level-2A_User_Product "
+                 "xmlns:n1=\"x\"><n1:General_Info><Product_Image_Characteristics>"
                  "<QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE unit=\"none\">10000</BOA_QUANTIFICATION_VALUE>"
                  "</QUANTIFICATION_VALUES_LIST>" +
                      (offset ? "<BOA_ADD_OFFSET_VALUES_LIST>" + list + "</BOA_ADD_OFFSET_VALUES_LIST>" : "") +

@@ -87,6 +87,8 @@ TEST(Sentinel1, PowerBecomesDecibelAndOrbitsAreTwoSources) {
   EXPECT_TRUE(see(ascending, 7, 0).valid);
   EXPECT_FALSE(see(ascending, 8, 0).valid);
   EXPECT_TRUE(see(descending, 8, 0).valid);
+  const TileImages read = TileImages::from_json(TileImages::of(descending).to_json(), "census", {root});
+  EXPECT_EQ(see(read.main(), 5, 0).value, std::lround(1000 * std::log10(0.05)));
   EXPECT_EQ(see(descending, 5, 0, 0, "VH").value, std::lround(1000 * std::log10(0.05)));
 }
 
