@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <map>
 
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/sha256.h"
 #include "pipeline/io/coordinates.h"
 
@@ -14,6 +16,9 @@ namespace millesime {
 namespace {
 
 using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr const char* kVersion = "1.1.0";
 
 constexpr const char* kExtensions[] = {
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",     "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
@@ -181,9 +186,110 @@ Json stac_item(const StacItem& item, const std::string& folder) {
     json["file:checksum"] = kSha256Multihash + sha256_of_file(path);
     assets[asset.key] = json;
   }
-  return {
-      {"type", "Feature"},  {"stac_version", "1.1.0"},  {"stac_extensions", kExtensions}, {"id", item.id},   {"geometry", place.geometry},
-      {"bbox", place.bbox}, {"properties", properties}, {"links", Json::array()},         {"assets", assets}};
+  Json json = {{"type", "Feature"}, {"stac_version", kVersion}, {"stac_extensions", kExtensions}, {"id", item.id}};
+  Json links = Json::array();
+  if (!item.collection.empty()) {
+    json["collection"] = item.collection_id;
+    const std::string href = fs::path(item.collection).filename().string();
+    for (const char* relation : {"root", "parent", "collection"})
+      links.push_back({{"rel", relation}, {"href", "../" + href}, {"type", "application/json"}});
+  }
+  json["geometry"] = place.geometry;
+  json["bbox"] = place.bbox;
+  json["properties"] = properties;
+  json["links"] = links;
+  json["assets"] = assets;
+  return json;
+}
+
+namespace {
+
+struct FoundItem {
+  std::string href;
+  Json json;
+};
+
+// <folder>/<edition>/<name>.json that are items of this collection, by start of their period and name.
+std::vector<FoundItem> items_below(const fs::path& folder, const std::string& id) {
+  std::vector<FoundItem> items;
+  for (const auto& edition : fs::directory_iterator(folder)) {
+    if (!edition.is_directory() || edition.path().filename().string().starts_with(".")) continue;
+    for (const auto& file : fs::directory_iterator(edition.path())) {
+      if (file.path().extension() != ".json" || !file.is_regular_file()) continue;
+      const Json json = Json::parse(read_text(file.path().string()), nullptr, false);
+      if (!json.is_object() || json.value("type", "") != "Feature" || json.value("collection", "") != id) continue;
+      items.push_back({"./" + edition.path().filename().string() + "/" + file.path().filename().string(), json});
+    }
+  }
+  std::ranges::sort(items, {}, [](const FoundItem& item) {
+    return std::pair(item.json.at("properties").at("start_datetime").get<std::string>(), item.href);
+  });
+  return items;
+}
+
+Json collection_json(const StacCollection& collection, const std::vector<FoundItem>& items, const std::string& file) {
+  Json boxes = Json::array(), intervals = Json::array(), links = Json::array(), codes = Json::array(), resolutions = Json::array(),
+       assets = Json::object();
+  links.push_back({{"rel", "root"}, {"href", "./" + file}, {"type", "application/json"}});
+  std::string first = "9", last;
+  Json whole;
+  const auto add_once = [](Json& list, const Json& value) {
+    if (!value.is_null() && std::ranges::find(list, value) == list.end()) list.push_back(value);
+  };
+  for (const auto& [href, item] : items) {
+    const Json& properties = item.at("properties");
+    links.push_back({{"rel", "item"}, {"href", href}, {"type", "application/geo+json"}, {"title", properties.at("title")}});
+    add_once(boxes, item.at("bbox"));
+    first = std::min(first, properties.at("start_datetime").get<std::string>());
+    last = std::max(last, properties.at("end_datetime").get<std::string>());
+    intervals.push_back({properties.at("start_datetime"), properties.at("end_datetime")});
+    add_once(codes, properties.value("proj:code", Json()));
+    add_once(resolutions, properties.value("gsd", Json()));
+    for (const auto& [key, asset] : item.at("assets").items())
+      if (!assets.contains(key)) assets[key] = {{"title", asset.at("title")}, {"type", asset.at("type")}, {"roles", asset.at("roles")}};
+  }
+  // The first box and interval are those of all items together (STAC collection specification).
+  whole = boxes.front();
+  for (const Json& box : boxes)
+    for (int i = 0; i < 4; ++i)
+      whole[static_cast<std::size_t>(i)] =
+          i < 2 ? std::min(whole[static_cast<std::size_t>(i)].get<double>(), box[static_cast<std::size_t>(i)].get<double>())
+                : std::max(whole[static_cast<std::size_t>(i)].get<double>(), box[static_cast<std::size_t>(i)].get<double>());
+  if (boxes.size() > 1) boxes.insert(boxes.begin(), whole);
+  if (intervals.size() > 1) intervals.insert(intervals.begin(), Json::array({first, last}));
+  Json json = {{"type", "Collection"},
+               {"stac_version", kVersion},
+               {"stac_extensions", Json::array({kExtensions[0], kExtensions[1], kExtensions[2]})},
+               {"id", collection.id},
+               {"title", collection.title},
+               {"description", collection.description},
+               {"keywords", {"land cover", "Sentinel-2"}},
+               {"license", collection.licence}};
+  if (!collection.provider.empty()) {
+    Json provider = {{"name", collection.provider}, {"roles", {"producer", "processor"}}};
+    if (!collection.provider_url.empty()) provider["url"] = collection.provider_url;
+    json["providers"] = Json::array({provider});
+  }
+  json["extent"] = {{"spatial", {{"bbox", boxes}}}, {"temporal", {{"interval", intervals}}}};
+  json["summaries"] = {{"gsd", resolutions}, {"proj:code", codes}, {"classification:classes", classes_json(*collection.nomenclature)}};
+  json["item_assets"] = assets;
+  json["links"] = links;
+  return json;
+}
+
+}  // namespace
+
+void write_stac_collection(const StacCollection& collection, const std::string& path) {
+  const fs::path file(path);
+  // An edition that another process publishes meanwhile may be missing in what was listed, or in what it wrote before: look again.
+  for (std::string written;;) {
+    const std::vector<FoundItem> items = items_below(file.parent_path(), collection.id);
+    if (items.empty()) return;
+    const std::string text = json_text(collection_json(collection, items, file.filename().string()), 1) + "\n";
+    if (text == written) return;
+    write_text(path, text);
+    written = text;
+  }
 }
 
 }  // namespace millesime

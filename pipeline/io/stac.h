@@ -36,9 +36,22 @@ struct StacItem {
   std::string level, lineage;                   // processing level ("L4"), and the origin of the map, one sentence
   std::string software_version;
   std::vector<StacAsset> assets;
+  std::string collection, collection_id;  // file of the collection, in a folder above; "" for none
+};
+
+// What the editions of a production have in common.
+struct StacCollection {
+  std::string id, title, description, licence;
+  std::string provider, provider_url;  // "" for none
+  const Nomenclature* nomenclature = nullptr;
 };
 
 inline constexpr const char* kCogMediaType = "image/tiff; application=geotiff; profile=cloud-optimized";
+
+// Writes the collection `path` of the items <folder of path>/<edition>/<item>.json that link to it, from what lies there now; extents, links and
+// summaries follow the items. Several processes may do it at once: who ends last has seen all items. Links are relative, so the folder can
+// be moved.
+void write_stac_collection(const StacCollection& collection, const std::string& path);
 
 // Reads the assets' files in `folder` for size and checksum; they must exist. Links between files are relative.
 nlohmann::ordered_json stac_item(const StacItem& item, const std::string& folder);

@@ -127,6 +127,9 @@ Options Config::declare() {
   o.add("title", &publish.title, "title of the report and of the STAC item");
   o.add("compression", &publish.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});
   o.add("licence", &publish.licence, "licence of the products, an SPDX identifier");
+  o.add("collection", &publish.collection, "identifier of the STAC collection of all editions");
+  o.add("provider", &publish.provider, "who publishes the maps, for the STAC collection; default: nobody is named");
+  o.add("provider_url", &publish.provider_url, "page of the provider");
   return o;
 }
 

@@ -62,6 +62,7 @@ struct Layout {
   std::string regularised() const { return product("_regularised"); }
   std::string vectors() const { return root + "/vectors"; }
   std::string report() const { return root + "/report.html"; }
+  std::string collection() const { return root.substr(0, root.rfind('/')) + "/collection.json"; }  // of all editions
 };
 
 }  // namespace millesime

@@ -13,6 +13,7 @@
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/version.h"
+#include "pipeline/io/class_table.h"
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/picture.h"
@@ -135,10 +136,21 @@ class Products {
                .nomenclature = &publication_.nomenclature,
                .band_names = {"class"}});
     write_text(path(".qml"), class_style(publication_.nomenclature));
+    write_text(path(".clr"), color_table(publication_.nomenclature));
+    write_text(path(".sld"), sld_style(publication_.nomenclature));
+    std::map<int, std::int64_t> pixels;
+    for (const ClassSummary& c : summary_.classes) pixels[c.code] = c.pixels;
+    write_value_table(path(".tif.vat.dbf"), publication_.nomenclature, pixels);
     const bool wide = RasterReader(publication_.classification).info().type != PixelType::u8;
     const StacBand band{"class", "Land-cover class", "", 0, 0, 0, &publication_.nomenclature, wide ? "uint16" : "uint8"};
     assets_.push_back({"map", publication_.name + ".tif", "Land-cover map", kCogMediaType, {"data"}, band});
-    assets_.push_back({"map_style", publication_.name + ".qml", "QGIS style of the map", kQmlMediaType, {"metadata"}, std::nullopt});
+    const auto add = [&](const char* key, const char* ending, const char* title, const char* media_type) {
+      assets_.push_back({key, publication_.name + ending, title, media_type, {"metadata"}, std::nullopt});
+    };
+    add("map_style", ".qml", "QGIS style of the map", kQmlMediaType);
+    add("map_sld", ".sld", "Style of the map for GeoServer and MapServer (SLD)", "application/vnd.ogc.sld+xml");
+    add("map_colors", ".clr", "Colours of the map for ArcGIS and GRASS", "text/plain");
+    add("map_classes", ".tif.vat.dbf", "Classes of the map with numbers of pixels, for ArcGIS", "application/vnd.dbf");
   }
 
   void write_number(const std::string& source, const std::string& suffix, const ColorRamp& ramp, double maximum, const std::string& title,
@@ -187,6 +199,8 @@ class Products {
         "tiles.";
     item.software_version = version();
     item.assets = assets_;
+    item.collection = publication_.collection;
+    item.collection_id = publication_.options.collection;
     const std::string text = json_text(stac_item(item, folder_), 1) + "\n";
     write_text(path(".json"), text);
     return xxh3(text);
@@ -198,6 +212,20 @@ class Products {
   std::string folder_;
   std::vector<StacAsset> assets_;
 };
+
+// The collection above the editions: what a production's folder holds now.
+void write_collection(const Publication& publication) {
+  StacCollection collection;
+  collection.id = publication.options.collection;
+  collection.title = publication.options.title;
+  collection.description = join_text("Yearly land-cover maps, ", publication.nomenclature.name,
+                                     ": class, confidence and number of valid acquisitions of each pixel.");
+  collection.licence = publication.options.licence;
+  collection.provider = publication.options.provider;
+  collection.provider_url = publication.options.provider_url;
+  collection.nomenclature = &publication.nomenclature;
+  write_stac_collection(collection, publication.collection);
+}
 
 ReportData report_of(const Publication& publication, const MapSummary& summary, const Products& products) {
   ReportData data;
@@ -253,6 +281,7 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
   context.progress->advance(1);
   const std::string checksum = products.write_stac();
   const std::string note = set.commit(checksum.substr(0, 16));
+  if (!publication.collection.empty()) write_collection(publication);
   context.progress->advance(1);
   context.progress->finish();
   if (!note.empty()) context.progress->note(note);

@@ -17,6 +17,8 @@ struct PublishOptions {  // [publish]
   std::string title = "Land cover";
   std::string compression = "DEFLATE";
   std::string licence = "etalab-2.0";
+  std::string collection = "land-cover";  // STAC identifier of all editions
+  std::string provider, provider_url;     // who publishes; "" for nobody
 };
 
 // One unit: makes the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate.
@@ -30,6 +32,7 @@ struct Publication {
   std::string classification, confidence, validity;  // of this program's form; the last two may be ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
+  std::string collection;                            // file of the STAC collection above the editions; "" for none
   SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made
   int year = 0;
   PeriodOptions period;

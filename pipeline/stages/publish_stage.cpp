@@ -106,6 +106,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   const fs::path map(layout.map());
   publication.folder = map.parent_path();
   publication.form = SetForm::linked;
+  publication.collection = layout.collection();
   publication.name = map.stem();
   publication.year = config.year;
   publication.period = config.period;
@@ -126,6 +127,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   if (!publication.accuracy.empty()) unit.inputs.insert(unit.inputs.end(), {publication.accuracy, publication.results});
   for (const std::string suffix : {"", kConfidence, kValidity})
     for (const char* ending : {".tif", ".qml"}) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
+  for (const char* ending : {".clr", ".sld", ".tif.vat.dbf"}) unit.outputs.push_back(publication.folder + "/" + publication.name + ending);
   unit.outputs.push_back(layout.map() + ".aux.xml");
   unit.outputs.push_back(publication.folder + "/" + publication.name + ".json");
   if (!publication.accuracy.empty())
@@ -156,7 +158,7 @@ Stage publish_stage() {
           .writes = "OCS_<year>.tif with confidence and validity, .qml, STAC item, accuracy.json, RESULTS.txt, report.html",
           .command = "publish",
           .example = "millesime run france-2021.toml",
-          .revision = 3,
+          .revision = 4,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
           .options = {"publish", "year", "nomenclature", "output"},
           .kept_when_mending = false,

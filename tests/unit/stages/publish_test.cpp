@@ -95,6 +95,42 @@ class PublishTest : public ::testing::Test {
   Context context;
 };
 
+// Two editions below one collection: the second is added, and a folder that was moved is still whole.
+TEST_F(PublishTest, EditionsAreListedInACollection) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 70, 56}, 23);
+  Publication publication;
+  publication.classification = folder + "/class.tif";
+  write_raster(publication.classification, patches.map, {});
+  publication.nomenclature = Nomenclature::load("oso23");
+  publication.options.provider = "Someone";
+  publication.form = SetForm::linked;
+  publication.collection = folder + "/out/collection.json";
+  for (const int year : {2022, 2021}) {
+    publication.year = year;
+    publication.name = join_text("OCS_", year);
+    publication.folder = join_text(folder, "/out/", year);
+    publish(publication, context);
+  }
+  std::filesystem::rename(folder + "/out", folder + "/moved");
+  const auto collection = nlohmann::json::parse(read_text(folder + "/moved/collection.json"));
+  EXPECT_EQ(collection["id"], "land-cover");
+  EXPECT_EQ(collection["providers"][0]["name"], "Someone");
+  EXPECT_EQ(collection["summaries"]["classification:classes"].size(), 24u);
+  const auto& intervals = collection["extent"]["temporal"]["interval"];
+  ASSERT_EQ(intervals.size(), 3u);
+  EXPECT_EQ(intervals[0], nlohmann::json({"2021-01-01T00:00:00Z", "2022-12-31T23:59:59Z"}));
+  EXPECT_EQ(intervals[1], nlohmann::json({"2021-01-01T00:00:00Z", "2021-12-31T23:59:59Z"}));
+  ASSERT_EQ(collection["links"].size(), 3u);
+  EXPECT_EQ(collection["links"][1]["href"], "./2021/OCS_2021.json");
+  const auto item = nlohmann::json::parse(read_text(folder + "/moved/2022/OCS_2022.json"));
+  EXPECT_EQ(item["collection"], "land-cover");
+  for (const auto& link : item["links"]) EXPECT_TRUE(std::filesystem::exists(folder + "/moved/2022/" + link["href"].get<std::string>()));
+  // Classes for programs that do not read the palette.
+  EXPECT_THAT(read_text(folder + "/moved/2022/OCS_2022.clr"), HasSubstr("5 255 255 0\n"));
+  EXPECT_THAT(read_text(folder + "/moved/2022/OCS_2022.sld"), HasSubstr("color=\"#ffff00\" quantity=\"5\" label=\"Colza\""));
+  EXPECT_THAT(read_text(folder + "/moved/2022/OCS_2022.tif.vat.dbf"), HasSubstr("Prairies"));
+}
+
 TEST_F(PublishTest, ProductsStylesItemAndReport) {
   const Nomenclature nomenclature = Nomenclature::load("oso23");
   const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 700, 560}, 23);
