@@ -78,7 +78,9 @@ v.out.ogr --quiet --overwrite input=clean type=area format=FlatGeobuf output={fo
 
 def zonal(what, folder):
     """Statistics of GDAL's polygons by another library: shares of classes, confidence, validity. Run with PYTHON."""
-    polygons, rasters = str(folder / "gdal.fgb"), {name: str(folder / f"{name}.tif") for name in ("class", "confidence", "validity")}
+    import geopandas
+
+    polygons, rasters = geopandas.read_file(folder / "gdal.fgb"), {name: str(folder / f"{name}.tif") for name in ("class", "confidence", "validity")}
     if what == "exactextract":
         from exactextract import exact_extract
 
@@ -112,7 +114,7 @@ def rows_of(program, folder, size, python):
         return [program, "vectorise", regularised, "--nomenclature", "oso23", *statistics, *options, "-o", folder / output, "--quiet"]
 
     def gdal(output, form):
-        return ["gdal_polygonize.py", "-q", "-overwrite", regularised, "-f", form, folder / output]
+        return ["gdal_polygonize.py", "-q", regularised, "-f", form, folder / output]
 
     def zonal_row(what):
         return [python, "-B", __file__, "--zonal", what, folder]
@@ -122,16 +124,16 @@ def rows_of(program, folder, size, python):
         "GDAL polygonize, GeoPackage": ("gdal.gpkg", gdal("gdal.gpkg", "GPKG")),
         "millesime vectorise, all statistics, FlatGeobuf": ("ours.fgb", ours("ours.fgb")),
         "millesime vectorise, all statistics, GeoPackage": ("ours.gpkg", ours("ours.gpkg")),
-        "millesime vectorise, shares of pixels": ("share.fgb", ours("share.fgb", "--statistics", "share")),
+        "millesime vectorise, pixels by share": ("share.fgb", ours("share.fgb", "--statistics", "share")),
         "millesime vectorise, Hermite": ("hermite.fgb", ours("hermite.fgb", "--smoothing", "hermite")),
         "GRASS r.to.vect, douglas, hermite, rmarea": ("grass.fgb", grass_script(folder) if shutil.which("grass") else None),
-        "exactextract on GDAL's polygons": ("", zonal_row("exactextract") if python else None),
+        "exactextract on GDAL's polygons": ("", zonal_row("exactextract") if python and size == SIZES[0] else None),
         "rasterstats on GDAL's polygons": ("", zonal_row("rasterstats") if python and size == SIZES[0] else None),
     }
     rows = {}
     for name, (output, command) in steps.items():
         if command is None:
-            rows[name] = {"absent": f"only {SIZES[0]} px" if python and "rasterstats" in name else "scripts/setup --bench installs it"}
+            rows[name] = {"absent": f"only {SIZES[0]} px" if python and name.endswith("GDAL's polygons") else "scripts/setup --bench installs it"}
             print(f"{name:50} absent: {rows[name]['absent']}", flush=True)
             continue
         for old in [folder / output] if output else []:
