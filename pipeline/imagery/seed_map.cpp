@@ -106,8 +106,8 @@ void SeedMap::release() {
   for (const auto& model : models_) model->release();
 }
 
-void SeedMap::score(const Stream& stream, const DeviceSeries& series, const TileWindow& window, const std::optional<RegionShares>& regions,
-                    Scores& scores) {
+void SeedMap::score(const Stream& stream, const DeviceSeries& series, const std::vector<DeviceSeries>& others, const TileWindow& window,
+                    const std::optional<RegionShares>& regions, Scores& scores) {
   const std::int64_t pixels = scores.pixels = series.view().pixels();
   scores.models.clear(), scores.probabilities.clear(), scores.weights.clear();
   scores.copies.resize(models_.size());
@@ -123,7 +123,7 @@ void SeedMap::score(const Stream& stream, const DeviceSeries& series, const Tile
       region = std::ranges::find(regions->names, files_.models[m].region) - regions->names.begin();
       if (region == std::ssize(regions->names)) continue;
     }
-    const auto result = models_[m]->run(stream, series, window.series.dates, window.statics);
+    const auto result = models_[m]->run(stream, series, window.series.dates, window.statics, others);
     keep(scores.count, result.count, pixels);
     if (on_gpu) keep(scores.copies[m], result.probabilities, pixels * models_[m]->spec().n_classes());
     scores.models.push_back(m);

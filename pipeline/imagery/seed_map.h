@@ -78,8 +78,8 @@ class SeedMap {
   PrecisionCost precision_cost() const;           // changes by 16 bits, on the compared pixels
 
   // The scores of a window, complete on the stream. Without regions, the only model counts at every pixel. Throws OutOfDeviceMemory.
-  void score(const Stream& stream, const DeviceSeries& series, const TileWindow& window, const std::optional<RegionShares>& regions,
-             Scores& scores);
+  void score(const Stream& stream, const DeviceSeries& series, const std::vector<DeviceSeries>& others, const TileWindow& window,
+             const std::optional<RegionShares>& regions, Scores& scores);
   void release();  // frees the models' memory of a window
 
   // The values of the map. May run while score() computes another window.

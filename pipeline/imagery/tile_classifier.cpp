@@ -130,13 +130,17 @@ class TileClassifier {
         downloads_(download_),
         reader_(std::make_shared<SeriesReader>(request.census, input_.bands, std::max(1, context.threads / 2))),
         spare_(context.device, request.maps.size()) {
+    for (const TileInput::Source& other : input_.others)
+      other_readers_.push_back(std::make_shared<SeriesReader>(*std::ranges::find(request.others, other.name, &SourceCensus::source),
+                                                              other.bands, std::max(1, context.threads / 2)));
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
     if (!request.footprint.empty()) footprint_.emplace(request.footprint);
   }
 
   std::vector<Window> windows() const {
-    const std::int64_t per_pixel = reader_->bytes_per_pixel() + static_cast<std::int64_t>(input_.static_names.size()) * 4;
+    std::int64_t per_pixel = reader_->bytes_per_pixel() + static_cast<std::int64_t>(input_.static_names.size()) * 4;
+    for (const auto& other : other_readers_) per_pixel += other->bytes_per_pixel();
     std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * per_pixel;
     for (const auto& map : maps_) bytes += map.bytes_per_pixel(static_cast<int>(input_.dates.size()));
     const std::int64_t most = on_gpu() ? kMaxDevicePixels : kWindowBytes / reader_->bytes_per_pixel();
@@ -145,7 +149,11 @@ class TileClassifier {
 
   std::function<TileWindow(const Window&)> window_reader() const {
     auto exogenous = std::make_shared<ExogenousReader>(request_.exogenous, request_.census.grid);
-    return [reader = reader_, exogenous](const Window& window) { return TileWindow{reader->read(window), exogenous->read(window)}; };
+    return [reader = reader_, others = other_readers_, exogenous](const Window& window) {
+      TileWindow read{reader->read(window), exogenous->read(window), {}};
+      for (const auto& other : others) read.others.push_back(other->read(window));
+      return read;
+    };
   }
 
   std::function<void(const TileWindow&)> window_uploader() {
@@ -182,6 +190,7 @@ class TileClassifier {
   // All files get their names.
   nlohmann::json finish() {
     require_unchanged(request_.census);
+    for (const SourceCensus& other : request_.others) require_unchanged(other);
     if (const auto note = reader_->decompressed_again(); !note.empty()) context_.progress->note(note);
     if (tally_.mapped_nothing_of_what_was_seen())
       throw UserError(join_text("tile ", request_.census.tile, ": of its pixels, ", tally_.outside_regions, " lie outside all regions of ",
@@ -214,8 +223,17 @@ class TileClassifier {
                     .static_names = exogenous_names(request.exogenous),
                     .year = request.year,
                     .dates = {},
-                    .resampling = resampling_of(request.resampling)};
+                    .resampling = resampling_of(request.resampling),
+                    .others = {}};
     for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
+    for (std::size_t s = 1; s < first.sources.size() && first.input == InputKind::raw; ++s)
+      for (std::size_t o = 0; o < request.others.size(); ++o) {
+        const SourceCensus& other = request.others[o];
+        if (other.source != first.sources[s].name || other.acquisitions.empty()) continue;
+        TileInput::Source source{other.source, first.sources[s].bands, {}, resampling_of(request.other_resampling[o])};
+        for (const Acquisition& acquisition : other.acquisitions) source.dates.push_back(acquisition.date);
+        input.others.push_back(std::move(source));
+      }
     return input;
   }
 
@@ -233,7 +251,10 @@ class TileClassifier {
   std::vector<SeedMap::Scores> score(const DeviceSeries& series, const TileWindow& window) {
     const std::optional<RegionShares> shares = regions_ ? std::optional(regions_->shares(window.series.window)) : std::nullopt;
     std::vector<SeedMap::Scores> scores = spare_.take();
-    for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].score(stream_, series, window, shares, scores[m]);
+    std::vector<DeviceSeries> others;
+    for (const Series& other : window.others) others.emplace_back(stream_, other);
+    for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].score(stream_, series, others, window, shares, scores[m]);
+    if (!others.empty()) static_cast<const Stream&>(stream_).synchronize();  // `others` ends here
     return scores;
   }
 
@@ -257,6 +278,7 @@ class TileClassifier {
   SeriesAhead ahead_;
   Transfer transfer_, downloads_;
   std::shared_ptr<SeriesReader> reader_;
+  std::vector<std::shared_ptr<SeriesReader>> other_readers_;  // as input_.others
   SpareScores spare_;
   std::vector<SeedMap> maps_;
   std::optional<ModelRegions> regions_;

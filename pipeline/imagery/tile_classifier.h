@@ -18,6 +18,8 @@ namespace millesime {
 
 struct ClassifyRequest {
   SourceCensus census;
+  std::vector<SourceCensus> others;           // further sources, which models may read; one without acquisitions is absent
+  std::vector<std::string> other_resampling;  // of each
   int year = 0;
   std::string resampling;
   RegionOptions regions;                           // without a path: the only model of each map counts at every pixel

@@ -36,9 +36,18 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   const std::string file = model.path;
   for (const auto& member : model.members) members_.emplace_back(member, input, batch_pixels, context, precision);
   if (!members_.empty()) return;
-  for (std::size_t s = 1; s < spec_.sources.size(); ++s)
-    context.progress->note(join_text(file, ": the model also reads ", spec_.sources[s].name, " (", join_list(spec_.sources[s].bands, ", "),
-                                     "), of which a tile has no images; it is mapped without them, like samples that lack them"));
+  for (std::size_t s = 1; s < spec_.sources.size(); ++s) {
+    OtherSource& other = others_.emplace_back();
+    const auto known = std::ranges::find(input.others, spec_.sources[s].name, &TileInput::Source::name);
+    if (known != input.others.end() && known->bands == spec_.sources[s].bands && spec_.input == InputKind::raw)
+      other.place = static_cast<std::size_t>(known - input.others.begin());
+    else
+      context.progress->note(
+          join_text(file, ": the model also reads ", spec_.sources[s].name, " (", join_list(spec_.sources[s].bands, ", "),
+                    "), of which a tile has no images; it is mapped without them, like samples that lack them; expected a "
+                    "[[source]] named ",
+                    spec_.sources[s].name, " with these bands"));
+  }
   const SourceSpec& source = spec_.sources.front();
   if (source.bands != input.bands)
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
@@ -53,6 +62,13 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
     mean_ = to_device(stream, source.mean);
     inverse_std_ = to_device(stream, inverse);
+    for (std::size_t s = 0; s < others_.size(); ++s) {
+      std::vector<float> of_other;
+      for (const float deviation : spec_.sources[s + 1].deviation) of_other.push_back(1 / deviation);
+      others_[s].mean = to_device(stream, spec_.sources[s + 1].mean);
+      others_[s].inverse_std = to_device(stream, of_other);
+      stream.synchronize();  // `of_other` ends here
+    }
   }
   std::vector<std::int32_t> targets;
   for (const int day : spec_.days) targets.push_back((new_year_ + day).days);
@@ -75,7 +91,11 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
                                    ? prepare_regular_bytes_per_pixel(gap_filling(spec_.gap_fill), n_dates,
                                                                      static_cast<int>(source.bands.size()), static_cast<int>(dates))
                                    : 0;
-  return filling + dates * source.features() * 4 + dates + beside_input;
+  std::int64_t of_others = 0;
+  for (std::size_t s = 0; s < others_.size(); ++s)
+    if (others_[s].place)
+      of_others += static_cast<std::int64_t>(input_.others[*others_[s].place].dates.size()) * (spec_.sources[s + 1].features() * 4 + 1);
+  return filling + dates * source.features() * 4 + dates + beside_input + of_others;
 }
 
 std::vector<float> TileModel::days_of(const std::vector<Date>& dates) const {
@@ -84,7 +104,27 @@ std::vector<float> TileModel::days_of(const std::vector<Date>& dates) const {
   return days;
 }
 
-Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates) {
+SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, const std::vector<DeviceSeries>& others) {
+  OtherSource& other = others_[source];
+  SeriesBatch prepared{.features = spec_.sources[source + 1].features()};  // missing
+  if (!other.place || *other.place >= others.size()) return prepared;
+  const SeriesView& series = others[*other.place].view();
+  const std::int64_t pixels = series.pixels();
+  prepared.dates = series.n_dates;
+  other.values.reserve(stream.device, pixels * prepared.dates * prepared.features);
+  other.valid.reserve(stream.device, pixels * prepared.dates);
+  PrepareRawArgs args;
+  args.series = series, args.resampling = input_.others[*other.place].resampling;
+  args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
+  args.values = other.values.data(), args.valid = other.valid.data();
+  prepare_raw(stream, args);
+  other.days = to_device(stream, days_of(input_.others[*other.place].dates));
+  prepared.values = other.values.data(), prepared.valid = other.valid.data(), prepared.days = other.days.data();
+  return prepared;
+}
+
+Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates,
+                         const std::vector<DeviceSeries>& others) {
   const std::int64_t pixels = series.pixels();
   SeriesBatch prepared;
   prepared.features = spec_.sources.front().features();
@@ -115,7 +155,7 @@ Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const s
   days_ = to_device(stream, days);
   prepared.values = values_.data(), prepared.days = days_.data();
   Batch batch{.pixels = pixels, .series = {prepared}, .statics = nullptr};
-  for (std::size_t s = 1; s < spec_.sources.size(); ++s) batch.series.push_back({.features = spec_.sources[s].features()});  // missing
+  for (std::size_t s = 0; s < others_.size(); ++s) batch.series.push_back(prepare_other(stream, s, others));
   return batch;
 }
 
@@ -144,8 +184,8 @@ LtaeArgs TileModel::images(const SeriesView& series) {
 }
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
-                                 const std::vector<float>& statics) {
-  if (!members_.empty()) return run_members(stream, series, dates, statics);
+                                 const std::vector<float>& statics, const std::vector<DeviceSeries>& others) {
+  if (!members_.empty()) return run_members(stream, series, dates, statics, others);
   const SeriesView& window = series.view();
   const std::int64_t pixels = window.pixels();
   count_.reserve(stream.device, pixels);
@@ -159,7 +199,7 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
     args.statics = given;
     probabilities = runner_->run_images(stream, args, days_of(dates));
   } else {
-    Batch batch = prepare(stream, window, dates);
+    Batch batch = prepare(stream, window, dates, others);
     batch.statics = given;
     probabilities = runner_->run(stream, batch, count_.data());
   }
@@ -169,6 +209,7 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
 
 void TileModel::release() {
   values_ = {}, valid_ = {}, probabilities_ = {}, count_ = {};
+  for (OtherSource& other : others_) other.values = {}, other.valid = {};
   if (runner_) runner_->release();
   for (TileModel& member : members_) member.release();
 }
@@ -181,13 +222,13 @@ PrecisionCost TileModel::precision_cost() const {
 }
 
 TileModel::Scores TileModel::run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
-                                         const std::vector<float>& statics) {
+                                         const std::vector<float>& statics, const std::vector<DeviceSeries>& others) {
   const std::int64_t pixels = series.view().pixels(), numbers = pixels * spec_.n_classes();
   const auto n = static_cast<std::int64_t>(members_.size());
   Buffer<float> all(stream.device, n * numbers);  // [member][pixel][class]
   Scores scores;
   for (std::int64_t m = 0; m < n; ++m) {
-    scores = members_[static_cast<std::size_t>(m)].run(stream, series, dates, statics);
+    scores = members_[static_cast<std::size_t>(m)].run(stream, series, dates, statics, others);
     detail::copy_bytes(stream, stream.device, all.data() + m * numbers, stream.device, scores.probabilities,
                        static_cast<std::size_t>(numbers) * sizeof(float));
   }

@@ -3,6 +3,7 @@
 // LibTorch. For an ensemble: its members one after the other, and the mean of their probabilities.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +22,21 @@ struct TileInput {
   int year = 0;             // positions in time are counted from its first day
   std::vector<Date> dates;  // of the tile's acquisitions, in time order
   Resampling resampling = Resampling::bilinear;
+  // A further source that is read for a window, on dates of its own.
+  struct Source {
+    std::string name;
+    std::vector<std::string> bands;
+    std::vector<Date> dates;
+    Resampling resampling = Resampling::bilinear;
+  };
+  std::vector<Source> others = {};
 };
 
 class TileModel {
  public:
   // UserError if the model does not match: a band or static input that the tile does not have, or regular dates that are mostly before
-  // the tile's first or after its last acquisition. Sources other than the main one are missing; a note to the context's progress says so.
-  // `batch_pixels` and `precision`: see ModelRunner.
+  // the tile's first or after its last acquisition. A further source that is not read here is missing; a note to the context's progress
+  // says so. `batch_pixels` and `precision`: see ModelRunner.
   TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32);
 
   const ModelSpec& spec() const { return spec_; }
@@ -39,13 +48,24 @@ class TileModel {
     const float* probabilities = nullptr;
     const std::uint8_t* count = nullptr;
   };
-  Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
+  // `others`: the series of the further sources, as in TileInput.
+  Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics,
+             const std::vector<DeviceSeries>& others = {});
   void release();  // frees the memory of the last call
   PrecisionCost precision_cost() const;
 
  private:
-  Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics);
-  Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates);  // writes count_, too
+  // A further source of the model: where it is among those that are read, and its prepared input.
+  struct OtherSource {
+    std::optional<std::size_t> place;  // none: it is missing
+    Buffer<float> mean, inverse_std, values, days;
+    Buffer<std::uint8_t> valid;
+  };
+  Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics,
+                     const std::vector<DeviceSeries>& others);
+  // Writes count_, too.
+  Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const std::vector<DeviceSeries>& others);
+  SeriesBatch prepare_other(const Stream& stream, std::size_t source, const std::vector<DeviceSeries>& others);
   LtaeArgs images(const SeriesView& series);
   // Applies number(spec, value), NaN where missing, to the static inputs: [pixel][static], or planes: [static][pixel].
   template <class Number>
@@ -60,6 +80,7 @@ class TileModel {
   Date new_year_;
   std::unique_ptr<ModelRunner> runner_;  // of a single model; or
   std::vector<TileModel> members_;       // of an ensemble
+  std::vector<OtherSource> others_;      // of the spec's sources but the first
   Buffer<float> mean_, inverse_std_, values_, days_, probabilities_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_;

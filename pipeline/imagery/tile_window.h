@@ -9,7 +9,8 @@ namespace millesime {
 
 struct TileWindow {
   Series series;
-  std::vector<float> statics;  // [pixel][static], NaN where missing
+  std::vector<float> statics;       // [pixel][static], NaN where missing
+  std::vector<Series> others = {};  // of the further sources that a model reads
 };
 
 TileWindow rows_of(const TileWindow& window, int first, int n);  // n rows from `first` on

@@ -29,17 +29,22 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const std::vector<std::string> region_files =
                                      config.regions.path.empty() ? std::vector<std::string>{} : files_of_source(config.regions.path),
                                  exogenous = files_of_exogenous(config.exogenous);
+  std::vector<std::string> keys = source_keys(config, {"resampling"});
+  for (const std::string& key : kOptions)
+    if (!key.starts_with("source.")) keys.push_back(key);
   for (const auto& tile : tiles_of(config)) {
     Unit unit{.stage = "classify",
               .key = tile,
               .tile = tile,
               .inputs = {layout.census(tile), layout.footprint(tile)},
               .outputs = {},
-              .config_keys = kOptions,
+              .config_keys = keys,
               .facts = {},
               .run = {}};
     ClassifyRequest request;
     request.year = config.year, request.resampling = config.sources.front().resampling;
+    for (std::size_t source = 1; source < config.sources.size(); ++source)
+      request.other_resampling.push_back(config.sources[source].resampling);
     request.exogenous = config.exogenous, request.options = config.classify;
     for (int seed = 0; seed < layout.seeds; ++seed) {
       SeedMap::Files output{{},
@@ -65,7 +70,9 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     unit.inputs.insert(unit.inputs.end(), exogenous.begin(), exogenous.end());
     for (const auto& entry : config.exogenous) unit.facts.push_back(entry.name);
     unit.run = [request, layout, tile, roots = source_roots(config)](const Context& context) mutable {
-      request.census = TileImages::read(layout.census(tile), roots).main();
+      TileImages images = TileImages::read(layout.census(tile), roots);
+      request.census = images.main();
+      request.others.assign(images.sources.begin() + 1, images.sources.end());
       nlohmann::json counts = classify_tile(request, context);
       for (const auto& [region, other] : request.substitutes)
         counts["regions_without_samples"][region] = other.empty() ? "all samples" : other;
