@@ -147,6 +147,9 @@ void bench_preprocessing(int across) {
     index.n_bands = 10;
     index.plan = plan_indices(kThreeIndices, series.bands);
     index.samples = filled.data();
+    Buffer<float> exact(Device{}, pixels * kTargets * 10);
+    fill.exact = exact.data(), fill.filled = nullptr;
+    report("gap_fill, linear, float32", pixels, kDates * 21 + kTargets * 40, [&] { gap_fill(Device{}, fill); });
     Buffer<std::int16_t> integers(Device{}, pixels * kTargets * 3);
     index.integers = integers.data();
     report("indices, 3 x 37 dates, integers", pixels, kTargets * 26, [&] { indices(Device{}, index); });
@@ -155,18 +158,18 @@ void bench_preprocessing(int across) {
     packing.n_dates = kTargets;
     packing.n_bands = 10;
     packing.indices = index.plan;
-    packing.samples = filled.data();
+    packing.samples = exact.data();
     packing.mean = mean.data();
     packing.inverse_std = inverse_std.data();
     {
       Buffer<float> features(Device{}, pixels * kTargets * 13);
       packing.features = features.data();
-      report("pack, float32", pixels, kTargets * (20 + 13 * 4), [&] { pack(Device{}, packing); });
+      report("pack, float32", pixels, kTargets * (40 + 13 * 4), [&] { pack(Device{}, packing); });
     }
     packing.features = nullptr;
     Buffer<Bfloat16> features(Device{}, pixels * kTargets * 13);
     packing.bfloat16 = features.data();
-    report("pack, bfloat16", pixels, kTargets * (20 + 13 * 2), [&] { pack(Device{}, packing); });
+    report("pack, bfloat16", pixels, kTargets * (40 + 13 * 2), [&] { pack(Device{}, packing); });
   }
   PrepareRegularArgs regular;
   regular.series = host.view();

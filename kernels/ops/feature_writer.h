@@ -66,42 +66,29 @@ struct FeaturePlan {
 };
 
 // values[kLanes] of one feature, normalised, to the writer; they may lie in its row.
-template <int kLanes, class Value, class Writer>
-MILLESIME_HD void put_normalised(const FeaturePlan& plan, int feature, const Value* values, Writer& writer) {
+template <int kLanes, class Writer>
+MILLESIME_HD void put_normalised(const FeaturePlan& plan, int feature, const float* values, Writer& writer) {
   float* row = writer.row();
   if (plan.mean) {
     const float mean = plan.mean[feature], inverse_std = plan.inverse_std[feature];
     MILLESIME_LANES_INDEPENDENT
-    for (int lane = 0; lane < kLanes; ++lane) row[lane] = (static_cast<float>(values[lane]) - mean) * inverse_std;
+    for (int lane = 0; lane < kLanes; ++lane) row[lane] = (values[lane] - mean) * inverse_std;
   } else {
     MILLESIME_LANES_INDEPENDENT
-    for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<float>(values[lane]);
+    for (int lane = 0; lane < kLanes; ++lane) row[lane] = values[lane];
   }
   writer.put();
 }
 
-// All features of one date: bands[band][lane], then their indices. On the CPU bands that indices read are converted once; on the GPU,
-// where they would have to lie in memory for that, wherever they are needed.
+// All features of one date: bands[band][lane], then their indices.
 template <int kLanes, class Writer>
-MILLESIME_HD void put_features(const FeaturePlan& plan, const Rows<const std::int16_t>& bands, Writer& writer) {
-  constexpr int kKept = kLanes > 1 ? kMaxBands : 1;
-  alignas(64) float converted[kKept][kLanes];
+MILLESIME_HD void put_features(const FeaturePlan& plan, const Rows<const float>& bands, Writer& writer) {
   MILLESIME_ROLLED
-  for (int b = 0; b < plan.n_bands; ++b) {
-    const std::int16_t* band = bands[b];
-    put_normalised<kLanes>(plan, b, band, writer);
-    if (kLanes == 1 || plan.indices.n == 0) continue;
-    float* values = converted[kLanes > 1 ? b : 0];
-    MILLESIME_LANES_INDEPENDENT
-    for (int lane = 0; lane < kLanes; ++lane) values[lane] = static_cast<float>(band[lane]);
-  }
+  for (int b = 0; b < plan.n_bands; ++b) put_normalised<kLanes>(plan, b, bands[b], writer);
   MILLESIME_ROLLED
   for (int i = 0; i < plan.indices.n; ++i) {
     alignas(64) float values[kLanes];
-    if constexpr (kLanes > 1)
-      index_row<kLanes>(plan.indices.formulas[i], plan.n_bands, Rows<const float>{converted[0], kLanes}, values);
-    else
-      index_row<kLanes>(plan.indices.formulas[i], plan.n_bands, bands, values);
+    index_row<kLanes>(plan.indices.formulas[i], plan.n_bands, bands, values);
     put_normalised<kLanes>(plan, plan.n_bands + i, values, writer);
   }
 }

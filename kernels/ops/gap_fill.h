@@ -1,6 +1,6 @@
 #pragma once
 // Gap filling: a series on any target dates, from its valid dates. Values at invalid dates have no influence; 0 where the pixel has no
-// valid date; |values| <= 32767; results are rounded half away from zero.
+// valid date; |values| <= 32767. Results are float32, or rounded half away from zero: whoever computes on with them takes the first.
 //
 // linear           out(t) = a + (t - d_a) / (d_b - d_a) * (b - a)    a, b: values of the nearest valid dates d_a <= t < d_b
 //                  Before the first and after the last valid date, their value is used. Arithmetic in float32. The temporal interpolation
@@ -26,6 +26,7 @@ struct GapFilling {
   FillMethod method = FillMethod::linear;
   float window_days = 30;  // of moving_average, > 0
   float smoothing = 1;     // of whittaker, > 0
+  bool rounded = false;    // float32 results are whole numbers, too: what models of format 1 learned from
 };
 
 struct GapFillArgs {
@@ -35,7 +36,8 @@ struct GapFillArgs {
   const std::int32_t* target_days = nullptr;  // [target], strictly rising
   const std::int16_t* samples = nullptr;      // [date][band][pixel]
   const std::uint8_t* valid = nullptr;        // [date][pixel], 1 = valid
-  std::int16_t* filled = nullptr;             // [target][band][pixel]
+  std::int16_t* filled = nullptr;             // [target][band][pixel], rounded; or, or also,
+  float* exact = nullptr;                     // the same, not rounded
   GapFilling filling = {};
 };
 

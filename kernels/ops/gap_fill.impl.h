@@ -3,6 +3,7 @@
 // once in each direction, whatever the masks are, so that neighbouring lanes never read different dates.
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/base/parallel_for.h"
 #include "kernels/base/rounding.h"
@@ -57,9 +58,31 @@ MILLESIME_HD void fill_weights(const FillTimes& times, const Rows<std::int16_t>&
   }
 }
 
-// One band: for each target writes the values of all lanes to filled.row(target, default row), then calls filled(target, values).
-// samples[date][lane]; before is scratch, [target][lane]. With kPrefetch the samples are in the input, not in scratch.
-template <int kLanes, bool kPrefetch, class Filled>
+// Between the values a and b of two dates.
+MILLESIME_HD float between(std::int16_t a, std::int16_t b, float share) {
+  return static_cast<float>(a) + share * static_cast<float>(b - a);
+}
+
+// A result as it is kept: rounded, or float32.
+template <class Value>
+MILLESIME_HD Value as_filled(float value) {
+  if constexpr (std::is_same<Value, float>::value)
+    return value;
+  else
+    return round_to_int16(value);
+}
+
+// value[lane] becomes that of this date where it is valid.
+template <int kLanes>
+MILLESIME_HD void carry(std::int16_t* value, const std::int16_t* now, const std::int16_t* use) {
+  MILLESIME_LANES_INDEPENDENT
+  for (int lane = 0; lane < kLanes; ++lane) value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
+}
+
+// One band: for each target, the last one first, writes the values of all lanes to filled.row(target, default row), then calls
+// filled(target, values). samples[date][lane]; before is scratch, [target][lane]. With kPrefetch the samples are in the input, not in
+// scratch.
+template <int kLanes, bool kPrefetch, class Value, class Filled>
 MILLESIME_HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& selected, const Rows<float>& weight,
                             const Rows<const std::int16_t>& samples, const Rows<std::int16_t>& before, const Filled& filled) {
   std::int16_t value[kLanes];  // at the nearest valid date seen so far
@@ -70,9 +93,7 @@ MILLESIME_HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& se
       const std::int16_t* use = selected[d];
       const std::int16_t* now = samples[d++];
       if (kPrefetch) expect_next_lanes<kLanes>(now);
-      MILLESIME_LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane)
-        value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
+      carry<kLanes>(value, now, use);
     }
     if (t == times.n_targets) break;
     std::int16_t* row = before[t];
@@ -82,20 +103,14 @@ MILLESIME_HD void fill_band(const FillTimes& times, const Rows<std::int16_t>& se
   for (int t = times.n_targets - 1; t >= 0; --t) {
     while (d > 0 && times.days[d - 1] > times.target_days[t]) {
       const std::int16_t* use = selected[--d];
-      const std::int16_t* now = samples[d];
-      MILLESIME_LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane)
-        value[lane] = static_cast<std::int16_t>(value[lane] ^ ((value[lane] ^ now[lane]) & use[lane]));
+      carry<kLanes>(value, samples[d], use);
     }
     const std::int16_t* row = before[t];
     const float* share = weight[t];
-    alignas(64) std::int16_t somewhere[kLanes];
-    std::int16_t* result = filled.row(t, somewhere);
+    alignas(64) Value somewhere[kLanes];
+    Value* result = filled.row(t, somewhere);
     MILLESIME_LANES_INDEPENDENT
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float a = static_cast<float>(row[lane]), step = static_cast<float>(value[lane] - row[lane]);
-      result[lane] = round_to_int16(a + share[lane] * step);
-    }
+    for (int lane = 0; lane < kLanes; ++lane) result[lane] = as_filled<Value>(between(row[lane], value[lane], share[lane]));
     filled(t, result);
   }
 }
@@ -108,7 +123,8 @@ struct MovingAverage {
   Rows<const std::int16_t> samples;
   float window_days;
 
-  MILLESIME_HD void operator()(int target, std::int16_t* linear) const {
+  template <class Value>
+  MILLESIME_HD void operator()(int target, Value* linear) const {
     std::int32_t sum[kLanes], n[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) sum[lane] = n[lane] = 0;
     for (int d = 0; d < times.n_dates; ++d) {
@@ -122,7 +138,7 @@ struct MovingAverage {
       }
     }
     for (int lane = 0; lane < kLanes; ++lane)
-      if (n[lane] > 0) linear[lane] = round_to_int16(static_cast<float>(sum[lane]) / static_cast<float>(n[lane]));
+      if (n[lane] > 0) linear[lane] = as_filled<Value>(static_cast<float>(sum[lane]) / static_cast<float>(n[lane]));
   }
 };
 
@@ -175,16 +191,17 @@ class Whittaker {
   }
 
   // Calls filled(target, values of all lanes) for each target. With a single valid date its value is used everywhere, without any 0.
-  template <class Filled>
+  template <class Value, class Filled>
   MILLESIME_HD void each_target(const Rows<const std::int16_t>& samples, const Filled& filled) const {
     std::int16_t only[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) only[lane] = last_[lane] < 0 ? std::int16_t{0} : samples[date(last_[lane])][lane];
     MILLESIME_ROLLED
     for (int i = 0; i < n_; ++i) {
       if (target(i) < 0) continue;
-      alignas(64) std::int16_t result[kLanes];
+      alignas(64) Value result[kLanes];
       for (int lane = 0; lane < kLanes; ++lane)
-        result[lane] = first_[lane] < last_[lane] ? saturate_to_int16(static_cast<float>(z(i)[lane])) : only[lane];
+        result[lane] =
+            first_[lane] < last_[lane] ? as_filled<Value>(within_int16(static_cast<float>(z(i)[lane]))) : static_cast<Value>(only[lane]);
       filled(target(i), result);
     }
   }
@@ -262,7 +279,7 @@ class Whittaker {
   std::int32_t first_[kLanes], last_[kLanes];  // nodes of valid dates
 };
 
-template <int kLanes, FillMethod kMethod>
+template <int kLanes, FillMethod kMethod, class Value>  // std::int16_t, or float and, where it is asked for, int16, too
 struct GapFillBlock {
   GapFillArgs args;
 
@@ -276,19 +293,33 @@ struct GapFillBlock {
   }
 
   struct Store {
-    std::int16_t* first;
+    std::int16_t* integers;  // of the first target; null: none
+    float* exact;
     std::int64_t stride;
     int n;
-    MILLESIME_HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
-    MILLESIME_HD void operator()(int target, const std::int16_t* values) const { store_lanes<kLanes>(first + target * stride, values, n); }
+    bool rounded;
+    MILLESIME_HD Value* row(int, Value* somewhere) const { return somewhere; }
+    MILLESIME_HD void operator()(int target, const std::int16_t* values) const {
+      store_lanes<kLanes>(integers + target * stride, values, n);
+    }
+    MILLESIME_HD void operator()(int target, const float* values) const {
+      alignas(64) std::int16_t whole[kLanes];
+      alignas(64) float kept[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) {
+        whole[lane] = round_to_int16(values[lane]);
+        kept[lane] = rounded ? static_cast<float>(whole[lane]) : values[lane];
+      }
+      if (integers) store_lanes<kLanes>(integers + target * stride, whole, n);
+      store_lanes<kLanes>(exact + target * stride, kept, n);
+    }
   };
 
   // Replaces the value of linear filling by the average before it is stored.
   struct Averaged {
     MovingAverage<kLanes> average;
     Store store;
-    MILLESIME_HD std::int16_t* row(int, std::int16_t* somewhere) const { return somewhere; }
-    MILLESIME_HD void operator()(int target, std::int16_t* values) const {
+    MILLESIME_HD Value* row(int, Value* somewhere) const { return somewhere; }
+    MILLESIME_HD void operator()(int target, Value* values) const {
       average(target, values);
       store(target, values);
     }
@@ -311,16 +342,16 @@ struct GapFillBlock {
       const Whittaker<kLanes> smooth(times(), selected, scratch, 0, args.filling.smoothing);
       each_band(first, n, part, [&](const Rows<const std::int16_t>& samples, const Store& store) {
         smooth.solve(samples);
-        smooth.each_target(samples, store);
+        smooth.template each_target<Value>(samples, store);
       });
     } else {
       fill_weights<kLanes>(times(), selected, weight);
       each_band(first, n, part, [&](const Rows<const std::int16_t>& samples, const Store& store) {
         if constexpr (kMethod == FillMethod::moving_average)
-          fill_band<kLanes, true>(times(), selected, weight, samples, before,
-                                  Averaged{{times(), selected, samples, args.filling.window_days}, store});
+          fill_band<kLanes, true, Value>(times(), selected, weight, samples, before,
+                                         Averaged{{times(), selected, samples, args.filling.window_days}, store});
         else
-          fill_band<kLanes, true>(times(), selected, weight, samples, before, store);
+          fill_band<kLanes, true, Value>(times(), selected, weight, samples, before, store);
       });
     }
     finish_stores();
@@ -334,21 +365,31 @@ struct GapFillBlock {
     for (int b = 0; b < args.n_bands; ++b) {
       const std::int16_t* samples = args.n_dates == 0 ? nullptr : args.samples + b * args.pixels + first;  // null without dates
       const Rows<const std::int16_t> band{samples, date_stride};
-      fill(whole_rows<kLanes>(band, args.n_dates, n, part), Store{args.filled + b * args.pixels + first, date_stride, n});
+      fill(whole_rows<kLanes>(band, args.n_dates, n, part),
+           Store{args.filled ? args.filled + b * args.pixels + first : nullptr, args.exact ? args.exact + b * args.pixels + first : nullptr,
+                 date_stride, n, args.filling.rounded});
     }
   }
 };
 
-template <class Backend>
-void gap_fill_on(const Backend& backend, const GapFillArgs& args) {
+template <class Value, class Backend>
+void gap_fill_as(const Backend& backend, const GapFillArgs& args) {
   constexpr int kLanes = Backend::kLanes;
   const std::int64_t blocks = block_count(args.pixels, kLanes);
   switch (args.filling.method) {
-    case FillMethod::linear: return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::linear>{args});
+    case FillMethod::linear: return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::linear, Value>{args});
     case FillMethod::moving_average:
-      return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::moving_average>{args});
-    case FillMethod::whittaker: return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::whittaker>{args});
+      return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::moving_average, Value>{args});
+    case FillMethod::whittaker: return parallel_for(backend, "gap_fill", blocks, GapFillBlock<kLanes, FillMethod::whittaker, Value>{args});
   }
+}
+
+template <class Backend>
+void gap_fill_on(const Backend& backend, const GapFillArgs& args) {
+  if (args.exact)
+    gap_fill_as<float>(backend, args);
+  else
+    gap_fill_as<std::int16_t>(backend, args);
 }
 
 }  // namespace millesime

@@ -7,7 +7,10 @@
 
 namespace millesime {
 
-MILLESIME_CPU_CLONES(IndicesBlock<kCpuLanes>);
+using OfIntegers = IndicesBlock<kCpuLanes, std::int16_t>;
+using OfFloats = IndicesBlock<kCpuLanes, float>;
+MILLESIME_CPU_CLONES(OfIntegers);
+MILLESIME_CPU_CLONES(OfFloats);
 
 void indices(const Stream& stream, const IndicesArgs& args) {
   on_backend(stream, [&](const auto& backend) { indices_on(backend, args); });

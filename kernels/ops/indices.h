@@ -52,7 +52,8 @@ struct IndicesArgs {
   std::int64_t pixels = 0;
   int n_dates = 0, n_bands = 0;
   IndexPlan plan;
-  const std::int16_t* samples = nullptr;  // [date][band][pixel]
+  const std::int16_t* samples = nullptr;  // [date][band][pixel]; or, instead,
+  const float* exact = nullptr;           // the same as float32, e.g. of gap_fill
   float* values = nullptr;                // [date][index][pixel], may be null
   std::int16_t* integers = nullptr;       // [date][index][pixel], may be null
 };

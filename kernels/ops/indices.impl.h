@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/base/parallel_for.h"
 #include "kernels/base/rounding.h"
@@ -46,19 +47,20 @@ MILLESIME_HD void index_row(const IndexFormula& index, int n_bands, const Rows<c
   }
 }
 
-template <int kLanes>
+template <int kLanes, class Number>
 struct IndicesBlock {
   IndicesArgs args;
 
-  MILLESIME_HD std::int64_t scratch_bytes() const { return 2 * std::int64_t{args.n_bands}; }  // the bands of a block that is not full
+  // The bands of a block that is not full.
+  MILLESIME_HD std::int64_t scratch_bytes() const { return static_cast<std::int64_t>(sizeof(Number)) * args.n_bands; }
 
   MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const std::int64_t first = item * kLanes;
     const int n = lanes_in_use<kLanes>(first, args.pixels);
-    const auto part = scratch.rows<std::int16_t>(0);
+    const auto part = scratch.rows<Number>(0);
     for (int d = 0; d < args.n_dates; ++d) {
-      const std::int16_t* date = args.samples + static_cast<std::int64_t>(d) * args.n_bands * args.pixels;
-      const auto bands = whole_rows<kLanes>(Rows<const std::int16_t>{date + first, args.pixels}, args.n_bands, n, part);
+      const Number* date = samples() + static_cast<std::int64_t>(d) * args.n_bands * args.pixels;
+      const auto bands = whole_rows<kLanes>(Rows<const Number>{date + first, args.pixels}, args.n_bands, n, part);
       for (int i = 0; i < args.plan.n; ++i) {
         const IndexFormula& index = args.plan.formulas[i];
         const std::int64_t at = (static_cast<std::int64_t>(d) * args.plan.n + i) * args.pixels + first;
@@ -74,11 +76,24 @@ struct IndicesBlock {
     }
     finish_stores();
   }
+
+ private:
+  MILLESIME_HD const Number* samples() const {
+    if constexpr (std::is_same<Number, float>::value)
+      return args.exact;
+    else
+      return args.samples;
+  }
 };
 
 template <class Backend>
 void indices_on(const Backend& backend, const IndicesArgs& args) {
-  parallel_for(backend, "indices", block_count(args.pixels, Backend::kLanes), IndicesBlock<Backend::kLanes>{args});
+  constexpr int kLanes = Backend::kLanes;
+  const std::int64_t blocks = block_count(args.pixels, kLanes);
+  if (args.exact)
+    parallel_for(backend, "indices", blocks, IndicesBlock<kLanes, float>{args});
+  else
+    parallel_for(backend, "indices", blocks, IndicesBlock<kLanes, std::int16_t>{args});
 }
 
 }  // namespace millesime

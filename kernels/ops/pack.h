@@ -1,6 +1,6 @@
 #pragma once
-// Pack: samples and their indices, normalised, in the model's layout and type. The last part of prepare.h, for series that are already on
-// the model's dates.
+// Pack: samples (not rounded, as gap_fill leaves them) and their indices, normalised, in the model's layout and type. The last part of
+// prepare.h, for series that are already on the model's dates.
 //
 //   features[pixel][date][f] = (x_f - mean[f]) * inverse_std[f]     x: the bands, then the indices of those bands
 //
@@ -19,9 +19,9 @@ struct PackArgs {
   std::int64_t pixels = 0;
   int n_dates = 0, n_bands = 0;
   IndexPlan indices;
-  const std::int16_t* samples = nullptr;  // [date][band][pixel]
-  const float* mean = nullptr;            // [feature]; null: features are not normalised
-  const float* inverse_std = nullptr;     // [feature], 1 / standard deviation
+  const float* samples = nullptr;      // [date][band][pixel]
+  const float* mean = nullptr;         // [feature]; null: features are not normalised
+  const float* inverse_std = nullptr;  // [feature], 1 / standard deviation
   // exactly one of the two, [pixel][date][feature]
   float* features = nullptr;
   Bfloat16* bfloat16 = nullptr;

@@ -31,11 +31,12 @@ bool in_one_kernel(const GapFilling& filling) { return filling.method == FillMet
 void prepare_composed(const Stream& stream, const PrepareRegularArgs& args) {
   const std::int64_t pixels = args.series.pixels();
   const int n_dates = args.series.n_dates, n_bands = args.series.n_bands;
-  Buffer<std::int16_t> samples(stream.device, pixels * n_dates * n_bands), filled(stream.device, pixels * args.n_targets * n_bands);
+  Buffer<std::int16_t> samples(stream.device, pixels * n_dates * n_bands);
+  Buffer<float> filled(stream.device, pixels * args.n_targets * n_bands);
   Buffer<std::uint8_t> valid(stream.device, pixels * n_dates);
   validity(stream, {args.series, valid.data(), args.count});
   resample(stream, {args.series, args.resampling, samples.data()});
-  gap_fill(stream, {pixels, n_dates, n_bands, args.n_targets, args.series.days, args.target_days, samples.data(), valid.data(),
+  gap_fill(stream, {pixels, n_dates, n_bands, args.n_targets, args.series.days, args.target_days, samples.data(), valid.data(), nullptr,
                     filled.data(), args.filling});
   pack(stream, {pixels, args.n_targets, n_bands, args.indices, filled.data(), args.mean, args.inverse_std, args.features, args.bfloat16});
   stream.synchronize();  // the buffers end here
@@ -45,7 +46,7 @@ void prepare_composed(const Stream& stream, const PrepareRegularArgs& args) {
 
 std::int64_t prepare_regular_bytes_per_pixel(const GapFilling& filling, int n_dates, int n_bands, int n_targets) {
   if (in_one_kernel(filling)) return 0;
-  return std::int64_t{2} * n_bands * (n_dates + n_targets) + n_dates;
+  return std::int64_t{n_bands} * (2 * n_dates + 4 * n_targets) + n_dates;
 }
 
 void prepare_regular(const Stream& stream, const PrepareRegularArgs& args) {

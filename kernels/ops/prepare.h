@@ -4,7 +4,7 @@
 //
 // Regular: features on a grid of dates.
 //   features[pixel][target][f] = (x_f - mean[f]) * inverse_std[f]
-//   x: the gap-filled bands (rounded to integers as gap_fill does), then the indices of those bands
+//   x: the gap-filled bands, not rounded (with filling.rounded they are), then the indices of those bands
 // Raw: every acquisition as it is.
 //   values[pixel][date][band] = (b - mean[band]) * inverse_std[band] where valid, 0 elsewhere
 //

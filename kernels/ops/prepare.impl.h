@@ -51,16 +51,107 @@ MILLESIME_HD void store_count(int n_dates, const RowBlock<kLanes>& block, const 
 }
 
 // Positions of a block's rows in its scratch, in bytes a lane. Wide rows come first, so that each row is aligned to its numbers.
+template <int kLanes>
 struct RegularRows {
-  std::int64_t weight, filled, values, selected, before, end;
+  static constexpr bool kKeepsFilled = kLanes > 1;
+  std::int64_t weight, filled, values, selected, before, after, end;
   MILLESIME_HD explicit RegularRows(const PrepareRegularArgs& args) {
     const std::int64_t targets = args.n_targets, dates = args.series.n_dates, bands = args.series.n_bands;
     weight = 0;
     filled = weight + 4 * targets;
-    values = filled + 2 * targets * bands;
+    values = filled + 4 * bands * (kKeepsFilled ? targets : 1);
     selected = values + 2 * bands * dates;
     before = selected + 2 * dates;
-    end = before + 2 * targets;
+    after = before + 2 * (kKeepsFilled ? targets : bands);
+    end = after + (kKeepsFilled ? 0 : 2 * targets * bands);
+  }
+};
+
+// The gap-filled bands of a block, in float32, target by target. On the CPU all of them are made band by band, while a band is in the
+// nearest cache, and kept. On the GPU, where that would be twice the traffic of integers, the bands of one target are made when its
+// features are: the values before it are carried forward, those after it, integers, are made first. Both compute the same numbers.
+template <int kLanes>
+struct FilledBands {
+  FillTimes times;
+  int n_bands;
+  bool rounded;
+  Rows<std::int16_t> values;    // [band * n_dates + date]
+  Rows<std::int16_t> selected;  // [date]
+  Rows<float> weight;           // [target]
+  Rows<float> filled;           // [target * n_bands + band]; GPU: [band] of one target
+  Rows<std::int16_t> before;    // [target] of one band; GPU: [band]
+  Rows<std::int16_t> after;     // GPU: [target * n_bands + band]
+  int next_date = 0;            // GPU: the first one that is not carried yet
+
+  MILLESIME_HD FilledBands(const PrepareRegularArgs& args, const Scratch& scratch)
+      : times{args.series.n_dates, args.n_targets, args.series.days, args.target_days},
+        n_bands(args.series.n_bands),
+        rounded(args.filling.rounded) {
+    const RegularRows<kLanes> at(args);
+    values = scratch.rows<std::int16_t>(at.values), selected = scratch.rows<std::int16_t>(at.selected);
+    weight = scratch.rows<float>(at.weight), filled = scratch.rows<float>(at.filled);
+    before = scratch.rows<std::int16_t>(at.before), after = scratch.rows<std::int16_t>(at.after);
+  }
+
+  // After the values are loaded.
+  MILLESIME_HD void start() const {
+    fill_weights<kLanes>(times, selected, weight);
+    MILLESIME_ROLLED
+    for (int b = 0; b < n_bands; ++b) {
+      if constexpr (RegularRows<kLanes>::kKeepsFilled)
+        fill_band<kLanes, false, float>(times, selected, weight, samples_of(b), before, Keep{filled, n_bands, b, rounded});
+      else
+        keep_later(b), before[b][0] = 0;
+    }
+  }
+
+  // The bands of a target, from `lane` on. Targets are asked for in order, on the GPU once.
+  MILLESIME_HD Rows<const float> of_target(int target, int lane) {
+    if constexpr (RegularRows<kLanes>::kKeepsFilled) {
+      return {filled[static_cast<std::int64_t>(target) * n_bands] + lane, filled.stride};
+    } else {
+      static_cast<void>(lane);
+      for (; next_date < times.n_dates && times.days[next_date] <= times.target_days[target]; ++next_date) {
+        MILLESIME_ROLLED
+        for (int b = 0; b < n_bands; ++b) carry<1>(before[b], samples_of(b)[next_date], selected[next_date]);
+      }
+      MILLESIME_ROLLED
+      for (int b = 0; b < n_bands; ++b) {
+        const float value = between(before[b][0], after[static_cast<std::int64_t>(target) * n_bands + b][0], weight[target][0]);
+        filled[b][0] = rounded ? static_cast<float>(round_to_int16(value)) : value;
+      }
+      return {filled.first, filled.stride};
+    }
+  }
+
+ private:
+  struct Keep {
+    Rows<float> filled;
+    int n_bands, band;
+    bool rounded;
+    MILLESIME_HD float* row(int target, float*) const { return filled[static_cast<std::int64_t>(target) * n_bands + band]; }
+    MILLESIME_HD void operator()(int, float* row) const {
+      if (!rounded) return;
+      for (int lane = 0; lane < kLanes; ++lane) row[lane] = static_cast<float>(round_to_int16(row[lane]));
+    }
+  };
+
+  MILLESIME_HD Rows<const std::int16_t> samples_of(int band) const {
+    return {values[static_cast<std::int64_t>(band) * times.n_dates], values.stride};
+  }
+
+  // The value of a band at the nearest valid date after each target; 0 where there is none, whose weight is then 0.
+  MILLESIME_HD void keep_later(int band) const {
+    const Rows<const std::int16_t> samples = samples_of(band);
+    std::int16_t value[1] = {0};
+    int d = times.n_dates;
+    for (int t = times.n_targets - 1; t >= 0; --t) {
+      while (d > 0 && times.days[d - 1] > times.target_days[t]) {
+        --d;
+        carry<1>(value, samples[d], selected[d]);
+      }
+      after[static_cast<std::int64_t>(t) * n_bands + band][0] = value[0];
+    }
   }
 };
 
@@ -70,33 +161,15 @@ struct PrepareRegularBlock {
   PrepareRegularArgs args;
 
   MILLESIME_HD std::int64_t pixel_features() const { return static_cast<std::int64_t>(args.n_targets) * args.n_features(); }
-  MILLESIME_HD std::int64_t scratch_bytes() const { return RegularRows(args).end; }
-
-  struct Keep {
-    Rows<std::int16_t> filled;  // [target * n_bands + band]
-    int n_bands, band;
-    MILLESIME_HD std::int16_t* row(int target, std::int16_t*) const { return filled[static_cast<std::int64_t>(target) * n_bands + band]; }
-    MILLESIME_HD void operator()(int, const std::int16_t*) const {}
-  };
+  MILLESIME_HD std::int64_t scratch_bytes() const { return RegularRows<kLanes>(args).end; }
 
   MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const SeriesView& series = args.series;
     const RowBlock<kLanes> block(series, item);
-    const RegularRows at(args);
-    const auto values = scratch.rows<std::int16_t>(at.values);
-    const auto selected = scratch.rows<std::int16_t>(at.selected);
-    load_block<kLanes, kTaps>(series, block, values, selected);
-    if (args.count && block.exists) store_count<kLanes>(series.n_dates, block, selected, args.count);
-    const auto weight = scratch.rows<float>(at.weight);
-    const auto filled = scratch.rows<std::int16_t>(at.filled);
-    const auto before = scratch.rows<std::int16_t>(at.before);
-    const FillTimes times{series.n_dates, args.n_targets, series.days, args.target_days};
-    fill_weights<kLanes>(times, selected, weight);
-    MILLESIME_ROLLED
-    for (int b = 0; b < series.n_bands; ++b) {
-      const Rows<const std::int16_t> samples{values[static_cast<std::int64_t>(b) * series.n_dates], values.stride};
-      fill_band<kLanes, false>(times, selected, weight, samples, before, Keep{filled, series.n_bands, b});
-    }
+    FilledBands<kLanes> filled(args, scratch);
+    load_block<kLanes, kTaps>(series, block, filled.values, filled.selected);
+    if (args.count && block.exists) store_count<kLanes>(series.n_dates, block, filled.selected, args.count);
+    filled.start();
 
     const FeaturePlan plan{args.indices, series.n_bands, args.mean, args.inverse_std};
     constexpr int kPack = kPackLanes<kLanes>;
@@ -104,8 +177,7 @@ struct PrepareRegularBlock {
       FeatureWriter<kPack, Number> writer(target(), pixel_features(), series.pixels(), block.first + lane,
                                           lanes_in_use<kPack>(lane, block.n()), item, scratch);
       MILLESIME_ROLLED
-      for (int t = 0; t < args.n_targets; ++t)
-        put_features<kPack>(plan, {filled[static_cast<std::int64_t>(t) * series.n_bands] + lane, filled.stride}, writer);
+      for (int t = 0; t < args.n_targets; ++t) put_features<kPack>(plan, filled.of_target(t, lane), writer);
       writer.finish();
     }
     finish_stores();

@@ -12,6 +12,8 @@
 namespace millesime {
 namespace {
 
+constexpr int kFormat = 2;  // 1: gap-filled values were rounded before indices were computed
+
 using nlohmann::json;
 
 // One field of a JSON object as the wanted type.
@@ -170,7 +172,7 @@ json Provenance::to_json() const {
 
 json ModelSpec::to_json() const {
   json out;
-  out["format"] = 1;
+  out["format"] = kFormat;
   out["architecture"] = architecture;
   out["parameters"] = parameters;
   out["input"] = to_text(input);
@@ -180,7 +182,10 @@ json ModelSpec::to_json() const {
     if (!s.scale.empty()) out["sources"].back()["scale"] = s.scale;
   }
   if (input == InputKind::regular)
-    out["gap_fill"] = {{"method", gap_fill.method}, {"window_days", gap_fill.window_days}, {"smoothing", gap_fill.smoothing}};
+    out["gap_fill"] = {{"method", gap_fill.method},
+                       {"window_days", gap_fill.window_days},
+                       {"smoothing", gap_fill.smoothing},
+                       {"rounded", gap_fill.rounded}};
   out["days"] = days;
   out["statics"] = json::array();
   for (const auto& s : statics) out["statics"].push_back({{"name", s.name}, {"mean", s.mean}, {"deviation", s.deviation}});
@@ -195,8 +200,10 @@ json ModelSpec::to_json() const {
 }
 
 ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
-  if (const int format = field<int>(object, "format", origin); format != 1)
-    throw UserError(join_text(origin, ": model format ", format, ", this program reads format 1; use a newer version of it"));
+  const int format = field<int>(object, "format", origin);
+  if (format < 1 || format > kFormat)
+    throw UserError(
+        join_text(origin, ": model format ", format, ", this program reads formats 1 to ", kFormat, "; use a newer version of it"));
   ModelSpec spec;
   spec.architecture = field<std::string>(object, "architecture", origin);
   spec.parameters = field<json>(object, "parameters", origin);
@@ -208,7 +215,9 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
     const json& filling = object.at("gap_fill");
     spec.gap_fill = {field<std::string>(filling, "method", origin), field<double>(filling, "window_days", origin),
                      field<double>(filling, "smoothing", origin)};
+    if (filling.contains("rounded")) spec.gap_fill.rounded = field<bool>(filling, "rounded", origin);
   }
+  if (format == 1 && spec.input == InputKind::regular) spec.gap_fill.rounded = true;
   spec.days = field<std::vector<int>>(object, "days", origin);
   check_at_most(spec.days.size(), kMaxDates, "target dates", origin);
   if (spec.input == InputKind::regular && spec.days.empty())

@@ -39,6 +39,7 @@ struct FillSpec {
   std::string method = "linear";
   double window_days = 30;  // of moving-average
   double smoothing = 1;     // of whittaker
+  bool rounded = false;     // to integers, before indices are computed: the contract of format 1
 };
 
 struct StaticSpec {

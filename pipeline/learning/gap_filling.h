@@ -11,7 +11,7 @@ inline FillSpec fill_spec(const TimeOptions& time) { return {time.gap_fill, time
 
 // UserError for an unknown method.
 inline GapFilling gap_filling(const FillSpec& spec) {
-  return {fill_method(spec.method), static_cast<float>(spec.window_days), static_cast<float>(spec.smoothing)};
+  return {fill_method(spec.method), static_cast<float>(spec.window_days), static_cast<float>(spec.smoothing), spec.rounded};
 }
 
 }  // namespace millesime

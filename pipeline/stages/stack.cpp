@@ -237,6 +237,8 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   const int n_targets = static_cast<int>(plan.dates.size());
   const Buffer<std::int32_t> days = to_device(stream, acquired), targets = to_device(stream, days_of(plan.dates));
   Buffer<std::int16_t> filled(stream.device, n_targets * n_bands * pixels);
+  std::optional<Buffer<float>> exact;  // what indices are of: each number of the cube is rounded once
+  if (!plan.indices.empty()) exact.emplace(stream.device, n_targets * n_bands * pixels);
   GapFillArgs filling;
   filling.pixels = pixels;
   filling.n_dates = n_dates;
@@ -247,6 +249,7 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   filling.samples = samples.data();
   filling.valid = valid.data();
   filling.filled = filled.data();
+  filling.exact = exact ? exact->data() : nullptr;
   filling.filling = plan.filling;
   gap_fill(stream, filling);
   block.bands = transfer.to_host(filled);
@@ -257,7 +260,7 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
     computing.n_bands = n_bands;
     computing.plan = plan_indices(plan.indices, plan.bands);
     Buffer<std::int16_t> integers(stream.device, n_targets * computing.plan.n * pixels);
-    computing.samples = filled.data();
+    computing.exact = exact->data();
     computing.integers = integers.data();
     indices(stream, computing);
     block.indices = transfer.to_host(integers);
@@ -298,12 +301,13 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   const auto n_acquisitions = static_cast<std::int64_t>(plan.census.acquisitions.size()),
              n_dates = static_cast<std::int64_t>(plan.dates.size());
   const auto n_bands = static_cast<std::int64_t>(plan.bands.size());
-  const std::int64_t cube_bytes = n_dates * (2 * n_bands + 2 * static_cast<std::int64_t>(plan.indices.size()) + 1);
+  const std::int64_t cube_bytes = n_dates * (2 * n_bands + 2 * static_cast<std::int64_t>(plan.indices.size()) + 1),
+                     exact_bytes = plan.indices.empty() ? 0 : n_dates * 4 * n_bands;
   const OwnStream stream(context.device, context.threads);
   SeriesAhead ahead(stream);
   Transfer transfer(stream);
   const std::int64_t bytes_per_pixel =
-      (kAhead + 3 + ahead.windows_on_host()) * (reader.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1);
+      (kAhead + 3 + ahead.windows_on_host()) * (reader.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1) + exact_bytes;
   const std::int64_t most_pixels = std::min(reader.pixels_within(context.memory_bytes, 2, bytes_per_pixel), std::int64_t{1} << 22);
   const std::vector<Window> windows =
       format == "zarr" ? reader.windows_of_chunks(kZarrChunk, most_pixels) : reader.windows(most_pixels, most_pixels);

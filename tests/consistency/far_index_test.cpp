@@ -196,7 +196,7 @@ TEST(FarIndex, Maps) {
 
 TEST(FarIndex, Pack) {
   constexpr int kDates = 2, kBands = 2;
-  const auto samples = numbers<std::int16_t>(kDates * kBands * kSmall, 1, 9000, 14);
+  const auto samples = numbers<float>(kDates * kBands * kSmall, 1, 9000, 14);
   PackArgs args;
   args.pixels = kSmall, args.n_dates = kDates, args.n_bands = kBands, args.indices = plan_indices({"NDVI"}, {"B4", "B8"});
   args.samples = samples.data();
@@ -213,7 +213,7 @@ TEST(FarIndex, Pack) {
     expect_same(
         kOneBlock,
         [&](const auto& backend) {
-          FarArray<std::int16_t> far(kFar * kDates * kBands);
+          FarArray<float> far(kFar * kDates * kBands);
           FarArray<Number> out(kFar * n);
           put_last(far, kFar, samples);
           PackArgs huge = args;

@@ -44,6 +44,7 @@ struct Case {
   Resampling method = Resampling::bilinear;
   bool normalised = true;
   std::vector<std::string> indices = {"NDVI", "NDWI", "Brightness"};
+  GapFilling filling = {};
 };
 
 std::vector<std::int32_t> targets_of(const Series& series) {
@@ -61,6 +62,7 @@ Prepared fused_regular(const Case& test, const Series& series, const std::vector
   args.n_targets = static_cast<int>(targets.size());
   args.target_days = targets.data();
   args.indices = plan_indices(test.indices, series.bands);
+  args.filling = test.filling;
   const Normalisation normalisation = some_normalisation(args.n_features());
   if (test.normalised) {
     args.mean = normalisation.mean.data();
@@ -124,7 +126,7 @@ Prepared composed_regular(const Case& test, const Series& series, const std::vec
   const auto pixels = static_cast<std::size_t>(series.window.pixels()), bands = series.bands.size();
   std::vector<std::int32_t> days;
   for (const Date date : series.dates) days.push_back(date.days);
-  std::vector<std::int16_t> filled(targets.size() * bands * pixels);
+  std::vector<float> filled(targets.size() * bands * pixels);
   GapFillArgs fill;
   fill.pixels = series.window.pixels();
   fill.n_dates = series.n_dates();
@@ -134,7 +136,8 @@ Prepared composed_regular(const Case& test, const Series& series, const std::vec
   fill.target_days = targets.data();
   fill.samples = parts.samples.data();
   fill.valid = parts.valid.data();
-  fill.filled = filled.data();
+  fill.exact = filled.data();
+  fill.filling = test.filling;
   gap_fill(Device{}, fill);
 
   IndicesArgs index;
@@ -142,7 +145,7 @@ Prepared composed_regular(const Case& test, const Series& series, const std::vec
   index.n_dates = fill.n_targets;
   index.n_bands = series.n_bands();
   index.plan = plan_indices(test.indices, series.bands);
-  index.samples = filled.data();
+  index.exact = filled.data();
   const auto n_indices = static_cast<std::size_t>(index.plan.n);
   std::vector<float> index_values(targets.size() * n_indices * pixels);
   index.values = index_values.data();
@@ -155,8 +158,7 @@ Prepared composed_regular(const Case& test, const Series& series, const std::vec
   for (std::size_t p = 0; p < pixels; ++p) {
     for (std::size_t t = 0; t < targets.size(); ++t) {
       for (std::size_t f = 0; f < n_features; ++f) {
-        const float x =
-            f < bands ? static_cast<float>(filled[(t * bands + f) * pixels + p]) : index_values[(t * n_indices + f - bands) * pixels + p];
+        const float x = f < bands ? filled[(t * bands + f) * pixels + p] : index_values[(t * n_indices + f - bands) * pixels + p];
         out.numbers.push_back(test.normalised ? (x - normalisation.mean[f]) * normalisation.inverse_std[f] : x);
         out.bfloat16.push_back(to_bfloat16(out.numbers.back()).bits);
       }
@@ -197,6 +199,7 @@ std::vector<Case> cases() {
   list.push_back({{70, 2, 5, 0.3, 0.1, true, 1}, Resampling::cubic, true, {}});             // no index
   list.push_back({{512, 33, 4, 0.3, 0.01, true, 9}, Resampling::bilinear, true, {"EVI"}});  // many blocks
   list.push_back({{65, 1, 300, 0.1, 0.0, true, 9}, Resampling::nearest});
+  list.push_back({{131, 2, 9, 0.4, 0.0, true, 4}, Resampling::bilinear, true, {"NDVI"}, {FillMethod::linear, 30, 1, true}});  // of format 1
   return list;
 }
 

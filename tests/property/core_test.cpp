@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <numeric>
 
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/dates.h"
+#include "pipeline/core/file_name.h"
 #include "pipeline/core/grid.h"
 #include "pipeline/core/samples.h"
 #include "tests/property/random_cases.h"
@@ -214,6 +217,32 @@ TEST(AccuracyLaws, NamesOfClassesDoNotMatter) {
         renamed.add(names[static_cast<std::size_t>(r)], names[static_cast<std::size_t>(p)], matrix.count(r, p));
     EXPECT_DOUBLE_EQ(measure(renamed).overall, measure(matrix).overall);
     EXPECT_NEAR(measure(renamed).macro_f, measure(matrix).macro_f, 1e-12);
+  });
+}
+
+// A region, a zone or a class may be called anything: its file lies in the folder where it belongs, has a name that any program can open,
+// and is nobody else's.
+TEST(FileNameLaws, NoNameLeavesItsFolderAndNoTwoNamesMeet) {
+  namespace fs = std::filesystem;
+  const std::vector<std::string> parts = {"..",    "/",        "\\",   ".",    "~",  "-", "_",   "a",
+                                          "Alpes", "\xc3\xa9", "\xe9", "\xff", "\n", " ", "%2f", "C:"};
+  std::map<std::string, std::string> name_of;  // by file
+  for_any_input(2000, [&](RandomCase& random) {
+    std::string name;
+    const int n = random.chance(0.1) ? random.integer(60, 300) : random.integer(0, 8);
+    for (int i = 0; i < n; ++i)
+      if (random.chance(0.5))
+        name += parts[static_cast<std::size_t>(random.integer(0, static_cast<int>(parts.size()) - 1))];
+      else
+        name += static_cast<char>(random.integer(0, 255));
+    const std::string file = file_name_of(name);
+    EXPECT_EQ(file, fs::path(file).filename().string());
+    EXPECT_EQ((fs::path("/out/2021") / (file + ".tif")).lexically_normal().parent_path(), "/out/2021");
+    EXPECT_FALSE(file.empty() || file == "." || file == ".." || file.front() == '-' || file.front() == '.');
+    EXPECT_LE(file.size(), 80u);
+    for (const char c : file) EXPECT_TRUE(std::isalnum(static_cast<unsigned char>(c)) || std::string("_-.~").find(c) != std::string::npos);
+    const auto [known, added] = name_of.emplace(file, name);
+    EXPECT_TRUE(added || known->second == name) << file;
   });
 }
 

@@ -59,10 +59,11 @@ void add_validity(Cases& cases, const SeriesInput& input) {
       ValidityBlock<1>{args});
 }
 
-template <FillMethod kMethod>
+template <FillMethod kMethod, class Value>
 void add_gap_fill(Cases& cases, const SeriesInput& input, const char* method) {
   const Series series = random_series(input.shape);
-  KernelCase& test = add(cases, "gap_fill", join_text(method, ", ", input.name));
+  constexpr bool kExact = std::is_same_v<Value, float>;
+  KernelCase& test = add(cases, "gap_fill", join_text(method, kExact ? ", exact, " : ", ", input.name));
   std::vector<std::int32_t> days;
   for (const Date date : series.dates) days.push_back(date.days);
   GapFillArgs args;
@@ -75,15 +76,25 @@ void add_gap_fill(Cases& cases, const SeriesInput& input, const char* method) {
   args.samples = test.input(expected_samples(series, Resampling::nearest));
   args.valid = test.input(expected_validity(series));
   args.filled = test.output<std::int16_t>(args.pixels * args.n_targets * args.n_bands);
+  if (kExact) args.exact = test.output<float>(args.pixels * args.n_targets * args.n_bands);
   args.filling = {kMethod, 50, 2};
   complete(
       test, [args] { gap_fill(Device{}, args); }, [args](const Fibers& fibers) { gap_fill_on(fibers, args); }, args.pixels,
-      GapFillBlock<1, kMethod>{args});
+      GapFillBlock<1, kMethod, Value>{args});
 }
 
+// The samples as float32, between integers.
+std::vector<float> between_integers(const std::vector<std::int16_t>& samples) {
+  std::vector<float> values;
+  for (std::size_t i = 0; i < samples.size(); ++i) values.push_back(static_cast<float>(samples[i]) + static_cast<float>(i % 7) / 8);
+  return values;
+}
+
+template <class Number>
 void add_indices(Cases& cases, const SeriesInput& input) {
   const Series series = random_series(input.shape);
-  KernelCase& test = add(cases, "indices", input.name);
+  constexpr bool kExact = std::is_same_v<Number, float>;
+  KernelCase& test = add(cases, "indices", join_text(kExact ? "exact, " : "", input.name));
   IndicesArgs args;
   args.pixels = series.window.pixels();
   args.n_dates = series.n_dates();
@@ -91,12 +102,15 @@ void add_indices(Cases& cases, const SeriesInput& input) {
   std::vector<std::string> names;
   for (const IndexInfo& index : known_indices()) names.push_back(index.name);
   args.plan = plan_indices(names, series.bands);
-  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  if (kExact)
+    args.exact = test.input(between_integers(expected_samples(series, Resampling::nearest)));
+  else
+    args.samples = test.input(expected_samples(series, Resampling::nearest));
   args.values = test.output<float>(args.pixels * args.n_dates * args.plan.n);
   args.integers = test.output<std::int16_t>(args.pixels * args.n_dates * args.plan.n);
   complete(
       test, [args] { indices(Device{}, args); }, [args](const Fibers& fibers) { indices_on(fibers, args); }, args.pixels,
-      IndicesBlock<1>{args});
+      IndicesBlock<1, Number>{args});
 }
 
 std::vector<float> ramp(int n, float first, float step) {
@@ -114,7 +128,7 @@ void add_pack(Cases& cases, const SeriesInput& input, const char* type) {
   args.n_dates = series.n_dates();
   args.n_bands = series.n_bands();
   args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
-  args.samples = test.input(expected_samples(series, Resampling::nearest));
+  args.samples = test.input(between_integers(expected_samples(series, Resampling::nearest)));
   args.mean = test.input(ramp(args.n_features(), 900, 31));
   args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
   Number* out = test.output<Number>(args.pixels * args.n_dates * args.n_features());
@@ -199,10 +213,14 @@ void add_series_cases(Cases& cases, const SeriesInput& input, const LtaeShape& n
   add_resample<1>(cases, input, kMethods[0].first, kMethods[0].second);
   add_resample<2>(cases, input, kMethods[1].first, kMethods[1].second);
   add_resample<4>(cases, input, kMethods[2].first, kMethods[2].second);
-  add_gap_fill<FillMethod::linear>(cases, input, "linear");
-  add_gap_fill<FillMethod::moving_average>(cases, input, "moving average");
-  add_gap_fill<FillMethod::whittaker>(cases, input, "Whittaker");
-  add_indices(cases, input);
+  add_gap_fill<FillMethod::linear, std::int16_t>(cases, input, "linear");
+  add_gap_fill<FillMethod::linear, float>(cases, input, "linear");
+  add_gap_fill<FillMethod::moving_average, std::int16_t>(cases, input, "moving average");
+  add_gap_fill<FillMethod::moving_average, float>(cases, input, "moving average");
+  add_gap_fill<FillMethod::whittaker, std::int16_t>(cases, input, "Whittaker");
+  add_gap_fill<FillMethod::whittaker, float>(cases, input, "Whittaker");
+  add_indices<std::int16_t>(cases, input);
+  add_indices<float>(cases, input);
   add_pack<float>(cases, input, "float32");
   add_pack<Bfloat16>(cases, input, "bfloat16");
   add_prepare<1>(cases, input, kMethods[0].first, kMethods[0].second);

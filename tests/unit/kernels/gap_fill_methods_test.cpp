@@ -31,7 +31,7 @@ struct Case {
 std::vector<std::int16_t> filled(const Case& test, const GapFilling& filling) {
   Guarded<std::int16_t> out(static_cast<std::int64_t>(test.targets.size()) * test.pixels);
   gap_fill(Device{}, {test.pixels, static_cast<int>(test.days.size()), 1, static_cast<int>(test.targets.size()), test.days.data(),
-                      test.targets.data(), test.samples.data(), test.valid.data(), out.data(), filling});
+                      test.targets.data(), test.samples.data(), test.valid.data(), out.data(), nullptr, filling});
   out.expect_untouched_bands("gap_fill");
   return out.values();
 }

@@ -41,6 +41,18 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(ModelSpec::from_json(older, "m").sharpening, 0);
 }
 
+// Regular input of format 1 was rounded to integers before indices were computed; such models go on reading what they learned from.
+TEST(ModelSpec, TheFormatSaysWhetherGapFilledValuesAreRounded) {
+  auto json = small_spec("temporal_cnn").to_json();
+  EXPECT_EQ(json.at("format"), 2);
+  EXPECT_FALSE(ModelSpec::from_json(json, "m").gap_fill.rounded);
+  json.at("format") = 1;
+  json.at("gap_fill").erase("rounded");
+  const ModelSpec old = ModelSpec::from_json(json, "m");
+  EXPECT_TRUE(old.gap_fill.rounded);
+  EXPECT_TRUE(ModelSpec::from_json(old.to_json(), "m").gap_fill.rounded);  // and when they are saved again
+}
+
 TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {
   const ModelSpec spec = small_spec("ltae", 3, 8, 1);
   EXPECT_EQ(spec.bands_in({"B2", "B8", "B4", "B3"}, "x"), (std::vector<int>{3, 2, 1}));
@@ -59,7 +71,7 @@ TEST(ModelSpec, ForgedSpecsAreRefusedWithTheFieldAndTheFile) {
     return message_of([&] { ModelSpec::from_json(json, "m.safetensors"); });
   };
   EXPECT_EQ(message_of([&] { ModelSpec::from_json(good, "m.safetensors"); }), "no error");
-  EXPECT_THAT(refused("/format", 2), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 2")));
+  EXPECT_THAT(refused("/format", 3), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 3")));
   EXPECT_THAT(refused("/input", "cloudy"), HasSubstr("expected raw or regular"));
   EXPECT_THAT(refused("/sources", nlohmann::json::array()), HasSubstr("no sources"));
   EXPECT_THAT(refused("/sources/0/mean", {1, 2}), HasSubstr("\"mean\": expected 3 values, got 2"));
