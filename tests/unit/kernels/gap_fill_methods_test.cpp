@@ -156,6 +156,28 @@ std::vector<float> as_floats(const std::vector<Bfloat16>& packed) {
   return floats;
 }
 
+// Half way between two dates: bands are between integers, and an index is of those, rounded once.
+TEST(GapFill, WhatIsComputedOnWithIsNotRounded) {
+  const std::vector<std::int32_t> days = {0, 10}, targets = {5};
+  const std::vector<std::int16_t> samples = {100, 200, 103, 205};  // B4 and B8 of both dates
+  const std::vector<std::uint8_t> valid = {1, 1};
+  std::vector<std::int16_t> filled(2), ndvi(1);
+  std::vector<float> exact(2);
+  gap_fill(Device{}, {1, 2, 2, 1, days.data(), targets.data(), samples.data(), valid.data(), filled.data(), exact.data()});
+  EXPECT_EQ(filled, (std::vector<std::int16_t>{102, 203}));
+  EXPECT_EQ(exact, (std::vector<float>{101.5f, 202.5f}));
+  IndicesArgs args;
+  args.pixels = 1, args.n_dates = 1, args.n_bands = 2, args.plan = plan_indices({"NDVI"}, {"B4", "B8"});
+  args.exact = exact.data(), args.integers = ndvi.data();
+  indices(Device{}, args);
+  EXPECT_EQ(ndvi.front(), 332);  // 101 / 304; of rounded bands 101 / 305: 331
+  // What models of format 1 learned from.
+  gap_fill(
+      Device{},
+      {1, 2, 2, 1, days.data(), targets.data(), samples.data(), valid.data(), nullptr, exact.data(), {FillMethod::linear, 30, 1, true}});
+  EXPECT_EQ(exact, (std::vector<float>{102, 203}));
+}
+
 TEST(Bfloat16, RoundsToNearestEvenAndKeepsWhatIsNotANumber) {
   const auto bits = [](float value) { return to_bfloat16(value).bits; };
   EXPECT_EQ(bits(1.0f), 0x3F80);
