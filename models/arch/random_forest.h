@@ -36,8 +36,8 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees);
 // votes.
 void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares);
 
-// Input must be regular. The same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough
-// samples to train.
+// Input must be regular. The same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not
+// enough samples to train.
 TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, int threads = 1);
 
 }  // namespace millesime

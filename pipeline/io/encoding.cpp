@@ -17,8 +17,10 @@ namespace {
 constexpr std::pair<SampleUnit, const char*> kUnits[] = {
     {SampleUnit::reflectance, "reflectance"}, {SampleUnit::decibel, "decibel"}, {SampleUnit::celsius, "celsius"},
     {SampleUnit::millimetre, "millimetre"},   {SampleUnit::index, "index"},     {SampleUnit::number, "number"}};
-constexpr std::pair<Encoding::Kind, const char*> kKinds[] = {
-    {Encoding::Kind::stated, "stated"}, {Encoding::Kind::file, "file"}, {Encoding::Kind::linear, "linear"}, {Encoding::Kind::power, "power"}};
+constexpr std::pair<Encoding::Kind, const char*> kKinds[] = {{Encoding::Kind::stated, "stated"},
+                                                             {Encoding::Kind::file, "file"},
+                                                             {Encoding::Kind::linear, "linear"},
+                                                             {Encoding::Kind::power, "power"}};
 constexpr int kByteValues = 256, kByteBits = 8;
 
 bool has(const std::vector<int>& values, std::int64_t value) {

@@ -195,7 +195,8 @@ void RasterReader::read_block(int number, int block_col, int block_row, const En
     return;
   }
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
-  if ((encoding.kind == Encoding::Kind::linear || encoding.kind == Encoding::Kind::power) && !band.has_mask && (type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16)) {
+  if ((encoding.kind == Encoding::Kind::linear || encoding.kind == Encoding::Kind::power) && !band.has_mask &&
+      (type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16)) {
     const std::vector<std::int16_t>& table = sample_table(band.type, encoding, band.nodata);
     if (type == GDT_Byte) {
       const std::vector<char> stored = impl_->stored_block(number, block_col, block_row);

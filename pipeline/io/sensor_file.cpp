@@ -158,8 +158,10 @@ class Reader {
     Encoding encoding;
     const std::string kind = text(table, "encoding").empty() ? text(root_, "encoding") : text(table, "encoding");
     if (!kind.empty() && kind != "power" && kind != "linear" && kind != "file")
-      throw UserError(
-          join_text(file_, ": encoding: expected linear, file (as the file states by scale and offset) or power (a linear power, which becomes decibel), got \"", kind, "\""));
+      throw UserError(join_text(file_,
+                                ": encoding: expected linear, file (as the file states by scale and offset) or power (a linear power, "
+                                "which becomes decibel), got \"",
+                                kind, "\""));
     const auto scale = of("scale"), offset = of("offset");
     if (kind == "power") {
       if (unit != SampleUnit::decibel) throw UserError(join_text(file_, ": encoding = \"power\": expected unit = \"decibel\""));

@@ -48,9 +48,9 @@ struct StacCollection {
 
 inline constexpr const char* kCogMediaType = "image/tiff; application=geotiff; profile=cloud-optimized";
 
-// Writes the collection `path` of the items <folder of path>/<edition>/<item>.json that link to it, from what lies there now; extents, links and
-// summaries follow the items. Several processes may do it at once: who ends last has seen all items. Links are relative, so the folder can
-// be moved.
+// Writes the collection `path` of the items <folder of path>/<edition>/<item>.json that link to it, from what lies there now; extents,
+// links and summaries follow the items. Several processes may do it at once: who ends last has seen all items. Links are relative, so the
+// folder can be moved.
 void write_stac_collection(const StacCollection& collection, const std::string& path);
 
 // Reads the assets' files in `folder` for size and checksum; they must exist. Links between files are relative.

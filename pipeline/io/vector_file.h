@@ -56,8 +56,8 @@ struct OutputFeature {
   std::vector<Polygon> parts;
   std::vector<Attribute> attributes;  // in the order of the fields
 };
-// Format by extension (.gpkg, .shp, .geojson, .fgb, .parquet where GDAL has it). NaN is no value. Atomic (each of a shapefile's parts, the .shp last). Every feature has one
-// attribute a field, of one type a field. The same content gives the same bytes.
+// Format by extension (.gpkg, .shp, .geojson, .fgb, .parquet where GDAL has it). NaN is no value. Atomic (each of a shapefile's parts, the
+// .shp last). Every feature has one attribute a field, of one type a field. The same content gives the same bytes.
 void write_polygons(const std::string& path, const std::string& layer, const std::string& crs, const std::vector<std::string>& fields,
                     const std::vector<OutputFeature>& features);
 

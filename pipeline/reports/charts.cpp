@@ -81,11 +81,10 @@ std::string reliability_chart(const Calibration& calibration, const Judged& word
   svg += join_text("<text x=\"", x(0.5), "\" y=\"", kTop + kSide + 30,
                    "\" text-anchor=\"middle\">confidence, %</text><text transform=\"translate(11 ", y(0.5),
                    ") rotate(-90)\" text-anchor=\"middle\">right, %</text></svg>");
-  return figure(svg,
-                "Calibration: of the " + words.unit +
-                    " with a given confidence, how many are right. On the diagonal the confidence equals the accuracy; darker bars "
-                    "hold more. Expected calibration error " +
-                    percent(calibration.expected_error()) + ".");
+  return figure(svg, "Calibration: of the " + words.unit +
+                         " with a given confidence, how many are right. On the diagonal the confidence equals the accuracy; darker bars "
+                         "hold more. Expected calibration error " +
+                         percent(calibration.expected_error()) + ".");
 }
 
 std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curve, const CurveAxis& axis) {

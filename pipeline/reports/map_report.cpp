@@ -138,12 +138,13 @@ std::string accuracy_section(const ReportData& data) {
   std::string charts = score_table(data.nomenclature, accuracy, [&](int code) { return f_score_interval(data, code); });
   if (map->calibration && map->calibration->total() > 0)
     charts = "<div class=\"beside scored\">" + charts + reliability_chart(*map->calibration, kWords) + "</div>\n";
-  return section("accuracy", "Accuracy",
-                 text + charts +
-                     "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: the classes of its pixels on the map, "
-                     "in percent of the row. Blue is agreement. "
-                     "Move the pointer over a cell to see its number of pixels.</p>\n" +
-                     confusion_table(data.nomenclature, map->confusion, kWords));
+  return section(
+      "accuracy", "Accuracy",
+      text + charts +
+          "<h3>Confusion matrix</h3><p class=\"note\">Each row is a class of the reference: the classes of its pixels on the map, "
+          "in percent of the row. Blue is agreement. "
+          "Move the pointer over a cell to see its number of pixels.</p>\n" +
+          confusion_table(data.nomenclature, map->confusion, kWords));
 }
 
 // Areas.
