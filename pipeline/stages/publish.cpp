@@ -17,6 +17,7 @@
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/picture.h"
+#include "pipeline/io/qgis_project.h"
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/stac.h"
@@ -181,6 +182,37 @@ class Products {
     assets_.push_back({key, file, title, media_type, {"metadata"}, std::nullopt});
   }
 
+  // Map, confidence, validity, and what other stages put beside them.
+  void write_qgis() {
+    QgisProject project;
+    project.title = join_text(publication_.options.title, " ", publication_.year);
+    project.crs = summary_.grid.crs;
+    project.extent = summary_.grid.extent();
+    const auto relative = [&](const std::string& file) { return fs::path(file).lexically_relative(publication_.folder).generic_string(); };
+    for (const std::string& file : publication_.vectors)
+      project.layers.push_back({.title = fs::path(file).stem().string(),
+                                .group = "Polygons",
+                                .file = relative(file),
+                                .style = category_renderer(publication_.nomenclature, "Classe"),
+                                .vector = true,
+                                .visible = false});
+    const std::string classes = class_style(publication_.nomenclature), maps = "Maps", quality = "Confidence and validity";
+    if (!publication_.regularised.empty())
+      project.layers.push_back({.title = "Regularised map", .group = maps, .file = relative(publication_.regularised), .style = classes});
+    project.layers.push_back({.title = project.title, .group = maps, .file = publication_.name + ".tif", .style = classes});
+    for (const auto& [source, suffix, title] : {std::tuple{&publication_.confidence, kConfidence, "Confidence, %"},
+                                                {&publication_.validity, kValidity, "Validity, valid acquisitions"}})
+      if (!source->empty())
+        project.layers.push_back({.title = title,
+                                  .group = quality,
+                                  .file = publication_.name + suffix + ".tif",
+                                  .style = read_text(path(std::string(suffix) + ".qml")),
+                                  .visible = false});
+    write_qgis_project(project, path(".qgz"));
+    assets_.push_back(
+        {"qgis_project", publication_.name + ".qgz", "QGIS project of all layers", "application/zip", {"metadata"}, std::nullopt});
+  }
+
   // Returns the item's checksum: the item has those of all other files.
   std::string write_stac() {
     StacItem item;
@@ -273,6 +305,7 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
       publication.validity, kValidity, validity_ramp(), std::max(1, summary.highest_validity), "Validity: number of valid acquisitions",
       {"validity", "Number of valid acquisitions", "", 0, static_cast<double>(summary.highest_validity), summary.validity, nullptr});
   context.progress->advance(1);
+  products.write_qgis();
   products.write_accuracy(areas);
   ReportData report = report_of(publication, summary, products);
   report.accuracy = accuracy;

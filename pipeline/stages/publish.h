@@ -32,6 +32,8 @@ struct Publication {
   std::string classification, confidence, validity;  // of this program's form; the last two may be ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
+  std::string regularised;                           // map of the same folder, or ""
+  std::vector<std::string> vectors;                  // layers of polygons of the same folder
   std::string collection;                            // file of the STAC collection above the editions; "" for none
   SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made
   int year = 0;

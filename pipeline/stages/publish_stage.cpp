@@ -12,8 +12,10 @@
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/publish.h"
+#include "pipeline/stages/regularise.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train.h"
+#include "pipeline/stages/vectorise.h"
 
 namespace millesime {
 
@@ -107,6 +109,11 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   publication.folder = map.parent_path();
   publication.form = SetForm::linked;
   publication.collection = layout.collection();
+  if (const auto units = regularise_stage().plan(config); units && !units->empty()) publication.regularised = layout.regularised();
+  if (const auto units = vectorise_stage().plan(config); units)
+    for (const Unit& zone : *units)
+      for (const std::string& file : zone.outputs)
+        if (file.ends_with(".gpkg") || file.ends_with(".fgb") || file.ends_with(".parquet")) publication.vectors.push_back(file);
   publication.name = map.stem();
   publication.year = config.year;
   publication.period = config.period;
@@ -127,7 +134,8 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   if (!publication.accuracy.empty()) unit.inputs.insert(unit.inputs.end(), {publication.accuracy, publication.results});
   for (const std::string suffix : {"", kConfidence, kValidity})
     for (const char* ending : {".tif", ".qml"}) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
-  for (const char* ending : {".clr", ".sld", ".tif.vat.dbf"}) unit.outputs.push_back(publication.folder + "/" + publication.name + ending);
+  for (const char* ending : {".clr", ".sld", ".tif.vat.dbf", ".qgz"})
+    unit.outputs.push_back(publication.folder + "/" + publication.name + ending);
   unit.outputs.push_back(layout.map() + ".aux.xml");
   unit.outputs.push_back(publication.folder + "/" + publication.name + ".json");
   if (!publication.accuracy.empty())
@@ -136,6 +144,8 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   unit.outputs.push_back(layout.report());
   for (const TrainedModel& model : models.value_or(ProductionModels{}).trained) unit.inputs.push_back(model.file);
   unit.facts = {"classes = " + publication.nomenclature.to_json()};
+  for (const std::string& file : publication.vectors) unit.facts.push_back("polygons " + fs::path(file).filename().string());
+  if (!publication.regularised.empty()) unit.facts.push_back("with the regularised map");
   for (const auto& [key, value] : publication.config) unit.facts.push_back(key + " = " + value);
   for (const auto& [reason, pixels] : publication.unmapped) unit.facts.push_back(reason + ": " + pixels);
   unit.run = [config, layout, publication](const Context& context) {
@@ -153,9 +163,9 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
 
 Stage publish_stage() {
   return {.name = "publish",
-          .summary = "cloud-optimised maps, styles, STAC item and report",
+          .summary = "cloud-optimised maps, styles, QGIS project, STAC item and report",
           .reads = "the national map, accuracy, census",
-          .writes = "OCS_<year>.tif with confidence and validity, .qml, STAC item, accuracy.json, RESULTS.txt, report.html",
+          .writes = "OCS_<year>.tif with confidence and validity, styles (.qml, .sld, .clr), QGIS project, STAC item, accuracy.json, RESULTS.txt, report.html; collection.json above the editions",
           .command = "publish",
           .example = "millesime run france-2021.toml",
           .revision = 4,

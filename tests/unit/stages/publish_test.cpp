@@ -125,6 +125,9 @@ TEST_F(PublishTest, EditionsAreListedInACollection) {
   const auto item = nlohmann::json::parse(read_text(folder + "/moved/2022/OCS_2022.json"));
   EXPECT_EQ(item["collection"], "land-cover");
   for (const auto& link : item["links"]) EXPECT_TRUE(std::filesystem::exists(folder + "/moved/2022/" + link["href"].get<std::string>()));
+  const auto& assets = item["assets"];
+  EXPECT_EQ(assets["qgis_project"]["href"], "./OCS_2022.qgz");
+  EXPECT_TRUE(std::filesystem::exists(folder + "/moved/2022/OCS_2022.qgz"));
   // Classes for programs that do not read the palette.
   EXPECT_THAT(read_text(folder + "/moved/2022/OCS_2022.clr"), HasSubstr("5 255 255 0\n"));
   EXPECT_THAT(read_text(folder + "/moved/2022/OCS_2022.sld"), HasSubstr("color=\"#ffff00\" quantity=\"5\" label=\"Colza\""));
