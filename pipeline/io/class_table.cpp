@@ -42,8 +42,9 @@ void write_value_table(const std::string& path, const Nomenclature& nomenclature
   prepare_gdal();
   const GdalMessages messages;
   const auto require = [&](bool done) {
-    if (!done || messages.failed()) throw UserError(join_text(path, ": the table of classes cannot be written. ", messages.text()));
+    if (!done || messages.failed()) throw UserError(join_text(path, ": cannot be written; is the disk full? ", messages.text()));
   };
+  GIntBig rows = 0;
   {
     const DatasetHandle table(GDALCreate(GDALGetDriverByName("ESRI Shapefile"), path.c_str(), 0, 0, 0, GDT_Unknown, nullptr));
     require(table != nullptr);
@@ -74,9 +75,12 @@ void write_value_table(const std::string& path, const Nomenclature& nomenclature
       OGR_F_SetFieldInteger(row.get(), 5, c.color.green);
       OGR_F_SetFieldInteger(row.get(), 6, c.color.blue);
       require(OGR_L_CreateFeature(layer, row.get()) == OGRERR_NONE);
+      ++rows;
     }
   }
-  require(true);
+  // A full disk may be noticed only when the last block is written: the table must be whole.
+  const DatasetHandle made(GDALOpenEx(path.c_str(), GDAL_OF_VECTOR, nullptr, nullptr, nullptr));
+  require(made != nullptr && OGR_L_GetFeatureCount(GDALDatasetGetLayer(made.get(), 0), TRUE) == rows);
 }
 
 }  // namespace millesime
