@@ -165,7 +165,9 @@ Stage publish_stage() {
   return {.name = "publish",
           .summary = "cloud-optimised maps, styles, QGIS project, STAC item and report",
           .reads = "the national map, accuracy, census",
-          .writes = "OCS_<year>.tif with confidence and validity, styles (.qml, .sld, .clr), QGIS project, STAC item, accuracy.json, RESULTS.txt, report.html; collection.json above the editions",
+          .writes =
+              "OCS_<year>.tif with confidence and validity, styles (.qml, .sld, .clr), QGIS project, STAC item, accuracy.json, "
+              "RESULTS.txt, report.html; collection.json above the editions",
           .command = "publish",
           .example = "millesime run france-2021.toml",
           .revision = 4,
