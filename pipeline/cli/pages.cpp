@@ -51,7 +51,10 @@ std::string option_tables(const Options& options) {
     const auto dot = option.key().rfind('.');
     const std::string section = dot == std::string::npos ? "" : option.key().substr(0, dot);
     if (section != table || &option == &options.all().front()) {
-      page += "\n## " + (section.empty() ? std::string("top level") : "[" + section + "]") + "\n\n" + option_header("key");
+      const std::string name = section.empty() ? "top level" : section == "source" ? "[[source]]" : "[" + section + "]";
+      page += "\n## " + name + "\n\n";
+      if (section == "source") page += "Any number of sources; the first gives the tiles and their grid.\n\n";
+      page += option_header("key");
       table = section;
     }
     page += option_row(option.key(), option);
