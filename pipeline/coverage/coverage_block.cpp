@@ -171,7 +171,8 @@ std::vector<Vertex> finished_ring(const std::vector<Vertex>& open) {
   const std::size_t n = open.size();
   for (std::size_t i = 0; i < n; ++i)
     if (!is_pin(open[i]) || cross(open[(i + n - 1) % n], open[i], open[(i + 1) % n]) != 0) ring.push_back(open[i]);
-  std::ranges::rotate(ring, std::ranges::min_element(ring, {}, [](const Vertex& v) { return std::pair(v.y, v.x); }));
+  const auto first = std::ranges::min_element(ring, {}, [](const Vertex& v) { return std::pair(v.y, v.x); });
+  std::rotate(ring.begin(), first, ring.end());
   ring.push_back(ring.front());
   return ring;
 }

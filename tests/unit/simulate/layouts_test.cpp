@@ -52,11 +52,12 @@ std::map<std::string, std::string> files_below(const std::string& folder) {
 // The only file whose path has all these parts.
 std::string file_with(const std::string& folder, const std::vector<std::string>& parts) {
   std::string found;
-  for (const auto& [name, path] : files_below(folder))
-    if (std::ranges::all_of(parts, [&](const std::string& part) { return path.find(part) != std::string::npos; })) {
-      EXPECT_EQ(found, "") << path;
-      found = path;
-    }
+  for (const auto& file : files_below(folder)) {
+    const std::string& path = file.second;
+    if (!std::ranges::all_of(parts, [&](const std::string& part) { return path.find(part) != std::string::npos; })) continue;
+    EXPECT_EQ(found, "") << path;
+    found = path;
+  }
   EXPECT_NE(found, "") << ::testing::PrintToString(parts);
   return found;
 }
