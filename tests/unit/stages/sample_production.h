@@ -21,7 +21,7 @@ namespace millesime {
 
 inline constexpr double kLeft = 300000, kTop = 4900020;
 
-struct Patch {  // a rectangle of pixels of the first tile, in a class
+struct LabelledPatch {  // a rectangle of pixels of the first tile, in a class
   int col = 0, row = 0, width = 0, height = 0;
   std::string code;
 };
@@ -30,7 +30,7 @@ inline Polygon rectangle(double min_x, double min_y, double max_x, double max_y)
   return {{{{min_x, max_y}, {max_x, max_y}, {max_x, min_y}, {min_x, min_y}, {min_x, max_y}}}};
 }
 
-inline OutputFeature feature_of(const Patch& p) {
+inline OutputFeature feature_of(const LabelledPatch& p) {
   return {{rectangle(kLeft + p.col * 10, kTop - (p.row + p.height) * 10, kLeft + (p.col + p.width) * 10, kTop - p.row * 10)}, {p.code}};
 }
 
@@ -83,9 +83,9 @@ class SampleStage : public ::testing::Test {
     write_text(Layout(config).census(name), TileImages::of(census).to_json().dump());
   }
 
-  void write_reference(const std::vector<Patch>& patches) {
+  void write_reference(const std::vector<LabelledPatch>& patches) {
     std::vector<OutputFeature> features;
-    for (const Patch& patch : patches) features.push_back(feature_of(patch));
+    for (const LabelledPatch& patch : patches) features.push_back(feature_of(patch));
     write_polygons(config.reference.path, "reference", "EPSG:32631", {"CODE"}, features);
   }
 

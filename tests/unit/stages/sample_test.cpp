@@ -62,7 +62,7 @@ TEST_F(SampleStage, PixelsCarryTheSeriesOfTheirPlace) {
 
 TEST_F(SampleStage, DoesNotDependOnThreadsOrMemory) {
   make_tile("T31TCJ");
-  std::vector<Patch> patches;
+  std::vector<LabelledPatch> patches;
   for (int i = 0; i < 12; ++i) patches.push_back({i * 5, (i * 7) % 36, 4, 3, i % 2 ? "5" : "16"});
   write_reference(patches);
   config.reference.seeds = 2;
@@ -117,13 +117,13 @@ TEST_F(SampleStage, APolygonAtTheEdgeOfTheImagesBelongsToTheNearestTileItReaches
 
 TEST_F(SampleStage, ReferenceInAnotherSystemComesToTheSamePixels) {
   make_tile("T31TCJ");
-  const std::vector<Patch> patches{{2, 3, 4, 2, "6"}, {28, 10, 5, 3, "13"}, {40, 20, 6, 6, "6"}};
+  const std::vector<LabelledPatch> patches{{2, 3, 4, 2, "6"}, {28, 10, 5, 3, "13"}, {40, 20, 6, 6, "6"}};
   write_reference(patches);
   run();
   const Samples expected = samples();
   const CoordinateTransform to_degrees("EPSG:32631", "EPSG:4326");
   std::vector<OutputFeature> features;
-  for (const Patch& patch : patches) {
+  for (const LabelledPatch& patch : patches) {
     OutputFeature feature = feature_of(patch);
     for (Point& point : feature.parts[0].rings[0]) point = to_degrees(point);
     features.push_back(feature);
