@@ -28,11 +28,12 @@ constexpr const char* kNoData = "no_data";  // the mask that a band makes, where
 
 // The bands to read: the requested ones, or all that any product has. A requested band that no product has is an error of the
 // configuration.
-std::vector<std::string> bands_to_read(const SensorFile& sensor, const CensusRequest& request, const std::vector<Candidate>& candidates) {
+std::vector<std::string> bands_to_read(const SensorFile& sensor, const CensusRequest& request,
+                                       const std::vector<FoundProduct>& candidates) {
   const std::vector<std::string> asked = sensor.own_names(request.bands, "bands of the source " + request.source);
   std::vector<std::string> present;
   for (const std::string& band : sensor.band_names())
-    if (std::ranges::any_of(candidates, [&](const Candidate& candidate) { return candidate.bands.contains(band); }))
+    if (std::ranges::any_of(candidates, [&](const FoundProduct& candidate) { return candidate.bands.contains(band); }))
       present.push_back(band);
   if (asked.empty()) return present;
   for (const std::string& band : asked)
@@ -44,7 +45,7 @@ std::vector<std::string> bands_to_read(const SensorFile& sensor, const CensusReq
 }
 
 // Removes what is not read, and notes what is missing.
-void keep_layers(Candidate& candidate, const std::vector<std::string>& bands, const std::vector<MaskPlane>& masks) {
+void keep_layers(FoundProduct& candidate, const std::vector<std::string>& bands, const std::vector<MaskPlane>& masks) {
   std::vector<std::string> missing;
   for (const std::string& band : bands)
     if (!candidate.bands.contains(band)) missing.push_back(band);
@@ -61,7 +62,7 @@ void keep_layers(Candidate& candidate, const std::vector<std::string>& bands, co
 }
 
 // Opens the files that will be read, and reads the first and the last block of each.
-void probe_files(Candidate& candidate, const SensorFile& sensor, const ProductLayout& layout, const std::vector<MaskPlane>& masks) {
+void probe_files(FoundProduct& candidate, const SensorFile& sensor, const ProductLayout& layout, const std::vector<MaskPlane>& masks) {
   std::map<std::string, int> layers_in_file;
   for (const auto& [name, layer] : candidate.product.layers) ++layers_in_file[layer.file + ":" + layer.variable];
   for (auto& [name, layer] : candidate.product.layers) {
@@ -93,26 +94,26 @@ void probe_files(Candidate& candidate, const SensorFile& sensor, const ProductLa
 }
 
 // Masks that no product has, although it might.
-void drop_absent_masks(std::vector<Candidate>& candidates, std::vector<MaskPlane>& masks) {
+void drop_absent_masks(std::vector<FoundProduct>& candidates, std::vector<MaskPlane>& masks) {
   const auto is_absent = [&](const MaskPlane& plane) {
-    return plane.optional && std::ranges::all_of(candidates, [&](const Candidate& candidate) {
+    return plane.optional && std::ranges::all_of(candidates, [&](const FoundProduct& candidate) {
              const auto layer = candidate.product.layers.find(plane.name);
              return layer == candidate.product.layers.end() || layer->second.file.empty();
            });
   };
   for (const MaskPlane& plane : masks)
     if (is_absent(plane))
-      for (Candidate& candidate : candidates) candidate.product.layers.erase(plane.name);
+      for (FoundProduct& candidate : candidates) candidate.product.layers.erase(plane.name);
   std::erase_if(masks, [&](const MaskPlane& plane) {
     return plane.optional &&
-           std::ranges::none_of(candidates, [&](const Candidate& each) { return each.product.layers.contains(plane.name); });
+           std::ranges::none_of(candidates, [&](const FoundProduct& each) { return each.product.layers.contains(plane.name); });
   });
 }
 
 // The grid that most candidates have for a layer (on a tie the earliest), so that a single wrong product does not decide.
-std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const std::string& name) {
+std::optional<Grid> usual_grid(const std::vector<FoundProduct>& candidates, const std::string& name) {
   std::vector<std::pair<Grid, int>> votes;
-  for (const Candidate& candidate : candidates) {
+  for (const FoundProduct& candidate : candidates) {
     const auto layer = candidate.product.layers.find(name);
     if (layer == candidate.product.layers.end() || layer->second.grid.cols == 0) continue;
     const auto known = std::ranges::find_if(votes, [&](const auto& vote) { return vote.first.same_as(layer->second.grid); });
@@ -126,10 +127,10 @@ std::optional<Grid> usual_grid(const std::vector<Candidate>& candidates, const s
 }
 
 // Products of a layout whose products share a grid, of a source that gives the tile's grid: the grid of the finest layer.
-void check_grids(std::vector<Candidate>& candidates, SourceCensus& census) {
+void check_grids(std::vector<FoundProduct>& candidates, SourceCensus& census) {
   for (const auto& [name, grid] : census.grids)
     if (census.grid.cols == 0 || grid.pixel_width < census.grid.pixel_width) census.grid = grid;
-  for (Candidate& candidate : candidates)
+  for (FoundProduct& candidate : candidates)
     for (auto& [name, layer] : candidate.product.layers) {
       if (layer.grid.cols == 0) continue;
       const Grid& expected = census.grids.at(name);
@@ -143,10 +144,10 @@ void check_grids(std::vector<Candidate>& candidates, SourceCensus& census) {
 }
 
 // Products on grids of their own: each layer is read on a grid that they have in common over the tile.
-void join_grids(std::vector<Candidate>& candidates, SourceCensus& census, const std::vector<std::string>& names) {
+void join_grids(std::vector<FoundProduct>& candidates, SourceCensus& census, const std::vector<std::string>& names) {
   const auto grids_of = [&](const std::string& name) {
     std::vector<Grid> grids;
-    for (const Candidate& candidate : candidates)
+    for (const FoundProduct& candidate : candidates)
       if (const auto layer = candidate.product.layers.find(name);
           layer != candidate.product.layers.end() && layer->second.grid.cols > 0 && candidate.problems.empty())
         grids.push_back(layer->second.grid);
@@ -161,7 +162,7 @@ void join_grids(std::vector<Candidate>& candidates, SourceCensus& census, const 
     }
   for (const std::string& name : names)
     if (const std::vector<Grid> grids = grids_of(name); !grids.empty()) census.grids[name] = read_grid(grids, census.grid);
-  for (Candidate& candidate : candidates) {
+  for (FoundProduct& candidate : candidates) {
     if (!candidate.problems.empty()) continue;
     for (auto& [name, layer] : candidate.product.layers)
       if (layer.grid.cols > 0 && layer.grid.same_as(census.grids.at(name))) layer.grid = census.grids.at(name);
@@ -169,7 +170,7 @@ void join_grids(std::vector<Candidate>& candidates, SourceCensus& census, const 
 }
 
 // Whether none of a product's layers meets the tile.
-bool lies_elsewhere(const Candidate& candidate, const Grid& tile) {
+bool lies_elsewhere(const FoundProduct& candidate, const Grid& tile) {
   const BoxesOf boxes(tile.crs);
   for (const auto& [name, layer] : candidate.product.layers) {
     if (layer.grid.cols == 0) continue;
@@ -186,7 +187,7 @@ SourceFile source_file(const std::string& path) {
 }
 
 // Newest first, among the versions of each pass.
-bool is_before(const Candidate& a, const Candidate& b) {
+bool is_before(const FoundProduct& a, const FoundProduct& b) {
   if (a.product.date != b.product.date) return a.product.date < b.product.date;
   if (a.pass != b.pass) return a.pass < b.pass;
   return a.version > b.version;
@@ -224,7 +225,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
   census.unit = file_.unit;
   census.root = request.root;
 
-  std::vector<Candidate> candidates;
+  std::vector<FoundProduct> candidates;
   for (Entry& entry : layout_->entries(search)) {
     if (!entry.damage.empty())
       census.damaged.push_back({entry.name, entry.damage});
@@ -235,14 +236,14 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     else
       candidates.push_back(std::move(*entry.candidate));
   }
-  for (Candidate& candidate : candidates) layout_->find_layers(search, candidate);
+  for (FoundProduct& candidate : candidates) layout_->find_layers(search, candidate);
   CensusRequest named = request;
   named.source = census.source;
   census.bands = bands_to_read(file_, named, candidates);
   census.masks = file_.planes();
   if (std::ranges::none_of(census.masks, &MaskPlane::tells_images) && !census.bands.empty())
     census.masks.push_back({kNoData, {}, census.bands.front(), false});
-  for (Candidate& candidate : candidates) {
+  for (FoundProduct& candidate : candidates) {
     if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
     probe_files(candidate, file_, *layout_, census.masks);
   }
@@ -252,7 +253,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
   const std::optional<Grid> grid = request.grid ? request.grid : layout_->grid_of_tile(search);
   if (grid) {
     census.grid = *grid;
-    std::erase_if(candidates, [&](const Candidate& candidate) { return lies_elsewhere(candidate, census.grid); });
+    std::erase_if(candidates, [&](const FoundProduct& candidate) { return lies_elsewhere(candidate, census.grid); });
   }
   if (layout_->shares_grid() && !grid) {
     for (const std::string& name : names)
@@ -264,9 +265,9 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
 
   // The newest version of each pass that can be read.
   std::ranges::stable_sort(candidates, is_before);
-  std::map<std::pair<Date, std::string>, const Candidate*> chosen;  // by date, then pass
-  for (const Candidate& candidate : candidates) {
-    const Candidate*& pass = chosen[{candidate.product.date, candidate.pass}];
+  std::map<std::pair<Date, std::string>, const FoundProduct*> chosen;  // by date, then pass
+  for (const FoundProduct& candidate : candidates) {
+    const FoundProduct*& pass = chosen[{candidate.product.date, candidate.pass}];
     if (pass)
       census.superseded.push_back(join_text(candidate.entry, " by ", pass->entry));
     else if (candidate.problems.empty())
@@ -315,7 +316,7 @@ std::string Sensor::listing_digest(const CensusRequest& request) const {
       add(search.folder() + "/" + entry.name);
       continue;
     }
-    const Candidate& candidate = *entry.candidate;
+    const FoundProduct& candidate = *entry.candidate;
     if (!candidate.archive.empty()) {
       add(candidate.archive);
       continue;

@@ -81,7 +81,7 @@ class LandsatC2 final : public ProductLayout {
     return entries;
   }
 
-  void find_layers(const Search& search, Candidate& candidate) const override {
+  void find_layers(const Search& search, FoundProduct& candidate) const override {
     Product& product = candidate.product;
     if (!candidate.archive.empty()) {
       if (candidate.archive.find_first_of("{}") != std::string::npos) {
@@ -142,9 +142,9 @@ class LandsatC2 final : public ProductLayout {
  private:
   static NamePattern pattern_of(const SensorFile& sensor) { return {sensor.product, sensor.tile, sensor.origin + ": product"}; }
 
-  static Candidate candidate_of(const std::string& name, const std::string& path, const std::string& stem,
-                                const NamePattern::Parts& parts) {
-    Candidate candidate;
+  static FoundProduct candidate_of(const std::string& name, const std::string& path, const std::string& stem,
+                                   const NamePattern::Parts& parts) {
+    FoundProduct candidate;
     candidate.entry = name;
     candidate.product.name = stem;
     candidate.product.path = path;

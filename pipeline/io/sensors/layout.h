@@ -30,7 +30,7 @@ struct Search {
 };
 
 // A product that was found, and the result of checking it.
-struct Candidate {
+struct FoundProduct {
   std::string entry;                  // as messages name it
   std::string pass;                   // candidates of one date and pass are versions of one another
   std::vector<std::int64_t> version;  // the greatest is the newest
@@ -44,7 +44,7 @@ struct Candidate {
 // An entry of a tile: a product, a damaged product (with a reason), or neither. Products outside the period are not opened.
 struct Entry {
   std::string name;
-  std::optional<Candidate> candidate;
+  std::optional<FoundProduct> candidate;
   std::string damage;
   bool outside_period = false;
 };
@@ -55,7 +55,7 @@ class ProductLayout {
   virtual std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const = 0;  // sorted
   virtual std::vector<Entry> entries(const Search& search) const = 0;
   // Fills in the product's layers (all but their grids), its bands and problems. Reads metadata, no image.
-  virtual void find_layers(const Search& search, Candidate& candidate) const = 0;
+  virtual void find_layers(const Search& search, FoundProduct& candidate) const = 0;
   // Whether all products of a tile lie on one grid; where not, each is read on a grid that they have in common.
   virtual bool shares_grid() const { return true; }
   // The grid of a tile that its name tells, where its products do not.

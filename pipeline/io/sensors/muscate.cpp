@@ -51,7 +51,7 @@ class Muscate final : public ProductLayout {
     return entries;
   }
 
-  void find_layers(const Search& search, Candidate& candidate) const override {
+  void find_layers(const Search& search, FoundProduct& candidate) const override {
     Product& product = candidate.product;
     std::map<std::string, std::optional<std::vector<std::string>>> folders;  // content of the product's folder, and of those in it
     const auto content = [&](const std::string& folder) -> const std::optional<std::vector<std::string>>& {
@@ -116,7 +116,7 @@ class Muscate final : public ProductLayout {
       return {entry, std::nullopt, error.what(), false};
     }
     if (!parts) return {entry, std::nullopt, not_a_product_name(name, naming), false};
-    Candidate candidate;
+    FoundProduct candidate;
     candidate.entry = entry;
     candidate.archive = archive;
     Product& product = candidate.product;

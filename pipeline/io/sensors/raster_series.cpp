@@ -154,7 +154,7 @@ class RasterSeries final : public ProductLayout {
     return entries;
   }
 
-  void find_layers(const Search& search, Candidate& candidate) const override {
+  void find_layers(const Search& search, FoundProduct& candidate) const override {
     for (const SensorBand& band : search.sensor.bands)
       if (candidate.product.layers.contains(band.name)) candidate.bands.insert(band.name);
     for (const SensorMask& mask : search.sensor.masks) {
@@ -189,7 +189,7 @@ class RasterSeries final : public ProductLayout {
     }
     Entry& entry = products[key];
     if (!entry.candidate) {
-      Candidate candidate;
+      FoundProduct candidate;
       candidate.pass = pass;
       Product& product = candidate.product;
       product.path = search.root.empty() ? "." : search.root;
@@ -230,7 +230,7 @@ class RasterSeries final : public ProductLayout {
   }
 
   // Cloud-optimised copies say in their metadata (STAC) whether the offset of their reflectances is applied already.
-  static void set_offsets(const Search& search, Candidate& candidate) {
+  static void set_offsets(const Search& search, FoundProduct& candidate) {
     const std::string flag = search.sensor.settings.at("offset_flag");
     if (flag.empty() || candidate.bands.empty()) return;
     bool applied = search.variant == kApplied;
@@ -248,7 +248,7 @@ class RasterSeries final : public ProductLayout {
     for (const std::string& band : candidate.bands) candidate.product.layers.at(band).encoding.offset = 0;
   }
 
-  static std::optional<bool> flag_of(Candidate& candidate, const std::string& flag) {
+  static std::optional<bool> flag_of(FoundProduct& candidate, const std::string& flag) {
     const fs::path folder = fs::path(candidate.product.path) / fs::path(candidate.product.layers.begin()->second.file).parent_path();
     for (const std::string& name : sorted_names(folder.string())) {
       if (!name.ends_with(".json")) continue;

@@ -96,7 +96,7 @@ class Safe final : public ProductLayout {
     return entries;
   }
 
-  void find_layers(const Search& search, Candidate& candidate) const override {
+  void find_layers(const Search& search, FoundProduct& candidate) const override {
     Product& product = candidate.product;
     if (!candidate.archive.empty() && !open_archive(candidate)) return;
     auto granules = names_inside(product.path + "/GRANULE").value_or(std::vector<std::string>{});
@@ -142,8 +142,8 @@ class Safe final : public ProductLayout {
     return NamePattern(sensor.product, sensor.tile, sensor.origin + ": product").match(stem);
   }
 
-  static Candidate candidate_of(const std::string& name, const std::string& folder, const NamePattern::Parts& parts) {
-    Candidate candidate;
+  static FoundProduct candidate_of(const std::string& name, const std::string& folder, const NamePattern::Parts& parts) {
+    FoundProduct candidate;
     candidate.entry = name;
     candidate.product.name = is_zip(name) ? name.substr(0, name.size() - 4) : name;
     if (candidate.product.name.ends_with(".SAFE")) candidate.product.name.resize(candidate.product.name.size() - 5);
@@ -161,7 +161,7 @@ class Safe final : public ProductLayout {
   }
 
   // Whether the product's tree was found in its zip.
-  static bool open_archive(Candidate& candidate) {
+  static bool open_archive(FoundProduct& candidate) {
     Product& product = candidate.product;
     if (candidate.archive.find_first_of("{}") != std::string::npos) {
       candidate.problems.push_back("names with { or } cannot be read in place; rename the archive");
@@ -179,7 +179,7 @@ class Safe final : public ProductLayout {
     return true;
   }
 
-  static void set_encodings(Candidate& candidate) {
+  static void set_encodings(FoundProduct& candidate) {
     Product& product = candidate.product;
     const std::string file = product.path + "/" + kMetadata;
     const auto radiometry = read_radiometry(file);
