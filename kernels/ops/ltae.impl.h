@@ -18,11 +18,11 @@ MILLESIME_HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce
 
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();  // the score of a date that is not valid
 
-enum class Layer { plain, rectified, added };
+enum class ProductKind { plain, rectified, added };
 
 // out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 if that is negative; added: out += matrix x in.
 // `packed`: see LtaeView. The four sums are separate variables: an array of them would stay in memory.
-template <int kLanes, Layer kLayer>
+template <int kLanes, ProductKind kKind>
 MILLESIME_HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in,
                           const Rows<float>& out) {
   MILLESIME_ROLLED
@@ -31,7 +31,7 @@ MILLESIME_HD void product(const float* packed, const float* bias, int inputs, in
     const int second = first + (last < 1 ? 0 : 1), third = first + (last < 2 ? 0 : 2), fourth = first + (last < 3 ? 0 : 3);
     float a[kLanes], b[kLanes], c[kLanes], d[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) {
-      constexpr bool kAdded = kLayer == Layer::added;
+      constexpr bool kAdded = kKind == ProductKind::added;
       a[lane] = kAdded ? out[first][lane] : bias[first];
       b[lane] = kAdded ? out[second][lane] : bias[second];
       c[lane] = kAdded ? out[third][lane] : bias[third];
@@ -50,7 +50,7 @@ MILLESIME_HD void product(const float* packed, const float* bias, int inputs, in
         d[lane] = fmaf(wd, x[lane], d[lane]);
       }
     }
-    if constexpr (kLayer == Layer::rectified) {
+    if constexpr (kKind == ProductKind::rectified) {
       MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) {
         a[lane] = a[lane] > 0.0f ? a[lane] : 0.0f;
@@ -152,14 +152,14 @@ struct LtaeBlock {
     attend(rows(scratch, at.attention));
     weigh(scratch);
     embed(rows(scratch, at.attention), rows(scratch, at.mean), rows(scratch, at.seen)[0], rows(scratch, at.embedded));
-    product<kPart, Layer::rectified>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
-                                     read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
+    product<kPart, ProductKind::rectified>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
+                                           read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
     layer_norm(rows(scratch, at.dense));
     load_statics(first, n, from(rows(scratch, at.dense), net.mlp));
-    product<kPart, Layer::rectified>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
-                                     read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
-    product<kPart, Layer::plain>(weights(net.head), weights(net.head_bias), net.hidden, net.classes, read_only(rows(scratch, at.hidden)),
-                                 rows(scratch, at.logits));
+    product<kPart, ProductKind::rectified>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
+                                           read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
+    product<kPart, ProductKind::plain>(weights(net.head), weights(net.head_bias), net.hidden, net.classes,
+                                       read_only(rows(scratch, at.hidden)), rows(scratch, at.logits));
     store(first, n, rows(scratch, at.logits));
   }
 
@@ -174,10 +174,10 @@ struct LtaeBlock {
       const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), t); };
       normalise(t, read, selected, net.spectral >= 0 ? rows(scratch, at.values) : of_this(at.attended));
       if (net.spectral >= 0)
-        product<kPart, Layer::rectified>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
-                                         read_only(rows(scratch, at.values)), of_this(at.attended));
-      product<kPart, Layer::plain>(weights(net.score), args.dates.score + static_cast<std::int64_t>(t) * net.heads, net.attended, net.heads,
-                                   read_only(of_this(at.attended)), of_this(at.attention));
+        product<kPart, ProductKind::rectified>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
+                                               read_only(rows(scratch, at.values)), of_this(at.attended));
+      product<kPart, ProductKind::plain>(weights(net.score), args.dates.score + static_cast<std::int64_t>(t) * net.heads, net.attended,
+                                         net.heads, read_only(of_this(at.attended)), of_this(at.attention));
       out_of_reach(selected[t], of_this(at.attention), rows(scratch, at.seen)[0]);
     }
   }
@@ -304,10 +304,10 @@ struct LtaeBlock {
         MILLESIME_LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) row[lane] = bias * seen[lane];
       }
-      product<kPart, Layer::added>(args.dates.position, nullptr, args.series.n_dates, net.head_width,
-                                   read_only(from(attention, h * span())), out);
-      product<kPart, Layer::added>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
-                                   read_only(from(mean, std::int64_t{h} * net.attended)), out);
+      product<kPart, ProductKind::added>(args.dates.position, nullptr, args.series.n_dates, net.head_width,
+                                         read_only(from(attention, h * span())), out);
+      product<kPart, ProductKind::added>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
+                                         read_only(from(mean, std::int64_t{h} * net.attended)), out);
     }
   }
 

@@ -13,7 +13,7 @@ namespace millesime {
 
 // A mask at the tile's pixels: of coarser pixels, that of the nearest.
 void SeriesReader::Impl::read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples,
-                                   Scratch& scratch) const {
+                                   BlockBuffers& scratch) const {
   const GroupLayout& layout = mask_layouts[plane];
   if (layout.is_tile_grid() && layout.grid.same_as(census.grid))
     return read_layer(*pass.product, pass.masks[plane], window, samples, scratch.mask);
@@ -35,7 +35,7 @@ void SeriesReader::Impl::read_mask(PassFiles& pass, std::size_t plane, const Win
 }
 
 // With `edge`, the mask that tells where there is an image is read around the window, too.
-void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, Scratch& scratch) const {
+void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, BlockBuffers& scratch) const {
   for (std::size_t plane = 0; plane < planes.size(); ++plane) {
     std::uint8_t* const samples = view.masks + plane * static_cast<std::size_t>(window.pixels());
     if (!edge || plane != edge_plane) {
@@ -66,7 +66,7 @@ Window SeriesReader::Impl::window_around(const Window& window) const {
 // Fills gaps of the earlier passes from a further pass: at a pixel of a coarse group where there is no image or one of the group's
 // bands has no value, all bands of that group; at a tile pixel where there is no image or a band on the tile's grid has no value,
 // all bands on that grid and all masks. `edge`: that mask so far. No decision depends on the window.
-void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, Scratch& scratch) const {
+void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, BlockBuffers& scratch) const {
   const auto pixels = static_cast<std::size_t>(window.pixels());
   std::vector<std::uint8_t> masks(planes.size() * pixels);
   std::vector<std::vector<std::int16_t>> samples;
@@ -125,7 +125,7 @@ void SeriesReader::Impl::fill_from(PassFiles& pass, const Window& window, Edge& 
     if (no_image[edge.samples[i]]) edge.samples[i] = further_edge.samples[i];
 }
 
-void SeriesReader::Impl::read_date(std::size_t date, const Window& window, const DateView& view, Scratch& scratch) const {
+void SeriesReader::Impl::read_date(std::size_t date, const Window& window, const DateView& view, BlockBuffers& scratch) const {
   std::vector<PassFiles>& passes = files[date];
   Edge edge;
   read_pass(passes[0], window, view, passes.size() > 1 ? &edge : nullptr, scratch);
@@ -166,7 +166,7 @@ Series SeriesReader::read(const Window& window) const {
   std::mutex mutex;
   const auto read_every = [&](std::size_t first, std::size_t step) {
     try {
-      Scratch scratch;
+      BlockBuffers scratch;
       for (std::size_t date = first; date < n_dates; date += step) impl.read_date(date, window, view_of(date), scratch);
     } catch (...) {
       const std::lock_guard lock(mutex);

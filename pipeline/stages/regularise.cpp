@@ -105,7 +105,7 @@ class Regularisation {
 
   // Pixels of `side` x `side` pixels: the class of most of them; of equals the one of most pixels around, then the lowest.
   void resample() {
-    const Resampling& to = *rule_.resampling;
+    const LargerPixels& to = *rule_.resampling;
     ScratchMap larger(folder_, to.grid.cols, to.grid.rows);
     Bytes labels, out;
     for (const Window& window : windows_of(to.grid, 1, std::int64_t{to.side} * to.side + 1, context_)) {

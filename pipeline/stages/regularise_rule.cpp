@@ -53,7 +53,7 @@ double pixel_m2(const Grid& grid) {
 
 // The larger pixels have their corners at multiples of their size, so that maps of neighbouring areas fit; where those of the map have
 // not, at the map's corner.
-std::optional<Resampling> resampling_of(double resolution, const Grid& map) {
+std::optional<LargerPixels> resampling_of(double resolution, const Grid& map) {
   if (resolution == 0) return std::nullopt;
   constexpr double kRounding = 1e-6;  // of a pixel
   const double across = resolution / map.pixel_width, down = resolution / map.pixel_height;
@@ -63,7 +63,7 @@ std::optional<Resampling> resampling_of(double resolution, const Grid& map) {
     throw UserError(join_text("regularise --resolution: expected a multiple of the map's pixels (", map.pixel_width, ") of up to ", kWidest,
                               ", or 0, got ", resolution));
   if (side == 1) return std::nullopt;
-  Resampling to;
+  LargerPixels to;
   to.side = side;
   const double left = std::floor(map.x0 / resolution + kRounding) * resolution,
                top = std::ceil(map.y0 / resolution - kRounding) * resolution;

@@ -48,7 +48,7 @@ struct PassFiles {
 };
 
 // Buffers of a thread for decompressed blocks.
-struct Scratch {
+struct BlockBuffers {
   std::vector<std::int16_t> band;
   std::vector<std::uint8_t> mask;
 };
@@ -209,10 +209,10 @@ struct SeriesReader::Impl {
     Window around;
     std::vector<std::uint8_t> samples;
   };
-  void read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples, Scratch& scratch) const;
-  void read_date(std::size_t date, const Window& window, const DateView& view, Scratch& scratch) const;
-  void read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, Scratch& scratch) const;
-  void fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, Scratch& scratch) const;
+  void read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples, BlockBuffers& scratch) const;
+  void read_date(std::size_t date, const Window& window, const DateView& view, BlockBuffers& scratch) const;
+  void read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, BlockBuffers& scratch) const;
+  void fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, BlockBuffers& scratch) const;
   Window window_around(const Window& window) const;
 };
 

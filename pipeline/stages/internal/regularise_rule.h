@@ -15,7 +15,7 @@ namespace millesime {
 using Bytes = std::vector<std::uint8_t>;
 using Group = std::array<bool, 256>;  // which labels belong to it
 
-struct Resampling {
+struct LargerPixels {
   Grid grid;             // of the larger pixels
   int side = 1;          // pixels of the map along one
   int col = 0, row = 0;  // of the map's first pixel, in pixels of the map from the corner of `grid`
@@ -43,7 +43,7 @@ struct RegulariseRule {
   LabelsOfCodes labels;
   std::vector<Group> groups;
   std::vector<int> connectivities;
-  std::optional<Resampling> resampling;
+  std::optional<LargerPixels> resampling;
   int last_min_pixels = 0;  // of the result
   std::array<bool, 256> kept = {};
   bool keeps_any = false;

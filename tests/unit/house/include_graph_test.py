@@ -62,6 +62,7 @@ MOST_LINES, FIRST_LINES = 400, 10
 CODE = {".h", ".cpp", ".cu", ".cuh"}
 PROGRAM = CODE | {".py", ".sh", ".cmake"}
 TEXT = CODE | {".md", ".txt", ".cmake", ".json", ".toml", ".py", ".sh", ""}
+DEFINITION = re.compile(r"(?:struct|class|union|enum(?: class)?) (?:MILLESIME_\w+ |alignas\(\w+\) )?(\w+)(?: final)?(?: :[^;]*)?\s*\{")
 
 
 def tracked_files():
@@ -151,6 +152,37 @@ class IncludeGraph(unittest.TestCase):
         ]:
             self.assertNotEqual(wrong_includes(Path(name), text), [], f"{name}: {text}")
         self.assertEqual(wrong_includes(Path("pipeline/io/x.cpp"), '#include <gdal.h>\n#include "pipeline/core/grid.h"'), [])
+
+
+def definitions(text):
+    """Types that a file defines in a named namespace, as (name with namespace, line). Clang-format does not indent what is in namespaces."""
+    found, inside = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if opened := re.match(r"namespace(?: ([\w:]+))? \{$", line):
+            inside.append(opened.group(1) or "")
+        elif line.startswith("}  // namespace") and inside:
+            inside.pop()
+        elif "" not in inside and (named := DEFINITION.match(line)):
+            found.append(("::".join([*inside, named.group(1)]), number))
+    return found
+
+
+class OneDefinition(unittest.TestCase):
+    """Two types of one name in one namespace link, and then share functions that fit only one of them (undefined behaviour)."""
+
+    def test_every_type_has_a_name_of_its_own(self):
+        places = {}
+        for name in tracked_files():
+            if name.suffix in CODE and name.parts[0] in ("pipeline", "kernels", "models", "tests"):
+                for defined, line in definitions((SOURCE / name).read_text()):
+                    places.setdefault(defined, []).append(f"{name}:{line}")
+        self.assertGreater(len(places), 100, "the types were not found")
+        twice = [f"{defined}: {', '.join(where)}" for defined, where in places.items() if len(where) > 1]
+        self.assertEqual(twice, [], "\n" + "\n".join(twice))
+
+    def test_it_sees_types_of_named_namespaces_alone(self):
+        text = "namespace a {\nstruct X {\n};\nclass F;\nnamespace {\nstruct Y {\n};\n}  // namespace\nenum class Z : int { one };\n}  // namespace a\n"
+        self.assertEqual(definitions(text), [("a::X", 2), ("a::Z", 9)])
 
 
 class Tree(unittest.TestCase):
