@@ -36,14 +36,14 @@ class TomlSource {
 
   Nomenclature read() {
     NomenclatureCollector collector(file_);
-    check_keys(root_, {"name", "class", "group"});
+    check_keys(file_, root_, {"name", "class", "group"});
     collector.nomenclature.name = text(root_, "name");
     each("group", [&](const toml::table& table, const std::string& where) {
-      check_keys(table, {"code", "name", "name_en", "color"});
+      check_keys(file_, table, {"code", "name", "name_en", "color"});
       collector.add_group(land_class(table, where), colour_at(text(table, "color"), where), where);
     });
     each("class", [&](const toml::table& table, const std::string& where) {
-      check_keys(table, {"code", "name", "name_en", "color", "alias", "group", "to"});
+      check_keys(file_, table, {"code", "name", "name_en", "color", "alias", "group", "to"});
       LandClass c = land_class(table, where);
       c.alias = text(table, "alias");
       if (table.contains("group")) c.parent = number(table, "group", where);
@@ -62,17 +62,7 @@ class TomlSource {
   }
 
  private:
-  std::string where(const toml::node& node) const { return join_text(file_, ":", node.source().begin.line); }
-
-  void check_keys(const toml::table& table, const std::vector<std::string>& known) const {
-    for (const auto& [key, node] : table) {
-      const std::string name(key.str());
-      if (std::ranges::find(known, name) != known.end()) continue;
-      const std::string near = nearest_name(name, known);
-      throw UserError(join_text(where(node), ": unknown key \"", name, "\"; ",
-                                near.empty() ? "expected " + join_list(known, ", ") : "did you mean \"" + near + "\"?"));
-    }
-  }
+  std::string where(const toml::node& node) const { return place_of(file_, node); }
 
   template <class F>
   void each(const char* list, F&& f) const {

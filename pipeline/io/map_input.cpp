@@ -22,17 +22,6 @@ const char* name_of(MapKind kind) {
   throw Bug("unknown kind of map");
 }
 
-const char* type_name(PixelType type) {
-  switch (type) {
-    case PixelType::u8: return "uint8";
-    case PixelType::u16: return "uint16";
-    case PixelType::i16: return "int16";
-    case PixelType::i32: return "32-bit integers";
-    case PixelType::f32: return "floating-point numbers";
-  }
-  throw Bug("unknown pixel type");
-}
-
 // What is known of a file's numbers.
 struct Range {
   float lowest = 0, highest = 0;  // with data

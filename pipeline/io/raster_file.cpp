@@ -16,6 +16,18 @@
 #include "pipeline/io/sample_unit.h"
 
 namespace millesime {
+
+const char* type_name(PixelType type) {
+  switch (type) {
+    case PixelType::u8: return "uint8";
+    case PixelType::u16: return "uint16";
+    case PixelType::i16: return "int16";
+    case PixelType::i32: return "32-bit integers";
+    case PixelType::f32: return "floating-point numbers";
+  }
+  throw Bug("unknown pixel type");
+}
+
 namespace {
 
 Grid grid_of(GDALDatasetH dataset, const std::string& path) {

@@ -15,6 +15,7 @@
 namespace millesime {
 
 enum class PixelType { u8, u16, i16, i32, f32 };
+const char* type_name(PixelType type);  // "uint8"
 
 // Description of one band in its file.
 struct BandInfo {

@@ -20,17 +20,6 @@ constexpr double kHighest = std::numeric_limits<std::int16_t>::max();
 constexpr double kFraction =
     100;  // fractions that are nowhere greater are reflectance 0..1 or percent: 100 in the unit is a reflectance of 0.01
 
-const char* name_of(PixelType type) {
-  switch (type) {
-    case PixelType::u8: return "uint8";
-    case PixelType::u16: return "uint16";
-    case PixelType::i16: return "int16";
-    case PixelType::i32: return "32-bit integers";
-    case PixelType::f32: return "floating-point numbers";
-  }
-  return "";
-}
-
 struct Range {
   double least = std::numeric_limits<double>::infinity(), most = -least;
   bool fractions = false;
@@ -127,7 +116,7 @@ std::string problem_of_band(const RasterReader& file, const Layer& layer, Sample
   if (layer.encoding.kind != Encoding::Kind::stated) return "";
   const BandInfo& band = file.info().each[static_cast<std::size_t>(layer.band)];
   if (is_in_unit(band)) return "";
-  const std::string expected = join_text("expected reflectance x 10000 as int16, got ", name_of(band.type));
+  const std::string expected = join_text("expected reflectance x 10000 as int16, got ", type_name(band.type));
   if (band.type == PixelType::u8 && !band.has_scale) return join_text(expected, ", which cannot hold it", kAdvice);
   const auto looks_wrong = [](const Range& range) { return range.empty() || (range.fractions && range.most <= kFraction); };
   const Range range = range_of(file, layer, looks_wrong);
@@ -144,7 +133,7 @@ std::string problem_of_mask(const RasterReader& file, const Layer& layer, bool a
     if (const std::string problem = expected_one(file); !problem.empty()) return problem;
   const PixelType type = file.info().each[static_cast<std::size_t>(layer.band)].type;
   if (type != PixelType::f32) return "";
-  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", name_of(type), "; convert it (gdal_translate -ot Byte)");
+  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", type_name(type), "; convert it (gdal_translate -ot Byte)");
 }
 
 const std::vector<std::int16_t>& sample_table(PixelType type, const Encoding& encoding, std::optional<double> file_nodata) {

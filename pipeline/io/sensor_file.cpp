@@ -49,7 +49,7 @@ class Reader {
     keys.insert(keys.end(), kScaling.begin(), kScaling.end());
     const std::vector<std::string> own = layout_settings(sensor.layout);
     keys.insert(keys.end(), own.begin(), own.end());
-    check_keys(root_, keys);
+    check_keys(file_, root_, keys);
     sensor.title = text(root_, "title");
     sensor.platform = text(root_, "platform");
     sensor.source = text(root_, "source");
@@ -74,17 +74,7 @@ class Reader {
   }
 
  private:
-  std::string where(const toml::node& node) const { return join_text(file_, ":", node.source().begin.line); }
-
-  void check_keys(const toml::table& table, const std::vector<std::string>& known) const {
-    for (const auto& [key, node] : table) {
-      const std::string name(key.str());
-      if (std::ranges::find(known, name) != known.end()) continue;
-      const std::string near = nearest_name(name, known);
-      throw UserError(join_text(where(node), ": unknown key \"", name, "\"; ",
-                                near.empty() ? "expected " + join_list(known, ", ") : "did you mean \"" + near + "\"?"));
-    }
-  }
+  std::string where(const toml::node& node) const { return place_of(file_, node); }
 
   std::string text(const toml::table& table, const char* key) const {
     const auto* node = table.get(key);
@@ -183,7 +173,7 @@ class Reader {
   }
 
   SensorBand band(const toml::table& table, const std::string& at, const SensorFile& sensor) const {
-    check_keys(table, kBandKeys);
+    check_keys(file_, table, kBandKeys);
     SensorBand band;
     band.name = text(table, "name");
     band.common = text(table, "common");
@@ -217,7 +207,7 @@ class Reader {
   }
 
   SensorMask mask(const toml::table& table, const std::string& at, const SensorFile& sensor) const {
-    check_keys(table, kMaskKeys);
+    check_keys(file_, table, kMaskKeys);
     SensorMask mask;
     mask.plane.name = text(table, "name");
     mask.file = text(table, "file");

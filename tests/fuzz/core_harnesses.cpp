@@ -13,6 +13,7 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/core/series.h"
 #include "tests/fuzz/harness.h"
+#include "tests/support/iota2_levels.h"
 
 namespace millesime::testing {
 namespace {
@@ -137,36 +138,6 @@ FuzzHarness nomenclature(const std::string& folder, const std::string& notation,
   return harness;
 }
 
-// A nomenclature.cfg of iota2, as in tests/unit/core/nomenclature_test.cpp.
-constexpr const char* kLevels = R"(# classes of a test
-Classes:
-{
-  Level1:
-  {
-    "Bâti" : { code:100, alias:'Bati'
-      color:"#aa00bb" }
-    'Eau et nature': { code:200, alias:"EauNat", color:"#0000ff" }
-  }
-  Level2:
-  {
-    "Zones denses":
-    {
-      code:1
-      alias:"Dense"
-      color:"#ff00ff"   # violet
-      parent:100
-    }
-    Lacs:
-    {
-      code:1000
-      alias:Lacs
-      color:#0000f0
-      parent:200
-    }
-  }
-}
-)";
-
 FuzzHarness index_expression(const std::string&) {
   FuzzHarness harness;
   harness.name = "index_expression";
@@ -214,7 +185,7 @@ std::vector<FuzzHarness> core_harnesses(const std::string& folder) {
       nomenclature(folder, "json", ".json", small_nomenclature().to_json()),
       nomenclature(folder, "lines", ".txt", "Forêt:1\nEau:2\n# comment\nBâti dense : 42\n"),
       nomenclature(folder, "colours", ".txt", "1 0 100 0\n2 0 0 255\n65535 177 6 177\n"),
-      nomenclature(folder, "levels", ".cfg", kLevels),
+      nomenclature(folder, "levels", ".cfg", kIota2Levels),
       index_expression(folder),
       confusion(folder),
   };

@@ -6,10 +6,13 @@
 #define TOML_ASSERT(condition) static_assert(true)
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 
 namespace millesime {
 
@@ -20,6 +23,20 @@ inline toml::table parse_toml(const std::string& file) {
     return toml::parse_file(file);
   } catch (const toml::parse_error& error) {
     throw UserError(join_text(file, ":", error.source().begin.line, ": ", std::string(error.description()), "; expected TOML"));
+  }
+}
+
+// "file:7", for messages.
+inline std::string place_of(const std::string& file, const toml::node& node) { return join_text(file, ":", node.source().begin.line); }
+
+// UserError with the first key of a table that is not a known one, and the nearest name.
+inline void check_keys(const std::string& file, const toml::table& table, const std::vector<std::string>& known) {
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    if (std::ranges::find(known, name) != known.end()) continue;
+    const std::string near = nearest_name(name, known);
+    throw UserError(join_text(place_of(file, node), ": unknown key \"", name, "\"; ",
+                              near.empty() ? "expected " + join_list(known, ", ") : "did you mean \"" + near + "\"?"));
   }
 }
 

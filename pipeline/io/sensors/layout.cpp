@@ -127,6 +127,23 @@ std::string only_image(const std::vector<std::string>& names, const std::string&
   return found.empty() ? "" : found[0];
 }
 
+void add_layers(const SensorFile& sensor, const std::function<std::string(const std::string& pattern)>& image, FoundProduct& found,
+                const std::function<std::string(const SensorMask& mask)>& missing) {
+  auto& layers = found.product.layers;
+  for (const SensorBand& band : sensor.bands)
+    if (const std::string file = image(band.file); !file.empty()) {
+      layers[band.name] = {.file = file, .variable = "", .band = band.band - 1, .grid = {}, .encoding = band.encoding};
+      found.bands.insert(band.name);
+    }
+  for (const SensorMask& mask : sensor.masks) {
+    const std::string file = image(mask.file);
+    if (file.empty() && !mask.plane.optional)
+      found.problems.push_back(missing(mask));
+    else
+      layers[mask.plane.name] = {.file = file, .variable = "", .band = mask.band - 1, .grid = {}, .encoding = {}};
+  }
+}
+
 std::string with_variant(std::string pattern, const std::string& variant) {
   constexpr std::string_view kPlace = "{variant}";
   for (std::size_t at = 0; (at = pattern.find(kPlace, at)) != std::string::npos; at += variant.size())

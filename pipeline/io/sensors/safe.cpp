@@ -116,18 +116,9 @@ class Safe final : public ProductLayout {
       const std::string found = only_image(folders.at(folder), pattern.substr(slash + 1), candidate.problems);
       return found.empty() ? "" : folder + "/" + found;
     };
-    for (const SensorBand& band : search.sensor.bands)
-      if (const std::string file = image(band.file); !file.empty()) {
-        product.layers[band.name] = {.file = file, .variable = "", .band = band.band - 1, .grid = {}, .encoding = band.encoding};
-        candidate.bands.insert(band.name);
-      }
-    for (const SensorMask& mask : search.sensor.masks) {
-      const std::string file = image(mask.file);
-      if (file.empty() && !mask.plane.optional)
-        candidate.problems.push_back(
-            join_text("the scene classification ", images, mask.file, " is missing; it is needed as mask, download the product again"));
-      product.layers[mask.plane.name] = {.file = file, .variable = "", .band = mask.band - 1, .grid = {}, .encoding = {}};
-    }
+    add_layers(search.sensor, image, candidate, [&](const SensorMask& mask) {
+      return join_text("the scene classification ", images, mask.file, " is missing; it is needed as mask, download the product again");
+    });
     if (candidate.bands.empty()) {
       candidate.problems.push_back(join_text("it has no band (", images, search.sensor.bands.front().file, ".jp2 or .tif)"));
       return;

@@ -5,12 +5,14 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "tests/support/iota2_levels.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::kIota2Levels;
 
 std::string refusal(const std::string& name, const std::string& text) {
   const std::string file = testing::temp_dir() + "/" + name;
@@ -94,37 +96,8 @@ TEST(Nomenclature, ReadsIota2Lines) {
   EXPECT_NE(lines.at(0).color, lines.at(1).color);
 }
 
-const char* const kLevels = R"(# classes of a test
-Classes:
-{
-  Level1:
-  {
-    "Bâti" : { code:100, alias:'Bati'
-      color:"#aa00bb" }
-    'Eau et nature': { code:200, alias:"EauNat", color:"#0000ff" }
-  }
-  Level2:
-  {
-    "Zones denses":
-    {
-      code:1
-      alias:"Dense"
-      color:"#ff00ff"   # violet
-      parent:100
-    }
-    Lacs:
-    {
-      code:1000
-      alias:Lacs
-      color:#0000f0
-      parent:200
-    }
-  }
-}
-)";
-
 TEST(Nomenclature, ReadsIota2Levels) {
-  const auto n = load_text("nomenclature.cfg", kLevels);
+  const auto n = load_text("nomenclature.cfg", kIota2Levels);
   EXPECT_EQ(n.name, "nomenclature");
   ASSERT_EQ(n.size(), 2);
   EXPECT_EQ(n.at(0).code, 1);
@@ -169,7 +142,7 @@ TEST(Nomenclature, MistakesInLevelsAreNamedWithFileAndLine) {
   EXPECT_THAT(refusal("a.cfg", "Level1: {\n 'a: {code:1}\n}"), HasSubstr("a.cfg:2: a text without its closing quote"));
   EXPECT_THAT(refusal("a.cfg", std::string(100, '{')), HasSubstr("too deep"));
   EXPECT_THAT(refusal("a.cfg", ""), HasSubstr("the file has no classes"));
-  const std::string whole = kLevels;
+  const std::string whole = kIota2Levels;
   for (std::size_t i = 0; i < whole.size(); i += 3)
     for (const char byte : {'{', '}', '"', '\n'}) {
       std::string bytes = whole;
