@@ -136,6 +136,7 @@ OptionFlags::OptionFlags(CLI::App& command, Options& options, const std::vector<
       flag->expected(1, 1 << 20);
     else if (!option.is_bool())
       flag->expected(1)->take_last()->allow_extra_args(false);  // a second word belongs to the next positional
+    if (without_flag) command.add_option(option.flag(), *values)->expected(1, 1 << 20)->group("");  // not in the help
     given_.push_back({option.key(), values, flag});
   }
 }

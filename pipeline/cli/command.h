@@ -92,7 +92,7 @@ struct ProductionFlags : ConfigFlags {
 // Every declared option becomes a flag of the command. apply() sets the given options; `options` must exist until then.
 class OptionFlags {
  public:
-  // `positional`: keys that are given without a flag, in this order.
+  // `positional`: keys that are given without a flag, in this order; scripts may name them all the same (catalog --root l2a).
   OptionFlags(CLI::App& command, Options& options, const std::vector<std::string>& positional = {});
   void apply();  // also checks that all required options were given
 

@@ -158,14 +158,16 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
     } else if (std::ranges::find(reserved, lower(name)) != reserved.end()) {
       throw UserError(join_text(header, name, ": did you mean \"", lower(name), "\"? Columns without date are static inputs"));
     } else if (numbers_or_places(name)) {
-      throw UserError(join_text(header, name, ": numbers or places the samples, so that a model would learn them by heart; leave it out (",
+      const bool of_polygons = table.column("group") < 0 && lower(name).starts_with("poly");
+      throw UserError(join_text(header, name, ": numbers or places the samples, so that a model would learn them by heart; ",
+                                of_polygons ? "call it group if it says which samples lie in one polygon, " : "", "leave it out (",
                                 "--ignore \"", name, "\"), or name it in --static if it is to be learned from"));
     }
   }
   if (table.column("label") < 0) {
     const std::string near = nearest_name("label", names);
     throw UserError(join_text(table.path(), ":1: no column label", near.empty() ? "" : "; is \"" + near + "\" it?",
-                              " (write 0 where it is not known)"));
+                              "; the column of classes must have that name (0 where the class is not known)"));
   }
   if (bands.empty())
     throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
@@ -180,8 +182,10 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
     if (const auto& observation = observations[i]) {
       const auto [source, band] = place_of_band.at(observation->band);
       const auto& dates = samples.series[source].dates;
-      column = {Role::observation, source, band,
-                static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin()), 0};
+      column.role = Role::observation;
+      column.source = source;
+      column.band = band;
+      column.date = static_cast<std::size_t>(std::ranges::lower_bound(dates, observation->date) - dates.begin());
     } else if (ignored(name)) {
       column.role = Role::ignored;
     } else if (name == "label") {

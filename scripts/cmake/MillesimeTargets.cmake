@@ -31,6 +31,7 @@ function(millesime_compile_options target)
     target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-maybe-uninitialized>
       $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${MILLESIME_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=undefined;-fno-sanitize=unreachable>)
     target_link_options(${target} PRIVATE -fsanitize=${MILLESIME_SANITIZE})
+    target_compile_definitions(${target} PRIVATE MILLESIME_SANITIZED)
   endif()
 endfunction()
 

@@ -3,6 +3,7 @@
 Code blocks are run line by line, in the order of the page, in a folder that holds the files of a reader: a simulated production
 (france-2021.toml), a table of samples (table.csv), the study of models/STUDY.md. A block without a language or with `sh` holds commands.
 """
+import functools
 import json
 import math
 import os
@@ -39,6 +40,7 @@ def millesime(*arguments):
     return result.stdout
 
 
+@functools.cache
 def help_of(*commands):
     return millesime(*commands, "--help")
 
@@ -159,7 +161,8 @@ class Documents(unittest.TestCase):
         ran = 0
         for page in PAGES:
             for line in command_lines(page):
-                words = shlex.split(line)
+                # What an epoch more learns is tested elsewhere: here the command is what counts.
+                words = shlex.split(re.sub(r"train\.epochs=\d+", "train.epochs=3", line))
                 if words[0].endswith("millesime"):
                     with self.subTest(page=page.name, line=line):
                         # There is no cluster: the scripts are only printed.

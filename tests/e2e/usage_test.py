@@ -93,6 +93,7 @@ class Usage(unittest.TestCase):
         refused = run(["catalog", "world/l2a", "--device", "cpu"])
         self.assertEqual(refused.returncode, 2)
         told = run(["catalog", "world/l2a"])
+        self.assertEqual(run(["catalog", "--root", "world/l2a"]).stdout, told.stdout)  # what stands without a flag may have one
         self.assertEqual(told.returncode, 0, told.stderr)
         self.assertNotRegex(told.stderr, "(?i)cuda|device")
 
