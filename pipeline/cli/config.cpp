@@ -7,6 +7,7 @@
 #include "pipeline/cli/pages.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/stages/iota2_keys.h"
 
 namespace millesime {
 namespace {
@@ -91,6 +92,16 @@ void add_config(CLI::App& app, Program& program) {
                           .needs = Needs::nothing},
                          [&program](NoOptions&, const Context&) {
                            std::cout << commands_page(program);
+                           return 0;
+                         });
+  add_command<NoOptions>(group, program,
+                         {.name = "iota2",
+                          .summary = "The page of the keys of iota2 and what `millesime import` makes of each, as Markdown",
+                          .positional = {},
+                          .examples = {"millesime config iota2 > IOTA2.md"},
+                          .needs = Needs::nothing},
+                         [](NoOptions&, const Context&) {
+                           std::cout << iota2_page();
                            return 0;
                          });
   add_command<PagesCommand>(group, program,

@@ -1,11 +1,11 @@
 // The class files of iota2; nomenclature_collector.h says which.
 
-#include <cctype>
 #include <filesystem>
 #include <map>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/iota2_file.h"
 #include "pipeline/core/nomenclature_collector.h"
 #include "pipeline/core/text.h"
 
@@ -13,8 +13,6 @@ namespace millesime {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string shown(std::string_view text) { return is_utf8(text) ? std::string(text.substr(0, 60)) : "text that is not UTF-8"; }
 
 // Calls visit(line, "file:12") for each line that says something.
 template <class Visit>
@@ -56,7 +54,7 @@ std::map<std::int64_t, Color> read_colors(const std::string& file) {
   std::map<std::int64_t, Color> colors;
   visit_lines(file, [&](std::string_view text, const std::string& where) {
     const auto line = color_line(text);
-    if (!line) throw UserError(join_text(where, ": expected \"code red green blue\", each 0 to 255, got \"", shown(text), "\""));
+    if (!line) throw UserError(join_text(where, ": expected \"code red green blue\", each 0 to 255, got \"", shown_text(text), "\""));
     if (!colors.emplace(line->code, line->color).second) throw UserError(join_text(where, ": code ", line->code, " occurs twice"));
   });
   return colors;
@@ -72,7 +70,7 @@ Nomenclature classes_of_colors(const std::string& file) {
   NomenclatureCollector collector(file);
   visit_lines(file, [&](std::string_view text, const std::string& where) {
     const auto line = color_line(text);
-    if (!line) throw UserError(join_text(where, ": expected \"code red green blue\", each 0 to 255, got \"", shown(text), "\""));
+    if (!line) throw UserError(join_text(where, ": expected \"code red green blue\", each 0 to 255, got \"", shown_text(text), "\""));
     if (line->code == 0) return;  // no data
     LandClass c{.code = checked_code(line->code, where), .name = {}, .name_en = {}, .color = {}, .alias = {}};
     c.name = join_text("class ", c.code);
@@ -83,120 +81,20 @@ Nomenclature classes_of_colors(const std::string& file) {
 
 // --- nomenclature.cfg -----------------------------------------------------------------------------------------------------------
 
-// Mappings { key : value ... } of texts and mappings, as Python's config module reads them: entries on lines of their own or separated by
-// commas, keys and texts with or without quotes, comments after #.
-struct Entry {
-  std::string key, text;  // of a mapping the text is ""
-  std::vector<Entry> entries;
-  bool mapping = false;
-  std::string where;
-
-  const Entry* find(std::string_view wanted) const {
-    for (const Entry& entry : entries)
-      if (lower(entry.key) == wanted) return &entry;
-    return nullptr;
-  }
-};
-
-class LevelFileParser {
- public:
-  explicit LevelFileParser(const std::string& file) : file_(file), text_(read_text(file)) {
-    if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;
-  }
-
-  Entry parse() {
-    Entry root;
-    root.mapping = true;
-    root.where = where();
-    read_entries(root, 0);
-    if (at_ < text_.size()) throw UserError(where() + ": a } without its {");
-    return root;
-  }
-
- private:
-  static constexpr int kDeepest = 16;
-
-  std::string where() const { return join_text(file_, ":", line_); }
-
-  // Blanks, comments and what separates entries.
-  void skip(std::string_view blanks) {
-    while (at_ < text_.size()) {
-      if (text_[at_] == '#' && !color_begins()) {
-        while (at_ < text_.size() && text_[at_] != '\n') ++at_;
-      } else if (blanks.find(text_[at_]) == std::string_view::npos) {
-        return;
-      } else {
-        line_ += text_[at_++] == '\n';
-      }
-    }
-  }
-
-  // "#ff00ff" without quotes, where a comment could begin.
-  bool color_begins() const {
-    const std::string_view digits = std::string_view(text_).substr(at_ + 1, 7);
-    return digits.size() >= 6 && digits.find_first_not_of("0123456789abcdefABCDEF") >= 6 &&
-           (digits.size() < 7 || std::isalnum(static_cast<unsigned char>(digits[6])) == 0);
-  }
-
-  std::string word(std::string_view end) {
-    if (at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'')) {
-      const char quote = text_[at_];
-      const std::size_t first = ++at_, last = text_.find_first_of(std::string{quote, '\n'}, first);
-      if (last == std::string::npos || text_[last] == '\n') throw UserError(where() + ": a text without its closing quote");
-      at_ = last + 1;
-      return text_.substr(first, last - first);
-    }
-    const std::size_t first = at_;
-    while (at_ < text_.size() && end.find(text_[at_]) == std::string_view::npos) ++at_;
-    return std::string(trim(std::string_view(text_).substr(first, at_ - first)));
-  }
-
-  void read_entries(Entry& parent, int depth) {
-    if (depth > kDeepest) throw UserError(where() + ": mappings too deep in each other");
-    for (skip(" \t\r\n,;"); at_ < text_.size() && text_[at_] != '}'; skip(" \t\r\n,;")) {
-      Entry entry;
-      entry.where = where();
-      entry.key = word(":={},\n#");
-      skip(" \t\r\n");
-      if (at_ < text_.size() && (text_[at_] == ':' || text_[at_] == '='))
-        ++at_;
-      else if (at_ >= text_.size() || text_[at_] != '{')
-        throw UserError(join_text(entry.where, ": expected \"key : value\", got \"", shown(entry.key), "\""));
-      skip(" \t\r\n");
-      if (at_ < text_.size() && text_[at_] == '{') {
-        entry.mapping = true;
-        const std::string opened = where();
-        ++at_;
-        read_entries(entry, depth + 1);
-        if (at_ >= text_.size()) throw UserError(opened + ": a { without its }");
-        ++at_;
-      } else {
-        entry.text = word(",;}\n");
-      }
-      for (const Entry& other : parent.entries)
-        if (other.key == entry.key)
-          throw UserError(join_text(entry.where, ": \"", shown(entry.key), "\" occurs twice, first in ", other.where));
-      parent.entries.push_back(std::move(entry));
-    }
-  }
-
-  std::string file_, text_;
-  std::size_t at_ = 0;
-  int line_ = 1;
-};
+using Entry = Iota2Entry;
 
 std::int64_t number_of(const Entry& parent, const char* key) {
   const Entry* entry = parent.find(key);
-  if (!entry) throw UserError(join_text(parent.where, ": \"", shown(parent.key), "\" has no ", key));
+  if (!entry) throw UserError(join_text(parent.where, ": \"", shown_text(parent.key), "\" has no ", key));
   const auto number = code_of_text(entry->text);
-  if (!number) throw UserError(join_text(entry->where, ": ", key, ": expected a whole number, got \"", shown(entry->text), "\""));
+  if (!number) throw UserError(join_text(entry->where, ": ", key, ": expected a whole number, got \"", shown_text(entry->text), "\""));
   return *number;
 }
 
 LandClass class_of(const Entry& entry) {
   for (const Entry& field : entry.entries)
     if (const std::string key = lower(field.key); key != "code" && key != "alias" && key != "color" && key != "parent")
-      throw UserError(join_text(field.where, ": unknown key \"", shown(field.key), "\"; expected code, alias, color, parent"));
+      throw UserError(join_text(field.where, ": unknown key \"", shown_text(field.key), "\"; expected code, alias, color, parent"));
   LandClass c{.code = checked_code(number_of(entry, "code"), entry.where), .name = entry.key, .name_en = {}, .color = {}, .alias = {}};
   if (const Entry* alias = entry.find("alias")) c.alias = alias->text;
   if (entry.find("parent")) c.parent = checked_code(number_of(entry, "parent"), entry.where);
@@ -211,7 +109,7 @@ std::optional<Color> color_of(const Entry& entry) {
 // The levels, from the coarsest: mappings named level1, level2...
 std::vector<const Entry*> levels_of(const Entry& root) {
   const Entry* classes = root.find("classes");
-  const Entry& from = classes && classes->mapping ? *classes : root;
+  const Entry& from = classes && classes->is_mapping() ? *classes : root;
   std::vector<const Entry*> levels;
   while (const Entry* level = from.find(join_text("level", levels.size() + 1))) levels.push_back(level);
   if (levels.empty())
@@ -220,7 +118,8 @@ std::vector<const Entry*> levels_of(const Entry& root) {
     throw UserError(join_text(from.where, ": expected level1, level2... and nothing beside them"));
   for (const Entry* level : levels)
     for (const Entry& entry : level->entries)
-      if (!entry.mapping) throw UserError(join_text(entry.where, ": expected \"name : { code : ... }\", got \"", shown(entry.key), "\""));
+      if (!entry.is_mapping())
+        throw UserError(join_text(entry.where, ": expected \"name : { code : ... }\", got \"", shown_text(entry.key), "\""));
   return levels;
 }
 
@@ -238,7 +137,7 @@ Nomenclature read_name_lines(const std::string& file) {
   visit_lines(file, [&](std::string_view text, const std::string& where) {
     const auto colon = text.rfind(':');
     const auto code = colon == std::string_view::npos ? std::nullopt : code_of_text(text.substr(colon + 1));
-    if (!code) throw UserError(join_text(where, ": expected \"name:code\", got \"", shown(text), "\""));
+    if (!code) throw UserError(join_text(where, ": expected \"name:code\", got \"", shown_text(text), "\""));
     LandClass c{
         .code = checked_code(*code, where), .name = std::string(trim(text.substr(0, colon))), .name_en = {}, .color = {}, .alias = {}};
     const auto color = colors.find(c.code);
@@ -248,7 +147,7 @@ Nomenclature read_name_lines(const std::string& file) {
 }
 
 Nomenclature read_level_file(const std::string& file) {
-  const Entry root = LevelFileParser(file).parse();
+  const Entry root = read_iota2_file(file);
   const auto levels = levels_of(root);
   NomenclatureCollector collector(file);
   if (levels.size() > 1)

@@ -20,13 +20,14 @@ BINARY = os.environ["MILLESIME_BINARY"]
 FOLDER = Path(os.environ["MILLESIME_TEST_FOLDER"])
 
 REFERENCE = SOURCE / "configs/REFERENCE.md"
+IOTA2 = SOURCE / "configs/IOTA2.md"
 COMMANDS = SOURCE / "pipeline/cli/COMMANDS.md"
 STAGES = SOURCE / "pipeline/stages/pages"
 STUDY = SOURCE / "models/STUDY.md"
 # Pages for users stay short: they say what to do, other pages what was measured and why.
 MOST_LINES = {"README.md": 120, "models/README.md": 150, "kernels/README.md": 120, "CONTRIBUTING.md": 80}
 PAGES = sorted(path for path in [*SOURCE.glob("*.md"), *SOURCE.glob("[a-z]*/**/*.md")]
-               if path.relative_to(SOURCE).parts[0] not in ("build", "out") and path not in (REFERENCE, COMMANDS))
+               if path.relative_to(SOURCE).parts[0] not in ("build", "out") and path not in (REFERENCE, IOTA2, COMMANDS))
 
 
 def run(arguments, **more):
@@ -145,6 +146,8 @@ class Documents(unittest.TestCase):
     def test_the_reference_is_what_the_program_prints(self):
         self.assertEqual(REFERENCE.read_text(), millesime("config", "reference"),
                          "configs/REFERENCE.md is out of date: millesime config reference > configs/REFERENCE.md")
+        self.assertEqual(IOTA2.read_text(), millesime("config", "iota2"),
+                         "configs/IOTA2.md is out of date: millesime config iota2 > configs/IOTA2.md")
 
     def test_the_page_of_commands_is_what_the_program_prints(self):
         self.assertEqual(COMMANDS.read_text(), millesime("config", "commands"),
