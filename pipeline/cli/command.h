@@ -171,6 +171,7 @@ void add_publish(CLI::App& app, Program& program);
 void add_nomenclature(CLI::App& app, Program& program);
 void add_sensors(CLI::App& app, Program& program);
 void add_model(CLI::App& app, Program& program);
+void add_init(CLI::App& app, Program& program);
 void add_import(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_simulate(CLI::App& app, Program& program);

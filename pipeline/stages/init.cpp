@@ -1,0 +1,390 @@
+#include "pipeline/stages/init.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/configs.h"
+#include "pipeline/core/counted.h"
+#include "pipeline/core/csv.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/sensor.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/config.h"
+#include "pipeline/stages/written_config.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDeepest = 3;                // folders below the root in which images and polygons are looked for
+constexpr std::size_t kFolders = 5000;     // that are looked at
+constexpr std::size_t kMostClasses = 254;  // distinct values of a field that may be classes
+
+bool has_word(const std::string& text, const std::vector<std::string>& words) {
+  return std::ranges::any_of(words, [&, low = lower(text)](const std::string& word) { return low.find(word) != std::string::npos; });
+}
+
+std::vector<fs::path> children_of(const fs::path& folder) {
+  std::vector<fs::path> children;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error))
+    if (entry.is_directory() && !entry.path().filename().string().starts_with('.')) children.push_back(entry.path());
+  std::ranges::sort(children);
+  return children;
+}
+
+struct FoundSource {
+  SourceOptions options;
+  std::string title;
+  SampleUnit unit = SampleUnit::reflectance;
+  std::vector<std::string> tiles;
+  std::vector<std::pair<int, int>> years;
+  int products = 0;
+};
+
+std::optional<FoundSource> source_in(const std::string& folder, const SensorFile& sensor, const std::vector<std::string>& tiles) {
+  try {
+    FoundSource found{{.name = sensor.source, .sensor = sensor.name, .root = folder}, sensor.title, sensor.unit, tiles, {}, 0};
+    std::erase_if(found.tiles, [&](const std::string& tile) { return years_of_source(found.options, {tile}).empty(); });
+    if (found.tiles.empty()) return std::nullopt;
+    found.years = years_of_source(found.options, found.tiles);
+    for (const auto& [year, number] : found.years) found.products += number;
+    return found;
+  } catch (const UserError&) {  // names that another sensor may understand
+    return std::nullopt;
+  }
+}
+
+// Every folder that is the root of images of this sensor, but not the tiles below it.
+void find_roots(const fs::path& folder, const SensorFile& sensor, const Sensor& reader, int depth, std::vector<FoundSource>& roots) {
+  const std::vector<std::string> tiles = reader.tiles(folder.string());
+  std::optional<FoundSource> found = source_in(folder.string(), sensor, tiles);
+  if (found) roots.push_back(*found);
+  const bool looks_below = sensor.layout == "raster_series";  // finds its files at any depth
+  if (depth == kDeepest || (looks_below && !found)) return;
+  for (const fs::path& child : children_of(folder))
+    if (std::ranges::find(tiles, child.filename().string()) == tiles.end()) find_roots(child, sensor, reader, depth + 1, roots);
+}
+
+// One source a sensor: where most of its products are, and there as deep as possible. Images of the ground come first, the most before.
+std::vector<FoundSource> find_sources(const fs::path& root, std::vector<std::string>& notes) {
+  std::vector<FoundSource> sources;
+  for (const std::string& name : known_sensors()) {
+    const SensorFile sensor = SensorFile::load(name);
+    std::vector<FoundSource> roots;
+    find_roots(root, sensor, Sensor(sensor), 0, roots);
+    const FoundSource* best = nullptr;
+    for (const FoundSource& found : roots)  // parents before their children
+      if (!best || found.products > best->products ||
+          (found.products == best->products && found.options.root.starts_with(best->options.root)))
+        best = &found;
+    if (!best) continue;
+    for (const FoundSource& found : roots)
+      if (!found.options.root.starts_with(best->options.root) && !best->options.root.starts_with(found.options.root))
+        notes.push_back(join_text(name, ": also in ", found.options.root, "; add a [[source]] with a name of its own if it is meant"));
+    sources.push_back(*best);
+  }
+  std::ranges::stable_sort(sources, [](const FoundSource& a, const FoundSource& b) {
+    const bool a_first = a.unit == SampleUnit::reflectance, b_first = b.unit == SampleUnit::reflectance;
+    return a_first != b_first ? a_first : a.products > b.products;
+  });
+  return sources;
+}
+
+// Folders beside the images, where polygons lie.
+std::vector<fs::path> folders_beside(const fs::path& root, const std::vector<FoundSource>& sources) {
+  std::vector<fs::path> folders = {root}, level = folders;
+  for (int depth = 0; depth < kDeepest; ++depth) {
+    std::vector<fs::path> next;
+    for (const fs::path& folder : level)
+      for (const fs::path& child : children_of(folder))
+        if (std::ranges::none_of(sources, [&](const FoundSource& source) { return child.string() == source.options.root; }))
+          next.push_back(child);
+    folders.insert(folders.end(), next.begin(), next.end());
+    level = std::move(next);
+  }
+  return folders;
+}
+
+struct FoundPolygons {
+  std::string path;
+  std::size_t features = 0;
+  std::map<std::string, std::set<std::string>> values;  // of each field, up to kMostClasses
+};
+
+std::vector<FoundPolygons> find_polygons(const std::vector<fs::path>& folders, std::vector<std::string>& notes) {
+  std::vector<FoundPolygons> all;
+  for (const fs::path& folder : folders) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error))
+      if (const std::string ending = lower(entry.path().extension().string());
+          ending == ".shp" || ending == ".gpkg" || ending == ".geojson" || ending == ".fgb" || ending == ".parquet")
+        files.push_back(entry.path());
+    std::ranges::sort(files);
+    for (const fs::path& file : files) {
+      try {
+        const VectorLayer layer = read_polygons(file.string(), "", {}, "");
+        if (layer.features.empty()) continue;
+        FoundPolygons found{file.string(), layer.features.size(), {}};
+        for (const std::string& field : layer.fields)
+          for (const Feature& feature : layer.features)
+            if (const std::string& value = feature.attributes.at(field); !value.empty() && found.values[field].size() <= kMostClasses)
+              found.values[field].insert(value);
+        all.push_back(std::move(found));
+      } catch (const UserError& problem) {
+        notes.push_back(join_text("not used: ", std::string(problem.what())));
+      }
+    }
+  }
+  return all;
+}
+
+struct FoundReference {
+  const FoundPolygons* polygons = nullptr;
+  std::string field, nomenclature;  // "": of its values
+  int score = 0;
+};
+
+// Whether every value names a class.
+bool fits(const std::set<std::string>& values, const Nomenclature& classes) {
+  return std::ranges::all_of(values, [&](const std::string& value) {
+    try {
+      return code_of_class(value, &classes).has_value();
+    } catch (const UserError&) {
+      return false;
+    }
+  });
+}
+
+// The field that looks most like classes: of a known nomenclature before any other, of a telling name, of many polygons a value.
+std::optional<FoundReference> find_reference(const std::vector<FoundPolygons>& all, const std::vector<std::string>& nomenclatures) {
+  const std::vector<std::string> telling = {"code", "class", "label", "landcover", "lc", "crop", "cultu", "kind", "type"};
+  std::optional<FoundReference> best;
+  for (const FoundPolygons& polygons : all)
+    for (const auto& [field, values] : polygons.values) {
+      if (values.size() < 2 || values.size() > kMostClasses || values.size() * 2 > polygons.features) continue;
+      FoundReference found{&polygons, field, "", 0};
+      found.score += has_word(field, telling) ? 2 : 0;
+      found.score +=
+          has_word(fs::path(polygons.path).stem().string(), {"ref", "truth", "sample", "train", "label", "parcel", "field"}) ? 2 : 0;
+      found.score -= has_word(field + fs::path(polygons.path).stem().string(), {"region", "zone", "dep", "split", "fid"}) ? 4 : 0;
+      for (const std::string& name : nomenclatures)
+        if (found.nomenclature.empty() && fits(values, Nomenclature::load(name))) found.nomenclature = name, found.score += 3;
+      if (found.score > 0 && (!best || found.score > best->score)) best = found;
+    }
+  return best;
+}
+
+struct FoundRegions {
+  std::string path, field;
+};
+
+std::optional<FoundRegions> find_named(const std::vector<FoundPolygons>& all, const std::vector<std::string>& words,
+                                       const std::string& but) {
+  for (const FoundPolygons& polygons : all) {
+    if (polygons.path == but || !has_word(fs::path(polygons.path).stem().string(), words)) continue;
+    std::optional<FoundRegions> any;
+    for (const auto& [field, values] : polygons.values) {
+      if (values.size() > kMostClasses || has_word(field, {"fid", "area", "shape"})) continue;
+      if (has_word(field, words)) return FoundRegions{polygons.path, field};
+      if (!any) any = FoundRegions{polygons.path, field};
+    }
+    if (any) return any;
+  }
+  return std::nullopt;
+}
+
+// Nomenclatures that lie in the folder, then the known ones, the one of the official map first.
+std::vector<std::string> nomenclatures_in(const fs::path& root) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(root, error))
+    if (entry.is_regular_file() && has_word(entry.path().filename().string(), {"nomenclature"})) names.push_back(entry.path().string());
+  std::ranges::sort(names);
+  std::erase_if(names, [](const std::string& name) {
+    try {
+      return Nomenclature::load(name).size() == 0;
+    } catch (const UserError&) {
+      return true;
+    }
+  });
+  std::vector<std::string> known = names_in_configs("nomenclatures");
+  std::ranges::stable_sort(known, {}, [](const std::string& name) { return name != "oso23"; });
+  names.insert(names.end(), known.begin(), known.end());
+  return names;
+}
+
+std::string classes_of(const std::set<std::string>& values) {
+  std::string text = "code,name\n";
+  int code = 0;
+  for (const std::string& value : values) {
+    const std::optional<int> told = code_of_class(value, nullptr);
+    ++code;
+    if (told == 0) continue;
+    text += join_text(told ? *told : code, ",", csv_cell(told ? "class " + value : value), "\n");
+  }
+  return text;
+}
+
+class Look {
+ public:
+  explicit Look(const InitCommand& command) : command_(command), here_(fs::absolute(command.output).parent_path()) {
+    if (!fs::is_directory(command.root)) throw UserError(join_text(command.root, ": no such folder; expected one that holds images"));
+  }
+
+  FirstConfig run() {
+    const fs::path root = fs::absolute(command_.root).lexically_normal();
+    sources_ = find_sources(root, first_.assumed);
+    if (sources_.empty())
+      throw UserError(join_text(command_.root, ": no images of a known sensor in it or ", kDeepest,
+                                " folders below; `millesime sensors` lists the sensors; expected e.g. l2a/T31TCJ/SENTINEL2A_..."));
+    for (const FoundSource& source : sources_) config_.sources.push_back(source.options);
+    config_.sources.erase(config_.sources.begin());
+    name_sources();
+    options_ = config_.declare();
+    set_year();
+    set_sources();
+    polygons_ = find_polygons(folders_beside(root, sources_), first_.assumed);
+    set_reference();
+    set_regions();
+    first_.toml = text();
+    return std::move(first_);
+  }
+
+ private:
+  std::string relative(const std::string& path) const {
+    const fs::path short_path = fs::path(path).lexically_relative(here_);
+    return short_path.empty() ? path : short_path.string();
+  }
+  void set(const std::string& key, const std::string& value, const std::string& why) { options_.at(key, why).set(value, why); }
+
+  void name_sources() {
+    for (std::size_t i = 0; i < config_.sources.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (config_.sources[i].name == config_.sources[j].name) config_.sources[i].name = sources_[i].options.sensor;
+  }
+
+  void set_year() {
+    const auto& years = sources_.front().years;
+    const auto most = std::ranges::max_element(years, [](const auto& a, const auto& b) { return a.second < b.second; });
+    const int year = command_.year == 0 ? most->first : command_.year;
+    std::vector<std::string> list;
+    for (const auto& [each, number] : years) list.push_back(join_text(each, " (", number, ")"));
+    if (std::ranges::none_of(years, [&](const auto& each) { return each.first == year; }))
+      throw UserError(join_text(sources_.front().options.root, ": no products of ", year, "; there are those of ", join_list(list, ", ")));
+    set("year", std::to_string(year), "products of the first source by year: " + join_list(list, ", "));
+    if (years.size() > 1 && command_.year == 0)
+      first_.assumed.push_back(join_text("the year ", year, ", of which there are most products"));
+  }
+
+  void set_sources() {
+    const std::vector<std::string> sections = source_sections(config_.sources);
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      const FoundSource& found = sources_[i];
+      const std::string what = join_text(found.title, ": ", counted(static_cast<std::size_t>(found.products), "product"), ", ",
+                                         counted(found.tiles.size(), "tile"));
+      first_.found.push_back(join_text(relative(found.options.root), ": ", what));
+      if (config_.sources[i].name != SensorFile::load(found.options.sensor).source || i > 0)
+        set(sections[i] + ".name", config_.sources[i].name, "what samples and reports call it");
+      set(sections[i] + ".sensor", found.options.sensor, what);
+      set(sections[i] + ".root", relative(found.options.root), "<root>/<tile>/<product>");
+    }
+    options_.at("tiles.names", "init").set_list(sources_.front().tiles, "those of the first source; without the line all are mapped");
+  }
+
+  void set_reference() {
+    const std::vector<std::string> nomenclatures = nomenclatures_in(command_.root);
+    const auto reference = find_reference(polygons_, nomenclatures);
+    if (!reference) {
+      first_.assumed.push_back(
+          "no polygons with classes were found: give reference.path and reference.class_field, or a trained model (model.path)");
+      set("nomenclature", nomenclatures.front(), "assumed");
+      return;
+    }
+    const auto& values = reference->polygons->values.at(reference->field);
+    first_.found.push_back(join_text(relative(reference->polygons->path), ": ", counted(reference->polygons->features, "polygon"), ", ",
+                                     counted(values.size(), "value"), " of the field ", reference->field));
+    if (reference->nomenclature.empty()) {
+      first_.classes = classes_of(values);
+      first_.classes_file = fs::path(command_.output).stem().string() + "_nomenclature.csv";
+      set("nomenclature", first_.classes_file, "the values of the field " + reference->field + "; give them names and colours there");
+      first_.assumed.push_back("no known nomenclature has all values of the field " + reference->field + ": one was made of them");
+    } else {
+      const bool is_file = fs::exists(reference->nomenclature);
+      set("nomenclature", is_file ? relative(fs::absolute(reference->nomenclature).string()) : reference->nomenclature,
+          "has all values of the field " + reference->field);
+    }
+    set("reference.path", relative(reference->polygons->path), "polygons that learn and test");
+    set("reference.class_field", reference->field, "assumed: the field that holds the class");
+    first_.assumed.push_back(join_text("the field ", reference->field, " of ", relative(reference->polygons->path), " holds the class"));
+    reference_ = reference->polygons->path;
+  }
+
+  void set_regions() {
+    const auto regions = find_named(polygons_, {"region", "eco", "climat"}, reference_);
+    if (!regions) return;
+    set("regions.path", relative(regions->path), "assumed: one model a region; remove the section for one model of all");
+    set("regions.field", regions->field, "the field that names the region");
+    first_.assumed.push_back(join_text(relative(regions->path), " holds regions, each with a model of its own"));
+  }
+
+  std::string text() const {
+    std::string toml = comment("Written by `millesime init`, after looking at " + fs::path(command_.root).string()) + "\n";
+    for (const std::string& line : first_.found) toml += comment("Found: " + line) + "\n";
+    for (const std::string& line : first_.assumed) toml += comment("Assumed: " + line) + "\n";
+    toml += comment("Next: millesime run FILE --dry-run; `millesime config show FILE` prints every key with its default") + "\n\n";
+    toml += to_commented_toml(options_, config_.sources);
+    toml += "\n# What else a production may say:\n# [mosaic]\n# crs = \"EPSG:2154\"           # default: the UTM zone of most tiles\n";
+    if (const auto zones = find_named(polygons_, {"depart", "zone", "commune", "canton", "district"}, reference_))
+      toml += join_text("# [vectorise]\n# enabled = true\n", comment("zones = \"" + relative(zones->path) + "\""), "\n",
+                        comment("zones_field = \"" + zones->field + "\""), "\n");
+    std::error_code error;
+    std::vector<std::string> rasters;
+    for (const auto& entry : fs::directory_iterator(command_.root, error))
+      if (const std::string ending = lower(entry.path().extension().string()); ending == ".tif" || ending == ".vrt" || ending == ".nc")
+        rasters.push_back(entry.path().string());
+    std::ranges::sort(rasters);
+    for (const std::string& raster : rasters)
+      toml += "# [[exogenous]]                 # a static input of the model\n" +
+              comment("name = \"" + fs::path(raster).stem().string() + "\"") + "\n" +
+              comment("path = \"" + relative(fs::absolute(raster).lexically_normal().string()) + "\"") + "\n";
+    return toml;
+  }
+
+  const InitCommand& command_;
+  fs::path here_;
+  Config config_;
+  Options options_;
+  std::vector<FoundSource> sources_;
+  std::vector<FoundPolygons> polygons_;
+  std::string reference_;
+  FirstConfig first_;
+};
+
+}  // namespace
+
+Options InitCommand::declare() {
+  Options o;
+  o.add("root", &root, "folder to look at: images, polygons").path().required();
+  o.add("output", &output, "the configuration to write, TOML").path().required();
+  o.add("year", &year, "the year to map; default: that of most products").range(0, 2100);
+  return o;
+}
+
+FirstConfig first_config(const InitCommand& command) { return Look(command).run(); }
+
+void write_first_config(const InitCommand& command, const FirstConfig& first) {
+  if (fs::exists(command.output)) throw UserError(join_text(command.output, ": is there already; remove it or give another name"));
+  if (!first.classes.empty()) write_text((fs::path(command.output).parent_path() / first.classes_file).string(), first.classes);
+  write_text(command.output, first.toml);
+}
+
+}  // namespace millesime

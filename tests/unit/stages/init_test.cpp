@@ -1,0 +1,84 @@
+#include "pipeline/stages/init.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/nomenclature.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/config.h"
+#include "tests/support/message_of.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+// A folder with three products of 2021 and one of 2020 of one tile: their names say what they are.
+struct Init : ::testing::Test {
+  std::string folder = testing::temp_dir();
+
+  Init() {
+    for (const char* day : {"20200607", "20210108", "20210319", "20210627"})
+      std::filesystem::create_directories(folder + "/data/optical/T31TCJ/SENTINEL2A_" + day + "-105825-345_L2A_T31TCJ_D_V1-7");
+  }
+  void polygons(const std::string& file, const std::string& field, const std::vector<std::string>& values) {
+    std::vector<OutputFeature> features;
+    for (const std::string& value : values) features.push_back({{{{{{0, 0}, {0, 1}, {1, 1}, {0, 0}}}}}, {value}});
+    write_polygons(folder + "/data/" + file, "polygons", "EPSG:4326", {field}, features);
+  }
+  FirstConfig init(int year = 0) {
+    const InitCommand command{.root = folder + "/data", .output = folder + "/run.toml", .year = year};
+    const FirstConfig first = first_config(command);
+    std::filesystem::remove(folder + "/run.toml");
+    write_first_config(command, first);
+    return first;
+  }
+};
+
+TEST_F(Init, FindsImagesPolygonsAndRegions) {
+  polygons("parcels.gpkg", "CODE_17", {"5", "5", "6", "6", "10", "10"});
+  polygons("ecoregions.geojson", "eco", {"north", "south"});
+  const FirstConfig first = init();
+  const Config made = Config::load(folder + "/run.toml", {});
+  EXPECT_EQ(made.year, 2021) << "three products against one";
+  ASSERT_EQ(made.sources.size(), 1u);
+  EXPECT_EQ(made.sources[0].sensor, "sentinel2_theia");
+  EXPECT_EQ(made.sources[0].root, folder + "/data/optical");
+  EXPECT_EQ(made.tiles.names, std::vector<std::string>{"T31TCJ"});
+  EXPECT_EQ(made.nomenclature, "oso23");
+  EXPECT_EQ(made.reference.path, folder + "/data/parcels.gpkg");
+  EXPECT_EQ(made.reference.class_field, "CODE_17");
+  EXPECT_EQ(made.regions.path, folder + "/data/ecoregions.geojson");
+  EXPECT_EQ(made.regions.field, "eco");
+  EXPECT_NE(join_list(first.assumed, "\n").find("the year 2021"), std::string::npos);
+  init(2020);
+  EXPECT_EQ(Config::load(folder + "/run.toml", {}).year, 2020);
+}
+
+TEST_F(Init, MakesANomenclatureOfValuesThatNoneHas) {
+  polygons("fields.gpkg", "crop", {"hops", "hops", "quinoa", "quinoa", "hemp", "hemp"});
+  init();
+  const Config made = Config::load(folder + "/run.toml", {});
+  const Nomenclature classes = Nomenclature::load(made.nomenclature);
+  ASSERT_EQ(classes.size(), 3);
+  EXPECT_EQ(classes.index_of("quinoa"), 2);
+  EXPECT_EQ(made.reference.class_field, "crop");
+}
+
+TEST_F(Init, SaysWhatIsMissing) {
+  EXPECT_NE(join_list(init().assumed, "\n").find("no polygons with classes were found"), std::string::npos);
+  const auto refusal = [&](const InitCommand& command) {
+    return testing::message_of([&] { write_first_config(command, first_config(command)); });
+  };
+  EXPECT_NE(refusal({folder + "/data", folder + "/run.toml"}).find("is there already"), std::string::npos);
+  EXPECT_NE(refusal({folder + "/data", folder + "/b.toml", 1999}).find("no products of 1999; there are those of 2020 (1), 2021 (3)"),
+            std::string::npos);
+  EXPECT_NE(refusal({folder + "/none", folder + "/b.toml"}).find("no such folder"), std::string::npos);
+  std::filesystem::create_directories(folder + "/empty");
+  EXPECT_NE(refusal({folder + "/empty", folder + "/b.toml"}).find("no images of a known sensor"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace millesime
