@@ -43,7 +43,7 @@ bool has_driver(const std::string& name) {
                      [](unsigned char c) { return std::isupper(c) || std::isdigit(c) || c == '_'; });
 }
 
-SourceName with_driver(const std::string& name) {
+SourceName split_driver(const std::string& name) {
   if (std::ranges::any_of(kDatabases, [&](const char* start) { return name.starts_with(start); })) return {name, "", ""};
   if (const auto open = name.find('"'); open != std::string::npos) {
     const auto close = name.find('"', open + 1);
@@ -55,6 +55,13 @@ SourceName with_driver(const std::string& name) {
   const auto begin = file_is_last ? name.rfind(':') + 1 : first;
   const auto end = file_is_last ? name.size() : std::min(name.find(':', first), name.size());
   return {name.substr(0, begin), name.substr(begin, end - begin), name.substr(end)};
+}
+
+SourceName with_driver(const std::string& name) {
+  SourceName parts = split_driver(name);
+  if (!parts.file.starts_with("/vsi")) return parts;
+  const SourceName inner = parse_source_name(parts.file);  // NETCDF:"/vsizip/climate.zip/climate.nc":t2m
+  return {parts.before + inner.before, inner.file, inner.after + parts.after};
 }
 
 }  // namespace

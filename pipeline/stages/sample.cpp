@@ -26,6 +26,13 @@ namespace {
 
 constexpr std::size_t kListedLines = 20;  // of repaired and dropped geometries in the manifest
 
+std::uint64_t salt_of(const ReferenceOptions& options, std::size_t seed) {
+  return mix(static_cast<std::uint64_t>(options.random_seed) + seed);
+}
+
+// Of a polygon or a pixel: neither names of regions nor the order of the file change what is drawn.
+std::uint64_t random_number_of(std::int64_t id, std::uint64_t salt) { return mix(salt ^ static_cast<std::uint64_t>(id)); }
+
 }  // namespace
 
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
@@ -37,26 +44,22 @@ std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& 
   std::vector<std::vector<Split>> splits(seeds, std::vector<Split>(ids.size(), Split::test));
   const double kept_ratio = options.final_ratio < 0 ? options.learn_ratio : 1 - options.final_ratio;
   for (auto& [stratum, polygons] : members) {
-    std::ranges::sort(polygons, {}, [&](std::size_t i) { return ids[i]; });
-    const std::uint64_t salt = hash_text(stratum);
-    // Shuffles the polygons and returns how many of them are the share, at least one.
-    const auto draw = [&, &of = polygons](std::vector<std::size_t>& order, std::int64_t seed, double share) {
+    // Orders the polygons by random numbers of their ids and returns how many of them are the share, at least one.
+    const auto draw = [&, &of = polygons](std::vector<std::size_t>& order, std::uint64_t salt, double share) {
       order = of;
-      std::mt19937_64 generator(mix(static_cast<std::uint64_t>(seed)) ^ salt);
-      shuffle(order, generator);
+      std::ranges::sort(order, {}, [&](std::size_t i) { return random_number_of(ids[i], salt); });
       return std::max<std::int64_t>(1, round_half_even(static_cast<double>(of.size()) * share));
     };
     std::vector<std::size_t> order;
     if (options.draws_final_set()) {
-      const std::int64_t kept = draw(order, options.random_seed, kept_ratio);
+      const std::int64_t kept = draw(order, salt_of(options, 0), kept_ratio);
       for (std::size_t k = static_cast<std::size_t>(kept); k < order.size(); ++k)
         for (auto& split : splits) split[order[k]] = Split::final_map;
       order.resize(static_cast<std::size_t>(kept));
       polygons = order;
-      std::ranges::sort(polygons, {}, [&](std::size_t i) { return ids[i]; });
     }
     for (std::size_t seed = 0; seed < seeds; ++seed) {
-      const std::int64_t learners = draw(order, options.random_seed + static_cast<std::int64_t>(seed), options.learn_ratio);
+      const std::int64_t learners = draw(order, salt_of(options, seed), options.learn_ratio);
       for (std::int64_t k = 0; k < learners; ++k) splits[seed][order[static_cast<std::size_t>(k)]] = Split::learn;
     }
   }
@@ -77,7 +80,7 @@ std::string stratum_of(const std::string& tile, const ReferencePolygon& polygon)
 
 // Keeps the learning pixels that the rule selects within the tile and each region.
 void select_learners(std::vector<std::uint8_t>& split, const std::vector<LabelledPixel>& pixels, const TileReference& reference,
-                     const std::vector<std::string>& strata, const Config& config) {
+                     const Config& config) {
   const auto n_seeds = static_cast<std::size_t>(config.reference.seeds);
   for (std::size_t seed = 0; seed < n_seeds; ++seed) {
     struct Learners {
@@ -88,11 +91,10 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
     for (std::size_t i = 0; i < pixels.size(); ++i) {
       if (static_cast<Split>(split[i * n_seeds + seed]) != Split::learn) continue;
       const ReferencePolygon& polygon = reference.polygons[pixels[i].polygon];
-      const std::uint64_t salt =
-          mix(static_cast<std::uint64_t>(config.reference.random_seed) + seed) ^ hash_text(strata[pixels[i].polygon]);
+      const std::uint64_t salt = random_number_of(polygon.feature.id, salt_of(config.reference, seed));
       Learners& learners = regions[polygon.region];
       learners.pixels.push_back(i);
-      learners.candidates.push_back({polygon.code, polygon.feature.id, mix(salt ^ static_cast<std::uint64_t>(pixels[i].pixel))});
+      learners.candidates.push_back({polygon.code, polygon.feature.id, random_number_of(pixels[i].pixel, salt)});
     }
     for (const auto& [region, learners] : regions) {
       const auto kept = select(config.sample, learners.candidates);
@@ -142,7 +144,7 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
   for (std::size_t i = 0; i < pixels.size(); ++i)
     for (std::size_t seed = 0; seed < n_seeds; ++seed)
       split[i * n_seeds + seed] = static_cast<std::uint8_t>(splits[seed][place[pixels[i].polygon]]);
-  if (!config.sample.takes_all()) select_learners(split, pixels, reference, strata, config);
+  if (!config.sample.takes_all()) select_learners(split, pixels, reference, config);
 
   std::vector<LabelledPixel> used;
   for (std::size_t i = 0; i < pixels.size(); ++i) {
@@ -367,7 +369,7 @@ Stage sample_stage() {
           .writes = "samples of each tile",
           .command = "samples extract",
           .example = "millesime samples extract france-2021.toml",
-          .revision = 4,
+          .revision = 5,
           .papers = {},
           .options = kOptions,
           .plan = plan_sample,

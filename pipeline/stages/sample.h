@@ -30,7 +30,7 @@ Stage sample_stage();
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context);
 
 // For each polygon and each seed, how it is used. `strata`: the polygon's class and region as text; polygons of one stratum are split
-// together, in the order of their ids.
+// together, in the order of random numbers of their ids, so that what a region is called changes nothing.
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
                                                const ReferenceOptions& options);  // [seed][polygon]
 

@@ -83,6 +83,8 @@ TEST(SourceName, IsRelativeToTheFolderOfTheConfiguration) {
   EXPECT_EQ(source_in("/prod", "NETCDF:clim.nc:Band2"), "NETCDF:\"/prod/clim.nc\":Band2");
   EXPECT_EQ(source_in("/prod", "/vsizip/clim.zip/c4326.tif"), "/vsizip//prod/clim.zip/c4326.tif");
   EXPECT_EQ(source_in("/prod", "/vsizip//data/clim.zip/c4326.tif"), "/vsizip//data/clim.zip/c4326.tif");
+  EXPECT_EQ(source_in("/prod", "NETCDF:\"/vsizip//data/c.zip/c.nc\":t2m"), "NETCDF:\"/vsizip//data/c.zip/c.nc\":t2m");
+  EXPECT_EQ(source_in("/prod", "NETCDF:\"/vsizip/c.zip/c.nc\":t2m"), "NETCDF:\"/vsizip//prod/c.zip/c.nc\":t2m");
   EXPECT_EQ(source_in("/prod", "/vsicurl/https://example.org/a.tif"), "/vsicurl/https://example.org/a.tif");
   EXPECT_EQ(source_in("/prod", ""), "");
 }

@@ -71,6 +71,17 @@ TEST(SplitPolygons, ClassesAreSplitEachByItself) {
   EXPECT_EQ(b, 10);
 }
 
+TEST(SplitPolygons, NamesOfStrataChangeNothing) {
+  std::vector<std::int64_t> ids;
+  std::vector<std::string> strata, renamed;
+  for (int i = 0; i < 30; ++i) {
+    ids.push_back(7 * i);
+    strata.push_back(i % 3 == 0 ? "T31TCJ|1|6" : "T31TCJ|2|6");
+    renamed.push_back(i % 3 == 0 ? "T31TCJ|Jura|6" : "T31TCJ|Alps|6");
+  }
+  EXPECT_EQ(split_polygons(ids, strata, options_of(0.5, 2)), split_polygons(ids, renamed, options_of(0.5, 2)));
+}
+
 // The polygons that judge the final map are the same in every seed, those that test with one seed, and in no other role.
 TEST(SplitPolygons, OneSetIsHeldOutFromEverySeed) {
   const auto of = [](const std::vector<Split>& split, Split use) {
