@@ -158,6 +158,7 @@ void add_evaluate(CLI::App& app, Program& program);
 void add_predict(CLI::App& app, Program& program);
 void add_ensemble(CLI::App& app, Program& program);
 void add_benchmark(CLI::App& app, Program& program);
+void add_tune(CLI::App& app, Program& program);
 void add_classify(CLI::App& app, Program& program);
 void add_fuse(CLI::App& app, Program& program);
 void add_mosaic(CLI::App& app, Program& program);
