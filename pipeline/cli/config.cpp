@@ -5,9 +5,9 @@
 
 #include "pipeline/cli/command.h"
 #include "pipeline/cli/pages.h"
+#include "pipeline/configure/iota2_keys.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/json_text.h"
-#include "pipeline/stages/iota2_keys.h"
 
 namespace millesime {
 namespace {

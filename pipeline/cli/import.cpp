@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "pipeline/cli/command.h"
-#include "pipeline/stages/iota2_import.h"
+#include "pipeline/configure/iota2_import.h"
 
 namespace millesime {
 

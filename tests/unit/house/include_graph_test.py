@@ -17,8 +17,9 @@ BELOW_MODELS = ["pipeline/core", "kernels/base"]
 BELOW_ROOMS = ["pipeline/io", "models", "kernels/ops", *BELOW_MODELS]
 ROOMS = ["pipeline/imagery", "pipeline/learning", "pipeline/reports", "pipeline/coverage"]
 MAY_INCLUDE = {
-    "pipeline/cli": ["pipeline/engine", "pipeline/stages", "pipeline/simulate", *ROOMS, *BELOW_ROOMS],
+    "pipeline/cli": ["pipeline/engine", "pipeline/configure", "pipeline/stages", "pipeline/simulate", *ROOMS, *BELOW_ROOMS],
     "pipeline/engine": ["pipeline/stages", *ROOMS, *BELOW_ROOMS],
+    "pipeline/configure": ["pipeline/stages", *ROOMS, *BELOW_ROOMS],
     "pipeline/stages": [*ROOMS, *BELOW_ROOMS],
     "pipeline/simulate": ["pipeline/io", *BELOW_MODELS],
     "pipeline/reports": ["pipeline/learning", "pipeline/io", "models", *BELOW_MODELS],

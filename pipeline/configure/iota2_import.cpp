@@ -1,20 +1,20 @@
 // Length: the actions of all keys are one list, which reads beside the table of iota2_keys.cpp.
 
-#include "pipeline/stages/iota2_import.h"
+#include "pipeline/configure/iota2_import.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
 
+#include "pipeline/configure/iota2_values.h"
+#include "pipeline/configure/written_config.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/iota2_file.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/config.h"
-#include "pipeline/stages/iota2_values.h"
-#include "pipeline/stages/written_config.h"
 
 namespace millesime {
 namespace {

@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/configure/iota2_import.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/config.h"
-#include "pipeline/stages/iota2_import.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 

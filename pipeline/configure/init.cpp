@@ -1,4 +1,4 @@
-#include "pipeline/stages/init.h"
+#include "pipeline/configure/init.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "pipeline/configure/written_config.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/configs.h"
 #include "pipeline/core/counted.h"
@@ -16,7 +17,6 @@
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/config.h"
-#include "pipeline/stages/written_config.h"
 
 namespace millesime {
 namespace {

@@ -1,4 +1,4 @@
-#include "pipeline/stages/init.h"
+#include "pipeline/configure/init.h"
 
 #include <filesystem>
 

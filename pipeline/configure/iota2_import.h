@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/configure/iota2_keys.h"
 #include "pipeline/core/options.h"
-#include "pipeline/stages/iota2_keys.h"
 
 namespace millesime {
 

@@ -1,4 +1,4 @@
-#include "pipeline/stages/written_config.h"
+#include "pipeline/configure/written_config.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "pipeline/stages/iota2_keys.h"
+#include "pipeline/configure/iota2_keys.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "pipeline/stages/iota2_values.h"
+#include "pipeline/configure/iota2_values.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <map>
 
+#include "pipeline/configure/iota2_keys.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
-#include "pipeline/stages/iota2_keys.h"
 
 namespace millesime {
 
