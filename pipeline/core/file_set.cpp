@@ -31,22 +31,35 @@ bool has_no_links(int reason) {
   return reason == EPERM || reason == ENOSYS || reason == ENOTSUP || reason == EOPNOTSUPP || reason == EINVAL;
 }
 
-// A symbolic link at `link`, in place of whatever file is there, in one step. False where the file system has none.
+// Of all files at any depth, relative to `folder`.
+std::vector<fs::path> files_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (!entry.is_directory()) files.push_back(entry.path().lexically_relative(folder));
+  std::ranges::sort(files);
+  return files;
+}
+
+bool is_own_folder(const fs::path& path) { return fs::is_directory(fs::symlink_status(path)); }
+
+// A symbolic link at `link`, in place of whatever file or folder is there, in one step. False where the file system has none.
 bool put_link(const std::string& target, const std::string& link) {
   const AtomicFile name(link);  // never committed: its temporary name is what is needed
   if (::symlink(target.c_str(), name.temporary().c_str()) != 0) {
     if (has_no_links(errno)) return false;
     throw UserError(join_text(link, ": cannot make this link: ", std::strerror(errno)));
   }
-  if (::rename(name.temporary().c_str(), link.c_str()) != 0)
+  if (is_own_folder(link))
+    replace_folder(name.temporary(), link);
+  else if (::rename(name.temporary().c_str(), link.c_str()) != 0)
     throw UserError(join_text(link, ": cannot put this link in place: ", std::strerror(errno)));
   return true;
 }
 
 bool same_files(const fs::path& a, const fs::path& b) {
-  const auto names = names_in(a);
-  if (names != names_in(b)) return false;
-  return std::ranges::all_of(names, [&](const std::string& name) {
+  const auto files = files_below(a);
+  if (files != files_below(b)) return false;
+  return std::ranges::all_of(files, [&](const fs::path& name) {
     return fs::file_size(a / name) == fs::file_size(b / name) && xxh3_of_file(a / name) == xxh3_of_file(b / name);
   });
 }
@@ -68,10 +81,12 @@ FileSet::~FileSet() {
 }
 
 std::string FileSet::commit(const std::string& id) {
+  for (const auto& name : names_in(staging_))
+    if (fs::is_directory(staging_ + "/" + name)) can_flush_folder(staging_ + "/" + name);
   can_flush_folder(staging_);
   const std::string current = folder_ + "/" + kCurrent;
   if (form_ == SetForm::plain_files) return rename_files(), "";
-  if (fs::is_directory(fs::symlink_status(current))) fs::remove_all(current);  // of a copy that followed links: its files are plain
+  if (is_own_folder(current)) fs::remove_all(current);  // of a copy that followed links: its files are plain
   adopt_plain_files();
 
   std::string set = kSet + id;
@@ -101,18 +116,28 @@ std::string FileSet::commit(const std::string& id) {
 
 // Products of a version that wrote plain files become a set, without a moment in which one of them is not there.
 void FileSet::adopt_plain_files() const {
-  if (fs::is_symlink(folder_ + "/" + kCurrent)) return;
-  std::vector<std::string> names;
-  for (const auto& name : names_in(staging_))
-    if (fs::is_regular_file(fs::symlink_status(folder_ + "/" + name))) names.push_back(name);
-  if (names.empty()) return;
-  const std::string before = folder_ + "/" + kSet + kBefore;
-  fs::create_directories(before);
+  const std::vector<std::string> names = names_in(staging_);
+  std::vector<fs::path> files;
   for (const auto& name : names) {
+    const fs::path path = fs::path(folder_) / name;
+    if (fs::is_regular_file(fs::symlink_status(path))) files.emplace_back(name);
+    if (!is_own_folder(path)) continue;
+    for (const fs::path& file : files_below(path)) {
+      // The folder becomes a link: what this program does not make would be lost.
+      if (!fs::exists(staging_ / (name / file)))
+        throw UserError(join_text(path.string(), ": expected a folder of products, got also ", file.string(),
+                                  ", which is none of the new ones; move it elsewhere. The products of before are kept."));
+      files.push_back(name / file);
+    }
+  }
+  if (files.empty() || fs::is_symlink(folder_ + "/" + kCurrent)) return;
+  const fs::path before = folder_ + "/" + kSet + kBefore;
+  for (const fs::path& file : files) {
     std::error_code error;
-    fs::remove(before + "/" + name);
-    fs::create_hard_link(folder_ + "/" + name, before + "/" + name, error);
-    if (error) fs::copy_file(folder_ + "/" + name, before + "/" + name);
+    fs::create_directories((before / file).parent_path());
+    fs::remove(before / file);
+    fs::create_hard_link(folder_ / file, before / file, error);
+    if (error) fs::copy_file(folder_ / file, before / file);
   }
   put_link(std::string(kSet) + kBefore, folder_ + "/" + kCurrent);
 }
@@ -139,9 +164,14 @@ void FileSet::remove_others(const std::string& current) const {
 }
 
 std::string FileSet::rename_files() {
-  for (const auto& name : names_in(staging_))
-    if (::rename((staging_ + "/" + name).c_str(), (folder_ + "/" + name).c_str()) != 0)
-      throw UserError(join_text(folder_, "/", name, ": cannot put the finished file in place: ", std::strerror(errno)));
+  for (const fs::path& name : files_below(staging_)) {
+    const fs::path to = folder_ / name;
+    std::error_code error;
+    fs::create_directories(to.parent_path(), error);
+    if (error) throw UserError(join_text(to.parent_path().string(), ": cannot make this folder: ", error.message()));
+    if (::rename((staging_ / name).c_str(), to.c_str()) != 0)
+      throw UserError(join_text(to.string(), ": cannot put the finished file in place: ", std::strerror(errno)));
+  }
   can_flush_folder(folder_);
   return "";
 }

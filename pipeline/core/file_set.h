@@ -1,7 +1,7 @@
 #pragma once
 // Files of one folder that change together: readers see the old set or the new one, never a mixture.
 //
-//   <folder>/.products-<id>/map.tif       the files; of sets before, nothing stays
+//   <folder>/.products-<id>/map.tif       the files, and folders of files; of sets before, nothing stays
 //   <folder>/.products -> .products-<id>  replaced in one step: that is when all of them change
 //   <folder>/map.tif -> .products/map.tif
 //
@@ -24,6 +24,7 @@ class FileSet {
 
   const std::string& staging() const { return staging_; }
   // Puts the set in place. `id`: file-name characters that tell what is in it. Returns "" or what to say: that it was not done in one step.
+  // UserError if a folder of the set would take the place of one that holds something else.
   std::string commit(const std::string& id);
 
  private:

@@ -10,6 +10,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/manifest.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -75,6 +76,35 @@ TEST(FileSet, PlainFilesOfAnEarlierVersionBecomeASet) {
   publish(folder, {{"map.tif", "new"}, {"report.html", "new"}}, "1");
   EXPECT_EQ(read_text(folder + "/map.tif") + read_text(folder + "/report.html"), "newnew");
   EXPECT_THAT(entries(folder), ElementsAre(".products", ".products-1", "map.tif", "report.html"));
+}
+
+TEST(FileSet, FoldersChangeWithTheFiles) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/vectors/31.gpkg", "plain"), write_text(folder + "/map.tif", "plain");
+  publish(folder, {{"map.tif", "1"}, {"vectors/31.gpkg", "1"}}, "1");
+  EXPECT_EQ(read_text(folder + "/map.tif") + read_text(folder + "/vectors/31.gpkg"), "11");
+  EXPECT_EQ(fs::read_symlink(folder + "/vectors"), ".products/vectors");
+  {
+    FileSet set(folder, SetForm::linked);
+    write_text(set.staging() + "/map.tif", "2"), write_text(set.staging() + "/vectors/32.gpkg", "2");
+    EXPECT_EQ(read_text(folder + "/vectors/31.gpkg"), "1");
+    set.commit("2");
+  }
+  EXPECT_THAT(entries(folder + "/vectors"), ElementsAre("32.gpkg"));
+  EXPECT_THAT(entries(folder), ElementsAre(".products", ".products-2", "map.tif", "vectors"));
+  publish(folder, {{"map.tif", "2"}, {"vectors/32.gpkg", "tampered"}}, "2");
+  EXPECT_EQ(read_text(folder + "/vectors/32.gpkg"), "tampered") << "files in folders are compared, too";
+
+  publish(folder + "/plain", {{"vectors/31.gpkg", "1"}}, "1", SetForm::plain_files);
+  publish(folder + "/plain", {{"vectors/31.gpkg", "2"}}, "2", SetForm::plain_files);
+  EXPECT_EQ(read_text(folder + "/plain/vectors/31.gpkg"), "2");
+}
+
+TEST(FileSet, AFolderThatHoldsSomethingElseIsNotReplaced) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/vectors/31.gpkg", "old"), write_text(folder + "/vectors/notes.txt", "somebody's");
+  EXPECT_THAT(testing::message_of([&] { publish(folder, {{"vectors/31.gpkg", "new"}}, "1"); }), ::testing::HasSubstr("got also notes.txt"));
+  EXPECT_EQ(read_text(folder + "/vectors/notes.txt") + read_text(folder + "/vectors/31.gpkg"), "somebody'sold");
 }
 
 TEST(FileSet, ACopyThatFollowedLinksIsReplacedToo) {
