@@ -13,6 +13,14 @@ namespace {
 
 constexpr int kNameWidth = 100;  // bytes of UTF-8
 
+std::string sld_document(const Nomenclature& nomenclature, const std::string& rules) {
+  return join_text(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<StyledLayerDescriptor version=\"1.0.0\" xmlns=\"http://www.opengis.net/sld\" "
+      "xmlns:ogc=\"http://www.opengis.net/ogc\">\n  <NamedLayer>\n    <Name>",
+      escape_markup(nomenclature.name), "</Name>\n    <UserStyle>\n      <FeatureTypeStyle>\n", rules,
+      "      </FeatureTypeStyle>\n    </UserStyle>\n  </NamedLayer>\n</StyledLayerDescriptor>\n");
+}
+
 }  // namespace
 
 std::string color_table(const Nomenclature& nomenclature) {
@@ -27,15 +35,20 @@ std::string sld_style(const Nomenclature& nomenclature) {
   for (const LandClass& c : nomenclature.classes)
     entries += join_text("              <ColorMapEntry color=\"", c.color.hex(), "\" quantity=\"", c.code, "\" label=\"",
                          escape_markup(c.name), "\"/>\n");
-  return join_text(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      "<StyledLayerDescriptor version=\"1.0.0\" xmlns=\"http://www.opengis.net/sld\">\n  <NamedLayer>\n    <Name>",
-      escape_markup(nomenclature.name),
-      "</Name>\n    <UserStyle>\n      <FeatureTypeStyle>\n        <Rule>\n          <RasterSymbolizer>\n            <ColorMap "
-      "type=\"values\">\n",
-      entries,
-      "            </ColorMap>\n          </RasterSymbolizer>\n        </Rule>\n      </FeatureTypeStyle>\n    </UserStyle>\n"
-      "  </NamedLayer>\n</StyledLayerDescriptor>\n");
+  return sld_document(nomenclature, "        <Rule>\n          <RasterSymbolizer>\n            <ColorMap type=\"values\">\n" + entries +
+                                        "            </ColorMap>\n          </RasterSymbolizer>\n        </Rule>\n");
+}
+
+std::string sld_polygon_style(const Nomenclature& nomenclature, const std::string& field) {
+  std::string rules;
+  for (const LandClass& c : nomenclature.classes)
+    rules += join_text("        <Rule>\n          <Name>", c.code, "</Name>\n          <Title>", escape_markup(c.name),
+                       "</Title>\n          <ogc:Filter><ogc:PropertyIsEqualTo><ogc:PropertyName>", escape_markup(field),
+                       "</ogc:PropertyName><ogc:Literal>", c.code,
+                       "</ogc:Literal></ogc:PropertyIsEqualTo></ogc:Filter>\n          <PolygonSymbolizer><Fill><CssParameter "
+                       "name=\"fill\">",
+                       c.color.hex(), "</CssParameter></Fill></PolygonSymbolizer>\n        </Rule>\n");
+  return sld_document(nomenclature, rules);
 }
 
 void write_value_table(const std::string& path, const Nomenclature& nomenclature, const std::map<int, std::int64_t>& pixels) {

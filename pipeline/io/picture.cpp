@@ -51,12 +51,17 @@ Raster<std::uint8_t> read_reduced(const std::string& path, int longest_side) { r
 
 Raster<std::uint8_t> read_reduced_classes(const std::string& path, int longest_side, const Nomenclature& nomenclature) {
   const Raster<std::uint16_t> codes = reduced<std::uint16_t>(path, longest_side, GDT_UInt16);
-  std::vector<std::uint8_t> value(65536, 0);
-  for (std::size_t i = 0; i < nomenclature.classes.size(); ++i)
-    value[static_cast<std::uint16_t>(nomenclature.classes[i].code)] = static_cast<std::uint8_t>(value_of(nomenclature, i));
+  const std::vector<std::uint8_t> value = picture_values(nomenclature);
   Raster<std::uint8_t> picture(codes.grid);
   std::ranges::transform(codes.samples, picture.samples.begin(), [&](std::uint16_t code) { return value[code]; });
   return picture;
+}
+
+std::vector<std::uint8_t> picture_values(const Nomenclature& nomenclature) {
+  std::vector<std::uint8_t> value(std::size_t{UINT16_MAX} + 1, 0);
+  for (std::size_t i = 0; i < nomenclature.classes.size(); ++i)
+    value[static_cast<std::uint16_t>(nomenclature.classes[i].code)] = static_cast<std::uint8_t>(value_of(nomenclature, i));
+  return value;
 }
 
 Palette class_palette(const Nomenclature& nomenclature) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/raster.h"
@@ -24,7 +25,8 @@ struct PaletteEntry {
 using Palette = std::array<PaletteEntry, 256>;
 // The value of a class is its code, or, in a nomenclature with codes above 255, its place from 1. 0 and other values are transparent.
 Palette class_palette(const Nomenclature& nomenclature);
-Palette number_palette(const ColorRamp& ramp, int maximum);  // 0 is transparent; values above the maximum have its colour
+std::vector<std::uint8_t> picture_values(const Nomenclature& nomenclature);  // the value of each code of 16 bits
+Palette number_palette(const ColorRamp& ramp, int maximum);                  // 0 is transparent; values above the maximum have its colour
 
 std::string encode_png(const Raster<std::uint8_t>& picture, const Palette& palette);    // the bytes of an 8-bit paletted PNG
 std::string embedded_png(const Raster<std::uint8_t>& picture, const Palette& palette);  // the same as the URL of an <img>

@@ -12,7 +12,8 @@
 namespace millesime {
 namespace {
 
-std::string id_of(std::size_t layer) { return join_text("layer_", layer); }
+// QGIS gives a layer whose id has no more than 10 characters another one, and does not find it in the tree then.
+std::string id_of(std::size_t layer) { return join_text("millesime_layer_", layer); }
 
 // The part of a style file that a project has in it.
 std::string pipe_of(const std::string& qml) {
@@ -33,32 +34,18 @@ std::string tree_layer(const QgisLayer& layer, std::size_t number) {
                    layer.visible ? "Qt::Checked" : "Qt::Unchecked", "\" expanded=\"0\"/>\n");
 }
 
-std::string map_layer(const QgisLayer& layer, std::size_t number) {
+std::string map_layer(const QgisLayer& layer, std::size_t number, const std::string& system) {
   return join_text("    <maplayer type=\"", layer.vector ? "vector" : "raster", "\"", layer.vector ? " geometry=\"Polygon\"" : "",
                    ">\n      <id>", id_of(number), "</id>\n      <datasource>./", escape_markup(layer.file),
-                   "</datasource>\n      <layername>", escape_markup(layer.title), "</layername>\n      <provider",
-                   layer.vector ? " encoding=\"UTF-8\">ogr" : ">gdal", "</provider>\n", layer.vector ? layer.style : pipe_of(layer.style),
-                   "\n    </maplayer>\n");
+                   "</datasource>\n      <layername>", escape_markup(layer.title), "</layername>\n      <srs>", system,
+                   "</srs>\n      <provider", layer.vector ? " encoding=\"UTF-8\">ogr" : ">gdal", "</provider>\n",
+                   layer.vector ? layer.style : pipe_of(layer.style), "\n    </maplayer>\n");
 }
 
 }  // namespace
 
-std::string category_renderer(const Nomenclature& nomenclature, const std::string& field) {
-  std::string categories, symbols;
-  int number = 0;
-  for (const LandClass& c : nomenclature.classes) {
-    categories += join_text("        <category symbol=\"", number, "\" value=\"", c.code, "\" label=\"", escape_markup(c.name),
-                            "\" render=\"true\"/>\n");
-    symbols += join_text("        <symbol type=\"fill\" name=\"", number,
-                         "\" alpha=\"1\"><layer class=\"SimpleFill\" enabled=\"1\"><prop k=\"color\" v=\"", int{c.color.red}, ",",
-                         int{c.color.green}, ",", int{c.color.blue}, ",255\"/><prop k=\"outline_style\" v=\"no\"/></layer></symbol>\n");
-    ++number;
-  }
-  return join_text("      <renderer-v2 type=\"categorizedSymbol\" attr=\"", escape_markup(field), "\">\n        <categories>\n", categories,
-                   "        </categories>\n        <symbols>\n", symbols, "        </symbols>\n      </renderer-v2>");
-}
-
 void write_qgis_project(const QgisProject& project, const std::string& path) {
+  const std::string system = spatial_system(project.crs);
   std::string tree, layers, group;
   for (std::size_t i = 0; i < project.layers.size(); ++i) {
     const QgisLayer& layer = project.layers[i];
@@ -68,18 +55,18 @@ void write_qgis_project(const QgisProject& project, const std::string& path) {
       tree += join_text("    <layer-tree-group name=\"", escape_markup(group), "\" checked=\"Qt::Checked\" expanded=\"1\">\n");
     }
     tree += tree_layer(layer, i);
-    layers += map_layer(layer, i);
+    layers += map_layer(layer, i, system);
   }
   if (!project.layers.empty()) tree += "    </layer-tree-group>\n";
   const Box& view = project.extent;
   const std::string document = join_text(
       "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n<qgis projectname=\"", escape_markup(project.title),
-      "\" version=\"3.22.0\">\n  <title>", escape_markup(project.title), "</title>\n  <projectCrs>", spatial_system(project.crs),
+      "\" version=\"3.22.0\">\n  <title>", escape_markup(project.title), "</title>\n  <projectCrs>", system,
       "</projectCrs>\n  <layer-tree-group>\n", tree, "  </layer-tree-group>\n  <mapcanvas name=\"theMapCanvas\">\n    <extent><xmin>",
       view.min_x, "</xmin><ymin>", view.min_y, "</ymin><xmax>", view.max_x, "</xmax><ymax>", view.max_y,
-      "</ymax></extent>\n    <destinationsrs>", spatial_system(project.crs), "</destinationsrs>\n  </mapcanvas>\n  <projectlayers>\n",
-      layers,
-      "  </projectlayers>\n  <properties>\n    <Paths><Absolute type=\"bool\">false</Absolute></Paths>\n  </properties>\n</qgis>\n");
+      "</ymax></extent>\n    <destinationsrs>", system, "</destinationsrs>\n  </mapcanvas>\n  <projectlayers>\n", layers,
+      "  </projectlayers>\n  <properties>\n    <Paths><Absolute type=\"bool\">false</Absolute></Paths>\n    "
+      "<SpatialRefSys><ProjectionsEnabled type=\"int\">1</ProjectionsEnabled></SpatialRefSys>\n  </properties>\n</qgis>\n");
   const std::filesystem::path file(path);
   const std::string text = (file.parent_path() / (file.stem().string() + ".qgs")).string();
   write_text(text, document);

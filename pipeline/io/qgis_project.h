@@ -5,25 +5,21 @@
 #include <vector>
 
 #include "pipeline/core/grid.h"
-#include "pipeline/core/nomenclature.h"
 
 namespace millesime {
 
 struct QgisLayer {
   std::string title, group;
   std::string file;   // relative to the project
-  std::string style;  // of a raster: its .qml; of a vector layer: category_renderer()
+  std::string style;  // of a raster: its .qml; of a vector layer: category_renderer() of qml.h
   bool vector = false, visible = true;
 };
 
 struct QgisProject {
-  std::string title, crs;         // crs: of the canvas, "EPSG:2154" or WKT
+  std::string title, crs;         // crs: of the canvas and of all layers, "EPSG:2154" or WKT
   Box extent;                     // first view
   std::vector<QgisLayer> layers;  // from top to bottom
 };
-
-// Renderer of polygons with the codes of classes in `field`.
-std::string category_renderer(const Nomenclature& nomenclature, const std::string& field);
 
 void write_qgis_project(const QgisProject& project, const std::string& path);  // atomic
 

@@ -53,4 +53,24 @@ std::string number_style(const ColorRamp& ramp, double maximum, const std::strin
   return document(renderer + "        </colorrampshader>\n      </rastershader>\n    </rasterrenderer>\n");
 }
 
+std::string category_renderer(const Nomenclature& nomenclature, const std::string& field) {
+  std::string categories, symbols;
+  int number = 0;
+  for (const LandClass& c : nomenclature.classes) {
+    categories += join_text("        <category symbol=\"", number, "\" value=\"", c.code, "\" label=\"", escape_markup(c.name),
+                            "\" render=\"true\"/>\n");
+    symbols += join_text("        <symbol type=\"fill\" name=\"", number,
+                         "\" alpha=\"1\"><layer class=\"SimpleFill\" enabled=\"1\"><prop k=\"color\" v=\"", int{c.color.red}, ",",
+                         int{c.color.green}, ",", int{c.color.blue}, ",255\"/><prop k=\"outline_style\" v=\"no\"/></layer></symbol>\n");
+    ++number;
+  }
+  return join_text("      <renderer-v2 type=\"categorizedSymbol\" attr=\"", escape_markup(field), "\">\n        <categories>\n", categories,
+                   "        </categories>\n        <symbols>\n", symbols, "        </symbols>\n      </renderer-v2>");
+}
+
+std::string polygon_style(const Nomenclature& nomenclature, const std::string& field) {
+  return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n<qgis version=\"3.22.0\" styleCategories=\"Symbology\">\n" +
+         category_renderer(nomenclature, field) + "\n</qgis>\n";
+}
+
 }  // namespace millesime

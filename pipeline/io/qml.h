@@ -1,5 +1,5 @@
 #pragma once
-// Styles for QGIS 3 (.qml with the name of the raster): QGIS shows the map with its colours and class names.
+// Styles for QGIS 3 (.qml with the name of the raster or vector file): QGIS shows it with its colours and class names.
 
 #include <string>
 
@@ -13,5 +13,9 @@ std::string class_style(const Nomenclature& nomenclature);
 
 // Pseudocolour of a number from 0 to `maximum`, interpolated between the ramp's stops.
 std::string number_style(const ColorRamp& ramp, double maximum, const std::string& unit);
+
+// Of polygons with the codes of classes in `field`: the file, and the renderer in it.
+std::string polygon_style(const Nomenclature& nomenclature, const std::string& field);
+std::string category_renderer(const Nomenclature& nomenclature, const std::string& field);
 
 }  // namespace millesime

@@ -148,12 +148,19 @@ Json band_json(const StacBand& band) {
   return json;
 }
 
+// Where the pixels lie, by the projection extension.
+Json grid_json(const Grid& grid) {
+  const Box box = grid.extent();
+  return {{"proj:bbox", {box.min_x, box.min_y, box.max_x, box.max_y}},
+          {"proj:shape", {grid.rows, grid.cols}},
+          {"proj:transform", {grid.pixel_width, 0, grid.x0, 0, -grid.pixel_height, grid.y0}}};
+}
+
 }  // namespace
 
 Json stac_item(const StacItem& item, const std::string& folder) {
   const Grid& grid = item.grid;
   const Place place = place_of(grid);
-  const Box box = grid.extent();
   const std::optional<double> metres = metres_per_unit(grid.crs);
 
   Json properties = {{"title", item.title},
@@ -166,9 +173,7 @@ Json stac_item(const StacItem& item, const std::string& folder) {
   const bool has_code = grid.crs.starts_with("EPSG:");
   properties["proj:code"] = has_code ? Json(grid.crs) : Json();
   if (!has_code) properties["proj:wkt2"] = grid.crs;
-  properties["proj:bbox"] = {box.min_x, box.min_y, box.max_x, box.max_y};
-  properties["proj:shape"] = {grid.rows, grid.cols};
-  properties["proj:transform"] = {grid.pixel_width, 0, grid.x0, 0, -grid.pixel_height, grid.y0};
+  properties.update(grid_json(grid));
   properties["processing:level"] = item.level;
   properties["processing:lineage"] = item.lineage;
   properties["processing:software"] = {{"millesime", item.software_version}};
@@ -177,8 +182,10 @@ Json stac_item(const StacItem& item, const std::string& folder) {
   for (const StacAsset& asset : item.assets) {
     const std::string path = folder + "/" + asset.file;
     Json json = {{"href", "./" + asset.file}, {"title", asset.title}, {"type", asset.media_type}, {"roles", asset.roles}};
+    const Grid& own = asset.grid.value_or(grid);
+    if (asset.grid && !(own == grid)) json.update(grid_json(own));
     if (asset.band) {
-      if (metres) json["raster:spatial_resolution"] = grid.pixel_width * *metres;
+      if (metres) json["raster:spatial_resolution"] = own.pixel_width * *metres;
       json["raster:sampling"] = "area";
       json["bands"] = Json::array({band_json(*asset.band)});
     }
@@ -245,8 +252,11 @@ Json collection_json(const StacCollection& collection, const std::vector<FoundIt
     intervals.push_back({properties.at("start_datetime"), properties.at("end_datetime")});
     add_once(codes, properties.value("proj:code", Json()));
     add_once(resolutions, properties.value("gsd", Json()));
-    for (const auto& [key, asset] : item.at("assets").items())
-      if (!assets.contains(key)) assets[key] = {{"title", asset.at("title")}, {"type", asset.at("type")}, {"roles", asset.at("roles")}};
+    for (const auto& [key, asset] : item.at("assets").items()) {
+      if (assets.contains(key)) continue;
+      for (const char* field : {"title", "type", "roles", "raster:spatial_resolution", "raster:sampling"})
+        if (asset.contains(field)) assets[key][field] = asset.at(field);
+    }
   }
   // The first box and interval are those of all items together (STAC collection specification).
   whole = boxes.front();

@@ -27,6 +27,7 @@ struct StacAsset {
   std::string title, media_type;
   std::vector<std::string> roles;  // "data", "metadata", "overview"...
   std::optional<StacBand> band;
+  std::optional<Grid> grid = {};  // if it is not that of the item
 };
 
 struct StacItem {

@@ -11,6 +11,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/io/vector_file.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -18,6 +19,7 @@ namespace millesime {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
 using testing::temp_dir;
@@ -85,6 +87,27 @@ TEST(PolygonWriter, WithoutCommitTheOldFileStays) {
   { PolygonWriter(file, "a", "EPSG:2154", kFields); }
   EXPECT_EQ(read_text(file), "old");
   for (const auto& entry : fs::directory_iterator(fs::path(file).parent_path())) EXPECT_EQ(entry.path(), file);
+}
+
+TEST(PolygonWriter, ADiskThatIsFullInTheMiddleKeepsTheOldFile) {
+  const std::string folder = temp_dir();
+  for (const char* name : {"/departement_31.gpkg", "/departement_31.fgb", "/departement_31.zip"}) {
+    const std::string file = folder + name;
+    write_text(file, "old");
+    for (const rlim_t limit : {rlim_t{50'000}, rlim_t{400'000}}) {
+      const testing::FileSizeLimit full(limit);
+      EXPECT_THAT(message_of([&] {
+                    PolygonWriter writer(file, "a", "EPSG:2154", kFields);
+                    for (int i = 0; i < 20'000; ++i) write_square(writer, 100.0 * i, i, 1);
+                    writer.commit();
+                  }),
+                  AllOf(HasSubstr(file), HasSubstr("is the disk full?")))
+          << name << " " << limit;
+    }
+    EXPECT_EQ(read_text(file), "old");
+    for (const auto& entry : fs::directory_iterator(folder)) EXPECT_EQ(entry.path(), file) << "nothing half-written stays";
+    fs::remove(file);
+  }
 }
 
 TEST(PolygonWriter, BadInput) {

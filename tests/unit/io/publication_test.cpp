@@ -5,6 +5,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/sha256.h"
+#include "pipeline/io/map_pyramid.h"
 #include "pipeline/io/picture.h"
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
@@ -88,6 +89,25 @@ TEST(Picture, PngHoldsPixelsAndPalette) {
   EXPECT_THAT(png, HasSubstr("tRNS"));  // 0 is transparent
   EXPECT_EQ(png, encode_png(picture, class_palette(two_classes())));
   EXPECT_THAT(embedded_png(picture, class_palette(two_classes())), ::testing::StartsWith("data:image/png;base64,iVBORw0KGgo"));
+}
+
+TEST(MapPyramid, LevelsHalveTheMapUntilTheBytesAreSpent) {
+  const std::string file = testing::temp_dir() + "/map.tif";
+  LabelMap map(Grid{"EPSG:2154", 600000, 6600000, 10, 10, 1100, 300});
+  for (int row = 0; row < 300; ++row)
+    for (int col = 300; col < 1100; ++col) map.at(col, row) = (row / 8 + col / 8) % 2 ? 23 : 1;
+  write_raster(file, map, {});
+  const auto levels = read_class_pyramid(file, 1 << 20, two_classes());
+  ASSERT_EQ(levels.size(), 3u);
+  EXPECT_EQ(levels[0].factor, 4);  // 1100 px are more than 512
+  EXPECT_EQ(levels[0].cols, 275);
+  EXPECT_EQ(levels[0].rows, 75);
+  EXPECT_EQ(levels[0].tiles.size(), 2u);
+  EXPECT_EQ(levels[2].factor, 1);
+  ASSERT_EQ(levels[2].tiles.size(), 10u);  // 5 x 2 tiles of 256 px
+  EXPECT_EQ(levels[2].tiles[0], "") << "nothing there";
+  EXPECT_THAT(levels[2].tiles[4], ::testing::StartsWith("eN")) << "a zlib stream of the best compression, 0x78 0xda, in base64";
+  EXPECT_EQ(read_class_pyramid(file, 0, two_classes()).size(), 1u) << "the coarsest has no limit";
 }
 
 TEST(Stac, DescribesAssetsGridAndClasses) {

@@ -1,9 +1,6 @@
 #include "pipeline/io/raster_file.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -16,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -180,16 +178,13 @@ TEST(RasterFile, FullDiskKeepsTheOldFile) {
   const std::string before = read_text(file);
   std::mt19937 random(1);
   for (auto& sample : raster.samples) sample = static_cast<std::uint8_t>(random());
-  // A limit on the size of files simulates a full disk: writes fail.
-  rlimit old{};
-  ::getrlimit(RLIMIT_FSIZE, &old);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   for (const rlim_t limit : {rlim_t{100}, rlim_t{5000}, rlim_t{150000}, rlim_t{300000}}) {
-    const rlimit small{limit, old.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-    const std::string message = message_of([&] { write_raster(file, raster, {}); });
-    const std::string cog_message = message_of([&] { write_cog(file, folder + "/cog.tif", {}); });
-    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::string message, cog_message;
+    {
+      const testing::FileSizeLimit full(limit);
+      message = message_of([&] { write_raster(file, raster, {}); });
+      cog_message = message_of([&] { write_cog(file, folder + "/cog.tif", {}); });
+    }
     EXPECT_THAT(message, HasSubstr("map.tif: cannot be written; is the disk full?")) << limit;
     if (limit == 100) {
       EXPECT_THAT(cog_message, HasSubstr("cog.tif: cannot be written; is the disk full?"));
@@ -198,7 +193,6 @@ TEST(RasterFile, FullDiskKeepsTheOldFile) {
     fs::remove(folder + "/cog.tif");
     EXPECT_THAT(files_in(folder), ::testing::ElementsAre("map.tif"));
   }
-  std::signal(SIGXFSZ, handler);
 }
 
 TEST(RasterFile, AByteThatChangedOnItsWayIsFoundAndTheOldFileStays) {
