@@ -330,19 +330,9 @@ void bench_regularisation(int across) {
   std::vector<std::uint8_t> classes;
   for (int c = 1; c <= kClasses; ++c) classes.push_back(static_cast<std::uint8_t>(c));
   connected_components(Device{}, {across, across, 4, labels.data(), component.data(), size.data()});
-  const SieveArgs sieving{across,
-                          across,
-                          4,
-                          10,
-                          labels.data(),
-                          component.data(),
-                          size.data(),
-                          classes.data(),
-                          kClasses,
-                          contact.data(),
-                          most_contact.data(),
-                          winner.data(),
-                          out.data()};
+  const SieveArgs sieving{across,        across,         4,        10,      labels.data(),  component.data(),
+                          size.data(),   classes.data(), kClasses, nullptr, contact.data(), most_contact.data(),
+                          winner.data(), out.data()};
   report("sieve, 23 classes", pixels, 10, [&] { sieve(Device{}, sieving); });
 }
 

@@ -20,10 +20,13 @@ struct SieveMap {
     return args.labels[pixel] != 0 && args.size[args.component[pixel]] < args.min_pixels;
   }
 
-  // Number of neighbours in large components that have the label, or any label if it is 0.
+  MILLESIME_HD int group_of(std::int64_t pixel) const { return args.group ? args.group[args.labels[pixel]] : 0; }
+
+  // Number of neighbours in large components of the pixel's group that have the label, or any label if it is 0.
   MILLESIME_HD int touched(std::int64_t pixel, int label) const {
     const int col = static_cast<int>(pixel % args.width);
     const int row = static_cast<int>(pixel / args.width);
+    const int own = group_of(pixel);
     int n = 0;
     MILLESIME_ROLLED
     for (int down = -1; down <= 1; ++down) {
@@ -32,7 +35,7 @@ struct SieveMap {
       for (int right = -1; right <= 1; ++right) {
         if (col + right < 0 || col + right >= args.width || (args.connectivity == 4 && down != 0 && right != 0)) continue;
         const std::int64_t at = pixel + static_cast<std::int64_t>(down) * args.width + right;
-        if ((label == 0 || args.labels[at] == label) && is_large(at)) ++n;
+        if ((label == 0 || args.labels[at] == label) && group_of(at) == own && is_large(at)) ++n;
       }
     }
     return n;

@@ -83,7 +83,7 @@ class Regularisation {
       rule_.require_known(labels);
       filtered.resize(static_cast<std::size_t>(window.pixels()));
       if (command_.majority > 0)
-        by_group(rule_.groups, labels, filtered, [&](const Bytes& of_group, const Group*, Bytes& out) { filter(around, of_group, out); });
+        by_group(rule_.groups, labels, filtered, [&](const Bytes& of_group, Bytes& out) { filter(around, of_group, out); });
       else
         copy_inside(around, labels, filtered);
       restore(around, labels, filtered);
@@ -129,30 +129,21 @@ class Regularisation {
   }
 
  private:
-  // Labels, those of a group, component, size, two contacts, winner and result; on the host the labels, those of a group, its result and
-  // the result.
-  static constexpr std::int64_t kSieveBytes = 2 + 4 * 4 + 1 + 1 + 4;
+  // Labels, component, size, two contacts, winner and result; on the host the labels and two results.
+  static constexpr std::int64_t kSieveBytes = 1 + 4 * 4 + 1 + 1 + 3;
 
-  // work(labels, group, result) on the labels of each group, 0 elsewhere; what it leaves 0 belongs to another. Without groups, on all.
+  // work(labels, result) on the labels of each group, 0 elsewhere; what it leaves 0 belongs to another. Without groups, on all.
   template <class Work>
   static void by_group(const std::vector<Group>& groups, const Bytes& labels, Bytes& result, Work work) {
-    if (groups.empty()) return work(labels, nullptr, result);
+    if (groups.empty()) return work(labels, result);
     std::ranges::fill(result, std::uint8_t{0});
     Bytes of_group(labels.size()), part(result.size());
     for (const Group& group : groups) {
       std::ranges::transform(labels, of_group.begin(), [&](std::uint8_t label) { return group[label] ? label : std::uint8_t{0}; });
       if (std::ranges::none_of(of_group, [](std::uint8_t label) { return label != 0; })) continue;
-      work(of_group, &group, part);
+      work(of_group, part);
       std::ranges::transform(result, part, result.begin(), [](std::uint8_t whole, std::uint8_t one) { return one != 0 ? one : whole; });
     }
-  }
-
-  // The labels that occur, of a group or of the map.
-  Bytes classes_of(const Group* group) const {
-    Bytes classes;
-    for (std::size_t label = 1; label < 256; ++label)
-      if (occurs_[label] && (!group || (*group)[label])) classes.push_back(static_cast<std::uint8_t>(label));
-    return classes;
   }
 
   // Whether it changed anything. `last`: what the pass before did; where it changed nothing around a window, this one would change nothing.
@@ -173,18 +164,7 @@ class Regularisation {
         next_.write(window, labels.data());
       } else {
         sieved.resize(static_cast<std::size_t>(window.pixels()));
-        // The patches of a group are those of the whole map that have its labels.
-        const Buffer<std::uint8_t> in = transfer_.to_device(labels);
-        Buffer<std::int32_t> component(context_.device, around.read.pixels()), size(context_.device, around.read.pixels());
-        connected_components(transfer_.stream(),
-                             {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
-        SieveArgs patches;
-        patches.width = around.read.width, patches.height = around.read.height;
-        patches.connectivity = connectivity, patches.min_pixels = min_pixels;
-        patches.component = component.data(), patches.size = size.data();
-        by_group(groups, labels, sieved, [&](const Bytes& of_group, const Group* group, Bytes& out) {
-          sieve_window(around, patches, of_group, classes_of(group), out);
-        });
+        sieve_window(around, labels, min_pixels, connectivity, groups, sieved);
         if (connectivity == 4) restore(around, labels, sieved);
         here = changed(around, labels, sieved);
         next_.write(window, sieved.data());
@@ -215,13 +195,28 @@ class Regularisation {
     transfer_.to_host(filtered.data(), out.data(), filtered.size());
   }
 
-  void sieve_window(const Surroundings& around, SieveArgs args, const Bytes& labels, const Bytes& classes, Bytes& sieved) {
+  void sieve_window(const Surroundings& around, const Bytes& labels, int min_pixels, int connectivity, const std::vector<Group>& groups,
+                    Bytes& sieved) {
     const std::int64_t pixels = around.read.pixels();
     const Buffer<std::uint8_t> in = transfer_.to_device(labels);
+    Buffer<std::int32_t> component(context_.device, pixels), size(context_.device, pixels);
+    connected_components(transfer_.stream(),
+                         {around.read.width, around.read.height, connectivity, in.data(), component.data(), size.data()});
     Buffer<std::int32_t> contact(context_.device, pixels), most_contact(context_.device, pixels);
     Buffer<std::uint8_t> winner(context_.device, pixels), out(context_.device, pixels);
-    args.labels = in.data();
+    Bytes classes, group_of(256, 0);
+    for (std::size_t label = 1; label < occurs_.size(); ++label)
+      if (occurs_[label]) classes.push_back(static_cast<std::uint8_t>(label));
+    for (std::size_t group = 0; group < groups.size(); ++group)
+      for (std::size_t label = 0; label < group_of.size(); ++label)
+        if (groups[group][label]) group_of[label] = static_cast<std::uint8_t>(group);
+    const Buffer<std::uint8_t> group = transfer_.to_device(group_of);
+    SieveArgs args;
+    args.width = around.read.width, args.height = around.read.height;
+    args.connectivity = connectivity, args.min_pixels = min_pixels;
+    args.labels = in.data(), args.component = component.data(), args.size = size.data();
     args.classes = classes.data(), args.n_classes = static_cast<int>(classes.size());
+    if (!groups.empty()) args.group = group.data();
     args.contact = contact.data(), args.most_contact = most_contact.data();
     args.winner = winner.data(), args.sieved = out.data();
     sieve(transfer_.stream(), args);

@@ -302,6 +302,9 @@ void add_components_and_sieve(Cases& cases, std::int64_t pixels, const char* nam
     sieving.component = test.input(component);
     sieving.size = test.input(size);
     sieving.classes = classes, sieving.n_classes = 3;
+    std::vector<std::uint8_t> groups(256);  // 1 and 3 are one, 2 is another
+    groups[2] = 1;
+    if (connectivity == 8) sieving.group = test.input(groups);
     sieving.contact = test.output<std::int32_t>(pixels);
     sieving.most_contact = test.output<std::int32_t>(pixels);
     sieving.winner = test.output<std::uint8_t>(pixels);

@@ -191,7 +191,7 @@ TEST(ConnectedComponents, RefuseMoreThanAnIndexHolds) {
   EXPECT_ANY_THROW(connected_components(Device{}, {1, 1, 6, nullptr, nullptr, nullptr}));
 }
 
-Bytes sieved(const Map& map, int connectivity, int min_pixels) {
+Bytes sieved(const Map& map, int connectivity, int min_pixels, const Bytes& group = {}) {
   const Components components = components_of(map, connectivity);
   Bytes classes;
   for (int label = 1; label < 256; ++label)
@@ -207,6 +207,7 @@ Bytes sieved(const Map& map, int connectivity, int min_pixels) {
                  components.size.data(),
                  classes.data(),
                  static_cast<int>(classes.size()),
+                 group.empty() ? nullptr : group.data(),
                  contact.data(),
                  most_contact.data(),
                  winner.data(),
@@ -217,7 +218,7 @@ Bytes sieved(const Map& map, int connectivity, int min_pixels) {
   return out.values();
 }
 
-Bytes plainly_sieved(const Map& map, int connectivity, int min_pixels) {
+Bytes plainly_sieved(const Map& map, int connectivity, int min_pixels, const Bytes& group) {
   const Components components = plain_components(map, connectivity);
   const auto size_at = [&](int row, int col) {
     return components.size[static_cast<std::size_t>(components.component[static_cast<std::size_t>(row * map.width + col)])];
@@ -228,7 +229,8 @@ Bytes plainly_sieved(const Map& map, int connectivity, int min_pixels) {
       if (map.at(row, col) == 0 || size_at(row, col) >= min_pixels) continue;
       for (int r = row - 1; r <= row + 1; ++r)
         for (int c = col - 1; c <= col + 1; ++c)
-          if (map.holds(r, c) && (connectivity == 8 || r == row || c == col) && map.at(r, c) != 0 && size_at(r, c) >= min_pixels)
+          if (map.holds(r, c) && (connectivity == 8 || r == row || c == col) && map.at(r, c) != 0 && size_at(r, c) >= min_pixels &&
+              group[map.at(r, c)] == group[map.at(row, col)])
             ++contacts[components.component[static_cast<std::size_t>(row * map.width + col)]][map.at(r, c)];
     }
   Bytes result = map.labels;
@@ -241,11 +243,15 @@ Bytes plainly_sieved(const Map& map, int connectivity, int min_pixels) {
 }
 
 TEST(Sieve, IsItsContract) {
+  Bytes one_group(256, 0), two_groups(256);
+  for (std::size_t label = 0; label < two_groups.size(); ++label) two_groups[label] = label % 2;
   for (const Map& map : maps())
     for (const int connectivity : {4, 8})
-      for (const int min_pixels : {1, 2, 6, 40})
-        EXPECT_EQ(sieved(map, connectivity, min_pixels), plainly_sieved(map, connectivity, min_pixels))
-            << map.width << " wide, connectivity " << connectivity << ", from " << min_pixels << " px";
+      for (const int min_pixels : {1, 2, 6, 40}) {
+        const std::string what = join_text(map.width, " wide, connectivity ", connectivity, ", from ", min_pixels, " px");
+        EXPECT_EQ(sieved(map, connectivity, min_pixels), plainly_sieved(map, connectivity, min_pixels, one_group)) << what;
+        EXPECT_EQ(sieved(map, connectivity, min_pixels, two_groups), plainly_sieved(map, connectivity, min_pixels, two_groups)) << what;
+      }
 }
 
 TEST(Sieve, MostContactThenLowestLabel) {
@@ -253,6 +259,7 @@ TEST(Sieve, MostContactThenLowestLabel) {
   EXPECT_EQ(sieved({4, 3, {5, 5, 5, 4, 5, 9, 4, 4, 5, 5, 4, 4}}, 4, 3), (Bytes{5, 5, 5, 4, 5, 5, 4, 4, 5, 5, 4, 4}));
   EXPECT_EQ(sieved({3, 3, {5, 5, 4, 5, 8, 4, 5, 4, 4}}, 4, 3)[4], 4);
   EXPECT_EQ(sieved({3, 1, {7, 0, 0}}, 4, 3), (Bytes{7, 0, 0})) << "an island has nothing to take";
+  EXPECT_EQ(sieved({4, 3, {5, 5, 5, 4, 5, 9, 4, 4, 5, 5, 4, 4}}, 4, 3, {0, 0, 0, 0, 1, 2, 0, 0, 0, 1})[5], 4) << "of its group";
   EXPECT_EQ(sieved({3, 1, {1, 2, 3}}, 4, 2), (Bytes{1, 2, 3})) << "small ones give no contact";
 }
 
