@@ -9,16 +9,36 @@
 
 namespace millesime::html {
 
-std::string confusion_table(const Nomenclature& nomenclature, const ConfusionMatrix& matrix, const Judged& words) {
-  std::string html = "<div class=\"wide\"><table class=\"matrix\"><thead><tr><th class=\"corner\"><span>" + words.producer +
-                     " →</span><br>reference ↓</th>";
+namespace {
+
+std::string confusion_counts(const Nomenclature& nomenclature, const ConfusionMatrix& matrix, const Judged& judged) {
+  const Words& w = judged.words;
+  std::string html = join_text("<table class=\"matrix\"><caption class=\"spoken\">", judged.unit, "</caption><thead><tr><th></th>");
+  for (const int code : matrix.codes()) html += join_text("<th scope=\"col\">", class_name(nomenclature, code), "</th>");
+  html += "</tr></thead><tbody>\n";
+  for (int row = 0; row < matrix.size(); ++row) {
+    html += "<tr><th scope=\"row\">" + class_name(nomenclature, matrix.codes()[static_cast<std::size_t>(row)]) + "</th>";
+    for (int col = 0; col < matrix.size(); ++col) html += "<td class=\"n\">" + grouped(static_cast<double>(matrix.at(row, col))) + "</td>";
+    html += "</tr>\n";
+  }
+  return behind(join_text(w("The matrix in numbers, ", "La matrice en nombres, "), judged.unit), html + "</tbody></table>");
+}
+
+}  // namespace
+
+std::string confusion_table(const Nomenclature& nomenclature, const ConfusionMatrix& matrix, const Judged& judged) {
+  const Words& w = judged.words;
+  std::string html = join_text("<div class=\"wide\" tabindex=\"0\"><table class=\"matrix\"><thead><tr><th class=\"corner\"><span>",
+                               judged.producer, " →</span><br>", w("reference", "référence"), " ↓</th>");
   for (const int code : matrix.codes())
-    html += join_text("<th title=\"", class_name(nomenclature, code), "\">", swatch(nomenclature, code), "<br>", code, "</th>");
-  html += "<th class=\"n\">" + words.unit + "</th></tr></thead><tbody>\n";
+    html +=
+        join_text("<th scope=\"col\" title=\"", class_name(nomenclature, code), "\">", swatch(nomenclature, code), "<br>", code, "</th>");
+  html += "<th class=\"n\" scope=\"col\">" + judged.unit + "</th></tr></thead><tbody>\n";
   for (int row = 0; row < matrix.size(); ++row) {
     const int code = matrix.codes()[static_cast<std::size_t>(row)];
     const std::int64_t sum = matrix.row_sum(row);
-    html += join_text("<tr><th>", swatch(nomenclature, code), class_name(nomenclature, code), " <small>", code, "</small></th>");
+    html +=
+        join_text("<tr><th scope=\"row\">", swatch(nomenclature, code), class_name(nomenclature, code), " <small>", code, "</small></th>");
     for (int col = 0; col < matrix.size(); ++col) {
       const std::int64_t n = matrix.at(row, col);
       if (n == 0) {
@@ -27,41 +47,51 @@ std::string confusion_table(const Nomenclature& nomenclature, const ConfusionMat
       }
       const double share = static_cast<double>(n) / static_cast<double>(sum);
       const std::string base = row == col ? "33,102,172" : "178,70,30";
-      html += join_text("<td style=\"background:rgba(", base, ",", number(0.08 + 0.8 * std::sqrt(share), 2), ")",
-                        share > 0.36 ? ";color:#fff" : "", "\" title=\"", class_name(nomenclature, code), " taken for ",
-                        class_name(nomenclature, matrix.codes()[static_cast<std::size_t>(col)]), ": ", grouped(static_cast<double>(n)), " ",
-                        words.unit, ", ", percent(share), "\">", share >= 0.005 ? number(100 * share, 0) : std::string("·"), "</td>");
+      html +=
+          join_text("<td style=\"background:rgba(", base, ",", number(0.08 + 0.8 * std::sqrt(share), 2), ")",
+                    share > 0.36 ? ";color:#fff" : "", "\" title=\"", class_name(nomenclature, code), w(" taken for ", " pris pour "),
+                    class_name(nomenclature, matrix.codes()[static_cast<std::size_t>(col)]), w.colon(), grouped(static_cast<double>(n)),
+                    " ", judged.unit, ", ", w.percent(share), "\">", share >= 0.005 ? number(100 * share, 0) : std::string("·"), "</td>");
     }
     html += "<td class=\"n\">" + grouped(static_cast<double>(sum)) + "</td></tr>\n";
   }
-  return html + "</tbody></table></div>\n";
+  return html + "</tbody></table></div>\n" + confusion_counts(nomenclature, matrix, judged);
 }
 
-std::string score_table(const Nomenclature& nomenclature, const Accuracy& accuracy, const std::function<std::string(int)>& interval) {
+std::string score_table(const Nomenclature& nomenclature, const Accuracy& accuracy, const std::function<std::string(int)>& interval,
+                        const Words& w) {
   std::string html =
-      "<table class=\"scores\"><thead><tr><th></th><th></th><th class=\"n\">precision</th><th class=\"n\">recall</th><th "
-      "class=\"n\">F-score</th></tr></thead><tbody>\n";
+      join_text("<table class=\"scores\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
+                "</th><th></th><th class=\"n\" scope=\"col\">", w("precision", "précision"), "</th><th class=\"n\" scope=\"col\">",
+                w("recall", "rappel"), "</th><th class=\"n\" scope=\"col\">F-score</th></tr></thead><tbody>\n");
   std::vector<ClassAccuracy> classes = accuracy.classes;
   std::ranges::stable_sort(classes, [](const ClassAccuracy& a, const ClassAccuracy& b) {
     return (std::isnan(a.f_score) ? -1 : a.f_score) > (std::isnan(b.f_score) ? -1 : b.f_score);
   });
   for (const ClassAccuracy& c : classes) {
-    html += join_text("<tr><td>", class_name(nomenclature, c.code), "</td><td class=\"bar\">");
+    html += join_text("<tr><th scope=\"row\">", class_name(nomenclature, c.code), "</th><td class=\"bar\">");
     if (!std::isnan(c.f_score))
       html += join_text("<i style=\"width:", number(100 * c.f_score, 1), "%;background:", class_color(nomenclature, c.code), "\"></i>");
-    html += join_text("</td><td class=\"n\">", number(c.precision, 2), "</td><td class=\"n\">", number(c.recall, 2),
-                      "</td><td class=\"n\"><b>", number(c.f_score, 2), "</b>", interval(c.code), "</td></tr>\n");
+    html += join_text("</td><td class=\"n\">", w.number(c.precision, 2), "</td><td class=\"n\">", w.number(c.recall, 2),
+                      "</td><td class=\"n\"><b>", w.number(c.f_score, 2), "</b>", interval(c.code), "</td></tr>\n");
   }
   return html + "</tbody></table>\n";
 }
 
-std::string reliability_chart(const Calibration& calibration, const Judged& words) {
+std::string reliability_chart(const Calibration& calibration, const Judged& judged) {
+  const Words& w = judged.words;
   constexpr double kSide = 220, kLeft = 40, kTop = 8;
   const auto x = [](double v) { return number(kLeft + kSide * v, 1); };
   const auto y = [](double v) { return number(kTop + kSide * (1 - v), 1); };
-  std::string svg = join_text("<svg class=\"chart\" viewBox=\"0 0 280 268\" role=\"img\" aria-label=\"Reliability diagram\"><rect x=\"",
-                              x(0), "\" y=\"", y(1), "\" width=\"", kSide, "\" height=\"", kSide, "\" class=\"frame\"/><line x1=\"", x(0),
-                              "\" y1=\"", y(0), "\" x2=\"", x(1), "\" y2=\"", y(1), "\" class=\"guide\"/>");
+  const char *confidence = w("confidence", "confiance"), *right = w("right", "juste");
+  std::string svg = join_text(
+      "<svg class=\"chart\" viewBox=\"0 0 280 268\" role=\"img\" aria-label=\"",
+      w("Reliability diagram; the table below it has its numbers", "Diagramme de fiabilité ; le tableau dessous en donne les nombres"),
+      "\"><rect x=\"", x(0), "\" y=\"", y(1), "\" width=\"", kSide, "\" height=\"", kSide, "\" class=\"frame\"/><line x1=\"", x(0),
+      "\" y1=\"", y(0), "\" x2=\"", x(1), "\" y2=\"", y(1), "\" class=\"guide\"/>");
+  std::string table =
+      join_text("<table class=\"lines\"><thead><tr><th class=\"n\" scope=\"col\">", confidence, "</th><th class=\"n\" scope=\"col\">",
+                right, "</th><th class=\"n\" scope=\"col\">", judged.unit, "</th></tr></thead><tbody>\n");
   const double width = 1.0 / static_cast<double>(calibration.bins().size());
   double most = 1;
   for (const Calibration::Bin& bin : calibration.bins()) most = std::max(most, static_cast<double>(bin.n));
@@ -70,24 +100,30 @@ std::string reliability_chart(const Calibration& calibration, const Judged& word
     if (!bin.n) continue;
     svg += join_text("<rect x=\"", x(static_cast<double>(i) * width + 0.006), "\" y=\"", y(bin.accuracy()), "\" width=\"",
                      number(kSide * (width - 0.012), 1), "\" height=\"", number(kSide * bin.accuracy(), 1),
-                     "\" fill=\"#2166ac\" fill-opacity=\"", number(0.25 + 0.75 * std::sqrt(static_cast<double>(bin.n) / most), 2),
-                     "\"><title>confidence ", percent(bin.confidence()), ", right ", percent(bin.accuracy()), ", ",
-                     grouped(static_cast<double>(bin.n)), " ", words.unit, "</title></rect>");
+                     "\" class=\"share\" fill-opacity=\"", number(0.25 + 0.75 * std::sqrt(static_cast<double>(bin.n) / most), 2),
+                     "\"><title>", confidence, " ", w.percent(bin.confidence()), ", ", right, " ", w.percent(bin.accuracy()), ", ",
+                     grouped(static_cast<double>(bin.n)), " ", judged.unit, "</title></rect>");
+    table += join_text("<tr><td class=\"n\">", w.percent(bin.confidence()), "</td><td class=\"n\">", w.percent(bin.accuracy()),
+                       "</td><td class=\"n\">", grouped(static_cast<double>(bin.n)), "</td></tr>\n");
   }
   for (const double tick : {0.0, 0.5, 1.0})
     svg += join_text("<text x=\"", x(tick), "\" y=\"", kTop + kSide + 14, "\" text-anchor=\"middle\">", number(100 * tick, 0),
                      "</text><text x=\"", kLeft - 5, "\" y=\"", number(kTop + kSide * (1 - tick) + 4, 1), "\" text-anchor=\"end\">",
                      number(100 * tick, 0), "</text>");
-  svg += join_text("<text x=\"", x(0.5), "\" y=\"", kTop + kSide + 30,
-                   "\" text-anchor=\"middle\">confidence, %</text><text transform=\"translate(11 ", y(0.5),
-                   ") rotate(-90)\" text-anchor=\"middle\">right, %</text></svg>");
-  return figure(svg, "Calibration: of the " + words.unit +
-                         " with a given confidence, how many are right. On the diagonal the confidence equals the accuracy; darker bars "
-                         "hold more. Expected calibration error " +
-                         percent(calibration.expected_error()) + ".");
+  svg +=
+      join_text("<text x=\"", x(0.5), "\" y=\"", kTop + kSide + 30, "\" text-anchor=\"middle\">", confidence,
+                ", %</text><text transform=\"translate(11 ", y(0.5), ") rotate(-90)\" text-anchor=\"middle\">", right, ", %</text></svg>");
+  return figure(svg,
+                join_text(w("Calibration: of the ", "Calibration : parmi les "), judged.unit,
+                          w(" with a given confidence, how many are right. On the diagonal the confidence equals the accuracy; bars of "
+                            "fuller colour hold more. Expected calibration error ",
+                            " d’une confiance donnée, combien sont justes. Sur la diagonale, la confiance égale l’exactitude ; les barres "
+                            "plus pleines en comptent davantage. Erreur de calibration attendue "),
+                          w.percent(calibration.expected_error()), ".")) +
+         behind(w("Calibration as a table", "La calibration en tableau"), table + "</tbody></table>");
 }
 
-std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curve, const CurveAxis& axis) {
+std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curve, const CurveAxis& axis, const Words& w) {
   constexpr double kWidth = 190, kHeight = 74, kLeft = 30, kTop = 4;
   const auto x = [](double step) { return number(kLeft + kWidth * (step + 0.5) / kCurveSteps, 1); };
   const auto y = [&](double value) {
@@ -105,12 +141,12 @@ std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curv
   }
   std::string svg =
       join_text("<svg class=\"curve\" viewBox=\"0 0 ", kLeft + kWidth + 4, " ", kTop + kHeight + 16, "\" role=\"img\" aria-label=\"",
-                escape_markup(axis.quantity), " over the year: ", class_name(nomenclature, curve.code), "\"><rect x=\"", kLeft, "\" y=\"",
-                kTop, "\" width=\"", kWidth, "\" height=\"", kHeight, "\" class=\"frame\"/>");
+                escape_markup(axis.quantity), w(" over the year: ", " au fil de l’année : "), class_name(nomenclature, curve.code),
+                "\"><rect x=\"", kLeft, "\" y=\"", kTop, "\" width=\"", kWidth, "\" height=\"", kHeight, "\" class=\"frame\"/>");
   for (const double tick : axis.ticks)
     svg += join_text("<line x1=\"", kLeft, "\" x2=\"", kLeft + kWidth, "\" y1=\"", y(tick), "\" y2=\"", y(tick),
                      "\" class=\"month\"/><text x=\"", kLeft - 4, "\" y=\"", number(std::stod(y(tick)) + 4, 1), "\" text-anchor=\"end\">",
-                     number(tick, axis.decimals), "</text>");
+                     w.number(tick, axis.decimals), "</text>");
   for (int quarter = 0; quarter < 4; ++quarter)
     svg += join_text("<text x=\"", x(quarter * kCurveSteps / 4.0 + 0.5), "\" y=\"", kTop + kHeight + 13, "\" text-anchor=\"middle\">",
                      kMonths[static_cast<std::size_t>(3 * quarter)], "</text>");
@@ -118,6 +154,22 @@ std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curv
                    "\" fill-opacity=\"0.3\"/><polyline points=\"", line, "\" class=\"mean\"/></svg>");
   return figure(svg, join_text(swatch(nomenclature, curve.code), class_name(nomenclature, curve.code), " <small>",
                                grouped(static_cast<double>(observations)), "</small>"));
+}
+
+std::string curve_table(const Nomenclature& nomenclature, const std::vector<ClassCurve>& curves, const CurveAxis& axis, const Words& w) {
+  std::string html = "<table class=\"lines\"><thead><tr><th></th>";
+  for (int step = 0; step < kCurveSteps; ++step)
+    html += join_text("<th class=\"n\" scope=\"col\">", kMonths[static_cast<std::size_t>(step * 12 / kCurveSteps)],
+                      step * 12 % kCurveSteps ? "·" : "", "</th>");
+  html += "</tr></thead><tbody>\n";
+  for (const ClassCurve& curve : curves) {
+    html += "<tr><th scope=\"row\">" + class_name(nomenclature, curve.code) + "</th>";
+    for (const CurveStep& step : curve.steps)
+      html += "<td class=\"n\">" + (step.observations ? w.number(step.mean, axis.decimals + 1) : std::string("–")) + "</td>";
+    html += "</tr>\n";
+  }
+  return behind(axis.quantity + w(", mean of each half month, as a table", ", moyenne de chaque quinzaine, en tableau"),
+                html + "</tbody></table>");
 }
 
 CurveAxis ndvi_axis() { return {-0.2, 1.0, {0, 0.5, 1}, 1, "NDVI"}; }

@@ -8,6 +8,7 @@
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/learning/class_curves.h"
+#include "pipeline/reports/html.h"
 
 namespace millesime::html {
 
@@ -17,14 +18,17 @@ inline constexpr const char* kMonths[] = {"J", "F", "M", "A", "M", "J", "J", "A"
 struct Judged {
   std::string unit = "px";       // unit of the counts
   std::string producer = "map";  // source of the classes
+  Words words = {};
 };
 
+// In percent of the rows, and behind it in numbers.
 std::string confusion_table(const Nomenclature& nomenclature, const ConfusionMatrix& matrix, const Judged& words);
 
 // Precision, recall and F-score of each class, the best first. `interval` is markup after the F-score of a code, "" for none.
-std::string score_table(const Nomenclature& nomenclature, const Accuracy& accuracy, const std::function<std::string(int)>& interval);
+std::string score_table(const Nomenclature& nomenclature, const Accuracy& accuracy, const std::function<std::string(int)>& interval,
+                        const Words& words = {});
 
-// Accuracy as a function of the confidence.
+// Accuracy as a function of the confidence, as a drawing and as a table.
 std::string reliability_chart(const Calibration& calibration, const Judged& words);
 
 // The series of a class over the year: mean and one standard deviation.
@@ -34,7 +38,8 @@ struct CurveAxis {
   int decimals = 1;
   std::string quantity;  // "NDVI"
 };
-std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curve, const CurveAxis& axis);
+std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curve, const CurveAxis& axis, const Words& words = {});
+std::string curve_table(const Nomenclature& nomenclature, const std::vector<ClassCurve>& curves, const CurveAxis& axis, const Words& words);
 CurveAxis ndvi_axis();
 CurveAxis axis_of(const std::vector<ClassCurve>& curves, const std::string& quantity);  // around all means and deviations
 

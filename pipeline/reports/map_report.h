@@ -1,6 +1,6 @@
 #pragma once
-// The report: one self-contained HTML page about a map, without scripts and without external resources. Its content is in
-// ReportData; missing parts have no section.
+// The report: one self-contained HTML page about a map, in English or French. Its content is in ReportData; missing parts have no section.
+// A script makes the map zoom (map_viewer.js); without it the page shows the map as a picture.
 
 #include <optional>
 #include <string>
@@ -10,6 +10,7 @@
 #include "pipeline/core/raster.h"
 #include "pipeline/core/results.h"
 #include "pipeline/io/census.h"
+#include "pipeline/io/map_pyramid.h"
 #include "pipeline/learning/class_curves.h"
 #include "pipeline/reports/html.h"
 
@@ -33,13 +34,26 @@ struct MapSummary {
   int highest_validity = 0;
 };
 
+struct ReportLayer {
+  std::string file;                  // of the full map, in the folder of the page
+  Raster<std::uint8_t> picture;      // reduced; no samples: there is no such layer
+  std::vector<PyramidLevel> levels;  // to zoom into
+};
+
+struct ReportFile {
+  std::string file, title;  // in the folder of the page
+};
+
 struct ReportData {
+  Language language = Language::en;
   std::string title;
   int year = 0;
-  Nomenclature nomenclature;
+  Nomenclature nomenclature;  // with names in this language
   MapSummary summary;
-  LabelMap map;                               // reduced
-  Raster<std::uint8_t> confidence, validity;  // reduced; no samples: left out
+  ReportLayer map, confidence, validity;
+  std::optional<MapSummary> regularised;  // of the map without small patches
+  std::optional<std::int64_t> polygons;   // number of them, in all zones
+  std::vector<ReportFile> files;          // of the edition
   std::optional<AccuracyReport> accuracy;
   std::optional<AreaAccuracy> areas;  // in ha
   std::vector<ClassCurve> curves;     // NDVI of the samples of each class
