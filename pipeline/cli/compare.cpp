@@ -21,7 +21,9 @@ void add_compare(CLI::App& app, Program& program) {
                         "Two maps of one grid: agreement, changes from class to class, areas",
                         {"first", "second"},
                         {"millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23",
-                         "millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23 --map -o changes"},
+                         "millesime compare OCS_2020.tif OCS_2021.tif --nomenclature oso23 --map -o changes",
+                         "millesime compare OCS_2017.tif OCS_2021.tif --nomenclature oso23 --first-confidence OCS_2017_confidence.tif "
+                         "--second-confidence OCS_2021_confidence.tif --map -o changes"},
                         Needs::threads},
                        [](Command& command, const Context& context) {
                          const Comparison comparison = compare_maps(command, context);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
-#include <memory>
+#include <optional>
+#include <set>
 
 #include "pipeline/core/atomic_file.h"
-#include "pipeline/core/csv.h"
+#include "pipeline/core/configs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/results.h"
@@ -20,56 +20,184 @@ namespace millesime {
 namespace {
 
 constexpr std::int64_t kWindowPixels = 1 << 22;
-constexpr std::size_t kListed = 15;  // changes on the terminal
+constexpr int kParts = 10000;  // of a probability; sums of whole numbers do not depend on the windows
 
-struct Change {
-  int from = 0, to = 0;
-  std::int64_t pixels = 0;
-};
+using Pair = std::pair<std::int32_t, std::int32_t>;  // codes in the files
 
-struct Amount {
+struct PairSum {
   std::int64_t pixels = 0, cm2 = 0;
+  std::int64_t both_right = 0;  // pixels x kParts
 };
 
-// Every pair of different classes that occurs, the largest first.
-std::vector<Change> changes_of(const ConfusionMatrix& matrix) {
-  std::vector<Change> changes;
-  for (int row = 0; row < matrix.size(); ++row)
-    for (int col = 0; col < matrix.size(); ++col)
-      if (row != col && matrix.at(row, col) > 0)
-        changes.push_back(
-            {matrix.codes()[static_cast<std::size_t>(row)], matrix.codes()[static_cast<std::size_t>(col)], matrix.at(row, col)});
-  std::ranges::stable_sort(changes, std::greater{}, &Change::pixels);
-  return changes;
+// The maps, and their confidences if there are any.
+struct Inputs {
+  MapInput first, second;
+  std::optional<MapInput> first_confidence, second_confidence;
+
+  Inputs(const CompareCommand& command, const Context& context)
+      : first(open_map(command.first, MapKind::classes, context)), second(open_map(command.second, MapKind::classes, context)) {
+    require_same(first.grid(), second.grid(), command.first + " and " + command.second);
+    if (command.first_confidence.empty() != command.second_confidence.empty())
+      throw UserError("compare: expected a confidence of both maps (--first-confidence and --second-confidence) or of none, got one");
+    if (command.first_confidence.empty()) return;
+    first_confidence.emplace(open_map(command.first_confidence, MapKind::confidence, context));
+    second_confidence.emplace(open_map(command.second_confidence, MapKind::confidence, context));
+    require_same(first.grid(), first_confidence->grid(), command.first + " and " + command.first_confidence);
+    require_same(first.grid(), second_confidence->grid(), command.first + " and " + command.second_confidence);
+  }
+
+  // In parts of kParts: the probability that both labels of a pixel are right. Empty without confidences.
+  void read_both_right(const Window& window, std::vector<std::int64_t>& both) {
+    both.clear();
+    if (!first_confidence) return;
+    const auto n = static_cast<std::size_t>(window.pixels());
+    a_.resize(n), b_.resize(n);
+    first_confidence->read_probabilities(window, a_.data());
+    second_confidence->read_probabilities(window, b_.data());
+    for (std::size_t i = 0; i < n; ++i)
+      both.push_back(std::isnan(a_[i]) || std::isnan(b_[i]) ? 0 : std::llround(double{a_[i]} * double{b_[i]} * kParts));
+  }
+
+  std::vector<Window> windows(const Context& context) const {
+    const RasterInfo& info = first.reader().info();
+    return split(first.grid().whole(), info.block_width, info.block_height,
+                 std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kWindowPixels));
+  }
+
+ private:
+  std::vector<float> a_, b_;
+};
+
+std::map<Pair, PairSum> count_pairs(Inputs& inputs, const std::optional<PixelAreas>& areas, const Context& context) {
+  context.progress->start("compare", inputs.first.grid().pixels(), "px");
+  std::map<Pair, PairSum> sums;
+  std::vector<std::int32_t> a, b;
+  std::vector<std::int64_t> cm2, both;
+  for (const Window& window : inputs.windows(context)) {
+    a.resize(static_cast<std::size_t>(window.pixels())), b.resize(a.size());
+    inputs.first.read(window, a.data());
+    inputs.second.read(window, b.data());
+    inputs.read_both_right(window, both);
+    for (int row = 0; row < window.height; ++row) {
+      if (areas) areas->row_cm2(window.col, window.row + row, window.width, cm2);
+      for (int col = 0; col < window.width; ++col) {
+        const auto i = static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col);
+        PairSum& sum = sums[{a[i], b[i]}];
+        ++sum.pixels;
+        if (areas) sum.cm2 += cm2[static_cast<std::size_t>(col)];
+        if (!both.empty()) sum.both_right += both[i];
+      }
+    }
+    context.progress->advance(window.pixels());
+  }
+  context.progress->finish();
+  return sums;
 }
 
-const std::string& name_of(const Comparison& comparison, int code) {
-  return comparison.nomenclature.at(*comparison.nomenclature.index_of_code(code)).name;
+// Nomenclatures.
+
+bool holds_all(const Nomenclature& nomenclature, const std::set<int>& codes) {
+  return std::ranges::all_of(codes, [&](int code) { return nomenclature.index_of_code(code).has_value(); });
 }
 
-// Hectares of all pairs with this class of the first map and this one of the second; 0 stands for every class.
-std::optional<double> hectares(const Comparison& comparison, int first, int second) {
-  if (!comparison.hectares) return std::nullopt;
-  double sum = 0;
-  for (const auto& [pair, ha] : *comparison.hectares)
-    if ((first == 0 || first == pair.first) && (second == 0 || second == pair.second)) sum += ha;
-  return sum;
+bool converts(const Nomenclature& from, const Nomenclature& to) {
+  try {
+    conversion_table(from, to);
+    return true;
+  } catch (const UserError&) {
+    return false;
+  }
 }
 
-// null where the number is undefined or not there
-nlohmann::ordered_json number(std::optional<double> value) {
-  return value && !std::isnan(*value) ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+// The nomenclature of a map with these codes: the one that was named for it, `wanted`, or one of configs/ that has all of them and converts
+// to or from `wanted`. `wanted` if there is none: what does not fit is then said.
+Nomenclature nomenclature_of_codes_in(const std::set<int>& codes, const std::string& named, const Nomenclature& wanted) {
+  if (!named.empty()) return Nomenclature::load(named);
+  if (holds_all(wanted, codes)) return wanted;
+  for (const std::string& name : names_in_configs("nomenclatures")) {
+    const Nomenclature candidate = Nomenclature::load(name);
+    if (holds_all(candidate, codes) && (converts(candidate, wanted) || converts(wanted, candidate))) return candidate;
+  }
+  return wanted;
 }
 
-double share(std::int64_t part, std::int64_t whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : NAN; }
+// What the codes of both maps mean, and in which classes they are compared.
+struct Meaning {
+  Nomenclature nomenclature;
+  std::vector<int> first, second;  // the class of each code; kNoClass for unknown ones
+  std::vector<std::string> notes;
+};
+
+Meaning meaning_of(const CompareCommand& command, const std::set<int>& first_codes, const std::set<int>& second_codes) {
+  const std::string& any = !command.nomenclature.empty()          ? command.nomenclature
+                           : !command.second_nomenclature.empty() ? command.second_nomenclature
+                                                                  : command.first_nomenclature;
+  const Nomenclature wanted = Nomenclature::load(any);
+  const Nomenclature first = nomenclature_of_codes_in(first_codes, command.first_nomenclature, wanted);
+  const Nomenclature second = nomenclature_of_codes_in(second_codes, command.second_nomenclature, wanted);
+  for (const Nomenclature* common : {&wanted, &first, &second})
+    if (converts(first, *common) && converts(second, *common)) {
+      Meaning meaning{*common, conversion_table(first, *common), conversion_table(second, *common), {}};
+      for (const auto& [own, file] : {std::pair{&first, &command.first}, {&second, &command.second}})
+        if (own->name != common->name)
+          meaning.notes.push_back(join_text(*file, ": its classes are those of ", own->name, "; compared as those of ", common->name, "."));
+      return meaning;
+    }
+  conversion_table(first, second);  // says what is missing
+  throw UserError(join_text(command.first, " and ", command.second, ": the nomenclatures ", first.name, " and ", second.name,
+                            " do not convert to each other; add to.", second.name, " to the classes of ", first.name));
+}
+
+// Without a nomenclature every code is a class.
+Meaning meaning_of_codes(const std::set<int>& first_codes, const std::set<int>& second_codes) {
+  std::set<int> codes = first_codes;
+  codes.insert(second_codes.begin(), second_codes.end());
+  Meaning meaning;
+  meaning.nomenclature = nomenclature_of_codes({codes.begin(), codes.end()});
+  meaning.first.resize(static_cast<std::size_t>(codes.empty() ? 0 : *codes.rbegin()) + 1);
+  for (std::size_t code = 0; code < meaning.first.size(); ++code) meaning.first[code] = static_cast<int>(code);
+  meaning.second = meaning.first;
+  return meaning;
+}
+
+// `code` as class of the comparison; UserError if it is none.
+int class_of(int code, const std::vector<int>& table, const std::string& file, const Nomenclature& nomenclature) {
+  const bool known = code >= 0 && static_cast<std::size_t>(code) < table.size() && table[static_cast<std::size_t>(code)] != kNoClass;
+  if (!known)
+    throw UserError(join_text(file, ": holds the class ", code, ", which the nomenclature ", nomenclature.name, " does not have (",
+                              join_list(names_in_configs("nomenclatures"), ", "), " of configs/nomenclatures were tried, too)"));
+  return table[static_cast<std::size_t>(code)];
+}
+
+void write_maps(const CompareCommand& command, const Meaning& meaning, Inputs& inputs, const Context& context) {
+  RasterOptions options, percent;
+  options.nodata = percent.nodata = 0;
+  options.nomenclature = command.nomenclature.empty() ? nullptr : &meaning.nomenclature;
+  const Grid& grid = inputs.first.grid();
+  RasterWriter changes(command.output + "/changes.tif", grid, class_type(meaning.nomenclature.max_code()), 1, options);
+  std::optional<RasterWriter> confidence;
+  if (inputs.first_confidence) confidence.emplace(command.output + "/changes_confidence.tif", grid, PixelType::u8, 1, percent);
+  std::vector<std::int32_t> a, b;
+  std::vector<std::int64_t> both;
+  for (const Window& window : inputs.windows(context)) {
+    a.resize(static_cast<std::size_t>(window.pixels())), b.resize(a.size());
+    inputs.first.read(window, a.data());
+    inputs.second.read(window, b.data());
+    inputs.read_both_right(window, both);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const int from = meaning.first[static_cast<std::size_t>(a[i])], to = meaning.second[static_cast<std::size_t>(b[i])];
+      const bool differs = from != to && from != 0 && to != 0;
+      b[i] = differs ? to : 0;
+      if (confidence) a[i] = differs ? std::max(1, static_cast<std::int32_t>(both[i] * 100 / kParts)) : 0;
+    }
+    changes.write(window, 0, b.data());
+    if (confidence) confidence->write(window, 0, a.data());
+  }
+  changes.commit();
+  if (confidence) confidence->commit();
+}
 
 }  // namespace
-
-std::int64_t Comparison::changed() const {
-  std::int64_t same = 0;
-  for (int i = 0; i < changes.size(); ++i) same += changes.at(i, i);
-  return changes.total() - same;
-}
 
 Options CompareCommand::declare() {
   Options o;
@@ -77,157 +205,68 @@ Options CompareCommand::declare() {
   o.add("second", &second, "map of class codes on the same grid").path().required();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: codes without names")
       .names("nomenclature");
-  o.add("output", &output, "folder for comparison.json and changes.csv").path();
-  o.add("map", &map, "also write changes.tif: the second map's class where the first one has another, 0 elsewhere");
+  o.add("first_nomenclature", &first_nomenclature, "classes of the first map, if they are others; default: found by its codes")
+      .names("nomenclature");
+  o.add("second_nomenclature", &second_nomenclature, "classes of the second map, if they are others; default: found by its codes")
+      .names("nomenclature");
+  o.add("first_confidence", &first_confidence, "confidence of the first map: how much of the difference errors explain").path();
+  o.add("second_confidence", &second_confidence, "confidence of the second map").path();
+  o.add("output", &output, "folder for comparison.json, changes.csv and matrix.csv").path();
+  o.add("map", &map,
+        "also write changes.tif: the second map's class where the first one has another, 0 elsewhere; with confidences also "
+        "changes_confidence.tif: the probability that both are right, %");
   return o;
 }
 
 Comparison compare_maps(const CompareCommand& command, const Context& context) {
   if (command.map && command.output.empty()) throw UserError("compare --map: expected also --output, the folder for changes.tif");
-  const MapInput first = open_map(command.first, MapKind::classes, context), second = open_map(command.second, MapKind::classes, context);
-  require_same(first.grid(), second.grid(), command.first + " and " + command.second);
-  std::optional<Nomenclature> nomenclature;
-  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
+  Inputs inputs(command, context);
+  const std::optional<PixelAreas> areas = pixel_areas(inputs.first.grid());
+  const std::map<Pair, PairSum> sums = count_pairs(inputs, areas, context);
+
+  std::set<int> first_codes, second_codes;
+  for (const auto& [pair, sum] : sums) {
+    if (pair.first != 0) first_codes.insert(pair.first);
+    if (pair.second != 0) second_codes.insert(pair.second);
+  }
+  const bool named = !(command.nomenclature + command.first_nomenclature + command.second_nomenclature).empty();
+  const Meaning meaning = named ? meaning_of(command, first_codes, second_codes) : meaning_of_codes(first_codes, second_codes);
 
   Comparison result;
-  const Grid& grid = first.grid();
-  const std::optional<PixelAreas> areas = pixel_areas(grid);
-  std::unique_ptr<RasterWriter> writer;
-  RasterOptions options;
-  options.nodata = 0;
-  options.nomenclature = nomenclature ? &*nomenclature : nullptr;
-  if (command.map) {
-    const int highest = std::max({first.form().highest, second.form().highest, nomenclature ? nomenclature->max_code() : 0});
-    writer = std::make_unique<RasterWriter>(command.output + "/changes.tif", grid, class_type(highest), 1, options);
-  }
-  const auto windows = split(grid.whole(), first.reader().info().block_width, first.reader().info().block_height,
-                             std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kWindowPixels));
-  context.progress->start("compare", grid.whole().pixels(), "px");
-  std::map<std::pair<std::int32_t, std::int32_t>, Amount> counts;
-  std::vector<std::int32_t> a, b;
-  std::vector<std::int64_t> cm2;
-  for (const Window& window : windows) {
-    a.resize(static_cast<std::size_t>(window.pixels())), b.resize(a.size());
-    first.read(window, a.data());
-    second.read(window, b.data());
-    for (int row = 0; row < window.height; ++row) {
-      if (areas) areas->row_cm2(window.col, window.row + row, window.width, cm2);
-      for (int col = 0; col < window.width; ++col) {
-        const auto i = static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col);
-        Amount& amount = counts[{a[i], b[i]}];
-        ++amount.pixels;
-        if (areas) amount.cm2 += cm2[static_cast<std::size_t>(col)];
-        if (a[i] == b[i] || a[i] == 0) b[i] = 0;  // the values of changes.tif
-      }
-    }
-    if (writer) writer->write(window, 0, b.data());
-    context.progress->advance(window.pixels());
-  }
-  context.progress->finish();
-  if (areas) result.hectares.emplace();
-  for (const auto& [pair, amount] : counts) {
-    const auto& [from, to] = pair;
+  result.nomenclature = meaning.nomenclature;
+  result.notes = meaning.notes;
+  std::map<std::pair<int, int>, PairSum> of_classes;
+  for (const auto& [pair, sum] : sums) {
+    const int from = class_of(pair.first, meaning.first, command.first, meaning.nomenclature);
+    const int to = class_of(pair.second, meaning.second, command.second, meaning.nomenclature);
     if (from == 0 && to == 0)
-      result.neither += amount.pixels;
+      result.neither += sum.pixels;
     else if (to == 0)
-      result.only_first += amount.pixels;
+      result.only_first += sum.pixels;
     else if (from == 0)
-      result.only_second += amount.pixels;
+      result.only_second += sum.pixels;
     else {
-      result.changes.add(from, to, amount.pixels);
-      if (areas) (*result.hectares)[pair] = hectares_of_cm2(amount.cm2);
+      result.changes.add(from, to, sum.pixels);
+      PairSum& all = of_classes[{from, to}];
+      all.cm2 += sum.cm2, all.both_right += sum.both_right;
     }
   }
   if (result.compared() == 0)
     throw UserError(
         join_text(command.first, " and ", command.second, ": no pixel has a class in both maps; expected two class maps, 0 = no class"));
-  if (nomenclature) require_known_classes(result.changes, *nomenclature, command.first + " and " + command.second);
-  result.nomenclature = nomenclature ? *nomenclature : nomenclature_of_codes(result.changes.codes());
-  if (writer) writer->commit();
+  if (areas) result.hectares.emplace();
+  if (inputs.first_confidence) result.both_right.emplace();
+  for (const auto& [pair, sum] : of_classes) {
+    if (areas) (*result.hectares)[pair] = hectares_of_cm2(sum.cm2);
+    if (result.both_right) (*result.both_right)[pair] = static_cast<double>(sum.both_right) / kParts;
+  }
+  if (command.map) write_maps(command, meaning, inputs, context);
   if (!command.output.empty()) {
     write_text(command.output + "/changes.csv", changes_csv(result));
+    write_text(command.output + "/matrix.csv", matrix_csv(result));
     write_text(command.output + "/comparison.json", json_text(to_json(result), 2) + "\n");
   }
   return result;
-}
-
-nlohmann::ordered_json to_json(const Comparison& comparison) {
-  const ConfusionMatrix& matrix = comparison.changes;
-  const Accuracy agreement = measure(matrix);
-  nlohmann::ordered_json out{{"pixels",
-                              {{"compared", comparison.compared()},
-                               {"changed", comparison.changed()},
-                               {"only_first", comparison.only_first},
-                               {"only_second", comparison.only_second},
-                               {"neither", comparison.neither}}},
-                             {"agreement", number(agreement.overall)},
-                             {"kappa", number(agreement.kappa)},
-                             {"classes", nlohmann::ordered_json::array()},
-                             {"changes", nlohmann::ordered_json::array()}};
-  for (const ClassAccuracy& c : agreement.classes)
-    out["classes"].push_back({{"code", c.code},
-                              {"name", name_of(comparison, c.code)},
-                              {"first", c.reference},
-                              {"second", c.produced},
-                              {"first_ha", number(hectares(comparison, c.code, 0))},
-                              {"second_ha", number(hectares(comparison, 0, c.code))},
-                              {"kept", number(share(c.agreed, c.reference))},
-                              {"f_score", number(c.f_score)}});
-  for (const Change& change : changes_of(matrix))
-    out["changes"].push_back({{"from", change.from},
-                              {"to", change.to},
-                              {"from_name", name_of(comparison, change.from)},
-                              {"to_name", name_of(comparison, change.to)},
-                              {"pixels", change.pixels},
-                              {"ha", number(hectares(comparison, change.from, change.to))}});
-  return out;
-}
-
-std::string to_text(const Comparison& comparison) {
-  const Accuracy agreement = measure(comparison.changes);
-  const char* name = comparison.hectares ? "ha" : "px";
-  const auto amount = [&](int first, int second, std::int64_t pixels) {
-    return hectares(comparison, first, second).value_or(static_cast<double>(pixels));
-  };
-  char line[160];
-  std::snprintf(line, sizeof line, "agreement  %.4f, kappa %.4f, %lld of %lld px differ\n", agreement.overall, agreement.kappa,
-                static_cast<long long>(comparison.changed()), static_cast<long long>(comparison.compared()));
-  std::string text = line;
-  if (comparison.only_first + comparison.only_second > 0)
-    text += join_text("without a class in one map: ", comparison.only_second, " px in the first, ", comparison.only_first,
-                      " px in the second\n");
-  std::snprintf(line, sizeof line, "\n  code %13s %13s %13s    kept  class\n", join_text("first, ", name).c_str(),
-                join_text("second, ", name).c_str(), "difference");
-  text += line;
-  for (const ClassAccuracy& c : agreement.classes) {
-    const double first = amount(c.code, 0, c.reference), second = amount(0, c.code, c.produced);
-    std::snprintf(line, sizeof line, "%6d %13.1f %13.1f %+13.1f  %6.3f  ", c.code, first, second, second - first,
-                  share(c.agreed, c.reference));
-    text += line + name_of(comparison, c.code) + "\n";
-  }
-  const auto changes = changes_of(comparison.changes);
-  if (changes.empty()) return text;
-  std::snprintf(line, sizeof line, "\n%13s  largest changes\n", name);
-  text += line;
-  for (std::size_t i = 0; i < std::min(changes.size(), kListed); ++i) {
-    std::snprintf(line, sizeof line, "%13.1f  ", amount(changes[i].from, changes[i].to, changes[i].pixels));
-    text += line + name_of(comparison, changes[i].from) + " -> " + name_of(comparison, changes[i].to) + "\n";
-  }
-  if (changes.size() > kListed) text += join_text("               and ", changes.size() - kListed, " smaller ones\n");
-  return text;
-}
-
-std::string changes_csv(const Comparison& comparison) {
-  std::string text = "first,first_name,second,second_name,pixels,ha\n";
-  const ConfusionMatrix& matrix = comparison.changes;
-  for (int row = 0; row < matrix.size(); ++row)
-    for (int col = 0; col < matrix.size(); ++col) {
-      if (matrix.at(row, col) == 0) continue;
-      const int from = matrix.codes()[static_cast<std::size_t>(row)], to = matrix.codes()[static_cast<std::size_t>(col)];
-      text += join_text(from, ",", csv_cell(name_of(comparison, from)), ",", to, ",", csv_cell(name_of(comparison, to)), ",",
-                        matrix.at(row, col), ",", comparison.hectares ? join_text(*hectares(comparison, from, to)) : std::string(), "\n");
-    }
-  return text;
 }
 
 }  // namespace millesime

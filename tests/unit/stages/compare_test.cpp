@@ -87,6 +87,49 @@ TEST_F(Compare, WhatDoesNotFitIsAnError) {
   EXPECT_EQ(compare_maps(command, context).changes.count(1, 9), 3);
 }
 
+TEST_F(Compare, TheConfidenceOfTheMapsExplainsAShareOfTheDifference) {
+  command.first_confidence = write("ca.tif", {90, 90, 49, 90, 99, 90, 90, 90});
+  EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), HasSubstr("got one"));
+  command.second_confidence = write("cb.tif", {90, 90, 100, 90, 79, 90, 90, 90});
+  command.output = folder + "/out";
+  command.map = true;
+  const Comparison c = compare_maps(command, context);
+  // Pixels 1 -> 2 and 2 -> 1: 49 % and 99 % are 0.495 and 0.995 in the middle of the step, 100 % is 1, 79 % is 0.795.
+  EXPECT_DOUBLE_EQ(c.both_right->at({1, 2}), 0.495);
+  EXPECT_DOUBLE_EQ(c.both_right->at({2, 1}), 0.791);
+  EXPECT_DOUBLE_EQ(c.explained(), 1 - (0.495 + 0.791) / 2);
+  EXPECT_THAT(to_text(c),
+              AllOf(HasSubstr("both labels are right at 64.3 %"), HasSubstr("35.7 % are explained"), HasSubstr("no lasting change")));
+  EXPECT_DOUBLE_EQ(to_json(c)["confidence"]["explained"].get<double>(), c.explained());
+  EXPECT_EQ(RasterReader(folder + "/out/changes_confidence.tif").read_all<std::uint8_t>().samples,
+            (std::vector<std::uint8_t>{0, 0, 49, 0, 79, 0, 0, 0}));
+  EXPECT_THAT(read_text(folder + "/out/matrix.csv"), HasSubstr("\"1 Wheat, durum\",0.0200,0.0100\n"));
+  command.second_confidence = write("moved.tif", std::vector<std::uint8_t>(8, 90), 500010);
+  EXPECT_THAT(testing::message_of([&] { compare_maps(command, context); }), AllOf(HasSubstr("a.tif"), HasSubstr("moved.tif")));
+}
+
+TEST_F(Compare, SeventeenAndTwentyThreeClassesAreComparedInSeventeen) {
+  // 2017: summer crops, winter crops, broad-leaved, water; 2021: maize, rapeseed, coniferous, water, straw cereals.
+  command.first = write("OCS_2017.tif", {11, 12, 31, 51, 12, 0, 211, 211});
+  command.second = write("OCS_2021.tif", {10, 5, 17, 23, 6, 1, 13, 13});
+  command.nomenclature = "oso23";
+  command.output = folder + "/out";
+  command.map = true;
+  const Comparison c = compare_maps(command, context);
+  EXPECT_EQ(c.nomenclature.name, "oso17");
+  EXPECT_EQ(c.changed(), 1);
+  EXPECT_EQ(c.changes.count(31, 32), 1);
+  EXPECT_EQ(c.changes.count(12, 12), 2);
+  ASSERT_EQ(c.notes.size(), 1u);
+  EXPECT_THAT(c.notes[0], AllOf(HasSubstr("OCS_2021.tif"), HasSubstr("compared as those of oso17")));
+  EXPECT_EQ(RasterReader(folder + "/out/changes.tif").read_all<std::uint8_t>().samples,
+            (std::vector<std::uint8_t>{0, 0, 32, 0, 0, 0, 0, 0}));
+  command.nomenclature = "oso17";
+  EXPECT_EQ(compare_maps(command, context).changes, c.changes) << "found from either name";
+  command.nomenclature.clear(), command.first_nomenclature = "oso17", command.second_nomenclature = "oso23";
+  EXPECT_EQ(compare_maps(command, context).changes, c.changes) << "or said for each map";
+}
+
 TEST_F(Compare, EqualMapsAgree) {
   command.second = command.first;
   EXPECT_EQ(compare_maps(command, context).changed(), 0);
