@@ -125,6 +125,8 @@ Options Config::declare() {
 
   o.section("publish");
   o.add("title", &publish.title, "title of the report and of the STAC item");
+  o.add("language", &publish.language, "language of the report, of titles and of the names of classes in palettes, styles and tables")
+      .choices({"en", "fr"});
   o.add("compression", &publish.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});
   o.add("licence", &publish.licence, "licence of the products, an SPDX identifier");
   o.add("collection", &publish.collection, "identifier of the STAC collection of all editions");

@@ -55,12 +55,12 @@ struct Layout {
   static std::string model_key(const std::string& region, int seed) {
     return (region.empty() ? std::string("all") : "region_" + file_name_of(region)) + "_seed_" + std::to_string(seed);
   }
+  std::string regularised() const { return stage("regularise") + "/map.tif"; }
+  std::string vectors() const { return stage("vectorise"); }  // a folder
   // Products.
   std::string map() const { return product(""); }
   std::string product(const std::string& suffix) const { return root + "/" + product_name() + suffix + ".tif"; }
   std::string product_name() const { return "OCS_" + root.substr(root.rfind('/') + 1); }
-  std::string regularised() const { return product("_regularised"); }
-  std::string vectors() const { return root + "/vectors"; }
   std::string report() const { return root + "/report.html"; }
   std::string collection() const { return root.substr(0, root.rfind('/')) + "/collection.json"; }  // of all editions
 };

@@ -19,21 +19,29 @@ struct PublishOptions {  // [publish]
   std::string licence = "etalab-2.0";
   std::string collection = "land-cover";  // STAC identifier of all editions
   std::string provider, provider_url;     // who publishes; "" for nobody
+  std::string language = "en";            // of names, titles and the report
 };
 
 // One unit: makes the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate.
 Stage publish_stage();
 
 // The endings of the products' file names, after <name>.
-inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity";
+inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity", *kRegularised = "_regularised",
+                            *kPolygonStyle = "_polygons.sld";
+inline constexpr const char* kPolygonFolder = "vectors";
+
+struct PublishedPolygons {
+  std::string file;           // finished; it is published under its own name
+  std::int64_t polygons = 0;  // in it
+};
 
 // The input: the whole map on one grid, and its metadata.
 struct Publication {
   std::string classification, confidence, validity;  // of this program's form; the last two may be ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
-  std::string regularised;                           // map of the same folder, or ""
-  std::vector<std::string> vectors;                  // layers of polygons of the same folder
+  std::string regularised;                           // regularised map, or ""
+  std::vector<PublishedPolygons> polygons;           // of the map
   std::string collection;                            // file of the STAC collection above the editions; "" for none
   SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made
   int year = 0;
@@ -54,8 +62,8 @@ nlohmann::json publish(const Publication& publication, const Context& context);
 // For each class: pixels and mean confidence; read in strips, in bounded memory.
 MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity, const Context& context);
 
-// `millesime publish DIR`: DIR has classification.tif and, optionally, confidence.tif, validity.tif, accuracy.json and
-// RESULTS.txt, as written by the commands mosaic and validate.
+// `millesime publish DIR`: DIR has classification.tif and, optionally, confidence.tif, validity.tif, regularised.tif,
+// accuracy.json and RESULTS.txt, as written by the commands mosaic, regularise and validate.
 struct PublishCommand {
   std::string folder;
   std::string output;  // default: the folder itself

@@ -7,6 +7,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/language.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/version.h"
 #include "pipeline/stages/layout.h"
@@ -73,10 +74,12 @@ std::vector<std::pair<std::string, std::vector<NamedValue>>> facts_of_models(con
 
 // Sums of what the manifests of classification count.
 std::vector<NamedValue> unmapped_pixels(const Config& config, const Layout& layout) {
-  const std::pair<const char*, const char*> reasons[] = {{"no_image", "no image"},
-                                                         {"no_valid_observation", "images, and no valid observation"},
-                                                         {"outside_regions", "outside all regions"},
-                                                         {"region_without_model", "in a region without a model"}};
+  const Language language = language_of(config.publish.language);
+  const std::pair<const char*, const char*> reasons[] = {
+      {"no_image", say(language, "no image", "aucune image")},
+      {"no_valid_observation", say(language, "images, and no valid observation", "des images, et aucune observation valide")},
+      {"outside_regions", say(language, "outside all regions", "hors de toute région")},
+      {"region_without_model", say(language, "in a region without a model", "dans une région sans modèle")}};
   std::map<std::string, std::int64_t> sums;
   for (const std::string& tile : tiles_of(config))
     if (const std::string file = layout.manifest("classify", tile); fs::exists(file)) {
@@ -109,11 +112,11 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   publication.folder = map.parent_path();
   publication.form = SetForm::linked;
   publication.collection = layout.collection();
-  if (const auto units = regularise_stage().plan(config); units && !units->empty()) publication.regularised = layout.regularised();
-  if (const auto units = vectorise_stage().plan(config); units)
-    for (const Unit& zone : *units)
-      for (const std::string& file : zone.outputs)
-        if (file.ends_with(".gpkg") || file.ends_with(".fgb") || file.ends_with(".parquet")) publication.vectors.push_back(file);
+  const auto regularised = regularise_stage().plan(config), zones = vectorise_stage().plan(config);
+  if (!regularised || !zones) return std::nullopt;
+  if (!regularised->empty()) publication.regularised = layout.regularised();
+  for (const Unit& zone : *zones)
+    for (const std::string& file : zone.outputs) publication.polygons.push_back({file, 0});
   publication.name = map.stem();
   publication.year = config.year;
   publication.period = config.period;
@@ -132,11 +135,19 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   unit.inputs.insert(unit.inputs.end(), publication.census.begin(), publication.census.end());
   unit.inputs.insert(unit.inputs.end(), publication.samples.begin(), publication.samples.end());
   if (!publication.accuracy.empty()) unit.inputs.insert(unit.inputs.end(), {publication.accuracy, publication.results});
-  for (const std::string suffix : {"", kConfidence, kValidity})
-    for (const char* ending : {".tif", ".qml"}) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
-  for (const char* ending : {".clr", ".sld", ".tif.vat.dbf", ".qgz"})
-    unit.outputs.push_back(publication.folder + "/" + publication.name + ending);
-  unit.outputs.push_back(layout.map() + ".aux.xml");
+  for (const auto& units : {*regularised, *zones})
+    for (const Unit& made : units) unit.inputs.insert(unit.inputs.end(), made.outputs.begin(), made.outputs.end());
+  const auto add_products = [&](const std::string& suffix, const std::vector<const char*>& endings) {
+    for (const char* ending : endings) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
+  };
+  for (const char* suffix : {kConfidence, kValidity}) add_products(suffix, {".tif", ".qml"});
+  const std::vector<const char*> of_classes = {".tif", ".qml", ".tif.aux.xml", ".clr", ".sld", ".tif.vat.dbf"};
+  add_products("", of_classes);
+  if (!publication.regularised.empty()) add_products(kRegularised, of_classes);
+  if (!publication.polygons.empty()) add_products(kPolygonStyle, {""});
+  for (const PublishedPolygons& polygons : publication.polygons)
+    unit.outputs.push_back(publication.folder + "/" + kPolygonFolder + "/" + fs::path(polygons.file).filename().string());
+  add_products("", {".qgz"});
   unit.outputs.push_back(publication.folder + "/" + publication.name + ".json");
   if (!publication.accuracy.empty())
     for (const std::string& file : {publication.accuracy, publication.results})
@@ -144,12 +155,15 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   unit.outputs.push_back(layout.report());
   for (const TrainedModel& model : models.value_or(ProductionModels{}).trained) unit.inputs.push_back(model.file);
   unit.facts = {"classes = " + publication.nomenclature.to_json()};
-  for (const std::string& file : publication.vectors) unit.facts.push_back("polygons " + fs::path(file).filename().string());
-  if (!publication.regularised.empty()) unit.facts.push_back("with the regularised map");
   for (const auto& [key, value] : publication.config) unit.facts.push_back(key + " = " + value);
   for (const auto& [reason, pixels] : publication.unmapped) unit.facts.push_back(reason + ": " + pixels);
-  unit.run = [config, layout, publication](const Context& context) {
+  std::vector<std::pair<std::string, std::size_t>> counted;  // the manifest that counts the polygons of so many files, in their order
+  for (const Unit& zone : *zones) counted.emplace_back(layout.manifest(zone.stage, zone.key), zone.outputs.size());
+  unit.run = [config, layout, publication, counted](const Context& context) {
     Publication complete = publication;
+    auto polygons = complete.polygons.begin();
+    for (const auto& [manifest, files] : counted)
+      for (std::size_t i = 0; i < files; ++i) (polygons++)->polygons = read_manifest(manifest).counts.value("polygons", std::int64_t{0});
     complete.models = facts_of_models(config, layout);
     for (const Stage& stage : stage_list())
       for (const std::string& paper : stage.papers)
@@ -164,13 +178,14 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
 Stage publish_stage() {
   return {.name = "publish",
           .summary = "cloud-optimised maps, styles, QGIS project, STAC item and report",
-          .reads = "the national map, accuracy, census",
+          .reads = "the national map, its regularised form and polygons, accuracy, census",
           .writes =
               "OCS_<year>.tif with confidence and validity, styles (.qml, .sld, .clr), QGIS project, STAC item, accuracy.json, "
-              "RESULTS.txt, report.html; collection.json above the editions",
+              "RESULTS.txt, report.html; OCS_<year>_regularised.tif and vectors/ if those stages are enabled; collection.json above the "
+              "editions",
           .command = "publish",
           .example = "millesime run france-2021.toml",
-          .revision = 4,
+          .revision = 5,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
           .options = {"publish", "year", "nomenclature", "output"},
           .kept_when_mending = false,

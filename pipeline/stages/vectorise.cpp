@@ -65,7 +65,7 @@ class Attributes {
     const auto add = [&](const std::string& name, PolygonField::Type type, int width, int decimals) {
       fields_.push_back({field_name(name, longest, taken), type, width, decimals});
     };
-    add("Classe", PolygonField::Type::integer, 5, 0);
+    add(kClassField, PolygonField::Type::integer, 5, 0);
     if (names_) add("Nom", PolygonField::Type::text, 0, 0), add("Name", PolygonField::Type::text, 0, 0);
     if (!maps.validity.empty())
       add("Validmean", PolygonField::Type::number, kPercent, 2), add("Validstd", PolygonField::Type::number, kPercent, 2);

@@ -19,6 +19,8 @@
 
 namespace millesime {
 
+inline constexpr const char* kClassField = "Classe";  // of the polygons: the code of the class
+
 struct VectoriseCommand : VectoriseOptions {
   CoverageMaps maps;
   std::string nomenclature;  // "": the legend of the map

@@ -2,7 +2,10 @@
 import json
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
+import sys
 import unittest
 from datetime import datetime
 from pathlib import Path
@@ -22,14 +25,49 @@ def millesime(*arguments):
     return result.stdout
 
 
+def write_zones(path, image):
+    """Two zones in degrees over an image: one that reaches beyond it and has a hole, and the island in that."""
+    info = json.loads(subprocess.run(["gdalinfo", "-json", image], check=True, capture_output=True, text=True).stdout)
+    ring = info["wgs84Extent"]["coordinates"][0]
+    west, east = min(p[0] for p in ring), max(p[0] for p in ring)
+    south, north = min(p[1] for p in ring), max(p[1] for p in ring)
+
+    def box(a, b):  # shares of the extent
+        x, y = [west + (east - west) * t for t in (a, b)], [south + (north - south) * t for t in (a, b)]
+        return [[x[0], y[0]], [x[1], y[0]], [x[1], y[1]], [x[0], y[1]], [x[0], y[0]]]
+
+    zones = {"31": [box(-0.5, 1.5), box(0.35, 0.62)], "81": [box(0.35, 0.62)]}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {"code": code}, "geometry": {"type": "Polygon", "coordinates": rings}} for code, rings in zones.items()]}))
+
+
+def without_links_to_core(schema):
+    """References to the core schemas, which are checked by pystac and lie elsewhere."""
+    if isinstance(schema, dict):
+        return {key: without_links_to_core(value) for key, value in schema.items() if not (key == "$ref" and "schemas.stacspec.org" in value)}
+    return [without_links_to_core(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def geometries(path):
+    """Of a GeoPackage, as well-known binary (OGC 12-128r19, 2.1.3), with the area of each that the file states."""
+    with sqlite3.connect(path) as database:
+        (table, column), = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
+        rows = database.execute(f'SELECT "{column}", "Aire" FROM "{table}"').fetchall()
+    envelope = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
+    return [(blob[8 + envelope[blob[3] >> 1 & 7]:], area) for blob, area in rows]
+
+
 class OtherPrograms(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["rm", "-rf", FOLDER], check=True)
         FOLDER.mkdir(parents=True)
         millesime("simulate", "-o", "world", "--tiles", 1, "--size", 96, "--dates", DATES, "--polygons", 4, "--plain", "--quiet")
-        millesime("run", "world/config.toml", "--out", "out", "--set", "model.name=random_forest", "--set", "train.trees=5", "--quiet")
         cls.tile = next((FOLDER / "world/l2a").iterdir()).name
+        write_zones(FOLDER / "zones.geojson", next((FOLDER / "world/l2a" / cls.tile).glob("*/*_FRE_B4.tif")))
+        settings = {"model.name": "random_forest", "train.trees": 5, "regularise.enabled": "true", "vectorise.enabled": "true",
+                    "vectorise.zones": FOLDER / "zones.geojson", "vectorise.zones_field": "code", "publish.language": "fr"}
+        millesime("run", "world/config.toml", "--out", "out", "--quiet", *(f"--set={key}={value}" for key, value in settings.items()))
         cls.products = FOLDER / "out/2021"
 
     def test_xarray_opens_the_cube(self):
@@ -57,6 +95,19 @@ class OtherPrograms(unittest.TestCase):
         path = self.products / "OCS_2021.json"
         item = json.loads(path.read_text())
         extensions = item.pop("stac_extensions")  # their schemas are online only; their requirements are checked below
+        if schemas := os.environ.get("MILLESIME_STAC_SCHEMAS"):  # copies of them, <extension>.json
+            import jsonschema
+
+            collection = json.loads((FOLDER / "out/collection.json").read_text())
+            for uri in extensions:
+                file = Path(schemas) / f"{re.search(r'io/([a-z]+)/', uri)[1]}.json"
+                if not file.exists():
+                    continue
+                schema = json.loads(file.read_text())
+                self.assertEqual(schema["$id"].rstrip("#"), uri)
+                jsonschema.validate({**item, "stac_extensions": extensions}, without_links_to_core(schema))
+                if uri in collection["stac_extensions"]:
+                    jsonschema.validate(collection, without_links_to_core(schema))
         item["stac_extensions"] = []
         core = pystac.Item.from_dict(item)
         self.assertTrue(core.validate())  # the core schemas come with pystac
@@ -73,6 +124,8 @@ class OtherPrograms(unittest.TestCase):
                 file = self.products / asset["href"]
                 self.assertEqual(asset["file:size"], file.stat().st_size)
                 self.assertRegex(asset["file:checksum"], r"^1220[0-9a-f]{64}$")  # multihash of SHA-256
+        self.assertEqual(assets["regularised"]["proj:transform"][0], 2 * properties["proj:transform"][0])
+        self.assertEqual(assets["departement_81_gpkg"]["type"], "application/geopackage+sqlite3")
         classes = assets["map"]["bands"][0].get("classification:classes") or assets["map"]["classification:classes"]
         self.assertEqual(len(classes), 24)  # the 23 of the nomenclature, and no data
         for entry in classes:
@@ -131,6 +184,110 @@ class OtherPrograms(unittest.TestCase):
         self.assertEqual(band["colorTable"]["entries"][8][:3], [0xFF, 0xAB, 0x44])
         self.assertEqual(band["noDataValue"], 0)
         self.assertIn("rat", info)
+
+    def test_pystac_walks_the_collection(self):
+        import pystac
+
+        collection = pystac.Collection.from_file(str(FOLDER / "out/collection.json"))
+        self.assertTrue(pystac.validation.validate_dict({**collection.to_dict(), "stac_extensions": []}) is not None)
+        (item,) = collection.get_items()
+        self.assertEqual(item.id, "OCS_2021")
+        self.assertEqual(item.properties["title"], "Land cover 2021")
+        for asset in item.assets.values():
+            self.assertTrue(Path(asset.get_absolute_href()).is_file(), asset.href)
+
+    def check_tiling(self, files, mapped):
+        """All polygons are valid, share their borders vertex by vertex, do not overlap, and have the mapped area (m² of the map's system)."""
+        try:
+            import shapely
+        except ImportError:
+            self.skipTest("the Python package shapely is not installed (scripts/requirements-tests.txt)")
+        rows = [row for file in files for row in geometries(file)]
+        polygons = np.array([shapely.from_wkb(wkb) for wkb, _ in rows])
+        invalid = polygons[~shapely.is_valid(polygons)]
+        self.assertEqual(len(invalid), 0, shapely.is_valid_reason(invalid[:3]))
+        total = float(shapely.area(polygons).sum())
+        self.assertLess(abs(total - mapped), 1e-9 * mapped)
+        self.assertLess(abs(sum(area for _, area in rows) / total - 1), 2e-3)  # true m², in a projection that changes areas a little
+        self.assertTrue(shapely.coverage_is_valid(polygons))
+        a, b = shapely.STRtree(polygons).query(polygons, predicate="overlaps")
+        self.assertEqual(len(a), 0, "no overlap, by another algorithm than that of coverages")
+        return polygons
+
+    def test_shapely_finds_the_polygons_of_a_production_valid(self):
+        subprocess.run(["gdal_translate", "-q", "-of", "ENVI", self.products / "OCS_2021_regularised.tif", FOLDER / "r.bin"], check=True)
+        item = json.loads((self.products / "OCS_2021.json").read_text())["assets"]["regularised"]
+        mapped = int((np.fromfile(FOLDER / "r.bin", dtype=np.uint8) > 0).sum()) * abs(item["proj:transform"][0] * item["proj:transform"][4])
+        self.check_tiling([self.products / f"vectors/departement_{zone}.gpkg" for zone in ("31", "81")], mapped)
+
+    def test_shapely_finds_the_polygons_of_many_sheets_valid(self):
+        """Patches with holes and islands across nine blocks, and two zones, one of which is an island in the other."""
+        rows, cols, pixel = 530, 540, 20
+        y, x = np.mgrid[0:rows, 0:cols]
+        heights = np.sin(x / 9 + 2 * np.sin(y / 23)) + np.cos(y / 7 - np.sin(x / 31)) + np.random.default_rng(3).normal(0, 0.25, (rows, cols))
+        labels = np.digitize(heights, [-1, 0, 1]).astype(np.uint8) + 1
+        labels[(x - 300) ** 2 + (y - 250) ** 2 < 900] = 0  # unmapped
+        labels.tofile(FOLDER / "labels.bin")
+        (FOLDER / "labels.hdr").write_text(f"ENVI\nsamples = {cols}\nlines = {rows}\nbands = 1\ndata type = 1\ninterleave = bsq\nbyte order = 0\n")
+        subprocess.run(["gdal_translate", "-q", "-a_srs", "EPSG:2154", "-a_ullr", *map(str, (560000, 6280000, 560000 + cols * pixel, 6280000 - rows * pixel)),
+                        FOLDER / "labels.bin", FOLDER / "labels.tif"], check=True)
+        write_zones(FOLDER / "labels.geojson", FOLDER / "labels.tif")
+        for smoothing in ("none", "hermite"):
+            with self.subTest(smoothing=smoothing):
+                millesime("vectorise", "labels.tif", "--nomenclature", "oso23", "--zones", "labels.geojson", "--zones-field", "code", "--tolerance", 30,
+                          "--smoothing", smoothing, "-o", smoothing, "--quiet")
+                polygons = self.check_tiling([FOLDER / smoothing / f"departement_{zone}.gpkg" for zone in ("31", "81")], int((labels > 0).sum()) * pixel**2)
+                self.assertGreater(len(polygons), 2500)
+                self.assertGreater(sum(len(p.interiors) for p in polygons), 100)
+
+    def test_a_browser_runs_the_page(self):
+        browser = shutil.which("chromium") or shutil.which("google-chrome")
+        if not browser:
+            self.skipTest("no browser is installed (the Debian package chromium)")
+        page = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom",
+                               f"file://{self.products / 'report.html'}"], capture_output=True, text=True, env={**os.environ, "HOME": str(FOLDER)}).stdout
+        self.assertIn('<canvas tabindex="0"', page)
+        self.assertIn("Glisser pour déplacer", page)
+        self.assertRegex(page, r'<div class="scalebar" aria-hidden="true"><i style="width: [\d.]+px;"></i><span>\d+ m</span>')
+        self.assertGreater(page.count('<label><input type="checkbox">'), 3)
+
+    def test_qgis_opens_the_project(self):
+        script = """
+import sys
+from qgis.core import QgsApplication, QgsMapRendererParallelJob, QgsMapSettings, QgsProject
+from qgis.PyQt.QtCore import QSize
+QgsApplication.setPrefixPath("/usr", True)
+application = QgsApplication([], False)
+application.initQgis()
+project = QgsProject.instance()
+assert project.read(sys.argv[1]), "the project cannot be read"
+layers = project.mapLayers().values()
+bad = [layer.name() for layer in layers if not (layer.isValid() and layer.crs().isValid())]
+assert not bad, bad
+settings = QgsMapSettings()
+settings.setLayers([node.layer() for node in project.layerTreeRoot().findLayers() if node.isVisible()])
+settings.setDestinationCrs(project.crs())
+settings.setExtent(settings.fullExtent())
+settings.setOutputSize(QSize(120, 120))
+job = QgsMapRendererParallelJob(settings)
+job.start()
+job.waitForFinished()
+image = job.renderedImage()
+colors = {image.pixelColor(x, y).name() for x in range(0, 120, 3) for y in range(0, 120, 3)}
+print(project.crs().authid(), len(layers), len(colors), ";".join(sorted(group.name() for group in project.layerTreeRoot().findGroups())))
+"""
+        python = next((p for p in ("/usr/bin/python3", sys.executable)
+                       if subprocess.run([p, "-c", "import qgis.core"], capture_output=True).returncode == 0), None)
+        if not python:
+            self.skipTest("QGIS is not installed (the Debian package python3-qgis)")
+        result = subprocess.run([python, "-c", script, self.products / "OCS_2021.qgz"], capture_output=True, text=True,
+                                env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(FOLDER)})
+        self.assertEqual(result.returncode, 0, result.stderr[-2000:])
+        crs, layers, colors, groups = result.stdout.splitlines()[-1].split(" ", 3)
+        self.assertRegex(crs, r"^EPSG:\d+$")
+        self.assertEqual(int(layers), 6)  # map, regularised map, confidence, validity, polygons of two zones
+        self.assertGreater(int(colors), 4)
+        self.assertEqual(groups, "Cartes;Confiance et validité;Polygones")
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ TEST_F(PublishTest, EditionsAreListedInACollection) {
   write_raster(publication.classification, patches.map, {});
   publication.nomenclature = Nomenclature::load("oso23");
   publication.options.provider = "Someone";
+  publication.options.language = "fr";
   publication.form = SetForm::linked;
   publication.collection = folder + "/out/collection.json";
   for (const int year : {2022, 2021}) {
@@ -187,9 +188,9 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   const std::string html = read_text(publication.folder + "/report.html");
   for (const char* id : {"map", "quality", "accuracy", "areas", "census", "provenance"})
     EXPECT_THAT(html, HasSubstr(join_text("<section id=\"", id, "\">")));
-  EXPECT_THAT(html, AllOf(HasSubstr("Land cover of &lt;Occitanie&gt;"), HasSubstr("cut short &lt;at 1 MB&gt;"),
-                          HasSubstr("Céréales à paille"), HasSubstr("model.name")));
-  EXPECT_THAT(html, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("http://")), Not(HasSubstr("https://")), Not(HasSubstr("<link")),
+  EXPECT_THAT(html, AllOf(HasSubstr("Land cover of &lt;Occitanie&gt;"), HasSubstr("cut short &lt;at 1 MB&gt;"), HasSubstr("Straw cereals"),
+                          HasSubstr("model.name"), HasSubstr("lang=\"en\"")));
+  EXPECT_THAT(html, AllOf(Not(HasSubstr("src=\"http")), Not(HasSubstr("http://")), Not(HasSubstr("https://")), Not(HasSubstr("<link")),
                           Not(HasSubstr("url("))));
   EXPECT_THAT(html, AllOf(Not(HasSubstr(">nan")), Not(HasSubstr("\"nan")), Not(HasSubstr(" nan"))));
 
@@ -198,6 +199,73 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   publish(publication, context);
   EXPECT_EQ(sha256_of_file(publication.folder + "/report.html"), first);
   EXPECT_EQ(sha256_of_file(publication.folder + "/OCS_2021.json"), first_item);
+}
+
+// The regularised map and the polygons are products like the others: in the set that changes at once, in the item, in the page.
+TEST_F(PublishTest, TheRegularisedMapAndPolygonsChangeWithTheMap) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 80, 60}, 5), coarse({"EPSG:2154", 560000, 6280000, 20, 20, 40, 30}, 5);
+  Publication publication;
+  publication.classification = folder + "/class.tif", publication.regularised = folder + "/regularised.tif";
+  write_raster(publication.classification, patches.map, {});
+  write_raster(publication.regularised, coarse.map, {});
+  write_text(folder + "/made/departement_31.gpkg", "polygons"), write_text(folder + "/made/departement_31.zip", "shapes");
+  publication.polygons = {{folder + "/made/departement_31.gpkg", 1234}, {folder + "/made/departement_31.zip", 1234}};
+  publication.nomenclature = Nomenclature::load("oso23");
+  publication.options.language = "fr";
+  publication.form = SetForm::linked;
+  publication.year = 2021, publication.name = "OCS_2021", publication.folder = folder + "/out/2021";
+  publish(publication, context);
+
+  const std::string out = publication.folder;
+  EXPECT_EQ(RasterReader(out + "/OCS_2021_regularised.tif").read_all<std::uint8_t>().samples, coarse.map.samples);
+  EXPECT_EQ(RasterReader(out + "/OCS_2021_regularised.tif").legend()->at(0).name, "Urbain dense");
+  EXPECT_EQ(std::filesystem::read_symlink(out + "/vectors"), ".products/vectors") << "part of the set";
+  EXPECT_EQ(read_text(out + "/vectors/departement_31.gpkg"), "polygons");
+  EXPECT_EQ(std::filesystem::hard_link_count(out + "/vectors/departement_31.gpkg"), 2u) << "not copied";
+  for (const char* file : {"OCS_2021_regularised.qml", "OCS_2021_regularised.sld", "OCS_2021_regularised.clr",
+                           "OCS_2021_regularised.tif.vat.dbf", "vectors/departement_31.qml", "OCS_2021_polygons.sld"})
+    EXPECT_TRUE(std::filesystem::exists(out + "/" + file)) << file;
+  EXPECT_THAT(read_text(out + "/vectors/departement_31.qml"), AllOf(HasSubstr("attr=\"Classe\""), HasSubstr("label=\"Urbain dense\"")));
+  EXPECT_THAT(read_text(out + "/OCS_2021_polygons.sld"),
+              HasSubstr("<ogc:PropertyName>Classe</ogc:PropertyName><ogc:Literal>2</ogc:Literal>"));
+
+  const auto assets = nlohmann::json::parse(read_text(out + "/OCS_2021.json")).at("assets");
+  EXPECT_EQ(assets.at("regularised").at("proj:shape"), nlohmann::json({30, 40}));
+  EXPECT_EQ(assets.at("regularised").at("raster:spatial_resolution"), 20.0);
+  EXPECT_FALSE(assets.at("map").contains("proj:shape")) << "that of the item";
+  EXPECT_EQ(assets.at("departement_31_zip").at("href"), "./vectors/departement_31.zip");
+  EXPECT_EQ(assets.at("departement_31_gpkg").at("file:checksum"), "1220" + sha256("polygons"));
+
+  const std::string html = read_text(out + "/report.html");
+  EXPECT_THAT(html,
+              AllOf(HasSubstr("lang=\"fr\""), HasSubstr("<section id=\"regularised\">"), HasSubstr("1\u202f234 polygones pavent le plan"),
+                    HasSubstr("href=\"./vectors/departement_31.gpkg\""), HasSubstr("Carte d’occupation des sols")));
+
+  // A new edition without polygons: they go with the set.
+  publication.polygons.clear(), publication.regularised.clear();
+  publish(publication, context);
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(out + "/vectors")));
+  EXPECT_FALSE(std::filesystem::exists(out + "/OCS_2021_regularised.tif"));
+}
+
+TEST_F(PublishTest, APageOfTheNoisiestMapHasLessThan3Megabytes) {
+  const Grid grid{"EPSG:2154", 560000, 6280000, 10, 10, 2600, 2000};
+  LabelMap map(grid);
+  Raster<std::uint8_t> confidence(grid), validity(grid);
+  std::mt19937 random(3);
+  for (std::size_t i = 0; i < map.samples.size(); ++i)
+    map.samples[i] = static_cast<std::uint8_t>(1 + random() % 23), confidence.samples[i] = static_cast<std::uint8_t>(1 + random() % 100),
+    validity.samples[i] = static_cast<std::uint8_t>(1 + random() % 60);
+  write_raster(folder + "/classification.tif", map, {});
+  write_raster(folder + "/confidence.tif", confidence, {});
+  write_raster(folder + "/validity.tif", validity, {});
+  PublishCommand command;
+  command.folder = folder;
+  command.year = 2020;
+  publish(command, context);
+  const auto bytes = std::filesystem::file_size(folder + "/report.html");
+  EXPECT_LT(bytes, 3'000'000u);
+  EXPECT_GT(bytes, 700'000u) << "it zooms in as far as the size allows";
 }
 
 TEST_F(PublishTest, CommandWorksOnWhatMosaicWrites) {
