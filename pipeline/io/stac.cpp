@@ -23,7 +23,7 @@ constexpr const char* kVersion = "1.1.0";
 constexpr const char* kExtensions[] = {
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",     "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json", "https://stac-extensions.github.io/file/v2.1.0/schema.json",
-    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",     "https://stac-extensions.github.io/version/v1.2.0/schema.json",
 };
 
 constexpr int kPointsPerSide = 8;                 // the edges of a projected map are curves in longitude and latitude
@@ -179,6 +179,7 @@ Json stac_item(const StacItem& item, const std::string& folder) {
   properties["processing:software"] = {{"millesime", item.software_version}};
 
   Json assets = Json::object();
+  std::string checksums;
   for (const StacAsset& asset : item.assets) {
     const std::string path = folder + "/" + asset.file;
     Json json = {{"href", "./" + asset.file}, {"title", asset.title}, {"type", asset.media_type}, {"roles", asset.roles}};
@@ -190,9 +191,13 @@ Json stac_item(const StacItem& item, const std::string& folder) {
       json["bands"] = Json::array({band_json(*asset.band)});
     }
     json["file:size"] = std::filesystem::file_size(path);
-    json["file:checksum"] = kSha256Multihash + sha256_of_file(path);
+    const std::string checksum = sha256_of_file(path);
+    checksums += checksum;
+    json["file:checksum"] = kSha256Multihash + checksum;
     assets[asset.key] = json;
   }
+  constexpr std::size_t kVersionDigits = 12;
+  properties["version"] = sha256(checksums).substr(0, kVersionDigits);
   Json json = {{"type", "Feature"}, {"stac_version", kVersion}, {"stac_extensions", kExtensions}, {"id", item.id}};
   Json links = Json::array();
   if (!item.collection.empty()) {

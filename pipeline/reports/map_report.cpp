@@ -82,6 +82,18 @@ std::string names_of(const ReportData& data, const std::vector<int>& codes) {
   return join_list(names, ", ");
 }
 
+// The sentences in accuracy.json (stages/validate.cpp) are English; others are shown as they are.
+std::string said_by_validate(const std::string& text, const Words& w) {
+  constexpr std::pair<const char*, const char*> kFrench[] = {
+      {"pixels of the reference polygons that the models did not learn from",
+       "pixels des polygones de référence dont les modèles n’ont rien appris"},
+      {"pixels of the reference polygons that no seed learned from and that were kept for the final map",
+       "pixels des polygones de référence gardés pour la carte finale, dont aucun tirage n’a rien appris"},
+      {"final map", "carte finale"}};
+  const auto found = std::ranges::find_if(kFrench, [&](const auto& sentence) { return text == sentence.first; });
+  return escape_markup(found == std::end(kFrench) ? text : w(found->first, found->second));
+}
+
 std::string accuracy_section(const ReportData& data) {
   const MapAccuracy* map = main_accuracy(data);
   if (!map) return "";
@@ -89,14 +101,14 @@ std::string accuracy_section(const ReportData& data) {
   const Accuracy accuracy = measure(map->confusion);
   const auto seeds = data.accuracy->runs.size();
   std::string text = join_text(
-      "<p>", w("Compared with ", "Comparée à : "), escape_markup(data.accuracy->reference), w(": ", " ; "),
+      "<p>", w("Compared with ", "Comparée à : "), said_by_validate(data.accuracy->reference, w), w(": ", " ; "),
       grouped(static_cast<double>(accuracy.total)), " pixels",
       map->polygons ? w(" of ", " de ") + grouped(static_cast<double>(*map->polygons)) + w(" polygons", " polygones") : std::string(),
       ". ");
   if (seeds > 1)
     text += join_text(w("Intervals are 95 % of Student’s t over ", "Les intervalles sont à 95 %, par le t de Student sur "), seeds,
                       w(" runs with different splits. The matrix is that of the ", " tirages différents. La matrice est celle de : "),
-                      escape_markup(map->name), ". ");
+                      said_by_validate(map->name, w), ". ");
   if (map->unmapped > 0)
     text += join_text(w("On ", "Sur "), grouped(static_cast<double>(map->unmapped)),
                       w(" further reference pixels the map has no class. ", " autres pixels de référence, la carte n’a pas de classe. "));

@@ -121,6 +121,7 @@ Options Config::declare() {
 
   o.section("vectorise");
   o.add("enabled", &vectorise.enabled, "make polygons of the map: of the regularised one if there is one");
+  o.add("whole", &vectorise.whole, "with zones, make also one layer of the whole map");
   vectorise.declare(o);
 
   o.section("publish");

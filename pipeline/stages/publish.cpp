@@ -60,6 +60,17 @@ void write_collection(const Publication& publication, const Products& products) 
   write_stac_collection(collection, publication.collection);
 }
 
+// Of the map: each zone counts once, whatever its formats, and none beside a layer of the whole map.
+std::optional<std::int64_t> number_of_polygons(const std::vector<PublishedPolygons>& files) {
+  if (files.empty()) return std::nullopt;
+  const bool has_whole = std::ranges::any_of(files, &PublishedPolygons::whole);
+  std::set<std::string> counted;
+  std::int64_t polygons = 0;
+  for (const PublishedPolygons& file : files)
+    if (file.whole == has_whole && counted.insert(fs::path(file.file).stem()).second) polygons += file.polygons;
+  return polygons;
+}
+
 ReportData report_of(const Publication& publication, const MapSummary& summary, const Products& products) {
   ReportData data;
   data.language = products.language();
@@ -76,12 +87,7 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
               read_class_pyramid(map, kMapBytes, data.nomenclature)};
   if (!publication.confidence.empty()) data.confidence = layer_of(kConfidence);
   if (!publication.validity.empty()) data.validity = layer_of(kValidity);
-  if (!publication.polygons.empty()) {
-    data.polygons = 0;
-    std::set<std::string> counted;  // each zone once, whatever its formats
-    for (const PublishedPolygons& polygons : publication.polygons)
-      if (counted.insert(fs::path(polygons.file).stem()).second) *data.polygons += polygons.polygons;
-  }
+  data.polygons = number_of_polygons(publication.polygons);
   for (const StacAsset& asset : products.assets()) data.files.push_back({asset.file, asset.title});
   for (const std::string& file : publication.census) data.census.push_back(TileImages::read(file).main());
   data.curves = ndvi_curves(publication.samples);

@@ -33,6 +33,7 @@ inline constexpr const char* kPolygonFolder = "vectors";
 struct PublishedPolygons {
   std::string file;           // finished; it is published under its own name
   std::int64_t polygons = 0;  // in it
+  bool whole = false;         // of the whole map, maybe beside files of its zones
 };
 
 // The input: the whole map on one grid, and its metadata.

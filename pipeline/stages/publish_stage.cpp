@@ -116,7 +116,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   if (!regularised || !zones) return std::nullopt;
   if (!regularised->empty()) publication.regularised = layout.regularised();
   for (const Unit& zone : *zones)
-    for (const std::string& file : zone.outputs) publication.polygons.push_back({file, 0});
+    for (const std::string& file : zone.outputs) publication.polygons.push_back({file, 0, zone.key == kWholeMap});
   publication.name = map.stem();
   publication.year = config.year;
   publication.period = config.period;

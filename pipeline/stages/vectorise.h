@@ -19,6 +19,7 @@
 
 namespace millesime {
 
+inline constexpr const char* kWholeMap = "map";       // key of the unit that makes the polygons of the whole map
 inline constexpr const char* kClassField = "Classe";  // of the polygons: the code of the class
 
 struct VectoriseCommand : VectoriseOptions {

@@ -11,6 +11,7 @@ namespace millesime {
 
 struct VectoriseOptions {  // [vectorise]
   bool enabled = false;    // in a production
+  bool whole = false;      // in a production with zones: also the whole map
   double tolerance = 10;   // m
   std::string simplification = "douglas-peucker", smoothing = "none", outline = "diagonals", statistics = "centre";
   std::vector<std::string> formats = {"gpkg"};

@@ -52,13 +52,20 @@ std::optional<std::vector<Unit>> plan_vectorise(const Config& config) {
     unit.run = [config, zone, files = unit.outputs](const Context& context) { return run_zone(config, zone, files, context); };
     return unit;
   };
-  if (options.zones.path.empty())
-    return std::vector<Unit>{unit_of("", "map", [&](const std::string& format) { return layout.product_name() + "." + format; })};
-  for (const std::string& file : files_of_source(options.zones.path)) every.inputs.push_back(file);
+  const auto whole = [&] {
+    return unit_of("", kWholeMap, [&](const std::string& format) { return layout.product_name() + "." + format; });
+  };
+  if (options.zones.path.empty()) return std::vector<Unit>{whole()};
   std::vector<Unit> units;
-  for (const Zone& zone : read_zones(options.zones, *grid).zones)
-    units.push_back(unit_of(zone.name, file_name_of(options.prefix + zone.name),
-                            [&](const std::string& format) { return zone_file(options, zone.name, format); }));
+  if (options.whole) units.push_back(whole());
+  for (const std::string& file : files_of_source(options.zones.path)) every.inputs.push_back(file);
+  for (const Zone& zone : read_zones(options.zones, *grid).zones) {
+    const std::string key = file_name_of(options.prefix + zone.name);
+    if (options.whole && (key == kWholeMap || key == layout.product_name()))
+      throw UserError(join_text(options.zones.path, ": the zone \"", zone.name,
+                                "\" would have the file name of the whole map (vectorise.whole); set vectorise.prefix"));
+    units.push_back(unit_of(zone.name, key, [&](const std::string& format) { return zone_file(options, zone.name, format); }));
+  }
   return units;
 }
 

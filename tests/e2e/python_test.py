@@ -66,7 +66,7 @@ class OtherPrograms(unittest.TestCase):
         cls.tile = next((FOLDER / "world/l2a").iterdir()).name
         write_zones(FOLDER / "zones.geojson", next((FOLDER / "world/l2a" / cls.tile).glob("*/*_FRE_B4.tif")))
         settings = {"model.name": "random_forest", "train.trees": 5, "regularise.enabled": "true", "vectorise.enabled": "true",
-                    "vectorise.zones": FOLDER / "zones.geojson", "vectorise.zones_field": "code", "publish.language": "fr"}
+                    "vectorise.zones": FOLDER / "zones.geojson", "vectorise.zones_field": "code", "vectorise.whole": "true", "publish.language": "fr"}
         millesime("run", "world/config.toml", "--out", "out", "--quiet", *(f"--set={key}={value}" for key, value in settings.items()))
         cls.products = FOLDER / "out/2021"
 
@@ -111,7 +111,7 @@ class OtherPrograms(unittest.TestCase):
         item["stac_extensions"] = []
         core = pystac.Item.from_dict(item)
         self.assertTrue(core.validate())  # the core schemas come with pystac
-        self.assertEqual({re.search(r"io/([a-z]+)/", uri)[1] for uri in extensions}, {"projection", "raster", "classification", "file", "processing"})
+        self.assertEqual({re.search(r"io/([a-z]+)/", uri)[1] for uri in extensions}, {"projection", "raster", "classification", "file", "processing", "version"})
 
         properties, assets = item["properties"], item["assets"]
         self.assertRegex(properties["proj:code"], r"^EPSG:\d+$")
@@ -218,7 +218,8 @@ class OtherPrograms(unittest.TestCase):
         subprocess.run(["gdal_translate", "-q", "-of", "ENVI", self.products / "OCS_2021_regularised.tif", FOLDER / "r.bin"], check=True)
         item = json.loads((self.products / "OCS_2021.json").read_text())["assets"]["regularised"]
         mapped = int((np.fromfile(FOLDER / "r.bin", dtype=np.uint8) > 0).sum()) * abs(item["proj:transform"][0] * item["proj:transform"][4])
-        self.check_tiling([self.products / f"vectors/departement_{zone}.gpkg" for zone in ("31", "81")], mapped)
+        for files in (["departement_31.gpkg", "departement_81.gpkg"], ["OCS_2021.gpkg"]):
+            self.check_tiling([self.products / "vectors" / file for file in files], mapped)
 
     def test_shapely_finds_the_polygons_of_many_sheets_valid(self):
         """Patches with holes and islands across nine blocks, and two zones, one of which is an island in the other."""
@@ -248,6 +249,7 @@ class OtherPrograms(unittest.TestCase):
                                f"file://{self.products / 'report.html'}"], capture_output=True, text=True, env={**os.environ, "HOME": str(FOLDER)}).stdout
         self.assertIn('<canvas tabindex="0"', page)
         self.assertIn("Glisser pour déplacer", page)
+        self.assertIn("pixels des polygones de référence dont les modèles n’ont rien appris", page)
         self.assertRegex(page, r'<div class="scalebar" aria-hidden="true"><i style="width: [\d.]+px;"></i><span>\d+ m</span>')
         self.assertGreater(page.count('<label><input type="checkbox">'), 3)
 
@@ -285,7 +287,7 @@ print(project.crs().authid(), len(layers), len(colors), ";".join(sorted(group.na
         self.assertEqual(result.returncode, 0, result.stderr[-2000:])
         crs, layers, colors, groups = result.stdout.splitlines()[-1].split(" ", 3)
         self.assertRegex(crs, r"^EPSG:\d+$")
-        self.assertEqual(int(layers), 6)  # map, regularised map, confidence, validity, polygons of two zones
+        self.assertEqual(int(layers), 7)  # map, regularised map, confidence, validity, polygons of two zones and of the whole map
         self.assertGreater(int(colors), 4)
         self.assertEqual(groups, "Cartes;Confiance et validité;Polygones")
 

@@ -209,7 +209,10 @@ TEST_F(PublishTest, TheRegularisedMapAndPolygonsChangeWithTheMap) {
   write_raster(publication.classification, patches.map, {});
   write_raster(publication.regularised, coarse.map, {});
   write_text(folder + "/made/departement_31.gpkg", "polygons"), write_text(folder + "/made/departement_31.zip", "shapes");
-  publication.polygons = {{folder + "/made/departement_31.gpkg", 1234}, {folder + "/made/departement_31.zip", 1234}};
+  write_text(folder + "/made/OCS_2021.fgb", "whole");
+  publication.polygons = {{folder + "/made/departement_31.gpkg", 1234},
+                          {folder + "/made/departement_31.zip", 1234},
+                          {folder + "/made/OCS_2021.fgb", 2345, true}};
   publication.nomenclature = Nomenclature::load("oso23");
   publication.options.language = "fr";
   publication.form = SetForm::linked;
@@ -238,7 +241,7 @@ TEST_F(PublishTest, TheRegularisedMapAndPolygonsChangeWithTheMap) {
 
   const std::string html = read_text(out + "/report.html");
   EXPECT_THAT(html,
-              AllOf(HasSubstr("lang=\"fr\""), HasSubstr("<section id=\"regularised\">"), HasSubstr("1\u202f234 polygones pavent le plan"),
+              AllOf(HasSubstr("lang=\"fr\""), HasSubstr("<section id=\"regularised\">"), HasSubstr("2\u202f345 polygones pavent le plan"),
                     HasSubstr("href=\"./vectors/departement_31.gpkg\""), HasSubstr("Carte d’occupation des sols")));
 
   // A new edition without polygons: they go with the set.
