@@ -36,6 +36,7 @@
 #include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.h"
 #include "kernels/ops/sieve.h"
+#include "kernels/ops/smooth.h"
 #include "kernels/ops/training_batch.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/series.h"
@@ -322,6 +323,11 @@ void bench_regularisation(int across) {
     report(("majority_filter, " + std::to_string(size) + " x " + std::to_string(size)).c_str(), pixels, 2,
            [&] { majority_filter(Device{}, filter); });
   }
+  Buffer<float> probabilities(Device{}, pixels * kClasses), smoothed(Device{}, pixels * kClasses);
+  for (std::int64_t i = 0; i < pixels * kClasses; ++i) probabilities.data()[i] = static_cast<float>(random() % 100) / 100;
+  report("smooth, one pass", pixels, 8 * kClasses + 1, [&] {
+    smooth(Device{}, {across, across, kClasses, 2, 0.2f, probabilities.data(), labels.data(), smoothed.data()});
+  });
   Buffer<std::int32_t> component(Device{}, pixels), size(Device{}, pixels), contact(Device{}, pixels), most_contact(Device{}, pixels);
   for (const int connectivity : {4, 8})
     report(("connected_components, " + std::to_string(connectivity) + " neighbours").c_str(), pixels, 9, [&] {

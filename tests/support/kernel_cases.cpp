@@ -1,3 +1,4 @@
+// Length: the cases of every operation on maps and samples, one function an operation.
 #include "tests/support/kernel_cases.h"
 
 #include <algorithm>
@@ -13,7 +14,9 @@
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
+#include "kernels/ops/quantile_features.impl.h"
 #include "kernels/ops/sieve.impl.h"
+#include "kernels/ops/smooth.impl.h"
 #include "kernels/ops/training_batch.impl.h"
 #include "pipeline/core/error.h"
 #include "tests/support/case_parts.h"
@@ -274,6 +277,36 @@ void add_majority_filter(Cases& cases, std::int64_t pixels, const char* name) {
       MajorityFilterBlock<1>{args});
 }
 
+void add_smooth(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kClasses = 3;
+  const CaseMap map(pixels);
+  KernelCase& test = add(cases, "smooth", name);
+  auto probabilities = random_numbers<float>(static_cast<std::size_t>(pixels) * kClasses, 0, 50, 7);
+  for (float& p : probabilities) p /= 100;
+  SmoothArgs args;
+  args.cols = map.width, args.rows = map.height, args.n_classes = kClasses;
+  args.probabilities = test.input(probabilities);
+  args.counts = test.input(random_numbers<std::uint8_t>(static_cast<std::size_t>(pixels), 0, 4, 8));
+  args.smoothed = test.output<float>(pixels * kClasses);
+  complete(
+      test, [args] { smooth(Device{}, args); }, [args](const Fibers& fibers) { smooth_on(fibers, args); }, pixels, SmoothBlock<1>{args});
+}
+
+void add_quantile_features(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kDates = 11, kChannels = 2;
+  const QuantilePlan plan = quantile_plan(kDates, kChannels, 1000);
+  KernelCase& test = add(cases, "quantile_features", name);
+  QuantileFeaturesArgs args;
+  args.pixels = pixels, args.dates = kDates, args.channels = kChannels, args.features = plan.features;
+  args.values = test.input(random_numbers<float>(static_cast<std::size_t>(pixels) * kDates * kChannels, -500, 5000, 9));
+  args.intervals = test.input(plan.intervals), args.n_intervals = static_cast<int>(plan.intervals.size());
+  args.waves = test.input(plan.waves);
+  args.out = test.output<float>(pixels * kChannels * plan.features);
+  complete(
+      test, [args] { quantile_features(Device{}, args); }, [args](const Fibers& fibers) { quantile_features_on(fibers, args); },
+      pixels * kChannels, QuantileChannel<1>{args});
+}
+
 void add_components_and_sieve(Cases& cases, std::int64_t pixels, const char* name) {
   const CaseMap map(pixels);
   const auto n = static_cast<std::size_t>(pixels);
@@ -354,6 +387,8 @@ void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_mosaic_rule(cases, pixels, name);
   add_counting(cases, pixels, name);
   add_majority_filter(cases, pixels, name);
+  add_smooth(cases, pixels, name);
+  add_quantile_features(cases, pixels, name);
   add_components_and_sieve(cases, pixels, name);
   add_training_batch(cases, pixels, name);
 }

@@ -3,6 +3,8 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -13,6 +15,7 @@
 #include "kernels/ops/connected_components.h"
 #include "kernels/ops/majority_filter.h"
 #include "kernels/ops/sieve.h"
+#include "kernels/ops/smooth.h"
 #include "pipeline/core/error.h"
 #include "tests/support/guarded.h"
 
@@ -80,6 +83,83 @@ Bytes plainly_filtered(const Map& map, int size) {
       result.push_back(static_cast<std::uint8_t>(winner));
     }
   return result;
+}
+
+// Probabilities [class][row][col] of three classes.
+std::vector<float> random_probabilities(int cols, int rows, unsigned seed) {
+  std::mt19937 random(seed);
+  const std::size_t n = static_cast<std::size_t>(cols) * static_cast<std::size_t>(rows);
+  std::vector<float> p(3 * n);
+  for (std::size_t i = 0; i < n; ++i) {
+    float sum = 0;
+    for (std::size_t c = 0; c < 3; ++c) sum += p[c * n + i] = static_cast<float>(1 + random() % 100);
+    for (std::size_t c = 0; c < 3; ++c) p[c * n + i] /= sum;
+  }
+  return p;
+}
+
+std::vector<float> smoothed(const std::vector<float>& p, const Bytes& counts, int cols, int rows, int reach = 2, float tolerance = 0.2f) {
+  Guarded<float> out(static_cast<std::int64_t>(p.size()));
+  smooth(Device{}, {cols, rows, 3, reach, tolerance, p.data(), counts.data(), out.data()});
+  out.expect_untouched_bands("smoothed");
+  return out.values();
+}
+
+TEST(Smooth, IsItsContract) {
+  for (const auto& [cols, rows, reach] : {std::array{1, 1, 2}, std::array{150, 9, 2}, std::array{3, 40, 3}, std::array{300, 2, 1}}) {
+    const auto n = static_cast<std::size_t>(cols * rows);
+    const std::vector<float> p = random_probabilities(cols, rows, 1);
+    Bytes counts(n, 1);
+    for (std::size_t i = 3; i < n; i += 7) counts[i] = 0;
+    const std::vector<float> out = smoothed(p, counts, cols, rows, reach);
+    for (int row = 0; row < rows; ++row)
+      for (int col = 0; col < cols; ++col) {
+        const auto i = static_cast<std::size_t>(row * cols + col);
+        double sum[3] = {}, total = 0;
+        for (int r = std::max(0, row - reach); r <= std::min(rows - 1, row + reach); ++r)
+          for (int q = std::max(0, col - reach); q <= std::min(cols - 1, col + reach); ++q) {
+            const auto j = static_cast<std::size_t>(r * cols + q);
+            if (counts[j] == 0) continue;
+            double distance = 0;
+            for (std::size_t c = 0; c < 3; ++c)
+              distance += std::abs(static_cast<double>(p[c * n + i]) - static_cast<double>(p[c * n + j])) / 2;
+            const double weight = std::exp(-distance / 0.2);
+            total += weight;
+            for (std::size_t c = 0; c < 3; ++c) sum[c] += weight * static_cast<double>(p[c * n + j]);
+          }
+        for (std::size_t c = 0; c < 3; ++c)
+          ASSERT_NEAR(out[c * n + i], counts[i] == 0 ? static_cast<double>(p[c * n + i]) : sum[c] / total, 1e-6) << col << ", " << row;
+      }
+  }
+}
+
+// Noise in a field goes, a road of one pixel through it stays.
+TEST(Smooth, KeepsLinesAndRemovesNoise) {
+  constexpr int kCols = 40, kRows = 20;
+  constexpr std::size_t kPixels = kCols * kRows;
+  std::mt19937 random(3);
+  std::vector<float> p(3 * kPixels);
+  const auto road = [](std::size_t i) { return i / kCols == 9; };
+  for (std::size_t i = 0; i < kPixels; ++i) {
+    const float noise = static_cast<float>(random() % 1000) / 1000;
+    p[2 * kPixels + i] = road(i) ? 0.8f - 0.2f * noise : 0.05f;
+    const float rest = 1 - p[2 * kPixels + i];
+    p[i] = rest * (0.42f + 0.3f * noise), p[kPixels + i] = rest - p[i];
+  }
+  const auto wrong = [&](const std::vector<float>& q, bool on_road) {
+    int n = 0;
+    for (std::size_t i = 0; i < kPixels; ++i) {
+      const float highest = std::max({q[i], q[kPixels + i], q[2 * kPixels + i]});
+      if (road(i) == on_road) n += q[(on_road ? 2 * kPixels : 0) + i] != highest;
+    }
+    return n;
+  };
+  EXPECT_GT(wrong(p, false), 150);
+  const Bytes counts(kPixels, 1);
+  std::vector<float> q = p;
+  for (int pass = 0; pass < 3; ++pass) q = smoothed(q, counts, kCols, kRows);
+  EXPECT_LT(wrong(q, false), 50);
+  EXPECT_EQ(wrong(q, true), 0);
 }
 
 TEST(MajorityFilter, IsItsContract) {

@@ -1,0 +1,182 @@
+#include "pipeline/core/stratified_sample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+double deviation(const Stratum& stratum) { return std::sqrt(stratum.users * (1 - stratum.users)); }
+
+double hectares_of(const std::vector<Stratum>& strata) {
+  double sum = 0;
+  for (const Stratum& stratum : strata) sum += stratum.hectares;
+  return sum;
+}
+
+// Sample moments of two indicators in a stratum.
+struct Moments {
+  double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+  void add(bool is_x, bool is_y) {
+    n += 1, x += is_x, y += is_y;
+    xx += is_x, yy += is_y, xy += is_x && is_y;
+  }
+  double mean_y() const { return y / n; }
+  double variance_y() const { return (yy - y * y / n) / (n - 1); }
+  double variance_x() const { return (xx - x * x / n) / (n - 1); }
+  double covariance() const { return (xy - x * y / n) / (n - 1); }
+};
+
+class Sample {
+ public:
+  Sample(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) : strata_(strata), points_(points) {
+    std::vector<std::int64_t> n(strata.size(), 0);
+    for (const JudgedPoint& point : points) ++n.at(static_cast<std::size_t>(point.stratum));
+    for (std::size_t h = 0; h < strata.size(); ++h) {
+      if (n[h] == 1)
+        throw UserError(join_text("stratum ", strata[h].code,
+                                  " has one point, of which no error can be computed; expected at least 2: interpret more, "
+                                  "or join it with another stratum"));
+      if (n[h] > 1) hectares_ += strata[h].hectares;
+      points_of_.push_back(n[h]);
+    }
+  }
+
+  double hectares() const { return hectares_; }  // of the strata with points
+  bool has(std::size_t stratum) const { return points_of_[stratum] > 0; }
+
+  // Share of the area where `is_y`. The finite population correction is 1 - n/N.
+  template <class IsY>
+  Estimate share(const IsY& is_y) const {
+    const auto moments = moments_of([](const JudgedPoint&) { return true; }, is_y);
+    Estimate out;
+    double variance = 0;
+    for (std::size_t h = 0; h < strata_.size(); ++h) {
+      if (!has(h)) continue;
+      const double weight = strata_[h].hectares / hectares_;
+      out.value += weight * moments[h].mean_y();
+      variance += weight * weight * unsampled(h) * moments[h].variance_y() / moments[h].n;
+    }
+    out.standard_error = std::sqrt(variance);
+    return out;
+  }
+
+  // Ratio of the area where `is_y` (a part of `is_x`) to that where `is_x` (Stehman 2014, equations 27 and 28).
+  template <class IsX, class IsY>
+  Estimate ratio(const IsX& is_x, const IsY& is_y) const {
+    const auto moments = moments_of(is_x, is_y);
+    double x = 0, y = 0;
+    for (std::size_t h = 0; h < strata_.size(); ++h) {
+      if (!has(h)) continue;
+      x += strata_[h].hectares * moments[h].x / moments[h].n;
+      y += strata_[h].hectares * moments[h].y / moments[h].n;
+    }
+    if (x <= 0) return {kNaN, kNaN};
+    const double r = y / x;
+    double variance = 0;
+    for (std::size_t h = 0; h < strata_.size(); ++h) {
+      if (!has(h)) continue;
+      const Moments& m = moments[h];
+      const double of_points = m.variance_y() + r * r * m.variance_x() - 2 * r * m.covariance();
+      variance += strata_[h].hectares * strata_[h].hectares * unsampled(h) * of_points / m.n;
+    }
+    return {r, std::sqrt(std::max(0.0, variance)) / x};
+  }
+
+ private:
+  double unsampled(std::size_t h) const {
+    const double n = static_cast<double>(points_of_[h]), all = static_cast<double>(strata_[h].pixels);
+    return all > 0 ? std::max(0.0, 1 - n / all) : 1;
+  }
+
+  template <class IsX, class IsY>
+  std::vector<Moments> moments_of(const IsX& is_x, const IsY& is_y) const {
+    std::vector<Moments> moments(strata_.size());
+    for (const JudgedPoint& point : points_) moments[static_cast<std::size_t>(point.stratum)].add(is_x(point), is_y(point));
+    return moments;
+  }
+
+  const std::vector<Stratum>& strata_;
+  const std::vector<JudgedPoint>& points_;
+  std::vector<std::int64_t> points_of_;
+  double hectares_ = 0;
+};
+
+}  // namespace
+
+std::int64_t points_for(const std::vector<Stratum>& strata, double standard_error) {
+  const double all = hectares_of(strata);
+  double deviations = 0, variances = 0, pixels = 0;
+  for (const Stratum& stratum : strata) {
+    const double weight = stratum.hectares / all;
+    deviations += weight * deviation(stratum);
+    variances += weight * deviation(stratum) * deviation(stratum);
+    pixels += static_cast<double>(stratum.pixels);
+  }
+  return static_cast<std::int64_t>(std::ceil(deviations * deviations / (standard_error * standard_error + variances / pixels)));
+}
+
+void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least) {
+  const auto share = [&](const Stratum& stratum) {
+    if (rule == Allocation::equal) return 1.0;
+    return stratum.hectares * (rule == Allocation::neyman ? deviation(stratum) : 1);
+  };
+  if (rule != Allocation::olofsson) least = 2;
+  // Strata that would get less than `least` get it; the others share the rest (Olofsson et al. 2014, section 5.1.2).
+  std::set<std::size_t> fixed;
+  for (bool changed = true; changed;) {
+    changed = false;
+    const std::int64_t rest = total - least * std::ssize(fixed);
+    double sum = 0;
+    for (std::size_t h = 0; h < strata.size(); ++h)
+      if (!fixed.contains(h)) sum += share(strata[h]);
+    for (std::size_t h = 0; h < strata.size(); ++h) {
+      if (fixed.contains(h)) continue;
+      const double wanted = sum > 0 ? static_cast<double>(std::max<std::int64_t>(rest, 0)) * share(strata[h]) / sum : 0;
+      strata[h].points = static_cast<std::int64_t>(std::llround(wanted));
+      if (strata[h].points < least) fixed.insert(h), changed = true;
+    }
+    for (const std::size_t h : fixed) strata[h].points = least;
+  }
+  for (Stratum& stratum : strata) stratum.points = std::min(stratum.points, stratum.pixels);
+}
+
+AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) {
+  const Sample sample(strata, points);
+  AreaAccuracy result;
+  for (std::size_t h = 0; h < strata.size(); ++h)
+    if (!sample.has(h) && strata[h].hectares > 0) result.unsampled.push_back(strata[h].code);
+  const double all = hectares_of(strata);
+  result.covered_share = all > 0 ? sample.hectares() / all : 0;
+  const auto agrees = [](const JudgedPoint& point) { return point.produced == point.reference; };
+  if (points.empty()) {
+    result.overall = {kNaN, kNaN};
+    return result;
+  }
+  result.overall = sample.share(agrees);
+  std::set<int> codes;
+  for (const JudgedPoint& point : points) codes.insert({point.produced, point.reference});
+  for (const int code : codes) {
+    const auto in_map = [code](const JudgedPoint& point) { return point.produced == code; };
+    const auto on_ground = [code](const JudgedPoint& point) { return point.reference == code; };
+    const auto both = [&](const JudgedPoint& point) { return in_map(point) && on_ground(point); };
+    AreaEstimate of_class;
+    of_class.code = code;
+    const Estimate share = sample.share(on_ground);
+    of_class.area = {share.value * sample.hectares(), share.standard_error * sample.hectares()};
+    of_class.mapped_area = sample.share(in_map).value * sample.hectares();
+    of_class.users = sample.ratio(in_map, both);
+    of_class.producers = sample.ratio(on_ground, both);
+    result.classes.push_back(of_class);
+  }
+  return result;
+}
+
+}  // namespace millesime

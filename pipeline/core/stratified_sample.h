@@ -1,0 +1,47 @@
+#pragma once
+// Probability samples of a map: how many points, how many in which stratum, and what they say about the map and the ground.
+//
+// A stratified random sample draws the pixels of a stratum with equal probability. Strata are the classes of the map, or anything else
+// (change, another map): the estimates are those of Stehman 2014 (International Journal of Remote Sensing 35), which for classes as strata
+// are those of Olofsson et al. 2014 (Remote Sensing of Environment 148).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/accuracy.h"
+
+namespace millesime {
+
+struct Stratum {
+  int code = 0;             // of the class, or of the other layer
+  std::int64_t pixels = 0;  // N_h
+  double hectares = 0;
+  double users = 0;         // expected user's accuracy, to find the size of the sample
+  std::int64_t points = 0;  // n_h, drawn
+};
+
+// Number of points for this standard error of the overall accuracy, from the strata's areas and expected user's accuracies (Cochran 1977,
+// equation 5.25; Olofsson et al. 2014, equation 13).
+std::int64_t points_for(const std::vector<Stratum>& strata, double standard_error);
+
+enum class Allocation {
+  olofsson,      // at least `least` points in a stratum, the others in proportion to the areas: good for areas and for rare classes
+  proportional,  // to the areas, at least 2
+  equal,         // to all strata: good for user's accuracies
+  neyman         // proportional to area x expected deviation: the smallest error of the overall accuracy
+};
+// Sets `points` of every stratum, together about `total` (more where `least` asks for it), at most its pixels.
+void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least);
+
+// One point of the sample, interpreted.
+struct JudgedPoint {
+  int stratum = 0;                  // position in the list of strata
+  int produced = 0, reference = 0;  // class of the map, class on the ground
+};
+
+// Strata without points are left out (unsampled, by their code). UserError for a stratum with one point: it has no variance. Areas are in
+// hectares of the strata; `mapped_area` [code] of the map's classes is filled from the points if the strata are not the classes.
+AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points);
+
+}  // namespace millesime

@@ -1,0 +1,133 @@
+#include "pipeline/core/stratified_sample.h"
+
+#include <cmath>
+#include <random>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/error.h"
+#include "tests/support/message_of.h"
+
+namespace millesime {
+namespace {
+
+// The worked example of Stehman 2014, section 3: ten pixels of each of four strata, which are not the classes of the map.
+TEST(StratifiedSample, GivesTheNumbersOfThePaper) {
+  const std::string map = "AAAAAAABBBABBBBBBBBBBBCCCCCCBBDDDDDDDDDD", ground = "AAAAACBABCABBBBBAABBCCCCCDDBBADDDDDDDCCB";
+  const std::vector<Stratum> strata{{1, 40000, 40000}, {2, 30000, 30000}, {3, 20000, 20000}, {4, 10000, 10000}};
+  std::vector<JudgedPoint> points;
+  for (std::size_t i = 0; i < map.size(); ++i) points.push_back({static_cast<int>(i / 10), map[i], ground[i]});
+  const AreaAccuracy result = estimate(strata, points);
+  EXPECT_NEAR(result.overall.value, 0.63, 5e-4);
+  EXPECT_NEAR(result.overall.standard_error, 0.085, 5e-4);
+  const AreaEstimate &a = result.classes.at(0), &b = result.classes.at(1), &c = result.classes.at(2);
+  EXPECT_EQ(b.code, 'B');
+  EXPECT_NEAR(b.users.value, 0.574, 5e-4);
+  EXPECT_NEAR(b.users.standard_error, 0.125, 5e-4);
+  EXPECT_NEAR(b.producers.value, 0.794, 5e-4);
+  EXPECT_NEAR(b.producers.standard_error, 0.1165, 5e-4);
+  EXPECT_NEAR(a.area.value / 100000, 0.35, 5e-4);
+  EXPECT_NEAR(a.area.standard_error / 100000, 0.082, 5e-4);
+  EXPECT_NEAR(c.area.value / 100000, 0.20, 5e-4);
+  EXPECT_NEAR(c.area.standard_error / 100000, 0.064, 5e-4);
+}
+
+// With the classes as strata it is what Olofsson et al. 2014 compute from the matrix, but for the points that are a part of the population.
+TEST(StratifiedSample, OfTheMapsClassesIsTheAdjustmentOfTheirMatrix) {
+  const std::vector<Stratum> strata{{1, 1000000, 2000}, {2, 1000000, 6000}};
+  std::vector<JudgedPoint> points;
+  ConfusionMatrix matrix;
+  for (int i = 0; i < 100; ++i) {
+    const int produced = 1 + i % 2, reference = i % 10 == 0 ? 3 - produced : produced;
+    points.push_back({i % 2, produced, reference});
+    matrix.add(reference, produced);
+  }
+  const AreaAccuracy ours = estimate(strata, points), theirs = adjust_areas(matrix, {{1, 2000}, {2, 6000}});
+  const auto expect_same = [](const Estimate& one, const Estimate& other) {
+    EXPECT_NEAR(one.value, other.value, 1e-9 * other.value);
+    EXPECT_NEAR(one.standard_error, other.standard_error, 1e-4 * other.standard_error);
+  };
+  expect_same(ours.overall, theirs.overall);
+  for (std::size_t k = 0; k < 2; ++k) {
+    expect_same(ours.classes[k].area, theirs.classes[k].area);
+    expect_same(ours.classes[k].users, theirs.classes[k].users);
+    expect_same(ours.classes[k].producers, theirs.classes[k].producers);
+    EXPECT_DOUBLE_EQ(ours.classes[k].mapped_area, theirs.classes[k].mapped_area);
+  }
+}
+
+// 95 % intervals hold the truth in 93 to 97 % of 500 samples.
+TEST(StratifiedSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
+  const std::vector<std::vector<double>> share{{0.85, 0.10, 0.05}, {0.08, 0.86, 0.06}, {0.10, 0.20, 0.70}};  // of stratum h on the ground
+  std::vector<Stratum> strata{{1, 600000, 60000, 0.8}, {2, 300000, 30000, 0.8}, {3, 100000, 10000, 0.7}};
+  allocate(strata, points_for(strata, 0.0125), Allocation::olofsson, 200);
+  double overall = 0;
+  std::vector<double> area(3, 0), right(3, 0);
+  for (std::size_t h = 0; h < 3; ++h) {
+    overall += strata[h].hectares * share[h][h] / 100000;
+    right[h] = strata[h].hectares * share[h][h];
+    for (std::size_t k = 0; k < 3; ++k) area[k] += strata[h].hectares * share[h][k];
+  }
+  std::mt19937_64 random(1);
+  constexpr int kDraws = 500;
+  std::vector<int> held(10, 0);
+  for (int d = 0; d < kDraws; ++d) {
+    std::vector<JudgedPoint> points;
+    for (int h = 0; h < 3; ++h)
+      for (std::int64_t i = 0; i < strata[static_cast<std::size_t>(h)].points; ++i) {
+        const double u = uniform(random);
+        const auto& s = share[static_cast<std::size_t>(h)];
+        points.push_back({h, h, u < s[0] ? 0 : u < s[0] + s[1] ? 1 : 2});
+      }
+    const AreaAccuracy result = estimate(strata, points);
+    const auto count = [&](int i, const Estimate& e, double truth) {
+      held[static_cast<std::size_t>(i)] += std::abs(e.value - truth) <= e.half_width();
+    };
+    count(0, result.overall, overall);
+    for (int k = 0; k < 3; ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      count(1 + k, result.classes[at].area, area[at]);
+      count(4 + k, result.classes[at].users, share[at][at]);
+      count(7 + k, result.classes[at].producers, right[at] / area[at]);
+    }
+  }
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    EXPECT_GE(held[i], 0.93 * kDraws) << i;
+    EXPECT_LE(held[i], 0.97 * kDraws) << i;
+  }
+}
+
+// Olofsson et al. 2014, section 5.1: 641 points for an error of 0.01.
+TEST(StratifiedSample, HasTheSizeThatAPrecisionNeeds) {
+  std::vector<Stratum> strata{{1, 200000, 2, 0.7}, {2, 150000, 1.5, 0.6}, {3, 3200000, 32, 0.9}, {4, 6450000, 64.5, 0.95}};
+  EXPECT_EQ(points_for(strata, 0.01), 641);
+  const auto points = [&](Allocation rule, std::int64_t least) {
+    allocate(strata, 640, rule, least);
+    std::vector<std::int64_t> list;
+    for (const Stratum& stratum : strata) list.push_back(stratum.points);
+    return list;
+  };
+  EXPECT_THAT(points(Allocation::equal, 0), ::testing::ElementsAre(160, 160, 160, 160));
+  EXPECT_THAT(points(Allocation::proportional, 0), ::testing::ElementsAre(13, 10, 205, 413));
+  EXPECT_THAT(points(Allocation::olofsson, 75), ::testing::ElementsAre(75, 75, 162, 328));
+  strata[1].pixels = 40;
+  EXPECT_EQ(points(Allocation::olofsson, 75)[1], 40);
+}
+
+TEST(StratifiedSample, NeedsTwoPointsOfAStratum) {
+  const std::vector<Stratum> strata{{7, 100, 1}, {8, 100, 1}, {9, 100, 2}};
+  EXPECT_THAT(testing::message_of([&] {
+                estimate(strata, {{0, 1, 1}, {0, 1, 1}, {1, 1, 1}});
+              }),
+              ::testing::HasSubstr("stratum 8 has one point"));
+  const AreaAccuracy part = estimate(strata, {{0, 1, 1}, {0, 1, 1}, {1, 2, 1}, {1, 2, 2}});
+  EXPECT_THAT(part.unsampled, ::testing::ElementsAre(9));
+  EXPECT_DOUBLE_EQ(part.covered_share, 0.5);
+  EXPECT_DOUBLE_EQ(part.overall.value, 0.75);
+}
+
+}  // namespace
+}  // namespace millesime
