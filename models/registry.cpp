@@ -45,8 +45,8 @@ const std::vector<Architecture>& architectures() {
       {"random_forest",
        "the baseline to compare with",
        InputKind::regular,
-       nlohmann::json::object(),
-       {"Breiman 2001, doi:10.1023/A:1010933404324"},
+       {{"features", "series"}},
+       {"Breiman 2001, doi:10.1023/A:1010933404324", "Dempster, Schmidt & Webb 2024, doi:10.1007/s10618-024-01036-9"},
        nullptr},
   };
   return list;

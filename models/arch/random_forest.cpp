@@ -52,8 +52,15 @@ void check(const TrainedForest& forest, const std::string& origin) {
 
 }  // namespace
 
+std::optional<QuantilePlan> forest_quantiles(const ModelSpec& spec) {
+  constexpr int kMostQuantiles = 3840;  // the nodes of kernels/ops/forest.h have 12 bits for a feature; the rest is for statics
+  if (!spec.parameters.contains("features") || spec.choice("features", {"series", "quantiles"}) == "series") return std::nullopt;
+  return quantile_plan(static_cast<int>(spec.days.size()), spec.sources.front().features(), kMostQuantiles);
+}
+
 int forest_features(const ModelSpec& spec) {
-  return static_cast<int>(spec.days.size()) * spec.sources.front().features() + spec.n_statics();
+  const auto quantiles = forest_quantiles(spec);
+  return (quantiles ? quantiles->features : static_cast<int>(spec.days.size())) * spec.sources.front().features() + spec.n_statics();
 }
 
 ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest) {
@@ -124,8 +131,9 @@ TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const
   table.n_samples = learn.size(), table.n_features = forest_features(spec), table.n_classes = spec.n_classes();
   table.target.assign(learn.target.begin(), learn.target.end());
   const InputSeries& series = learn.series.front();
-  const std::vector<float> joined =
-      learn.n_statics > 0 ? joined_rows(learn, std::int64_t{series.dates} * series.features) : std::vector<float>();
+  const std::int64_t width = table.n_features - learn.n_statics;
+  MILLESIME_CHECK(std::ssize(series.values) == learn.size() * width, "the forest reads ", width, " numbers of a series");
+  const std::vector<float> joined = learn.n_statics > 0 ? joined_rows(learn, width) : std::vector<float>();
   table.features = learn.n_statics > 0 ? joined.data() : series.values.data();
   const ForestOptions options{.trees = recipe.trees,
                               .depth = recipe.depth,

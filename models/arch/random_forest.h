@@ -2,11 +2,13 @@
 // Random forest (Breiman 2001). forest_trainer.h grows the trees; kernels/ops/forest.h traverses them as tensors.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "models/base/model_file.h"
 #include "models/base/model_input.h"
 #include "models/base/recipe.h"
+#include "pipeline/core/quantile_plan.h"
 
 namespace millesime {
 
@@ -20,8 +22,11 @@ struct TrainedForest {
   std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf, -1 otherwise
 };
 
-// Numbers of a pixel that the forest reads.
+// Numbers of a pixel that the forest reads: its series, or their quantiles (parameter features = quantiles), and the statics.
 int forest_features(const ModelSpec& spec);
+
+// The quantiles that the forest reads instead of its series; none for others. UserError if the parameter has another value.
+std::optional<QuantilePlan> forest_quantiles(const ModelSpec& spec);
 
 // Writes the forest into a model file, and reads it from one with every index checked (UserError).
 ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest);
@@ -36,8 +41,8 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees);
 // votes.
 void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares);
 
-// Input must be regular. The same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not
-// enough samples to train.
+// Input must be regular; instead of series it has the quantiles that the forest reads, as one date (kernels/ops/quantile_features.h). The
+// same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough samples to train.
 TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, int threads = 1);
 
 }  // namespace millesime

@@ -41,7 +41,7 @@ ModelFile make_ensemble(const std::vector<ModelFile>& members) {
   spec.architecture = kEnsemble;
   spec.parameters = nlohmann::json::object();
   spec.metrics = nlohmann::json::object();
-  spec.temperature = 1, spec.sharpening = 0;
+  spec.temperature = 1, spec.sharpening = 0, spec.weight = 1;
   for (const auto& member : ensemble.members)
     for (const auto& paper : member.spec.papers)
       if (std::ranges::find(spec.papers, paper) == spec.papers.end()) spec.papers.push_back(paper);

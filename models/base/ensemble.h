@@ -1,6 +1,6 @@
 #pragma once
-// Ensembles: several trained models as one; its probabilities are the mean of theirs (deep ensembles, Lakshminarayanan et al. 2017).
-// Members may have any architecture and input; they are stored in one file (ModelFile::members).
+// Ensembles: several trained models as one; its probabilities are the mean of theirs (deep ensembles, Lakshminarayanan et al. 2017),
+// weighted by ModelSpec::weight. Members may have any architecture and input; they are stored in one file (ModelFile::members).
 
 #include <vector>
 

@@ -12,13 +12,20 @@
 namespace millesime {
 namespace {
 
-constexpr double kSpread = 0.2;  // expected deviation of the power's logarithm from 0
+constexpr double kSpread = 0.2;       // expected deviation of the power's logarithm from 0
+constexpr double kEqualGroups = 20;   // of the prior of the weights
+constexpr int kMostIterations = 500;  // of the weights; they change little after a hundred
 
-// The held-out samples of several models together.
+struct Mixture {
+  std::vector<double> weights;  // [model], sum 1
+  double power = 1;
+};
+
+// The held-out samples of several models together. `kind` [model]: models of one kind have the same weight.
 class JudgedTogether {
  public:
-  JudgedTogether(const std::vector<HeldOutProbabilities>& models, int n_classes)
-      : target_(models.front().target), group_(models.front().group), n_classes_(static_cast<std::size_t>(n_classes)) {
+  JudgedTogether(const std::vector<HeldOutProbabilities>& models, const std::vector<int>& kind, int n_classes)
+      : target_(models.front().target), group_(models.front().group), kind_(kind), n_classes_(static_cast<std::size_t>(n_classes)) {
     constexpr double kLeast = 1e-12;  // shares of votes may be 0
     for (const auto& model : models)
       for (const float p : model.probabilities) logarithm_.push_back(std::log(std::max(static_cast<double>(p), kLeast)));
@@ -27,37 +34,62 @@ class JudgedTogether {
   std::size_t size() const { return target_.size(); }
 
   // The mean of the models' probabilities of a sample, each raised to the power.
-  std::vector<double> mean(std::size_t sample, double power) const {
+  std::vector<double> mean(std::size_t sample, const Mixture& mixture) const {
     std::vector<double> sum(n_classes_, 0), one(n_classes_);
-    for (std::size_t first = sample * n_classes_; first < logarithm_.size(); first += size() * n_classes_) {
+    for (std::size_t m = 0; m < kind_.size(); ++m) {
+      const std::size_t first = (m * size() + sample) * n_classes_;
       double total = 0;
-      for (std::size_t k = 0; k < n_classes_; ++k) total += one[k] = std::exp(power * logarithm_[first + k]);
-      for (std::size_t k = 0; k < n_classes_; ++k) sum[k] += one[k] / total;
+      for (std::size_t k = 0; k < n_classes_; ++k) total += one[k] = std::exp(mixture.power * logarithm_[first + k]);
+      for (std::size_t k = 0; k < n_classes_; ++k) sum[k] += mixture.weights[m] * one[k] / total;
     }
-    const double models = static_cast<double>(logarithm_.size()) / static_cast<double>(size() * n_classes_);
-    for (double& p : sum) p /= models;
     return sum;
   }
 
-  // The power of the best posterior, in steps of one percent.
-  double best_power(const std::vector<std::size_t>& rows) const {
-    constexpr int kFarthest = 70;  // from a half to two
-    const auto power = [](int step) { return std::exp(step / 100.0); };
-    int best = 0;
-    double least = posterior(rows, 1);
-    for (const int way : {-1, 1})
-      while (std::abs(best + way) <= kFarthest) {
-        const double next = posterior(rows, power(best + way));
-        if (!(next < least)) break;
-        best += way, least = next;
-      }
-    return power(best);
+  Mixture fit(const std::vector<std::size_t>& rows) const {
+    Mixture mixture{weights(rows), 1};
+    mixture.power = best_power(rows, mixture);
+    return mixture;
+  }
+  // Weights of any sum.
+  static Mixture of_weights(std::vector<double> weights) {
+    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+    for (double& weight : weights) weight /= sum;
+    return {std::move(weights), 1};
   }
 
-  Calibration calibration(const std::vector<std::size_t>& rows, double power, ConfusionMatrix* confusion = nullptr) const {
+  std::vector<double> weights(const std::vector<std::size_t>& rows) const {
+    const std::size_t models = kind_.size(), kinds = static_cast<std::size_t>(*std::ranges::max_element(kind_)) + 1;
+    std::vector<double> of_kind(kinds, 1.0 / static_cast<double>(kinds)), members(kinds, 0), likelihood;
+    for (const int kind : kind_) ++members[static_cast<std::size_t>(kind)];
+    // [row][kind]: the probability of the right class, the mean over the kind's models
+    for (const std::size_t row : rows) {
+      const std::size_t first = likelihood.size();
+      likelihood.resize(first + kinds, 0);
+      for (std::size_t m = 0; m < models; ++m) {
+        const auto kind = static_cast<std::size_t>(kind_[m]);
+        likelihood[first + kind] +=
+            std::exp(logarithm_[(m * size() + row) * n_classes_ + static_cast<std::size_t>(target_[row])]) / members[kind];
+      }
+    }
+    const double groups = groups_of(rows), share = groups / static_cast<double>(std::max<std::size_t>(1, rows.size()));
+    for (int iteration = 0; iteration < kMostIterations && kinds > 1; ++iteration) {
+      std::vector<double> next(kinds, kEqualGroups / static_cast<double>(kinds));
+      for (std::size_t first = 0; first < likelihood.size(); first += kinds) {
+        double total = 0;
+        for (std::size_t k = 0; k < kinds; ++k) total += of_kind[k] * likelihood[first + k];
+        for (std::size_t k = 0; k < kinds; ++k) next[k] += share * of_kind[k] * likelihood[first + k] / total;
+      }
+      for (std::size_t k = 0; k < kinds; ++k) of_kind[k] = next[k] / (groups + kEqualGroups);
+    }
+    std::vector<double> weights;
+    for (const int kind : kind_) weights.push_back(of_kind[static_cast<std::size_t>(kind)] / members[static_cast<std::size_t>(kind)]);
+    return weights;
+  }
+
+  Calibration calibration(const std::vector<std::size_t>& rows, const Mixture& mixture, ConfusionMatrix* confusion = nullptr) const {
     Calibration out;
     for (const std::size_t row : rows) {
-      const auto p = mean(row, power);
+      const auto p = mean(row, mixture);
       const auto winner = std::ranges::max_element(p);
       const int produced = static_cast<int>(winner - p.begin());
       out.add(std::clamp(*winner, 0.0, 1.0), produced == target_[row]);
@@ -84,23 +116,81 @@ class JudgedTogether {
     return rows;
   }
 
+  // The power of the best posterior, in steps of one percent.
+  double best_power(const std::vector<std::size_t>& rows, Mixture mixture) const {
+    constexpr int kFarthest = 70;  // from a half to two
+    const double share = rows.empty() ? 0 : groups_of(rows) / static_cast<double>(rows.size());
+    const auto posterior = [&](int step) {
+      mixture.power = std::exp(step / 100.0);
+      double loss = 0;
+      for (const std::size_t row : rows) loss -= std::log(mean(row, mixture)[static_cast<std::size_t>(target_[row])]);
+      const double spread = step / 100.0 / kSpread;
+      return loss * share + 0.5 * spread * spread;
+    };
+    int best = 0;
+    double least = posterior(0);
+    for (const int way : {-1, 1})
+      while (std::abs(best + way) <= kFarthest) {
+        const double next = posterior(best + way);
+        if (!(next < least)) break;
+        best += way, least = next;
+      }
+    return std::exp(best / 100.0);
+  }
+
  private:
-  double posterior(const std::vector<std::size_t>& rows, double power) const {
+  double groups_of(const std::vector<std::size_t>& rows) const {
     std::set<std::int64_t> groups;
-    double loss = 0;
-    for (const std::size_t row : rows) {
-      loss -= std::log(mean(row, power)[static_cast<std::size_t>(target_[row])]);
-      groups.insert(group_[row]);
-    }
-    const double spread = std::log(power) / kSpread;
-    return rows.empty() ? 0 : loss * static_cast<double>(groups.size()) / static_cast<double>(rows.size()) + 0.5 * spread * spread;
+    for (const std::size_t row : rows) groups.insert(group_[row]);
+    return static_cast<double>(groups.size());
   }
 
   const std::vector<int>& target_;
   const std::vector<std::int64_t>& group_;
+  const std::vector<int>& kind_;
   std::size_t n_classes_;
   std::vector<double> logarithm_;  // of the probabilities, [model][sample][class]
 };
+
+// The members of all models in order, those of an ensemble one by one.
+std::vector<const ModelSpec*> member_specs(const std::vector<LearnedModel>& models) {
+  std::vector<const ModelSpec*> specs;
+  for (const LearnedModel& model : models) {
+    if (model.model.members.empty()) specs.push_back(&model.model.spec);
+    for (const ModelFile& member : model.model.members) specs.push_back(&member.spec);
+  }
+  return specs;
+}
+
+// A number for each member, the same for those of one architecture with the same parameters.
+std::vector<int> kinds_of(const std::vector<const ModelSpec*>& specs) {
+  std::vector<std::string> names;
+  std::vector<int> kinds;
+  for (const ModelSpec* spec : specs) {
+    const std::string name = spec->architecture + spec->parameters.dump();
+    const auto at = std::ranges::find(names, name);
+    kinds.push_back(static_cast<int>(at - names.begin()));
+    if (at == names.end()) names.push_back(name);
+  }
+  return kinds;
+}
+
+std::vector<HeldOutProbabilities> held_out_of(const std::vector<LearnedModel>& models) {
+  std::vector<HeldOutProbabilities> all;
+  for (const LearnedModel& model : models) {
+    MILLESIME_CHECK(model.held_out.size() == std::max<std::size_t>(1, model.model.members.size()),
+                    "the probabilities of a member are missing");
+    all.insert(all.end(), model.held_out.begin(), model.held_out.end());
+  }
+  return all;
+}
+
+// What is reported comes from epochs that the samples did not choose, as far as possible.
+std::vector<HeldOutProbabilities> reported_of(std::vector<HeldOutProbabilities> models) {
+  for (auto& member : models)
+    if (!member.crossed.empty()) member.probabilities = member.crossed;
+  return models;
+}
 
 bool judged_alike(const std::vector<HeldOutProbabilities>& models) {
   const auto& first = models.front();
@@ -125,35 +215,38 @@ void raise(LearnedModel& model, double power) {
 
 }  // namespace
 
+std::vector<double> fit_weights(const std::vector<LearnedModel>& models) {
+  const auto judged = reported_of(held_out_of(models));
+  if (!judged_alike(judged)) return std::vector<double>(judged.size(), 1);
+  const auto specs = member_specs(models);
+  const auto kinds = kinds_of(specs);
+  const JudgedTogether together(judged, kinds, specs.front()->n_classes());
+  std::vector<double> weights = together.weights(together.all());
+  for (double& weight : weights) weight *= static_cast<double>(weights.size());
+  return weights;
+}
+
 LearnedModel join_models(const std::vector<LearnedModel>& models) {
   LearnedModel joined;
   std::vector<ModelFile> files;
-  for (const LearnedModel& model : models) {
-    files.push_back(model.model);
-    MILLESIME_CHECK(model.held_out.size() == std::max<std::size_t>(1, model.model.members.size()),
-                    "the probabilities of a member are missing");
-    joined.held_out.insert(joined.held_out.end(), model.held_out.begin(), model.held_out.end());
-  }
+  for (const LearnedModel& model : models) files.push_back(model.model);
+  joined.held_out = held_out_of(models);
   joined.model = make_ensemble(files);
   if (!judged_alike(joined.held_out)) return joined;
   ModelSpec& spec = joined.model.spec;
-  const JudgedTogether judged(joined.held_out, spec.n_classes());
-  const double power = judged.best_power(judged.all());
+  const auto kinds = kinds_of(member_specs(models));
+  const auto reported = reported_of(joined.held_out);
+  const std::vector<double> weights = fit_weights(models);
+  for (std::size_t m = 0; m < weights.size(); ++m) joined.model.members[m].spec.weight = weights[m];
 
-  // What is reported comes from epochs that the samples did not choose, as far as possible.
-  std::vector<HeldOutProbabilities> reported = joined.held_out;
-  bool chose_epoch = false;
-  for (auto& member : reported) {
-    if (!member.crossed.empty()) member.probabilities = member.crossed;
-    chose_epoch = chose_epoch || member.chose_epoch;
-  }
-  const JudgedTogether judging(reported, spec.n_classes());
+  // The power of the probabilities that the model has: at the epochs that all groups chose.
+  const JudgedTogether judged(joined.held_out, kinds, spec.n_classes()), judging(reported, kinds, spec.n_classes());
+  const double power = judged.best_power(judged.all(), judged.of_weights(weights));
   ConfusionMatrix confusion;
-  const double before = judging.calibration(judging.all(), 1).expected_error();
-  Calibration crossed;  // each half of the groups with the power fitted on the other half
-  for (const int half : {0, 1})
-    crossed.merge(judging.calibration(judging.half(half), judging.best_power(judging.half(1 - half)), &confusion));
-  enter_held_out(spec, confusion, before, crossed.expected_error(), chose_epoch);
+  const double before = judging.calibration(judging.all(), judging.of_weights(weights)).expected_error();
+  Calibration crossed;  // each half of the groups with the weights and the power fitted on the other half
+  for (const int half : {0, 1}) crossed.merge(judging.calibration(judging.half(half), judging.fit(judging.half(1 - half)), &confusion));
+  enter_held_out(spec, confusion, before, crossed.expected_error(), std::ranges::any_of(reported, &HeldOutProbabilities::chose_epoch));
   spec.metrics["power"] = power;
   raise(joined, power);
   return joined;

@@ -35,4 +35,7 @@ struct HoldOut {
 };
 HoldOut hold_out(const ModelInput& input, double ratio, std::int64_t seed);
 
+// The same in `parts`: every group but the only ones of their classes is held out once, a class's groups spread evenly over the parts.
+std::vector<HoldOut> hold_out_parts(const ModelInput& input, int parts, std::int64_t seed);
+
 }  // namespace millesime

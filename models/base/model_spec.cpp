@@ -12,7 +12,7 @@
 namespace millesime {
 namespace {
 
-constexpr int kFormat = 2;  // 1: gap-filled values were rounded before indices were computed
+constexpr int kFormat = 3;  // 1: gap-filled values were rounded before indices were computed; 3: members have weights
 
 using nlohmann::json;
 
@@ -172,7 +172,7 @@ json Provenance::to_json() const {
 
 json ModelSpec::to_json() const {
   json out;
-  out["format"] = kFormat;
+  out["format"] = weight == 1 ? kFormat - 1 : kFormat;  // an older program would take the plain mean
   out["architecture"] = architecture;
   out["parameters"] = parameters;
   out["input"] = to_text(input);
@@ -196,6 +196,7 @@ json ModelSpec::to_json() const {
   out["metrics"] = metrics;
   out["temperature"] = temperature;
   out["sharpening"] = sharpening;
+  if (weight != 1) out["weight"] = weight;
   return out;
 }
 
@@ -243,6 +244,9 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
   if (object.contains("sharpening")) spec.sharpening = field<double>(object, "sharpening", origin);  // older files: none
   if (!(spec.sharpening >= 0 && spec.sharpening <= 1e6))
     throw UserError(join_text(origin, ": sharpening: expected a number from 0, got ", spec.sharpening));
+  if (object.contains("weight")) spec.weight = field<double>(object, "weight", origin);
+  if (!(spec.weight > 0 && spec.weight <= 1e6))
+    throw UserError(join_text(origin, ": weight: expected a number above 0, got ", spec.weight));
   return spec;
 }
 

@@ -87,6 +87,7 @@ struct ModelSpec {
   nlohmann::json metrics = nlohmann::json::object();
   double temperature = 1;  // logits are divided by it (Guo et al. 2017)
   double sharpening = 0;   // of the probabilities after that, models/base/calibration.h
+  double weight = 1;       // of a member of an ensemble, in the mean of the members' probabilities
 
   int n_classes() const { return static_cast<int>(classes.size()); }
   int n_statics() const { return static_cast<int>(statics.size()); }

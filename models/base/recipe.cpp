@@ -49,15 +49,10 @@ void Recipe::declare(Options& options) {
            "with at most this number of samples, a second network learns from all of them once epoch and calibration are chosen")
       .range(0, 1e9);
   options
-      .add("ensemble_samples", &ensemble_samples,
-           "with at most this number of samples, the model auto is the mean of a network and a random_forest; 0: always one network")
-      .range(0, 1e9);
-  options
-      .add(
-          "choice_polygons", &choice_polygons,
-          "and in at most this number of polygons (groups of a table), the mean of both networks and a random_forest: too few are held out "
-          "to choose between the networks")
-      .range(0, 1e9);
+      .add("effort", &effort,
+           "what the model auto spends: quick: a network and a forest; standard: ltae, temporal_cnn and a forest; best: several networks "
+           "of three architectures and a forest of quantiles. Members that add nothing on held-out polygons are left out")
+      .choices({"quick", "standard", "best"});
   options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
   options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);

@@ -27,6 +27,7 @@
 #include "models/base/rare_classes.h"
 #include "models/base/shards.h"
 #include "models/base/training_tensors.h"
+#include "models/registry.h"
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
@@ -374,6 +375,11 @@ ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Rec
   second.spec.temperature = first.spec.temperature, second.spec.sharpening = first.spec.sharpening;
   second.spec.metrics = first.spec.metrics;
   return second;
+}
+
+ModelFile untrained_network(const ModelSpec& spec, std::int64_t seed) {
+  torch::manual_seed(static_cast<std::uint64_t>(seed));
+  return network_file(spec, *architecture(spec.architecture).make(spec));
 }
 
 Precision precision_of(const std::string& text) {

@@ -63,6 +63,9 @@ ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelI
 // (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise returns `first` itself.
 ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
 
+// A network of `spec` with random weights, to measure its speed.
+ModelFile untrained_network(const ModelSpec& spec, std::int64_t seed);
+
 // Call it when the model is written.
 void remove_checkpoint(const std::string& checkpoint);
 

@@ -232,7 +232,10 @@ TileModel::Scores TileModel::run_members(const Stream& stream, const DeviceSerie
     detail::copy_bytes(stream, stream.device, all.data() + m * numbers, stream.device, scores.probabilities,
                        static_cast<std::size_t>(numbers) * sizeof(float));
   }
-  const Buffer<float> weights = to_device(stream, std::vector<float>(static_cast<std::size_t>(n * pixels), 1.0f));
+  std::vector<float> weight;
+  for (const TileModel& member : members_)
+    weight.insert(weight.end(), static_cast<std::size_t>(pixels), static_cast<float>(member.spec_.weight));
+  const Buffer<float> weights = to_device(stream, weight);
   probabilities_.reserve(stream.device, numbers);
   BlendArgs mean;
   mean.pixels = pixels, mean.n_models = static_cast<int>(n), mean.n_classes = spec_.n_classes();

@@ -22,8 +22,6 @@
 namespace millesime {
 namespace {
 
-constexpr std::int64_t kTimedPixels = 16384;  // for the measurement of speed: the test samples, repeated
-
 // The training of a member: the options of `millesime train` with the benchmark's assignments, then with its own.
 LearningRequest training_of(const std::string& member, const BenchmarkCommand& command) {
   LearningRequest training;
@@ -45,17 +43,6 @@ LearningRequest training_of(const std::string& member, const BenchmarkCommand& c
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Time of prediction, a pixel.
-double seconds_per_pixel(const ModelFile& model, const ModelInput& input, const Context& context) {
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < kTimedPixels; ++i) rows.push_back(i % input.size());
-  const ModelInput many = input.subset(rows);
-  predict_probabilities(model, input.subset({0}), context);  // loads libraries
-  const auto start = std::chrono::steady_clock::now();
-  predict_probabilities(model, many, context);
-  return seconds_since(start) / static_cast<double>(kTimedPixels);
 }
 
 // A trained member of a model.

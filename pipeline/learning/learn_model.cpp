@@ -26,25 +26,6 @@ LearnedModel learn_one(const LearningRequest& request, const std::vector<NamedSa
   return learning.again(learning.first());
 }
 
-// If no series has a gap, the network with the better result on held-out samples.
-LearnedModel learn_better(const LearningRequest& request, Learning& usual, const std::vector<NamedSamples>& all,
-                          const std::vector<SampleSelection>& found, const Context& context) {
-  const LearnedModel model = usual.first();
-  if (!usual.dense() || !model.model.spec.metrics.contains("held_out")) return usual.again(model);
-  const LearningRequest convolution = naming(request, "temporal_cnn");
-  Learning dense(convolution, all, found, context);
-  const LearnedModel other = dense.first();
-  const auto accuracy = [](const LearnedModel& m) { return m.model.spec.metrics["held_out"]["accuracy"].get<double>(); };
-  const nlohmann::json tried{{"ltae", accuracy(model)}, {"temporal_cnn", accuracy(other)}};
-  const bool better = accuracy(other) > accuracy(model);
-  context.progress->note(join_text("no series has a gap: temporal_cnn was tried beside ltae; held-out accuracy ", tried["ltae"].dump(),
-                                   " (ltae), ", tried["temporal_cnn"].dump(), " (temporal_cnn): ", better ? "temporal_cnn" : "ltae",
-                                   " is kept"));
-  LearnedModel chosen = better ? dense.again(other) : usual.again(model);
-  chosen.model.spec.metrics["tried"] = tried;
-  return chosen;
-}
-
 LearnedModel mean_of(const std::vector<LearnedModel>& members, const Context& context) {
   LearnedModel joined = join_models(members);
   joined.model.spec.metrics["samples"] = members.front().model.spec.metrics["samples"];
@@ -54,25 +35,120 @@ LearnedModel mean_of(const std::vector<LearnedModel>& members, const Context& co
   return joined;
 }
 
+// An architecture that `auto` tries.
+struct Candidate {
+  std::string model;
+  int networks = 1;  // of other seeds
+  std::vector<std::string> parameters = {};
+};
+
+struct Effort {
+  std::vector<Candidate> candidates;
+  int folds = 0;
+};
+
+constexpr std::int64_t kFewSamples = 10000;       // beyond which a quick model is one network
+constexpr std::int64_t kFoldsSamples = 1000;      // up to which a standard effort learns in folds
+constexpr std::int64_t kBestFoldSamples = 10000;  // and the best one
+constexpr int kFolds = 5;
+constexpr double kLeastWeight = 0.08;  // of a candidate that is kept
+constexpr double kTilePixels = 10980.0 * 10980.0;
+
+Effort effort_of(const std::string& name, std::int64_t samples, bool dense) {
+  if (name == "quick") {
+    Effort quick{{{dense ? "temporal_cnn" : "ltae"}}, 0};
+    if (samples <= kFewSamples) quick.candidates.push_back({"random_forest"});
+    return quick;
+  }
+  if (name == "standard") {
+    const int seeds = samples <= kFewSamples ? 2 : 1;
+    return {{{"ltae", seeds}, {"temporal_cnn", seeds}, {"random_forest"}}, samples <= kFoldsSamples ? kFolds : 0};
+  }
+  MILLESIME_CHECK(name == "best", "unknown effort ", name);
+  return {{{"ltae", 3}, {"temporal_cnn", 3}, {"inception_time", 2}, {"random_forest", 1, {"features=quantiles"}}},
+          samples <= kBestFoldSamples ? kFolds : 0};
+}
+
+// A candidate, and its first network without the held-out samples.
+struct Tried {
+  Candidate candidate;
+  LearningRequest request;
+  LearnedModel first = {};
+};
+
+// What it costs, before it starts. `seconds`: of a pixel, of each candidate.
+void tell_cost(const std::string& effort, const Effort& plan, const std::vector<double>& seconds, const Context& context) {
+  std::vector<std::string> parts;
+  double hours = 0;
+  for (std::size_t c = 0; c < seconds.size(); ++c) {
+    const Candidate& candidate = plan.candidates[c];
+    const double own = candidate.networks * seconds[c] * kTilePixels / 3600;
+    hours += own;
+    parts.push_back(join_text(candidate.networks > 1 ? join_text(candidate.networks, " ") : "", candidate.model, " ", fixed(own, 1), " h"));
+  }
+  context.progress->note(join_text("train.effort = \"", effort, "\": trains ", join_list(parts, ", "),
+                                   plan.folds > 0 ? join_text(" (in ", plan.folds, " folds)") : "", "; with all of them a map takes about ",
+                                   fixed(hours, 1), " h a Sentinel-2 tile on this machine"));
+}
+
+// Leaves out the candidates that have little weight. Returns what was measured of all.
+nlohmann::json choose(std::vector<Tried>& tried, const Context& context) {
+  nlohmann::json told;
+  std::vector<LearnedModel> judged;
+  for (const Tried& one : tried) judged.push_back(one.first);
+  const std::vector<double> weights = fit_weights(judged);
+  std::vector<std::string> texts;
+  std::vector<Tried> kept;
+  for (std::size_t c = 0; c < tried.size(); ++c) {
+    const ModelSpec& spec = tried[c].first.model.spec;
+    const double share = weights[c] / static_cast<double>(weights.size());
+    const bool is_judged = spec.metrics.contains("held_out");
+    if (is_judged) told[spec.architecture] = spec.metrics["held_out"]["accuracy"];
+    texts.push_back(join_text(spec.architecture, is_judged ? join_text(" ", fixed(told[spec.architecture].get<double>(), 3)) : "",
+                              " (weight ", fixed(share, 2), ")"));
+    if (share >= kLeastWeight) kept.push_back(std::move(tried[c]));
+  }
+  context.progress->note(join_text("accuracy on held-out samples: ", join_list(texts, ", ")));
+  tried = std::move(kept);
+  return told;
+}
+
 // `auto`, as learn_model.h says.
 LearnedModel learn_chosen(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
                           const Context& context) {
   const LearningRequest attention =
       naming(request, request.init_from.empty() ? "ltae" : model_to_tune(request.init_from, "").spec.architecture);
-  Learning usual(attention, all, found, context);
-  const bool free = request.init_from.empty() && request.model.input == "auto" && usual.sources() == 1;
-  if (!free) return usual.again(usual.first());
-  // A forest makes other errors than networks, so the mean has fewer. With few polygons too few are held out to choose between the
-  // networks.
-  const bool together = usual.samples() <= request.recipe.ensemble_samples;
+  Effort plan;
+  {
+    Learning usual(attention, all, found, context);
+    const bool free = request.init_from.empty() && request.model.input == "auto" && usual.sources() == 1;
+    if (!free) return usual.again(usual.first());
+    plan = effort_of(request.recipe.effort, usual.samples(), usual.dense());
+  }
+
+  // One Learning at a time: each holds the samples as its architecture reads them.
+  std::vector<Tried> tried;
+  std::vector<double> seconds;
+  for (const Candidate& candidate : plan.candidates) {
+    Tried& one = tried.emplace_back(Tried{candidate, naming(request, candidate.model)});
+    one.request.model.parameters = candidate.parameters;
+    one.request.folds = plan.folds;
+    seconds.push_back(Learning(one.request, all, found, context).seconds_per_pixel());
+  }
+  tell_cost(request.recipe.effort, plan, seconds, context);
+  for (Tried& one : tried) one.first = Learning(one.request, all, found, context).first();
+  const nlohmann::json told = tried.size() > 1 ? choose(tried, context) : nlohmann::json();
   std::vector<LearnedModel> members;
-  if (together && usual.dense() && usual.polygons() <= request.recipe.choice_polygons)
-    members = {usual.again(usual.first()), learn_one(naming(request, "temporal_cnn"), all, found, context)};
-  else
-    members = {learn_better(request, usual, all, found, context)};
-  if (!together) return members.front();
-  members.push_back(learn_one(naming(request, "random_forest"), all, found, context));
-  return mean_of(members, context);
+  for (Tried& one : tried)
+    for (one.request.member = 0; one.request.member < one.candidate.networks; ++one.request.member) {
+      Learning learning(one.request, all, found, context);
+      // What folds say of one seed holds for another.
+      const bool known = one.request.member == 0 || plan.folds > 0;
+      members.push_back(learning.again(known ? one.first : learning.first()));
+    }
+  LearnedModel learned = members.size() > 1 ? mean_of(members, context) : members.front();
+  if (!told.is_null()) learned.model.spec.metrics["tried"] = told;
+  return learned;
 }
 
 }  // namespace

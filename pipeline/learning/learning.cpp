@@ -1,6 +1,8 @@
 #include "pipeline/learning/learning.h"
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -37,7 +39,8 @@ TrainingRun watched_by(Progress& progress) {
 
 // Next to the model until it is finished.
 std::string checkpoint_of(const LearningRequest& request, const std::string& architecture) {
-  return request.output.empty() ? "" : join_text(request.output, ".", architecture, ".checkpoint");
+  const std::string member = request.member > 0 ? join_text("-", request.member) : "";
+  return request.output.empty() ? "" : join_text(request.output, ".", architecture, member, ".checkpoint");
 }
 
 // Number of samples of each class, and number of selected ones; codes in the order of the nomenclature.
@@ -106,18 +109,23 @@ ModelInput validation_input(const LearningRequest& request, const ModelSpec& spe
 
 Learning::Learning(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
                    const Context& context)
-    : request_(request), context_(context), spec_(begin_spec(request, all)) {
+    : request_(request), context_(context), spec_(begin_spec(request, all)), recipe_(request.recipe) {
   const auto selections = select(request.selection, found, request.recipe.random_seed);
   if (!request.init_from.empty()) start_ = read_start(request.init_from, spec_);
   fit_spec(spec_, selections);
   if (start_) keep_normalisation(*start_, spec_);
   input_ = make_input(spec_, selections);
-  if (request.validation.empty()) {
-    const HoldOut split = hold_out(input_, request.recipe.validation_ratio, request.recipe.random_seed);
-    if (!split.held_out.empty()) learners_ = split.learn, held_out_ = input_.subset(split.held_out);
+  if (!request.validation.empty()) {
+    validation_ = validation_input(request, spec_);
+  } else if (request.folds > 1 && request.recipe.validation_ratio > 0) {
+    folds_ = hold_out_parts(input_, request.folds, request.recipe.random_seed);
   } else {
-    held_out_ = validation_input(request, spec_);
+    HoldOut split = hold_out(input_, request.recipe.validation_ratio, request.recipe.random_seed);
+    if (!split.held_out.empty()) folds_.push_back(std::move(split));
   }
+  constexpr std::int64_t kApart = 1'000'003;  // seeds of members of one architecture; seeds of a run follow each other
+  recipe_.random_seed += kApart * request.member;
+  spec_.provenance.seed = recipe_.random_seed;
   spec_.metrics["samples"] = count_samples(spec_, input_);
   enter_counts(spec_, request, count_labels(found), count_labels(selections));
   run_ = watched_by(*context.progress);
@@ -130,51 +138,113 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
 
 std::int64_t Learning::polygons() const { return static_cast<std::int64_t>(std::set(input_.group.begin(), input_.group.end()).size()); }
 
+double Learning::seconds_per_pixel() const {
+  constexpr std::int64_t kEnough = 2000;  // samples of a forest: deep enough
+  constexpr double kKernel = 1 / 2.7;     // of the time that LibTorch takes for L-TAE (models/MEASURED.md)
+  std::vector<std::int64_t> some;
+  for (std::int64_t i = 0, step = std::max<std::int64_t>(1, input_.size() / kEnough); i < input_.size(); i += step) some.push_back(i);
+  const ModelInput samples = input_.subset(some);
+  const ModelFile model = is_forest() ? grow(spec_, samples) : untrained_network(spec_, recipe_.random_seed);
+  return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
+}
+
 bool Learning::is_forest() const { return !architecture(spec_.architecture).make; }
 
 ModelFile Learning::grow(ModelSpec spec, const ModelInput& samples) const {
-  spec.provenance.n_samples = samples.size(), spec.provenance.n_held_out = held_out_.size();
-  const ModelInput learn = with_rare_classes(samples, spec, request_.recipe);
+  spec.provenance.n_samples = samples.size();
+  const ModelInput learn = with_rare_classes(samples, spec, recipe_);
   count_learned(spec, learn);
-  return forest_file(spec, train_forest(spec, learn, request_.recipe, context_.threads));
+  const auto quantiles = forest_quantiles(spec);
+  return forest_file(spec, train_forest(spec, quantiles ? with_quantiles(learn, *quantiles, context_) : learn, recipe_, context_.threads));
+}
+
+LearnedModel Learning::learn(const ModelInput& samples, const ModelInput& held_out, const std::string& checkpoint) const {
+  LearnedModel learned{{}, {{{}, held_out.target, held_out.group, {}, false}}};
+  const auto judge = [&] { return predict_probabilities(learned.model, held_out, context_); };
+  if (is_forest()) {
+    ModelSpec spec = spec_;
+    spec.provenance.n_held_out = held_out.size();
+    learned.model = grow(spec, samples);
+    if (held_out.size() > 0) calibrate_forest(learned.model, held_out, judge());
+    context_.progress->advance(1);
+  } else {
+    std::vector<double> crossed;
+    TrainingRun run = run_;
+    run.checkpoint = checkpoint;
+    run.on_crossed = [&crossed](const std::vector<double>& logits) { crossed = logits; };
+    learned.model = train_held_out(spec_, samples, held_out, recipe_, run);
+    const ModelSpec& spec = learned.model.spec;
+    learned.held_out.front().crossed = calibrated_probabilities(crossed, spec.n_classes(), spec.temperature, spec.sharpening);
+    learned.held_out.front().chose_epoch = crossed.empty() && held_out.size() > 0;
+  }
+  learned.held_out.front().probabilities = judge();
+  return learned;
 }
 
 LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
-  const ModelInput part = learners_.empty() ? ModelInput() : input_.subset(learners_);
-  const ModelInput& samples = learners_.empty() ? input_ : part;
-  LearnedModel learned{{}, {{{}, held_out_.target, held_out_.group, {}, false}}};
-  const auto judge = [&] { return predict_probabilities(learned.model, held_out_, context_); };
-  if (is_forest()) {
-    context_.progress->start(what, 1, "forests");
-    learned.model = grow(spec_, samples);
-    if (held_out_.size() > 0) calibrate_forest(learned.model, held_out_, judge());
-    context_.progress->advance(1);
-  } else {
-    context_.progress->start(what, request_.recipe.epochs_for(samples.size()), "epochs");
-    std::vector<double> crossed;
-    TrainingRun run = run_;
-    run.on_crossed = [&crossed](const std::vector<double>& logits) { crossed = logits; };
-    learned.model = train_held_out(spec_, samples, held_out_, request_.recipe, run);
-    const ModelSpec& spec = learned.model.spec;
-    learned.held_out.front().crossed = calibrated_probabilities(crossed, spec.n_classes(), spec.temperature, spec.sharpening);
-    learned.held_out.front().chose_epoch = crossed.empty() && held_out_.size() > 0;
-  }
-  learned.held_out.front().probabilities = judge();
+  const std::int64_t learners = folds_.empty() ? input_.size() : static_cast<std::int64_t>(folds_.front().learn.size());
+  const auto trainings = static_cast<int>(std::max<std::size_t>(1, folds_.size()));
+  context_.progress->start(what, trainings * (is_forest() ? 1 : recipe_.epochs_for(learners)), is_forest() ? "forests" : "epochs");
+  std::vector<LearnedModel> learned;
+  for (std::size_t fold = 0; fold < folds_.size(); ++fold)
+    learned.push_back(learn(input_.subset(folds_[fold].learn), input_.subset(folds_[fold].held_out),
+                            in_folds() && !run_.checkpoint.empty() ? join_text(run_.checkpoint, fold) : run_.checkpoint));
+  if (folds_.empty()) learned.push_back(learn(input_, validation_.value_or(ModelInput()), run_.checkpoint));
   context_.progress->finish();
-  return learned;
+  return in_folds() ? join_folds(learned) : learned.front();
+}
+
+// The models of the folds are calibrated as one: by what they say, uncalibrated, of the samples that each did not see. A network's epoch is
+// the median of those that the folds chose, so that no sample had much of a part in it.
+LearnedModel Learning::join_folds(const std::vector<LearnedModel>& learned) const {
+  LearnedModel joined{learned.front().model, {{}}};
+  ModelSpec& spec = joined.model.spec;
+  const auto judge = [&] {
+    std::vector<float> all;
+    for (std::size_t fold = 0; fold < learned.size(); ++fold) {
+      ModelFile model = learned[fold].model;
+      model.spec.temperature = spec.temperature, model.spec.sharpening = spec.sharpening;
+      const auto probabilities = predict_probabilities(model, input_.subset(folds_[fold].held_out), context_);
+      all.insert(all.end(), probabilities.begin(), probabilities.end());
+    }
+    return all;
+  };
+  std::vector<std::int64_t> rows;
+  for (const HoldOut& fold : folds_) rows.insert(rows.end(), fold.held_out.begin(), fold.held_out.end());
+  const ModelInput held_out = input_.subset(rows);
+  spec.temperature = 1, spec.sharpening = 0;
+  const auto uncalibrated = judge();
+  if (is_forest()) {
+    calibrate_forest(joined.model, held_out, uncalibrated);
+  } else {
+    HeldOutLogits logits{spec.n_classes(), {}, held_out.target, held_out.group};
+    for (const float p : uncalibrated) logits.logits.push_back(std::log(std::max(static_cast<double>(p), 1e-30)));
+    enter_calibration(spec, logits);
+    std::vector<int> epochs;
+    for (const LearnedModel& fold : learned) epochs.push_back(fold.model.spec.metrics["epoch"].get<int>());
+    std::ranges::sort(epochs);
+    spec.metrics["epoch"] = epochs[epochs.size() / 2];
+  }
+  spec.metrics["folds"] = learned.size();
+  spec.provenance.n_held_out = held_out.size();
+  joined.held_out = {{judge(), held_out.target, held_out.group}};
+  return joined;
 }
 
 LearnedModel Learning::again(LearnedModel first) {
-  if (held_out_.size() == 0 || !request_.validation.empty()) return first;
+  if (folds_.empty()) return first;
+  first.model.spec.provenance.seed = spec_.provenance.seed;
   const std::string what = join_text("train ", spec_.architecture, " on all samples");
   if (is_forest()) {
     context_.progress->start(what, 1, "forests");
     first.model = grow(first.model.spec, input_);
     context_.progress->advance(1);
-  } else if (request_.recipe.refits(input_.size())) {
+  } else if (in_folds() || recipe_.refits(input_.size())) {
     context_.progress->start(what, first.model.spec.metrics["epoch"].get<int>(), "epochs");
-    first.model = learn_again(first.model, input_, request_.recipe, run_);
+    Recipe recipe = recipe_;
+    if (in_folds()) recipe.refit_samples = std::max<std::int64_t>(recipe.refit_samples, input_.size());
+    first.model = learn_again(first.model, input_, recipe, run_);
   } else {
     return first;
   }
@@ -190,7 +260,19 @@ ModelFile model_to_tune(const std::string& file, const std::string& architecture
 }
 
 void remove_checkpoints(const LearningRequest& request) {
-  for (const auto& kind : architectures()) remove_checkpoint(checkpoint_of(request, kind.name));
+  if (request.output.empty()) return;
+  const std::filesystem::path model(request.output), folder = model.has_parent_path() ? model.parent_path() : ".";
+  const std::string begin = model.filename().string() + ".";
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const auto end = name.find(".checkpoint");
+    if (!name.starts_with(begin) || end == std::string::npos) continue;
+    const std::string architecture = name.substr(begin.size(), std::min(end, name.find('-')) - begin.size());
+    if (std::ranges::find(architectures(), architecture, &Architecture::name) != architectures().end())
+      found.push_back(entry.path().string());
+  }
+  for (const std::string& file : found) remove_checkpoint(file);
 }
 
 }  // namespace millesime

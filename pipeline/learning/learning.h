@@ -26,30 +26,38 @@ class Learning {
   std::int64_t samples() const { return input_.size(); }
   std::int64_t polygons() const;  // or groups of a table; the errors of samples of one group are correlated
   std::size_t sources() const { return spec_.sources.size(); }
+  double seconds_per_pixel() const;  // of a map on this machine, about: measured with a model that has learned little
   bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // whether convolutions over a regular series can read it
 
-  // Trained on the samples that are not held out, calibrated with the held-out ones.
+  // Trained on the samples that are not held out, calibrated with the held-out ones. With request.folds there are several such models: the
+  // first is returned, with the median of their epochs and the calibration by the samples held out from any.
   LearnedModel first();
-  // Trained on all samples, if they are few and no validation samples were given; a forest always if none were given.
+  // Trained on all samples, if they are few and no validation samples were given; a forest always if none were given, and a network if it
+  // learned in folds.
   LearnedModel again(LearnedModel first);
 
  private:
   bool is_forest() const;
+  bool in_folds() const { return folds_.size() > 1; }
   ModelFile grow(ModelSpec spec, const ModelInput& samples) const;
+  LearnedModel learn(const ModelInput& samples, const ModelInput& held_out, const std::string& checkpoint) const;
+  LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
 
   const LearningRequest& request_;
   const Context& context_;
   ModelSpec spec_;
   std::optional<ModelFile> start_;
-  ModelInput input_, held_out_;
-  std::vector<std::int64_t> learners_;  // the others of input_; empty: all of them are for training
+  Recipe recipe_;  // with the seed of this member
+  ModelInput input_;
+  std::vector<HoldOut> folds_;            // of input_; none: nothing is held out, or validation_ is
+  std::optional<ModelInput> validation_;  // samples of their own
   TrainingRun run_;
 };
 
 // The model to fine-tune; of an ensemble, the member of this architecture, or the first.
 ModelFile model_to_tune(const std::string& file, const std::string& architecture);
 
-// Call it when the model is written: removes checkpoints of any architecture next to it.
+// Call it when the model is written: removes the checkpoints of all its members next to it.
 void remove_checkpoints(const LearningRequest& request);
 
 }  // namespace millesime

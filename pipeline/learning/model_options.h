@@ -9,8 +9,8 @@ namespace millesime {
 // Not an architecture: training chooses one by the samples (pipeline/learning/learn_model.h).
 inline constexpr const char* kChosenModel = "auto";
 inline constexpr const char* kModelHelp =
-    "architecture (`millesime model list` shows them), or auto: ltae, or for series without gaps temporal_cnn if it is better on "
-    "held-out polygons; up to train.ensemble_samples samples, the mean of it and a random_forest. Names joined by + are their mean";
+    "architecture (`millesime model list` shows them), or auto: the mean of several, weighted by what they are worth on held-out polygons "
+    "(train.effort says how many). Names joined by + are their mean";
 inline constexpr const char* kSourcesHelp =
     "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every series; default: the main one";
 

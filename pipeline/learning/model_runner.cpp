@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
 constexpr int kDeviceBatch = 262144;  // and on a GPU
+constexpr int kQuantileBatch = 16384;  // pixels whose quantiles a forest reads at once: at most a quarter of a gigabyte
 constexpr int kCompared = 64;         // one of this number of batches is computed in both precisions
 
 // The pixels of `input` from `first` on.
@@ -64,6 +65,7 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
     forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,
                                                     trained.left, trained.right, trained.leaf_class},
                                        stream);
+    if (const auto plan = forest_quantiles(spec())) quantiles_.emplace(*plan, spec().sources.front().features(), stream);
     vote_logits_ = to_device(stream, vote_logits(spec(), forest_->view().n_trees));
     stream.synchronize();  // calls come on other streams
     return;
@@ -120,7 +122,21 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
   args.forest = forest_->view();
   args.pixels = input.pixels, args.features = input.series.front().values, args.votes = votes_.data();
   if (input.statics) args.n_statics = spec().n_statics(), args.statics = input.statics;
-  forest(stream, args);
+  if (!quantiles_) return forest(stream, args);
+  const SeriesBatch& series = input.series.front();
+  for (std::int64_t first = 0; first < input.pixels; first += kQuantileBatch) {
+    ForestArgs part = args;
+    part.pixels = std::min<std::int64_t>(kQuantileBatch, input.pixels - first);
+    features_.reserve(stream.device, part.pixels * quantiles_->width());
+    QuantileFeaturesArgs quantiles = quantiles_->args();
+    quantiles.pixels = part.pixels, quantiles.values = series.values + first * series.dates * series.features;
+    quantiles.out = features_.data();
+    quantile_features(stream, quantiles);
+    part.features = features_.data();
+    part.votes += first * spec().n_classes();
+    if (part.statics) part.statics += first * spec().n_statics();
+    forest(stream, part);
+  }
 }
 
 const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count) {
@@ -164,6 +180,6 @@ void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, co
   cost_.pixels += batch.pixels;
 }
 
-void ModelRunner::release() { logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {}; }
+void ModelRunner::release() { features_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {}; }
 
 }  // namespace millesime

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "kernels/base/buffer.h"
 #include "kernels/ops/forest.h"
 #include "kernels/ops/ltae.h"
+#include "kernels/ops/quantile_features.h"
 #include "models/base/classifier.h"
 #include "models/base/model_file.h"
 
@@ -66,8 +68,10 @@ class ModelRunner {
   std::unique_ptr<Classifier> network_;  // loaded when it is needed; or
   std::unique_ptr<Ltae> ltae_;           // in addition, for images; or
   std::unique_ptr<Forest> forest_;
-  std::unique_ptr<Classifier> exact_;  // in 32 bits, to compare a network of 16 bits with
-  std::vector<float> image_days_;      // the dates of the positions of ltae_
+  std::optional<DeviceQuantilePlan> quantiles_;  // that the forest reads
+  Buffer<float> features_;                       // them, of a batch
+  std::unique_ptr<Classifier> exact_;            // in 32 bits, to compare a network of 16 bits with
+  std::vector<float> image_days_;                // the dates of the positions of ltae_
   PrecisionCost cost_;
   std::int64_t batches_ = 0;
   Buffer<float> vote_logits_;  // of a forest that is calibrated

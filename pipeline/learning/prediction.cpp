@@ -1,15 +1,18 @@
 #include "pipeline/learning/prediction.h"
 
 #include <algorithm>
-#include <functional>
+#include <chrono>
 
 #include "kernels/base/transfer.h"
+#include "kernels/ops/quantile_features.h"
 #include "pipeline/learning/model_runner.h"
 
 namespace millesime {
 namespace {
 
-constexpr std::int64_t kBlock = 65536;  // samples on the device at once
+constexpr std::int64_t kBlock = 65536;        // samples on the device at once
+constexpr std::int64_t kTimedPixels = 16384;  // at most, of the measurement of speed
+constexpr double kTimedSeconds = 0.1;         // at least, unless there are as many pixels
 
 // Some of the samples, on the device.
 class DeviceRows {
@@ -67,13 +70,55 @@ std::vector<float> predict_probabilities(const ModelFile& model, const ModelInpu
 std::vector<float> predict_probabilities(const ModelFile& model, const std::vector<SampleSelection>& selections, const Context& context) {
   if (model.members.empty()) return predict_probabilities(model, make_input(model.spec, selections), context);
   std::vector<float> mean;
-  for (const auto& member : model.members) {
+  float weights = 0;
+  for (const auto& member : model.members) {  // in the order and arithmetic of `blend` (kernels/ops/decide.h), which makes maps
     const auto probabilities = predict_probabilities(member, make_input(member.spec, selections), context);
+    const auto weight = static_cast<float>(member.spec.weight);
     mean.resize(probabilities.size(), 0);
-    std::ranges::transform(mean, probabilities, mean.begin(), std::plus{});
+    std::ranges::transform(mean, probabilities, mean.begin(), [weight](float sum, float p) { return sum + weight * p; });
+    weights += weight;
   }
-  for (float& p : mean) p /= static_cast<float>(model.members.size());
+  for (float& p : mean) p /= weights;
   return mean;
+}
+
+ModelInput with_quantiles(const ModelInput& input, const QuantilePlan& plan, const Context& context) {
+  const InputSeries& series = input.series.front();
+  const Stream stream(context.device, context.threads);
+  Transfer transfer(stream);
+  const DeviceQuantilePlan on_device(plan, series.features, stream);
+  ModelInput out;
+  out.n_statics = input.n_statics, out.statics = input.statics, out.target = input.target, out.group = input.group;
+  InputSeries& quantiles = out.series.emplace_back();
+  quantiles.dates = 1, quantiles.features = static_cast<int>(on_device.width());
+  quantiles.values.resize(static_cast<std::size_t>(input.size() * on_device.width()));
+  quantiles.valid.assign(static_cast<std::size_t>(input.size()), 1), quantiles.days.assign(static_cast<std::size_t>(input.size()), 0);
+  const std::int64_t width = std::int64_t{series.dates} * series.features;
+  for (std::int64_t first = 0; first < input.size(); first += kBlock) {
+    const std::int64_t count = std::min(kBlock, input.size() - first);
+    Buffer<float> values(stream.device, count * width), result(stream.device, count * on_device.width());
+    transfer.to_device(values, series.values.data() + first * width, count * width);
+    QuantileFeaturesArgs args = on_device.args();
+    args.pixels = count, args.values = values.data(), args.out = result.data();
+    quantile_features(stream, args);
+    transfer.to_host(quantiles.values.data() + first * on_device.width(), result.data(),
+                     static_cast<std::size_t>(count * on_device.width()) * sizeof(float));
+  }
+  return out;
+}
+
+double seconds_per_pixel(const ModelFile& model, const ModelInput& input, const Context& context) {
+  using Clock = std::chrono::steady_clock;
+  predict_probabilities(model, input.subset({0}), context);  // loads libraries
+  for (std::int64_t pixels = 256;; pixels *= 4) {
+    std::vector<std::int64_t> rows;
+    for (std::int64_t i = 0; i < pixels; ++i) rows.push_back(i % input.size());
+    const ModelInput many = input.subset(rows);
+    const auto start = Clock::now();
+    predict_probabilities(model, many, context);
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (seconds > kTimedSeconds || pixels >= kTimedPixels) return seconds / static_cast<double>(pixels);
+  }
 }
 
 }  // namespace millesime

@@ -6,6 +6,7 @@
 #include "models/base/model_file.h"
 #include "models/base/model_input.h"
 #include "pipeline/core/context.h"
+#include "pipeline/core/quantile_plan.h"
 #include "pipeline/learning/sample_input.h"
 
 namespace millesime {
@@ -15,5 +16,11 @@ std::vector<float> predict_probabilities(const ModelFile& model, const std::vect
 
 // The same of one model (no ensemble) and its prepared input.
 std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context);
+
+// The quantiles of a forest instead of its series, as one date, by the same kernel as on images.
+ModelInput with_quantiles(const ModelInput& input, const QuantilePlan& plan, const Context& context);
+
+// Time of predict_probabilities, measured on these samples, repeated.
+double seconds_per_pixel(const ModelFile& model, const ModelInput& input, const Context& context);
 
 }  // namespace millesime

@@ -82,7 +82,7 @@ def make_readers_folder():
     # The pages speak of T31TCJ.
     for path in sorted(FOLDER.rglob(f"*{tile.name}*"), key=lambda path: -len(path.parts)):
         path.rename(path.with_name(path.name.replace(tile.name, "T31TCJ")))
-    (FOLDER / "france-2021.toml").write_text(text.replace(tile.name, "T31TCJ") + '\n[train]\nepochs = 2\n')
+    (FOLDER / "france-2021.toml").write_text(text.replace(tile.name, "T31TCJ") + '\n[train]\nepochs = 2\neffort = "quick"\n')
     corners = [[-5, 41], [10, 41], [10, 52], [-5, 52], [-5, 41]]
     department = {"type": "Feature", "properties": {"code": "31"}, "geometry": {"type": "Polygon", "coordinates": [corners]}}
     (FOLDER / "departments.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [department]}))

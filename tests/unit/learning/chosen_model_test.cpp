@@ -1,6 +1,7 @@
 // The models of `auto`, and of names joined by +.
 
 #include <filesystem>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,105 +32,107 @@ std::string report_of(const std::string& model) {
   return read_text(command.output);
 }
 
-TEST(ChosenModel, IsLtaeOnSeriesWithGapsAndTheBetterOfTwoOnSeriesWithout) {
-  const std::string folder = testing::temp_dir();
-  write_text(folder + "/gaps.csv", season_table(90, "B8"));
-  write_text(folder + "/dense.csv", season_table(90, "B8", false));
-  testing::SilentProgress progress;
-  Context context;
-  context.progress = &progress;
-  TrainCommand command;
-  ASSERT_EQ(command.request.model.name, kChosenModel);
-  command.request.recipe.epochs = 4;
-  command.request.recipe.ensemble_samples = 89;
-  const auto train = [&](const std::string& samples) {
-    command.samples = {folder + samples};
-    command.request.output = folder + "/m.safetensors";
-    train_model(command, context);
-    return ModelFile::read(command.request.output).spec;
-  };
-  const ModelSpec raw = train("/gaps.csv");
-  EXPECT_EQ(raw.architecture, "ltae");
-  EXPECT_FALSE(raw.metrics.contains("tried"));
+class ChosenModel : public ::testing::Test {
+ protected:
+  ChosenModel() {
+    write_text(folder_ + "/gaps.csv", season_table(90, "B8"));
+    write_text(folder_ + "/dense.csv", season_table(90, "B8", false));
+    context_.progress = &progress_;
+    command_.request.output = folder_ + "/m.safetensors";
+    command_.request.recipe.epochs = 4;
+  }
 
-  const ModelSpec dense = train("/dense.csv");
-  ASSERT_EQ(dense.metrics["tried"].size(), 2u);
-  EXPECT_EQ(dense.architecture == "temporal_cnn", dense.metrics["tried"]["temporal_cnn"] > dense.metrics["tried"]["ltae"]);
-  EXPECT_EQ(dense.provenance.n_samples, 90);  // learned again from all
-  EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
+  ModelFile train(const std::string& samples) {
+    command_.samples = {folder_ + samples};
+    EXPECT_EQ(train_model(command_, context_)["samples"].size(), 3u) << "of three classes";
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      EXPECT_EQ(entry.path().string().find(".checkpoint"), std::string::npos) << entry.path();
+    return ModelFile::read(command_.request.output);
+  }
 
-  command.request.model.input = "regular";  // gaps are filled then, and have no influence
-  EXPECT_FALSE(train("/dense.csv").metrics.contains("tried"));
-  command.request.model = {};
-  command.request.model.parameters = {"d_model=64"};
+  static std::vector<std::string> names(const ModelFile& model) {
+    std::vector<std::string> names;
+    for (const ModelFile& member : model.members) names.push_back(member.spec.architecture);
+    return names;
+  }
+
+  std::string folder_ = testing::temp_dir();
+  testing::SilentProgress progress_;
+  Context context_;
+  TrainCommand command_;
+};
+
+TEST_F(ChosenModel, IsWhatTheEffortNames) {
+  ASSERT_EQ(command_.request.model.name, kChosenModel);
+  ASSERT_EQ(command_.request.recipe.effort, "standard");
+  const ModelFile standard = train("/gaps.csv");
+  EXPECT_THAT(progress_.notes,
+              ::testing::Contains(AllOf(HasSubstr("train.effort = \"standard\": trains 2 ltae "), HasSubstr("temporal_cnn"),
+                                        HasSubstr("(in 5 folds)"), HasSubstr("h a Sentinel-2 tile"))));
+  EXPECT_EQ(standard.spec.metrics["tried"].size(), 3u);
+  EXPECT_THAT(names(standard), ::testing::Each(::testing::AnyOf("ltae", "temporal_cnn", "random_forest")));
+  ASSERT_GE(standard.members.size(), 2u);
+  EXPECT_EQ(standard.spec.metrics["held_out"]["samples"], 90);  // every polygon was held out once
+  double weights = 0;
+  for (const ModelFile& member : standard.members) {
+    EXPECT_EQ(member.spec.provenance.n_samples, 90) << "learned again from all";
+    EXPECT_EQ(member.spec.metrics["folds"], 5);
+    weights += member.spec.weight;
+  }
+  EXPECT_NEAR(weights, static_cast<double>(standard.members.size()), 1e-9);
+
+  command_.request.recipe.effort = "quick";
+  EXPECT_THAT(names(train("/gaps.csv")), ::testing::ElementsAre("ltae", "random_forest"));
+  const ModelFile quick = train("/dense.csv");
+  EXPECT_THAT(names(quick), ::testing::ElementsAre("temporal_cnn", "random_forest"));
+  EXPECT_EQ(quick.spec.metrics["held_out"]["samples"], 12);
+
+  // With fine-tuning, or given sources or input, `auto` is the one network that supports it.
+  command_.request.model.input = "raw";
+  EXPECT_EQ(train("/dense.csv").spec.architecture, "ltae");
+  command_.request.model = {};
+  command_.request.model.parameters = {"d_model=64"};
   EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("choose one"));
 }
 
-TEST(ChosenModel, IsTheMeanWithAForestUnlessSamplesAreMany) {
-  const std::string folder = testing::temp_dir();
-  write_text(folder + "/gaps.csv", season_table(90, "B8"));
-  write_text(folder + "/dense.csv", season_table(90, "B8", false));
-  testing::SilentProgress progress;
-  Context context;
-  context.progress = &progress;
-  TrainCommand command;
-  command.request.output = folder + "/m.safetensors";
-  command.request.recipe.epochs = 4;
-  command.request.recipe.ensemble_samples = 90;
-  const auto members = [&](const std::string& samples) {
-    command.samples = {folder + samples};
-    EXPECT_EQ(train_model(command, context)["samples"].size(), 3u) << "of three classes";
-    std::vector<std::string> names;
-    for (const ModelFile& member : ModelFile::read(command.request.output).members) names.push_back(member.spec.architecture);
-    return names;
-  };
-  EXPECT_THAT(members("/gaps.csv"), ::testing::ElementsAre("ltae", "random_forest"));
-  command.request.recipe.choice_polygons = 29;  // enough to choose one of the networks
-  EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre(::testing::AnyOf("ltae", "temporal_cnn"), "random_forest"));
-  EXPECT_THAT(progress.notes, ::testing::Contains(HasSubstr("temporal_cnn was tried beside ltae")));
-  command.request.recipe.choice_polygons = 30;
-  EXPECT_THAT(members("/dense.csv"), ::testing::ElementsAre("ltae", "temporal_cnn", "random_forest"));
-  EXPECT_THAT(progress.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) EXPECT_NE(entry.path().extension(), ".checkpoint") << entry.path();
+TEST_F(ChosenModel, MayBeSeveralNetworksOfOneArchitecture) {
+  command_.request.recipe.effort = "best";
+  command_.request.recipe.epochs = 1;
+  write_text(folder_ + "/gaps.csv", season_table(30, "B8"));
+  const ModelFile best = train("/gaps.csv");
+  const auto members = names(best);
+  EXPECT_THAT(members, ::testing::Contains("ltae").Times(3));
+  std::set<std::int64_t> seeds;
+  std::set<double> weights;
+  for (const ModelFile& member : best.members)
+    if (member.spec.architecture == "ltae") seeds.insert(member.spec.provenance.seed), weights.insert(member.spec.weight);
+  EXPECT_EQ(seeds.size(), 3u);
+  EXPECT_EQ(weights.size(), 1u);
+}
+
+TEST_F(ChosenModel, OfSeveralNamesIsTheirWeightedMean) {
+  command_.request.model.name = "ltae+temporal_cnn + random_forest";
+  const ModelFile all = train("/dense.csv");
+  EXPECT_THAT(names(all), ::testing::ElementsAre("ltae", "temporal_cnn", "random_forest"));
+  EXPECT_THAT(progress_.notes, ::testing::Contains("90 samples: the mean of ltae, temporal_cnn, random_forest is kept"));
+  EXPECT_EQ(all.spec.metrics["held_out"]["samples"], 12);
+  EXPECT_THAT(model_info_text(command_.request.output), ::testing::ContainsRegex("power +[01]\\.[0-9]{3}"));
+  EXPECT_THAT(report_of(command_.request.output), AllOf(HasSubstr("12 samples that were held out"), HasSubstr("raised to the power")));
 
   // Each member is the same as a model of its name alone, but the mean is calibrated as one.
-  const ModelFile all = ModelFile::read(command.request.output);
-  EXPECT_EQ(all.spec.metrics["held_out"]["samples"], 12);
-  EXPECT_THAT(model_info_text(command.request.output), ::testing::ContainsRegex("power +[01]\\.[0-9]{3}"));
-  EXPECT_THAT(report_of(command.request.output), AllOf(HasSubstr("12 samples that were held out"), HasSubstr("raised to the power")));
-  command.request.model.name = "temporal_cnn";
-  command.request.recipe = recipe_for("temporal_cnn", command.request.recipe);
-  train_model(command, context);
-  const ModelFile alone = ModelFile::read(command.request.output);
+  command_.request.model.name = "temporal_cnn";
+  command_.request.recipe = recipe_for("temporal_cnn", command_.request.recipe);
+  const ModelFile alone = train("/dense.csv");
   EXPECT_EQ(alone.tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
   EXPECT_NEAR(alone.spec.temperature, all.members.at(1).spec.temperature * all.spec.metrics["power"].get<double>(), 1e-9);
 
-  // Joined by their names they are the same model.
-  command.request.model.name = "ltae+temporal_cnn + random_forest";
-  command.request.recipe = {};
-  command.request.recipe.epochs = 4;
-  train_model(command, context);
-  const ModelFile named = ModelFile::read(command.request.output);
-  ASSERT_EQ(named.members.size(), 3u);
-  EXPECT_EQ(named.spec.metrics["power"], all.spec.metrics["power"]);
-  EXPECT_EQ(named.members.at(1).tensors.at("head.weight").values, all.members.at(1).tensors.at("head.weight").values);
-  command.request.model.name = "ltae+ltae";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("same member twice"));
-  command.request.model.name = "ltae+ltea";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("did you mean \"ltae\""));
-
-  // With fine-tuning, or given sources, `auto` is the one network that supports it.
-  command = {};
-  command.samples = {folder + "/dense.csv"};
-  command.request.output = folder + "/m.safetensors";
-  command.request.recipe.epochs = 2;
-  command.request.model.input = "raw";
-  train_model(command, context);
-  EXPECT_EQ(ModelFile::read(command.request.output).spec.architecture, "ltae");
+  command_.request.model.name = "ltae+ltae";
+  EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("same member twice"));
+  command_.request.model.name = "ltae+ltea";
+  EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("did you mean \"ltae\""));
 }
 
-TEST(ChosenModel, LearnsByTheRecipeOfItsArchitectureWhereNobodySaidOtherwise) {
+TEST(ChosenRecipe, LearnsByTheRecipeOfItsArchitectureWhereNobodySaidOtherwise) {
   Recipe told;
   const Recipe plain = recipe_for("temporal_cnn", told);
   EXPECT_NE(plain.learning_rate, told.learning_rate);

@@ -57,6 +57,7 @@ class Tables : public ::testing::TestWithParam<std::string> {
   Tables() { context.progress = &progress; }
   TrainCommand command(const std::vector<std::string>& samples) {
     TrainCommand c;
+    c.request.recipe.effort = "quick";
     c.samples = samples;
     c.request.output = folder + "/model.safetensors";
     c.request.model.name = GetParam();
@@ -144,6 +145,7 @@ TEST(TablesOfSeveralFiles, NumbersMeanTheSameWhateverTheirDigits) {
   ASSERT_EQ(read_samples_csv(folder + "/b.csv").series[0].scale[0], 0.01F);
   for (const char* model : {"random_forest", "mlp"}) {
     TrainCommand command;
+    command.request.recipe.effort = "quick";
     command.samples = {folder + "/a.csv"};
     command.request.output = folder + "/model.safetensors";
     command.request.model.name = model;
@@ -165,6 +167,7 @@ TEST(TablesOfSeveralFiles, NumbersMeanTheSameWhateverTheirDigits) {
   }
   write_text(folder + "/c.csv", table({1, 2, 3}, "c", [](int n) { return std::to_string(n); }));
   TrainCommand command;
+  command.request.recipe.effort = "quick";
   command.samples = {folder + "/a.csv", folder + "/c.csv"};
   command.request.output = folder + "/model.safetensors";
   command.request.model.name = "random_forest";
@@ -184,6 +187,7 @@ TEST(ClassCodes, UpTo65535AreLearnedAndPredicted) {
   for (const char* model : {"random_forest", "mlp"})
     for (const std::string& nomenclature : {std::string(), folder + "/n.toml"}) {
       TrainCommand command;
+      command.request.recipe.effort = "quick";
       command.samples = {folder + "/a.csv"};
       command.request.nomenclature = nomenclature;
       command.request.output = folder + "/model.safetensors";

@@ -33,7 +33,8 @@ ModelFile trained(const std::string& name, int n_classes = 3) {
 
 TEST(Ensemble, IsOneFileThatHoldsItsMembersAsTheyWere) {
   const std::string folder = testing::temp_dir();
-  const ModelFile ensemble = make_ensemble({trained("ltae"), trained("temporal_cnn"), trained("random_forest")});
+  ModelFile ensemble = make_ensemble({trained("ltae"), trained("temporal_cnn"), trained("random_forest")});
+  ensemble.members[1].spec.weight = 0.25;
   ensemble.write(folder + "/a.safetensors");
   const ModelFile read = ModelFile::read(folder + "/a.safetensors");
   read.write(folder + "/b.safetensors");
@@ -49,7 +50,7 @@ TEST(Ensemble, IsOneFileThatHoldsItsMembersAsTheyWere) {
     ASSERT_EQ(member.integers.size(), before.integers.size());
     for (const auto& [name, tensor] : before.integers) EXPECT_EQ(member.integers.at(name).values, tensor.values) << name;
   }
-  EXPECT_EQ(read.spec.papers.size(), 4u);  // two of L-TAE
+  EXPECT_EQ(read.spec.papers.size(), 5u);  // two of L-TAE, two of the forest
 }
 
 TEST(Ensemble, OfEnsemblesHasTheirMembers) {

@@ -129,6 +129,7 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   const std::string folder = testing::temp_dir(), checkpoint = folder + "/m.safetensors.ltae.checkpoint";
   write_text(folder + "/s.csv", season_table(90, "B8"));
   TrainCommand command;
+  command.request.recipe.effort = "quick";
   command.samples = {folder + "/s.csv"};
   command.request.output = folder + "/m.safetensors";
   command.request.recipe.epochs = 5;
@@ -179,6 +180,7 @@ TEST(Forest, LearnsFromAllSamplesAndIsCalibratedByAPartOfThem) {
   context.progress = &progress;
   write_text(folder + "/s.csv", season_table(240, "B8"));
   TrainCommand command;
+  command.request.recipe.effort = "quick";
   command.samples = {folder + "/s.csv"};
   command.request.output = folder + "/m";
   command.request.model.name = "random_forest";
@@ -221,6 +223,7 @@ TEST(SeveralSeries, WithoutGapsAreLearnedByTheModelThatReadsSeveral) {
   context.progress = &progress;
   write_text(folder + "/both.csv", table_with_radar(90, false));
   TrainCommand command;
+  command.request.recipe.effort = "quick";
   command.samples = {folder + "/both.csv"};
   command.request.output = folder + "/m";
   command.request.model.sources = {"all"};
@@ -268,6 +271,7 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   write_text(folder + "/both.csv", table_with_radar(120));
   write_text(folder + "/optical.csv", season_table(60, "B8"));
   TrainCommand command;
+  command.request.recipe.effort = "quick";
   command.samples = {folder + "/both.csv", folder + "/optical.csv"};
   command.request.output = folder + "/m";
   command.request.recipe.epochs = 15;
@@ -304,6 +308,7 @@ TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
   write_text(folder + "/s.csv", season_table(180, "B8"));
   write_text(folder + "/few.csv", season_table(24, "B8"));
   TrainCommand command;
+  command.request.recipe.effort = "quick";
   command.samples = {folder + "/s.csv"};
   command.request.output = folder + "/first";
   command.request.recipe.epochs = 15;
