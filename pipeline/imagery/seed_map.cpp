@@ -1,10 +1,12 @@
 #include "pipeline/imagery/seed_map.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
 #include "kernels/ops/decide.h"
+#include "kernels/ops/smooth.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
@@ -17,6 +19,10 @@ namespace {
 
 constexpr std::size_t kMostClasses = 255;  // the kernel's labels have 8 bits, and 0 is no class
 
+// The mean of calibrated probabilities is underconfident, as that of an ensemble (models/base/joint_calibration.h): they are raised to the
+// power of 9/8 (pipeline/imagery/README.md). Roots are rounded alike on every machine, pow is not.
+float sharper(float p) { return p * std::sqrt(std::sqrt(std::sqrt(p))); }
+
 }  // namespace
 
 void ClassifyOptions::declare(Options& o) {
@@ -27,16 +33,22 @@ void ClassifyOptions::declare(Options& o) {
         "precision of temporal_cnn; bfloat16: about three times as fast on processors that support it, and the share of changed labels is "
         "measured on a sample of the pixels and noted")
       .choices({"float32", "bfloat16"});
+  o.add("smooth", &smooth, "passes of smoothing the probabilities, by pixels around that look alike, before the label is taken; 0: none")
+      .range(0, 10);
+  o.add("smooth_reach", &smooth_reach, "smooth: distance of those pixels").unit("px").range(1, 7);
+  o.add("smooth_tolerance", &smooth_tolerance, "smooth: how different a pixel may look; larger: smoother, but lines suffer")
+      .range(0.01, 10);
 }
 
 void SeedMap::Pixels::append(const Pixels& below) {
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
+  add(scores, below.scores), add(decidable, below.decidable);
 }
 
 SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
                  const Context& context)
-    : files_(files) {
+    : files_(files), options_(options) {
   const Arithmetic precision = options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32;
   std::set<int> codes;
   for (const auto& model : files.models) {
@@ -92,7 +104,9 @@ void SeedMap::commit() {
 
 std::int64_t SeedMap::bytes_per_pixel(int dates) const {
   std::int64_t bytes = 0;
-  for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * static_cast<std::int64_t>(codes_.size());
+  const auto n_classes = static_cast<std::int64_t>(codes_.size());
+  for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * n_classes;
+  if (options_.halo() > 0) bytes += 16 * n_classes + 4;  // two planes a class, and the scores before and after
   return bytes;
 }
 
@@ -175,33 +189,81 @@ SeedMap::Pixels SeedMap::decide_on_host(const Stream& host, std::int64_t n_pixel
                                         const std::vector<float>& weights, Pixels pixels) const {
   const auto n = static_cast<std::size_t>(n_pixels);
   const int n_classes = static_cast<int>(codes_.size());
-  pixels.label.assign(n, 0), pixels.confidence.assign(n, 0);
-  if (probabilities_) pixels.probabilities.assign(n * static_cast<std::size_t>(n_classes), 0);
-  if (scores.empty()) return pixels;
-  std::vector<float> blended(n * static_cast<std::size_t>(n_classes));
-  BlendArgs mix;
-  mix.pixels = n_pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
-  mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
-  blend(host, mix);
-  // Without an observation, or outside all regions, the pixel gets no class.
-  std::vector<std::uint8_t> decidable(pixels.validity);
-  for (std::size_t p = 0; p < n; ++p) {
-    float total = 0;
-    for (std::size_t m = 0; m < weights.size() / n; ++m) total += weights[m * n + p];
-    if (total == 0) decidable[p] = 0;
+  std::vector<float> blended(n * static_cast<std::size_t>(n_classes), 0.0f);
+  std::vector<std::uint8_t> decidable(n, 0);
+  if (!scores.empty()) {
+    BlendArgs mix;
+    mix.pixels = n_pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
+    mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
+    blend(host, mix);
+    // Without an observation, or outside all regions, the pixel gets no class.
+    decidable = pixels.validity;
+    for (std::size_t p = 0; p < n; ++p) {
+      float total = 0;
+      for (std::size_t m = 0; m < weights.size() / n; ++m) total += weights[m * n + p];
+      if (total == 0) decidable[p] = 0;
+    }
   }
-  std::vector<std::uint8_t> places(codes_.size()), place(n, 0);  // of the classes, from 1
+  if (options_.halo() > 0)
+    pixels.scores = std::move(blended), pixels.decidable = std::move(decidable);
+  else
+    label(host, blended, decidable, pixels);
+  return pixels;
+}
+
+// Writes label, confidence and probabilities.
+void SeedMap::label(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable,
+                    Pixels& pixels) const {
+  const std::size_t n = decidable.size(), n_classes = codes_.size();
+  pixels.label.assign(n, 0), pixels.confidence.assign(n, 0);
+  if (probabilities_) pixels.probabilities.assign(n * n_classes, 0);
+  std::vector<std::uint8_t> places(n_classes), place(n, 0);  // of the classes, from 1
   std::iota(places.begin(), places.end(), std::uint8_t{1});
   DecideArgs args;
-  args.pixels = n_pixels, args.n_classes = n_classes, args.scores = blended.data(), args.codes = places.data(),
-  args.count = decidable.data();
+  args.pixels = static_cast<std::int64_t>(n), args.n_classes = static_cast<int>(n_classes), args.scores = scores.data(),
+  args.codes = places.data(), args.count = decidable.data();
   args.label = place.data(), args.confidence = pixels.confidence.data();
   if (probabilities_) args.probabilities = pixels.probabilities.data();
   millesime::decide(host, args);
   std::ranges::transform(place, pixels.label.begin(), [&](std::uint8_t p) {
     return p == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(codes_[p - std::size_t{1}]);
   });
-  return pixels;
+}
+
+SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const Pixels& pixels, int threads) const {
+  const std::size_t n = pixels.decidable.size(), n_classes = codes_.size();
+  const Stream host(Device{}, threads);
+  std::vector<float> from(n * n_classes), to(n * n_classes);  // [class][pixel]
+  for (std::size_t p = 0; p < n; ++p)
+    for (std::size_t c = 0; c < n_classes; ++c) from[c * n + p] = pixels.scores[p * n_classes + c];
+  for (int pass = 0; pass < options_.smooth; ++pass) {
+    SmoothArgs args;
+    args.cols = outer.width, args.rows = outer.height, args.n_classes = static_cast<int>(n_classes);
+    args.reach = options_.smooth_reach, args.tolerance = static_cast<float>(options_.smooth_tolerance);
+    args.probabilities = from.data(), args.counts = pixels.decidable.data(), args.smoothed = to.data();
+    millesime::smooth(host, args);
+    std::swap(from, to);
+  }
+  Pixels result;
+  const auto wanted = static_cast<std::size_t>(inner.pixels());
+  std::vector<float> scores;
+  std::vector<std::uint8_t> decidable;
+  scores.reserve(wanted * n_classes), decidable.reserve(wanted), result.validity.reserve(wanted);
+  for (int row = 0; row < inner.height; ++row)
+    for (int col = 0; col < inner.width; ++col) {
+      const auto p = static_cast<std::size_t>(inner.row - outer.row + row) * static_cast<std::size_t>(outer.width) +
+                     static_cast<std::size_t>(inner.col - outer.col + col);
+      float sum = 0;
+      for (std::size_t c = 0; c < n_classes; ++c) {
+        scores.push_back(sharper(from[c * n + p]));
+        sum += scores.back();
+      }
+      if (sum > 0)
+        for (auto score = scores.end() - static_cast<std::ptrdiff_t>(n_classes); score != scores.end(); ++score) *score /= sum;
+      decidable.push_back(pixels.decidable[p]), result.validity.push_back(pixels.validity[p]);
+    }
+  label(host, scores, decidable, result);
+  return result;
 }
 
 std::vector<SeedMap::Scores> SpareScores::take() {

@@ -24,6 +24,10 @@ struct ClassifyOptions {  // [classify]
   bool all_classes = false;
   int batch = 0;  // pixels a model call; 0: chosen for the device
   std::string precision = "float32";
+  int smooth = 3;  // passes of kernels/ops/smooth.h over the probabilities; 0: none
+  int smooth_reach = 2;
+  double smooth_tolerance = 0.2;
+  int halo() const { return smooth * smooth_reach; }  // px around a window that its map depends on
 
   void declare(Options& options);  // of the section [classify], and of the command
 };
@@ -53,6 +57,9 @@ class SeedMap {
     std::vector<std::uint16_t> label;  // class codes
     std::vector<std::uint8_t> confidence, validity;
     std::vector<std::uint16_t> probabilities;  // [pixel][class]
+    // Of a map that is smoothed, before smooth() makes the label and the rest of them:
+    std::vector<float> scores;            // [pixel][class]
+    std::vector<std::uint8_t> decidable;  // 0: the pixel gets no class
 
     void append(const Pixels& below);  // the rows below these
   };
@@ -82,8 +89,10 @@ class SeedMap {
              const std::optional<RegionShares>& regions, Scores& scores);
   void release();  // frees the models' memory of a window
 
-  // The values of the map. May run while score() computes another window.
+  // The values of the map. May run while score() computes another window. A map that is smoothed has no labels yet.
   Pixels decide(Transfer& transfer, const Scores& scores) const;
+  // The window `inner` of the pixels of `outer`, which is larger by the halo (but not beyond the tile), smoothed and labelled.
+  Pixels smooth(const Window& outer, const Window& inner, const Pixels& pixels, int threads) const;
 
   void write(const Window& window, const Pixels& pixels);
   void commit();  // all files get their names (atomic)
@@ -93,8 +102,10 @@ class SeedMap {
   void open_files(const Grid& grid);
   Pixels decide_on_host(const Stream& host, std::int64_t n_pixels, const std::vector<float>& scores, const std::vector<float>& weights,
                         Pixels pixels) const;
+  void label(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
 
   Files files_;
+  ClassifyOptions options_;
   std::vector<std::unique_ptr<TileModel>> models_;
   std::vector<int> codes_;                 // of the map's classes, in the order of the nomenclature
   std::vector<std::vector<int>> columns_;  // class of a model -> column of the joint scores

@@ -128,11 +128,11 @@ class TileClassifier {
         ahead_(stream_),
         transfer_(stream_),
         downloads_(download_),
-        reader_(std::make_shared<SeriesReader>(request.census, input_.bands, std::max(1, context.threads / 2))),
+        reader_(std::make_shared<SeriesReader>(request.census, input_.bands, std::max(1, context.threads / 2), request.options.halo())),
         spare_(context.device, request.maps.size()) {
     for (const TileInput::Source& other : input_.others)
       other_readers_.push_back(std::make_shared<SeriesReader>(*std::ranges::find(request.others, other.name, &SourceCensus::source),
-                                                              other.bands, std::max(1, context.threads / 2)));
+                                                              other.bands, std::max(1, context.threads / 2), request.options.halo()));
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
     if (!request.footprint.empty()) footprint_.emplace(request.footprint);
@@ -149,7 +149,8 @@ class TileClassifier {
 
   std::function<TileWindow(const Window&)> window_reader() const {
     auto exogenous = std::make_shared<ExogenousReader>(request_.exogenous, request_.census.grid);
-    return [reader = reader_, others = other_readers_, exogenous](const Window& window) {
+    return [this, reader = reader_, others = other_readers_, exogenous](const Window& inner) {
+      const Window window = around(inner);
       TileWindow read{reader->read(window), exogenous->read(window), {}};
       for (const auto& other : others) read.others.push_back(other->read(window));
       return read;
@@ -182,6 +183,9 @@ class TileClassifier {
 
   void write(const Window& window, ClassifiedWindow&& result) {
     if (result.pixels.empty()) result.pixels = decide(downloads_, std::move(result.scores));
+    if (request_.options.halo() > 0)
+      for (std::size_t m = 0; m < maps_.size(); ++m)
+        result.pixels[m] = maps_[m].smooth(around(window), window, result.pixels[m], context_.threads);
     for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].write(window, result.pixels[m]);
     const SeedMap::Pixels& pixels = result.pixels.front();
     tally_.add(pixels, image_in(window, pixels), regions_ ? regions_->without_model(window) : std::vector<std::uint8_t>{});
@@ -235,6 +239,13 @@ class TileClassifier {
         input.others.push_back(std::move(source));
       }
     return input;
+  }
+
+  // What is read for a window: what its map depends on.
+  Window around(const Window& inner) const {
+    const int halo = request_.options.halo();
+    return Window{inner.col - halo, inner.row - halo, inner.width + 2 * halo, inner.height + 2 * halo}.intersect(
+        request_.census.grid.whole());
   }
 
   bool on_gpu() const { return context_.device.kind == Device::Kind::cuda; }

@@ -25,11 +25,12 @@ std::vector<int> cuts(int size, int step, int before) {
 
 }  // namespace
 
-SeriesReader::SeriesReader(const SourceCensus& census, const std::vector<std::string>& bands, int threads)
+SeriesReader::SeriesReader(const SourceCensus& census, const std::vector<std::string>& bands, int threads, int halo)
     : impl_(std::make_unique<Impl>()) {
   impl_->census = census;
   impl_->bands = bands;
   impl_->threads = std::max(1, threads);
+  impl_->halo = halo;
   if (census.acquisitions.empty()) throw UserError(join_text("tile ", census.tile, ": its census has no acquisition that can be read"));
   for (const std::string& band : bands)
     if (std::ranges::find(census.bands, band) == census.bands.end()) {
@@ -91,11 +92,12 @@ void SeriesReader::Impl::plan_files() {
       };
       for (std::size_t band = 0; band < bands.size(); ++band) {
         const GroupLayout& group = group_of(band);
-        pass.bands.emplace_back(layer(bands[band]), group.grid, rows_kept(group, reach), kNodata).stays_open = may_stay_open-- > 0;
+        pass.bands.emplace_back(layer(bands[band]), group.grid, rows_kept(group, reach + 2 * halo), kNodata).stays_open =
+            may_stay_open-- > 0;
       }
       for (std::size_t plane = 0; plane < planes.size(); ++plane) {
         const bool edge = plane == edge_plane, lacking = layer(planes[plane].name).file.empty();
-        const int keep = edge && acquisition.passes.size() > 1 ? 2 * reach : reach;
+        const int keep = (edge && acquisition.passes.size() > 1 ? 2 * reach : reach) + 2 * halo;
         const std::uint8_t fill = planes[plane].byte_for(edge && !lacking ? MaskMeaning::no_image : MaskMeaning::valid);
         auto& mask =
             pass.masks.emplace_back(layer(planes[plane].name), mask_layouts[plane].grid, rows_kept(mask_layouts[plane], keep), fill);
@@ -123,8 +125,8 @@ std::vector<Window> SeriesReader::windows(std::int64_t pixels, std::int64_t most
   constexpr std::int64_t kFewestRows = 64;  // with fewer rows most of the time is spent on the margins
   const std::int64_t wanted = std::max(pixels, std::min(most_pixels, kFewestRows * width));
   if (width == tile.cols) height *= std::max<std::int64_t>(1, wanted / (width * height));
-  const auto cols = cuts(tile.cols, static_cast<int>(width), impl_->reach),
-             rows = cuts(tile.rows, static_cast<int>(std::min<std::int64_t>(height, tile.rows)), impl_->reach);
+  const auto cols = cuts(tile.cols, static_cast<int>(width), impl_->reach + impl_->halo),
+             rows = cuts(tile.rows, static_cast<int>(std::min<std::int64_t>(height, tile.rows)), impl_->reach + impl_->halo);
   std::vector<Window> result;
   for (std::size_t r = 0; r + 1 < rows.size(); ++r)
     for (std::size_t c = 0; c + 1 < cols.size(); ++c) result.push_back({cols[c], rows[r], cols[c + 1] - cols[c], rows[r + 1] - rows[r]});
@@ -142,7 +144,7 @@ std::vector<Window> SeriesReader::windows_of_chunks(int chunk, std::int64_t most
 std::string SeriesReader::rereading(const Window& window) const {
   // The first window (north-west) is smaller by the margin that the next ones read.
   const auto times = [&](int block, int part) {
-    const int read = std::min(block, part + impl_->reach);
+    const int read = std::min(block, part + impl_->reach + impl_->halo);
     return (block + read - 1) / read;
   };
   const int n = times(impl_->block_width, window.width) * times(impl_->block_height, window.height);

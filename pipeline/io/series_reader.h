@@ -16,14 +16,15 @@ namespace millesime {
 class SeriesReader {
  public:
   // `bands` may be empty: series of masks only. UserError with a band that the census lacks, or for a census without acquisitions.
-  SeriesReader(const SourceCensus& census, const std::vector<std::string>& bands, int threads = 1);
+  // `halo`: pixels by which the windows of windows() are read larger on each side (read() itself reads what it is asked for).
+  SeriesReader(const SourceCensus& census, const std::vector<std::string>& bands, int threads = 1, int halo = 0);
   ~SeriesReader();
   SeriesReader(SeriesReader&&) noexcept;
 
   const Grid& grid() const;
   // Windows that cover the tile, row by row, of about `pixels` each, at most `most_pixels`: whole blocks of the files of every
-  // resolution, minus the margin that interpolation needs from the next blocks. Read in this order, no block is decompressed twice, unless
-  // blocks are larger than `most_pixels` (see rereading()) or files of a tile differ in layout (see decompressed_again()).
+  // resolution, minus the margin that interpolation and the halo need from the next blocks. Read in this order, no block is decompressed
+  // twice, unless blocks are larger than `most_pixels` (see rereading()) or files of a tile differ in layout (see decompressed_again()).
   std::vector<Window> windows(std::int64_t pixels, std::int64_t most_pixels) const;
   // Windows as split() makes them, for output in chunks: whole chunks, and also whole blocks of the files if that is at most
   // `most_pixels`. Blocks that interpolation reads beyond a window are decompressed twice.

@@ -16,8 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"source.resampling", "classify.probabilities", "classify.all_classes", "classify.precision",
-                                           "regions.blend_m",   "regions.layer",          "regions.field"};
+const std::vector<std::string> kOptions = {"source.resampling", "classify.probabilities", "classify.all_classes",      "classify.precision",
+                                           "classify.smooth",   "classify.smooth_reach",  "classify.smooth_tolerance", "regions.blend_m",
+                                           "regions.layer",     "regions.field"};
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
@@ -92,8 +93,8 @@ Stage classify_stage() {
           .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities",
           .command = "classify",
           .example = "millesime run france-2021.toml --to classify",
-          .revision = 3,
-          .papers = {},
+          .revision = 4,
+          .papers = {"Tomasi & Manduchi 1998, ICCV (bilateral filter)", "Schindler 2012, IEEE TGRS 50 (smoothing of land cover)"},
           .options = kOptions,
           .kept_when_mending = false,
           .side_by_side = true,

@@ -14,6 +14,7 @@
 #include "pipeline/imagery/labelled_pixels.h"
 #include "pipeline/imagery/reference.h"
 #include "pipeline/imagery/sample_series.h"
+#include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/source_files.h"
@@ -26,47 +27,13 @@ namespace {
 
 constexpr std::size_t kListedLines = 20;  // of repaired and dropped geometries in the manifest
 
-std::uint64_t salt_of(const ReferenceOptions& options, std::size_t seed) {
-  return mix(static_cast<std::uint64_t>(options.random_seed) + seed);
+// The number of the square of block_km that holds a point; squares begin at the origin of the reference system.
+std::int64_t block_of(const Point& point, double block_km, double metres_per_unit) {
+  const double side = block_km * 1000 / metres_per_unit;
+  const auto number = [side](double along) { return static_cast<std::int64_t>(std::floor(along / side)); };
+  constexpr std::int64_t kAcross = 1 << 24;
+  return number(point.y) * kAcross + number(point.x);
 }
-
-// Of a polygon or a pixel: neither names of regions nor the order of the file change what is drawn.
-std::uint64_t random_number_of(std::int64_t id, std::uint64_t salt) { return mix(salt ^ static_cast<std::uint64_t>(id)); }
-
-}  // namespace
-
-std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
-                                               const ReferenceOptions& options) {
-  MILLESIME_CHECK(ids.size() == strata.size(), ids.size(), " polygons, ", strata.size(), " strata");
-  std::map<std::string, std::vector<std::size_t>> members;
-  for (std::size_t i = 0; i < ids.size(); ++i) members[strata[i]].push_back(i);
-  const auto seeds = static_cast<std::size_t>(options.seeds);
-  std::vector<std::vector<Split>> splits(seeds, std::vector<Split>(ids.size(), Split::test));
-  const double kept_ratio = options.final_ratio < 0 ? options.learn_ratio : 1 - options.final_ratio;
-  for (auto& [stratum, polygons] : members) {
-    // Orders the polygons by random numbers of their ids and returns how many of them are the share, at least one.
-    const auto draw = [&, &of = polygons](std::vector<std::size_t>& order, std::uint64_t salt, double share) {
-      order = of;
-      std::ranges::sort(order, {}, [&](std::size_t i) { return random_number_of(ids[i], salt); });
-      return std::max<std::int64_t>(1, round_half_even(static_cast<double>(of.size()) * share));
-    };
-    std::vector<std::size_t> order;
-    if (options.draws_final_set()) {
-      const std::int64_t kept = draw(order, salt_of(options, 0), kept_ratio);
-      for (std::size_t k = static_cast<std::size_t>(kept); k < order.size(); ++k)
-        for (auto& split : splits) split[order[k]] = Split::final_map;
-      order.resize(static_cast<std::size_t>(kept));
-      polygons = order;
-    }
-    for (std::size_t seed = 0; seed < seeds; ++seed) {
-      const std::int64_t learners = draw(order, salt_of(options, seed), options.learn_ratio);
-      for (std::int64_t k = 0; k < learners; ++k) splits[seed][order[static_cast<std::size_t>(k)]] = Split::learn;
-    }
-  }
-  return splits;
-}
-
-namespace {
 
 struct Dropped {
   std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
@@ -135,7 +102,14 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
     ids.push_back(reference.polygons[i].feature.id);
     strata_with_pixels.push_back(strata[i]);
   }
-  const auto splits = split_polygons(ids, strata_with_pixels, config.reference);
+  const bool by_block = config.reference.split == "block";
+  std::vector<std::int64_t> blocks;
+  if (by_block)
+    for (const std::size_t i : with_pixels)
+      blocks.push_back(block_of(reference.polygons[i].feature.centroid(), config.reference.block_km,
+                                metres_per_unit(images.main().grid.crs).value_or(1)));
+  const auto splits =
+      by_block ? split_blocks(blocks, strata_with_pixels, config.reference) : split_polygons(ids, strata_with_pixels, config.reference);
 
   const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
   std::vector<std::size_t> place(reference.polygons.size());  // polygon -> position in with_pixels

@@ -7,9 +7,11 @@
 // Split: by polygon, within tile, region and class; k = max(1, round-half-even(n x ratio)) of n polygons learn (iota2's share), the others
 // test; the only polygon of a class learns and judges nothing. Seed i of the run draws with random_seed + i. With several seeds, polygons
 // that judge the final map are drawn first, by the same rule, and no seed learns from them or tests on them (reference.final_ratio).
-// The rule of [sample] (pipeline/learning/selection.h) selects learning pixels, within the tile and each region.
-// A sample is a pixel whose centre is inside the polygon (and at least erosion_m from its border) and that has a valid date.
-// Series are raw: int16 as read, 20 m bands resampled to 10 m, validity per date.
+// With reference.split = "block" the same is done with squares of block_km instead of polygons, of all classes together: a polygon is where
+// its centroid is. A class that would learn from no block gets the first of its blocks; one that is in a single block judges nothing. The
+// rule of [sample] (pipeline/learning/selection.h) selects learning pixels, within the tile and each region. A sample is a pixel whose
+// centre is inside the polygon (and at least erosion_m from its border) and that has a valid date. Series are raw: int16 as read, 20 m
+// bands resampled to 10 m, validity per date.
 
 #include <cstdint>
 #include <string>
@@ -29,9 +31,16 @@ Stage sample_stage();
 // class and split, and the dropped ones with the reasons.
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context);
 
+// Random numbers of the draws. Of a polygon or a pixel: neither names of regions nor the order of the file change what is drawn.
+std::uint64_t salt_of(const ReferenceOptions& options, std::size_t seed);
+std::uint64_t random_number_of(std::int64_t id, std::uint64_t salt);
+
 // For each polygon and each seed, how it is used. `strata`: the polygon's class and region as text; polygons of one stratum are split
 // together, in the order of random numbers of their ids, so that what a region is called changes nothing.
 std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
                                                const ReferenceOptions& options);  // [seed][polygon]
+// The same for whole blocks; `blocks`: of each polygon, any numbers.
+std::vector<std::vector<Split>> split_blocks(const std::vector<std::int64_t>& blocks, const std::vector<std::string>& strata,
+                                             const ReferenceOptions& options);
 
 }  // namespace millesime

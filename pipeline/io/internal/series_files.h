@@ -62,6 +62,7 @@ struct SeriesReader::Impl {
   MaskRule no_image{};         // its bytes
   std::vector<GroupLayout> groups;
   std::vector<GroupLayout> mask_layouts;              // one a plane
+  int halo = 0;                                       // px by which windows are read larger
   int reach = 0;                                      // see reach_of(); of all groups
   int block_width = 1, block_height = 1;              // whole blocks of the files of every resolution, in tile pixels
   mutable std::vector<std::vector<PassFiles>> files;  // [date][pass]; each date is read by one thread at a time

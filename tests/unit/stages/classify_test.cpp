@@ -7,6 +7,7 @@
 
 #include "models/arch/random_forest.h"
 #include "models/base/model_file.h"
+#include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/stages/classify.h"
@@ -29,8 +30,8 @@ class Classify : public ::testing::Test {
     for (const char* date : {"20180101", "20180220"}) {
       testing::MuscateProduct product;
       product.date = date;
-      product.grid.cols = 20;
-      product.grid.rows = 10;
+      product.grid.cols = 70;
+      product.grid.rows = 40;
       product.bands = {"B3", "B4", "B8", "B11"};
       product.value = [&](const std::string&, int, int) { return static_cast<std::int16_t>(random() % 5000); };
       product.mask = [](const std::string&, int, int) { return std::uint8_t{0}; };
@@ -53,6 +54,7 @@ class Classify : public ::testing::Test {
     request.year = 2018;
     request.resampling = "bilinear";
     request.options.all_classes = all_classes;
+    request.options.smooth = smooth_;
     request.maps = {{{{"", root_ + "/model.safetensors"}},
                      folder + "/classes.tif",
                      folder + "/confidence.tif",
@@ -70,6 +72,7 @@ class Classify : public ::testing::Test {
   }
 
   std::string root_;
+  int smooth_ = 3;
   ModelSpec spec_;
   testing::SilentContext silent_;
 };
@@ -88,6 +91,26 @@ TEST_F(Classify, CodesAbove255MakeAMapOf16Bits) {
   const auto before = narrow.read_all<std::uint16_t>().samples, after = map.read_all<std::uint16_t>().samples;
   EXPECT_GT(std::ranges::count(before, old_code), 0);
   for (std::size_t i = 0; i < before.size(); ++i) ASSERT_EQ(after[i], before[i] == old_code ? 1000 : before[i]) << i;
+}
+
+// Windows read around what they smooth: the map does not depend on them.
+TEST_F(Classify, ASmoothedMapIsTheSameInWindowsOfAnySize) {
+  const auto map_with = [&](std::int64_t memory) {
+    silent_.context.memory_bytes = memory;
+    return probabilities(root_ + "/" + std::to_string(memory), false);
+  };
+  const auto whole = map_with(std::int64_t{1} << 30);
+  int sizes = 0;
+  for (std::int64_t memory = 1 << 14; memory < 1 << 22 && sizes < 3; memory *= 2) {
+    try {
+      EXPECT_EQ(map_with(memory), whole) << memory;
+      ++sizes;
+    } catch (const UserError&) {  // too little
+    }
+  }
+  EXPECT_EQ(sizes, 3);
+  smooth_ = 0;
+  EXPECT_NE(map_with(std::int64_t{1} << 30), whole);
 }
 
 TEST_F(Classify, ProbabilitiesAreOfTheModelsClassesOrOfAllByOption) {

@@ -57,6 +57,36 @@ TEST(SplitPolygons, DependsOnTheSeedAndNotOnTheOrder) {
   EXPECT_EQ(reversed, first[0]);
 }
 
+// 100 polygons of two classes in 20 blocks; a third class in block 3 alone.
+TEST(SplitBlocks, NeverDividesABlockAndTeachesEveryClass) {
+  std::vector<std::int64_t> blocks;
+  std::vector<std::string> strata;
+  for (int i = 0; i < 100; ++i) blocks.push_back(i % 20), strata.push_back(i % 20 == 3 && i > 50 ? "rare" : i % 3 ? "a" : "b");
+  ReferenceOptions options = options_of(0.5, 3);
+  options.final_ratio = 0;
+  const auto splits = split_blocks(blocks, strata, options);
+  ASSERT_EQ(splits.size(), 3u);
+  EXPECT_NE(splits[0], splits[1]);
+  for (const auto& split : splits) {
+    std::map<std::int64_t, std::set<Split>> of_block;
+    std::map<std::string, int> learners;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      of_block[blocks[i]].insert(split[i]);
+      learners[strata[i]] += split[i] == Split::learn;
+    }
+    int learning = 0;
+    for (const auto& [block, uses] : of_block) {
+      EXPECT_EQ(uses.size(), 1u) << block;
+      learning += uses.contains(Split::learn);
+    }
+    EXPECT_EQ(learning, 10);
+    EXPECT_GT(learners["rare"], 0);
+    EXPECT_GT(learners["b"], 0);
+  }
+  options.final_ratio = -1;  // and blocks for the final map
+  for (const auto& split : split_blocks(blocks, strata, options)) EXPECT_EQ(std::ranges::count(split, Split::final_map), 50);
+}
+
 TEST(SplitPolygons, ClassesAreSplitEachByItself) {
   std::vector<std::int64_t> ids;
   std::vector<std::string> strata;

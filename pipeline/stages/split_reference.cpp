@@ -1,0 +1,83 @@
+// Which polygons, or blocks of them, learn, test, and judge the final map: sample.h.
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/error.h"
+#include "pipeline/stages/sample.h"
+
+namespace millesime {
+
+std::uint64_t salt_of(const ReferenceOptions& options, std::size_t seed) {
+  return mix(static_cast<std::uint64_t>(options.random_seed) + seed);
+}
+
+std::uint64_t random_number_of(std::int64_t id, std::uint64_t salt) { return mix(salt ^ static_cast<std::uint64_t>(id)); }
+
+std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& ids, const std::vector<std::string>& strata,
+                                               const ReferenceOptions& options) {
+  MILLESIME_CHECK(ids.size() == strata.size(), ids.size(), " polygons, ", strata.size(), " strata");
+  std::map<std::string, std::vector<std::size_t>> members;
+  for (std::size_t i = 0; i < ids.size(); ++i) members[strata[i]].push_back(i);
+  const auto seeds = static_cast<std::size_t>(options.seeds);
+  std::vector<std::vector<Split>> splits(seeds, std::vector<Split>(ids.size(), Split::test));
+  const double kept_ratio = options.final_ratio < 0 ? options.learn_ratio : 1 - options.final_ratio;
+  for (auto& [stratum, polygons] : members) {
+    // Orders the polygons by random numbers of their ids and returns how many of them are the share, at least one.
+    const auto draw = [&, &of = polygons](std::vector<std::size_t>& order, std::uint64_t salt, double share) {
+      order = of;
+      std::ranges::sort(order, {}, [&](std::size_t i) { return random_number_of(ids[i], salt); });
+      return std::max<std::int64_t>(1, round_half_even(static_cast<double>(of.size()) * share));
+    };
+    std::vector<std::size_t> order;
+    if (options.draws_final_set()) {
+      const std::int64_t kept = draw(order, salt_of(options, 0), kept_ratio);
+      for (std::size_t k = static_cast<std::size_t>(kept); k < order.size(); ++k)
+        for (auto& split : splits) split[order[k]] = Split::final_map;
+      order.resize(static_cast<std::size_t>(kept));
+      polygons = order;
+    }
+    for (std::size_t seed = 0; seed < seeds; ++seed) {
+      const std::int64_t learners = draw(order, salt_of(options, seed), options.learn_ratio);
+      for (std::int64_t k = 0; k < learners; ++k) splits[seed][order[static_cast<std::size_t>(k)]] = Split::learn;
+    }
+  }
+  return splits;
+}
+
+std::vector<std::vector<Split>> split_blocks(const std::vector<std::int64_t>& blocks, const std::vector<std::string>& strata,
+                                             const ReferenceOptions& options) {
+  MILLESIME_CHECK(blocks.size() == strata.size(), blocks.size(), " polygons, ", strata.size(), " strata");
+  std::map<std::string, std::set<std::int64_t>> blocks_of;
+  for (std::size_t i = 0; i < blocks.size(); ++i) blocks_of[strata[i]].insert(blocks[i]);
+  // The share of these blocks, drawn by `seed`; every class has one among them that has one at all.
+  const auto draw = [&](const std::set<std::int64_t>& of, std::uint64_t salt, double share) {
+    std::vector<std::int64_t> order(of.begin(), of.end());
+    std::ranges::sort(order, {}, [&](std::int64_t block) { return random_number_of(block, salt); });
+    std::set<std::int64_t> drawn;
+    for (const auto& [stratum, own] : blocks_of) {
+      if (std::ranges::any_of(own, [&](std::int64_t block) { return drawn.contains(block); })) continue;
+      const auto first = std::ranges::find_if(order, [&](std::int64_t block) { return own.contains(block); });
+      if (first != order.end()) drawn.insert(*first);
+    }
+    const auto wanted = std::max<std::int64_t>(1, round_half_even(static_cast<double>(order.size()) * share));
+    for (const std::int64_t block : order)
+      if (std::ssize(drawn) < wanted) drawn.insert(block);
+    return drawn;
+  };
+  std::set<std::int64_t> used(blocks.begin(), blocks.end());
+  if (options.draws_final_set())
+    used = draw(used, salt_of(options, 0), options.final_ratio < 0 ? options.learn_ratio : 1 - options.final_ratio);
+  std::vector<std::vector<Split>> splits;
+  for (int seed = 0; seed < options.seeds; ++seed) {
+    const auto learners = draw(used, salt_of(options, static_cast<std::size_t>(seed)), options.learn_ratio);
+    auto& split = splits.emplace_back();
+    for (const std::int64_t block : blocks)
+      split.push_back(!used.contains(block) ? Split::final_map : learners.contains(block) ? Split::learn : Split::test);
+  }
+  return splits;
+}
+
+}  // namespace millesime
