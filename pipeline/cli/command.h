@@ -162,6 +162,7 @@ void add_tune(CLI::App& app, Program& program);
 void add_classify(CLI::App& app, Program& program);
 void add_fuse(CLI::App& app, Program& program);
 void add_mosaic(CLI::App& app, Program& program);
+void add_design(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_regularise(CLI::App& app, Program& program);
 void add_vectorise(CLI::App& app, Program& program);

@@ -19,6 +19,7 @@
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/gdal_open.h"
+#include "pipeline/io/internal/ogr_attributes.h"
 #include "pipeline/io/internal/ogr_geometry.h"
 
 namespace millesime {
@@ -115,6 +116,8 @@ OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const std::s
                             join_list(polygons.empty() ? names : polygon_names, ", "), "); choose one with the option layer"));
 }
 
+}  // namespace
+
 std::vector<std::string> field_names(OGRLayerH layer) {
   OGRFeatureDefnH definition = OGR_L_GetLayerDefn(layer);
   std::vector<std::string> names;
@@ -122,6 +125,8 @@ std::vector<std::string> field_names(OGRLayerH layer) {
     names.push_back(utf8_text(OGR_Fld_GetNameRef(OGR_FD_GetFieldDefn(definition, i))));
   return names;
 }
+
+namespace {
 
 void require_fields(const VectorLayer& layer, const std::vector<std::string>& required) {
   for (const std::string& field : required) {
@@ -132,6 +137,8 @@ void require_fields(const VectorLayer& layer, const std::vector<std::string>& re
                               layer.fields.empty() ? "none" : join_list(layer.fields, ", ")));
   }
 }
+
+}  // namespace
 
 std::string attribute_text(OGRFeatureH feature, int field) {
   if (!OGR_F_IsFieldSetAndNotNull(feature, field)) return "";
@@ -146,6 +153,8 @@ std::string attribute_text(OGRFeatureH feature, int field) {
     default: return utf8_text(OGR_F_GetFieldAsString(feature, field));
   }
 }
+
+namespace {
 
 // Transforms the points of all rings to the other reference system. False if a point cannot be transformed.
 bool transform(std::vector<Polygon>& parts, const CoordinateTransform& to_target) {

@@ -15,23 +15,13 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/internal/ogr_attributes.h"
 #include "pipeline/io/internal/ogr_geometry.h"
 #include "pipeline/io/internal/work_folder.h"
 #include "pipeline/io/vector_file.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
-namespace {
-
-const char* driver_for(const std::string& path) {
-  const std::string extension = lower(fs::path(path).extension().string());
-  if (extension == ".gpkg") return "GPKG";
-  if (extension == ".shp") return "ESRI Shapefile";
-  if (extension == ".geojson" || extension == ".json") return "GeoJSON";
-  if (extension == ".fgb") return "FlatGeobuf";
-  if (extension == ".parquet") return "Parquet";
-  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .gpkg, .shp, .geojson, .fgb or .parquet"));
-}
 
 OGRFieldType field_type(const Attribute& attribute) {
   if (std::holds_alternative<std::int64_t>(attribute)) return OFTInteger64;
@@ -45,6 +35,18 @@ void set_attribute(OGRFeatureH feature, int field, const Attribute& attribute) {
     std::isnan(*real) ? OGR_F_SetFieldNull(feature, field) : OGR_F_SetFieldDouble(feature, field, *real);
   else
     OGR_F_SetFieldString(feature, field, std::get<std::string>(attribute).c_str());
+}
+
+namespace {
+
+const char* driver_for(const std::string& path) {
+  const std::string extension = lower(fs::path(path).extension().string());
+  if (extension == ".gpkg") return "GPKG";
+  if (extension == ".shp") return "ESRI Shapefile";
+  if (extension == ".geojson" || extension == ".json") return "GeoJSON";
+  if (extension == ".fgb") return "FlatGeobuf";
+  if (extension == ".parquet") return "Parquet";
+  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .gpkg, .shp, .geojson, .fgb or .parquet"));
 }
 
 void write_layer(const std::string& file, const std::string& path, const std::string& layer_name, const std::string& crs,

@@ -21,7 +21,9 @@ Stage validate_stage();
 struct ValidateCommand {
   std::string classification;           // a map of class codes, with
   std::string confidence;               // its confidence, 0..100 (optional, same grid), and
-  std::string reference, layer, field;  // polygons of any CRS; the field holds class codes or names
+  std::string reference, layer, field;  // polygons or points of any CRS; the field holds class codes or names
+  std::string sampling = "design";      // of points, and
+  std::string strata;                   // their strata, a raster (validate_points.h)
   std::string validity;                 // number of valid dates, for the histograms (optional, same grid)
   bool right_or_wrong = false;          // also right_or_wrong.tif and histograms.csv
   std::string learned;                  // polygons that models learned from, for that map; field as of `reference`
@@ -34,7 +36,8 @@ struct ValidateCommand {
   Options declare();
 };
 
-AccuracyReport validate(const ValidateCommand& command, const Context& context);
+// With points also accuracy.json's areas, sampling and agreement of interpreters. `lines`: for the terminal, if it is not null.
+AccuracyReport validate(const ValidateCommand& command, const Context& context, std::vector<std::string>* lines = nullptr);
 
 // Adds a tile's map at the samples that test the run of `seed` (Split test). `confidence` may be "".
 void add_tests(const Samples& samples, int seed, const std::string& classification, const std::string& confidence, MapAccuracy& result);

@@ -12,10 +12,12 @@
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/map_input.h"
+#include "pipeline/io/point_file.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/right_or_wrong.h"
 #include "pipeline/stages/validate.h"
+#include "pipeline/stages/validate_points.h"
 
 namespace millesime {
 
@@ -23,9 +25,17 @@ Options ValidateCommand::declare() {
   Options options;
   options.add("classification", &classification, "map of class codes to validate").path();
   options.add("confidence", &confidence, "confidence of that map, percent or probabilities, for its calibration").unit("%").path();
-  options.add("reference", &reference, "polygons to validate it with, any vector format and CRS").path();
+  options.add("reference", &reference, "polygons or points to validate it with, any vector format and CRS; a sample of `millesime design`")
+      .path();
   options.add("layer", &layer, "layer in that file; default: the first");
-  options.add("field", &field, "field of the polygons that holds the class code or name");
+  options.add("field", &field, "field that holds the class code or name; default of points: label");
+  options
+      .add("sampling", &sampling,
+           "how points were drawn: design: by `millesime design`; random: anywhere on the map; stratified: within the classes of the map, "
+           "or of "
+           "strata; none: not at random, which gives counts without areas and intervals")
+      .choices({"design", "random", "stratified", "none"});
+  options.add("strata", &strata, "sampling stratified: raster on the map's grid whose values are the strata").path();
   options.add("validity", &validity, "number of valid dates of that map's pixels, for the histograms").path();
   options.add("right_or_wrong", &right_or_wrong,
               "also write right_or_wrong.tif (1 wrong, 2 right; 3 and 4 where models learned) and histograms.csv, confidence and validity "
@@ -156,11 +166,41 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
 
 }  // namespace
 
-AccuracyReport validate(const ValidateCommand& command, const Context& context) {
+namespace {
+
+nlohmann::ordered_json agreement_json(const PointsAccuracy& points) {
+  if (!points.agreement) return nullptr;
+  return {{"points", points.agreement->points}, {"share", points.agreement->share}, {"kappa", points.agreement->kappa}};
+}
+
+// What the points say, for the terminal.
+std::vector<std::string> lines_of(const PointsAccuracy& points, const Nomenclature& nomenclature) {
+  std::vector<std::string> lines;
+  const auto percent = [](const Estimate& e) { return join_text(fixed(100 * e.value, 1), " ± ", fixed(100 * e.half_width(), 1), " %"); };
+  if (points.areas) {
+    lines.push_back("overall accuracy " + percent(points.areas->overall) + " (95 % interval of the area)");
+    for (const AreaEstimate& c : points.areas->classes)
+      lines.push_back(join_text(c.code, " ", nomenclature.at(*nomenclature.index_of_code(c.code)).name, ": ", fixed(c.area.value, 1), " ± ",
+                                fixed(c.area.half_width(), 1), " ha (map ", fixed(c.mapped_area, 1), " ha), user's ", percent(c.users),
+                                ", producer's ", percent(c.producers)));
+    if (!points.areas->unsampled.empty())
+      lines.push_back(join_text(counted(points.areas->unsampled.size(), "stratum", "strata"), " without points, ",
+                                fixed(100 * (1 - points.areas->covered_share), 1), " % of the area, not estimated"));
+  }
+  if (points.agreement)
+    lines.push_back(join_text("two interpreters agree on ", fixed(100 * points.agreement->share, 1), " % of ", points.agreement->points,
+                              " points, kappa ", fixed(points.agreement->kappa, 3)));
+  return lines;
+}
+
+}  // namespace
+
+AccuracyReport validate(const ValidateCommand& command, const Context& context, std::vector<std::string>* lines) {
   const bool of_map = !command.classification.empty();
   if (of_map == !command.confusion.empty())
     throw UserError("validate: expected either --classification with --reference and --field, or --confusion; use one of the two");
-  if (of_map && (command.reference.empty() || command.field.empty()))
+  const bool of_points = of_map && !command.reference.empty() && holds_points(command.reference, command.layer);
+  if (of_map && !of_points && (command.reference.empty() || command.field.empty()))
     throw UserError("validate --classification: expected also --reference and --field, the polygons and the field of their class");
   if (!of_map && (command.right_or_wrong || !command.validity.empty()))
     throw UserError("validate --right-or-wrong: expected a map to look at; give --classification with --reference and --field");
@@ -174,7 +214,15 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context) 
   const std::optional<Nomenclature> nomenclature_given = nomenclature;
 
   AccuracyReport report;
-  if (of_map) {
+  std::optional<PointsAccuracy> points;
+  if (of_points) {
+    if (command.right_or_wrong) throw UserError("validate --right-or-wrong: expected polygons as reference, got points");
+    if (!command.confidence.empty()) throw UserError("validate --confidence: expected polygons as reference, got points; leave it out");
+    points = validate_points(command, nomenclature, context);
+    report.runs.push_back(points->counts);
+    report.reference =
+        join_text("points of ", std::filesystem::path(command.reference).filename().string(), " (sampling: ", command.sampling, ")");
+  } else if (of_map) {
     std::size_t without_class = 0;
     report.runs.push_back(validate_map(command, nomenclature, context, without_class));
     report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string(),
@@ -205,6 +253,14 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context) 
     }
   if (command.right_or_wrong) write_beside_reference(command, nomenclature_given, context);
   write_report(report, *nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
+  if (points) {
+    nlohmann::ordered_json json = accuracy_json(report, *nomenclature);
+    json["sampling"] = command.sampling;
+    if (points->areas) json["areas"] = areas_json(*points->areas);
+    json["points"] = {{"points", points->points}, {"without_label", points->unlabelled}, {"agreement", agreement_json(*points)}};
+    write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
+    if (lines) *lines = lines_of(*points, *nomenclature);
+  }
   return report;
 }
 

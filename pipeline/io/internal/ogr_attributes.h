@@ -1,0 +1,19 @@
+#pragma once
+// Inside pipeline/io only: attributes of OGR's features.
+
+#include <string>
+
+#include <ogr_api.h>
+
+#include "pipeline/io/vector_file.h"
+
+namespace millesime {
+
+// As UTF-8; "" without a value.
+std::string attribute_text(OGRFeatureH feature, int field);
+std::vector<std::string> field_names(OGRLayerH layer);
+
+OGRFieldType field_type(const Attribute& attribute);
+void set_attribute(OGRFeatureH feature, int field, const Attribute& attribute);
+
+}  // namespace millesime

@@ -1,0 +1,226 @@
+#include "pipeline/stages/design.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <unordered_map>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/counted.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/imagery/coverage_reader.h"
+#include "pipeline/io/geodesy.h"
+#include "pipeline/io/map_input.h"
+#include "pipeline/io/point_file.h"
+
+namespace millesime {
+namespace {
+
+constexpr int kStripRows = 512;
+constexpr double kZ = 1.96;  // of a 95 % interval
+
+struct Drawn {
+  int stratum = 0, produced = 0;
+  Point at;
+};
+
+// Ranks of the drawn pixels among the `n` of a stratum, in ascending order: a simple random sample without replacement (Floyd's algorithm,
+// Bentley & Floyd 1987).
+std::vector<std::int64_t> draw(std::int64_t n, std::int64_t count, std::mt19937_64& random) {
+  std::set<std::int64_t> chosen;
+  for (std::int64_t j = n - count; j < n; ++j) {
+    const auto rank = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(j) + 1));
+    chosen.insert(chosen.contains(rank) ? j : rank);
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+class Designer {
+ public:
+  Designer(const DesignCommand& command, const Context& context)
+      : command_(command), context_(context), map_(open_map(command.map, MapKind::classes, context)) {
+    if (command.strata.empty()) return;
+    strata_map_.emplace(open_map(command.strata, MapKind::classes, context));
+    require_same(map_.grid(), strata_map_->grid(), command.strata + " and " + command.map);
+  }
+
+  const Grid& grid() const { return map_.grid(); }
+
+  // Pixels and hectares of every stratum; pixels of no class, or of no stratum, belong to none.
+  std::vector<Stratum> count() {
+    const std::optional<PixelAreas> areas = pixel_areas(map_.grid());
+    std::map<int, std::pair<std::int64_t, std::int64_t>> amounts;  // pixels, cm2
+    std::vector<std::int64_t> cm2(static_cast<std::size_t>(map_.grid().cols),
+                                  static_cast<std::int64_t>(std::llround(map_.grid().pixel_width * map_.grid().pixel_height * 1e4)));
+    each_row("count the strata", [&](int row, const std::uint16_t* strata, const std::uint16_t*) {
+      if (areas) areas->row_cm2(0, row, map_.grid().cols, cm2);
+      for (std::size_t col = 0; col < cm2.size(); ++col) {
+        if (strata[col] == 0) continue;
+        auto& [pixels, area] = amounts[strata[col]];
+        ++pixels, area += cm2[col];
+      }
+    });
+    std::vector<Stratum> strata;
+    for (const auto& [code, amount] : amounts)
+      strata.push_back({code, amount.first, hectares_of_cm2(amount.second), command_.expected / 100, 0});
+    if (strata.empty()) throw UserError(join_text(command_.map, ": no pixel has a class", command_.strata.empty() ? "" : " and a stratum"));
+    return strata;
+  }
+
+  // The drawn points, in the order of the map's rows.
+  std::vector<Drawn> draw_points(const std::vector<Stratum>& strata) {
+    struct Queue {
+      std::vector<std::int64_t> ranks;  // of the drawn pixels
+      std::size_t next = 0;
+      std::int64_t seen = 0;
+    };
+    std::unordered_map<int, std::pair<int, Queue>> queues;  // by code: position of the stratum
+    for (std::size_t h = 0; h < strata.size(); ++h) {
+      // A generator a stratum: points of a stratum stay where they are when others get more.
+      std::mt19937_64 random(
+          mix(static_cast<std::uint64_t>(command_.seed) * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(strata[h].code)));
+      queues[strata[h].code] = {static_cast<int>(h), {draw(strata[h].pixels, strata[h].points, random)}};
+    }
+    std::vector<Drawn> drawn;
+    each_row("draw the points", [&](int row, const std::uint16_t* codes, const std::uint16_t* classes) {
+      for (int col = 0; col < map_.grid().cols; ++col) {
+        if (codes[col] == 0) continue;
+        auto& [position, queue] = queues.at(codes[col]);
+        const bool taken = queue.next < queue.ranks.size() && queue.ranks[queue.next] == queue.seen++;
+        if (!taken) continue;
+        ++queue.next;
+        drawn.push_back({position, classes[col], map_.grid().centre(col, row)});
+      }
+    });
+    return drawn;
+  }
+
+ private:
+  // Calls each(row, strata, classes); 0 where there is no class.
+  template <class Each>
+  void each_row(const char* what, const Each& each) {
+    const Grid& grid = map_.grid();
+    context_.progress->start(what, grid.rows, "rows");
+    std::vector<std::uint16_t> classes, strata;
+    for (const Window& strip : split(grid.whole(), grid.cols, kStripRows, 1)) {
+      classes.resize(static_cast<std::size_t>(strip.pixels()));
+      map_.read(strip, classes.data());
+      if (strata_map_) {
+        strata.resize(classes.size());
+        strata_map_->read(strip, strata.data());
+        for (std::size_t i = 0; i < classes.size(); ++i)
+          if (classes[i] == 0) strata[i] = 0;
+      }
+      for (int row = 0; row < strip.height; ++row) {
+        const std::size_t first = static_cast<std::size_t>(row) * static_cast<std::size_t>(grid.cols);
+        each(strip.row + row, (strata_map_ ? strata : classes).data() + first, classes.data() + first);
+      }
+      context_.progress->advance(strip.height);
+    }
+    context_.progress->finish();
+  }
+
+  const DesignCommand& command_;
+  const Context& context_;
+  MapInput map_;
+  std::optional<MapInput> strata_map_;
+};
+
+// "31=95": the expected user's accuracy of a stratum, in percent.
+void set_expected(std::vector<Stratum>& strata, const std::vector<std::string>& assignments) {
+  for (const std::string& assignment : assignments) {
+    int code = 0, percent = -1;
+    const auto sign = assignment.find('=');
+    const char* end = assignment.data() + assignment.size();
+    const bool good = sign != std::string::npos &&
+                      std::from_chars(assignment.data(), assignment.data() + sign, code).ptr == assignment.data() + sign &&
+                      std::from_chars(assignment.data() + sign + 1, end, percent).ptr == end && percent >= 0 && percent <= 100;
+    const auto stratum = std::ranges::find(strata, code, &Stratum::code);
+    if (!good || stratum == strata.end())
+      throw UserError(join_text("expected_of: expected CODE=PERCENT with the code of a stratum, e.g. ", strata.front().code, "=90, got \"",
+                                assignment, "\""));
+    stratum->users = percent / 100.0;
+  }
+}
+
+Allocation allocation_of(const std::string& name) {
+  if (name == "olofsson") return Allocation::olofsson;
+  if (name == "proportional") return Allocation::proportional;
+  if (name == "equal") return Allocation::equal;
+  MILLESIME_CHECK(name == "neyman", "unknown allocation ", name);
+  return Allocation::neyman;
+}
+
+std::string name_of(const Nomenclature& nomenclature, int code) {
+  const auto index = nomenclature.index_of_code(code);
+  return index ? nomenclature.at(*index).name : join_text("stratum ", code);
+}
+
+}  // namespace
+
+Options DesignCommand::declare() {
+  Options o;
+  o.add("map", &map, "map of class codes to be validated").path().required();
+  o.add("strata", &strata,
+        "raster of whole numbers on the map's grid whose values are the strata, e.g. of change; default: the classes of the map")
+      .path();
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the legend of the map")
+      .names("nomenclature");
+  o.add("half_width", &half_width, "half of the 95 % interval that the overall accuracy is to have").unit("%").range(0.05, 50);
+  o.add("expected", &expected, "user's accuracy that is expected of the strata, to find the number of points").unit("%").range(0, 100);
+  o.add("expected_of", &expected_of, "user's accuracy that is expected of single strata, e.g. 31=95");
+  o.add("points", &points, "number of points; 0: as many as half_width needs").range(0, 1e7);
+  o.add("allocation", &allocation,
+        "points of the strata: olofsson: at least `least` in each, the others in proportion to the areas; proportional; equal; neyman: the "
+        "smallest error of the overall accuracy")
+      .choices({"olofsson", "proportional", "equal", "neyman"});
+  o.add("least", &least, "allocation olofsson: points of a stratum at least").range(2, 1e6);
+  o.add("seed", &seed, "seed of the draw").range(0, 1e15);
+  o.add("output", &output, "GeoPackage to write: points to interpret, and hidden layers with the design").path().required();
+  return o;
+}
+
+std::vector<Stratum> count_strata(const std::string& map, const std::string& strata, const Context& context) {
+  DesignCommand command;
+  command.map = map, command.strata = strata;
+  return Designer(command, context).count();
+}
+
+std::vector<Stratum> design(const DesignCommand& command, const Context& context) {
+  Designer designer(command, context);
+  const Nomenclature nomenclature = command.strata.empty() ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
+  std::vector<Stratum> strata = designer.count();
+  set_expected(strata, command.expected_of);
+  const std::int64_t wanted = command.points > 0 ? command.points : points_for(strata, command.half_width / 100 / kZ);
+  allocate(strata, wanted, allocation_of(command.allocation), command.least);
+  const std::vector<Drawn> drawn = designer.draw_points(strata);
+
+  PointLayer points{kDesignPoints, {"id", "label_1", "interpreter_1", "label_2", "interpreter_2", "label", "comment"}, {}, {}};
+  PointLayer hidden{kDesignHidden, {"id", "stratum", "map_class", "map_name"}, {}, {}};
+  PointLayer table{kDesignStrata, {"code", "name", "pixels", "hectares", "expected", "points"}, {}, {}};
+  // Interpreters see the points in random order, which says nothing about the strata.
+  std::vector<std::size_t> order(drawn.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::mt19937_64 random(mix(static_cast<std::uint64_t>(command.seed)));
+  shuffle(order, random);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Drawn& point = drawn[order[i]];
+    const auto id = static_cast<std::int64_t>(i) + 1;
+    points.points.push_back(point.at), hidden.points.push_back(point.at);
+    points.rows.push_back({id, std::string(), std::string(), std::string(), std::string(), std::string(), std::string()});
+    hidden.rows.push_back({id, std::int64_t{strata[static_cast<std::size_t>(point.stratum)].code}, std::int64_t{point.produced},
+                           name_of(nomenclature, point.produced)});
+  }
+  for (const Stratum& stratum : strata)
+    table.rows.push_back(
+        {std::int64_t{stratum.code}, name_of(nomenclature, stratum.code), stratum.pixels, stratum.hectares, stratum.users, stratum.points});
+  write_point_layers(command.output, designer.grid().crs, {points, hidden, table});
+  return strata;
+}
+
+}  // namespace millesime

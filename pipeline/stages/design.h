@@ -1,0 +1,41 @@
+#pragma once
+// Design: a probability sample of a map, for people to interpret. `millesime validate` reads it back (validate_points.h).
+//
+// The file is a GeoPackage of three layers:
+//   points   what interpreters see: id, label_1, interpreter_1, label_2, interpreter_2, label (agreed on), comment
+//   hidden   the same points with stratum, class of the map and what it is called: not to be looked at before the labels are given
+//   strata   a table: code, name, pixels, hectares, expected (user's accuracy), points
+
+#include <string>
+#include <vector>
+
+#include "pipeline/core/context.h"
+#include "pipeline/core/options.h"
+#include "pipeline/core/stratified_sample.h"
+
+namespace millesime {
+
+inline constexpr const char *kDesignPoints = "points", *kDesignHidden = "hidden", *kDesignStrata = "strata";
+
+struct DesignCommand {
+  std::string map, strata;               // class map; "": its classes are the strata, otherwise a raster on the same grid
+  std::string nomenclature;              // "": the legend of the map
+  double half_width = 2;                 // percent, of the 95 % interval of the overall accuracy
+  double expected = 80;                  // percent, user's accuracy of the strata
+  std::vector<std::string> expected_of;  // "31=95"
+  int points = 0;                        // 0: as many as half_width needs
+  std::string allocation = "olofsson";   // proportional, equal, neyman
+  int least = 50;                        // points of a stratum, with olofsson
+  std::int64_t seed = 1;
+  std::string output;  // .gpkg
+
+  Options declare();
+};
+
+// The strata of a map: pixels and hectares of its classes, or of the values of another raster where the map has a class.
+std::vector<Stratum> count_strata(const std::string& map, const std::string& strata, const Context& context);
+
+// Reads the map twice, in strips. Returns the strata, with their points.
+std::vector<Stratum> design(const DesignCommand& command, const Context& context);
+
+}  // namespace millesime

@@ -1,0 +1,144 @@
+#include "pipeline/stages/design.h"
+
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/io/point_file.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/stages/validate.h"
+#include "tests/support/message_of.h"
+#include "tests/support/silent_context.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::message_of;
+
+// A map of three stripes of 60, 30 and 10 columns; a column of nothing.
+class DesignTest : public ::testing::Test {
+ protected:
+  DesignTest() {
+    Raster<std::uint8_t> map(grid, 0);
+    for (int row = 0; row < grid.rows; ++row)
+      for (int col = 0; col < 100; ++col) map.samples[static_cast<std::size_t>(row * grid.cols + col)] = class_at(col);
+    write_raster(folder + "/map.tif", map, {});
+    command.map = folder + "/map.tif", command.nomenclature = "oso23", command.output = folder + "/sample.gpkg";
+    command.points = 200, command.least = 40;
+    validation.classification = command.map, validation.reference = command.output, validation.output = folder + "/accuracy";
+  }
+  static std::uint8_t class_at(int col) { return col < 60 ? 1 : col < 90 ? 2 : 3; }
+
+  // The file as interpreters give it back: what is wrong in the map, on every tenth column, is of class 4.
+  void interpret(const std::string& second_label = "", double moved = 0) {
+    PointLayer points{kDesignPoints, {"id", "label", "label_1", "label_2"}, {}, {}};
+    for (const PointRow& row : read_points(command.output, kDesignPoints, {"id"}, grid.crs)) {
+      const int col = static_cast<int>(grid.col(row.point->x));
+      const std::int64_t label = col % 10 == 0 ? 4 : class_at(col);
+      points.points.push_back({row.point->x + moved, row.point->y});
+      points.rows.push_back({std::stoll(row.attributes.at("id")), std::string(), std::to_string(label),
+                             second_label.empty() ? std::to_string(label) : second_label});
+    }
+    std::vector<PointLayer> layers{points};
+    for (const char* name : {kDesignHidden, kDesignStrata}) {
+      PointLayer layer{name, {}, {}, {}};
+      for (const PointRow& row : read_points(command.output, name, {}, grid.crs)) {
+        layer.rows.emplace_back();
+        layer.fields.clear();
+        for (const auto& [field, text] : row.attributes) layer.fields.push_back(field), layer.rows.back().emplace_back(text);
+        if (row.point) layer.points.push_back(*row.point);
+      }
+      layers.push_back(layer);
+    }
+    validation.reference = folder + "/interpreted.gpkg";
+    write_point_layers(validation.reference, grid.crs, layers);
+  }
+  nlohmann::json result() {
+    validate(validation, silent.context);
+    return nlohmann::json::parse(read_text(validation.output + "/accuracy.json"));
+  }
+
+  Grid grid{"EPSG:2154", 700000, 6600000, 10, 10, 101, 100};
+  std::string folder = testing::temp_dir();
+  testing::SilentContext silent;
+  DesignCommand command;
+  ValidateCommand validation;
+};
+
+TEST_F(DesignTest, DrawsPixelsOfTheStrataAndHidesTheirClass) {
+  const auto strata = design(command, silent.context);
+  ASSERT_EQ(strata.size(), 3u);
+  EXPECT_EQ(strata[0].pixels, 6000);
+  EXPECT_EQ(strata[2].points, 40);
+  const auto points = read_points(command.output, kDesignPoints, {"id", "label", "label_1", "interpreter_2"}, "");
+  ASSERT_EQ(points.size(), 200u);
+  EXPECT_FALSE(points[0].attributes.contains("map_class"));
+  std::map<int, int> drawn;
+  std::set<std::pair<double, double>> places;
+  for (const PointRow& row : points) {
+    ++drawn[class_at(static_cast<int>(grid.col(row.point->x)))];
+    places.insert({row.point->x, row.point->y});
+  }
+  EXPECT_EQ(places.size(), 200u);
+  for (const Stratum& stratum : strata) EXPECT_EQ(drawn[stratum.code], stratum.points);
+  const std::string bytes = read_text(command.output);
+  design(command, silent.context);
+  EXPECT_EQ(read_text(command.output), bytes);
+  command.seed = 2;
+  design(command, silent.context);
+  EXPECT_NE(read_text(command.output), bytes);
+  command.expected_of = {"9=90"};
+  EXPECT_THAT(message_of([&] { design(command, silent.context); }), HasSubstr("CODE=PERCENT"));
+}
+
+TEST_F(DesignTest, IsReadBackWithIntervalsAndAgreement) {
+  design(command, silent.context);
+  EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("no point has a label"));
+  interpret();
+  const auto json = result();
+  const auto& overall = json["areas"]["overall_accuracy"];
+  EXPECT_NEAR(overall["value"].get<double>(), 0.9, 3 * overall["standard_error"].get<double>());
+  EXPECT_GT(overall["standard_error"].get<double>(), 0.005);
+  EXPECT_EQ(json["areas"]["classes"].size(), 4u);
+  EXPECT_EQ(json["points"]["agreement"]["share"], 1);
+  interpret("1");
+  EXPECT_LT(result()["points"]["agreement"]["kappa"].get<double>(), 0.1);
+}
+
+TEST_F(DesignTest, OfStrataOtherThanTheClasses) {
+  Raster<std::uint8_t> strata(grid, 1);
+  for (int row = 0; row < 50; ++row)
+    for (int col = 0; col < grid.cols; ++col) strata.samples[static_cast<std::size_t>(row * grid.cols + col)] = 2;
+  write_raster(folder + "/strata.tif", strata, {});
+  command.strata = folder + "/strata.tif";
+  EXPECT_EQ(design(command, silent.context)[1].pixels, 5000);
+  interpret();
+  EXPECT_NEAR(result()["areas"]["overall_accuracy"]["value"].get<double>(), 0.9, 0.08);
+}
+
+TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
+  design(command, silent.context);
+  interpret("", 30);
+  EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("was moved by 30"));
+
+  PointLayer points{"p", {"label"}, {}, {}};
+  for (int i = 0; i < 50; ++i)
+    points.points.push_back({700005.0 + 10 * (i % 10), 6599995.0 - 10 * (i / 10)}), points.rows.push_back({std::int64_t{1}});
+  write_point_layers(folder + "/plain.gpkg", grid.crs, {points});
+  validation.reference = folder + "/plain.gpkg";
+  EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("--sampling random"));
+  validation.sampling = "random";  // all in one corner
+  EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("points that are drawn at random never do"));
+  validation.sampling = "none";
+  const auto counts = result();
+  EXPECT_FALSE(counts.contains("areas"));
+  EXPECT_EQ(counts["runs"][0]["pixels"], 50);
+}
+
+}  // namespace
+}  // namespace millesime
