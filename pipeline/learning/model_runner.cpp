@@ -12,10 +12,10 @@
 namespace millesime {
 namespace {
 
-constexpr int kBatch = 8192;          // pixels a network call on the CPU; kept small so that activations stay in cache
-constexpr int kDeviceBatch = 262144;  // and on a GPU
+constexpr int kBatch = 8192;           // pixels a network call on the CPU; kept small so that activations stay in cache
+constexpr int kDeviceBatch = 262144;   // and on a GPU
 constexpr int kQuantileBatch = 16384;  // pixels whose quantiles a forest reads at once: at most a quarter of a gigabyte
-constexpr int kCompared = 64;         // one of this number of batches is computed in both precisions
+constexpr int kCompared = 64;          // one of this number of batches is computed in both precisions
 
 // The pixels of `input` from `first` on.
 Batch part_of(const Batch& input, std::int64_t first, std::int64_t pixels, int n_statics) {
