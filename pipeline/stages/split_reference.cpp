@@ -57,7 +57,8 @@ std::vector<std::vector<Split>> split_blocks(const std::vector<std::int64_t>& bl
     std::vector<std::int64_t> order(of.begin(), of.end());
     std::ranges::sort(order, {}, [&](std::int64_t block) { return random_number_of(block, salt); });
     std::set<std::int64_t> drawn;
-    for (const auto& [stratum, own] : blocks_of) {
+    for (const auto& of_stratum : blocks_of) {
+      const std::set<std::int64_t>& own = of_stratum.second;
       if (std::ranges::any_of(own, [&](std::int64_t block) { return drawn.contains(block); })) continue;
       const auto first = std::ranges::find_if(order, [&](std::int64_t block) { return own.contains(block); });
       if (first != order.end()) drawn.insert(*first);
