@@ -37,15 +37,19 @@ bool opens_in_qgis(const fs::path& file) {
   return file.extension() == ".gpkg" || file.extension() == ".fgb" || file.extension() == ".parquet";
 }
 
-// The same file under a second name: it is as large as a country, and whoever makes it again writes a new one.
+// The same file under a second name: it is as large as a country, and whoever makes it again writes a new one. Nobody may write into it:
+// QGIS opens a GeoPackage for writing if it can, and changes it by that alone.
 void link_or_copy(const std::string& from, const std::string& to) {
   std::error_code error;
   fs::create_hard_link(from, to, error);
-  if (!error) return;
-  AtomicFile file(to);
-  fs::copy_file(from, file.temporary(), fs::copy_options::overwrite_existing, error);
-  if (error) throw UserError(join_text(to, ": cannot be copied from ", from, ": ", error.message()));
-  file.commit();
+  if (error) {
+    AtomicFile file(to);
+    fs::copy_file(from, file.temporary(), fs::copy_options::overwrite_existing, error);
+    if (error) throw UserError(join_text(to, ": cannot be copied from ", from, ": ", error.message()));
+    file.commit();
+  }
+  constexpr fs::perms kWrite = fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
+  fs::permissions(to, kWrite, fs::perm_options::remove, error);  // where the file system has permissions
 }
 
 }  // namespace

@@ -225,6 +225,9 @@ TEST_F(PublishTest, TheRegularisedMapAndPolygonsChangeWithTheMap) {
   EXPECT_EQ(std::filesystem::read_symlink(out + "/vectors"), ".products/vectors") << "part of the set";
   EXPECT_EQ(read_text(out + "/vectors/departement_31.gpkg"), "polygons");
   EXPECT_EQ(std::filesystem::hard_link_count(out + "/vectors/departement_31.gpkg"), 2u) << "not copied";
+  EXPECT_EQ(std::filesystem::status(out + "/vectors/departement_31.gpkg").permissions() & std::filesystem::perms::owner_write,
+            std::filesystem::perms::none)
+      << "a GIS that may write into it does";
   for (const char* file : {"OCS_2021_regularised.qml", "OCS_2021_regularised.sld", "OCS_2021_regularised.clr",
                            "OCS_2021_regularised.tif.vat.dbf", "vectors/departement_31.qml", "OCS_2021_polygons.sld"})
     EXPECT_TRUE(std::filesystem::exists(out + "/" + file)) << file;
