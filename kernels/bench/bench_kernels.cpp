@@ -35,6 +35,7 @@
 #include "kernels/ops/mosaic_rule.h"
 #include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.h"
+#include "kernels/ops/reconcile.h"
 #include "kernels/ops/sieve.h"
 #include "kernels/ops/smooth.h"
 #include "kernels/ops/training_batch.h"
@@ -259,6 +260,20 @@ void bench_models_and_maps(std::int64_t pixels) {
   report("fuse_maps, majority of 5", pixels, 18, [&] { fuse_maps(Device{}, fusing); });
   fusing.method = Fusion::dempster_shafer;
   report("fuse_maps, Dempster-Shafer of 5", pixels, 18, [&] { fuse_maps(Device{}, fusing); });
+
+  {
+    constexpr int kYears = 6;
+    const auto evidence = numbers<float>(pixels * kYears * kClasses, 0, 100);
+    std::vector<float> initial(kClasses, 1.0f / kClasses),
+        transition(static_cast<std::size_t>(kClasses) * kClasses, 0.03f / (kClasses - 1));
+    std::vector<std::uint8_t> unit(kClasses);
+    for (std::size_t c = 0; c < unit.size(); ++c) unit[c] = static_cast<std::uint8_t>(c), transition[c * kClasses + c] = 0.97f;
+    Buffer<std::uint8_t> of_years(Device{}, 2 * pixels * kYears), change(Device{}, 2 * pixels);
+    report("reconcile, 6 years", pixels, kYears * (kClasses * 4 + 2) + 2, [&] {
+      reconcile(Device{}, {pixels, kYears, kClasses, evidence.data(), initial.data(), transition.data(), unit.data(), of_years.data(),
+                           of_years.data() + pixels * kYears, change.data(), change.data() + pixels});
+    });
+  }
 
   Buffer<std::uint64_t> counts(Device{}, kLabels * kLabels);
   counts.zero(Device{});

@@ -36,7 +36,7 @@ class TomlSource {
 
   Nomenclature read() {
     NomenclatureCollector collector(file_);
-    check_keys(file_, root_, {"name", "class", "group"});
+    check_keys(file_, root_, {"name", "class", "group", "rotating"});  // the last is read by rotation.h
     collector.nomenclature.name = text(root_, "name");
     each("group", [&](const toml::table& table, const std::string& where) {
       check_keys(file_, table, {"code", "name", "name_en", "color"});

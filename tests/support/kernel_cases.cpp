@@ -15,6 +15,7 @@
 #include "kernels/ops/majority_filter.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/quantile_features.impl.h"
+#include "kernels/ops/reconcile.impl.h"
 #include "kernels/ops/sieve.impl.h"
 #include "kernels/ops/smooth.impl.h"
 #include "kernels/ops/training_batch.impl.h"
@@ -191,6 +192,29 @@ void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
         test, [args] { fuse_maps(Device{}, args); }, [args](const Fibers& fibers) { fuse_maps_on(fibers, args); }, pixels,
         FuseMapsPixel{args});
   }
+}
+
+void add_reconcile(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kYears = 4, kStates = 5;
+  KernelCase& test = add(cases, "reconcile", name);
+  auto evidence = random_numbers<float>(static_cast<std::size_t>(pixels) * kYears * kStates, 0, 99, 1);
+  for (int t = 0; t < kYears; ++t)  // a pixel that was never seen
+    for (int c = 0; c < kStates; ++c) evidence[static_cast<std::size_t>((t * kStates + c) * pixels)] = 0;
+  std::vector<float> transition(kStates * kStates, 0.05f);
+  for (int c = 0; c < kStates; ++c) transition[static_cast<std::size_t>(c * kStates + c)] = 0.8f;
+  ReconcileArgs args;
+  args.pixels = pixels, args.n_years = kYears, args.n_classes = kStates;
+  args.evidence = test.input(evidence);
+  args.initial = test.input(std::vector<float>(kStates, 0.2f));
+  args.transition = test.input(transition);
+  args.unit = test.input(std::vector<std::uint8_t>{0, 1, 1, 2, 3});
+  args.label = test.output<std::uint8_t>(pixels * kYears);
+  args.confidence = test.output<std::uint8_t>(pixels * kYears);
+  args.change = test.output<std::uint8_t>(pixels);
+  args.change_year = test.output<std::uint8_t>(pixels);
+  test.on_cpu = [args] { reconcile(Device{}, args); };
+  test.on_fibers = [args](const Fibers& fibers) { reconcile_on(fibers, args); };
+  test.launches(pixels, ReconcileBlock<1>{args});
 }
 
 template <class Cpu, class OnFibers, class F>
@@ -391,6 +415,7 @@ void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_quantile_features(cases, pixels, name);
   add_components_and_sieve(cases, pixels, name);
   add_training_batch(cases, pixels, name);
+  add_reconcile(cases, pixels, name);
 }
 
 }  // namespace

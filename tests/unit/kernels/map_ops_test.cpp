@@ -1,4 +1,4 @@
-// blend, fuse_maps, confusion, mosaic_rule.
+// blend, reconcile, fuse_maps, confusion, mosaic_rule.
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +13,7 @@
 #include "kernels/ops/decide.h"
 #include "kernels/ops/fuse_maps.h"
 #include "kernels/ops/mosaic_rule.h"
+#include "kernels/ops/reconcile.h"
 #include "pipeline/core/error.h"
 #include "tests/support/guarded.h"
 #include "tests/support/series_world.h"
@@ -31,6 +32,55 @@ TEST(Blend, WeightedMeanOfModels) {
   blended.expect_untouched_bands("blend");
   const std::vector<float> expected = {0.65f, 0.35f, 0.1f, 0.9f, 0, 0};
   for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(blended.values()[i], expected[i], 1e-6f) << i;
+}
+
+// Every path of classes through the years, one by one.
+TEST(Reconcile, IsTheSumOverAllPaths) {
+  constexpr int kYears = 4, kStates = 3, kPaths = 81;
+  constexpr std::size_t kPixels = 150;  // more than a block
+  const std::vector<float> initial = {0.5f, 0.3f, 0.2f}, transition = {0.9f, 0.06f, 0.04f, 0.1f, 0.5f, 0.4f, 0.0f, 0.3f, 0.7f};
+  const Bytes unit = {0, 1, 1};
+  std::mt19937 random(3);
+  std::vector<float> evidence(kYears * kStates * kPixels);
+  for (float& e : evidence) e = static_cast<float>(random() % 1000 + 20) / 1000;
+  for (int c = 0; c < kStates; ++c) {
+    evidence[static_cast<std::size_t>(2 * kStates + c) * kPixels + 7] = 0;                                     // not seen in one year
+    for (int t = 0; t < kYears; ++t) evidence[static_cast<std::size_t>(t * kStates + c) * kPixels + 140] = 0;  // nor in any
+  }
+  Guarded<std::uint8_t> label(kYears * kPixels), confidence(kYears * kPixels), change(kPixels), year(kPixels);
+  reconcile(Device{}, {kPixels, kYears, kStates, evidence.data(), initial.data(), transition.data(), unit.data(), label.data(),
+                       confidence.data(), change.data(), year.data()});
+  for (const auto* out : {&label, &confidence, &change, &year}) out->expect_untouched_bands("reconcile");
+  for (std::size_t p = 0; p < kPixels; ++p) {
+    if (p == 140) {
+      for (std::size_t t = 0; t < kYears; ++t) EXPECT_EQ(label.values()[t * kPixels + p], kNoClassIndex);
+      EXPECT_EQ(change.values()[p] + year.values()[p] + confidence.values()[p], 0);
+      continue;
+    }
+    double all = 0, of_class[kYears][kStates] = {}, lasting[kYears] = {};
+    for (int path = 0; path < kPaths; ++path) {
+      const int x[kYears] = {path % 3, path / 3 % 3, path / 9 % 3, path / 27};
+      double weight = initial[static_cast<std::size_t>(x[0])];
+      int changes = 0, last = 0;
+      for (int t = 0; t < kYears; ++t) {
+        const double e = evidence[static_cast<std::size_t>(t * kStates + x[t]) * kPixels + p];
+        weight *= p == 7 && t == 2 ? 1 : e;
+        if (t > 0) weight *= transition[static_cast<std::size_t>(x[t - 1] * kStates + x[t])];
+        if (t > 0 && unit[static_cast<std::size_t>(x[t - 1])] != unit[static_cast<std::size_t>(x[t])]) ++changes, last = t;
+      }
+      all += weight;
+      for (int t = 0; t < kYears; ++t) of_class[t][x[t]] += weight;
+      if (changes == 1) lasting[last] += weight;
+    }
+    for (int t = 0; t < kYears; ++t) {
+      const auto at = static_cast<std::size_t>(t) * kPixels + p;
+      const double most = *std::max_element(of_class[t], of_class[t] + kStates);
+      EXPECT_NEAR(of_class[t][label.values()[at]], most, 1e-5 * all) << p << ", " << t;
+      EXPECT_NEAR(confidence.values()[at] + 0.5, 100 * most / all, 0.51) << p << ", " << t;
+    }
+    EXPECT_NEAR(change.values()[p] + 0.5, 100 * std::accumulate(lasting, lasting + kYears, 0.0) / all, 0.51) << p;
+    EXPECT_NEAR(lasting[year.values()[p]], *std::max_element(lasting, lasting + kYears), 1e-5 * all) << p;
+  }
 }
 
 using Labels = std::vector<std::uint16_t>;

@@ -1,0 +1,339 @@
+#include "pipeline/stages/reconcile.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "kernels/base/transfer.h"
+#include "kernels/ops/reconcile.h"
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/class_names.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
+#include "pipeline/core/rotation.h"
+#include "pipeline/core/text.h"
+#include "pipeline/io/map_input.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/stages/transitions.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kBlock = 512, kFewestYears = 3, kLearningSteps = 5;
+constexpr std::int64_t kLearningPixels = 20000;
+constexpr double kPrior = 100;  // pixels that the rule counts for in learning
+constexpr float kPerMille = 0.001f;
+
+// A year of four digits in a name: OCS_2021.tif, OCS_2021-06.tif.
+int year_in(const std::string& file) {
+  const std::string name = fs::path(file).stem().string();
+  for (std::size_t i = name.size(); i-- > 0;) {
+    std::size_t digits = 0;
+    while (i + digits < name.size() && std::isdigit(static_cast<unsigned char>(name[i + digits]))) ++digits;
+    const bool begins = i == 0 || !std::isdigit(static_cast<unsigned char>(name[i - 1]));
+    if (digits == 4 && begins)
+      if (const int year = std::stoi(name.substr(i, 4)); year >= 1980 && year <= 2100) return year;
+  }
+  throw UserError(
+      join_text("reconcile --years: ", file, " has no year in its name; give the year of each map, e.g. --years 2018,2019,2020"));
+}
+
+std::vector<int> years_of(const ReconcileCommand& command) {
+  std::vector<int> years;
+  if (command.years.empty()) {
+    for (const std::string& map : command.maps) years.push_back(year_in(map));
+  } else {
+    if (command.years.size() != command.maps.size())
+      throw UserError(join_text("reconcile --years: expected ", command.maps.size(), ", one a map, got ", command.years.size()));
+    for (const std::string& year : command.years) years.push_back(year_in(year));
+  }
+  for (std::size_t i = 1; i < years.size(); ++i)
+    if (years[i] <= years[i - 1])
+      throw UserError(
+          join_text("reconcile: expected maps in the order of their years, each year once, got ", years[i - 1], " before ", years[i]));
+  return years;
+}
+
+// The evidence that a map of one year gives.
+class YearInput {
+ public:
+  YearInput(const ReconcileCommand& command, std::size_t year, const Nomenclature& classes, const Context& context)
+      : classes_(classes), accuracy_(static_cast<float>(command.accuracy)), reader_(command.maps[year]) {
+    const std::string& map = command.maps[year];
+    if (reader_.info().bands == 1) {
+      map_.emplace(open_map(map, MapKind::classes, context));
+      if (!command.confidence.empty()) {
+        confidence_.emplace(open_map(command.confidence[year], MapKind::confidence, context));
+        require_same(confidence_->grid(), reader_.grid(), command.confidence[year] + " and " + map);
+      }
+    } else if (reader_.info().bands != classes.size()) {
+      throw UserError(join_text(map, ": has ", reader_.info().bands, " bands; expected one, a class map, or ", classes.size(),
+                                ", a probability x 1000 for each class of ", classes.name, " (classify.all_classes writes them)"));
+    } else if (!command.confidence.empty()) {
+      throw UserError(join_text("reconcile --confidence: expected with class maps alone; ", map, " has probabilities"));
+    }
+  }
+
+  const Grid& grid() const { return reader_.grid(); }
+  const std::string& path() const { return reader_.path(); }
+
+  // evidence [class][pixel] and the class index of the map, kNoClassIndex where there is none.
+  void read(const Window& window, float* evidence, std::uint8_t* own) const {
+    const auto n = static_cast<std::size_t>(window.pixels());
+    const auto k = static_cast<std::size_t>(classes_.size());
+    if (!map_) {
+      std::vector<std::uint16_t> band(n), most(n);
+      std::fill_n(own, n, kNoClassIndex);
+      for (std::size_t c = 0; c < k; ++c) {
+        reader_.read(window, static_cast<int>(c), band.data());
+        for (std::size_t p = 0; p < n; ++p) {
+          evidence[c * n + p] = static_cast<float>(band[p]) * kPerMille;
+          if (band[p] > most[p]) most[p] = band[p], own[p] = static_cast<std::uint8_t>(c);
+        }
+      }
+      return;
+    }
+    std::vector<std::uint16_t> codes(n);
+    std::vector<float> sure(n, accuracy_);
+    map_->read(window, codes.data());
+    if (confidence_) confidence_->read_probabilities(window, sure.data());
+    std::fill_n(evidence, n * k, 0.0f);
+    for (std::size_t p = 0; p < n; ++p) {
+      own[p] = kNoClassIndex;
+      if (codes[p] == 0) continue;
+      const auto index = classes_.index_of_code(codes[p]);
+      if (!index)
+        throw UserError(join_text(path(), ": has the class ", codes[p], ", which ", classes_.name,
+                                  " lacks; expected maps of one nomenclature: `millesime nomenclature convert` makes them so"));
+      own[p] = static_cast<std::uint8_t>(*index);
+      // At least chance: a class that the map says is not less likely for it.
+      const float least = 1.0f / static_cast<float>(k), probability = std::max(sure[p], least);
+      for (std::size_t c = 0; c < k; ++c)
+        evidence[c * n + p] = c == own[p] ? probability : k > 1 ? (1 - probability) / static_cast<float>(k - 1) : 0.0f;
+    }
+  }
+
+ private:
+  const Nomenclature& classes_;
+  float accuracy_;
+  RasterReader reader_;
+  std::optional<MapInput> map_, confidence_;
+};
+
+// Pixels spread over the map, [pixel][year][class], of those that were seen in every year.
+std::vector<float> learning_pixels(const std::vector<YearInput>& inputs, int n_classes) {
+  const Grid& grid = inputs.front().grid();
+  const auto k = static_cast<std::size_t>(n_classes), years = inputs.size();
+  std::vector<float> chosen, evidence;
+  std::vector<std::uint8_t> own;
+  const std::int64_t step = std::max<std::int64_t>(1, grid.pixels() / kLearningPixels);
+  std::int64_t at = 0;
+  for (const Window& window : split(grid.whole(), grid.cols, kBlock, 1 << 18)) {
+    const auto n = static_cast<std::size_t>(window.pixels());
+    evidence.resize(years * k * n), own.resize(years * n);
+    for (std::size_t y = 0; y < years; ++y) inputs[y].read(window, evidence.data() + y * k * n, own.data() + y * n);
+    for (std::size_t p = 0; p < n; ++p, ++at) {
+      bool seen = at % step == 0;
+      for (std::size_t y = 0; y < years; ++y) seen = seen && own[y * n + p] != kNoClassIndex;
+      for (std::size_t i = 0; seen && i < years * k; ++i) chosen.push_back(std::max(evidence[i * n + p], kLeastEvidence));
+    }
+  }
+  return chosen;
+}
+
+Transitions transitions_of(const ReconcileCommand& command, const Nomenclature& classes, const std::vector<YearInput>& inputs,
+                           const Context& context) {
+  std::vector<int> rotating = command.rotating.empty() ? rotating_groups(command.nomenclature) : std::vector<int>();
+  for (const std::string& code : command.rotating) {
+    const auto number = code_of_text(code);
+    if (!number) throw UserError(join_text("reconcile --rotating: expected codes of groups, got \"", code, "\""));
+    rotating.push_back(static_cast<int>(*number));
+  }
+  Transitions transitions = transitions_by_rule(classes, command.stay, rotating);
+  if (!command.transitions.empty()) read_transitions(command.transitions, classes, transitions);
+  if (!command.learn) return transitions;
+  const std::vector<float> evidence = learning_pixels(inputs, classes.size());
+  if (evidence.empty()) throw UserError("reconcile --learn: no pixel has a class in every year; leave the option away");
+  for (int step = 0; step < kLearningSteps; ++step) learn_transitions(evidence, static_cast<int>(inputs.size()), kPrior, transitions);
+  context.progress->note(
+      join_text("transitions learned from ", evidence.size() / inputs.size() / static_cast<std::size_t>(classes.size()), " px"));
+  return transitions;
+}
+
+struct Outputs {
+  std::vector<RasterWriter> labels, confidences;
+  std::vector<RasterWriter> change, codes;  // {probability}; {year, from, to}
+
+  Outputs(const std::string& folder, const std::vector<int>& years, const Grid& grid, const Nomenclature& classes) {
+    RasterOptions named, plain;
+    named.nodata = 0, named.nomenclature = &classes, plain.nodata = 0;
+    const PixelType type = class_type(classes.max_code());
+    for (const int year : years) {
+      labels.emplace_back(join_text(folder, "/OCS_", year, ".tif"), grid, type, 1, named);
+      confidences.emplace_back(join_text(folder, "/OCS_", year, "_confidence.tif"), grid, PixelType::u8, 1, plain);
+    }
+    change.emplace_back(folder + "/change.tif", grid, PixelType::u8, 1, RasterOptions{});
+    codes.emplace_back(folder + "/change_year.tif", grid, PixelType::u16, 1, plain);
+    codes.emplace_back(folder + "/change_from.tif", grid, type, 1, named);
+    codes.emplace_back(folder + "/change_to.tif", grid, type, 1, named);
+  }
+  void commit() {
+    for (auto* writers : {&labels, &confidences, &change, &codes})
+      for (RasterWriter& writer : *writers) writer.commit();
+  }
+};
+
+struct Result {
+  std::vector<std::uint8_t> label, confidence;  // [year][pixel]
+  std::vector<std::uint8_t> change, year;       // [pixel]
+};
+
+// The model of a window on the device that computes.
+class OnDevice {
+ public:
+  OnDevice(const Transitions& transitions, int n_years, const Context& context)
+      : stream_(context.device, context.threads),
+        transfer_(stream_),
+        n_years_(n_years),
+        n_classes_(transitions.n),
+        initial_(transfer_.to_device(transitions.initial)),
+        transition_(transfer_.to_device(transitions.matrix)),
+        unit_(transfer_.to_device(transitions.unit)) {}
+
+  Result run(const std::vector<float>& evidence, std::int64_t pixels) {
+    const Buffer<float> seen = transfer_.to_device(evidence);
+    Buffer<std::uint8_t> label(stream_.device, n_years_ * pixels), confidence(stream_.device, n_years_ * pixels),
+        change(stream_.device, pixels), year(stream_.device, pixels);
+    reconcile(stream_, {pixels, n_years_, n_classes_, seen.data(), initial_.data(), transition_.data(), unit_.data(), label.data(),
+                        confidence.data(), change.data(), year.data()});
+    return {transfer_.to_host(label), transfer_.to_host(confidence), transfer_.to_host(change), transfer_.to_host(year)};
+  }
+
+ private:
+  Stream stream_;
+  Transfer transfer_;
+  int n_years_, n_classes_;
+  Buffer<float> initial_, transition_;
+  Buffer<std::uint8_t> unit_;
+};
+
+nlohmann::ordered_json to_json(const ReconcileCounts& counts) {
+  nlohmann::ordered_json json{{"pixels", counts.pixels}, {"seen", counts.seen}, {"lasting_changes", counts.lasting}};
+  json["years"] = nlohmann::ordered_json::array();
+  for (std::size_t y = 0; y < counts.years.size(); ++y)
+    json["years"].push_back({{"year", counts.years[y]}, {"relabelled", counts.relabelled[y]}, {"lasting_changes", counts.changed_in[y]}});
+  return json;
+}
+
+}  // namespace
+
+Options ReconcileCommand::declare() {
+  Options o;
+  o.add("maps", &maps,
+        "maps of three or more years in their order, on one grid: class maps, or probabilities x 1000 with one band for each class")
+      .path()
+      .required();
+  o.add("confidence", &confidence, "of class maps: the confidence of each, percent or probabilities").path();
+  o.add("years", &years, "the year of each map; default: the one in its file name");
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature").required();
+  o.add("transitions", &transitions,
+        "table of how likely each class (row) is followed by each (column) a year later; default: by stay and rotating")
+      .path();
+  o.add("stay", &stay, "probability that a class, or a rotating group, is the same a year later").range(0.5, 0.9999);
+  o.add("rotating", &rotating,
+        "codes of groups whose classes follow one another without being a change; default: those of the nomenclature");
+  o.add("learn", &learn, "learn the transitions from the maps, beginning with those of the rule or the table");
+  o.add("accuracy", &accuracy, "of class maps without confidence: share of pixels that are right").range(0.05, 0.999);
+  o.add("threshold", &threshold, "probability from which a lasting change is shown").unit("%").range(1, 100);
+  o.add("output", &output, "folder of the maps").path().required();
+  return o;
+}
+
+ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& context) {
+  if (command.maps.size() < kFewestYears)
+    throw UserError(join_text("reconcile: expected the maps of ", kFewestYears, " years or more, got ", command.maps.size(),
+                              "; `millesime compare` compares two"));
+  if (!command.confidence.empty() && command.confidence.size() != command.maps.size())
+    throw UserError(join_text("reconcile --confidence: expected ", command.maps.size(), ", one a map, got ", command.confidence.size()));
+  const Nomenclature classes = Nomenclature::load(command.nomenclature);
+  if (classes.size() > kMostStates)
+    throw UserError(join_text("reconcile: expected at most ", kMostStates, " classes, got ", classes.size()));
+  ReconcileCounts counts;
+  counts.years = years_of(command);
+  const std::size_t years = counts.years.size(), k = static_cast<std::size_t>(classes.size());
+  counts.relabelled.resize(years), counts.changed_in.resize(years);
+  std::vector<YearInput> inputs;
+  for (std::size_t y = 0; y < years; ++y) {
+    inputs.emplace_back(command, y, classes, context);
+    require_same(inputs.front().grid(), inputs.back().grid(), inputs.front().path() + " and " + inputs.back().path());
+  }
+  const Transitions transitions = transitions_of(command, classes, inputs, context);
+  const Grid& grid = inputs.front().grid();
+
+  Outputs outputs(command.output, counts.years, grid, classes);
+  OnDevice device(transitions, static_cast<int>(years), context);
+  const auto per_pixel = static_cast<std::int64_t>(years * (k * 8 + 4) + 16);
+  const std::int64_t at_once = std::clamp<std::int64_t>(context.memory_bytes / 4 / per_pixel, 1, 1 << 20);
+  std::vector<float> evidence;
+  std::vector<std::uint8_t> own;
+  std::vector<std::uint16_t> codes;
+  context.progress->start("reconcile", grid.pixels(), "px");
+  for (const Window& window : split(grid.whole(), grid.cols, kBlock, at_once)) {
+    const auto n = static_cast<std::size_t>(window.pixels());
+    evidence.resize(years * k * n), own.resize(years * n), codes.resize(n);
+    for (std::size_t y = 0; y < years; ++y) inputs[y].read(window, evidence.data() + y * k * n, own.data() + y * n);
+    const Result result = device.run(evidence, window.pixels());
+    const auto code_in = [&](std::size_t y, std::size_t p) {
+      const std::uint8_t index = result.label[y * n + p];
+      return static_cast<std::uint16_t>(index == kNoClassIndex ? 0 : classes.at(index).code);
+    };
+    const auto lasts = [&](std::size_t p) { return result.change[p] >= command.threshold && result.year[p] > 0; };
+    for (std::size_t y = 0; y < years; ++y) {
+      for (std::size_t p = 0; p < n; ++p) {
+        codes[p] = code_in(y, p);
+        counts.relabelled[y] += own[y * n + p] != kNoClassIndex && own[y * n + p] != result.label[y * n + p];
+        counts.changed_in[y] += lasts(p) && result.year[p] == y;
+      }
+      outputs.labels[y].write(window, 0, codes.data());
+      outputs.confidences[y].write(window, 0, result.confidence.data() + y * n);
+    }
+    outputs.change.front().write(window, 0, result.change.data());
+    for (std::size_t p = 0; p < n; ++p) {
+      codes[p] = lasts(p) ? static_cast<std::uint16_t>(counts.years[result.year[p]]) : std::uint16_t{0};
+      counts.seen += result.label[p] != kNoClassIndex;
+      counts.lasting += lasts(p);
+    }
+    outputs.codes[0].write(window, 0, codes.data());
+    for (const std::size_t end : {std::size_t{1}, std::size_t{2}}) {
+      for (std::size_t p = 0; p < n; ++p) codes[p] = lasts(p) ? code_in(end == 1 ? 0 : years - 1, p) : std::uint16_t{0};
+      outputs.codes[end].write(window, 0, codes.data());
+    }
+    counts.pixels += window.pixels();
+    context.progress->advance(window.pixels());
+  }
+  context.progress->finish();
+  outputs.commit();
+  write_text(command.output + "/transitions.csv", transitions_csv(transitions, classes));
+  write_text(command.output + "/reconcile.json", json_text(to_json(counts), 2) + "\n");
+  return counts;
+}
+
+std::string to_text(const ReconcileCounts& counts) {
+  char line[160];
+  std::snprintf(line, sizeof line,
+                "%lld of %lld px with a class have a lasting change\n\n  year   lasting changes   px of another class than before\n",
+                static_cast<long long>(counts.lasting), static_cast<long long>(counts.seen));
+  std::string text = line;
+  for (std::size_t y = 0; y < counts.years.size(); ++y) {
+    std::snprintf(line, sizeof line, "  %4d %17lld %33lld\n", counts.years[y], static_cast<long long>(counts.changed_in[y]),
+                  static_cast<long long>(counts.relabelled[y]));
+    text += line;
+  }
+  return text;
+}
+
+}  // namespace millesime
