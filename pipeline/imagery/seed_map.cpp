@@ -38,6 +38,8 @@ void ClassifyOptions::declare(Options& o) {
   o.add("smooth_reach", &smooth_reach, "smooth: distance of those pixels").unit("px").range(1, 7);
   o.add("smooth_tolerance", &smooth_tolerance, "smooth: how different a pixel may look; larger: smoother, but lines suffer")
       .range(0.01, 10);
+  o.add("missing_sources", &missing_sources,
+        "map with a model that also learned from sources which the configuration does not have: they are hidden, as in training");
 }
 
 void SeedMap::Pixels::append(const Pixels& below) {
@@ -155,6 +157,15 @@ void SeedMap::score(const Stream& stream, const DeviceSeries& series, const std:
     validity(stream, args);
   }
   scores.complete.record(stream);
+}
+
+void SeedMap::Pixels::keep(const std::vector<std::uint8_t>& inside) {
+  const std::size_t classes = label.empty() ? 0 : probabilities.size() / label.size();
+  for (std::size_t p = 0; p < label.size(); ++p) {
+    if (inside[p] != 0) continue;
+    label[p] = 0, confidence[p] = 0, validity[p] = 0;
+    std::fill_n(probabilities.begin() + static_cast<std::ptrdiff_t>(p * classes), classes, std::uint16_t{0});
+  }
 }
 
 SeedMap::Pixels SeedMap::decide(Transfer& transfer, const Scores& scores) const {

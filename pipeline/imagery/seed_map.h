@@ -24,6 +24,7 @@ struct ClassifyOptions {  // [classify]
   bool all_classes = false;
   int batch = 0;  // pixels a model call; 0: chosen for the device
   std::string precision = "float32";
+  bool missing_sources = false;
   int smooth = 3;  // passes of kernels/ops/smooth.h over the probabilities; 0: none
   int smooth_reach = 2;
   double smooth_tolerance = 0.2;
@@ -61,7 +62,8 @@ class SeedMap {
     std::vector<float> scores;            // [pixel][class]
     std::vector<std::uint8_t> decidable;  // 0: the pixel gets no class
 
-    void append(const Pixels& below);  // the rows below these
+    void append(const Pixels& below);                    // the rows below these
+    void keep(const std::vector<std::uint8_t>& inside);  // pixels that are 0 there become empty
   };
 
   // The scores of the models for a window, on their device: on a GPU in separate memory, so that the next window can be computed at the

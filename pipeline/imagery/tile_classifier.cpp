@@ -9,6 +9,7 @@
 #include "kernels/base/in_strips.h"
 #include "kernels/base/transfer.h"
 #include "kernels/ops/resample.h"
+#include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/window_loop.h"
@@ -26,20 +27,34 @@ constexpr std::int64_t kMaxDevicePixels = 1 << 20;
 
 // A window of every map: decided, or, on a GPU, the scores that the writer decides while the next window is computed.
 struct ClassifiedWindow {
-  std::vector<SeedMap::Pixels> pixels;  // one a map
-  std::vector<SeedMap::Scores> scores;  // likewise
+  std::vector<SeedMap::Pixels> pixels;              // one a map
+  std::vector<SeedMap::Scores> scores;              // likewise
+  std::vector<std::vector<std::uint8_t>> observed;  // of each further source: valid dates, [pixel]
 };
 
 struct Tally {
   std::int64_t pixels = 0, acquisitions = 0;
-  std::int64_t no_image = 0, no_valid_observation = 0, outside_regions = 0, region_without_model = 0;  // pixels without a class, by reason
+  // Pixels without a class, by reason.
+  std::int64_t no_image = 0, no_valid_observation = 0, outside_regions = 0, region_without_model = 0, outside_area = 0;
+  std::int64_t mapped = 0;
+  std::vector<std::int64_t> mapped_without;  // of each further source: pixels with a class that no valid date of it sees
   int most_acquisitions = 0;
   std::map<int, std::int64_t> classes;
 
-  // `image`: 1 where there is one; empty: not known.
-  void add(const SeedMap::Pixels& window, const std::vector<std::uint8_t>& image, const std::vector<std::uint8_t>& without_model) {
+  // `image`: 1 where there is one; empty: not known. `inside`: 1 in the area; empty: everywhere. `observed`: of each further source.
+  void add(const SeedMap::Pixels& window, const std::vector<std::uint8_t>& image, const std::vector<std::uint8_t>& without_model,
+           const std::vector<std::uint8_t>& inside, const std::vector<std::vector<std::uint8_t>>& observed) {
     pixels += static_cast<std::int64_t>(window.label.size());
+    mapped_without.resize(observed.size());
     for (std::size_t p = 0; p < window.label.size(); ++p) {
+      if (!inside.empty() && inside[p] == 0) {
+        ++outside_area;
+        continue;
+      }
+      if (window.label[p]) {
+        ++mapped;
+        for (std::size_t s = 0; s < observed.size(); ++s) mapped_without[s] += observed[s][p] == 0;
+      }
       if (window.label[p])
         ++classes[window.label[p]];
       else if (window.validity[p] == 0)
@@ -55,16 +70,18 @@ struct Tally {
     nlohmann::json by_class = nlohmann::json::object();
     for (const auto& [code, n] : classes) by_class[std::to_string(code)] = n;
     const double mean = pixels > 0 ? static_cast<double>(acquisitions) / static_cast<double>(pixels) : 0;
-    return {{"pixels", pixels},
-            {"without_observation", no_image + no_valid_observation},
-            {"outside_regions", outside_regions},
-            {"unmapped",
-             {{"no_image", no_image},
-              {"no_valid_observation", no_valid_observation},
-              {"outside_regions", outside_regions},
-              {"region_without_model", region_without_model}}},
-            {"validity", {{"mean", mean}, {"maximum", most_acquisitions}}},
-            {"classes", by_class}};
+    nlohmann::json counts = {{"pixels", pixels},
+                             {"without_observation", no_image + no_valid_observation},
+                             {"outside_regions", outside_regions},
+                             {"unmapped",
+                              {{"no_image", no_image},
+                               {"no_valid_observation", no_valid_observation},
+                               {"outside_regions", outside_regions},
+                               {"region_without_model", region_without_model}}},
+                             {"validity", {{"mean", mean}, {"maximum", most_acquisitions}}},
+                             {"classes", by_class}};
+    if (outside_area > 0) counts["unmapped"]["outside_area"] = outside_area;
+    return counts;
   }
 };
 
@@ -135,6 +152,7 @@ class TileClassifier {
                                                               other.bands, std::max(1, context.threads / 2), request.options.halo()));
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
+    if (!request.mapped.empty()) area_.emplace(request.mapped, request.census.grid);
     if (!request.footprint.empty()) footprint_.emplace(request.footprint);
   }
 
@@ -144,7 +162,9 @@ class TileClassifier {
     std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * per_pixel;
     for (const auto& map : maps_) bytes += map.bytes_per_pixel(static_cast<int>(input_.dates.size()));
     const std::int64_t most = on_gpu() ? kMaxDevicePixels : kWindowBytes / reader_->bytes_per_pixel();
-    return reader_->windows(most, reader_->pixels_within(context_.memory_bytes, 2, bytes));
+    std::vector<Window> windows = reader_->windows(most, reader_->pixels_within(context_.memory_bytes, 2, bytes));
+    if (area_) std::erase_if(windows, [&](const Window& window) { return !area_->meets(window); });  // they stay empty
+    return windows;
   }
 
   std::function<TileWindow(const Window&)> window_reader() const {
@@ -166,11 +186,12 @@ class TileClassifier {
     ClassifiedWindow result;
     const auto strip = [&](int first_row, int rows) {
       if (rows == window.series.window.height) {
-        result.scores = score(ahead_.current(window.series), window);
+        result.observed.clear();
+        result.scores = score(ahead_.current(window.series), window, result.observed);
         return;
       }
       const TileWindow part = rows_of(window, first_row, rows);
-      const auto pixels = decide(transfer_, score(ahead_.put(part.series), part));
+      const auto pixels = decide(transfer_, score(ahead_.put(part.series), part, result.observed));
       result.pixels.resize(pixels.size());
       for (std::size_t m = 0; m < pixels.size(); ++m) result.pixels[m].append(pixels[m]);
     };
@@ -183,12 +204,19 @@ class TileClassifier {
 
   void write(const Window& window, ClassifiedWindow&& result) {
     if (result.pixels.empty()) result.pixels = decide(downloads_, std::move(result.scores));
-    if (request_.options.halo() > 0)
+    if (request_.options.halo() > 0) {
       for (std::size_t m = 0; m < maps_.size(); ++m)
         result.pixels[m] = maps_[m].smooth(around(window), window, result.pixels[m], context_.threads);
-    for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].write(window, result.pixels[m]);
+      for (std::vector<std::uint8_t>& dates : result.observed) dates = inner_of(window, dates);
+    }
+    const std::vector<std::uint8_t> inside = area_ && !area_->is_whole() ? area_->inside(window) : std::vector<std::uint8_t>{};
+    for (std::size_t m = 0; m < maps_.size(); ++m) {
+      if (!inside.empty()) result.pixels[m].keep(inside);
+      maps_[m].write(window, result.pixels[m]);
+    }
     const SeedMap::Pixels& pixels = result.pixels.front();
-    tally_.add(pixels, image_in(window, pixels), regions_ ? regions_->without_model(window) : std::vector<std::uint8_t>{});
+    tally_.add(pixels, image_in(window, pixels), regions_ ? regions_->without_model(window) : std::vector<std::uint8_t>{}, inside,
+               result.observed);
   }
 
   // All files get their names.
@@ -201,7 +229,16 @@ class TileClassifier {
                                 request_.regions.path, " and ", tally_.region_without_model,
                                 " in regions without a model, so nothing is mapped; add the region, or take the tile out of tiles.names"));
     for (auto& map : maps_) map.commit();
+    tally_.outside_area += request_.census.grid.pixels() - tally_.pixels;  // in windows that the area does not meet
+    tally_.pixels = request_.census.grid.pixels();
     nlohmann::json counts = tally_.to_json();
+    for (const SourceCensus& other : request_.others) {
+      const auto read = std::ranges::find(input_.others, other.source, &TileInput::Source::name);
+      const auto place = static_cast<std::size_t>(read - input_.others.begin());
+      const bool counted = read != input_.others.end() && place < tally_.mapped_without.size();
+      counts["sources"][other.source] = {{"acquisitions", other.acquisitions.size()},
+                                         {"mapped_without", counted ? tally_.mapped_without[place] : tally_.mapped}};
+    }
     PrecisionCost cost;
     for (const auto& map : maps_) cost.add(map.precision_cost());
     if (cost.pixels > 0) {
@@ -228,17 +265,34 @@ class TileClassifier {
                     .year = request.year,
                     .dates = {},
                     .resampling = resampling_of(request.resampling),
-                    .others = {}};
+                    .others = {},
+                    .absent = {},
+                    .may_lack_sources = request.options.missing_sources};
     for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
     for (std::size_t s = 1; s < first.sources.size() && first.input == InputKind::raw; ++s)
       for (std::size_t o = 0; o < request.others.size(); ++o) {
         const SourceCensus& other = request.others[o];
-        if (other.source != first.sources[s].name || other.acquisitions.empty()) continue;
+        if (other.source != first.sources[s].name) continue;
+        if (other.acquisitions.empty()) {
+          input.absent.push_back(other.source);
+          continue;
+        }
         TileInput::Source source{other.source, first.sources[s].bands, {}, resampling_of(request.other_resampling[o])};
         for (const Acquisition& acquisition : other.acquisitions) source.dates.push_back(acquisition.date);
         input.others.push_back(std::move(source));
       }
     return input;
+  }
+
+  // Of values of what is read for a window, those of the window itself.
+  std::vector<std::uint8_t> inner_of(const Window& inner, const std::vector<std::uint8_t>& values) const {
+    const Window read = around(inner);
+    std::vector<std::uint8_t> part;
+    for (int row = inner.row; row < inner.row + inner.height; ++row) {
+      const auto first = values.begin() + std::ptrdiff_t{row - read.row} * read.width + (inner.col - read.col);
+      part.insert(part.end(), first, first + inner.width);
+    }
+    return part;
   }
 
   // What is read for a window: what its map depends on.
@@ -259,12 +313,24 @@ class TileClassifier {
     return image;
   }
 
-  std::vector<SeedMap::Scores> score(const DeviceSeries& series, const TileWindow& window) {
+  // `observed` gets the valid dates of each further source at each pixel, after those of the rows above.
+  std::vector<SeedMap::Scores> score(const DeviceSeries& series, const TileWindow& window,
+                                     std::vector<std::vector<std::uint8_t>>& observed) {
     const std::optional<RegionShares> shares = regions_ ? std::optional(regions_->shares(window.series.window)) : std::nullopt;
     std::vector<SeedMap::Scores> scores = spare_.take();
     std::vector<DeviceSeries> others;
     for (const Series& other : window.others) others.emplace_back(stream_, other);
     for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].score(stream_, series, others, window, shares, scores[m]);
+    std::vector<std::vector<std::uint8_t>> of_window;
+    for (const DeviceSeries& other : others) {
+      Buffer<std::uint8_t> count(context_.device, other.view().pixels());
+      ValidityArgs args;
+      args.series = other.view(), args.count = count.data();
+      validity(stream_, args);
+      of_window.push_back(transfer_.to_host(count));
+    }
+    observed.resize(others.size());
+    for (std::size_t s = 0; s < others.size(); ++s) observed[s].insert(observed[s].end(), of_window[s].begin(), of_window[s].end());
     if (!others.empty()) static_cast<const Stream&>(stream_).synchronize();  // `others` ends here
     return scores;
   }
@@ -293,6 +359,7 @@ class TileClassifier {
   SpareScores spare_;
   std::vector<SeedMap> maps_;
   std::optional<ModelRegions> regions_;
+  std::optional<MappedArea> area_;
   std::optional<RasterReader> footprint_;  // only the writer reads it
   int strip_rows_ = std::numeric_limits<int>::max();
   Tally tally_;
@@ -307,7 +374,8 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
         join_text("tile ", request.census.tile, ": no region of ", request.regions.path, " lies in any tile, so there is no model"));
   TileClassifier classifier(request, context);
   const std::vector<Window> windows = classifier.windows();
-  if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);
+  if (!windows.empty())
+    if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);
   context.progress->start("classify " + request.census.tile, request.census.grid.pixels(), "px");
   window_loop<TileWindow, ClassifiedWindow>(
       windows, 1, kAhead, [&] { return classifier.window_reader(); },

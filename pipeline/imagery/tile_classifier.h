@@ -9,6 +9,7 @@
 
 #include "models/base/model_file.h"
 #include "pipeline/core/context.h"
+#include "pipeline/imagery/area.h"
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/region_weights.h"
 #include "pipeline/imagery/seed_map.h"
@@ -20,6 +21,7 @@ struct ClassifyRequest {
   SourceCensus census;
   std::vector<SourceCensus> others;           // further sources, which models may read; one without acquisitions is absent
   std::vector<std::string> other_resampling;  // of each
+  AreaOptions mapped = {};                    // pixels outside get no class
   int year = 0;
   std::string resampling;
   RegionOptions regions;                           // without a path: the only model of each map counts at every pixel

@@ -24,6 +24,16 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
                             "these dates"));
 }
 
+// Of a model's source that is read nowhere.
+void require_may_lack(const SourceSpec& source, const TileInput& input, const std::string& file, const Context& context) {
+  const std::string what = join_text(file, ": the model also reads ", source.name, " (", join_list(source.bands, ", "), ")");
+  if (!input.may_lack_sources)
+    throw UserError(
+        join_text(what, ", which the configuration does not have; add a [[source]] named ", source.name,
+                  " with these bands, or set classify.missing_sources = true to map without it, as samples that lack it are learned"));
+  context.progress->note(join_text(what, ", which the configuration does not have: it is mapped without it (classify.missing_sources)"));
+}
+
 float normalised_static(const StaticSpec& spec, float value) { return std::isnan(value) ? 0 : (value - spec.mean) / spec.deviation; }
 
 // Trees test numbers as they are.
@@ -41,12 +51,8 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     const auto known = std::ranges::find(input.others, spec_.sources[s].name, &TileInput::Source::name);
     if (known != input.others.end() && known->bands == spec_.sources[s].bands && spec_.input == InputKind::raw)
       other.place = static_cast<std::size_t>(known - input.others.begin());
-    else
-      context.progress->note(
-          join_text(file, ": the model also reads ", spec_.sources[s].name, " (", join_list(spec_.sources[s].bands, ", "),
-                    "), of which a tile has no images; it is mapped without them, like samples that lack them; expected a "
-                    "[[source]] named ",
-                    spec_.sources[s].name, " with these bands"));
+    else if (std::ranges::find(input.absent, spec_.sources[s].name) == input.absent.end())
+      require_may_lack(spec_.sources[s], input, file, context);
   }
   const SourceSpec& source = spec_.sources.front();
   if (source.bands != input.bands)

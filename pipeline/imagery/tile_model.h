@@ -30,13 +30,15 @@ struct TileInput {
     Resampling resampling = Resampling::bilinear;
   };
   std::vector<Source> others = {};
+  std::vector<std::string> absent = {};  // further sources of the production that have no acquisition over this tile
+  bool may_lack_sources = false;         // a model's source that the production does not have is hidden; otherwise it is an error
 };
 
 class TileModel {
  public:
   // UserError if the model does not match: a band or static input that the tile does not have, or regular dates that are mostly before
-  // the tile's first or after its last acquisition. A further source that is not read here is missing; a note to the context's progress
-  // says so. `batch_pixels` and `precision`: see ModelRunner.
+  // the tile's first or after its last acquisition. A further source that is absent over this tile is hidden as in training; one that the
+  // production does not have is an error, unless that is allowed. `batch_pixels` and `precision`: see ModelRunner.
   TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32);
 
   const ModelSpec& spec() const { return spec_; }

@@ -1,13 +1,12 @@
 #include "pipeline/io/census.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_number.h"
 #include "pipeline/core/utf8.h"
+#include "pipeline/io/internal/storage.h"
 
 namespace millesime {
 
@@ -32,7 +31,8 @@ std::string without_root(std::string text, const std::string& root) {
 }
 
 std::string with_root(const std::string& path, const std::string& root) {
-  if (root.empty()) return path;
+  const bool in_archive = std::ranges::any_of(kInArchive, [&](std::string_view archive) { return path.starts_with(archive); });
+  if (root.empty() || (path.starts_with('/') && !in_archive)) return path;  // an item may lie anywhere
   if (path == ".") return root;
   for (const std::string_view archive : kInArchive)
     if (path.starts_with(archive)) return std::string(archive) + root + "/" + path.substr(archive.size());
@@ -224,10 +224,8 @@ SourceCensus SourceCensus::from_json(const ordered_json& document, const std::st
 
 void require_unchanged(const SourceCensus& census) {
   for (const SourceFile& known : census.files) {
-    struct stat now {};
-    if (::stat(known.path.c_str(), &now) == 0 && now.st_size == known.bytes &&
-        std::int64_t{now.st_mtim.tv_sec} * 1'000'000'000 + now.st_mtim.tv_nsec == known.modified_ns)
-      continue;
+    const std::optional<FileState> now = state_of(known.path);
+    if (now && now->bytes == known.bytes && now->modified_ns == known.modified_ns) continue;
     throw UserError(join_text("tile ", census.tile, ": ", known.path,
                               " was replaced or removed since the census; run again when no program writes the images"));
   }
@@ -244,7 +242,7 @@ TileImages TileImages::from_json(const ordered_json& document, const std::string
     TileImages images{document.at("tile").get<std::string>(), grid_of(document.at("grid")), {}};
     for (const ordered_json& source : document.at("sources")) {
       const std::size_t place = images.sources.size();
-      images.sources.push_back(SourceCensus::from_json(source, origin, place < roots.size() ? roots[place] : ""));
+      images.sources.push_back(SourceCensus::from_json(source, origin, place < roots.size() ? folder_of_products(roots[place]) : ""));
     }
     if (images.sources.empty()) throw UserError(join_text(origin, ": is not a census of a tile: it has no source"));
     return images;

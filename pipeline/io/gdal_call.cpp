@@ -34,6 +34,13 @@ void prepare_gdal() {
     GDALSetCacheMax64(kBlockCacheBytes);
     CPLSetConfigOption("OGR_CURRENT_DATE", "2000-01-01T00:00:00Z");  // the same content gives the same bytes
     raise_open_files();
+    // Object storage: a request that fails is made again; headers of files are read once, and folders are listed once.
+    const auto set = [](const char* option, const char* value) {
+      if (!CPLGetConfigOption(option, nullptr)) CPLSetConfigOption(option, value);  // the user's own choice counts
+    };
+    set("GDAL_HTTP_MAX_RETRY", "5"), set("GDAL_HTTP_RETRY_DELAY", "0.5");
+    set("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR_FOR_REMOTE");
+    set("CPL_VSIL_CURL_CACHE_SIZE", "134217728");  // bytes of files that are kept in memory
   });
 }
 

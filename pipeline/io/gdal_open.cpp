@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/internal/storage.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -58,17 +59,18 @@ std::vector<std::string> data_sets_in(const std::string& archive, unsigned kind)
 
 DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::vector<std::string>& drivers) {
   const GdalMessages messages;
-  if (DatasetHandle dataset = try_to_open(name, kind, drivers)) return dataset;
+  DatasetHandle dataset;
+  if (persist(name, [&] { return (dataset = try_to_open(name, kind, drivers)) != nullptr; })) return dataset;
   const std::string why = messages.text(), system = system_of(name);
   if (!system.empty() && drivers.empty()) {
     const GdalMessages quiet;
     const std::string archive = system + name;
-    if (DatasetHandle dataset = try_to_open(archive, kind, drivers)) return dataset;
+    if ((dataset = try_to_open(archive, kind, drivers))) return dataset;
     const std::vector<std::string> inside = data_sets_in(archive, kind);
     if (inside.size() > 1)
       throw UserError(join_text(name, ": holds ", inside.size(), " data sets; name the one to use: ", join_list(inside, ", ")));
     if (inside.size() == 1)
-      if (DatasetHandle dataset = try_to_open(inside[0], kind, drivers)) return dataset;
+      if ((dataset = try_to_open(inside[0], kind, drivers))) return dataset;
   }
   throw UserError(join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ". ", why));
 }

@@ -13,6 +13,7 @@
 #include "pipeline/core/series.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/internal/storage.h"
 #include "pipeline/io/sample_unit.h"
 
 namespace millesime {
@@ -30,6 +31,18 @@ const char* type_name(PixelType type) {
 
 namespace {
 
+// A NetCDF file need not name a reference system: axes in degrees east and north are one (CF conventions, 4.1 and 4.2).
+bool has_axes_in_degrees(GDALDatasetH dataset) {
+  bool east = false, north = false;
+  for (CSLConstList entry = GDALGetMetadata(dataset, nullptr); entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    east = east || text.find("#units=degrees_east") != std::string_view::npos || text.find("#units=degree_east") != std::string_view::npos;
+    north =
+        north || text.find("#units=degrees_north") != std::string_view::npos || text.find("#units=degree_north") != std::string_view::npos;
+  }
+  return east && north;
+}
+
 Grid grid_of(GDALDatasetH dataset, const std::string& path) {
   std::array<double, 6> transform{};
   if (GDALGetGeoTransform(dataset, transform.data()) != CE_None)
@@ -37,9 +50,12 @@ Grid grid_of(GDALDatasetH dataset, const std::string& path) {
   if (transform[2] != 0 || transform[4] != 0 || !(transform[1] > 0) || !(transform[5] < 0))
     throw UserError(join_text(path, ": is rotated or upside down; expected a north-up image (gdalwarp makes one)"));
   const OGRSpatialReferenceH crs = GDALGetSpatialRef(dataset);
+  const auto on = [&](const std::string& system) {
+    return Grid{system, transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset), GDALGetRasterYSize(dataset)};
+  };
+  if (!crs && has_axes_in_degrees(dataset)) return on("EPSG:4326");
   if (!crs) throw UserError(join_text(path, ": has no coordinate reference system; add one (gdal_edit.py -a_srs)"));
-  return {canonical_crs_of(crs),      transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset),
-          GDALGetRasterYSize(dataset)};
+  return on(canonical_crs_of(crs));
 }
 
 BandInfo band_info(GDALRasterBandH band, const std::string& path) {
@@ -142,7 +158,7 @@ std::vector<char> RasterReader::Impl::stored_block(int number, int block_col, in
 
 void RasterReader::Impl::read_stored(int number, int block_col, int block_row, void* samples) const {
   const GdalMessages messages;
-  if (GDALReadBlock(band(number), block_col, block_row, samples) != CE_None)
+  if (!persist(path, [&] { return GDALReadBlock(band(number), block_col, block_row, samples) == CE_None; }))
     throw UserError(
         join_text(path, ": block ", block_col, ", ", block_row, " cannot be read; the file is damaged, replace it. ", messages.text()));
 }
@@ -265,7 +281,7 @@ void RasterReader::probe(int only) const {
       GDALRasterBandH handle = GDALGetRasterBand(impl_->dataset.get(), band + 1);
       const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(handle)));
       std::vector<char> block(bytes * static_cast<std::size_t>(info().block_width) * static_cast<std::size_t>(info().block_height));
-      if (GDALReadBlock(handle, last ? across - 1 : 0, last ? down - 1 : 0, block.data()) != CE_None)
+      if (!persist(impl_->path, [&] { return GDALReadBlock(handle, last ? across - 1 : 0, last ? down - 1 : 0, block.data()) == CE_None; }))
         throw UserError(join_text(impl_->path, ": the ", last ? "last" : "first", " block of band ", band + 1,
                                   " cannot be read; the file is truncated or damaged. ", messages.text()));
     }

@@ -98,9 +98,10 @@ std::string problem_of_radar(const RasterReader& file, const Layer& layer) {
   const Range range = range_of(file, as_stored, [](const Range& known) { return known.empty(); });
   if (range.empty()) return "";
   if (layer.encoding.kind == Encoding::Kind::power)
-    return range.least < 0 ? join_text("expected linear power (encoding = \"power\"), got numbers", from_to(range.least, range.most),
-                                       ", which are decibel; set encoding = \"linear\" in the sensor file")
-                           : "";
+    return range.least < 0
+               ? join_text("expected linear power (encoding = \"power\"), got numbers", from_to(range.least, range.most),
+                           ", which are decibel; use the sensor sentinel1_decibel, or set encoding = \"linear\" in your sensor file")
+               : "";
   const double least = range.least * layer.encoding.factor / kHundredths, most = range.most * layer.encoding.factor / kHundredths;
   return least >= 0 && range.fractions ? join_text("expected decibel (encoding = \"linear\"), got numbers", from_to(least, most),
                                                    ", which are linear power; set encoding = \"power\" in the sensor file")

@@ -2,26 +2,22 @@
 
 #include "pipeline/io/sensor.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <set>
 
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/read_grid.h"
+#include "pipeline/io/internal/storage.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sample_unit.h"
 #include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
-namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kNoData = "no_data";  // the mask that a band makes, where no mask tells where there is an image
@@ -61,8 +57,10 @@ void keep_layers(FoundProduct& candidate, const std::vector<std::string>& bands,
   });
 }
 
-// Opens the files that will be read, and reads the first and the last block of each.
-void probe_files(FoundProduct& candidate, const SensorFile& sensor, const ProductLayout& layout, const std::vector<MaskPlane>& masks) {
+// Opens the files that will be read, and reads the first and the last block of each. `of_many_dates`: files that hold several dates stay
+// open in it.
+void probe_files(FoundProduct& candidate, const SensorFile& sensor, const ProductLayout& layout, const std::vector<MaskPlane>& masks,
+                 std::map<std::string, RasterReader>& of_many_dates) {
   std::map<std::string, int> layers_in_file;
   for (const auto& [name, layer] : candidate.product.layers) ++layers_in_file[layer.file + ":" + layer.variable];
   for (auto& [name, layer] : candidate.product.layers) {
@@ -70,7 +68,13 @@ void probe_files(FoundProduct& candidate, const SensorFile& sensor, const Produc
     const auto mask = std::ranges::find(masks, name, &MaskPlane::name);
     const bool is_own = mask != masks.end() && !mask->band.empty();
     try {
-      const RasterReader reader(candidate.product.file_of(layer), image_drivers(layer.variable));
+      const std::string path = candidate.product.file_of(layer);
+      std::optional<RasterReader> own;
+      if (sensor.dates == "name")
+        own.emplace(path, image_drivers(layer.variable));
+      else if (!of_many_dates.contains(path))
+        of_many_dates.emplace(path, RasterReader(path, image_drivers(layer.variable)));
+      const RasterReader& reader = own ? *own : of_many_dates.at(path);
       layer.grid = reader.grid();
       if (is_own) continue;
       if (layer.band >= reader.info().bands) {
@@ -181,9 +185,9 @@ bool lies_elsewhere(const FoundProduct& candidate, const Grid& tile) {
 }
 
 SourceFile source_file(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) throw UserError(join_text(path, ": disappeared while the census was taken"));
-  return {path, status.st_size, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+  const std::optional<FileState> state = state_of(path);
+  if (!state) throw UserError(join_text(path, ": disappeared while the census was taken"));
+  return {path, state->bytes, state->modified_ns};
 }
 
 // Newest first, among the versions of each pass.
@@ -202,18 +206,21 @@ std::string chosen_variant(const SensorFile& sensor, const CensusRequest& reques
 }
 
 Search search_of(const SensorFile& sensor, const CensusRequest& request) {
-  return {sensor, request.root, request.tile, chosen_variant(sensor, request), request.first, request.last, request.grid.has_value()};
+  return {sensor,       storage_path(request.root), request.tile, chosen_variant(sensor, request), request.first,
+          request.last, request.grid.has_value()};
 }
 
 }  // namespace
 
-Sensor::Sensor(SensorFile file) : file_(std::move(file)), layout_(make_layout(file_.layout)) {}
+Sensor::Sensor(SensorFile file) : file_(std::move(file)), layout_(make_layout(file_.layout)), list_(make_item_list()) {}
 Sensor::~Sensor() = default;
 Sensor::Sensor(Sensor&&) noexcept = default;
 
 std::unique_ptr<Sensor> make_sensor(const std::string& name_or_file) { return std::make_unique<Sensor>(SensorFile::load(name_or_file)); }
 
-std::vector<std::string> Sensor::tiles(const std::string& root) const { return layout_->tiles(file_, root); }
+const ProductLayout& Sensor::layout_of(const std::string& root) const { return is_item_list(root) ? *list_ : *layout_; }
+
+std::vector<std::string> Sensor::tiles(const std::string& root) const { return layout_of(root).tiles(file_, storage_path(root)); }
 
 SourceCensus Sensor::take_census(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
@@ -223,10 +230,11 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
   census.sensor = file_.name;
   census.platform = file_.platform;
   census.unit = file_.unit;
-  census.root = request.root;
+  census.root = folder_of_products(request.root);
+  const ProductLayout& layout = layout_of(request.root);
 
   std::vector<FoundProduct> candidates;
-  for (Entry& entry : layout_->entries(search)) {
+  for (Entry& entry : layout.entries(search)) {
     if (!entry.damage.empty())
       census.damaged.push_back({entry.name, entry.damage});
     else if (!entry.candidate)
@@ -236,26 +244,27 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     else
       candidates.push_back(std::move(*entry.candidate));
   }
-  for (FoundProduct& candidate : candidates) layout_->find_layers(search, candidate);
+  for (FoundProduct& candidate : candidates) layout.find_layers(search, candidate);
   CensusRequest named = request;
   named.source = census.source;
   census.bands = bands_to_read(file_, named, candidates);
   census.masks = file_.planes();
   if (std::ranges::none_of(census.masks, &MaskPlane::tells_images) && !census.bands.empty())
     census.masks.push_back({kNoData, {}, census.bands.front(), false});
+  std::map<std::string, RasterReader> of_many_dates;
   for (FoundProduct& candidate : candidates) {
     if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
-    probe_files(candidate, file_, *layout_, census.masks);
+    probe_files(candidate, file_, layout, census.masks, of_many_dates);
   }
   drop_absent_masks(candidates, census.masks);
   std::vector<std::string> names = census.bands;
   for (const MaskPlane& plane : census.masks) names.push_back(plane.name);
-  const std::optional<Grid> grid = request.grid ? request.grid : layout_->grid_of_tile(search);
+  const std::optional<Grid> grid = request.grid ? request.grid : layout.grid_of_tile(search);
   if (grid) {
     census.grid = *grid;
     std::erase_if(candidates, [&](const FoundProduct& candidate) { return lies_elsewhere(candidate, census.grid); });
   }
-  if (layout_->shares_grid() && !grid) {
+  if (layout.shares_grid() && !grid) {
     for (const std::string& name : names)
       if (const auto usual = usual_grid(candidates, name)) census.grids[name] = *usual;
     check_grids(candidates, census);
@@ -302,15 +311,15 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
 
 std::string Sensor::listing_digest(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
+  const std::string root = folder_of_products(request.root);
   std::string listing;
-  const auto add = [&](const fs::path& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-    const std::string text = path.string();
-    listing += join_text(text.substr(std::min(text.size(), request.root.size())), '\n', status.st_size, ' ', status.st_mtim.tv_sec, '.',
-                         status.st_mtim.tv_nsec, '\n');
+  const auto add = [&](const std::string& path) {
+    const std::optional<FileState> state = state_of(path);
+    if (state && state->is_file)
+      listing += join_text(path.starts_with(root) ? path.substr(root.size()) : path, '\n', state->bytes, ' ', state->modified_ns, '\n');
   };
-  for (const Entry& entry : layout_->entries(search)) {
+  if (is_item_list(request.root)) add(search.root);
+  for (const Entry& entry : layout_of(request.root).entries(search)) {
     listing += entry.name + "\n";
     if (!entry.candidate) {
       add(search.folder() + "/" + entry.name);
@@ -322,14 +331,11 @@ std::string Sensor::listing_digest(const CensusRequest& request) const {
       continue;
     }
     if (entry.outside_period) continue;
-    std::vector<fs::path> files;
-    std::error_code error;
-    if (candidate.product.layers.empty())
-      for (fs::recursive_directory_iterator file(candidate.product.path, error), end; !error && file != end; file.increment(error))
-        if (!is_left_by_desktop(file->path().filename().string())) files.push_back(file->path());
-    for (const auto& [name, layer] : candidate.product.layers) files.emplace_back(candidate.product.path + "/" + layer.file);
-    std::ranges::sort(files);
-    for (const fs::path& file : files) add(file);
+    std::set<std::string> files;
+    if (candidate.product.layers.empty() && is_folder(candidate.product.path))
+      for (const std::string& file : files_below(candidate.product.path)) files.insert(candidate.product.path + "/" + file);
+    for (const auto& [name, layer] : candidate.product.layers) files.insert(candidate.product.path + "/" + layer.file);
+    for (const std::string& file : files) add(file);
   }
   return xxh3(listing);
 }

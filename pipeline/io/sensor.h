@@ -18,7 +18,7 @@ class ProductLayout;
 struct SourceOptions {                  // [[source]]
   std::string name = {};                // "": that of the sensor file
   std::string sensor = {};              // a name in configs/sensors, or a file
-  std::string root = {};                // folder of the products
+  std::string root = {};                // folder of the products, s3://..., or a STAC ItemCollection
   std::vector<std::string> bands = {};  // own or common names; {}: the sensor's
   std::string variant = {};             // of the sensor's variants; "": the first
   std::string resampling = "bilinear";  // of bands of other pixels to the tile's grid
@@ -57,10 +57,14 @@ class Sensor {
 
  private:
   SensorFile file_;
-  std::unique_ptr<ProductLayout> layout_;
+  const ProductLayout& layout_of(const std::string& root) const;  // that of the file, or that of a list of items
+  std::unique_ptr<ProductLayout> layout_, list_;
 };
 
 // "sentinel2_theia", or a file; UserError listing the known ones otherwise.
 std::unique_ptr<Sensor> make_sensor(const std::string& name_or_file);
+
+// The grid of a Sentinel-2 tile (T31TCJ: 100 km squares of MGRS, 109.8 km wide) of this resolution; nothing for another name.
+std::optional<Grid> sentinel2_grid(const std::string& tile, double resolution);
 
 }  // namespace millesime

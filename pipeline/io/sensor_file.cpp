@@ -29,10 +29,10 @@ namespace {
 
 // Every key of a band, and those of it that may stand at the top level for all bands.
 const std::vector<std::string> kScaling = {"scale", "offset", "nodata", "valid_range", "encoding", "unit"};
-const std::vector<std::string> kBandKeys = {"name",  "common", "file",   "files",  "variable",    "band",     "resolution",
+const std::vector<std::string> kBandKeys = {"name",  "common", "file",   "asset",  "files",       "variable", "band", "resolution",
                                             "extra", "scale",  "offset", "nodata", "valid_range", "encoding", "unit"};
-const std::vector<std::string> kMaskKeys = {"name",         "file",  "variable", "band",          "valid",   "invalid",
-                                            "invalid_bits", "image", "no_image", "no_image_bits", "optional"};
+const std::vector<std::string> kMaskKeys = {"name",    "file",         "asset", "variable", "band",          "valid",
+                                            "invalid", "invalid_bits", "image", "no_image", "no_image_bits", "optional"};
 
 class Reader {
  public:
@@ -82,6 +82,19 @@ class Reader {
     const auto* value = node->as_string();
     if (!value) throw UserError(join_text(where(*node), ": ", key, ": expected a text"));
     return value->get();
+  }
+
+  // A text, or a list of texts.
+  std::vector<std::string> texts(const toml::table& table, const char* key) const {
+    const auto* node = table.get(key);
+    if (!node) return {};
+    if (!node->is_array()) return {text(table, key)};
+    std::vector<std::string> list;
+    for (const auto& each : *node->as_array()) {
+      if (!each.is_string()) throw UserError(join_text(where(each), ": ", key, ": expected a text"));
+      list.push_back(each.as_string()->get());
+    }
+    return list;
   }
 
   std::optional<double> number(const toml::table& table, const char* key) const {
@@ -180,6 +193,7 @@ class Reader {
     band.file = text(table, "file");
     if (const auto* files = table.get_as<toml::table>("files"))
       for (const auto& [beginning, node] : *files) band.files[std::string(beginning.str())] = node.value_or(std::string());
+    band.assets = texts(table, "asset");
     band.variable = text(table, "variable");
     band.band = static_cast<int>(number(table, "band").value_or(1));
     band.resolution = number(table, "resolution").value_or(sensor.resolution);
@@ -211,6 +225,7 @@ class Reader {
     SensorMask mask;
     mask.plane.name = text(table, "name");
     mask.file = text(table, "file");
+    mask.assets = texts(table, "asset");
     mask.variable = text(table, "variable");
     mask.band = static_cast<int>(number(table, "band").value_or(1));
     if (const auto* node = table.get("optional")) mask.plane.optional = node->value_or(false);

@@ -43,6 +43,7 @@ struct SensorBand {
   std::string name, common;                  // "B8A", "nir_narrow"
   std::string file;                          // its name as the layout understands it; "" for the sensor's
   std::map<std::string, std::string> files;  // of products whose names begin with the key
+  std::vector<std::string> assets;           // keys of its asset in STAC items, besides its names
   std::string variable;                      // of a NetCDF file
   int band = 1;                              // in the file
   double resolution = 0;                     // m; 0: not stated
@@ -54,6 +55,7 @@ struct SensorBand {
 struct SensorMask {
   MaskPlane plane;
   std::string file;
+  std::vector<std::string> assets;
   std::string variable;
   int band = 1;
 };

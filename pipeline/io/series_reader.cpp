@@ -80,6 +80,18 @@ void SeriesReader::Impl::plan_files() {
     return layout.is_tile_grid() ? of_tile
                                  : static_cast<int>(std::ceil(of_tile * std::max(layout.col_scale, layout.row_scale))) + kMargin + 2;
   };
+  std::map<std::string, int> dates_in;  // by path
+  for (const Acquisition& acquisition : census.acquisitions)
+    for (const Product& product : acquisition.passes)
+      for (const auto& [name, layer] : product.layers)
+        if (!layer.file.empty()) ++dates_in[name + product.file_of(layer)];
+  const auto place_in = [&](auto& file, const std::string& name, const Product& product) {
+    const std::string path = product.file_of(*file.layer);
+    if (!file.layer->file.empty() && dates_in.at(name + path) > 1)
+      file.shared = &shared_files[path];
+    else
+      file.stays_open = may_stay_open-- > 0;
+  };
   for (const Acquisition& acquisition : census.acquisitions) {
     std::vector<PassFiles>& passes = files.emplace_back();
     for (const Product& product : acquisition.passes) {
@@ -92,8 +104,8 @@ void SeriesReader::Impl::plan_files() {
       };
       for (std::size_t band = 0; band < bands.size(); ++band) {
         const GroupLayout& group = group_of(band);
-        pass.bands.emplace_back(layer(bands[band]), group.grid, rows_kept(group, reach + 2 * halo), kNodata).stays_open =
-            may_stay_open-- > 0;
+        place_in(pass.bands.emplace_back(layer(bands[band]), group.grid, rows_kept(group, reach + 2 * halo), kNodata), bands[band],
+                 product);
       }
       for (std::size_t plane = 0; plane < planes.size(); ++plane) {
         const bool edge = plane == edge_plane, lacking = layer(planes[plane].name).file.empty();
@@ -102,7 +114,7 @@ void SeriesReader::Impl::plan_files() {
         auto& mask =
             pass.masks.emplace_back(layer(planes[plane].name), mask_layouts[plane].grid, rows_kept(mask_layouts[plane], keep), fill);
         mask.plane = &planes[plane];
-        mask.stays_open = may_stay_open-- > 0;
+        place_in(mask, planes[plane].name, product);
       }
     }
   }

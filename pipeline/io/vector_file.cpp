@@ -291,6 +291,14 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
   return result;
 }
 
+bool meets(const Feature& feature, const Box& box) {
+  if (!feature.extent().intersects(box)) return false;
+  const Ring outline = {
+      {box.min_x, box.min_y}, {box.max_x, box.min_y}, {box.max_x, box.max_y}, {box.min_x, box.max_y}, {box.min_x, box.min_y}};
+  const GdalMessages quiet;
+  return OGR_G_Intersects(geometry_of(feature.parts).get(), geometry_of({Polygon{{outline}}}).get()) != 0;
+}
+
 Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid,
                                const std::function<std::int32_t(std::size_t)>& value) {
   std::vector<const Feature*> all;

@@ -44,6 +44,8 @@ struct VectorLayer {
 VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within = std::nullopt);
 
+bool meets(const Feature& feature, const Box& box);  // in one reference system; a common border is enough
+
 // Burns `value(feature index)` into the pixels of `grid` whose centre lies inside the feature (GDAL's rule); later features win.
 Raster<std::int32_t> rasterise(const std::vector<Feature>& features, const Grid& grid,
                                const std::function<std::int32_t(std::size_t)>& value);

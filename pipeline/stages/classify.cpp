@@ -16,9 +16,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"source.resampling", "classify.probabilities", "classify.all_classes",      "classify.precision",
-                                           "classify.smooth",   "classify.smooth_reach",  "classify.smooth_tolerance", "regions.blend_m",
-                                           "regions.layer",     "regions.field"};
+const std::vector<std::string> kOptions = {
+    "source.resampling",        "classify.probabilities", "classify.all_classes",  "classify.precision",
+    "classify.missing_sources", "classify.smooth",        "classify.smooth_reach", "classify.smooth_tolerance",
+    "regions.blend_m",          "regions.layer",          "regions.field"};
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
@@ -46,7 +47,9 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     request.year = config.year, request.resampling = config.sources.front().resampling;
     for (std::size_t source = 1; source < config.sources.size(); ++source)
       request.other_resampling.push_back(config.sources[source].resampling);
-    request.exogenous = config.exogenous, request.options = config.classify;
+    request.exogenous = config.exogenous, request.options = config.classify, request.mapped = config.tiles.mapped;
+    for (const std::string& file : request.mapped.files()) unit.inputs.push_back(file);
+    for (std::string& box : request.mapped.boxes()) unit.facts.push_back(std::move(box));
     for (int seed = 0; seed < layout.seeds; ++seed) {
       SeedMap::Files output{{},
                             layout.classification(tile, seed),
@@ -114,11 +117,27 @@ Options ClassifyCommand::declare() {
   o.add("skip_damaged", &source.skip_damaged, "leave out products that cannot be read");
   o.add("resampling", &source.resampling, "method of resampling bands of other pixels to the tile's grid")
       .choices({"nearest", "bilinear", "cubic"});
+  o.add("also", &also, "further sources of the model, name=sensor,root or name=sensor,root,variant, e.g. asc=sentinel1_s1tiling,s1,ASC");
   o.add("exogenous", &exogenous, "static inputs of the model, name=path");
+  mapped.declare(o);
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   options.declare(o);
   return o;
 }
+
+namespace {
+
+// "asc=sentinel1_s1tiling,s1,ASC"
+SourceOptions further_source(const std::string& text) {
+  const auto equal = text.find('=');
+  const std::vector<std::string> parts = equal == std::string::npos ? std::vector<std::string>{} : split_text(text.substr(equal + 1), ',');
+  constexpr std::size_t kFewest = 2, kMost = 3;
+  if (parts.size() < kFewest || parts.size() > kMost || equal == 0)
+    throw UserError(join_text("--also ", text, ": expected name=sensor,root or name=sensor,root,variant"));
+  return {.name = text.substr(0, equal), .sensor = parts[0], .root = parts[1], .variant = parts.size() == kMost ? parts[2] : ""};
+}
+
+}  // namespace
 
 nlohmann::json classify_command(const ClassifyCommand& command, const Context& context) {
   const fs::path folder = fs::absolute(command.tile).lexically_normal();  // "." and "T31TCJ" have a folder around them, too
@@ -146,6 +165,21 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
                               ", expected one year; choose with --year, or with --start and --end"));
   if (!request.census.outside_period.empty())
     context.progress->note(join_text(command.tile, ": outside the period, not read: ", years_of(request.census.outside_period)));
+  for (const std::string& text : command.also) {
+    const SourceOptions source = further_source(text);
+    CensusRequest beside{source.name, source.root, request.census.tile, source.variant, {}, first, last};
+    for (const SourceSpec& each : spec.sources)
+      if (each.name == source.name) beside.bands = each.bands;
+    beside.grid = request.census.grid;
+    request.others.push_back(make_sensor(source.sensor)->take_census(beside));
+    request.other_resampling.push_back(command.source.resampling);
+    if (const auto& damaged = request.others.back().damaged; !damaged.empty() && !command.source.skip_damaged)
+      throw UserError(join_text(source.root, ": damaged products, e.g. ", damaged.front().product, ": ", damaged.front().message,
+                                "; replace them or leave them out with --skip-damaged"));
+    if (request.others.back().acquisitions.empty())
+      context.progress->note(join_text(source.name, ": no acquisition under ", source.root, "; the tile is mapped without it"));
+  }
+  request.mapped = command.mapped;
   request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
   request.resampling = command.source.resampling;
   request.options = command.options;

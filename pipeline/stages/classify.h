@@ -18,7 +18,9 @@ struct ClassifyCommand {
   int year = 0;  // 0: that of the products, which must then all be of one year
   PeriodOptions period;
   SourceOptions source{.sensor = "sentinel2_theia"};
+  std::vector<std::string> also;       // further sources, name=sensor,root[,variant]
   std::vector<std::string> exogenous;  // name=path
+  AreaOptions mapped;
   ClassifyOptions options;
   bool trust_model = false;  // a TorchScript program may run
 

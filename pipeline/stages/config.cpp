@@ -48,6 +48,7 @@ Options Config::declare() {
 
   o.section("tiles");
   o.add("names", &tiles.names, "tiles to map; default: all that are found under the root of the first source").names("tile");
+  tiles.mapped.declare(o);
 
   o.section("period");
   period.declare(o);
@@ -223,6 +224,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
     config.output = (std::filesystem::path(file).parent_path() / config.output).lexically_normal().string();
   if (std::filesystem::exists(std::filesystem::path(file).parent_path() / config.nomenclature))
     config.nomenclature = (std::filesystem::path(file).parent_path() / config.nomenclature).lexically_normal().string();
+  config.tiles.mapped.resolve(std::filesystem::path(file).parent_path().string());
   require_grid_in_period(config);
   if (config.regions.path.empty() != config.regions.field.empty()) throw UserError(join_text(file, ": regions needs both path and field"));
   return config;

@@ -79,7 +79,8 @@ std::vector<NamedValue> unmapped_pixels(const Config& config, const Layout& layo
       {"no_image", say(language, "no image", "aucune image")},
       {"no_valid_observation", say(language, "images, and no valid observation", "des images, et aucune observation valide")},
       {"outside_regions", say(language, "outside all regions", "hors de toute région")},
-      {"region_without_model", say(language, "in a region without a model", "dans une région sans modèle")}};
+      {"region_without_model", say(language, "in a region without a model", "dans une région sans modèle")},
+      {"outside_area", say(language, "outside the area that is mapped", "hors de la zone cartographiée")}};
   std::map<std::string, std::int64_t> sums;
   for (const std::string& tile : tiles_of(config))
     if (const std::string file = layout.manifest("classify", tile); fs::exists(file)) {
@@ -89,7 +90,9 @@ std::vector<NamedValue> unmapped_pixels(const Config& config, const Layout& layo
     }
   std::vector<NamedValue> rows;
   if (!sums.empty())
-    for (const auto& [reason, text] : reasons) rows.emplace_back(text, std::to_string(sums[reason]) + " px");
+    for (const auto& [reason, text] : reasons)
+      if (sums.contains(reason) || std::string_view(reason) != "outside_area")
+        rows.emplace_back(text, std::to_string(sums[reason]) + " px");
   return rows;
 }
 
@@ -126,6 +129,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   publication.config = effective_config(config);
   const auto models = models_of(config);
   publication.notes = substitution_notes(models.value_or(ProductionModels{}));
+  for (std::string& note : notes_on_sources(config)) publication.notes.push_back(std::move(note));
   publication.unmapped = unmapped_pixels(config, layout);
 
   Unit unit;

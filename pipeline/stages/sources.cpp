@@ -10,8 +10,10 @@
 #include "kernels/ops/index_expression.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
+#include "pipeline/core/manifest.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/config.h"
+#include "pipeline/stages/layout.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -191,6 +193,39 @@ std::vector<std::string> source_roots(const Config& config) {
   std::vector<std::string> roots;
   for (const SourceOptions& source : config.sources) roots.push_back(source.root);
   return roots;
+}
+
+std::vector<std::string> notes_on_sources(const Config& config) {
+  struct Share {
+    std::int64_t mapped = 0, without = 0;
+    std::vector<std::string> tiles;  // without any acquisition
+  };
+  std::map<std::string, Share> shares;
+  const Layout layout(config);
+  for (const std::string& tile : config.sources.size() > 1 ? tiles_of(config) : std::vector<std::string>{}) {
+    const std::string file = layout.manifest("classify", tile);
+    if (!fs::exists(file)) continue;
+    const nlohmann::json counts = read_manifest(file).counts;
+    if (!counts.contains("sources")) continue;
+    std::int64_t mapped = 0;
+    for (const auto& [code, pixels] : counts.at("classes").items()) mapped += pixels.get<std::int64_t>();
+    for (const auto& [source, of_tile] : counts.at("sources").items()) {
+      Share& share = shares[source];
+      share.mapped += mapped, share.without += of_tile.at("mapped_without").get<std::int64_t>();
+      if (of_tile.at("acquisitions").get<std::int64_t>() == 0) share.tiles.push_back(tile);
+    }
+  }
+  std::vector<std::string> notes;
+  for (const auto& [source, share] : shares) {
+    if (share.without == 0) continue;
+    constexpr double kPercent = 100;
+    notes.push_back(
+        join_text(source, " sees no part of ",
+                  fixed(kPercent * static_cast<double>(share.without) / static_cast<double>(std::max<std::int64_t>(1, share.mapped)), 1),
+                  " % of the mapped pixels (", share.without, " px), which are mapped without it",
+                  share.tiles.empty() ? "" : "; it has no acquisition over " + join_list(share.tiles, ", ")));
+  }
+  return notes;
 }
 
 std::vector<std::string> source_keys(const Config& config, const std::vector<std::string>& names) {

@@ -33,6 +33,10 @@ CensusRequest census_request(const SourceOptions& source, const std::string& til
 
 std::vector<std::string> source_roots(const Config& config);  // of each source, as TileImages::read() takes them
 
+// Where the further sources are absent, one line each: tiles that are mapped without them, and the share of pixels that no date of theirs
+// sees, as the manifests of the classified tiles count them.
+std::vector<std::string> notes_on_sources(const Config& config);
+
 // The keys of every source that a unit depends on, e.g. {"bands", "resampling"}.
 std::vector<std::string> source_keys(const Config& config, const std::vector<std::string>& names);
 

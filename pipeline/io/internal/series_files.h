@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -23,6 +25,12 @@ namespace millesime {
 // Where a file lies in the grid on which its layer is read.
 enum class Placement { same, shifted, warped };
 
+// A file of several dates, open once for all of them; threads that read different dates take turns.
+struct SharedFile {
+  std::mutex mutex;
+  std::optional<RasterReader> reader;
+};
+
 // A file of a pass: one band, or one mask plane (T is what a Series holds of it).
 template <class T>
 struct LayerFile {
@@ -34,7 +42,8 @@ struct LayerFile {
   BlockRims<T> rims;
   bool stays_open = false;
   std::optional<RasterReader> reader;
-  std::int64_t blocks = 0;  // of the file; 0 until it is read
+  SharedFile* shared = nullptr;  // where the file holds several dates
+  std::int64_t blocks = 0;       // of the file; 0 until it is read
 
   LayerFile(const Layer& of, const Grid& on, int keep, T fill) : layer(&of), target(on), outside(fill), rims(keep) {
     placement = of.grid.same_as(on) ? Placement::same : is_aligned(of.grid, on) ? Placement::shifted : Placement::warped;
@@ -66,6 +75,7 @@ struct SeriesReader::Impl {
   int reach = 0;                                      // see reach_of(); of all groups
   int block_width = 1, block_height = 1;              // whole blocks of the files of every resolution, in tile pixels
   mutable std::vector<std::vector<PassFiles>> files;  // [date][pass]; each date is read by one thread at a time
+  std::map<std::string, SharedFile> shared_files;     // by path
 
   std::string context(const Product& product) const {
     return join_text("tile ", census.tile, ", ", product.date.iso(), ", ", product.name);
@@ -97,6 +107,22 @@ struct SeriesReader::Impl {
 
   void plan_files();
 
+  static RasterReader open(const Product& product, const Layer& layer) {
+    const std::string path = product.file_of(layer);
+    RasterReader reader(path, image_drivers(layer.variable));
+    if (!reader.grid().same_as(layer.grid) || layer.band >= reader.info().bands)
+      throw UserError(join_text(path, ": expected the grid ", to_text(layer.grid), ", got ", to_text(reader.grid()),
+                                "; the file changed since the census, run the catalog stage again"));
+    return reader;
+  }
+
+  template <class T>
+  static void note_blocks(LayerFile<T>& file, const RasterReader& reader) {
+    const RasterInfo& info = reader.info();
+    const auto blocks = [](int size, int block) { return (size + block - 1) / block; };
+    file.blocks = std::int64_t{blocks(info.grid.cols, info.block_width)} * blocks(info.grid.rows, info.block_height);
+  }
+
   // A window of the grid on which the layer is read.
   template <class T>
   void read_layer(const Product& product, LayerFile<T>& file, const Window& window, T* samples, std::vector<T>& scratch) const try {
@@ -104,16 +130,16 @@ struct SeriesReader::Impl {
       std::fill_n(samples, window.pixels(), file.outside);
       return;
     }
+    if (file.shared) {
+      const std::lock_guard lock(file.shared->mutex);
+      if (!file.shared->reader) file.shared->reader = open(product, *file.layer);
+      note_blocks(file, *file.shared->reader);
+      return place(file, *file.shared->reader, window, samples, scratch);
+    }
     std::optional<RasterReader> opened;
     if (!file.reader) {
-      const std::string path = product.file_of(*file.layer);
-      opened.emplace(path, image_drivers(file.layer->variable));
-      if (!opened->grid().same_as(file.layer->grid) || file.layer->band >= opened->info().bands)
-        throw UserError(join_text(path, ": expected the grid ", to_text(file.layer->grid), ", got ", to_text(opened->grid()),
-                                  "; the file changed since the census, run the catalog stage again"));
-      const RasterInfo& info = opened->info();
-      const auto blocks = [](int size, int block) { return (size + block - 1) / block; };
-      file.blocks = std::int64_t{blocks(info.grid.cols, info.block_width)} * blocks(info.grid.rows, info.block_height);
+      opened = open(product, *file.layer);
+      note_blocks(file, *opened);
       if (file.stays_open) file.reader = std::move(opened);
     }
     place(file, file.reader ? *file.reader : *opened, window, samples, scratch);

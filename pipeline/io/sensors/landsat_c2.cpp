@@ -12,6 +12,7 @@
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sensor.h"
 #include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
@@ -90,7 +91,10 @@ class LandsatC2 final : public ProductLayout {
       }
       product.path = "/vsitar/{" + candidate.archive + "}";
     }
-    const auto names = names_inside(product.path);
+    auto names = names_inside(product.path);
+    if (!candidate.archive.empty() && names)
+      if (const std::string inside = inside_only_folder(product.path, *names); inside != product.path)
+        product.path = inside, names = names_inside(inside);
     if (!names || names->empty()) {
       candidate.problems.push_back(candidate.archive.empty()
                                        ? "the folder is empty or cannot be listed"

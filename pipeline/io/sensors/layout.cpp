@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <regex>
 
+#include <nlohmann/json.hpp>
+
+#include <cpl_conv.h>
 #include <cpl_string.h>
 #include <cpl_vsi.h>
 
@@ -12,6 +15,7 @@
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
+#include "pipeline/io/sensor.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -64,25 +68,35 @@ void check_layout(const SensorFile& sensor) {
       throw UserError(join_text(sensor.origin, ": product: expected a pattern of names with {", part, "}, got \"", sensor.product, "\""));
 }
 
-std::vector<std::string> sorted_names(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    names.push_back(entry->path().filename().string());
-  if (error) throw UserError(join_text(folder, ": cannot be listed: ", error.message()));
-  std::ranges::sort(names);
-  return names;
+std::string canonical_tile(const std::string& name) {
+  static const std::regex bare(R"(\d{2}[A-Z]{3})");
+  return std::regex_match(name, bare) ? "T" + name : name;
 }
 
-bool is_folder(const std::string& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
+std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant) {
+  if (variant != "metadata") return variant == "applied";
+  const std::string own = flag.substr(flag.find(':') + 1);  // "earthsearch:", of older items "sentinel:"
+  for (const auto& [key, value] : properties.items())
+    if (key.substr(key.find(':') + 1) == own) return value.is_boolean() ? value.get<bool>() : value == "True" || value == "true";
+  constexpr double kFirstWithOffset = 4.0;
+  for (const char* key : {"s2:processing_baseline", "sentinel:processing_baseline", "processing:version"})
+    if (properties.contains(key)) {
+      const auto& value = properties[key];
+      const double baseline = value.is_string() ? CPLAtof(value.get<std::string>().c_str()) : value.is_number() ? value.get<double>() : 0;
+      if (baseline > 0 && baseline < kFirstWithOffset) return true;  // there is nothing to apply
+    }
+  return std::nullopt;
 }
 
 std::optional<std::vector<std::string>> names_inside(const std::string& path) {
   const GdalMessages quiet;
   VSIStatBufL status;
-  const CPLStringList list(VSIReadDir(path.c_str()), TRUE);
+  CPLStringList list;
+  persist(path, [&] {
+    char** names = VSIReadDir(path.c_str());
+    list.Assign(names, TRUE);
+    return names != nullptr;
+  });
   if (!list && (VSIStatL(path.c_str(), &status) != 0 || !VSI_ISDIR(status.st_mode))) return std::nullopt;
   std::vector<std::string> names;
   for (int i = 0; i < list.Count(); ++i)
@@ -91,8 +105,16 @@ std::optional<std::vector<std::string>> names_inside(const std::string& path) {
   return names;
 }
 
+std::string inside_only_folder(const std::string& archive, const std::vector<std::string>& names) {
+  if (names.size() != 1 || names.front().find("..") != std::string::npos) return archive;
+  const std::string folder = archive + "/" + names.front();
+  VSIStatBufL status;
+  return VSIStatL(folder.c_str(), &status) == 0 && VSI_ISDIR(status.st_mode) ? folder : archive;
+}
+
 std::vector<std::int64_t> version_numbers(const std::string& version) {
   std::vector<std::int64_t> numbers;
+  if (version.empty()) return numbers;
   for (std::string part : split_text(version, '-'))
     for (const std::string& number : split_text(part, '.')) numbers.push_back(std::stoll(number));
   return numbers;

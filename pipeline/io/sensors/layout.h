@@ -11,7 +11,10 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "pipeline/io/census.h"
+#include "pipeline/io/internal/storage.h"
 #include "pipeline/io/sensor_file.h"
 
 namespace millesime {
@@ -73,15 +76,20 @@ std::unique_ptr<ProductLayout> make_muscate();
 std::unique_ptr<ProductLayout> make_safe();
 std::unique_ptr<ProductLayout> make_landsat_c2();
 std::unique_ptr<ProductLayout> make_raster_series();
+std::unique_ptr<ProductLayout> make_item_list();  // of any sensor
 void check_raster_series(const SensorFile& sensor);
 
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 
-std::vector<std::string> sorted_names(const std::string& folder);  // UserError where it cannot be listed
-bool is_folder(const std::string& path);
+std::string canonical_tile(const std::string& name);  // 31TCJ and T31TCJ are one tile
+// Whether the offset of an item's numbers is applied, by its variant ("applied", "raw", or "metadata") and properties: by the flag, under
+// any prefix, or by a processing baseline that knows no offset. Nothing where they do not say.
+std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant);
 // In a folder or in an archive, without files of desktop systems. Empty if it cannot be listed.
 std::optional<std::vector<std::string>> names_inside(const std::string& path);
-std::vector<std::int64_t> version_numbers(const std::string& version);  // "1-7": 1, 7
+// The one folder that an archive holds, or the archive's own content, of these names.
+std::string inside_only_folder(const std::string& archive, const std::vector<std::string>& names);
+std::vector<std::int64_t> version_numbers(const std::string& version);  // "1-7": 1, 7; "": none
 // Whether a name is text with * for any part.
 bool matches(std::string_view pattern, std::string_view name);
 // The one image of `names` that a pattern of a sensor file (without extension) names; "" if there is none, a fault if there are several.
@@ -99,8 +107,5 @@ std::string folder_of_tile(const Search& search);  // the tile's folder if there
 // The folders of tiles under a root, and the tiles that names beside them tell (`tile_of`: "" for none).
 std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, const std::string& root,
                                                    const std::function<std::string(const std::string&)>& tile_of);
-
-// The grid of a Sentinel-2 tile (T31TCJ: 100 km squares of MGRS, 109.8 km wide) of this resolution; nothing for another name.
-std::optional<Grid> sentinel2_grid(const std::string& tile, double resolution);
 
 }  // namespace millesime

@@ -1,6 +1,6 @@
-// The layout of THEIA's products (MUSCATE): <root>/<tile>/<product>/ with an image a band, or one of several bands, and masks in a folder
-// of their own, as a folder, or as a zip that contains the folder or its content; zips are read in place.
-// Format: https://labo.obs-mip.fr/multitemp/sentinel-2/theias-sentinel-2-l2a-product-format/
+// The layout of THEIA's products (MUSCATE): <root>/<tile>/<product>/, or the products of all tiles beside each other, with an image a band,
+// or one of several bands, and masks in a folder of their own, as a folder, or as a zip that contains the folder or its content; zips are
+// read in place. Format: https://labo.obs-mip.fr/multitemp/sentinel-2/theias-sentinel-2-l2a-product-format/
 
 #include <algorithm>
 #include <filesystem>
@@ -31,23 +31,26 @@ std::string spelled(const SensorMask& mask) { return mask.file + ".tif"; }
 class Muscate final : public ProductLayout {
  public:
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
-    const std::regex tile(sensor.tile);
-    std::vector<std::string> names = sorted_names(root);
-    std::erase_if(names, [&](const std::string& name) { return !std::regex_match(name, tile) || !is_folder(root + "/" + name); });
-    return names;
+    const Names naming(sensor);
+    return tiles_of_folders_or_names(sensor, root, [&](const std::string& name) {
+      const auto parts = naming.product.match(is_zip(name) ? fs::path(name).stem().string() : name);
+      return parts ? parts->at("tile") : "";
+    });
   }
 
   std::vector<Entry> entries(const Search& search) const override {
     if (!std::regex_match(search.tile, std::regex(search.sensor.tile)))
       throw UserError(join_text("\"", search.tile, "\" is not the name of a tile of ", search.sensor.name, "; expected for example ",
                                 Names(search.sensor).tile_example));
-    const std::string folder = search.folder();
-    if (!is_folder(folder))
-      throw UserError(join_text(folder, ": no such folder; expected the products of the tile ", search.tile, " in it"));
+    const std::string folder = folder_of_tile(search);
+    const bool own_folder = folder == search.folder();
     const Names naming(search.sensor);
     std::vector<Entry> entries;
     for (const std::string& name : sorted_names(folder))
-      if (!is_left_by_desktop(name)) entries.push_back(look_at(search, naming, folder, name));
+      if (!is_left_by_desktop(name) && (own_folder || is_beside(naming, name, search.tile)))
+        entries.push_back(look_at(search, naming, folder, name));
+    if (!own_folder && entries.empty())
+      throw UserError(join_text(search.folder(), ": no such folder; expected the products of the tile ", search.tile, " in it"));
     return entries;
   }
 
@@ -91,6 +94,11 @@ class Muscate final : public ProductLayout {
     NamePattern product;
     std::string start, example, tile_example;
   };
+
+  // Whether an entry of a folder of products of all tiles is one of this tile.
+  static bool is_beside(const Names& naming, const std::string& name, const std::string& tile) {
+    return name.starts_with(naming.start) && name.find("_" + tile + "_") != std::string::npos;
+  }
 
   static std::string not_a_product_name(const std::string& name, const Names& naming) {
     return join_text("\"", name, "\" is not the name of a product; expected ", naming.product.text(),

@@ -12,7 +12,6 @@
 #include <cpl_string.h>
 #include <gdal.h>
 
-#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
@@ -23,8 +22,6 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kDeepest = 12;  // folders below the root
-constexpr const char* kApplied = "applied";
 constexpr const char* kByMetadata = "metadata";
 
 std::string replaced(std::string text, const std::string& place, const std::string& by) {
@@ -54,27 +51,39 @@ std::vector<LayerPattern> patterns_of(const SensorFile& sensor, const std::strin
   return patterns;
 }
 
-// Every file below a folder, relative to it, sorted.
-std::vector<std::string> files_below(const std::string& root) {
-  std::vector<std::string> files;
-  std::error_code error;
-  fs::recursive_directory_iterator entry(root.empty() ? "." : root, fs::directory_options::follow_directory_symlink, error), end;
-  if (error) throw UserError(join_text(root, ": cannot be listed: ", error.message()));
-  for (; !error && entry != end; entry.increment(error)) {
-    if (entry.depth() >= kDeepest) entry.disable_recursion_pending();
-    if (is_left_by_desktop(entry->path().filename().string()))
-      entry.disable_recursion_pending();
-    else if (std::error_code ignored; entry->is_regular_file(ignored))
-      files.push_back(entry->path().lexically_relative(root.empty() ? "." : root).string());
-  }
-  std::ranges::sort(files);
-  return files;
-}
+// The axis of a NetCDF variable along which its bands lie ("time", "valid_time"...).
+struct TimeAxis {
+  std::string name;
+  double per_day = 1, begin = 0;  // steps a day; what part of the epoch's day is over at step 0
+  Date epoch;
+};
 
-// 31TCJ and T31TCJ are one tile.
-std::string canonical_tile(const std::string& name) {
-  static const std::regex bare(R"(\d{2}[A-Z]{3})");
-  return std::regex_match(name, bare) ? "T" + name : name;
+// CF conventions, 4.4: "days since 1950-01-01 00:00", in the calendar that we use.
+TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
+  std::string found;
+  for (CSLConstList entry = GDALGetMetadata(dataset, nullptr); entry && *entry; ++entry) {
+    static const std::regex units(
+        R"(([^#]+)#units=((second|minute|hour|day)s? since (\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2}).*)?))");
+    const std::string text = *entry;
+    std::smatch part;
+    if (text.find("#units=") == std::string::npos || text.find(" since ") == std::string::npos) continue;
+    found += (found.empty() ? "" : ", ") + text;
+    if (!std::regex_match(text, part, units)) continue;
+    TimeAxis axis;
+    axis.name = part[1];
+    if (!GDALGetMetadataItem(GDALGetRasterBand(dataset, 1), ("NETCDF_DIM_" + axis.name).c_str(), nullptr)) continue;
+    const char* calendar = GDALGetMetadataItem(dataset, (axis.name + "#calendar").c_str(), nullptr);
+    const std::string kind = calendar ? calendar : "standard";
+    if (kind != "standard" && kind != "gregorian" && kind != "proleptic_gregorian")
+      throw UserError(join_text(path, ": the time axis ", axis.name, " counts in the calendar ", kind,
+                                ", whose days are not those of images; expected a standard calendar"));
+    constexpr int kHours = 24, kMinutes = 24 * 60;
+    axis.per_day = part[3] == "day" ? 1 : part[3] == "hour" ? kHours : part[3] == "minute" ? kMinutes : kMinutes * 60;
+    axis.epoch = Date::from_ymd(std::stoi(part[4]), std::stoi(part[5]), std::stoi(part[6]));
+    if (part[7].matched) axis.begin = (std::stoi(part[7]) * 60 + std::stoi(part[8])) / static_cast<double>(kMinutes);
+    return axis;
+  }
+  throw UserError(join_text(path, ": expected a time axis in \"days since 1950-01-01\", hours, minutes or seconds, got \"", found, "\""));
 }
 
 // The days of a file's bands: of their descriptions, or of the time axis ("days since 1950-01-01").
@@ -82,25 +91,12 @@ std::vector<std::optional<Date>> days_of_bands(const std::string& path, const st
   const std::string name = variable.empty() ? path : "NETCDF:\"" + path + "\":" + variable;
   const DatasetHandle dataset = open_raster(name, image_drivers(variable));
   std::vector<std::optional<Date>> days(static_cast<std::size_t>(GDALGetRasterCount(dataset.get())));
-  double per_day = 1;
-  std::optional<Date> epoch;
-  if (time_axis) {
-    const char* units = GDALGetMetadataItem(dataset.get(), "time#units", nullptr);
-    const std::string text = units ? units : "";
-    static const std::regex form(R"((seconds|minutes|hours|days) since (\d{4}-\d{1,2}-\d{1,2}).*)");
-    std::smatch part;
-    if (!std::regex_match(text, part, form))
-      throw UserError(
-          join_text(name, ": expected a time axis in \"days since 1950-01-01\", hours, minutes or seconds, got \"", text, "\""));
-    per_day = part[1] == "days" ? 1 : part[1] == "hours" ? 24 : part[1] == "minutes" ? 24 * 60 : 24 * 60 * 60;
-    const auto numbers = split_text(part[2].str(), '-');
-    epoch = Date::from_ymd(std::stoi(numbers[0]), std::stoi(numbers[1]), std::stoi(numbers[2]));
-  }
+  const TimeAxis axis = time_axis ? time_axis_of(dataset.get(), name) : TimeAxis{};
   for (std::size_t i = 0; i < days.size(); ++i) {
     GDALRasterBandH band = GDALGetRasterBand(dataset.get(), static_cast<int>(i) + 1);
     if (time_axis) {
-      const char* value = GDALGetMetadataItem(band, "NETCDF_DIM_time", nullptr);
-      if (value) days[i] = *epoch + static_cast<int>(std::floor(CPLAtof(value) / per_day));
+      const char* value = GDALGetMetadataItem(band, ("NETCDF_DIM_" + axis.name).c_str(), nullptr);
+      if (value) days[i] = axis.epoch + static_cast<int>(std::floor(CPLAtof(value) / axis.per_day + axis.begin));
     } else {
       try {
         days[i] = Date::parse(GDALGetDescription(band));
@@ -114,7 +110,9 @@ std::vector<std::optional<Date>> days_of_bands(const std::string& path, const st
 class RasterSeries final : public ProductLayout {
  public:
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
-    const auto patterns = patterns_of(sensor, sensor.variants.empty() ? "" : sensor.variants.front());
+    std::vector<LayerPattern> patterns;
+    for (const std::string& variant : sensor.variants.empty() ? std::vector<std::string>{""} : sensor.variants)
+      for (LayerPattern& layer : patterns_of(sensor, variant)) patterns.push_back(std::move(layer));
     std::set<std::string> names;
     for (const std::string& file : files_below(root))
       for (const LayerPattern& layer : patterns)
@@ -233,32 +231,28 @@ class RasterSeries final : public ProductLayout {
   static void set_offsets(const Search& search, FoundProduct& candidate) {
     const std::string flag = search.sensor.settings.at("offset_flag");
     if (flag.empty() || candidate.bands.empty()) return;
-    bool applied = search.variant == kApplied;
-    if (search.variant == kByMetadata) {
-      const auto said = flag_of(candidate, flag);
-      if (!said) {
-        candidate.problems.push_back(join_text("no JSON beside its files says \"", flag,
-                                               "\", whether the offset of its numbers is applied; add the item's "
-                                               "metadata, or set variant = \"applied\" or \"raw\""));
-        return;
-      }
-      applied = *said;
-    }
-    if (!applied) return;
+    const std::optional<bool> applied = said_beside(candidate, flag, search.variant);
+    if (!applied)
+      candidate.problems.push_back(join_text("no JSON beside its files says \"", flag,
+                                             "\", whether the offset of its numbers is applied; add the item's "
+                                             "metadata, or set variant = \"applied\" or \"raw\""));
+    if (!applied || !*applied) return;
     for (const std::string& band : candidate.bands) candidate.product.layers.at(band).encoding.offset = 0;
   }
 
-  static std::optional<bool> flag_of(FoundProduct& candidate, const std::string& flag) {
+  // What the item's metadata beside the files say.
+  static std::optional<bool> said_beside(FoundProduct& candidate, const std::string& flag, const std::string& variant) {
+    if (variant != kByMetadata) return offset_is_applied({}, flag, variant);
     const fs::path folder = fs::path(candidate.product.path) / fs::path(candidate.product.layers.begin()->second.file).parent_path();
     for (const std::string& name : sorted_names(folder.string())) {
       if (!name.ends_with(".json")) continue;
       const std::string file = (folder / name).string();
-      const auto item = nlohmann::json::parse(read_text(file), nullptr, false);
-      if (!item.is_object() || !item.contains("properties") || !item["properties"].is_object() || !item["properties"].contains(flag))
-        continue;
+      const auto item = nlohmann::json::parse(text_of_file(file), nullptr, false);
+      if (!item.is_object() || !item.contains("properties") || !item["properties"].is_object()) continue;
+      const std::optional<bool> said = offset_is_applied(item["properties"], flag, variant);
+      if (!said) continue;
       candidate.metadata.push_back(file);
-      const auto& value = item["properties"][flag];
-      return value.is_boolean() ? value.get<bool>() : value == "True" || value == "true";
+      return said;
     }
     return std::nullopt;
   }

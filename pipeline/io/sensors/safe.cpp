@@ -23,6 +23,7 @@ namespace {
 
 constexpr const char* kMetadata = "MTD_MSIL2A.xml";
 constexpr int kFirstWithOffset = 400;  // processing baseline 04.00
+constexpr int kOwnBaseline = 9999;     // of a Sen2Cor that a user ran: the offset is that of its Level 1C product, if it has one
 
 struct FreeXml {
   void operator()(CPLXMLNode* node) const { CPLDestroyXMLNode(node); }
@@ -167,6 +168,7 @@ class Safe final : public ProductLayout {
     product.path = inside;
     for (const std::string& name : *names)
       if (name.ends_with(".SAFE") && name.find("..") == std::string::npos) product.path = inside + "/" + name;
+    if (product.path == inside) product.path = inside_only_folder(inside, *names);
     return true;
   }
 
@@ -175,7 +177,8 @@ class Safe final : public ProductLayout {
     const std::string file = product.path + "/" + kMetadata;
     const auto radiometry = read_radiometry(file);
     const bool needs_offset = candidate.version.front() >= kFirstWithOffset;
-    if (needs_offset && (!radiometry || radiometry->offsets.empty())) {
+    const bool may_lack_it = candidate.version.front() == kOwnBaseline && radiometry;
+    if (needs_offset && !may_lack_it && (!radiometry || radiometry->offsets.empty())) {
       candidate.problems.push_back(join_text(kMetadata, radiometry ? " has no BOA_ADD_OFFSET_VALUES_LIST" : " is missing or cannot be read",
                                              "; products from baseline 04.00 on (this is ", product.version.substr(0, 5),
                                              ") say in it what is added to their numbers; download it again"));

@@ -61,11 +61,14 @@ ModelFile trained(const std::string& name) {
 class TileModelOfWindow : public ::testing::Test {
  protected:
   TileModelOfWindow() { context.progress = &progress; }
+  std::vector<std::string> absent;
+  bool may_lack_sources = false;
   TileModel on_tile(const ModelFile& model, Arithmetic precision = Arithmetic::float32) {
     TileInput input;
     input.bands = {"B3", "B4", "B8"};
     input.year = 2021;
     input.resampling = Resampling::nearest;
+    input.absent = absent, input.may_lack_sources = may_lack_sources;
     return TileModel(model, input, 16, context, precision);
   }
   std::vector<float> probabilities(const ModelFile& model) {
@@ -106,7 +109,7 @@ TEST_F(TileModelOfWindow, SixteenBitsGiveNearlyTheSameAndTheirCostIsMeasured) {
                 HasSubstr("expected a model of the architecture"));
 }
 
-TEST_F(TileModelOfWindow, SourcesThatATileDoesNotHaveAreNamedAndTheMapIsMadeWithoutThem) {
+TEST_F(TileModelOfWindow, ASourceThatATileLacksIsHiddenAndOneThatNobodyHasIsAnError) {
   ModelSpec spec = small_spec("ltae", 3, kDates);
   ModelInput input = small_input(spec, 48, kDates);
   spec.sources.push_back({"sentinel1", {"VV", "VH"}, {}, {0, 0}, {1, 1}});
@@ -115,9 +118,16 @@ TEST_F(TileModelOfWindow, SourcesThatATileDoesNotHaveAreNamedAndTheMapIsMadeWith
   input.series.push_back(radar);
   ModelFile model = train_network(spec, input, {}, quick_recipe(), testing::plain_run());
   model.path = "two.safetensors";
+  EXPECT_THAT(testing::message_of([&] { on_tile(model); }),
+              ::testing::AllOf(HasSubstr("two.safetensors: the model also reads sentinel1 (VV, VH), which the configuration does not have"),
+                               HasSubstr("classify.missing_sources = true")));
+  absent = {"sentinel1"};
   const auto mapped = probabilities(model);
+  EXPECT_THAT(progress.notes, ::testing::IsEmpty());
+  absent = {}, may_lack_sources = true;
+  EXPECT_EQ(probabilities(model), mapped);
   EXPECT_THAT(progress.notes,
-              ::testing::Contains(::testing::AllOf(HasSubstr("two.safetensors"), HasSubstr("sentinel1 (VV, VH)"), HasSubstr("without"))));
+              ::testing::Contains(HasSubstr("sentinel1 (VV, VH), which the configuration does not have: it is mapped without")));
   for (std::size_t p = 0; p < kPixels; ++p) EXPECT_NEAR(mapped[p * 3] + mapped[p * 3 + 1] + mapped[p * 3 + 2], 1, 1e-5);
 }
 

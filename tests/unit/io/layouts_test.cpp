@@ -61,6 +61,36 @@ TEST(Muscate, SynthesesOfTheiaL3aAreInvalidWhereCloudyOrEmpty) {
   }
 }
 
+// Reflectance with and without the correction of slopes; Landsat as iota2 reads it; products beside each other, without a version.
+TEST(Muscate, LandsatOfTheiaAndBothKindsOfReflectance) {
+  struct Case {
+    std::string sensor, name, red, mask;
+  };
+  for (const auto& [sensor, name, red, mask] : {Case{"landsat5_theia", "LANDSAT5-TM-XS_20210511-103011-123_L2A_T31TCJ_D_V1-9", "B3", "XS"},
+                                                {"landsat8_theia", "LANDSAT8-OLITIRS-XSTHPAN_20210511-103011-123_L2A_T31TCJ_D", "B4", "XS"},
+                                                {"sentinel2_theia", "SENTINEL2C_20210511-103011-123_L2A_T31TCJ_D", "B4", "R1"}}) {
+    SCOPED_TRACE(sensor);
+    const std::string root = temp_dir(), stem = root + "/" + name + "/" + name, masks = root + "/" + name + "/MASKS/" + name;
+    const Grid grid = ImageFile{}.grid;
+    write_image(stem + "_FRE_" + red + ".tif", {.grid = grid, .number = [](int, int col, int) { return col == 0 ? -10000 : 1000 + col; }});
+    write_image(stem + "_SRE_" + red + ".tif", {.grid = grid, .number = [](int, int col, int) { return 2000 + col; }});
+    for (const auto& [what, row] : {std::pair{"CLM", 1}, {"SAT", 2}, {"EDG", 3}})
+      write_image(masks + "_" + what + "_" + mask + ".tif",
+                  {.grid = grid, .type = "Byte", .number = [of = row](int, int, int r) { return r == of ? 4 : 0; }});
+    testing::zip_product(root + "/" + name);
+    EXPECT_THAT(make_sensor(sensor)->tiles(root), ElementsAre("T31TCJ"));
+    for (const auto& [variant, value] : {std::pair{"FRE", 1005}, {"", 1005}, {"SRE", 2005}}) {
+      const SourceCensus census = census_of(sensor, root, "T31TCJ", {"red"}, variant);
+      EXPECT_THAT(census.damaged, IsEmpty());
+      EXPECT_EQ(see(census, 5, 0).value, value);
+      for (int row = 0; row < 5; ++row) EXPECT_EQ(see(census, 5, row).valid, row == 0 || row == 4) << row;
+      EXPECT_FALSE(see(census, 5, 3).image);
+      EXPECT_TRUE(see(census, 5, 2).image);
+    }
+    EXPECT_EQ(see(census_of(sensor, root, "T31TCJ", {"red"}), 0, 0).value, kNodata);
+  }
+}
+
 // --- safe -------------------------------------------------------------------------------------------------------------------------
 
 struct SafeProduct {
@@ -134,11 +164,24 @@ TEST(Safe, TheNewestBaselineWinsAndOrbitsAreMerged) {
 
 TEST(Safe, ZipsAreReadInPlace) {
   const std::string root = temp_dir();
-  testing::zip_product(SafeProduct{}.write(root + "/T31TCJ"));
+  std::string tree = SafeProduct{}.write(root + "/T31TCJ");
+  fs::rename(tree, tree.substr(0, tree.size() - 5));  // without .SAFE
+  testing::zip_product(tree.substr(0, tree.size() - 5));
   const SourceCensus census = census_of("sentinel2_sen2cor", root, "T31TCJ");
   EXPECT_THAT(census.damaged, IsEmpty());
   ASSERT_EQ(census.files.size(), 1U);
   EXPECT_EQ(see(census, 1, 5).value, -600);
+}
+
+// Products that a user made of Level 1C before baseline 04.00 have no offset, and say so in their metadata.
+TEST(Safe, OwnProductsHaveTheOffsetOfTheirMetadata) {
+  const std::string root = temp_dir();
+  SafeProduct{.baseline = "9999", .offset = false}.write(root + "/T31TCJ");
+  SafeProduct{.date = "20210611", .baseline = "9999"}.write(root + "/T31TCJ");
+  const SourceCensus census = census_of("sentinel2_sen2cor", root, "T31TCJ");
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_EQ(see(census, 1, 3).value, 1300);
+  EXPECT_EQ(see(census, 1, 3, 1).value, 300);
 }
 
 TEST(Safe, NamesWhatIsWrong) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@
 #include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
+#include "tests/support/netcdf_file.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/io/census_pixels.h"
 
@@ -43,6 +45,18 @@ TEST(RasterSeries, CopiesOfSentinel2SayWhetherTheOffsetIsApplied) {
   EXPECT_THAT(days(census), ElementsAre("2021-05-01", "2021-05-02"));
   ASSERT_EQ(census.damaged.size(), 1U);
   EXPECT_THAT(census.damaged[0].message, HasSubstr("no JSON beside its files says \"earthsearch:boa_offset_applied\""));
+  // Older items have the flag under another prefix; before baseline 04.00 there is no offset.
+  write_text(root + "/31/T/CJ/2021/5/S2B_31TCJ_20210503_0_L2A/old.json", R"({"properties": {"sentinel:boa_offset_applied": "False"}})");
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ"), 4, 0, 2).value, 300);
+  for (const auto& [baseline, value] : {std::pair{"03.01", 1300}, {"05.00", -1}}) {
+    write_text(root + "/31/T/CJ/2021/5/S2B_31TCJ_20210503_0_L2A/old.json",
+               std::string(R"({"properties": {"s2:processing_baseline": ")") + baseline + "\"}}");
+    const SourceCensus again = census_of("sentinel2_cog", root, "T31TCJ");
+    EXPECT_EQ(again.damaged.size(), value < 0 ? 1U : 0U) << baseline;
+    if (value > 0) {
+      EXPECT_EQ(see(again, 4, 0, 2).value, value);
+    }
+  }
   EXPECT_EQ(see(census, 4, 0).value, 1300);
   EXPECT_EQ(see(census, 4, 0, 1).value, 300);
   for (int code = 0; code < 12; ++code) EXPECT_EQ(see(census, code, 0).valid, code == 2 || (code >= 4 && code <= 7) || code == 11) << code;
@@ -50,19 +64,84 @@ TEST(RasterSeries, CopiesOfSentinel2SayWhetherTheOffsetIsApplied) {
   EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "applied"), 4, 0, 2).value, 1300);
 }
 
+// A STAC ItemCollection instead of a folder: the files may lie anywhere, and be named anyhow.
+TEST(ItemList, AssetsAreTheFiles) {
+  const std::string root = temp_dir() + "/items";
+  const auto item = [&](const std::string& id, const std::string& day, const std::string& flag, const std::string& folder, int number) {
+    write_image(root + "/" + folder + "/one.tif", {.grid = kGrid, .type = "UInt16", .number = [=](int, int, int) { return number; }});
+    write_image(root + "/" + folder + "/two.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
+    return R"({"type": "Feature", "id": ")" + id + R"(", "properties": {"datetime": ")" + day +
+           R"(T10:56:21Z", "platform": "sentinel-2b", "grid:code": "MGRS-31TCJ")" + flag + R"(}, "assets": {"red": {"href": ")" + folder +
+           R"(/one.tif"}, "scl": {"href": "./)" + folder + R"(/two.tif"}}})";
+  };
+  const std::string applied = R"(, "earthsearch:boa_offset_applied": true)", raw = R"(, "earthsearch:boa_offset_applied": false)";
+  write_text(root + "/items.json", R"({"type": "FeatureCollection", "features": [)" + item("a", "2021-05-11", applied, "x/a", 1300) + "," +
+                                       item("b", "2021-05-16", raw, "b", 1300) + "," + item("c", "2021-05-21", "", "c", 1300) + "," +
+                                       item("d", "2019-05-21", raw, "d", 1300) + "]}");
+  const std::string list = root + "/items.json";
+  EXPECT_THAT(make_sensor("sentinel2_cog")->tiles(list), ElementsAre("T31TCJ"));
+  const SourceCensus census = census_of("sentinel2_cog", list, "T31TCJ", {"red"});
+  EXPECT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-16"));
+  EXPECT_EQ(census.outside_period.size(), 1U);
+  ASSERT_EQ(census.damaged.size(), 1U);
+  EXPECT_EQ(census.damaged[0].product, "c");
+  EXPECT_THAT(census.damaged[0].message, HasSubstr("the item does not say by \"earthsearch:boa_offset_applied\" whether the offset of B4"));
+  EXPECT_EQ(see(census, 4, 0).value, 1300);
+  EXPECT_EQ(see(census, 4, 0, 1).value, 300);
+  EXPECT_FALSE(see(census, 8, 0).valid);
+  // The list and its files may be moved together: the census names them relative to the list.
+  const auto document = TileImages::of(census).to_json();
+  EXPECT_THAT(document.dump(), ::testing::Not(HasSubstr(root)));
+  EXPECT_EQ(see(TileImages::from_json(document, "census", {list}).main(), 4, 0, 1).value, 300);
+
+  write_text(list, R"({"type": "Feature"})");
+  EXPECT_THAT(testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(list); }), HasSubstr("expected a STAC ItemCollection"));
+  for (const char* secret : {"s3://key:word@bucket/l2a", "https://host/l2a?sig=word"}) {
+    const std::string message = testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(secret); });
+    EXPECT_THAT(message, HasSubstr("expected an address without password and signature"));
+    EXPECT_THAT(message, ::testing::Not(HasSubstr("word@")));
+    EXPECT_THAT(message, ::testing::Not(HasSubstr("?sig")));
+  }
+}
+
 TEST(RasterSeries, HlsMasksByBits) {
-  const std::string root = temp_dir(), stem = root + "/a/HLS.L30.T31TCJ.2021131T104321.v2.0.";
-  write_image(stem + "B04.tif", {.grid = kGrid, .number = [](int, int col, int) { return col == 9 ? -9999 : -50 + col; }});
-  write_image(stem + "Fmask.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) {
-                                     return col == 10 ? 255 : col < 8 ? 1 << col : 0;
-                                   }});
-  const SourceCensus census = census_of("hls_l30", root, "T31TCJ");
+  for (const std::string sensor : {"hls_l30", "hls_s30"}) {
+    SCOPED_TRACE(sensor);
+    const std::string root = temp_dir(), stem = root + "/a/HLS." + (sensor == "hls_l30" ? "L30" : "S30") + ".T31TCJ.2021131T104321.v2.0.";
+    if (sensor == "hls_s30") write_image(stem + "B8A.tif", {.grid = kGrid, .number = [](int, int, int) { return 4321; }});
+    write_image(stem + "B04.tif", {.grid = kGrid, .number = [](int, int col, int) { return col == 9 ? -9999 : -50 + col; }});
+    write_image(stem + "Fmask.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) {
+                                       return col == 10 ? 255 : col < 8 ? 1 << col : 0;
+                                     }});
+    const SourceCensus census = census_of(sensor, root, "T31TCJ");
+    EXPECT_THAT(census.damaged, IsEmpty());
+    EXPECT_THAT(days(census), ElementsAre("2021-05-11"));
+    EXPECT_EQ(see(census, 3, 0).value, -47);
+    EXPECT_EQ(see(census, 9, 0).value, kNodata);
+    for (int bit = 0; bit < 8; ++bit) EXPECT_EQ(see(census, bit, 0).valid, bit < 1 || bit > 3) << bit;
+    EXPECT_FALSE(see(census, 10, 0).image);
+    if (sensor == "hls_s30") {
+      EXPECT_EQ(see(census, 3, 0, 0, "B8A").value, 4321);
+    }
+  }
+}
+
+TEST(RasterSeries, ModisOfBothSatellitesAndBothWaysOfNaming) {
+  const std::string root = temp_dir(), terra = root + "/MOD13Q1.A2021113.h18v04.061.2021130034811.250m_16_days_",
+                    aqua = root + "/MYD13Q1.A2021121.h18v04.061.2021137235959_250m_16_days_";
+  for (const std::string& stem : {terra, aqua}) {
+    write_image(stem + "NDVI.tif", {.grid = kGrid, .number = [](int, int col, int) { return col == 6 ? -3000 : 7000 + col; }});
+    write_image(stem + "pixel_reliability.tif", {.grid = kGrid, .number = [](int, int col, int) { return col == 5 ? -1 : col; }});
+  }
+  const SourceCensus census = census_of("modis_ndvi", root, "h18v04");
   EXPECT_THAT(census.damaged, IsEmpty());
-  EXPECT_THAT(days(census), ElementsAre("2021-05-11"));
-  EXPECT_EQ(see(census, 3, 0).value, -47);
-  EXPECT_EQ(see(census, 9, 0).value, kNodata);
-  for (int bit = 0; bit < 8; ++bit) EXPECT_EQ(see(census, bit, 0).valid, bit < 1 || bit > 3) << bit;
-  EXPECT_FALSE(see(census, 10, 0).image);
+  EXPECT_THAT(days(census), ElementsAre("2021-04-23", "2021-05-01"));
+  for (const int date : {0, 1}) {
+    EXPECT_EQ(see(census, 1, 0, date).value, 7001);
+    EXPECT_EQ(see(census, 6, 0, date).value, kNodata);
+    for (int col = 0; col < 4; ++col) EXPECT_EQ(see(census, col, 0, date).valid, col < 2) << col;
+    EXPECT_FALSE(see(census, 5, 0, date).image);
+  }
 }
 
 TEST(Sentinel1, PowerBecomesDecibelAndOrbitsAreTwoSources) {
@@ -80,6 +159,12 @@ TEST(Sentinel1, PowerBecomesDecibelAndOrbitsAreTwoSources) {
   EXPECT_THAT(ascending.damaged, IsEmpty());
   EXPECT_THAT(ascending.bands, ElementsAre("VV", "VH"));
   EXPECT_THAT(days(ascending), ElementsAre("2021-05-11"));
+  std::filesystem::create_directories(root + "/descending");
+  for (const auto& entry : std::filesystem::directory_iterator(root + "/31TCJ"))
+    if (entry.path().string().find("DES") != std::string::npos)
+      std::filesystem::copy(entry.path(), root + "/descending/" + entry.path().filename().string());
+  EXPECT_THAT(make_sensor("sentinel1_s1tiling")->tiles(root + "/descending"), ElementsAre("T31TCJ"));
+  std::filesystem::remove_all(root + "/descending");
   EXPECT_THAT(days(descending), ElementsAre("2021-05-12"));
   EXPECT_EQ(see(ascending, 5, 0).value, std::lround(1000 * std::log10(0.05)));
   EXPECT_EQ(see(ascending, 2, 0).value, -7000);
@@ -100,6 +185,9 @@ TEST(Sentinel1, NumbersTellWhetherTheyAreDecibel) {
   ASSERT_EQ(census.damaged.size(), 1U);
   EXPECT_THAT(census.damaged[0].message,
               HasSubstr("expected linear power (encoding = \"power\"), got numbers from -21.5 to -10.5, which are decibel"));
+  const SourceCensus decibel = census_of("sentinel1_decibel", root, "T31TCJ");
+  EXPECT_THAT(decibel.damaged, IsEmpty());
+  EXPECT_EQ(see(decibel, 4, 0).value, -1450);
   write_text(
       root + "/mine.toml",
       "title = \"mine\"\nplatform = \"S1\"\nlayout = \"raster_series\"\nfile = \"{date}_{band}.tif\"\nunit = \"decibel\"\nscale = 1\n"
@@ -125,6 +213,18 @@ TEST(RasterSeries, FilesOfSeveralBands) {
   for (int bit = 0; bit < 12; ++bit) EXPECT_EQ(see(census, bit, 1).valid, bit > 3 && bit != 8 && bit != 9) << bit;
   EXPECT_FALSE(see(census, 0, 1).image);
   EXPECT_TRUE(see(census, 9, 1).image);
+
+  const std::string landsat = root + "/level2/X0044_Y0014/20210512_LEVEL2_LND08_";
+  write_image(landsat + "BOA.tif",
+              {.grid = kGrid, .bands = 6, .number = [](int band, int col, int) { return col == 0 ? -9999 : 100 * (band + 1) + col; }});
+  write_image(landsat + "QAI.tif", {.grid = kGrid, .number = [](int, int col, int row) { return row == 0 ? 0 : 1 << col; }});
+  const SourceCensus of_landsat = census_of("force_landsat", root, "X0044_Y0014");
+  EXPECT_THAT(of_landsat.bands, ElementsAre("blue", "green", "red", "nir", "swir_1", "swir_2"));
+  EXPECT_THAT(days(of_landsat), ElementsAre("2021-05-12"));
+  for (int band = 0; band < 6; ++band)
+    EXPECT_EQ(see(of_landsat, 7, 1, 0, of_landsat.bands[static_cast<std::size_t>(band)]).value, 100 * (band + 1) + 7);
+  EXPECT_EQ(see(of_landsat, 0, 1).value, kNodata);
+  for (int bit = 0; bit < 12; ++bit) EXPECT_EQ(see(of_landsat, bit, 1).valid, bit > 3 && bit != 8 && bit != 9) << bit;
 }
 
 TEST(RasterSeries, StripsOfADayAreOneAcquisition) {
@@ -202,6 +302,56 @@ TEST(RasterSeries, TemperatureOnATilesGrid) {
     EXPECT_NEAR(see(census, 5, 5, 1).value, 100 * (20 + place.x), 8);
     EXPECT_TRUE(see(census, 5, 5).valid);
   }
+}
+
+// As weather services write them: no reference system, axes of any name and direction, int16 with a scale.
+TEST(RasterSeries, NetcdfOfWeatherServices) {
+  const std::string root = temp_dir();
+  testing::NetcdfFile rain{.variable = "rr",
+                           .times = {26062, 26063, 26064.5},
+                           .latitudes = {44.05, 44.15, 44.25},
+                           .longitudes = {0.05, 0.15},
+                           .scale = 0.1,
+                           .number = [](int day, int row, int col) { return col == 1 && row == 2 ? -9999 : 100 * day + 10 * row + col; }};
+  testing::write_netcdf(root + "/eobs/rr_ens_mean_0.1deg_reg_v27.0e.nc", rain);
+  const SourceCensus census = census_of("eobs_precipitation", root + "/eobs", "all");
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_EQ(census.grid.crs, "EPSG:4326");
+  EXPECT_NEAR(census.grid.y0, 44.3, 1e-9);
+  EXPECT_THAT(days(census), ElementsAre("2021-05-10", "2021-05-11", "2021-05-12"));
+  EXPECT_EQ(see(census, 0, 0, 1).value, 120);  // the northernmost row is the last of the file; tenths of a millimetre
+  EXPECT_EQ(see(census, 1, 1, 2).value, 211);
+  EXPECT_EQ(see(census, 1, 0).value, kNodata);
+  EXPECT_FALSE(see(census, 1, 0).image);
+
+  std::vector<double> long_axis(8000);  // since 1950: the year is a small part of it
+  std::iota(long_axis.begin(), long_axis.end(), 20000);
+  testing::write_netcdf(root + "/long/rr_ens_mean_long.nc", {.variable = "rr",
+                                                             .times = long_axis,
+                                                             .latitudes = {44, 44.1},
+                                                             .longitudes = {1, 1.1},
+                                                             .scale = 0.1,
+                                                             .number = [](int day, int, int) { return day; }});
+  const SourceCensus year = census_of("eobs_precipitation", root + "/long", "all");
+  ASSERT_EQ(year.acquisitions.size(), 365U);
+  EXPECT_EQ(see(year, 0, 0, 9).value, 25933 + 9 - 20000);
+
+  rain.variable = "t2m", rain.time_axis = "valid_time", rain.time_units = "hours since 2021-05-10 12:00:00", rain.times = {0, 12, 36};
+  rain.latitudes = {44.25, 44.15, 44.05}, rain.scale = 1, rain.offset = 273;
+  testing::write_netcdf(root + "/era/t2m.nc", rain);
+  write_text(
+      root + "/era.toml",
+      "title = \"ERA5-Land\"\nplatform = \"weather\"\nlayout = \"raster_series\"\nfile = \"t2m.nc\"\ndates = \"time\"\nunit = "
+      "\"celsius\"\nencoding = \"file\"\noffset = -273.15\n[[band]]\nname = \"t2m\"\ncommon = \"temperature\"\nvariable = \"t2m\"\n");
+  const SourceCensus kelvin = census_of(root + "/era.toml", root + "/era", "all");
+  EXPECT_THAT(days(kelvin), ElementsAre("2021-05-10", "2021-05-11", "2021-05-12"));
+  EXPECT_EQ(see(kelvin, 1, 1).value, 100 * 11 - 15);
+
+  rain.calendar = "360_day";
+  testing::write_netcdf(root + "/era/t2m.nc", rain);
+  const SourceCensus other = census_of(root + "/era.toml", root + "/era", "all");
+  ASSERT_EQ(other.damaged.size(), 1U);
+  EXPECT_THAT(other.damaged[0].message, HasSubstr("the time axis valid_time counts in the calendar 360_day"));
 }
 
 // Numbers of the real Landsat and Sentinel-2 scenes: raw number x scale + offset of each pixel, read apart from the layouts.

@@ -177,7 +177,11 @@ TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
   EXPECT_FALSE(catalog(command, silent.context).damaged());
   command.year = 2017;
   EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("no acquisition\n  outside the period: 2018 (2 products)"));
-  command.root = root + "/T31TCJ";
+  command.root = root + "/T31TCJ";  // products beside each other
+  command.year = 0;
+  EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("T31TCJ\n  1 acquisition from 1 product"));
+  std::filesystem::create_directories(root + "/empty");
+  command.root = root + "/empty";
   command.tiles = {};
   EXPECT_THAT(message_of([&] { catalog(command, silent.context); }), HasSubstr("no tiles found"));
 }

@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/io/vector_file.h"
 #include "pipeline/stages/classify.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
@@ -49,6 +50,7 @@ class Classify : public ::testing::Test {
   // Bands of the probabilities, [band][pixel].
   std::vector<std::vector<std::int32_t>> probabilities(const std::string& folder, bool all_classes, bool legend = true) {
     ClassifyRequest request;
+    request.mapped = mapped_;
     request.census =
         make_sensor("sentinel2_theia")->take_census(root_ + "/l2a", "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
     request.year = 2018;
@@ -61,7 +63,7 @@ class Classify : public ::testing::Test {
                      folder + "/validity.tif",
                      folder + "/probabilities.tif",
                      legend}};
-    classify_tile(request, silent_.context);
+    counts_ = classify_tile(request, silent_.context);
     const RasterReader reader(folder + "/probabilities.tif");
     std::vector<std::vector<std::int32_t>> bands;
     for (int band = 0; band < reader.info().bands; ++band) {
@@ -74,8 +76,38 @@ class Classify : public ::testing::Test {
   std::string root_;
   int smooth_ = 3;
   ModelSpec spec_;
+  AreaOptions mapped_;
+  nlohmann::json counts_;
   testing::SilentContext silent_;
 };
+
+TEST_F(Classify, OnlyPixelsInsideTheAreaGetAClass) {
+  const auto whole = probabilities(root_ + "/whole", false);
+  const double left = 300000, top = 4900020;
+  const auto square = [&](const std::string& name, int col, int row, int cols, int rows) {
+    const double west = left + col * 10, east = west + cols * 10, north = top - row * 10, south = north - rows * 10;
+    write_polygons(root_ + "/" + name, "area", "EPSG:32631", {"ID"},
+                   {{{{{{{west, north}, {east, north}, {east, south}, {west, south}, {west, north}}}}}, {std::string("1")}}});
+    return root_ + "/" + name;
+  };
+  mapped_ = {square("area.gpkg", 0, 0, 12, 10), square("lake.gpkg", 3, 2, 4, 5)};
+  const auto part = probabilities(root_ + "/part", false);
+  EXPECT_EQ(counts_.at("unmapped").at("outside_area"), 8 * 10 + 4 * 5);
+  EXPECT_EQ(counts_.at("pixels"), 200);
+  for (const char* map : {"/classes.tif", "/confidence.tif", "/validity.tif"}) {
+    const Raster<std::uint8_t> before = RasterReader(root_ + "/whole" + map).read_all<std::uint8_t>(),
+                               after = RasterReader(root_ + "/part" + map).read_all<std::uint8_t>();
+    for (int row = 0; row < 10; ++row)
+      for (int col = 0; col < 20; ++col) {
+        const bool inside = col < 12 && !(col >= 3 && col < 7 && row >= 2 && row < 7);
+        ASSERT_EQ(after.at(col, row), inside ? before.at(col, row) : 0) << map << " " << col << ", " << row;
+      }
+  }
+  for (std::size_t band = 0; band < part.size(); ++band) {
+    EXPECT_EQ(part[band][0], whole[band][0]);
+    EXPECT_EQ(part[band][15], 0);
+  }
+}
 
 TEST_F(Classify, CodesAbove255MakeAMapOf16Bits) {
   probabilities(root_ + "/narrow", false);
