@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
 const std::vector<std::string> kOptions = {
-    "source.resampling",        "classify.probabilities", "classify.all_classes",  "classify.precision",
-    "classify.missing_sources", "classify.smooth",        "classify.smooth_reach", "classify.smooth_tolerance",
-    "regions.blend_m",          "regions.layer",          "regions.field"};
+    "source.resampling",     "classify.probabilities",    "classify.all_classes",     "classify.precision", "classify.smooth",
+    "classify.smooth_reach", "classify.smooth_tolerance", "classify.missing_sources", "regions.blend_m",    "regions.layer",
+    "regions.field"};
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
