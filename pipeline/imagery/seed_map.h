@@ -25,7 +25,7 @@ struct ClassifyOptions {  // [classify]
   int batch = 0;  // pixels a model call; 0: chosen for the device
   std::string precision = "float32";
   bool missing_sources = false;
-  int smooth = 3;  // passes of kernels/ops/smooth.h over the probabilities; 0: none
+  int smooth = 2;  // passes of kernels/ops/smooth.h over the probabilities; 0: none
   int smooth_reach = 2;
   double smooth_tolerance = 0.2;
   int halo() const { return smooth * smooth_reach; }  // px around a window that its map depends on
