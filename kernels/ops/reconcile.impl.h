@@ -38,6 +38,7 @@ struct ReconcileBlock {
   MILLESIME_HD void read_evidence(int year, std::int64_t first, int n, const Memory& memory, std::uint8_t* seen) const {
     float most[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) most[lane] = 0.0f;
+    MILLESIME_ROLLED
     for (int j = 0; j < args.n_classes; ++j) {
       const std::int64_t row = static_cast<std::int64_t>(year) * args.n_classes + j;
       const float* from = args.evidence + row * args.pixels + first;
@@ -49,6 +50,7 @@ struct ReconcileBlock {
       }
     }
     for (int lane = 0; lane < n; ++lane) seen[lane] = static_cast<std::uint8_t>(seen[lane] | (most[lane] > 0.0f ? 1 : 0));
+    MILLESIME_ROLLED
     for (int j = 0; j < args.n_classes; ++j) {
       float* row = memory.evidence[static_cast<std::int64_t>(year) * args.n_classes + j];
       MILLESIME_LANES_INDEPENDENT
@@ -61,14 +63,17 @@ struct ReconcileBlock {
 
   MILLESIME_HD void go_forward(int n, const Memory& memory) const {
     const int k = args.n_classes;
+    MILLESIME_ROLLED
     for (int t = 0; t < args.n_years; ++t) {
       float* sum = memory.sum[t];
       for (int lane = 0; lane < n; ++lane) sum[lane] = 0.0f;
+      MILLESIME_ROLLED
       for (int j = 0; j < k; ++j) {
         const std::int64_t row = static_cast<std::int64_t>(t) * k + j;
         float *now = memory.forward[row], *within = memory.within[row];
         const float* evidence = memory.evidence[row];
         for (int lane = 0; lane < n; ++lane) now[lane] = within[lane] = t == 0 ? args.initial[j] : 0.0f;
+        MILLESIME_ROLLED
         for (int i = 0; t > 0 && i < k; ++i) {
           const float probability = args.transition[static_cast<std::int64_t>(i) * k + j];
           const float inside = args.unit[i] == args.unit[j] ? probability : 0.0f;
@@ -86,6 +91,7 @@ struct ReconcileBlock {
           sum[lane] += now[lane];
         }
       }
+      MILLESIME_ROLLED
       for (int j = 0; j < k; ++j) {
         float *now = memory.forward[static_cast<std::int64_t>(t) * k + j], *within = memory.within[static_cast<std::int64_t>(t) * k + j];
         MILLESIME_LANES_INDEPENDENT
@@ -101,6 +107,7 @@ struct ReconcileBlock {
     float most[kLanes];
     std::uint8_t winner[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) most[lane] = -1.0f, winner[lane] = 0;
+    MILLESIME_ROLLED
     for (int j = 0; j < args.n_classes; ++j) {
       const float *forward = memory.forward[static_cast<std::int64_t>(t) * args.n_classes + j], *backward = memory.backward[j];
       for (int lane = 0; lane < n; ++lane) {
@@ -125,6 +132,7 @@ struct ReconcileBlock {
   MILLESIME_HD void go_back(int t, int n, const Memory& memory, float* changed) const {
     const int k = args.n_classes;
     const float* sum = memory.sum[t];
+    MILLESIME_ROLLED
     for (int j = 0; j < k; ++j) {
       const float *evidence = memory.evidence[static_cast<std::int64_t>(t) * k + j], *backward = memory.backward[j], *kept = memory.kept[j];
       float *next = memory.next[j], *next_kept = memory.next_kept[j];
@@ -140,6 +148,7 @@ struct ReconcileBlock {
       float *backward = memory.backward[i], *kept = memory.kept[i], leaves[kLanes];
       for (int lane = 0; lane < kLanes; ++lane) leaves[lane] = 0.0f;
       for (int lane = 0; lane < n; ++lane) backward[lane] = kept[lane] = 0.0f;
+      MILLESIME_ROLLED
       for (int j = 0; j < k; ++j) {
         const float probability = args.transition[static_cast<std::int64_t>(i) * k + j];
         const bool same = args.unit[i] == args.unit[j];
@@ -164,10 +173,13 @@ struct ReconcileBlock {
     std::uint8_t seen[kLanes], year[kLanes];
     float all[kLanes], largest[kLanes], changed[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) seen[lane] = year[lane] = 0, all[lane] = largest[lane] = 0.0f;
+    MILLESIME_ROLLED
     for (int t = 0; t < args.n_years; ++t) read_evidence(t, first, n, memory, seen);
     go_forward(n, memory);
+    MILLESIME_ROLLED
     for (int j = 0; j < args.n_classes; ++j)
       for (int lane = 0; lane < n; ++lane) memory.backward[j][lane] = memory.kept[j][lane] = 1.0f;
+    MILLESIME_ROLLED
     for (int t = args.n_years - 1; t >= 0; --t) {
       label_year(t, first, n, memory, seen);
       if (t == 0) break;

@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDeepest = 3;                // folders below the root in which images and polygons are looked for
-constexpr std::size_t kFolders = 5000;     // that are looked at
 constexpr std::size_t kMostClasses = 254;  // distinct values of a field that may be classes
 
 bool has_word(const std::string& text, const std::vector<std::string>& words) {

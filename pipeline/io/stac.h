@@ -1,8 +1,8 @@
 #pragma once
 // A STAC 1.1 item (stacspec.org) that describes a published map, for catalogues and for clients that draw it.
 //
-// Extensions: projection 2.0, raster 2.0, classification 2.0, file 2.1 (sizes and SHA-256 checksums), processing 1.2, version 1.2 (which follows
-// from the content of all files: the same files are the same version).
+// Extensions: projection 2.0, raster 2.0, classification 2.0, file 2.1 (sizes and SHA-256 checksums), processing 1.2, version 1.2 (which
+// follows from the content of all files: the same files are the same version).
 
 #include <optional>
 #include <string>

@@ -28,6 +28,7 @@ MACHINES = {75: (65536, 32, 16, 64, 0), 80: (65536, 64, 32, 164, 1), 86: (65536,
 # Kernels whose addresses depend on data: their accesses cannot be coalesced.
 GATHERS = {
     'forest': "a pixel's way through a tree chooses its nodes and features",
+    'quantile_features': "sorting moves a pixel's values to places that depend on them",
     'connected_components': 'runs and ways to the root are as long as the map has them',
     'training_batch': 'chance decides which samples are in a batch',
     'sieve': "the size of a pixel's component lies at its lowest pixel",
