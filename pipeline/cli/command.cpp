@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/silent_progress.h"
 #include "pipeline/core/text.h"
 #include "pipeline/engine/machine.h"
 #include "pipeline/engine/progress.h"

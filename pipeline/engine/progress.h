@@ -75,15 +75,6 @@ class JsonProgress : public ProgressMeter {
   std::FILE* stream_;
 };
 
-// For --quiet and tests.
-class SilentProgress : public Progress {
- public:
-  void start(const std::string&, std::int64_t, const std::string&) override {}
-  void advance(std::int64_t) override {}
-  void note(const std::string&) override {}
-  void finish() override {}
-};
-
 // The progress of units that run side by side, as one: totals add up.
 class JointProgress {
  public:

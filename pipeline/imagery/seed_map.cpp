@@ -11,6 +11,7 @@
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/tile_window.h"
 #include "pipeline/io/map_input.h"
 
 namespace millesime {
@@ -255,15 +256,11 @@ SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const 
     millesime::smooth(host, args);
     std::swap(from, to);
   }
-  Pixels result;
-  const auto wanted = static_cast<std::size_t>(inner.pixels());
   std::vector<float> scores;
-  std::vector<std::uint8_t> decidable;
-  scores.reserve(wanted * n_classes), decidable.reserve(wanted), result.validity.reserve(wanted);
+  scores.reserve(static_cast<std::size_t>(inner.pixels()) * n_classes);
   for (int row = 0; row < inner.height; ++row)
     for (int col = 0; col < inner.width; ++col) {
-      const auto p = static_cast<std::size_t>(inner.row - outer.row + row) * static_cast<std::size_t>(outer.width) +
-                     static_cast<std::size_t>(inner.col - outer.col + col);
+      const std::size_t p = place_in(outer, inner, col, row);
       float sum = 0;
       for (std::size_t c = 0; c < n_classes; ++c) {
         scores.push_back(sharper(from[c * n + p]));
@@ -271,9 +268,10 @@ SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const 
       }
       if (sum > 0)
         for (auto score = scores.end() - static_cast<std::ptrdiff_t>(n_classes); score != scores.end(); ++score) *score /= sum;
-      decidable.push_back(pixels.decidable[p]), result.validity.push_back(pixels.validity[p]);
     }
-  label(host, scores, decidable, result);
+  Pixels result;
+  result.validity = part_of(pixels.validity, outer, inner);
+  label(host, scores, part_of(pixels.decidable, outer, inner), result);
   return result;
 }
 

@@ -207,7 +207,7 @@ class TileClassifier {
     if (request_.options.halo() > 0) {
       for (std::size_t m = 0; m < maps_.size(); ++m)
         result.pixels[m] = maps_[m].smooth(around(window), window, result.pixels[m], context_.threads);
-      for (std::vector<std::uint8_t>& dates : result.observed) dates = inner_of(window, dates);
+      for (std::vector<std::uint8_t>& dates : result.observed) dates = part_of(dates, around(window), window);
     }
     const std::vector<std::uint8_t> inside = area_ && !area_->is_whole() ? area_->inside(window) : std::vector<std::uint8_t>{};
     for (std::size_t m = 0; m < maps_.size(); ++m) {
@@ -282,17 +282,6 @@ class TileClassifier {
         input.others.push_back(std::move(source));
       }
     return input;
-  }
-
-  // Of values of what is read for a window, those of the window itself.
-  std::vector<std::uint8_t> inner_of(const Window& inner, const std::vector<std::uint8_t>& values) const {
-    const Window read = around(inner);
-    std::vector<std::uint8_t> part;
-    for (int row = inner.row; row < inner.row + inner.height; ++row) {
-      const auto first = values.begin() + std::ptrdiff_t{row - read.row} * read.width + (inner.col - read.col);
-      part.insert(part.end(), first, first + inner.width);
-    }
-    return part;
   }
 
   // What is read for a window: what its map depends on.

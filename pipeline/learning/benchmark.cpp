@@ -22,25 +22,6 @@
 namespace millesime {
 namespace {
 
-// The training of a member: the options of `millesime train` with the benchmark's assignments, then with its own.
-LearningRequest training_of(const std::string& member, const BenchmarkCommand& command) {
-  LearningRequest training;
-  Options options = training.declare();
-  for (const auto& assignment : command.assignments) options.set(assignment);
-  const auto parts = split_text(member, ':');
-  training.model.name = std::string(trim(parts.front()));
-  for (const auto& part : std::vector(parts.begin() + 1, parts.end())) {
-    if (part.substr(0, part.find('=')).find('.') != std::string::npos)
-      options.set(part);
-    else
-      training.model.parameters.push_back(part);
-  }
-  check_model(training.model);  // an unknown name is an error before anything is trained
-  apply_recipe(options, training.model.name);
-  training.nomenclature = command.nomenclature;
-  return training;
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -140,6 +121,24 @@ std::string cell(const Spread& spread) {
 
 }  // namespace
 
+LearningRequest training_of(const std::string& member, const std::vector<std::string>& assignments, const std::string& nomenclature) {
+  LearningRequest training;
+  Options options = training.declare();
+  for (const auto& assignment : assignments) options.set(assignment);
+  const auto parts = split_text(member, ':');
+  training.model.name = std::string(trim(parts.front()));
+  for (const auto& part : std::vector(parts.begin() + 1, parts.end())) {
+    if (part.substr(0, part.find('=')).find('.') != std::string::npos)
+      options.set(part);
+    else
+      training.model.parameters.push_back(part);
+  }
+  check_model(training.model);  // an unknown name is an error before anything is trained
+  apply_recipe(options, training.model.name);
+  training.nomenclature = nomenclature;
+  return training;
+}
+
 Options BenchmarkCommand::declare() {
   Options o;
   o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
@@ -180,7 +179,7 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
   std::map<std::string, LearningRequest> training;  // of each member of any model
   for (const auto& model : command.models) {
     results.push_back({model, {}});
-    for (const auto& member : members_of(model)) training.emplace(member, training_of(member, command));
+    for (const auto& member : members_of(model)) training.emplace(member, training_of(member, command.assignments, command.nomenclature));
   }
   if (results.empty()) throw UserError("benchmark: no models given; `millesime model list` shows them");
   const auto all = load_named(command.samples, command.nomenclature, command.tables, context.progress);

@@ -12,6 +12,7 @@
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/options.h"
 #include "pipeline/core/table_rules.h"
+#include "pipeline/learning/request.h"
 
 namespace millesime {
 
@@ -54,6 +55,10 @@ struct Spread {
   double over_folds = 0, over_seeds = 0;  // standard deviations; NaN for a single one
 };
 Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const ConfusionMatrix&, const Calibration&));
+
+// The training that a member's text means ("ltae:norm=group:train.epochs=30"): the options of `millesime train` with the assignments, then
+// with its own. UserError for an unknown name or option.
+LearningRequest training_of(const std::string& member, const std::vector<std::string>& assignments, const std::string& nomenclature);
 
 // Trains and tests the models; command.output is for pipeline/reports/benchmark_report.h.
 std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Context& context);

@@ -14,8 +14,9 @@
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/silent_progress.h"
 #include "pipeline/core/text.h"
-#include "pipeline/learning/learn_model.h"
+#include "pipeline/learning/sample_input.h"
 #include "pipeline/learning/search_space.h"
 
 namespace millesime {
@@ -39,54 +40,36 @@ constexpr std::string_view kModelName = "model.name";  // the architecture, as a
 
 std::string key_of(const std::string& assignment) { return assignment.substr(0, assignment.find('=')); }
 
-// What a candidate sets in a training: its architecture, options, and parameters of the architecture.
-void apply(const std::vector<std::string>& values, LearningRequest& training, Options& options) {
+// A candidate as BenchmarkCommand::models has it: "ltae:train.learning_rate=0.004:d_model=64".
+std::string member_of(const std::vector<std::string>& values, const TuneCommand& command) {
+  std::string name = command.model, rest;
   for (const std::string& value : values)
     if (key_of(value) == kModelName)
-      training.model.name = value.substr(kModelName.size() + 1);
-    else if (key_of(value).find('.') != std::string::npos)
-      options.set(value);
+      name = value.substr(kModelName.size() + 1);
     else
-      training.model.parameters.push_back(value);
+      rest += ":" + value;
+  return name + rest;
 }
 
-// A candidate as the training that it means.
-struct Candidate {
-  std::string name;  // as BenchmarkCommand::models has it, without the share
-  LearningRequest training;
-};
-
-Candidate candidate_of(const std::vector<std::string>& values, const TuneCommand& command) {
-  Candidate candidate;
-  Options options = candidate.training.declare();
-  for (const std::string& assignment : command.assignments) options.set(assignment);
-  candidate.training.model.name = command.model;
-  apply(values, candidate.training, options);
-  check_model(candidate.training.model);
-  apply_recipe(options, candidate.training.model.name);
-  candidate.name = candidate.training.model.name;
-  for (const std::string& value : values)
-    if (key_of(value) != kModelName) candidate.name += ":" + value;
-  return candidate;
+LearningRequest training_of_candidate(const std::vector<std::string>& values, const TuneCommand& command) {
+  return training_of(member_of(values, command), command.assignments, command.nomenclature);
 }
 
-// The candidate with a share of its epochs and trees, as benchmark() takes it.
-std::string with_share(const Candidate& candidate, double share, std::int64_t samples) {
-  if (share >= 1) return candidate.name;
-  const Recipe& recipe = candidate.training.recipe;
+// The same with a share of its epochs and trees.
+std::string with_share(const std::vector<std::string>& values, const TuneCommand& command, double share, std::int64_t samples) {
+  const std::string member = member_of(values, command);
+  if (share >= 1) return member;
+  const Recipe recipe = training_of_candidate(values, command).recipe;
   const auto part = [&](int whole) { return std::max<std::int64_t>(1, std::llround(share * whole)); };
-  return join_text(candidate.name, ":train.epochs=", part(recipe.epochs_for(samples)), ":train.trees=", part(recipe.trees));
+  return join_text(member, ":train.epochs=", part(recipe.epochs_for(samples)), ":train.trees=", part(recipe.trees));
 }
 
 // UserError with the line of the space that names an option or a value that training does not have.
-void check_values(const SearchSpace& space) {
+void check_values(const SearchSpace& space, const TuneCommand& command) {
   for (const SearchDimension& dimension : space.dimensions)
     for (const std::string& value : dimension.extremes()) {
-      LearningRequest training;
-      Options options = training.declare();
       try {
-        apply({dimension.key + "=" + value}, training, options);
-        if (dimension.key == kModelName) check_model(training.model);
+        training_of_candidate({dimension.key + "=" + value}, command);
       } catch (const UserError& error) {
         throw with_context(dimension.place, error);
       }
@@ -95,7 +78,7 @@ void check_values(const SearchSpace& space) {
 
 std::vector<Trial> draw_trials(const TuneCommand& command) {
   const SearchSpace space = read_search_space(command.space);
-  check_values(space);
+  check_values(space, command);
   std::mt19937_64 generator(static_cast<std::uint64_t>(command.search_seed));
   std::vector<Trial> trials(static_cast<std::size_t>(command.trials));
   for (std::size_t i = 1; i < trials.size(); ++i) trials[i].values = space.draw(generator);
@@ -148,15 +131,6 @@ class TrialFile {
   nlohmann::json search_;
 };
 
-// The progress of a search counts its candidates, not what each of them trains.
-class Unheard : public Progress {
- public:
-  void start(const std::string&, std::int64_t, const std::string&) override {}
-  void advance(std::int64_t) override {}
-  void note(const std::string&) override {}
-  void finish() override {}
-};
-
 std::vector<std::size_t> by_score(std::vector<std::size_t> trials, const std::vector<Trial>& all) {
   std::ranges::stable_sort(trials, [&](std::size_t a, std::size_t b) {
     const auto& left = all[a].scores;
@@ -180,11 +154,11 @@ std::string recipe_text(const Trial& trial, const TuneCommand& command) {
   LearningRequest told;
   Options options = told.declare();
   for (const std::string& assignment : command.assignments) options.set(assignment);
-  told.model.name = command.model;
-  apply(trial.values, told, options);
-  const std::vector<std::string> parameters = told.model.parameters;
-  if (!parameters.empty()) options.set("model.parameters=" + join_list(parameters, ","));
-  std::map<std::string, std::string> sections{{"model", "name = \"" + told.model.name + "\"\n"}};
+  const LearningRequest trained = training_of_candidate(trial.values, command);
+  for (const std::string& value : trial.values)
+    if (key_of(value) != kModelName && key_of(value).find('.') != std::string::npos) options.set(value);
+  if (!trained.model.parameters.empty()) options.set("model.parameters=" + join_list(trained.model.parameters, ","));
+  std::map<std::string, std::string> sections{{"model", "name = \"" + trained.model.name + "\"\n"}};
   for (const Option& option : options.all()) {
     const auto dot = option.key().find('.');
     if (option.origin() == "default" || dot == std::string::npos) continue;
@@ -221,8 +195,7 @@ Options TuneCommand::declare() {
 Tuning tune(const TuneCommand& command, const Context& context) {
   Tuning tuning;
   tuning.trials = draw_trials(command);
-  std::vector<Candidate> candidates;  // all are checked before anything is trained
-  for (const Trial& trial : tuning.trials) candidates.push_back(candidate_of(trial.values, command));
+  for (const Trial& trial : tuning.trials) training_of_candidate(trial.values, command);  // all are checked before anything is trained
   const TrialFile file(command.output + "/trials.json", identity_of(command, tuning.trials), tuning.trials);
 
   std::int64_t samples = 0;
@@ -237,7 +210,7 @@ Tuning tune(const TuneCommand& command, const Context& context) {
   cross_validation.assignments = command.assignments;
   cross_validation.tables = command.tables;
 
-  Unheard unheard;
+  SilentProgress unheard;  // the progress of a search counts its candidates, not what each of them trains
   Context of_candidate = context;
   of_candidate.progress = &unheard;
   std::vector<std::size_t> round;
@@ -248,7 +221,7 @@ Tuning tune(const TuneCommand& command, const Context& context) {
     for (std::size_t k = 0; k < round.size(); ++k, context.progress->advance(1)) {
       Trial& trial = tuning.trials[round[k]];
       if (trial.scores.size() > r) continue;
-      cross_validation.models = {with_share(candidates[round[k]], kShares[r], samples)};
+      cross_validation.models = {with_share(trial.values, command, kShares[r], samples)};
       const BenchmarkResult result = benchmark(cross_validation, of_candidate).front();
       trial.scores.push_back(spread_of(result, measures().at(command.measure)));
       for (const BenchmarkRun& run : result.runs) trial.seconds += run.train_seconds;

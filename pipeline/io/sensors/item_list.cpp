@@ -178,7 +178,13 @@ class ItemList final : public ProductLayout {
     if (assets.empty()) return found;
     std::string folder = fs::path(assets.front().path).parent_path().string();
     for (const Asset& asset : assets)
-      while (!asset.path.starts_with(folder + "/")) folder = fs::path(folder).parent_path().string();
+      while (!asset.path.starts_with(folder + "/")) {
+        const auto slash = folder.rfind('/');
+        if (slash == std::string::npos || slash == 0)
+          throw UserError(join_text("the files of the item lie in unrelated places, ", assets.front().path, " and ", asset.path,
+                                    "; expected all on this machine, or all on one kind of storage"));
+        folder.resize(slash);
+      }
     product.path = folder;
     const std::string flag = search.sensor.settings.contains("offset_flag") ? search.sensor.settings.at("offset_flag") : "";
     const std::optional<bool> applied = flag.empty() ? std::nullopt : offset_is_applied(properties, flag, search.variant);

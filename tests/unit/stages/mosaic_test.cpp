@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/error.h"
-#include "pipeline/engine/progress.h"
+#include "pipeline/core/silent_progress.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "tests/support/message_of.h"
