@@ -21,7 +21,7 @@ FIRST = {
     "device": "", "threads": "", "memory": "",
     "source": "catalog", "source.root": "", "source.resampling": "sample",
     "tiles.names": "sample",  # whose polygon it is
-    "period": "catalog", "time": "train",
+    "period": "catalog", "period.until": "all", "period.name": "all", "time": "train",
     "reference": "sample", "reference.path": "sample", "sample": "sample",
     "regions": "sample", "regions.blend_m": "classify",
     "regions.without_samples": "publish",  # every region of this world has samples
@@ -37,7 +37,7 @@ VALUES = {
     "year": "2020", "output": "{w}/elsewhere", "nomenclature": "{w}/other.json", "device": "cpu", "memory": "3GiB",
     "source.root": "{w}/copy", "source.sensor": "{w}/other.toml", "source.variant": "SRE", "source.bands": "B2,B3,B4,B8,B8A",
     "tiles.names": "{tile}", "time.start": "2021-02-01", "time.end": "2021-11-30", "time.dates": "2021-02-15,2021-06-01",
-    "period.start": "2021-02-01", "period.end": "2021-11-30",
+    "period.start": "2021-02-01", "period.end": "2021-11-30", "period.until": "2021-06-30", "period.name": "season",
     "reference.path": "{w}/other.shp", "reference.layer": "other", "reference.class_field": "LABEL",
     "sample.select_by_class": "31=5", "train.select_by_class": "31=5", "train.oversample_by_class": "31=50",
     "regions.path": "{w}/other.gpkg", "regions.layer": "other", "regions.field": "name",
