@@ -10,7 +10,7 @@
 namespace millesime {
 
 // The use of a random number.
-enum TrainingBatchDraw : std::uint32_t { kDrawNoise, kDrawDate, kDrawSample, kDrawShift, kDrawSource };
+enum TrainingBatchDraw : std::uint32_t { kDrawNoise, kDrawDate, kDrawSample, kDrawShift, kDrawSource, kDrawSeason };
 
 // A date of a sample: valid and days.
 struct TrainingBatchDate {
@@ -20,7 +20,10 @@ struct TrainingBatchDate {
     const std::int64_t sample = item / args.n_dates, row = args.rows[sample];
     const int date = static_cast<int>(item % args.n_dates);
     const std::uint8_t* valid = args.table_valid + row * args.n_dates;
-    args.valid[item] = valid[date] && !hides_source(sample, row) && !hides_date(sample, date, valid);
+    const float* days = args.table_days + row * args.n_dates;
+    const float cut = last_day(sample);
+    args.valid[item] =
+        valid[date] && !hides_source(sample, row) && !is_cut(date, valid, days, cut) && !hides_date(sample, date, valid, days, cut);
     float day = args.table_days[row * args.n_dates + date];
     if (args.shift_days > 0.0f) day = day + args.shift_days * bell(random_bits(args.key, sample, kDrawShift));
     args.days[item] = day;
@@ -40,14 +43,29 @@ struct TrainingBatchDate {
     return any && !own;
   }
 
-  MILLESIME_HD bool hides_date(std::int64_t sample, int date, const std::uint8_t* valid) const {
+  // Of the season of a sample, before its shift; every day where it is not cut.
+  MILLESIME_HD float last_day(std::int64_t sample) const {
+    constexpr float kNever = 1e30f;
+    if (!(args.season_cut > 0.0f)) return kNever;
+    const RandomBits drawn = random_bits(args.sources_key, sample, kDrawSeason);
+    return uniform(drawn.a) < args.season_cut ? args.first_cut + (args.last_cut - args.first_cut) * uniform(drawn.b) : kNever;
+  }
+
+  MILLESIME_HD static bool is_cut(int date, const std::uint8_t* valid, const float* days, float cut) {
+    if (!(days[date] > cut)) return false;
+    for (int earlier = 0; earlier < date; ++earlier)
+      if (valid[earlier]) return true;
+    return false;
+  }
+
+  MILLESIME_HD bool hides_date(std::int64_t sample, int date, const std::uint8_t* valid, const float* days, float cut) const {
     if (!(args.date_dropout > 0.0f)) return false;
     const RandomBits of_sample = random_bits(args.key, sample, kDrawSample);
     const float share = args.date_dropout * uniform(of_sample.a);
     if (uniform(random_bits(args.key, sample * args.n_dates + date, kDrawDate).a) >= share) return false;
     // The first valid date from a drawn position on (cyclic) is never hidden.
     int stays = static_cast<int>(static_cast<std::uint64_t>(of_sample.b) * static_cast<std::uint64_t>(args.n_dates) >> 32);
-    while (!valid[stays]) stays = stays + 1 < args.n_dates ? stays + 1 : 0;
+    while (!valid[stays] || is_cut(stays, valid, days, cut)) stays = stays + 1 < args.n_dates ? stays + 1 : 0;
     return stays != date;
   }
 };

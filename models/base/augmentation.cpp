@@ -15,6 +15,9 @@ using torch::Tensor;
 // network does not depend on them.
 constexpr float kHideMain = 0.1f, kHideOther = 0.5f;
 
+// Days of the year after which the season may be hidden.
+constexpr float kFirstCut = 30, kLastCut = 365;
+
 Tensor sources_present(const NetworkInput& table) {
   auto present = torch::zeros({table.pixels()}, table.series.front().valid.options().dtype(torch::kInt32));
   for (std::size_t s = 0; s < table.series.size(); ++s)
@@ -30,7 +33,8 @@ Augmentation::Augmentation(const Recipe& recipe, InputKind kind, bool gaps, cons
       seed_(recipe.random_seed),
       dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
       shift_(kind == InputKind::raw ? recipe.shift_days : 0),
-      noise_(recipe.noise) {
+      noise_(recipe.noise),
+      season_cut_(kind == InputKind::raw ? recipe.season_cut : 0) {
   MILLESIME_CHECK(make_batch, "a training without the kernel that makes its batches");
   if (table.series.size() > 1) present_ = sources_present(table);
 }
@@ -44,6 +48,7 @@ NetworkInput Augmentation::operator()(const Tensor& rows, std::uint64_t seen) co
   TrainingBatchArgs args;
   args.samples = rows.size(0), args.rows = rows.data_ptr<std::int64_t>();
   args.date_dropout = static_cast<float>(dropout_), args.noise = static_cast<float>(noise_), args.shift_days = static_cast<float>(shift_);
+  args.season_cut = static_cast<float>(season_cut_), args.first_cut = kFirstCut, args.last_cut = kLastCut;
   args.hide_main = kHideMain, args.hide_other = kHideOther, args.sources_key = key(0);
   if (present_.defined()) args.present = static_cast<const std::uint32_t*>(present_.data_ptr());
   NetworkInput batch;

@@ -1,6 +1,7 @@
 #pragma once
-// Augmentation of training samples, drawn again for every sample of every batch: hidden dates, noise, a shift in time, hidden sources.
-// Batches are made on the device by the kernel kernels/ops/training_batch.h, which is passed as a function. Includes torch.
+// Augmentation of training samples, drawn again for every sample of every batch: hidden dates, the end of the season, noise, a shift in
+// time, hidden sources. Batches are made on the device by the kernel kernels/ops/training_batch.h, which is passed as a function. Includes
+// torch.
 
 #include <cstdint>
 
@@ -25,7 +26,7 @@ class Augmentation {
   MakeTrainingBatch make_batch_;
   torch::Tensor present_;  // [row] int32, bit s: has source s; undefined where there is one source
   std::int64_t seed_;
-  double dropout_, shift_, noise_;
+  double dropout_, shift_, noise_, season_cut_;
 };
 
 }  // namespace millesime

@@ -54,6 +54,12 @@ void Recipe::declare(Options& options) {
            "of three architectures and a forest of quantiles. Members that add nothing on held-out polygons are left out")
       .choices({"quick", "standard", "best"});
   options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
+  options
+      .add(
+          "season_cut", &season_cut,
+          "share of the samples whose season is hidden after a random day in training, raw input, so that one model makes maps of any day; "
+          "e.g. 0.7")
+      .range(0, 1);
   options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);
   options

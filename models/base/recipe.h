@@ -30,6 +30,7 @@ struct Recipe {  // [train]
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // no dates are hidden in training sets without gaps
+  double season_cut = 0;      // share of the samples whose season is hidden after a random day, raw input: one model for maps of any day
   double noise = 0.02;        // standard deviation, in deviations of the feature
   double shift_days = 1;      // standard deviation of one shift of the whole series
   // augmentation of rare classes, for every model (models/base/rare_classes.h)

@@ -69,11 +69,13 @@ Config ConfigFlags::load() const { return Config::load(file, all_assignments());
 void ProductionFlags::declare(Options& o) {
   ConfigFlags::declare(o);
   o.add("out", &output, "folder of the products, instead of the configuration's").path();
+  o.add("until", &until, "the edition of what is known on this day: acquisitions after it do not count; in a folder of its own").dates();
 }
 
 std::vector<std::string> ProductionFlags::all_assignments() const {
   std::vector<std::string> all = ConfigFlags::all_assignments();
   if (!output.empty()) all.push_back("output=" + output);
+  if (!until.empty()) all.push_back("period.until=" + until);
   return all;
 }
 
@@ -83,6 +85,7 @@ std::vector<std::string> ProductionFlags::as_arguments() const {
   std::vector<std::string> arguments;
   for (const auto& assignment : assignments) arguments.insert(arguments.end(), {"--set", assignment});
   if (!output.empty()) arguments.insert(arguments.end(), {"--out", output});
+  if (!until.empty()) arguments.insert(arguments.end(), {"--until", until});
   if (skip_damaged) arguments.emplace_back("--skip-damaged");
   return arguments;
 }

@@ -81,7 +81,7 @@ struct ConfigFlags {
 
 // And --out: of every command about the production itself.
 struct ProductionFlags : ConfigFlags {
-  std::string output;
+  std::string output, until;
 
   void declare(Options& options);
   Config load() const;

@@ -3,9 +3,11 @@
 
 #include "models/registry.h"
 #include "pipeline/cli/command.h"
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/learning/evaluation.h"
 #include "pipeline/reports/model_report.h"
+#include "pipeline/reports/season_report.h"
 
 namespace millesime {
 
@@ -45,6 +47,21 @@ void add_model(CLI::App& app, Program& program) {
                                     std::cout << command.output << "\n";
                                     return 0;
                                   });
+  add_command<SeasonCommand>(group, program,
+                             {"season",
+                              "Accuracy, calibration and F-scores against the day of the year; when a class is known",
+                              {},
+                              {"millesime model season --model model.safetensors --samples samples.safetensors -o season.html"}},
+                             [](SeasonCommand& command, const Context& context) {
+                               const SeasonAccuracy season = season_accuracy(command, context);
+                               if (!command.output.empty()) {
+                                 write_season_report(season, command.model, command.output);
+                                 write_text(command.output.substr(0, command.output.rfind('.')) + ".json",
+                                            json_text(to_json(season), 1) + "\n");
+                               }
+                               std::cout << to_text(season);
+                               return 0;
+                             });
   struct List {
     Options declare() { return {}; }
   };

@@ -8,6 +8,7 @@
 #include "kernels/ops/decide.h"
 #include "kernels/ops/smooth.h"
 #include "kernels/ops/validity.h"
+#include "models/base/season.h"
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -41,12 +42,42 @@ void ClassifyOptions::declare(Options& o) {
       .range(0.01, 10);
   o.add("missing_sources", &missing_sources,
         "map with a model that also learned from sources which the configuration does not have: they are hidden, as in training");
+  o.add("levels", &levels,
+        "also write the map of the nomenclature's level-1 groups, and one of the deepest level whose confidence reaches level_confidence: "
+        "a class, "
+        "or its group, or nothing");
+  o.add("level_confidence", &level_confidence, "levels: confidence from which a class or a group counts as known").unit("%").range(1, 100);
+  o.add("early", &early,
+        "map of a part of the season by a model that learned whole seasons alone (train.season_cut): say that its confidence is too high, "
+        "or "
+        "refuse")
+      .choices({"say", "refuse"});
 }
+
+namespace {
+
+// A model whose calibration is that of what is known of the season.
+ModelFile read_model(const std::string& file, Trust trust, const ClassifyOptions& options, const Context& context) {
+  ModelFile model = ModelFile::read(file, trust);
+  if (options.last_day == 0) return model;
+  if (knows_early_maps(model)) {
+    calibrate_for_day(model, options.last_day);
+    return model;
+  }
+  const std::string what = join_text(file, ": learned whole seasons and is asked for a map of the first ", options.last_day, " days");
+  if (options.early == "refuse") throw UserError(what + "; train it with train.season_cut, e.g. 0.7, or set classify.early = \"say\"");
+  context.progress->note(what +
+                         ": its classes and its confidence are less certain than they say; train.season_cut makes a model for any day");
+  return model;
+}
+
+}  // namespace
 
 void SeedMap::Pixels::append(const Pixels& below) {
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
   add(scores, below.scores), add(decidable, below.decidable);
+  add(level1, below.level1), add(deepest, below.deepest);
 }
 
 SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
@@ -55,7 +86,8 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
   const Arithmetic precision = options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32;
   std::set<int> codes;
   for (const auto& model : files.models) {
-    models_.push_back(std::make_unique<TileModel>(ModelFile::read(model.file, trust), input, options.batch, context, precision));
+    models_.push_back(
+        std::make_unique<TileModel>(read_model(model.file, trust, options, context), input, options.batch, context, precision));
     codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
   }
   for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature
@@ -71,6 +103,11 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
     for (const int code : model->spec().classes) column.push_back(static_cast<int>(std::ranges::find(codes_, code) - codes_.begin()));
     columns_.push_back(std::move(column));
   }
+  for (const int code : codes_) {
+    const LandClass& known = nomenclature().at(*nomenclature().index_of_code(code));
+    groups_.push_back(known.parent == 0 ? known.code : known.parent);
+  }
+  level_confidence_ = static_cast<float>(options.level_confidence) / 100;
   open_files(grid);
 }
 
@@ -80,6 +117,11 @@ void SeedMap::open_files(const Grid& grid) {
                                                    plain(files_.legend ? &nomenclature() : nullptr));
   confidence_ = std::make_unique<RasterWriter>(files_.confidence, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.validity.empty()) validity_ = std::make_unique<RasterWriter>(files_.validity, grid, PixelType::u8, 1, plain(nullptr));
+  if (!files_.level1.empty()) {
+    const PixelType type = class_type(std::max(nomenclature().max_code(), *std::ranges::max_element(groups_)));
+    level1_ = std::make_unique<RasterWriter>(files_.level1, grid, type, 1, plain(nullptr));
+    deepest_ = std::make_unique<RasterWriter>(files_.deepest, grid, type, 1, plain(nullptr));
+  }
   if (files_.probabilities.empty()) return;
   RasterOptions options = plain(nullptr);
   for (const int code : codes_)
@@ -91,6 +133,7 @@ void SeedMap::write(const Window& window, const Pixels& pixels) {
   classification_->write(window, 0, pixels.label.data());
   confidence_->write(window, 0, pixels.confidence.data());
   if (validity_) validity_->write(window, 0, pixels.validity.data());
+  if (level1_) level1_->write(window, 0, pixels.level1.data()), deepest_->write(window, 0, pixels.deepest.data());
   if (!probabilities_) return;
   const std::size_t n_classes = codes_.size();
   std::vector<std::uint16_t> band(pixels.label.size());
@@ -101,7 +144,7 @@ void SeedMap::write(const Window& window, const Pixels& pixels) {
 }
 
 void SeedMap::commit() {
-  for (auto* writer : {classification_.get(), confidence_.get(), validity_.get(), probabilities_.get()})
+  for (auto* writer : {classification_.get(), confidence_.get(), validity_.get(), probabilities_.get(), level1_.get(), deepest_.get()})
     if (writer) writer->commit();
 }
 
@@ -229,6 +272,7 @@ void SeedMap::label(const Stream& host, const std::vector<float>& scores, const 
   const std::size_t n = decidable.size(), n_classes = codes_.size();
   pixels.label.assign(n, 0), pixels.confidence.assign(n, 0);
   if (probabilities_) pixels.probabilities.assign(n * n_classes, 0);
+  if (level1_) pixels.level1.assign(n, 0), pixels.deepest.assign(n, 0);
   std::vector<std::uint8_t> places(n_classes), place(n, 0);  // of the classes, from 1
   std::iota(places.begin(), places.end(), std::uint8_t{1});
   DecideArgs args;
@@ -240,6 +284,7 @@ void SeedMap::label(const Stream& host, const std::vector<float>& scores, const 
   std::ranges::transform(place, pixels.label.begin(), [&](std::uint8_t p) {
     return p == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(codes_[p - std::size_t{1}]);
   });
+  if (level1_) decide_levels(scores, decidable, pixels);
 }
 
 SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const Pixels& pixels, int threads) const {
@@ -273,6 +318,25 @@ SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const 
   result.validity = part_of(pixels.validity, outer, inner);
   label(host, scores, part_of(pixels.decidable, outer, inner), result);
   return result;
+}
+
+// The probability of a group is the sum of those of its classes.
+void SeedMap::decide_levels(const std::vector<float>& blended, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const {
+  const std::size_t n_classes = codes_.size();
+  for (std::size_t p = 0; p < decidable.size(); ++p) {
+    if (decidable[p] == 0 || pixels.label[p] == 0) continue;
+    const float* of_class = blended.data() + p * n_classes;
+    float most = -1;
+    for (std::size_t c = 0; c < n_classes; ++c) {
+      float sum = 0;
+      for (std::size_t d = 0; d < n_classes; ++d) sum += groups_[d] == groups_[c] ? of_class[d] : 0.0f;
+      if (sum > most) most = sum, pixels.level1[p] = static_cast<std::uint16_t>(groups_[c]);
+    }
+    const auto own = static_cast<std::size_t>(std::ranges::find(codes_, static_cast<int>(pixels.label[p])) - codes_.begin());
+    pixels.deepest[p] = of_class[own] >= level_confidence_ ? pixels.label[p]
+                        : most >= level_confidence_        ? pixels.level1[p]
+                                                           : std::uint16_t{0};
+  }
 }
 
 std::vector<SeedMap::Scores> SpareScores::take() {

@@ -29,6 +29,11 @@ struct ClassifyOptions {  // [classify]
   int smooth_reach = 2;
   double smooth_tolerance = 0.2;
   int halo() const { return smooth * smooth_reach; }  // px around a window that its map depends on
+  bool levels = false;                                // also maps of groups, and of the deepest level that is sure enough
+  double level_confidence = 50;                       // percent
+  std::string early = "say";  // of a map of a part of the season, by a model that learned whole ones: "say" or "refuse"
+
+  int last_day = 0;  // day of the year up to which the season is known, of a map of a part of it; 0: no such map. Not an option.
 
   void declare(Options& options);  // of the section [classify], and of the command
 };
@@ -49,8 +54,9 @@ class SeedMap {
   struct Files {
     std::vector<RegionalModel> models;  // one, or one a region
     std::string classification, confidence;
-    std::string validity, probabilities;  // "" for none
-    bool legend = true;                   // the files carry the names and colours that the models have of their classes
+    std::string validity, probabilities;    // "" for none
+    bool legend = true;                     // the files carry the names and colours that the models have of their classes
+    std::string level1 = {}, deepest = {};  // "" for none; of ClassifyOptions::levels
   };
 
   // The values of the map in a window.
@@ -59,8 +65,9 @@ class SeedMap {
     std::vector<std::uint8_t> confidence, validity;
     std::vector<std::uint16_t> probabilities;  // [pixel][class]
     // Of a map that is smoothed, before smooth() makes the label and the rest of them:
-    std::vector<float> scores;            // [pixel][class]
-    std::vector<std::uint8_t> decidable;  // 0: the pixel gets no class
+    std::vector<float> scores;                   // [pixel][class]
+    std::vector<std::uint8_t> decidable;         // 0: the pixel gets no class
+    std::vector<std::uint16_t> level1, deepest;  // codes of groups; of classes, or of groups where no class is sure enough
 
     void append(const Pixels& below);                    // the rows below these
     void keep(const std::vector<std::uint8_t>& inside);  // pixels that are 0 there become empty
@@ -102,6 +109,7 @@ class SeedMap {
  private:
   const Nomenclature& nomenclature() const { return models_.front()->spec().nomenclature; }
   void open_files(const Grid& grid);
+  void decide_levels(const std::vector<float>& blended, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
   Pixels decide_on_host(const Stream& host, std::int64_t n_pixels, const std::vector<float>& scores, const std::vector<float>& weights,
                         Pixels pixels) const;
   void label(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
@@ -110,8 +118,10 @@ class SeedMap {
   ClassifyOptions options_;
   std::vector<std::unique_ptr<TileModel>> models_;
   std::vector<int> codes_;                 // of the map's classes, in the order of the nomenclature
+  std::vector<int> groups_;                // of each of them: the code of its group, its own where it has none
+  float level_confidence_ = 0;             // share
   std::vector<std::vector<int>> columns_;  // class of a model -> column of the joint scores
-  std::unique_ptr<RasterWriter> classification_, confidence_, validity_, probabilities_;
+  std::unique_ptr<RasterWriter> classification_, confidence_, validity_, probabilities_, level1_, deepest_;
 };
 
 // Memory for the scores of a window, of every map: taken for a window, returned when its maps are written.

@@ -10,6 +10,7 @@
 #include "models/arch/random_forest.h"
 #include "models/base/calibration.h"
 #include "models/base/rare_classes.h"
+#include "models/base/season.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -175,10 +176,21 @@ LearnedModel Learning::learn(const ModelInput& samples, const ModelInput& held_o
     learned.model = train_held_out(spec_, samples, held_out, recipe_, run);
     const ModelSpec& spec = learned.model.spec;
     learned.held_out.front().crossed = calibrated_probabilities(crossed, spec.n_classes(), spec.temperature, spec.sharpening);
+    if (recipe_.season_cut > 0 && spec.input == InputKind::raw) learn_season(learned.model, held_out);
     learned.held_out.front().chose_epoch = crossed.empty() && held_out.size() > 0;
   }
   learned.held_out.front().probabilities = judge();
   return learned;
+}
+
+// The calibration of maps of each month's end.
+void Learning::learn_season(ModelFile& model, const ModelInput& held_out) const {
+  nlohmann::json powers = nlohmann::json::array();
+  for (int day = kFirstSeasonDay; day <= kWholeSeason && held_out.size() > 0; day += kSeasonStep) {
+    const std::vector<float> probabilities = predict_probabilities(model, known_on(held_out, day), context_);
+    powers.push_back({day, best_power(probabilities, model.spec.n_classes(), held_out.target)});
+  }
+  model.spec.metrics["season"] = {{"cut", recipe_.season_cut}, {"powers", powers}};
 }
 
 LearnedModel Learning::first() {

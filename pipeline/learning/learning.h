@@ -42,6 +42,7 @@ class Learning {
   ModelFile grow(ModelSpec spec, const ModelInput& samples) const;
   LearnedModel learn(const ModelInput& samples, const ModelInput& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
+  void learn_season(ModelFile& model, const ModelInput& held_out) const;
 
   const LearningRequest& request_;
   const Context& context_;

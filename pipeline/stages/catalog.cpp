@@ -184,7 +184,7 @@ Options CatalogCommand::declare() {
   o.add("sensor", &sensor, "sensor of the products, a name in configs/sensors or a file").names("sensor");
   o.add("variant", &variant, "which of the sensor's variants of its images is read; default: the first");
   o.add("year", &year, "only products of this year; 0: all").range(0, 2100);
-  period.declare(o);
+  period.declare_days(o);
   o.add("tiles", &tiles, "tiles to check; default: all that are found").names("tile");
   o.add("bands", &bands, "bands that every product must have; default: those that any product of the tile has");
   o.add("json", &json, "print JSON instead of text");

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
 const std::vector<std::string> kOptions = {
-    "source.resampling",     "classify.probabilities",    "classify.all_classes",     "classify.precision", "classify.smooth",
-    "classify.smooth_reach", "classify.smooth_tolerance", "classify.missing_sources", "regions.blend_m",    "regions.layer",
-    "regions.field"};
+    "source.resampling",        "classify.probabilities",    "classify.all_classes", "classify.precision",    "classify.smooth",
+    "classify.levels",          "classify.level_confidence", "classify.early",       "classify.smooth_reach", "classify.smooth_tolerance",
+    "classify.missing_sources", "regions.blend_m",           "regions.layer",        "regions.field"};
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
@@ -50,6 +50,8 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     request.exogenous = config.exogenous, request.options = config.classify, request.mapped = config.tiles.mapped;
     for (const std::string& file : request.mapped.files()) unit.inputs.push_back(file);
     for (std::string& box : request.mapped.boxes()) unit.facts.push_back(std::move(box));
+    if (!config.model.path.empty()) request.options.last_day = last_day_of(config.period, config.year);  // others learn the same days
+    if (request.options.last_day > 0) unit.facts.push_back(join_text("the season is known until day ", request.options.last_day));
     for (int seed = 0; seed < layout.seeds; ++seed) {
       SeedMap::Files output{{},
                             layout.classification(tile, seed),
@@ -57,10 +59,12 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
                             seed == 0 ? layout.validity(tile) : "",  // the same for every seed
                             config.classify.probabilities ? layout.probabilities(tile, seed) : "",
                             false};  // names and colours may change after the training: the stages that make the map add them
+      if (config.classify.levels) output.level1 = layout.level1(tile, seed), output.deepest = layout.deepest(tile, seed);
       for (const auto& model : models->trained)
         if (model.seed == seed) output.models.push_back({model.region, model.file});
       for (const auto& model : output.models) unit.inputs.push_back(model.file);
-      for (const auto& file : {output.classification, output.confidence, output.validity, output.probabilities})
+      for (const auto& file :
+           {output.classification, output.confidence, output.validity, output.probabilities, output.level1, output.deepest})
         if (!file.empty()) unit.outputs.push_back(file);
       request.maps.push_back(std::move(output));
     }
@@ -111,7 +115,7 @@ Options ClassifyCommand::declare() {
   o.add("tile", &tile, "folder of the tile's products, e.g. l2a/T31TCJ").path().required();
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
   o.add("year", &year, "only products of this year; required if the folder has several").range(0, 2100);
-  period.declare(o);
+  period.declare_days(o);
   o.add("sensor", &source.sensor, "sensor of the products, a name in configs/sensors or a file").names("sensor");
   o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");
   o.add("skip_damaged", &source.skip_damaged, "leave out products that cannot be read");
@@ -183,6 +187,9 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
   request.resampling = command.source.resampling;
   request.options = command.options;
+  if (!command.period.end.empty())
+    request.options.last_day =
+        last_day_of({.start = command.period.start, .end = {}, .until = command.period.end, .name = {}}, request.year);
   request.trust = trust;
   for (const auto& entry : command.exogenous) {
     const auto equal = entry.find('=');
@@ -195,6 +202,7 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
                    out + "confidence.tif",
                    out + "validity.tif",
                    command.options.probabilities ? out + "probabilities.tif" : ""}};
+  if (command.options.levels) request.maps.front().level1 = out + "level1.tif", request.maps.front().deepest = out + "deepest.tif";
   return classify_tile(request, context);
 }
 

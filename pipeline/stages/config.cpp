@@ -18,6 +18,7 @@ const std::string kEverySource = "source.*.";  // of an assignment
 }  // namespace
 
 std::pair<Date, Date> Config::days() const { return days_of(period, year); }
+std::string Config::edition() const { return edition_of(period, year); }
 
 std::string Config::to_toml() {
   std::string text = declare().to_toml(source_sections(sources));
@@ -35,7 +36,7 @@ Options Config::declare() {
   o.section("");
   o.add("year", &year, "the year that is mapped").range(1980, 2100).required();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature");
-  o.add("output", &output, "folder of the products, which are in <output>/<year>").path();
+  o.add("output", &output, "folder of the products, which are in <output>/<edition>, the edition being the year or period.name").path();
   o.add("device", &device, "where kernels and models run: auto, cpu, cuda or cuda:N").names("device");
   o.add("threads", &threads, "threads to compute with; 0: all cores that this process may use").range(0, 1024);
   o.add("memory", &memory, "limit of memory, e.g. 8GiB; default: the free memory of the machine or its container");
@@ -226,6 +227,7 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
     config.nomenclature = (std::filesystem::path(file).parent_path() / config.nomenclature).lexically_normal().string();
   config.tiles.mapped.resolve(std::filesystem::path(file).parent_path().string());
   require_grid_in_period(config);
+  config.edition();
   if (config.regions.path.empty() != config.regions.field.empty()) throw UserError(join_text(file, ": regions needs both path and field"));
   return config;
 }

@@ -54,8 +54,9 @@ struct Config {
 
   Config();
 
-  // First and last day of the period.
+  // First and last day of the period, as far as it is known; the name of the map of these days.
   std::pair<Date, Date> days() const;
+  std::string edition() const;
 
   // Every option of this Config; the result points into it.
   Options declare();

@@ -9,11 +9,11 @@
 namespace millesime {
 
 struct Layout {
-  std::string root;  // <output>/<year>
+  std::string root;  // <output>/<edition>
   int seeds;         // runs with different splits
 
   explicit Layout(const Config& config)
-      : root(config.output + "/" + std::to_string(config.year)), seeds(config.model.path.empty() ? config.reference.seeds : 1) {}
+      : root(config.output + "/" + config.edition()), seeds(config.model.path.empty() ? config.reference.seeds : 1) {}
 
   std::string work() const { return root + "/work"; }
   std::string stage(const std::string& name) const { return work() + "/" + name; }
@@ -38,6 +38,12 @@ struct Layout {
   }
   std::string probabilities(const std::string& tile, int seed) const {
     return stage("classify") + "/" + tile + "_probabilities_seed_" + std::to_string(seed) + ".tif";
+  }
+  std::string level1(const std::string& tile, int seed) const {
+    return stage("classify") + "/" + tile + "_level1_seed_" + std::to_string(seed) + ".tif";
+  }
+  std::string deepest(const std::string& tile, int seed) const {
+    return stage("classify") + "/" + tile + "_deepest_seed_" + std::to_string(seed) + ".tif";
   }
   std::string validity(const std::string& tile) const { return stage("classify") + "/" + tile + "_validity.tif"; }
   std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }

@@ -21,6 +21,9 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
+// "2021-06" of OCS_2021-06.
+std::string edition_in(const std::string& name) { return name.substr(name.find('_') + 1); }
+
 constexpr const char *kQmlType = "application/xml", *kSldType = "application/vnd.ogc.sld+xml";
 
 // Media types of polygons, as registered with IANA or as the formats' own pages have them.
@@ -133,7 +136,7 @@ void Products::write_polygons() {
 // Map, confidence, validity, the regularised map and polygons.
 void Products::write_qgis() {
   QgisProject project;
-  project.title = join_text(publication_.options.title, " ", publication_.year);
+  project.title = join_text(publication_.options.title, " ", edition_in(publication_.name));
   project.crs = summary_.grid.crs;
   project.extent = summary_.grid.extent();
   std::set<std::string> shown;
@@ -192,12 +195,13 @@ std::string Products::write_stac() {
   const std::size_t n = nomenclature_.classes.size();
   StacItem item;
   item.id = publication_.name;
-  item.title = join_text(publication_.options.title, " ", publication_.year);
+  item.title = join_text(publication_.options.title, " ", edition_in(publication_.name));
   item.description =
       language_ == Language::fr
-          ? join_text("Carte d’occupation des sols de ", publication_.year, ", avec confiance et nombre d’acquisitions valides ; ", n,
-                      n > 1 ? " classes (" : " classe (", nomenclature_.name, ").")
-          : join_text("Land-cover map of ", publication_.year, " with confidence and number of valid acquisitions; ",
+          ? join_text("Carte d’occupation des sols de ", edition_in(publication_.name),
+                      ", avec confiance et nombre d’acquisitions valides ; ", n, n > 1 ? " classes (" : " classe (", nomenclature_.name,
+                      ").")
+          : join_text("Land-cover map of ", edition_in(publication_.name), " with confidence and number of valid acquisitions; ",
                       counted(nomenclature_.size(), "class", "classes"), " (", nomenclature_.name, ").");
   item.licence = publication_.options.licence;
   const auto [first, last] = days_of(publication_.period, publication_.year);

@@ -191,7 +191,7 @@ Stage publish_stage() {
           .example = "millesime run france-2021.toml",
           .revision = 5,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
-          .options = {"publish", "year", "nomenclature", "output"},
+          .options = {"publish", "year", "period", "nomenclature", "output"},
           .kept_when_mending = false,
           .side_by_side = true,
           .units_from = {"catalog"},

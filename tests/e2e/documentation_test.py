@@ -25,7 +25,7 @@ COMMANDS = SOURCE / "pipeline/cli/COMMANDS.md"
 STAGES = SOURCE / "pipeline/stages/pages"
 STUDY = SOURCE / "models/STUDY.md"
 # Pages for users stay short: they say what to do, other pages what was measured and why.
-MOST_LINES = {"README.md": 130, "models/README.md": 150, "kernels/README.md": 120, "CONTRIBUTING.md": 80}
+MOST_LINES = {"README.md": 130, "models/README.md": 160, "kernels/README.md": 120, "CONTRIBUTING.md": 80}
 PAGES = sorted(path for path in [*SOURCE.glob("*.md"), *SOURCE.glob("[a-z]*/**/*.md")]
                if path.relative_to(SOURCE).parts[0] not in ("build", "out") and path not in (REFERENCE, IOTA2, COMMANDS))
 
@@ -174,7 +174,7 @@ class Documents(unittest.TestCase):
                         millesime(*words[1:], *(["--dry-run"] if words[1] == "submit" else []))
                         ran += 1
         for product in ("study.html", "best.html", "map/classification.tif", "map/regularised.tif", "vectors/departement_31.gpkg", "departments.csv", "modis.html",
-                        "years/change_year.tif"):
+                        "out/2021-06/OCS_2021-06.tif", "season.html", "years/change_year.tif"):
             self.assertTrue((FOLDER / product).exists(), product)
         self.assertIn("Annual crops", (FOLDER / "best.html").read_text())
         self.assertGreaterEqual(ran, 25, "commands are missing: does the test still find the code blocks of all pages?")

@@ -22,7 +22,7 @@ FIRST = {
     "source": "catalog", "source.root": "", "source.resampling": "sample",
     "tiles.names": "sample",  # whose polygon it is
     "tiles.area": "classify", "tiles.exclude": "classify",
-    "period": "catalog", "time": "train",
+    "period": "catalog", "period.until": "all", "period.name": "all", "time": "train",
     "reference": "sample", "reference.path": "sample", "sample": "sample",
     "regions": "sample", "regions.blend_m": "classify",
     "regions.without_samples": "publish",  # every region of this world has samples
@@ -38,7 +38,7 @@ VALUES = {
     "year": "2020", "output": "{w}/elsewhere", "nomenclature": "{w}/other.json", "device": "cpu", "memory": "3GiB",
     "source.root": "{w}/copy", "source.sensor": "{w}/other.toml", "source.variant": "SRE", "source.bands": "B2,B3,B4,B8,B8A",
     "tiles.names": "{tile}", "tiles.area": "-20,30,20,60", "tiles.exclude": "1,2,3,4", "time.start": "2021-02-01", "time.end": "2021-11-30", "time.dates": "2021-02-15,2021-06-01",
-    "period.start": "2021-02-01", "period.end": "2021-11-30",
+    "period.start": "2021-02-01", "period.end": "2021-11-30", "period.until": "2021-06-30", "period.name": "season",
     "reference.path": "{w}/other.shp", "reference.layer": "other", "reference.class_field": "LABEL",
     "sample.select_by_class": "31=5", "train.select_by_class": "31=5", "train.oversample_by_class": "31=50",
     "regions.path": "{w}/other.gpkg", "regions.layer": "other", "regions.field": "name",

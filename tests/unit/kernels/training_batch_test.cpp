@@ -2,6 +2,7 @@
 
 #include "kernels/ops/training_batch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <vector>
@@ -75,6 +76,30 @@ Batch batch_of(const Table& table, const std::vector<std::int64_t>& rows, Traini
   args.values = out.values.data(), args.valid = out.valid.data(), args.days = out.days.data();
   training_batch({Device{}, threads}, args);
   return out;
+}
+
+TEST(TrainingBatch, HidesTheEndOfTheSeason) {
+  const Table table(1, 30, 1);
+  const std::vector<std::int64_t> rows(4000, 0);
+  TrainingBatchArgs args;
+  args.season_cut = 0.5f, args.first_cut = 100, args.last_cut = 200, args.sources_key = 3;
+  const Batch batch = batch_of(table, rows, args);
+  int cut = 0, before_the_middle = 0;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    int last = 0;  // day of the last date that is shown
+    for (std::size_t t = 0; t < 30; ++t)
+      if (batch.valid[s * 30 + t]) last = static_cast<int>(table.days[t]);
+    for (std::size_t t = 0; t < 30; ++t) EXPECT_EQ(batch.valid[s * 30 + t], table.valid[t] && table.days[t] <= static_cast<float>(last));
+    if (last < 290) ++cut, before_the_middle += last < 150;
+    EXPECT_TRUE(last >= 80 && (last <= 200 || last == 290)) << last;
+  }
+  EXPECT_NEAR(cut, 2000, 120);
+  EXPECT_NEAR(before_the_middle, 0.6 * cut, 120);  // of the dates until 150, the next valid one is 160
+  args.sources_key = 3, args.key = 77;             // the same season for every source of a sample
+  EXPECT_EQ(batch_of(table, rows, args).valid, batch.valid);
+  args.first_cut = args.last_cut = 5, args.season_cut = 1;  // before the first valid date, which stays
+  const Batch early = batch_of(table, {0}, args);
+  EXPECT_EQ(std::count(early.valid.begin(), early.valid.end(), 1), 1);
 }
 
 TEST(TrainingBatch, IsTheTableWhereNothingIsAskedFor) {

@@ -186,5 +186,28 @@ TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
   EXPECT_THAT(message_of([&] { catalog(command, silent.context); }), HasSubstr("no tiles found"));
 }
 
+TEST(Edition, IsNamedAfterWhatIsKnown) {
+  const auto name = [](const PeriodOptions& period) { return edition_of(period, 2021); };
+  EXPECT_EQ(name({}), "2021");
+  EXPECT_EQ(name({.start = {}, .end = {}, .until = "2021-06-30", .name = {}}), "2021-06");
+  EXPECT_EQ(name({.start = {}, .end = {}, .until = "2021-06-15", .name = {}}), "2021-06-15");
+  EXPECT_EQ(name({.start = {}, .end = {}, .until = "2021-12-31", .name = {}}), "2021") << "all is known";
+  EXPECT_EQ(name({.start = "2020-11-01", .end = "2021-10-31", .until = {}, .name = {}}), "2021");
+  EXPECT_EQ(name({.start = "2020-11-01", .end = "2021-10-31", .until = "2020-12-31", .name = {}}), "2021-2020-12");
+  EXPECT_EQ(name({.start = {}, .end = {}, .until = "2021-06-30", .name = "summer"}), "summer-2021-06");
+  EXPECT_EQ(last_day_of({.start = {}, .end = {}, .until = "2021-06-30", .name = {}}, 2021), 181);
+  EXPECT_EQ(last_day_of({.start = {}, .end = {}, .until = "2021-12-31", .name = {}}, 2021), 0);
+  EXPECT_EQ(days_of({.start = {}, .end = {}, .until = "2021-06-30", .name = {}}, 2021).second.iso(), "2021-06-30");
+  const auto refusal = [](const PeriodOptions& period) {
+    return testing::message_of([&] { days_of(period, 2021), edition_of(period, 2021); });
+  };
+  EXPECT_THAT(refusal({.start = "2021-06-01", .end = {}, .until = "2021-05-01", .name = {}}),
+              HasSubstr("before the first day of the period, 2021-06-01"));
+  EXPECT_THAT(refusal({.start = "2019-01-01", .end = "2021-12-31", .until = {}, .name = {}}),
+              HasSubstr("at most two years, got 1096 days"));
+  EXPECT_THAT(refusal({.start = "2021-06-01", .end = "2021-05-01", .until = {}, .name = {}}), HasSubstr("a start before its end"));
+  EXPECT_THAT(refusal({.start = {}, .end = {}, .until = {}, .name = "../2020"}), HasSubstr("letters, digits"));
+}
+
 }  // namespace
 }  // namespace millesime

@@ -12,6 +12,7 @@
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/classify.h"
+#include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
@@ -63,6 +64,8 @@ class Classify : public ::testing::Test {
                      folder + "/validity.tif",
                      folder + "/probabilities.tif",
                      legend}};
+    if (levels_) request.maps.front().level1 = folder + "/level1.tif", request.maps.front().deepest = folder + "/deepest.tif";
+    request.options.early = early_, request.options.last_day = last_day_;
     counts_ = classify_tile(request, silent_.context);
     const RasterReader reader(folder + "/probabilities.tif");
     std::vector<std::vector<std::int32_t>> bands;
@@ -73,7 +76,9 @@ class Classify : public ::testing::Test {
     return bands;
   }
 
-  std::string root_;
+  std::string root_, early_ = "say";
+  bool levels_ = false;
+  int last_day_ = 0;
   int smooth_ = 3;
   ModelSpec spec_;
   AreaOptions mapped_;
@@ -144,6 +149,37 @@ TEST_F(Classify, ASmoothedMapIsTheSameInWindowsOfAnySize) {
   EXPECT_EQ(sizes, 3);
   smooth_ = 0;
   EXPECT_NE(map_with(std::int64_t{1} << 30), whole);
+}
+
+TEST_F(Classify, LevelsAreOfTheGroupsAndOfWhatIsSureEnough) {
+  ModelSpec spec = spec_;  // the first two classes are one group
+  spec.nomenclature.groups = {{.code = 200, .name = "group", .name_en = {}, .color = {}, .alias = {}}};
+  for (const std::size_t c : {0u, 1u})
+    spec.nomenclature.classes.at(static_cast<std::size_t>(*spec.nomenclature.index_of_code(spec.classes[c]))).parent = 200;
+  forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
+  levels_ = true, smooth_ = 0;
+  const auto bands = probabilities(root_ + "/levels", false);
+  const auto level1 = RasterReader(root_ + "/levels/level1.tif").read_all<std::int32_t>().samples,
+             deepest = RasterReader(root_ + "/levels/deepest.tif").read_all<std::int32_t>().samples,
+             label = RasterReader(root_ + "/levels/classes.tif").read_all<std::int32_t>().samples;
+  int groups = 0, classes = 0, nothing = 0;
+  for (std::size_t p = 0; p < label.size(); ++p) {
+    const int group = bands[0][p] + bands[1][p], other = bands[2][p], most = std::max({bands[0][p], bands[1][p], other});
+    if (std::abs(group - other) < 3 || std::abs(most - 500) < 3 || std::abs(std::max(group, other) - 500) < 3) continue;  // by rounding
+    ASSERT_EQ(level1[p], group > other ? 200 : spec.classes[2]) << p;
+    ASSERT_EQ(deepest[p], most >= 500 ? label[p] : std::max(group, other) >= 500 ? level1[p] : 0) << p;
+    (most >= 500 ? classes : group >= 500 ? groups : nothing)++;
+  }
+  EXPECT_GT(classes, 0);
+  EXPECT_GT(groups + classes + nothing, 100);
+}
+
+TEST_F(Classify, AModelOfWholeSeasonsRefusesAnEarlyMapByOption) {
+  last_day_ = 120;
+  probabilities(root_ + "/said", false);  // and a note
+  early_ = "refuse";
+  EXPECT_THAT(testing::message_of([&] { probabilities(root_ + "/refused", false); }),
+              ::testing::AllOf(::testing::HasSubstr("model.safetensors: learned whole seasons"), ::testing::HasSubstr("train.season_cut")));
 }
 
 TEST_F(Classify, ProbabilitiesAreOfTheModelsClassesOrOfAllByOption) {
