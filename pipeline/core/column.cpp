@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "pipeline/core/error.h"
 
@@ -25,6 +26,8 @@ std::shared_ptr<void> scratch_space(const std::string& folder, std::size_t bytes
     throw UserError(join_text(folder, ": ", what, " for ", (bytes >> 20) + 1, " MiB of intermediate data: ", std::strerror(reason),
                               "; free space there, or use more --memory"));
   };
+  std::error_code ignored;  // the file says it
+  std::filesystem::create_directories(folder, ignored);
   std::string name = folder + "/.scratch-XXXXXX";
   const int file = ::mkostemp(name.data(), O_CLOEXEC);
   if (file < 0) refuse("no file can be made", errno);
