@@ -68,14 +68,17 @@ nlohmann::json importance_of(const TrainedForest& forest, const ModelSpec& spec)
   nlohmann::json bands = nlohmann::json::object(), days = nlohmann::json::object(), statics = nlohmann::json::object();
   const auto add = [](nlohmann::json& to, const std::string& name, double share) { to[name] = to.value(name, 0.0) + share; };
   std::size_t feature = 0;
-  const auto quantiles = forest_quantiles(spec);
-  const std::size_t rows = quantiles ? static_cast<std::size_t>(quantiles->features) : spec.days.size();
-  for (std::size_t row = 0; row < rows; ++row)
-    for (const std::string& name : names) {
-      const double share = forest.importance[feature++];
-      add(bands, name.substr(0, name.find(" = ")), share);
-      if (!quantiles) add(days, std::to_string(spec.days[row]), share);
-    }
+  const auto of_band = [](const std::string& name) { return name.substr(0, name.find(" = ")); };
+  if (const auto quantiles = forest_quantiles(spec)) {  // [band][quantile]
+    for (const std::string& name : names)
+      for (int i = 0; i < quantiles->features; ++i) add(bands, of_band(name), forest.importance[feature++]);
+  } else {
+    for (const int day : spec.days)
+      for (const std::string& name : names) {
+        const double share = forest.importance[feature++];
+        add(bands, of_band(name), share), add(days, std::to_string(day), share);
+      }
+  }
   for (const StaticSpec& entry : spec.statics) add(statics, entry.name, forest.importance[feature++]);
   return {{"bands", bands}, {"days", days}, {"statics", statics}};
 }
