@@ -1,6 +1,5 @@
 #pragma once
-// Body of ltae.h. The lanes of a part of a block are computed together, four outputs at a time: each input number is read once for four
-// sums that stay in registers.
+// Body of ltae.h. The lanes of a part of a block are computed together.
 
 #include <cmath>
 #include <cstdint>
@@ -9,65 +8,12 @@
 #include "kernels/base/exponential.h"
 #include "kernels/base/parallel_for.h"
 #include "kernels/ops/ltae.h"
+#include "kernels/ops/ltae_product.h"
 #include "kernels/ops/prepare.impl.h"
 
 namespace millesime {
 
-inline constexpr int kOutputsAtOnce = 4;
-MILLESIME_HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
-
 inline constexpr float kNever = -std::numeric_limits<float>::infinity();  // the score of a date that is not valid
-
-enum class ProductKind { plain, rectified, added };
-
-// out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 if that is negative; added: out += matrix x in.
-// `packed`: see LtaeView. The four sums are separate variables: an array of them would stay in memory.
-template <int kLanes, ProductKind kKind>
-MILLESIME_HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in,
-                          const Rows<float>& out) {
-  MILLESIME_ROLLED
-  for (int first = 0; first < outputs; first += kOutputsAtOnce, packed += static_cast<std::int64_t>(inputs) * kOutputsAtOnce) {
-    const int last = outputs - 1 - first;  // rows beyond the last output repeat the first and are not stored
-    const int second = first + (last < 1 ? 0 : 1), third = first + (last < 2 ? 0 : 2), fourth = first + (last < 3 ? 0 : 3);
-    float a[kLanes], b[kLanes], c[kLanes], d[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) {
-      constexpr bool kAdded = kKind == ProductKind::added;
-      a[lane] = kAdded ? out[first][lane] : bias[first];
-      b[lane] = kAdded ? out[second][lane] : bias[second];
-      c[lane] = kAdded ? out[third][lane] : bias[third];
-      d[lane] = kAdded ? out[fourth][lane] : bias[fourth];
-    }
-    MILLESIME_ROLLED
-    for (int i = 0; i < inputs; ++i) {
-      const float* x = in[i];
-      const float* w = packed + i * kOutputsAtOnce;
-      const float wa = w[0], wb = w[1], wc = w[2], wd = w[3];
-      MILLESIME_LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) {
-        a[lane] = fmaf(wa, x[lane], a[lane]);
-        b[lane] = fmaf(wb, x[lane], b[lane]);
-        c[lane] = fmaf(wc, x[lane], c[lane]);
-        d[lane] = fmaf(wd, x[lane], d[lane]);
-      }
-    }
-    if constexpr (kKind == ProductKind::rectified) {
-      MILLESIME_LANES_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) {
-        a[lane] = a[lane] > 0.0f ? a[lane] : 0.0f;
-        b[lane] = b[lane] > 0.0f ? b[lane] : 0.0f;
-        c[lane] = c[lane] > 0.0f ? c[lane] : 0.0f;
-        d[lane] = d[lane] > 0.0f ? d[lane] : 0.0f;
-      }
-    }
-    const auto keep = [](const float* sum, float* row) {
-      for (int lane = 0; lane < kLanes; ++lane) row[lane] = sum[lane];
-    };
-    if (last >= 3) keep(d, out[fourth]);
-    if (last >= 2) keep(c, out[third]);
-    if (last >= 1) keep(b, out[second]);
-    keep(a, out[first]);
-  }
-}
 
 // Pixels that are computed together: the floats of a vector register on the CPU, so that their data of all dates stay in cache.
 template <int kLanes>
@@ -76,7 +22,7 @@ inline constexpr int kPartLanes = kLanes < 16 ? kLanes : 16;
 // Positions of a block's rows in its scratch, in bytes a lane. Those of the network are reused by one part after the other.
 template <int kLanes>
 struct LtaeRows {
-  std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, network_end, read, selected, end;
+  std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, used, network_end, read, selected, end;
   MILLESIME_HD LtaeRows(const LtaeView& net, int dates) {
     attended = 0;
     values = attended + 4 * span(dates) * net.attended;
@@ -87,7 +33,8 @@ struct LtaeRows {
     hidden = dense + std::int64_t{4} * (net.mlp + net.statics);
     logits = hidden + std::int64_t{4} * net.hidden;
     seen = logits + std::int64_t{4} * net.classes;
-    network_end = seen + 4;
+    used = seen + 4;
+    network_end = used + (kLanes == 1 ? 0 : std::int64_t{4} * ((dates + kPartLanes<kLanes> - 1) / kPartLanes<kLanes>));
     constexpr int kParts = kLanes / kPartLanes<kLanes>;
     read = (network_end + 4 * kParts - 1) / (4 * kParts) * 4;  // lanes of one part only, rounded up to whole floats
     selected = read + std::int64_t{2} * dates * net.features;
@@ -148,10 +95,11 @@ struct LtaeBlock {
   MILLESIME_HD void network(std::int64_t first, int n, const Scratch& scratch, const Rows<const std::int16_t>& read,
                             const Rows<const std::int16_t>& selected) const {
     const LtaeView& net = args.weights;
-    score_dates(scratch, read, selected);
-    attend(rows(scratch, at.attention));
-    weigh(scratch);
-    embed(rows(scratch, at.attention), rows(scratch, at.mean), rows(scratch, at.seen)[0], rows(scratch, at.embedded));
+    const int dates = choose_dates(scratch, selected);
+    score_dates(scratch, read, selected, dates);
+    attend(rows(scratch, at.attention), dates);
+    weigh(scratch, dates);
+    embed(scratch, dates);
     product<kPart, ProductKind::rectified>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
                                            read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
     layer_norm(rows(scratch, at.dense));
@@ -163,15 +111,39 @@ struct LtaeBlock {
     store(first, n, rows(scratch, at.logits));
   }
 
+  // Dates on which no pixel of the part is valid have weight 0 in all of them: the part is computed from the others, which gives the same
+  // numbers. A GPU computes a pixel a thread, and threads of a warp go through the same dates. Returns how many are used.
+  MILLESIME_HD int choose_dates([[maybe_unused]] const Scratch& scratch, [[maybe_unused]] const Rows<const std::int16_t>& selected) const {
+    if constexpr (kLanes == 1) {
+      return args.series.n_dates;
+    } else {
+      std::int32_t* used = rows<std::int32_t>(scratch, at.used)[0];
+      int n = 0;
+      for (int t = 0; t < args.series.n_dates; ++t) {
+        std::int16_t any = 0;
+        for (int lane = 0; lane < kPart; ++lane) any = static_cast<std::int16_t>(any | selected[t][lane]);
+        if (any) used[n++] = t;
+      }
+      return n;
+    }
+  }
+  MILLESIME_HD int date_used([[maybe_unused]] const Scratch& scratch, int number) const {
+    if constexpr (kLanes == 1)
+      return number;
+    else
+      return rows<std::int32_t>(scratch, at.used)[0][number];
+  }
+
   // The input of the attention, and the score of every date and head.
-  MILLESIME_HD void score_dates(const Scratch& scratch, const Rows<const std::int16_t>& read,
-                                const Rows<const std::int16_t>& selected) const {
+  MILLESIME_HD void score_dates(const Scratch& scratch, const Rows<const std::int16_t>& read, const Rows<const std::int16_t>& selected,
+                                int dates) const {
     const LtaeView& net = args.weights;
     float* seen = rows(scratch, at.seen)[0];
     for (int lane = 0; lane < kPart; ++lane) seen[lane] = 0.0f;
     MILLESIME_ROLLED
-    for (int t = 0; t < args.series.n_dates; ++t) {
-      const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), t); };
+    for (int number = 0; number < dates; ++number) {
+      const int t = date_used(scratch, number);
+      const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), number); };
       normalise(t, read, selected, net.spectral >= 0 ? rows(scratch, at.values) : of_this(at.attended));
       if (net.spectral >= 0)
         product<kPart, ProductKind::rectified>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
@@ -213,9 +185,8 @@ struct LtaeBlock {
   }
 
   // Scores become weights that sum to 1 over the valid dates of a pixel, or are 0 if there are none.
-  MILLESIME_HD void attend(const Rows<float>& attention) const {
+  MILLESIME_HD void attend(const Rows<float>& attention, int dates) const {
     const LtaeView& net = args.weights;
-    const int dates = args.series.n_dates;
     MILLESIME_ROLLED
     for (int h = 0; h < net.heads; ++h) {
       const Rows<float> of_head = from(attention, h * span());
@@ -248,7 +219,7 @@ struct LtaeBlock {
 
   // mean[head][number] = sum over dates of attention x attended, for four numbers and, if there are enough registers, two heads at a
   // time. Indices beyond the last one repeat the first, and are written before it.
-  MILLESIME_HD void weigh(const Scratch& scratch) const {
+  MILLESIME_HD void weigh(const Scratch& scratch, int dates) const {
     const LtaeView& net = args.weights;
     constexpr int kHeads = kLanes == 1 ? 1 : 2;
     MILLESIME_ROLLED
@@ -265,7 +236,7 @@ struct LtaeBlock {
         for (int lane = 0; lane < kPart; ++lane)
           va[lane] = vb[lane] = vc[lane] = vd[lane] = wa[lane] = wb[lane] = wc[lane] = wd[lane] = 0.0f;
         MILLESIME_ROLLED
-        for (int t = 0; t < args.series.n_dates; ++t) {
+        for (int t = 0; t < dates; ++t) {
           const float *a = xa[t], *b = xb[t], *c = xc[t], *d = xd[t], *one = v[t], *other = w[t];
           MILLESIME_LANES_INDEPENDENT
           for (int lane = 0; lane < kPart; ++lane) {
@@ -291,8 +262,10 @@ struct LtaeBlock {
     }
   }
 
-  MILLESIME_HD void embed(const Rows<float>& attention, const Rows<float>& mean, const float* seen, const Rows<float>& embedded) const {
+  MILLESIME_HD void embed(const Scratch& scratch, int dates) const {
     const LtaeView& net = args.weights;
+    const Rows<float> attention = rows(scratch, at.attention), mean = rows(scratch, at.mean), embedded = rows(scratch, at.embedded);
+    const float* seen = rows(scratch, at.seen)[0];
     const std::int64_t matrix = std::int64_t{fours(net.head_width)} * kOutputsAtOnce * net.attended;
     MILLESIME_ROLLED
     for (int h = 0; h < net.heads; ++h) {
@@ -304,8 +277,12 @@ struct LtaeBlock {
         MILLESIME_LANES_INDEPENDENT
         for (int lane = 0; lane < kPart; ++lane) row[lane] = bias * seen[lane];
       }
-      product<kPart, ProductKind::added>(args.dates.position, nullptr, args.series.n_dates, net.head_width,
-                                         read_only(from(attention, h * span())), out);
+      if constexpr (kLanes == 1)
+        product<kPart, ProductKind::added>(args.dates.position, nullptr, dates, net.head_width, read_only(from(attention, h * span())),
+                                           out);
+      else
+        product<kPart, ProductKind::added>(args.dates.position, nullptr, dates, net.head_width, read_only(from(attention, h * span())), out,
+                                           Columns{rows<std::int32_t>(scratch, at.used)[0], args.series.n_dates});
       product<kPart, ProductKind::added>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
                                          read_only(from(mean, std::int64_t{h} * net.attended)), out);
     }

@@ -21,6 +21,17 @@ MILLESIME_HD void load_block(const SeriesView& series, const RowBlock<kLanes>& b
                              const Rows<std::int16_t>& selected) {
   MILLESIME_ROLLED
   for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
+  // On the CPU a date that the masks hide in the whole block is not read: whoever uses its values looks at `selected` first. The lanes of a
+  // warp are different blocks.
+  const auto is_hidden = [&]([[maybe_unused]] int d) {
+    if constexpr (kLanes == 1) {
+      return false;
+    } else {
+      std::int16_t any = 0;
+      for (int lane = 0; lane < kLanes; ++lane) any = static_cast<std::int16_t>(any | selected[d][lane]);
+      return any == 0;
+    }
+  };
   MILLESIME_ROLLED
   for (int g = 0; g < series.n_groups; ++g) {
     const BandGroupView& group = series.groups[g];
@@ -30,6 +41,7 @@ MILLESIME_HD void load_block(const SeriesView& series, const RowBlock<kLanes>& b
       if (series.group_of_band[b] != g) continue;
       MILLESIME_ROLLED
       for (int d = 0; d < series.n_dates; ++d) {
+        if (is_hidden(d)) continue;
         std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
         if (resampler.row(band_plane(group, d, series.position_in_group[b]), row)) deselect_missing<kLanes>(row, selected[d]);
       }

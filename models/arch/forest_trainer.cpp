@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <random>
 
 #include "pipeline/core/chance.h"
+#include "pipeline/core/interruption.h"
 #include "pipeline/core/side_by_side.h"
 
 namespace millesime {
@@ -14,6 +17,7 @@ namespace {
 
 constexpr int kBins = 256;
 constexpr std::int64_t kSamplesForQuantiles = 1 << 16;
+constexpr std::int64_t kRowsAtOnce = 1024;
 constexpr std::size_t kCounted = 2048;  // rows of a node from which on a table of counts [bin][class] is faster than sorting by bin
 
 // Every feature as the number of its bin.
@@ -48,31 +52,50 @@ std::vector<float> quantile_thresholds(const std::vector<float>& values) {
   return thresholds;
 }
 
+// Calls use(first, count, rows [sample][feature]) for blocks of `n` samples, `step` apart.
+template <class Use>
+void in_blocks(const ForestTable& table, std::int64_t n, std::int64_t step, int threads, const Use& use) {
+  side_by_side((n + kRowsAtOnce - 1) / kRowsAtOnce, threads, [&](std::int64_t block) {
+    const std::int64_t first = block * kRowsAtOnce, count = std::min(kRowsAtOnce, n - first);
+    std::vector<std::int64_t> samples;
+    for (std::int64_t i = first; i < first + count; ++i) samples.push_back(i * step);
+    std::vector<float> rows(static_cast<std::size_t>(count * table.n_features));
+    table.read(samples, rows.data());
+    use(first, count, rows.data());
+  });
+}
+
+// The values of a feature in every `step`-th sample, sorted, without NaN.
+std::vector<std::vector<float>> sorted_values(const ForestTable& table, std::int64_t step, int threads) {
+  const auto n_features = static_cast<std::size_t>(table.n_features);
+  const std::int64_t n = (table.n_samples + step - 1) / step;
+  std::vector<std::vector<float>> values(n_features, std::vector<float>(static_cast<std::size_t>(n)));
+  in_blocks(table, n, step, threads, [&](std::int64_t first, std::int64_t count, const float* rows) {
+    for (std::size_t f = 0; f < n_features; ++f)
+      for (std::int64_t i = 0; i < count; ++i)
+        values[f][static_cast<std::size_t>(first + i)] = rows[static_cast<std::size_t>(i) * n_features + f];
+  });
+  side_by_side(table.n_features, threads, [&](std::int64_t f) {
+    auto& sorted = values[static_cast<std::size_t>(f)];
+    std::erase_if(sorted, [](float value) { return std::isnan(value); });
+    std::ranges::sort(sorted);
+  });
+  return values;
+}
+
 Bins make_bins(const ForestTable& table, int threads) {
-  constexpr int kTogether = 16;  // features of one cache line of a row
   const std::int64_t n = table.n_samples, step = std::max<std::int64_t>(1, n / kSamplesForQuantiles);
   Bins bins;
-  bins.thresholds.resize(static_cast<std::size_t>(table.n_features));
+  for (const auto& values : sorted_values(table, step, threads)) bins.thresholds.push_back(quantile_thresholds(values));
   bins.bin.resize(static_cast<std::size_t>(table.n_features * n));
-  const int blocks = (table.n_features + kTogether - 1) / kTogether;
-  side_by_side(blocks, threads, [&](std::int64_t block) {
-    const int first = static_cast<int>(block) * kTogether, last = std::min(table.n_features, first + kTogether);
-    std::array<std::vector<float>, kTogether> values;
-    for (std::int64_t i = 0; i < n; i += step)
-      for (int f = first; f < last; ++f)
-        if (const float value = table.features[i * table.n_features + f]; !std::isnan(value))
-          values[static_cast<std::size_t>(f - first)].push_back(value);
-    for (int f = first; f < last; ++f) {
-      auto& sorted = values[static_cast<std::size_t>(f - first)];
-      std::ranges::sort(sorted);
-      bins.thresholds[static_cast<std::size_t>(f)] = quantile_thresholds(sorted);
-    }
-    for (std::int64_t i = 0; i < n; ++i) {
-      for (int f = first; f < last; ++f) {
-        const float value = table.features[i * table.n_features + f];
-        const auto& thresholds = bins.thresholds[static_cast<std::size_t>(f)];
+  in_blocks(table, n, 1, threads, [&](std::int64_t first, std::int64_t count, const float* rows) {
+    for (int f = 0; f < table.n_features; ++f) {
+      const auto& thresholds = bins.thresholds[static_cast<std::size_t>(f)];
+      std::uint8_t* to = bins.bin.data() + f * n + first;
+      for (std::int64_t i = 0; i < count; ++i) {
+        const float value = rows[i * table.n_features + f];
         const auto bin = std::isnan(value) ? thresholds.begin() : std::ranges::lower_bound(thresholds, value);
-        bins.bin[static_cast<std::size_t>(f * n + i)] = static_cast<std::uint8_t>(bin - thresholds.begin());
+        to[i] = static_cast<std::uint8_t>(bin - thresholds.begin());
       }
     }
   });
@@ -134,9 +157,11 @@ class Tree {
     random_.seed(mix(options_.seed * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(number)));
     draw(accept);
     TrainedForest tree;
+    tree.importance.assign(static_cast<std::size_t>(table_.n_features), 0);
     tree.root.push_back(0);
     std::vector<Part> todo{{0, rows_.size(), 0, -1, true}};
     while (!todo.empty()) {  // depth first: children come after their parent
+      end_if_requested();
       const Part part = todo.back();
       todo.pop_back();
       const auto index = static_cast<std::int32_t>(tree.feature.size());
@@ -151,6 +176,9 @@ class Tree {
         tree.leaf_class.push_back(static_cast<std::int32_t>(std::ranges::max_element(counts_) - counts_.begin()));
         continue;
       }
+      // n x Gini impurity is n - sum of squared counts / n: its decrease is the gain in the latter.
+      tree.importance[static_cast<std::size_t>(split.feature)] +=
+          split.quality - static_cast<double>(squares_) / static_cast<double>(total_);
       tree.feature.push_back(split.feature);
       tree.threshold.push_back(bins_.thresholds[static_cast<std::size_t>(split.feature)][static_cast<std::size_t>(split.bin)]);
       tree.leaf_class.push_back(-1);
@@ -314,6 +342,13 @@ std::vector<double> acceptance(const ForestTable& table, double balance) {
 
 }  // namespace
 
+std::int64_t bytes_of_training(std::int64_t samples, int features, int threads) {
+  const std::int64_t quantiles = std::min(samples, 2 * kSamplesForQuantiles) * features * std::int64_t{sizeof(float)};
+  // of each thread: rows in the bag, space to divide them, how often a sample was drawn, the bins of one feature, and a block of floats
+  const std::int64_t tree = samples * std::int64_t{2 * sizeof(Row) + sizeof(std::uint16_t) + 1} + kRowsAtOnce * features * 8;
+  return std::max(quantiles, samples * features + threads * tree) + samples * std::int64_t{sizeof(std::uint16_t)};
+}
+
 TrainedForest grow_forest(const ForestTable& table, const ForestOptions& options) {
   const Bins bins = make_bins(table, options.threads);
   const std::vector<double> accept = acceptance(table, options.class_balance);
@@ -322,7 +357,13 @@ TrainedForest grow_forest(const ForestTable& table, const ForestOptions& options
                [&](std::int64_t t) { trees[static_cast<std::size_t>(t)] = Tree(table, bins, options).grow(static_cast<int>(t), accept); });
   TrainedForest forest;
   forest.n_features = table.n_features, forest.n_classes = table.n_classes;
-  for (const TrainedForest& tree : trees) append(forest, tree);
+  forest.importance.assign(static_cast<std::size_t>(table.n_features), 0);
+  for (const TrainedForest& tree : trees) {
+    append(forest, tree);
+    std::ranges::transform(forest.importance, tree.importance, forest.importance.begin(), std::plus{});
+  }
+  const double all = std::accumulate(forest.importance.begin(), forest.importance.end(), 0.0);
+  for (double& share : forest.importance) share = all > 0 ? share / all : 0;
   return forest;
 }
 

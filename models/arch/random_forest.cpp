@@ -15,17 +15,15 @@ namespace {
 
 constexpr double kVotesOfNone = 0.5;  // added to the votes of each class, so that no class is impossible
 
-// Series and statics of each sample in one row. Without statics the series are such rows already.
-std::vector<float> joined_rows(const ModelInput& input, std::int64_t width) {
-  std::vector<float> rows;
-  rows.reserve(static_cast<std::size_t>(input.size() * (width + input.n_statics)));
+// Series and statics of each sample in one row.
+void read_rows(const InputTable& learn, std::span<const std::int64_t> samples, float* rows) {
+  const ModelInput input = learn.read(samples);
+  const InputSeries& series = input.series.front();
+  const std::int64_t width = std::int64_t{series.dates} * series.features;
   for (std::int64_t i = 0; i < input.size(); ++i) {
-    const auto series = input.series.front().values.begin() + i * width;
-    const auto statics = input.statics.begin() + i * input.n_statics;
-    rows.insert(rows.end(), series, series + width);
-    rows.insert(rows.end(), statics, statics + input.n_statics);
+    rows = std::copy_n(series.values.begin() + i * width, width, rows);
+    rows = std::copy_n(input.statics.begin() + i * input.n_statics, input.n_statics, rows);
   }
-  return rows;
 }
 
 void check(const TrainedForest& forest, const std::string& origin) {
@@ -63,6 +61,28 @@ int forest_features(const ModelSpec& spec) {
   return (quantiles ? quantiles->features : static_cast<int>(spec.days.size())) * spec.sources.front().features() + spec.n_statics();
 }
 
+nlohmann::json importance_of(const TrainedForest& forest, const ModelSpec& spec) {
+  const SourceSpec& source = spec.sources.front();
+  std::vector<std::string> names = source.bands;
+  names.insert(names.end(), source.indices.begin(), source.indices.end());
+  nlohmann::json bands = nlohmann::json::object(), days = nlohmann::json::object(), statics = nlohmann::json::object();
+  const auto add = [](nlohmann::json& to, const std::string& name, double share) { to[name] = to.value(name, 0.0) + share; };
+  std::size_t feature = 0;
+  const auto of_band = [](const std::string& name) { return name.substr(0, name.find(" = ")); };
+  if (const auto quantiles = forest_quantiles(spec)) {  // [band][quantile]
+    for (const std::string& name : names)
+      for (int i = 0; i < quantiles->features; ++i) add(bands, of_band(name), forest.importance[feature++]);
+  } else {
+    for (const int day : spec.days)
+      for (const std::string& name : names) {
+        const double share = forest.importance[feature++];
+        add(bands, of_band(name), share), add(days, std::to_string(day), share);
+      }
+  }
+  for (const StaticSpec& entry : spec.statics) add(statics, entry.name, forest.importance[feature++]);
+  return {{"bands", bands}, {"days", days}, {"statics", statics}};
+}
+
 ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest) {
   const std::int64_t trees = static_cast<std::int64_t>(forest.root.size()), nodes = static_cast<std::int64_t>(forest.feature.size());
   ModelFile file;
@@ -73,6 +93,7 @@ ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest) {
                    {"right", {{nodes}, forest.right}},
                    {"leaf_class", {{nodes}, forest.leaf_class}}};
   file.tensors = {{"threshold", {{nodes}, forest.threshold}}};
+  if (!forest.importance.empty()) file.spec.metrics["importance"] = importance_of(forest, spec);
   return file;
 }
 
@@ -106,7 +127,7 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees) {
   return logits;
 }
 
-void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares) {
+void calibrate_forest(ModelFile& forest, const InputTable& held_out, const std::vector<float>& shares) {
   const double none = kVotesOfNone / static_cast<double>(forest.integers.at("root").values.size());
   constexpr double kSpread = 1;  // votes are not trained by likelihood, so their shares may be far from probabilities
   HeldOutLogits logits{forest.spec.n_classes(), {}, held_out.target, held_out.group, kSpread};
@@ -121,7 +142,7 @@ void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::
   forest.spec.metrics["held_out"]["calibration_error_before"] = before.expected_error();
 }
 
-TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, int threads) {
+TrainedForest train_forest(const ModelSpec& spec, const InputTable& learn, const Recipe& recipe, int threads, std::int64_t memory_bytes) {
   if (spec.input != InputKind::regular || spec.sources.size() != 1)
     throw UserError("random_forest reads one source on regular dates: expected model.input = \"regular\"");
   const std::set<int> classes(learn.target.begin(), learn.target.end());
@@ -130,11 +151,13 @@ TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const
   ForestTable table;
   table.n_samples = learn.size(), table.n_features = forest_features(spec), table.n_classes = spec.n_classes();
   table.target.assign(learn.target.begin(), learn.target.end());
-  const InputSeries& series = learn.series.front();
-  const std::int64_t width = table.n_features - learn.n_statics;
-  MILLESIME_CHECK(std::ssize(series.values) == learn.size() * width, "the forest reads ", width, " numbers of a series");
-  const std::vector<float> joined = learn.n_statics > 0 ? joined_rows(learn, width) : std::vector<float>();
-  table.features = learn.n_statics > 0 ? joined.data() : series.values.data();
+  table.read = [&learn](std::span<const std::int64_t> samples, float* rows) { read_rows(learn, samples, rows); };
+  while (threads > 1 && bytes_of_training(table.n_samples, table.n_features, threads) > memory_bytes) --threads;
+  if (const std::int64_t needed = bytes_of_training(table.n_samples, table.n_features, 1); needed > memory_bytes)
+    throw UserError(join_text("random_forest needs all samples at once: ", table.n_samples, " samples of ", table.n_features,
+                              " numbers need ", (needed >> 20) + 1, " MiB, ", memory_bytes >> 20,
+                              " MiB are left for them; use more --memory, fewer samples (train.select or sample.select), or a network "
+                              "(model.name = \"ltae\"), which reads them part after part"));
   const ForestOptions options{.trees = recipe.trees,
                               .depth = recipe.depth,
                               .min_split = recipe.min_leaf,

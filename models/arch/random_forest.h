@@ -2,11 +2,12 @@
 // Random forest (Breiman 2001). forest_trainer.h grows the trees; kernels/ops/forest.h traverses them as tensors.
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
+#include "models/base/input_table.h"
 #include "models/base/model_file.h"
-#include "models/base/model_input.h"
 #include "models/base/recipe.h"
 #include "pipeline/core/quantile_plan.h"
 
@@ -20,6 +21,7 @@ struct TrainedForest {
   std::vector<float> threshold;           // [node]; left when feature <= threshold
   std::vector<std::int32_t> left, right;  // [node], children come after their parent, so every traversal ends
   std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf, -1 otherwise
+  std::vector<double> importance = {};    // [feature], of a forest that was just grown: its share of the decrease of Gini impurity
 };
 
 // Numbers of a pixel that the forest reads: its series, or their quantiles (parameter features = quantiles), and the statics.
@@ -27,6 +29,9 @@ int forest_features(const ModelSpec& spec);
 
 // The quantiles that the forest reads instead of its series; none for others. UserError if the parameter has another value.
 std::optional<QuantilePlan> forest_quantiles(const ModelSpec& spec);
+// The shares of the forest's importance by band and index (at all dates), by date (days since 1 January) and by static input, with names:
+// {"bands": {"B8": 0.2}, "days": {"120": 0.1}, "statics": {"elevation": 0.05}}.
+nlohmann::json importance_of(const TrainedForest& forest, const ModelSpec& spec);
 
 // Writes the forest into a model file, and reads it from one with every index checked (UserError).
 ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest);
@@ -39,10 +44,12 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees);
 
 // Calibrates the forest with held-out samples and stores the result in its spec (models/base/calibration.h). shares [sample][class] of the
 // votes.
-void calibrate_forest(ModelFile& forest, const ModelInput& held_out, const std::vector<float>& shares);
+void calibrate_forest(ModelFile& forest, const InputTable& held_out, const std::vector<float>& shares);
 
 // Input must be regular; instead of series it has the quantiles that the forest reads, as one date (kernels/ops/quantile_features.h). The
-// same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough samples to train.
-TrainedForest train_forest(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, int threads = 1);
+// same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough samples to train, or if
+// they need more memory.
+TrainedForest train_forest(const ModelSpec& spec, const InputTable& learn, const Recipe& recipe, int threads = 1,
+                           std::int64_t memory_bytes = std::numeric_limits<std::int64_t>::max());
 
 }  // namespace millesime

@@ -27,15 +27,18 @@ Tensor sources_present(const NetworkInput& table) {
 
 }  // namespace
 
-Augmentation::Augmentation(const Recipe& recipe, InputKind kind, bool gaps, const NetworkInput& table, MakeTrainingBatch make_batch)
-    : table_(table),
-      make_batch_(make_batch),
+Augmentation::Augmentation(const Recipe& recipe, InputKind kind, bool gaps, MakeTrainingBatch make_batch)
+    : make_batch_(make_batch),
       seed_(recipe.random_seed),
       dropout_(kind == InputKind::raw && gaps ? recipe.date_dropout : 0),
       shift_(kind == InputKind::raw ? recipe.shift_days : 0),
       noise_(recipe.noise),
       season_cut_(kind == InputKind::raw ? recipe.season_cut : 0) {
   MILLESIME_CHECK(make_batch, "a training without the kernel that makes its batches");
+}
+
+void Augmentation::read_from(const NetworkInput& table) {
+  table_ = &table;
   if (table.series.size() > 1) present_ = sources_present(table);
 }
 
@@ -52,8 +55,8 @@ NetworkInput Augmentation::operator()(const Tensor& rows, std::uint64_t seen) co
   args.hide_main = kHideMain, args.hide_other = kHideOther, args.sources_key = key(0);
   if (present_.defined()) args.present = static_cast<const std::uint32_t*>(present_.data_ptr());
   NetworkInput batch;
-  for (std::size_t s = 0; s < table_.series.size(); ++s) {
-    const NetworkSeries& from = table_.series[s];
+  for (std::size_t s = 0; s < table_->series.size(); ++s) {
+    const NetworkSeries& from = table_->series[s];
     const std::int64_t n = args.samples, dates = from.values.size(1), features = from.values.size(2);
     NetworkSeries to{torch::empty({n, dates, features}, from.values.options()), torch::empty({n, dates}, from.valid.options()),
                      torch::empty({n, dates}, from.days.options())};
@@ -66,7 +69,7 @@ NetworkInput Augmentation::operator()(const Tensor& rows, std::uint64_t seen) co
     make_batch_(stream, args);
     batch.series.push_back(std::move(to));
   }
-  if (table_.statics.defined()) batch.statics = table_.statics.index_select(0, rows);
+  if (table_->statics.defined()) batch.statics = table_->statics.index_select(0, rows);
   return batch;
 }
 

@@ -14,15 +14,17 @@ namespace millesime {
 
 class Augmentation {
  public:
-  // `table`: the samples that batches are taken from; it must outlive this object. Dates are hidden only in raw input of samples with
-  // gaps; shifts in time are for raw input only, too.
-  Augmentation(const Recipe& recipe, InputKind kind, bool gaps, const NetworkInput& table, MakeTrainingBatch make_batch);
+  // Dates are hidden only in raw input of samples with gaps; shifts in time are for raw input only, too.
+  Augmentation(const Recipe& recipe, InputKind kind, bool gaps, MakeTrainingBatch make_batch);
+
+  // The samples that batches are taken from until the next call.
+  void read_from(const NetworkInput& table);
 
   // Samples `rows` [N] int64 of the table. `seen`: number of the batch; each number gives other random values.
   NetworkInput operator()(const torch::Tensor& rows, std::uint64_t seen) const;
 
  private:
-  const NetworkInput& table_;
+  const NetworkInput* table_ = nullptr;
   MakeTrainingBatch make_batch_;
   torch::Tensor present_;  // [row] int32, bit s: has source s; undefined where there is one source
   std::int64_t seed_;

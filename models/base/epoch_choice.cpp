@@ -21,7 +21,7 @@ double standard_error(double share, const std::vector<std::int64_t>& groups) {
   return std::sqrt(share * (1 - share) / static_cast<double>(distinct.size()));
 }
 
-EpochHalves::EpochHalves(const ModelInput& held_out, int n_classes) : n_classes_(static_cast<std::size_t>(n_classes)) {
+EpochHalves::EpochHalves(const InputTable& held_out, int n_classes) : n_classes_(static_cast<std::size_t>(n_classes)) {
   if (std::set(held_out.group.begin(), held_out.group.end()).size() < kFewestGroups) return;
   halves_ = halves_of_groups(held_out.group);
   for (std::size_t i = 0; i < halves_.size(); ++i) {

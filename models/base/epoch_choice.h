@@ -7,7 +7,7 @@
 
 #include <torch/types.h>
 
-#include "models/base/model_input.h"
+#include "models/base/input_table.h"
 
 namespace millesime {
 
@@ -18,7 +18,7 @@ double standard_error(double share, const std::vector<std::int64_t>& groups);
 // is of samples that had no part in the choice, while the model that it keeps is chosen by all of them.
 class EpochHalves {
  public:
-  EpochHalves(const ModelInput& held_out, int n_classes);
+  EpochHalves(const InputTable& held_out, int n_classes);
 
   bool can_choose() const { return !halves_.empty(); }  // there are enough groups
   void meet(const torch::Tensor& logits);               // of the held-out samples, after an epoch

@@ -1,5 +1,5 @@
 #pragma once
-// ModelInput: labelled samples in the form that models read, ready for training. sample_input.h makes it from Samples.
+// ModelInput: labelled samples in the form that models read. pipeline/learning/sample_input.h makes it from Samples.
 
 #include <cstdint>
 #include <vector>
@@ -27,15 +27,5 @@ struct ModelInput {
   Batch batch(std::int64_t first, std::int64_t count) const;  // a view
   ModelInput subset(const std::vector<std::int64_t>& samples) const;
 };
-
-// Groups held out to choose the epoch and to calibrate: about `ratio` of each class's groups (rounded half to even, at least one if a
-// class has two), drawn by `seed`. The only group of a class is not held out. For groups with several classes the first class counts.
-struct HoldOut {
-  std::vector<std::int64_t> learn, held_out;  // samples
-};
-HoldOut hold_out(const ModelInput& input, double ratio, std::int64_t seed);
-
-// The same in `parts`: every group but the only ones of their classes is held out once, a class's groups spread evenly over the parts.
-std::vector<HoldOut> hold_out_parts(const ModelInput& input, int parts, std::int64_t seed);
 
 }  // namespace millesime

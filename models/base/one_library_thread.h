@@ -1,20 +1,30 @@
 #pragma once
 
+#include <mutex>
+
 #include <ATen/Parallel.h>
 
 namespace millesime {
 
 // The order of LibTorch's sums depends on its number of threads: it gets one, and the threads here work on parts that do not depend on
-// their number.
+// their number. Some of that number is of the whole process: of several trainings that run concurrently the last one restores it.
 class OneLibraryThread {
  public:
-  OneLibraryThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneLibraryThread() { at::set_num_threads(before_); }
+  OneLibraryThread() {
+    const std::lock_guard lock(mutex_);
+    if (alive_++ == 0) before_ = at::get_num_threads();
+    at::set_num_threads(1);
+  }
+  ~OneLibraryThread() {
+    const std::lock_guard lock(mutex_);
+    if (--alive_ == 0) at::set_num_threads(before_);
+  }
   OneLibraryThread(const OneLibraryThread&) = delete;
   OneLibraryThread& operator=(const OneLibraryThread&) = delete;
 
  private:
-  int before_;
+  static inline std::mutex mutex_;
+  static inline int alive_ = 0, before_ = 1;
 };
 
 }  // namespace millesime

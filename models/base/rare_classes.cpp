@@ -8,6 +8,7 @@
 
 #include "pipeline/core/chance.h"
 #include "pipeline/core/class_numbers.h"
+#include "pipeline/core/error.h"
 
 namespace millesime {
 namespace {
@@ -227,13 +228,24 @@ ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, con
   return out;
 }
 
+InputTable with_rare_classes(const InputTable& learn, const ModelSpec& spec, const Recipe& recipe, std::int64_t memory_bytes) {
+  if (recipe.oversample == "none") return learn;
+  const std::int64_t needed = 3 * learn.bytes();  // the samples, their copy with those that are added, and the tensors of the training
+  if (needed > memory_bytes)
+    throw UserError(join_text("train.oversample = \"", recipe.oversample, "\" needs all samples in memory: ", learn.size(),
+                              " samples need ", needed >> 20, " MiB, ", memory_bytes >> 20,
+                              " MiB are left for them; use more --memory, fewer samples (train.select), or weights of classes instead "
+                              "(train.oversample = \"none\", train.class_balance)"));
+  return InputTable(with_rare_classes(learn.all(), spec, recipe));
+}
+
 std::int64_t samples_learned(const ModelSpec& spec) {
   std::int64_t n = 0;
   for (const ClassCount& entry : spec.provenance.classes) n += entry.learned;
   return n > 0 ? n : spec.provenance.n_samples;
 }
 
-void count_learned(ModelSpec& spec, const ModelInput& learn) {
+void count_learned(ModelSpec& spec, const InputTable& learn) {
   for (ClassCount& entry : spec.provenance.classes) {
     const auto target = std::ranges::find(spec.classes, entry.code) - spec.classes.begin();
     entry.learned = std::ranges::count(learn.target, static_cast<int>(target));

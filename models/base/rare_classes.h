@@ -10,7 +10,7 @@
 // the values valid in both; a sample that shares no valid date with another one of its class is copied. Only samples with the same dates
 // are paired, since positions of different dates mean different days (raw series of several tiles).
 
-#include "models/base/model_input.h"
+#include "models/base/input_table.h"
 #include "models/base/model_spec.h"
 #include "models/base/recipe.h"
 
@@ -21,8 +21,11 @@ namespace millesime {
 // The added samples depend on the seed and on the samples, not on their order; each belongs to the group of its parent.
 ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, const Recipe& recipe);
 
+// The same of a table; itself where nothing is added. UserError if the samples need more than the memory, as all of a class are looked at.
+InputTable with_rare_classes(const InputTable& learn, const ModelSpec& spec, const Recipe& recipe, std::int64_t memory_bytes);
+
 // Stores in the provenance the number of samples of each class that a model learned from.
-void count_learned(ModelSpec& spec, const ModelInput& learn);
+void count_learned(ModelSpec& spec, const InputTable& learn);
 // Their sum; without such counts, the samples of the provenance.
 std::int64_t samples_learned(const ModelSpec& spec);
 

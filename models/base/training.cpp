@@ -1,3 +1,5 @@
+// Length: what a training changes, and how that is saved and taken up again, is one class.
+
 #include "models/base/training.h"
 
 #include <algorithm>
@@ -25,6 +27,7 @@
 #include "models/base/one_cycle.h"
 #include "models/base/one_library_thread.h"
 #include "models/base/rare_classes.h"
+#include "models/base/sample_feed.h"
 #include "models/base/shards.h"
 #include "models/base/training_tensors.h"
 #include "models/registry.h"
@@ -32,13 +35,14 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/interruption.h"
 
 namespace millesime {
 namespace {
 
 using torch::Tensor;
 
-void check_learnable(const ModelSpec& spec, const ModelInput& learn) {
+void check_learnable(const ModelSpec& spec, const InputTable& learn) {
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
     throw UserError(join_text(spec.architecture, ": samples of at least two classes are needed for training, got ", classes.size()));
@@ -51,7 +55,7 @@ bool in_bfloat16(Precision precision, torch::Device device) {
 }
 
 // Everything that determines the result of a training, as one number: another training does not use its checkpoint.
-std::string fingerprint(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
+std::string fingerprint(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe, int last_epoch,
                         const TrainingRun& run) {
   std::string text = join_text(spec.to_json().dump(), "\nepochs chosen by halves, last epoch ", last_epoch,
                                torch_device(run.device).is_cpu() ? ", cpu" : ", cuda",
@@ -63,10 +67,7 @@ std::string fingerprint(const ModelSpec& spec, const ModelInput& learn, const Mo
   const auto add = [&text](const auto& values) {
     text += "\n" + xxh3({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
   };
-  for (const ModelInput* input : {&learn, &held_out}) {
-    for (const auto& s : input->series) text += join_text("\n", s.dates, " x ", s.features), add(s.values), add(s.valid), add(s.days);
-    add(input->statics), add(input->target), add(input->group);
-  }
+  for (const InputTable* input : {&learn, &held_out}) text += "\n" + input->identity();
   if (run.start)
     for (const auto& [name, tensor] : run.start->tensors) text += "\n" + name, add(tensor.values);
   return xxh3(text);
@@ -78,32 +79,38 @@ at::Generator generator(std::int64_t seed, int stream, torch::Device device) {
   return random;
 }
 
+// The share of the memory for the samples that are learned from; the rest is for those that judge. What one does not need the other gets.
+std::int64_t memory_for_learning(const InputTable& learn, const InputTable& held_out, const TrainingRun& run) {
+  const std::int64_t spare = std::max(run.memory_bytes / 4, run.memory_bytes - learn.bytes());
+  return run.memory_bytes - std::min(held_out.bytes(), spare);
+}
+
 // A training from the first epoch, or a checkpoint, to the last.
 class Training {
  public:
   // `last_epoch`: where to stop on the schedule of the whole training; 0: at its end.
-  Training(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
+  Training(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe, int last_epoch,
            const TrainingRun& run)
       : spec_(spec),
         held_out_(held_out),
         recipe_(recipe),
         run_(run),
         where_(torch_device(run.device)),
-        data_(to_tensors(learn, spec, where_)),
-        batch_(std::min<std::int64_t>(recipe.batch_for(data_.size()), data_.size())),
-        steps_(std::max<std::int64_t>(1, data_.size() / batch_)),
-        epochs_(recipe.epochs_for(data_.size())),
+        learn_(learn, spec, where_, memory_for_learning(learn, held_out, run), run.threads),
+        judges_(held_out, spec, where_, run.memory_bytes - memory_for_learning(learn, held_out, run), run.threads),
+        batch_(std::min<std::int64_t>(recipe.batch_for(learn.size()), learn.size())),
+        steps_(std::max<std::int64_t>(1, learn.size() / batch_)),
+        epochs_(recipe.epochs_for(learn.size())),
         last_epoch_(last_epoch > 0 ? last_epoch : epochs_),
         rate_(recipe.rate_for(static_cast<int>(batch_))),
         shards_(spec, run.start, where_, where_.is_cpu() ? shards_of(batch_) : 1, recipe.random_seed),
         network_(shards_.network()),
         optimizer_(make_optimizer()),
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
-        augment_(recipe, spec.input, !learn.complete(), data_.input, run.make_batch),
+        augment_(recipe, spec.input, !learn.complete(), run.make_batch),
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)),
         halves_(held_out, spec.n_classes()) {
-    if (judged()) judges_ = to_tensors(held_out, spec, where_);
     for (int i = 0; i < shards_.size(); ++i) {
       dropping_.push_back(generator(recipe.random_seed, 1 + i, where_));
       shards_.network(i).draw_from(dropping_.back());
@@ -114,12 +121,17 @@ class Training {
   ModelFile learn() {
     go_on();
     while (!finished_) {
-      const double loss = learn_epoch();
-      ++epoch_;
-      const EpochReport report = judge_epoch(loss);
-      finished_ = epoch_ == last_epoch_ || (judged() && recipe_.patience > 0 && epoch_ - best_epoch_ >= recipe_.patience);
-      if (run_.on_epoch) run_.on_epoch(report);
-      keep();
+      try {
+        learn_epoch();
+        const EpochReport report = judge_epoch(loss_sum_ / static_cast<double>(steps_));
+        ++epoch_, step_ = 0, loss_sum_ = 0, before_epoch_ = Tensor();
+        finished_ = epoch_ == last_epoch_ || (judged() && recipe_.patience > 0 && epoch_ - best_epoch_ >= recipe_.patience);
+        if (run_.on_epoch) run_.on_epoch(report);
+      } catch (const Interrupted&) {  // between two batches, or before the epoch was judged, or after it
+        keep(true);
+        throw;
+      }
+      keep(false);
     }
     return result();
   }
@@ -138,28 +150,38 @@ class Training {
         AdamOptions(rate_));
   }
 
-  // Steps of equal size; remaining samples of the epoch are left for the next shuffle. Returns the mean loss.
-  double learn_epoch() {
-    const auto order = torch::randperm(data_.size(), shuffling_, torch::kInt64).to(where_);
-    double loss_sum = 0;
-    for (std::int64_t step = 0; step < steps_; ++step) {
-      const double share = static_cast<double>(epoch_ * steps_ + step) / static_cast<double>(epochs_ * steps_);
-      for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate_ * one_cycle(share));
-      loss_sum += add_gradients(order.narrow(0, step * batch_, batch_), epoch_ * steps_ + step);
-      torch::nn::utils::clip_grad_norm_(network_.parameters(), 5.0);
-      optimizer_.step();
-      const torch::NoGradGuard no_grad;
-      if (recipe_.average_decay > 0) average_.update(network_);
-    }
-    return loss_sum / static_cast<double>(steps_);
+  // The steps of an epoch that are left. They have equal size; remaining samples are left for the next shuffle.
+  void learn_epoch() {
+    before_epoch_ = shuffling_.get_state().clone();
+    const auto order = epoch_order(learn_.size(), shuffling_).narrow(0, step_ * batch_, (steps_ - step_) * batch_);
+    learn_.for_each_part(order, batch_, [&](const TrainingTensors& data, const Tensor& rows) {
+      augment_.read_from(data.input);
+      for (std::int64_t first = 0; first < rows.size(0); first += batch_) {
+        end_if_requested();
+        loss_sum_ += learn_batch(data, rows.narrow(0, first, batch_), step_);
+        ++step_;
+        if (run_.checkpoint_seconds > 0) keep(false);
+      }
+    });
+  }
+
+  double learn_batch(const TrainingTensors& data, const Tensor& rows, std::int64_t step) {
+    const double share = static_cast<double>(epoch_ * steps_ + step) / static_cast<double>(epochs_ * steps_);
+    for (auto& group : optimizer_.param_groups()) group.options().set_lr(rate_ * one_cycle(share));
+    const double loss = add_gradients(data, rows, epoch_ * steps_ + step);
+    torch::nn::utils::clip_grad_norm_(network_.parameters(), 5.0);
+    optimizer_.step();
+    const torch::NoGradGuard no_grad;
+    if (recipe_.average_decay > 0) average_.update(network_);
+    return loss;
   }
 
   // Of the samples' mean loss, weighted by class. Returns the loss.
-  double add_gradients(const Tensor& rows, std::int64_t step) {
-    const auto total = class_weight_.index_select(0, data_.target.index_select(0, rows)).sum();
+  double add_gradients(const TrainingTensors& data, const Tensor& rows, std::int64_t step) {
+    const auto total = class_weight_.index_select(0, data.target.index_select(0, rows)).sum();
     return shards_.add_gradients(rows, run_.threads, [&](int shard, Network& network, const Tensor& own_rows) {
       const auto input = augment_(own_rows, static_cast<std::uint64_t>(step * shards_.size() + shard));
-      const auto logits = forward(network, input), target = data_.target.index_select(0, own_rows);
+      const auto logits = forward(network, input), target = data.target.index_select(0, own_rows);
       const auto loss = recipe_.robust > 0
                             ? generalised_cross_entropy(logits, target, class_weight_, recipe_.robust)
                             : torch::cross_entropy_loss(logits, target, class_weight_, at::Reduction::Sum, -100, recipe_.label_smoothing);
@@ -173,28 +195,36 @@ class Training {
   }
 
   EpochReport judge_epoch(double loss) {
-    EpochReport report{epoch_, epochs_, loss, 0, 0};
+    const int epoch = epoch_ + 1;
+    EpochReport report{epoch, epochs_, loss, 0, 0};
     if (judged()) {
       const auto current = weights_of(network_);
       if (recipe_.average_decay > 0) set_weights(network_, average_.mean());
-      const Tensor logits = evaluate(network_, judges_, run_.threads);
+      const Tensor logits = [&] {
+        try {
+          return evaluate(network_, judges_, run_.threads);
+        } catch (const Interrupted&) {
+          set_weights(network_, current);
+          throw;
+        }
+      }();
       const Accuracy accuracy = judge(logits, held_out_.target);
       report.f_score = accuracy.macro_f;
       report.accuracy = accuracy.overall;
       if (report.f_score > best_score_) {
         best_score_ = report.f_score;
-        best_epoch_ = epoch_;
+        best_epoch_ = epoch;
       }
       // The latest epoch within one standard error of the best (Breiman et al. 1984): with few held-out groups the best one is partly
       // random.
       if (report.f_score >= best_score_ - standard_error(report.accuracy, held_out_.group)) {
-        kept_epoch_ = epoch_;
+        kept_epoch_ = epoch;
         best_ = weights_of(network_);
       }
       set_weights(network_, current);
       halves_.meet(logits);
     }
-    curve_.push_back({{"epoch", epoch_}, {"loss", report.loss}});
+    curve_.push_back({{"epoch", epoch}, {"loss", report.loss}});
     if (judged()) curve_.back().update({{"f_score", report.f_score}, {"accuracy", report.accuracy}});
     return report;
   }
@@ -221,7 +251,7 @@ class Training {
     return file;
   }
 
-  // Everything that changes from epoch to epoch, by name: keep() stores it and go_on() restores it.
+  // Everything that changes from step to step, by name: keep() stores it and go_on() restores it.
   std::map<std::string, Tensor> state() {
     std::map<std::string, Tensor> all;
     const auto add = [&all](const std::string& name, const std::vector<Tensor>& list) {
@@ -236,7 +266,7 @@ class Training {
       if (const auto* moments = moments_of(p)) mean.push_back(moments->exp_avg()), square.push_back(moments->exp_avg_sq());
     add("mean_gradient", mean);
     add("mean_square", square);
-    std::vector<Tensor> random{shuffling_.get_state()};
+    std::vector<Tensor> random{before_epoch_.defined() ? before_epoch_ : shuffling_.get_state()};  // the order of an epoch is drawn again
     for (const auto& g : dropping_) random.push_back(g.get_state());
     add("random", random);
     return all;
@@ -247,14 +277,21 @@ class Training {
     return found == optimizer_.state().end() ? nullptr : static_cast<const torch::optim::AdamWParamState*>(found->second.get());
   }
 
-  void keep() {
+  void keep(bool now) {
     using Clock = std::chrono::steady_clock;
     const std::chrono::duration<double> since = Clock::now() - kept_at_;
-    if (run_.checkpoint.empty() || (!finished_ && since.count() < run_.checkpoint_seconds)) return;
+    if (run_.checkpoint.empty() || (!finished_ && !now && since.count() < run_.checkpoint_seconds)) return;
     Checkpoint checkpoint{name_, {}, state()};
-    checkpoint.progress = {
-        {"epoch", epoch_},           {"finished", finished_},     {"best_score", best_score_}, {"half_scores", halves_.scores()},
-        {"best_epoch", best_epoch_}, {"kept_epoch", kept_epoch_}, {"steps", average_.steps()}, {"curve", curve_}};
+    checkpoint.progress = {{"epoch", epoch_},
+                           {"finished", finished_},
+                           {"best_score", best_score_},
+                           {"half_scores", halves_.scores()},
+                           {"best_epoch", best_epoch_},
+                           {"kept_epoch", kept_epoch_},
+                           {"steps", average_.steps()},
+                           {"curve", curve_},
+                           {"step", step_},
+                           {"loss_sum", loss_sum_}};
     try {
       write_checkpoint(checkpoint, run_.checkpoint);
     } catch (const UserError& error) {  // a failed checkpoint does not end the training
@@ -274,6 +311,7 @@ class Training {
     const auto& progress = found->progress;
     epoch_ = progress["epoch"], finished_ = progress["finished"], best_score_ = progress["best_score"];
     best_epoch_ = progress["best_epoch"], kept_epoch_ = progress["kept_epoch"], curve_ = progress["curve"];
+    step_ = progress.value("step", std::int64_t{0}), loss_sum_ = progress.value("loss_sum", 0.0);
     const auto list = [&](const std::string& name) {
       std::vector<Tensor> tensors;
       for (auto at = found->tensors.find(name + "/0"); at != found->tensors.end();
@@ -290,7 +328,7 @@ class Training {
     MILLESIME_CHECK(mean.size() == parameters.size(), mean.size(), " moments of ", parameters.size(), " parameters");
     for (std::size_t i = 0; i < mean.size(); ++i) {
       auto moments = std::make_unique<torch::optim::AdamWParamState>();
-      moments->step(epoch_ * steps_).exp_avg(mean[i]).exp_avg_sq(square[i]);
+      moments->step(epoch_ * steps_ + step_).exp_avg(mean[i]).exp_avg_sq(square[i]);
       optimizer_.state()[parameters[i].unsafeGetTensorImpl()] = std::move(moments);
     }
     shards_.share_statistics();
@@ -305,11 +343,11 @@ class Training {
   }
 
   const ModelSpec& spec_;
-  const ModelInput& held_out_;
+  const InputTable& held_out_;
   const Recipe& recipe_;
   const TrainingRun& run_;
   torch::Device where_;
-  TrainingTensors data_, judges_;
+  SampleFeed learn_, judges_;
   std::int64_t batch_, steps_;
   int epochs_, last_epoch_;
   double rate_;
@@ -325,8 +363,11 @@ class Training {
   std::string name_;                     // of this training, in its checkpoint
   std::chrono::steady_clock::time_point kept_at_ = std::chrono::steady_clock::now();
 
-  // State that changes from epoch to epoch, except weights, moments and generators.
-  int epoch_ = 0;  // epochs learned
+  // State that changes from step to step, except weights, moments and generators.
+  int epoch_ = 0;          // epochs learned
+  std::int64_t step_ = 0;  // steps of the next one
+  double loss_sum_ = 0;    // of these
+  Tensor before_epoch_;    // in an epoch, the generator that draws its order, before it did
   bool finished_ = false;
   double best_score_ = -1;
   int best_epoch_ = 0, kept_epoch_ = 0;
@@ -334,7 +375,7 @@ class Training {
   nlohmann::json curve_ = nlohmann::json::array();
 };
 
-ModelFile learn_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe, int last_epoch,
+ModelFile learn_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe, int last_epoch,
                         const TrainingRun& run) {
   check_learnable(spec, learn);
   const OneLibraryThread one;
@@ -345,21 +386,21 @@ std::string second_checkpoint(const std::string& first) { return first.empty() ?
 
 }  // namespace
 
-ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
+ModelFile train_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe,
                         const TrainingRun& run) {
   return learn_network(spec, learn, held_out, recipe, 0, run);
 }
 
-ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelInput& held_out, const Recipe& recipe,
+ModelFile train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
                          const TrainingRun& run) {
   spec.provenance.n_samples = samples.size();
   spec.provenance.n_held_out = held_out.size();
-  const ModelInput learn = with_rare_classes(samples, spec, recipe);
+  const InputTable learn = with_rare_classes(samples, spec, recipe, run.memory_bytes);
   count_learned(spec, learn);
   return train_network(spec, learn, held_out, recipe, run);
 }
 
-ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run) {
+ModelFile learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run) {
   ModelSpec spec = first.spec;
   if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
   Recipe same = recipe;  // batches and rate as chosen for fewer samples
@@ -367,7 +408,7 @@ ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Rec
   same.epochs = recipe.epochs_for(n_learned);
   same.batch = recipe.batch_for(n_learned);
   spec.provenance.n_samples = input.size();
-  const ModelInput all = with_rare_classes(input, spec, recipe);
+  const InputTable all = with_rare_classes(input, spec, recipe, run.memory_bytes);
   count_learned(spec, all);
   TrainingRun again = run;  // the first network's checkpoint stays: it is finished
   again.checkpoint = second_checkpoint(run.checkpoint);

@@ -9,8 +9,8 @@
 
 #include "kernels/base/device.h"
 #include "kernels/base/training_batch_args.h"
+#include "models/base/input_table.h"
 #include "models/base/model_file.h"
-#include "models/base/model_input.h"
 #include "models/base/recipe.h"
 
 namespace millesime {
@@ -36,6 +36,8 @@ struct TrainingRun {
   MakeTrainingBatch make_batch = nullptr;  // training_batch of kernels/ops/training_batch.h
   Device device;
   int threads = 1;
+  // For the samples: where they need more, they are read part after part in every epoch. It does not change a bit of the result either.
+  std::int64_t memory_bytes = std::int64_t{4} << 30;
   Precision precision = Precision::automatic;
   EpochCallback on_epoch;
   std::function<void(const std::string&)> on_note;  // messages for the user, e.g. that a checkpoint is damaged
@@ -45,23 +47,24 @@ struct TrainingRun {
   std::function<void(const std::vector<double>&)> on_crossed;
   const ModelFile* start = nullptr;  // a trained model whose weights training starts from, instead of random ones (copy_weights)
   // File in which the state of the training is saved, atomically, so that a training that was killed continues from there and ends with
-  // the same bytes. A file of another recipe, spec or samples is kept until this training saves its own. "": none.
+  // the same bytes. A training that is asked to end (pipeline/core/interruption.h) saves it first and throws Interrupted. A file of another
+  // recipe, spec or samples is kept until this training saves its own. "": none.
   std::string checkpoint;
   double checkpoint_seconds = 30;  // minimum time between two of them; the state of a finished network is always saved
 };
 
 // `spec`: complete except for metrics and temperature, which are added. `held_out` may be empty: then the last weights are kept, without
 // calibration. UserError if there are not enough samples to train.
-ModelFile train_network(const ModelSpec& spec, const ModelInput& learn, const ModelInput& held_out, const Recipe& recipe,
+ModelFile train_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe,
                         const TrainingRun& run);
 
 // Learns from `samples`, and from the samples that the recipe adds to rare classes. Sets the numbers of samples in the provenance.
-ModelFile train_held_out(ModelSpec spec, const ModelInput& samples, const ModelInput& held_out, const Recipe& recipe,
+ModelFile train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
                          const TrainingRun& run);
 
 // With few samples (Recipe::refits) a second network learns from all of `input`, also from the held-out ones, on the schedule of `first`
 // (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise returns `first` itself.
-ModelFile learn_again(const ModelFile& first, const ModelInput& input, const Recipe& recipe, const TrainingRun& run);
+ModelFile learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run);
 
 // A network of `spec` with random weights, to measure its speed.
 ModelFile untrained_network(const ModelSpec& spec, std::int64_t seed);

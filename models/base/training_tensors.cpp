@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/base/sample_feed.h"
 #include "models/base/shards.h"
 
 namespace millesime {
@@ -21,23 +22,19 @@ NetworkInput choose(const NetworkInput& from, const Tensor& rows) {
 
 }  // namespace
 
-TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch::Device device) {
-  const auto host = to_network_input(input.batch(0, input.size()), spec, torch::kCPU);
-  TrainingTensors out;
-  for (const auto& s : host.series) out.input.series.push_back({s.values.to(device), s.valid.to(device), s.days.to(device)});
-  if (host.statics.defined()) out.input.statics = host.statics.to(device, torch::kFloat32, false, true);
-  out.target = torch::tensor(std::vector<std::int64_t>(input.target.begin(), input.target.end())).to(device);
-  return out;
-}
-
-Tensor evaluate(Network& network, const TrainingTensors& data, int threads) {
+Tensor evaluate(Network& network, const SampleFeed& feed, int threads) {
   network.eval();
-  std::vector<Tensor> parts(static_cast<std::size_t>((data.size() + kEvaluationBatch - 1) / kEvaluationBatch));
-  networks_side_by_side(static_cast<int>(parts.size()), threads, [&](int part) {
-    const torch::NoGradGuard no_grad;
-    const std::int64_t first = part * kEvaluationBatch;
-    const auto rows = torch::arange(first, std::min(first + kEvaluationBatch, data.size()), data.target.options());
-    parts[static_cast<std::size_t>(part)] = network.forward(choose(data.input, rows)).to(torch::kCPU);
+  std::vector<Tensor> parts;
+  feed.for_each_part(torch::arange(feed.size(), torch::kInt64), kEvaluationBatch, [&](const TrainingTensors& data, const Tensor& rows) {
+    const std::size_t before = parts.size();
+    const std::int64_t n = rows.size(0);
+    parts.resize(before + static_cast<std::size_t>((n + kEvaluationBatch - 1) / kEvaluationBatch));
+    networks_side_by_side(static_cast<int>(parts.size() - before), threads, [&](int part) {
+      const torch::NoGradGuard no_grad;
+      const std::int64_t first = part * kEvaluationBatch;
+      parts[before + static_cast<std::size_t>(part)] =
+          network.forward(choose(data.input, rows.narrow(0, first, std::min(kEvaluationBatch, n - first)))).to(torch::kCPU);
+    });
   });
   network.train();
   return torch::cat(parts, 0).to(torch::kFloat64);

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/base/model_input.h"
 #include "models/base/network.h"
 #include "pipeline/core/accuracy.h"
 
@@ -16,10 +15,9 @@ struct TrainingTensors {
   std::int64_t size() const { return target.size(0); }
 };
 
-TrainingTensors to_tensors(const ModelInput& input, const ModelSpec& spec, torch::Device device);
-
+class SampleFeed;
 // Logits [N,K] on the host, float64, in evaluation mode.
-torch::Tensor evaluate(Network& network, const TrainingTensors& data, int threads);
+torch::Tensor evaluate(Network& network, const SampleFeed& feed, int threads);
 
 std::vector<double> numbers_of(const torch::Tensor& tensor);  // of such logits
 

@@ -37,7 +37,9 @@ Context Resources::context(const Config* otherwise) {
   const auto first = [](const std::string& a, const std::string& b) { return a.empty() ? b : a; };
   Context context;
   if (needs_ == Needs::device) {
-    const DeviceChoice choice = choose_device(first(device, otherwise ? otherwise->device : "auto"));
+    const std::string asked = first(device, otherwise ? otherwise->device : "auto");
+    const DeviceChoice choice = choose_device(asked);
+    if (choice.device.kind == Device::Kind::cuda && (asked == "auto" || asked == "cuda")) context.devices = cuda_devices();
     if (!choice.note.empty() && !quiet) std::fprintf(stderr, "millesime: %s\n", choice.note.c_str());
     context.device = choice.device;
   }

@@ -20,6 +20,7 @@
 #include "pipeline/cli/command.h"
 #include "pipeline/cli/usage.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/interruption.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
@@ -105,6 +106,11 @@ void let_idle_threads_sleep(char** argv) {
   ::execv("/proc/self/exe", argv);
 }
 
+// Commands that work long and can go on from what is finished; others end at once when they are asked to.
+bool leaves_files_behind(std::string_view command) {
+  return command == "run" || command == "train" || command == "classify" || command == "samples" || command == "stack";
+}
+
 // LibTorch unregisters thousands of operators when the process ends (55 ms of 210 ms of a short command): everything of ours is closed by
 // then, so the process ends at once. Under the sanitizers it ends in the ordinary way, which looks for leaks.
 int leave(int code) {
@@ -119,6 +125,8 @@ int leave(int code) {
 int run_and_report(int argc, char** argv) {
   try {
     return run_program(argc, argv);
+  } catch (const Interrupted& request) {
+    return report("ended", request.what(), kExitInterrupted);
   } catch (const UserError& error) {
     return report("error", error.what(), kExitUserError);
   } catch (const DeviceError& error) {
@@ -141,6 +149,7 @@ int main(int argc, char** argv) {
   if (argc > 1 &&
       (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "classify" || std::string_view(argv[1]) == "regularise"))
     let_idle_threads_sleep(argv);
+  if (argc > 1 && leaves_files_behind(argv[1])) listen_for_interruption();
   // Buffers of a window are allocated and freed many times: kept by the process, they cause no page faults (3 to 8 s of the system's
   // time, of 12 to 16 s, for a tile of 1024 x 1024 px and 30 dates). 32 MiB is the maximum of glibc.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);

@@ -30,7 +30,8 @@ static_assert(std::endian::native == std::endian::little, "tensors are stored in
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // of the format's reference implementation
 constexpr std::size_t kMaxDimensions = 8;
-constexpr std::size_t kAlignment = 8;  // of the largest element
+constexpr std::size_t kAlignment = 8;      // of the largest element
+constexpr std::uint64_t kPiece = 4 << 20;  // bytes that are written at once
 constexpr const char* kMetadata = "__metadata__";
 
 struct TypeName {
@@ -223,13 +224,13 @@ struct SafetensorsFile::Mapping {
   }
 };
 
-SafetensorsFile::SafetensorsFile(std::unique_ptr<Mapping> mapping) : mapping_(std::move(mapping)) {}
+SafetensorsFile::SafetensorsFile(std::shared_ptr<Mapping> mapping) : mapping_(std::move(mapping)) {}
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
-  auto mapping = std::make_unique<Mapping>();
+  auto mapping = std::make_shared<Mapping>();
   mapping->path = path;
 
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // does not block on a pipe
@@ -323,13 +324,18 @@ const TensorView& SafetensorsFile::require(const std::string& name, TensorType t
   return tensor;
 }
 
+bool SafetensorsFile::lies_in_the_file(const TensorView& tensor) const {
+  return tensor.data >= mapping_->base && tensor.data < mapping_->base + mapping_->bytes;
+}
+
 void SafetensorsWriter::metadata(const std::string& key, const std::string& value) { metadata_[key] = value; }
 
-void SafetensorsWriter::add(const std::string& name, TensorType type, std::vector<std::int64_t> shape, const std::byte* values) {
+void SafetensorsWriter::add(const std::string& name, TensorType type, std::vector<std::int64_t> shape, const std::byte* values,
+                            bool mapped) {
   MILLESIME_CHECK(name != kMetadata && !entries_.contains(name), "tensor ", name, " is added twice or has a reserved name");
   for (const auto size : shape) MILLESIME_CHECK(size >= 0, "tensor ", name, " has a negative size");
   MILLESIME_CHECK(shape.size() <= kMaxDimensions, "tensor ", name, " has ", shape.size(), " dimensions");
-  entries_.emplace(name, Entry{type, std::move(shape), values});
+  entries_.emplace(name, Entry{type, std::move(shape), values, mapped});
 }
 
 void SafetensorsWriter::write(const std::string& path) const {
@@ -366,8 +372,12 @@ void SafetensorsWriter::write(const std::string& path) const {
     stream.write(reinterpret_cast<const char*>(&header_bytes), kLengthBytes);
     stream.write(text.data(), static_cast<std::streamsize>(text.size()));
     for (const auto* item : order)
-      if (const auto bytes = bytes_of(item->second))
-        stream.write(reinterpret_cast<const char*>(item->second.data), static_cast<std::streamsize>(bytes));
+      for (std::uint64_t at = 0, bytes = bytes_of(item->second); at < bytes;) {
+        const std::uint64_t piece = std::min<std::uint64_t>(bytes - at, kPiece);
+        stream.write(reinterpret_cast<const char*>(item->second.data) + at, static_cast<std::streamsize>(piece));
+        if (item->second.mapped) release_pages(item->second.data + at, piece);
+        at += piece;
+      }
     stream.close();
     if (!stream) throw UserError(join_text(path, ": cannot be written: ", std::strerror(errno)));
   }

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/core/column.h"
+
 namespace millesime {
 
 enum class TensorType { u8, i16, i32, i64, f32, f64 };
@@ -69,6 +71,14 @@ class SafetensorsFile {
   const T* data(const std::string& name, const std::vector<std::int64_t>& shape) const {
     return reinterpret_cast<const T*>(require(name, TensorTypeOf<T>::value, shape).data);
   }
+  // The same, which keeps the file mapped as long as it exists.
+  template <class T>
+  Column<T> column(const std::string& name, const std::vector<std::int64_t>& shape) const {
+    const TensorView& tensor = require(name, TensorTypeOf<T>::value, shape);
+    const std::span<const T> values(reinterpret_cast<const T*>(tensor.data), static_cast<std::size_t>(tensor.elements()));
+    if (!lies_in_the_file(tensor)) return std::vector<T>(values.begin(), values.end());
+    return {std::shared_ptr<const void>(mapping_), values};
+  }
   template <class T>
   std::vector<T> vector(const std::string& name, const std::vector<std::int64_t>& shape) const {
     const TensorView& tensor = require(name, TensorTypeOf<T>::value, shape);
@@ -78,9 +88,10 @@ class SafetensorsFile {
 
  private:
   struct Mapping;
-  explicit SafetensorsFile(std::unique_ptr<Mapping> mapping);
+  explicit SafetensorsFile(std::shared_ptr<Mapping> mapping);
   const TensorView& require(const std::string& name, TensorType type, const std::vector<std::int64_t>& shape) const;
-  std::unique_ptr<Mapping> mapping_;
+  bool lies_in_the_file(const TensorView& tensor) const;  // one that is not aligned there is a copy in memory
+  std::shared_ptr<Mapping> mapping_;
 };
 
 class SafetensorsWriter {
@@ -90,7 +101,12 @@ class SafetensorsWriter {
   void add(const std::string& name, std::vector<std::int64_t> shape, const T* values) {
     add(name, TensorTypeOf<T>::value, std::move(shape), reinterpret_cast<const std::byte*>(values));
   }
-  void add(const std::string& name, TensorType type, std::vector<std::int64_t> shape, const std::byte* values);  // not copied
+  template <class T>
+  void add(const std::string& name, std::vector<std::int64_t> shape, const Column<T>& values) {
+    add(name, TensorTypeOf<T>::value, std::move(shape), reinterpret_cast<const std::byte*>(values.data()), values.is_mapped());
+  }
+  // Not copied. `mapped`: of a file; its pages are given back when they are written.
+  void add(const std::string& name, TensorType type, std::vector<std::int64_t> shape, const std::byte* values, bool mapped = false);
   void write(const std::string& path) const;  // atomic; same content, same bytes
 
  private:
@@ -98,6 +114,7 @@ class SafetensorsWriter {
     TensorType type;
     std::vector<std::int64_t> shape;
     const std::byte* data;
+    bool mapped;
   };
   std::map<std::string, std::string> metadata_;
   std::map<std::string, Entry> entries_;

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pipeline/core/column.h"
 #include "pipeline/core/dates.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/table_rules.h"
@@ -21,10 +22,10 @@ namespace millesime {
 struct SampleSeries {
   std::string source;  // "sentinel2", "sentinel1", ...
   std::vector<std::string> bands;
-  std::vector<float> scale;          // per band: physical value = stored number * scale (1 keeps the product's integers)
-  std::vector<Date> dates;           // in time order
-  std::vector<std::int16_t> values;  // [sample][date][band]; kNodata where invalid
-  std::vector<std::uint8_t> valid;   // [sample][date]
+  std::vector<float> scale;     // per band: physical value = stored number * scale (1 keeps the product's integers)
+  std::vector<Date> dates;      // in time order
+  Column<std::int16_t> values;  // [sample][date][band]; kNodata where invalid
+  Column<std::uint8_t> valid;   // [sample][date]
 };
 
 // How a sample is used in the run of one seed. Both: of tables alone, whoever makes one may say so. Unused: in a learning polygon, but
@@ -41,16 +42,16 @@ struct Samples {
   std::vector<std::string> region_names;  // {""} without regions
 
   // one entry a sample
-  std::vector<std::int32_t> label;     // class code
-  std::vector<std::int64_t> polygon;   // group: never split between learn and test
-  std::vector<std::int64_t> group;     // the same, different among all that were loaded together (number_groups); empty: the polygon
-  std::vector<std::int32_t> region;    // index in region_names
-  std::vector<double> x, y;            // map position (of the pixel's centre) or 0
-  std::vector<std::int32_t> col, row;  // pixel in the tile, -1 for tables
-  std::vector<float> statics;          // [sample][static]; NaN where missing
+  std::vector<std::int32_t> label;    // class code
+  std::vector<std::int64_t> polygon;  // group: never split between learn and test
+  std::vector<std::int64_t> group;    // the same, different among all that were loaded together (number_groups); empty: the polygon
+  Column<std::int32_t> region;        // index in region_names
+  Column<double> x, y;                // map position (of the pixel's centre) or 0
+  Column<std::int32_t> col, row;      // pixel in the tile, -1 for tables
+  Column<float> statics;              // [sample][static]; NaN where missing
   int n_seeds = 1;
-  std::vector<std::uint8_t> split;  // [sample][seed], a Split
-  std::vector<std::string> notes;   // what reading a table decided: which numbers are missing values, what precision is kept
+  Column<std::uint8_t> split;      // [sample][seed], a Split
+  std::vector<std::string> notes;  // what reading a table decided: which numbers are missing values, what precision is kept
 
   std::int64_t size() const { return static_cast<std::int64_t>(label.size()); }
   std::int64_t group_of(std::int64_t sample) const {
@@ -61,7 +62,8 @@ struct Samples {
   }
 };
 
-// Checks names, shapes, types, sizes and codes before it allocates; UserError with file and tensor.
+// Checks names, shapes, types, sizes and codes before it allocates; UserError with file and tensor. Series and most columns stay in the
+// file, which is mapped into memory: samples of any number can be read in less memory than they have.
 Samples read_samples(const std::string& file);             // of one part; UserError for a file of several
 std::vector<Samples> read_parts(const std::string& file);  // at least one
 // Atomic; same samples, same bytes. Parts agree in year, splits, static inputs, sources and their bands (join_samples).

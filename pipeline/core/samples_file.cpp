@@ -116,7 +116,10 @@ Samples rows_of(const std::vector<Samples>& parts) {
 
 void take_rows(const Samples& all, std::int64_t first, std::int64_t n, Samples& part) {
   const auto slice = [&](const auto& from, std::int64_t width = 1) {
-    return std::decay_t<decltype(from)>(from.begin() + first * width, from.begin() + (first + n) * width);
+    if constexpr (requires { from.part(0, 0); })
+      return from.part(static_cast<std::size_t>(first * width), static_cast<std::size_t>(n * width));
+    else
+      return std::decay_t<decltype(from)>(from.begin() + first * width, from.begin() + (first + n) * width);
   };
   part.label = slice(all.label);
   part.polygon = slice(all.polygon);
@@ -186,27 +189,36 @@ Header parse_header(const nlohmann::json& header, const std::string& where) {
 
 void check_rows(const Samples& samples, const std::string& file) {
   const auto n_regions = static_cast<std::int64_t>(samples.region_names.size());
-  for (const std::int32_t region : samples.region)
+  const auto each = [](const auto& column, const auto& look) {
+    column.scan([&](const auto& piece) {
+      for (const auto value : piece) look(value);
+    });
+  };
+  each(samples.region, [&](std::int32_t region) {
     if (region < 0 || region >= n_regions)
       throw UserError(join_text(file, ": tensor \"region\": ", region, "; expected 0 to ", n_regions - 1));
-  for (const std::uint8_t split : samples.split)
+  });
+  each(samples.split, [&](std::uint8_t split) {
     if (split >= std::size(kSplits))
       throw UserError(join_text(file, ": tensor \"split\": ", split, "; expected 0 to ", std::size(kSplits) - 1));
-  for (const double position : samples.x)
-    if (!std::isfinite(position)) throw UserError(file + ": tensor \"x\": a position that is not a number");
-  for (const double position : samples.y)
-    if (!std::isfinite(position)) throw UserError(file + ": tensor \"y\": a position that is not a number");
+  });
+  for (const auto& [name, column] : {std::pair("x", &samples.x), std::pair("y", &samples.y)})
+    each(*column, [&, axis = name](double position) {
+      if (!std::isfinite(position)) throw UserError(join_text(file, ": tensor \"", axis, "\": a position that is not a number"));
+    });
 }
 
 void read_series_tensors(const SafetensorsFile& tensors, const std::string& file, std::int64_t n, std::size_t part, bool several,
                          SampleSeries& series) {
   const auto n_dates = static_cast<std::int64_t>(series.dates.size()), n_bands = static_cast<std::int64_t>(series.bands.size());
   const auto name = [&](const char* what) { return tensor_name(series, part, several, what); };
-  series.values = tensors.vector<std::int16_t>(name("values"), {n, n_dates, n_bands});
-  series.valid = tensors.vector<std::uint8_t>(name("valid"), {n, n_dates});
+  series.values = tensors.column<std::int16_t>(name("values"), {n, n_dates, n_bands});
+  series.valid = tensors.column<std::uint8_t>(name("valid"), {n, n_dates});
   series.scale = tensors.vector<float>(name("scale"), {n_bands});
-  for (const std::uint8_t valid : series.valid)
-    if (valid > 1) throw UserError(join_text(file, ": tensor \"", name("valid"), "\": ", valid, "; expected 0 or 1"));
+  series.valid.scan([&](const auto& piece) {
+    for (const std::uint8_t valid : piece)
+      if (valid > 1) throw UserError(join_text(file, ": tensor \"", name("valid"), "\": ", valid, "; expected 0 or 1"));
+  });
   for (const float scale : series.scale)
     if (!std::isfinite(scale) || scale <= 0)
       throw UserError(join_text(file, ": tensor \"", name("scale"), "\": ", scale, "; expected a positive number"));
@@ -233,15 +245,19 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file) {
   const Samples all = several ? rows_of(parts) : Samples{};  // lives until the file is written
   visit_rows(several ? all : first, [&](const char* name, const auto& values, std::int64_t width, bool wide) {
     const std::int64_t n = several ? all.size() : first.size();
-    writer.add(name, wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n}, values.data());
+    const auto shape = wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n};
+    if constexpr (requires { values.is_mapped(); })
+      writer.add(name, shape, values);
+    else
+      writer.add(name, shape, values.data());
   });
   for (std::size_t s = 0; s < first.series.size(); ++s) {
     auto dates = nlohmann::ordered_json::array();
     for (std::size_t p = 0; p < parts.size(); ++p) {
       const SampleSeries& series = parts[p].series[s];
       const auto n_dates = static_cast<std::int64_t>(series.dates.size()), n_bands = static_cast<std::int64_t>(series.bands.size());
-      writer.add(tensor_name(series, p, several, "values"), {parts[p].size(), n_dates, n_bands}, series.values.data());
-      writer.add(tensor_name(series, p, several, "valid"), {parts[p].size(), n_dates}, series.valid.data());
+      writer.add(tensor_name(series, p, several, "values"), {parts[p].size(), n_dates, n_bands}, series.values);
+      writer.add(tensor_name(series, p, several, "valid"), {parts[p].size(), n_dates}, series.valid);
       writer.add(tensor_name(series, p, several, "scale"), {n_bands}, series.scale.data());
       dates.push_back(date_list(series));
     }
@@ -277,8 +293,12 @@ std::vector<Samples> read_parts(const std::string& file) {
   Samples all = parts.front();
   std::int64_t n = -1;  // the first tensor says how many
   visit_rows(all, [&](const char* name, auto& values, std::int64_t width, bool wide) {
-    using Value = typename std::remove_reference_t<decltype(values)>::value_type;
-    values = tensors.vector<Value>(name, wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n});
+    using Values = std::remove_reference_t<decltype(values)>;
+    const auto shape = wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n};
+    if constexpr (std::is_same_v<Values, Column<typename Values::value_type>>)
+      values = tensors.column<typename Values::value_type>(name, shape);
+    else
+      values = tensors.vector<typename Values::value_type>(name, shape);
     if (n < 0) n = static_cast<std::int64_t>(values.size());
   });
   check_rows(all, file);

@@ -65,7 +65,7 @@ std::vector<Samples> join_samples(const std::vector<std::string>& files) {
   for (Samples& part : parts) {
     part.polygon = std::move(part.group);
     part.group.clear();
-    for (std::int32_t& region : part.region)
+    for (std::int32_t& region : part.region.edit())
       region = static_cast<std::int32_t>(std::ranges::lower_bound(region_names, part.region_names[static_cast<std::size_t>(region)]) -
                                          region_names.begin());
     part.region_names = region_names;

@@ -113,9 +113,9 @@ class TableReader {
     s.region.push_back(0);
     s.x.push_back(0);
     s.y.push_back(0);
-    s.statics.insert(s.statics.end(), s.static_names.size(), std::numeric_limits<float>::quiet_NaN());
+    s.statics.edit().insert(s.statics.edit().end(), s.static_names.size(), std::numeric_limits<float>::quiet_NaN());
     static_values_.assign(s.static_names.size(), std::numeric_limits<double>::quiet_NaN());
-    s.split.insert(s.split.end(), static_cast<std::size_t>(s.n_seeds), static_cast<std::uint8_t>(Split::learn));
+    s.split.edit().insert(s.split.edit().end(), static_cast<std::size_t>(s.n_seeds), static_cast<std::uint8_t>(Split::learn));
   }
 
   // Stores the complete dates of one row as multiples of 10^exponent and records the digits that their numbers need.
@@ -160,16 +160,16 @@ class TableReader {
       case Role::y: {
         const auto position = parse_whole<double>(cell);
         if (!position || !std::isfinite(*position)) refuse(table, i, "a map coordinate");
-        (column.role == Role::x ? s.x : s.y).back() = *position;
+        (column.role == Role::x ? s.x : s.y).edit().back() = *position;
         break;
       }
       case Role::region: {
         if (!is_utf8(cell)) refuse(table, i, "text in UTF-8");
-        s.region.back() = region_names_.emplace(cell, static_cast<std::int32_t>(region_names_.size())).first->second;
+        s.region.edit().back() = region_names_.emplace(cell, static_cast<std::int32_t>(region_names_.size())).first->second;
         break;
       }
       case Role::split: {
-        std::uint8_t& split = s.split[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
+        std::uint8_t& split = s.split.edit()[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
         const auto* const use = std::ranges::find_if(kSplits, [&](Split known) { return cell == to_text(known); });
         if (use == std::end(kSplits)) refuse(table, i, "learn, test, both, unused or final");
         split = static_cast<std::uint8_t>(*use);
@@ -185,7 +185,7 @@ class TableReader {
         static_values_[column.index] = number->value;
         const auto value = static_cast<float>(number->value);
         if (std::isfinite(value) && !survey_.is_static_fill(column.index, number->value))
-          s.statics[s.statics.size() - s.static_names.size() + column.index] = value;
+          s.statics.edit()[s.statics.size() - s.static_names.size() + column.index] = value;
         break;
       }
       case Role::ignored:
@@ -229,7 +229,7 @@ class TableReader {
           while (o < observations && whole_tens(o)) ++o;
           if (o < observations) break;
           for (o = 0; o < observations; ++o)
-            if (series.valid[o]) series.values[o * n_bands + b] = static_cast<std::int16_t>(series.values[o * n_bands + b] / 10);
+            if (series.valid[o]) series.values.edit()[o * n_bands + b] = static_cast<std::int16_t>(series.values[o * n_bands + b] / 10);
           ++exponent;
         }
         series.scale[b] = scale_of(exponent);
@@ -256,7 +256,7 @@ class TableReader {
       sorted[static_cast<std::size_t>(number)] = static_cast<std::int32_t>(s.region_names.size());
       s.region_names.push_back(name);
     }
-    for (std::int32_t& region : s.region) region = sorted[static_cast<std::size_t>(region)];
+    for (std::int32_t& region : s.region.edit()) region = sorted[static_cast<std::size_t>(region)];
   }
 
   const std::string& file_;

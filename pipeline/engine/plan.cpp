@@ -8,6 +8,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
+#include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -24,27 +25,32 @@ std::size_t position(const std::vector<Stage>& stages, const std::string& name, 
                             near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 
-// Equal name and content: a production that was moved to another folder is still up to date.
-bool same_content(const Fingerprint& a, const Fingerprint& b) {
-  return a.xxh3 == b.xxh3 && fs::path(a.path).filename() == fs::path(b.path).filename();
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// The checksum of a file's content, "" if there is none; each file is looked at once a plan.
+std::string content_of(const Config& config, const std::string& path, const Fingerprint& known) {
+  return config.planning ? config.planning->content(path, known) : Planning().content(path, known);
 }
 
-std::string changed_input(const Unit& unit, const Manifest& known) {
+// Equal names and content: a production that was moved to another folder is still up to date.
+std::string changed_input(const Unit& unit, const Manifest& known, const Config& config) {
   if (unit.inputs.size() != known.inputs.size())
     return join_text(counted(unit.inputs.size(), "input"), " instead of ", known.inputs.size());
   for (std::size_t i = 0; i < unit.inputs.size(); ++i) {
-    if (!fs::exists(unit.inputs[i])) return "input " + unit.inputs[i] + " is missing";
-    if (!same_content(fingerprint(unit.inputs[i], known.inputs[i]), known.inputs[i])) return "input " + unit.inputs[i] + " changed";
+    const std::string content = content_of(config, unit.inputs[i], known.inputs[i]);
+    if (content.empty()) return "input " + unit.inputs[i] + " is missing";
+    if (content != known.inputs[i].xxh3 || file_name(unit.inputs[i]) != file_name(known.inputs[i].path))
+      return "input " + unit.inputs[i] + " changed";
   }
   return "";
 }
 
-std::string changed_output(const Unit& unit, const Manifest& known) {
+std::string changed_output(const Unit& unit, const Manifest& known, const Config& config) {
   if (unit.outputs.size() != known.outputs.size()) return "other outputs than before";
   for (std::size_t i = 0; i < unit.outputs.size(); ++i) {
-    if (!fs::exists(unit.outputs[i])) return "output " + unit.outputs[i] + " is missing";
-    if (fingerprint(unit.outputs[i], known.outputs[i]).xxh3 != known.outputs[i].xxh3)
-      return "output " + unit.outputs[i] + " was changed by another program";
+    const std::string content = content_of(config, unit.outputs[i], known.outputs[i]);
+    if (content.empty()) return "output " + unit.outputs[i] + " is missing";
+    if (content != known.outputs[i].xxh3) return "output " + unit.outputs[i] + " was changed by another program";
   }
   return "";
 }
@@ -105,7 +111,7 @@ void check_selection(const std::vector<Stage>& stages, const Config& config, con
     if (stages[i].check) stages[i].check(config);
 }
 
-std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config) {
+std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config, const Manifest* as_known) {
   std::map<std::string, std::string> shaping;
   const Options options = config.declare();
   for (const auto& key : unit.config_keys) {
@@ -126,6 +132,13 @@ std::map<std::string, std::string> shaping_config(const Unit& unit, Config& conf
     else
       shaping[name] = fact.substr(sign + 3);
   }
+  for (const auto& [name, look_up] : unit.looked_up) {
+    const auto known = as_known ? as_known->config.find(name) : std::map<std::string, std::string>::const_iterator();
+    if (as_known && known != as_known->config.end())
+      shaping[name] = known->second;
+    else
+      shaping[name] = look_up();
+  }
   return shaping;
 }
 
@@ -141,13 +154,13 @@ std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit) {
   }
 }
 
-std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known) {
+std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known, Look look) {
   if (!known) return "it has no manifest";
   if (known->code != code_of(stage)) return "made by " + known->code;
-  for (const auto& reason :
-       {changed_config(shaping_config(unit, config), known->config), changed_input(unit, *known), changed_output(unit, *known)})
-    if (!reason.empty()) return reason;
-  return "";
+  const auto shaping = shaping_config(unit, config, look == Look::at_images ? nullptr : &*known);
+  if (const auto reason = changed_config(shaping, known->config); !reason.empty()) return reason;
+  if (const auto reason = changed_input(unit, *known, config); !reason.empty()) return reason;
+  return changed_output(unit, *known, config);
 }
 
 bool Selection::chooses(const Unit& unit) const {
@@ -170,29 +183,53 @@ Config restricted_to(const Config& config, const Selection& selection) {
   return restricted;
 }
 
-std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config) {
+std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config, Look look) {
   if (selection.force) return "--force";
   const auto known = known_manifest(Layout(config), unit);
   // Single tiles are computed with the existing models: training again would change every other tile, too.
-  if (!selection.tiles.empty() && stage.kept_when_mending && known && changed_output(unit, *known).empty()) return "";
-  return reason_to_run(stage, unit, config, known);
+  if (!selection.tiles.empty() && stage.kept_when_mending && known && changed_output(unit, *known, config).empty()) return "";
+  return reason_to_run(stage, unit, config, known, look);
 }
 
-std::string unfinished_before(const std::vector<Stage>& stages, Config& config, const Selection& selection, const Unit& unit,
-                              std::size_t n_stages) {
-  Selection before = selection;
-  before.force = false;
-  std::set<std::string> needed(unit.inputs.begin(), unit.inputs.end());
-  for (std::size_t i = n_stages; i-- > 0;)
-    for (const Unit& earlier : stages[i].plan(config).value_or(std::vector<Unit>{})) {
-      if (std::ranges::none_of(earlier.outputs, [&](const auto& output) { return needed.contains(output); })) continue;
-      if (!selection.chooses(earlier)) {  // it may be older than its inputs; it must have been finished
-        if (!known_manifest(Layout(config), earlier)) return earlier.name() + " (it was never finished, and --tiles leaves it out)";
-        continue;
-      }
-      if (const auto why = reason_in(before, stages[i], earlier, config); !why.empty()) return earlier.name() + " (" + why + ")";
-      needed.insert(earlier.inputs.begin(), earlier.inputs.end());
+EarlierUnits::EarlierUnits(const std::vector<Stage>& stages, Config& config, const Selection& selection, std::size_t n_stages)
+    : config_(config), selection_(selection) {
+  selection_.force = false;
+  for (std::size_t i = 0; i < n_stages; ++i)
+    for (Unit& unit : stages[i].plan(config).value_or(std::vector<Unit>{})) {
+      for (const auto& output : unit.outputs) makers_[output].push_back(units_.size());
+      units_.push_back({&stages[i], std::move(unit)});
     }
+}
+
+std::string EarlierUnits::lack_of(Earlier& earlier, const std::string& tile) {
+  if (earlier.lack) return *earlier.lack;
+  const Unit& unit = earlier.unit;
+  std::string lack;
+  if (!selection_.chooses(unit)) {  // it may be older than its inputs; it must have been finished
+    if (!known_manifest(Layout(config_), unit)) lack = unit.name() + " (it was never finished, and --tiles leaves it out)";
+  } else {
+    const Look look = unit.tile == tile ? Look::at_images : Look::at_results;
+    if (const auto why = reason_in(selection_, *earlier.stage, unit, config_, look); !why.empty()) lack = unit.name() + " (" + why + ")";
+  }
+  earlier.lack = lack;
+  return lack;
+}
+
+std::string EarlierUnits::unfinished_before(const Unit& unit) {
+  std::set<std::size_t> needed;  // in the order of stages
+  const auto need = [&](const Unit& of) {
+    for (const auto& input : of.inputs)
+      if (const auto made = makers_.find(input); made != makers_.end()) needed.insert(made->second.begin(), made->second.end());
+  };
+  need(unit);
+  std::set<std::size_t> seen;
+  while (!needed.empty()) {
+    const std::size_t last = *needed.rbegin();  // the latest first: what it needs is earlier
+    needed.erase(last);
+    if (!seen.insert(last).second || units_[last].unit.name() == unit.name()) continue;
+    if (const auto lack = lack_of(units_[last], unit.tile); !lack.empty()) return lack;
+    if (selection_.chooses(units_[last].unit)) need(units_[last].unit);
+  }
   return "";
 }
 
@@ -210,11 +247,11 @@ std::vector<std::vector<PlannedUnit>> in_waves(std::vector<PlannedUnit> units) {
   return waves;
 }
 
-NamedUnit unit_named(const std::vector<Stage>& stages, const Config& requested, const Selection& selection, const std::string& name) {
+NamedUnit unit_named(const std::vector<Stage>& stages, const Config& world, const std::string& name) {
   const auto slash = name.find('/');
   if (slash == std::string::npos) throw UserError(join_text("--unit ", name, ": expected STAGE/KEY such as classify/T31TCJ"));
   const std::size_t stage = position(stages, name.substr(0, slash), "--unit");
-  const auto units = stages[stage].plan(restricted_to(requested, selection));
+  const auto units = stages[stage].plan(world);
   if (!units) throw UserError(join_text("--unit ", name, ": the stage ", stages[stage].name, " needs results of an earlier stage first"));
   if (const auto found = std::ranges::find(*units, name, &Unit::name); found != units->end()) return {stage, *found};
   std::vector<std::string> names;
@@ -225,6 +262,7 @@ NamedUnit unit_named(const std::vector<Stage>& stages, const Config& requested, 
 }
 
 PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& selection, PlanSoFar& so_far) {
+  const PlanBeingMade now(world);
   const Layout layout(world);
   PlannedStage planned;
   planned.stage = &stage;
@@ -252,7 +290,8 @@ PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& sele
   return planned;
 }
 
-void pass_over(const Stage& stage, const Config& world, PlanSoFar& so_far) {
+void pass_over(const Stage& stage, Config& world, PlanSoFar& so_far) {
+  const PlanBeingMade now(world);
   const Layout layout(world);
   std::optional<std::vector<Unit>> units;
   try {
@@ -267,6 +306,7 @@ void pass_over(const Stage& stage, const Config& world, PlanSoFar& so_far) {
 std::vector<PlannedStage> make_plan(const std::vector<Stage>& stages, const Config& requested, const Selection& selection) {
   check_selection(stages, requested, selection);
   Config world = restricted_to(requested, selection);
+  const PlanBeingMade now(world);
   const std::size_t first = selection.from.empty() ? 0 : position(stages, selection.from, "--from");
   const std::size_t last = selection.to.empty() ? stages.size() - 1 : position(stages, selection.to, "--to");
   std::vector<PlannedStage> plan;

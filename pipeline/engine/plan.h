@@ -46,16 +46,18 @@ struct PlanSoFar {
 // The chosen units of one stage.
 PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& selection, PlanSoFar& so_far);
 // For a stage that is not to run.
-void pass_over(const Stage& stage, const Config& world, PlanSoFar& so_far);
+void pass_over(const Stage& stage, Config& world, PlanSoFar& so_far);
 
 // The options that affect a unit, with their values. Paths are none of them: what lies there is an input, and a production is the same
-// wherever it lies and however its folders are spelled.
-std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config);
+// wherever it lies and however its folders are spelled. `as_known`: facts that are looked up (Unit::looked_up) are taken from there.
+std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config, const Manifest* as_known = nullptr);
 std::string code_of(const Stage& stage);  // program version and stage revision
 
 // Why a unit has to run, or "" if its manifest agrees with configuration, inputs, code and outputs. `known` is that manifest,
-// if it exists and is readable.
-std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known);
+// if it exists and is readable. Without a look at the images, these count as unchanged.
+enum class Look { at_images, at_results };
+std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known,
+                          Look look = Look::at_images);
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 
 // The production as the selection sees it. `--tiles` says what may be recomputed, not what the country consists of: the tiles stay
@@ -68,14 +70,32 @@ struct NamedUnit {
   std::size_t stage = 0;
   Unit unit;
 };
-NamedUnit unit_named(const std::vector<Stage>& stages, const Config& config, const Selection& selection, const std::string& name);
+NamedUnit unit_named(const std::vector<Stage>& stages, const Config& world, const std::string& name);
 
 // Why the unit has to run in this selection, or ""; without regard to earlier units.
-std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config);
-// A unit that has to run before it, with the reason ("classify/T31TCJ (it has no manifest)"), or "". All units that it depends on are
-// checked in the first `n_stages` stages.
-std::string unfinished_before(const std::vector<Stage>& stages, Config& config, const Selection& selection, const Unit& unit,
-                              std::size_t n_stages);
+std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config, Look look = Look::at_images);
+
+// The units of the first stages, and what is known of them: for the question what has to run before others.
+class EarlierUnits {
+ public:
+  EarlierUnits(const std::vector<Stage>& stages, Config& config, const Selection& selection, std::size_t n_stages);
+  // A unit that has to run before this one, with the reason ("classify/T31TCJ (it has no manifest)"), or "". All units that it depends on
+  // are checked; the images of its own tile are looked at, those of others were when the plan was made.
+  std::string unfinished_before(const Unit& unit);
+
+ private:
+  Config& config_;
+  Selection selection_;
+  struct Earlier {
+    const Stage* stage;
+    Unit unit;
+    std::optional<std::string> lack = {};  // once it was asked for
+  };
+  std::string lack_of(Earlier& earlier, const std::string& tile);
+
+  std::vector<Earlier> units_;
+  std::map<std::string, std::vector<std::size_t>> makers_;  // of each output
+};
 // Units of one stage in the order in which they can run: those of a wave depend only on earlier waves.
 // (The mosaic's map consists of its sheets.)
 std::vector<std::vector<PlannedUnit>> in_waves(std::vector<PlannedUnit> units);

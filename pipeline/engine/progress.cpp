@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/interruption.h"
 #include "pipeline/core/json_text.h"
 
 namespace millesime {
@@ -86,6 +87,7 @@ void ProgressMeter::extend(std::int64_t more) {
 }
 
 void ProgressMeter::advance(std::int64_t done) {
+  end_if_requested();  // every loop passes here, after each window
   const std::lock_guard lock(mutex_);
   report_.done += done;
   if (Clock::now() - shown_ >= every_) measure_and_show(false);

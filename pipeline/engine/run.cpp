@@ -12,8 +12,10 @@
 #include "kernels/base/device_error.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/interruption.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/progress.h"
+#include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -128,9 +130,7 @@ class Wave {
       std::vector<std::unique_ptr<Progress>> parts;
       std::vector<std::jthread> workers;
       for (int job = 0; job < jobs; ++job) {
-        Context share = context_;
-        share.threads = std::max(1, context_.threads / jobs + (job < context_.threads % jobs ? 1 : 0));
-        share.memory_bytes = context_.memory_bytes / jobs;
+        Context share = share_of(context_, job, jobs);
         share.progress = parts.emplace_back(joint.part()).get();
         workers.emplace_back([this, share] { work(share, true); });
       }
@@ -149,6 +149,10 @@ class Wave {
         const std::lock_guard lock(mutex_);
         ++outcome_.ran, ++done_;
         tell_the_rest();
+      } catch (const Interrupted&) {  // no failure: the unit runs again
+        const std::lock_guard lock(mutex_);
+        if (!fatal_) fatal_ = std::current_exception();
+        next_ = units_.size();
       } catch (...) {
         const std::string message = failure_text();
         const std::lock_guard lock(mutex_);
@@ -212,16 +216,33 @@ class Wave {
 
 }  // namespace
 
-int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context) {
+int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context, std::int64_t unit_memory) {
   if (!stage.side_by_side || units < 2) return 1;
   const auto most = static_cast<int>(std::min<std::size_t>(units, 1024));
-  if (wanted > 0) return std::min(wanted, most);
-  if (context.device.kind != Device::Kind::cpu) return 1;
-  const auto fit = std::clamp<std::int64_t>(context.memory_bytes / kUnitMemory, 1, most);
-  return std::min({most, context.threads, static_cast<int>(fit)});
+  if (wanted > 0) {  // asked for, but not more than can work at all
+    const auto possible = unit_memory > 0 ? std::clamp<std::int64_t>(context.memory_bytes / unit_memory, 1, most) : most;
+    return std::min(wanted, static_cast<int>(possible));
+  }
+  const auto fit = std::clamp<std::int64_t>(context.memory_bytes / std::max(kUnitMemory, unit_memory), 1, most);
+  const int places = context.device.kind == Device::Kind::cpu ? context.threads : context.devices;
+  return std::min({most, places, static_cast<int>(fit)});
+}
+
+Context share_of(const Context& all, int job, int jobs) {
+  Context share = all;
+  share.threads = std::max(1, all.threads / jobs + (job < all.threads % jobs ? 1 : 0));
+  share.memory_bytes = all.memory_bytes / jobs;
+  if (all.device.kind != Device::Kind::cpu) share.device.index += job % all.devices, share.devices = 1;
+  return share;
 }
 
 namespace {
+
+std::int64_t most_memory(const std::vector<const PlannedUnit*>& units) {
+  std::int64_t most = 0;
+  for (const PlannedUnit* planned : units) most = std::max(most, planned->unit.memory_bytes);
+  return most;
+}
 
 // For --partial: the production without the tiles that failed. UserError if none is left.
 Config without_tiles(const Config& world, const std::set<std::string>& broken) {
@@ -287,8 +308,8 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
         }
       }
       if (!to_run.empty())
-        lacking.merge(
-            Wave(stage, world, layout, context, observer, outcome).run(to_run, units_side_by_side(stage, to_run.size(), jobs, context)));
+        lacking.merge(Wave(stage, world, layout, context, observer, outcome)
+                          .run(to_run, units_side_by_side(stage, to_run.size(), jobs, context, most_memory(to_run))));
       for (const auto& unit : wave)
         if (!unit.unit.tile.empty() && std::ranges::any_of(unit.unit.outputs, [&](const auto& o) { return lacking.contains(o); }))
           broken.insert(unit.unit.tile);
@@ -304,24 +325,34 @@ RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, cons
                     const Context& context, RunObserver& observer) {
   const Layout layout(config);
   const OutputLock lock(layout.work(), Sharing::with_other_tasks);
-  const NamedUnit named = unit_named(stages, config, selection, name);
+  Config world = restricted_to(config, selection);
+  const NamedUnit named = [&] {
+    const PlanBeingMade now(world);
+    return unit_named(stages, world, name);
+  }();
   const Stage& stage = stages[named.stage];
   const Unit& unit = named.unit;
   const WaitingLock own(layout.stage(unit.stage) + "/." + unit.key + ".lock",
                         [&](const std::string& holder) { context.progress->note("waiting for " + holder + ", which works on " + name); });
   for (const auto& output : unit.outputs) remove_abandoned_of(output);
-  Config world = restricted_to(config, selection);
   RunOutcome outcome;
   try {
-    if (const auto earlier = unfinished_before(stages, world, selection, unit, named.stage + 1); !earlier.empty())
-      throw UserError(join_text("not run, because it depends on ", earlier));
-    if (const std::string why = reason_in(selection, stage, unit, world); !why.empty()) {
+    std::string why;
+    {
+      const PlanBeingMade now(world);
+      if (const auto earlier = EarlierUnits(stages, world, selection, named.stage + 1).unfinished_before(unit); !earlier.empty())
+        throw UserError(join_text("not run, because it depends on ", earlier));
+      why = reason_in(selection, stage, unit, world);
+    }
+    if (!why.empty()) {
       run_one(stage, unit, why, world, layout, context, observer);
       ++outcome.ran;
     } else {
       ++outcome.up_to_date;
       observer.stage_up_to_date(stage, 1);
     }
+  } catch (const Interrupted&) {
+    throw;
   } catch (...) {
     context.progress->finish();
     record_failure(layout, unit, failure_text(), context);

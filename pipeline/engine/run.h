@@ -32,10 +32,13 @@ class RunObserver {
   virtual void stage_goes_on(const Stage&, std::size_t /*done*/, std::size_t /*units*/, double /*seconds_left*/) {}
 };
 
-// Number of units of a stage that run concurrently, each with its share of threads and memory. It does not change results. `wanted` 0:
-// one a thread if each has kUnitMemory; one if the stage or a GPU must not be shared.
+// Number of units of a stage that run concurrently, each with its share of threads and memory, on a GPU of its own where there are several.
+// It does not change results. `wanted` 0: one a thread, or one a GPU, if each has kUnitMemory and `unit_memory`; one if the stage must not
+// be shared.
 inline constexpr std::int64_t kUnitMemory = std::int64_t{1} << 30;
-int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context);
+int units_side_by_side(const Stage& stage, std::size_t units, int wanted, const Context& context, std::int64_t unit_memory = 0);
+// The share of one of `jobs` units that run concurrently.
+Context share_of(const Context& all, int job, int jobs);
 
 // Stages are planned one after the other, because the units of one may follow from the results of another. Holds the output
 // folder's lock while it runs. The observer is called by one thread at a time.

@@ -59,6 +59,18 @@ std::string shell_quoted(const std::string& word) {
   return text + "'";
 }
 
+namespace {
+
+// The folder of a log may have a %, which is a % only when it is written twice.
+std::string log_pattern(const std::string& log) {
+  std::string pattern;
+  const std::size_t name = log.rfind('/') + 1;
+  for (std::size_t i = 0; i < log.size(); ++i) pattern += i < name && log[i] == '%' ? "%%" : std::string(1, log[i]);
+  return pattern;
+}
+
+}  // namespace
+
 std::string job_script(const ClusterJob& job) {
   const TaskResources& wanted = job.resources;
   std::string text = "#!/bin/bash\n";
@@ -69,9 +81,10 @@ std::string job_script(const ClusterJob& job) {
   given("job-name", job.name);
   option(join_text("--array=0-", job.tasks.size() - 1, wanted.at_once > 0 ? join_text("%", wanted.at_once) : ""));
   given("chdir", shell_quoted(job.folder));
-  given("output", shell_quoted(job.log));
+  given("output", shell_quoted(log_pattern(job.log)));
   option("--open-mode=append");
   option("--requeue");
+  option("--signal=B:TERM@60");  // the time that a task has to end with its work saved
   option("--ntasks=1");
   option(join_text("--cpus-per-task=", wanted.cpus));
   given("partition", wanted.partition);

@@ -14,7 +14,7 @@ struct ClusterJob {
   std::string name;                // "millesime-classify"
   std::vector<std::string> tasks;  // command lines, quoted; task i of the array runs tasks[i]
   std::string folder;              // where it runs
-  std::string log;                 // file; %A and %a stand for job and task
+  std::string log;                 // file; %A and %a in its name stand for job and task
   TaskResources resources;
 };
 

@@ -10,6 +10,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/machine.h"
+#include "pipeline/stages/planning.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -97,12 +98,14 @@ SentTasks sent_tasks(const Layout& layout) {
 std::vector<StageJobs> plan_jobs(const std::vector<Stage>& stages, const Config& requested, const Selection& selection, const Site& site,
                                  const ClusterCall& call, const SentTasks& in_queue) {
   Config config = restricted_to(requested, selection);
+  const PlanBeingMade now_planned(config);
   const Layout layout(config);
   std::vector<StageJobs> plan;
   std::set<std::string> under_way;  // stages with units that are sent or in the queue
   const auto first_sent =
       selection.from.empty() ? 0 : static_cast<std::size_t>(std::ranges::find(stages, selection.from, &Stage::name) - stages.begin());
-  for (const PlannedStage& planned : make_plan(stages, requested, selection)) {
+  std::optional<EarlierUnits> before;  // of the stages that are not submitted
+  for (const PlannedStage& planned : make_plan(stages, config, selection)) {
     const Stage& stage = *planned.stage;
     const bool settled =
         planned.known && std::ranges::none_of(stage.units_from, [&](const auto& earlier) { return under_way.contains(earlier); });
@@ -139,7 +142,8 @@ std::vector<StageJobs> plan_jobs(const std::vector<Stage>& stages, const Config&
           now.blocked.push_back(unit.name() + ", because it depends on " + needs + ", which was never finished and is not to be submitted");
           continue;
         }
-        if (const auto lack = unfinished_before(stages, config, selection, unit, first_sent); !lack.empty()) {
+        if (!before) before.emplace(stages, config, selection, first_sent);
+        if (const auto lack = before->unfinished_before(unit); !lack.empty()) {
           now.blocked.push_back(unit.name() + ", because it depends on " + lack);
           continue;
         }

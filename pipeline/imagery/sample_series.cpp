@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <span>
 
 #include "kernels/ops/series_view.h"
 #include "kernels/ops/validity.h"
@@ -74,34 +75,40 @@ void store(const WindowObservations& seen, const SampleWindow& part, Samples& sa
   const std::size_t dates = series.dates.size(), bands = series.bands.size(),
                     statics = seen.statics.empty() ? 0 : samples.static_names.size();
   const auto pixels = static_cast<std::size_t>(part.window.pixels());
+  const std::span<std::int16_t> all_values = series.values.space();
+  const std::span<std::uint8_t> all_valid = series.valid.space();
+  std::vector<float>& all_statics = samples.statics.edit();
   for (const std::size_t i : part.samples) {
     const auto pixel = static_cast<std::size_t>(samples.row[i] - part.window.row) * static_cast<std::size_t>(part.window.width) +
                        static_cast<std::size_t>(samples.col[i] - part.window.col);
     for (std::size_t d = 0; d < dates; ++d) {
       const bool valid = seen.valid[d * pixels + pixel] != 0;
-      series.valid[i * dates + d] = valid ? 1 : 0;
+      all_valid[i * dates + d] = valid ? 1 : 0;
       for (std::size_t b = 0; b < bands; ++b)
-        series.values[(i * dates + d) * bands + b] = valid ? seen.values[(d * bands + b) * pixels + pixel] : kNodata;
+        all_values[(i * dates + d) * bands + b] = valid ? seen.values[(d * bands + b) * pixels + pixel] : kNodata;
     }
     std::copy_n(seen.statics.begin() + static_cast<std::ptrdiff_t>(pixel * statics), statics,
-                samples.statics.begin() + static_cast<std::ptrdiff_t>(i * statics));
+                all_statics.begin() + static_cast<std::ptrdiff_t>(i * statics));
   }
 }
 
 }  // namespace
 
 void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
-                 std::size_t source, const Context& context) {
+                 std::size_t source, const std::string& folder, const Context& context) {
   SampleSeries& series = samples.series[source];
   const std::size_t n = samples.label.size(), dates = series.dates.size(), bands = series.bands.size();
   const double bytes = static_cast<double>(n) * static_cast<double>(dates) * static_cast<double>(2 * bands + 1);
-  if (bytes > kShareForSamples * static_cast<double>(context.memory_bytes))
-    throw UserError(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands need ",
-                              std::ceil(bytes / 1e8) / 10, " GB, the memory budget is ",
-                              std::floor(static_cast<double>(context.memory_bytes) / 1e8) / 10,
-                              " GB; set sample.select or reference.erosion_m, or use more --memory"));
-  series.values.assign(n * dates * bands, kNodata);
-  series.valid.assign(n * dates, 0);
+  if (bytes > kShareForSamples * static_cast<double>(context.memory_bytes)) {
+    context.progress->note(join_text("tile ", census.tile, ": ", n, " samples of ", dates, " dates and ", bands, " bands (",
+                                     std::ceil(bytes / 1e8) / 10, " GB) do not fit into the memory budget; they are kept on the disk of ",
+                                     folder));
+    series.values = Column<std::int16_t>::scratch(folder, n * dates * bands);
+    series.valid = Column<std::uint8_t>::scratch(folder, n * dates);
+  } else {
+    series.values.assign(n * dates * bands, kNodata);
+    series.valid.assign(n * dates, 0);
+  }
 
   const auto reader = std::make_shared<SeriesReader>(census, series.bands, std::max(1, context.threads / 2));
   const auto per_pixel = reader->bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
@@ -127,6 +134,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
       [&](const Window&, TileWindow&& input) { return observe(std::move(input), resampling); },
       [&](const Window& window, WindowObservations&& seen) {
         store(seen, *part_at.at({window.col, window.row}), samples, source);
+        samples.series[source].values.release(), samples.series[source].valid.release();
         context.progress->advance(window.pixels());
       },
       context.progress);

@@ -10,9 +10,9 @@
 namespace millesime {
 
 // Fills values [sample][date][band] and validity [sample][date] of one of the samples' series, and with `exogenous` their statics, at the
-// samples' col and row; kNodata if the pixel is not valid at a date. UserError if they need more than the memory budget, or if a file
-// changed since the census.
+// samples' col and row; kNodata if the pixel is not valid at a date. Where they need more than the memory budget they are on the disk of
+// `folder`. UserError if a file changed since the census.
 void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>& exogenous, Resampling resampling, Samples& samples,
-                 std::size_t source, const Context& context);
+                 std::size_t source, const std::string& folder, const Context& context);
 
 }  // namespace millesime

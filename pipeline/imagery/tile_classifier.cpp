@@ -25,6 +25,11 @@ constexpr int kAhead = 2;  // windows that are read ahead, and that wait to be w
 constexpr std::int64_t kWindowBytes = 24 << 20;
 constexpr std::int64_t kMaxDevicePixels = 1 << 20;
 
+// Threads that read. Where a GPU computes, all cores but two: one that feeds it and one that writes.
+int readers_of(const Context& context) {
+  return std::max(1, context.device.kind == Device::Kind::cpu ? context.threads / 2 : context.threads - 2);
+}
+
 // A window of every map: decided, or, on a GPU, the scores that the writer decides while the next window is computed.
 struct ClassifiedWindow {
   std::vector<SeedMap::Pixels> pixels;              // one a map
@@ -145,11 +150,11 @@ class TileClassifier {
         ahead_(stream_),
         transfer_(stream_),
         downloads_(download_),
-        reader_(std::make_shared<SeriesReader>(request.census, input_.bands, std::max(1, context.threads / 2), request.options.halo())),
+        reader_(std::make_shared<SeriesReader>(request.census, input_.bands, readers_of(context), request.options.halo())),
         spare_(context.device, request.maps.size()) {
     for (const TileInput::Source& other : input_.others)
       other_readers_.push_back(std::make_shared<SeriesReader>(*std::ranges::find(request.others, other.name, &SourceCensus::source),
-                                                              other.bands, std::max(1, context.threads / 2), request.options.halo()));
+                                                              other.bands, readers_of(context), request.options.halo()));
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
     if (!request.mapped.empty()) area_.emplace(request.mapped, request.census.grid);

@@ -12,6 +12,12 @@ namespace millesime {
 
 using nlohmann::ordered_json;
 
+Grid grid_of(const ordered_json& grid) {
+  return {grid.at("crs").get<std::string>(),    grid.at("x0").get<double>(),           grid.at("y0").get<double>(),
+          grid.at("pixel_width").get<double>(), grid.at("pixel_height").get<double>(), whole_number<int>(grid.at("cols")),
+          whole_number<int>(grid.at("rows"))};
+}
+
 namespace {
 
 constexpr std::string_view kInArchive[] = {"/vsizip/{", "/vsitar/{"};
@@ -43,12 +49,6 @@ std::vector<std::string> all_of(const std::vector<std::string>& texts, std::stri
   std::vector<std::string> result;
   for (const std::string& text : texts) result.push_back(change(text));
   return result;
-}
-
-Grid grid_of(const ordered_json& grid) {
-  return {grid.at("crs").get<std::string>(),    grid.at("x0").get<double>(),           grid.at("y0").get<double>(),
-          grid.at("pixel_width").get<double>(), grid.at("pixel_height").get<double>(), whole_number<int>(grid.at("cols")),
-          whole_number<int>(grid.at("rows"))};
 }
 
 // A layer is its file's name where it is what most layers of that name are: on the grid that all are read on, in the usual encoding.

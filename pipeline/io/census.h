@@ -105,5 +105,6 @@ struct TileImages {
 };
 
 nlohmann::ordered_json to_json(const Grid& grid);
+Grid grid_of(const nlohmann::ordered_json& grid);  // of such JSON
 
 }  // namespace millesime

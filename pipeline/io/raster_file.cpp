@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <string_view>
 
 #include <gdal.h>
 #include <ogr_srs_api.h>
@@ -14,6 +15,7 @@
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
 #include "pipeline/io/internal/storage.h"
+#include "pipeline/io/internal/tiff_blocks.h"
 #include "pipeline/io/sample_unit.h"
 
 namespace millesime {
@@ -87,12 +89,14 @@ struct RasterReader::Impl {
   std::string path;
   DatasetHandle dataset;
   RasterInfo info;
+  std::unique_ptr<TiffBlocks> plain;  // null: blocks are read by GDAL
+  bool looked_for_plain = false;
 
   GDALRasterBandH band(int number) const { return GDALGetRasterBand(dataset.get(), number + 1); }
   std::size_t block_pixels() const { return static_cast<std::size_t>(info.block_width) * static_cast<std::size_t>(info.block_height); }
-  void read_stored(int number, int block_col, int block_row, void* samples) const;
-  std::vector<char> stored_block(int number, int block_col, int block_row) const;
-  std::vector<double> converted_block(int number, int block_col, int block_row) const;
+  void read_stored(int number, int block_col, int block_row, void* samples);
+  std::vector<char> stored_block(int number, int block_col, int block_row);
+  std::vector<double> converted_block(int number, int block_col, int block_row);
   std::vector<std::uint8_t> read_mask(const Window& window, int band) const;
 };
 
@@ -149,21 +153,30 @@ void RasterReader::read_numbers(const Window& window, int band, float* numbers) 
     if (!valid[i]) numbers[i] = kMissing;
 }
 
-std::vector<char> RasterReader::Impl::stored_block(int number, int block_col, int block_row) const {
+std::vector<char> RasterReader::Impl::stored_block(int number, int block_col, int block_row) {
   const auto bytes = static_cast<std::size_t>(GDALGetDataTypeSizeBytes(GDALGetRasterDataType(band(number))));
   std::vector<char> stored(bytes * block_pixels());
   read_stored(number, block_col, block_row, stored.data());
   return stored;
 }
 
-void RasterReader::Impl::read_stored(int number, int block_col, int block_row, void* samples) const {
+void RasterReader::Impl::read_stored(int number, int block_col, int block_row, void* samples) {
+  if (!looked_for_plain) {
+    looked_for_plain = true;
+    const GDALDataType type = GDALGetRasterDataType(band(0));
+    const bool whole = type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16;
+    const bool is_tiff = std::string_view(GDALGetDriverShortName(GDALGetDatasetDriver(dataset.get()))) == "GTiff";
+    if (is_tiff && whole && info.bands == 1)
+      plain = TiffBlocks::open(path, info.grid.cols, info.grid.rows, info.block_width, info.block_height, GDALGetDataTypeSizeBytes(type));
+  }
+  if (plain && number == 0 && plain->read(block_col, block_row, samples)) return;
   const GdalMessages messages;
   if (!persist(path, [&] { return GDALReadBlock(band(number), block_col, block_row, samples) == CE_None; }))
     throw UserError(
         join_text(path, ": block ", block_col, ", ", block_row, " cannot be read; the file is damaged, replace it. ", messages.text()));
 }
 
-std::vector<double> RasterReader::Impl::converted_block(int number, int block_col, int block_row) const {
+std::vector<double> RasterReader::Impl::converted_block(int number, int block_col, int block_row) {
   const std::vector<char> stored = stored_block(number, block_col, block_row);
   const GDALDataType type = GDALGetRasterDataType(band(number));
   std::vector<double> samples(block_pixels());

@@ -13,6 +13,7 @@ namespace {
 // An open file needs about 40 KB, opening it a millisecond. Files above this number are opened again for every window.
 constexpr int kOpenFiles = 2000;
 constexpr int kReaders = 16;  // concurrent readers that share the system's limit (concurrent units)
+constexpr int kOpenings = 2;  // of a file: by GDAL, and for its blocks (tiff_blocks.h)
 
 // Borders between windows: every `step`, but `before` earlier, so that the pixels that interpolation reads beyond are in the same blocks.
 std::vector<int> cuts(int size, int step, int before) {
@@ -75,7 +76,7 @@ SeriesReader::SeriesReader(const SourceCensus& census, const std::vector<std::st
 }
 
 void SeriesReader::Impl::plan_files() {
-  auto may_stay_open = std::min(kOpenFiles, open_file_limit() / kReaders);
+  auto may_stay_open = std::min(kOpenFiles, open_file_limit() / kReaders / kOpenings);
   const auto rows_kept = [&](const GroupLayout& layout, int of_tile) {
     return layout.is_tile_grid() ? of_tile
                                  : static_cast<int>(std::ceil(of_tile * std::max(layout.col_scale, layout.row_scale))) + kMargin + 2;

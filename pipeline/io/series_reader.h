@@ -11,8 +11,8 @@
 
 namespace millesime {
 
-// Reads windows of a tile's series, of any sensor. The dates are distributed over `threads`; each file is read by one thread at a time
-// and stays open within the limit of open files. One call at a time.
+// Reads windows of a tile's series, of any sensor. `threads` take the files of all dates from one queue; each file is read by one thread at
+// a time and stays open within the limit of open files. One call at a time.
 class SeriesReader {
  public:
   // `bands` may be empty: series of masks only. UserError with a band that the census lacks, or for a census without acquisitions.

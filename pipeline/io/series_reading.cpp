@@ -1,8 +1,10 @@
 // SeriesReader: reads a window of every file of a tile's census into a Series.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -50,12 +52,36 @@ void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const 
           edge->samples.data() + std::int64_t{window.row + row - edge->around.row} * edge->around.width + (window.col - edge->around.col),
           window.width, samples + std::int64_t{row} * window.width);
   }
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    const Window part = group_window(groups[g], window);
-    for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
-      read_layer(*pass.product, pass.bands[static_cast<std::size_t>(groups[g].bands[i])], part,
-                 view.groups[g] + i * static_cast<std::size_t>(part.pixels()), scratch.band);
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (std::size_t i = 0; i < groups[g].bands.size(); ++i) read_band(pass, g, i, window, view, scratch);
+}
+
+// Band `i` of group `g`.
+void SeriesReader::Impl::read_band(PassFiles& pass, std::size_t g, std::size_t i, const Window& window, const DateView& view,
+                                   BlockBuffers& scratch) const {
+  const Window part = group_window(groups[g], window);
+  read_layer(*pass.product, pass.bands[static_cast<std::size_t>(groups[g].bands[i])], part,
+             view.groups[g] + i * static_cast<std::size_t>(part.pixels()), scratch.band);
+}
+
+// What one thread reads at a time: a file of a date of one pass, or all of a date of several, whose files are looked at together.
+std::vector<std::function<void(const SeriesReader::Impl::DateView&, BlockBuffers&)>> SeriesReader::Impl::pieces_of(
+    std::size_t date, const Window& window) const {
+  std::vector<std::function<void(const DateView&, BlockBuffers&)>> pieces;
+  if (files[date].size() > 1) {
+    pieces.emplace_back([this, date, &window](const DateView& view, BlockBuffers& scratch) { read_date(date, window, view, scratch); });
+    return pieces;
   }
+  PassFiles& pass = files[date][0];
+  for (std::size_t plane = 0; plane < planes.size(); ++plane)
+    pieces.emplace_back([this, &pass, plane, &window](const DateView& view, BlockBuffers& scratch) {
+      read_mask(pass, plane, window, view.masks + plane * static_cast<std::size_t>(window.pixels()), scratch);
+    });
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
+      pieces.emplace_back(
+          [this, &pass, g, i, &window](const DateView& view, BlockBuffers& scratch) { read_band(pass, g, i, window, view, scratch); });
+  return pieces;
 }
 
 // The window, and the pixels under the margins of its groups.
@@ -162,22 +188,28 @@ Series SeriesReader::read(const Window& window) const {
     view.masks = series.masks.data() + date * (series.masks.size() / n_dates);
     return view;
   };
+  std::vector<std::function<void(BlockBuffers&)>> pieces;
+  for (std::size_t date = 0; date < n_dates; ++date)
+    for (auto& piece : impl.pieces_of(date, window))
+      pieces.emplace_back([read = std::move(piece), view = view_of(date)](BlockBuffers& scratch) { read(view, scratch); });
   std::exception_ptr failure;
   std::mutex mutex;
-  const auto read_every = [&](std::size_t first, std::size_t step) {
+  std::atomic<std::size_t> next{0};
+  const auto read_some = [&] {
     try {
       BlockBuffers scratch;
-      for (std::size_t date = first; date < n_dates; date += step) impl.read_date(date, window, view_of(date), scratch);
+      for (std::size_t i = next++; i < pieces.size(); i = next++) pieces[i](scratch);
     } catch (...) {
+      next = pieces.size();
       const std::lock_guard lock(mutex);
       if (!failure) failure = std::current_exception();
     }
   };
   {
-    const std::size_t threads = std::min(n_dates, static_cast<std::size_t>(impl.threads));
+    const std::size_t threads = std::min(pieces.size(), static_cast<std::size_t>(impl.threads));
     std::vector<std::jthread> others;
-    for (std::size_t thread = 1; thread < threads; ++thread) others.emplace_back(read_every, thread, threads);
-    read_every(0, threads);
+    for (std::size_t thread = 1; thread < threads; ++thread) others.emplace_back(read_some);
+    read_some();
   }
   if (failure) std::rethrow_exception(failure);
   return series;

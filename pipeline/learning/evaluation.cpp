@@ -208,6 +208,28 @@ std::string held_out_text(const ModelSpec& spec) {
                    "\n");
 }
 
+// The features that a forest divides its samples by, the most important first.
+std::string importance_text(const ModelSpec& spec) {
+  if (!spec.metrics.contains("importance") || !spec.metrics["importance"].is_object()) return "";
+  std::string text;
+  for (const char* kind : {"bands", "days", "statics"}) {
+    const auto found = spec.metrics["importance"].find(kind);
+    if (found == spec.metrics["importance"].end() || !found->is_object() || found->empty()) continue;
+    std::vector<std::pair<double, std::string>> shares;
+    for (const auto& [name, share] : found->items())
+      if (share.is_number()) shares.emplace_back(-share.get<double>(), name);
+    std::ranges::sort(shares);
+    constexpr std::size_t kShown = 12;
+    std::vector<std::string> parts;
+    for (const auto& [share, name] : shares)
+      if (parts.size() < kShown)
+        parts.push_back(join_text(kind == std::string_view("days") ? "day " : "", name, " ", fixed(-100 * share, 1), " %"));
+    text += join_text(text.empty() ? "importance   " : "             ", join_list(parts, ", "),
+                      shares.size() > kShown ? join_text(", and ", shares.size() - kShown, " more") : "", "\n");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string model_info_text(const std::string& file) {
@@ -218,7 +240,7 @@ std::string model_info_text(const std::string& file) {
     text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
                       " numbers, seed ", member.spec.provenance.seed, ", temperature ", fixed(member.spec.temperature, 4), ", sharpening ",
                       fixed(member.spec.sharpening, 4), "\n");
-    text += held_out_text(member.spec);
+    text += held_out_text(member.spec) + importance_text(member.spec);
   }
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", to_text(spec.input));
@@ -240,7 +262,7 @@ std::string model_info_text(const std::string& file) {
                     spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",
                     spec.provenance.region, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
-  text += held_out_text(spec);
+  text += held_out_text(spec) + importance_text(spec);
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
   if (spec.metrics.contains("power") && spec.metrics["power"].is_number())
     text += join_text("power        ", fixed(spec.metrics["power"].get<double>(), 4), ", a part of the members' temperatures\n");

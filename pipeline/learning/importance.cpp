@@ -128,7 +128,7 @@ void hand_over(SampleSeries& to, const SampleSeries& from, const std::vector<std
   for (std::size_t k = 0; k < valid.size(); ++k) {
     const std::size_t source = valid[(k + 1) % valid.size()];
     std::copy_n(from.values.begin() + static_cast<std::ptrdiff_t>((source * dates + date) * bands + band), count,
-                to.values.begin() + static_cast<std::ptrdiff_t>((valid[k] * dates + date) * bands + band));
+                to.values.edit().begin() + static_cast<std::ptrdiff_t>((valid[k] * dates + date) * bands + band));
   }
 }
 
@@ -190,7 +190,8 @@ Importances permutation_importance(const ModelFile& model, const std::vector<Sam
       out.statics.push_back(permutation.measure_loss(entry.name, entry.name, [&](Samples& to, const Samples& from, const auto& order) {
         const std::size_t n = from.static_names.size();
         const auto s = static_cast<std::size_t>(std::ranges::find(from.static_names, entry.name) - from.static_names.begin());
-        for (std::size_t k = 0; k < order.size(); ++k) to.statics[order[k] * n + s] = from.statics[order[(k + 1) % order.size()] * n + s];
+        for (std::size_t k = 0; k < order.size(); ++k)
+          to.statics.edit()[order[k] * n + s] = from.statics[order[(k + 1) % order.size()] * n + s];
       }));
     });
   for (const TimeSpan& span : time_spans(dates)) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <span>
 
 #include "kernels/ops/training_batch.h"
 #include "models/arch/random_forest.h"
@@ -62,7 +63,7 @@ void enter_counts(ModelSpec& spec, const LearningRequest& request, const std::ma
   if (!recipe.oversample_by_class.empty()) spec.provenance.oversampling += ", " + join_list(recipe.oversample_by_class, ", ");
 }
 
-nlohmann::json count_samples(const ModelSpec& spec, const ModelInput& input) {
+nlohmann::json count_samples(const ModelSpec& spec, const InputTable& input) {
   nlohmann::json counts;
   for (int k = 0; k < spec.n_classes(); ++k)
     counts[std::to_string(spec.classes[static_cast<std::size_t>(k)])] = std::ranges::count(input.target, k);
@@ -95,10 +96,30 @@ void keep_normalisation(const ModelFile& start, ModelSpec& spec) {
       if (known.name == own.name) own = known;
 }
 
+// The same samples with the quantiles of their series, made when they are read.
+InputTable quantiles_of(const InputTable& table, const QuantilePlan& plan, const Context& context) {
+  return {table.target, table.group, table.bytes_per_sample(), true, "", [&table, plan, &context](std::span<const std::int64_t> samples) {
+            return with_quantiles(table.read(samples), plan, context);
+          }};
+}
+
+// What of the budget is left for the samples that a training reads. The program, its libraries, the weights and a batch need kProgram; of
+// each sample about kOfEach bytes are in memory whatever the budget is: label, polygon, position in the files, order, group.
+std::int64_t memory_for_samples(const std::vector<NamedSamples>& all, const Context& context) {
+  constexpr std::int64_t kProgram = std::int64_t{384} << 20, kOfEach = 64, kLeast = std::int64_t{16} << 20;
+  std::int64_t samples = 0;
+  for (const NamedSamples& named : all) samples += named.samples.size();
+  const std::int64_t fixed = kProgram + samples * kOfEach;
+  if (context.memory_bytes < fixed + kLeast)
+    throw UserError(join_text("training: the program and the list of ", samples, " samples need ", fixed >> 20, " MiB, --memory is ",
+                              context.memory_bytes >> 20, " MiB; expected at least ", (fixed + kLeast) >> 20,
+                              "MiB (of it what is left is for the samples, which are read part after part where they do not fit)"));
+  return context.memory_bytes - fixed;
+}
+
 // Separate samples to choose the epoch and to calibrate, those of classes that the model knows.
-ModelInput validation_input(const LearningRequest& request, const ModelSpec& spec) {
-  const auto judges = load_named({request.validation}, request.nomenclature, request.tables.for_reading());
-  const ModelInput given = make_input(spec, select_labelled(judges, SampleUse::all, 0, std::nullopt));
+InputTable validation_input(const LearningRequest& request, const std::vector<NamedSamples>& judges, const ModelSpec& spec) {
+  const InputTable given = make_table(spec, select_labelled(judges, SampleUse::all, 0, std::nullopt));
   std::vector<std::int64_t> known;
   for (std::int64_t i = 0; i < given.size(); ++i)
     if (given.target[static_cast<std::size_t>(i)] >= 0) known.push_back(i);
@@ -115,9 +136,10 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   if (!request.init_from.empty()) start_ = read_start(request.init_from, spec_);
   fit_spec(spec_, selections);
   if (start_) keep_normalisation(*start_, spec_);
-  input_ = make_input(spec_, selections);
+  input_ = make_table(spec_, selections);
   if (!request.validation.empty()) {
-    validation_ = validation_input(request, spec_);
+    judges_ = load_named({request.validation}, request.nomenclature, request.tables.for_reading());
+    validation_ = validation_input(request, judges_, spec_);
   } else if (request.folds > 1 && request.recipe.validation_ratio > 0) {
     folds_ = hold_out_parts(input_, request.folds, request.recipe.random_seed);
   } else {
@@ -132,6 +154,7 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   run_ = watched_by(*context.progress);
   run_.device = context.device;
   run_.threads = context.threads;
+  run_.memory_bytes = memory_for_samples(all, context);
   run_.precision = precision_of(request.recipe.precision);
   run_.start = start_ ? &*start_ : nullptr;
   run_.checkpoint = checkpoint_of(request, spec_.architecture);
@@ -144,22 +167,23 @@ double Learning::seconds_per_pixel() const {
   constexpr double kKernel = 1 / 2.7;     // of the time that LibTorch takes for L-TAE (models/MEASURED.md)
   std::vector<std::int64_t> some;
   for (std::int64_t i = 0, step = std::max<std::int64_t>(1, input_.size() / kEnough); i < input_.size(); i += step) some.push_back(i);
-  const ModelInput samples = input_.subset(some);
+  const ModelInput samples = input_.read(some);
   const ModelFile model = is_forest() ? grow(spec_, samples) : untrained_network(spec_, recipe_.random_seed);
   return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
 }
 
 bool Learning::is_forest() const { return !architecture(spec_.architecture).make; }
 
-ModelFile Learning::grow(ModelSpec spec, const ModelInput& samples) const {
+ModelFile Learning::grow(ModelSpec spec, const InputTable& samples) const {
   spec.provenance.n_samples = samples.size();
-  const ModelInput learn = with_rare_classes(samples, spec, recipe_);
+  const InputTable learn = with_rare_classes(samples, spec, recipe_, run_.memory_bytes);
   count_learned(spec, learn);
   const auto quantiles = forest_quantiles(spec);
-  return forest_file(spec, train_forest(spec, quantiles ? with_quantiles(learn, *quantiles, context_) : learn, recipe_, context_.threads));
+  const InputTable read = quantiles ? quantiles_of(learn, *quantiles, context_) : learn;
+  return forest_file(spec, train_forest(spec, read, recipe_, context_.threads, run_.memory_bytes));
 }
 
-LearnedModel Learning::learn(const ModelInput& samples, const ModelInput& held_out, const std::string& checkpoint) const {
+LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
   LearnedModel learned{{}, {{{}, held_out.target, held_out.group, {}, false}}};
   const auto judge = [&] { return predict_probabilities(learned.model, held_out, context_); };
   if (is_forest()) {
@@ -202,7 +226,7 @@ LearnedModel Learning::first() {
   for (std::size_t fold = 0; fold < folds_.size(); ++fold)
     learned.push_back(learn(input_.subset(folds_[fold].learn), input_.subset(folds_[fold].held_out),
                             in_folds() && !run_.checkpoint.empty() ? join_text(run_.checkpoint, fold) : run_.checkpoint));
-  if (folds_.empty()) learned.push_back(learn(input_, validation_.value_or(ModelInput()), run_.checkpoint));
+  if (folds_.empty()) learned.push_back(learn(input_, validation_.value_or(InputTable()), run_.checkpoint));
   context_.progress->finish();
   return in_folds() ? join_folds(learned) : learned.front();
 }
@@ -224,7 +248,7 @@ LearnedModel Learning::join_folds(const std::vector<LearnedModel>& learned) cons
   };
   std::vector<std::int64_t> rows;
   for (const HoldOut& fold : folds_) rows.insert(rows.end(), fold.held_out.begin(), fold.held_out.end());
-  const ModelInput held_out = input_.subset(rows);
+  const InputTable held_out = input_.subset(rows);
   spec.temperature = 1, spec.sharpening = 0;
   const auto uncalibrated = judge();
   if (is_forest()) {

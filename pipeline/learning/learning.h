@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "models/base/input_table.h"
 #include "models/base/joint_calibration.h"
-#include "models/base/model_input.h"
 #include "models/base/training.h"
 #include "pipeline/core/context.h"
 #include "pipeline/learning/request.h"
@@ -39,8 +39,8 @@ class Learning {
  private:
   bool is_forest() const;
   bool in_folds() const { return folds_.size() > 1; }
-  ModelFile grow(ModelSpec spec, const ModelInput& samples) const;
-  LearnedModel learn(const ModelInput& samples, const ModelInput& held_out, const std::string& checkpoint) const;
+  ModelFile grow(ModelSpec spec, const InputTable& samples) const;
+  LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
   void learn_season(ModelFile& model, const ModelInput& held_out) const;
 
@@ -49,9 +49,10 @@ class Learning {
   ModelSpec spec_;
   std::optional<ModelFile> start_;
   Recipe recipe_;  // with the seed of this member
-  ModelInput input_;
+  InputTable input_;
   std::vector<HoldOut> folds_;            // of input_; none: nothing is held out, or validation_ is
-  std::optional<ModelInput> validation_;  // samples of their own
+  std::vector<NamedSamples> judges_;      // of a file of validation samples
+  std::optional<InputTable> validation_;  // of them
   TrainingRun run_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "kernels/base/transfer.h"
 #include "kernels/ops/quantile_features.h"
@@ -51,16 +52,22 @@ class DeviceRows {
 
 }  // namespace
 
-std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context) {
+std::vector<float> predict_probabilities(const ModelFile& model, const InputTable& input, const Context& context) {
   const std::int64_t n_classes = model.spec.n_classes();
   std::vector<float> out(static_cast<std::size_t>(input.size() * n_classes));
   if (input.size() == 0) return out;
   ModelRunner runner(model, context.device, context.threads);
   const Stream stream(context.device, context.threads);
   Transfer transfer(stream);
-  for (std::int64_t first = 0; first < input.size(); first += kBlock) {
-    const std::int64_t count = std::min(kBlock, input.size() - first);
-    const DeviceRows rows(transfer, input, first, count);
+  const std::int64_t fit = context.memory_bytes / 16 / std::max<std::int64_t>(1, input.bytes_per_sample());
+  const std::int64_t block = std::clamp<std::int64_t>(fit, 256, kBlock);
+  std::vector<std::int64_t> samples;
+  for (std::int64_t first = 0; first < input.size(); first += block) {
+    const std::int64_t count = std::min(block, input.size() - first);
+    samples.resize(static_cast<std::size_t>(count));
+    std::iota(samples.begin(), samples.end(), first);
+    const ModelInput part = input.read(samples);
+    const DeviceRows rows(transfer, part, 0, count);
     transfer.to_host(out.data() + first * n_classes, runner.run(stream, rows.batch()),
                      static_cast<std::size_t>(count * n_classes) * sizeof(float));
   }
@@ -68,11 +75,11 @@ std::vector<float> predict_probabilities(const ModelFile& model, const ModelInpu
 }
 
 std::vector<float> predict_probabilities(const ModelFile& model, const std::vector<SampleSelection>& selections, const Context& context) {
-  if (model.members.empty()) return predict_probabilities(model, make_input(model.spec, selections), context);
+  if (model.members.empty()) return predict_probabilities(model, make_table(model.spec, selections), context);
   std::vector<float> mean;
   float weights = 0;
   for (const auto& member : model.members) {  // in the order and arithmetic of `blend` (kernels/ops/decide.h), which makes maps
-    const auto probabilities = predict_probabilities(member, make_input(member.spec, selections), context);
+    const auto probabilities = predict_probabilities(member, make_table(member.spec, selections), context);
     const auto weight = static_cast<float>(member.spec.weight);
     mean.resize(probabilities.size(), 0);
     std::ranges::transform(mean, probabilities, mean.begin(), [weight](float sum, float p) { return sum + weight * p; });

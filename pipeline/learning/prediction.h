@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "models/base/input_table.h"
 #include "models/base/model_file.h"
-#include "models/base/model_input.h"
 #include "pipeline/core/context.h"
 #include "pipeline/core/quantile_plan.h"
 #include "pipeline/learning/sample_input.h"
@@ -15,7 +15,7 @@ namespace millesime {
 std::vector<float> predict_probabilities(const ModelFile& model, const std::vector<SampleSelection>& selections, const Context& context);
 
 // The same of one model (no ensemble) and its prepared input.
-std::vector<float> predict_probabilities(const ModelFile& model, const ModelInput& input, const Context& context);
+std::vector<float> predict_probabilities(const ModelFile& model, const InputTable& input, const Context& context);
 
 // The quantiles of a forest instead of its series, as one date, by the same kernel as on images.
 ModelInput with_quantiles(const ModelInput& input, const QuantilePlan& plan, const Context& context);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/base/model_input.h"
+#include "models/base/input_table.h"
 #include "models/base/model_spec.h"
 #include "pipeline/core/progress.h"
 #include "pipeline/core/samples.h"
@@ -49,5 +49,7 @@ void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections);
 // missing. Samples of a file without the series of a source lack it; but each has the main one, under its name or as its first. Labels
 // that the model does not know get target -1.
 ModelInput make_input(const ModelSpec& spec, const std::vector<SampleSelection>& selections);
+// The same, read a part at a time: the samples must outlive it.
+InputTable make_table(const ModelSpec& spec, std::vector<SampleSelection> selections);
 
 }  // namespace millesime

@@ -110,6 +110,8 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   const Layout layout(config);
   const auto [first, last] = config.days();
   std::vector<Unit> units;
+  std::vector<std::shared_ptr<const Sensor>> sensors;
+  for (const SourceOptions& source : config.sources) sensors.push_back(make_sensor(source.sensor));
   for (const std::string& tile : tiles_of(config)) {
     Unit unit;
     unit.stage = "catalog";
@@ -117,11 +119,14 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
     unit.outputs = {layout.census(tile)};
     unit.config_keys = source_keys(config, {"name", "bands", "variant", "skip_damaged"});
     unit.config_keys.insert(unit.config_keys.end(), {"year", "period"});
-    for (const SourceOptions& source : config.sources) {
-      const auto sensor = make_sensor(source.sensor);
+    for (std::size_t s = 0; s < sensors.size(); ++s) {
+      const SourceOptions& source = config.sources[s];
+      const auto& sensor = sensors[s];
       const std::string of = &source == &config.sources.front() ? "" : " of " + source.name;
       unit.facts.push_back("sensor" + of + " = " + sensor->file().name + " " + sensor->file().digest);
-      unit.facts.push_back("state of the products" + of + " = " + sensor->listing_digest(census_request(source, tile, first, last)));
+      unit.looked_up["state of the products" + of] = [sensor, request = census_request(source, tile, first, last)] {
+        return sensor->listing_digest(request);
+      };
     }
     unit.run = [sources = config.sources, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
       return run_catalog(sources, tile, begin, end, file, context);

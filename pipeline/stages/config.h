@@ -1,6 +1,7 @@
 #pragma once
 // Config: the options of a production, from the TOML file and the command line. Every option is declared once, in config.cpp.
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,8 @@
 #include "pipeline/stages/vectorise_options.h"
 
 namespace millesime {
+
+class Planning;
 
 struct Config {
   std::string file;  // where it was read from
@@ -51,6 +54,7 @@ struct Config {
   RegulariseOptions regularise;
   VectoriseOptions vectorise;
   PublishOptions publish;
+  std::shared_ptr<Planning> planning;  // of the engine: what the plan of this production knows; null: none
 
   Config();
 

@@ -17,6 +17,7 @@ struct Layout {
 
   std::string work() const { return root + "/work"; }
   std::string stage(const std::string& name) const { return work() + "/" + name; }
+  std::string plan() const { return work() + "/plan.json"; }  // what planning found out (planning.h)
   std::string manifest(const std::string& stage_name, const std::string& key) const {
     return stage(stage_name) + "/" + key + ".manifest.json";
   }

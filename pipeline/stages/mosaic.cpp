@@ -19,6 +19,7 @@
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/virtual_raster.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -213,17 +214,27 @@ nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, PixelType class_p
   return {{"pixels", sheet.pixels()}, {"mapped", mapped}, {"tiles", tiles.size()}};
 }
 
-std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
+// The grid of each tile, from its census.
+std::optional<std::vector<Grid>> grids_of_tiles(const Config& config) {
   const Layout layout(config);
   std::vector<Grid> grids;
-  std::vector<TileMaps> maps;
   for (const auto& tile : tiles_of(config)) {
-    if (!fs::exists(layout.census(tile))) return std::nullopt;
-    grids.push_back(TileImages::read(layout.census(tile)).grid);
-    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile)});
+    const std::string census = layout.census(tile);
+    if (!fs::exists(census)) return std::nullopt;
+    grids.push_back(grid_of(found_in(config, "grid", census, [&] { return to_json(TileImages::read(census).grid); })));
   }
-  if (grids.empty()) return std::nullopt;
-  const Grid grid = national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
+  return grids.empty() ? std::nullopt : std::optional(grids);
+}
+
+std::optional<std::vector<Unit>> make_units(const Config& config) {
+  const Layout layout(config);
+  const auto found = grids_of_tiles(config);
+  if (!found) return std::nullopt;
+  const std::vector<Grid>& grids = *found;
+  std::vector<TileMaps> maps;
+  for (const auto& tile : tiles_of(config))
+    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile)});
+  const Grid grid = *mosaic_grid(config);
   const BoxesOf turns(grid.crs);
   std::vector<Box> boxes;
   for (const Grid& tile : grids)
@@ -273,6 +284,11 @@ std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
   return units;
 }
 
+// The stages that follow ask for them, too.
+std::optional<std::vector<Unit>> plan_mosaic(const Config& config) {
+  return once(config, "units of the mosaic", [&] { return make_units(config); });
+}
+
 std::string tile_name(const std::string& file) {
   static const std::regex kTile("T[0-9]{2}[A-Z]{3}");
   std::smatch match;
@@ -288,14 +304,10 @@ MosaicMaps mosaic_maps(const Config& config) {
 }
 
 std::optional<Grid> mosaic_grid(const Config& config) {
-  const Layout layout(config);
-  std::vector<Grid> grids;
-  for (const auto& tile : tiles_of(config)) {
-    if (!fs::exists(layout.census(tile))) return std::nullopt;
-    grids.push_back(TileImages::read(layout.census(tile)).grid);
-  }
-  if (grids.empty()) return std::nullopt;
-  return national_grid(grids, config.mosaic.crs, config.mosaic.resolution);
+  return once(config, "grid of the mosaic", [&]() -> std::optional<Grid> {
+    const auto grids = grids_of_tiles(config);
+    return grids ? std::optional(national_grid(*grids, config.mosaic.crs, config.mosaic.resolution)) : std::nullopt;
+  });
 }
 
 Stage mosaic_stage() {

@@ -169,6 +169,13 @@ void keep_entries(std::vector<T>& values, const std::vector<std::size_t>& kept, 
   values.resize(kept.size() * per_entry);
 }
 
+template <class T>
+void keep_entries(Column<T>& values, const std::vector<std::size_t>& kept, std::size_t per_entry) {
+  const std::span<T> all = values.space();
+  for (std::size_t i = 0; i < kept.size(); ++i) std::copy_n(all.data() + kept[i] * per_entry, per_entry, all.data() + i * per_entry);
+  values.cut(kept.size() * per_entry);
+}
+
 // A pixel without any valid date is useless for training.
 void drop_unobserved(Samples& samples, Dropped& dropped) {
   SampleSeries& series = samples.series.front();
@@ -289,6 +296,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   std::vector<std::string> keys = source_keys(config, {"bands", "resampling"});
   for (const std::string& key : kOptions)
     if (!key.starts_with("source.")) keys.push_back(key);
+  const std::string classes = "classes = " + Nomenclature::load(config.nomenclature).names_text();
   for (const std::string& tile : tiles) {
     Unit unit{.stage = "sample",
               .key = tile,
@@ -296,7 +304,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
               .inputs = {layout.census(tile)},
               .outputs = {layout.samples(tile)},
               .config_keys = keys,
-              .facts = {"classes = " + Nomenclature::load(config.nomenclature).names_text()},
+              .facts = {classes},
               .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
     unit.inputs.insert(unit.inputs.end(), sources.begin(), sources.end());
@@ -326,7 +334,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
       const SourceCensus& each = images.sources[source];
       if (each.acquisitions.empty()) continue;
       read_series(each, series == 0 ? config.exogenous : std::vector<ExogenousOptions>{}, resampling_of(config.sources[source].resampling),
-                  samples, series, context);
+                  samples, series, std::filesystem::path(layout.samples(tile)).parent_path().string(), context);
       ++series;
     }
     drop_unobserved(samples, dropped);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,12 +19,16 @@ struct Config;
 
 // A piece of work that is done completely or not at all.
 struct Unit {
-  std::string stage, key;                             // "classify", "T31TCJ"
-  std::string tile;                                   // the tile it belongs to, "" for work over all tiles
-  std::vector<std::string> inputs;                    // files; the unit is up to date only if their content is unchanged
-  std::vector<std::string> outputs;                   // files, written atomically by run()
-  std::vector<std::string> config_keys;               // options (or sections) that affect the result
-  std::vector<std::string> facts;                     // texts that affect the result, in addition to config and inputs: "NAME = VALUE"
+  std::string stage, key;                // "classify", "T31TCJ"
+  std::string tile;                      // the tile it belongs to, "" for work over all tiles
+  std::vector<std::string> inputs;       // files; the unit is up to date only if their content is unchanged
+  std::vector<std::string> outputs;      // files, written atomically by run()
+  std::vector<std::string> config_keys;  // options (or sections) that affect the result
+  std::vector<std::string> facts;        // texts that affect the result, in addition to config and inputs: "NAME = VALUE"
+  // Facts that need a look at many files, by name: the state of a tile's images. They are looked up when the unit is compared, and not for
+  // the units of other tiles when a single unit runs.
+  std::map<std::string, std::function<std::string()>> looked_up = {};
+  std::int64_t memory_bytes = 0;                      // that it needs at least, where that is known and more than usual
   std::function<nlohmann::json(const Context&)> run;  // returns the counts for the manifest
   std::string name() const { return stage + "/" + key; }
 };
@@ -37,7 +42,7 @@ struct Stage {
   // Keys or sections of the configuration that affect its results: those of its units are among them.
   std::vector<std::string> options = {};
   bool kept_when_mending = false;  // `run --tiles` does not run its finished units again (training)
-  bool side_by_side = true;        // units may run concurrently; false if one uses the whole machine (training)
+  bool side_by_side = true;        // units may run concurrently
   // The stages whose results determine the units of this stage: regions depend on samples, sheets on the grids of the census.
   std::vector<std::string> units_from = {};
   // The units of this stage, or empty if an earlier stage has to run first.

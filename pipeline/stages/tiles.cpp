@@ -10,6 +10,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/stages/config.h"
+#include "pipeline/stages/planning.h"
 
 namespace millesime {
 namespace {
@@ -35,8 +36,9 @@ bool is_touched(const std::string& tile, const AreaOptions& mapped) {
 }  // namespace
 
 std::vector<std::string> tiles_of(const Config& config) {
-  auto tiles =
-      config.tiles.names.empty() ? make_sensor(config.sources.front().sensor)->tiles(config.sources.front().root) : config.tiles.names;
+  std::vector<std::string> tiles = config.tiles.names;
+  if (tiles.empty())
+    tiles = once(config, "tiles", [&] { return make_sensor(config.sources.front().sensor)->tiles(config.sources.front().root); });
   std::ranges::sort(tiles);
   tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
   if (tiles.empty())

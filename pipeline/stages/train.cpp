@@ -17,6 +17,7 @@
 #include "pipeline/learning/learning.h"
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -67,16 +68,24 @@ struct SampledRegions {
   std::set<std::string> all, learning;  // that lie in a tile; of these, those in which something learns in the run of every seed
 };
 
-// Reads only the part of a samples file that it needs: plans are made often.
-void add_regions(const std::string& file, SampledRegions& regions) {
+nlohmann::json regions_in(const std::string& file) {
   const auto tensors = SafetensorsFile::open(file);
   const auto header = tensors.metadata().find("samples");
   const auto json = header == tensors.metadata().end() ? nlohmann::json() : nlohmann::json::parse(header->second, nullptr, false);
   if (!json.is_object() || !json.contains("region_names")) throw UserError(join_text(file, ": not a file of samples"));
   const auto names = json["region_names"].get<std::vector<std::string>>();
-  regions.all.insert(names.begin(), names.end());
-  for (const auto region : tensors.vector<std::int32_t>("region", {-1}))
-    if (region >= 0 && static_cast<std::size_t>(region) < names.size()) regions.learning.insert(names[static_cast<std::size_t>(region)]);
+  std::set<std::string> learning;
+  tensors.column<std::int32_t>("region", {-1}).scan([&](const auto& piece) {
+    for (const std::int32_t region : piece)
+      if (region >= 0 && static_cast<std::size_t>(region) < names.size()) learning.insert(names[static_cast<std::size_t>(region)]);
+  });
+  return {{"all", names}, {"learning", learning}};
+}
+
+void add_regions(const Config& config, const std::string& file, SampledRegions& regions) {
+  const auto found = found_in(config, "regions", file, [&] { return regions_in(file); });
+  for (const auto& name : found.at("all")) regions.all.insert(name);
+  for (const auto& name : found.at("learning")) regions.learning.insert(name);
 }
 
 // The region of `learning` nearest to each of `lacking`: by the distance of the centres of their polygons, then by name.
@@ -117,7 +126,15 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
   if (!models) return std::nullopt;
   const Layout layout(config);
   std::vector<std::string> samples;
-  for (const auto& tile : tiles_of(config)) samples.push_back(layout.samples(tile));
+  std::int64_t bytes = 0;  // of all samples
+  for (const auto& tile : tiles_of(config)) {
+    samples.push_back(layout.samples(tile));
+    std::error_code none_yet;
+    if (const auto size = std::filesystem::file_size(samples.back(), none_yet); !none_yet) bytes += static_cast<std::int64_t>(size);
+  }
+  // A network reads its samples part after part and keeps a twentieth of them; a forest keeps a byte of each number of two.
+  const bool forest = config.model.name.find("random_forest") != std::string::npos;
+  const std::int64_t needed = (std::int64_t{512} << 20) + (forest ? bytes : bytes / 16);
   const std::string codes = Nomenclature::load(config.nomenclature).codes_text();
   std::vector<Unit> units;
   for (const auto& model : models->trained) {
@@ -127,6 +144,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     unit.inputs = samples;
     unit.outputs = {model.file};
     unit.config_keys = kOptions;
+    unit.memory_bytes = needed;
     unit.facts = {codes};  // names and colours come from the nomenclature when the map is made
     TrainCommand command;
     command.samples = samples;
@@ -165,7 +183,9 @@ std::vector<std::string> substitution_notes(const ProductionModels& models) {
   return notes;
 }
 
-std::optional<ProductionModels> models_of(const Config& config) {
+namespace {
+
+std::optional<ProductionModels> models_in(const Config& config) {
   const Layout layout(config);
   if (!config.model.path.empty()) return ProductionModels{{{"", 0, config.model.path}}, {}};
   SampledRegions regions;
@@ -174,7 +194,7 @@ std::optional<ProductionModels> models_of(const Config& config) {
   if (!config.regions.path.empty()) {
     for (const auto& tile : tiles_of(config)) {
       if (!std::filesystem::exists(layout.samples(tile))) return std::nullopt;
-      add_regions(layout.samples(tile), regions);
+      add_regions(config, layout.samples(tile), regions);
     }
     regions.learning.erase(kUnnamedRegion);
     trained = regions.learning;
@@ -196,6 +216,12 @@ std::optional<ProductionModels> models_of(const Config& config) {
   return models;
 }
 
+}  // namespace
+
+std::optional<ProductionModels> models_of(const Config& config) {
+  return once(config, "models", [&] { return models_in(config); });
+}
+
 Stage train_stage() {
   Stage stage;
   stage.name = "train";
@@ -207,7 +233,6 @@ Stage train_stage() {
   stage.example = "millesime run france-2021.toml --to train";
   stage.options = kOptions;
   stage.kept_when_mending = true;
-  stage.side_by_side = false;
   stage.units_from = {"sample"};
   stage.revision = 8;
   stage.plan = plan_train;

@@ -25,7 +25,8 @@ using ::testing::Not;
 using testing::run_program;
 using testing::SlurmCluster;
 
-constexpr int kPatience = 300;  // s for a small production
+constexpr int kPatience = 300;                         // s for a small production
+const std::string kOddName = "it's 100%a \"mended\"";  // of an output folder: quotes, and what Slurm replaces in names of logs
 
 // A world of two tiles with regions, so that models and sheets are known only while it runs.
 class SlurmTest : public ::testing::Test {
@@ -115,17 +116,17 @@ TEST_F(SlurmTest, AFailedTileIsListedWithItsLogAndOnlyWhatIsMissingIsSentAgain) 
   ASSERT_FALSE(band.empty());
   const std::string whole = read_text(band);
   { std::ofstream(band, std::ios::binary) << whole.substr(0, whole.size() / 2); }
-  submit("mended");
-  ASSERT_TRUE(cluster->wait_until_idle(kPatience)) << everything_said("mended");
-  const auto state = run_program(command("status", "mended")).out;
+  submit(kOddName);
+  ASSERT_TRUE(cluster->wait_until_idle(kPatience)) << everything_said(kOddName);
+  const auto state = run_program(command("status", kOddName)).out;
   EXPECT_THAT(state, HasSubstr("failed   catalog/" + tiles().back()));
   EXPECT_THAT(state, HasSubstr("work/slurm/logs/catalog_")) << "the log of the failed unit";
   EXPECT_THAT(state, HasSubstr("done     footprint/" + tiles().front())) << "the other tile went on";
 
   write_text(band, whole);
-  EXPECT_EQ(tasks_in(submit("mended"), "catalog"), 1);
-  ASSERT_TRUE(cluster->wait_until_idle(kPatience)) << everything_said("mended");
-  EXPECT_EQ(products("mended"), products("local")) << everything_said("mended");
+  EXPECT_EQ(tasks_in(submit(kOddName), "catalog"), 1);
+  ASSERT_TRUE(cluster->wait_until_idle(kPatience)) << everything_said(kOddName);
+  EXPECT_EQ(products(kOddName), products("local")) << everything_said(kOddName);
 }
 
 TEST_F(SlurmTest, ANodeThatDiesInTheMiddleDoesNoHarm) {

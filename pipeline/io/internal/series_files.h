@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -74,7 +75,7 @@ struct SeriesReader::Impl {
   int halo = 0;                                       // px by which windows are read larger
   int reach = 0;                                      // see reach_of(); of all groups
   int block_width = 1, block_height = 1;              // whole blocks of the files of every resolution, in tile pixels
-  mutable std::vector<std::vector<PassFiles>> files;  // [date][pass]; each date is read by one thread at a time
+  mutable std::vector<std::vector<PassFiles>> files;  // [date][pass]; each file is read by one thread at a time
   std::map<std::string, SharedFile> shared_files;     // by path
 
   std::string context(const Product& product) const {
@@ -238,6 +239,8 @@ struct SeriesReader::Impl {
   };
   void read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples, BlockBuffers& scratch) const;
   void read_date(std::size_t date, const Window& window, const DateView& view, BlockBuffers& scratch) const;
+  void read_band(PassFiles& pass, std::size_t g, std::size_t i, const Window& window, const DateView& view, BlockBuffers& scratch) const;
+  std::vector<std::function<void(const DateView&, BlockBuffers&)>> pieces_of(std::size_t date, const Window& window) const;
   void read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, BlockBuffers& scratch) const;
   void fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, BlockBuffers& scratch) const;
   Window window_around(const Window& window) const;

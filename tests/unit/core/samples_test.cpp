@@ -29,6 +29,43 @@ std::string put(const std::string& text) {
   return file;
 }
 
+// Numbers that lie on the disk, are changed there, and cut.
+TEST(Column, OfScratchIsWrittenReadAndCutOnTheDisk) {
+  const std::string folder = testing::temp_dir();
+  constexpr std::size_t kMany = 3'000'000;  // several pieces
+  Column<std::int16_t> column = Column<std::int16_t>::scratch(folder, kMany);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  for (std::size_t i = 0; i < kMany; ++i) column.space()[i] = static_cast<std::int16_t>(i % 1000);
+  column.release();
+  std::size_t next = 0;
+  column.scan([&](const auto& piece) {
+    for (const std::int16_t value : piece) ASSERT_EQ(value, static_cast<std::int16_t>(next++ % 1000));
+  });
+  EXPECT_EQ(next, kMany);
+  column.cut(3);
+  EXPECT_TRUE(column.is_mapped());
+  column.push_back(7);  // a copy in memory
+  EXPECT_THAT(column, ElementsAre(0, 1, 2, 7));
+  EXPECT_FALSE(column.is_mapped());
+}
+
+TEST(Column, OfAFileIsNotCopied) {
+  Samples many;
+  many.year = 2021, many.region_names = {""};
+  many.series.push_back({"sentinel2", {"B4"}, {1}, {Date::parse("20210105")}, {}, {}});
+  for (int i = 0; i < 5000; ++i) {
+    many.label.push_back(1), many.polygon.push_back(i), many.region.push_back(0), many.x.push_back(i), many.y.push_back(0);
+    many.col.push_back(i), many.row.push_back(0), many.split.push_back(0);
+    many.series[0].values.push_back(static_cast<std::int16_t>(i)), many.series[0].valid.push_back(1);
+  }
+  const std::string file = testing::temp_dir() + "/s.safetensors";
+  write_samples(many, file);
+  const Samples read = read_samples(file);
+  EXPECT_TRUE(read.series[0].values.is_mapped() && read.series[0].valid.is_mapped() && read.x.is_mapped());
+  std::filesystem::remove(file);  // the mapping keeps it
+  expect_equal(read, many);
+}
+
 std::string refusal(const std::string& text, const Nomenclature* nomenclature = nullptr) {
   try {
     read_samples_csv(put(text), nomenclature);

@@ -425,8 +425,33 @@ TEST(UnitsSideBySide, AreAsManyAsThreadsAndMemoryAllow) {
   EXPECT_EQ(units_side_by_side(stage, 10, 0, context), 1);
   context.memory_bytes = 100 * kUnitMemory;
   EXPECT_EQ(units_side_by_side(stage, 10, 0, context), 4);
+  EXPECT_EQ(units_side_by_side(stage, 10, 0, context, 40 * kUnitMemory), 2) << "units that need much";
+  EXPECT_EQ(units_side_by_side(stage, 10, 7, context, 40 * kUnitMemory), 2);
   stage.side_by_side = false;
   EXPECT_EQ(units_side_by_side(stage, 10, 7, context), 1);
+}
+
+TEST(UnitsSideBySide, AreSpreadOverTheGpusOfANode) {
+  const Stage stage{.name = "s", .summary = "", .reads = "", .writes = "", .revision = 1, .papers = {}, .plan = {}};
+  Context node;
+  node.device = {Device::Kind::cuda, 0};
+  node.devices = 4, node.threads = 10, node.memory_bytes = 100 * kUnitMemory;
+  EXPECT_EQ(units_side_by_side(stage, 10, 0, node), 4);
+  std::vector<std::string> devices;
+  int threads = 0;
+  for (int job = 0; job < 6; ++job) {
+    const Context share = share_of(node, job, 6);
+    devices.push_back(share.device.text());
+    threads += share.threads;
+    EXPECT_EQ(share.devices, 1);
+  }
+  EXPECT_THAT(devices, ElementsAre("cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:0", "cuda:1"));
+  EXPECT_EQ(threads, 10);
+  node.device.index = 2, node.devices = 1;  // --device cuda:2
+  EXPECT_EQ(units_side_by_side(stage, 10, 0, node), 1);
+  EXPECT_EQ(share_of(node, 3, 4).device.text(), "cuda:2");
+  node.device = {};
+  EXPECT_EQ(share_of(node, 3, 4).device.text(), "cpu");
 }
 
 TEST_F(RunTest, OneUnitRunsAloneAndEndsAtOnceWhenItIsUpToDate) {

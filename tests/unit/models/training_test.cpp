@@ -7,9 +7,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/ops/training_batch.h"
 #include "models/base/classifier.h"
 #include "models/base/training.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/interruption.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
@@ -67,6 +69,30 @@ TEST_F(Interruption, TheTrainingGoesOnToTheSameBytes) {
   EXPECT_EQ(train(), undisturbed);
   EXPECT_THAT(resumed, ::testing::ElementsAre(3));
   EXPECT_THAT(notes, IsEmpty());
+}
+
+int batches_left = 0;
+void ask_to_end_after_some(const Stream& stream, const TrainingBatchArgs& args) {
+  if (--batches_left == 0) request_interruption();
+  training_batch(stream, args);
+}
+
+// In the middle of an epoch and before its judgement: the state is saved at once, whatever the time since the last checkpoint.
+TEST_F(Interruption, OnRequestTheStateIsSavedBetweenTwoBatches) {
+  const std::string undisturbed = train();
+  remove_checkpoint(run.checkpoint);
+  run.checkpoint_seconds = 1000;
+  for (const int batches : {2, 4, 7, 9, 1}) {  // of 4 an epoch
+    batches_left = batches;
+    run.make_batch = ask_to_end_after_some;
+    EXPECT_THROW(train(), Interrupted);
+    EXPECT_TRUE(fs::exists(run.checkpoint));
+    EXPECT_FALSE(fs::exists(folder + "/model.part"));
+    forget_interruption();
+  }
+  run.make_batch = training_batch;
+  EXPECT_EQ(train(), undisturbed);
+  EXPECT_THAT(resumed, ::testing::ElementsAre(0, 1, 3, 5, 5));
 }
 
 TEST_F(Interruption, InTheSecondNetworkToo) {

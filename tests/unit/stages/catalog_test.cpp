@@ -68,7 +68,13 @@ TEST(Catalog, WritesACensusForEachTile) {
 TEST(Catalog, AnythingNewInTheFolderMakesTheUnitOutOfDate) {
   const std::string root = temp_dir();
   write_product(root + "/l2a", on("20180511"));
-  const auto facts = [&] { return catalog_stage().plan(config_of(root, 2018))->at(0).facts; };
+  const auto facts = [&] {
+    const Unit unit = catalog_stage().plan(config_of(root, 2018))->at(0);
+    std::vector<std::string> all = unit.facts;
+    for (const auto& [name, look_up] : unit.looked_up) all.push_back(name + " = " + look_up());
+    EXPECT_EQ(all.size(), 2u);
+    return all;
+  };
   const auto before = facts();
   EXPECT_EQ(facts(), before);
   write_product(root + "/l2a", on("20180611"));

@@ -1,0 +1,145 @@
+#include "models/base/input_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+std::int64_t bytes_of(const ModelInput& input) {
+  std::int64_t bytes = std::int64_t{4} * input.n_statics;
+  for (const InputSeries& s : input.series) bytes += std::int64_t{s.dates} * (4 * s.features + 5);
+  return bytes;
+}
+
+std::string content_of(const ModelInput& input) {
+  std::string text;
+  const auto add = [&text](const auto& values) {
+    text += "\n" + xxh3({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
+  };
+  for (const InputSeries& s : input.series) text += join_text("\n", s.dates, " x ", s.features), add(s.values), add(s.valid), add(s.days);
+  add(input.statics), add(input.target), add(input.group);
+  return text;
+}
+
+}  // namespace
+
+InputTable::InputTable(const ModelInput& input)
+    : InputTable(input.target, input.group, bytes_of(input), input.complete(), "", [&input](std::span<const std::int64_t> samples) {
+        return input.subset({samples.begin(), samples.end()});
+      }) {
+  identity_ = [&input] { return content_of(input); };
+}
+
+InputTable::InputTable(ModelInput&& input) {
+  const auto own = std::make_shared<const ModelInput>(std::move(input));
+  *this = InputTable(*own);
+  identity_ = [own] { return content_of(*own); };
+  read_ = [own](std::span<const std::int64_t> samples) { return own->subset({samples.begin(), samples.end()}); };
+}
+
+InputTable::InputTable(std::vector<int> of_target, std::vector<std::int64_t> of_group, std::int64_t bytes, bool complete,
+                       std::string identity, Read read)
+    : target(std::move(of_target)),
+      group(std::move(of_group)),
+      bytes_(bytes),
+      complete_(complete),
+      identity_([text = std::move(identity)] { return text; }),
+      read_(std::move(read)) {}
+
+std::string InputTable::identity() const {
+  std::string text = identity_ ? identity_() : "";
+  const auto add = [&text](const auto& values) {
+    text += "\n" + xxh3({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
+  };
+  if (rows_) add(*rows_);
+  add(target), add(group);
+  return text;
+}
+
+ModelInput InputTable::read(std::span<const std::int64_t> samples) const {
+  MILLESIME_CHECK(read_, "samples of an empty table");
+  if (!rows_) return read_(samples);
+  std::vector<std::int64_t> rows;
+  rows.reserve(samples.size());
+  for (const std::int64_t sample : samples) rows.push_back((*rows_)[static_cast<std::size_t>(sample)]);
+  return read_(rows);
+}
+
+ModelInput InputTable::all() const {
+  if (size() == 0) return {};
+  std::vector<std::int64_t> samples(target.size());
+  std::iota(samples.begin(), samples.end(), std::int64_t{0});
+  return read(samples);
+}
+
+InputTable InputTable::subset(const std::vector<std::int64_t>& samples) const {
+  InputTable part = *this;
+  std::vector<std::int64_t> rows;
+  part.target.clear(), part.group.clear();
+  for (const std::int64_t sample : samples) {
+    const auto i = static_cast<std::size_t>(sample);
+    rows.push_back(rows_ ? (*rows_)[i] : sample);
+    part.target.push_back(target[i]), part.group.push_back(group[i]);
+  }
+  part.rows_ = std::make_shared<const std::vector<std::int64_t>>(std::move(rows));
+  return part;
+}
+
+namespace {
+
+std::map<int, std::vector<std::int64_t>> groups_by_class(const InputTable& input, std::mt19937_64& random) {
+  std::map<std::int64_t, int> class_of_group;
+  for (std::size_t i = 0; i < input.group.size(); ++i) class_of_group.emplace(input.group[i], input.target[i]);
+  std::map<int, std::vector<std::int64_t>> groups_of_class;
+  for (const auto& [group, target] : class_of_group) groups_of_class[target].push_back(group);
+  for (auto& [target, groups] : groups_of_class) shuffle(groups, random);
+  return groups_of_class;
+}
+
+HoldOut split_by(const InputTable& input, const std::set<std::int64_t>& held_groups) {
+  HoldOut split;
+  for (std::int64_t i = 0; i < input.size(); ++i)
+    (held_groups.contains(input.group[static_cast<std::size_t>(i)]) ? split.held_out : split.learn).push_back(i);
+  return split;
+}
+
+}  // namespace
+
+HoldOut hold_out(const InputTable& input, double ratio, std::int64_t seed) {
+  ratio = std::min(ratio, static_cast<double>(kMostHeldOut) / static_cast<double>(std::max<std::int64_t>(input.size(), 1)));
+  std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+  std::set<std::int64_t> held_groups;
+  for (const auto& [target, groups] : groups_by_class(input, random)) {
+    auto n = static_cast<std::size_t>(std::nearbyint(static_cast<double>(groups.size()) * ratio));
+    if (ratio > 0 && groups.size() >= 2) n = std::clamp<std::size_t>(n, 1, groups.size() - 1);
+    if (groups.size() == 1) n = 0;
+    held_groups.insert(groups.begin(), groups.begin() + static_cast<std::ptrdiff_t>(n));
+  }
+  return split_by(input, held_groups);
+}
+
+std::vector<HoldOut> hold_out_parts(const InputTable& input, int parts, std::int64_t seed) {
+  std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+  std::vector<std::set<std::int64_t>> held_groups(static_cast<std::size_t>(parts));
+  std::size_t next = 0;  // goes on from class to class, so that parts have the same size
+  for (const auto& [target, groups] : groups_by_class(input, random)) {
+    if (groups.size() == 1) continue;
+    for (const std::int64_t group : groups) held_groups[next++ % held_groups.size()].insert(group);
+  }
+  std::vector<HoldOut> splits;
+  for (const auto& held : held_groups)
+    if (!held.empty()) splits.push_back(split_by(input, held));
+  return splits;
+}
+
+}  // namespace millesime

@@ -1,0 +1,164 @@
+// Completes the specification of a model from its training samples; sample_input.h declares it.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/learning/preparation.h"
+
+namespace millesime {
+namespace {
+
+constexpr std::int64_t kBlock = 8192;  // samples prepared at once
+constexpr std::size_t kListed = 10;    // labels named in a message
+
+// The largest magnitude of each band's stored numbers.
+std::vector<double> largest_numbers(const SampleSelection& selection, const SampleSeries& series, const std::vector<int>& bands) {
+  const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size();
+  std::vector<double> largest(bands.size(), 0);
+  for (const auto row : selection.rows)
+    for (std::size_t at = static_cast<std::size_t>(row) * n_dates, end = at + n_dates; at < end; ++at)
+      for (std::size_t b = 0; series.valid[at] && b < bands.size(); ++b)
+        largest[b] = std::max(largest[b], std::abs(static_cast<double>(series.values[at * n_bands + static_cast<std::size_t>(bands[b])])));
+  return largest;
+}
+
+// Tables keep their numbers with the digits that they have: where they differ, the finest scale that holds the numbers of all. Bands of
+// which indices are computed have one scale.
+void fit_scale(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
+  SourceSpec& source = spec.sources[source_index];
+  source.scale.clear();
+  if (std::ranges::none_of(selections, [](const SampleSelection& s) { return s.samples->tile.empty(); })) return;  // from images
+  struct Part {
+    const SampleSelection* selection;
+    std::vector<double> scale, largest;
+  };
+  std::vector<Part> parts;
+  std::vector<double> finest(source.bands.size(), std::numeric_limits<double>::infinity());
+  for (const auto& selection : selections) {
+    const SampleSeries* series = series_of(selection, spec, source_index);
+    if (!series) continue;
+    const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source_index));
+    parts.push_back({&selection, {}, largest_numbers(selection, *series, bands)});
+    for (std::size_t b = 0; b < bands.size(); ++b) {
+      parts.back().scale.push_back(static_cast<double>(series->scale[static_cast<std::size_t>(bands[b])]));
+      finest[b] = std::min(finest[b], parts.back().scale[b]);
+    }
+  }
+  constexpr double kMostStored = 32767, kFewestSteps = 10;
+  for (std::size_t b = 0; b < finest.size(); ++b)
+    for (const Part& part : parts)
+      while (std::round(part.largest[b] * part.scale[b] / finest[b]) > kMostStored) finest[b] *= 10;
+  if (!source.indices.empty()) std::ranges::fill(finest, std::ranges::max(finest));
+  for (std::size_t b = 0; b < finest.size(); ++b)
+    for (const Part& part : parts)
+      if (part.scale[b] < 0.9 * finest[b] && part.largest[b] > 0 && part.largest[b] * part.scale[b] / finest[b] < kFewestSteps)
+        throw UserError(join_text(part.selection->file, ": numbers of ", source.bands[b], " are at most ", part.largest[b] * part.scale[b],
+                                  ", those of ", source.indices.empty() ? "other files" : "other files or bands",
+                                  " are so large that hardly a digit is left of them; give all in one unit"));
+  source.scale.assign(finest.begin(), finest.end());
+}
+
+void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
+  SourceSpec& source = spec.sources[source_index];
+  const auto features = static_cast<std::size_t>(source.features());
+  source.mean.assign(features, 0);
+  source.deviation.assign(features, 1);
+  if (spec.architecture == "random_forest") return;  // thresholds are in the product's numbers
+  const Preparation preparation(spec, source_index, false);
+  std::vector<double> sum(features, 0), squares(features, 0);
+  std::int64_t observations = 0;
+  std::vector<float> values;
+  std::vector<std::uint8_t> valid;
+  for (const auto& selection : selections) {
+    const SampleSeries* series = series_of(selection, spec, source_index);
+    if (!series) continue;
+    const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source_index));
+    const auto n = static_cast<std::int64_t>(selection.rows.size());
+    for (std::int64_t first = 0; first < n; first += kBlock) {
+      preparation.run(selection, *series, bands, first, std::min(kBlock, n - first), values, valid);
+      series->values.release(), series->valid.release();
+      for (std::size_t d = 0; d < valid.size(); ++d) {
+        if (!valid[d]) continue;
+        ++observations;
+        for (std::size_t f = 0; f < features; ++f) {
+          const double value = values[d * features + f];
+          sum[f] += value;
+          squares[f] += value * value;
+        }
+      }
+    }
+  }
+  if (observations == 0)
+    throw UserError(join_text(selections.front().file, ": none of the ", selections.front().rows.size(),
+                              " samples has a valid observation of ", source.name));
+  for (std::size_t f = 0; f < features; ++f) {
+    const double mean = sum[f] / static_cast<double>(observations);
+    const double variance = squares[f] / static_cast<double>(observations) - mean * mean;
+    source.mean[f] = static_cast<float>(mean);
+    source.deviation[f] = variance > 1e-6 ? static_cast<float>(std::sqrt(variance)) : 1.0f;  // a constant feature
+  }
+}
+
+void fit_statics(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
+  spec.statics.clear();
+  for (const auto& name : selections.front().samples->static_names) spec.statics.push_back({name, 0, 1});
+  for (std::size_t s = 0; s < spec.statics.size(); ++s) {
+    double sum = 0, squares = 0;
+    std::int64_t n = 0;
+    for (const auto& selection : selections) {
+      const auto position = static_cast<std::size_t>(spec.statics_in(selection.samples->static_names, selection.file)[s]);
+      for (const auto row : selection.rows) {
+        const double value = selection.samples->statics[static_cast<std::size_t>(row) * selection.samples->static_names.size() + position];
+        if (std::isnan(value)) continue;
+        sum += value;
+        squares += value * value;
+        ++n;
+      }
+    }
+    if (n == 0) continue;  // missing everywhere: read as 0
+    const double mean = sum / static_cast<double>(n), variance = squares / static_cast<double>(n) - mean * mean;
+    spec.statics[s].mean = static_cast<float>(mean);
+    spec.statics[s].deviation = variance > 1e-12 ? static_cast<float>(std::sqrt(variance)) : 1.0f;
+  }
+}
+
+void fit_classes(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
+  std::map<int, std::int64_t> count;
+  for (const auto& selection : selections)
+    for (const auto row : selection.rows) ++count[selection.samples->label[static_cast<std::size_t>(row)]];
+  spec.classes.clear();
+  for (const auto& known : spec.nomenclature.classes)
+    if (count.erase(known.code) > 0) spec.classes.push_back(known.code);
+  if (count.empty()) return;
+  std::vector<std::string> unknown;
+  for (const auto& [code, n] : count)
+    if (unknown.size() < kListed) unknown.push_back(join_text(code, " (", n, " samples)"));
+  throw UserError(join_text(selections.front().file, ": ", count.size(), " labels are not in the nomenclature \"", spec.nomenclature.name,
+                            "\": ", join_list(unknown, ", "), "; use the nomenclature of the samples, or remove these samples"));
+}
+
+}  // namespace
+
+void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
+  MILLESIME_CHECK(!selections.empty() && !spec.sources.empty(), selections.size(), " selections, ", spec.sources.size(), " sources");
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+    const SampleSeries* known = nullptr;
+    for (const auto& selection : selections)
+      if (!known) known = series_of(selection, spec, s);
+    if (!known) throw UserError(join_text(selections.front().file, ": no training sample has the series ", spec.sources[s].name));
+    spec.sources[s].name = known->source;
+    spec.sources[s].bands = known->bands;
+  }
+  fit_classes(spec, selections);
+  fit_statics(spec, selections);
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+    fit_scale(spec, s, selections);
+    fit_normalisation(spec, s, selections);
+  }
+}
+
+}  // namespace millesime

@@ -1,0 +1,115 @@
+#include "pipeline/learning/preparation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/ops/series_view.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/interruption.h"
+#include "pipeline/core/series.h"
+#include "pipeline/learning/gap_filling.h"
+
+namespace millesime {
+
+Date new_year(const Samples& samples) { return Date::from_ymd(samples.year, 1, 1); }
+
+const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec& spec, std::size_t source) {
+  const auto& all = selection.samples->series;
+  if (all.empty()) throw UserError(join_text(selection.file, ": the samples have no series"));
+  const auto found = std::ranges::find(all, spec.sources[source].name, &SampleSeries::source);
+  if (found != all.end()) return &*found;
+  return source == 0 ? &all.front() : nullptr;
+}
+
+namespace {
+
+// What stored numbers of each band are multiplied by so that they have the model's scale.
+std::vector<double> ratios_to(const SourceSpec& source, const SampleSeries& from, const std::vector<int>& bands) {
+  std::vector<double> ratios;
+  for (std::size_t b = 0; b < bands.size(); ++b)
+    ratios.push_back(source.scale.empty() ? 1 : static_cast<double>(from.scale[static_cast<std::size_t>(bands[b])]) / source.scale[b]);
+  return ratios;
+}
+
+std::int16_t brought_to(std::int16_t number, double ratio) {
+  if (std::abs(ratio - 1) > 1e-3) number = static_cast<std::int16_t>(std::clamp(std::round(number * ratio), -32767.0, 32767.0));
+  return number == kNodata ? static_cast<std::int16_t>(kNodata + 1) : number;  // a valid number, which kernels must not take for none
+}
+
+// Some samples of a file as a window of one row, with the model's bands in the model's order and scale.
+Series as_series(const SampleSeries& from, const std::vector<int>& bands, const std::vector<double>& ratios,
+                 const std::vector<std::int64_t>& rows, std::int64_t first, std::int64_t count) {
+  Series series;
+  series.window = Window{0, 0, static_cast<int>(count), 1};
+  series.dates = from.dates;
+  MaskRule invalid{};
+  invalid[1] = 1;
+  series.mask_rules = {invalid};
+  const auto n = static_cast<std::size_t>(count), n_dates = from.dates.size(), n_bands = bands.size(), stored_bands = from.bands.size();
+  BandGroup group;
+  group.cols = static_cast<int>(count);
+  group.rows = 1;
+  group.samples.resize(n_dates * n_bands * n);
+  series.masks.resize(n_dates * n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto row = static_cast<std::size_t>(rows[static_cast<std::size_t>(first) + i]);
+    for (std::size_t d = 0; d < n_dates; ++d) {
+      const bool valid = from.valid[row * n_dates + d] != 0;
+      series.masks[d * n + i] = valid ? 0 : 1;
+      for (std::size_t b = 0; b < n_bands; ++b) {
+        const std::int16_t number = from.values[(row * n_dates + d) * stored_bands + static_cast<std::size_t>(bands[b])];
+        group.samples[(d * n_bands + b) * n + i] = valid ? brought_to(number, ratios[b]) : number;
+      }
+    }
+  }
+  for (std::size_t b = 0; b < n_bands; ++b) {
+    group.bands.push_back(static_cast<int>(b));
+    series.bands.push_back(from.bands[static_cast<std::size_t>(bands[b])]);
+  }
+  series.groups = {std::move(group)};
+  return series;
+}
+
+}  // namespace
+
+Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normalised)
+    : source_(spec.sources[source]),
+      input_(spec.input),
+      days_(spec.days),
+      normalised_(normalised),
+      plan_(plan_indices(source_.indices, source_.bands)),
+      filling_(gap_filling(spec.gap_fill)) {
+  for (const float deviation : source_.deviation) inverse_.push_back(1 / deviation);
+}
+
+void Preparation::run(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands, std::int64_t first,
+                      std::int64_t count, std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
+  end_if_requested();
+  const Series series = as_series(from, bands, ratios_to(source_, from, bands), selection.rows, first, count);
+  const HostSeries view(series);
+  const auto n = static_cast<std::size_t>(count);
+  const float* mean = normalised_ ? source_.mean.data() : nullptr;
+  const float* inverse = normalised_ ? inverse_.data() : nullptr;
+  if (input_ == InputKind::raw) {
+    values.resize(n * series.dates.size() * bands.size());
+    valid.resize(n * series.dates.size());
+    PrepareRawArgs args;
+    args.series = view.view(), args.resampling = Resampling::nearest;
+    args.mean = mean, args.inverse_std = inverse;
+    args.values = values.data(), args.valid = valid.data();
+    prepare_raw(Stream(), args);
+    return;
+  }
+  std::vector<std::int32_t> targets;
+  for (const int day : days_) targets.push_back((new_year(*selection.samples) + day).days);
+  values.resize(n * days_.size() * static_cast<std::size_t>(source_.features()));
+  PrepareRegularArgs args;
+  args.series = view.view(), args.resampling = Resampling::nearest, args.indices = plan_, args.filling = filling_;
+  args.n_targets = static_cast<int>(targets.size()), args.target_days = targets.data();
+  args.mean = mean, args.inverse_std = inverse;
+  args.features = values.data();
+  prepare_regular(Stream(), args);
+  valid.assign(n * days_.size(), 1);
+}
+
+}  // namespace millesime
