@@ -15,10 +15,12 @@ namespace nn = torch::nn;
 class Mlp : public Network {
  public:
   explicit Mlp(const ModelSpec& spec) {
-    require_one_regular_series(spec);
+    require_regular_series(spec);
     const int layers = spec.integer("layers", 1, 16), width = spec.integer("width", 1, kMaxWidth);
     const double dropout = spec.number("dropout", 0, 0.95);
-    auto inputs = static_cast<std::int64_t>(spec.days.size()) * spec.sources.front().features() + spec.n_statics();
+    std::int64_t inputs = spec.n_statics();
+    for (std::size_t s = 0; s < spec.sources.size(); ++s)
+      inputs += static_cast<std::int64_t>(spec.days_of(s).size()) * spec.sources[s].features();
     layers_ = nn::Sequential();
     for (int layer = 0; layer < layers; ++layer) {
       layers_->push_back(nn::Linear(inputs, width));
@@ -32,9 +34,11 @@ class Mlp : public Network {
   }
 
   torch::Tensor forward(const NetworkInput& input) override {
-    auto x = input.series.front().values.flatten(1);                     // [N, T F]
-    if (input.statics.defined()) x = torch::cat({x, input.statics}, 1);  // [N, T F + S]
-    return head_(layers_->forward(x));                                   // [N, width] -> [N, K]
+    std::vector<torch::Tensor> parts;
+    for (const NetworkSeries& series : input.series) parts.push_back(series.values.flatten(1));  // [N, T F] a source
+    if (input.statics.defined()) parts.push_back(input.statics);                                 // [N, S]
+    const auto x = parts.size() == 1 ? parts.front() : torch::cat(parts, 1);
+    return head_(layers_->forward(x));  // [N, width] -> [N, K]
   }
 
  private:

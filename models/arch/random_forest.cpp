@@ -18,10 +18,11 @@ constexpr double kVotesOfNone = 0.5;  // added to the votes of each class, so th
 // Series and statics of each sample in one row.
 void read_rows(const InputTable& learn, std::span<const std::int64_t> samples, float* rows) {
   const ModelInput input = learn.read(samples);
-  const InputSeries& series = input.series.front();
-  const std::int64_t width = std::int64_t{series.dates} * series.features;
   for (std::int64_t i = 0; i < input.size(); ++i) {
-    rows = std::copy_n(series.values.begin() + i * width, width, rows);
+    for (const InputSeries& series : input.series) {
+      const std::int64_t width = std::int64_t{series.dates} * series.features;
+      rows = std::copy_n(series.values.begin() + i * width, width, rows);
+    }
     rows = std::copy_n(input.statics.begin() + i * input.n_statics, input.n_statics, rows);
   }
 }
@@ -53,33 +54,42 @@ void check(const TrainedForest& forest, const std::string& origin) {
 std::optional<QuantilePlan> forest_quantiles(const ModelSpec& spec) {
   constexpr int kMostQuantiles = 3840;  // the nodes of kernels/ops/forest.h have 12 bits for a feature; the rest is for statics
   if (!spec.parameters.contains("features") || spec.choice("features", {"series", "quantiles"}) == "series") return std::nullopt;
+  if (spec.sources.size() > 1)
+    throw UserError(join_text("random_forest: features = \"quantiles\" reads one source, the model has ", spec.sources.size(),
+                              "; use features = \"series\", or one source (model.sources)"));
   return quantile_plan(static_cast<int>(spec.days.size()), spec.sources.front().features(), kMostQuantiles);
 }
 
 int forest_features(const ModelSpec& spec) {
-  const auto quantiles = forest_quantiles(spec);
-  return (quantiles ? quantiles->features : static_cast<int>(spec.days.size())) * spec.sources.front().features() + spec.n_statics();
+  if (const auto quantiles = forest_quantiles(spec)) return quantiles->features * spec.sources.front().features() + spec.n_statics();
+  int features = spec.n_statics();
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) features += static_cast<int>(spec.days_of(s).size()) * spec.sources[s].features();
+  return features;
 }
 
 nlohmann::json importance_of(const TrainedForest& forest, const ModelSpec& spec) {
-  const SourceSpec& source = spec.sources.front();
-  std::vector<std::string> names = source.bands;
-  names.insert(names.end(), source.indices.begin(), source.indices.end());
   nlohmann::json bands = nlohmann::json::object(), days = nlohmann::json::object(), statics = nlohmann::json::object();
   const auto add = [](nlohmann::json& to, const std::string& name, double share) { to[name] = to.value(name, 0.0) + share; };
   std::size_t feature = 0;
-  const auto of_band = [](const std::string& name) { return name.substr(0, name.find(" = ")); };
-  if (const auto quantiles = forest_quantiles(spec)) {  // [band][quantile]
-    for (const std::string& name : names)
-      for (int i = 0; i < quantiles->features; ++i) add(bands, of_band(name), forest.importance[feature++]);
-  } else {
-    for (const int day : spec.days)
+  const auto quantiles = forest_quantiles(spec);
+  for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+    const SourceSpec& source = spec.sources[s];
+    std::vector<std::string> names = source.bands;
+    names.insert(names.end(), source.indices.begin(), source.indices.end());
+    for (std::string& name : names) name = (s > 0 ? source.name + " " : "") + name.substr(0, name.find(" = "));
+    if (quantiles) {  // [band][quantile]
+      for (const std::string& name : names)
+        for (int i = 0; i < quantiles->features; ++i) add(bands, name, forest.importance[feature++]);
+      continue;
+    }
+    for (const int day : spec.days_of(s))
       for (const std::string& name : names) {
         const double share = forest.importance[feature++];
-        add(bands, of_band(name), share), add(days, std::to_string(day), share);
+        add(bands, name, share), add(days, std::to_string(day), share);
       }
   }
-  for (const StaticSpec& entry : spec.statics) add(statics, entry.name, forest.importance[feature++]);
+  for (const StaticSpec& entry : spec.statics)
+    for (int i = 0; i < entry.width(); ++i) add(statics, entry.name, forest.importance[feature++]);
   return {{"bands", bands}, {"days", days}, {"statics", statics}};
 }
 
@@ -100,8 +110,7 @@ ModelFile forest_file(const ModelSpec& spec, const TrainedForest& forest) {
 TrainedForest read_forest(const ModelFile& file) {
   if (file.spec.architecture != "random_forest")
     throw UserError(join_text(file.path, ": expected a random_forest, got a ", file.spec.architecture));
-  if (file.spec.input != InputKind::regular || file.spec.sources.size() != 1)
-    throw UserError(join_text(file.path, ": a random forest reads one source on regular dates"));
+  if (file.spec.input != InputKind::regular) throw UserError(join_text(file.path, ": a random forest reads series on regular dates"));
   const auto integers = [&](const char* name) {
     const auto it = file.integers.find(name);
     if (it == file.integers.end()) throw UserError(join_text(file.path, ": tensor \"", name, "\" of the random forest is missing"));
@@ -143,8 +152,7 @@ void calibrate_forest(ModelFile& forest, const InputTable& held_out, const std::
 }
 
 TrainedForest train_forest(const ModelSpec& spec, const InputTable& learn, const Recipe& recipe, int threads, std::int64_t memory_bytes) {
-  if (spec.input != InputKind::regular || spec.sources.size() != 1)
-    throw UserError("random_forest reads one source on regular dates: expected model.input = \"regular\"");
+  if (spec.input != InputKind::regular) throw UserError("random_forest reads series on regular dates: expected model.input = \"regular\"");
   const std::set<int> classes(learn.target.begin(), learn.target.end());
   if (classes.size() < 2)
     throw UserError(join_text("random_forest: samples of at least two classes are needed for training, got ", classes.size()));

@@ -17,7 +17,7 @@ namespace millesime {
 struct TrainedForest {
   int n_features = 0, n_classes = 0;
   std::vector<std::int32_t> root;         // [tree], index of its first node
-  std::vector<std::int32_t> feature;      // [node], -1 in a leaf; features are [date][feature of the source], then statics
+  std::vector<std::int32_t> feature;      // [node], -1 in a leaf; features are [source][date][feature of the source], then statics
   std::vector<float> threshold;           // [node]; left when feature <= threshold
   std::vector<std::int32_t> left, right;  // [node], children come after their parent, so every traversal ends
   std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf, -1 otherwise

@@ -2,11 +2,13 @@
 
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
 #include "models/base/network.h"
+#include "models/base/source_join.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -17,7 +19,7 @@ namespace nn = torch::nn;
 class TemporalCnn : public Network {
  public:
   explicit TemporalCnn(const ModelSpec& spec) {
-    require_one_regular_series(spec);
+    require_regular_series(spec);
     const int filters = spec.integer("filters", 1, kMaxWidth), kernel = spec.integer("kernel", 1, 99),
               dense = spec.integer("dense", 1, kMaxWidth);
     const double dropout = spec.number("dropout", 0, 0.95);
@@ -26,32 +28,57 @@ class TemporalCnn : public Network {
     if (dates * filters + spec.n_statics() > kMaxFlat)
       throw UserError(join_text("temporal_cnn: ", dates, " dates x ", filters, " filters: expected at most ", kMaxFlat, " numbers"));
 
-    blocks_ = nn::Sequential();
-    int channels = spec.sources.front().features();
-    for (int block = 0; block < 3; ++block) {
-      blocks_->push_back(nn::Conv1d(nn::Conv1dOptions(channels, filters, kernel).padding(kernel / 2)));
-      blocks_->push_back(nn::BatchNorm1d(filters));
-      blocks_->push_back(nn::ReLU());
-      blocks_->push_back(Dropout(dropout));
-      channels = filters;
-    }
-    register_module("blocks", blocks_);
+    blocks_ = register_module("blocks", convolutions(spec.sources.front().features(), filters, kernel, dropout));
     dense_ = register_module("dense", nn::Linear(dates * filters + spec.n_statics(), dense));
     norm_ = register_module("norm", nn::BatchNorm1d(dense));
     dropout_ = register_module("dropout", Dropout(dropout));
-    head_ = register_module("head", nn::Linear(dense, spec.n_classes()));
+    const auto sources = static_cast<std::int64_t>(spec.sources.size());
+    head_ = register_module("head", nn::Linear(sources * dense, spec.n_classes()));
+    if (sources == 1) return;
+    join_ = register_module("join", SourceJoin(static_cast<int>(sources), dense));
+    others_ = register_module("others", nn::ModuleList());
+    for (std::size_t source = 1; source < spec.sources.size(); ++source) {
+      const auto flat = static_cast<std::int64_t>(spec.days_of(source).size()) * filters;
+      if (flat > kMaxFlat)
+        throw UserError(join_text("temporal_cnn: ", spec.sources[source].name, ": ", flat, " numbers: expected at most ", kMaxFlat));
+      nn::Sequential branch = convolutions(spec.sources[source].features(), filters, kernel, dropout);
+      branch->push_back(nn::Flatten());
+      branch->push_back(nn::Linear(flat, dense));
+      branch->push_back(nn::BatchNorm1d(dense));
+      branch->push_back(nn::ReLU());
+      others_->push_back(branch);
+    }
   }
 
   torch::Tensor forward(const NetworkInput& input) override {
     auto x = blocks_->forward(input.series.front().values.transpose(1, 2)).flatten(1);
     if (input.statics.defined()) x = torch::cat({x, input.statics}, 1);
-    return head_(dropout_(torch::relu(norm_(joined_linear(dense_, x)))));
+    x = torch::relu(norm_(joined_linear(dense_, x)));
+    if (others_.is_empty()) return head_(dropout_(x));
+    std::vector<torch::Tensor> embeddings = {x};  // [N,dense] a source
+    for (std::size_t source = 1; source < input.series.size(); ++source)
+      embeddings.push_back(others_->at<nn::SequentialImpl>(source - 1).forward(input.series[source].values.transpose(1, 2)));
+    return head_(dropout_(join_(embeddings, input)));
   }
 
  private:
+  static nn::Sequential convolutions(int channels, int filters, int kernel, double dropout) {
+    nn::Sequential blocks;
+    for (int block = 0; block < 3; ++block) {
+      blocks->push_back(nn::Conv1d(nn::Conv1dOptions(channels, filters, kernel).padding(kernel / 2)));
+      blocks->push_back(nn::BatchNorm1d(filters));
+      blocks->push_back(nn::ReLU());
+      blocks->push_back(Dropout(dropout));
+      channels = filters;
+    }
+    return blocks;
+  }
+
   static constexpr std::int64_t kMaxFlat = 1 << 18;  // inputs of the dense layer
 
   nn::Sequential blocks_{nullptr};
+  nn::ModuleList others_{nullptr};  // of the further sources
+  SourceJoin join_{nullptr};
   nn::Linear dense_{nullptr}, head_{nullptr};
   nn::BatchNorm1d norm_{nullptr};
   Dropout dropout_{nullptr};

@@ -65,6 +65,13 @@ SourceSpec source_from_json(const json& object, const std::string& origin) {
   check_at_most(features, kMaxFeatures, "features", origin);
   check_size(source.mean, features, "mean", origin);
   check_size(source.deviation, features, "deviation", origin);
+  if (object.contains("days")) {
+    source.days = field<std::vector<int>>(object, "days", origin);
+    check_at_most(source.days.size(), kMaxDates, "target dates", origin);
+    for (std::size_t i = 1; i < source.days.size(); ++i)
+      if (source.days[i] <= source.days[i - 1])
+        throw UserError(join_text(origin, ": target dates of ", source.name, " are not in increasing order"));
+  }
   if (object.contains("scale")) {
     source.scale = field<std::vector<float>>(object, "scale", origin);
     check_size(source.scale, source.bands.size(), "scale", origin);
@@ -125,6 +132,30 @@ std::vector<int> positions(const std::vector<std::string>& wanted, const std::ve
 
 }  // namespace
 
+bool StaticSpec::is_category() const { return name.ends_with(kCategory); }
+
+bool StaticSpec::is_unknown(float value) const {
+  return is_category() && !std::isnan(value) && !std::ranges::binary_search(codes, static_cast<int>(value));
+}
+
+void StaticSpec::write(float value, bool normalised, float* inputs) const {
+  if (!is_category()) {
+    const float known = std::isnan(value) ? mean : value;
+    *inputs = normalised ? (known - mean) / deviation : known;
+    return;
+  }
+  std::fill_n(inputs, width(), 0.0F);
+  if (std::isnan(value)) return;
+  const auto place = std::ranges::lower_bound(codes, static_cast<int>(value));
+  inputs[is_unknown(value) ? codes.size() : static_cast<std::size_t>(place - codes.begin())] = 1;
+}
+
+int ModelSpec::n_statics() const {
+  int inputs = 0;
+  for (const StaticSpec& each : statics) inputs += each.width();
+  return inputs;
+}
+
 std::string to_text(InputKind kind) { return kind == InputKind::raw ? "raw" : "regular"; }
 
 InputKind input_kind(const std::string& text) {
@@ -180,6 +211,7 @@ json ModelSpec::to_json() const {
   for (const auto& s : sources) {
     out["sources"].push_back({{"name", s.name}, {"bands", s.bands}, {"indices", s.indices}, {"mean", s.mean}, {"deviation", s.deviation}});
     if (!s.scale.empty()) out["sources"].back()["scale"] = s.scale;
+    if (!s.days.empty()) out["sources"].back()["days"] = s.days;
   }
   if (input == InputKind::regular)
     out["gap_fill"] = {{"method", gap_fill.method},
@@ -188,7 +220,10 @@ json ModelSpec::to_json() const {
                        {"rounded", gap_fill.rounded}};
   out["days"] = days;
   out["statics"] = json::array();
-  for (const auto& s : statics) out["statics"].push_back({{"name", s.name}, {"mean", s.mean}, {"deviation", s.deviation}});
+  for (const auto& s : statics) {
+    out["statics"].push_back({{"name", s.name}, {"mean", s.mean}, {"deviation", s.deviation}});
+    if (s.is_category()) out["statics"].back()["codes"] = s.codes;
+  }
   out["classes"] = classes;
   out["nomenclature"] = json::parse(nomenclature.to_json());
   out["papers"] = papers;
@@ -230,6 +265,11 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
                        field<float>(entry, "deviation", origin)};
     check_normalisation(s.mean, s.deviation, s.name, origin);
     spec.statics.push_back(s);
+    if (!s.is_category()) continue;
+    std::vector<int>& codes = spec.statics.back().codes = field<std::vector<int>>(entry, "codes", origin);
+    check_at_most(codes.size(), kMaxCategories, "codes", origin);
+    if (!std::ranges::is_sorted(codes, std::less_equal<>()) && codes.size() > 1)
+      throw UserError(join_text(origin, ": the codes of ", s.name, " are not in increasing order"));
   }
   check_at_most(spec.statics.size(), kMaxFeatures, "statics", origin);
   spec.nomenclature = Nomenclature::from_json(field<json>(object, "nomenclature", origin).dump(), origin);

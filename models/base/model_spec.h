@@ -30,6 +30,8 @@ struct SourceSpec {
   // One a band: physical value = stored number x scale. Samples with another scale (tables of more or fewer digits) are brought to this
   // one. Empty: numbers are read as they are stored, as from images.
   std::vector<float> scale = {};
+  // Regular input: target dates of its own; empty: those of the model.
+  std::vector<int> days = {};
 
   int features() const { return static_cast<int>(bands.size() + indices.size()); }
 };
@@ -42,10 +44,22 @@ struct FillSpec {
   bool rounded = false;     // to integers, before indices are computed: the contract of format 1
 };
 
+// A number, or a category: its name ends in kCategory ("register:category"), and the model reads an input for each code that samples have,
+// and one for codes that no sample had: 1 for the code of the pixel, 0 for the others. A missing value is read as the mean of a number, and
+// as none of the codes of a category.
 struct StaticSpec {
   std::string name;               // "elevation"
-  float mean = 0, deviation = 1;  // a missing value is read as the mean
+  float mean = 0, deviation = 1;  // of a number
+  std::vector<int> codes = {};    // of a category, rising
+
+  bool is_category() const;
+  int width() const { return is_category() ? static_cast<int>(codes.size()) + 1 : 1; }  // inputs
+  bool is_unknown(float value) const;                                                   // a code that no sample had
+  // Writes width() inputs; `normalised`: a number as networks read it.
+  void write(float value, bool normalised, float* inputs) const;
 };
+inline constexpr const char* kCategory = ":category";
+inline constexpr int kMaxCategories = 512;
 
 // Numbers of samples of a class.
 struct ClassCount {
@@ -90,7 +104,8 @@ struct ModelSpec {
   double weight = 1;       // of a member of an ensemble, in the mean of the members' probabilities
 
   int n_classes() const { return static_cast<int>(classes.size()); }
-  int n_statics() const { return static_cast<int>(statics.size()); }
+  int n_statics() const;  // inputs: of a category more than one
+  const std::vector<int>& days_of(std::size_t source) const { return sources[source].days.empty() ? days : sources[source].days; }
 
   // A parameter of the architecture; UserError if it is missing, of another type or out of range.
   int integer(const char* parameter, int min, int max) const;

@@ -117,9 +117,13 @@ torch::Tensor joined_linear(const torch::nn::Linear& layer, const torch::Tensor&
   return torch::linear(torch::nn::functional::pad(x, fill), torch::nn::functional::pad(layer->weight, fill), layer->bias);
 }
 
-void require_one_regular_series(const ModelSpec& spec) {
+void require_regular_series(const ModelSpec& spec) {
   if (spec.input != InputKind::regular)
     throw UserError(join_text(spec.architecture, " reads series on regular dates: expected model.input = \"regular\", got \"raw\""));
+}
+
+void require_one_regular_series(const ModelSpec& spec) {
+  require_regular_series(spec);
   if (spec.sources.size() != 1) throw UserError(join_text(spec.architecture, " reads one source, got ", spec.sources.size()));
 }
 

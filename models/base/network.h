@@ -53,7 +53,8 @@ TORCH_MODULE(Dropout);
 // must not depend on its position in a batch. x [N,I] -> [N,O]
 torch::Tensor joined_linear(const torch::nn::Linear& layer, const torch::Tensor& x);
 
-// UserError for a spec of raw input or several sources, for architectures that cannot read those.
+// UserError for a spec of raw input, or also of several sources, for architectures that cannot read those.
+void require_regular_series(const ModelSpec& spec);
 void require_one_regular_series(const ModelSpec& spec);
 
 // A batch as tensors on `device`, the device of the batch's pointers. Values are copied with zeros under invalid dates.

@@ -1,15 +1,21 @@
 #include "pipeline/imagery/exogenous.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 
+#include "models/base/model_spec.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/source_files.h"
+#include "pipeline/io/vector_file.h"
 
 namespace millesime {
 namespace {
@@ -30,10 +36,33 @@ std::vector<int> inputs_of(const RasterReader& raster) {
 }
 
 std::vector<std::string> names_of(const ExogenousOptions& entry, std::size_t bands) {
-  if (bands == 1) return {entry.name};
+  const std::string ending = entry.is_category() ? kCategory : "";
+  if (bands == 1) return {entry.name + ending};
   std::vector<std::string> names;
-  for (std::size_t band = 1; band <= bands; ++band) names.push_back(entry.name + "_" + std::to_string(band));
+  for (std::size_t band = 1; band <= bands; ++band) names.push_back(entry.name + "_" + std::to_string(band) + ending);
   return names;
+}
+
+constexpr int kFirstOfTexts = 1 << 23;  // codes of texts; a float holds whole numbers up to twice this
+
+// The value of a field: a number, a code, or missing.
+float number_of(const std::string& text, const ExogenousOptions& entry, const Feature& feature, std::map<int, std::string>& texts) {
+  const std::string_view known = trim(text);
+  if (known.empty()) return kMissingStatic;
+  double number = 0;
+  const auto [end, error] = std::from_chars(known.data(), known.data() + known.size(), number);
+  const bool is_number = error == std::errc() && end == known.data() + known.size() && std::isfinite(number);
+  if (!entry.is_category()) {
+    if (is_number) return static_cast<float>(number);
+    throw UserError(join_text(entry.path, ": feature ", feature.id, ": ", entry.field, ": expected a number, got \"", text,
+                              "\"; set kind = \"category\" where texts are codes"));
+  }
+  if (is_number && number == std::floor(number) && std::abs(number) < kFirstOfTexts) return static_cast<float>(number);
+  const int code = kFirstOfTexts + static_cast<int>(hash_text(std::string(known)) % kFirstOfTexts);
+  if (const auto [other, is_new] = texts.emplace(code, known); !is_new && other->second != known)
+    throw UserError(join_text(entry.path, ": ", entry.field, ": the texts \"", other->second, "\" and \"", known,
+                              "\" get the same code; give the field numbers"));
+  return static_cast<float>(code);
 }
 
 int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
@@ -48,17 +77,82 @@ struct Positions {
 Options ExogenousOptions::declare() {
   Options o;
   o.add("name", &name, "name of the static input").required();
-  o.add("path", &path, "raster, any CRS and resolution; a variable of a file as GDAL names it, NETCDF:\"climate.nc\":t2m")
+  o.add("path", &path, "raster or polygons, any CRS and resolution; a variable of a file as GDAL names it, NETCDF:\"climate.nc\":t2m")
       .path()
       .required();
+  o.add("field", &field, "of polygons: the field that holds the value; none: the file is a raster");
+  o.add("layer", &layer, "of polygons: layer in that file; default: the only one");
+  o.add("kind", &kind, "numbers, or categories: codes of which none is more than another, such as crops of the year before")
+      .choices({"number", "category"});
   return o;
 }
 
+std::string ExogenousOptions::identity() const {
+  return join_text(name, is_category() ? " category" : "", field.empty() ? "" : " " + layer + " " + field);
+}
+
 struct ExogenousReader::Source {
+  virtual ~Source() = default;
+  virtual std::size_t size() const = 0;
+  // Writes its inputs of a window to values[pixel * stride + first...].
+  virtual void read(const Grid& tile, const Window& window, float* values, std::size_t stride, std::size_t first) const = 0;
+};
+
+// Polygons with the value of a field.
+struct ExogenousReader::Polygons final : ExogenousReader::Source {
+  struct Part {
+    Feature feature;
+    Window window;  // that it meets
+    float value;
+  };
+  std::vector<Part> parts;
+
+  Polygons(const ExogenousOptions& entry, const Grid& tile) {
+    VectorLayer layer = read_polygons(entry.path, entry.layer, {entry.field}, tile.crs, tile.extent());
+    if (!layer.dropped.empty())
+      throw UserError(join_text(entry.path, ": exogenous input ", entry.name,
+                                ": expected polygons, got also what is none: ", join_list(layer.dropped, "; ")));
+    std::map<int, std::string> texts;
+    for (Feature& feature : layer.features) {
+      if (!feature.extent().intersects(tile.extent())) continue;
+      const float value = number_of(feature.attributes.at(entry.field), entry, feature, texts);
+      const Window window = tile.window_of(feature.extent());
+      parts.push_back({std::move(feature), window, value});
+    }
+  }
+
+  std::size_t size() const override { return 1; }
+
+  void read(const Grid& tile, const Window& window, float* values, std::size_t stride, std::size_t first) const override {
+    std::vector<const Feature*> near;
+    std::vector<float> value = {kMissingStatic};  // outside of all
+    for (const Part& part : parts)
+      if (!part.window.intersect(window).empty()) near.push_back(&part.feature), value.push_back(part.value);
+    const Raster<std::int32_t> which = rasterise(near, tile.crop(window), [](std::size_t i) { return static_cast<std::int32_t>(i) + 1; });
+    for (std::size_t p = 0; p < which.samples.size(); ++p) values[p * stride + first] = value[static_cast<std::size_t>(which.samples[p])];
+  }
+};
+
+struct ExogenousReader::Image final : ExogenousReader::Source {
   RasterReader raster;
   std::optional<CoordinateTransform> transform;  // from the tile's reference system
   BoxesOf turns;                                 // of the raster's reference system
   std::vector<int> bands;                        // that are inputs
+  bool category;
+
+  Image(const ExogenousOptions& entry, const Grid& tile)
+      : raster(entry.path), turns(raster.grid().crs), bands(inputs_of(raster)), category(entry.is_category()) {
+    if (raster.grid().crs.empty())
+      throw UserError(
+          join_text(entry.path, ": exogenous input ", entry.name, " has no reference system; add one, e.g. gdal_edit.py -a_srs EPSG:2154"));
+    if (raster.grid().crs != tile.crs) transform.emplace(tile.crs, raster.grid().crs);
+  }
+
+  std::size_t size() const override { return bands.size(); }
+
+  void read(const Grid& tile, const Window& window, float* values, std::size_t stride, std::size_t first) const override {
+    sample(positions(tile, window), values, stride, first);
+  }
 
   // For the pixel centres of a window of the tile. Nodes are at multiples of kNodeStep of the tile's pixels, independent of the window.
   Positions positions(const Grid& tile, const Window& window) const {
@@ -125,7 +219,7 @@ struct ExogenousReader::Source {
     std::vector<float> pixels(static_cast<std::size_t>(needed.pixels()));
     for (std::size_t b = 0; b < bands.size(); ++b) {
       raster.read_numbers(needed, bands[b], pixels.data());
-      const bool classes = raster.info().each[static_cast<std::size_t>(bands[b])].type == PixelType::u8;
+      const bool classes = category || raster.info().each[static_cast<std::size_t>(bands[b])].type == PixelType::u8;
       for (std::size_t p = 0; p < n; ++p)
         values[p * stride + first + b] =
             inside(at.col[p], at.row[p]) ? value(pixels, needed, at.col[p], at.row[p], classes) : kMissingStatic;
@@ -162,7 +256,8 @@ struct ExogenousReader::Source {
 std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& entries) {
   std::vector<std::string> names;
   for (const ExogenousOptions& entry : entries)
-    for (auto& name : names_of(entry, inputs_of(RasterReader(entry.path)).size())) names.push_back(std::move(name));
+    for (auto& name : names_of(entry, entry.field.empty() ? inputs_of(RasterReader(entry.path)).size() : 1))
+      names.push_back(std::move(name));
   std::set<std::string> seen;
   for (const auto& name : names)
     if (!seen.insert(name).second) throw UserError("[[exogenous]]: two inputs are called " + name + "; use different names");
@@ -177,18 +272,11 @@ std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>&
 }
 
 ExogenousReader::ExogenousReader(const std::vector<ExogenousOptions>& entries, const Grid& tile) : tile_(tile) {
-  for (const ExogenousOptions& entry : entries) {
-    RasterReader raster(entry.path);
-    const RasterInfo& info = raster.info();
-    if (info.grid.crs.empty())
-      throw UserError(
-          join_text(entry.path, ": exogenous input ", entry.name, " has no reference system; add one, e.g. gdal_edit.py -a_srs EPSG:2154"));
-    std::optional<CoordinateTransform> transform;
-    if (info.grid.crs != tile.crs) transform.emplace(tile.crs, info.grid.crs);
-    const BoxesOf turns(info.grid.crs);
-    std::vector<int> bands = inputs_of(raster);
-    sources_.push_back({std::move(raster), std::move(transform), turns, std::move(bands)});
-  }
+  for (const ExogenousOptions& entry : entries)
+    if (entry.field.empty())
+      sources_.push_back(std::make_unique<Image>(entry, tile));
+    else
+      sources_.push_back(std::make_unique<Polygons>(entry, tile));
 }
 
 ExogenousReader::~ExogenousReader() = default;
@@ -197,7 +285,7 @@ ExogenousReader& ExogenousReader::operator=(ExogenousReader&&) noexcept = defaul
 
 std::size_t ExogenousReader::size() const {
   std::size_t n = 0;
-  for (const Source& source : sources_) n += source.bands.size();
+  for (const auto& source : sources_) n += source->size();
   return n;
 }
 
@@ -205,9 +293,9 @@ std::vector<float> ExogenousReader::read(const Window& window) const {
   const std::size_t stride = size();
   std::vector<float> values(static_cast<std::size_t>(window.pixels()) * stride);
   std::size_t first = 0;
-  for (const Source& source : sources_) {
-    source.sample(source.positions(tile_, window), values.data(), stride, first);
-    first += source.bands.size();
+  for (const auto& source : sources_) {
+    source->read(tile_, window, values.data(), stride, first);
+    first += source->size();
   }
   return values;
 }

@@ -1,11 +1,15 @@
 #pragma once
-// Exogenous rasters ([[exogenous]]: elevation, climate...) at the pixels of a tile, as static inputs.
+// Static inputs of a model that are not from the sensor: elevation, slope, climate, the farm register of the year before. Rasters or
+// polygons of any reference system and resolution; longitudes may be counted from -180 or from 0 degrees. A pixel takes the value at its
+// centre.
 //
-// Any reference system and resolution; longitudes may be counted from -180 or from 0 degrees. A pixel takes the value at its centre: bands
-// of bytes are classes (nearest pixel), all others are continuous (bilinear, over the pixels that have a value; missing if the nearest one
-// has none). Outside the raster, and where it has no data (no-data value of the band, mask band, alpha band, NaN), the value is missing:
-// NaN. Alpha bands are no inputs. The result does not depend on the windows of a tile.
+// Rasters: bands of bytes and categories are classes (nearest pixel), all others are continuous (bilinear, over the pixels that have a
+// value; missing if the nearest one has none). Outside the raster, and where it has no data (no-data value of the band, mask band, alpha
+// band, NaN), the value is missing: NaN. Alpha bands are no inputs. Polygons: the value of a field, as a number or a category; where
+// polygons overlap, that of the last; missing outside of all. Categories: a code is a whole number; any other text of a field becomes one
+// from 8388608 on, the same for the same text in every file. The result does not depend on the windows of a tile.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,11 +20,16 @@ namespace millesime {
 
 struct ExogenousOptions {  // [[exogenous]]
   std::string name, path;
+  std::string field = {}, layer = {};  // of polygons
+  std::string kind = "number";         // or "category"
 
+  bool is_category() const { return kind == "category"; }
+  std::string identity() const;  // what it is, besides the content of its files
   Options declare();
 };
 
-// Names of the static inputs: the entry's name, or name_1, name_2... if its raster has several bands. UserError for a double name.
+// Names of the static inputs: the entry's name, or name_1, name_2... if its raster has several bands; those of categories end in kCategory.
+// UserError for a double name.
 std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& entries);
 
 // Every file they consist of (io/source_files.h).
@@ -39,8 +48,10 @@ class ExogenousReader {
 
  private:
   struct Source;
+  struct Image;
+  struct Polygons;
   Grid tile_;
-  std::vector<Source> sources_;
+  std::vector<std::unique_ptr<Source>> sources_;
 };
 
 }  // namespace millesime

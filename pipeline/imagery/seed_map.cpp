@@ -162,6 +162,13 @@ PrecisionCost SeedMap::precision_cost() const {
   return cost;
 }
 
+std::map<std::string, std::int64_t> SeedMap::unknown_codes() const {
+  std::map<std::string, std::int64_t> most;
+  for (const auto& model : models_)
+    for (const auto& [name, pixels] : model->unknown_codes()) most[name] = std::max(most[name], pixels);
+  return most;
+}
+
 void SeedMap::release() {
   for (const auto& model : models_) model->release();
 }

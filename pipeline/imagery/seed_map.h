@@ -2,6 +2,7 @@
 // SeedMap: the map of one seed of a tile: its models, their scores of a window, and its files.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -90,8 +91,9 @@ class SeedMap {
   SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
           const Context& context);
 
-  std::int64_t bytes_per_pixel(int dates) const;  // memory of score() and decide(), without the series
-  PrecisionCost precision_cost() const;           // changes by 16 bits, on the compared pixels
+  std::int64_t bytes_per_pixel(int dates) const;              // memory of score() and decide(), without the series
+  PrecisionCost precision_cost() const;                       // changes by 16 bits, on the compared pixels
+  std::map<std::string, std::int64_t> unknown_codes() const;  // the most of its models, TileModel::unknown_codes()
 
   // The scores of a window, complete on the stream. Without regions, the only model counts at every pixel. Throws OutOfDeviceMemory.
   void score(const Stream& stream, const DeviceSeries& series, const std::vector<DeviceSeries>& others, const TileWindow& window,

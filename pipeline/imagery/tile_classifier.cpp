@@ -244,6 +244,12 @@ class TileClassifier {
       counts["sources"][other.source] = {{"acquisitions", other.acquisitions.size()},
                                          {"mapped_without", counted ? tally_.mapped_without[place] : tally_.mapped}};
     }
+    for (const auto& [name, pixels] : maps_.front().unknown_codes()) {
+      counts["unknown_codes"][name] = pixels;
+      if (pixels > 0)
+        context_.progress->note(join_text("tile ", request_.census.tile, ": ", name, ": ", pixels,
+                                          " px have a code that no sample had; the models read it as unknown"));
+    }
     PrecisionCost cost;
     for (const auto& map : maps_) cost.add(map.precision_cost());
     if (cost.pixels > 0) {
@@ -274,7 +280,7 @@ class TileClassifier {
                     .absent = {},
                     .may_lack_sources = request.options.missing_sources};
     for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
-    for (std::size_t s = 1; s < first.sources.size() && first.input == InputKind::raw; ++s)
+    for (std::size_t s = 1; s < first.sources.size(); ++s)
       for (std::size_t o = 0; o < request.others.size(); ++o) {
         const SourceCensus& other = request.others[o];
         if (other.source != first.sources[s].name) continue;

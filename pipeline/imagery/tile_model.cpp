@@ -34,11 +34,6 @@ void require_may_lack(const SourceSpec& source, const TileInput& input, const st
   context.progress->note(join_text(what, ", which the configuration does not have: it is mapped without it (classify.missing_sources)"));
 }
 
-float normalised_static(const StaticSpec& spec, float value) { return std::isnan(value) ? 0 : (value - spec.mean) / spec.deviation; }
-
-// Trees test numbers as they are.
-float static_as_read(const StaticSpec& spec, float value) { return std::isnan(value) ? spec.mean : value; }
-
 }  // namespace
 
 TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision)
@@ -49,7 +44,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   for (std::size_t s = 1; s < spec_.sources.size(); ++s) {
     OtherSource& other = others_.emplace_back();
     const auto known = std::ranges::find(input.others, spec_.sources[s].name, &TileInput::Source::name);
-    if (known != input.others.end() && known->bands == spec_.sources[s].bands && spec_.input == InputKind::raw)
+    if (known != input.others.end() && known->bands == spec_.sources[s].bands)
       other.place = static_cast<std::size_t>(known - input.others.begin());
     else if (std::ranges::find(input.absent, spec_.sources[s].name) == input.absent.end())
       require_may_lack(spec_.sources[s], input, file, context);
@@ -61,6 +56,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   require_dates(spec_, input, file);
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec_.statics_in(input.static_names, "the tile");
+  unknown_.resize(spec_.statics.size());
   runner_ = std::make_unique<ModelRunner>(std::move(model), context.device, context.threads, batch_pixels, precision);
   const Stream stream(context.device);
   if (!runner_->is_forest()) {  // a forest reads numbers as they are
@@ -100,7 +96,9 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
   std::int64_t of_others = 0;
   for (std::size_t s = 0; s < others_.size(); ++s)
     if (others_[s].place)
-      of_others += static_cast<std::int64_t>(input_.others[*others_[s].place].dates.size()) * (spec_.sources[s + 1].features() * 4 + 1);
+      of_others += static_cast<std::int64_t>(spec_.input == InputKind::regular ? spec_.days_of(s + 1).size()
+                                                                               : input_.others[*others_[s].place].dates.size()) *
+                   (spec_.sources[s + 1].features() * 8 + 1);
   return filling + dates * source.features() * 4 + dates + beside_input + of_others;
 }
 
@@ -117,6 +115,7 @@ SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, c
   const SeriesView& series = others[*other.place].view();
   const std::int64_t pixels = series.pixels();
   prepared.dates = series.n_dates;
+  if (spec_.input == InputKind::regular) return prepare_other_regular(stream, source, series);
   other.values.reserve(stream.device, pixels * prepared.dates * prepared.features);
   other.valid.reserve(stream.device, pixels * prepared.dates);
   PrepareRawArgs args;
@@ -125,6 +124,36 @@ SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, c
   args.values = other.values.data(), args.valid = other.valid.data();
   prepare_raw(stream, args);
   other.days = to_device(stream, days_of(input_.others[*other.place].dates));
+  prepared.values = other.values.data(), prepared.valid = other.valid.data(), prepared.days = other.days.data();
+  return prepared;
+}
+
+// On its own dates; valid where any date observed it.
+SeriesBatch TileModel::prepare_other_regular(const Stream& stream, std::size_t source, const SeriesView& series) {
+  OtherSource& other = others_[source];
+  const std::vector<int>& target_days = spec_.days_of(source + 1);
+  const std::int64_t pixels = series.pixels();
+  SeriesBatch prepared{.dates = static_cast<int>(target_days.size()), .features = spec_.sources[source + 1].features()};
+  other.values.reserve(stream.device, pixels * prepared.dates * prepared.features);
+  std::vector<std::int32_t> targets;
+  std::vector<float> days;
+  for (const int day : target_days) targets.push_back((new_year_ + day).days), days.push_back(static_cast<float>(day));
+  const Buffer<std::int32_t> targets_on_device = to_device(stream, targets);
+  Buffer<std::uint8_t> count(stream.device, pixels);
+  PrepareRegularArgs args;
+  args.series = series, args.resampling = input_.others[*other.place].resampling, args.n_targets = prepared.dates;
+  args.target_days = targets_on_device.data(), args.indices = plan_indices({}, spec_.sources[source + 1].bands);
+  args.filling = gap_filling(spec_.gap_fill);
+  if (other.mean.size() > 0) args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
+  args.features = other.values.data(), args.count = count.data();
+  prepare_regular(stream, args);
+  std::vector<std::uint8_t> seen(static_cast<std::size_t>(pixels)), valid;
+  detail::copy_bytes(stream, Device{}, seen.data(), stream.device, count.data(), seen.size());
+  stream.synchronize();
+  for (const std::uint8_t dates : seen) valid.insert(valid.end(), target_days.size(), dates > 0 ? 1 : 0);
+  other.valid = to_device(stream, valid);
+  other.days = to_device(stream, days);
+  stream.synchronize();  // `valid` and `days` end here
   prepared.values = other.values.data(), prepared.valid = other.valid.data(), prepared.days = other.days.data();
   return prepared;
 }
@@ -165,21 +194,32 @@ Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const s
   return batch;
 }
 
-template <class Number>
 Buffer<float> TileModel::static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,
-                                       const Number& number) const {
-  const int n_statics = spec_.n_statics();
-  std::vector<float> numbers(static_cast<std::size_t>(pixels * n_statics));
-  for (std::int64_t p = 0; p < pixels; ++p)
-    for (int s = 0; s < n_statics; ++s) {
-      const auto place = static_cast<std::size_t>(s);
-      const float value =
-          statics[static_cast<std::size_t>(p) * input_.static_names.size() + static_cast<std::size_t>(static_positions_[place])];
-      numbers[static_cast<std::size_t>(planes ? s * pixels + p : p * n_statics + s)] = number(spec_.statics[place], value);
+                                       bool normalised) {
+  const auto n_inputs = static_cast<std::size_t>(spec_.n_statics()), n = static_cast<std::size_t>(pixels),
+             given = input_.static_names.size();
+  std::vector<float> numbers(n * n_inputs), row(n_inputs);
+  for (std::size_t p = 0; p < n; ++p) {
+    float* inputs = row.data();
+    for (std::size_t s = 0; s < spec_.statics.size(); ++s) {
+      const float value = statics[p * given + static_cast<std::size_t>(static_positions_[s])];
+      unknown_[s] += spec_.statics[s].is_unknown(value);
+      spec_.statics[s].write(value, normalised, inputs);
+      inputs += spec_.statics[s].width();
     }
+    for (std::size_t k = 0; k < n_inputs; ++k) numbers[planes ? k * n + p : p * n_inputs + k] = row[k];
+  }
   Buffer<float> buffer = to_device(stream, numbers);
   stream.synchronize();  // `numbers` ends here
   return buffer;
+}
+
+std::map<std::string, std::int64_t> TileModel::unknown_codes() const {
+  if (!members_.empty()) return members_.front().unknown_codes();
+  std::map<std::string, std::int64_t> pixels;
+  for (std::size_t s = 0; s < unknown_.size(); ++s)
+    if (spec_.statics[s].is_category()) pixels[spec_.statics[s].name] = unknown_[s];
+  return pixels;
 }
 
 LtaeArgs TileModel::images(const SeriesView& series) {
@@ -196,8 +236,7 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
   const std::int64_t pixels = window.pixels();
   count_.reserve(stream.device, pixels);
   const bool planes = runner_->reads_images();
-  const Buffer<float> static_values =
-      static_inputs(stream, pixels, statics, planes, runner_->is_forest() ? static_as_read : normalised_static);
+  const Buffer<float> static_values = static_inputs(stream, pixels, statics, planes, !runner_->is_forest());
   const float* const given = spec_.n_statics() > 0 ? static_values.data() : nullptr;
   const float* probabilities = nullptr;
   if (runner_->reads_images()) {

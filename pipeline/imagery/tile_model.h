@@ -2,6 +2,7 @@
 // TileModel: applies one trained model to windows of a tile: L-TAE's kernel, or the fused preparation kernel and then the forest's or
 // LibTorch. For an ensemble: its members one after the other, and the mean of their probabilities.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,7 @@ class TileModel {
              const std::vector<DeviceSeries>& others = {});
   void release();  // frees the memory of the last call
   PrecisionCost precision_cost() const;
+  std::map<std::string, std::int64_t> unknown_codes() const;  // of each category: pixels so far with a code that no sample had
 
  private:
   // A further source of the model: where it is among those that are read, and its prepared input.
@@ -69,16 +71,16 @@ class TileModel {
   Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const std::vector<DeviceSeries>& others);
   SeriesBatch prepare_other(const Stream& stream, std::size_t source, const std::vector<DeviceSeries>& others);
   LtaeArgs images(const SeriesView& series);
-  // Applies number(spec, value), NaN where missing, to the static inputs: [pixel][static], or planes: [static][pixel].
-  template <class Number>
-  Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,
-                              const Number& number) const;
+  // The static inputs: [pixel][input], or planes: [input][pixel].
+  Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes, bool normalised);
+  SeriesBatch prepare_other_regular(const Stream& stream, std::size_t source, const SeriesView& series);
   std::vector<float> days_of(const std::vector<Date>& dates) const;  // since the year's first
 
   ModelSpec spec_;
   TileInput input_;
   IndexPlan indices_;
   std::vector<int> static_positions_;
+  std::vector<std::int64_t> unknown_;  // of each static input
   Date new_year_;
   std::unique_ptr<ModelRunner> runner_;  // of a single model; or
   std::vector<TileModel> members_;       // of an ensemble

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -103,10 +104,30 @@ void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vec
   }
 }
 
+// The codes that samples have of a category.
+void fit_codes(StaticSpec& category, const ModelSpec& spec, std::size_t place, const std::vector<SampleSelection>& selections) {
+  std::set<int> codes;
+  for (const auto& selection : selections) {
+    const auto position = static_cast<std::size_t>(spec.statics_in(selection.samples->static_names, selection.file)[place]);
+    for (const auto row : selection.rows)
+      if (const float value = selection.samples->statics[static_cast<std::size_t>(row) * selection.samples->static_names.size() + position];
+          !std::isnan(value))
+        codes.insert(static_cast<int>(value));
+  }
+  if (codes.size() > kMaxCategories)
+    throw UserError(join_text(selections.front().file, ": ", category.name, " has ", codes.size(), " codes; expected at most ",
+                              kMaxCategories, "; use a field of groups"));
+  category.codes.assign(codes.begin(), codes.end());
+}
+
 void fit_statics(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
   spec.statics.clear();
   for (const auto& name : selections.front().samples->static_names) spec.statics.push_back({name, 0, 1});
   for (std::size_t s = 0; s < spec.statics.size(); ++s) {
+    if (spec.statics[s].is_category()) {
+      fit_codes(spec.statics[s], spec, s, selections);
+      continue;
+    }
     double sum = 0, squares = 0;
     std::int64_t n = 0;
     for (const auto& selection : selections) {

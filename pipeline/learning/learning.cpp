@@ -80,7 +80,7 @@ ModelFile read_start(const std::string& file, ModelSpec& spec) {
   spec.input = start.spec.input;
   spec.days = start.spec.days;
   spec.sources.clear();
-  for (const auto& source : start.spec.sources) spec.sources.push_back({source.name, {}, source.indices, {}, {}});
+  for (const auto& source : start.spec.sources) spec.sources.push_back({source.name, {}, source.indices, {}, {}, {}, source.days});
   return start;
 }
 

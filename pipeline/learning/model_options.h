@@ -12,7 +12,7 @@ inline constexpr const char* kModelHelp =
     "architecture (`millesime model list` shows them), or auto: the mean of several, weighted by what they are worth on held-out polygons "
     "(train.effort says how many). Names joined by + are their mean";
 inline constexpr const char* kSourcesHelp =
-    "series of the samples to read, for raw input, e.g. sentinel2, sentinel1; all: every series; default: the main one";
+    "series of the samples to read, e.g. sentinel2, sentinel1; all: every series; default: the main one";
 
 struct ModelOptions {  // [model]
   std::string name = kChosenModel;

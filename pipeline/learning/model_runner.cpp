@@ -8,6 +8,7 @@
 #include "models/arch/ltae.h"
 #include "models/arch/random_forest.h"
 #include "models/base/bfloat16_classifier.h"
+#include "pipeline/core/error.h"
 
 namespace millesime {
 namespace {
@@ -58,6 +59,9 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
       batch_(batch > 0                          ? batch
              : device.kind == Device::Kind::cpu ? kBatch
                                                 : kDeviceBatch) {
+  if (precision == Arithmetic::bfloat16 && spec().sources.size() > 1)
+    throw UserError(
+        join_text(file_.path, ": reads ", spec().sources.size(), " sources; expected classify.precision = \"float32\" for such a model"));
   if (precision == Arithmetic::bfloat16) network_ = load_bfloat16_classifier(file_, device, threads);
   const Stream stream(device);
   if (spec().architecture == "random_forest") {
@@ -121,8 +125,17 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
   ForestArgs args;
   args.forest = forest_->view();
   args.pixels = input.pixels, args.features = input.series.front().values, args.votes = votes_.data();
+  Buffer<float> joined;
+  if (input.series.size() > 1) {
+    joined = joined_features(stream, input);
+    args.features = joined.data();
+  }
   if (input.statics) args.n_statics = spec().n_statics(), args.statics = input.statics;
-  if (!quantiles_) return forest(stream, args);
+  if (!quantiles_) {
+    forest(stream, args);
+    if (joined.size() > 0) stream.synchronize();  // `joined` ends here
+    return;
+  }
   const SeriesBatch& series = input.series.front();
   for (std::int64_t first = 0; first < input.pixels; first += kQuantileBatch) {
     ForestArgs part = args;
@@ -137,6 +150,30 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
     if (part.statics) part.statics += first * spec().n_statics();
     forest(stream, part);
   }
+}
+
+// The features of all sources of each pixel in one row, zeros for a source that is missing.
+Buffer<float> ModelRunner::joined_features(const Stream& stream, const Batch& input) const {
+  const auto pixels = static_cast<std::size_t>(input.pixels);
+  const auto width = static_cast<std::size_t>(forest_->view().n_features - spec().n_statics());
+  std::vector<float> rows(pixels * width, 0.0F), part;
+  std::size_t first = 0;
+  for (std::size_t s = 0; s < input.series.size(); ++s) {
+    const SeriesBatch& series = input.series[s];
+    const std::size_t own = spec().days_of(s).size() * static_cast<std::size_t>(spec().sources[s].features());
+    if (series.dates > 0) {
+      part.resize(pixels * own);
+      detail::copy_bytes(stream, Device{}, part.data(), stream.device, series.values, part.size() * sizeof(float));
+      stream.synchronize();
+      for (std::size_t p = 0; p < pixels; ++p)
+        std::copy_n(part.begin() + static_cast<std::ptrdiff_t>(p * own), own,
+                    rows.begin() + static_cast<std::ptrdiff_t>(p * width + first));
+    }
+    first += own;
+  }
+  Buffer<float> joined = to_device(stream, rows);
+  stream.synchronize();  // `rows` ends here
+  return joined;
 }
 
 const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count) {

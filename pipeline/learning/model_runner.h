@@ -59,6 +59,7 @@ class ModelRunner {
   Classifier& network();
   void run_network(const Stream& stream, const Batch& input);
   void run_forest(const Stream& stream, const Batch& input);
+  Buffer<float> joined_features(const Stream& stream, const Batch& input) const;
   void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
   const float* decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count);
 

@@ -75,7 +75,8 @@ Series as_series(const SampleSeries& from, const std::vector<int>& bands, const 
 Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normalised)
     : source_(spec.sources[source]),
       input_(spec.input),
-      days_(spec.days),
+      days_(spec.days_of(source)),
+      always_valid_(source == 0),
       normalised_(normalised),
       plan_(plan_indices(source_.indices, source_.bands)),
       filling_(gap_filling(spec.gap_fill)) {
@@ -108,8 +109,16 @@ void Preparation::run(const SampleSelection& selection, const SampleSeries& from
   args.n_targets = static_cast<int>(targets.size()), args.target_days = targets.data();
   args.mean = mean, args.inverse_std = inverse;
   args.features = values.data();
+  std::vector<std::uint8_t> observed(n);
+  args.count = observed.data();
   prepare_regular(Stream(), args);
   valid.assign(n * days_.size(), 1);
+  const std::size_t numbers = days_.size() * static_cast<std::size_t>(source_.features());
+  for (std::size_t i = 0; i < n; ++i) {
+    if (observed[i] > 0 || always_valid_) continue;
+    std::fill_n(valid.begin() + static_cast<std::ptrdiff_t>(i * days_.size()), days_.size(), 0);
+    std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(i * numbers), numbers, 0.0F);
+  }
 }
 
 }  // namespace millesime

@@ -30,6 +30,7 @@ class Preparation {
   const SourceSpec& source_;
   InputKind input_;
   const std::vector<int>& days_;
+  bool always_valid_;  // gap-filled input of the main source; a further source that no date observed is absent
   bool normalised_;
   IndexPlan plan_;
   GapFilling filling_;

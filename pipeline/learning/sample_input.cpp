@@ -24,7 +24,7 @@ class SelectedInput {
     const bool raw = spec_.input == InputKind::raw;
     for (const SampleSelection& selection : selections_) first_.push_back(first_.back() + selection.rows.size());
     for (std::size_t s = 0; s < spec_.sources.size(); ++s) {
-      std::size_t dates = raw ? 1 : spec_.days.size();
+      std::size_t dates = raw ? 1 : spec_.days_of(s).size();
       for (const SampleSelection& selection : selections_)
         if (const auto* series = series_of(selection, spec_, s); series && raw) dates = std::max(dates, series->dates.size());
       dates_.push_back(dates);
@@ -115,11 +115,11 @@ class SelectedInput {
     const bool forest = spec_.architecture == "random_forest";
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto row = static_cast<std::size_t>(part.rows[i]);
+      float* inputs = input.statics.data() + places[i] * static_cast<std::size_t>(input.n_statics);
       for (std::size_t s = 0; s < statics.size(); ++s) {
         const float value = from.statics[row * from.static_names.size() + static_cast<std::size_t>(statics[s])];
-        const StaticSpec& stat = spec_.statics[s];
-        const float known = std::isnan(value) ? stat.mean : value;
-        input.statics[places[i] * statics.size() + s] = forest ? known : (known - stat.mean) / stat.deviation;
+        spec_.statics[s].write(value, !forest, inputs);
+        inputs += spec_.statics[s].width();
       }
       input.target[places[i]] = target_of(selection, row);
       input.group[places[i]] = from.group_of(part.rows[i]);
@@ -136,7 +136,7 @@ class SelectedInput {
     if (raw)
       for (const Date date : series->dates) days.push_back(static_cast<float>(date - new_year(*part.samples)));
     else
-      days.assign(spec_.days.begin(), spec_.days.end());
+      days.assign(spec_.days_of(source).begin(), spec_.days_of(source).end());
     const auto dates = static_cast<std::size_t>(out.dates), features = static_cast<std::size_t>(out.features);
     const Preparation preparation(spec_, source, true);
     std::vector<float> values;

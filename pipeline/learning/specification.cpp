@@ -66,6 +66,23 @@ std::vector<int> target_days(const TimeOptions& time, const std::string& source,
   return days;
 }
 
+// Those of a further source: every step_days from its own first to its own last date. Files may lack it.
+std::vector<int> own_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
+  std::vector<NamedSamples> with_it;
+  for (const NamedSamples& each : all)
+    for (const SampleSeries& series : each.samples.series)
+      if (series.source == source && !series.dates.empty()) {
+        NamedSamples only{each.file, {}};
+        only.samples.year = each.samples.year;
+        only.samples.series.push_back({source, {}, {}, series.dates, {}, {}});
+        with_it.push_back(std::move(only));
+      }
+  if (with_it.empty()) throw UserError(join_text("model.sources: no sample has a date of ", source));
+  TimeOptions own = time;
+  own.start.clear(), own.end.clear();  // of the main source
+  return target_days(own, source, with_it);
+}
+
 // The series to read, from model.sources; the first is the main one. Files may lack others: their samples are learned without them.
 std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const std::vector<NamedSamples>& all) {
   std::vector<std::string> known;
@@ -101,11 +118,9 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
   spec.nomenclature = request.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(request.nomenclature);
   spec.sources = sources_of(request.model.sources, all);
   if (spec.input == InputKind::regular) {
-    if (spec.sources.size() > 1)
-      throw UserError(join_text("model.sources: ", kind.name, " reads one series on regular dates, got ", spec.sources.size(),
-                                "; networks of raw input (ltae, transformer) read several"));
     spec.sources.front().indices = request.model.indices;
     spec.days = target_days(request.time, spec.sources.front().name, all);
+    for (std::size_t s = 1; s < spec.sources.size(); ++s) spec.sources[s].days = own_days(request.time, spec.sources[s].name, all);
     spec.gap_fill = fill_spec(request.time);
   } else if (!request.model.indices.empty()) {
     throw UserError(join_text("model.indices: ", kind.name,

@@ -76,7 +76,7 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
         unit.facts.push_back(region + " is mapped by " + (other.empty() ? "all samples" : other));
     }
     unit.inputs.insert(unit.inputs.end(), exogenous.begin(), exogenous.end());
-    for (const auto& entry : config.exogenous) unit.facts.push_back(entry.name);
+    for (const auto& entry : config.exogenous) unit.facts.push_back(entry.identity());
     unit.run = [request, layout, tile, roots = source_roots(config)](const Context& context) mutable {
       TileImages images = TileImages::read(layout.census(tile), roots);
       request.census = images.main();
@@ -122,7 +122,7 @@ Options ClassifyCommand::declare() {
   o.add("resampling", &source.resampling, "method of resampling bands of other pixels to the tile's grid")
       .choices({"nearest", "bilinear", "cubic"});
   o.add("also", &also, "further sources of the model, name=sensor,root or name=sensor,root,variant, e.g. asc=sentinel1_s1tiling,s1,ASC");
-  o.add("exogenous", &exogenous, "static inputs of the model, name=path");
+  o.add("exogenous", &exogenous, "static inputs of the model, name=path of a raster, or name=path,field of polygons");
   mapped.declare(o);
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   options.declare(o);
@@ -194,7 +194,12 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   for (const auto& entry : command.exogenous) {
     const auto equal = entry.find('=');
     if (equal == std::string::npos) throw UserError(join_text("--exogenous ", entry, ": expected name=path"));
-    request.exogenous.push_back({entry.substr(0, equal), entry.substr(equal + 1)});
+    ExogenousOptions input{.name = entry.substr(0, equal), .path = entry.substr(equal + 1), .field = ""};
+    if (const auto comma = input.path.rfind(','); comma != std::string::npos)
+      input.field = input.path.substr(comma + 1), input.path.resize(comma);
+    for (const StaticSpec& known : spec.statics)
+      if (known.name == input.name + kCategory) input.kind = "category";
+    request.exogenous.push_back(std::move(input));
   }
   const std::string out = command.output + "/";
   request.maps = {{{{"", command.model}},

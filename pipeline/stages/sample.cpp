@@ -308,7 +308,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
               .run = {}};
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
     unit.inputs.insert(unit.inputs.end(), sources.begin(), sources.end());
-    for (const ExogenousOptions& entry : config.exogenous) unit.facts.push_back(entry.name);
+    for (const ExogenousOptions& entry : config.exogenous) unit.facts.push_back(entry.identity());
     unit.run = [config, tiles, tile](const Context& context) { return sample_tile(config, tiles, tile, context); };
     units.push_back(std::move(unit));
   }

@@ -1,6 +1,7 @@
 #include "pipeline/imagery/exogenous.h"
 
 #include <cmath>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -272,6 +274,58 @@ TEST(Exogenous, NamesFollowBandsAndMayNotRepeat) {
     EXPECT_THAT(error.what(), HasSubstr("two inputs are called climate_1"));
   }
   EXPECT_TRUE(ExogenousReader({}, kTile).read(kTile.whole()).empty());
+}
+
+// Polygons of a field: parcels of a register, side by side and one over another.
+std::string parcels(const std::vector<std::pair<Window, std::string>>& list) {
+  const std::string file = testing::temp_dir() + "/parcels.gpkg";
+  std::filesystem::remove(file);
+  std::vector<OutputFeature> features;
+  for (const auto& [window, code] : list) {
+    const double left = kTile.x(window.col), right = kTile.x(window.col + window.width), top = kTile.y(window.row),
+                 bottom = kTile.y(window.row + window.height);
+    features.push_back({{{{{{left, top}, {right, top}, {right, bottom}, {left, bottom}, {left, top}}}}}, {code}});
+  }
+  write_polygons(file, "parcels", kTile.crs, {"CROP"}, features);
+  return file;
+}
+
+TEST(Exogenous, PolygonsGiveTheValueOfAField) {
+  const std::string file = parcels({{{0, 0, 10, 10}, "4"}, {{10, 0, 10, 10}, "-17"}, {{15, 5, 10, 10}, "2"}, {{30, 0, 2, 2}, ""}});
+  const ExogenousReader numbers({{.name = "yield", .path = file, .field = "CROP"}}, kTile);
+  const auto all = numbers.read(kTile.whole());
+  const auto at = [&](int col, int row) { return all[static_cast<std::size_t>(row * kTile.cols + col)]; };
+  EXPECT_EQ(at(9, 9), 4);
+  EXPECT_EQ(at(10, 9), -17);
+  EXPECT_EQ(at(15, 5), 2);  // the last
+  for (const auto& [col, row] : {std::pair(25, 0), {0, 10}, {30, 1}}) EXPECT_TRUE(std::isnan(at(col, row))) << col << ", " << row;
+  const Window part{8, 3, 20, 7};
+  const auto values = numbers.read(part);
+  for (int row = 0; row < part.height; ++row)
+    for (int col = 0; col < part.width; ++col) {
+      const float value = values[static_cast<std::size_t>(row * part.width + col)], expected = at(part.col + col, part.row + row);
+      EXPECT_TRUE(value == expected || (std::isnan(value) && std::isnan(expected)));
+    }
+}
+
+TEST(Exogenous, CategoriesAreCodes) {
+  const std::string file = parcels({{{0, 0, 10, 10}, "4"}, {{10, 0, 10, 10}, "BTH"}, {{20, 0, 10, 10}, "MIS"}, {{30, 0, 10, 10}, "BTH"}});
+  const ExogenousOptions crop{.name = "crop", .path = file, .field = "CROP", .kind = "category"};
+  EXPECT_THAT(exogenous_names({crop}), ElementsAre("crop:category"));
+  const auto values = ExogenousReader({crop}, kTile).read({0, 0, 40, 1});
+  EXPECT_EQ(values[0], 4);
+  EXPECT_GE(values[10], 8388608);
+  EXPECT_EQ(values[10], std::floor(values[10]));
+  EXPECT_EQ(values[10], values[30]);
+  EXPECT_NE(values[10], values[20]);
+  EXPECT_THAT(testing::message_of([&] { ExogenousReader({{.name = "crop", .path = file, .field = "CROP"}}, kTile); }),
+              HasSubstr("CROP: expected a number, got \"BTH\"; set kind = \"category\""));
+  EXPECT_THAT(testing::message_of([&] { ExogenousReader({{.name = "crop", .path = file, .field = "KROP"}}, kTile); }), HasSubstr("KROP"));
+  // A raster of categories is not interpolated, whatever its type.
+  const Grid coarse{"EPSG:32631", 300000, 4900020, 40, 40, 15, 10};
+  ExogenousOptions codes = raster<float>("codes", coarse, [](double x, double) { return x < 300300 ? 3.0F : 900.0F; });
+  codes.kind = "category";
+  for (const float value : ExogenousReader({codes}, kTile).read(kTile.whole())) EXPECT_TRUE(value == 3 || value == 900) << value;
 }
 
 }  // namespace

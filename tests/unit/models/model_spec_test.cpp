@@ -136,5 +136,35 @@ TEST(HoldOut, KeepsGroupsWholeAndLeavesLonelyGroupsToLearn) {
   EXPECT_TRUE(hold_out(input, 0, 5).held_out.empty());
 }
 
+TEST(StaticSpec, ACategoryIsAnInputACodeAndOneForUnknownCodes) {
+  const StaticSpec register_of_farms{"register:category", 0, 1, {2, 5, 9000000}}, elevation{"elevation", 200, 50};
+  const float missing = std::numeric_limits<float>::quiet_NaN();
+  const auto inputs = [](const StaticSpec& spec, float value, bool normalised) {
+    std::vector<float> numbers(static_cast<std::size_t>(spec.width()), -1);
+    spec.write(value, normalised, numbers.data());
+    return numbers;
+  };
+  for (const bool normalised : {false, true}) {
+    EXPECT_EQ(inputs(register_of_farms, 5, normalised), (std::vector<float>{0, 1, 0, 0}));
+    EXPECT_EQ(inputs(register_of_farms, 9000000, normalised), (std::vector<float>{0, 0, 1, 0}));
+    EXPECT_EQ(inputs(register_of_farms, 7, normalised), (std::vector<float>{0, 0, 0, 1}));
+    EXPECT_EQ(inputs(register_of_farms, missing, normalised), (std::vector<float>{0, 0, 0, 0}));
+  }
+  EXPECT_TRUE(register_of_farms.is_unknown(7));
+  EXPECT_FALSE(register_of_farms.is_unknown(2) || register_of_farms.is_unknown(missing) || elevation.is_unknown(7));
+  EXPECT_EQ(inputs(elevation, 300, true), std::vector<float>{2});
+  EXPECT_EQ(inputs(elevation, missing, true), std::vector<float>{0});
+  EXPECT_EQ(inputs(elevation, 300, false), std::vector<float>{300});
+  ModelSpec spec = testing::small_spec("random_forest", 3, 2);
+  spec.statics = {elevation, register_of_farms};
+  spec.sources.push_back({"sentinel1", {"VV"}, {}, {0}, {1}, {}, {5, 25, 45}});
+  EXPECT_EQ(spec.n_statics(), 5);
+  const ModelSpec read = ModelSpec::from_json(spec.to_json(), "model");
+  EXPECT_EQ(read.n_statics(), 5);
+  EXPECT_EQ(read.statics[1].codes, register_of_farms.codes);
+  EXPECT_EQ(read.days_of(1), (std::vector<int>{5, 25, 45}));
+  EXPECT_EQ(read.days_of(0), spec.days);
+}
+
 }  // namespace
 }  // namespace millesime

@@ -1,0 +1,117 @@
+// A world seen by several sensors: a model that learned from all of them maps them, and radar helps where clouds hide the ground.
+
+#include <cmath>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using testing::run_program;
+
+class SourcesTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    world = (fs::temp_directory_path() / ("millesime-sources-" + std::to_string(::getpid()))).string();
+    fs::remove_all(world);
+    const auto simulated =
+        run_program({"simulate", "-o", world, "--tiles", "1", "--size", "96", "--dates", "12", "--seed", "3", "--cloud-share", "0.8",
+                     "--plain", "--quiet", "--sensors", "sentinel2_theia,sentinel1_s1tiling,temperature_daily"});
+    ASSERT_EQ(simulated.code, 0) << simulated.err;
+  }
+  static void TearDownTestSuite() { fs::remove_all(world); }
+
+  static std::string source(const std::string& name, const std::string& sensor, const std::string& root, const std::string& more = "") {
+    return "[[source]]\nname = \"" + name + "\"\nsensor = \"" + sensor + "\"\nroot = \"" + root + "\"\n" + more;
+  }
+  static std::string radar() {
+    return source("ascending", "sentinel1_s1tiling", "s1", "variant = \"ASC\"\n") +
+           source("descending", "sentinel1_s1tiling", "s1", "variant = \"DES\"\n");
+  }
+  // A configuration in the world's folder.
+  static std::string configuration(const std::string& name, const std::string& sources, const std::string& more = "step_days = 20\n") {
+    const std::string file = world + "/" + name + ".toml";
+    write_text(file, "year = 2021\noutput = \"" + name + "\"\n" + source("sentinel2", "sentinel2_theia", "l2a") + sources +
+                         "[reference]\npath = \"reference.shp\"\nclass_field = \"CODE\"\n[model]\nname = \"random_forest\"\nsources = "
+                         "[\"all\"]\n[train]\ntrees = 40\n[time]\n" +
+                         more);
+    return file;
+  }
+  static double agreement_with_truth(const std::string& name) {
+    const auto mapped = RasterReader(world + "/" + name + "/2021/work/classify/T31TCJ_class_seed_0.tif").read_all<std::uint8_t>();
+    const auto truth = RasterReader(world + "/truth/T31TCJ.tif").read_all<std::uint8_t>();
+    std::int64_t agree = 0, total = 0;
+    for (std::size_t i = 0; i < truth.samples.size(); ++i)
+      if (truth.samples[i] && mapped.samples[i]) ++total, agree += truth.samples[i] == mapped.samples[i];
+    EXPECT_GT(total, 5000);
+    return static_cast<double>(agree) / static_cast<double>(std::max<std::int64_t>(1, total));
+  }
+
+  static inline std::string world;
+};
+
+TEST_F(SourcesTest, RadarBesideCloudyImagesIsBetterByThreePoints) {
+  for (const auto& [name, sources] : {std::pair<std::string, std::string>{"alone", ""},
+                                      {"together", radar() + source("temperature", "temperature_daily", "temperature")}}) {
+    const auto mapped = run_program({"run", configuration(name, sources), "--to", "classify", "--quiet"});
+    ASSERT_EQ(mapped.code, 0) << mapped.err;
+  }
+  const double alone = agreement_with_truth("alone"), together = agreement_with_truth("together");
+  RecordProperty("alone", std::to_string(alone));
+  RecordProperty("together", std::to_string(together));
+  EXPECT_GT(together, alone + 0.03) << alone;
+
+  // A network on its own time grid for each source, a model without one of the sources, and one tile by hand.
+  const std::string model = world + "/cnn.safetensors", samples = world + "/together/2021/work/sample/T31TCJ.safetensors";
+  const auto trained =
+      run_program({"train", "--samples", samples, "--model", "temporal_cnn", "--sources", "sentinel2,ascending", "--nomenclature", "oso23",
+                   "--epochs", "2", "--parameters", "filters=8", "--step-days", "30", "-o", model, "--quiet"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const std::vector<std::string> classify = {"classify", "--model",      model,    "--tile", world + "/l2a/T31TCJ",
+                                             "-o",       world + "/map", "--quiet"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = classify;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  };
+  const auto without = with({});
+  EXPECT_EQ(without.code, 2);
+  EXPECT_THAT(without.err, HasSubstr("the model also reads ascending (VV, VH), which the configuration does not have; add a [[source]]"));
+  EXPECT_EQ(with({"--missing-sources"}).code, 0);
+  const auto blind = RasterReader(world + "/map/classification.tif").read_all<std::uint8_t>();
+  const auto seeing = with({"--also", "ascending=sentinel1_s1tiling," + world + "/s1,ASC"});
+  ASSERT_EQ(seeing.code, 0) << seeing.err;
+  EXPECT_NE(RasterReader(world + "/map/classification.tif").read_all<std::uint8_t>().samples, blind.samples);
+  EXPECT_EQ(nlohmann::json::parse(seeing.out).at("sources").at("ascending").at("acquisitions").get<int>(), 12);
+}
+
+// The parcels of a register as categories of each pixel.
+TEST_F(SourcesTest, ARegisterOfParcelsIsAnInput) {
+  const std::string file =
+      configuration("register", "",
+                    "step_days = 60\n[[exogenous]]\nname = \"parcels\"\npath = \"reference.shp\"\nfield = \"CODE\"\nkind = \"category\"\n");
+  const auto mapped = run_program({"run", file, "--to", "classify", "--set", "train.trees=5", "--quiet"});
+  ASSERT_EQ(mapped.code, 0) << mapped.err;
+  std::string model;
+  for (const auto& entry : fs::recursive_directory_iterator(world + "/register/2021/work"))
+    if (entry.path().parent_path().filename() == "train" && entry.path().extension() == ".safetensors") model = entry.path().string();
+  const auto info = run_program({"model", "info", model, "--json"});
+  ASSERT_EQ(info.code, 0) << info.err;
+  EXPECT_THAT(info.out, HasSubstr("parcels:category"));
+  // The parcels are those of the reference, so the register all but gives their classes away.
+  EXPECT_GT(agreement_with_truth("register"), 0.2);
+}
+
+}  // namespace
+}  // namespace millesime
