@@ -139,11 +139,13 @@ NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::
   NetworkInput input;
   for (const auto& s : batch.series) {
     NetworkSeries series;
-    if (s.dates == 0) {  // one date on which nothing was observed
+    if (s.dates == 0) {  // the source is missing: dates on which nothing was observed
+      const std::size_t place = input.series.size();
+      const auto dates = spec.input == InputKind::raw ? std::int64_t{1} : static_cast<std::int64_t>(spec.days_of(place).size());
       const auto options = torch::TensorOptions().device(device);
-      input.series.push_back({torch::zeros({batch.pixels, 1, s.features}, options.dtype(torch::kFloat32)),
-                              torch::zeros({batch.pixels, 1}, options.dtype(torch::kBool)),
-                              torch::zeros({1, 1}, options.dtype(torch::kFloat32))});
+      input.series.push_back({torch::zeros({batch.pixels, dates, s.features}, options.dtype(torch::kFloat32)),
+                              torch::zeros({batch.pixels, dates}, options.dtype(torch::kBool)),
+                              torch::zeros({1, dates}, options.dtype(torch::kFloat32))});
       continue;
     }
     series.values = view(s.values, {batch.pixels, s.dates, s.features}, torch::kFloat32);

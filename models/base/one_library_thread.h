@@ -11,20 +11,20 @@ namespace millesime {
 class OneLibraryThread {
  public:
   OneLibraryThread() {
-    const std::lock_guard lock(mutex_);
-    if (alive_++ == 0) before_ = at::get_num_threads();
+    const std::lock_guard lock(mutex);
+    if (alive++ == 0) before = at::get_num_threads();
     at::set_num_threads(1);
   }
   ~OneLibraryThread() {
-    const std::lock_guard lock(mutex_);
-    if (--alive_ == 0) at::set_num_threads(before_);
+    const std::lock_guard lock(mutex);
+    if (--alive == 0) at::set_num_threads(before);
   }
   OneLibraryThread(const OneLibraryThread&) = delete;
   OneLibraryThread& operator=(const OneLibraryThread&) = delete;
 
  private:
-  static inline std::mutex mutex_;
-  static inline int alive_ = 0, before_ = 1;
+  static inline std::mutex mutex;
+  static inline int alive = 0, before = 1;
 };
 
 }  // namespace millesime

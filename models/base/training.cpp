@@ -81,7 +81,7 @@ at::Generator generator(std::int64_t seed, int stream, torch::Device device) {
 
 // The share of the memory for the samples that are learned from; the rest is for those that judge. What one does not need the other gets.
 std::int64_t memory_for_learning(const InputTable& learn, const InputTable& held_out, const TrainingRun& run) {
-  const std::int64_t spare = std::max(run.memory_bytes / 4, run.memory_bytes - learn.bytes());
+  const std::int64_t spare = std::max(run.memory_bytes / 3, run.memory_bytes - learn.bytes());
   return run.memory_bytes - std::min(held_out.bytes(), spare);
 }
 

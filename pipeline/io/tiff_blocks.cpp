@@ -161,10 +161,10 @@ void undo_differences(std::uint8_t* row, int n) {
   for (; i < n; ++i) row[i] = before = static_cast<std::uint8_t>(row[i] + before);
 }
 
-}  // namespace
-
-struct TiffBlocks::Inflater {
+// Of a thread, not of a file: hundreds of files are open.
+struct Inflater {
   libdeflate_decompressor* state = libdeflate_alloc_decompressor();
+  std::vector<unsigned char> stored;
   Inflater() = default;
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -172,6 +172,16 @@ struct TiffBlocks::Inflater {
     if (state) libdeflate_free_decompressor(state);
   }
 };
+
+bool decompress(const Inflater& inflater, bool is_zstd, std::uint64_t stored, void* samples, std::size_t bytes) {
+  if (is_zstd) return ZSTD_decompress(samples, bytes, inflater.stored.data(), stored) == bytes;
+  std::size_t got = 0;
+  return inflater.state &&
+         libdeflate_zlib_decompress(inflater.state, inflater.stored.data(), stored, samples, bytes, &got) == LIBDEFLATE_SUCCESS &&
+         got == bytes;
+}
+
+}  // namespace
 
 TiffBlocks::~TiffBlocks() {
   if (file_ >= 0) ::close(file_);
@@ -217,17 +227,7 @@ bool TiffBlocks::parse(int width, int height, int block_width, int block_height,
   swapped_ = tags.is_swapped();
   compression_ = static_cast<int>(compression), predictor_ = compression == kNone ? 1 : static_cast<int>(predictor);
   sample_bytes_ = sample_bytes, height_ = height, block_width_ = block_width, block_height_ = block_height;
-  if (compression == kDeflate || compression == kDeflateOld) {
-    inflater_ = std::make_unique<Inflater>();
-    if (!inflater_->state) return false;
-  }
   return true;
-}
-
-bool TiffBlocks::decompress(std::uint64_t stored, void* samples, std::size_t bytes) {
-  if (compression_ == kZstd) return ZSTD_decompress(samples, bytes, stored_.data(), stored) == bytes;
-  std::size_t got = 0;
-  return libdeflate_zlib_decompress(inflater_->state, stored_.data(), stored, samples, bytes, &got) == LIBDEFLATE_SUCCESS && got == bytes;
 }
 
 bool TiffBlocks::read(int block_col, int block_row, void* samples) {
@@ -241,8 +241,10 @@ bool TiffBlocks::read(int block_col, int block_row, void* samples) {
   if (compression_ == kNone) {
     if (stored != bytes || !read_at(file_, offset, samples, bytes)) return false;
   } else {
-    if (stored_.size() < stored) stored_.resize(stored);
-    if (!read_at(file_, offset, stored_.data(), stored) || !decompress(stored, samples, bytes)) return false;
+    thread_local Inflater inflater;
+    if (inflater.stored.size() < stored) inflater.stored.resize(stored);
+    if (!read_at(file_, offset, inflater.stored.data(), stored) || !decompress(inflater, compression_ == kZstd, stored, samples, bytes))
+      return false;
   }
   if (sample_bytes_ == 2 && swapped_) swap_bytes(static_cast<std::uint16_t*>(samples), bytes / 2);
   if (predictor_ == 2)

@@ -208,10 +208,14 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
 }
 
 // The calibration of maps of each month's end.
-void Learning::learn_season(ModelFile& model, const ModelInput& held_out) const {
+void Learning::learn_season(ModelFile& model, const InputTable& held_out) const {
   nlohmann::json powers = nlohmann::json::array();
   for (int day = kFirstSeasonDay; day <= kWholeSeason && held_out.size() > 0; day += kSeasonStep) {
-    const std::vector<float> probabilities = predict_probabilities(model, known_on(held_out, day), context_);
+    const InputTable known{
+        held_out.target, held_out.group, held_out.bytes_per_sample(), false, "", [&held_out, day](std::span<const std::int64_t> samples) {
+          return known_on(held_out.read(samples), day);
+        }};
+    const std::vector<float> probabilities = predict_probabilities(model, known, context_);
     powers.push_back({day, best_power(probabilities, model.spec.n_classes(), held_out.target)});
   }
   model.spec.metrics["season"] = {{"cut", recipe_.season_cut}, {"powers", powers}};

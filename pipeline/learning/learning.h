@@ -42,7 +42,7 @@ class Learning {
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
-  void learn_season(ModelFile& model, const ModelInput& held_out) const;
+  void learn_season(ModelFile& model, const InputTable& held_out) const;
 
   const LearningRequest& request_;
   const Context& context_;

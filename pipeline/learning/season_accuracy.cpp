@@ -26,14 +26,16 @@ Known known_on(const NamedSamples& named, const SampleSelection& judging, int da
   std::vector<bool> seen(static_cast<std::size_t>(named.samples.size()));
   for (SampleSeries& series : known.samples.series) {
     const std::size_t dates = series.dates.size(), bands = series.bands.size();
-    for (std::size_t i = 0; i < series.valid.size(); ++i) {
-      if (series.valid[i] == 0) continue;
+    std::vector<std::uint8_t>& valid = series.valid.edit();
+    auto& values = series.values.edit();
+    for (std::size_t i = 0; i < valid.size(); ++i) {
+      if (valid[i] == 0) continue;
       if (series.dates[i % dates] < end) {
         seen[i / dates] = true;
         continue;
       }
-      series.valid[i] = 0;
-      std::fill_n(series.values.begin() + static_cast<std::ptrdiff_t>(i * bands), bands, kNodata);
+      valid[i] = 0;
+      std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(i * bands), bands, kNodata);
     }
   }
   for (const std::int64_t row : judging.rows)

@@ -121,8 +121,9 @@ Options ClassifyCommand::declare() {
   o.add("skip_damaged", &source.skip_damaged, "leave out products that cannot be read");
   o.add("resampling", &source.resampling, "method of resampling bands of other pixels to the tile's grid")
       .choices({"nearest", "bilinear", "cubic"});
-  o.add("also", &also, "further sources of the model, name=sensor,root or name=sensor,root,variant, e.g. asc=sentinel1_s1tiling,s1,ASC");
-  o.add("exogenous", &exogenous, "static inputs of the model, name=path of a raster, or name=path,field of polygons");
+  o.add("also", &also, "further sources of the model, name=sensor,root or name=sensor,root,variant, e.g. asc=sentinel1_s1tiling,s1,ASC")
+      .repeated();
+  o.add("exogenous", &exogenous, "static inputs of the model, name=path of a raster, or name=path,field of polygons").repeated();
   mapped.declare(o);
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   options.declare(o);

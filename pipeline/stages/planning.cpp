@@ -80,7 +80,10 @@ std::string Planning::content(const std::string& path, const Fingerprint& known)
 
 nlohmann::json Planning::found_in(const std::string& what, const std::string& path, const std::function<nlohmann::json()>& read) {
   const auto seen = look(path);
-  const std::string key = what + " " + path;
+  // Relative to the plan, which moves with the production.
+  const auto place = std::filesystem::absolute(path).lexically_normal(),
+             folder = std::filesystem::absolute(file_).lexically_normal().parent_path();
+  const std::string key = join_text(what, " ", file_.empty() ? path : place.lexically_proximate(folder).string());
   {
     const std::lock_guard lock(mutex_);
     const auto known = found_.find(key);

@@ -26,7 +26,6 @@ class TiffBlocks {
  private:
   TiffBlocks() = default;
   bool parse(int width, int height, int block_width, int block_height, int sample_bytes);
-  bool decompress(std::uint64_t stored, void* samples, std::size_t bytes);
 
   int file_ = -1;
   bool swapped_ = false;  // the other byte order than this machine's
@@ -34,9 +33,6 @@ class TiffBlocks {
   int height_ = 0, block_width_ = 0, block_height_ = 0, across_ = 1;
   bool tiled_ = false;
   std::vector<std::uint64_t> offsets_, sizes_;  // [block]
-  std::vector<unsigned char> stored_;
-  struct Inflater;
-  std::unique_ptr<Inflater> inflater_;
 };
 
 }  // namespace millesime

@@ -44,7 +44,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, LittleMemory, ::testing::Values("ltae", "mlp"
 
 TEST_P(LittleMemory, HasNoInfluenceOnTheWeights) {
   const ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
-  const ModelInput learn = small_input(spec, 6000), held_out = small_input(spec, 2500, 8, 2);
+  const ModelInput learn = small_input(spec, 12000), held_out = small_input(spec, 5000, 8, 2);
   Recipe recipe;
   recipe.epochs = 2, recipe.batch = 200;
   const auto trained_in = [&](double share, std::int64_t expected) {
@@ -57,9 +57,9 @@ TEST_P(LittleMemory, HasNoInfluenceOnTheWeights) {
     EXPECT_EQ(learners.total + judges.total, expected) << share;
     return read_text(file);
   };
-  const std::string at_once = trained_in(1, 6000 + 2500);
-  EXPECT_TRUE(trained_in(0.9, 2 * 6000 + 2500) == at_once);       // once an epoch
-  EXPECT_TRUE(trained_in(0.62, 2 * 6000 + 4 * 2500) == at_once);  // judged after each epoch, at the end, and by the halves
+  const std::string at_once = trained_in(1, 12000 + 5000);
+  EXPECT_TRUE(trained_in(0.9, 2 * 12000 + 5000) == at_once);       // once an epoch
+  EXPECT_TRUE(trained_in(0.62, 2 * 12000 + 4 * 5000) == at_once);  // judged after each epoch, at the end, and by the halves
 }
 
 TEST(LittleMemoryOf, TrainingIsRefusedWithWhatToSet) {

@@ -296,8 +296,8 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   command.request.model.sources.assign(33, "sentinel1");
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("at most 32 series, got 33"));
   command.request.model.sources = {"all"};
-  command.request.model.name = "temporal_cnn";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("temporal_cnn"), HasSubstr("one series")));
+  command.request.model.name = "inception_time";
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("inception_time"), HasSubstr("one source, got 2")));
 }
 
 TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
