@@ -51,6 +51,9 @@ class TextObserver : public RunObserver {
     std::fprintf(stderr, "  %s done in %.1f s%s%s\n", unit.name().c_str(), seconds, parts.empty() ? "" : ": ",
                  join_list(parts, ", ").c_str());
   }
+  void unit_taken(const Unit& unit, const std::string& edition) override {
+    if (!quiet_) std::fprintf(stderr, "  %s taken from the edition %s, which made the same\n", unit.name().c_str(), edition.c_str());
+  }
   void unit_failed(const Unit& unit, const std::string& message) override {
     std::fprintf(stderr, "  %s FAILED: %s\n", unit.name().c_str(), message.c_str());
   }
@@ -73,6 +76,9 @@ class JsonObserver : public RunObserver {
   void unit_starts(const Unit& unit, const std::string& why) override { print({{"event", "start"}, {"unit", unit.name()}, {"why", why}}); }
   void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
     print({{"event", "done"}, {"unit", unit.name()}, {"seconds", seconds}, {"counts", counts}});
+  }
+  void unit_taken(const Unit& unit, const std::string& edition) override {
+    print({{"event", "taken"}, {"unit", unit.name()}, {"edition", edition}});
   }
   void unit_failed(const Unit& unit, const std::string& message) override {
     print({{"event", "failed"}, {"unit", unit.name()}, {"message", message}});
@@ -147,7 +153,8 @@ int execute(Call<RunCommand>& call) {
   const Layout layout(config);
   if (outcome.complete()) {
     if (!command.json && !call.resources.quiet)
-      std::fprintf(stderr, "%s run, %d up to date; products in %s\n", counted(outcome.ran, "unit").c_str(), outcome.up_to_date,
+      std::fprintf(stderr, "%s run, %s%d up to date; products in %s\n", counted(outcome.ran, "unit").c_str(),
+                   outcome.taken > 0 ? join_text(outcome.taken, " taken from other editions, ").c_str() : "", outcome.up_to_date,
                    layout.root.c_str());
     return 0;
   }

@@ -184,7 +184,7 @@ Config restricted_to(const Config& config, const Selection& selection) {
 }
 
 std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config, Look look) {
-  if (selection.force) return "--force";
+  if (selection.force) return kForced;
   const auto known = known_manifest(Layout(config), unit);
   // Single tiles are computed with the existing models: training again would change every other tile, too.
   if (!selection.tiles.empty() && stage.kept_when_mending && known && changed_output(unit, *known, config).empty()) return "";

@@ -64,6 +64,8 @@ std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 // those of the configuration; with --partial, the chosen ones and those that have a map. UserError for a tile that is not of it.
 Config restricted_to(const Config& config, const Selection& selection);
 
+inline constexpr const char* kForced = "--force";  // a reason to run
+
 // One unit by its name, and the position of its stage in `stages`. UserError if there is none (suggests the nearest), or if its stage
 // cannot be planned yet.
 struct NamedUnit {

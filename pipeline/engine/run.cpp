@@ -13,6 +13,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/interruption.h"
+#include "pipeline/engine/editions.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/progress.h"
 #include "pipeline/stages/planning.h"
@@ -37,9 +38,14 @@ void require_unchanged(const std::vector<Fingerprint>& inputs) {
   }
 }
 
-// Runs one unit and writes its manifest last.
-nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, const Layout& layout, const Context& context,
-                       const std::optional<Manifest>& known) {
+struct Executed {
+  nlohmann::json counts;
+  std::string edition;  // another one that had made the same; "": it was computed
+};
+
+// Runs one unit, or takes what another edition has made of the same, and writes its manifest last.
+Executed execute(const Stage& stage, const Unit& unit, Config& config, const Layout& layout, const Context& context,
+                 const std::optional<Manifest>& known, bool may_take) {
   Manifest manifest;
   manifest.unit = unit.name();
   manifest.code = code_of(stage);
@@ -50,22 +56,33 @@ nlohmann::json execute(const Stage& stage, const Unit& unit, Config& config, con
   // From here on the old outputs have no manifest, so that an interruption while they are replaced is detected.
   const std::string file = layout.manifest(unit.stage, unit.key);
   fs::remove(file);
-  manifest.counts = unit.run(context);
+  const auto made = may_take ? take_from_another_edition(unit, manifest, layout) : std::nullopt;
+  if (made)
+    manifest.counts = made->manifest.counts, manifest.device = made->manifest.device;
+  else
+    manifest.counts = unit.run(context);
   require_unchanged(manifest.inputs);
-  manifest.outputs = fingerprints(unit.outputs, nullptr);
+  manifest.outputs = fingerprints(unit.outputs, made ? &made->manifest.outputs : nullptr);
   for (auto* files : {&manifest.inputs, &manifest.outputs})
     for (auto& entry : *files) entry.path = path_in_manifest(entry.path, layout.root, config.file);
   write_manifest(manifest, file);
-  return manifest.counts;
+  return {manifest.counts, made ? made->edition : ""};
 }
 
-void run_one(const Stage& stage, const Unit& unit, const std::string& why, Config& world, const Layout& layout, const Context& context,
+// False: it was taken from another edition.
+bool run_one(const Stage& stage, const Unit& unit, const std::string& why, Config& world, const Layout& layout, const Context& context,
              RunObserver& observer) {
   observer.unit_starts(unit, why);
   const auto started = std::chrono::steady_clock::now();
-  const auto counts = execute(stage, unit, world, layout, context, known_manifest(layout, unit));
+  const bool may_take = stage.of_any_edition && why != kForced;
+  const Executed done = execute(stage, unit, world, layout, context, known_manifest(layout, unit), may_take);
   fs::remove(layout.failure(unit.stage, unit.key));
-  observer.unit_done(unit, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), counts);
+  if (!done.edition.empty()) {
+    observer.unit_taken(unit, done.edition);
+    return false;
+  }
+  observer.unit_done(unit, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), done.counts);
+  return true;
 }
 
 }  // namespace
@@ -145,9 +162,9 @@ class Wave {
     LockedObserver observer(*this);
     while (const PlannedUnit* planned = next()) {
       try {
-        run_one(stage_, planned->unit, planned->why, world, layout_, context, observer);
+        const bool ran = run_one(stage_, planned->unit, planned->why, world, layout_, context, observer);
         const std::lock_guard lock(mutex_);
-        ++outcome_.ran, ++done_;
+        ++(ran ? outcome_.ran : outcome_.taken), ++done_;
         tell_the_rest();
       } catch (const Interrupted&) {  // no failure: the unit runs again
         const std::lock_guard lock(mutex_);
@@ -192,6 +209,10 @@ class Wave {
     void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
       const std::lock_guard lock(wave_.mutex_);
       wave_.observer_.unit_done(unit, seconds, counts);
+    }
+    void unit_taken(const Unit& unit, const std::string& edition) override {
+      const std::lock_guard lock(wave_.mutex_);
+      wave_.observer_.unit_taken(unit, edition);
     }
     void unit_failed(const Unit&, const std::string&) override {}
     void stage_up_to_date(const Stage&, std::size_t) override {}
@@ -345,8 +366,7 @@ RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, cons
       why = reason_in(selection, stage, unit, world);
     }
     if (!why.empty()) {
-      run_one(stage, unit, why, world, layout, context, observer);
-      ++outcome.ran;
+      ++(run_one(stage, unit, why, world, layout, context, observer) ? outcome.ran : outcome.taken);
     } else {
       ++outcome.up_to_date;
       observer.stage_up_to_date(stage, 1);

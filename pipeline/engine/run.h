@@ -14,6 +14,7 @@ struct UnitFailure {
 
 struct RunOutcome {
   int ran = 0, up_to_date = 0;
+  int taken = 0;                     // from another edition, which had made the same
   std::vector<UnitFailure> failed;   // the others went on
   std::vector<std::string> blocked;  // not run because something they need failed or was never finished
   std::vector<std::string> lacking;  // what of the latter was not to run: "classify/T31TDJ"
@@ -26,6 +27,7 @@ class RunObserver {
   virtual ~RunObserver() = default;
   virtual void unit_starts(const Unit& unit, const std::string& why) = 0;
   virtual void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) = 0;
+  virtual void unit_taken(const Unit&, const std::string& /*edition*/) {}  // instead of being computed
   virtual void unit_failed(const Unit& unit, const std::string& message) = 0;
   virtual void stage_up_to_date(const Stage& stage, std::size_t units) = 0;
   // After each unit of a stage with several: the number done, and an estimate of the remaining time.

@@ -210,7 +210,7 @@ SourceCensus SourceCensus::from_json(const ordered_json& document, const std::st
     census.merged = texts("merged");
     census.ignored = texts("ignored");
     census.notes = texts("notes");
-    for (const ordered_json& entry : document.at("outside_period"))
+    for (const ordered_json& entry : document.value("outside_period", ordered_json::array()))
       census.outside_period.push_back(
           {bytes_of_utf8(entry.at("product").get<std::string>()), Date::parse(entry.at("date").get<std::string>())});
     for (const ordered_json& entry : document.at("files"))
@@ -233,7 +233,11 @@ void require_unchanged(const SourceCensus& census) {
 
 ordered_json TileImages::to_json() const {
   ordered_json document{{"tile", tile}, {"grid", millesime::to_json(grid)}, {"sources", ordered_json::array()}};
-  for (const SourceCensus& source : sources) document["sources"].push_back(source.to_json());
+  for (const SourceCensus& source : sources) {
+    ordered_json census = source.to_json();
+    census.erase("outside_period");
+    document["sources"].push_back(std::move(census));
+  }
   return document;
 }
 

@@ -98,6 +98,7 @@ struct TileImages {
 
   static TileImages of(const SourceCensus& census) { return {census.tile, census.grid, {census}}; }
   const SourceCensus& main() const { return sources.front(); }
+  // Without the products outside the period, so that what is made of the same images is the same in every edition of a year.
   nlohmann::ordered_json to_json() const;
   static TileImages from_json(const nlohmann::ordered_json& document, const std::string& origin, const std::vector<std::string>& roots);
   // `roots`: where each source lies now, however that is spelled; {} where no image will be read.

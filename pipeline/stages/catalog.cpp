@@ -30,12 +30,17 @@ void require_undamaged(const SourceCensus& census, const std::string& root) {
 
 void require_acquisitions(const SourceCensus& census, const std::string& root, Date first, Date last) {
   if (!census.acquisitions.empty()) return;
-  const std::string others = years_of(census.outside_period);
+  std::string others = years_of(census.outside_period);
+  if (!others.empty()) {
+    const auto [earliest, latest] = std::ranges::minmax_element(census.outside_period, {}, &OutsidePeriod::date);
+    others += join_text(", from ", earliest->date.iso(), " to ", latest->date.iso());
+  }
   throw UserError(
       join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
                 !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
-                : others.empty()        ? "the folder contains no product"
-                                 : "there are products of " + others + "; set year or period to one of these or add the missing products"));
+                : others.empty()
+                    ? "the folder contains no product"
+                    : "there are products of " + others + "; set year, period or --until to days of these, or add the missing products"));
 }
 
 nlohmann::json counts_of(const SourceCensus& census) {
@@ -171,7 +176,7 @@ Stage catalog_stage() {
           .writes = "the census of each tile",
           .command = "catalog",
           .example = "millesime run france-2021.toml --to catalog",
-          .revision = 1,
+          .revision = 2,
           .papers = {},
           .options = kOptions,
           .plan = plan_catalog};

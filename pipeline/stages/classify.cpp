@@ -105,6 +105,7 @@ Stage classify_stage() {
           .options = kOptions,
           .kept_when_mending = false,
           .side_by_side = true,
+          .of_any_edition = true,
           .units_from = {"sample"},
           .plan = plan_classify};
 }

@@ -166,6 +166,7 @@ Stage footprint_stage() {
           .revision = 2,
           .papers = {},
           .options = {},
+          .of_any_edition = true,
           .plan = plan_footprint};
 }
 

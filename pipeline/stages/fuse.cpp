@@ -277,6 +277,7 @@ Stage fuse_stage() {
           .papers = {"Dempster 1967, Annals of Mathematical Statistics 38; Shafer 1976 (evidence theory)"},
           .options = kOptions,
           .kept_when_mending = false,
+          .of_any_edition = true,
           .plan = plan_fuse};
 }
 

@@ -322,6 +322,7 @@ Stage mosaic_stage() {
           .options = {"mosaic"},
           .kept_when_mending = false,
           .side_by_side = true,
+          .of_any_edition = true,
           .units_from = {"catalog"},
           .plan = plan_mosaic};
 }

@@ -354,6 +354,7 @@ Stage sample_stage() {
           .revision = 5,
           .papers = {},
           .options = kOptions,
+          .of_any_edition = true,
           .plan = plan_sample,
           .check = require_reference};
 }

@@ -43,6 +43,7 @@ struct Stage {
   std::vector<std::string> options = {};
   bool kept_when_mending = false;  // `run --tiles` does not run its finished units again (training)
   bool side_by_side = true;        // units may run concurrently
+  bool of_any_edition = false;     // what its units make does not name the edition: another edition of the year may have made the same
   // The stages whose results determine the units of this stage: regions depend on samples, sheets on the grids of the census.
   std::vector<std::string> units_from = {};
   // The units of this stage, or empty if an earlier stage has to run first.

@@ -233,6 +233,7 @@ Stage train_stage() {
   stage.example = "millesime run france-2021.toml --to train";
   stage.options = kOptions;
   stage.kept_when_mending = true;
+  stage.of_any_edition = true;
   stage.units_from = {"sample"};
   stage.revision = 8;
   stage.plan = plan_train;

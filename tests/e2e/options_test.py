@@ -50,6 +50,7 @@ VALUES = {
 SKIPPED = {
     "model.path": "a trained model instead of training: other units, not other results of the same ones",
     "sample.select_number": "an error with select = all; part of [sample], as select is",
+    "time.axis": "thermal is an error without a source of temperature; part of [time], as base_degrees is",
     "train.select_number": "an error with select = all; part of [train], as select is",
 }
 
@@ -120,6 +121,17 @@ class Options(unittest.TestCase):
 
     def test_nothing_runs_again_when_nothing_changed(self):
         self.assertEqual([u for u in self.plan()[0] if u["state"] != "up to date"], [])
+
+    def test_an_edition_takes_what_another_made_of_the_same_images(self):
+        events = lambda: [json.loads(line) for line in millesime(
+            "run", self.config, *self.fixed, "--until", "2021-12-30", "--to", "fuse", "--json").stdout.splitlines()]
+        first = events()
+        stages = lambda kind, of: {event["unit"].split("/")[0] for event in of if event["event"] == kind}
+        self.assertEqual(stages("done", first), {"catalog"})
+        self.assertEqual(stages("taken", first), {"footprint", "sample", "train", "classify", "fuse"})
+        self.assertEqual({event["edition"] for event in first if event["event"] == "taken"}, {"2021"})
+        again = events()
+        self.assertEqual(stages("done", again) | stages("taken", again), set())
 
     def test_every_option(self):
         order = []

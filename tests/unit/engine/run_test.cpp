@@ -35,9 +35,10 @@ class Recorder : public RunObserver {
  public:
   void unit_starts(const Unit& unit, const std::string& why) override { started.push_back(unit.name()), reasons.push_back(why); }
   void unit_done(const Unit&, double, const nlohmann::json&) override {}
+  void unit_taken(const Unit& unit, const std::string& edition) override { taken.push_back(edition + ": " + unit.name()); }
   void unit_failed(const Unit&, const std::string& message) override { failures.push_back(message); }
   void stage_up_to_date(const Stage&, std::size_t) override {}
-  std::vector<std::string> started, reasons, failures;
+  std::vector<std::string> started, reasons, failures, taken;
 };
 
 // Two stages: `upper` writes each tile's source text in capitals; `join` joins the tiles.
@@ -59,6 +60,7 @@ class RunTest : public ::testing::Test {
 
   std::vector<Stage> stages() {
     Stage upper{.name = "upper", .summary = "", .reads = "", .writes = "", .revision = revision, .papers = {}, .plan = {}};
+    upper.of_any_edition = true;
     upper.plan = [this](const Config& c) {
       std::vector<Unit> units;
       for (const auto& tile : c.tiles.names) {
@@ -66,6 +68,7 @@ class RunTest : public ::testing::Test {
         unit.stage = "upper", unit.key = unit.tile = tile;
         unit.inputs = {source_file(tile)}, unit.outputs = {upper_file(tile)}, unit.config_keys = {"time"};
         unit.run = [this, tile](const Context&) {
+          ++computed;
           if (tile == failing) throw UserError("tile " + tile + " cannot be read");
           if (tile == breaking && failure) failure();
           std::string text = read_text(source_file(tile));
@@ -98,20 +101,21 @@ class RunTest : public ::testing::Test {
   std::vector<std::string> run_all(const Selection& selection = {}) {
     Recorder recorder;
     outcome = run(stages(), config, selection, context, recorder);
-    reasons = recorder.reasons;
+    reasons = recorder.reasons, taken = recorder.taken;
     return recorder.started;
   }
 
   std::string folder, failing, breaking;
   std::function<void()> failure;  // what happens at `breaking`
   int revision = 1;
+  std::atomic<int> computed = 0;  // of `upper`
   bool die = false;
   std::function<void()> hold;
   Config config;
   SilentProgress progress;
   Context context;
   RunOutcome outcome;
-  std::vector<std::string> reasons;
+  std::vector<std::string> reasons, taken;
 };
 
 TEST_F(RunTest, RunsEverythingOnceAndThenNothing) {
@@ -126,6 +130,39 @@ TEST_F(RunTest, AChangedInputRerunsExactlyWhatDependsOnIt) {
   source("B", "another text");
   EXPECT_THAT(run_all(), ElementsAre("upper/B", "join/all"));
   EXPECT_THAT(reasons[0], HasSubstr("B.txt changed"));
+}
+
+// Editions of a year: what agrees is taken, and its manifest holds in its new place.
+TEST_F(RunTest, AnEditionTakesWhatAnotherMadeOfTheSameInputs) {
+  run_all();
+  EXPECT_EQ(computed, 2);
+  config.period.until = "2021-06-30";
+  run_all();
+  EXPECT_EQ(computed, 2);
+  EXPECT_THAT(taken, ElementsAre("2021: upper/A", "2021: upper/B"));
+  EXPECT_EQ(outcome.ran, 1) << "join names its edition";
+  EXPECT_EQ(outcome.taken, 2);
+  EXPECT_EQ(read_text(joined_file()), "TEXT OF A\nTEXT OF B\n");
+  const Manifest manifest = read_manifest(Layout(config).manifest("upper", "A"));
+  EXPECT_EQ(manifest.outputs.front().path, "work/upper/A.txt");
+  EXPECT_EQ(manifest.counts.at("characters"), 9);
+  EXPECT_THAT(run_all(), IsEmpty());
+  EXPECT_EQ(outcome.up_to_date, 3);
+
+  config.period.until = "2021-05-31";
+  source("B", "another text");
+  run_all();
+  EXPECT_EQ(computed, 3) << "only what differs";
+  EXPECT_THAT(taken, ElementsAre("2021: upper/A"));
+  config.period.until = "2021-04-30";
+  write_text(folder + "/out/2021/work/upper/A.txt", "by another program");
+  run_all();
+  EXPECT_EQ(computed, 3);
+  EXPECT_THAT(taken, ElementsAre("2021-05: upper/A", "2021-05: upper/B")) << "never what another program changed";
+  EXPECT_EQ(read_text(upper_file("A")), "TEXT OF A");
+  run_all({.force = true});
+  EXPECT_EQ(computed, 5);
+  EXPECT_EQ(outcome.taken, 0);
 }
 
 TEST_F(RunTest, AnInputWithNewTimeButTheSameContentRerunsNothing) {

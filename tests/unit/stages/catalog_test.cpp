@@ -58,11 +58,11 @@ TEST(Catalog, WritesACensusForEachTile) {
     const auto counts = unit.run(silent.context);
     EXPECT_EQ(counts.at("acquisitions"), 2);
     EXPECT_EQ(counts.at("first"), "2018-05-11");
+    EXPECT_EQ(counts.at("outside_period"), 1);
   }
   const SourceCensus census = TileImages::read(Layout(config).census("T31TDJ"), {config.sources.front().root}).main();
   EXPECT_EQ(census.tile, "T31TDJ");
-  ASSERT_EQ(census.outside_period.size(), 1u);
-  EXPECT_EQ(census.outside_period[0].date.iso(), "2017-01-01");
+  EXPECT_TRUE(census.outside_period.empty()) << "the file is the same in every period with these images";
 }
 
 TEST(Catalog, AnythingNewInTheFolderMakesTheUnitOutOfDate) {
@@ -109,7 +109,7 @@ TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
   const auto units = catalog_stage().plan(config_of(root, 2021));
   EXPECT_THAT(message_of([&] { units->at(0).run(silent.context); }),
               AllOf(HasSubstr("tile T31TCJ: no acquisition from 2021-01-01 to 2021-12-31 under " + root + "/l2a/T31TCJ"),
-                    HasSubstr("2016 (1 product), 2018 (2 products)")));
+                    HasSubstr("2016 (1 product), 2018 (2 products), from 2016-01-01 to 2018-06-21; set year, period or --until")));
   EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder contains no product"));
 }
 
@@ -142,9 +142,6 @@ TEST(Catalog, WhatIsOutsideThePeriodIsListedAndNotRead) {
   EXPECT_EQ(counts.at("acquisitions"), 2);
   EXPECT_EQ(counts.at("first"), "2017-11-05");
   EXPECT_EQ(counts.at("outside_period"), 2);
-  const SourceCensus census = TileImages::read(Layout(config).census("T31TCJ"), {config.sources.front().root}).main();
-  ASSERT_EQ(census.outside_period.size(), 2u);
-  EXPECT_EQ(census.outside_period[1].product, on("20181101").name());
   CatalogCommand command;
   command.root = root + "/l2a";
   command.period = config.period;

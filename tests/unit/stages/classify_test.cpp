@@ -65,6 +65,7 @@ class Classify : public ::testing::Test {
                      folder + "/probabilities.tif",
                      legend}};
     if (levels_) request.maps.front().level1 = folder + "/level1.tif", request.maps.front().deepest = folder + "/deepest.tif";
+    request.options.level_confidence = level_confidence_;
     request.options.early = early_, request.options.last_day = last_day_;
     counts_ = classify_tile(request, silent_.context);
     const RasterReader reader(folder + "/probabilities.tif");
@@ -78,6 +79,7 @@ class Classify : public ::testing::Test {
 
   std::string root_, early_ = "say";
   bool levels_ = false;
+  double level_confidence_ = 50;
   int last_day_ = 0;
   int smooth_ = 3;
   ModelSpec spec_;
@@ -158,20 +160,24 @@ TEST_F(Classify, LevelsAreOfTheGroupsAndOfWhatIsSureEnough) {
     spec.nomenclature.classes.at(static_cast<std::size_t>(*spec.nomenclature.index_of_code(spec.classes[c]))).parent = 200;
   forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
   levels_ = true, smooth_ = 0;
-  const auto bands = probabilities(root_ + "/levels", false);
-  const auto level1 = RasterReader(root_ + "/levels/level1.tif").read_all<std::int32_t>().samples,
-             deepest = RasterReader(root_ + "/levels/deepest.tif").read_all<std::int32_t>().samples,
-             label = RasterReader(root_ + "/levels/classes.tif").read_all<std::int32_t>().samples;
-  int groups = 0, classes = 0, nothing = 0;
-  for (std::size_t p = 0; p < label.size(); ++p) {
-    const int group = bands[0][p] + bands[1][p], other = bands[2][p], most = std::max({bands[0][p], bands[1][p], other});
-    if (std::abs(group - other) < 3 || std::abs(most - 500) < 3 || std::abs(std::max(group, other) - 500) < 3) continue;  // by rounding
-    ASSERT_EQ(level1[p], group > other ? 200 : spec.classes[2]) << p;
-    ASSERT_EQ(deepest[p], most >= 500 ? label[p] : std::max(group, other) >= 500 ? level1[p] : 0) << p;
-    (most >= 500 ? classes : group >= 500 ? groups : nothing)++;
+  for (const int threshold : {50, 80}) {
+    level_confidence_ = threshold;
+    const std::string folder = root_ + "/levels" + std::to_string(threshold);
+    const auto bands = probabilities(folder, false);
+    const auto codes = [&](const std::string& map) { return RasterReader(folder + map).read_all<std::int32_t>().samples; };
+    const auto level1 = codes("/level1.tif"), deepest = codes("/deepest.tif"), label = codes("/classes.tif");
+    const int sure = threshold * 10;
+    int groups = 0, classes = 0, nothing = 0;
+    for (std::size_t p = 0; p < label.size(); ++p) {
+      const int group = bands[0][p] + bands[1][p], other = bands[2][p], most = std::max({bands[0][p], bands[1][p], other});
+      if (std::abs(group - other) < 3 || std::abs(most - sure) < 3 || std::abs(std::max(group, other) - sure) < 3) continue;  // by rounding
+      ASSERT_EQ(level1[p], group > other ? 200 : spec.classes[2]) << p;
+      ASSERT_EQ(deepest[p], most >= sure ? label[p] : std::max(group, other) >= sure ? level1[p] : 0) << p;
+      (most >= sure ? classes : group >= sure ? groups : nothing)++;
+    }
+    EXPECT_GT(groups + classes + nothing, 100) << threshold;
+    EXPECT_GT(threshold == 50 ? classes : groups, 0) << "with 80 %, the group alone is sure enough";
   }
-  EXPECT_GT(classes, 0);
-  EXPECT_GT(groups + classes + nothing, 100);
 }
 
 TEST_F(Classify, AModelOfWholeSeasonsRefusesAnEarlyMapByOption) {
