@@ -21,8 +21,8 @@ struct SeriesBatch {
   int dates = 0, features = 0;          // dates 0: the source is missing, for every pixel
   const float* values = nullptr;        // [pixel][date][feature]; read only where valid
   const std::uint8_t* valid = nullptr;  // [pixel][date], 1 = observed; nullptr: all are (regular input)
-  const float* days = nullptr;          // [date], days since 1 January of the mapped year; see days_per_pixel
-  bool days_per_pixel = false;          // days are [pixel][date]: samples of several tiles
+  const float* days = nullptr;          // [date], position in time: days since 1 January of the mapped year, or thermal time
+  bool days_per_pixel = false;          // days are [pixel][date]: samples of several tiles, or thermal time
 };
 
 struct Batch {

@@ -32,6 +32,7 @@ ModelInput ModelInput::subset(const std::vector<std::int64_t>& samples) const {
     copy_rows(s.values, t.values, std::int64_t{s.dates} * s.features);
     copy_rows(s.valid, t.valid, s.dates);
     copy_rows(s.days, t.days, s.dates);
+    if (!s.calendar.empty()) copy_rows(s.calendar, t.calendar, s.dates);
   }
   copy_rows(statics, out.statics, n_statics);
   copy_rows(target, out.target, 1);

@@ -9,10 +9,11 @@
 namespace millesime {
 
 struct InputSeries {
-  int dates = 0, features = 0;      // samples with fewer dates are padded with invalid ones
-  std::vector<float> values;        // [sample][date][feature], normalised; 0 where invalid
-  std::vector<std::uint8_t> valid;  // [sample][date]
-  std::vector<float> days;          // [sample][date], since 1 January of the mapped year
+  int dates = 0, features = 0;       // samples with fewer dates are padded with invalid ones
+  std::vector<float> values;         // [sample][date][feature], normalised; 0 where invalid
+  std::vector<std::uint8_t> valid;   // [sample][date]
+  std::vector<float> days;           // [sample][date], the position in time: since 1 January of the mapped year, or thermal time
+  std::vector<float> calendar = {};  // [sample][date], with thermal time: days since 1 January; empty: `days` are
 };
 
 struct ModelInput {

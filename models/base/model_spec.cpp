@@ -12,7 +12,9 @@
 namespace millesime {
 namespace {
 
-constexpr int kFormat = 3;  // 1: gap-filled values were rounded before indices were computed; 3: members have weights
+// 1: gap-filled values were rounded before indices were computed. From 3 on, what an older program would not read: 3: members have weights;
+// 4: thermal time.
+constexpr int kFormat = 4, kWithWeights = 3, kUsual = 2;
 
 using nlohmann::json;
 
@@ -99,6 +101,7 @@ Provenance provenance_from_json(const json& object, const std::string& origin) {
   }
   p.seed = field<std::int64_t>(object, "seed", origin);
   p.year = field<int>(object, "year", origin);
+  if (object.contains("years")) p.years = field<std::vector<int>>(object, "years", origin);
   p.region = field<std::string>(object, "region", origin);
   p.code = field<std::string>(object, "code", origin);
   return p;
@@ -194,6 +197,7 @@ json Provenance::to_json() const {
   for (const auto& f : samples) files.push_back({{"path", f.path}, {"xxh3", f.xxh3}});
   json out{{"samples", files}, {"n_samples", n_samples}, {"n_held_out", n_held_out}, {"seed", seed}, {"year", year}, {"region", region},
            {"code", code}};
+  if (!years.empty()) out["years"] = years;
   if (classes.empty()) return out;
   json counts = json::array();
   for (const auto& c : classes) counts.push_back({{"code", c.code}, {"found", c.found}, {"selected", c.selected}, {"learned", c.learned}});
@@ -203,7 +207,7 @@ json Provenance::to_json() const {
 
 json ModelSpec::to_json() const {
   json out;
-  out["format"] = weight == 1 ? kFormat - 1 : kFormat;  // an older program would take the plain mean
+  out["format"] = thermal ? kFormat : weight != 1 ? kWithWeights : kUsual;
   out["architecture"] = architecture;
   out["parameters"] = parameters;
   out["input"] = to_text(input);
@@ -218,6 +222,9 @@ json ModelSpec::to_json() const {
                        {"window_days", gap_fill.window_days},
                        {"smoothing", gap_fill.smoothing},
                        {"rounded", gap_fill.rounded}};
+  if (thermal)
+    out["thermal_time"] = {
+        {"source", thermal->source}, {"base_degrees", thermal->base_degrees}, {"degrees_per_day", thermal->degrees_per_day}};
   out["days"] = days;
   out["statics"] = json::array();
   for (const auto& s : statics) {
@@ -254,6 +261,15 @@ ModelSpec ModelSpec::from_json(const json& object, const std::string& origin) {
     if (filling.contains("rounded")) spec.gap_fill.rounded = field<bool>(filling, "rounded", origin);
   }
   if (format == 1 && spec.input == InputKind::regular) spec.gap_fill.rounded = true;
+  if (object.contains("thermal_time")) {
+    const json& time = object.at("thermal_time");
+    spec.thermal = {field<std::string>(time, "source", origin), field<double>(time, "base_degrees", origin),
+                    field<double>(time, "degrees_per_day", origin)};
+    if (!(spec.thermal->degrees_per_day > 0 && spec.thermal->degrees_per_day <= 100 && std::abs(spec.thermal->base_degrees) <= 100))
+      throw UserError(join_text(origin, ": thermal_time: expected degrees from 0 to 100, got ", spec.thermal->degrees_per_day,
+                                " a day above ", spec.thermal->base_degrees));
+    if (spec.input == InputKind::regular) throw UserError(join_text(origin, ": thermal_time: of raw input alone"));
+  }
   spec.days = field<std::vector<int>>(object, "days", origin);
   check_at_most(spec.days.size(), kMaxDates, "target dates", origin);
   if (spec.input == InputKind::regular && spec.days.empty())

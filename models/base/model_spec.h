@@ -3,6 +3,7 @@
 // match the data is an error when it is loaded, and not a wrong map.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,13 @@ struct FillSpec {
   bool rounded = false;     // to integers, before indices are computed: the contract of format 1
 };
 
+// Acquisitions are placed by growing degree days (pipeline/learning/thermal_time.h), not by the day of the year.
+struct ThermalTime {
+  std::string source;          // of the daily temperature
+  double base_degrees = 0;     // deg C; colder days do not count
+  double degrees_per_day = 1;  // growing degree days of a mean day of the training samples: positions are divided by it
+};
+
 // A number, or a category: its name ends in kCategory ("register:category"), and the model reads an input for each code that samples have,
 // and one for codes that no sample had: 1 for the code of the pixel, 0 for the others. A missing value is read as the mean of a number, and
 // as none of the codes of a category.
@@ -79,9 +87,10 @@ struct Provenance {
   std::vector<ClassCount> classes;
   std::string selection, oversampling;  // the rules of selection and oversampling, in words
   std::int64_t seed = 0;
-  int year = 0;        // of the training samples
-  std::string region;  // "" for all
-  std::string code;    // program version
+  int year = 0;                 // of the training samples; of several, that of the first file
+  std::vector<int> years = {};  // where there are several
+  std::string region;           // "" for all
+  std::string code;             // program version
 
   nlohmann::json to_json() const;
 };
@@ -90,9 +99,10 @@ struct ModelSpec {
   std::string architecture;                              // a name in models/registry.cpp
   nlohmann::json parameters = nlohmann::json::object();  // of the architecture, every one with its value
   InputKind input = InputKind::raw;
-  std::vector<SourceSpec> sources;  // the first one is the main source
-  FillSpec gap_fill;                // of regular input
-  std::vector<int> days;            // target dates of regular input: days since 1 January of the mapped year (may be negative)
+  std::vector<SourceSpec> sources;     // the first one is the main source
+  FillSpec gap_fill;                   // of regular input
+  std::optional<ThermalTime> thermal;  // of raw input; none: positions are days since 1 January
+  std::vector<int> days;               // target dates of regular input: days since 1 January of the mapped year (may be negative)
   std::vector<StaticSpec> statics;
   std::vector<int> classes;   // code of each output, in the order of the nomenclature
   Nomenclature nomenclature;  // may hold classes that the model does not know

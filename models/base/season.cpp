@@ -11,12 +11,14 @@ bool knows_early_maps(const ModelFile& model) {
 
 ModelInput known_on(const ModelInput& input, int day) {
   ModelInput known = input;
-  for (InputSeries& series : known.series)
+  for (InputSeries& series : known.series) {
+    const std::vector<float>& days = series.calendar.empty() ? series.days : series.calendar;
     for (std::size_t i = 0; i < series.valid.size(); ++i)
-      if (series.valid[i] != 0 && series.days[i] >= static_cast<float>(day)) {  // days since 1 January: day 0 is the first of the year
+      if (series.valid[i] != 0 && days[i] >= static_cast<float>(day)) {  // days since 1 January: day 0 is the first of the year
         series.valid[i] = 0;
         std::fill_n(series.values.begin() + static_cast<std::ptrdiff_t>(i) * series.features, series.features, 0.0f);
       }
+  }
   return known;
 }
 

@@ -12,6 +12,7 @@
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
 #include "pipeline/imagery/series_strips.h"
+#include "pipeline/imagery/tile_input.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/series_reader.h"
@@ -144,7 +145,7 @@ class TileClassifier {
   TileClassifier(const ClassifyRequest& request, const Context& context)
       : request_(request),
         context_(context),
-        input_(input_of(request)),
+        input_(tile_input(request)),
         stream_(context.device, context.threads),
         download_(context.device, context.threads),
         ahead_(stream_),
@@ -263,38 +264,6 @@ class TileClassifier {
   const SeriesReader& reader() const { return *reader_; }
 
  private:
-  static TileInput input_of(const ClassifyRequest& request) {
-    const std::string& file = request.maps.front().models.front().file;
-    const ModelSpec first = ModelFile::read(file, request.trust).spec;
-    try {
-      first.bands_in(request.census.bands, "tile " + request.census.tile);
-    } catch (const UserError& error) {
-      throw with_context(file, error);
-    }
-    TileInput input{.bands = first.sources.front().bands,
-                    .static_names = exogenous_names(request.exogenous),
-                    .year = request.year,
-                    .dates = {},
-                    .resampling = resampling_of(request.resampling),
-                    .others = {},
-                    .absent = {},
-                    .may_lack_sources = request.options.missing_sources};
-    for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
-    for (std::size_t s = 1; s < first.sources.size(); ++s)
-      for (std::size_t o = 0; o < request.others.size(); ++o) {
-        const SourceCensus& other = request.others[o];
-        if (other.source != first.sources[s].name) continue;
-        if (other.acquisitions.empty()) {
-          input.absent.push_back(other.source);
-          continue;
-        }
-        TileInput::Source source{other.source, first.sources[s].bands, {}, resampling_of(request.other_resampling[o])};
-        for (const Acquisition& acquisition : other.acquisitions) source.dates.push_back(acquisition.date);
-        input.others.push_back(std::move(source));
-      }
-    return input;
-  }
-
   // What is read for a window: what its map depends on.
   Window around(const Window& inner) const {
     const int halo = request_.options.halo();

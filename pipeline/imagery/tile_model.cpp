@@ -5,8 +5,10 @@
 
 #include "kernels/ops/decide.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/side_by_side.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/gap_filling.h"
+#include "pipeline/learning/thermal_time.h"
 
 namespace millesime {
 namespace {
@@ -37,7 +39,7 @@ void require_may_lack(const SourceSpec& source, const TileInput& input, const st
 }  // namespace
 
 TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision)
-    : spec_(model.spec), input_(input), new_year_(Date::from_ymd(input.year, 1, 1)) {
+    : spec_(model.spec), input_(input), new_year_(Date::from_ymd(input.year, 1, 1)), what_(model.path), threads_(context.threads) {
   const std::string file = model.path;
   for (const auto& member : model.members) members_.emplace_back(member, input, batch_pixels, context, precision);
   if (!members_.empty()) return;
@@ -54,6 +56,19 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
                               join_list(input.bands, ", "), "; set source.bands to the model's"));
   require_dates(spec_, input, file);
+  if (spec_.thermal) {
+    const auto known = std::ranges::find(input.others, spec_.thermal->source, &TileInput::Source::name);
+    if (known == input.others.end())
+      throw UserError(join_text(file, ": the model places acquisitions by thermal time, of the source ", spec_.thermal->source, ", which ",
+                                std::ranges::find(input.absent, spec_.thermal->source) == input.absent.end()
+                                    ? "the configuration does not have; add a [[source]] of daily temperature with this name"
+                                    : "has no day over this tile"));
+    temperatures_.emplace().place = static_cast<std::size_t>(known - input.others.begin());
+    const auto require_days = [&](const std::vector<Date>& dates) { ThermalClock(*spec_.thermal, new_year_, known->dates, dates, file); };
+    require_days(input.dates);
+    for (const OtherSource& other : others_)
+      if (other.place) require_days(input.others[*other.place].dates);
+  }
   indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec_.statics_in(input.static_names, "the tile");
   unknown_.resize(spec_.statics.size());
@@ -99,7 +114,9 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
       of_others += static_cast<std::int64_t>(spec_.input == InputKind::regular ? spec_.days_of(s + 1).size()
                                                                                : input_.others[*others_[s].place].dates.size()) *
                    (spec_.sources[s + 1].features() * 8 + 1);
-  return filling + dates * source.features() * 4 + dates + beside_input + of_others;
+  const std::int64_t of_time =
+      temperatures_ ? static_cast<std::int64_t>(input_.others[temperatures_->place].dates.size()) * 10 + dates * 5 : 0;
+  return filling + dates * source.features() * 4 + dates + beside_input + of_others + of_time;
 }
 
 std::vector<float> TileModel::days_of(const std::vector<Date>& dates) const {
@@ -123,8 +140,11 @@ SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, c
   args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
   args.values = other.values.data(), args.valid = other.valid.data();
   prepare_raw(stream, args);
-  other.days = to_device(stream, days_of(input_.others[*other.place].dates));
-  prepared.values = other.values.data(), prepared.valid = other.valid.data(), prepared.days = other.days.data();
+  prepared.values = other.values.data(), prepared.valid = other.valid.data();
+  const std::vector<Date>& dates = input_.others[*other.place].dates;
+  prepared.days_per_pixel = temperatures_.has_value();
+  if (!temperatures_) other.days = to_device(stream, days_of(dates));
+  prepared.days = temperatures_ ? thermal_positions(stream, dates, prepared.valid, other.days) : other.days.data();
   return prepared;
 }
 
@@ -187,11 +207,64 @@ Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const s
     days = days_of(dates);
     prepared.valid = valid_.data();
   }
-  days_ = to_device(stream, days);
-  prepared.values = values_.data(), prepared.days = days_.data();
+  prepared.values = values_.data();
+  if (temperatures_) {
+    read_temperatures(stream, others);
+    prepared.days = thermal_positions(stream, dates, prepared.valid, days_), prepared.days_per_pixel = true;
+  } else {
+    days_ = to_device(stream, days);
+    prepared.days = days_.data();
+  }
   Batch batch{.pixels = pixels, .series = {prepared}, .statics = nullptr};
   for (std::size_t s = 0; s < others_.size(); ++s) batch.series.push_back(prepare_other(stream, s, others));
   return batch;
+}
+
+void TileModel::read_temperatures(const Stream& stream, const std::vector<DeviceSeries>& others) {
+  MILLESIME_CHECK(temperatures_->place < others.size(), "temperatures are missing");
+  const SeriesView& series = others[temperatures_->place].view();
+  const TileInput::Source& source = input_.others[temperatures_->place];
+  const auto bands = static_cast<std::int64_t>(source.bands.size()), numbers = series.pixels() * series.n_dates;
+  const auto band = std::ranges::find(source.bands, temperature_band(source.bands, what_)) - source.bands.begin();
+  Buffer<float> values(stream.device, numbers * bands);
+  Buffer<std::uint8_t> valid(stream.device, numbers);
+  PrepareRawArgs args;
+  args.series = series, args.resampling = source.resampling;
+  args.values = values.data(), args.valid = valid.data();
+  prepare_raw(stream, args);
+  std::vector<float> stored(static_cast<std::size_t>(numbers * bands));
+  temperatures_->degrees.resize(static_cast<std::size_t>(numbers)), temperatures_->known.resize(static_cast<std::size_t>(numbers));
+  detail::copy_bytes(stream, Device{}, stored.data(), stream.device, values.data(), stored.size() * sizeof(float));
+  detail::copy_bytes(stream, Device{}, temperatures_->known.data(), stream.device, valid.data(), temperatures_->known.size());
+  stream.synchronize();
+  constexpr float kStored = 0.01F;  // deg C
+  for (std::int64_t i = 0; i < numbers; ++i)
+    temperatures_->degrees[static_cast<std::size_t>(i)] = stored[static_cast<std::size_t>(i * bands + band)] * kStored;
+}
+
+const float* TileModel::thermal_positions(const Stream& stream, const std::vector<Date>& dates, const std::uint8_t* valid,
+                                          Buffer<float>& positions) {
+  const std::vector<Date>& measured = input_.others[temperatures_->place].dates;
+  const ThermalClock clock(*spec_.thermal, new_year_, measured, dates, what_);
+  const std::size_t pixels = temperatures_->degrees.size() / measured.size();
+  std::vector<std::uint8_t> observed(pixels * dates.size());
+  detail::copy_bytes(stream, Device{}, observed.data(), stream.device, valid, observed.size());
+  stream.synchronize();
+  std::vector<float> placed(pixels * dates.size());
+  constexpr std::int64_t kTogether = 1024;
+  const auto n = static_cast<std::int64_t>(pixels);
+  side_by_side((n + kTogether - 1) / kTogether, threads_, [&](std::int64_t part) {
+    for (std::int64_t p = part * kTogether; p < std::min(n, (part + 1) * kTogether); ++p) {
+      const auto at = static_cast<std::size_t>(p);
+      if (const auto lack =
+              clock.place(temperatures_->degrees.data() + at * measured.size(), temperatures_->known.data() + at * measured.size(),
+                          observed.data() + at * dates.size(), placed.data() + at * dates.size()))
+        throw UserError(join_text(what_, ": a pixel that is observed has ", lacking_temperature(*spec_.thermal, *lack)));
+    }
+  });
+  positions = to_device(stream, placed);
+  stream.synchronize();  // `placed` ends here
+  return positions.data();
 }
 
 Buffer<float> TileModel::static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,

@@ -65,6 +65,9 @@ class TileModel {
     Buffer<float> mean, inverse_std, values, days;
     Buffer<std::uint8_t> valid;
   };
+  // Thermal time of each pixel's acquisitions. The temperatures of a window are read once, by prepare().
+  const float* thermal_positions(const Stream& stream, const std::vector<Date>& dates, const std::uint8_t* valid, Buffer<float>& positions);
+  void read_temperatures(const Stream& stream, const std::vector<DeviceSeries>& others);
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics,
                      const std::vector<DeviceSeries>& others);
   // Writes count_, too.
@@ -85,6 +88,15 @@ class TileModel {
   std::unique_ptr<ModelRunner> runner_;  // of a single model; or
   std::vector<TileModel> members_;       // of an ensemble
   std::vector<OtherSource> others_;      // of the spec's sources but the first
+  // Of thermal time: where the temperatures are among the further sources that are read, and those of a window, on the host.
+  struct Temperatures {
+    std::size_t place = 0;
+    std::vector<float> degrees;       // [pixel][day]
+    std::vector<std::uint8_t> known;  // likewise
+  };
+  std::optional<Temperatures> temperatures_;
+  std::string what_;  // the model's file, in messages
+  int threads_ = 1;
   Buffer<float> mean_, inverse_std_, values_, days_, probabilities_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_;

@@ -232,6 +232,16 @@ std::string importance_text(const ModelSpec& spec) {
 
 }  // namespace
 
+namespace {
+
+std::string years_text(const Provenance& provenance) {
+  std::vector<std::string> years;
+  for (const int year : provenance.years) years.push_back(std::to_string(year));
+  return years.empty() ? std::to_string(provenance.year) : join_list(years, " and ");
+}
+
+}  // namespace
+
 std::string model_info_text(const std::string& file) {
   const ModelFile model = ModelFile::read(file, Trust::programs);  // the program is not run here
   const ModelSpec& spec = model.spec;
@@ -247,6 +257,7 @@ std::string model_info_text(const std::string& file) {
   if (spec.input == InputKind::regular)
     text +=
         join_text(", ", counted(spec.days.size(), "date"), " from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
+  if (spec.thermal) text += join_text(", placed by thermal time above ", spec.thermal->base_degrees, " deg C, of ", spec.thermal->source);
   text += "\n";
   for (const auto& source : spec.sources) {
     text += join_text("source       ", source.name, ": ", join_list(source.bands, ", "));
@@ -258,7 +269,7 @@ std::string model_info_text(const std::string& file) {
     for (const auto& s : spec.statics) names.push_back(s.name);
     text += join_text("statics      ", join_list(names, ", "), "\n");
   }
-  text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", spec.provenance.year, ", ",
+  text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", years_text(spec.provenance), ", ",
                     spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",
                     spec.provenance.region, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");

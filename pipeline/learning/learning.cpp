@@ -18,6 +18,7 @@
 #include "pipeline/learning/prediction.h"
 #include "pipeline/learning/selection.h"
 #include "pipeline/learning/specification.h"
+#include "pipeline/learning/thermal_samples.h"
 
 namespace millesime {
 namespace {
@@ -79,6 +80,7 @@ ModelFile read_start(const std::string& file, ModelSpec& spec) {
   spec.parameters = start.spec.parameters;
   spec.input = start.spec.input;
   spec.days = start.spec.days;
+  spec.thermal = start.spec.thermal;
   spec.sources.clear();
   for (const auto& source : start.spec.sources) spec.sources.push_back({source.name, {}, source.indices, {}, {}, {}, source.days});
   return start;
@@ -135,6 +137,7 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   const auto selections = select(request.selection, found, request.recipe.random_seed);
   if (!request.init_from.empty()) start_ = read_start(request.init_from, spec_);
   fit_spec(spec_, selections);
+  if (spec_.thermal && !start_) spec_.thermal->degrees_per_day = growing_degrees_per_day(*spec_.thermal, selections);
   if (start_) keep_normalisation(*start_, spec_);
   input_ = make_table(spec_, selections);
   if (!request.validation.empty()) {

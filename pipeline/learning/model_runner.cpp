@@ -75,7 +75,8 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
     return;
   }
   if (network_) exact_ = load_classifier(file_, device, threads);
-  if (const auto weights = ltae_weights(file_)) {
+  // The kernel of images has one position for all pixels of a window.
+  if (const auto weights = spec().thermal ? std::nullopt : ltae_weights(file_)) {
     ltae_ = std::make_unique<Ltae>(*weights, stream);
     stream.synchronize();
   } else {

@@ -29,6 +29,7 @@ void LearningRequest::declare_training(Options& o) {
   o.add("start", &time.start, "regular input: first date; default: the earliest of the samples").dates();
   o.add("end", &time.end, "regular input: last date; default: the latest of the samples").dates();
   time.declare_gap_fill(o);
+  time.declare_axis(o);
   o.section("model");
   o.add("input", &model.input, "series as acquired (raw), on regular dates, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});

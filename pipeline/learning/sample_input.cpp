@@ -11,6 +11,7 @@
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/learning/preparation.h"
+#include "pipeline/learning/thermal_samples.h"
 
 namespace millesime {
 namespace {
@@ -84,6 +85,7 @@ class SelectedInput {
       series.values.assign(n * dates * features, 0);
       series.valid.assign(n * dates, 0);
       series.days.assign(n * dates, 0);
+      if (spec_.thermal) series.calendar.assign(n * dates, 0);
       input.series.push_back(std::move(series));
     }
     input.n_statics = spec_.n_statics();
@@ -151,7 +153,13 @@ class SelectedInput {
                     out.values.begin() + static_cast<std::ptrdiff_t>(at * features));
         std::copy_n(valid.begin() + static_cast<std::ptrdiff_t>(i * days.size()), days.size(),
                     out.valid.begin() + static_cast<std::ptrdiff_t>(at));
-        std::ranges::copy(days, out.days.begin() + static_cast<std::ptrdiff_t>(at));
+        std::ranges::copy(days, (spec_.thermal ? out.calendar : out.days).begin() + static_cast<std::ptrdiff_t>(at));
+      }
+      if (spec_.thermal) {
+        const auto positions = thermal_positions(*spec_.thermal, part, *series, valid, first, static_cast<std::int64_t>(count));
+        for (std::size_t i = 0; i < count; ++i)
+          std::copy_n(positions.begin() + static_cast<std::ptrdiff_t>(i * days.size()), days.size(),
+                      out.days.begin() + static_cast<std::ptrdiff_t>(places[static_cast<std::size_t>(first) + i] * dates));
       }
       series->values.release(), series->valid.release();
     }

@@ -39,11 +39,16 @@ Nomenclature nomenclature_of_labels(const std::vector<NamedSamples>& all) {
 }
 
 // Target dates of regular input, in days since 1 January of the samples' year. The grid covers the dates of all files, also of those
-// with samples of other regions, so that all models of a production read the same dates.
+// with samples of other regions, so that all models of a production read the same dates. Files of several years lie over each other: their
+// dates are brought to the year of the first.
 std::vector<int> target_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
+  const Date new_year = Date::from_ymd(all.front().samples.year, 1, 1);
   const auto dates_of = [&](const Samples& samples) {
     const auto series = std::ranges::find(samples.series, source, &SampleSeries::source);
-    return series == samples.series.end() ? std::vector<Date>{} : series->dates;
+    std::vector<Date> dates;
+    if (series == samples.series.end()) return dates;
+    for (const Date date : series->dates) dates.push_back(new_year + (date - Date::from_ymd(samples.year, 1, 1)));
+    return dates;
   };
   const auto own = dates_of(all.front().samples);
   if (own.empty()) throw UserError(join_text(all.front().file, ": the samples have no dates"));
@@ -60,7 +65,6 @@ std::vector<int> target_days(const TimeOptions& time, const std::string& source,
   };
   std::vector<Date> dates = time.grid(observed);
   if (time.step_days == 0 && time.dates.empty() && time.start.empty() && time.end.empty() && shared) dates = own;
-  const Date new_year = Date::from_ymd(all.front().samples.year, 1, 1);
   std::vector<int> days;
   for (const Date date : dates) days.push_back(date - new_year);
   return days;
@@ -126,8 +130,17 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
     throw UserError(join_text("model.indices: ", kind.name,
                               " reads raw series, which have no indices; set model.input = \"regular\" or leave them out"));
   }
+  if (request.time.axis == "thermal") {
+    if (spec.input == InputKind::regular)
+      throw UserError(join_text("time.axis = \"thermal\" is for models of raw series, ", kind.name,
+                                " reads series on regular dates; set model.name to ltae or transformer, or time.axis to \"calendar\""));
+    spec.thermal = ThermalTime{request.time.temperature, request.time.base_degrees};
+  }
   spec.provenance.seed = request.recipe.random_seed;
   spec.provenance.year = all.front().samples.year;
+  std::set<int> years;
+  for (const NamedSamples& each : all) years.insert(each.samples.year);
+  if (years.size() > 1) spec.provenance.years.assign(years.begin(), years.end());
   spec.provenance.region = request.region.value_or("");
   spec.provenance.code = version();
   for (std::size_t i = 0; i < all.size(); ++i)

@@ -32,4 +32,14 @@ void TimeOptions::declare_gap_fill(Options& o) {
   o.add("smoothing", &smoothing, "gap_fill whittaker: weight of smoothness against the observations").range(0.001, 100000);
 }
 
+void TimeOptions::declare_axis(Options& o) {
+  o.add("axis", &axis,
+        "where models of raw series place an acquisition: by its day of the year, or by the growing degree days since 1 January, which "
+        "needs "
+        "a source of daily temperature and lets a model of one year serve another")
+      .choices({"calendar", "thermal"});
+  o.add("base_degrees", &base_degrees, "axis thermal: temperature from which a day counts").unit("deg C").range(-20, 30);
+  o.add("temperature", &temperature, "axis thermal: the source of daily temperature");
+}
+
 }  // namespace millesime

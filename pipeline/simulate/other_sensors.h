@@ -29,7 +29,7 @@ void write_sentinel1(const World& world, const Tile& tile, const Season& season,
 // Daily mean temperature: <folder>/temperature_<date>.tif, degrees Celsius on a grid in degrees.
 void write_temperature(const World& world, int year, const std::string& folder, const Context& context);
 
-// Mean temperature of a day, deg C: what phenology and the files of write_temperature() follow.
+// Mean temperature of a day of the world's year, deg C: what the files of write_temperature() hold.
 double daily_temperature(const World& world, Point p, Date day);
 
 }  // namespace millesime::simulated

@@ -137,8 +137,10 @@ nlohmann::ordered_json write_tile(const World& world, const Tile& tile, const st
   return entry;
 }
 
-void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
-                       const Context& context) {
+namespace {
+
+void write_classes(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path, bool crops_alone,
+                   const Context& context) {
   std::map<std::string, PositionLattice> to_tile;  // one a CRS
   for (const Tile& tile : tiles) to_tile.try_emplace(tile.grid.crs, kWorldCrs, tile.grid.crs, grid.extent());
   RasterOptions options;
@@ -158,15 +160,27 @@ void write_union_truth(const World& world, const std::vector<Tile>& tiles, const
           return tile.grid.whole().contains(static_cast<int>(std::floor(tile.grid.col(p.x))),
                                             static_cast<int>(std::floor(tile.grid.row(p.y))));
         });
-        if (covered)
+        const int land_class = covered ? world.parcel_at(centre).land_class : 0;
+        if (!crops_alone || is_crop(land_class))
           classes[static_cast<std::size_t>(r) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(c)] =
-              static_cast<std::uint8_t>(world.parcel_at(centre).land_class);
+              static_cast<std::uint8_t>(land_class);
       }
     file.write(window, 0, classes.data());
     context.progress->advance(1);
   }
   file.commit();
   context.progress->finish();
+}
+
+}  // namespace
+
+void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
+                       const Context& context) {
+  write_classes(world, tiles, grid, path, false, context);
+}
+
+void write_register(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path, const Context& context) {
+  write_classes(world, tiles, grid, path, true, context);
 }
 
 }  // namespace millesime::simulated

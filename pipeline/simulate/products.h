@@ -33,5 +33,7 @@ nlohmann::ordered_json write_truth(const World& world, const Tile& tile, const s
 // Class of every pixel centre of `grid` (EPSG:2154) that is in one of the tiles, 0 elsewhere.
 void write_union_truth(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path,
                        const Context& context);
+// The same of crops alone: what farmers declare.
+void write_register(const World& world, const std::vector<Tile>& tiles, const Grid& grid, const std::string& path, const Context& context);
 
 }  // namespace millesime::simulated

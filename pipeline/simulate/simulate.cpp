@@ -147,8 +147,9 @@ std::string config_text(const SimulateOptions& options, const World& world) {
                    "[reference]\npath = "
                    "\"reference.shp\"\nclass_field = \"CODE\"\n\n"
                    "[regions]\npath = \"regions.gpkg\"\nfield = \"region\"\nblend_m = ",
-                   blend_m,
-                   "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n\n[mosaic]\ncrs = \"EPSG:2154\"\nresolution = 10\n");
+                   blend_m, "\n\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n\n",
+                   options.rotations ? "[[exogenous]]\nname = \"register\"\npath = \"register.tif\"\nkind = \"category\"\n\n" : "",
+                   "[mosaic]\ncrs = \"EPSG:2154\"\nresolution = 10\n");
 }
 
 // The truth of a tile and its Sentinel-2 images in every layout; the entry of truth.json is that of the first.
@@ -191,6 +192,12 @@ void SimulateOptions::declare(Options& o) {
   o.add("polygons", &polygons, "maximum number of reference polygons for each class and region").range(1, 100000);
   o.add("value_step", &value_step, "step of the stored reflectances (1 = 0.0001); larger steps give smaller files").range(1, 100);
   o.add("sensors", &sensors, join_text("what the same world is written as: some of ", join_list(simulated_sensors(), ", ")));
+  o.add("seasons", &seasons,
+        "what the growth of plants follows: the climate of the place, the same in every year, or the temperature of each day")
+      .choices({"climate", "temperature"});
+  o.add("anomaly", &anomaly, "how much warmer the year is than the mean of many").unit("deg C").range(-5, 5);
+  o.add("rotations", &rotations,
+        "fields carry another crop in another year; also writes register.tif, the crops of the year before, as an input of the map");
   o.add("plain", &plain, "without a second orbit, divided passes, newer versions or zipped products");
 }
 
@@ -205,7 +212,11 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
   std::vector<Tile> tiles;
   for (const Place& place : places(options.tiles)) tiles.push_back(tile_at(place, options));
   const Box extent = extent_of(tiles);
-  const World world(static_cast<std::uint64_t>(options.seed), extent, options.size * kPixelM);
+  const auto world_of = [&](int year) {
+    return World(static_cast<std::uint64_t>(options.seed), extent, options.size * kPixelM,
+                 {year, options.seasons == "temperature", options.anomaly, options.rotations});
+  };
+  const World world = world_of(options.year);
 
   nlohmann::ordered_json truth;
   truth["generator"] = "millesime simulate";
@@ -222,6 +233,7 @@ void simulate(const SimulateOptions& options, const std::string& folder, const C
   write_regions(world, folder + "/regions.gpkg");
   write_climate(world, folder + "/climate.tif");
   write_union_truth(world, tiles, union_grid(extent), folder + "/truth/truth.tif", context);
+  if (options.rotations) write_register(world_of(options.year - 1), tiles, union_grid(extent), folder + "/register.tif", context);
   const simulated::Season season{options.year, options.dates, options.cloud_share};
   for (std::size_t k = 0; k < tiles.size(); ++k)
     truth["tiles"].push_back(write_images(world, tiles[k], options, !options.plain && k == 0, folder, context));

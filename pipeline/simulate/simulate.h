@@ -9,6 +9,7 @@
 //   truth/<tile>.tif          class of every pixel centre, on the tile's grid;  truth/truth.tif: all tiles in EPSG:2154 at 10 m
 //   reference.shp             polygons with CODE and NAME, some of them wrong;  regions.gpkg: the two eco-climatic regions
 //   climate.tif               mean temperature (deg C) and yearly rain (mm)
+//   register.tif              with rotations: the crop of each field in the year before, 0 elsewhere
 //   config.toml               a configuration that maps this world;  truth.json: facts about the world
 
 #include <cstdint>
@@ -32,6 +33,9 @@ struct SimulateOptions {
   int polygons = 40;  // at most, a class and region
   int value_step = 1;
   bool plain = false;
+  std::string seasons = "climate";
+  double anomaly = 0;
+  bool rotations = false;
   std::vector<std::string> sensors{"sentinel2_theia"};  // the first gives the tiles
 
   void declare(Options& options);

@@ -111,7 +111,8 @@ struct Parameters {
 
 Parameters parameters_of(const World& world, const Parcel& parcel, const Traits& traits) {
   const auto draw = [&](int key) { return normal(hash_of(parcel.id, 100 + key)); };
-  const double climate = -7.0 * (world.temperature(parcel.anchor) - 12.5);  // days; spring comes some days a degree earlier
+  // Days; spring comes some days a degree earlier. Seasons that follow the temperature come with World::season_day instead.
+  const double climate = world.year().seasons_follow_temperature ? 0 : -7.0 * (world.temperature(parcel.anchor) - 12.5);
   Parameters p{};
   p.shift = climate + traits.shift * draw(0);
   p.end_shift = 0.8 * climate + 0.4 * traits.shift * draw(0) + traits.end_shift * draw(1);
@@ -166,7 +167,7 @@ Spectrum canopy_of(const Parcel& parcel, const Traits& traits, const Parameters&
 }
 
 // The surface without green leaves.
-Spectrum floor_of(const World& world, const Parcel& parcel, const Traits& traits, const Parameters& p, double day) {
+Spectrum floor_of(const World& world, const Parcel& parcel, const Traits& traits, const Parameters& p, double day, double season_day) {
   Spectrum soil = between(kDarkSoil, kBrightSoil, p.soil);
   // Topsoil moisture: dry in summer; darker by up to a third when wet.
   const double wet = std::clamp(0.5 + 0.4 * std::cos((day - 20) * 2 * 3.14159265 / 365) + 0.12 * p.wet, 0.0, 1.0);
@@ -176,13 +177,13 @@ Spectrum floor_of(const World& world, const Parcel& parcel, const Traits& traits
   switch (traits.kind) {
     case Kind::vegetation: {
       floor = between(traits.floor, soil, traits.soil);
-      const double after = day - traits.season.end - p.end_shift;
+      const double after = season_day - traits.season.end - p.end_shift;
       const double dry =
           traits.dry * p.dry * logistic(after / traits.season.end_scale) * std::exp(-std::max(0.0, after - 15) / traits.dry_days);
       const bool leaves = traits.floor == kLitter;
       blend(floor, leaves ? kLitter : kStraw, std::clamp(dry, 0.0, 0.95));
       if (parcel.land_class == 11) {  // paddies are flooded before the rice closes
-        const double flooded = 0.85 * season_level({118 + 0.5 * p.shift, 4, 215, 10, 1}, day);
+        const double flooded = 0.85 * season_level({118 + 0.5 * p.shift, 4, 215, 10, 1}, season_day);
         blend(floor, between(kClearWater, kTurbidWater, 0.7), std::max(0.0, flooded));
       }
       break;
@@ -221,8 +222,9 @@ Look look_of(const World& world, const Parcel& parcel, int day_of_year) {
   const Traits& traits = kTraits[static_cast<std::size_t>(parcel.land_class - 1)];
   const double day = day_of_year;
   const Parameters p = parameters_of(world, parcel, traits);
-  const double green = green_cover(parcel, traits, p, day);
-  const Spectrum floor = floor_of(world, parcel, traits, p, day), canopy = canopy_of(parcel, traits, p, day);
+  const double season_day = world.year().seasons_follow_temperature ? world.season_day(parcel.anchor, day_of_year) : day;
+  const double green = green_cover(parcel, traits, p, season_day);
+  const Spectrum floor = floor_of(world, parcel, traits, p, day, season_day), canopy = canopy_of(parcel, traits, p, season_day);
   Look look{between(floor, canopy, green), {}};
   // Variation of growth is proportional to the vegetation; roofs and gardens alternate all year.
   const double spread = traits.texture * (traits.kind == Kind::built ? 1.0 : std::min(1.0, 0.3 + 1.4 * green));

@@ -22,7 +22,8 @@ struct Look {
   Spectrum mean{}, growth{};
 };
 
-// Spectrum of a parcel on a day of the year. Timing varies with the climate (warmer is earlier) and from parcel to parcel.
+// Spectrum of a parcel on a day of the year. Timing varies with the climate (warmer is earlier) or, where the world's seasons follow the
+// temperature, with the growing degree days of its year; and from parcel to parcel.
 Look look_of(const World& world, const Parcel& parcel, int day_of_year);
 
 }  // namespace millesime::simulated

@@ -1,10 +1,8 @@
 #include <cmath>
-#include <numbers>
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
-#include "pipeline/simulate/noise.h"
 #include "pipeline/simulate/other_sensors.h"
 
 namespace millesime::simulated {
@@ -15,9 +13,8 @@ constexpr double kPixelDegrees = 0.02, kMarginDegrees = 0.1;
 }  // namespace
 
 double daily_temperature(const World& world, Point p, Date day) {
-  const double season = -std::cos((day.day_of_year() - 20) * 2 * std::numbers::pi / 365);  // coldest on 20 January
-  const double weather = 3.5 * fractal_noise(hash_of(world.seed(), 71), day.days / 9.0, 0, 3);
-  return world.temperature(p) + 8 * season + weather;
+  MILLESIME_CHECK(day.year() == world.year().year, day.iso(), " in a world of ", world.year().year);
+  return world.degrees(p, day.day_of_year());
 }
 
 void write_temperature(const World& world, int year, const std::string& folder, const Context& context) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numbers>
 
+#include "pipeline/core/dates.h"
 #include "pipeline/simulate/noise.h"
 
 namespace millesime::simulated {
@@ -107,14 +108,45 @@ std::array<Cell, 2> nearest_cells(std::uint64_t key, Point p, double size_m, con
 // All eight landscapes follow one another along every row of zones, and a step of three from row to row keeps equal ones apart.
 Zone zone_of(std::int64_t col, std::int64_t row) { return static_cast<Zone>((col + 3 * row) & 7); }
 
+constexpr double kMeanClimate = 12.5;  // deg C
+
+// Of the mean climate, against its yearly mean: coldest on 20 January.
+double season_of(int day_of_year) { return -8 * std::cos((day_of_year - 20) * 2 * std::numbers::pi / 365); }
+
+// A field's crop follows the one of the year before: rapeseed, cereals, sunflower, cereals and so on.
+const std::vector<std::vector<int>>& rotations() {
+  static const std::vector<std::vector<int>> all = {{5, 6, 9, 6}, {10, 8}, {12, 6, 7, 6}, {11, 11, 8}, {10, 10, 12}};
+  return all;
+}
+
+// `code` is the crop of 2021, in one of the rotations that have it.
+int crop_of_year(int code, std::uint64_t parcel, int year) {
+  std::vector<std::pair<std::size_t, std::size_t>> places;  // rotation, position in it
+  for (std::size_t r = 0; r < rotations().size(); ++r)
+    for (std::size_t k = 0; k < rotations()[r].size(); ++k)
+      if (rotations()[r][k] == code) places.emplace_back(r, k);
+  if (places.empty()) return code;
+  const auto [r, k] = places[parcel % places.size()];
+  const auto n = static_cast<int>(rotations()[r].size());
+  return rotations()[r][static_cast<std::size_t>(((static_cast<int>(k) + year - 2021) % n + n) % n)];
+}
+
 }  // namespace
 
-World::World(std::uint64_t seed, const Box& extent, double tile_m)
+bool is_crop(int land_class) { return land_class >= 5 && land_class <= 12; }
+
+World::World(std::uint64_t seed, const Box& extent, double tile_m, const WorldYear& year)
     : seed_(seed),
       extent_(extent),
+      year_(year),
       zone_m_(std::clamp(tile_m / 4.0, 360.0, 3000.0)),
       parcel_m_(std::clamp(zone_m_ / 4.0, 85.0, 200.0)),
-      border_step_m_(zone_m_ / 2) {}
+      border_step_m_(zone_m_ / 2) {
+  const Date new_year = Date::from_ymd(year.year, 1, 1);
+  constexpr int kDays = 366;
+  for (int day = 0; day < kDays; ++day)
+    weather_.push_back(year.anomaly + 3.5 * fractal_noise(hash_of(seed, 71), (new_year + day).days / 9.0, 0, 3));
+}
 
 double World::border_x(double y) const {
   const double middle = 0.5 * (extent_.min_x + extent_.max_x), amplitude = 0.08 * (extent_.max_x - extent_.min_x);
@@ -136,7 +168,22 @@ int World::region(Point p) const { return p.x < border_x(p.y) ? 1 : 2; }
 double World::temperature(Point p) const {
   const double width = extent_.max_x - extent_.min_x;
   const double from_west = std::tanh((p.x - border_x(p.y)) / (0.25 * width));
-  return 12.5 + 1.4 * from_west + 0.6 * smooth_noise(hash_of(seed_, kClimate), p.x / (0.4 * width), p.y / (0.4 * width));
+  return kMeanClimate + 1.4 * from_west + 0.6 * smooth_noise(hash_of(seed_, kClimate), p.x / (0.4 * width), p.y / (0.4 * width));
+}
+
+double World::degrees(Point p, int day_of_year) const {
+  return temperature(p) + season_of(day_of_year) + weather_[static_cast<std::size_t>(day_of_year - 1)];
+}
+
+double World::season_day(Point p, int day_of_year) const {
+  const double mean = temperature(p);
+  double here = 0, of_climate = 0;
+  for (int day = 1; day < day_of_year; ++day) here += std::max(0.0, mean + season_of(day) + weather_[static_cast<std::size_t>(day - 1)]);
+  for (int day = 1;; ++day) {
+    const double next = kMeanClimate + season_of(day);  // above 0 all year
+    if (of_climate + next >= here) return day + (here - of_climate) / next;
+    of_climate += next;
+  }
 }
 
 double World::rain(Point p) const {
@@ -236,6 +283,7 @@ Parcel World::parcel_at(Point p) const {
   } else {
     const std::int64_t col = std::llround(parcel.anchor.x / (0.6 * parcel_m_)), row = std::llround(parcel.anchor.y / (0.6 * parcel_m_));
     parcel.land_class = class_from_share(landscape, region(parcel.anchor), spread(col, row, uniform(hash_of(zone, kClasses))));
+    if (year_.rotations && landscape.fields) parcel.land_class = crop_of_year(parcel.land_class, parcel.id, year_.year);
   }
   return parcel;
 }

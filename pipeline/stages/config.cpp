@@ -60,6 +60,7 @@ Options Config::declare() {
   o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles").dates();
   o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days").dates();
   time.declare_gap_fill(o);
+  time.declare_axis(o);
 
   o.section("reference");
   o.add("path", &reference.path, "polygons for training and testing, any vector format and CRS").path();

@@ -120,6 +120,15 @@ void refuse_region(const RegionOptions& regions, const std::string& region) {
 // Keys of the configuration that shape what the units make.
 const std::vector<std::string> kOptions = {"time", "model", "train"};
 
+// Before hours of sampling.
+void check_train(const Config& config) {
+  require_reference(config);
+  if (config.time.axis != "thermal" || !config.model.path.empty()) return;
+  if (std::ranges::find(config.sources, config.time.temperature, &SourceOptions::name) == config.sources.end())
+    throw UserError(join_text(config.file, ": time.axis = \"thermal\" needs daily temperature: there is no [[source]] named ",
+                              config.time.temperature, "; add one (sensor = \"temperature_daily\"), or set time.temperature to its name"));
+}
+
 std::optional<std::vector<Unit>> plan_train(const Config& config) {
   if (!config.model.path.empty()) return std::vector<Unit>{};
   const auto models = models_of(config);
@@ -237,7 +246,7 @@ Stage train_stage() {
   stage.units_from = {"sample"};
   stage.revision = 8;
   stage.plan = plan_train;
-  stage.check = require_reference;
+  stage.check = check_train;
   return stage;
 }
 

@@ -131,6 +131,64 @@ TEST_F(TileModelOfWindow, ASourceThatATileLacksIsHiddenAndOneThatNobodyHasIsAnEr
   for (std::size_t p = 0; p < kPixels; ++p) EXPECT_NEAR(mapped[p * 3] + mapped[p * 3 + 1] + mapped[p * 3 + 2], 1, 1e-5);
 }
 
+// Every pixel has its own temperature, and so its own positions: those that the network gets for samples.
+TEST_F(TileModelOfWindow, ThermalTimePlacesTheAcquisitionsOfEachPixel) {
+  ModelSpec spec = small_spec("ltae", 3, kDates);
+  spec.thermal = ThermalTime{"temperature", 0, 10};
+  ModelFile model = train_network(spec, small_input(spec, 48, kDates), {}, quick_recipe(), testing::plain_run());
+  model.path = "thermal.safetensors";
+  const Series images = window();
+  const Date new_year = Date::from_ymd(2021, 1, 1);
+  Series weather;
+  weather.window = images.window, weather.bands = {"temperature"}, weather.mask_rules = images.mask_rules;
+  BandGroup group{.bands = {0}, .cols = kPixels, .rows = 1, .samples = {}};
+  TileInput input{.bands = {"B3", "B4", "B8"}, .static_names = {}, .year = 2021, .dates = images.dates, .resampling = Resampling::nearest};
+  for (int d = 0; new_year + d < images.dates.back(); ++d) {
+    weather.dates.push_back(new_year + d);
+    for (int p = 0; p < kPixels; ++p) group.samples.push_back(static_cast<std::int16_t>(100 * p)), weather.masks.push_back(0);
+  }
+  weather.groups = {group};
+  input.others = {{"temperature", {"temperature"}, weather.dates, Resampling::nearest}};
+  const Stream stream(context.device);
+  const auto mapped = [&] {
+    TileModel on(model, input, 16, context);
+    std::vector<DeviceSeries> others;
+    others.emplace_back(stream, weather);
+    const auto scores = on.run(stream, DeviceSeries(stream, images), images.dates, {}, others);
+    return std::vector<float>(scores.probabilities, scores.probabilities + kPixels * 3);
+  };
+  const std::vector<float> found = mapped();
+
+  std::vector<float> values(kPixels * kDates * 3), days, logits(kPixels * 3);
+  std::vector<std::uint8_t> valid(kPixels * kDates);
+  for (int p = 0; p < kPixels; ++p)
+    for (int d = 0; d < kDates; ++d) days.push_back(static_cast<float>(40 * d * p) / 10);  // p degrees a day
+  const HostSeries host(images);
+  PrepareRawArgs raw{.series = host.view(), .resampling = Resampling::nearest};
+  raw.values = values.data(), raw.valid = valid.data();
+  prepare_raw(Device{}, raw);
+  Batch batch;
+  batch.pixels = kPixels;
+  batch.series = {
+      {.dates = kDates, .features = 3, .values = values.data(), .valid = valid.data(), .days = days.data(), .days_per_pixel = true}};
+  load_classifier(model, Device{})->logits(batch, logits.data());
+  for (std::size_t p = 0; p < kPixels; ++p) {
+    double sum = 0;
+    for (std::size_t c = 0; c < 3; ++c) sum += std::exp(static_cast<double>(logits[p * 3 + c]));
+    for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(found[p * 3 + c], std::exp(static_cast<double>(logits[p * 3 + c])) / sum, 1e-5) << p;
+  }
+
+  weather.masks[static_cast<std::size_t>(10 * kPixels + 4)] = 1;  // no temperature at one pixel on 11 January
+  EXPECT_THAT(testing::message_of(mapped), HasSubstr("a pixel that is observed has no temperature of temperature on 2021-01-11"));
+  input.others[0].dates.erase(input.others[0].dates.begin() + 5);
+  EXPECT_THAT(testing::message_of(mapped),
+              HasSubstr("thermal.safetensors: thermal time needs the temperature of temperature on every day"));
+  input.others.clear();
+  EXPECT_THAT(testing::message_of(mapped), HasSubstr("which the configuration does not have; add a [[source]] of daily temperature"));
+  input.absent = {"temperature"};
+  EXPECT_THAT(testing::message_of(mapped), HasSubstr("has no day over this tile"));
+}
+
 TEST_F(TileModelOfWindow, AnEnsembleIsTheMeanOfItsMembers) {
   const std::vector<ModelFile> members{trained("ltae"), trained("temporal_cnn"), trained("random_forest")};
   std::vector<std::vector<float>> each;

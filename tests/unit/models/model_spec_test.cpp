@@ -27,7 +27,8 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   spec.sources.front().indices = {"NDVI"};
   spec.sources.front().mean = {0.1f, 2.5f, 3, 4};
   spec.sources.front().deviation = {1, 1e-3f, 1000, 0.7f};
-  spec.provenance = {{{"a.safetensors", "00ff"}}, 12, 3, {{1, 20, 9, 12}}, "constant 9", "smote to 12", 7, 2021, "north", "0.1.0"};
+  spec.provenance = {
+      {{"a.safetensors", "00ff"}}, 12, 3, {{1, 20, 9, 12}}, "constant 9", "smote to 12", 7, 2021, {2020, 2021}, "north", "0.1.0"};
   spec.metrics = {{"curve", {1, 2}}};
   spec.temperature = 0.1234567890123, spec.sharpening = 0.0123456789;
   const auto json = spec.to_json();
@@ -51,6 +52,19 @@ TEST(ModelSpec, TheFormatSaysWhetherGapFilledValuesAreRounded) {
   const ModelSpec old = ModelSpec::from_json(json, "m");
   EXPECT_TRUE(old.gap_fill.rounded);
   EXPECT_TRUE(ModelSpec::from_json(old.to_json(), "m").gap_fill.rounded);  // and when they are saved again
+}
+
+TEST(ModelSpec, ThermalTimeIsOfRawInputAndOfAFormatThatOlderProgramsRefuse) {
+  ModelSpec spec = small_spec("ltae");
+  spec.thermal = ThermalTime{"weather", 5.5, 11.25};
+  auto json = spec.to_json();
+  EXPECT_EQ(json.at("format"), 4);
+  EXPECT_EQ(ModelSpec::from_json(json, "m").to_json().dump(), json.dump());
+  json.at("thermal_time").at("degrees_per_day") = 0;
+  EXPECT_THAT(message_of([&] { ModelSpec::from_json(json, "m"); }), ::testing::HasSubstr("m: thermal_time: expected degrees"));
+  json = small_spec("temporal_cnn").to_json();
+  json["thermal_time"] = spec.to_json().at("thermal_time");
+  EXPECT_THAT(message_of([&] { ModelSpec::from_json(json, "m"); }), ::testing::HasSubstr("of raw input alone"));
 }
 
 TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {

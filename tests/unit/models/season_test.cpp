@@ -47,6 +47,9 @@ TEST(Season, HidesWhatIsLater) {
   const ModelInput known = known_on(input, 90);  // day 90 of the year is 31 March: 89 days after 1 January
   EXPECT_EQ(known.series[0].valid, (std::vector<std::uint8_t>{1, 1, 0, 1, 0, 1}));
   EXPECT_EQ(known.series[0].values, (std::vector<float>{5, 6, 0, 8, 9, 10}));
+  input.series[0].calendar = {0, 10, 20, 89, 90, 91};  // with thermal time the days of the year decide
+  EXPECT_EQ(known_on(input, 90).series[0].valid, (std::vector<std::uint8_t>{1, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(known_on(input.subset({1}), 90).series[0].valid, (std::vector<std::uint8_t>{1, 0, 0}));
 }
 
 }  // namespace
