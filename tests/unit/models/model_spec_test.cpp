@@ -85,7 +85,7 @@ TEST(ModelSpec, ForgedSpecsAreRefusedWithTheFieldAndTheFile) {
     return message_of([&] { ModelSpec::from_json(json, "m.safetensors"); });
   };
   EXPECT_EQ(message_of([&] { ModelSpec::from_json(good, "m.safetensors"); }), "no error");
-  EXPECT_THAT(refused("/format", 4), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 4")));
+  EXPECT_THAT(refused("/format", 5), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 5")));
   EXPECT_THAT(refused("/input", "cloudy"), HasSubstr("expected raw or regular"));
   EXPECT_THAT(refused("/sources", nlohmann::json::array()), HasSubstr("no sources"));
   EXPECT_THAT(refused("/sources/0/mean", {1, 2}), HasSubstr("\"mean\": expected 3 values, got 2"));
