@@ -12,11 +12,11 @@
 namespace millesime {
 
 void add_commands(CLI::App& app, Program& program) {
-  for (const auto& add :
-       {add_run,          add_status,  add_submit,    add_catalog,    add_samples,   add_stack,      add_train,    add_ensemble,
-        add_evaluate,     add_predict, add_benchmark, add_tune,       add_classify,  add_fuse,       add_mosaic,   add_validate,
-        add_design,       add_compare, add_reconcile, add_regularise, add_vectorise, add_statistics, add_clump,    add_publish,
-        add_nomenclature, add_sensors, add_model,     add_config,     add_init,      add_import,     add_simulate, add_completion})
+  for (const auto& add : {add_run,       add_status,     add_submit,  add_catalog,   add_samples,      add_stack,    add_train,
+                          add_ensemble,  add_evaluate,   add_predict, add_benchmark, add_tune,         add_classify, add_fuse,
+                          add_mosaic,    add_validate,   add_design,  add_compare,   add_reconcile,    add_report,   add_regularise,
+                          add_vectorise, add_statistics, add_clump,   add_publish,   add_nomenclature, add_sensors,  add_model,
+                          add_config,    add_init,       add_import,  add_simulate,  add_completion})
     add(app, program);
 }
 

@@ -170,6 +170,7 @@ void add_statistics(CLI::App& app, Program& program);
 void add_clump(CLI::App& app, Program& program);
 void add_compare(CLI::App& app, Program& program);
 void add_reconcile(CLI::App& app, Program& program);
+void add_report(CLI::App& app, Program& program);
 void add_publish(CLI::App& app, Program& program);
 void add_nomenclature(CLI::App& app, Program& program);
 void add_sensors(CLI::App& app, Program& program);

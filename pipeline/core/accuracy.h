@@ -5,7 +5,6 @@
 // of a class that never occurs in the reference, the interval of a single seed.
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -104,9 +103,7 @@ class Calibration {
   std::vector<Bin> bins_;
 };
 
-// Area-adjusted accuracy and areas (Olofsson et al. 2014, Remote Sensing of Environment 148, equations 5 to 11): the map's classes are
-// the strata, the matrix is the sample. Valid for a probability sample; held-out pixels of polygons are not one, and their intervals
-// are then too narrow. A class of the map with fewer than two sample pixels cannot be a stratum; it is left out and listed.
+// Accuracies and areas with intervals, from a sample of the map (stratified_sample.h).
 struct Estimate {
   double value = 0, standard_error = 0;
   double half_width() const { return 1.96 * standard_error; }  // of the 95 % interval
@@ -120,9 +117,7 @@ struct AreaEstimate {
 struct AreaAccuracy {
   Estimate overall;
   std::vector<AreaEstimate> classes;  // every class of the sample or the map
-  std::vector<int> unsampled;         // classes of the map that are left out
+  std::vector<int> unsampled;         // strata that are left out
   double covered_share = 0;           // of the map's area that the estimates cover
 };
-AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area);
-
 }  // namespace millesime

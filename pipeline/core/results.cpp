@@ -231,6 +231,11 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
           {"final_map", report.final_map ? map_json(*report.final_map) : Json()}};
 }
 
+const ConfusionMatrix* judging_matrix(const AccuracyReport& report) {
+  if (report.final_map && report.final_map->confusion.total() > 0) return &report.final_map->confusion;
+  return report.runs.size() == 1 ? &report.runs.front().confusion : nullptr;
+}
+
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas) {
   Json classes = Json::array();
   for (const AreaEstimate& c : areas.classes)

@@ -32,6 +32,9 @@ struct AccuracyReport {
   std::optional<MapAccuracy> final_map;
 };
 
+// Of the final map, or of the only run; null where neither says what the map is worth.
+const ConfusionMatrix* judging_matrix(const AccuracyReport& report);
+
 // accuracy.json and RESULTS.txt of a report (atomic).
 void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file,
                   const std::string& text_file);

@@ -24,9 +24,9 @@ double hectares_of(const std::vector<Stratum>& strata) {
 // Sample moments of two indicators in a stratum.
 struct Moments {
   double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
-  void add(bool is_x, bool is_y) {
-    n += 1, x += is_x, y += is_y;
-    xx += is_x, yy += is_y, xy += is_x && is_y;
+  void add(bool is_x, bool is_y, double times) {
+    n += times, x += times * is_x, y += times * is_y;
+    xx += times * is_x, yy += times * is_y, xy += times * (is_x && is_y);
   }
   double mean_y() const { return y / n; }
   double variance_y() const { return (yy - y * y / n) / (n - 1); }
@@ -38,7 +38,7 @@ class Sample {
  public:
   Sample(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) : strata_(strata), points_(points) {
     std::vector<std::int64_t> n(strata.size(), 0);
-    for (const JudgedPoint& point : points) ++n.at(static_cast<std::size_t>(point.stratum));
+    for (const JudgedPoint& point : points) n.at(static_cast<std::size_t>(point.stratum)) += point.n;
     for (std::size_t h = 0; h < strata.size(); ++h) {
       if (n[h] == 1)
         throw UserError(join_text("stratum ", strata[h].code,
@@ -99,7 +99,8 @@ class Sample {
   template <class IsX, class IsY>
   std::vector<Moments> moments_of(const IsX& is_x, const IsY& is_y) const {
     std::vector<Moments> moments(strata_.size());
-    for (const JudgedPoint& point : points_) moments[static_cast<std::size_t>(point.stratum)].add(is_x(point), is_y(point));
+    for (const JudgedPoint& point : points_)
+      moments[static_cast<std::size_t>(point.stratum)].add(is_x(point), is_y(point), static_cast<double>(point.n));
     return moments;
   }
 
@@ -174,6 +175,45 @@ AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<Judg
     of_class.mapped_area = sample.share(in_map).value * sample.hectares();
     of_class.users = sample.ratio(in_map, both);
     of_class.producers = sample.ratio(on_ground, both);
+    result.classes.push_back(of_class);
+  }
+  return result;
+}
+
+AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area) {
+  ConfusionMatrix matrix = sample;
+  double total = 0;
+  for (const auto& [code, area] : mapped_area) {
+    MILLESIME_CHECK(area >= 0, "class ", code, " covers ", area);
+    total += area;
+    matrix.merge(ConfusionMatrix({code}));
+  }
+  std::vector<Stratum> strata;
+  std::vector<JudgedPoint> points;
+  std::vector<int> unsampled;
+  for (int col = 0; col < matrix.size(); ++col) {
+    const int code = matrix.codes()[static_cast<std::size_t>(col)];
+    const auto area = mapped_area.find(code);
+    if (area == mapped_area.end() || area->second <= 0) continue;
+    if (matrix.col_sum(col) < 2) {
+      unsampled.push_back(code);
+      continue;
+    }
+    for (int row = 0; row < matrix.size(); ++row)
+      if (matrix.at(row, col) > 0)
+        points.push_back({static_cast<int>(strata.size()), code, matrix.codes()[static_cast<std::size_t>(row)], matrix.at(row, col)});
+    strata.push_back({.code = code, .pixels = 0, .hectares = area->second, .users = 0, .points = 0});
+  }
+  const AreaAccuracy sampled = estimate(strata, points);
+  AreaAccuracy result{sampled.overall, {}, unsampled, total > 0 ? hectares_of(strata) / total : 0};
+  // Every class of the matrix and of the map, those of neither the strata nor their points among them.
+  for (const int code : matrix.codes()) {
+    const auto found = std::ranges::find(sampled.classes, code, &AreaEstimate::code);
+    const Estimate none{kNaN, kNaN};
+    AreaEstimate of_class{code, 0, strata.empty() ? none : Estimate{0, 0}, none, none};
+    if (found != sampled.classes.end()) of_class = *found;
+    const auto area = mapped_area.find(code);
+    of_class.mapped_area = area == mapped_area.end() ? 0 : area->second;
     result.classes.push_back(of_class);
   }
   return result;

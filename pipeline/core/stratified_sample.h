@@ -1,11 +1,13 @@
 #pragma once
-// Probability samples of a map: how many points, how many in which stratum, and what they say about the map and the ground.
+// Probability samples of a map: how many points, how many in which stratum, and what they say about the map and the ground. The one
+// estimator of areas and of accuracies with intervals.
 //
 // A stratified random sample draws the pixels of a stratum with equal probability. Strata are the classes of the map, or anything else
 // (change, another map): the estimates are those of Stehman 2014 (International Journal of Remote Sensing 35), which for classes as strata
 // are those of Olofsson et al. 2014 (Remote Sensing of Environment 148).
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,10 +40,16 @@ void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule,
 struct JudgedPoint {
   int stratum = 0;                  // position in the list of strata
   int produced = 0, reference = 0;  // class of the map, class on the ground
+  std::int64_t n = 1;               // so many points
 };
 
 // Strata without points are left out (unsampled, by their code). UserError for a stratum with one point: it has no variance. Areas are in
 // hectares of the strata; `mapped_area` [code] of the map's classes is filled from the points if the strata are not the classes.
 AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points);
+
+// Of a confusion matrix: the map's classes are the strata, which are so large that no sample exhausts them. Valid for a probability sample;
+// held-out pixels of polygons are not one, and their intervals are then too narrow. A class of the map with fewer than two sample pixels
+// cannot be a stratum; it is left out and listed. Areas in the unit of `mapped_area` [code].
+AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area);
 
 }  // namespace millesime

@@ -149,6 +149,7 @@ Nomenclature nomenclature_of_map(const std::string& name_or_file, const std::str
   if (!name_or_file.empty()) return Nomenclature::load(name_or_file);
   std::optional<Nomenclature> legend = RasterReader(map).legend();
   if (!legend) throw UserError(join_text(map, ": has no palette that says what its classes are; give them with --nomenclature"));
+  legend->name = "of the legend of " + map;  // for messages
   return *std::move(legend);
 }
 

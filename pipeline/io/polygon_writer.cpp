@@ -74,7 +74,7 @@ void require_polygon_format(const std::string& path) {
   const GDALDriverH driver = GDALGetDriverByName(format.driver);
   if (driver && GDALGetMetadataItem(driver, GDAL_DCAP_CREATE, nullptr)) return;
   throw UserError(join_text(path, ": GDAL ", GDALVersionInfo("RELEASE_NAME"), " cannot write ", format.name, ": it has no driver ",
-                            format.driver, " for writing; choose another format, e.g. .gpkg or .fgb, or install a GDAL that has it"));
+                            format.driver, " for writing; choose another format, e.g. .gpkg or .zip, or install a GDAL that has it"));
 }
 
 bool holds_short_names(const std::string& path) { return std::string(format_of(path).driver) == "ESRI Shapefile"; }

@@ -122,8 +122,8 @@ std::string plain_name(const LandClass& c) {
   return name.empty() ? "class_" + std::to_string(c.code) : name;
 }
 
-Json classes_json(const Nomenclature& nomenclature) {
-  Json classes = Json::array({{{"value", 0}, {"name", "no_data"}, {"title", "No data"}, {"nodata", true}}});
+Json classes_json(const Nomenclature& nomenclature, Language language) {
+  Json classes = Json::array({{{"value", 0}, {"name", "no_data"}, {"title", say(language, "No data", "Pas de donnée")}, {"nodata", true}}});
   std::map<std::string, int> times;
   for (const LandClass& c : nomenclature.classes) {
     std::string name = plain_name(c);
@@ -138,11 +138,11 @@ Json classes_json(const Nomenclature& nomenclature) {
   return classes;
 }
 
-Json band_json(const StacBand& band) {
+Json band_json(const StacBand& band, Language language) {
   Json json = {{"name", band.name}, {"description", band.description}, {"data_type", band.data_type}, {"nodata", 0}};
   if (!band.unit.empty()) json["unit"] = band.unit;
   if (band.classes)
-    json["classification:classes"] = classes_json(*band.classes);
+    json["classification:classes"] = classes_json(*band.classes, language);
   else
     json["statistics"] = {{"minimum", band.minimum}, {"maximum", band.maximum}, {"mean", band.mean}};
   return json;
@@ -188,7 +188,7 @@ Json stac_item(const StacItem& item, const std::string& folder) {
     if (asset.band) {
       if (metres) json["raster:spatial_resolution"] = own.pixel_width * *metres;
       json["raster:sampling"] = "area";
-      json["bands"] = Json::array({band_json(*asset.band)});
+      json["bands"] = Json::array({band_json(*asset.band, item.language)});
     }
     json["file:size"] = std::filesystem::file_size(path);
     const std::string checksum = sha256_of_file(path);
@@ -278,7 +278,7 @@ Json collection_json(const StacCollection& collection, const std::vector<FoundIt
                {"id", collection.id},
                {"title", collection.title},
                {"description", collection.description},
-               {"keywords", {"land cover", "Sentinel-2"}},
+               {"keywords", {say(collection.language, "land cover", "occupation des sols"), "Sentinel-2"}},
                {"license", collection.licence}};
   if (!collection.provider.empty()) {
     Json provider = {{"name", collection.provider}, {"roles", {"producer", "processor"}}};
@@ -286,7 +286,8 @@ Json collection_json(const StacCollection& collection, const std::vector<FoundIt
     json["providers"] = Json::array({provider});
   }
   json["extent"] = {{"spatial", {{"bbox", boxes}}}, {"temporal", {{"interval", intervals}}}};
-  json["summaries"] = {{"gsd", resolutions}, {"proj:code", codes}, {"classification:classes", classes_json(*collection.nomenclature)}};
+  json["summaries"] = {
+      {"gsd", resolutions}, {"proj:code", codes}, {"classification:classes", classes_json(*collection.nomenclature, collection.language)}};
   json["item_assets"] = assets;
   json["links"] = links;
   return json;

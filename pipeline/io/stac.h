@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/grid.h"
+#include "pipeline/core/language.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/io/coordinates.h"
 
@@ -37,6 +38,7 @@ struct StacItem {
   Grid grid;                                    // of the raster assets
   std::string level, lineage;                   // processing level ("L4"), and the origin of the map, one sentence
   std::string software_version;
+  Language language = Language::en;
   std::vector<StacAsset> assets;
   std::string collection, collection_id;  // file of the collection, in a folder above; "" for none
 };
@@ -46,6 +48,7 @@ struct StacCollection {
   std::string id, title, description, licence;
   std::string provider, provider_url;  // "" for none
   const Nomenclature* nomenclature = nullptr;
+  Language language = Language::en;
 };
 
 inline constexpr const char* kCogMediaType = "image/tiff; application=geotiff; profile=cloud-optimized";

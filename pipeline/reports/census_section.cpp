@@ -32,17 +32,20 @@ struct TimelineMark {
 
 std::vector<TimelineMark> marks_of(const SourceCensus& census, const Words& w) {
   std::vector<TimelineMark> marks;
-  const auto add_named = [&](const std::vector<std::string>& names, const std::string& kind, const std::string& label) {
-    for (const std::string& name : names)
-      if (const auto date = date_in(name)) marks.push_back({*date, kind, label + w.colon() + name});
+  const auto add = [&](const char* kind, const std::string& product, const std::string& label) {
+    if (const auto date = date_in(product)) marks.push_back({*date, kind, label});
   };
-  add_named(census.superseded, "superseded", w("superseded", "remplacée"));
+  for (const std::string& name : census.superseded)  // "A by B", or A alone
+    if (const std::size_t by = name.find(" by "); by == std::string::npos)
+      add("superseded", name, join_text(w("superseded", "remplacée"), w.colon(), name));
+    else
+      add("superseded", name.substr(0, by),
+          join_text(w("superseded", "remplacée"), w.colon(), name.substr(0, by), w(" by ", " par "), name.substr(by + 4)));
   for (const Acquisition& a : census.acquisitions)
     marks.push_back({a.date, a.passes.size() > 1 ? "merged" : "found",
                      a.date.iso() + (a.passes.size() > 1 ? w(", two passes merged", ", deux passages fusionnés") : "")});
   for (const Damage& damage : census.damaged)
-    if (const auto date = date_in(damage.product))
-      marks.push_back({*date, "damaged", w("damaged: ", "endommagée : ") + damage.product + w.colon() + damage.message});
+    add("damaged", damage.product, join_text(w("damaged", "endommagée"), w.colon(), damage.product));
   return marks;
 }
 
@@ -52,10 +55,10 @@ std::string census_section(const ReportData& data) {
   if (data.census.empty()) return "";
   const Words w{data.language};
   constexpr double kLeft = 74, kWidth = 860, kRow = 22, kTop = 24;
-  Date first = Date::from_ymd(data.year, 1, 1), last = Date::from_ymd(data.year, 12, 31);
+  Date first = data.days.first, last = data.days.second;
   for (const SourceCensus& census : data.census)
     for (const TimelineMark& mark : marks_of(census, w)) first = std::min(first, mark.date), last = std::max(last, mark.date);
-  const double span = std::max(1, last - first);
+  const int span = std::max(1, last - first);
   const auto x = [&](Date date) { return number(kLeft + kWidth * (date - first) / span, 1); };
   const double height = kTop + kRow * static_cast<double>(data.census.size()) + 6;
 
@@ -63,10 +66,14 @@ std::string census_section(const ReportData& data) {
                               w("Acquisitions of each tile over the year; the table below has their dates",
                                 "Acquisitions de chaque tuile au fil de l’année ; le tableau dessous en donne les dates"),
                               "\">");
-  for (int month = 1; month <= 12; ++month) {
-    const Date start = Date::from_ymd(data.year, month, 1);
-    svg += join_text("<line x1=\"", x(start), "\" x2=\"", x(start), "\" y1=\"", kTop - 6, "\" y2=\"", height - 4,
-                     "\" class=\"month\"/><text x=\"", x(start + 15), "\" y=\"12\" text-anchor=\"middle\">", kMonths[month - 1], "</text>");
+  for (int months = 0;; ++months) {  // those that begin in the period
+    const int month = 1 + months % 12;
+    const Date start = Date::from_ymd(first.year() + months / 12, month, 1);
+    if (start > last) break;
+    if (start < first) continue;
+    svg += join_text("<line x1=\"", x(start), "\" x2=\"", x(start), "\" y1=\"", kTop - 6, "\" y2=\"", height - 4, "\" class=\"month\"/>");
+    if (start + 15 <= last)
+      svg += join_text("<text x=\"", x(start + 15), "\" y=\"12\" text-anchor=\"middle\">", kMonths[month - 1], "</text>");
   }
   std::string troubles, rows;
   for (std::size_t row = 0; row < data.census.size(); ++row) {
@@ -83,8 +90,8 @@ std::string census_section(const ReportData& data) {
                       join_list(days, " "), "</td></tr>\n");
     svg += join_text("<text x=\"", kLeft + kWidth + 12, "\" y=\"", y + 4, "\">", census.acquisitions.size(), "</text>");
     for (const Damage& damage : census.damaged)
-      troubles += join_text("<li><b>", escape_markup(census.tile), "</b> ", escape_markup(damage.product), ": ",
-                            escape_markup(damage.message), "</li>\n");
+      troubles += join_text("<li><b>", escape_markup(census.tile), "</b> ", escape_markup(damage.product), w.colon(), "<span lang=\"en\">",
+                            escape_markup(damage.message), "</span></li>\n");  // errors are English
   }
   svg += "</svg>";
   const std::string key = join_text("<p class=\"key\"><i class=\"found\"></i>acquisition <i class=\"merged\"></i>",
@@ -130,6 +137,21 @@ std::string file_section(const ReportData& data) {
                  "<div class=\"wide\" tabindex=\"0\">" + html + "</tbody></table></div>\n");
 }
 
+// Stages write them in English.
+std::string paper_in(Language language, const std::string& paper) {
+  constexpr std::pair<std::string_view, std::string_view> kRemarks[] = {{"bilateral filter", "filtre bilatéral"},
+                                                                        {"smoothing of land cover", "lissage de l’occupation des sols"},
+                                                                        {"evidence theory", "théorie de l’évidence"},
+                                                                        {"kappa", "kappa"},
+                                                                        {"expected calibration error", "erreur de calibration attendue"},
+                                                                        {"areas with intervals", "surfaces avec intervalles"}};
+  const std::size_t open = paper.rfind(" (");
+  if (language == Language::en || open == std::string::npos || !paper.ends_with(')')) return paper;
+  const std::string_view remark = std::string_view(paper).substr(open + 2, paper.size() - open - 3);
+  const auto found = std::ranges::find(kRemarks, remark, &std::pair<std::string_view, std::string_view>::first);
+  return paper.substr(0, open) + (found == std::end(kRemarks) ? "" : join_text(" (", found->second, ")"));
+}
+
 std::string provenance_section(const ReportData& data) {
   const Words w{data.language};
   std::string html = join_text("<p>", w("Made by millesime ", "Réalisé par millesime "), escape_markup(data.version), ".");
@@ -146,7 +168,7 @@ std::string provenance_section(const ReportData& data) {
                       "</summary>", facts(data.config), "</details>\n");
   if (!data.papers.empty()) {
     html += join_text("<h3>", w("Methods", "Méthodes"), "</h3><ul>");
-    for (const std::string& paper : data.papers) html += "<li>" + escape_markup(paper) + "</li>";
+    for (const std::string& paper : data.papers) html += "<li>" + escape_markup(paper_in(data.language, paper)) + "</li>";
     html += "</ul>\n";
   }
   return section("provenance", "Provenance", html);

@@ -57,7 +57,7 @@ std::string plus_minus(double half_width, int decimals) { return Words{}.plus_mi
 
 std::string class_name(const Nomenclature& nomenclature, int code) {
   const LandClass* c = class_of(nomenclature, code);
-  return c ? escape_markup(c->name) : join_text("class ", code);
+  return c ? escape_markup(c->name) : std::to_string(code);
 }
 
 std::string class_color(const Nomenclature& nomenclature, int code) {

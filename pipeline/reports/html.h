@@ -35,7 +35,7 @@ std::string grouped(double value);  // 1 234 567 with narrow blanks
 std::string percent(double share, int decimals = 1);
 std::string plus_minus(double half_width, int decimals);  // " ± 0.012" in small print, or "" without an interval
 
-// Classes, as markup. A code that is not in the nomenclature is "class 7" and grey.
+// Classes, as markup. A code that is not in the nomenclature is its number and grey.
 std::string class_name(const Nomenclature& nomenclature, int code);
 std::string class_color(const Nomenclature& nomenclature, int code);  // "#rrggbb"
 std::string swatch(const Nomenclature& nomenclature, int code);

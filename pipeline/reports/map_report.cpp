@@ -62,7 +62,7 @@ std::string head(const ReportData& data) {
     html += accuracy_figure(data, &Accuracy::macro_f, w("mean F-score", "F-score moyen"));
   }
   return html::header(w("Land-cover map", "Carte d’occupation des sols"),
-                      escape_markup(data.title) + join_text(" <em>", data.year, "</em>"), html);
+                      escape_markup(data.title) + " <em>" + escape_markup(data.edition) + "</em>", html);
 }
 
 // Accuracy.
@@ -212,7 +212,7 @@ std::string curve_section(const ReportData& data) {
 }  // namespace
 
 std::string report_html(const ReportData& data) {
-  return page(join_text(data.title, " ", data.year),
+  return page(data.title + " " + data.edition,
               head(data) + map_section(data) + quality_section(data) + regularised_section(data) + accuracy_section(data) +
                   area_section(data) + curve_section(data) + census_section(data) + unmapped_section(data) + file_section(data) +
                   provenance_section(data),

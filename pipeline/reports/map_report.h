@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/core/dates.h"
 #include "pipeline/core/raster.h"
 #include "pipeline/core/results.h"
 #include "pipeline/io/census.h"
@@ -47,8 +48,9 @@ struct ReportFile {
 struct ReportData {
   Language language = Language::en;
   std::string title;
-  int year = 0;
-  Nomenclature nomenclature;  // with names in this language
+  std::string edition;         // "2021", "2021-06"
+  std::pair<Date, Date> days;  // first and last of its period
+  Nomenclature nomenclature;   // with names in this language
   MapSummary summary;
   ReportLayer map, confidence, validity;
   std::optional<MapSummary> regularised;  // of the map without small patches
@@ -63,9 +65,12 @@ struct ReportData {
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and provenance of its training
   std::vector<NamedValue> unmapped;                                     // pixels of the tiles' maps without a class, by reason
   std::vector<std::string> notes;                                       // substitutions that a reader has to know
-  std::vector<std::string> papers;
+  std::vector<std::string> papers;                                      // English, with a remark in brackets at the end or without
 };
 
 std::string report_html(const ReportData& data);
+
+// A paper with its remark in this language; one that has no translation is left out.
+std::string paper_in(Language language, const std::string& paper);
 
 }  // namespace millesime

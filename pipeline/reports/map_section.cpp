@@ -117,11 +117,11 @@ std::string map_section(const ReportData& data) {
   const Words w{data.language};
   const Grid& grid = data.summary.grid;
   const std::string caption =
-      join_text(w("The map of ", "La carte de "), data.year, w("; the product has ", " ; le produit a "), grouped(grid.cols), " × ",
-                grouped(grid.rows), w(" px of ", " px de "), grid.pixel_width,
+      join_text(w("The map of ", "La carte de "), escape_markup(data.edition), w("; the product has ", " ; le produit a "),
+                grouped(grid.cols), " × ", grouped(grid.rows), w(" px of ", " px de "), grid.pixel_width,
                 data.summary.in_degrees ? w("° in ", "° en ") : w(" m in ", " m en "), escape_markup(grid.crs.substr(0, 40)), ".");
   std::string shown = picture(data.map.picture, class_palette(data.nomenclature),
-                              join_text(w("Land-cover map of ", "Carte d’occupation des sols de "), data.year)) +
+                              join_text(w("Land-cover map of ", "Carte d’occupation des sols de "), data.edition)) +
                       "<figcaption>" + caption + "</figcaption>";
   return section("map", w("The map", "La carte"),
                  "<div class=\"beside\"><figure id=\"map-figure\">" + shown + "</figure><div class=\"wide\">" + legend(data) +

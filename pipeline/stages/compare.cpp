@@ -7,7 +7,6 @@
 #include <set>
 
 #include "pipeline/core/atomic_file.h"
-#include "pipeline/core/configs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/results.h"
@@ -15,6 +14,7 @@
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/stages/common_classes.h"
 
 namespace millesime {
 namespace {
@@ -94,87 +94,28 @@ std::map<Pair, PairSum> count_pairs(Inputs& inputs, const std::optional<PixelAre
   return sums;
 }
 
-// Nomenclatures.
-
-bool holds_all(const Nomenclature& nomenclature, const std::set<int>& codes) {
-  return std::ranges::all_of(codes, [&](int code) { return nomenclature.index_of_code(code).has_value(); });
-}
-
-bool converts(const Nomenclature& from, const Nomenclature& to) {
-  try {
-    conversion_table(from, to);
-    return true;
-  } catch (const UserError&) {
-    return false;
-  }
-}
-
-// The nomenclature of a map with these codes: the one that was named for it, `wanted`, or one of configs/ that has all of them and converts
-// to or from `wanted`. `wanted` if there is none: what does not fit is then said.
-Nomenclature nomenclature_of_codes_in(const std::set<int>& codes, const std::string& named, const Nomenclature& wanted) {
-  if (!named.empty()) return Nomenclature::load(named);
-  if (holds_all(wanted, codes)) return wanted;
-  for (const std::string& name : names_in_configs("nomenclatures")) {
-    const Nomenclature candidate = Nomenclature::load(name);
-    if (holds_all(candidate, codes) && (converts(candidate, wanted) || converts(wanted, candidate))) return candidate;
-  }
-  return wanted;
-}
-
-// What the codes of both maps mean, and in which classes they are compared.
-struct Meaning {
-  Nomenclature nomenclature;
-  std::vector<int> first, second;  // the class of each code; kNoClass for unknown ones
-  std::vector<std::string> notes;
-};
-
-Meaning meaning_of(const CompareCommand& command, const std::set<int>& first_codes, const std::set<int>& second_codes) {
-  const std::string& any = !command.nomenclature.empty()          ? command.nomenclature
-                           : !command.second_nomenclature.empty() ? command.second_nomenclature
-                                                                  : command.first_nomenclature;
-  const Nomenclature wanted = Nomenclature::load(any);
-  const Nomenclature first = nomenclature_of_codes_in(first_codes, command.first_nomenclature, wanted);
-  const Nomenclature second = nomenclature_of_codes_in(second_codes, command.second_nomenclature, wanted);
-  for (const Nomenclature* common : {&wanted, &first, &second})
-    if (converts(first, *common) && converts(second, *common)) {
-      Meaning meaning{*common, conversion_table(first, *common), conversion_table(second, *common), {}};
-      for (const auto& [own, file] : {std::pair{&first, &command.first}, {&second, &command.second}})
-        if (own->name != common->name)
-          meaning.notes.push_back(join_text(*file, ": its classes are those of ", own->name, "; compared as those of ", common->name, "."));
-      return meaning;
-    }
-  conversion_table(first, second);  // says what is missing
-  throw UserError(join_text(command.first, " and ", command.second, ": the nomenclatures ", first.name, " and ", second.name,
-                            " do not convert to each other; add to.", second.name, " to the classes of ", first.name));
-}
-
 // Without a nomenclature every code is a class.
-Meaning meaning_of_codes(const std::set<int>& first_codes, const std::set<int>& second_codes) {
-  std::set<int> codes = first_codes;
-  codes.insert(second_codes.begin(), second_codes.end());
-  Meaning meaning;
-  meaning.nomenclature = nomenclature_of_codes({codes.begin(), codes.end()});
-  meaning.first.resize(static_cast<std::size_t>(codes.empty() ? 0 : *codes.rbegin()) + 1);
-  for (std::size_t code = 0; code < meaning.first.size(); ++code) meaning.first[code] = static_cast<int>(code);
-  meaning.second = meaning.first;
-  return meaning;
+CommonClasses classes_of_codes(const std::vector<CodesOfMap>& maps) {
+  std::set<int> codes;
+  for (const CodesOfMap& map : maps) codes.insert(map.codes.begin(), map.codes.end());
+  std::vector<int> table(static_cast<std::size_t>(codes.empty() ? 0 : *codes.rbegin()) + 1);
+  for (std::size_t code = 0; code < table.size(); ++code) table[code] = static_cast<int>(code);
+  return {nomenclature_of_codes({codes.begin(), codes.end()}), std::vector<std::string>(maps.size()), {maps.size(), table}};
 }
 
-// `code` as class of the comparison; UserError if it is none.
-int class_of(int code, const std::vector<int>& table, const std::string& file, const Nomenclature& nomenclature) {
-  const bool known = code >= 0 && static_cast<std::size_t>(code) < table.size() && table[static_cast<std::size_t>(code)] != kNoClass;
-  if (!known)
-    throw UserError(join_text(file, ": holds the class ", code, ", which the nomenclature ", nomenclature.name, " does not have (",
-                              join_list(names_in_configs("nomenclatures"), ", "), " of configs/nomenclatures were tried, too)"));
-  return table[static_cast<std::size_t>(code)];
+// The nomenclature that the command asks for; "" for none.
+const std::string& wanted_nomenclature(const CompareCommand& command) {
+  return !command.nomenclature.empty()          ? command.nomenclature
+         : !command.second_nomenclature.empty() ? command.second_nomenclature
+                                                : command.first_nomenclature;
 }
 
-void write_maps(const CompareCommand& command, const Meaning& meaning, Inputs& inputs, const Context& context) {
+void write_maps(const CompareCommand& command, const CommonClasses& classes, Inputs& inputs, const Context& context) {
   RasterOptions options, percent;
   options.nodata = percent.nodata = 0;
-  options.nomenclature = command.nomenclature.empty() ? nullptr : &meaning.nomenclature;
+  options.nomenclature = command.nomenclature.empty() ? nullptr : &classes.nomenclature;
   const Grid& grid = inputs.first.grid();
-  RasterWriter changes(command.output + "/changes.tif", grid, class_type(meaning.nomenclature.max_code()), 1, options);
+  RasterWriter changes(command.output + "/changes.tif", grid, class_type(classes.nomenclature.max_code()), 1, options);
   std::optional<RasterWriter> confidence;
   if (inputs.first_confidence) confidence.emplace(command.output + "/changes_confidence.tif", grid, PixelType::u8, 1, percent);
   std::vector<std::int32_t> a, b;
@@ -185,7 +126,7 @@ void write_maps(const CompareCommand& command, const Meaning& meaning, Inputs& i
     inputs.second.read(window, b.data());
     inputs.read_both_right(window, both);
     for (std::size_t i = 0; i < a.size(); ++i) {
-      const int from = meaning.first[static_cast<std::size_t>(a[i])], to = meaning.second[static_cast<std::size_t>(b[i])];
+      const int from = classes.tables[0][static_cast<std::size_t>(a[i])], to = classes.tables[1][static_cast<std::size_t>(b[i])];
       const bool differs = from != to && from != 0 && to != 0;
       b[i] = differs ? to : 0;
       if (confidence) a[i] = differs ? std::max(1, static_cast<std::int32_t>(both[i] * 100 / kParts)) : 0;
@@ -224,21 +165,23 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
   const std::optional<PixelAreas> areas = pixel_areas(inputs.first.grid());
   const std::map<Pair, PairSum> sums = count_pairs(inputs, areas, context);
 
-  std::set<int> first_codes, second_codes;
+  std::vector<CodesOfMap> maps = {{command.first, {}, command.first_nomenclature}, {command.second, {}, command.second_nomenclature}};
   for (const auto& [pair, sum] : sums) {
-    if (pair.first != 0) first_codes.insert(pair.first);
-    if (pair.second != 0) second_codes.insert(pair.second);
+    if (pair.first != 0) maps[0].codes.insert(pair.first);
+    if (pair.second != 0) maps[1].codes.insert(pair.second);
   }
-  const bool named = !(command.nomenclature + command.first_nomenclature + command.second_nomenclature).empty();
-  const Meaning meaning = named ? meaning_of(command, first_codes, second_codes) : meaning_of_codes(first_codes, second_codes);
+  const std::string& wanted = wanted_nomenclature(command);
+  const CommonClasses classes = wanted.empty() ? classes_of_codes(maps) : common_classes(maps, Nomenclature::load(wanted));
 
   Comparison result;
-  result.nomenclature = meaning.nomenclature;
-  result.notes = meaning.notes;
+  result.nomenclature = classes.nomenclature;
+  for (std::size_t i = 0; i < maps.size() && !wanted.empty(); ++i)
+    if (classes.own[i] != classes.nomenclature.name)
+      result.notes.push_back(join_text(maps[i].file, ": its classes are those of ", classes.own[i], "; compared as those of ",
+                                       classes.nomenclature.name, "."));
   std::map<std::pair<int, int>, PairSum> of_classes;
   for (const auto& [pair, sum] : sums) {
-    const int from = class_of(pair.first, meaning.first, command.first, meaning.nomenclature);
-    const int to = class_of(pair.second, meaning.second, command.second, meaning.nomenclature);
+    const int from = classes.class_of(maps, 0, pair.first), to = classes.class_of(maps, 1, pair.second);
     if (from == 0 && to == 0)
       result.neither += sum.pixels;
     else if (to == 0)
@@ -260,7 +203,7 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
     if (areas) (*result.hectares)[pair] = hectares_of_cm2(sum.cm2);
     if (result.both_right) (*result.both_right)[pair] = static_cast<double>(sum.both_right) / kParts;
   }
-  if (command.map) write_maps(command, meaning, inputs, context);
+  if (command.map) write_maps(command, classes, inputs, context);
   if (!command.output.empty()) {
     write_text(command.output + "/changes.csv", changes_csv(result));
     write_text(command.output + "/matrix.csv", matrix_csv(result));

@@ -1,10 +1,7 @@
 #pragma once
 // compare: two maps of one grid, e.g. of two years or of two models: agreement, changes from class to class, areas, and how much of the
 // difference the maps' own confidence explains.
-//
-// The maps may have different nomenclatures: codes that are not those of `nomenclature` are looked for in configs/nomenclatures, and both
-// maps are compared in the one that the other converts to. So OSO's 17 classes of 2016 and 2017 and its 23 classes since 2018 are compared
-// in 17 classes, from the codes in the files.
+// The maps may have different nomenclatures (common_classes.h).
 
 #include <cstdint>
 #include <map>

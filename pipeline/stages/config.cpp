@@ -133,7 +133,7 @@ Options Config::declare() {
   vectorise.declare(o);
 
   o.section("publish");
-  o.add("title", &publish.title, "title of the report and of the STAC item");
+  o.add("title", &publish.title, kPublishTitleHelp);
   o.add("language", &publish.language, "language of the report, of titles and of the names of classes in palettes, styles and tables")
       .choices({"en", "fr"});
   o.add("compression", &publish.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});

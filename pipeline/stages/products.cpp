@@ -21,9 +21,6 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-// "2021-06" of OCS_2021-06.
-std::string edition_in(const std::string& name) { return name.substr(name.find('_') + 1); }
-
 constexpr const char *kQmlType = "application/xml", *kSldType = "application/vnd.ogc.sld+xml";
 
 // Media types of polygons, as registered with IANA or as the formats' own pages have them.
@@ -62,6 +59,7 @@ Products::Products(const Publication& publication, const MapSummary& summary, st
       summary_(summary),
       nomenclature_(named_in(publication.nomenclature, language_of(publication.options.language))),
       language_(language_of(publication.options.language)),
+      edition_(edition_of(publication.period, publication.year)),
       folder_(std::move(folder)) {}
 
 void Products::add_file(const std::string& key, const std::string& file, const std::string& title, const char* media_type) {
@@ -136,7 +134,7 @@ void Products::write_polygons() {
 // Map, confidence, validity, the regularised map and polygons.
 void Products::write_qgis() {
   QgisProject project;
-  project.title = join_text(publication_.options.title, " ", edition_in(publication_.name));
+  project.title = join_text(publication_.options.title_or_default(), " ", edition_);
   project.crs = summary_.grid.crs;
   project.extent = summary_.grid.extent();
   std::set<std::string> shown;
@@ -195,23 +193,24 @@ std::string Products::write_stac() {
   const std::size_t n = nomenclature_.classes.size();
   StacItem item;
   item.id = publication_.name;
-  item.title = join_text(publication_.options.title, " ", edition_in(publication_.name));
-  item.description =
-      language_ == Language::fr
-          ? join_text("Carte d’occupation des sols de ", edition_in(publication_.name),
-                      ", avec confiance et nombre d’acquisitions valides ; ", n, n > 1 ? " classes (" : " classe (", nomenclature_.name,
-                      ").")
-          : join_text("Land-cover map of ", edition_in(publication_.name), " with confidence and number of valid acquisitions; ",
-                      counted(nomenclature_.size(), "class", "classes"), " (", nomenclature_.name, ").");
+  item.title = join_text(publication_.options.title_or_default(), " ", edition_);
+  item.description = language_ == Language::fr
+                         ? join_text("Carte d’occupation des sols de ", edition_, ", avec confiance et nombre d’acquisitions valides ; ", n,
+                                     n > 1 ? " classes (" : " classe (", nomenclature_.name, ").")
+                         : join_text("Land-cover map of ", edition_, " with confidence and number of valid acquisitions; ",
+                                     counted(nomenclature_.size(), "class", "classes"), " (", nomenclature_.name, ").");
   item.licence = publication_.options.licence;
   const auto [first, last] = days_of(publication_.period, publication_.year);
   item.start = first.iso();
   item.end = last.iso();
   item.grid = summary_.grid;
   item.level = "L4";
-  item.lineage =
-      "Supervised classification of the year's Sentinel-2 time series, tile by tile, mosaicked without dependence on the order of the "
-      "tiles.";
+  item.language = language_;
+  item.lineage = say(
+      "Supervised classification of the time series of satellite images, tile by tile, mosaicked without dependence on the order of the "
+      "tiles.",
+      "Classification supervisée des séries temporelles d’images satellites, tuile par tuile, assemblée sans que l’ordre des tuiles "
+      "compte.");
   item.software_version = version();
   item.assets = assets_;
   item.collection = publication_.collection;

@@ -8,6 +8,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/manifest.h"
+#include "pipeline/core/stratified_sample.h"
 #include "pipeline/core/version.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/picture.h"
@@ -35,20 +36,19 @@ void require_known(const MapSummary& summary, const Nomenclature& nomenclature, 
 
 // Area estimates from the accuracy of the final map; empty if one of them is missing.
 std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& accuracy, const MapSummary& summary) {
-  if (!accuracy || !summary.mapped_ha) return std::nullopt;
-  const bool has_final = accuracy->final_map && accuracy->final_map->confusion.total() > 0;
-  if (!has_final && accuracy->runs.size() != 1) return std::nullopt;
-  const ConfusionMatrix& confusion = has_final ? accuracy->final_map->confusion : accuracy->runs.front().confusion;
+  const ConfusionMatrix* confusion = accuracy ? judging_matrix(*accuracy) : nullptr;
+  if (!confusion || !summary.mapped_ha) return std::nullopt;
   std::map<int, double> mapped;
   for (const ClassSummary& c : summary.classes) mapped[c.code] = c.ha;
-  return adjust_areas(confusion, mapped);
+  return adjust_areas(*confusion, mapped);
 }
 
 // The collection above the editions: what a production's folder holds now.
 void write_collection(const Publication& publication, const Products& products) {
   StacCollection collection;
   collection.id = publication.options.collection;
-  collection.title = publication.options.title;
+  collection.title = publication.options.title_or_default();
+  collection.language = products.language();
   collection.description = join_text(say(products.language(), "Yearly land-cover maps, ", "Cartes annuelles d’occupation des sols, "),
                                      publication.nomenclature.name,
                                      say(products.language(), ": class, confidence and number of valid acquisitions of each pixel.",
@@ -74,8 +74,9 @@ std::optional<std::int64_t> number_of_polygons(const std::vector<PublishedPolygo
 ReportData report_of(const Publication& publication, const MapSummary& summary, const Products& products) {
   ReportData data;
   data.language = products.language();
-  data.title = publication.options.title;
-  data.year = publication.year;
+  data.title = publication.options.title_or_default();
+  data.edition = products.edition();
+  data.days = days_of(publication.period, publication.year);
   data.nomenclature = products.nomenclature();
   data.summary = summary;
   const auto layer_of = [&](const std::string& suffix) {
@@ -102,6 +103,10 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
 }
 
 }  // namespace
+
+std::string PublishOptions::title_or_default() const {
+  return title.empty() ? say(language_of(language), "Land cover", "Occupation des sols") : title;
+}
 
 nlohmann::json publish(const Publication& publication, const Context& context) {
   const MapSummary summary = summarise(publication.classification, publication.confidence, publication.validity, context);
@@ -164,7 +169,8 @@ Options PublishCommand::declare() {
   o.add("output", &output, "folder of the products; default: the same folder").path();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature");
   o.add("year", &year, "the year that the map shows").range(1980, 2100).required();
-  o.add("title", &options.title, "title of the report and of the STAC item");
+  period.declare(o);
+  o.add("title", &options.title, kPublishTitleHelp);
   o.add("language", &options.language, "language of the report, of titles and of the names of classes").choices({"en", "fr"});
   o.add("compression", &options.compression, "compression of the products").choices({"DEFLATE", "ZSTD", "LZW"});
   o.add("licence", &options.licence, "licence of the products, an SPDX identifier");
@@ -209,8 +215,9 @@ nlohmann::json publish(const PublishCommand& command, const Context& context) {
   publication.regularised = where_it_is("regularised.tif");
   require_own_form(publication.regularised, MapKind::classes);
   publication.folder = command.output.empty() ? command.folder : command.output;
-  publication.name = join_text("OCS_", command.year);
+  publication.name = "OCS_" + edition_of(command.period, command.year);
   publication.year = command.year;
+  publication.period = command.period;
   publication.nomenclature = Nomenclature::load(command.nomenclature);
   publication.options = command.options;
   return publish(publication, context);

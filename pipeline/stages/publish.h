@@ -14,16 +14,21 @@
 namespace millesime {
 
 struct PublishOptions {  // [publish]
-  std::string title = "Land cover";
+  std::string title;     // default: "Land cover", in the language of the products
   std::string compression = "DEFLATE";
   std::string licence = "etalab-2.0";
   std::string collection = "land-cover";  // STAC identifier of all editions
   std::string provider, provider_url;     // who publishes; "" for nobody
   std::string language = "en";            // of names, titles and the report
+
+  std::string title_or_default() const;
 };
 
 // One unit: makes the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate.
 Stage publish_stage();
+
+inline constexpr const char* kPublishTitleHelp =
+    "title of the report and of the STAC item; default: Land cover, in the language of the products";
 
 // The endings of the products' file names, after <name>.
 inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity", *kRegularised = "_regularised",
@@ -46,7 +51,7 @@ struct Publication {
   std::string collection;                            // file of the STAC collection above the editions; "" for none
   SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made
   int year = 0;
-  PeriodOptions period;
+  PeriodOptions period;  // with the year: the days of the map and the name of the edition
   Nomenclature nomenclature;
   PublishOptions options;
   std::vector<std::string> census;   // census files of the tiles
@@ -70,6 +75,7 @@ struct PublishCommand {
   std::string output;  // default: the folder itself
   std::string nomenclature = "oso23";
   int year = 0;
+  PeriodOptions period;
   PublishOptions options;
 
   Options declare();

@@ -50,23 +50,36 @@ std::vector<NamedValue> effective_config(Config config) {
   return values;
 }
 
+// What training counts (train_model), for readers.
+std::string name_of_fact(const std::string& key, Language language) {
+  const std::tuple<const char*, const char*, const char*> names[] = {{"samples", "samples", "échantillons"},
+                                                                     {"held_out", "samples held out", "échantillons mis de côté"},
+                                                                     {"parameters", "parameters", "paramètres"},
+                                                                     {"epoch", "epoch that was kept", "époque retenue"}};
+  for (const auto& [name, english, french] : names)
+    if (key == name) return say(language, english, french);
+  return key;
+}
+
 // The provenance of the models of this production, from the manifests of training: of its regions and seeds, and no others.
 std::vector<std::pair<std::string, std::vector<NamedValue>>> facts_of_models(const Config& config, const Layout& layout) {
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   if (!config.model.path.empty()) return {{last_part(config.model.path), {}}};
   for (const TrainedModel& model : models_of(config).value_or(ProductionModels{}).trained) {
-    const std::string key = Layout::model_key(model.region, model.seed), file = layout.manifest("train", key);
+    const std::string model_key = Layout::model_key(model.region, model.seed), file = layout.manifest("train", model_key);
     if (!fs::exists(file)) continue;
     std::vector<NamedValue> facts;
     const Manifest manifest = read_manifest(file);
-    for (const auto& [name, value] : manifest.counts.items())
+    for (const auto& [key, value] : manifest.counts.items()) {
+      const std::string name = name_of_fact(key, language_of(config.publish.language));
       if (value.is_string())
         facts.emplace_back(name, value.get<std::string>());
       else if (value.is_number_float())
         facts.emplace_back(name, join_text(std::round(value.get<double>() * 1e4) / 1e4));
       else if (!value.is_structured() && !value.is_null())
         facts.emplace_back(name, json_text(value));
-    models.emplace_back(key, std::move(facts));
+    }
+    models.emplace_back(model_key, std::move(facts));
   }
   std::ranges::sort(models);
   return models;
@@ -128,8 +141,9 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   for (const std::string& tile : tiles_of(config)) publication.census.push_back(layout.census(tile));
   publication.config = effective_config(config);
   const auto models = models_of(config);
-  publication.notes = substitution_notes(models.value_or(ProductionModels{}));
-  for (std::string& note : notes_on_sources(config)) publication.notes.push_back(std::move(note));
+  const Language language = language_of(config.publish.language);
+  publication.notes = substitution_notes(models.value_or(ProductionModels{}), language);
+  for (std::string& note : notes_on_sources(config, language)) publication.notes.push_back(std::move(note));
   publication.unmapped = unmapped_pixels(config, layout);
 
   Unit unit;
@@ -189,7 +203,7 @@ Stage publish_stage() {
               "editions",
           .command = "publish",
           .example = "millesime run france-2021.toml",
-          .revision = 5,
+          .revision = 6,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
           .options = {"publish", "year", "period", "nomenclature", "output"},
           .kept_when_mending = false,

@@ -16,6 +16,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/stages/map_years.h"
 #include "pipeline/stages/transitions.h"
 
 namespace millesime {
@@ -27,36 +28,6 @@ constexpr int kBlock = 512, kFewestYears = 3, kLearningSteps = 5;
 constexpr std::int64_t kLearningPixels = 20000;
 constexpr double kPrior = 100;  // pixels that the rule counts for in learning
 constexpr float kPerMille = 0.001f;
-
-// A year of four digits in a name: OCS_2021.tif, OCS_2021-06.tif.
-int year_in(const std::string& file) {
-  const std::string name = fs::path(file).stem().string();
-  for (std::size_t i = name.size(); i-- > 0;) {
-    std::size_t digits = 0;
-    while (i + digits < name.size() && std::isdigit(static_cast<unsigned char>(name[i + digits]))) ++digits;
-    const bool begins = i == 0 || !std::isdigit(static_cast<unsigned char>(name[i - 1]));
-    if (digits == 4 && begins)
-      if (const int year = std::stoi(name.substr(i, 4)); year >= 1980 && year <= 2100) return year;
-  }
-  throw UserError(
-      join_text("reconcile --years: ", file, " has no year in its name; give the year of each map, e.g. --years 2018,2019,2020"));
-}
-
-std::vector<int> years_of(const ReconcileCommand& command) {
-  std::vector<int> years;
-  if (command.years.empty()) {
-    for (const std::string& map : command.maps) years.push_back(year_in(map));
-  } else {
-    if (command.years.size() != command.maps.size())
-      throw UserError(join_text("reconcile --years: expected ", command.maps.size(), ", one a map, got ", command.years.size()));
-    for (const std::string& year : command.years) years.push_back(year_in(year));
-  }
-  for (std::size_t i = 1; i < years.size(); ++i)
-    if (years[i] <= years[i - 1])
-      throw UserError(
-          join_text("reconcile: expected maps in the order of their years, each year once, got ", years[i - 1], " before ", years[i]));
-  return years;
-}
 
 // The evidence that a map of one year gives.
 class YearInput {
@@ -263,7 +234,7 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
   if (classes.size() > kMostStates)
     throw UserError(join_text("reconcile: expected at most ", kMostStates, " classes, got ", classes.size()));
   ReconcileCounts counts;
-  counts.years = years_of(command);
+  counts.years = years_of_maps("reconcile", command.maps, command.years);
   const std::size_t years = counts.years.size(), k = static_cast<std::size_t>(classes.size());
   counts.relabelled.resize(years), counts.changed_in.resize(years);
   std::vector<YearInput> inputs;

@@ -12,6 +12,7 @@
 #include "pipeline/core/internal/toml.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/text.h"
+#include "pipeline/reports/html.h"
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/layout.h"
 
@@ -195,7 +196,8 @@ std::vector<std::string> source_roots(const Config& config) {
   return roots;
 }
 
-std::vector<std::string> notes_on_sources(const Config& config) {
+std::vector<std::string> notes_on_sources(const Config& config, Language language) {
+  const html::Words w{language};
   struct Share {
     std::int64_t mapped = 0, without = 0;
     std::vector<std::string> tiles;  // without any acquisition
@@ -218,12 +220,13 @@ std::vector<std::string> notes_on_sources(const Config& config) {
   std::vector<std::string> notes;
   for (const auto& [source, share] : shares) {
     if (share.without == 0) continue;
-    constexpr double kPercent = 100;
-    notes.push_back(
-        join_text(source, " sees no part of ",
-                  fixed(kPercent * static_cast<double>(share.without) / static_cast<double>(std::max<std::int64_t>(1, share.mapped)), 1),
-                  " % of the mapped pixels (", share.without, " px), which are mapped without it",
-                  share.tiles.empty() ? "" : "; it has no acquisition over " + join_list(share.tiles, ", ")));
+    notes.push_back(join_text(
+        source, w(" sees no part of ", " ne voit pas "),
+        w.percent(static_cast<double>(share.without) / static_cast<double>(std::max<std::int64_t>(1, share.mapped))),
+        w(" of the mapped pixels (", " des pixels cartographiés ("), share.without,
+        w(" px), which are mapped without it", " px), qui sont classés sans elle"),
+        share.tiles.empty() ? ""
+                            : w("; it has no acquisition over ", " ; elle n’a aucune acquisition sur ") + join_list(share.tiles, ", ")));
   }
   return notes;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/core/language.h"
 #include "pipeline/core/options.h"
 #include "pipeline/io/sensor.h"
 
@@ -35,7 +36,7 @@ std::vector<std::string> source_roots(const Config& config);  // of each source,
 
 // Where the further sources are absent, one line each: tiles that are mapped without them, and the share of pixels that no date of theirs
 // sees, as the manifests of the classified tiles count them.
-std::vector<std::string> notes_on_sources(const Config& config);
+std::vector<std::string> notes_on_sources(const Config& config, Language language);
 
 // The keys of every source that a unit depends on, e.g. {"bands", "resampling"}.
 std::vector<std::string> source_keys(const Config& config, const std::vector<std::string>& names);

@@ -105,8 +105,9 @@ std::map<std::string, std::string> nearest_regions(const RegionOptions& options,
   return nearest;
 }
 
-std::string region_text(const std::string& region) {
-  return region == kUnnamedRegion ? "the region without a name" : "region " + region + " has no samples: it";
+std::string region_text(const std::string& region, Language language) {
+  if (region == kUnnamedRegion) return say(language, "the region without a name", "la région sans nom");
+  return say(language, "region ", "la région ") + region + say(language, " has no samples: it", " n’a pas d’échantillon : elle");
 }
 
 // A model that regions.without_samples = "error" forbids to do without.
@@ -171,7 +172,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     // Said once: with the model that is used.
     ProductionModels here{{}, models->substitutes};
     std::erase_if(here.substitutes, [&](const auto& entry) { return refused || model.seed != 0 || entry.second != model.region; });
-    const auto notes = substitution_notes(here);
+    const auto notes = substitution_notes(here, Language::en);
     unit.run = [command, regions = config.regions, refused, region = model.region, notes](const Context& context) {
       if (refused) refuse_region(regions, region);
       nlohmann::json counts = train_model(command, context);
@@ -185,10 +186,12 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
 
 }  // namespace
 
-std::vector<std::string> substitution_notes(const ProductionModels& models) {
+std::vector<std::string> substitution_notes(const ProductionModels& models, Language language) {
   std::vector<std::string> notes;
   for (const auto& [region, other] : models.substitutes)
-    notes.push_back(join_text(region_text(region), " is mapped by the model of ", other.empty() ? "all samples" : "region " + other));
+    notes.push_back(
+        join_text(region_text(region, language), say(language, " is mapped by the model of ", " est classée par le modèle de "),
+                  other.empty() ? say(language, "all samples", "tous les échantillons") : say(language, "region ", "la région ") + other));
   return notes;
 }
 

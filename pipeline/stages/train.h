@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pipeline/core/language.h"
 #include "pipeline/learning/request.h"
 #include "pipeline/stages/stage.h"
 
@@ -39,7 +40,8 @@ struct ProductionModels {
   // Regions without samples of their own, and the region whose model is used there; "": the one of all samples, trained for them too.
   std::map<std::string, std::string> substitutes;
 };
-std::vector<std::string> substitution_notes(const ProductionModels& models);  // for the log and the report, one a region
+// For the log and the report, one a region.
+std::vector<std::string> substitution_notes(const ProductionModels& models, Language language);
 // Nothing while the samples that say which regions there are have not been drawn.
 std::optional<ProductionModels> models_of(const Config& config);
 

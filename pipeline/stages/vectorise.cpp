@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <future>
 #include <set>
 
@@ -248,6 +249,9 @@ std::vector<std::string> vectorise(const VectoriseCommand& command, const Contex
   };
   std::vector<std::string> lines;
   if (command.zones.path.empty()) {
+    if (std::filesystem::path(command.output).extension().empty())
+      throw UserError(join_text("vectorise -o ", command.output, ": expected without zones a file, ", command.output, ".",
+                                join_list(polygon_formats(), ", ."), "; a folder with --zones"));
     require_polygon_format(command.output);
     lines.push_back(line(command.output, vectorise_zone(command.maps, nomenclature, command, nullptr, 0, {command.output}, context)));
     return lines;

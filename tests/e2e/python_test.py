@@ -41,6 +41,29 @@ def write_zones(path, image):
         {"type": "Feature", "properties": {"code": code}, "geometry": {"type": "Polygon", "coordinates": rings}} for code, rings in zones.items()]}))
 
 
+# The class object and where it stands, as the classification extension 2.0 has it (README.md of the extension; its schema is online only).
+CLASSIFICATION = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+        "class": {
+            "type": "object", "required": ["value", "name"], "properties": {
+                "value": {"type": "integer"}, "name": {"type": "string", "pattern": "^[0-9A-Za-z_-]+$"}, "title": {"type": "string"},
+                "description": {"type": "string"}, "color_hint": {"type": "string", "pattern": "^[0-9A-F]{6}$"}, "nodata": {"type": "boolean"},
+                "percentage": {"type": "number", "minimum": 0, "maximum": 100}, "count": {"type": "integer", "minimum": 0}},
+            "additionalProperties": False},
+        "fields": {
+            "type": "object", "patternProperties": {"^(?!classification:)": {}}, "additionalProperties": False, "properties": {
+                "classification:classes": {"type": "array", "uniqueItems": True, "minItems": 1, "items": {"$ref": "#/definitions/class"}}}},
+        "asset": {"allOf": [{"$ref": "#/definitions/fields"}, {"properties": {"bands": {"type": "array", "items": {"$ref": "#/definitions/fields"}}}}]},
+        "assets": {"type": "object", "additionalProperties": {"$ref": "#/definitions/asset"}}},
+    "type": "object", "required": ["type", "stac_extensions"],
+    "properties": {
+        "stac_extensions": {"contains": {"const": "https://stac-extensions.github.io/classification/v2.0.0/schema.json"}},
+        "properties": {"$ref": "#/definitions/fields"}, "assets": {"$ref": "#/definitions/assets"},
+        "item_assets": {"$ref": "#/definitions/assets"}, "summaries": {"$ref": "#/definitions/fields"}},
+}
+
+
 def without_links_to_core(schema):
     """References to the core schemas, which are checked by pystac and lie elsewhere."""
     if isinstance(schema, dict):
@@ -94,6 +117,7 @@ class OtherPrograms(unittest.TestCase):
 
         path = self.products / "OCS_2021.json"
         item = json.loads(path.read_text())
+        self.check_classification(item, json.loads((FOLDER / "out/collection.json").read_text()))
         extensions = item.pop("stac_extensions")  # their schemas are online only; their requirements are checked below
         if schemas := os.environ.get("MILLESIME_STAC_SCHEMAS"):  # copies of them, <extension>.json
             import jsonschema
@@ -133,6 +157,27 @@ class OtherPrograms(unittest.TestCase):
             self.assertRegex(entry["name"], r"^[0-9A-Za-z_-]+$")
             self.assertRegex(entry.get("color_hint", "000000"), r"^[0-9A-F]{6}$")
         self.assertEqual(len({entry["name"] for entry in classes}), len(classes))
+
+    def check_classification(self, item, collection):
+        import copy
+
+        import jsonschema
+
+        validator = jsonschema.Draft7Validator(CLASSIFICATION)
+        self.assertEqual(list(validator.iter_errors(item)), [])
+        self.assertEqual(list(validator.iter_errors(collection)), [])
+        classes = item["assets"]["map"]["bands"][0]["classification:classes"]
+        self.assertEqual(collection["summaries"]["classification:classes"], classes)
+        # The schema finds what is wrong.
+        for field, value in (("name", "Blé dur"), ("value", "7"), ("color_hint", "ffab44"), ("colour", "x"), ("name", None)):
+            with self.subTest(field=field, value=value):
+                wrong = copy.deepcopy(item)
+                wrong_class = wrong["assets"]["map"]["bands"][0]["classification:classes"][3]
+                if value is None:
+                    del wrong_class[field]
+                else:
+                    wrong_class[field] = value
+                self.assertFalse(validator.is_valid(wrong))
 
     def test_ten_lines_of_python_read_samples_and_models(self):
         (code,) = re.findall(r"^```python\n(.*?)^```", (SOURCE / "models/README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -192,7 +237,7 @@ class OtherPrograms(unittest.TestCase):
         self.assertTrue(pystac.validation.validate_dict({**collection.to_dict(), "stac_extensions": []}) is not None)
         (item,) = collection.get_items()
         self.assertEqual(item.id, "OCS_2021")
-        self.assertEqual(item.properties["title"], "Land cover 2021")
+        self.assertEqual(item.properties["title"], "Occupation des sols 2021")
         for asset in item.assets.values():
             self.assertTrue(Path(asset.get_absolute_href()).is_file(), asset.href)
 

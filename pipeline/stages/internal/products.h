@@ -21,6 +21,7 @@ class Products {
   std::string path(const std::string& ending) const { return folder_ + "/" + publication_.name + ending; }
   const Nomenclature& nomenclature() const { return nomenclature_; }
   Language language() const { return language_; }
+  const std::string& edition() const { return edition_; }
   const std::vector<StacAsset>& assets() const { return assets_; }
 
   void write_map();
@@ -44,6 +45,7 @@ class Products {
   const MapSummary& summary_;
   Nomenclature nomenclature_;  // in the language of the products
   Language language_;
+  std::string edition_;  // "2021-06"
   std::string folder_;
   std::vector<StacAsset> assets_;
 };

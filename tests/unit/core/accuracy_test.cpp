@@ -8,6 +8,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/stratified_sample.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
