@@ -39,6 +39,7 @@
 #include "kernels/ops/sieve.h"
 #include "kernels/ops/smooth.h"
 #include "kernels/ops/training_batch.h"
+#include "kernels/ops/uncertainty.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/series.h"
 
@@ -342,6 +343,9 @@ void bench_regularisation(int across) {
   for (std::int64_t i = 0; i < pixels * kClasses; ++i) probabilities.data()[i] = static_cast<float>(random() % 100) / 100;
   report("smooth, one pass", pixels, 8 * kClasses + 1, [&] {
     smooth(Device{}, {across, across, kClasses, 2, 0.2f, probabilities.data(), labels.data(), smoothed.data()});
+  });
+  report("uncertainty, entropy", pixels, 4 * kClasses + 2, [&] {
+    uncertainty(Device{}, {pixels, kClasses, Uncertainty::entropy, probabilities.data(), labels.data(), out.data()});
   });
   Buffer<std::int32_t> component(Device{}, pixels), size(Device{}, pixels), contact(Device{}, pixels), most_contact(Device{}, pixels);
   for (const int connectivity : {4, 8})

@@ -11,6 +11,7 @@
 #include "pipeline/core/table_rules.h"
 #include "pipeline/engine/run.h"
 #include "pipeline/learning/audit.h"
+#include "pipeline/stages/next_samples.h"
 #include "pipeline/stages/sample.h"
 #include "pipeline/stages/tiles.h"
 
@@ -181,6 +182,17 @@ void add_samples(CLI::App& app, Program& program) {
                       print_summary(load_parts(command.samples, nullptr, command.rules), command.json);
                       return 0;
                     });
+  add_command<NextSamplesCommand>(
+      group, program,
+      {.name = "next",
+       .summary = "Places whose label would teach most, spread over the map, as polygons to label in a GIS",
+       .positional = {"map"},
+       .examples = {"millesime samples next OCS_2021.tif --uncertainty OCS_2021_uncertainty.tif -o places.gpkg"},
+       .needs = Needs::threads},
+      [](NextSamplesCommand& command, const Context& context) {
+        for (const std::string& line : next_samples(command, context)) std::cout << line << "\n";
+        return 0;
+      });
 }
 
 }  // namespace millesime

@@ -7,6 +7,7 @@
 
 #include "kernels/ops/decide.h"
 #include "kernels/ops/smooth.h"
+#include "kernels/ops/uncertainty.h"
 #include "kernels/ops/validity.h"
 #include "models/base/season.h"
 #include "pipeline/core/class_names.h"
@@ -42,6 +43,9 @@ void ClassifyOptions::declare(Options& o) {
       .range(0.01, 10);
   o.add("missing_sources", &missing_sources,
         "map with a model that also learned from sources which the configuration does not have: they are hidden, as in training");
+  o.add("uncertainty", &uncertainty,
+        "also write how little is known of each pixel, 1 to 100 %: entropy: of all classes; margin: between the two most likely ones")
+      .choices({"none", "entropy", "margin"});
   o.add("levels", &levels,
         "also write the map of the nomenclature's level-1 groups, and one of the deepest level whose confidence reaches level_confidence: "
         "a class, "
@@ -77,7 +81,7 @@ void SeedMap::Pixels::append(const Pixels& below) {
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
   add(scores, below.scores), add(decidable, below.decidable);
-  add(level1, below.level1), add(deepest, below.deepest);
+  add(level1, below.level1), add(deepest, below.deepest), add(uncertainty, below.uncertainty);
 }
 
 SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
@@ -117,6 +121,8 @@ void SeedMap::open_files(const Grid& grid) {
                                                    plain(files_.legend ? &nomenclature() : nullptr));
   confidence_ = std::make_unique<RasterWriter>(files_.confidence, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.validity.empty()) validity_ = std::make_unique<RasterWriter>(files_.validity, grid, PixelType::u8, 1, plain(nullptr));
+  if (!files_.uncertainty.empty())
+    uncertainty_ = std::make_unique<RasterWriter>(files_.uncertainty, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.level1.empty()) {
     const PixelType type = class_type(std::max(nomenclature().max_code(), *std::ranges::max_element(groups_)));
     level1_ = std::make_unique<RasterWriter>(files_.level1, grid, type, 1, plain(nullptr));
@@ -133,6 +139,7 @@ void SeedMap::write(const Window& window, const Pixels& pixels) {
   classification_->write(window, 0, pixels.label.data());
   confidence_->write(window, 0, pixels.confidence.data());
   if (validity_) validity_->write(window, 0, pixels.validity.data());
+  if (uncertainty_) uncertainty_->write(window, 0, pixels.uncertainty.data());
   if (level1_) level1_->write(window, 0, pixels.level1.data()), deepest_->write(window, 0, pixels.deepest.data());
   if (!probabilities_) return;
   const std::size_t n_classes = codes_.size();
@@ -144,7 +151,8 @@ void SeedMap::write(const Window& window, const Pixels& pixels) {
 }
 
 void SeedMap::commit() {
-  for (auto* writer : {classification_.get(), confidence_.get(), validity_.get(), probabilities_.get(), level1_.get(), deepest_.get()})
+  for (auto* writer :
+       {classification_.get(), confidence_.get(), validity_.get(), probabilities_.get(), level1_.get(), deepest_.get(), uncertainty_.get()})
     if (writer) writer->commit();
 }
 
@@ -152,6 +160,7 @@ std::int64_t SeedMap::bytes_per_pixel(int dates) const {
   std::int64_t bytes = 0;
   const auto n_classes = static_cast<std::int64_t>(codes_.size());
   for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * n_classes;
+  if (uncertainty_) bytes += 4 * n_classes + 1;
   if (options_.halo() > 0) bytes += 16 * n_classes + 4;  // two planes a class, and the scores before and after
   return bytes;
 }
@@ -215,6 +224,8 @@ void SeedMap::Pixels::keep(const std::vector<std::uint8_t>& inside) {
   for (std::size_t p = 0; p < label.size(); ++p) {
     if (inside[p] != 0) continue;
     label[p] = 0, confidence[p] = 0, validity[p] = 0;
+    if (!uncertainty.empty()) uncertainty[p] = 0;
+    if (!level1.empty()) level1[p] = 0, deepest[p] = 0;
     std::fill_n(probabilities.begin() + static_cast<std::ptrdiff_t>(p * classes), classes, std::uint16_t{0});
   }
 }
@@ -292,6 +303,21 @@ void SeedMap::label(const Stream& host, const std::vector<float>& scores, const 
     return p == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(codes_[p - std::size_t{1}]);
   });
   if (level1_) decide_levels(scores, decidable, pixels);
+  if (uncertainty_) measure_uncertainty(host, scores, decidable, pixels);
+}
+
+void SeedMap::measure_uncertainty(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable,
+                                  Pixels& pixels) const {
+  const std::size_t n = decidable.size(), n_classes = codes_.size();
+  std::vector<float> planes(n * n_classes);
+  for (std::size_t p = 0; p < n; ++p)
+    for (std::size_t c = 0; c < n_classes; ++c) planes[c * n + p] = scores[p * n_classes + c];
+  pixels.uncertainty.assign(n, 0);
+  UncertaintyArgs args;
+  args.pixels = static_cast<std::int64_t>(n), args.n_classes = static_cast<int>(n_classes);
+  args.kind = options_.uncertainty == "margin" ? Uncertainty::margin : Uncertainty::entropy;
+  args.probabilities = planes.data(), args.count = decidable.data(), args.uncertainty = pixels.uncertainty.data();
+  uncertainty(host, args);
 }
 
 SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const Pixels& pixels, int threads) const {

@@ -30,6 +30,7 @@ struct ClassifyOptions {  // [classify]
   int smooth_reach = 2;
   double smooth_tolerance = 0.2;
   int halo() const { return smooth * smooth_reach; }  // px around a window that its map depends on
+  std::string uncertainty = "none";                   // a map of it: kernels/ops/uncertainty.h
   bool levels = false;                                // also maps of groups, and of the deepest level that is sure enough
   double level_confidence = 50;                       // percent
   std::string early = "say";  // of a map of a part of the season, by a model that learned whole ones: "say" or "refuse"
@@ -58,12 +59,13 @@ class SeedMap {
     std::string validity, probabilities;    // "" for none
     bool legend = true;                     // the files carry the names and colours that the models have of their classes
     std::string level1 = {}, deepest = {};  // "" for none; of ClassifyOptions::levels
+    std::string uncertainty = {};           // "" for none
   };
 
   // The values of the map in a window.
   struct Pixels {
     std::vector<std::uint16_t> label;  // class codes
-    std::vector<std::uint8_t> confidence, validity;
+    std::vector<std::uint8_t> confidence, validity, uncertainty;
     std::vector<std::uint16_t> probabilities;  // [pixel][class]
     // Of a map that is smoothed, before smooth() makes the label and the rest of them:
     std::vector<float> scores;                   // [pixel][class]
@@ -114,6 +116,8 @@ class SeedMap {
   void decide_levels(const std::vector<float>& blended, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
   Pixels decide_on_host(const Stream& host, std::int64_t n_pixels, const std::vector<float>& scores, const std::vector<float>& weights,
                         Pixels pixels) const;
+  void measure_uncertainty(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable,
+                           Pixels& pixels) const;
   void label(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
 
   Files files_;
@@ -123,7 +127,7 @@ class SeedMap {
   std::vector<int> groups_;                // of each of them: the code of its group, its own where it has none
   float level_confidence_ = 0;             // share
   std::vector<std::vector<int>> columns_;  // class of a model -> column of the joint scores
-  std::unique_ptr<RasterWriter> classification_, confidence_, validity_, probabilities_, level1_, deepest_;
+  std::unique_ptr<RasterWriter> classification_, confidence_, validity_, probabilities_, level1_, deepest_, uncertainty_;
 };
 
 // Memory for the scores of a window, of every map: taken for a window, returned when its maps are written.

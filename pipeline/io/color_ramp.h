@@ -12,7 +12,8 @@ struct ColorRamp {
   Color at(double position) const;  // 0..1, linear between the stops
 };
 
-const ColorRamp& confidence_ramp();  // viridis (matplotlib, CC0): dark is low, light is high
-const ColorRamp& validity_ramp();    // Blues (ColorBrewer): pale is few dates, dark is many
+const ColorRamp& confidence_ramp();   // viridis (matplotlib, CC0): dark is low, light is high
+const ColorRamp& uncertainty_ramp();  // YlOrRd (ColorBrewer): pale is known, dark is not
+const ColorRamp& validity_ramp();     // Blues (ColorBrewer): pale is few dates, dark is many
 
 }  // namespace millesime

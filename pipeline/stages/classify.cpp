@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 const std::vector<std::string> kOptions = {
     "source.resampling",        "classify.probabilities",    "classify.all_classes", "classify.precision",    "classify.smooth",
     "classify.levels",          "classify.level_confidence", "classify.early",       "classify.smooth_reach", "classify.smooth_tolerance",
-    "classify.missing_sources", "regions.blend_m",           "regions.layer",        "regions.field"};
+    "classify.missing_sources", "classify.uncertainty",      "regions.blend_m",      "regions.layer",         "regions.field"};
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
@@ -59,12 +59,13 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
                             seed == 0 ? layout.validity(tile) : "",  // the same for every seed
                             config.classify.probabilities ? layout.probabilities(tile, seed) : "",
                             false};  // names and colours may change after the training: the stages that make the map add them
+      if (config.classify.uncertainty != "none") output.uncertainty = layout.uncertainty(tile, seed);
       if (config.classify.levels) output.level1 = layout.level1(tile, seed), output.deepest = layout.deepest(tile, seed);
       for (const auto& model : models->trained)
         if (model.seed == seed) output.models.push_back({model.region, model.file});
       for (const auto& model : output.models) unit.inputs.push_back(model.file);
-      for (const auto& file :
-           {output.classification, output.confidence, output.validity, output.probabilities, output.level1, output.deepest})
+      for (const auto& file : {output.classification, output.confidence, output.validity, output.probabilities, output.level1,
+                               output.deepest, output.uncertainty})
         if (!file.empty()) unit.outputs.push_back(file);
       request.maps.push_back(std::move(output));
     }
@@ -97,7 +98,7 @@ Stage classify_stage() {
   return {.name = "classify",
           .summary = "computes class and confidence of every pixel of each tile",
           .reads = "images of a tile, models",
-          .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities",
+          .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities and uncertainty",
           .command = "classify",
           .example = "millesime run france-2021.toml --to classify",
           .revision = 4,
@@ -209,6 +210,7 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
                    out + "confidence.tif",
                    out + "validity.tif",
                    command.options.probabilities ? out + "probabilities.tif" : ""}};
+  if (command.options.uncertainty != "none") request.maps.front().uncertainty = out + "uncertainty.tif";
   if (command.options.levels) request.maps.front().level1 = out + "level1.tif", request.maps.front().deepest = out + "deepest.tif";
   return classify_tile(request, context);
 }

@@ -46,6 +46,9 @@ struct Layout {
   std::string deepest(const std::string& tile, int seed) const {
     return stage("classify") + "/" + tile + "_deepest_seed_" + std::to_string(seed) + ".tif";
   }
+  std::string uncertainty(const std::string& tile, int seed) const {
+    return stage("classify") + "/" + tile + "_uncertainty_seed_" + std::to_string(seed) + ".tif";
+  }
   std::string validity(const std::string& tile) const { return stage("classify") + "/" + tile + "_validity.tif"; }
   std::string fused_classification(const std::string& tile) const { return stage("fuse") + "/" + tile + "_class.tif"; }
   std::string fused_confidence(const std::string& tile) const { return stage("fuse") + "/" + tile + "_confidence.tif"; }

@@ -123,12 +123,30 @@ Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, doubl
           static_cast<int>(top - bottom)};
 }
 
+namespace {
+
+// The mean of the files where they have a value, rounded.
+std::vector<std::uint8_t> read_uncertainty(const std::vector<std::string>& files, const Window& window, const Grid& expected) {
+  std::vector<int> sum(static_cast<std::size_t>(window.pixels()), 0), n(sum.size(), 0);
+  for (const std::string& file : files) {
+    const auto one = read_layer<std::uint8_t>(file, MapForm{.kind = MapKind::confidence}, window, expected);
+    for (std::size_t i = 0; i < one.size(); ++i) sum[i] += one[i], n[i] += one[i] != 0;
+  }
+  std::vector<std::uint8_t> mean(sum.size(), 0);
+  for (std::size_t i = 0; i < mean.size(); ++i)
+    if (n[i] > 0) mean[i] = static_cast<std::uint8_t>((2 * sum[i] + n[i]) / (2 * n[i]));
+  return mean;
+}
+
+}  // namespace
+
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context) {
-  MapLayers map{Raster<std::uint16_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window))};
+  MapLayers map{Raster<std::uint16_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window)), Raster<std::uint8_t>(grid.crop(window)),
+                Raster<std::uint8_t>(grid.crop(window))};
   const auto pixels = static_cast<std::size_t>(window.pixels());
   std::vector<std::uint16_t> rank(pixels, kNoTile);
   std::vector<std::uint16_t> classification(pixels);
-  std::vector<std::uint8_t> confidence(pixels), validity(pixels);
+  std::vector<std::uint8_t> confidence(pixels), validity(pixels), uncertainty(pixels);
   MILLESIME_CHECK(tiles.size() < kNoTile, tiles.size(), " tiles");
   std::vector<const TileMaps*> by_name;
   for (const auto& tile : tiles) by_name.push_back(&tile);
@@ -142,6 +160,7 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
     const auto tile_class = read_layer<std::uint16_t>(tile.classification, tile.form_of_classes, needed, tile_grid);
     const auto tile_confidence = read_layer<std::uint8_t>(tile.confidence, tile.form_of_confidence, needed, tile_grid);
     const auto tile_validity = read_layer<std::uint8_t>(tile.validity, tile.form_of_validity, needed, tile_grid);
+    const auto tile_uncertainty = read_uncertainty(tile.uncertainty, needed, tile_grid);
 #pragma omp parallel for schedule(static) num_threads(context.threads)
     for (int r = 0; r < window.height; ++r)
       for (int c = 0; c < window.width; ++c) {
@@ -151,7 +170,8 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
         if (!(col >= needed.col && row >= needed.row && col < needed.col + needed.width && row < needed.row + needed.height)) continue;
         const auto in = static_cast<std::size_t>(static_cast<int>(row) - needed.row) * static_cast<std::size_t>(needed.width) +
                         static_cast<std::size_t>(static_cast<int>(col) - needed.col);
-        classification[out] = tile_class[in], confidence[out] = tile_confidence[in], validity[out] = tile_validity[in];
+        classification[out] = tile_class[in], confidence[out] = tile_confidence[in], validity[out] = tile_validity[in],
+        uncertainty[out] = tile_uncertainty[in];
       }
     MosaicRuleArgs args;
     args.pixels = window.pixels();
@@ -160,13 +180,22 @@ MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, co
     args.label = map.classification.samples.data(), args.confidence = map.confidence.samples.data();
     args.validity = map.validity.samples.data(), args.rank = rank.data();
     mosaic_rule(Stream(Device{}, context.threads), args);
+    for (std::size_t i = 0; i < pixels; ++i)
+      if (rank[i] == args.tile_rank) map.uncertainty.samples[i] = uncertainty[i];
   }
   return map;
 }
 
 namespace {
 
-constexpr const char* kLayers[] = {"class", "confidence", "validity"};
+constexpr const char* kUncertaintyLayer = "uncertainty";
+
+// In the order in which write_sheet() writes them.
+std::vector<std::string> layers_of(bool with_uncertainty) {
+  std::vector<std::string> layers = {"class", "confidence", "validity"};
+  if (with_uncertainty) layers.emplace_back(kUncertaintyLayer);
+  return layers;
+}
 
 // Of the tiles' own maps: that of their files.
 PixelType class_type_of(const std::vector<TileMaps>& tiles) {
@@ -207,6 +236,7 @@ nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, PixelType class_p
     writers[0].write(strip, 0, map.classification.samples.data());
     writers[1].write(strip, 0, map.confidence.samples.data());
     writers[2].write(strip, 0, map.validity.samples.data());
+    if (writers.size() > 3) writers[3].write(strip, 0, map.uncertainty.samples.data());
     context.progress->advance(strip.pixels());
   }
   for (auto& writer : writers) writer.commit();
@@ -232,8 +262,12 @@ std::optional<std::vector<Unit>> make_units(const Config& config) {
   if (!found) return std::nullopt;
   const std::vector<Grid>& grids = *found;
   std::vector<TileMaps> maps;
-  for (const auto& tile : tiles_of(config))
-    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile)});
+  const bool with_uncertainty = config.classify.uncertainty != "none";
+  for (const auto& tile : tiles_of(config)) {
+    maps.push_back({tile, layout.final_classification(tile), layout.final_confidence(tile), layout.validity(tile), {}});
+    for (int seed = 0; with_uncertainty && seed < layout.seeds; ++seed) maps.back().uncertainty.push_back(layout.uncertainty(tile, seed));
+  }
+  const std::vector<std::string> layers = layers_of(with_uncertainty);
   const Grid grid = *mosaic_grid(config);
   const BoxesOf turns(grid.crs);
   std::vector<Box> boxes;
@@ -251,9 +285,10 @@ std::optional<std::vector<Unit>> make_units(const Config& config) {
       if (!boxes[t].intersects(grid.extent(sheet.window))) continue;
       inside.push_back(maps[t]);
       for (const auto* input : {&maps[t].classification, &maps[t].confidence, &maps[t].validity}) unit.inputs.push_back(*input);
+      unit.inputs.insert(unit.inputs.end(), maps[t].uncertainty.begin(), maps[t].uncertainty.end());
     }
     if (inside.empty()) continue;
-    for (const char* layer : kLayers) {
+    for (const std::string& layer : layers) {
       unit.outputs.push_back(layout.sheet(sheet.key, layer));
       parts[layer].push_back({unit.outputs.back(), sheet.window});
       all_sheets.push_back(unit.outputs.back());
@@ -265,22 +300,24 @@ std::optional<std::vector<Unit>> make_units(const Config& config) {
     units.push_back(std::move(unit));
   }
   const MosaicMaps whole = mosaic_maps(config);
-  units.push_back({.stage = "mosaic",
-                   .key = "map",
-                   .tile = "",
-                   .inputs = all_sheets,
-                   .outputs = {whole.classification, whole.confidence, whole.validity},
-                   .config_keys = {},
-                   .facts = {"grid = " + to_text(grid)},
-                   .run = [=](const Context&) {
-                     const bool wide = std::ranges::any_of(parts.at(kLayers[0]), [](const RasterPart& sheet) {
-                       return RasterReader(sheet.file).info().type != PixelType::u8;
-                     });
-                     write_virtual_raster(whole.classification, grid, parts.at(kLayers[0]), wide ? PixelType::u16 : PixelType::u8);
-                     write_virtual_raster(whole.confidence, grid, parts.at(kLayers[1]), PixelType::u8);
-                     write_virtual_raster(whole.validity, grid, parts.at(kLayers[2]), PixelType::u8);
-                     return nlohmann::json{{"cols", grid.cols}, {"rows", grid.rows}, {"sheets", parts.at(kLayers[0]).size()}};
-                   }});
+  units.push_back(
+      {.stage = "mosaic",
+       .key = "map",
+       .tile = "",
+       .inputs = all_sheets,
+       .outputs = with_uncertainty ? std::vector<std::string>{whole.classification, whole.confidence, whole.validity, whole.uncertainty}
+                                   : std::vector<std::string>{whole.classification, whole.confidence, whole.validity},
+       .config_keys = {},
+       .facts = {"grid = " + to_text(grid)},
+       .run = [=](const Context&) {
+         const bool wide = std::ranges::any_of(
+             parts.at(layers[0]), [](const RasterPart& sheet) { return RasterReader(sheet.file).info().type != PixelType::u8; });
+         write_virtual_raster(whole.classification, grid, parts.at(layers[0]), wide ? PixelType::u16 : PixelType::u8);
+         write_virtual_raster(whole.confidence, grid, parts.at(layers[1]), PixelType::u8);
+         write_virtual_raster(whole.validity, grid, parts.at(layers[2]), PixelType::u8);
+         if (with_uncertainty) write_virtual_raster(whole.uncertainty, grid, parts.at(layers[3]), PixelType::u8);
+         return nlohmann::json{{"cols", grid.cols}, {"rows", grid.rows}, {"sheets", parts.at(layers[0]).size()}};
+       }});
   return units;
 }
 
@@ -300,7 +337,8 @@ std::string tile_name(const std::string& file) {
 
 MosaicMaps mosaic_maps(const Config& config) {
   const Layout layout(config);
-  return {layout.stage("mosaic") + "/class.vrt", layout.stage("mosaic") + "/confidence.vrt", layout.stage("mosaic") + "/validity.vrt"};
+  return {layout.stage("mosaic") + "/class.vrt", layout.stage("mosaic") + "/confidence.vrt", layout.stage("mosaic") + "/validity.vrt",
+          config.classify.uncertainty == "none" ? std::string() : layout.stage("mosaic") + "/uncertainty.vrt"};
 }
 
 std::optional<Grid> mosaic_grid(const Config& config) {
@@ -332,6 +370,7 @@ Options MosaicCommand::declare() {
   o.add("classification", &classification, "class maps of the tiles, codes up to 65535, 0 = no data").path().required();
   o.add("confidence", &confidence, "confidence of each map, percent or probabilities, in the same order").path();
   o.add("validity", &validity, "valid acquisitions of each map, in the same order").path();
+  o.add("uncertainty", &uncertainty, "uncertainty of each map, 1 to 100, in the same order; 0: none").path();
   o.add("nomenclature", &nomenclature, "classes of the map: adds palette and names").names("nomenclature");
   o.add("crs", &crs, "reference system of the map; default: that of most tiles");
   o.add("resolution", &resolution, "pixel size; 0: the pixels of the tiles").unit("units of the CRS").range(0, 1e9);
@@ -348,6 +387,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
   if (command.classification.empty()) throw UserError("--classification: expected at least one class map");
   check_count(command.confidence, "confidence");
   check_count(command.validity, "validity");
+  check_count(command.uncertainty, "uncertainty");
   std::vector<TileMaps> tiles;
   std::vector<Grid> grids;
   std::vector<std::size_t> order(command.classification.size());
@@ -374,15 +414,17 @@ void mosaic(const MosaicCommand& command, const Context& context) {
       tile.validity = command.validity[i];
       tile.form_of_validity = open_map(tile.validity, MapKind::validity, context).form();
     }
+    if (!command.uncertainty.empty()) tile.uncertainty = {command.uncertainty[i]};
     tiles.push_back(std::move(tile));
     grids.push_back(map.grid());
   }
   const Grid grid = national_grid(grids, command.crs, command.resolution);
   // The plain files are never committed: their AtomicFile removes them.
   const AtomicFile plain_class(command.output + "/class.tif"), plain_confidence(command.output + "/plain_confidence.tif"),
-      plain_validity(command.output + "/plain_validity.tif");
-  const nlohmann::json counts = write_sheet(tiles, class_type(highest), grid, grid.whole(),
-                                            {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()}, context);
+      plain_validity(command.output + "/plain_validity.tif"), plain_uncertainty(command.output + "/plain_uncertainty.tif");
+  std::vector<std::string> plain = {plain_class.temporary(), plain_confidence.temporary(), plain_validity.temporary()};
+  if (!command.uncertainty.empty()) plain.push_back(plain_uncertainty.temporary());
+  const nlohmann::json counts = write_sheet(tiles, class_type(highest), grid, grid.whole(), plain, context);
   if (counts.at("mapped") == 0)
     throw UserError(
         join_text("--classification: no pixel of these ", tiles.size(), " maps has a class (0 is no data); nothing is written"));
@@ -390,6 +432,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
             {.classes = true, .nomenclature = classes ? &*classes : nullptr, .band_names = {}});
   write_cog(plain_confidence.temporary(), command.output + "/confidence.tif", {});
   write_cog(plain_validity.temporary(), command.output + "/validity.tif", {});
+  if (!command.uncertainty.empty()) write_cog(plain_uncertainty.temporary(), command.output + "/uncertainty.tif", {});
 }
 
 }  // namespace millesime

@@ -158,7 +158,8 @@ void Products::write_qgis() {
   project.layers.push_back({.title = project.title, .group = maps, .file = publication_.name + ".tif", .style = classes});
   for (const auto& [source, suffix, title] :
        {std::tuple{&publication_.confidence, kConfidence, say("Confidence, %", "Confiance, %")},
-        {&publication_.validity, kValidity, say("Validity, valid acquisitions", "Validité, acquisitions valides")}})
+        {&publication_.validity, kValidity, say("Validity, valid acquisitions", "Validité, acquisitions valides")},
+        {&publication_.uncertainty, kUncertainty, say("Uncertainty, %", "Incertitude, %")}})
     if (!source->empty())
       project.layers.push_back({.title = title,
                                 .group = quality,

@@ -43,6 +43,20 @@ std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& 
   return adjust_areas(*confusion, mapped);
 }
 
+// Of the pixels with a value.
+double mean_of(const std::string& file) {
+  const RasterReader raster(file);
+  std::vector<std::uint8_t> values;
+  std::int64_t sum = 0, n = 0;
+  constexpr int kRows = 512;
+  for (const Window& strip : split(raster.grid().whole(), raster.grid().cols, kRows, 1)) {
+    values.resize(static_cast<std::size_t>(strip.pixels()));
+    raster.read(strip, 0, values.data());
+    for (const std::uint8_t value : values) sum += value, n += value != 0;
+  }
+  return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
+}
+
 // The collection above the editions: what a production's folder holds now.
 void write_collection(const Publication& publication, const Products& products) {
   StacCollection collection;
@@ -139,6 +153,11 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
                         titled("Validity: number of valid acquisitions", "Validité : nombre d’acquisitions valides"),
                         {"validity", titled("Number of valid acquisitions", "Nombre d’acquisitions valides"), "", 0,
                          static_cast<double>(summary.highest_validity), summary.validity, nullptr});
+  products.write_number(
+      publication.uncertainty, kUncertainty, uncertainty_ramp(), 100,
+      titled("Uncertainty: how little is known of the class, %", "Incertitude : ce qui manque pour connaître la classe, %"),
+      {"uncertainty", titled("Uncertainty of the class", "Incertitude de la classe"), "%", 1, 100,
+       publication.uncertainty.empty() ? 0 : mean_of(publication.uncertainty), nullptr});
   context.progress->advance(1);
   if (regularised) products.write_regularised(*regularised);
   products.write_polygons();
@@ -163,7 +182,8 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
 Options PublishCommand::declare() {
   Options o;
   o.add("folder", &folder,
-        "folder with classification.tif, confidence.tif, validity.tif, regularised.tif and, after validate, accuracy.json and RESULTS.txt")
+        "folder with classification.tif, confidence.tif, validity.tif, uncertainty.tif, regularised.tif and, after validate, accuracy.json "
+        "and RESULTS.txt")
       .path()
       .required();
   o.add("output", &output, "folder of the products; default: the same folder").path();
@@ -207,9 +227,11 @@ nlohmann::json publish(const PublishCommand& command, const Context& context) {
                               command.folder, "` writes them"));
   publication.confidence = where_it_is("confidence.tif");
   publication.validity = where_it_is("validity.tif");
+  publication.uncertainty = where_it_is("uncertainty.tif");
   require_own_form(publication.classification, MapKind::classes);
   require_own_form(publication.confidence, MapKind::confidence);
   require_own_form(publication.validity, MapKind::validity);
+  require_own_form(publication.uncertainty, MapKind::confidence);
   publication.accuracy = where_it_is("accuracy.json");
   publication.results = where_it_is("RESULTS.txt");
   publication.regularised = where_it_is("regularised.tif");

@@ -31,8 +31,8 @@ inline constexpr const char* kPublishTitleHelp =
     "title of the report and of the STAC item; default: Land cover, in the language of the products";
 
 // The endings of the products' file names, after <name>.
-inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity", *kRegularised = "_regularised",
-                            *kPolygonStyle = "_polygons.sld";
+inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity", *kUncertainty = "_uncertainty",
+                            *kRegularised = "_regularised", *kPolygonStyle = "_polygons.sld";
 inline constexpr const char* kPolygonFolder = "vectors";
 
 struct PublishedPolygons {
@@ -44,6 +44,7 @@ struct PublishedPolygons {
 // The input: the whole map on one grid, and its metadata.
 struct Publication {
   std::string classification, confidence, validity;  // of this program's form; the last two may be ""
+  std::string uncertainty = {};                      // or ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
   std::string regularised;                           // regularised map, or ""

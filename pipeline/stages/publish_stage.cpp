@@ -119,6 +119,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   publication.classification = maps.classification;
   publication.confidence = maps.confidence;
   publication.validity = maps.validity;
+  publication.uncertainty = maps.uncertainty;
   if (!config.reference.path.empty()) {
     publication.accuracy = layout.accuracy();
     publication.results = layout.results();
@@ -159,6 +160,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
     for (const char* ending : endings) unit.outputs.push_back(publication.folder + "/" + publication.name + suffix + ending);
   };
   for (const char* suffix : {kConfidence, kValidity}) add_products(suffix, {".tif", ".qml"});
+  if (!publication.uncertainty.empty()) add_products(kUncertainty, {".tif", ".qml"});
   const std::vector<const char*> of_classes = {".tif", ".qml", ".tif.aux.xml", ".clr", ".sld", ".tif.vat.dbf"};
   add_products("", of_classes);
   if (!publication.regularised.empty()) add_products(kRegularised, of_classes);

@@ -19,6 +19,7 @@
 #include "kernels/ops/sieve.impl.h"
 #include "kernels/ops/smooth.impl.h"
 #include "kernels/ops/training_batch.impl.h"
+#include "kernels/ops/uncertainty.impl.h"
 #include "pipeline/core/error.h"
 #include "tests/support/case_parts.h"
 #include "tests/support/random_forest.h"
@@ -170,6 +171,23 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
   complete(
       test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels * kClasses,
       BlendNumber{args});
+}
+
+void add_uncertainty(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kClasses = 7;
+  for (const Uncertainty kind : {Uncertainty::entropy, Uncertainty::margin}) {
+    KernelCase& test = add(cases, "uncertainty", join_text(kind == Uncertainty::entropy ? "entropy, " : "margin, ", name));
+    auto probabilities = random_numbers<float>(static_cast<std::size_t>(pixels) * kClasses, 0, 40, 11);
+    for (float& p : probabilities) p /= 140;
+    UncertaintyArgs args;
+    args.pixels = pixels, args.n_classes = kClasses, args.kind = kind;
+    args.probabilities = test.input(probabilities);
+    args.count = test.input(random_numbers<std::uint8_t>(static_cast<std::size_t>(pixels), 0, 5, 2));
+    args.uncertainty = test.output<std::uint8_t>(pixels);
+    complete(
+        test, [args] { uncertainty(Device{}, args); }, [args](const Fibers& fibers) { uncertainty_on(fibers, args); }, pixels,
+        uncertainty_pixel(args));
+  }
 }
 
 void add_fuse_maps(Cases& cases, std::int64_t pixels, const char* name) {
@@ -408,6 +426,7 @@ void add_training_batch(Cases& cases, std::int64_t samples, const char* name) {
 void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_forest(cases, static_cast<int>(pixels), name);
   add_decide(cases, pixels, name);
+  add_uncertainty(cases, pixels, name);
   add_fuse_maps(cases, pixels, name);
   add_mosaic_rule(cases, pixels, name);
   add_counting(cases, pixels, name);

@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "kernels/base/exponential.h"
+#include "kernels/base/logarithm.h"
 #include "kernels/ops/decide.h"
+#include "kernels/ops/uncertainty.h"
 #include "pipeline/core/error.h"
 #include "tests/support/guarded.h"
 #include "tests/support/series_world.h"
@@ -18,6 +20,49 @@ namespace millesime::testing {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
+
+TEST(Logarithm, IsWithinTwoUnitsInTheLastPlace) {
+  EXPECT_EQ(logarithm(1.0f), 0.0f);
+  std::mt19937 random(4);
+  for (int i = 0; i < 100000; ++i) {
+    const float x =
+        std::ldexp(1.0f + static_cast<float>(random() >> 9) / static_cast<float>(1 << 23), static_cast<int>(random() % 60) - 40);
+    const double truth = std::log(static_cast<double>(x));
+    const double unit = std::abs(static_cast<double>(std::nextafter(static_cast<float>(truth), INFINITY)) - static_cast<float>(truth));
+    ASSERT_LE(std::abs(logarithm(x) - truth), 2 * unit) << x;
+  }
+}
+
+// [class][pixel]: certain, even, two classes, nine to one, no observation, no probability, NaN beside a class, one class of three twice.
+Bytes uncertain(Uncertainty kind, const std::vector<std::vector<float>>& pixels, const Bytes& count) {
+  const std::size_t n_classes = pixels.front().size();
+  std::vector<float> planes;
+  for (std::size_t c = 0; c < n_classes; ++c)
+    for (const auto& pixel : pixels) planes.push_back(pixel[c]);
+  Guarded<std::uint8_t> out(static_cast<std::int64_t>(pixels.size()));
+  UncertaintyArgs args{static_cast<std::int64_t>(pixels.size()),
+                       static_cast<int>(n_classes),
+                       kind,
+                       planes.data(),
+                       count.empty() ? nullptr : count.data(),
+                       out.data()};
+  uncertainty(Device{}, args);
+  out.expect_untouched_bands("uncertainty");
+  return {out.data(), out.data() + pixels.size()};
+}
+
+TEST(Uncertainty, IsTheEntropyOrTheMarginOfThePixel) {
+  const float nan = std::nanf("");
+  const std::vector<std::vector<float>> pixels = {{0, 1, 0, 0},       {0.25, 0.25, 0.25, 0.25}, {0.5, 0, 0.5, 0},
+                                                  {0.1f, 0, 0, 0.9f}, {0.5, 0.5, 0, 0},         {0, 0, 0, 0},
+                                                  {nan, 1, 0, 0},     {0.6f, 0.3f, 0.1f, 0}};
+  const Bytes count = {1, 1, 1, 1, 0, 1, 1, 9};
+  // -(0.1 ln 0.1 + 0.9 ln 0.9) / ln 4 = 0.2345; -(0.6 ln 0.6 + 0.3 ln 0.3 + 0.1 ln 0.1) / ln 4 = 0.6477
+  EXPECT_EQ(uncertain(Uncertainty::entropy, pixels, count), (Bytes{1, 100, 50, 23, 0, 0, 1, 65}));
+  EXPECT_EQ(uncertain(Uncertainty::margin, pixels, count), (Bytes{1, 100, 100, 20, 0, 0, 1, 70}));
+  EXPECT_EQ(uncertain(Uncertainty::margin, {{1}, {0}}, {}), (Bytes{1, 0})) << "one class alone";
+  EXPECT_EQ(uncertain(Uncertainty::entropy, {{1}}, {}), (Bytes{1}));
+}
 
 struct Decision {
   Bytes label, confidence;

@@ -1,0 +1,162 @@
+#include "pipeline/stages/next_samples.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "pipeline/core/counted.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/imagery/coverage_reader.h"
+#include "pipeline/io/map_input.h"
+#include "pipeline/io/vector_file.h"
+
+namespace millesime {
+namespace {
+
+constexpr double kBlocksPerPlace = 1.5;
+constexpr int kStripRows = 512;
+
+class PlaceFinder {
+ public:
+  PlaceFinder(const NextSamplesCommand& command, const Context& context)
+      : command_(command),
+        context_(context),
+        map_(open_map(command.map, MapKind::classes, context)),
+        uncertainty_(command.uncertainty, MapForm{.kind = MapKind::confidence}) {
+    require_same(map_.grid(), uncertainty_.grid(), command.uncertainty + " and " + command.map);
+  }
+  const Grid& grid() const { return map_.grid(); }
+
+  std::vector<NextPlace> find() {
+    std::int64_t known = 0;
+    each_strip("uncertainty", [&](const Window& strip) {
+      for (std::int64_t i = 0; i < strip.pixels(); ++i) known += counts(static_cast<std::size_t>(i));
+    });
+    if (known == 0) throw UserError(join_text(command_.uncertainty, ": no pixel has a value where ", command_.map, " has a class"));
+    // A whole number of places.
+    const double side = std::sqrt(static_cast<double>(known) / (kBlocksPerPlace * command_.count));
+    block_ = command_.side * std::max(1, static_cast<int>(side) / command_.side);
+    std::map<std::pair<int, int>, NextPlace> best;  // of each block
+    each_strip("places", [&](const Window& strip) {
+      for (int row = 0; row + command_.side <= strip.height; row += command_.side)
+        for (int col = 0; col + command_.side <= strip.width; col += command_.side) {
+          const NextPlace place = place_at(strip, col, row);
+          if (place.code == 0) continue;
+          const auto [at, first] = best.try_emplace({place.row / block_, place.col / block_}, place);
+          if (!first && place.uncertainty > at->second.uncertainty) at->second = place;  // of equals the first in the order of rows
+        }
+    });
+    return spread(best);
+  }
+
+ private:
+  bool counts(std::size_t i) const { return codes_[i] != 0 && values_[i] != 0; }
+
+  template <class Each>
+  void each_strip(const char* what, const Each& each) {
+    const Grid& all = map_.grid();
+    context_.progress->start(what, all.rows, "rows");
+    const int rows = std::max(1, kStripRows / command_.side) * command_.side;
+    for (int row = 0; row < all.rows; row += rows) {
+      const Window strip{0, row, all.cols, std::min(rows, all.rows - row)};
+      codes_.resize(static_cast<std::size_t>(strip.pixels())), values_.resize(codes_.size());
+      map_.read(strip, codes_.data());
+      uncertainty_.read(strip, values_.data());
+      each(strip);
+      context_.progress->advance(strip.height);
+    }
+    context_.progress->finish();
+  }
+
+  NextPlace place_at(const Window& strip, int col, int row) const {
+    std::map<int, int> pixels;  // by class
+    int n = 0, sum = 0;
+    for (int r = row; r < row + command_.side; ++r)
+      for (int c = col; c < col + command_.side; ++c) {
+        const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(strip.width) + static_cast<std::size_t>(c);
+        if (!counts(i)) continue;
+        ++n, sum += values_[i], ++pixels[codes_[i]];
+      }
+    NextPlace place{col, strip.row + row, 0, 0};
+    if (2 * n < command_.side * command_.side) return place;
+    place.uncertainty = static_cast<double>(sum) / n;
+    place.code = std::ranges::max_element(pixels, {}, [](const auto& of_class) { return of_class.second; })->first;
+    return place;
+  }
+
+  std::vector<NextPlace> spread(const std::map<std::pair<int, int>, NextPlace>& best) const {
+    std::vector<NextPlace> candidates, chosen;
+    for (const auto& [block, place] : best) candidates.push_back(place);
+    std::ranges::stable_sort(candidates, {}, [](const NextPlace& p) { return std::tuple(-p.uncertainty, p.row, p.col); });
+    std::map<std::pair<int, int>, NextPlace> taken;  // by block
+    for (const NextPlace& place : candidates) {
+      if (std::ssize(chosen) == command_.count) break;
+      const int i = place.row / block_, j = place.col / block_;
+      bool near = false;
+      for (int di = -1; di <= 1; ++di)
+        for (int dj = -1; dj <= 1; ++dj)
+          if (const auto other = taken.find({i + di, j + dj}); other != taken.end())
+            near = near || std::hypot(other->second.row - place.row, other->second.col - place.col) < block_ / 2.0;
+      if (near) continue;
+      chosen.push_back(place), taken[{i, j}] = place;
+    }
+    return chosen;
+  }
+
+  const NextSamplesCommand& command_;
+  const Context& context_;
+  MapInput map_, uncertainty_;
+  int block_ = 1;  // px
+  std::vector<std::uint16_t> codes_;
+  std::vector<std::uint8_t> values_;
+};
+
+}  // namespace
+
+Options NextSamplesCommand::declare() {
+  Options o;
+  o.add("map", &map, "map of class codes").path().required();
+  o.add("uncertainty", &uncertainty, "its uncertainty, 1 to 100 (classify.uncertainty writes it)").path().required();
+  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the legend of the map")
+      .names("nomenclature");
+  o.add("count", &count, "places that are wanted").range(1, 1e6);
+  o.add("side", &side, "side of a place, a square").unit("px").range(1, 100);
+  o.add("output", &output, "polygons to write: .gpkg, .fgb, .shp or .geojson").path().required();
+  return o;
+}
+
+std::vector<NextPlace> next_places(const NextSamplesCommand& command, const Context& context) {
+  return PlaceFinder(command, context).find();
+}
+
+std::vector<std::string> next_samples(const NextSamplesCommand& command, const Context& context) {
+  PlaceFinder finder(command, context);
+  const Nomenclature classes = nomenclature_of_map(command.nomenclature, command.map);
+  const std::vector<NextPlace> places = finder.find();
+  const Grid& grid = finder.grid();
+  std::vector<OutputFeature> features;
+  std::map<int, int> of_class;
+  for (const NextPlace& place : places) {
+    const Box box = grid.extent({place.col, place.row, command.side, command.side});
+    const auto index = classes.index_of_code(place.code);
+    const std::string name = index ? classes.at(*index).name : std::string();
+    ++of_class[place.code];
+    features.push_back(
+        {{{{{{box.min_x, box.min_y}, {box.max_x, box.min_y}, {box.max_x, box.max_y}, {box.min_x, box.max_y}, {box.min_x, box.min_y}}}}},
+         {std::ssize(features) + std::int64_t{1}, place.uncertainty, std::int64_t{place.code}, name, std::string(), std::string()}});
+  }
+  write_polygons(command.output, "places", grid.crs, {"rank", "uncertain", "map_class", "map_name", "label", "comment"}, features);
+  std::vector<std::string> lines;
+  if (std::ssize(places) < command.count)
+    lines.push_back(join_text(command.count, " places are wanted, the map has ", places.size(), " so far apart"));
+  if (!places.empty())
+    lines.push_back(join_text(counted(places.size(), "place"), " of ", command.side, " x ", command.side, " px, uncertainty ",
+                              fixed(places.front().uncertainty, 1), " to ", fixed(places.back().uncertainty, 1), " %, on ",
+                              counted(of_class.size(), "class", "classes"), " of the map"));
+  return lines;
+}
+
+}  // namespace millesime

@@ -1,0 +1,40 @@
+#pragma once
+// `millesime samples next`: the places whose label would teach a model most, spread over the map, as polygons to be labelled.
+//
+// A place is a square of some pixels with a class on at least half of them; its worth is the mean uncertainty of those. The map is divided
+// into blocks, about half as many again as places are wanted; the worthiest place of each block is a candidate (uncertainty sampling, Lewis
+// & Gale 1994, with the spread in space that keeps one bad corner from taking all labels), and of the candidates those are taken that are
+// worth most and lie at least half a block apart.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/context.h"
+#include "pipeline/core/options.h"
+
+namespace millesime {
+
+struct NextSamplesCommand {
+  std::string map, uncertainty;  // class codes, and 1 to 100 on the same grid; 0 is no data
+  std::string nomenclature;      // "": the legend of the map
+  int count = 200;
+  int side = 5;  // px, of a place
+  std::string output;
+
+  Options declare();
+};
+
+struct NextPlace {
+  int col = 0, row = 0;    // its first pixel
+  double uncertainty = 0;  // mean
+  int code = 0;            // most frequent class of the map
+};
+
+// The best first; fewer than wanted where the map has no more. Reads the maps twice, in strips; the result does not depend on them.
+std::vector<NextPlace> next_places(const NextSamplesCommand& command, const Context& context);
+
+// Writes the places with empty fields for a label, which `reference` reads (unlabelled ones are ignored). Lines for a terminal.
+std::vector<std::string> next_samples(const NextSamplesCommand& command, const Context& context);
+
+}  // namespace millesime

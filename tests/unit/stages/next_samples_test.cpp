@@ -1,0 +1,94 @@
+#include "pipeline/stages/next_samples.h"
+
+#include <cmath>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "tests/support/message_of.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::HasSubstr;
+
+class NextSamples : public ::testing::Test {
+ protected:
+  NextSamples() {
+    context.progress = &progress;
+    command.map = folder + "/map.tif", command.uncertainty = folder + "/uncertainty.tif", command.output = folder + "/places.gpkg";
+    command.nomenclature = "oso23", command.count = 6, command.side = 4;
+    // Blocks of sqrt(14400 / (1.5 * 6)) = 40 px: three by three.
+  }
+  void put(int col, int row, std::uint8_t value) {
+    for (int r = row; r < row + 4; ++r)
+      for (int c = col; c < col + 4; ++c) uncertainty.at(c, r) = value;
+  }
+  std::vector<NextPlace> places() {
+    write_raster(command.map, map, {});
+    write_raster(command.uncertainty, uncertainty, {});
+    return next_places(command, context);
+  }
+  const Grid grid{"EPSG:2154", 560000, 6280000, 10, 10, 120, 120};
+  LabelMap map{grid, 13};
+  Raster<std::uint8_t> uncertainty{grid, 10};
+  testing::SilentProgress progress;
+  Context context;
+  std::string folder = testing::temp_dir();
+  NextSamplesCommand command;
+};
+
+TEST_F(NextSamples, TakesTheMostUncertainPlaceOfEachBlockBestFirst) {
+  put(8, 12, 90), put(20, 20, 80);  // of one block: only the first
+  put(48, 4, 95);
+  put(36, 80, 70), put(40, 80, 75);  // side by side across a border of blocks: only the better
+  put(100, 100, 60);
+  map.at(101, 101) = 17, map.at(102, 101) = 17;  // its other 14 pixels are 13
+  const auto found = places();
+  ASSERT_EQ(found.size(), 6u);
+  EXPECT_EQ(std::pair(found[0].col, found[0].row), std::pair(48, 4));
+  EXPECT_EQ(found[0].uncertainty, 95);
+  EXPECT_EQ(std::pair(found[1].col, found[1].row), std::pair(8, 12));
+  EXPECT_EQ(std::pair(found[2].col, found[2].row), std::pair(40, 80));
+  EXPECT_EQ(std::pair(found[3].col, found[3].row), std::pair(100, 100));
+  EXPECT_EQ(found[3].code, 13);
+  std::set<std::pair<int, int>> blocks;
+  for (const NextPlace& place : found) blocks.insert({place.row / 40, place.col / 40});
+  EXPECT_EQ(blocks.size(), 6u) << "spread: one a block";
+}
+
+TEST_F(NextSamples, ThePolygonsHaveAnEmptyLabelAndWhatTheMapSays) {
+  put(48, 4, 95);
+  places();
+  const auto lines = next_samples(command, context);
+  EXPECT_THAT(lines.back(), HasSubstr("6 places of 4 x 4 px, uncertainty 95.0 to 10.0 %, on 1 class of the map"));
+  const VectorLayer layer = read_polygons(command.output, "", {"rank", "label", "map_name"}, "");
+  ASSERT_EQ(layer.features.size(), 6u);
+  const Feature& first = layer.features.front();
+  EXPECT_EQ(first.attributes.at("rank"), "1");
+  EXPECT_EQ(first.attributes.at("label"), "");
+  EXPECT_EQ(first.attributes.at("map_class"), "13");
+  EXPECT_EQ(first.attributes.at("map_name"), "Prairies");
+  EXPECT_DOUBLE_EQ(first.area(), 1600);
+  EXPECT_DOUBLE_EQ(first.extent().min_x, 560480);
+  EXPECT_DOUBLE_EQ(first.extent().max_y, 6279960);
+}
+
+TEST_F(NextSamples, PlacesWithoutAClassAreNone) {
+  map = LabelMap(grid);
+  for (int row = 0; row < 8; ++row)
+    for (int col = 0; col < 4; ++col) map.at(col, row) = 1;
+  for (int i = 0; i < 3; ++i) map.at(4 + i, 0) = 1;  // three of sixteen
+  EXPECT_EQ(places().size(), 2u);
+  EXPECT_THAT(next_samples(command, context).front(), HasSubstr("6 places are wanted, the map has 2"));
+  uncertainty = Raster<std::uint8_t>(grid);
+  EXPECT_THAT(testing::message_of([&] { places(); }), HasSubstr("no pixel has a value where"));
+}
+
+}  // namespace
+}  // namespace millesime
