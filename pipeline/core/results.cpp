@@ -1,6 +1,7 @@
 #include "pipeline/core/results.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
@@ -129,6 +130,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // writes NaN as null
 
+// Parts of the final map's accuracy, with their names in the file.
+template <class Report>
+auto parts_of(Report& report) {
+  return std::array{std::pair{"in_learned_blocks", &report.near_learners}, std::pair{"in_other_blocks", &report.far_from_learners}};
+}
+
 Json map_json(const MapAccuracy& map) {
   const Accuracy accuracy = measure(map.confusion);
   Json classes = Json::array(), counts = Json::array(), calibration;
@@ -152,18 +159,20 @@ Json map_json(const MapAccuracy& map) {
     calibration = {
         {"expected_error", map.calibration->expected_error()}, {"maximum_error", map.calibration->maximum_error()}, {"bins", bins}};
   }
-  return {{"name", map.name},
-          {"pixels", accuracy.total},
-          {"polygons", map.polygons ? Json(*map.polygons) : Json()},
-          {"not_judged", map.not_judged},
-          {"unmapped", map.unmapped},
-          {"of_two_classes", map.of_two_classes},
-          {"overall_accuracy", accuracy.overall},
-          {"kappa", accuracy.kappa},
-          {"macro_f_score", accuracy.macro_f},
-          {"classes", classes},
-          {"confusion", {{"codes", map.confusion.codes()}, {"counts", counts}}},
-          {"calibration", calibration}};
+  Json json = {{"name", map.name},
+               {"pixels", accuracy.total},
+               {"polygons", map.polygons ? Json(*map.polygons) : Json()},
+               {"not_judged", map.not_judged},
+               {"unmapped", map.unmapped},
+               {"of_two_classes", map.of_two_classes},
+               {"overall_accuracy", accuracy.overall},
+               {"kappa", accuracy.kappa},
+               {"macro_f_score", accuracy.macro_f},
+               {"classes", classes},
+               {"confusion", {{"codes", map.confusion.codes()}, {"counts", counts}}},
+               {"calibration", calibration}};
+  if (map.blocks) json["blocks"] = *map.blocks;
+  return json;
 }
 
 Json interval_json(const std::vector<double>& values) {
@@ -179,6 +188,7 @@ MapAccuracy map_from_json(const Json& json) {
   map.unmapped = whole_number<std::int64_t>(json.at("unmapped"));
   if (json.contains("of_two_classes")) map.of_two_classes = whole_number<std::int64_t>(json.at("of_two_classes"));
   if (json.contains("polygons") && !json.at("polygons").is_null()) map.polygons = whole_number<std::int64_t>(json.at("polygons"));
+  if (json.contains("blocks")) map.blocks = whole_number<std::int64_t>(json.at("blocks"));
   if (json.contains("not_judged"))
     for (const Json& code : json.at("not_judged")) map.not_judged.push_back(whole_number<int>(code));
   std::vector<int> codes;
@@ -218,17 +228,20 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
                            {"recall", interval_json(class_over_runs(accuracies, code, &ClassAccuracy::recall))},
                            {"f_score", interval_json(class_over_runs(accuracies, code, &ClassAccuracy::f_score))}});
   const auto mean = [&](double Accuracy::*m) { return interval_json(over_runs(accuracies, [m](const Accuracy& a) { return a.*m; })); };
-  return {{"schema", "millesime-accuracy-1"},
-          {"reference", report.reference},
-          {"nomenclature", nomenclature.name},
-          {"classes", classes},
-          {"runs", runs},
-          {"mean",
-           {{"overall_accuracy", mean(&Accuracy::overall)},
-            {"kappa", mean(&Accuracy::kappa)},
-            {"macro_f_score", mean(&Accuracy::macro_f)},
-            {"classes", class_means}}},
-          {"final_map", report.final_map ? map_json(*report.final_map) : Json()}};
+  Json json = {{"schema", "millesime-accuracy-1"},
+               {"reference", report.reference},
+               {"nomenclature", nomenclature.name},
+               {"classes", classes},
+               {"runs", runs},
+               {"mean",
+                {{"overall_accuracy", mean(&Accuracy::overall)},
+                 {"kappa", mean(&Accuracy::kappa)},
+                 {"macro_f_score", mean(&Accuracy::macro_f)},
+                 {"classes", class_means}}},
+               {"final_map", report.final_map ? map_json(*report.final_map) : Json()}};
+  for (const auto& [name, part] : parts_of(report))
+    if (*part) json[name] = map_json(**part);
+  return json;
 }
 
 const ConfusionMatrix* judging_matrix(const AccuracyReport& report) {
@@ -261,6 +274,8 @@ AccuracyReport read_accuracy(const std::string& file) {
     report.reference = json.at("reference");
     for (const Json& run : json.at("runs")) report.runs.push_back(map_from_json(run));
     if (!json.at("final_map").is_null()) report.final_map = map_from_json(json.at("final_map"));
+    for (const auto& [name, part] : parts_of(report))
+      if (json.contains(name)) *part = map_from_json(json.at(name));
     return report;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(file, ": expected an accuracy.json of millesime, got: ", error.what(), "; run the validate stage again"));

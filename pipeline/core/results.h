@@ -21,6 +21,7 @@ struct MapAccuracy {
   std::int64_t of_two_classes = 0;                      // pixels in reference polygons of two classes; they count for none
   std::optional<std::int64_t> polygons = std::nullopt;  // that the pixels of the matrix are of, if it is known
   std::vector<int> not_judged = {};                     // classes of the samples of which no pixel judged this map
+  std::optional<std::int64_t> blocks = std::nullopt;    // that those pixels are in, if it is known
 
   // A pixel of a reference class that the map shows as `produced`. `confidence`: of the map, 0 to 1.
   void add(std::int32_t reference, std::int32_t produced, std::optional<double> confidence);
@@ -30,6 +31,9 @@ struct AccuracyReport {
   std::string reference;          // one sentence: the reference of the maps
   std::vector<MapAccuracy> runs;  // one a seed
   std::optional<MapAccuracy> final_map;
+  // Of the final map, where the reference spans more than five blocks: by polygons in blocks that a model learned from, and in blocks that
+  // none did. Neighbouring fields are alike: the second is what a place without reference polygons may expect.
+  std::optional<MapAccuracy> near_learners = {}, far_from_learners = {};
 };
 
 // Of the final map, or of the only run; null where neither says what the map is worth.
@@ -51,7 +55,7 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //   schema      "millesime-accuracy-1"
 //   reference   sentence
 //   classes     [{code, name}] of the nomenclature
-//   runs        [map]; final_map: map or null, with
+//   runs        [map]; final_map: map or null; in_learned_blocks, in_other_blocks: map with its number of blocks, or not there; with
 //     map         {name, pixels, polygons: number or null, not_judged: [code], unmapped, of_two_classes,
 //                  overall_accuracy, kappa, macro_f_score,
 //                  classes: [{code, reference, produced, agreed, precision, recall, f_score}],

@@ -17,9 +17,9 @@ struct ReferenceOptions {  // [reference]
   double learn_ratio = 0.7;
   double final_ratio = -1;  // -1: with several seeds 1 - learn_ratio; with one seed its test polygons judge the final map, too
   int seeds = 1;
-  std::int64_t random_seed = 1;   // of the split; seed i of the run uses random_seed + i
-  double erosion_m = 0;           // border of each polygon left out of the samples
-  std::string split = "polygon";  // or block: what is never divided between learning and testing
+  std::int64_t random_seed = 1;  // of the split; seed i of the run uses random_seed + i
+  double erosion_m = 0;          // border of each polygon left out of the samples
+  std::string split = "auto";    // polygon, block, both: what is never divided between learning and testing (stages/sample.h)
   double block_km = 5;
 
   // Whether polygons are held out from every seed; otherwise the test polygons of the only seed judge the final map.

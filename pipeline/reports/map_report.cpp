@@ -58,6 +58,9 @@ std::string head(const ReportData& data) {
     html += key_figure(number(data.summary.confidence, 0) + " <small>%</small>", w("mean confidence", "confiance moyenne"));
   if (data.accuracy && !data.accuracy->runs.empty()) {
     html += accuracy_figure(data, &Accuracy::overall, w("overall accuracy", "exactitude globale"));
+    if (data.accuracy->far_from_learners)
+      html += key_figure(w.number(measure(data.accuracy->far_from_learners->confusion).overall, 3),
+                         w("overall accuracy by blocks", "exactitude globale par blocs"));
     html += accuracy_figure(data, &Accuracy::kappa, "kappa");
     html += accuracy_figure(data, &Accuracy::macro_f, w("mean F-score", "F-score moyen"));
   }
@@ -94,6 +97,34 @@ std::string said_by_validate(const std::string& text, const Words& w) {
   return escape_markup(found == std::end(kFrench) ? text : w(found->first, found->second));
 }
 
+// What the surroundings of the reference may expect, and what a place far from it may.
+std::string parts_table(const AccuracyReport& accuracy, const Words& w) {
+  if (!accuracy.far_from_learners) return "";
+  std::string rows;
+  for (const auto& [part, name] :
+       {std::pair{&accuracy.near_learners, w("by polygons, in blocks that a model learned from", "par polygones, dans les blocs appris")},
+        {&accuracy.far_from_learners, w("by blocks that no model learned from", "par blocs, dont aucun modèle n’a rien appris")}}) {
+    if (!*part || (*part)->confusion.total() == 0) continue;
+    const Accuracy of_part = measure((*part)->confusion);
+    rows += join_text("<tr><th scope=\"row\">", name, "</th>");
+    for (const std::int64_t n : {(*part)->blocks.value_or(0), (*part)->polygons.value_or(0), of_part.total})
+      rows += "<td class=\"n\">" + grouped(static_cast<double>(n)) + "</td>";
+    for (const double value : {of_part.overall, of_part.kappa, of_part.macro_f}) rows += "<td class=\"n\">" + w.number(value, 3) + "</td>";
+    rows += "</tr>\n";
+  }
+  return join_text(
+      "<p>",
+      w("Neighbouring fields are alike. Polygons near those that a model learned from say what the surroundings of the reference may "
+        "expect; whole blocks say what a place without reference polygons may.",
+        "Les parcelles voisines se ressemblent. Les polygones proches de ceux dont un modèle a appris disent ce que peuvent attendre "
+        "les alentours de la référence ; les blocs entiers, un lieu sans polygone de référence."),
+      "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"lines\"><thead><tr><th scope=\"col\">", w("Judged", "Évaluée"),
+      "</th><th class=\"n\" scope=\"col\">", w("blocks", "blocs"), "</th><th class=\"n\" scope=\"col\">", w("polygons", "polygones"),
+      "</th><th class=\"n\" scope=\"col\">pixels</th><th class=\"n\" scope=\"col\">", w("overall accuracy", "exactitude globale"),
+      "</th><th class=\"n\" scope=\"col\">kappa</th><th class=\"n\" scope=\"col\">", w("mean F-score", "F-score moyen"),
+      "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n");
+}
+
 std::string accuracy_section(const ReportData& data) {
   const MapAccuracy* map = main_accuracy(data);
   if (!map) return "";
@@ -115,7 +146,7 @@ std::string accuracy_section(const ReportData& data) {
   if (!map->not_judged.empty())
     text += join_text(w("Not judged, because no polygon of the class is held out: ", "Non évaluées, faute de polygone mis de côté : "),
                       names_of(data, map->not_judged), ". ");
-  text += "</p>\n";
+  text += "</p>\n" + parts_table(*data.accuracy, w);
   std::string charts = score_table(
       data.nomenclature, accuracy, [&](int code) { return f_score_interval(data, code); }, w);
   if (map->calibration && map->calibration->total() > 0)

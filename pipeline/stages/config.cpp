@@ -78,9 +78,10 @@ Options Config::declare() {
   o.add("seeds", &reference.seeds, "number of runs with different splits").range(1, 100);
   o.add("random_seed", &reference.random_seed, "seed of the first split").range(0, kUnbounded);
   o.add("split", &reference.split,
-        "what is never divided between training and testing: a polygon, or a block of block_km; accuracy by blocks is what a place without "
-        "polygons of its own may expect")
-      .choices({"polygon", "block"});
+        "what is never divided between training and testing: a polygon; a block of block_km: accuracy by blocks is what a place without "
+        "polygons of its own may expect; both: half of what tests are whole blocks, half polygons of the others, and the report has both "
+        "accuracies; auto: both where the polygons of a tile lie in more than five blocks, else polygon")
+      .choices({"auto", "both", "polygon", "block"});
   o.add("block_km", &reference.block_km, "side of the squares of split = \"block\"").unit("km").range(0.1, 1000);
   o.add("erosion_m", &reference.erosion_m, "width of the border of each polygon that is left out of the samples").unit("m").range(0, 1000);
 

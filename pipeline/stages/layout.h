@@ -30,6 +30,7 @@ struct Layout {
   std::string footprint(const std::string& tile) const { return stage("footprint") + "/" + tile + "_footprint.tif"; }
   std::string cubes() const { return root + "/cubes"; }  // of `millesime stack`
   std::string samples(const std::string& tile) const { return stage("sample") + "/" + tile + ".safetensors"; }
+  std::string blocks(const std::string& tile) const { return stage("sample") + "/" + tile + "_blocks.csv"; }  // of each polygon
   std::string model(const std::string& region, int seed) const { return stage("train") + "/" + model_key(region, seed) + ".safetensors"; }
   std::string classification(const std::string& tile, int seed) const {
     return stage("classify") + "/" + tile + "_class_seed_" + std::to_string(seed) + ".tif";

@@ -27,14 +27,6 @@ namespace {
 
 constexpr std::size_t kListedLines = 20;  // of repaired and dropped geometries in the manifest
 
-// The number of the square of block_km that holds a point; squares begin at the origin of the reference system.
-std::int64_t block_of(const Point& point, double block_km, double metres_per_unit) {
-  const double side = block_km * 1000 / metres_per_unit;
-  const auto number = [side](double along) { return static_cast<std::int64_t>(std::floor(along / side)); };
-  constexpr std::int64_t kAcross = 1 << 24;
-  return number(point.y) * kAcross + number(point.x);
-}
-
 struct Dropped {
   std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
 };
@@ -102,14 +94,14 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
     ids.push_back(reference.polygons[i].feature.id);
     strata_with_pixels.push_back(strata[i]);
   }
-  const bool by_block = config.reference.split == "block";
   std::vector<std::int64_t> blocks;
-  if (by_block)
-    for (const std::size_t i : with_pixels)
-      blocks.push_back(block_of(reference.polygons[i].feature.centroid(), config.reference.block_km,
-                                metres_per_unit(images.main().grid.crs).value_or(1)));
-  const auto splits =
-      by_block ? split_blocks(blocks, strata_with_pixels, config.reference) : split_polygons(ids, strata_with_pixels, config.reference);
+  for (const std::size_t i : with_pixels)
+    blocks.push_back(
+        block_of(reference.polygons[i].feature.centroid(), config.reference.block_km, metres_per_unit(images.main().grid.crs).value_or(1)));
+  const auto splits = split_reference(ids, blocks, strata_with_pixels, config.reference);
+  std::string table = "polygon,block\n";
+  for (std::size_t i = 0; i < ids.size(); ++i) table += join_text(ids[i], ",", blocks[i], "\n");
+  write_text(Layout(config).blocks(images.tile), table);
 
   const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
   std::vector<std::size_t> place(reference.polygons.size());  // polygon -> position in with_pixels
@@ -302,7 +294,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
               .key = tile,
               .tile = tile,
               .inputs = {layout.census(tile)},
-              .outputs = {layout.samples(tile)},
+              .outputs = {layout.samples(tile), layout.blocks(tile)},
               .config_keys = keys,
               .facts = {classes},
               .run = {}};
@@ -351,7 +343,7 @@ Stage sample_stage() {
           .writes = "samples of each tile",
           .command = "samples extract",
           .example = "millesime samples extract france-2021.toml",
-          .revision = 5,
+          .revision = 6,
           .papers = {},
           .options = kOptions,
           .of_any_edition = true,

@@ -1,6 +1,7 @@
 // Which polygons, or blocks of them, learn, test, and judge the final map: sample.h.
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -79,6 +80,55 @@ std::vector<std::vector<Split>> split_blocks(const std::vector<std::int64_t>& bl
       split.push_back(!used.contains(block) ? Split::final_map : learners.contains(block) ? Split::learn : Split::test);
   }
   return splits;
+}
+
+namespace {
+
+std::vector<std::vector<Split>> split_both(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& blocks,
+                                           const std::vector<std::string>& strata, const ReferenceOptions& options) {
+  ReferenceOptions of_blocks = options, of_polygons = options;
+  const double tested = (1 - options.learn_ratio) / 2;  // as blocks, and as polygons of what is left
+  of_blocks.learn_ratio = 1 - tested, of_polygons.learn_ratio = options.learn_ratio / (1 - tested);
+  if (options.draws_final_set()) {
+    const double final_ratio = (options.final_ratio < 0 ? 1 - options.learn_ratio : options.final_ratio) / 2;
+    of_blocks.final_ratio = final_ratio, of_polygons.final_ratio = final_ratio / (1 - final_ratio);
+  }
+  const auto by_block = split_blocks(blocks, strata, of_blocks), by_polygon = split_polygons(ids, strata, of_polygons);
+  std::vector<std::vector<Split>> splits = by_polygon;
+  for (std::size_t seed = 0; seed < splits.size(); ++seed) {
+    std::map<std::string, std::vector<std::size_t>> without_learner;  // strata, with their polygons in blocks that learn
+    std::set<std::string> learns;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      Split& split = splits[seed][i];
+      const Split block = by_block[seed][i];
+      if (block == Split::final_map || (block == Split::test && split != Split::final_map)) split = block;
+      if (split == Split::learn) learns.insert(strata[i]);
+      if (split == Split::test && block == Split::learn) without_learner[strata[i]].push_back(i);
+    }
+    // The draws do not know of each other: a class whose learning polygons are in blocks that are held out gets another.
+    for (const auto& [stratum, polygons] : without_learner)
+      if (!learns.contains(stratum))
+        splits[seed][*std::ranges::min_element(
+            polygons, {}, [&](std::size_t i) { return random_number_of(ids[i], salt_of(options, seed)); })] = Split::learn;
+  }
+  return splits;
+}
+
+}  // namespace
+
+std::int64_t block_of(const Point& point, double block_km, double metres_per_unit) {
+  const double side = block_km * 1000 / metres_per_unit;
+  const auto number = [side](double along) { return static_cast<std::int64_t>(std::floor(along / side)); };
+  constexpr std::int64_t kAcross = 1 << 24;
+  return number(point.y) * kAcross + number(point.x);
+}
+
+std::vector<std::vector<Split>> split_reference(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& blocks,
+                                                const std::vector<std::string>& strata, const ReferenceOptions& options) {
+  const bool many = std::set<std::int64_t>(blocks.begin(), blocks.end()).size() > kFewBlocks;
+  if (options.split == "block") return split_blocks(blocks, strata, options);
+  if (options.split == "both" || (options.split == "auto" && many)) return split_both(ids, blocks, strata, options);
+  return split_polygons(ids, strata, options);
 }
 
 }  // namespace millesime

@@ -1,8 +1,10 @@
 #include "pipeline/stages/validate.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -11,6 +13,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/counted.h"
+#include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
@@ -21,6 +24,7 @@
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/right_or_wrong.h"
+#include "pipeline/stages/sample.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -73,17 +77,62 @@ std::vector<std::size_t> samples_of(const Samples& samples, int seed, Split use)
   return chosen;
 }
 
-// `positions`: of one tile, where a polygon has one number.
-void compare_at(const Positions& positions, const RasterReader& classification, const RasterReader* confidence, MapAccuracy& result) {
+// A part of a map's accuracy: the pixels of some blocks.
+struct Part {
+  MapAccuracy accuracy;
+  std::set<std::pair<std::string, std::int64_t>> blocks;
+};
+
+// The blocks of the reference (reference.block_km; stages/sample.h), and those that a model learned from. Blocks are of a reference system.
+struct Blocks {
+  std::set<std::pair<std::string, std::int64_t>> all, learned;
+  std::map<std::string, std::unordered_map<std::int64_t, std::int64_t>> of_polygon;  // by tile
+
+  void add(const Samples& samples, const std::string& table, const std::string& crs, int seeds) {
+    auto& blocks = of_polygon[samples.tile];
+    if (!std::filesystem::exists(table)) return;
+    CsvReader reader(table);
+    while (reader.next()) blocks[number_in(reader, 0)] = number_in(reader, 1);
+    for (const auto& [polygon, block] : blocks) all.insert({crs, block});
+    for (std::int64_t i = 0; i < samples.size(); ++i)
+      for (int seed = 0; seed < seeds; ++seed)
+        if (const auto block = blocks.find(samples.polygon[static_cast<std::size_t>(i)]);
+            block != blocks.end() && samples.split_of(i, seed) == Split::learn)
+          learned.insert({crs, block->second});
+  }
+
+ private:
+  static std::int64_t number_in(const CsvReader& reader, std::size_t column) {
+    const std::string_view text = reader.cells().at(column);
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size())
+      throw UserError(join_text(reader.where(column), ": expected a number, got \"", text, "\"; run the sample stage again"));
+    return number;
+  }
+};
+
+struct Parts {
+  Part near, far;  // of blocks that a model learned from, of the others
+};
+
+// `positions`: of one tile, where a polygon has one number. `part_of`: of each position, or null.
+void compare_at(const Positions& positions, const RasterReader& classification, const RasterReader* confidence, MapAccuracy& result,
+                const std::function<Part*(std::size_t)>& part_of = nullptr) {
   const std::vector<std::int32_t> produced = values_at(classification, positions);
   std::vector<std::int32_t> percent;
   if (confidence) percent = values_at(*confidence, positions);
-  std::unordered_set<std::int64_t> judging;
+  std::map<MapAccuracy*, std::unordered_set<std::int64_t>> judging;  // polygons
   for (std::size_t i = 0; i < produced.size(); ++i) {
-    result.add(positions.labels[i], produced[i], confidence ? std::optional<double>(middle_of_percent(percent[i])) : std::nullopt);
-    if (produced[i] != 0) judging.insert(positions.polygons[i]);
+    Part* part = part_of ? part_of(i) : nullptr;
+    for (MapAccuracy* of : {&result, part ? &part->accuracy : nullptr}) {
+      if (!of) continue;
+      of->add(positions.labels[i], produced[i], confidence ? std::optional<double>(middle_of_percent(percent[i])) : std::nullopt);
+      if (produced[i] != 0) judging[of].insert(positions.polygons[i]);
+    }
   }
-  result.polygons = result.polygons.value_or(0) + std::ssize(judging);
+  for (const auto& [of, polygons] : judging) of->polygons = of->polygons.value_or(0) + std::ssize(polygons);
+  if (!result.polygons) result.polygons = 0;
 }
 
 }  // namespace
@@ -105,7 +154,7 @@ class MosaicJudge {
   explicit MosaicJudge(const MosaicMaps& maps) : classification_(maps.classification), confidence_(maps.confidence) {}
 
   // At the pixels that hold the positions of the samples of this use. Tiles overlap: a pixel of the map that was judged before is left out.
-  void add(const Samples& samples, Split use, const Grid& tile, MapAccuracy& result) {
+  void add(const Samples& samples, Split use, const Grid& tile, const Blocks& blocks, MapAccuracy& result, Parts& parts) {
     const Grid& grid = classification_.grid();
     const std::vector<std::size_t> held_out = samples_of(samples, 0, use);
     std::vector<double> x, y;
@@ -124,7 +173,15 @@ class MosaicJudge {
       if (!judged_.insert(static_cast<std::int64_t>(row) * grid.cols + static_cast<std::int64_t>(col)).second) continue;
       positions.add(static_cast<int>(col), static_cast<int>(row), samples, held_out[k]);
     }
-    compare_at(positions, classification_, &confidence_, result);
+    const auto& of_polygon = blocks.of_polygon.at(samples.tile);
+    compare_at(positions, classification_, &confidence_, result, [&](std::size_t i) -> Part* {
+      const auto block = of_polygon.find(positions.polygons[i]);
+      if (block == of_polygon.end()) return nullptr;
+      const std::pair place(tile.crs, block->second);
+      Part& part = blocks.learned.contains(place) ? parts.near : parts.far;
+      part.blocks.insert(place);
+      return &part;
+    });
   }
 
  private:
@@ -157,6 +214,11 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   for (int seed = 0; seed < layout.seeds; ++seed) report.runs.push_back(new_map(join_text("seed ", seed)));
   report.final_map = new_map("final map");
 
+  Blocks blocks;
+  for (const std::string& tile : tiles)
+    blocks.add(read_samples(layout.samples(tile)), layout.blocks(tile), RasterReader(layout.classification(tile, 0)).grid().crs,
+               layout.seeds);
+  Parts parts{{new_map("polygons"), {}}, {new_map("blocks"), {}}};
   std::set<int> sampled;
   MosaicJudge mosaic(mosaic_maps(config));
   context.progress->start("validate", static_cast<std::int64_t>(tiles.size()), "tiles");
@@ -169,11 +231,16 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
     for (int seed = 0; seed < layout.seeds; ++seed)
       add_tests(samples, seed, layout.classification(tile, seed), layout.confidence(tile, seed),
                 report.runs[static_cast<std::size_t>(seed)]);
-    mosaic.add(samples, final_set ? Split::final_map : Split::test, RasterReader(layout.classification(tile, 0)).grid(), *report.final_map);
+    mosaic.add(samples, final_set ? Split::final_map : Split::test, RasterReader(layout.classification(tile, 0)).grid(), blocks,
+               *report.final_map, parts);
     context.progress->advance(1);
   }
   context.progress->finish();
 
+  if (blocks.all.size() > kFewBlocks && parts.far.accuracy.confusion.total() > 0) {
+    parts.near.accuracy.blocks = std::ssize(parts.near.blocks), parts.far.accuracy.blocks = std::ssize(parts.far.blocks);
+    report.near_learners = parts.near.accuracy, report.far_from_learners = parts.far.accuracy;
+  }
   for (MapAccuracy& run : report.runs) run.not_judged = not_judged(sampled, run);
   report.final_map->not_judged = not_judged(sampled, *report.final_map);
 
@@ -206,6 +273,7 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   unit.config_keys = kOptions;
   for (const std::string& tile : tiles_of(config)) {
     unit.inputs.push_back(layout.samples(tile));
+    unit.inputs.push_back(layout.blocks(tile));
     for (int seed = 0; seed < layout.seeds; ++seed) {
       unit.inputs.push_back(layout.classification(tile, seed));
       unit.inputs.push_back(layout.confidence(tile, seed));
@@ -229,7 +297,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 3,
+          .revision = 4,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)"},
           .options = kOptions,

@@ -66,6 +66,8 @@ class Classify : public ::testing::Test {
                      legend}};
     if (levels_) request.maps.front().level1 = folder + "/level1.tif", request.maps.front().deepest = folder + "/deepest.tif";
     request.options.level_confidence = level_confidence_;
+    request.options.uncertainty = uncertainty_;
+    if (uncertainty_ != "none") request.maps.front().uncertainty = folder + "/uncertainty.tif";
     request.options.early = early_, request.options.last_day = last_day_;
     counts_ = classify_tile(request, silent_.context);
     const RasterReader reader(folder + "/probabilities.tif");
@@ -77,7 +79,7 @@ class Classify : public ::testing::Test {
     return bands;
   }
 
-  std::string root_, early_ = "say";
+  std::string root_, early_ = "say", uncertainty_ = "none";
   bool levels_ = false;
   double level_confidence_ = 50;
   int last_day_ = 0;
@@ -159,16 +161,21 @@ TEST_F(Classify, LevelsAreOfTheGroupsAndOfWhatIsSureEnough) {
   for (const std::size_t c : {0u, 1u})
     spec.nomenclature.classes.at(static_cast<std::size_t>(*spec.nomenclature.index_of_code(spec.classes[c]))).parent = 200;
   forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
-  levels_ = true, smooth_ = 0;
+  levels_ = true, smooth_ = 0, uncertainty_ = "margin";
   for (const int threshold : {50, 80}) {
     level_confidence_ = threshold;
     const std::string folder = root_ + "/levels" + std::to_string(threshold);
     const auto bands = probabilities(folder, false);
     const auto codes = [&](const std::string& map) { return RasterReader(folder + map).read_all<std::int32_t>().samples; };
-    const auto level1 = codes("/level1.tif"), deepest = codes("/deepest.tif"), label = codes("/classes.tif");
+    const auto level1 = codes("/level1.tif"), deepest = codes("/deepest.tif"), label = codes("/classes.tif"),
+               uncertainty = codes("/uncertainty.tif");
     const int sure = threshold * 10;
     int groups = 0, classes = 0, nothing = 0;
     for (std::size_t p = 0; p < label.size(); ++p) {
+      std::vector<std::int32_t> sorted = {bands[0][p], bands[1][p], bands[2][p]};
+      std::ranges::sort(sorted);
+      const double margin = 100 - (sorted[2] - sorted[1]) / 10.0;
+      ASSERT_NEAR(uncertainty[p], label[p] == 0 ? 0 : std::max(1.0, margin), 0.71) << p;  // rounded, and the bands are
       const int group = bands[0][p] + bands[1][p], other = bands[2][p], most = std::max({bands[0][p], bands[1][p], other});
       if (std::abs(group - other) < 3 || std::abs(most - sure) < 3 || std::abs(std::max(group, other) - sure) < 3) continue;  // by rounding
       ASSERT_EQ(level1[p], group > other ? 200 : spec.classes[2]) << p;

@@ -52,6 +52,24 @@ TEST_F(MosaicTest, TilesOfTheMapsOwnSystemAreCopiedPixelForPixel) {
   EXPECT_EQ(layers.validity.at(100, 20), 20);
 }
 
+TEST_F(MosaicTest, UncertaintyIsOfTheTileWhoseClassItIs) {
+  const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 30, 30};
+  auto sure = tile("T31TAA", grid, 80, [](Point p) { return p.x < 300150 ? 0 : 1; }),
+       other = tile("T31TBB", grid, 50, [](Point) { return 2; });
+  const auto uncertainty = [&](const std::string& name, std::uint8_t value) {
+    write_raster(folder + "/" + name, Raster<std::uint8_t>(grid, value), RasterOptions{.nodata = 0});
+    return folder + "/" + name;
+  };
+  sure.uncertainty = {uncertainty("a0.tif", 10), uncertainty("a1.tif", 25), uncertainty("a2.tif", 0)};  // of three seeds, one without
+  other.uncertainty = {uncertainty("b0.tif", 70)};
+  for (const std::vector<TileMaps>& tiles : {std::vector{sure, other}, {other, sure}}) {
+    const auto layers = mosaic_window(tiles, grid, grid.whole(), context);
+    EXPECT_EQ(layers.uncertainty.at(0, 5), 70);
+    EXPECT_EQ(layers.uncertainty.at(20, 5), 18) << "the mean, 17.5, rounded";
+  }
+  EXPECT_EQ(mosaic_window({tile("T31TCC", grid, 9, [](Point) { return 3; })}, grid, grid.whole(), context).uncertainty.at(3, 3), 0);
+}
+
 TEST_F(MosaicTest, NoDataNeverOverwritesAndTheOrderOfTilesDoesNotMatter) {
   const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 30, 30};
   const auto hole = tile("T31TAA", grid, 99, [](Point p) { return p.x < 300150 ? 0 : 1; });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <random>
 #include <regex>
 #include <set>
@@ -146,6 +147,7 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   publication.classification = folder + "/class.tif";
   publication.confidence = folder + "/confidence.tif";
   publication.validity = folder + "/validity.tif";
+  publication.uncertainty = publication.confidence;  // as good as any
   write_raster(publication.classification, patches.map, {});
   write_raster(publication.confidence, patches.confidence, {});
   write_raster(publication.validity, patches.validity, {});
@@ -179,6 +181,12 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
 
   const auto item = nlohmann::json::parse(read_text(publication.folder + "/OCS_2021.json"));
   EXPECT_EQ(item.at("id"), "OCS_2021");
+  EXPECT_EQ(RasterReader(publication.folder + "/OCS_2021_uncertainty.tif").read_all<std::uint8_t>().samples, patches.confidence.samples);
+  EXPECT_THAT(read_text(publication.folder + "/OCS_2021_uncertainty.qml"), HasSubstr("#bd0026"));
+  const auto& uncertainty = item.at("assets").at("uncertainty").at("bands").at(0);
+  EXPECT_EQ(uncertainty.at("unit"), "%");
+  EXPECT_NEAR(uncertainty.at("statistics").at("mean").get<double>(),
+              std::accumulate(patches.confidence.samples.begin(), patches.confidence.samples.end(), 0.0) / ((700 - 8) * (560 - 8)), 1e-9);
   for (const auto& [key, asset] : item.at("assets").items()) {
     const std::string file = publication.folder + "/" + asset.at("href").get<std::string>();
     EXPECT_EQ(asset.at("file:checksum"), "1220" + sha256_of_file(file)) << key;
@@ -237,9 +245,11 @@ TEST_F(PublishTest, NoTextOfAFrenchPageIsEnglish) {
   publication.accuracy = folder + "/accuracy_in.json", publication.results = folder + "/results_in.txt";
   MapAccuracy final_map = accuracy_of("final map", 23, 0.88);
   final_map.unmapped = 7, final_map.not_judged = {3};
-  const AccuracyReport accuracy{"pixels of the reference polygons that no seed learned from and that were kept for the final map",
-                                {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86)},
-                                final_map};
+  AccuracyReport accuracy{"pixels of the reference polygons that no seed learned from and that were kept for the final map",
+                          {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86)},
+                          final_map};
+  accuracy.near_learners = accuracy_of("polygons", 23, 0.88), accuracy.far_from_learners = accuracy_of("blocks", 23, 0.7);
+  accuracy.far_from_learners->blocks = 12;
   write_text(publication.accuracy, accuracy_json(accuracy, publication.nomenclature).dump());
   write_text(publication.results, "results");
   publication.census = {folder + "/T31TCJ.json"};
@@ -261,6 +271,8 @@ TEST_F(PublishTest, NoTextOfAFrenchPageIsEnglish) {
   EXPECT_TRUE(texts[1].contains("la région 4 n’a pas d’échantillon : elle est classée par le modèle de la région 2"));
   EXPECT_TRUE(texts[1].contains("la région sans nom est classée par le modèle de la région 2"));
   EXPECT_TRUE(texts[1].contains("remplacée\u00a0: P_20210401_V1 par P_20210401_V2"));
+  EXPECT_TRUE(texts[1].contains("exactitude globale par blocs") && texts[1].contains("par blocs, dont aucun modèle n’a rien appris"));
+  EXPECT_TRUE(texts[1].contains("12")) << "blocks";
   EXPECT_TRUE(texts[1].contains("Schindler 2012, IEEE TGRS 50 (lissage de l’occupation des sols)"));
   EXPECT_TRUE(texts[1].contains("Occupation des sols ") && texts[0].contains("Land cover ")) << "the title by default";
   EXPECT_TRUE(texts[1].contains("2021-06")) << "the edition, not the year";

@@ -87,6 +87,53 @@ TEST(SplitBlocks, NeverDividesABlockAndTeachesEveryClass) {
   for (const auto& split : split_blocks(blocks, strata, options)) EXPECT_EQ(std::ranges::count(split, Split::final_map), 50);
 }
 
+// 400 polygons of four classes in 40 blocks: a seventh and a bit of them are held out as blocks, as many as polygons of the others.
+TEST(SplitReference, HoldsOutBlocksAndPolygonsOfTheOthers) {
+  std::vector<std::int64_t> ids, blocks;
+  std::vector<std::string> strata;
+  for (int i = 0; i < 400; ++i)
+    ids.push_back(i), blocks.push_back(i % 40), strata.push_back(std::string(1, static_cast<char>('a' + i % 7 % 4)));
+  ReferenceOptions options = options_of(0.7, 3);
+  for (const double final_ratio : {0.0, -1.0}) {
+    options.final_ratio = final_ratio;
+    const auto splits = split_reference(ids, blocks, strata, options);  // auto
+    ASSERT_EQ(splits.size(), 3u);
+    EXPECT_NE(splits[0], splits[1]);
+    for (const auto& split : splits) {
+      std::map<std::int64_t, int> learners_of;
+      std::map<std::string, int> learners;
+      for (std::size_t i = 0; i < ids.size(); ++i)
+        learners_of[blocks[i]] += split[i] == Split::learn, learners[strata[i]] += split[i] == Split::learn;
+      const auto empty = std::ranges::count_if(learners_of, [](const auto& block) { return block.second == 0; });
+      std::int64_t held_out = 0;
+      for (const Split s : split) held_out += s != Split::learn;
+      if (final_ratio == 0) {
+        EXPECT_EQ(empty, 6) << "15 % of 40 blocks";
+        EXPECT_NEAR(static_cast<double>(held_out), 0.3 * 400, 12);
+      } else {
+        EXPECT_GE(empty, 6 + 5) << "blocks of the final map, and of this seed";
+        EXPECT_EQ(split == splits[0], &split == &splits[0]);
+      }
+      for (const auto& [stratum, n] : learners) EXPECT_GT(n, 0) << stratum;
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      EXPECT_EQ(splits[0][i] == Split::final_map, splits[1][i] == Split::final_map) << "held out from every seed";
+  }
+  // Of a class with two polygons the one that learns may be in a block that is held out: then the other one does.
+  for (int seed = 1; seed < 20; ++seed) {
+    auto few = strata;
+    few[0] = few[1] = "rare";
+    options = options_of(0.5, 1);
+    options.random_seed = seed;
+    const auto split = split_reference(ids, blocks, few, options)[0];
+    EXPECT_TRUE(split[0] == Split::learn || split[1] == Split::learn) << seed;
+  }
+  const std::vector<std::int64_t> five(400, 5);
+  EXPECT_EQ(split_reference(ids, five, strata, options), split_polygons(ids, strata, options)) << "few blocks";
+  options.split = "block";
+  EXPECT_EQ(split_reference(ids, blocks, strata, options), split_blocks(blocks, strata, options));
+}
+
 TEST(SplitPolygons, ClassesAreSplitEachByItself) {
   std::vector<std::int64_t> ids;
   std::vector<std::string> strata;

@@ -264,6 +264,7 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
                                                                                     : Split::test));
     }
     write_samples(samples, layout.samples(tile));
+    write_text(layout.blocks(tile), "polygon,block\n0,10\n1,11\n2,12\n3,13\n4,14\n5,15\n");
     SourceCensus census;
     census.tile = tile;
     census.sensor = "sentinel2_theia";
@@ -291,7 +292,7 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   std::size_t of_mosaic = 0;
   const auto sheets = mosaic_stage().plan(config);
   for (const Unit& unit : *sheets) of_mosaic += unit.outputs.size();
-  EXPECT_EQ(units->front().inputs.size(), 2u * (1 + 4) + of_mosaic);
+  EXPECT_EQ(units->front().inputs.size(), 2u * (2 + 4) + of_mosaic);
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
@@ -313,6 +314,12 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   EXPECT_EQ(report.final_map->confusion.count(1, 2), 1);
   EXPECT_EQ(report.final_map->calibration->bins().at(9).n, 1);  // 60 % stands for 0.6 to 0.61: in (9/15, 10/15]
   EXPECT_EQ(counts.at("pixels"), 1);
+  // Nothing learned in the block of the fifth polygon: of six blocks it alone judges as a place without polygons of its own.
+  ASSERT_TRUE(report.far_from_learners && report.near_learners);
+  EXPECT_EQ(report.far_from_learners->confusion.count(1, 2), 1);
+  EXPECT_EQ(report.far_from_learners->blocks, 1);
+  EXPECT_EQ(report.far_from_learners->polygons, 1);
+  EXPECT_EQ(report.near_learners->confusion.total(), 0);
   EXPECT_EQ(read_confusion_csv(layout.confusion(0)), report.runs[0].confusion);
   EXPECT_THAT(read_text(layout.results()), HasSubstr("Water"));
 }
