@@ -57,7 +57,7 @@ TEST_F(MosaicTest, UncertaintyIsOfTheTileWhoseClassItIs) {
   auto sure = tile("T31TAA", grid, 80, [](Point p) { return p.x < 300150 ? 0 : 1; }),
        other = tile("T31TBB", grid, 50, [](Point) { return 2; });
   const auto uncertainty = [&](const std::string& name, std::uint8_t value) {
-    write_raster(folder + "/" + name, Raster<std::uint8_t>(grid, value), RasterOptions{.nodata = 0});
+    write_raster(folder + "/" + name, Raster<std::uint8_t>(grid, value), RasterOptions{});
     return folder + "/" + name;
   };
   sure.uncertainty = {uncertainty("a0.tif", 10), uncertainty("a1.tif", 25), uncertainty("a2.tif", 0)};  // of three seeds, one without
