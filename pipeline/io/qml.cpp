@@ -73,4 +73,32 @@ std::string polygon_style(const Nomenclature& nomenclature, const std::string& f
          category_renderer(nomenclature, field) + "\n</qgis>\n";
 }
 
+std::string form_style(const Nomenclature& nomenclature, const PointForm& form) {
+  const auto option = [](const std::string& name, const std::string& value) {
+    return join_text("<Option type=\"QString\" name=\"", escape_markup(name), "\" value=\"", escape_markup(value), "\"/>");
+  };
+  const auto field = [](const std::string& name, const std::string& widget, const std::string& options) {
+    return join_text("    <field name=\"", name, "\"><editWidget type=\"", widget, "\"><config><Option type=\"Map\">", options,
+                     "</Option></config></editWidget></field>\n");
+  };
+  // QGIS writes the value of the name that is chosen; its own word for no value is a UUID.
+  std::string classes = "<Option type=\"List\" name=\"map\">";
+  const auto add = [&](const std::string& name, const std::string& value) {
+    classes += "<Option type=\"Map\">" + option(name, value) + "</Option>";
+  };
+  add("", "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}");
+  for (const LandClass& c : nomenclature.classes) add(join_text(c.code, " ", c.name), std::to_string(c.code));
+  classes += "</Option>";
+  std::string fields;
+  for (const std::string& name : form.label_fields) fields += field(name, "ValueMap", classes);
+  fields += field(form.notes, "TextEdit", "<Option type=\"bool\" name=\"IsMultiline\" value=\"true\"/>");
+  return join_text(
+      "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n<qgis version=\"3.22.0\" "
+      "styleCategories=\"Symbology|Fields|Forms\">\n      <renderer-v2 type=\"singleSymbol\">\n        <symbols><symbol type=\"marker\" "
+      "name=\"0\" alpha=\"1\"><layer class=\"SimpleMarker\" enabled=\"1\"><prop k=\"name\" v=\"cross2\"/><prop k=\"size\" v=\"4\"/><prop "
+      "k=\"outline_color\" v=\"255,0,255,255\"/><prop k=\"outline_width\" v=\"0.6\"/></layer></symbol></symbols>\n      "
+      "</renderer-v2>\n  <fieldConfiguration>\n",
+      fields, "  </fieldConfiguration>\n  <editable><field name=\"", form.fixed, "\" editable=\"0\"/></editable>\n</qgis>\n");
+}
+
 }  // namespace millesime

@@ -2,6 +2,7 @@
 // Styles for QGIS 3 (.qml with the name of the raster or vector file): QGIS shows it with its colours and class names.
 
 #include <string>
+#include <vector>
 
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/io/color_ramp.h"
@@ -17,5 +18,13 @@ std::string number_style(const ColorRamp& ramp, double maximum, const std::strin
 // Of polygons with the codes of classes in `field`: the file, and the renderer in it.
 std::string polygon_style(const Nomenclature& nomenclature, const std::string& field);
 std::string category_renderer(const Nomenclature& nomenclature, const std::string& field);
+
+// A style of points with a form to fill in: each of `label_fields` offers the classes (of codes), `notes` has several lines, `fixed` cannot
+// be changed.
+struct PointForm {
+  std::vector<std::string> label_fields;
+  std::string notes, fixed;
+};
+std::string form_style(const Nomenclature& nomenclature, const PointForm& form);
 
 }  // namespace millesime

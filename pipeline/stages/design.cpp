@@ -17,6 +17,8 @@
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/point_file.h"
+#include "pipeline/io/qml.h"
+#include "pipeline/io/raster_file.h"
 
 namespace millesime {
 namespace {
@@ -161,6 +163,26 @@ std::string name_of(const Nomenclature& nomenclature, int code) {
   return index ? nomenclature.at(*index).name : join_text("stratum ", code);
 }
 
+// The classes that interpreters choose from: those that are named, or those of the map; nothing where neither says them.
+std::optional<Nomenclature> classes_to_label(const DesignCommand& command) {
+  if (!command.nomenclature.empty()) return Nomenclature::load(command.nomenclature);
+  return RasterReader(command.map).legend();
+}
+
+// QGIS opens a layer of a GeoPackage with the style that this table has for it.
+PointLayer style_table(const Nomenclature& classes) {
+  const PointForm form{{"label_1", "label_2", "label"}, "comment", "id"};
+  PointLayer table{"layer_styles",
+                   {"f_table_catalog", "f_table_schema", "f_table_name", "f_geometry_column", "styleName", "styleQML", "styleSLD",
+                    "useAsDefault", "description", "owner", "ui", "update_time"},
+                   {},
+                   {}};
+  table.rows.push_back({std::string(), std::string(), std::string(kDesignPoints), std::string("geom"), std::string("interpretation"),
+                        form_style(classes, form), std::string(), std::int64_t{1}, std::string("form of the points"), std::string(),
+                        std::string(), std::string("2000-01-01T00:00:00Z")});
+  return table;
+}
+
 }  // namespace
 
 Options DesignCommand::declare() {
@@ -219,7 +241,9 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
   for (const Stratum& stratum : strata)
     table.rows.push_back(
         {std::int64_t{stratum.code}, name_of(nomenclature, stratum.code), stratum.pixels, stratum.hectares, stratum.users, stratum.points});
-  write_point_layers(command.output, designer.grid().crs, {points, hidden, table});
+  std::vector<PointLayer> layers{points, hidden, table};
+  if (const auto labels = classes_to_label(command)) layers.push_back(style_table(*labels));
+  write_point_layers(command.output, designer.grid().crs, layers);
   return strata;
 }
 

@@ -5,6 +5,7 @@
 //   points   what interpreters see: id, label_1, interpreter_1, label_2, interpreter_2, label (agreed on), comment
 //   hidden   the same points with stratum, class of the map and what it is called: not to be looked at before the labels are given
 //   strata   a table: code, name, pixels, hectares, expected (user's accuracy), points
+// and a table layer_styles, from which QGIS has the form of the points: lists of the classes to choose the labels from.
 
 #include <string>
 #include <vector>

@@ -17,6 +17,7 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
 
@@ -86,6 +87,11 @@ TEST_F(DesignTest, DrawsPixelsOfTheStrataAndHidesTheirClass) {
   }
   EXPECT_EQ(places.size(), 200u);
   for (const Stratum& stratum : strata) EXPECT_EQ(drawn[stratum.code], stratum.points);
+  const auto styles = read_points(command.output, "layer_styles", {"f_table_name", "useAsDefault", "styleQML"}, "");
+  ASSERT_EQ(styles.size(), 1u);
+  EXPECT_EQ(styles[0].attributes.at("f_table_name"), kDesignPoints);
+  EXPECT_THAT(styles[0].attributes.at("styleQML"),
+              AllOf(HasSubstr("<field name=\"label_2\"><editWidget type=\"ValueMap\">"), HasSubstr("name=\"13 Prairies\" value=\"13\"/>")));
   const std::string bytes = read_text(command.output);
   design(command, silent.context);
   EXPECT_EQ(read_text(command.output), bytes);

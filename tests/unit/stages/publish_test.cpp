@@ -5,8 +5,6 @@
 #include <filesystem>
 #include <numeric>
 #include <random>
-#include <regex>
-#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,83 +12,21 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/sha256.h"
-#include "pipeline/imagery/region_weights.h"
 #include "pipeline/io/raster_file.h"
-#include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/stages/publication.h"
 
 namespace millesime {
 namespace {
 
+using testing::accuracy_of;
 using ::testing::AllOf;
+using testing::census_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// A map of patches of `n_classes` classes with an empty border, its confidence and validity.
-struct Patches {
-  LabelMap map;
-  Raster<std::uint8_t> confidence, validity;
-
-  Patches(const Grid& grid, int n_classes) : map(grid), confidence(grid), validity(grid) {
-    std::mt19937 random(5);
-    struct Seed {
-      int col, row;
-      std::uint8_t code;
-    };
-    std::vector<Seed> seeds;
-    for (int i = 0; i < 60; ++i)
-      seeds.push_back({static_cast<int>(random() % static_cast<unsigned>(grid.cols)),
-                       static_cast<int>(random() % static_cast<unsigned>(grid.rows)),
-                       static_cast<std::uint8_t>(
-                           1 + std::min(random() % static_cast<unsigned>(n_classes), random() % static_cast<unsigned>(n_classes)))});
-    for (int row = 4; row < grid.rows - 4; ++row)
-      for (int col = 4; col < grid.cols - 4; ++col) {
-        const auto distance = [&](const Seed& s) { return std::hypot(s.col - col, s.row - row); };
-        const auto nearest = std::ranges::min_element(seeds, {}, distance);
-        map.at(col, row) = nearest->code;
-        confidence.at(col, row) = static_cast<std::uint8_t>(std::clamp(95 - distance(*nearest), 30.0, 100.0));
-        validity.at(col, row) = static_cast<std::uint8_t>(10 + 15 * col / grid.cols);
-      }
-  }
-};
-
-// Reference pixels of which about `right` agree; the others go to the neighbouring class.
-MapAccuracy accuracy_of(const std::string& name, int n_classes, double right) {
-  MapAccuracy accuracy{name, {}, Calibration{}, 3};
-  for (int code = 1; code <= n_classes; ++code) {
-    const int n = 4000 / (code + 2), wrong = static_cast<int>(n * (1 - right) * (1 + code % 4) / 2.0);
-    accuracy.confusion.add(code, code, n - wrong);
-    if (wrong)
-      accuracy.confusion.add(code, code % n_classes + 1, wrong - wrong / 3),
-          accuracy.confusion.add(code, 1 + (code + 6) % n_classes, wrong / 3);
-  }
-  for (int percent = 30; percent <= 100; percent += 5) {
-    accuracy.calibration->add(percent / 100.0, true, percent * percent / 20);
-    accuracy.calibration->add(percent / 100.0, false, std::max(1, (105 - percent) * percent / 30));
-  }
-  return accuracy;
-}
-
-SourceCensus census_of(const std::string& tile, int first_day) {
-  SourceCensus census;
-  census.tile = tile;
-  census.sensor = "sentinel2_theia";
-  census.grid = {"EPSG:32631", 300000, 4900020, 10, 10, 100, 100};
-  for (Date date = Date::from_ymd(2021, 1, first_day); date < Date::from_ymd(2021, 12, 28); date = date + (date.days % 3 == 0 ? 20 : 10)) {
-    Acquisition acquisition{date, {Product{}}};
-    if (date.days % 7 == 0) {
-      acquisition.passes.push_back(Product{});
-      census.merged.push_back(date.iso());
-    }
-    census.acquisitions.push_back(acquisition);
-  }
-  census.superseded = {"SENTINEL2A_20210401-105804-037_L2A_" + tile + "_D_V1-7"};
-  census.damaged = {
-      {"SENTINEL2B_20210711-105031-456_L2A_" + tile + "_D_V2-2", "SENTINEL2B_FRE_B8.tif: cannot be read, cut short <at 1 MB>"}};
-  return census;
-}
+using testing::Patches;
 
 class PublishTest : public ::testing::Test {
  protected:
@@ -211,83 +147,6 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   publish(publication, context);
   EXPECT_EQ(sha256_of_file(publication.folder + "/report.html"), first);
   EXPECT_EQ(sha256_of_file(publication.folder + "/OCS_2021.json"), first_item);
-}
-
-// What a reader sees of a page: its texts, and those for listeners.
-std::set<std::string> texts_of(const std::string& html) {
-  std::string shown = html.substr(html.find("<body>"));
-  for (const std::string hidden : {"script", "span lang=\"en\""})
-    for (std::size_t at = 0; (at = shown.find("<" + hidden, at)) != std::string::npos;) {
-      const std::string end = "</" + hidden.substr(0, hidden.find(' ')) + ">";
-      shown.erase(at, shown.find(end, at) - at);
-    }
-  std::set<std::string> texts;
-  for (std::size_t at = 0; (at = shown.find('>', at)) != std::string::npos; ++at)
-    texts.insert(shown.substr(at + 1, shown.find('<', at) - at - 1));
-  for (const std::string attribute : {" alt=\"", " title=\"", " aria-label=\""})
-    for (std::size_t at = 0; (at = shown.find(attribute, at)) != std::string::npos;) {
-      at += attribute.size();
-      texts.insert(shown.substr(at, shown.find('"', at) - at));
-    }
-  return texts;
-}
-
-// Every text of the page is in the reader's language: what both pages have is a number, a name, or a word of both languages.
-TEST_F(PublishTest, NoTextOfAFrenchPageIsEnglish) {
-  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 80, 60}, 23);
-  Publication publication;
-  publication.classification = folder + "/class.tif", publication.regularised = publication.classification;
-  publication.confidence = folder + "/confidence.tif", publication.validity = folder + "/validity.tif";
-  write_raster(publication.classification, patches.map, {});
-  write_raster(publication.confidence, patches.confidence, {});
-  write_raster(publication.validity, patches.validity, {});
-  publication.nomenclature = Nomenclature::load("oso23");
-  publication.accuracy = folder + "/accuracy_in.json", publication.results = folder + "/results_in.txt";
-  MapAccuracy final_map = accuracy_of("final map", 23, 0.88);
-  final_map.unmapped = 7, final_map.not_judged = {3};
-  AccuracyReport accuracy{"pixels of the reference polygons that no seed learned from and that were kept for the final map",
-                          {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86)},
-                          final_map};
-  accuracy.near_learners = accuracy_of("polygons", 23, 0.88), accuracy.far_from_learners = accuracy_of("blocks", 23, 0.7);
-  accuracy.far_from_learners->blocks = 12;
-  write_text(publication.accuracy, accuracy_json(accuracy, publication.nomenclature).dump());
-  write_text(publication.results, "results");
-  publication.census = {folder + "/T31TCJ.json"};
-  SourceCensus census = census_of("T31TCJ", 3);
-  census.superseded.push_back("P_20210401_V1 by P_20210401_V2");
-  write_text(publication.census.front(), TileImages::of(census).to_json().dump());
-  write_text(folder + "/made/departement_31.gpkg", "polygons");
-  publication.polygons = {{folder + "/made/departement_31.gpkg", 1234}};
-  for (const Stage& stage : stage_list()) publication.papers.insert(publication.papers.end(), stage.papers.begin(), stage.papers.end());
-  publication.year = 2021, publication.period.until = "2021-06-30";
-  publication.name = "OCS_2021-06";
-  std::set<std::string> texts[2];
-  for (const Language language : {Language::en, Language::fr}) {
-    publication.options.language = code_of(language), publication.folder = folder + "/" + code_of(language);
-    publication.notes = substitution_notes({{}, {{"4", "2"}, {"5", ""}, {kUnnamedRegion, "2"}}}, language);
-    publish(publication, context);
-    texts[language == Language::fr] = texts_of(read_text(publication.folder + "/report.html"));
-  }
-  EXPECT_TRUE(texts[1].contains("la région 4 n’a pas d’échantillon : elle est classée par le modèle de la région 2"));
-  EXPECT_TRUE(texts[1].contains("la région sans nom est classée par le modèle de la région 2"));
-  EXPECT_TRUE(texts[1].contains("remplacée\u00a0: P_20210401_V1 par P_20210401_V2"));
-  EXPECT_TRUE(texts[1].contains("exactitude globale par blocs") && texts[1].contains("par blocs, dont aucun modèle n’a rien appris"));
-  EXPECT_TRUE(texts[1].contains("12")) << "blocks";
-  EXPECT_TRUE(texts[1].contains("Schindler 2012, IEEE TGRS 50 (lissage de l’occupation des sols)"));
-  EXPECT_TRUE(texts[1].contains("Occupation des sols ") && texts[0].contains("Land cover ")) << "the title by default";
-  EXPECT_TRUE(texts[1].contains("2021-06")) << "the edition, not the year";
-
-  const std::set<std::string> in_both = {"ha",     "km²",        "conf.", "kappa",    "F-score", "acquisition", "acquisitions",
-                                         "pixels", "Provenance", "px",    ",&#160;%", "Corn",    "Classes"};
-  const std::regex kName(
-      "(OCS_|vectors/|T31TCJ|accuracy\\.json|RESULTS|P_2021).*|[^A-Za-z]*.?[^A-Za-z]*"),  // of a file, or a single letter
-      kPaper(".*\\b(1[89]|20)\\d\\d\\b.*");
-  std::vector<std::string> english;
-  for (const std::string& text : texts[1]) {
-    const bool paper = std::ranges::find(publication.papers, text) != publication.papers.end() && !text.ends_with(")");
-    if (texts[0].contains(text) && !in_both.contains(text) && !paper && !std::regex_match(text, kName)) english.push_back(text);
-  }
-  EXPECT_THAT(english, ::testing::IsEmpty());
 }
 
 // The regularised map and the polygons are products like the others: in the set that changes at once, in the item, in the page.

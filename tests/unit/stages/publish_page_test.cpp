@@ -1,0 +1,112 @@
+// The page of a map in both languages.
+
+#include <filesystem>
+#include <regex>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/imagery/region_weights.h"
+#include "pipeline/io/raster_file.h"
+#include "pipeline/stages/publish.h"
+#include "pipeline/stages/train.h"
+#include "tests/support/silent_progress.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/stages/publication.h"
+
+namespace millesime {
+namespace {
+
+using testing::accuracy_of;
+using testing::census_of;
+using testing::Patches;
+
+class PublishedPage : public ::testing::Test {
+ protected:
+  PublishedPage() : folder(testing::temp_dir()) { context.progress = &progress; }
+  std::string folder;
+  testing::SilentProgress progress;
+  Context context;
+};
+
+// What a reader sees of a page: its texts, and those for listeners.
+std::set<std::string> texts_of(const std::string& html) {
+  std::string shown = html.substr(html.find("<body>"));
+  for (const std::string hidden : {"script", "span lang=\"en\""})
+    for (std::size_t at = 0; (at = shown.find("<" + hidden, at)) != std::string::npos;) {
+      const std::string end = "</" + hidden.substr(0, hidden.find(' ')) + ">";
+      shown.erase(at, shown.find(end, at) - at);
+    }
+  std::set<std::string> texts;
+  for (std::size_t at = 0; (at = shown.find('>', at)) != std::string::npos; ++at)
+    texts.insert(shown.substr(at + 1, shown.find('<', at) - at - 1));
+  for (const std::string attribute : {" alt=\"", " title=\"", " aria-label=\""})
+    for (std::size_t at = 0; (at = shown.find(attribute, at)) != std::string::npos;) {
+      at += attribute.size();
+      texts.insert(shown.substr(at, shown.find('"', at) - at));
+    }
+  return texts;
+}
+
+// Every text of the page is in the reader's language: what both pages have is a number, a name, or a word of both languages.
+TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 80, 60}, 23);
+  Publication publication;
+  publication.classification = folder + "/class.tif", publication.regularised = publication.classification;
+  publication.confidence = folder + "/confidence.tif", publication.validity = folder + "/validity.tif";
+  write_raster(publication.classification, patches.map, {});
+  write_raster(publication.confidence, patches.confidence, {});
+  write_raster(publication.validity, patches.validity, {});
+  publication.nomenclature = Nomenclature::load("oso23");
+  publication.accuracy = folder + "/accuracy_in.json", publication.results = folder + "/results_in.txt";
+  MapAccuracy final_map = accuracy_of("final map", 23, 0.88);
+  final_map.unmapped = 7, final_map.not_judged = {3};
+  AccuracyReport accuracy{"pixels of the reference polygons that no seed learned from and that were kept for the final map",
+                          {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86)},
+                          final_map};
+  accuracy.near_learners = accuracy_of("polygons", 23, 0.88), accuracy.far_from_learners = accuracy_of("blocks", 23, 0.7);
+  accuracy.far_from_learners->blocks = 12;
+  write_text(publication.accuracy, accuracy_json(accuracy, publication.nomenclature).dump());
+  write_text(publication.results, "results");
+  publication.census = {folder + "/T31TCJ.json"};
+  SourceCensus census = census_of("T31TCJ", 3);
+  census.superseded.push_back("P_20210401_V1 by P_20210401_V2");
+  write_text(publication.census.front(), TileImages::of(census).to_json().dump());
+  write_text(folder + "/made/departement_31.gpkg", "polygons");
+  publication.polygons = {{folder + "/made/departement_31.gpkg", 1234}};
+  for (const Stage& stage : stage_list()) publication.papers.insert(publication.papers.end(), stage.papers.begin(), stage.papers.end());
+  publication.year = 2021, publication.period.until = "2021-06-30";
+  publication.name = "OCS_2021-06";
+  std::set<std::string> texts[2];
+  for (const Language language : {Language::en, Language::fr}) {
+    publication.options.language = code_of(language), publication.folder = folder + "/" + code_of(language);
+    publication.notes = substitution_notes({{}, {{"4", "2"}, {"5", ""}, {kUnnamedRegion, "2"}}}, language);
+    publish(publication, context);
+    texts[language == Language::fr] = texts_of(read_text(publication.folder + "/report.html"));
+  }
+  EXPECT_TRUE(texts[1].contains("la région 4 n’a pas d’échantillon : elle est classée par le modèle de la région 2"));
+  EXPECT_TRUE(texts[1].contains("la région sans nom est classée par le modèle de la région 2"));
+  EXPECT_TRUE(texts[1].contains("remplacée\u00a0: P_20210401_V1 par P_20210401_V2"));
+  EXPECT_TRUE(texts[1].contains("exactitude globale par blocs") && texts[1].contains("par blocs, dont aucun modèle n’a rien appris"));
+  EXPECT_TRUE(texts[1].contains("12")) << "blocks";
+  EXPECT_TRUE(texts[1].contains("Schindler 2012, IEEE TGRS 50 (lissage de l’occupation des sols)"));
+  EXPECT_TRUE(texts[1].contains("Occupation des sols ") && texts[0].contains("Land cover ")) << "the title by default";
+  EXPECT_TRUE(texts[1].contains("2021-06")) << "the edition, not the year";
+
+  const std::set<std::string> in_both = {"ha",     "km²",        "conf.", "kappa",    "F-score", "acquisition", "acquisitions",
+                                         "pixels", "Provenance", "px",    ",&#160;%", "Corn",    "Classes"};
+  const std::regex kName(
+      "(OCS_|vectors/|T31TCJ|accuracy\\.json|RESULTS|P_2021).*|[^A-Za-z]*.?[^A-Za-z]*"),  // of a file, or a single letter
+      kPaper(".*\\b(1[89]|20)\\d\\d\\b.*");
+  std::vector<std::string> english;
+  for (const std::string& text : texts[1]) {
+    const bool paper = std::ranges::find(publication.papers, text) != publication.papers.end() && !text.ends_with(")");
+    if (texts[0].contains(text) && !in_both.contains(text) && !paper && !std::regex_match(text, kName)) english.push_back(text);
+  }
+  EXPECT_THAT(english, ::testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace millesime
