@@ -200,8 +200,9 @@ Stage publish_stage() {
           .summary = "cloud-optimised maps, styles, QGIS project, STAC item and report",
           .reads = "the national map, its regularised form and polygons, accuracy, census",
           .writes =
-              "OCS_<year>.tif with confidence and validity, styles (.qml, .sld, .clr), QGIS project, STAC item, accuracy.json, "
-              "RESULTS.txt, report.html; OCS_<year>_regularised.tif and vectors/ if those stages are enabled; collection.json above the "
+              "OCS_<edition>.tif with confidence and validity (and uncertainty), styles (.qml, .sld, .clr), QGIS project, STAC item, "
+              "accuracy.json, "
+              "RESULTS.txt, report.html; OCS_<edition>_regularised.tif and vectors/ if those stages are enabled; collection.json above the "
               "editions",
           .command = "publish",
           .example = "millesime run france-2021.toml",
