@@ -27,7 +27,7 @@ std::string area_chart(const YearsData& data, std::size_t class_index) {
     const Estimate& e = year.estimated[class_index];
     high = std::max({high, year.mapped[class_index], std::isnan(e.value) ? 0 : e.value + e.half_width()});
   }
-  if (high <= 0) high = 1;
+  high = high > 0 ? 1.06 * high : 1;
   const int first = data.years.front().year, span = std::max(1, data.years.back().year - first);
   const auto x = [&](int year) { return number(kLeft + 8 + (kWidth - 16) * (year - first) / span, 1); };
   const auto y = [&](double area) { return number(kTop + kHeight * (1 - std::max(0.0, area) / high), 1); };
@@ -117,15 +117,18 @@ std::vector<double> amounts(const YearsData& data, std::size_t year) {
   return of_group;
 }
 
-constexpr double kLabels = 200, kColumn = 180, kBar = 14, kHeight = 420, kGap = 7, kAbove = 26;
+constexpr double kMostColumns = 660, kColumn = 180, kBar = 14, kHeight = 420, kGap = 7, kAbove = 26;
 
 struct Flows {
   const YearsData& data;
   double scale;                            // px of a unit
+  double labels = 0, column;               // px: of the names beside the bars, from a year to the next
   std::vector<std::vector<double>> start;  // [year][group]: y of its bar
   std::vector<std::vector<double>> amount;
 
-  explicit Flows(const YearsData& d) : data(d) {
+  explicit Flows(const YearsData& d) : data(d), column(std::min(kColumn, kMostColumns / static_cast<double>(d.flow.size()))) {
+    constexpr double kLetter = 6.6, kPercent = 7;  // a letter, and the letters of " 12.3 %"
+    for (const LandClass& group : data.groups) labels = std::max(labels, kLetter * (static_cast<double>(group.name.size()) + kPercent));
     const double gaps = kGap * static_cast<double>(data.groups.size() - 1);
     scale = (kHeight - gaps) / data.mapped_in_all;
     for (std::size_t year = 0; year < data.years.size(); ++year) {
@@ -135,7 +138,7 @@ struct Flows {
       for (const double part : amount.back()) start.back().push_back(y), y += part * scale + (part > 0 ? kGap : 0);
     }
   }
-  static double x(std::size_t year) { return kLabels + kColumn * static_cast<double>(year); }
+  double x(std::size_t year) const { return labels + column * static_cast<double>(year); }
 
   std::string links() const {
     const Words w{data.language};
@@ -188,7 +191,7 @@ struct Flows {
     }
     double lowest = kAbove + kHeight;
     lowest = std::max({lowest, names(0, true, labels), names(data.years.size() - 1, false, labels)});
-    const double width = x(data.years.size() - 1) + kBar + kLabels;
+    const double width = x(data.years.size() - 1) + kBar + labels;
     return join_text("<svg class=\"flows\" style=\"min-width:", width, "px\" viewBox=\"0 0 ", width, " ", number(lowest + 8, 1),
                      "\" role=\"img\" aria-label=\"",
                      w("Flows between groups of classes from year to year; the table below has their numbers",
@@ -243,10 +246,12 @@ std::string flow_section(const YearsData& data) {
             "pleines changent."),
           "</p>\n<p class=\"note\">",
           w("Most differences of two yearly maps are errors of one of them and no change of the land: maps of 90 % accuracy differ on "
-            "up to 19 % without any. `millesime reconcile` makes years consistent and says which changes last; this page of its maps "
+            "up to 19 % without any. <code>millesime reconcile</code> makes years consistent and says which changes last; this page of its "
+            "maps "
             "shows those.",
             "La plupart des différences entre deux cartes annuelles sont des erreurs de l’une d’elles et non des changements du sol : "
-            "des cartes exactes à 90 % diffèrent sur jusqu’à 19 % sans aucun. `millesime reconcile` rend les années cohérentes et dit "
+            "des cartes exactes à 90 % diffèrent sur jusqu’à 19 % sans aucun. <code>millesime reconcile</code> rend les années cohérentes "
+            "et dit "
             "quels changements durent ; cette page, faite de ses cartes, montre ceux-là."),
           "</p>\n<div class=\"wide\" tabindex=\"0\">", Flows(data).draw(), "</div>\n",
           behind(w("The flows as a table", "Les flux en tableau"), flow_table(data)), "<h3>",
