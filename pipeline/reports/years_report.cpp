@@ -122,13 +122,13 @@ constexpr double kMostColumns = 660, kColumn = 180, kBar = 14, kHeight = 420, kG
 struct Flows {
   const YearsData& data;
   double scale;                            // px of a unit
-  double labels = 0, column;               // px: of the names beside the bars, from a year to the next
+  double beside = 0, column;               // px: of the names beside the bars, from a year to the next
   std::vector<std::vector<double>> start;  // [year][group]: y of its bar
   std::vector<std::vector<double>> amount;
 
   explicit Flows(const YearsData& d) : data(d), column(std::min(kColumn, kMostColumns / static_cast<double>(d.flow.size()))) {
     constexpr double kLetter = 6.6, kPercent = 7;  // a letter, and the letters of " 12.3 %"
-    for (const LandClass& group : data.groups) labels = std::max(labels, kLetter * (static_cast<double>(group.name.size()) + kPercent));
+    for (const LandClass& group : data.groups) beside = std::max(beside, kLetter * (static_cast<double>(group.name.size()) + kPercent));
     const double gaps = kGap * static_cast<double>(data.groups.size() - 1);
     scale = (kHeight - gaps) / data.mapped_in_all;
     for (std::size_t year = 0; year < data.years.size(); ++year) {
@@ -138,7 +138,7 @@ struct Flows {
       for (const double part : amount.back()) start.back().push_back(y), y += part * scale + (part > 0 ? kGap : 0);
     }
   }
-  double x(std::size_t year) const { return labels + column * static_cast<double>(year); }
+  double x(std::size_t year) const { return beside + column * static_cast<double>(year); }
 
   std::string links() const {
     const Words w{data.language};
@@ -191,7 +191,7 @@ struct Flows {
     }
     double lowest = kAbove + kHeight;
     lowest = std::max({lowest, names(0, true, labels), names(data.years.size() - 1, false, labels)});
-    const double width = x(data.years.size() - 1) + kBar + labels;
+    const double width = x(data.years.size() - 1) + kBar + beside;
     return join_text("<svg class=\"flows\" style=\"min-width:", width, "px\" viewBox=\"0 0 ", width, " ", number(lowest + 8, 1),
                      "\" role=\"img\" aria-label=\"",
                      w("Flows between groups of classes from year to year; the table below has their numbers",
