@@ -117,7 +117,7 @@ std::vector<double> amounts(const YearsData& data, std::size_t year) {
   return of_group;
 }
 
-constexpr double kMostColumns = 660, kColumn = 180, kBar = 14, kHeight = 420, kGap = 7, kAbove = 26;
+constexpr double kMostColumns = 560, kColumn = 180, kBar = 14, kHeight = 420, kGap = 7, kAbove = 26;
 
 struct Flows {
   const YearsData& data;
