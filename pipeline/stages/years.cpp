@@ -106,7 +106,10 @@ ConfusionMatrix converted(const ConfusionMatrix& matrix, const CommonClasses& cl
 // The file with the accuracy of map `i`; "" for none.
 std::string accuracy_file(const YearsCommand& command, std::size_t i) {
   if (!command.accuracy.empty()) return command.accuracy[i] == "-" ? std::string() : command.accuracy[i];
-  const fs::path beside = fs::path(command.maps[i]).parent_path() / "accuracy.json";
+  const auto folder = [](const std::string& map) { return fs::path(map).parent_path(); };
+  // Of several maps in one folder it is unknown which one the file is about.
+  if (std::ranges::count(command.maps, folder(command.maps[i]), folder) > 1) return "";
+  const fs::path beside = folder(command.maps[i]) / "accuracy.json";
   return fs::exists(beside) ? beside.string() : std::string();
 }
 
@@ -154,7 +157,8 @@ Options YearsCommand::declare() {
   o.add("maps", &maps, "class maps of two or more years on one grid, in order; 0 is no class").required();
   o.add("years", &years, "the year of each map; default: the one in its name");
   o.add("accuracy", &accuracy,
-        "accuracy.json of each map, for areas with intervals, - where there is none; default: the one beside each map where it exists");
+        "accuracy.json of each map, for areas with intervals, - where there is none; default: the one beside each map that is in a folder "
+        "of its own");
   o.add("nomenclature", &nomenclature,
         "the classes: a name in configs/nomenclatures, or a file; maps of other classes are compared in those that all convert to")
       .names("nomenclature");

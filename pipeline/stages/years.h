@@ -13,9 +13,9 @@
 namespace millesime {
 
 struct YearsCommand {
-  std::vector<std::string> maps;           // class maps of one grid; 0 is no class
-  std::vector<std::string> years;          // {}: the year in each file's name
-  std::vector<std::string> accuracy;       // accuracy.json of each map, "-" for none; {}: the one beside each map, where there is one
+  std::vector<std::string> maps;      // class maps of one grid; 0 is no class
+  std::vector<std::string> years;     // {}: the year in each file's name
+  std::vector<std::string> accuracy;  // accuracy.json of each map, "-" for none; {}: the one beside each map that is in a folder of its own
   std::string nomenclature = "oso23";      // the classes that are wanted
   std::vector<std::string> nomenclatures;  // of each map; {}: found by their codes
   std::string title;                       // default: Land cover, in the language of the page

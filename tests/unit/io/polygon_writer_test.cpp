@@ -71,9 +71,11 @@ TEST_P(PolygonFormatsOfSomeGdal, AreWrittenWhereTheDriverExists) {
   const std::string folder = temp_dir(), file = folder + "/fields" + extension;
   GDALAllRegister();
   if (!GDALGetDriverByName(driver)) GTEST_SKIP() << "this GDAL, " << GDALVersionInfo("RELEASE_NAME") << ", has no driver " << driver;
-  PolygonWriter writer(file, "fields", "EPSG:3857", kFields);
-  for (int i = 0; i < 3; ++i) write_square(writer, 100.0 * i, i + 1, 96.5);
-  writer.commit();
+  {
+    PolygonWriter writer(file, "fields", "EPSG:3857", kFields);
+    for (int i = 0; i < 3; ++i) write_square(writer, 100.0 * i, i + 1, 96.5);
+    writer.commit();
+  }
   // Vector tiles of one point have all polygons of it; the finest zoom is read.
   const VectorLayer layer = read_polygons(file, "", {"Classe", "Nom", "Aire"}, "");
   ASSERT_EQ(layer.features.size(), 3u);

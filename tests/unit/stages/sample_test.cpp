@@ -312,7 +312,7 @@ TEST_F(SampleStage, TheUnitNamesWhatShapesIt) {
   EXPECT_EQ(unit.name(), "sample/T31TCJ");
   EXPECT_THAT(unit.inputs,
               ElementsAre(layout.census("T31TCJ"), layout.footprint("T31TCJ"), layout.footprint("T31TDJ"), config.reference.path));
-  EXPECT_THAT(unit.outputs, ElementsAre(layout.samples("T31TCJ")));
+  EXPECT_THAT(unit.outputs, ElementsAre(layout.samples("T31TCJ"), layout.blocks("T31TCJ")));
   const Options options = config.declare();
   for (const auto& key : unit.config_keys)
     EXPECT_TRUE(std::ranges::any_of(options.all(), [&](const Option& o) { return o.key() == key || o.key().starts_with(key + "."); }))
