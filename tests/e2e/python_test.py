@@ -301,11 +301,15 @@ class OtherPrograms(unittest.TestCase):
     def test_qgis_opens_the_project(self):
         script = """
 import sys
-from qgis.core import QgsApplication, QgsMapRendererParallelJob, QgsMapSettings, QgsProject
+from qgis.core import QgsApplication, QgsMapRendererParallelJob, QgsMapSettings, QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QSize
 QgsApplication.setPrefixPath("/usr", True)
 application = QgsApplication([], False)
 application.initQgis()
+points = QgsVectorLayer(sys.argv[2] + "|layername=points", "points", "ogr")
+place = points.fields().indexFromName
+classes = points.editorWidgetSetup(place("label_2"))
+print(classes.type(), classes.config()["map"][13], points.editFormConfig().readOnly(place("id")))
 project = QgsProject.instance()
 assert project.read(sys.argv[1]), "the project cannot be read"
 layers = project.mapLayers().values()
@@ -327,9 +331,11 @@ print(project.crs().authid(), len(layers), len(colors), ";".join(sorted(group.na
                        if subprocess.run([p, "-c", "import qgis.core"], capture_output=True).returncode == 0), None)
         if not python:
             self.skipTest("QGIS is not installed (the Debian package python3-qgis)")
-        result = subprocess.run([python, "-c", script, self.products / "OCS_2021.qgz"], capture_output=True, text=True,
+        millesime("design", self.products / "OCS_2021.tif", "--nomenclature", "oso23", "--points", 60, "--least", 2, "-o", "sample.gpkg", "--quiet")
+        result = subprocess.run([python, "-c", script, self.products / "OCS_2021.qgz", FOLDER / "sample.gpkg"], capture_output=True, text=True,
                                 env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(FOLDER)})
         self.assertEqual(result.returncode, 0, result.stderr[-2000:])
+        self.assertIn("ValueMap {'13 Prairies': '13'} True", result.stdout)  # the form of the points of a sample
         crs, layers, colors, groups = result.stdout.splitlines()[-1].split(" ", 3)
         self.assertRegex(crs, r"^EPSG:\d+$")
         self.assertEqual(int(layers), 7)  # map, regularised map, confidence, validity, polygons of two zones and of the whole map
