@@ -7,8 +7,8 @@
 #include <random>
 #include <set>
 
-#include "pipeline/core/chance.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/exogenous.h"
