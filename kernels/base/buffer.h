@@ -19,6 +19,9 @@ namespace detail {
 void* allocate(const Device& device, std::size_t bytes);  // throws OutOfDeviceMemory (CUDA) or std::bad_alloc (CPU)
 void release(const Device& device, void* memory) noexcept;
 void copy_bytes(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes);
+// `rows` rows of `width` bytes, `target_pitch` and `source_pitch` bytes from one to the next. Both on the stream's device.
+void copy_rows(const Stream& stream, void* target, std::size_t target_pitch, const void* source, std::size_t source_pitch,
+               std::size_t width, std::size_t rows);
 void zero_bytes(const Stream& stream, void* target, std::size_t bytes);
 }  // namespace detail
 

@@ -113,6 +113,14 @@ void copy(const Stream& stream, const Device& to, void* target, const Device& fr
         "copying " + bytes_text(bytes) + " from " + from.text() + " to " + to.text(), stream.device);
 }
 
+void copy_rows(const Stream& stream, void* target, std::size_t target_pitch, const void* source, std::size_t source_pitch,
+               std::size_t width, std::size_t rows) {
+  select(stream.device);
+  check(cudaMemcpy2DAsync(target, target_pitch, source, source_pitch, width, rows, cudaMemcpyDefault,
+                          static_cast<cudaStream_t>(stream.handle)),
+        "copying " + std::to_string(rows) + " rows of " + bytes_text(width), stream.device);
+}
+
 void zero(const Stream& stream, void* target, std::size_t bytes) {
   select(stream.device);
   check(cudaMemsetAsync(target, 0, bytes, static_cast<cudaStream_t>(stream.handle)), "clearing " + bytes_text(bytes), stream.device);

@@ -67,6 +67,15 @@ void copy_bytes(const Stream& stream, const Device& to, void* target, const Devi
     std::memcpy(target, source, bytes);
 }
 
+void copy_rows(const Stream& stream, void* target, std::size_t target_pitch, const void* source, std::size_t source_pitch,
+               std::size_t width, std::size_t rows) {
+  if (width == 0 || rows == 0) return;
+  if (on_gpu(stream.device)) return cuda::copy_rows(stream, target, target_pitch, source, source_pitch, width, rows);
+  auto* to = static_cast<char*>(target);
+  const auto* from = static_cast<const char*>(source);
+  for (std::size_t row = 0; row < rows; ++row, to += target_pitch, from += source_pitch) std::memcpy(to, from, width);
+}
+
 void zero_bytes(const Stream& stream, void* target, std::size_t bytes) {
   if (bytes == 0) return;
   if (on_gpu(stream.device))

@@ -20,6 +20,9 @@ void release(void*) noexcept {}
 void* allocate_pinned(const Device& device, std::size_t) { throw_no_cuda(device); }
 void release_pinned(void*) noexcept {}
 void copy(const Stream& stream, const Device&, void*, const Device&, const void*, std::size_t) { throw_no_cuda(stream.device); }
+void copy_rows(const Stream& stream, void*, std::size_t, const void*, std::size_t, std::size_t, std::size_t) {
+  throw_no_cuda(stream.device);
+}
 void zero(const Stream& stream, void*, std::size_t) { throw_no_cuda(stream.device); }
 void synchronize(const Stream& stream) { throw_no_cuda(stream.device); }
 void* make_stream(const Device& device) { throw_no_cuda(device); }

@@ -126,17 +126,9 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
   ForestArgs args;
   args.forest = forest_->view();
   args.pixels = input.pixels, args.features = input.series.front().values, args.votes = votes_.data();
-  Buffer<float> joined;
-  if (input.series.size() > 1) {
-    joined = joined_features(stream, input);
-    args.features = joined.data();
-  }
+  if (input.series.size() > 1) args.features = joined_features(stream, input);
   if (input.statics) args.n_statics = spec().n_statics(), args.statics = input.statics;
-  if (!quantiles_) {
-    forest(stream, args);
-    if (joined.size() > 0) stream.synchronize();  // `joined` ends here
-    return;
-  }
+  if (!quantiles_) return forest(stream, args);
   const SeriesBatch& series = input.series.front();
   for (std::int64_t first = 0; first < input.pixels; first += kQuantileBatch) {
     ForestArgs part = args;
@@ -154,27 +146,21 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
 }
 
 // The features of all sources of each pixel in one row, zeros for a source that is missing.
-Buffer<float> ModelRunner::joined_features(const Stream& stream, const Batch& input) const {
+const float* ModelRunner::joined_features(const Stream& stream, const Batch& input) {
   const auto pixels = static_cast<std::size_t>(input.pixels);
   const auto width = static_cast<std::size_t>(forest_->view().n_features - spec().n_statics());
-  std::vector<float> rows(pixels * width, 0.0F), part;
+  joined_.reserve(stream.device, static_cast<std::int64_t>(pixels * width));
+  if (std::ranges::any_of(input.series, [](const SeriesBatch& series) { return series.dates == 0; })) joined_.zero(stream);
   std::size_t first = 0;
   for (std::size_t s = 0; s < input.series.size(); ++s) {
     const SeriesBatch& series = input.series[s];
     const std::size_t own = spec().days_of(s).size() * static_cast<std::size_t>(spec().sources[s].features());
-    if (series.dates > 0) {
-      part.resize(pixels * own);
-      detail::copy_bytes(stream, Device{}, part.data(), stream.device, series.values, part.size() * sizeof(float));
-      stream.synchronize();
-      for (std::size_t p = 0; p < pixels; ++p)
-        std::copy_n(part.begin() + static_cast<std::ptrdiff_t>(p * own), own,
-                    rows.begin() + static_cast<std::ptrdiff_t>(p * width + first));
-    }
+    if (series.dates > 0)
+      detail::copy_rows(stream, joined_.data() + first, width * sizeof(float), series.values, own * sizeof(float), own * sizeof(float),
+                        pixels);
     first += own;
   }
-  Buffer<float> joined = to_device(stream, rows);
-  stream.synchronize();  // `rows` ends here
-  return joined;
+  return joined_.data();
 }
 
 const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count) {
@@ -218,6 +204,6 @@ void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, co
   cost_.pixels += batch.pixels;
 }
 
-void ModelRunner::release() { features_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {}; }
+void ModelRunner::release() { features_ = {}, joined_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {}; }
 
 }  // namespace millesime

@@ -59,7 +59,7 @@ class ModelRunner {
   Classifier& network();
   void run_network(const Stream& stream, const Batch& input);
   void run_forest(const Stream& stream, const Batch& input);
-  Buffer<float> joined_features(const Stream& stream, const Batch& input) const;
+  const float* joined_features(const Stream& stream, const Batch& input);
   void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
   const float* decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count);
 
@@ -71,6 +71,7 @@ class ModelRunner {
   std::unique_ptr<Forest> forest_;
   std::optional<DeviceQuantilePlan> quantiles_;  // that the forest reads
   Buffer<float> features_;                       // them, of a batch
+  Buffer<float> joined_;                         // features of several sources, for a forest
   std::unique_ptr<Classifier> exact_;            // in 32 bits, to compare a network of 16 bits with
   std::vector<float> image_days_;                // the dates of the positions of ltae_
   PrecisionCost cost_;

@@ -188,6 +188,19 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (to_ordinary_memory) finish(stream);
   return error;
 }
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
+                              std::size_t height, cudaMemcpyKind, cudaStream_t stream) {
+  const std::lock_guard lock(mutex);
+  const cudaError_t error = called("cudaMemcpy2DAsync");
+  if (error != cudaSuccess) return error;
+  const bool known = within(machine.device, to) && within(machine.device, from);  // the one use of it
+  if (!known || width > to_pitch || width > from_pitch) return cudaErrorInvalidValue;
+  submit(stream, {[=] {
+           for (std::size_t row = 0; row < height; ++row)
+             std::memcpy(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width);
+         }});
+  return error;
+}
 cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream) {
   const std::lock_guard lock(mutex);
   const cudaError_t error = called("cudaMemsetAsync");

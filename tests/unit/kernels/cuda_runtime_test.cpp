@@ -59,6 +59,25 @@ TEST_F(CudaRuntime, BuffersAndStreamsComeAndGo) {
   EXPECT_EQ(runtime.live, 0);
 }
 
+// Features of two sources, [pixel][feature], side by side on the device: no byte of them comes to the host.
+TEST_F(CudaRuntime, RowsAreCopiedOnTheDevice) {
+  const OwnStream stream(kSecond);
+  const Buffer<int> a = to_device(stream.get(), std::vector<int>{1, 2, 3, 4}), b = to_device(stream.get(), std::vector<int>{7, 8});
+  Buffer<int> joined(kSecond, 6);
+  joined.zero(stream);
+  const auto before = runtime.calls.size();
+  detail::copy_rows(stream, joined.data(), 3 * sizeof(int), a.data(), 2 * sizeof(int), 2 * sizeof(int), 2);
+  detail::copy_rows(stream, joined.data() + 2, 3 * sizeof(int), b.data(), sizeof(int), sizeof(int), 2);
+  detail::copy_rows(stream, nullptr, 0, nullptr, 0, 0, 0);
+  for (std::size_t i = before; i < runtime.calls.size(); ++i)
+    EXPECT_TRUE(runtime.calls[i] == "cudaSetDevice" || runtime.calls[i] == "cudaMemcpy2DAsync") << runtime.calls[i];
+  EXPECT_EQ(to_host(stream.get(), joined), (std::vector<int>{1, 2, 7, 3, 4, 8}));
+  std::vector<int> on_cpu(6);
+  detail::copy_rows(Stream(Device{}), on_cpu.data() + 1, 3 * sizeof(int), std::vector<int>{1, 2, 3, 4}.data(), 2 * sizeof(int),
+                    2 * sizeof(int), 2);
+  EXPECT_EQ(on_cpu, (std::vector<int>{0, 1, 2, 0, 3, 4}));
+}
+
 TEST_F(CudaRuntime, AGridFillsTheDevice) {
   EXPECT_EQ(cuda_backend(kSecond).max_blocks, 3 * 8);  // 2048 threads of a multiprocessor in blocks of 256
 }
@@ -70,6 +89,11 @@ TEST_F(CudaRuntime, EveryCallIsChecked) {
       {"cudaMalloc", [] { Buffer<int>(kSecond, 3); }},
       {"cudaMallocAsync", [] { allocate_in_order(kSecond, "gap_fill", 12); }},
       {"cudaMemcpyAsync", [] { to_device(Stream(kSecond), std::vector<int>{1}); }},
+      {"cudaMemcpy2DAsync",
+       [] {
+         Buffer<int> there(kSecond, 2);
+         detail::copy_rows(Stream(kSecond), there.data(), 4, there.data() + 1, 4, 4, 1);
+       }},
       {"cudaMemsetAsync", [] { Buffer<int>(kSecond, 3).zero(Stream(kSecond)); }},
       {"cudaMallocHost", [] { PinnedBuffer<int>(kSecond, 3); }},
       {"cudaEventCreateWithFlags", [] { Transfer upload(kSecond); }},
