@@ -134,9 +134,9 @@ void add_samples(CLI::App& app, Program& program) {
                       [](Import& command, const Context&) {
                         const std::optional<Nomenclature> classes =
                             command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
-                        const Samples samples = read_samples_csv(command.table, classes ? &*classes : nullptr, command.rules);
-                        write_samples(samples, command.output);
-                        print_summary({samples}, false);
+                        const std::vector<Samples> parts = read_parts_csv(command.table, classes ? &*classes : nullptr, command.rules);
+                        write_parts(parts, command.output);
+                        print_summary(parts, false);
                         return 0;
                       });
 

@@ -15,6 +15,14 @@
 
 namespace millesime {
 
+namespace {
+
+std::string_view line_at(std::string_view text, std::size_t position) {
+  return text.substr(position, text.find('\n', position) - position);  // to the end where there is no other line
+}
+
+}  // namespace
+
 CsvReader::CsvReader(const std::string& path) : path_(path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) throw UserError(join_text(path, ": cannot be opened: ", std::strerror(errno)));
@@ -35,12 +43,19 @@ CsvReader::CsvReader(const std::string& path) : path_(path) {
   try {
     const std::string_view text(base_, bytes_);
     if (text.starts_with("\xef\xbb\xbf")) position_ = 3;
-    const std::string_view header = text.substr(0, text.find('\n'));
-    for (const char separator : {',', ';', '\t'})
-      if (header.find(separator) != std::string_view::npos) {
-        separator_ = separator;
-        break;
-      }
+    std::string_view header = line_at(text, position_);
+    if (const std::string_view first = trim(header); first.size() == 5 && first.starts_with("sep=")) {  // of Excel
+      separator_ = first.back();
+      position_ += header.size() + 1, ++line_;
+    } else {
+      for (const char separator : {',', ';', '\t', '|'})
+        if (header.find(separator) != std::string_view::npos) {
+          separator_ = separator;
+          break;
+        }
+    }
+    if (text.find('\n') == std::string_view::npos && text.substr(0, text.size() - 1).find('\r') != std::string_view::npos)
+      throw UserError(path + ": its lines end with CR alone; expected LF or CRLF, convert it with mac2unix, or: tr '\\r' '\\n'");
     if (!read_row()) throw UserError(path + ": no header with the names of the columns");
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i < cells_.size(); ++i) {

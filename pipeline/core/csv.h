@@ -1,6 +1,7 @@
 #pragma once
 // CSV files of RFC 4180: quoted cells, doubled quotes, CRLF or LF, a byte order mark at the start. The separator is the comma, or the
-// semicolon or tab if the header has no comma. The file is mapped into memory; a row's cells are valid until the next row is read.
+// semicolon, tab or vertical bar if the header has no comma; a line "sep=;" before the header says it, too. The file is mapped into memory;
+// a row's cells are valid until the next row is read.
 
 #include <cstdint>
 #include <deque>
@@ -17,6 +18,7 @@ class CsvReader {
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
 
+  char separator() const { return separator_; }
   const std::string& path() const { return path_; }
   const std::vector<std::string>& columns() const { return columns_; }
   int column(std::string_view name) const;  // -1 if there is none

@@ -27,7 +27,7 @@ const char* to_text(Split split) {
 
 std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
   const bool table = lower(std::filesystem::path(file).extension().string()) == ".csv";
-  return table ? std::vector{read_samples_csv(file, nomenclature, rules)} : read_parts(file);
+  return table ? read_parts_csv(file, nomenclature, rules) : read_parts(file);
 }
 
 void check(const Samples& samples) {

@@ -73,11 +73,13 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file);
 // One row a sample, one column each:
 //   label                 class code (1 to 2147483647), or a class name if a nomenclature is given; 0 or empty if it is not known
 //   group                 optional: polygon, a number or a name; without it every row is its own group
+//   tile                  optional: rows of different tiles are different parts, each with the dates on which one of its rows has a value
+//   tile_part             optional: tells apart parts of one tile
 //   x, y                  optional: map position
 //   region                optional: name of the region
 //   split, or split_0...  optional: learn, test, both, unused or final, for each seed; without it all learn
-//   <BAND>_<YYYYMMDD>     an observation; an empty cell, "nan", "NA", an infinity or a fill value is cloudy or missing
-//   any other             a static input; an empty cell is missing
+//   <BAND>_<YYYYMMDD>     an observation, or <SOURCE>:<BAND>_<YYYYMMDD>; an empty cell, "nan", "NA", an infinity or a fill value is cloudy
+//   or missing any other             a static input; an empty cell is missing
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
 // ("series", "series_2"...). A date of a source is valid if all its bands have a value; otherwise all of them are set to kNodata.
 // Fill values (-9999, 65535, 1e20..., extremes that repeat) are missing where they lie plainly beyond a band's other numbers, and refused
@@ -85,11 +87,14 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file);
 // Numbers: a band of integers that fit into int16 is stored as it is (and kNodata, -10000, is missing, as in the images). Other
 // bands are stored as rounded multiples of a power of ten: as many decimals as their numbers have and int16 holds (-0.2 to 0.9: four). A
 // number so large that hardly a digit of the others is left is refused.
-// Files of write_samples_csv() are read back equal (except for tile, col and row), with rules that take its statics and every number.
+// Files of write_samples_csv() are read back equal (except for col, row and notes) where the file beside them is there (table_facts.h).
 // UserError with file, line and column.
+std::vector<Samples> read_parts_csv(const std::string& file, const Nomenclature* nomenclature = nullptr, const TableRules& rules = {});
+// Of one part.
 Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature = nullptr, const TableRules& rules = {});
-void write_samples_csv(const Samples& samples, const std::string& file);             // atomic
-void write_samples_csv(const std::vector<Samples>& parts, const std::string& file);  // a column for each date that some part has
+// Atomic, with FILE.json beside it. Of parts: a column for each date that one of them has.
+void write_samples_csv(const Samples& samples, const std::string& file);
+void write_samples_csv(const std::vector<Samples>& parts, const std::string& file);
 
 // By the file's name: CSV if it ends in .csv, the working format otherwise.
 std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature = nullptr, const TableRules& rules = {});

@@ -15,22 +15,7 @@ using Role = TableColumn::Role;
 
 namespace {
 
-struct Observation {  // a column name such as B4_20210601
-  std::string band;
-  Date date;
-};
-
-std::optional<Observation> as_observation(const std::string& name, const std::string& where) {
-  const auto underscore = name.rfind('_');
-  if (underscore == std::string::npos || underscore == 0 || name.size() - underscore != 9) return std::nullopt;
-  const std::string digits = name.substr(underscore + 1);
-  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
-  try {
-    return Observation{name.substr(0, underscore), Date::parse(digits)};
-  } catch (const UserError& error) {
-    throw with_context(where, error);
-  }
-}
+constexpr int kFirstYear = 1950, kLastYear = 2150;
 
 std::string sensor_of_band(const std::string& band) {
   static const std::set<std::string> radar{"VV", "VH", "HH", "HV"};
@@ -56,21 +41,32 @@ bool numbers_or_places(const std::string& name) {
 }
 
 struct Band {
-  std::string name;
+  std::string source, name;
   std::set<Date> dates;
 };
 
-// Series by sensor, then by equal dates; Sentinel-2 first, Sentinel-1 second, others in order of appearance. Where each band is: source,
-// band.
-std::map<std::string, std::pair<std::size_t, std::size_t>> make_series(const std::vector<Band>& bands, const std::string& path,
-                                                                       Samples& samples) {
-  std::vector<std::string> keys{"sentinel2", "sentinel1"};
-  std::vector<std::vector<const Band*>> sources(2);
+using BandName = std::pair<std::string, std::string>;  // source as the column says it, band
+
+// Series by source where a column or `facts` names it, else by sensor, then by equal dates. In the order of `facts`; then Sentinel-2,
+// Sentinel-1, and others in order of appearance. Where each band is: source, band.
+std::map<BandName, std::pair<std::size_t, std::size_t>> make_series(const std::vector<Band>& bands, const TableFacts* facts,
+                                                                    const std::string& path, Samples& samples) {
+  std::vector<std::string> keys;
+  if (facts)
+    for (const TableFacts::Source& source : facts->sources) keys.push_back(source.name);
+  for (const char* sensor : {"sentinel2", "sentinel1"})
+    if (std::ranges::find(keys, sensor) == keys.end()) keys.emplace_back(sensor);
+  for (const Band& band : bands)
+    if (!band.source.empty() && std::ranges::find(keys, band.source) == keys.end()) keys.push_back(band.source);
+  const std::size_t named = keys.size();
+  std::vector<std::vector<const Band*>> sources(named);
   std::vector<const std::set<Date>*> dates_of_others;
   for (const Band& band : bands) {
-    const std::string sensor = sensor_of_band(band.name);
-    if (!sensor.empty()) {
-      sources[sensor == "sentinel2" ? 0 : 1].push_back(&band);
+    std::string name = band.source;
+    if (const auto* known = facts ? facts->source_of(band.source, band.name) : nullptr) name = known->name;
+    if (name.empty()) name = sensor_of_band(band.name);
+    if (!name.empty()) {
+      sources[static_cast<std::size_t>(std::ranges::find(keys, name) - keys.begin())].push_back(&band);
       continue;
     }
     const auto same = std::ranges::find_if(dates_of_others, [&](const auto* dates) { return *dates == band.dates; });
@@ -80,16 +76,16 @@ std::map<std::string, std::pair<std::size_t, std::size_t>> make_series(const std
       keys.push_back(number == 0 ? "series" : join_text("series_", number + 1));
       sources.emplace_back();
     }
-    sources[2 + number].push_back(&band);
+    sources[named + number].push_back(&band);
   }
-  std::map<std::string, std::pair<std::size_t, std::size_t>> place;
+  std::map<BandName, std::pair<std::size_t, std::size_t>> place;
   for (std::size_t s = 0; s < sources.size(); ++s) {
     if (sources[s].empty()) continue;
     SampleSeries series;
     series.source = keys[s];
     std::set<Date> dates;
     for (const Band* band : sources[s]) {
-      place[band->name] = {samples.series.size(), series.bands.size()};
+      place[{band->source, band->name}] = {samples.series.size(), series.bands.size()};
       series.bands.push_back(band->name);
       dates.insert(band->dates.begin(), band->dates.end());
     }
@@ -120,6 +116,24 @@ void check_names(const TableRules& rules, const CsvReader& table) {
 
 }  // namespace
 
+std::optional<Observation> as_observation(const std::string& name, const std::string& where) {
+  const auto underscore = name.rfind('_');
+  if (underscore == std::string::npos || underscore == 0 || name.size() - underscore != 9) return std::nullopt;
+  const std::string digits = name.substr(underscore + 1);
+  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  std::string source, band = name.substr(0, underscore);
+  if (const auto colon = band.find(':'); colon != std::string::npos && colon > 0 && colon + 1 < band.size())
+    source = band.substr(0, colon), band.erase(0, colon + 1);
+  try {
+    const Date date = Date::parse(digits);
+    if (date.year() < kFirstYear || date.year() > kLastYear)
+      throw UserError(join_text(date.iso(), " is no day of a satellite; expected ", kFirstYear, " to ", kLastYear));
+    return Observation{std::move(source), std::move(band), date};
+  } catch (const UserError& error) {
+    throw with_context(where, error);
+  }
+}
+
 void TableRules::declare(Options& options) {
   options.add("static", &statics,
               "tables: static columns to learn from although each sample or polygon has a value of its own (all: whatever they are)");
@@ -138,10 +152,10 @@ bool TableRules::takes(const std::string& column) const {
   return std::ranges::find(statics, column) != statics.end() || std::ranges::find(statics, "all") != statics.end();
 }
 
-std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& rules, Samples& samples) {
+std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& rules, const TableFacts* facts, Samples& samples) {
   const std::vector<std::string>& names = table.columns();
   const std::string header = table.path() + ":1: column ";
-  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split"};
+  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split", "tile", "tile_part"};
   check_names(rules, table);
   const auto ignored = [&](const std::string& name) { return std::ranges::find(rules.ignored, name) != rules.ignored.end(); };
 
@@ -150,8 +164,9 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
   for (const std::string& name : names) {
     observations.push_back(ignored(name) ? std::nullopt : as_observation(name, header + name));
     if (const auto& observation = observations.back()) {
-      auto band = std::ranges::find(bands, observation->band, &Band::name);
-      if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->band, {}});
+      auto band = std::ranges::find_if(
+          bands, [&](const Band& known) { return known.source == observation->source && known.name == observation->band; });
+      if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->source, observation->band, {}});
       band->dates.insert(observation->date);
     } else if (ignored(name) || rules.takes(name) || std::ranges::find(reserved, name) != reserved.end()) {
       continue;
@@ -172,7 +187,7 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
   if (bands.empty())
     throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
   if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
-  const auto place_of_band = make_series(bands, table.path(), samples);
+  const auto place_of_band = make_series(bands, facts, table.path(), samples);
 
   std::vector<TableColumn> columns;
   std::vector<std::size_t> seeds;
@@ -180,7 +195,7 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
     TableColumn column;
     const std::string& name = names[i];
     if (const auto& observation = observations[i]) {
-      const auto [source, band] = place_of_band.at(observation->band);
+      const auto [source, band] = place_of_band.at({observation->source, observation->band});
       const auto& dates = samples.series[source].dates;
       column.role = Role::observation;
       column.source = source;
@@ -192,6 +207,8 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
       column.role = Role::label;
     } else if (name == "group") {
       column.role = Role::group;
+    } else if (name == "tile" || name == "tile_part") {
+      column.role = name == "tile" ? Role::tile : Role::tile_part;
     } else if (name == "x" || name == "y") {
       column.role = name == "x" ? Role::x : Role::y;
     } else if (name == "region") {

@@ -13,7 +13,9 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/core/samples_columns.h"
 #include "pipeline/core/series.h"
+#include "pipeline/core/table_facts.h"
 #include "pipeline/core/table_numbers.h"
+#include "pipeline/core/table_parts.h"
 #include "pipeline/core/table_survey.h"
 #include "pipeline/core/text.h"
 
@@ -40,9 +42,9 @@ using PerBand = std::vector<std::vector<int>>;  // [source][band]
 class TableReader {
  public:
   TableReader(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules)
-      : file_(file), nomenclature_(nomenclature), rules_(rules), survey_(file, rules) {}
+      : file_(file), nomenclature_(nomenclature), facts_(facts_of(file)), rules_(with_facts(rules)), survey_(file, rules_) {}
 
-  Samples read() {
+  std::vector<Samples> read() {
     // Most tables have integers without fill values that are stored unchanged, in one pass. Otherwise the first pass finds fill values
     // and scales for others.
     PerBand exponents;
@@ -57,18 +59,32 @@ class TableReader {
     if (needed != exponents) pass(needed);
     simplify(needed);
     finish();
-    return std::move(samples_);
+    return parts_.split(std::move(samples_), facts());
   }
 
  private:
+  static std::optional<TableFacts> facts_of(const std::string& file) { return read_table_facts(file, CsvReader(file).columns()); }
+
+  // Static inputs of an exported table are such, and numbers of one that nobody has changed are numbers.
+  TableRules with_facts(TableRules rules) const {
+    if (!facts_) return rules;
+    const CsvReader table(file_);
+    for (const std::string& name : facts_->statics)
+      if (table.column(name) >= 0 && !rules.takes(name)) rules.statics.push_back(name);
+    if (facts_->unchanged && rules.missing.empty()) rules.missing = {"none"};
+    return rules;
+  }
+  const TableFacts* facts() const { return facts_ ? &*facts_ : nullptr; }
+
   void pass(PerBand& exponents) {
     CsvReader table(file_);
     samples_ = Samples{};
+    parts_ = {};
     numbers_.clear();
     group_names_.clear();
     region_names_.clear();
     no_label_ = 0;
-    const std::vector<TableColumn> columns = plan_columns(table, rules_, samples_);
+    const std::vector<TableColumn> columns = plan_columns(table, rules_, facts(), samples_);
     const bool first = survey_.begin(samples_, table.columns());
     for (const SampleSeries& series : samples_.series) numbers_.emplace_back(series.bands.size());
     if (exponents.empty())
@@ -79,6 +95,7 @@ class TableReader {
     while (table.next()) {
       const auto row = static_cast<std::int64_t>(samples_.label.size());
       append_row();
+      parts_.begin_row();
       observed.resize(samples_.series.size());
       for (std::size_t s = 0; s < samples_.series.size(); ++s)
         observed[s].assign(samples_.series[s].dates.size() * samples_.series[s].bands.size(), {});
@@ -87,7 +104,7 @@ class TableReader {
         if (column.role != Role::observation) {
           read_attribute(table, i, column);
         } else if (const std::string_view cell = table.cells()[i]; !is_missing(cell)) {
-          const auto number = parse_number(cell);
+          const auto number = number_in(table, i);
           if (!number) refuse(table, i, "a number or an empty cell");
           const CellPlace place{table.line(), i};
           if (number->value == kNodata) continue;
@@ -96,6 +113,7 @@ class TableReader {
             observed[column.source][column.date * samples_.series[column.source].bands.size() + column.band] = {number, place};
         }
       }
+      parts_.end_row();
       if (!has_group) samples_.polygon.back() = row;
       if (first)
         for (std::size_t i = 0; i < columns.size(); ++i)
@@ -104,6 +122,10 @@ class TableReader {
       for (std::size_t s = 0; s < observed.size(); ++s) append_observations(samples_.series[s], observed[s], exponents[s], numbers_[s]);
     }
     if (samples_.label.empty()) throw UserError(file_ + ": no samples after the header");
+  }
+
+  static std::optional<TableNumber> number_in(const CsvReader& table, std::size_t i) {
+    return parse_number(table.cells()[i], table.separator() != ',');
   }
 
   void append_row() {
@@ -156,11 +178,17 @@ class TableReader {
             groups_are_numbers_ ? *number : group_names_.emplace(cell, static_cast<std::int64_t>(group_names_.size())).first->second;
         break;
       }
+      case Role::tile:
+      case Role::tile_part: {
+        if (!is_utf8(cell)) refuse(table, i, "text in UTF-8");
+        column.role == Role::tile ? parts_.tile(cell) : parts_.part(cell);
+        break;
+      }
       case Role::x:
       case Role::y: {
-        const auto position = parse_whole<double>(cell);
-        if (!position || !std::isfinite(*position)) refuse(table, i, "a map coordinate");
-        (column.role == Role::x ? s.x : s.y).edit().back() = *position;
+        const auto position = number_in(table, i);
+        if (!position) refuse(table, i, "a map coordinate");
+        (column.role == Role::x ? s.x : s.y).edit().back() = position->value;
         break;
       }
       case Role::region: {
@@ -177,7 +205,7 @@ class TableReader {
       }
       case Role::fixed: {
         if (is_missing(cell)) break;
-        const auto number = parse_number(cell);
+        const auto number = number_in(table, i);
         if (!number)
           refuse(
               table, i,
@@ -201,9 +229,11 @@ class TableReader {
   // A code; 0 where it is not known.
   std::int32_t label_of(const CsvReader& table, std::size_t i) {
     const std::string_view cell = table.cells()[i];
-    const auto number = parse_number(cell);
+    const auto number = number_in(table, i);
     const bool fill = number && std::abs(number->value) < 1e15 && known_missing(static_cast<std::int64_t>(number->value));
-    const auto code = fill ? std::optional(0) : code_of_class(cell, nomenclature_);
+    std::string text(cell);
+    if (number) std::ranges::replace(text, ',', '.');
+    const auto code = fill ? std::optional(0) : code_of_class(text, nomenclature_);
     if (!code && nomenclature_) refuse(table, i, "a code or a name of the nomenclature " + nomenclature_->name);
     if (!code && number) refuse(table, i, "a class code, a whole number from 1 on (0 or empty: not known)");
     if (!code) refuse(table, i, "a class code (for class names, give a nomenclature)");
@@ -244,7 +274,7 @@ class TableReader {
       first = std::min(first, series.dates.front());
       last = std::max(last, series.dates.back());
     }
-    s.year = (first + (last - first) / 2).year();
+    s.year = facts_ ? facts_->year : (first + (last - first) / 2).year();
 
     if (no_label_ > 0) survey_.note(join_text("label: not known for ", no_label_, no_label_ == 1 ? " sample" : " samples"));
     s.notes = survey_.notes();
@@ -261,9 +291,11 @@ class TableReader {
 
   const std::string& file_;
   const Nomenclature* nomenclature_;
-  const TableRules& rules_;
+  const std::optional<TableFacts> facts_;
+  const TableRules rules_;
   TableSurvey survey_;
   Samples samples_;
+  TableParts parts_;
   std::vector<double> static_values_;  // of the row, as written
   std::int64_t no_label_ = 0;
   std::vector<std::vector<BandNumbers>> numbers_;  // [source][band]
@@ -274,8 +306,14 @@ class TableReader {
 
 }  // namespace
 
-Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
+std::vector<Samples> read_parts_csv(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
   return TableReader(file, nomenclature, rules).read();
+}
+
+Samples read_samples_csv(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
+  std::vector<Samples> parts = read_parts_csv(file, nomenclature, rules);
+  if (parts.size() > 1) throw UserError(join_text(file, ": holds the samples of ", parts.size(), " tiles; expected those of one"));
+  return std::move(parts.front());
 }
 
 }  // namespace millesime

@@ -14,6 +14,7 @@
 #include "pipeline/core/decimal_scale.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/core/table_facts.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -57,7 +58,7 @@ class DecimalWriter {
 
 // Which columns a table of these parts has.
 struct Layout {
-  bool position = false, regions = false, split = false;
+  bool tile = false, tile_part = false, position = false, regions = false, split = false;
   std::vector<std::vector<Date>> dates;  // of each series, of all parts
   std::vector<std::string> columns;
 };
@@ -66,7 +67,10 @@ Layout layout_of(const std::vector<Samples>& parts, const std::string& file) {
   Layout layout;
   const Samples& first = parts.front();
   const auto not_zero = [](double v) { return v != 0; };
+  std::set<std::string> tiles;
   for (const Samples& part : parts) {
+    layout.tile = layout.tile || !part.tile.empty();
+    layout.tile_part = !tiles.insert(part.tile).second || layout.tile_part;
     layout.position = layout.position || std::ranges::any_of(part.x, not_zero) || std::ranges::any_of(part.y, not_zero);
     layout.split = layout.split || part.n_seeds > 1 ||
                    std::ranges::any_of(part.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
@@ -75,17 +79,25 @@ Layout layout_of(const std::vector<Samples>& parts, const std::string& file) {
 
   auto& columns = layout.columns;
   columns = {"label", "group"};
+  if (layout.tile) columns.emplace_back("tile");
+  if (layout.tile_part) columns.emplace_back("tile_part");
   if (layout.position) columns.insert(columns.end(), {"x", "y"});
   if (layout.regions) columns.emplace_back("region");
   if (layout.split)
     for (int seed = 0; seed < first.n_seeds; ++seed) columns.push_back(first.n_seeds == 1 ? "split" : join_text("split_", seed));
   columns.insert(columns.end(), first.static_names.begin(), first.static_names.end());
+  const auto in_several = [&](const std::string& band) {
+    return std::ranges::count_if(
+               first.series, [&](const SampleSeries& series) { return std::ranges::find(series.bands, band) != series.bands.end(); }) > 1;
+  };
   for (std::size_t s = 0; s < first.series.size(); ++s) {
     std::set<Date> dates;
     for (const Samples& part : parts) dates.insert(part.series[s].dates.begin(), part.series[s].dates.end());
     layout.dates.emplace_back(dates.begin(), dates.end());
-    for (const std::string& band : first.series[s].bands)
-      for (const Date date : dates) columns.push_back(band + "_" + date.compact());
+    for (const std::string& band : first.series[s].bands) {
+      const std::string name = (in_several(band) ? first.series[s].source + ":" : "") + band + "_";
+      for (const Date date : dates) columns.push_back(name + date.compact());
+    }
   }
   std::set<std::string> seen;
   for (const std::string& column : columns)
@@ -103,7 +115,7 @@ std::vector<std::ptrdiff_t> places(const std::vector<Date>& wanted, const std::v
   return found;
 }
 
-void write_rows(const Samples& samples, const Layout& layout, std::ofstream& stream, std::string& text) {
+void write_rows(const Samples& samples, std::size_t part, const Layout& layout, std::ofstream& stream, std::string& text) {
   constexpr std::size_t kFlush = 1 << 20;  // bytes a write
   std::vector<std::vector<DecimalWriter>> writers;
   std::vector<std::vector<std::ptrdiff_t>> date_at;
@@ -116,6 +128,8 @@ void write_rows(const Samples& samples, const Layout& layout, std::ofstream& str
     append_number(text, samples.label[i]);
     text += ',';
     append_number(text, samples.polygon[i]);
+    if (layout.tile) text += ',' + csv_cell(samples.tile);
+    if (layout.tile_part) text += join_text(',', part);
     if (layout.position) {
       text += ',';
       append_number(text, samples.x[i]);
@@ -161,12 +175,13 @@ void write_samples_csv(const std::vector<Samples>& parts, const std::string& fil
     std::string text;
     for (std::size_t i = 0; i < layout.columns.size(); ++i) text += (i ? "," : "") + csv_cell(layout.columns[i]);
     text += '\n';
-    for (const Samples& part : parts) write_rows(part, layout, stream, text);
+    for (std::size_t p = 0; p < parts.size(); ++p) write_rows(parts[p], p, layout, stream, text);
     stream << text;
     stream.close();
     if (!stream) throw UserError(join_text(file, ": cannot be written: ", std::strerror(errno)));
   }
   output.commit();
+  write_table_facts(parts, file);
 }
 
 }  // namespace millesime

@@ -27,14 +27,19 @@ enum class Known {
   impossible  // no observation has such a magnitude
 };
 
-Known known_fill(double value) {
+constexpr double kSureFills[] = {-9999, -10000, -99999};
+constexpr double kTypeEnds[] = {-32768,       32767,        65535,        -2147483648.0, -2147483647.0,
+                                2147483647.0, 4294967295.0, 2147483648.0, 4294967296.0};  // these two: the ends as 32-bit floats
+
+Known known_fill(double value, std::optional<double> type_end) {
   const double magnitude = std::abs(value);
+  if (type_end && value == *type_end) return Known::as_type;
   if (magnitude < 99) return Known::no;
   if (magnitude > kMaxMagnitude) return Known::impossible;
   if (std::abs(magnitude - 1e20) < 1e14) return Known::surely;  // of climate models, also as a 32-bit float
-  for (const double fill : {-9999.0, -10000.0, -99999.0})
+  for (const double fill : kSureFills)
     if (value == fill) return Known::surely;
-  for (const double fill : {-32768.0, 32767.0, 65535.0, -2147483648.0, -2147483647.0, 2147483647.0, 4294967295.0})
+  for (const double fill : kTypeEnds)
     if (value == fill) return Known::as_type;
   for (const double fill : {-99.0, -999.0, 999.0, 9999.0, 99999.0})
     if (value == fill) return Known::loosely;
@@ -50,19 +55,27 @@ double percentile(const std::vector<double>& sorted, double share) {
 bool is_missing(std::string_view cell) {
   if (cell.empty()) return true;
   if (cell.size() > 9) return false;
-  static const std::set<std::string, std::less<>> words{"nan", "-nan", "na",   "n/a",      "null",     "none",
-                                                        "inf", "+inf", "-inf", "infinity", "-infinity"};
+  static const std::set<std::string, std::less<>> words{
+      "nan",  "-nan", "na",    "n/a",     "null",    "none",      "inf",     "+inf",    "-inf",   "infinity", "-infinity",
+      "<na>", "#n/a", "#num!", "#div/0!", "#value!", "-nan(ind)", "1.#qnan", "-1.#ind", "1.#ind", "--",       "nodata"};
   return words.contains(lower(cell));
 }
 
-std::optional<TableNumber> parse_number(std::string_view cell) {
+std::optional<TableNumber> parse_number(std::string_view cell, bool decimal_comma) {
+  if (cell.size() > 1 && cell.front() == '+' && cell[1] != '-') cell.remove_prefix(1);
   const char* const end = cell.data() + cell.size();
   std::int32_t whole = 0;
   if (const auto [at, error] = std::from_chars(cell.data(), end, whole); error == std::errc{} && at == end)
     return TableNumber{static_cast<double>(whole), 0};
   double value = 0;
-  if (const auto [at, error] = std::from_chars(cell.data(), end, value); error != std::errc{} || at != end || !std::isfinite(value))
-    return std::nullopt;
+  if (const auto [at, error] = std::from_chars(cell.data(), end, value); error != std::errc{} || at != end || !std::isfinite(value)) {
+    const auto comma = cell.find(',');
+    if (!decimal_comma || comma == std::string_view::npos || cell.find_first_of(",.", comma + 1) != std::string_view::npos)
+      return std::nullopt;
+    std::string with_point(cell);
+    with_point[comma] = '.';
+    return parse_number(with_point);
+  }
   const auto exponent_at = cell.find_first_of("eE");
   const std::string_view mantissa = cell.substr(0, exponent_at);
   int decimals = 0;
@@ -77,7 +90,7 @@ void NumberSurvey::add(double value, CellPlace place) {
     Seen& seen = into.try_emplace(value, Seen{0, place}).first->second;
     ++seen.count;
   };
-  if (known_fill(value) != Known::no) count(known_);
+  if (known_fill(value, type_end_) != Known::no) count(known_);
   // A number that was pushed out of a full list has kExtremes beyond it for good: what is left has been counted whole.
   if (low_.size() < kExtremes || value <= low_.rbegin()->first) {
     count(low_);
@@ -161,23 +174,36 @@ NumberSurvey::Extremes NumberSurvey::extremes() const {
   return found;
 }
 
+bool NumberSurvey::is_fill(double value, const Seen& seen, const Extremes& plain) const {
+  const Known known = known_fill(value, type_end_);
+  if (known == Known::impossible) return true;
+  if (plain.different == 0) return known == Known::surely;
+  const double range = plain.high - plain.low, beyond = std::max(plain.low - value, value - plain.high);
+  const bool enough = known == Known::surely || plain.different >= 2;
+  const double needed = (known == Known::loosely ? 2 : 0.2) * range;
+  const bool only_negative = value < 0 && plain.low >= 0;
+  const bool repeated = seen.count >= kRepeated && static_cast<double>(seen.count) > 5 * plain.most_common;
+  return enough && beyond > 0 && (beyond > needed || only_negative || repeated);
+}
+
 std::vector<NumberSurvey::Fill> NumberSurvey::fills() const {
   const Extremes plain = extremes();
   std::vector<Fill> found = plain.far;
-  for (const auto& [value, seen] : known_) {
-    const Known known = known_fill(value);
-    bool fill = known == Known::impossible || (known == Known::surely && plain.different == 0);
-    if (!fill && plain.different > 0) {
-      const double range = plain.high - plain.low, beyond = std::max(plain.low - value, value - plain.high);
-      const bool enough = known == Known::surely || plain.different >= 2;
-      const double needed = (known == Known::loosely ? 2 : 0.2) * range;
-      const bool only_negative = value < 0 && plain.low >= 0;
-      const bool repeated = seen.count >= kRepeated && static_cast<double>(seen.count) > 5 * plain.most_common;
-      fill = enough && beyond > 0 && (beyond > needed || only_negative || repeated);
-    }
-    if (fill) found.push_back({value, seen});
-  }
+  for (const auto& [value, seen] : known_)
+    if (is_fill(value, seen, plain)) found.push_back({value, seen});
   std::ranges::sort(found, {}, &Fill::value);
+  return found;
+}
+
+std::vector<double> NumberSurvey::unmet_fills() const {
+  const Extremes plain = extremes();
+  std::vector<double> found;
+  const auto look = [&](double value) {
+    if (!known_.contains(value) && is_fill(value, {}, plain)) found.push_back(value);
+  };
+  for (const double value : kSureFills) look(value);
+  for (const double value : kTypeEnds) look(value);
+  if (type_end_) look(*type_end_);
   return found;
 }
 
@@ -186,7 +212,8 @@ std::optional<NumberSurvey::Doubt> NumberSurvey::doubt() const {
   if (plain.rather_far) return plain.rather_far;
   const auto fill = fills();
   for (const auto& [value, seen] : known_) {
-    if (known_fill(value) == Known::loosely || plain.different < 2 || std::ranges::find(fill, value, &Fill::value) != fill.end()) continue;
+    if (known_fill(value, type_end_) == Known::loosely || plain.different < 2 || std::ranges::find(fill, value, &Fill::value) != fill.end())
+      continue;
     if (seen.count >= kRepeated && static_cast<double>(seen.count) > 5 * plain.most_common)
       return Doubt{value, seen, plain.low, plain.high};
   }

@@ -18,7 +18,8 @@ struct TableNumber {
 
 // Nothing, or what pandas, NumPy, R and databases write for it: nan, NA, null, none, an infinity...
 bool is_missing(std::string_view cell);
-std::optional<TableNumber> parse_number(std::string_view cell);
+// `decimal_comma`: 0,25 is 0.25, too, as in tables whose cells are separated by semicolons.
+std::optional<TableNumber> parse_number(std::string_view cell, bool decimal_comma = false);
 
 struct CellPlace {
   std::int64_t line = 0;
@@ -44,10 +45,14 @@ class NumberSurvey {
     double low = 0, high = 0;  // of the other numbers
   };
 
+  NumberSurvey() = default;
+  explicit NumberSurvey(std::optional<double> type_end) : type_end_(type_end) {}  // a further known fill value: 255 of bytes
+
   void add(double value, CellPlace place);
   std::int64_t size() const { return n_; }
 
   std::vector<Fill> fills() const;
+  std::vector<double> unmet_fills() const;  // known fill values that would be fills, but are not among these numbers
   std::optional<Doubt> doubt() const;
   Seen seen(double value) const;  // of an extreme or a known fill value; nothing of others
   double middle_spread() const;   // between the 10th and the 90th percentile, without fill values
@@ -56,7 +61,9 @@ class NumberSurvey {
  private:
   struct Extremes;
   Extremes extremes() const;
+  bool is_fill(double value, const Seen& seen, const Extremes& plain) const;
 
+  std::optional<double> type_end_;
   std::int64_t n_ = 0, stride_ = 1;
   std::map<double, Seen> low_, high_;  // the lowest and the highest different numbers
   std::map<double, Seen> known_;       // known fill values

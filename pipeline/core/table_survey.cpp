@@ -6,6 +6,7 @@
 
 #include "pipeline/core/decimal_scale.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 
 namespace millesime {
 namespace {
@@ -86,10 +87,8 @@ bool TableSurvey::finish() {
   bool found = !told_.empty();  // those that are no extremes have not been counted
   for (std::size_t s = 0; s < surveys_.size(); ++s)
     for (std::size_t b = 0; b < surveys_[s].size(); ++b) found = find_fills(surveys_[s][b], bands_[s][b], fills_[s][b], true) || found;
-  for (std::size_t i = 0; i < statics_.size(); ++i) {
-    found = find_fills(static_surveys_[i], statics_[i], static_fills_[i], false) || found;
-    refuse_identity(i);
-  }
+  for (std::size_t i = 0; i < statics_.size(); ++i) found = find_fills(static_surveys_[i], statics_[i], static_fills_[i], false) || found;
+  refuse_identities();
   return found;
 }
 
@@ -115,13 +114,23 @@ bool TableSurvey::find_fills(const NumberSurvey& survey, const std::string& name
                             "; say whether it stands for a missing value (--missing=", value, ") or is a number (--missing=none)"));
 }
 
-void TableSurvey::refuse_identity(std::size_t index) const {
-  const std::string& name = statics_[index];
-  const Identity& identity = identities_[index];
-  if (rules_.takes(name) || (!identity.unique() && !identity.unique_by_group())) return;
-  throw UserError(join_text(file_, ":1: column ", name, ": has a value of its own for ", identity.unique() ? "each row" : "each group",
-                            ", or nearly: a model would know the samples by it; leave it out (--ignore ", name,
-                            "), or name it in --static if it is a measurement"));
+void TableSurvey::refuse_identities() const {
+  std::vector<std::string> names;
+  bool by_row = false;
+  for (std::size_t i = 0; i < statics_.size(); ++i) {
+    if (rules_.takes(statics_[i]) || (!identities_[i].unique() && !identities_[i].unique_by_group())) continue;
+    by_row = by_row || identities_[i].unique();
+    names.push_back(statics_[i]);
+  }
+  if (names.empty()) return;
+  const bool one = names.size() == 1;
+  const std::string list = join_list(names, ","),
+                    option = list.find_first_of(" '\"&();|$*?") == std::string::npos ? list : "\"" + list + "\"";
+  throw UserError(join_text(file_, ":1: column", one ? " " : "s ", join_list(names, ", "), one ? ": has" : ": have", " a value of ",
+                            one ? "its" : "their", " own for each ", by_row ? "row" : "group",
+                            ", or nearly: a model would know the samples by ", one ? "it" : "them", "; if ",
+                            one ? "it is a measurement" : "they are measurements", ", add --static ", option, "; if not, leave ",
+                            one ? "it" : "them", " out with --ignore ", option));
 }
 
 void TableSurvey::check_precision(const std::vector<std::vector<BandNumbers>>& numbers, const std::vector<std::vector<int>>& exponents) {

@@ -66,7 +66,7 @@ class TableSurvey {
   static bool contains(const std::vector<double>& values, double value);
   std::string where(CellPlace place) const;
   bool find_fills(const NumberSurvey& survey, const std::string& name, std::vector<double>& fills, bool doubts);
-  void refuse_identity(std::size_t index) const;
+  void refuse_identities() const;
 
   std::string file_;
   const TableRules& rules_;

@@ -227,6 +227,24 @@ TEST(SamplesTable, ReadsQuotesCrlfAndGaps) {
   EXPECT_EQ(s.region_names, std::vector<std::string>{""});
 }
 
+TEST(SamplesTable, ReadsWhatSpreadsheetsWrite) {
+  const std::string rows = "6;1,5;-0,25;7\r\n7,0;2;+1,5;#N/A\r\n";
+  for (const char* before : {"", "sep=;\r\n", "\xef\xbb\xbfsep=;\n", "\xef\xbb\xbf"}) {
+    const Samples s = read_samples_csv(put(before + std::string("label;slope;N_20210105;N_20210610\r\n") + rows));
+    EXPECT_THAT(s.label, ElementsAre(6, 7));
+    EXPECT_THAT(s.statics, ElementsAre(1.5F, 2));
+    EXPECT_THAT(s.series[0].values, ElementsAre(-25, 700, 150, kNodata));
+    EXPECT_EQ(s.series[0].scale[0], 0.01F);
+  }
+  EXPECT_THAT(read_samples_csv(put("label|N_20210105\n1|2\n")).series[0].values, ElementsAre(2));
+  // Between commas "1,234" may be a thousand.
+  EXPECT_THAT(refusal("label,N_20210105\n1,\"1,234\"\n"), HasSubstr("expected a number or an empty cell, got \"1,234\""));
+  EXPECT_THAT(refusal("label;N_20210105\n1;1.234,5\n"), HasSubstr("expected a number or an empty cell, got \"1.234,5\""));
+  EXPECT_THAT(refusal("label,N_20210105\r1,2\r"), HasSubstr("its lines end with CR alone; expected LF or CRLF"));
+  EXPECT_THAT(refusal("label,N_00010105\n1,2\n"),
+              HasSubstr("column N_00010105: 0001-01-05 is no day of a satellite; expected 1950 to 2150"));
+}
+
 TEST(SamplesTable, WithoutGroupsEverySampleIsItsOwn) {
   EXPECT_THAT(read_samples_csv(put("label,B4_20210105\n1,2\n1,3\n1,4\n")).polygon, ElementsAre(0, 1, 2));
 }

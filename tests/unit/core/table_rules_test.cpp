@@ -153,6 +153,12 @@ TEST(StaticColumns, ThatNumberTheSamplesAreRefusedUnlessNamed) {
   for (const char* name : {"Unnamed: 0", "id", "fid", "longitude", "OBJECTID", "plot_id"})
     EXPECT_THAT(refusal(static_table(name, twice)), HasSubstr("t.csv:1: column " + std::string(name) + ": numbers or places the samples"));
   EXPECT_THAT(refusal(static_table("anything", row)), HasSubstr("t.csv:1: column anything: has a value of its own for each row"));
+  std::string two = "label,elevation,mean rain,N_20210101\n";
+  for (int i = 0; i < 120; ++i) two += "1," + std::to_string(i) + "," + std::to_string(2 * i) + ",0.5\n";
+  EXPECT_THAT(refusal(two),
+              HasSubstr("columns elevation, mean rain: have a value of their own for each row, or nearly: a model would know the "
+                        "samples by them; if they are measurements, add --static \"elevation,mean rain\"; if not, leave them "
+                        "out with --ignore \"elevation,mean rain\""));
   EXPECT_THAT(refusal(static_table("anything", [](int i) { return i % 30 == 0 ? std::string("5") : std::to_string(i); })),
               HasSubstr("each row, or nearly"));
   EXPECT_THAT(refusal(static_table(
