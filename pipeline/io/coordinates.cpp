@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include <cpl_conv.h>
 #include <ogr_srs_api.h>
@@ -60,6 +61,12 @@ std::string matching_epsg(OGRSpatialReferenceH system) {
 }
 
 }  // namespace
+
+OGRSpatialReferenceH stated_system(OGRSpatialReferenceH of_file) {
+  if (!of_file) return nullptr;
+  const char* name = OSRGetName(of_file);
+  return name && std::string_view(name).starts_with("Undefined ") ? nullptr : of_file;
+}
 
 std::string canonical_crs_of(OGRSpatialReferenceH given) {
   const GdalMessages messages;

@@ -132,7 +132,7 @@ std::vector<PointRow> read_points(const std::string& path, const std::string& la
     rows.push_back(std::move(row));
   }
   if (messages.failed()) throw UserError(join_text(path, ": cannot be read to its end; the file is damaged. ", messages.text()));
-  OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer);
+  OGRSpatialReferenceH system = stated_system(OGR_L_GetSpatialRef(layer));
   if (x.empty() || crs.empty()) return rows;
   if (!system) throw UserError(join_text(path, ": has no coordinate reference system; add one (ogr2ogr -a_srs)"));
   const std::string own = canonical_crs_of(system), target = canonical_crs(crs);

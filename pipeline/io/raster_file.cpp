@@ -51,7 +51,7 @@ Grid grid_of(GDALDatasetH dataset, const std::string& path) {
     throw UserError(join_text(path, ": has no georeference; add one (gdal_edit.py -a_ullr) or replace the file"));
   if (transform[2] != 0 || transform[4] != 0 || !(transform[1] > 0) || !(transform[5] < 0))
     throw UserError(join_text(path, ": is rotated or upside down; expected a north-up image (gdalwarp makes one)"));
-  const OGRSpatialReferenceH crs = GDALGetSpatialRef(dataset);
+  const OGRSpatialReferenceH crs = stated_system(GDALGetSpatialRef(dataset));
   const auto on = [&](const std::string& system) {
     return Grid{system, transform[0], transform[3], transform[1], -transform[5], GDALGetRasterXSize(dataset), GDALGetRasterYSize(dataset)};
   };

@@ -222,6 +222,15 @@ const ProductLayout& Sensor::layout_of(const std::string& root) const { return i
 
 std::vector<std::string> Sensor::tiles(const std::string& root) const { return layout_of(root).tiles(file_, storage_path(root)); }
 
+std::vector<std::string> Sensor::found_tiles(const std::string& root) const {
+  std::vector<std::string> found = tiles(root);
+  if (!found.empty()) return found;
+  const bool files = file_.product.empty();
+  throw UserError(join_text(root, ": no tiles found; ", file_.name, " is looked for as ",
+                            files ? "files " + file_.bands.front().file : "products <tile>/" + file_.product,
+                            " (configs/sensors/README.md)"));
+}
+
 SourceCensus Sensor::take_census(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
   SourceCensus census;

@@ -40,8 +40,9 @@ class Sensor {
   Sensor(Sensor&&) noexcept;
 
   const SensorFile& file() const { return file_; }
-  // Names of the tiles under root, sorted.
+  // Names of the tiles under root, sorted. found_tiles(): UserError, with the names that are looked for, where there are none.
   std::vector<std::string> tiles(const std::string& root) const;
+  std::vector<std::string> found_tiles(const std::string& root) const;
   // Finds and checks every product of a tile in [first, last]: bands, masks, sizes, CRS, grids, first and last block readable. Damage
   // is collected, never thrown. UserError: a missing tile folder, an unknown band, a band that no product has.
   SourceCensus take_census(const CensusRequest& request) const;

@@ -166,6 +166,8 @@ class Reader {
                                 "which becomes decibel), got \"",
                                 kind, "\""));
     const auto scale = of("scale"), offset = of("offset");
+    if (scale && *scale == 0)
+      throw UserError(join_text(file_, ": scale: expected another number than 0, with which every value is the same"));
     if (kind == "power") {
       if (unit != SampleUnit::decibel) throw UserError(join_text(file_, ": encoding = \"power\": expected unit = \"decibel\""));
       encoding.kind = Encoding::Kind::power;

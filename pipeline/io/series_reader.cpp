@@ -179,11 +179,16 @@ std::int64_t SeriesReader::bytes_kept() const {
   std::int64_t bytes = 0;
   for (const auto& passes : impl_->files)
     for (const PassFiles& pass : passes) {
-      for (const auto& band : pass.bands) bytes += std::int64_t{2} * band.layer->grid.cols * band.rims.keep();
-      for (const auto& mask : pass.masks) bytes += std::int64_t{mask.layer->grid.cols} * mask.rims.keep();
+      for (const auto& band : pass.bands)
+        if (band.placement == Placement::same) bytes += std::int64_t{2} * band.layer->grid.cols * band.rims.keep();
+      for (const auto& mask : pass.masks)
+        if (mask.placement == Placement::same) bytes += std::int64_t{mask.layer->grid.cols} * mask.rims.keep();
     }
+  if (impl_->on_other_grids()) bytes += impl_->kept.most;
   return bytes + std::int64_t{impl_->threads} * 3 * impl_->block_width * impl_->block_height;
 }
+
+void SeriesReader::keep_within(std::int64_t bytes) { impl_->kept.most = std::max<std::int64_t>(0, bytes); }
 
 std::int64_t SeriesReader::pixels_within(std::int64_t memory_bytes, int share, std::int64_t bytes_per_pixel) const {
   constexpr std::int64_t kFewest = 256;  // smaller windows would be extremely slow
@@ -202,8 +207,8 @@ std::int64_t SeriesReader::decompressions() const {
   std::int64_t n = 0;
   for (const auto& passes : impl_->files)
     for (const PassFiles& pass : passes) {
-      for (const auto& band : pass.bands) n += band.rims.decompressed();
-      for (const auto& mask : pass.masks) n += mask.rims.decompressed();
+      for (const auto& band : pass.bands) n += band.decompressed();
+      for (const auto& mask : pass.masks) n += mask.decompressed();
     }
   return n;
 }

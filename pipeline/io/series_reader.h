@@ -24,13 +24,18 @@ class SeriesReader {
   const Grid& grid() const;
   // Windows that cover the tile, row by row, of about `pixels` each, at most `most_pixels`: whole blocks of the files of every
   // resolution, minus the margin that interpolation and the halo need from the next blocks. Read in this order, no block is decompressed
-  // twice, unless blocks are larger than `most_pixels` (see rereading()) or files of a tile differ in layout (see decompressed_again()).
+  // twice, unless blocks are larger than `most_pixels` (see rereading()) or files of a tile differ in layout (see decompressed_again()). Of
+  // files on other grids what later windows need is kept (keep_within()).
   std::vector<Window> windows(std::int64_t pixels, std::int64_t most_pixels) const;
   // Windows as split() makes them, for output in chunks: whole chunks, and also whole blocks of the files if that is at most
   // `most_pixels`. Blocks that interpolation reads beyond a window are decompressed twice.
   std::vector<Window> windows_of_chunks(int chunk, std::int64_t most_pixels) const;
-  std::int64_t bytes_per_pixel() const;  // of a Series, for the memory budget
-  std::int64_t bytes_kept() const;       // maximum, between two windows and while blocks are decompressed
+  // Memory for what later windows need of blocks of files on other grids than the tile's (of another UTM zone...); 64 MiB unless set. With
+  // too little of it such blocks are decompressed again.
+  void keep_within(std::int64_t bytes);
+  static constexpr int kShareForBlocks = 16;  // of the memory budget: 1/16
+  std::int64_t bytes_per_pixel() const;       // of a Series, for the memory budget
+  std::int64_t bytes_kept() const;            // maximum, between two windows and while blocks are decompressed
   // Number of pixels of a window that needs bytes_per_pixel for each, within 1/share of the memory, in addition to bytes_kept(). UserError,
   // with advice, if that is almost none because the files' blocks are larger than the memory.
   std::int64_t pixels_within(std::int64_t memory_bytes, int share, std::int64_t bytes_per_pixel) const;

@@ -1,4 +1,5 @@
 #include "pipeline/io/internal/storage.h"
+#include "pipeline/io/sensors/item_table.h"
 
 #include <sys/stat.h>
 
@@ -62,7 +63,7 @@ bool is_remote(const std::string& path) {
 
 bool is_item_list(const std::string& root) {
   const std::string name = lower(root);
-  return name.ends_with(".json") || name.ends_with(".geojson");
+  return name.ends_with(".json") || name.ends_with(".geojson") || is_item_table(root);
 }
 
 std::string folder_of_products(const std::string& root) {
@@ -98,6 +99,11 @@ bool is_folder(const std::string& path) {
   }
   std::error_code error;
   return fs::is_directory(path, error);
+}
+
+bool is_broken_link(const std::string& path) {
+  std::error_code error;
+  return !is_remote(path) && fs::is_symlink(fs::symlink_status(path, error)) && !fs::exists(path, error);
 }
 
 std::vector<std::string> sorted_names(const std::string& folder) {

@@ -242,7 +242,7 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
   result.layer = utf8_text(OGR_L_GetName(layer));
   result.fields = field_names(layer);
   require_fields(result, required_fields);
-  if (OGRSpatialReferenceH system = OGR_L_GetSpatialRef(layer)) result.crs = canonical_crs_of(system);
+  if (OGRSpatialReferenceH system = stated_system(OGR_L_GetSpatialRef(layer))) result.crs = canonical_crs_of(system);
   if (result.crs.empty() && !crs.empty())
     throw UserError(join_text(path, ": layer \"", result.layer,
                               "\" has no coordinate reference system (a shapefile without .prj?); add one (ogr2ogr -a_srs)"));

@@ -29,6 +29,9 @@ using SystemHandle = std::unique_ptr<void, ReleaseSystem>;
 SystemHandle make_system(const std::string& definition);  // x is east or longitude; UserError where GDAL does not understand it
 std::string wkt_of(OGRSpatialReferenceH system);          // WKT 2
 
+// The system that a file names; null where it names none, or one that stands for none ("Undefined geographic SRS" of a GeoPackage).
+OGRSpatialReferenceH stated_system(OGRSpatialReferenceH of_file);
+
 // "EPSG:..." or WKT, as canonical_crs() of coordinates.h, without the way through text.
 std::string canonical_crs_of(OGRSpatialReferenceH system);
 

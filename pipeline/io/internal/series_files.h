@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -15,6 +16,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/block_rims.h"
+#include "pipeline/io/internal/border_blocks.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/group_layout.h"
 #include "pipeline/io/internal/read_grid.h"
@@ -40,7 +42,8 @@ struct LayerFile {
   Placement placement;
   const MaskPlane* plane = nullptr;  // of a mask
   T outside{};                       // what is read beyond the file
-  BlockRims<T> rims;
+  BlockRims<T> rims;                 // of a file on the grid on which it is read
+  BorderBlocks<T> borders;           // of any other
   bool stays_open = false;
   std::optional<RasterReader> reader;
   SharedFile* shared = nullptr;  // where the file holds several dates
@@ -49,6 +52,7 @@ struct LayerFile {
   LayerFile(const Layer& of, const Grid& on, int keep, T fill) : layer(&of), target(on), outside(fill), rims(keep) {
     placement = of.grid.same_as(on) ? Placement::same : is_aligned(of.grid, on) ? Placement::shifted : Placement::warped;
   }
+  std::int64_t decompressed() const { return rims.decompressed() + borders.decompressed(); }
 };
 
 struct PassFiles {
@@ -77,6 +81,7 @@ struct SeriesReader::Impl {
   int block_width = 1, block_height = 1;              // whole blocks of the files of every resolution, in tile pixels
   mutable std::vector<std::vector<PassFiles>> files;  // [date][pass]; each file is read by one thread at a time
   std::map<std::string, SharedFile> shared_files;     // by path
+  mutable KeptBytes kept;                             // of all BorderBlocks
 
   std::string context(const Product& product) const {
     return join_text("tile ", census.tile, ", ", product.date.iso(), ", ", product.name);
@@ -117,6 +122,14 @@ struct SeriesReader::Impl {
     return reader;
   }
 
+  bool on_other_grids() const {
+    const auto other = [](const auto& file) { return file.placement != Placement::same && !file.layer->file.empty(); };
+    return std::ranges::any_of(files, [&](const std::vector<PassFiles>& passes) {
+      return std::ranges::any_of(
+          passes, [&](const PassFiles& pass) { return std::ranges::any_of(pass.bands, other) || std::ranges::any_of(pass.masks, other); });
+    });
+  }
+
   template <class T>
   static void note_blocks(LayerFile<T>& file, const RasterReader& reader) {
     const RasterInfo& info = reader.info();
@@ -148,21 +161,19 @@ struct SeriesReader::Impl {
     throw with_context(context(product), error);
   }
 
-  // A window of the file itself.
   template <class T>
-  static void read_file(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) {
-    const Layer& layer = *file.layer;
-    file.rims.read(reader.info(), window, samples, scratch, [&](int col, int row, T* block) {
+  static auto block_reader(const LayerFile<T>& file, const RasterReader& reader) {
+    return [&](int col, int row, T* block) {
       if constexpr (std::is_same_v<T, std::uint8_t>)
-        reader.read_block(layer.band, col, row, *file.plane, layer.encoding, block);
+        reader.read_block(file.layer->band, col, row, *file.plane, file.layer->encoding, block);
       else
-        reader.read_block(layer.band, col, row, layer.encoding, block);
-    });
+        reader.read_block(file.layer->band, col, row, file.layer->encoding, block);
+    };
   }
 
   template <class T>
-  static void place(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) {
-    if (file.placement == Placement::same) return read_file(file, reader, window, samples, scratch);
+  void place(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) const {
+    if (file.placement == Placement::same) return file.rims.read(reader.info(), window, samples, scratch, block_reader(file, reader));
     const Grid& source = file.layer->grid;
     std::fill_n(samples, window.pixels(), file.outside);
     if (file.placement == Placement::shifted) {
@@ -171,7 +182,9 @@ struct SeriesReader::Impl {
       const Window wanted{window.col + right, window.row + down, window.width, window.height}, part = wanted.intersect(source.whole());
       if (part.empty()) return;
       std::vector<T> pixels(static_cast<std::size_t>(part.pixels()));
-      read_file(file, reader, part, pixels.data(), scratch);
+      const typename BorderBlocks<T>::Ahead ahead{double(wanted.row + wanted.height - file.rims.keep()),
+                                                  double(wanted.col + wanted.width - file.rims.keep())};
+      file.borders.read(reader.info(), part, window.row, ahead, kept, pixels.data(), scratch, block_reader(file, reader));
       for (int row = 0; row < part.height; ++row)
         std::copy_n(pixels.data() + std::int64_t{row} * part.width, part.width,
                     samples + std::int64_t{part.row + row - wanted.row} * window.width + (part.col - wanted.col));
@@ -183,7 +196,7 @@ struct SeriesReader::Impl {
   // From a grid of another reference system or of pixels that do not match: a band bilinear over the pixels that have a value (in the
   // source's unit: radar in decibel), missing where the nearest one has none; a mask by the nearest pixel.
   template <class T>
-  static void warp(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) {
+  void warp(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) const {
     const Grid& source = file.layer->grid;
     const SourcePositions at = positions_in(source, file.target, window);
     double left = source.cols, top = source.rows, right = -1, bottom = -1;
@@ -200,7 +213,8 @@ struct SeriesReader::Impl {
                                static_cast<int>(std::ceil(bottom)) - first_row + 1}
                             .intersect(source.whole());
     std::vector<T> pixels(static_cast<std::size_t>(part.pixels()));
-    read_file(file, reader, part, pixels.data(), scratch);
+    file.borders.read(reader.info(), part, window.row, ahead_of(file, at, window), kept, pixels.data(), scratch,
+                      block_reader(file, reader));
     const auto pixel = [&](int col, int row) {
       col = std::clamp(col, part.col, part.col + part.width - 1), row = std::clamp(row, part.row, part.row + part.height - 1);
       return pixels[static_cast<std::size_t>(row - part.row) * static_cast<std::size_t>(part.width) +
@@ -225,6 +239,27 @@ struct SeriesReader::Impl {
         samples[i] = static_cast<T>(std::lround(sum / weights));
       }
     }
+  }
+
+  // Of a window whose pixels lie at these positions of the file. Later windows begin as many pixels before its end as rims would keep.
+  template <class T>
+  static typename BorderBlocks<T>::Ahead ahead_of(const LayerFile<T>& file, const SourcePositions& at, const Window& window) {
+    const auto width = static_cast<std::size_t>(window.width), n = at.col.size();
+    typename BorderBlocks<T>::Ahead ahead{std::numeric_limits<double>::max(), std::numeric_limits<double>::max()};
+    for (std::size_t i = n - width; i < n; ++i)
+      if (at.row[i] < ahead.south) ahead.south = at.row[i];  // false for NaN
+    for (std::size_t i = width - 1; i < n; i += width)
+      if (at.col[i] < ahead.east) ahead.east = at.col[i];
+    double step = 0;  // pixels of the file from one pixel of the window to the next
+    const auto measure = [&](std::size_t from, std::size_t to, std::size_t pixels) {
+      const double apart = std::max(std::abs(at.col[to] - at.col[from]), std::abs(at.row[to] - at.row[from]));
+      if (pixels > 0 && apart / static_cast<double>(pixels) > step) step = apart / static_cast<double>(pixels);
+    };
+    measure(0, width - 1, width - 1), measure(n - width, n - 1, width - 1);
+    measure(0, n - width, n / width - 1), measure(width - 1, n - 1, n / width - 1);
+    const double before = std::ceil((file.rims.keep() + 1) * (step > 0 ? step : 1)) + 1;
+    ahead.south -= before, ahead.east -= before;
+    return ahead;
   }
 
   // Pointers to the samples of one date and window.

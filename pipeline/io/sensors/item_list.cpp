@@ -1,6 +1,6 @@
-// Products of a list instead of a folder: a STAC ItemCollection (a JSON file, root = "items.json"). Each item is a product, its assets are
-// the files; the sensor file says which asset a band or mask is (`asset`), or it has the band's own or common name. Addresses are relative
-// to the list, on this machine, or on object storage.
+// Products of a list instead of a folder: a STAC ItemCollection (a JSON file, root = "items.json", or a table, "items.parquet"). Each item
+// is a product, its assets are the files; the sensor file says which asset a band or mask is (`asset`), or it has the band's own or common
+// name. Addresses are relative to the list, on this machine, or on object storage.
 // https://github.com/radiantearth/stac-api-spec/blob/main/fragments/itemcollection/README.md
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/storage.h"
+#include "pipeline/io/sensors/item_table.h"
 #include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
@@ -121,6 +122,7 @@ class ItemList final : public ProductLayout {
   }
 
   static std::vector<json> items_of(const std::string& root) {
+    if (is_item_table(root)) return items_of_table(root);
     const json list = json::parse(text_of_file(root), nullptr, false);
     if (!list.is_object() || !list.contains("features") || !list["features"].is_array())
       throw UserError(join_text(root, ": expected a STAC ItemCollection (JSON with \"features\"), as the search of a STAC API returns it"));

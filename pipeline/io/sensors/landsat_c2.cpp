@@ -42,10 +42,14 @@ std::string refusal(const std::string& name) {
 class LandsatC2 final : public ProductLayout {
  public:
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
-    return tiles_of_folders_or_names(sensor, root, [&](const std::string& name) {
+    std::vector<std::string> tiles = tiles_of_folders_or_names(sensor, root, [&](const std::string& name) {
       const auto parts = pattern_of(sensor).match(stem_of(name));
       return parts ? parts->at("scene") : "";
     });
+    if (tiles.empty())
+      for (const std::string& name : sorted_names(root))
+        if (const std::string why = refusal(stem_of(name)); !why.empty()) throw UserError(join_text(root, "/", name, ": ", why));
+    return tiles;
   }
 
   std::vector<Entry> entries(const Search& search) const override {
@@ -57,8 +61,9 @@ class LandsatC2 final : public ProductLayout {
       if (is_left_by_desktop(name)) continue;
       Entry entry{name, std::nullopt, "", false};
       const std::string path = folder + "/" + name, stem = stem_of(name);
+      if (is_broken_link(path) && pattern.match(stem)) entry.damage = kBrokenLink;
       if (!is_tar(name) && !is_folder(path)) {
-        if (own_folder) entries.push_back(entry);
+        if (own_folder || !entry.damage.empty()) entries.push_back(entry);
         continue;
       }
       std::optional<NamePattern::Parts> parts;

@@ -52,6 +52,8 @@ struct Entry {
   bool outside_period = false;
 };
 
+inline constexpr const char* kBrokenLink = "is a link to a product that is not there; mend or remove the link";
+
 class ProductLayout {
  public:
   virtual ~ProductLayout() = default;

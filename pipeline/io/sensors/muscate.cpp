@@ -178,6 +178,7 @@ class Muscate final : public ProductLayout {
       else
         found = look_into_zip(search, naming, folder, entry);
     }
+    if (is_broken_link(path) && entry.starts_with(naming.start)) found.damage = kBrokenLink;
     if (!found.candidate) return found;
     if (const Product& product = found.candidate->product; product.tile != search.tile) {
       found.damage = join_text("is of the tile ", product.tile, " but is in the folder of ", search.tile, "; move or remove it");

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include <gdal.h>
+#include <ogr_api.h>
+
 #include "pipeline/core/atomic_file.h"
 #include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
@@ -20,6 +25,41 @@ using testing::temp_dir;
 using testing::write_image;
 
 const Grid kGrid = ImageFile{}.grid;
+
+struct Row {
+  const char *id, *day, *folder;
+  int applied;
+};
+
+void write_items(const std::string& path, const std::vector<Row>& rows) {
+  std::filesystem::remove(path);
+  GDALDatasetH file = GDALCreate(GDALGetDriverByName("GPKG"), path.c_str(), 0, 0, 0, GDT_Unknown, nullptr);
+  OGRLayerH layer = GDALDatasetCreateLayer(file, "items", nullptr, wkbNone, nullptr);
+  for (const auto& [name, type] :
+       {std::pair("id", OFTString), std::pair("datetime", OFTDateTime), std::pair("grid:code", OFTString), std::pair("platform", OFTString),
+        std::pair("earthsearch:boa_offset_applied", OFTInteger), std::pair("assets.red.href", OFTString),
+        std::pair("assets.scl.href", OFTString), std::pair("assets.blue.href", OFTString)}) {
+    OGRFieldDefnH field = OGR_Fld_Create(name, type);
+    if (type == OFTInteger) OGR_Fld_SetSubType(field, OFSTBoolean);
+    OGR_L_CreateField(layer, field, TRUE);
+    OGR_Fld_Destroy(field);
+  }
+  for (const Row& row : rows) {
+    OGRFeatureH feature = OGR_F_Create(OGR_L_GetLayerDefn(layer));
+    const std::string folder = row.folder;
+    int field = 0;
+    OGR_F_SetFieldString(feature, field++, row.id);
+    OGR_F_SetFieldDateTime(feature, field++, 2021, 5, std::stoi(std::string(row.day).substr(8)), 10, 56, 21, 100);
+    OGR_F_SetFieldString(feature, field++, "MGRS-31TCJ");
+    OGR_F_SetFieldString(feature, field++, "sentinel-2b");
+    OGR_F_SetFieldInteger(feature, field++, row.applied);
+    OGR_F_SetFieldString(feature, field++, (folder + "/one.tif").c_str());
+    OGR_F_SetFieldString(feature, field++, ("./" + folder + "/two.tif").c_str());
+    ASSERT_EQ(OGR_L_CreateFeature(layer, feature), OGRERR_NONE);
+    OGR_F_Destroy(feature);
+  }
+  GDALClose(file);
+}
 
 // The files may lie anywhere, and be named anyhow.
 TEST(ItemList, AssetsAreTheFiles) {
@@ -50,6 +90,23 @@ TEST(ItemList, AssetsAreTheFiles) {
   const auto document = TileImages::of(census).to_json();
   EXPECT_THAT(document.dump(), ::testing::Not(HasSubstr(root)));
   EXPECT_EQ(see(TileImages::from_json(document, "census", {list}).main(), 4, 0, 1).value, 300);
+
+  // The same items in a table, as GDAL reads one of stac-geoparquet.
+  const std::string table = root + "/items.gpkg";
+  write_items(table, {{"a", "2021-05-11", "x/a", 1}, {"b", "2021-05-16", "b", 0}});
+  EXPECT_THAT(make_sensor("sentinel2_cog")->tiles(table), ElementsAre("T31TCJ"));
+  const SourceCensus of_table = census_of("sentinel2_cog", table, "T31TCJ", {"red"});
+  EXPECT_THAT(days(of_table), ElementsAre("2021-05-11", "2021-05-16"));
+  EXPECT_EQ(see(of_table, 4, 0).value, 1300);
+  EXPECT_EQ(see(of_table, 4, 0, 1).value, 300);
+  write_items(table, {});
+  EXPECT_THAT(testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(table); }),
+              HasSubstr("expected STAC items, one a row, got none"));
+  if (!GDALGetDriverByName("Parquet")) {
+    write_text(root + "/items.parquet", "PAR1");
+    EXPECT_THAT(testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(root + "/items.parquet"); }),
+                AllOf(HasSubstr("items.parquet: this GDAL ("), HasSubstr(") cannot read Parquet; where one can: ogr2ogr items.gpkg")));
+  }
 
   std::string apart = R"({"type": "FeatureCollection", "features": [)" + item("e", "2021-05-26", raw, "e", 1300) + "]}";
   apart.replace(apart.find("./e/two.tif"), 11, "s3://bucket/two.tif");

@@ -239,10 +239,12 @@ TEST(Sentinel2Theia, RefusesOtherTilesAndImpossibleDates) {
   other.tile = "T31TDJ";
   fs::rename(write_product(root, other), root + "/T31TCJ/" + other.name());
   fs::create_directory(root + "/T31TCJ/" + on("20181342").name());
+  fs::create_directory_symlink("/nowhere/product", root + "/T31TCJ/" + on("20180701").name());
   const SourceCensus result = census(root);
-  ASSERT_EQ(result.damaged.size(), 2u);
+  ASSERT_EQ(result.damaged.size(), 3u);
   EXPECT_THAT(result.damaged[0].message, HasSubstr("is of the tile T31TDJ but is in the folder of T31TCJ"));
-  EXPECT_THAT(result.damaged[1].product, HasSubstr("20181342"));
+  EXPECT_THAT(result.damaged[1].message, HasSubstr("is a link to a product that is not there"));
+  EXPECT_THAT(result.damaged[2].product, HasSubstr("20181342"));
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_theia")->take_census(root, "../T31TCJ", {}, kFirst, kLast); }),
               HasSubstr("is not the name of a tile of sentinel2_theia; expected for example T31TCJ"));
 }
