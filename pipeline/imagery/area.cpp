@@ -119,6 +119,19 @@ std::vector<const Feature*> MappedArea::near(const std::vector<Part>& parts, con
 
 bool MappedArea::meets(const Window& window) const { return !limited_ || !near(area_, window).empty(); }
 
+Window MappedArea::around() const {
+  if (!limited_) return tile_.whole();
+  Window all;
+  for (const Part& part : area_) {
+    const Window own = part.window.intersect(tile_.whole());
+    if (own.empty()) continue;
+    if (all.empty()) all = own;
+    const int col = std::min(all.col, own.col), row = std::min(all.row, own.row);
+    all = {col, row, std::max(all.col + all.width, own.col + own.width) - col, std::max(all.row + all.height, own.row + own.height) - row};
+  }
+  return all;
+}
+
 std::vector<std::uint8_t> MappedArea::inside(const Window& window) const {
   const Grid grid = tile_.crop(window);
   std::vector<std::uint8_t> inside(static_cast<std::size_t>(window.pixels()), limited_ ? 0 : 1);

@@ -28,6 +28,7 @@ class MappedArea {
 
   bool is_whole() const { return !limited_ && excluded_.empty(); }  // every pixel of the tile is mapped
   bool meets(const Window& window) const;                           // false: no pixel of it is mapped
+  Window around() const;                                            // the smallest window that holds the area; empty where it is elsewhere
   // 1 where the centre of a pixel is inside the area and not excluded, [pixel]
   std::vector<std::uint8_t> inside(const Window& window) const;
 

@@ -12,6 +12,7 @@
 #include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/exogenous_fills.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/source_files.h"
@@ -84,11 +85,15 @@ Options ExogenousOptions::declare() {
   o.add("layer", &layer, "of polygons: layer in that file; default: the only one");
   o.add("kind", &kind, "numbers, or categories: codes of which none is more than another, such as crops of the year before")
       .choices({"number", "category"});
+  o.add("nodata", &nodata,
+        "of rasters: numbers that stand for missing values though the file does not say so, e.g. -9999; plain ones are found without it; "
+        "none: every number is one");
   return o;
 }
 
 std::string ExogenousOptions::identity() const {
-  return join_text(name, is_category() ? " category" : "", field.empty() ? "" : " " + layer + " " + field);
+  return join_text(name, is_category() ? " category" : "", field.empty() ? "" : " " + layer + " " + field,
+                   nodata.empty() ? "" : " nodata " + join_list(nodata, " "));
 }
 
 struct ExogenousReader::Source {
@@ -138,10 +143,15 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
   std::optional<CoordinateTransform> transform;  // from the tile's reference system
   BoxesOf turns;                                 // of the raster's reference system
   std::vector<int> bands;                        // that are inputs
+  RasterFills fills;
   bool category;
 
   Image(const ExogenousOptions& entry, const Grid& tile)
-      : raster(entry.path), turns(raster.grid().crs), bands(inputs_of(raster)), category(entry.is_category()) {
+      : raster(entry.path),
+        turns(raster.grid().crs),
+        bands(inputs_of(raster)),
+        fills(find_fills(entry, raster, bands)),
+        category(entry.is_category()) {
     if (raster.grid().crs.empty())
       throw UserError(
           join_text(entry.path, ": exogenous input ", entry.name, " has no reference system; add one, e.g. gdal_edit.py -a_srs EPSG:2154"));
@@ -219,6 +229,7 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
     std::vector<float> pixels(static_cast<std::size_t>(needed.pixels()));
     for (std::size_t b = 0; b < bands.size(); ++b) {
       raster.read_numbers(needed, bands[b], pixels.data());
+      fills.hide(b, raster.info().each[static_cast<std::size_t>(bands[b])], pixels);
       const bool classes = category || raster.info().each[static_cast<std::size_t>(bands[b])].type == PixelType::u8;
       for (std::size_t p = 0; p < n; ++p)
         values[p * stride + first + b] =
@@ -269,6 +280,16 @@ std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>&
   for (const ExogenousOptions& entry : entries)
     for (const std::string& file : files_of_source(entry.path)) files.push_back(file);
   return files;
+}
+
+std::vector<std::string> notes_of_exogenous(const std::vector<ExogenousOptions>& entries) {
+  std::vector<std::string> notes;
+  for (const ExogenousOptions& entry : entries) {
+    if (!entry.field.empty()) continue;
+    const RasterReader raster(entry.path);
+    for (std::string& note : find_fills(entry, raster, inputs_of(raster)).notes) notes.push_back(std::move(note));
+  }
+  return notes;
 }
 
 ExogenousReader::ExogenousReader(const std::vector<ExogenousOptions>& entries, const Grid& tile) : tile_(tile) {

@@ -8,6 +8,9 @@
 // band, NaN), the value is missing: NaN. Alpha bands are no inputs. Polygons: the value of a field, as a number or a category; where
 // polygons overlap, that of the last; missing outside of all. Categories: a code is a whole number; any other text of a field becomes one
 // from 8388608 on, the same for the same text in every file. The result does not depend on the windows of a tile.
+//
+// A fill value that a raster does not declare (-9999, -32768, 3.4e38...) is missing where it lies plainly beyond the other numbers of the
+// band, and refused where it may be a number; `nodata` decides (exogenous_fills.h).
 
 #include <memory>
 #include <string>
@@ -20,8 +23,9 @@ namespace millesime {
 
 struct ExogenousOptions {  // [[exogenous]]
   std::string name, path;
-  std::string field = {}, layer = {};  // of polygons
-  std::string kind = "number";         // or "category"
+  std::string field = {}, layer = {};    // of polygons
+  std::string kind = "number";           // or "category"
+  std::vector<std::string> nodata = {};  // numbers of a raster that stand for missing values; {"none"}: every number is one; {}: look
 
   bool is_category() const { return kind == "category"; }
   std::string identity() const;  // what it is, besides the content of its files
@@ -34,6 +38,10 @@ std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& en
 
 // Every file they consist of (io/source_files.h).
 std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>& entries);
+
+// Looks for undeclared fill values of their rasters. What stands for a missing value, a sentence each, for the log. UserError where it
+// cannot be told.
+std::vector<std::string> notes_of_exogenous(const std::vector<ExogenousOptions>& entries);
 
 // Not thread-safe: one object a thread.
 class ExogenousReader {

@@ -111,6 +111,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
   }
 
   const auto reader = std::make_shared<SeriesReader>(census, series.bands, std::max(1, context.threads / 2));
+  reader->keep_within(context.memory_bytes / SeriesReader::kShareForBlocks);
   const auto per_pixel = reader->bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
   const std::int64_t budget = std::min(reader->pixels_within(context.memory_bytes, 4, (2 * kAhead + 2) * per_pixel), kMaxWindowPixels);
   const std::vector<SampleWindow> parts = windows_with_samples(samples, *reader, budget);

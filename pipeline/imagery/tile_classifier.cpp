@@ -168,6 +168,9 @@ class TileClassifier {
     std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * per_pixel;
     for (const auto& map : maps_) bytes += map.bytes_per_pixel(static_cast<int>(input_.dates.size()));
     const std::int64_t most = on_gpu() ? kMaxDevicePixels : kWindowBytes / reader_->bytes_per_pixel();
+    const std::int64_t for_blocks = context_.memory_bytes / SeriesReader::kShareForBlocks;
+    reader_->keep_within(for_blocks);
+    for (const auto& other : other_readers_) other->keep_within(for_blocks);
     std::vector<Window> windows = reader_->windows(most, reader_->pixels_within(context_.memory_bytes, 2, bytes));
     if (area_) std::erase_if(windows, [&](const Window& window) { return !area_->meets(window); });  // they stay empty
     return windows;
@@ -342,6 +345,8 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     throw UserError(
         join_text("tile ", request.census.tile, ": no region of ", request.regions.path, " lies in any tile, so there is no model"));
   TileClassifier classifier(request, context);
+  for (const std::string& note : notes_of_exogenous(request.exogenous))
+    context.progress->note(join_text("tile ", request.census.tile, ": ", note));
   const std::vector<Window> windows = classifier.windows();
   if (!windows.empty())
     if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);

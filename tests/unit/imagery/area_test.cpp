@@ -50,6 +50,10 @@ TEST(Area, PolygonsWithoutWhatIsExcluded) {
   EXPECT_THAT(counts(ring), ElementsAre(0, 6, 4, 6));
   EXPECT_THAT(counts(hole), ElementsAre(4, 4, 4, 4));
   EXPECT_THAT(counts(elsewhere), ElementsAre(0, 0, 0, 0));
+  EXPECT_EQ(everything.around(), kTile.whole());
+  EXPECT_EQ(half.around(), (Window{0, 0, 3, 4}));
+  EXPECT_EQ(ring.around(), (Window{0, 1, 6, 3}));
+  EXPECT_TRUE(elsewhere.around().empty());
   EXPECT_TRUE(half.meets({2, 0, 1, 1}));
   EXPECT_FALSE(half.meets({3, 0, 3, 4}));
   EXPECT_THAT(half.inside({2, 1, 2, 1}), ElementsAre(1, 0));

@@ -219,6 +219,63 @@ TEST(Exogenous, NanIsMissing) {
   EXPECT_TRUE(std::isnan(values[4]));
 }
 
+// A raster of 40 x 30 pixels of 25 m whose first column holds `fill`, which the file does not declare.
+template <class T>
+ExogenousOptions with_fill(const std::string& name, double fill, const std::function<double(int)>& number) {
+  const Grid grid{"EPSG:32631", 299900, 4900120, 25, 25, 40, 30};
+  int n = 0;
+  return raster<T>(name, grid, [&, fill](double x, double) {
+    const double value = x < 300000 ? fill : number(n++);  // four of 40 columns
+    return static_cast<T>(value);
+  });
+}
+
+double height(int n) { return 1200 + n % 97 * 3; }
+
+TEST(Exogenous, AFillValueThatTheFileDoesNotDeclareIsMissing) {
+  const auto look = [](const ExogenousOptions& entry, const std::string& value) {
+    EXPECT_THAT(notes_of_exogenous({entry}),
+                ElementsAre(HasSubstr("dem: " + value + " stands for a missing value (120 of 1200 px looked at)")));
+    const auto values = ExogenousReader({entry}, kTile).read(kTile.whole());
+    // Pixels whose nearest one is a fill are missing; the others keep to the range of the heights.
+    for (std::size_t p = 0; p < values.size(); ++p) EXPECT_TRUE(values[p] >= 1200 && values[p] <= 1200 + 96 * 3) << value << " at " << p;
+    const auto outside = ExogenousReader({entry}, {"EPSG:32631", 299900, 4900020, 10, 10, 10, 10}).read({0, 0, 10, 10});
+    EXPECT_TRUE(std::ranges::all_of(outside, [](float v) { return std::isnan(v); })) << value;
+  };
+  for (const double fill : {-9999.0, -32768.0, -99999.0, 65535.0})
+    look(with_fill<float>("dem", fill, height), std::to_string(static_cast<int>(fill)));
+  look(with_fill<float>("dem", -3.4028234663852886e38, height), "-3.40282e+38");
+  look(with_fill<std::int16_t>("dem", -32768, height), "-32768");
+  look(with_fill<std::int32_t>("dem", -2147483648.0, height), "-2147483648");
+  EXPECT_THAT(notes_of_exogenous({with_fill<float>("dem", 1300, height)}), ElementsAre());  // a height as any other
+}
+
+TEST(Exogenous, BytesOf255BeyondTheOthersAreMissingAndCategoriesAreCodes) {
+  auto entry = with_fill<std::uint8_t>("soil", 255, [](int n) { return 1.0 + n % 5; });
+  EXPECT_THAT(notes_of_exogenous({entry}), ElementsAre(HasSubstr("soil: 255 stands for a missing value (120 of 1200 px")));
+  entry.kind = "category";
+  EXPECT_THAT(notes_of_exogenous({entry}), ElementsAre());
+  EXPECT_THAT(notes_of_exogenous({with_fill<std::uint8_t>("shade", 255, [](int n) { return n % 254.0; })}), ElementsAre());
+  EXPECT_THAT(notes_of_exogenous({with_fill<std::uint8_t>("soil", 99, [](int n) { return 1.0 + n % 12; })}), ElementsAre());  // a class
+}
+
+TEST(Exogenous, ANumberThatMayBeAFillIsRefusedUntilTold) {
+  auto entry = with_fill<std::int32_t>("flux", -9999, [](int n) { return n % 400 * 100.0 - 20000; });
+  const std::string refusal = testing::message_of([&] { notes_of_exogenous({entry}); });
+  EXPECT_THAT(
+      refusal,
+      HasSubstr("flux.tif: exogenous input flux: -9999 stands in 120 of 1200 px looked at, whose other numbers are -20000 to 19900"));
+  EXPECT_THAT(refusal, HasSubstr("(nodata = [\"-9999\"] in its [[exogenous]]"));
+  const Grid west{"EPSG:32631", 299900, 4900020, 10, 10, 5, 5};
+  entry.nodata = {"none"};
+  EXPECT_EQ(ExogenousReader({entry}, west).read({1, 1, 1, 1})[0], -9999);
+  entry.nodata = {"-9999"};
+  EXPECT_TRUE(std::isnan(ExogenousReader({entry}, west).read({1, 1, 1, 1})[0]));
+  entry.nodata = {"nine"};
+  EXPECT_THAT(testing::message_of([&] { notes_of_exogenous({entry}); }), HasSubstr("nodata: expected numbers, or none, got \"nine\""));
+  EXPECT_THAT(entry.identity(), HasSubstr("nodata nine"));
+}
+
 TEST(Exogenous, AVariableOfANetCdfFileIsNamedAsGdalNamesIt) {
   GDALAllRegister();
   if (!GDALGetDriverByName("netCDF")) GTEST_SKIP() << "this GDAL has no driver for NetCDF";

@@ -1,0 +1,109 @@
+#include "pipeline/imagery/exogenous_fills.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/table_numbers.h"
+#include "pipeline/imagery/exogenous.h"
+
+namespace millesime {
+namespace {
+
+constexpr std::int64_t kMostPixels = 4 << 20;     // of all bands, that are looked at
+constexpr std::int64_t kFewestPixels = 64 << 10;  // of each band
+constexpr int kMostRows = 256;                    // of a block
+
+// The number as it is stored: integers exactly.
+double stored(float value, const BandInfo& info) {
+  if (!info.has_scale || info.scale == 0) return static_cast<double>(value);
+  const double number = (static_cast<double>(value) - info.offset) / info.scale;
+  return info.type == PixelType::f32 ? static_cast<double>(static_cast<float>(number)) : std::round(number);
+}
+
+std::string text_of(double value) {
+  return std::abs(value) < 1e15 && value == std::floor(value) ? join_text(static_cast<std::int64_t>(value)) : join_text(value);
+}
+
+// Blocks spread over the raster: all of them if they are few.
+std::vector<Window> blocks_to_look_at(const RasterInfo& info, std::int64_t most_pixels) {
+  const Window whole = info.grid.whole();
+  const int width = std::clamp(info.block_width, 1, whole.width),
+            height = std::clamp(info.block_height, 1, std::min(kMostRows, whole.height));
+  const std::int64_t across = (whole.width + width - 1) / width, down = (whole.height + height - 1) / height;
+  const std::int64_t all = across * down, pixels = std::int64_t{width} * height;
+  const std::int64_t n = std::clamp<std::int64_t>(most_pixels / pixels, 1, all);
+  std::vector<Window> blocks;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t block = (2 * i + 1) * all / (2 * n);  // the middle of each n-th part
+    blocks.push_back(
+        Window{static_cast<int>(block % across) * width, static_cast<int>(block / across) * height, width, height}.intersect(whole));
+  }
+  return blocks;
+}
+
+std::vector<double> told_by(const ExogenousOptions& entry) {
+  std::vector<double> numbers;
+  for (const std::string& text : entry.nodata) {
+    if (text == "none") continue;
+    const auto number = parse_number(text);
+    if (!number) throw UserError(join_text("exogenous input ", entry.name, ": nodata: expected numbers, or none, got \"", text, "\""));
+    numbers.push_back(std::abs(number->value) > kMaxMagnitude ? number->value : static_cast<double>(static_cast<float>(number->value)));
+  }
+  return numbers;
+}
+
+}  // namespace
+
+void RasterFills::hide(std::size_t input, const BandInfo& info, std::vector<float>& values) const {
+  const std::vector<double>& fills = of_band[input];
+  for (float& value : values) {
+    if (std::isnan(value)) continue;
+    const double number = stored(value, info);
+    if (std::abs(number) > kMaxMagnitude || std::ranges::find(fills, number) != fills.end())
+      value = std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
+RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster, const std::vector<int>& bands) {
+  const RasterInfo& info = raster.info();
+  const auto n = static_cast<std::int64_t>(bands.size());
+  RasterFills found;
+  found.of_band.assign(bands.size(), told_by(entry));
+  if (!entry.nodata.empty() || entry.is_category()) return found;
+  const auto info_of = [&](std::size_t b) -> const BandInfo& { return info.each[static_cast<std::size_t>(bands[b])]; };
+  std::vector<NumberSurvey> surveys;
+  for (std::size_t b = 0; b < bands.size(); ++b)
+    surveys.emplace_back(info_of(b).type == PixelType::u8 ? std::optional(255.0) : std::nullopt);
+  std::vector<float> values;
+  for (const Window& block : blocks_to_look_at(info, std::max(kFewestPixels, kMostPixels / n)))
+    for (std::size_t b = 0; b < bands.size(); ++b) {
+      values.resize(static_cast<std::size_t>(block.pixels()));
+      raster.read_numbers(block, bands[b], values.data());
+      for (const float value : values)
+        if (!std::isnan(value)) surveys[b].add(stored(value, info_of(b)), {});
+    }
+  for (std::size_t b = 0; b < bands.size(); ++b) {
+    const bool bytes = info_of(b).type == PixelType::u8;
+    const std::string band = n > 1 ? join_text(": band ", bands[b] + 1) : std::string();
+    for (const auto& fill : surveys[b].fills()) {
+      if (bytes && fill.value != 255) continue;
+      found.of_band[b].push_back(fill.value);
+      found.notes.push_back(join_text("exogenous input ", entry.name, band, ": ", text_of(fill.value), " stands for a missing value (",
+                                      fill.seen.count, " of ", surveys[b].size(), " px looked at), which ", entry.path,
+                                      " does not declare"));
+    }
+    for (const double value : surveys[b].unmet_fills()) found.of_band[b].push_back(value);
+    const auto doubt = bytes ? std::nullopt : surveys[b].doubt();
+    if (!doubt || std::ranges::find(found.of_band[b], doubt->value) != found.of_band[b].end()) continue;
+    const std::string value = text_of(doubt->value);
+    throw UserError(join_text(entry.path, band, ": exogenous input ", entry.name, ": ", value, " stands in ", doubt->seen.count, " of ",
+                              surveys[b].size(), " px looked at, whose other numbers are ", text_of(doubt->low), " to ",
+                              text_of(doubt->high), "; say whether it stands for a missing value (nodata = [\"", value,
+                              "\"] in its [[exogenous]], ,nodata=", value, " after the path in --exogenous) or is a number (none)"));
+  }
+  return found;
+}
+
+}  // namespace millesime
