@@ -1,5 +1,5 @@
 """The images lie on object storage: the map from an S3 server that fails every tenth request has the bytes of the map from a folder, as has the
-map from a list of STAC items, and the credentials are in no file. Needs moto[server] (PyPI); skipped without."""
+map from a list of STAC items, and the credentials are in no file. Needs what scripts/setup --tests installs; skipped without."""
 import json
 import logging
 import os
@@ -14,7 +14,7 @@ try:
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 except ImportError:
-    print("moto is missing: pip install 'moto[server]' in the environment of the tests")
+    print("moto is missing: scripts/setup --tests (or pip install -r scripts/requirements-services.txt into the environment of the tests)")
     sys.exit(77)
 
 PROGRAM = os.environ["MILLESIME_BINARY"]
