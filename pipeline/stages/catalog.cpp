@@ -221,9 +221,7 @@ nlohmann::ordered_json CatalogReport::to_json() const {
 
 CatalogReport catalog(const CatalogCommand& command, const Context& context) {
   const auto sensor = make_sensor(command.sensor);
-  std::vector<std::string> names = command.tiles.empty() ? sensor->tiles(command.root) : command.tiles;
-  if (names.empty())
-    throw UserError(join_text(command.root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
+  std::vector<std::string> names = command.tiles.empty() ? sensor->found_tiles(command.root) : command.tiles;
   std::ranges::sort(names);
   const auto [first, last] = days_of(command.period, command.year);
   CatalogReport report;

@@ -101,7 +101,7 @@ Stage classify_stage() {
           .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities and uncertainty",
           .command = "classify",
           .example = "millesime run france-2021.toml --to classify",
-          .revision = 4,
+          .revision = 5,
           .papers = {"Tomasi & Manduchi 1998, ICCV (bilateral filter)", "Schindler 2012, IEEE TGRS 50 (smoothing of land cover)"},
           .options = kOptions,
           .kept_when_mending = false,
@@ -125,7 +125,9 @@ Options ClassifyCommand::declare() {
       .choices({"nearest", "bilinear", "cubic"});
   o.add("also", &also, "further sources of the model, name=sensor,root or name=sensor,root,variant, e.g. asc=sentinel1_s1tiling,s1,ASC")
       .repeated();
-  o.add("exogenous", &exogenous, "static inputs of the model, name=path of a raster, or name=path,field of polygons").repeated();
+  o.add("exogenous", &exogenous,
+        "static inputs of the model: name=path of a raster (,nodata=-9999 where the file lacks it), or name=path,field of polygons")
+      .repeated();
   mapped.declare(o);
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   options.declare(o);
@@ -198,7 +200,10 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
     const auto equal = entry.find('=');
     if (equal == std::string::npos) throw UserError(join_text("--exogenous ", entry, ": expected name=path"));
     ExogenousOptions input{.name = entry.substr(0, equal), .path = entry.substr(equal + 1), .field = ""};
-    if (const auto comma = input.path.rfind(','); comma != std::string::npos)
+    constexpr std::string_view kNodataOf = ",nodata=";
+    for (auto told = input.path.rfind(kNodataOf); told != std::string::npos; told = input.path.rfind(kNodataOf))
+      input.nodata.push_back(input.path.substr(told + kNodataOf.size())), input.path.resize(told);
+    if (const auto comma = input.path.rfind(','); comma != std::string::npos && !std::filesystem::exists(input.path))
       input.field = input.path.substr(comma + 1), input.path.resize(comma);
     for (const StaticSpec& known : spec.statics)
       if (known.name == input.name + kCategory) input.kind = "category";

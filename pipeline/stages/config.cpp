@@ -147,6 +147,13 @@ Options Config::declare() {
 
 namespace {
 
+std::string text_of(const toml::node& node, const std::string& origin, std::string_view key) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return join_text(number->get());
+  if (const auto* number = node.as_floating_point()) return join_text(number->get());
+  throw UserError(join_text(origin, ": ", key, ": expected a text, a number or a list of them"));
+}
+
 std::vector<ExogenousOptions> read_exogenous(const std::string& file) {
   const auto folder = std::filesystem::path(file).parent_path();
   std::vector<ExogenousOptions> list;
@@ -163,8 +170,14 @@ std::vector<ExogenousOptions> read_exogenous(const std::string& file) {
     const std::string origin = join_text(file, ":", node.source().begin.line, ": [[exogenous]]");
     if (!table) throw UserError(join_text(origin, ": expected a table with name and path"));
     for (const auto& [key, value] : *table) {
-      const auto* text = value.as_string();
-      o.at(std::string(key.str()), origin).set(text ? text->get() : "", origin);
+      Option& option = o.at(std::string(key.str()), origin);
+      if (const auto* several = value.as_array()) {
+        std::vector<std::string> values;
+        for (const auto& element : *several) values.push_back(text_of(element, origin, key.str()));
+        option.set_list(values, origin);
+      } else {
+        option.set(text_of(value, origin, key.str()), origin);
+      }
     }
     if (entry.name.empty() || entry.path.empty()) throw UserError(join_text(origin, ": needs both name and path"));
     for (const auto& other : list)

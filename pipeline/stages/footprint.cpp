@@ -117,6 +117,7 @@ std::optional<std::vector<Unit>> plan_footprint(const Config& config) {
 
 nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles& files, const Context& context) {
   const auto reader = std::make_shared<SeriesReader>(census, std::vector<std::string>{}, std::clamp(context.threads / 2, 1, 8));
+  reader->keep_within(context.memory_bytes / SeriesReader::kShareForBlocks);
   const Grid& grid = reader->grid();
   const auto n_dates = static_cast<std::int64_t>(census.acquisitions.size());
   const OwnStream stream(context.device, context.threads);

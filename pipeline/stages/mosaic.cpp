@@ -11,6 +11,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/position_lattice.h"
+#include "pipeline/imagery/area.h"
 #include "pipeline/io/census.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
@@ -283,7 +284,13 @@ MosaicMaps mosaic_maps(const Config& config) {
 
 std::optional<Grid> mosaic_grid(const Config& config) {
   return once(config, "grid of the mosaic", [&]() -> std::optional<Grid> {
-    const auto grids = grids_of_tiles(config);
+    auto grids = grids_of_tiles(config);
+    if (grids && !config.tiles.mapped.area.empty()) {  // the map ends where the area ends
+      std::vector<Grid> parts;
+      for (const Grid& tile : *grids)
+        if (const Window part = MappedArea({config.tiles.mapped.area, ""}, tile).around(); !part.empty()) parts.push_back(tile.crop(part));
+      if (!parts.empty()) grids = std::move(parts);
+    }
     return grids ? std::optional(national_grid(*grids, config.mosaic.crs, config.mosaic.resolution)) : std::nullopt;
   });
 }

@@ -26,8 +26,8 @@ std::pair<Date, Date> whole(const PeriodOptions& period, int year) {
 }  // namespace
 
 void PeriodOptions::declare_days(Options& o) {
-  o.add("start", &start, "first day whose acquisitions count; default: the first of the year");
-  o.add("end", &end, "last day whose acquisitions count; default: the last of the year");
+  o.add("start", &start, "first day whose acquisitions count; default: the first of the year").dates();
+  o.add("end", &end, "last day whose acquisitions count; default: the last of the year").dates();
 }
 
 void PeriodOptions::declare(Options& o) {

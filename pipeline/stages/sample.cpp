@@ -322,6 +322,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
   std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped.pixels_of_two_classes);
   Samples samples = frame_of(config, images, reference, pixels, dropped);
   if (samples.size() > 0) {
+    for (const std::string& note : notes_of_exogenous(config.exogenous)) context.progress->note(join_text("tile ", tile, ": ", note));
     std::size_t series = 0;
     for (std::size_t source = 0; source < images.sources.size(); ++source) {
       const SourceCensus& each = images.sources[source];

@@ -32,6 +32,10 @@ std::vector<std::string> own_indices(const std::vector<std::string>& indices, co
 
 CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last);
 
+// UserError for a further source without any acquisition in the period over any tile, unless classify.missing_sources allows it. Reads
+// the census of each tile until every source has been met.
+void require_sources_somewhere(const Config& config);
+
 std::vector<std::string> source_roots(const Config& config);  // of each source, as TileImages::read() takes them
 
 // Where the further sources are absent, one line each: tiles that are mapped without them, and the share of pixels that no date of theirs

@@ -308,6 +308,7 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   Transfer transfer(stream);
   const std::int64_t bytes_per_pixel =
       (kAhead + 3 + ahead.windows_on_host()) * (reader.bytes_per_pixel() + cube_bytes) + n_acquisitions * (2 * n_bands + 1) + exact_bytes;
+  reader.keep_within(context.memory_bytes / SeriesReader::kShareForBlocks);
   const std::int64_t most_pixels = std::min(reader.pixels_within(context.memory_bytes, 2, bytes_per_pixel), std::int64_t{1} << 22);
   const std::vector<Window> windows =
       format == "zarr" ? reader.windows_of_chunks(kZarrChunk, most_pixels) : reader.windows(most_pixels, most_pixels);

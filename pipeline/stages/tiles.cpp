@@ -38,12 +38,9 @@ bool is_touched(const std::string& tile, const AreaOptions& mapped) {
 std::vector<std::string> tiles_of(const Config& config) {
   std::vector<std::string> tiles = config.tiles.names;
   if (tiles.empty())
-    tiles = once(config, "tiles", [&] { return make_sensor(config.sources.front().sensor)->tiles(config.sources.front().root); });
+    tiles = once(config, "tiles", [&] { return make_sensor(config.sources.front().sensor)->found_tiles(config.sources.front().root); });
   std::ranges::sort(tiles);
   tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
-  if (tiles.empty())
-    throw UserError(
-        join_text(config.sources.front().root, ": no tiles found; expected folders <tile>/<product> such as T31TCJ/SENTINEL2A_..."));
   if (config.tiles.mapped.area.empty()) return tiles;
   const std::string all = tiles.size() <= kListed ? join_list(tiles, ", ") : join_text(tiles.size(), " tiles");
   std::erase_if(tiles, [&](const std::string& tile) { return !is_touched(tile, config.tiles.mapped); });

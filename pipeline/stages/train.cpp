@@ -18,6 +18,7 @@
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/planning.h"
+#include "pipeline/stages/sources.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
@@ -173,8 +174,9 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     ProductionModels here{{}, models->substitutes};
     std::erase_if(here.substitutes, [&](const auto& entry) { return refused || model.seed != 0 || entry.second != model.region; });
     const auto notes = substitution_notes(here, Language::en);
-    unit.run = [command, regions = config.regions, refused, region = model.region, notes](const Context& context) {
-      if (refused) refuse_region(regions, region);
+    unit.run = [command, config, refused, region = model.region, notes](const Context& context) {
+      require_sources_somewhere(config);
+      if (refused) refuse_region(config.regions, region);
       nlohmann::json counts = train_model(command, context);
       for (const auto& note : notes) context.progress->note(note);
       return counts;

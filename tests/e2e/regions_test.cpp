@@ -103,8 +103,9 @@ TEST_F(RegionsTest, OneWithoutSamplesIsMappedByTheModelOfAllSamples) {
 TEST_F(RegionsTest, OrByThatOfTheNearestRegionOrNotAtAll) {
   write_reference(true);
   write_regions("1", "2", "3");
-  const auto nearest = run("nearest", {"--set", "regions.without_samples=nearest"});
+  const auto nearest = run("nearest", {"--set", "regions.without_samples=nearest", "--set", "publish.language=fr"});
   ASSERT_EQ(nearest.code, 0) << nearest.err;
+  EXPECT_THAT(read_text(world + "/nearest/2021/report.html"), HasSubstr("est classée par le modèle de la région 2"));
   EXPECT_EQ(unmapped("nearest"), 0);
   EXPECT_EQ(counts("nearest")["regions_without_samples"], (nlohmann::json{{"3", "2"}})) << "the east is nearer than the west";
   EXPECT_FALSE(fs::exists(world + "/nearest/2021/work/train/all_seed_0.safetensors"));

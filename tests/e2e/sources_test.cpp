@@ -1,6 +1,7 @@
 // A world seen by several sensors: a model that learned from all of them maps them, and radar helps where clouds hide the ground.
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -94,6 +95,39 @@ TEST_F(SourcesTest, RadarBesideCloudyImagesIsBetterByThreePoints) {
   ASSERT_EQ(seeing.code, 0) << seeing.err;
   EXPECT_NE(RasterReader(world + "/map/classification.tif").read_all<std::uint8_t>().samples, blind.samples);
   EXPECT_EQ(nlohmann::json::parse(seeing.out).at("sources").at("ascending").at("acquisitions").get<int>(), 12);
+}
+
+std::string weights_of(const std::string& model) {  // what follows the header of a safetensors file, which names the samples
+  const std::string bytes = read_text(model);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return bytes.substr(sizeof header + header);
+}
+
+// Two orbits with the same bands, and numbers that are unique a row: nothing is lost in a table.
+TEST_F(SourcesTest, ATableOfSamplesGivesTheSameModel) {
+  const std::string file = configuration("table", radar(), "step_days = 60\n[[exogenous]]\nname = \"climate\"\npath = \"climate.tif\"\n");
+  const std::string samples = world + "/samples.safetensors", table = world + "/samples.csv", back = world + "/back.safetensors";
+  const auto must = [](std::vector<std::string> arguments) {
+    const auto done = run_program(arguments);
+    ASSERT_EQ(done.code, 0) << arguments[1] << ": " << done.err;
+  };
+  must({"samples", "extract", file, "-o", samples, "--quiet"});
+  must({"samples", "export", samples, "-o", table});
+  must({"samples", "import", table, "-o", back});
+  for (const std::string& from : {samples, table, back})
+    must({"train", "--samples", from, "--model", "random_forest", "--sources", "all", "--trees", "5", "--step-days", "60", "-o",
+          from + ".model", "--quiet"});
+  EXPECT_EQ(weights_of(table + ".model"), weights_of(samples + ".model"));
+  EXPECT_EQ(weights_of(back + ".model"), weights_of(samples + ".model"));
+}
+
+TEST_F(SourcesTest, ASourceThatIsNowhereIsRefusedBeforeTraining) {
+  fs::create_directories(world + "/no_radar/31TCJ");
+  const auto refused = run_program({"run", configuration("nowhere", source("ascending", "sentinel1_s1tiling", "no_radar")), "--quiet"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("[[source]] ascending: expected acquisitions from 2021-01-01 to 2021-12-31 under"));
+  EXPECT_THAT(refused.err, HasSubstr("found none over any tile; correct root, or set year or period, or leave the source out"));
 }
 
 // The parcels of a register as categories of each pixel.
