@@ -297,7 +297,7 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
   else
     writer = std::make_unique<CogCube>(stem, plan);
 
-  const SeriesReader reader(plan.census, plan.bands, std::max(1, context.threads / 2));
+  SeriesReader reader(plan.census, plan.bands, std::max(1, context.threads / 2));
   const auto n_acquisitions = static_cast<std::int64_t>(plan.census.acquisitions.size()),
              n_dates = static_cast<std::int64_t>(plan.dates.size());
   const auto n_bands = static_cast<std::int64_t>(plan.bands.size());
