@@ -74,7 +74,8 @@ DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::ve
   }
   std::error_code none;
   if (fs::is_regular_file(name, none) && fs::file_size(name, none) == 0)
-    throw UserError(join_text(name, ": is empty (0 bytes); expected ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image"));
+    throw UserError(
+        join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ": it is empty (0 bytes)"));
   throw UserError(join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ". ", why));
 }
 

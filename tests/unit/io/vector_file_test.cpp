@@ -246,7 +246,7 @@ TEST(VectorFile, NamesWhatIsWrong) {
               HasSubstr("has no coordinate reference system"));
   std::ofstream(folder + "/nothing.geojson").close();
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/nothing.geojson", "", {}, ""); }),
-              HasSubstr("nothing.geojson: is empty (0 bytes); expected a vector file"));
+              HasSubstr("nothing.geojson: cannot be opened as a vector file: it is empty (0 bytes)"));
   fs::remove(folder + "/fields.shx");
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, ""); }), HasSubstr("fields.shx"));
 }
