@@ -182,7 +182,8 @@ bool NumberSurvey::is_fill(double value, const Seen& seen, const Extremes& plain
   const bool enough = known == Known::surely || plain.different >= 2;
   const double needed = (known == Known::loosely ? 2 : 0.2) * range;
   const bool only_negative = value < 0 && plain.low >= 0;
-  const bool repeated = seen.count >= kRepeated && static_cast<double>(seen.count) > 5 * plain.most_common;
+  const bool saturates = type_end_ && value == *type_end_;  // 255 is the brightest byte, too
+  const bool repeated = !saturates && seen.count >= kRepeated && static_cast<double>(seen.count) > 5 * plain.most_common;
   return enough && beyond > 0 && (beyond > needed || only_negative || repeated);
 }
 
