@@ -1,5 +1,6 @@
 // The class files of iota2; nomenclature_collector.h says which.
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 

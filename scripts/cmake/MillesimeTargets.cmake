@@ -50,6 +50,9 @@ function(millesime_precompiled name)
   target_precompile_headers(millesime_precompiled_${name} PRIVATE ${P_HEADERS})
 endfunction()
 
+# GCC 12 sees overflows in std::string operator+ where there are none (GCC bug 105651), and more of them when <string> is precompiled.
+set(without_precompiled_string_warnings "$<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>")
+
 function(millesime_use_precompiled target name)
   target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)  # a precompiled header serves the flags that it was compiled with
   target_precompile_headers(${target} REUSE_FROM millesime_precompiled_${name})
@@ -94,15 +97,14 @@ function(millesime_library)
   set_target_properties(millesime_${L_NAME} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
   target_link_libraries(millesime_${L_NAME} PUBLIC ${L_PUBLIC} PRIVATE ${L_PRIVATE})
   millesime_compile_options(millesime_${L_NAME})
-  if(TARGET millesime_precompiled_values AND NOT L_TORCH_SOURCES AND CMAKE_CURRENT_SOURCE_DIR MATCHES "/pipeline/")
+  if(NOT L_TORCH_SOURCES AND CMAKE_CURRENT_SOURCE_DIR MATCHES "/pipeline/")
     millesime_use_precompiled(millesime_${L_NAME} values)
+    target_compile_options(millesime_${L_NAME} PRIVATE ${without_precompiled_string_warnings})
   endif()
   if(L_TORCH_SOURCES)
     millesime_use_precompiled(millesime_${L_NAME} torch)
     set_source_files_properties(${L_SOURCES} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-    # GCC 12 sees overflows in std::string operator+ where there are none (GCC bug 105651), and more of them when <string> is precompiled.
-    set_source_files_properties(${L_TORCH_SOURCES} PROPERTIES COMPILE_OPTIONS
-      "$<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow;-Wno-array-bounds>")
+    set_source_files_properties(${L_TORCH_SOURCES} PROPERTIES COMPILE_OPTIONS "${without_precompiled_string_warnings}")
   endif()
 endfunction()
 

@@ -3,6 +3,7 @@
 // every band ({band} stands for the band's `file`, or its name), or a pattern of its own in a band or mask.
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <regex>

@@ -3,6 +3,7 @@
 Link targets enforce the direction of dependencies between libraries; headers alone (inline code, constants) can pass by them.
 With --graph it prints the include graph as text.
 """
+import functools
 import os
 import re
 import subprocess
@@ -130,6 +131,54 @@ def graph():
 def is_too_long(text):
     lines = text.splitlines()
     return len(lines) > MOST_LINES and not any(re.search(r"\bLength: \w", line) for line in lines[:FIRST_LINES])
+
+
+# Headers that are precompiled for all of pipeline/ (pipeline/core/CMakeLists.txt), so that no compiler misses them, and what needs each.
+PRECOMPILED = {
+    "algorithm": r"std::(?:min|max|clamp|sort|find|find_if|copy_n|copy|fill|fill_n|any_of|all_of|none_of)\(|std::ranges::(?!size|begin|end|data)\w+",
+    "cmath": r"std::(?:sqrt|pow|exp|log|floor|ceil|round|lround|isnan|hypot)\(",
+    "filesystem": r"std::filesystem\b",
+    "functional": r"std::function\b",
+    "map": r"std::map\b",
+    "memory": r"std::(?:unique_ptr|shared_ptr|weak_ptr|make_unique|make_shared)\b",
+    "optional": r"std::(?:optional|nullopt)\b",
+    "set": r"std::set\b",
+    "sstream": r"std::[io]?stringstream\b",
+    "string": r"std::(?:string|to_string|getline)\b",
+    "vector": r"std::vector\b",
+    "nlohmann/json.hpp": r"nlohmann::",
+}
+
+
+@functools.cache
+def headers_of(name):
+    """The headers of other projects that a file includes, itself or by our headers."""
+    found = set()
+    for kind, header in INCLUDE.findall((SOURCE / name).read_text()):
+        if kind == "<":
+            found.add(header)
+        elif (SOURCE / header).is_file():
+            found |= headers_of(header)
+    return frozenset(found)
+
+
+def missing_headers(text, headers):
+    code = re.sub(r'//[^\n]*|"(?:[^"\\\n]|\\.)*"', "", text)
+    return [header for header, needs in PRECOMPILED.items() if header not in headers and re.search(needs, code)]
+
+
+class Precompiled(unittest.TestCase):
+    """What is precompiled is included all the same: every file compiles without (preset tidy)."""
+
+    def test_files_include_what_they_use(self):
+        files = [name for name in tracked_files() if name.suffix in (".h", ".cpp") and name.parts[0] == "pipeline"]
+        self.assertGreater(len(files), 100, "the sources were not found")
+        missing = [f"{name}: <{header}>" for name in files for header in missing_headers((SOURCE / name).read_text(), headers_of(str(name)))]
+        self.assertEqual(missing, [], "\n" + "\n".join(missing))
+
+    def test_it_sees_what_is_used_and_not_what_is_said(self):
+        self.assertEqual(missing_headers("std::vector<int> of;  // std::map", frozenset()), ["vector"])
+        self.assertEqual(missing_headers('say("std::set"); std::max(a, b);', frozenset({"vector"})), ["algorithm"])
 
 
 class IncludeGraph(unittest.TestCase):
