@@ -309,9 +309,9 @@ void remove_checkpoints(const LearningRequest& request) {
   std::vector<std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const auto end = name.find(".checkpoint");
+    const auto end = name.find(".checkpoint", begin.size());
     if (!name.starts_with(begin) || end == std::string::npos) continue;
-    const std::string architecture = name.substr(begin.size(), std::min(end, name.find('-')) - begin.size());
+    const std::string architecture = name.substr(begin.size(), std::min(end, name.find('-', begin.size())) - begin.size());
     if (std::ranges::find(architectures(), architecture, &Architecture::name) != architectures().end())
       found.push_back(entry.path().string());
   }

@@ -126,12 +126,12 @@ class KilledAfter : public testing::SilentProgress {
 };
 
 TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
-  const std::string folder = testing::temp_dir(), checkpoint = folder + "/m.safetensors.ltae.checkpoint";
+  const std::string folder = testing::temp_dir(), checkpoint = folder + "/a-model.safetensors.ltae.checkpoint";
   write_text(folder + "/s.csv", season_table(90, "B8"));
   TrainCommand command;
   command.request.recipe.effort = "quick";
   command.samples = {folder + "/s.csv"};
-  command.request.output = folder + "/m.safetensors";
+  command.request.output = folder + "/a-model.safetensors";
   command.request.recipe.epochs = 5;
   Context context;
   testing::SilentProgress undisturbed;
