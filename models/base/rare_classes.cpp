@@ -17,17 +17,17 @@ namespace {
 // samples.
 constexpr std::size_t kCandidates = 2048;
 
-using Row = std::size_t;
+using SampleRow = std::size_t;
 
 template <class T>
-void append_row(std::string& bytes, const std::vector<T>& values, Row row, std::size_t width) {
+void append_row(std::string& bytes, const std::vector<T>& values, SampleRow row, std::size_t width) {
   bytes.append(reinterpret_cast<const char*>(values.data() + row * width), width * sizeof(T));
 }
 
 std::size_t dates_of(const InputSeries& series) { return static_cast<std::size_t>(series.dates); }
 std::size_t width_of(const InputSeries& series) { return dates_of(series) * static_cast<std::size_t>(series.features); }
 
-std::uint64_t hash_of(const ModelInput& input, Row row) {
+std::uint64_t hash_of(const ModelInput& input, SampleRow row) {
   std::string bytes;
   for (const auto& series : input.series) {
     append_row(bytes, series.values, row, width_of(series));
@@ -38,14 +38,14 @@ std::uint64_t hash_of(const ModelInput& input, Row row) {
   return hash_text(bytes);
 }
 
-std::string calendar_of(const ModelInput& input, Row row) {
+std::string calendar_of(const ModelInput& input, SampleRow row) {
   std::string bytes;
   for (const auto& series : input.series) append_row(bytes, series.days, row, dates_of(series));
   return bytes;
 }
 
 // Mean squared difference over the values that are valid in both; empty if there are none.
-std::optional<double> distance(const ModelInput& input, Row a, Row b) {
+std::optional<double> distance(const ModelInput& input, SampleRow a, SampleRow b) {
   double sum = 0;
   std::int64_t n = 0;
   for (const auto& series : input.series) {
@@ -66,16 +66,16 @@ std::optional<double> distance(const ModelInput& input, Row a, Row b) {
 }
 
 // Samples of one class with the same dates, in a random order that does not depend on their position in the table.
-using Kin = std::vector<Row>;
+using Kin = std::vector<SampleRow>;
 
-std::vector<Row> nearest(const ModelInput& input, Row sample, const Kin& kin, int k) {
-  std::vector<std::pair<double, Row>> near;
+std::vector<SampleRow> nearest(const ModelInput& input, SampleRow sample, const Kin& kin, int k) {
+  std::vector<std::pair<double, SampleRow>> near;
   for (std::size_t i = 0; i < std::min(kin.size(), kCandidates); ++i)
     if (kin[i] != sample)
       if (const auto d = distance(input, sample, kin[i])) near.emplace_back(*d, i);
   const auto n = std::min(near.size(), static_cast<std::size_t>(k));
   std::ranges::partial_sort(near, near.begin() + static_cast<std::ptrdiff_t>(n));
-  std::vector<Row> rows;
+  std::vector<SampleRow> rows;
   for (std::size_t i = 0; i < n; ++i) rows.push_back(kin[near[i].second]);
   return rows;
 }
@@ -106,7 +106,7 @@ Deviations deviations_of(const ModelInput& input, const Kin& kin) {
   for (const auto& series : input.series) {
     Moments moments(width_of(series));
     const auto features = static_cast<std::size_t>(series.features), dates = dates_of(series);
-    for (const Row row : kin)
+    for (const SampleRow row : kin)
       for (std::size_t d = 0; d < dates; ++d)
         for (std::size_t f = 0; series.valid[row * dates + d] && f < features; ++f)
           moments.add(d * features + f, static_cast<double>(series.values[(row * dates + d) * features + f]));
@@ -114,13 +114,13 @@ Deviations deviations_of(const ModelInput& input, const Kin& kin) {
   }
   const auto statics = static_cast<std::size_t>(input.n_statics);
   Moments moments(statics);
-  for (const Row row : kin)
+  for (const SampleRow row : kin)
     for (std::size_t s = 0; s < statics; ++s) moments.add(s, static_cast<double>(input.statics[row * statics + s]));
   out.statics = moments.deviations();
   return out;
 }
 
-void add_copy(ModelInput& out, const ModelInput& from, Row row) {
+void add_copy(ModelInput& out, const ModelInput& from, SampleRow row) {
   const auto copy = [row](auto& to, const auto& values, std::size_t width) {
     const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * width);
     to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(width));
@@ -153,7 +153,7 @@ void shake(ModelInput& out, const Deviations& deviations, double factor, std::mt
 }
 
 // Moves the last sample, a copy of one parent, towards the other parent, row `other` of `from`.
-void interpolate(ModelInput& out, const ModelInput& from, Row other, double gap) {
+void interpolate(ModelInput& out, const ModelInput& from, SampleRow other, double gap) {
   const auto between = [gap](float a, float b) { return static_cast<float>(a + gap * (static_cast<double>(b) - a)); };
   for (std::size_t s = 0; s < out.series.size(); ++s) {
     auto& series = out.series[s];
@@ -176,14 +176,14 @@ void interpolate(ModelInput& out, const ModelInput& from, Row other, double gap)
 }
 
 // Adds `n` samples made from those of one class.
-void grow(ModelInput& out, const ModelInput& learn, const std::vector<Row>& members, std::int64_t n, const Recipe& recipe,
+void grow(ModelInput& out, const ModelInput& learn, const std::vector<SampleRow>& members, std::int64_t n, const Recipe& recipe,
           std::mt19937_64& random) {
   std::map<std::string, Kin> kin;
-  for (const Row row : members) kin[calendar_of(learn, row)].push_back(row);
+  for (const SampleRow row : members) kin[calendar_of(learn, row)].push_back(row);
   std::map<std::string, Deviations> deviations;
-  std::map<Row, std::vector<Row>> neighbours;
+  std::map<SampleRow, std::vector<SampleRow>> neighbours;
   for (std::int64_t i = 0; i < n; ++i) {
-    const Row parent = members[static_cast<std::size_t>(i) % members.size()];
+    const SampleRow parent = members[static_cast<std::size_t>(i) % members.size()];
     const std::string calendar = calendar_of(learn, parent);
     add_copy(out, learn, parent);
     if (recipe.oversample == "jitter") {
@@ -194,7 +194,7 @@ void grow(ModelInput& out, const ModelInput& learn, const std::vector<Row>& memb
       const auto [at, fresh] = neighbours.try_emplace(parent);
       if (fresh) at->second = nearest(learn, parent, kin.at(calendar), recipe.oversample_neighbours);
       if (!at->second.empty()) {
-        const Row other = at->second[below(random, at->second.size())];
+        const SampleRow other = at->second[below(random, at->second.size())];
         interpolate(out, learn, other, uniform(random));
       }
     }
@@ -207,8 +207,8 @@ ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, con
   ModelInput out = learn;
   if (recipe.oversample == "none") return out;
   const auto given = numbers_by_class(recipe.oversample_by_class, "train.oversample_by_class");
-  std::map<int, std::vector<Row>> classes;
-  for (Row row = 0; row < learn.target.size(); ++row)
+  std::map<int, std::vector<SampleRow>> classes;
+  for (SampleRow row = 0; row < learn.target.size(); ++row)
     if (learn.target[row] >= 0) classes[learn.target[row]].push_back(row);
   std::size_t largest = 0;
   for (const auto& [target, members] : classes) largest = std::max(largest, members.size());
@@ -219,9 +219,9 @@ ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, con
     const auto own = given.find(code);
     const std::int64_t missing = (own == given.end() ? aim : own->second) - static_cast<std::int64_t>(members.size());
     if (missing <= 0) continue;
-    std::map<Row, std::uint64_t> place;
-    for (const Row row : members) place[row] = mix(salt ^ hash_of(learn, row));
-    std::ranges::stable_sort(members, {}, [&](Row row) { return place.at(row); });
+    std::map<SampleRow, std::uint64_t> place;
+    for (const SampleRow row : members) place[row] = mix(salt ^ hash_of(learn, row));
+    std::ranges::stable_sort(members, {}, [&](SampleRow row) { return place.at(row); });
     std::mt19937_64 random(salt ^ mix(static_cast<std::uint64_t>(code)));
     grow(out, learn, members, missing, recipe, random);
   }

@@ -10,7 +10,7 @@ namespace millesime {
 namespace {
 
 constexpr int kMarginPixels = 4;  // for interpolation at the tile's edge
-constexpr int kStep = 16;         // pixels between exact positions
+constexpr int kNodeStep = 16;     // pixels between exact positions
 
 bool near_integer(double value) { return std::abs(value - std::round(value)) < 0.01; }
 
@@ -77,14 +77,14 @@ Grid read_grid(const std::vector<Grid>& grids, const Grid& tile) {
 }
 
 SourcePositions positions_in(const Grid& source, const Grid& target, const Window& window) {
-  // Nodes at multiples of kStep of the target's pixels, around the window.
-  const int first_col = window.col / kStep, last_col = (window.col + window.width - 1) / kStep + 1, first_row = window.row / kStep,
-            last_row = (window.row + window.height - 1) / kStep + 1;
+  // Nodes at multiples of kNodeStep of the target's pixels, around the window.
+  const int first_col = window.col / kNodeStep, last_col = (window.col + window.width - 1) / kNodeStep + 1,
+            first_row = window.row / kNodeStep, last_row = (window.row + window.height - 1) / kNodeStep + 1;
   const int across = last_col - first_col + 1;
   std::vector<double> x, y;
   for (int row = first_row; row <= last_row; ++row)
     for (int col = first_col; col <= last_col; ++col) {
-      const Point centre = target.centre(col * kStep, row * kStep);
+      const Point centre = target.centre(col * kNodeStep, row * kNodeStep);
       x.push_back(centre.x), y.push_back(centre.y);
     }
   CoordinateTransform(target.crs, source.crs).apply(x, y);
@@ -99,11 +99,11 @@ SourcePositions positions_in(const Grid& source, const Grid& target, const Windo
   const auto pixels = static_cast<std::size_t>(window.pixels());
   positions.col.resize(pixels), positions.row.resize(pixels);
   for (int row = 0; row < window.height; ++row) {
-    const int node_row = (window.row + row) / kStep - first_row;
-    const double down = static_cast<double>((window.row + row) % kStep) / kStep;
+    const int node_row = (window.row + row) / kNodeStep - first_row;
+    const double down = static_cast<double>((window.row + row) % kNodeStep) / kNodeStep;
     for (int col = 0; col < window.width; ++col) {
-      const int node_col = (window.col + col) / kStep - first_col;
-      const double right = static_cast<double>((window.col + col) % kStep) / kStep;
+      const int node_col = (window.col + col) / kNodeStep - first_col;
+      const double right = static_cast<double>((window.col + col) % kNodeStep) / kNodeStep;
       const auto node = static_cast<std::size_t>(node_row * across + node_col);
       const auto between = [&](const std::vector<double>& values) {
         const double top = values[node] + right * (values[node + 1] - values[node]),

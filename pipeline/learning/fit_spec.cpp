@@ -13,8 +13,8 @@
 namespace millesime {
 namespace {
 
-constexpr std::int64_t kBlock = 8192;  // samples prepared at once
-constexpr std::size_t kListed = 10;    // labels named in a message
+constexpr std::int64_t kPreparedAtOnce = 8192;  // samples prepared at once
+constexpr std::size_t kListed = 10;             // labels named in a message
 
 // The largest magnitude of each band's stored numbers.
 std::vector<double> largest_numbers(const SampleSelection& selection, const SampleSeries& series, const std::vector<int>& bands) {
@@ -79,8 +79,8 @@ void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vec
     if (!series) continue;
     const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source_index));
     const auto n = static_cast<std::int64_t>(selection.rows.size());
-    for (std::int64_t first = 0; first < n; first += kBlock) {
-      preparation.run(selection, *series, bands, first, std::min(kBlock, n - first), values, valid);
+    for (std::int64_t first = 0; first < n; first += kPreparedAtOnce) {
+      preparation.run(selection, *series, bands, first, std::min(kPreparedAtOnce, n - first), values, valid);
       series->values.release(), series->valid.release();
       for (std::size_t d = 0; d < valid.size(); ++d) {
         if (!valid[d]) continue;

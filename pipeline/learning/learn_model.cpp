@@ -36,14 +36,14 @@ LearnedModel mean_of(const std::vector<LearnedModel>& members, const Context& co
 }
 
 // An architecture that `auto` tries.
-struct Candidate {
+struct ModelCandidate {
   std::string model;
   int networks = 1;  // of other seeds
   std::vector<std::string> parameters = {};
 };
 
 struct Effort {
-  std::vector<Candidate> candidates;
+  std::vector<ModelCandidate> candidates;
   int folds = 0;
 };
 
@@ -65,14 +65,14 @@ Effort effort_of(const std::string& name, std::int64_t samples, bool dense) {
     return {{{"ltae", seeds}, {"temporal_cnn", seeds}, {"random_forest"}}, samples <= kFoldsSamples ? kFolds : 0};
   }
   MILLESIME_CHECK(name == "best", "unknown effort ", name);
-  Candidate forest{"random_forest"};
+  ModelCandidate forest{"random_forest"};
   if (dense) forest.parameters = {"features=quantiles"};  // of series with gaps they are worse (models/MEASURED.md)
   return {{{"ltae", 3}, {"temporal_cnn", 3}, {"inception_time", 2}, forest}, samples <= kBestFoldSamples ? kFolds : 0};
 }
 
 // A candidate, and its first network without the held-out samples.
 struct Tried {
-  Candidate candidate;
+  ModelCandidate candidate;
   LearningRequest request;
   LearnedModel first = {};
 };
@@ -82,7 +82,7 @@ void tell_cost(const std::string& effort, const Effort& plan, const std::vector<
   std::vector<std::string> parts;
   double hours = 0;
   for (std::size_t c = 0; c < seconds.size(); ++c) {
-    const Candidate& candidate = plan.candidates[c];
+    const ModelCandidate& candidate = plan.candidates[c];
     const double own = candidate.networks * seconds[c] * kTilePixels / 3600;
     hours += own;
     parts.push_back(join_text(candidate.networks > 1 ? join_text(candidate.networks, " ") : "", candidate.model, " ", fixed(own, 1), " h"));
@@ -130,7 +130,7 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
   // One Learning at a time: each holds the samples as its architecture reads them.
   std::vector<Tried> tried;
   std::vector<double> seconds;
-  for (const Candidate& candidate : plan.candidates) {
+  for (const ModelCandidate& candidate : plan.candidates) {
     Tried& one = tried.emplace_back(Tried{candidate, naming(request, candidate.model)});
     one.request.model.parameters = candidate.parameters;
     one.request.folds = plan.folds;

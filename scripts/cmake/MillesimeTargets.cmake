@@ -114,9 +114,14 @@ function(millesime_library)
   endif()
   if(L_TORCH_SOURCES)
     millesime_use_precompiled(millesime_${L_NAME} torch)
-    set_source_files_properties(${L_SOURCES} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-    # LibTorch does the work; what is compiled here calls it.
-    set_source_files_properties(${L_TORCH_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O1>;${without_precompiled_string_warnings}")
+    # LibTorch does the work: what calls it is compiled at -O1.
+    target_compile_options(millesime_${L_NAME} PRIVATE $<$<CONFIG:Release>:-O1> ${without_precompiled_string_warnings})
+    set_source_files_properties(${L_SOURCES} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
+  endif()
+  # Sources that are compiled together read headers once. Not in the cpu flavour, which is what people change, and which compiles the objects of
+  # pipeline/ for the cuda flavour, too (scripts/test compares them).
+  if(MILLESIME_SANITIZE OR (MILLESIME_CUDA AND L_TORCH_SOURCES))
+    set_target_properties(millesime_${L_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()
 
