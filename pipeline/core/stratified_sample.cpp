@@ -11,7 +11,7 @@
 namespace millesime {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 double deviation(const Stratum& stratum) { return std::sqrt(stratum.users * (1 - stratum.users)); }
 
@@ -78,7 +78,7 @@ class Sample {
       x += strata_[h].hectares * moments[h].x / moments[h].n;
       y += strata_[h].hectares * moments[h].y / moments[h].n;
     }
-    if (x <= 0) return {kNaN, kNaN};
+    if (x <= 0) return {kUnknown, kUnknown};
     const double r = y / x;
     double variance = 0;
     for (std::size_t h = 0; h < strata_.size(); ++h) {
@@ -158,7 +158,7 @@ AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<Judg
   result.covered_share = all > 0 ? sample.hectares() / all : 0;
   const auto agrees = [](const JudgedPoint& point) { return point.produced == point.reference; };
   if (points.empty()) {
-    result.overall = {kNaN, kNaN};
+    result.overall = {kUnknown, kUnknown};
     return result;
   }
   result.overall = sample.share(agrees);
@@ -209,7 +209,7 @@ AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, dou
   // Every class of the matrix and of the map, those of neither the strata nor their points among them.
   for (const int code : matrix.codes()) {
     const auto found = std::ranges::find(sampled.classes, code, &AreaEstimate::code);
-    const Estimate none{kNaN, kNaN};
+    const Estimate none{kUnknown, kUnknown};
     AreaEstimate of_class{code, 0, strata.empty() ? none : Estimate{0, 0}, none, none};
     if (found != sampled.classes.end()) of_class = *found;
     const auto area = mapped_area.find(code);
