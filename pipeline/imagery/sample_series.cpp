@@ -9,7 +9,7 @@
 #include "kernels/ops/series_view.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
-#include "pipeline/imagery/tile_window.h"
+#include "pipeline/imagery/tile_reader.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/series_reader.h"
 
@@ -110,11 +110,11 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
     series.valid.assign(n * dates, 0);
   }
 
-  const auto reader = std::make_shared<SeriesReader>(census, series.bands, std::max(1, context.threads / 2));
-  reader->keep_within(context.memory_bytes / SeriesReader::kShareForBlocks);
-  const auto per_pixel = reader->bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1) + 4 * samples.static_names.size());
-  const std::int64_t budget = std::min(reader->pixels_within(context.memory_bytes, 4, (2 * kAhead + 2) * per_pixel), kMaxWindowPixels);
-  const std::vector<SampleWindow> parts = windows_with_samples(samples, *reader, budget);
+  const TileReader reader({{&census, series.bands}}, exogenous, std::max(1, context.threads / 2), 0, context.memory_bytes);
+  const auto per_pixel = reader.bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1));
+  const std::int64_t budget =
+      std::min(reader.main().pixels_within(context.memory_bytes, 4, (2 * kAhead + 2) * per_pixel), kMaxWindowPixels);
+  const std::vector<SampleWindow> parts = windows_with_samples(samples, reader.main(), budget);
   std::vector<Window> windows;
   std::map<std::pair<int, int>, const SampleWindow*> part_at;
   std::int64_t total = 0;
@@ -125,13 +125,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
   }
   context.progress->start("sample " + census.tile + (source == 0 ? "" : ", " + census.source), total, "px");
   window_loop<TileWindow, WindowObservations>(
-      windows, 1, kAhead,
-      [&] {
-        auto statics = std::make_shared<ExogenousReader>(exogenous, census.grid);
-        return std::function<TileWindow(const Window&)>([reader, statics](const Window& window) {
-          return TileWindow{reader->read(window), statics->read(window)};
-        });
-      },
+      windows, 1, kAhead, [&] { return [&reader](const Window& window) { return reader.read(window); }; },
       [&](const Window&, TileWindow&& input) { return observe(std::move(input), resampling); },
       [&](const Window& window, WindowObservations&& seen) {
         store(seen, *part_at.at({window.col, window.row}), samples, source);

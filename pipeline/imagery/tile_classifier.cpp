@@ -13,6 +13,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/tile_input.h"
+#include "pipeline/imagery/tile_reader.h"
 #include "pipeline/imagery/window_loop.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/series_reader.h"
@@ -151,11 +152,8 @@ class TileClassifier {
         ahead_(stream_),
         transfer_(stream_),
         downloads_(download_),
-        reader_(std::make_shared<SeriesReader>(request.census, input_.bands, readers_of(context), request.options.halo())),
+        reader_(sources_of(request, input_), request.exogenous, readers_of(context), request.options.halo(), context.memory_bytes),
         spare_(context.device, request.maps.size()) {
-    for (const TileInput::Source& other : input_.others)
-      other_readers_.push_back(std::make_shared<SeriesReader>(*std::ranges::find(request.others, other.name, &SourceCensus::source),
-                                                              other.bands, readers_of(context), request.options.halo()));
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
     if (!request.mapped.empty()) area_.emplace(request.mapped, request.census.grid);
@@ -163,28 +161,16 @@ class TileClassifier {
   }
 
   std::vector<Window> windows() const {
-    std::int64_t per_pixel = reader_->bytes_per_pixel() + static_cast<std::int64_t>(input_.static_names.size()) * 4;
-    for (const auto& other : other_readers_) per_pixel += other->bytes_per_pixel();
-    std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * per_pixel;
+    std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * reader_.bytes_per_pixel();
     for (const auto& map : maps_) bytes += map.bytes_per_pixel(static_cast<int>(input_.dates.size()));
-    const std::int64_t most = on_gpu() ? kMaxDevicePixels : kWindowBytes / reader_->bytes_per_pixel();
-    const std::int64_t for_blocks = context_.memory_bytes / SeriesReader::kShareForBlocks;
-    reader_->keep_within(for_blocks);
-    for (const auto& other : other_readers_) other->keep_within(for_blocks);
-    std::vector<Window> windows = reader_->windows(most, reader_->pixels_within(context_.memory_bytes, 2, bytes));
+    const SeriesReader& main = reader_.main();
+    const std::int64_t most = on_gpu() ? kMaxDevicePixels : kWindowBytes / main.bytes_per_pixel();
+    std::vector<Window> windows = main.windows(most, main.pixels_within(context_.memory_bytes, 2, bytes));
     if (area_) std::erase_if(windows, [&](const Window& window) { return !area_->meets(window); });  // they stay empty
     return windows;
   }
 
-  std::function<TileWindow(const Window&)> window_reader() const {
-    auto exogenous = std::make_shared<ExogenousReader>(request_.exogenous, request_.census.grid);
-    return [this, reader = reader_, others = other_readers_, exogenous](const Window& inner) {
-      const Window window = around(inner);
-      TileWindow read{reader->read(window), exogenous->read(window), {}};
-      for (const auto& other : others) read.others.push_back(other->read(window));
-      return read;
-    };
-  }
+  TileWindow read(const Window& window) const { return reader_.read(around(window)); }
 
   std::function<void(const TileWindow&)> window_uploader() {
     return uploader<TileWindow>(ahead_, [](const TileWindow& window) -> const Series& { return window.series; });
@@ -232,7 +218,7 @@ class TileClassifier {
   nlohmann::json finish() {
     require_unchanged(request_.census);
     for (const SourceCensus& other : request_.others) require_unchanged(other);
-    if (const auto note = reader_->decompressed_again(); !note.empty()) context_.progress->note(note);
+    if (const auto note = reader_.main().decompressed_again(); !note.empty()) context_.progress->note(note);
     if (tally_.mapped_nothing_of_what_was_seen())
       throw UserError(join_text("tile ", request_.census.tile, ": of its pixels, ", tally_.outside_regions, " lie outside all regions of ",
                                 request_.regions.path, " and ", tally_.region_without_model,
@@ -264,9 +250,17 @@ class TileClassifier {
     return counts;
   }
 
-  const SeriesReader& reader() const { return *reader_; }
+  const SeriesReader& reader() const { return reader_.main(); }
 
  private:
+  // In the order of input.others.
+  static std::vector<TileReader::Source> sources_of(const ClassifyRequest& request, const TileInput& input) {
+    std::vector<TileReader::Source> sources = {{&request.census, input.bands}};
+    for (const TileInput::Source& other : input.others)
+      sources.push_back({&*std::ranges::find(request.others, other.name, &SourceCensus::source), other.bands});
+    return sources;
+  }
+
   // What is read for a window: what its map depends on.
   Window around(const Window& inner) const {
     const int halo = request_.options.halo();
@@ -326,8 +320,7 @@ class TileClassifier {
   OwnStream stream_, download_;
   SeriesAhead ahead_;
   Transfer transfer_, downloads_;
-  std::shared_ptr<SeriesReader> reader_;
-  std::vector<std::shared_ptr<SeriesReader>> other_readers_;  // as input_.others
+  TileReader reader_;
   SpareScores spare_;
   std::vector<SeedMap> maps_;
   std::optional<ModelRegions> regions_;
@@ -352,7 +345,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);
   context.progress->start("classify " + request.census.tile, request.census.grid.pixels(), "px");
   window_loop<TileWindow, ClassifiedWindow>(
-      windows, 1, kAhead, [&] { return classifier.window_reader(); },
+      windows, 1, kAhead, [&] { return [&classifier](const Window& window) { return classifier.read(window); }; },
       [&](const Window&, TileWindow&& window) { return classifier.classify(window); },
       [&](const Window& window, ClassifiedWindow&& result) {
         classifier.write(window, std::move(result));

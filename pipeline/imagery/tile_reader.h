@@ -1,0 +1,38 @@
+#pragma once
+// TileReader: reads the windows of a tile, the series of every source and the static inputs. One thread reads at a time; a window's files
+// are read by several.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/imagery/exogenous.h"
+#include "pipeline/imagery/tile_window.h"
+#include "pipeline/io/series_reader.h"
+
+namespace millesime {
+
+class TileReader {
+ public:
+  // A source of the tile, and the bands that are read of it.
+  struct Source {
+    const SourceCensus* census;
+    std::vector<std::string> bands;
+  };
+
+  // The first source gives the tile's grid. `halo`: px by which windows are read larger. `memory_bytes`: of which each source keeps a share
+  // for blocks at the borders of windows.
+  TileReader(const std::vector<Source>& sources, const std::vector<ExogenousOptions>& exogenous, int threads, int halo,
+             std::int64_t memory_bytes);
+
+  const SeriesReader& main() const { return *series_.front(); }
+  std::int64_t bytes_per_pixel() const;  // of a TileWindow
+  TileWindow read(const Window& window) const;
+
+ private:
+  std::vector<std::unique_ptr<SeriesReader>> series_;  // as `sources`
+  ExogenousReader exogenous_;
+};
+
+}  // namespace millesime
