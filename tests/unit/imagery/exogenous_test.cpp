@@ -244,7 +244,7 @@ TEST(Exogenous, AFillValueThatTheFileDoesNotDeclareIsMissing) {
   };
   for (const double fill : {-9999.0, -32768.0, -99999.0, 65535.0})
     look(with_fill<float>("dem", fill, height), std::to_string(static_cast<int>(fill)));
-  look(with_fill<float>("dem", -3.4028234663852886e38, height), "-3.40282e+38");
+  look(with_fill<float>("dem", -3.4028234663852886e38, height), "-3.402823466e+38");
   look(with_fill<std::int16_t>("dem", -32768, height), "-32768");
   look(with_fill<std::int32_t>("dem", -2147483648.0, height), "-2147483648");
   EXPECT_THAT(notes_of_exogenous({with_fill<float>("dem", 1300, height)}), ElementsAre());  // a height as any other
