@@ -133,7 +133,7 @@ void require_fields(const VectorLayer& layer, const std::vector<std::string>& re
     if (std::ranges::find(layer.fields, field) != layer.fields.end()) continue;
     const std::string near = nearest_name(field, layer.fields);
     throw UserError(join_text(layer.path, ": layer \"", layer.layer, "\" has no field \"", field, "\"; ",
-                              near.empty() ? "" : "did you mean \"" + near + "\"? ", "It has ",
+                              near.empty() ? "it has " : "did you mean \"" + near + "\"? It has ",
                               layer.fields.empty() ? "none" : join_list(layer.fields, ", ")));
   }
 }
