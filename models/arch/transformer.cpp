@@ -17,11 +17,11 @@ namespace {
 namespace nn = torch::nn;
 using torch::Tensor;
 
-struct Shape {
+struct TransformerShape {
   int d_model, n_head, layers, feed_forward;
   double dropout;
 
-  explicit Shape(const ModelSpec& spec)
+  explicit TransformerShape(const ModelSpec& spec)
       : d_model(spec.integer("d_model", 2, kMaxWidth)),
         n_head(spec.integer("n_head", 1, 256)),
         layers(spec.integer("layers", 1, 32)),
@@ -33,7 +33,7 @@ struct Shape {
 
 class Layer : public nn::Module {
  public:
-  explicit Layer(const Shape& shape) : n_head_(shape.n_head) {
+  explicit Layer(const TransformerShape& shape) : n_head_(shape.n_head) {
     const int d = shape.d_model;
     attention_norm_ = register_module("attention_norm", nn::LayerNorm(nn::LayerNormOptions({d})));
     in_ = register_module("in", nn::Linear(d, 3 * d));
@@ -62,9 +62,9 @@ class Layer : public nn::Module {
   Dropout dropout_{nullptr};
 };
 
-class Encoder : public nn::Module {
+class TransformerEncoder : public nn::Module {
  public:
-  Encoder(int features, const Shape& shape) : d_model_(shape.d_model) {
+  TransformerEncoder(int features, const TransformerShape& shape) : d_model_(shape.d_model) {
     embed_ = register_module("embed", nn::Linear(features, shape.d_model));
     layers_ = register_module("layers", nn::ModuleList());
     for (int layer = 0; layer < shape.layers; ++layer) layers_->push_back(std::make_shared<Layer>(shape));
@@ -91,9 +91,9 @@ class Encoder : public nn::Module {
 class Transformer : public Network {
  public:
   explicit Transformer(const ModelSpec& spec) {
-    const Shape shape(spec);
+    const TransformerShape shape(spec);
     encoders_ = register_module("encoders", nn::ModuleList());
-    for (const auto& source : spec.sources) encoders_->push_back(std::make_shared<Encoder>(source.features(), shape));
+    for (const auto& source : spec.sources) encoders_->push_back(std::make_shared<TransformerEncoder>(source.features(), shape));
     join_ = register_module("join", SourceJoin(static_cast<int>(spec.sources.size()), shape.d_model));
     const auto joined = static_cast<std::int64_t>(spec.sources.size()) * shape.d_model + spec.n_statics();
     head_ = register_module("head", nn::Linear(joined, spec.n_classes()));
@@ -101,7 +101,7 @@ class Transformer : public Network {
 
   Tensor forward(const NetworkInput& input) override {
     std::vector<Tensor> parts;
-    for (std::size_t s = 0; s < input.series.size(); ++s) parts.push_back(encoders_->at<Encoder>(s).forward(input.series[s]));
+    for (std::size_t s = 0; s < input.series.size(); ++s) parts.push_back(encoders_->at<TransformerEncoder>(s).forward(input.series[s]));
     auto joined = join_(parts, input);
     if (input.statics.defined()) joined = torch::cat({joined, input.statics}, 1);
     return joined_linear(head_, joined);  // [N,K]

@@ -14,7 +14,7 @@ namespace millesime {
 namespace {
 
 // Pixels a call of the network, always the same: the last call is padded, so that LibTorch computes every pixel in the same way.
-constexpr std::int64_t kBlockCpu = 512, kBlockCuda = 16384;
+constexpr std::int64_t kBfloat16BlockCpu = 512, kBfloat16BlockCuda = 16384;
 
 class Bfloat16Classifier : public Classifier {
  public:
@@ -26,7 +26,7 @@ class Bfloat16Classifier : public Classifier {
   void logits(const Batch& batch, float* out) override {
     MILLESIME_CHECK(batch.series.size() == 1 && batch.series[0].features == spec_.sources[0].features(), "one regular series");
     MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
-    const std::int64_t block = device_.is_cpu() ? kBlockCpu : kBlockCuda, blocks = (batch.pixels + block - 1) / block;
+    const std::int64_t block = device_.is_cpu() ? kBfloat16BlockCpu : kBfloat16BlockCuda, blocks = (batch.pixels + block - 1) / block;
     if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
     side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(batch, b * block, block, out); });
     finish_on(device_);
