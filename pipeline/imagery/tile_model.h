@@ -90,7 +90,7 @@ class TileModel {
   std::vector<OtherSource> others_;      // of the spec's sources but the first
   // Of thermal time: where the temperatures are among the further sources that are read, and those of a window, on the host.
   struct Temperatures {
-    std::size_t place = 0;
+    std::size_t place;
     std::vector<float> degrees;       // [pixel][day]
     std::vector<std::uint8_t> known;  // likewise
   };

@@ -236,12 +236,9 @@ TEST(VectorFile, NamesWhatIsWrong) {
   fs::remove(folder + "/fields.prj");
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, "EPSG:2154"); }),
               HasSubstr("has no coordinate reference system"));
-  const char* no_system[] = {"-a_srs", "none", nullptr};
-  GDALVectorTranslateOptions* options = GDALVectorTranslateOptionsNew(const_cast<char**>(no_system), nullptr);
-  GDALDatasetH source = GDALOpenEx((folder + "/fields.gpkg").c_str(), GDAL_OF_VECTOR, nullptr, nullptr, nullptr);
-  GDALClose(GDALVectorTranslate((folder + "/undefined.gpkg").c_str(), nullptr, 1, &source, options, nullptr));
+  GDALDatasetH source = GDALOpenEx((folder + "/fields.shp").c_str(), GDAL_OF_VECTOR, nullptr, nullptr, nullptr);
+  GDALClose(GDALVectorTranslate((folder + "/undefined.gpkg").c_str(), nullptr, 1, &source, nullptr, nullptr));
   GDALClose(source);
-  GDALVectorTranslateOptionsFree(options);
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/undefined.gpkg", "", {}, "EPSG:2154"); }),
               HasSubstr("has no coordinate reference system"));
   std::ofstream(folder + "/nothing.geojson").close();
