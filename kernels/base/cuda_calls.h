@@ -12,9 +12,9 @@ void release(void* memory) noexcept;
 void* allocate_pinned(const Device& device, std::size_t bytes);
 void release_pinned(void* memory) noexcept;
 void copy(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes);
+// On the stream's device.
 void copy_rows(const Stream& stream, void* target, std::size_t target_pitch, const void* source, std::size_t source_pitch,
-               std::size_t width,
-               std::size_t rows);  // on the stream's device
+               std::size_t width, std::size_t rows);
 void zero(const Stream& stream, void* target, std::size_t bytes);
 void synchronize(const Stream& stream);
 void* make_stream(const Device& device);

@@ -1,6 +1,10 @@
 #include "pipeline/imagery/tile_input.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "pipeline/core/error.h"
 #include "pipeline/learning/thermal_time.h"
@@ -8,23 +12,29 @@
 namespace millesime {
 namespace {
 
+// What is read of the tile's source of this name, if there is one; `bands_of`: its bands, of its census.
+void add_source(const std::string& name, const std::function<std::vector<std::string>(const SourceCensus&)>& bands_of,
+                const ClassifyRequest& request, TileInput& input) {
+  const auto census = std::ranges::find(request.others, name, &SourceCensus::source);
+  if (census == request.others.end()) return;
+  if (census->acquisitions.empty()) {
+    input.absent.push_back(name);
+    return;
+  }
+  const std::string& resampling = request.other_resampling[static_cast<std::size_t>(census - request.others.begin())];
+  TileInput::Source source{name, bands_of(*census), {}, resampling_of(resampling)};
+  for (const Acquisition& acquisition : census->acquisitions) source.dates.push_back(acquisition.date);
+  input.others.push_back(std::move(source));
+}
+
 // The temperatures of models that place acquisitions by thermal time.
 void add_temperatures(const ModelFile& model, const ClassifyRequest& request, TileInput& input) {
   for (const ModelFile& member : model.members) add_temperatures(member, request, input);
   if (!model.spec.thermal) return;
   const std::string& name = model.spec.thermal->source;
   if (std::ranges::find(input.others, name, &TileInput::Source::name) != input.others.end()) return;
-  for (std::size_t o = 0; o < request.others.size(); ++o) {
-    const SourceCensus& census = request.others[o];
-    if (census.source != name) continue;
-    if (census.acquisitions.empty()) {
-      input.absent.push_back(name);
-      return;
-    }
-    TileInput::Source source{name, {temperature_band(census.bands, name)}, {}, resampling_of(request.other_resampling[o])};
-    for (const Acquisition& acquisition : census.acquisitions) source.dates.push_back(acquisition.date);
-    input.others.push_back(std::move(source));
-  }
+  add_source(
+      name, [&](const SourceCensus& census) { return std::vector{temperature_band(census.bands, name)}; }, request, input);
 }
 
 }  // namespace
@@ -48,17 +58,8 @@ TileInput tile_input(const ClassifyRequest& request) {
                   .may_lack_sources = request.options.missing_sources};
   for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
   for (std::size_t s = 1; s < first.sources.size(); ++s)
-    for (std::size_t o = 0; o < request.others.size(); ++o) {
-      const SourceCensus& other = request.others[o];
-      if (other.source != first.sources[s].name) continue;
-      if (other.acquisitions.empty()) {
-        input.absent.push_back(other.source);
-        continue;
-      }
-      TileInput::Source source{other.source, first.sources[s].bands, {}, resampling_of(request.other_resampling[o])};
-      for (const Acquisition& acquisition : other.acquisitions) source.dates.push_back(acquisition.date);
-      input.others.push_back(std::move(source));
-    }
+    add_source(
+        first.sources[s].name, [&](const SourceCensus&) { return first.sources[s].bands; }, request, input);
   add_temperatures(model, request, input);
   return input;
 }

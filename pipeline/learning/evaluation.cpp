@@ -230,10 +230,6 @@ std::string importance_text(const ModelSpec& spec) {
   return text;
 }
 
-}  // namespace
-
-namespace {
-
 std::string years_text(const Provenance& provenance) {
   std::vector<std::string> years;
   for (const int year : provenance.years) years.push_back(std::to_string(year));

@@ -144,7 +144,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     if (const auto size = std::filesystem::file_size(samples.back(), none_yet); !none_yet) bytes += static_cast<std::int64_t>(size);
   }
   // A network reads its samples part after part and keeps a twentieth of them; a forest keeps a byte of each number of two.
-  const bool forest = config.model.name.find("random_forest") != std::string::npos;
+  const bool forest = config.model.name == "auto" || config.model.name.find("random_forest") != std::string::npos;
   const std::int64_t needed = (std::int64_t{512} << 20) + (forest ? bytes : bytes / 16);
   const std::string codes = Nomenclature::load(config.nomenclature).codes_text();
   std::vector<Unit> units;
