@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same simulated world mapped from each sensor, and how much of it is right: scripts/quality sensors [--size PX] [--dates N] [--seeds N] [--model NAME].
+"""The same simulated world mapped from each sensor, and how much of it is right: scripts/quality_sensors.py [--size PX] [--dates N] [--seeds N] [--model NAME].
 
 The share of mapped pixels that have the class of the truth, for each sensor alone and for radar beside cloudy images. Needs GDAL's Python.
 configs/sensors/README.md has what was found."""
