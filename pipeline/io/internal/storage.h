@@ -26,7 +26,7 @@ struct FileState {
 std::optional<FileState> state_of(const std::string& path);  // nothing: it does not exist
 
 bool is_folder(const std::string& path);
-bool is_broken_link(const std::string& path);  // to what is not there
+bool is_broken_link(const std::string& path);                      // to what is not there
 std::vector<std::string> sorted_names(const std::string& folder);  // UserError where it cannot be listed
 // Every file below a folder, relative to it, sorted. UserError where it cannot be listed.
 std::vector<std::string> files_below(const std::string& folder);

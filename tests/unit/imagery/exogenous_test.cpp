@@ -255,7 +255,8 @@ TEST(Exogenous, BytesOf255BeyondTheOthersAreMissingAndCategoriesAreCodes) {
   EXPECT_THAT(notes_of_exogenous({entry}), ElementsAre(HasSubstr("soil: 255 stands for a missing value (120 of 1200 px")));
   entry.kind = "category";
   EXPECT_THAT(notes_of_exogenous({entry}), ElementsAre());
-  EXPECT_THAT(notes_of_exogenous({with_fill<std::uint8_t>("shade", 255, [](int n) { return static_cast<double>(n % 254); })}), ElementsAre());
+  EXPECT_THAT(notes_of_exogenous({with_fill<std::uint8_t>("shade", 255, [](int n) { return static_cast<double>(n % 254); })}),
+              ElementsAre());
   EXPECT_THAT(notes_of_exogenous({with_fill<std::uint8_t>("soil", 99, [](int n) { return 1.0 + n % 12; })}), ElementsAre());  // a class
 }
 

@@ -297,7 +297,8 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("at most 32 series, got 33"));
   command.request.model.sources = {"all"};
   command.request.model.name = "inception_time";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("inception_time"), HasSubstr("one source, got 2")));
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }),
+              AllOf(HasSubstr("inception_time"), HasSubstr("one source, got 2")));
 }
 
 TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
