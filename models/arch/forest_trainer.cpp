@@ -103,7 +103,7 @@ Bins make_bins(const ForestTable& table, int threads) {
 }
 
 // A sample in the bag of a tree.
-struct Row {
+struct TrainRow {
   std::uint32_t sample;
   std::uint16_t target, times;  // how often it was drawn
 };
@@ -288,7 +288,7 @@ class Tree {
     const std::uint8_t* column = bins_.bin.data() + static_cast<std::int64_t>(split.feature) * table_.n_samples;
     std::size_t left = part.first, right = 0;
     for (std::size_t i = part.first; i < part.last; ++i) {
-      const Row row = rows_[i];
+      const TrainRow row = rows_[i];
       if (column[row.sample] <= split.bin)
         rows_[left++] = row;
       else
@@ -306,7 +306,7 @@ class Tree {
   const Bins& bins_;
   const ForestOptions& options_;
   std::mt19937_64 random_;
-  std::vector<Row> rows_, spare_;
+  std::vector<TrainRow> rows_, spare_;
   std::vector<std::uint8_t> bin_;  // [row], of the feature that is tried
   std::vector<int> features_;      // a permutation: the first ones have been tried
   std::int64_t total_ = 0, squares_ = 0;
@@ -345,7 +345,7 @@ std::vector<double> acceptance(const ForestTable& table, double balance) {
 std::int64_t bytes_of_training(std::int64_t samples, int features, int threads) {
   const std::int64_t quantiles = std::min(samples, 2 * kSamplesForQuantiles) * features * std::int64_t{sizeof(float)};
   // of each thread: rows in the bag, space to divide them, how often a sample was drawn, the bins of one feature, and a block of floats
-  const std::int64_t tree = samples * std::int64_t{2 * sizeof(Row) + sizeof(std::uint16_t) + 1} + kRowsAtOnce * features * 8;
+  const std::int64_t tree = samples * std::int64_t{2 * sizeof(TrainRow) + sizeof(std::uint16_t) + 1} + kRowsAtOnce * features * 8;
   return std::max(quantiles, samples * features + threads * tree) + samples * std::int64_t{sizeof(std::uint16_t)};
 }
 

@@ -50,7 +50,7 @@ Tensor group_norm(const Tensor& x, const Tensor& valid) {
   return centred * torch::rsqrt(variance + 1e-5);
 }
 
-std::vector<float> numbers(const Tensor& tensor) {
+std::vector<float> floats_of(const Tensor& tensor) {
   const auto host = tensor.detach().to(torch::kFloat32).contiguous();
   return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
 }
@@ -59,8 +59,8 @@ std::vector<float> numbers(const Tensor& tensor) {
 void fold_norm(const nn::Linear& layer, const nn::BatchNorm1d& norm, std::vector<float>& weights, std::vector<float>& bias) {
   const auto exact = [](const Tensor& tensor) { return tensor.to(torch::kFloat64); };
   const auto scale = exact(norm->weight) / torch::sqrt(exact(norm->running_var) + norm->options.eps());
-  weights = numbers(exact(layer->weight) * scale.unsqueeze(1));
-  bias = numbers((exact(layer->bias) - exact(norm->running_mean)) * scale + exact(norm->bias));
+  weights = floats_of(exact(layer->weight) * scale.unsqueeze(1));
+  bias = floats_of((exact(layer->bias) - exact(norm->running_mean)) * scale + exact(norm->bias));
 }
 
 class Encoder : public nn::Module {
@@ -138,14 +138,14 @@ class Encoder : public nn::Module {
 
   // Attention and embedding as inference computes them, in double precision until the end.
   void fold_into(LtaeWeights& w) const {
-    if (shape_.spectral > 0) w.spectral = numbers(spectral_->weight), w.spectral_bias = numbers(spectral_->bias);
+    if (shape_.spectral > 0) w.spectral = floats_of(spectral_->weight), w.spectral_bias = floats_of(spectral_->bias);
     const auto qk =
         torch::einsum("hk,hkd->hd", {query_.to(torch::kFloat64), key_.to(torch::kFloat64)}) / std::sqrt(static_cast<double>(shape_.d_k));
-    w.score = numbers(torch::matmul(qk, embed_->weight.to(torch::kFloat64)));
-    w.position_score = numbers(qk.view({shape_.n_head, shape_.n_head, shape_.d_head()}).sum(1));
-    w.embed = numbers(embed_->weight), w.embed_bias = numbers(embed_->bias);
+    w.score = floats_of(torch::matmul(qk, embed_->weight.to(torch::kFloat64)));
+    w.position_score = floats_of(qk.view({shape_.n_head, shape_.n_head, shape_.d_head()}).sum(1));
+    w.embed = floats_of(embed_->weight), w.embed_bias = floats_of(embed_->bias);
     fold_norm(dense_, dense_norm_, w.dense, w.dense_bias);
-    w.norm_gain = numbers(out_norm_->weight), w.norm_shift = numbers(out_norm_->bias);
+    w.norm_gain = floats_of(out_norm_->weight), w.norm_shift = floats_of(out_norm_->bias);
   }
 
   Shape shape_;
@@ -188,8 +188,8 @@ class Ltae : public Network {
     w.hidden = static_cast<int>(hidden_->options.out_features()), w.classes = spec.n_classes();
     encoders_->at<Encoder>(0).fold_into(w);
     fold_norm(hidden_, hidden_norm_, w.hidden_layer, w.hidden_bias);
-    w.head = numbers(head_->weight.to(torch::kFloat64) / spec.temperature);
-    w.head_bias = numbers(head_->bias.to(torch::kFloat64) / spec.temperature);
+    w.head = floats_of(head_->weight.to(torch::kFloat64) / spec.temperature);
+    w.head_bias = floats_of(head_->bias.to(torch::kFloat64) / spec.temperature);
     return w;
   }
 
@@ -213,7 +213,7 @@ std::optional<LtaeWeights> ltae_weights(const ModelFile& file) {
 
 std::vector<float> ltae_positions(const std::vector<float>& days, int head_width) {
   const auto tensor = torch::tensor(days).unsqueeze(0);
-  return numbers(encode_days(tensor, head_width));
+  return floats_of(encode_days(tensor, head_width));
 }
 
 }  // namespace millesime

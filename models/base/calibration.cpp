@@ -17,20 +17,20 @@ struct Scale {
   double of(double distance) const { return (linear + square * distance) * distance; }
 };
 
-struct Row {
+struct HeldOutRow {
   std::vector<double> distance;  // [class]
   int target, winner;            // of several with the highest logit the first
   int group;                     // 0, 1, 2... in order of appearance
 };
 
-std::vector<Row> rows_of(const HeldOutLogits& held_out) {
+std::vector<HeldOutRow> rows_of(const HeldOutLogits& held_out) {
   std::map<std::int64_t, int> numbers;
-  std::vector<Row> rows;
+  std::vector<HeldOutRow> rows;
   for (std::size_t i = 0; i < held_out.target.size(); ++i) {
     const int number = numbers.emplace(held_out.group[i], static_cast<int>(numbers.size())).first->second;
     const auto first = held_out.logits.begin() + static_cast<std::ptrdiff_t>(i) * held_out.n_classes;
     const auto winner = std::max_element(first, first + held_out.n_classes);
-    Row row{{first, first + held_out.n_classes}, held_out.target[i], static_cast<int>(winner - first), number};
+    HeldOutRow row{{first, first + held_out.n_classes}, held_out.target[i], static_cast<int>(winner - first), number};
     const double highest = *winner;
     for (double& d : row.distance) d = highest - d;
     rows.push_back(std::move(row));
@@ -39,34 +39,34 @@ std::vector<Row> rows_of(const HeldOutLogits& held_out) {
 }
 
 // A mean over rows times the number of groups, so that a group counts as one sample.
-double weight_of(const std::vector<Row>& rows) {
+double weight_of(const std::vector<HeldOutRow>& rows) {
   std::set<int> groups;
-  for (const Row& row : rows) groups.insert(row.group);
+  for (const HeldOutRow& row : rows) groups.insert(row.group);
   return static_cast<double>(groups.size()) / static_cast<double>(rows.size());
 }
 
-double sum_of(const Row& row, const Scale& scale) {
+double sum_of(const HeldOutRow& row, const Scale& scale) {
   double sum = 0;
   for (const double d : row.distance) sum += std::exp(-scale.of(d));
   return sum;
 }
 
-double loss(const std::vector<Row>& rows, const Scale& scale) {
+double loss(const std::vector<HeldOutRow>& rows, const Scale& scale) {
   double sum = 0;
-  for (const Row& row : rows) sum += std::log(sum_of(row, scale)) + scale.of(row.distance[static_cast<std::size_t>(row.target)]);
+  for (const HeldOutRow& row : rows) sum += std::log(sum_of(row, scale)) + scale.of(row.distance[static_cast<std::size_t>(row.target)]);
   return sum * weight_of(rows);
 }
 
-double posterior(const std::vector<Row>& rows, const Scale& scale, double spread) {
+double posterior(const std::vector<HeldOutRow>& rows, const Scale& scale, double spread) {
   const double linear = (scale.linear - 1) / spread, square = scale.square / kPriorSquare;
   return loss(rows, scale) + 0.5 * (linear * linear + square * square);
 }
 
 // Newton's step from `scale`: the gradient is d and d^2 of the target class minus their mean over the classes, the Hessian is their
 // covariance.
-Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares, double spread) {
+Scale newton_step(const std::vector<HeldOutRow>& rows, const Scale& scale, bool squares, double spread) {
   double g_linear = 0, g_square = 0, h_linear = 0, h_both = 0, h_square = 0;
-  for (const Row& row : rows) {
+  for (const HeldOutRow& row : rows) {
     const double sum = sum_of(row, scale);
     double m1 = 0, m2 = 0, m3 = 0, m4 = 0;  // means of d, d^2, d^3, d^4
     for (const double d : row.distance) {
@@ -85,7 +85,7 @@ Scale newton_step(const std::vector<Row>& rows, const Scale& scale, bool squares
   return {(h_both * g_square - h_square * g_linear) / determinant, (h_both * g_linear - h_linear * g_square) / determinant};
 }
 
-Scale best_scale(const std::vector<Row>& rows, bool squares, double spread) {
+Scale best_scale(const std::vector<HeldOutRow>& rows, bool squares, double spread) {
   constexpr double kLeast = 0.05;  // of linear: a temperature of 20
   Scale best;
   double best_value = posterior(rows, best, spread);
@@ -106,14 +106,14 @@ Scale best_scale(const std::vector<Row>& rows, bool squares, double spread) {
   return best;
 }
 
-void add(Calibration& calibration, const std::vector<Row>& rows, const Scale& scale) {
-  for (const Row& row : rows) calibration.add(std::clamp(1 / sum_of(row, scale), 0.0, 1.0), row.winner == row.target);
+void add(Calibration& calibration, const std::vector<HeldOutRow>& rows, const Scale& scale) {
+  for (const HeldOutRow& row : rows) calibration.add(std::clamp(1 / sum_of(row, scale), 0.0, 1.0), row.winner == row.target);
 }
 
 // Each half of the groups is judged with the numbers fitted on the other half.
-double crossed_error(const std::vector<Row>& rows, bool squares, double spread) {
-  std::vector<Row> halves[2];
-  for (const Row& row : rows) halves[row.group % 2].push_back(row);
+double crossed_error(const std::vector<HeldOutRow>& rows, bool squares, double spread) {
+  std::vector<HeldOutRow> halves[2];
+  for (const HeldOutRow& row : rows) halves[row.group % 2].push_back(row);
   Calibration calibration;
   for (int half = 0; half < 2; ++half) add(calibration, halves[half], best_scale(halves[1 - half], squares, spread));
   return calibration.expected_error();
@@ -128,7 +128,7 @@ CalibrationChoice choose_calibration(const HeldOutLogits& held_out) {
   Calibration before;
   add(before, rows, {});
   choice.error = choice.error_before = before.expected_error();
-  if (std::ranges::all_of(rows, [](const Row& row) { return row.group == 0; })) return choice;
+  if (std::ranges::all_of(rows, [](const HeldOutRow& row) { return row.group == 0; })) return choice;
 
   Scale chosen;
   for (const bool squares : {false, true}) {
@@ -173,7 +173,7 @@ void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out) {
   spec.temperature = choice.temperature, spec.sharpening = choice.sharpening;
   ConfusionMatrix confusion;
   if (held_out.crossed[0].empty()) {
-    for (const Row& row : rows_of(held_out)) confusion.add(row.target, row.winner);
+    for (const HeldOutRow& row : rows_of(held_out)) confusion.add(row.target, row.winner);
     enter_held_out(spec, confusion, choice.error_before, choice.error, held_out.chose_epoch);
     return;
   }
@@ -182,9 +182,9 @@ void enter_calibration(ModelSpec& spec, const HeldOutLogits& held_out) {
   for (const int half : {0, 1}) {  // chooses epoch, temperature and sharpening for the other one
     HeldOutLogits own = held_out;
     own.logits = held_out.crossed[static_cast<std::size_t>(half)];
-    std::vector<Row> choosing, judging;
-    for (Row& row : rows_of(own)) (row.group % 2 == half ? choosing : judging).push_back(std::move(row));
-    for (const Row& row : judging) confusion.add(row.target, row.winner);
+    std::vector<HeldOutRow> choosing, judging;
+    for (HeldOutRow& row : rows_of(own)) (row.group % 2 == half ? choosing : judging).push_back(std::move(row));
+    for (const HeldOutRow& row : judging) confusion.add(row.target, row.winner);
     add(before, judging, {});
     add(after, judging, scaled ? best_scale(choosing, choice.sharpening > 0, held_out.spread) : Scale{});
   }

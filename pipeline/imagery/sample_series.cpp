@@ -16,7 +16,7 @@
 namespace millesime {
 namespace {
 
-constexpr int kAhead = 2;                             // windows that are read ahead, and that wait to be written
+constexpr int kReadAhead = 2;                         // windows that are read ahead, and that wait to be written
 constexpr std::int64_t kMaxWindowPixels = 512 * 512;  // samples are sparse: larger windows read more than necessary
 constexpr double kShareForSamples = 0.6;              // of the memory budget; the rest is for windows
 
@@ -113,7 +113,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
   const TileReader reader({{&census, series.bands}}, exogenous, std::max(1, context.threads / 2), 0, context.memory_bytes);
   const auto per_pixel = reader.bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1));
   const std::int64_t budget =
-      std::min(reader.main().pixels_within(context.memory_bytes, 4, (2 * kAhead + 2) * per_pixel), kMaxWindowPixels);
+      std::min(reader.main().pixels_within(context.memory_bytes, 4, (2 * kReadAhead + 2) * per_pixel), kMaxWindowPixels);
   const std::vector<SampleWindow> parts = windows_with_samples(samples, reader.main(), budget);
   std::vector<Window> windows;
   std::map<std::pair<int, int>, const SampleWindow*> part_at;
@@ -125,7 +125,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
   }
   context.progress->start("sample " + census.tile + (source == 0 ? "" : ", " + census.source), total, "px");
   window_loop<TileWindow, WindowObservations>(
-      windows, 1, kAhead, [&] { return [&reader](const Window& window) { return reader.read(window); }; },
+      windows, 1, kReadAhead, [&] { return [&reader](const Window& window) { return reader.read(window); }; },
       [&](const Window&, TileWindow&& input) { return observe(std::move(input), resampling); },
       [&](const Window& window, WindowObservations&& seen) {
         store(seen, *part_at.at({window.col, window.row}), samples, source);

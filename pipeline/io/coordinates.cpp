@@ -14,7 +14,7 @@
 namespace millesime {
 namespace {
 
-constexpr double kTurn = 360;  // degrees
+constexpr double kDegreesOfTurn = 360;  // degrees
 
 }  // namespace
 
@@ -146,13 +146,13 @@ Box CoordinateTransform::operator()(const Box& box) const {
                           &image.min_x, &image.min_y, &image.max_x, &image.max_y, kPointsOnAnEdge))
     throw UserError(join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ") has no image ",
                               impl_->between(), ". ", messages.text()));
-  if (impl_->to_degrees && image.min_x > image.max_x) image.max_x += kTurn;  // as GDAL tells that it crosses the 180th meridian
+  if (impl_->to_degrees && image.min_x > image.max_x) image.max_x += kDegreesOfTurn;  // as GDAL tells that it crosses the 180th meridian
   return image;
 }
 
 bool BoxesOf::meet(const Box& a, const Box& b) const { return near(a, b).intersects(b); }
 
-double BoxesOf::near(double x, double other) const { return degrees_ ? x - kTurn * std::round((x - other) / kTurn) : x; }
+double BoxesOf::near(double x, double other) const { return degrees_ ? x - kDegreesOfTurn * std::round((x - other) / kDegreesOfTurn) : x; }
 
 Box BoxesOf::near(const Box& box, const Box& other) const {
   const double middle = (box.min_x + box.max_x) / 2, turned = near(middle, (other.min_x + other.max_x) / 2);
@@ -162,7 +162,7 @@ Box BoxesOf::near(const Box& box, const Box& other) const {
 std::vector<Box> BoxesOf::turns(const Box& box) const {
   std::vector<Box> all{box};
   if (degrees_)
-    for (const double turn : {-kTurn, kTurn}) all.push_back({box.min_x + turn, box.min_y, box.max_x + turn, box.max_y});
+    for (const double turn : {-kDegreesOfTurn, kDegreesOfTurn}) all.push_back({box.min_x + turn, box.min_y, box.max_x + turn, box.max_y});
   return all;
 }
 
@@ -170,7 +170,7 @@ Box BoxesOf::around(const std::vector<Box>& boxes) const {
   MILLESIME_CHECK(!boxes.empty(), "a box around nothing");
   std::vector<Box> placed = boxes;
   if (degrees_) {  // the widest gap on the circle lies outside
-    for (Box& box : placed) box = near(box, {-kTurn / 2, 0, kTurn / 2, 0});
+    for (Box& box : placed) box = near(box, {-kDegreesOfTurn / 2, 0, kDegreesOfTurn / 2, 0});
     std::ranges::sort(placed, {}, &Box::min_x);
     std::size_t first = 0;
     double east = placed[0].max_x, widest = 0;
@@ -178,8 +178,8 @@ Box BoxesOf::around(const std::vector<Box>& boxes) const {
       if (placed[i].min_x - east > widest) widest = placed[i].min_x - east, first = i;
       east = std::max(east, placed[i].max_x);
     }
-    if (placed[0].min_x + kTurn - east < widest)
-      for (std::size_t i = 0; i < first; ++i) placed[i].min_x += kTurn, placed[i].max_x += kTurn;
+    if (placed[0].min_x + kDegreesOfTurn - east < widest)
+      for (std::size_t i = 0; i < first; ++i) placed[i].min_x += kDegreesOfTurn, placed[i].max_x += kDegreesOfTurn;
   }
   Box all = placed[0];
   for (const Box& box : placed)

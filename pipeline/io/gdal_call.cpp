@@ -15,12 +15,12 @@ namespace {
 constexpr GIntBig kBlockCacheBytes = GIntBig{64} << 20;
 
 // A tile-year has more than a thousand files, which stay open while its windows are read.
-constexpr rlim_t kOpenFiles = 65536;
+constexpr rlim_t kOpenFileLimit = 65536;
 
 void raise_open_files() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kOpenFiles) return;
-  limit.rlim_cur = std::min(limit.rlim_max, kOpenFiles);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kOpenFileLimit) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kOpenFileLimit);
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -47,7 +47,7 @@ void prepare_gdal() {
 int open_file_limit() {
   prepare_gdal();
   rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<int>(std::min(limit.rlim_cur, kOpenFiles)) : 256;
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<int>(std::min(limit.rlim_cur, kOpenFileLimit)) : 256;
 }
 
 GdalMessages::GdalMessages() {

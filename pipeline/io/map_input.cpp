@@ -23,7 +23,7 @@ const char* name_of(MapKind kind) {
 }
 
 // What is known of a file's numbers.
-struct Range {
+struct SampleRange {
   float lowest = 0, highest = 0;  // with data
   bool fractions = false;
   Window of_lowest, of_highest, of_fraction;  // one pixel
@@ -72,7 +72,7 @@ void MapInput::find_form() {
   if (info.type == PixelType::u8 && plain) return;
 
   form_.as_stored = false;
-  Range range;
+  SampleRange range;
   for (const Window& window : split(grid().whole(), info.block_width, info.block_height, kAtOnce)) {
     const std::vector<float> values = numbers(window);
     for (std::size_t i = 0; i < values.size(); ++i)

@@ -75,10 +75,12 @@ class RasterReader {
   std::unique_ptr<Impl> impl_;
 };
 
+constexpr int kMapBlock = 512;  // side of the square blocks of maps, px; windows that follow it need no buffer
+
 struct RasterOptions {
   std::optional<double> nodata;
   std::string compression = "DEFLATE";  // of GDAL's GTiff driver: DEFLATE, ZSTD, LZW, NONE
-  int block = 512;
+  int block = kMapBlock;
   const Nomenclature* nomenclature = nullptr;  // adds palette, class names and raster attribute table
   std::vector<std::string> band_names;
 };

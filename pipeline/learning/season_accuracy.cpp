@@ -88,7 +88,7 @@ SeasonDay measure_day(const ModelFile& learned, const std::vector<NamedSamples>&
   return measured;
 }
 
-nlohmann::ordered_json number(double value) { return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value); }
+nlohmann::ordered_json number_or_null(double value) { return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value); }
 
 std::string date_of(int day) {  // of a year without 29 February
   const std::string iso = (Date::from_ymd(2021, 1, 1) + (day - 1)).iso();
@@ -147,12 +147,12 @@ nlohmann::ordered_json to_json(const SeasonAccuracy& season) {
   json["days"] = nlohmann::ordered_json::array();
   for (const SeasonDay& day : season.days) {
     nlohmann::ordered_json f;
-    for (std::size_t c = 0; c < day.f.size(); ++c) f[std::to_string(season.spec.classes[c])] = number(day.f[c]);
+    for (std::size_t c = 0; c < day.f.size(); ++c) f[std::to_string(season.spec.classes[c])] = number_or_null(day.f[c]);
     json["days"].push_back({{"day", day.day},
                             {"samples", day.samples},
-                            {"accuracy", number(day.accuracy)},
-                            {"mean_confidence", number(day.confidence)},
-                            {"calibration_error", number(day.calibration)},
+                            {"accuracy", number_or_null(day.accuracy)},
+                            {"mean_confidence", number_or_null(day.confidence)},
+                            {"calibration_error", number_or_null(day.calibration)},
                             {"f_score", f}});
   }
   json["classes"] = nlohmann::ordered_json::array();

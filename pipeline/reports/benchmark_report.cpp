@@ -17,7 +17,7 @@ namespace {
 
 using namespace html;
 
-const Judged kWords{"samples", "model"};
+const Judged kBenchmarkWords{"samples", "model"};
 
 struct Pooled {  // over all runs of a model
   ConfusionMatrix confusion;
@@ -133,7 +133,8 @@ std::string to_html(const std::vector<BenchmarkResult>& results, const Benchmark
   figures += key_figure(std::to_string(accuracy.classes.size()), "classes");
   std::string reliability;
   for (const BenchmarkResult& result : results)
-    reliability += "<div><h4>" + escape_markup(result.model) + "</h4>" + reliability_chart(pooled(result).calibration, kWords) + "</div>";
+    reliability +=
+        "<div><h4>" + escape_markup(result.model) + "</h4>" + reliability_chart(pooled(result).calibration, kBenchmarkWords) + "</div>";
   const std::string how = command.test.empty()
                               ? join_text("cross-validation in ", command.folds, " parts, never splitting a ", command.group)
                               : "judged on " + command.test;
@@ -147,7 +148,7 @@ std::string to_html(const std::vector<BenchmarkResult>& results, const Benchmark
           section("best", "Confusion matrix of " + escape_markup(best.model),
                   "<p class=\"note\">All parts and seeds together. Each row is a class of the reference: the classes assigned to its "
                   "samples, in percent of the row.</p>\n" +
-                      confusion_table(nomenclature, winner.confusion, kWords)) +
+                      confusion_table(nomenclature, winner.confusion, kBenchmarkWords)) +
           section("calibration", "Calibration", "<div class=\"reliability\">" + reliability + "</div>\n") +
           section("how", "How it was measured", facts(rows)));
 }

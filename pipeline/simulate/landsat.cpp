@@ -13,8 +13,8 @@
 namespace millesime::simulated {
 namespace {
 
-constexpr double kPixelM = 30;
-constexpr int kRevisitDays = 8;  // Landsat 8 and 9 together
+constexpr double kLandsatPixelM = 30;
+constexpr int kLandsatRevisitDays = 8;  // Landsat 8 and 9 together
 
 struct Band {
   const char* name;
@@ -61,15 +61,15 @@ Grid grid_of(const Scene& scene, const std::vector<Tile>& tiles) {
                       : Box{std::min(all.min_x, box.min_x), std::min(all.min_y, box.min_y), std::max(all.max_x, box.max_x),
                             std::max(all.max_y, box.max_y)};
   }
-  const double height = all.max_y - all.min_y, margin = 20 * kPixelM;
+  const double height = all.max_y - all.min_y, margin = 20 * kLandsatPixelM;
   Grid grid;
   grid.crs = scene.crs;
-  grid.pixel_width = grid.pixel_height = kPixelM;
+  grid.pixel_width = grid.pixel_height = kLandsatPixelM;
   // USGS puts pixel centres, not corners, at multiples of 30 m.
-  grid.x0 = std::floor((all.min_x - margin) / kPixelM) * kPixelM - kPixelM / 2;
-  grid.y0 = std::ceil((all.max_y - scene.first * height + margin) / kPixelM) * kPixelM + kPixelM / 2;
-  grid.cols = static_cast<int>(std::ceil((all.max_x + margin - grid.x0) / kPixelM));
-  grid.rows = static_cast<int>(std::ceil((grid.y0 - (all.max_y - scene.last * height) + margin) / kPixelM));
+  grid.x0 = std::floor((all.min_x - margin) / kLandsatPixelM) * kLandsatPixelM - kLandsatPixelM / 2;
+  grid.y0 = std::ceil((all.max_y - scene.first * height + margin) / kLandsatPixelM) * kLandsatPixelM + kLandsatPixelM / 2;
+  grid.cols = static_cast<int>(std::ceil((all.max_x + margin - grid.x0) / kLandsatPixelM));
+  grid.rows = static_cast<int>(std::ceil((grid.y0 - (all.max_y - scene.last * height) + margin) / kLandsatPixelM));
   return grid;
 }
 
@@ -127,14 +127,14 @@ void write_landsat(const World& world, const std::vector<Tile>& tiles, const Sea
                                         {"EPSG:32631", 199, 30, 0.4, 1, 0},
                                         {"EPSG:32630", 200, 29, 0, 0.6, -1},
                                         {"EPSG:32630", 200, 30, 0.4, 1, -1}}};
-  const int cycles = 365 / kRevisitDays, days = std::min(season.dates, cycles);
+  const int cycles = 365 / kLandsatRevisitDays, days = std::min(season.dates, cycles);
   context.progress->start("simulate Landsat", static_cast<std::int64_t>(scenes.size()) * days, "scenes");
   for (const Scene& scene : scenes) {
     const Tile place{"", grid_of(scene, tiles), 0};
     for (int k = 0; k < days; ++k) {
       const int cycle = k * cycles / days;
       Pass pass;
-      pass.date = Date::from_ymd(season.year, 1, 1) + (scene.path == 199 ? 3 : 7) + cycle * kRevisitDays;
+      pass.date = Date::from_ymd(season.year, 1, 1) + (scene.path == 199 ? 3 : 7) + cycle * kLandsatRevisitDays;
       pass.orbit = scene.path;  // both rows of a day have the same clouds
       pass.swath_side = scene.swath_side;
       const std::string name = join_text("LC0", cycle % 2 == 0 ? 8 : 9, "_L2SP_", scene.path, "0", scene.row, "_", pass.date.compact(), "_",

@@ -18,7 +18,7 @@ namespace millesime::simulated {
 
 namespace {
 
-enum Field : std::uint64_t { kCandidates = 120, kChosen, kHand, kWrong };
+enum ReferenceField : std::uint64_t { kCandidates = 120, kChosen, kHand, kWrong };
 
 constexpr double kStepM = 2;          // of the walk to a parcel's border
 constexpr double kLongestRay = 1.6;   // field sizes; a long parcel is drawn in part

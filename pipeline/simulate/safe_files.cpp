@@ -13,7 +13,7 @@ namespace millesime::simulated {
 namespace {
 
 // SCL, the scene classification of Sen2Cor.
-enum Scene : std::uint8_t { kNoData = 0, kSaturated = 1, kCloudShadow = 3, kVegetation = 4, kCloudHigh = 9, kThinCirrus = 10 };
+enum SceneClass : std::uint8_t { kNoData = 0, kSaturated = 1, kCloudShadow = 3, kVegetation = 4, kCloudHigh = 9, kThinCirrus = 10 };
 
 constexpr int kOffset = 1000;  // DN = reflectance x 10000 + kOffset from baseline 04.00 on
 

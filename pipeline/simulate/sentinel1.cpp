@@ -11,7 +11,7 @@
 namespace millesime::simulated {
 namespace {
 
-constexpr int kRevisitDays = 6;
+constexpr int kRadarRevisitDays = 6;
 constexpr double kSpeckle = 0.3;  // standard deviation / mean of the power, as after the filter of S1Tiling
 
 struct Orbit {
@@ -56,7 +56,7 @@ float power(double decibel) { return static_cast<float>(std::pow(10, decibel / 1
 void write_sentinel1(const World& world, const Tile& tile, const Season& season, const std::string& folder, const Context& context) {
   const PositionLattice to_world(tile.grid.crs, kWorldCrs, tile.grid.extent());
   const std::string name = tile.name.substr(1);  // 31TCJ
-  const int cycles = 365 / kRevisitDays, days = std::min(season.dates, cycles);
+  const int cycles = 365 / kRadarRevisitDays, days = std::min(season.dates, cycles);
   RasterOptions options;
   options.block = block_of(std::max(tile.grid.cols, tile.grid.rows), kStripRows);
   options.nodata = 0;
@@ -64,7 +64,7 @@ void write_sentinel1(const World& world, const Tile& tile, const Season& season,
   for (const Orbit& orbit : kOrbits)
     for (int k = 0; k < days; ++k) {
       Pass pass;
-      pass.date = Date::from_ymd(season.year, 1, 1) + orbit.phase + k * cycles / days * kRevisitDays;
+      pass.date = Date::from_ymd(season.year, 1, 1) + orbit.phase + k * cycles / days * kRadarRevisitDays;
       pass.orbit = orbit.number;
       pass.swath_side = orbit.swath_side;
       const Renderer renderer(world, tile, pass, 0, 1);  // no clouds

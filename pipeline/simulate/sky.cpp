@@ -13,7 +13,7 @@ namespace millesime::simulated {
 
 namespace {
 
-enum Field : std::uint64_t { kCalendar = 50, kWeather, kCloud, kHaze };
+enum SkyField : std::uint64_t { kCalendar = 50, kWeather, kCloud, kHaze };
 
 constexpr int kRevisitDays = 5;  // both satellites, one orbit
 

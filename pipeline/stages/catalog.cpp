@@ -108,8 +108,8 @@ nlohmann::json run_catalog(const std::vector<SourceOptions>& sources, const std:
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"year",         "period",         "source.name",        "source.sensor",
-                                           "source.bands", "source.variant", "source.skip_damaged"};
+const std::vector<std::string> kCatalogOptions = {"year",         "period",         "source.name",        "source.sensor",
+                                                  "source.bands", "source.variant", "source.skip_damaged"};
 
 std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   const Layout layout(config);
@@ -178,7 +178,7 @@ Stage catalog_stage() {
           .example = "millesime run france-2021.toml --to catalog",
           .revision = 2,
           .papers = {},
-          .options = kOptions,
+          .options = kCatalogOptions,
           .plan = plan_catalog};
 }
 

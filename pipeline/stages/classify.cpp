@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {
+const std::vector<std::string> kClassifyOptions = {
     "source.resampling",        "classify.probabilities",    "classify.all_classes", "classify.precision",    "classify.smooth",
     "classify.levels",          "classify.level_confidence", "classify.early",       "classify.smooth_reach", "classify.smooth_tolerance",
     "classify.missing_sources", "classify.uncertainty",      "regions.blend_m",      "regions.layer",         "regions.field"};
@@ -32,7 +32,7 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
                                      config.regions.path.empty() ? std::vector<std::string>{} : files_of_source(config.regions.path),
                                  exogenous = files_of_exogenous(config.exogenous);
   std::vector<std::string> keys = source_keys(config, {"resampling"});
-  for (const std::string& key : kOptions)
+  for (const std::string& key : kClassifyOptions)
     if (!key.starts_with("source.")) keys.push_back(key);
   for (const auto& tile : tiles_of(config)) {
     Unit unit{.stage = "classify",
@@ -103,7 +103,7 @@ Stage classify_stage() {
           .example = "millesime run france-2021.toml --to classify",
           .revision = 5,
           .papers = {"Tomasi & Manduchi 1998, ICCV (bilateral filter)", "Schindler 2012, IEEE TGRS 50 (smoothing of land cover)"},
-          .options = kOptions,
+          .options = kClassifyOptions,
           .kept_when_mending = false,
           .side_by_side = true,
           .of_any_edition = true,

@@ -12,7 +12,6 @@
 namespace millesime {
 namespace {
 
-constexpr int kBlock = 512;                      // of the file that is written, px
 constexpr std::int64_t kBytesPerPixel = 24;      // of a strip: labels, parts, numbers and what GDAL holds of them
 constexpr std::int64_t kLargestStrip = 1 << 24;  // px; more gives no more speed
 
@@ -117,7 +116,6 @@ ClumpCounts clump(const ClumpCommand& command, const Context& context) {
   const Grid& grid = map.grid();
   RasterOptions options;
   options.nodata = 0;
-  options.block = kBlock;
   RasterWriter writer(command.output, grid, PixelType::i32, 1, options);
   const std::int64_t most = std::clamp<std::int64_t>(context.memory_bytes / 2 / kBytesPerPixel, 1, kLargestStrip);
   const std::vector<Window> strips = split(grid.whole(), grid.cols, writer.block(), most);

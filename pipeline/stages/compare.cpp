@@ -19,7 +19,7 @@
 namespace millesime {
 namespace {
 
-constexpr std::int64_t kWindowPixels = 1 << 22;
+constexpr std::int64_t kComparedPixels = 1 << 22;
 constexpr int kParts = 10000;  // of a probability; sums of whole numbers do not depend on the windows
 
 using Pair = std::pair<std::int32_t, std::int32_t>;  // codes in the files
@@ -61,7 +61,7 @@ struct Inputs {
   std::vector<Window> windows(const Context& context) const {
     const RasterInfo& info = first.reader().info();
     return split(first.grid().whole(), info.block_width, info.block_height,
-                 std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kWindowPixels));
+                 std::clamp<std::int64_t>(context.memory_bytes / 64, 1, kComparedPixels));
   }
 
  private:

@@ -12,7 +12,7 @@
 namespace millesime {
 namespace {
 
-constexpr std::size_t kListed = 15;  // changes on the terminal
+constexpr std::size_t kChangesListed = 15;  // changes on the terminal
 
 constexpr const char* kNoLastingChange =
     "Most differences of two yearly maps are no lasting change of the land: they are errors of either map, mixed pixels along borders and "
@@ -146,11 +146,11 @@ std::string to_text(const Comparison& comparison) {
   if (changes.empty()) return text;
   std::snprintf(line, sizeof line, "\n%13s  largest changes\n", name);
   text += line;
-  for (std::size_t i = 0; i < std::min(changes.size(), kListed); ++i) {
+  for (std::size_t i = 0; i < std::min(changes.size(), kChangesListed); ++i) {
     std::snprintf(line, sizeof line, "%13.1f  ", amount(changes[i].from, changes[i].to, changes[i].pixels));
     text += line + name_of(comparison, changes[i].from) + " -> " + name_of(comparison, changes[i].to) + "\n";
   }
-  if (changes.size() > kListed) text += join_text("               and ", changes.size() - kListed, " smaller ones\n");
+  if (changes.size() > kChangesListed) text += join_text("               and ", changes.size() - kChangesListed, " smaller ones\n");
   text += join_text("\n", kNoLastingChange, "\n");
   if (comparison.both_right)
     text += join_text("By the confidence of the maps, both labels are right at ", fixed(100 * (1 - comparison.explained()), 1),

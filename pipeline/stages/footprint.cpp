@@ -20,7 +20,7 @@
 namespace millesime {
 namespace {
 
-constexpr int kAhead = 2;                                       // windows that are read ahead
+constexpr int kWindowsAhead = 2;                                // windows that are read ahead
 constexpr std::int64_t kLargestWindow = std::int64_t{1} << 22;  // pixels; larger ones are not faster
 
 struct MaskWindow {
@@ -124,7 +124,7 @@ nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles&
   SeriesAhead ahead(stream);
   Transfer transfer(stream);
   // Windows in memory: read ahead, being read or uploaded, and the one that is computed, on the host and on the device.
-  const std::int64_t window_bytes = (reader->bytes_per_pixel() + 3 * n_dates + 4) * (2 * kAhead + 3 + ahead.windows_on_host());
+  const std::int64_t window_bytes = (reader->bytes_per_pixel() + 3 * n_dates + 4) * (2 * kWindowsAhead + 3 + ahead.windows_on_host());
   const std::vector<Window> windows = reader->windows(kLargestWindow, reader->pixels_within(context.memory_bytes, 2, window_bytes));
 
   RasterOptions options;
@@ -134,7 +134,7 @@ nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles&
   int strip_rows = std::numeric_limits<int>::max();
   context.progress->start("footprint " + census.tile, grid.pixels(), "px");
   window_loop<MaskWindow, WindowMaps>(
-      windows, 1, kAhead,
+      windows, 1, kWindowsAhead,
       [&] {
         return std::function<MaskWindow(const Window&)>([reader](const Window& window) {
           MaskWindow input{reader->read(window), {}};

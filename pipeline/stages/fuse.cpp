@@ -16,8 +16,6 @@
 namespace millesime {
 namespace {
 
-constexpr int kBlock = 512;  // of the files that are written, px
-
 // Values of the choice map, as in iota2's fusion of radar and optical maps.
 constexpr std::uint8_t kNone = 0, kBoth = 1, kFirst = 2, kSecond = 3;
 
@@ -119,7 +117,6 @@ FuseCounts write_fused(const FuseMaps& maps, const FusedFiles& files, const Cont
   RasterOptions class_options, number_options;
   class_options.nodata = 0;
   class_options.nomenclature = maps.nomenclature;
-  class_options.block = number_options.block = kBlock;
   RasterWriter class_writer(files.classification, grid, class_type(highest), 1, class_options);
   RasterWriter confidence_writer(files.confidence, grid, PixelType::u8, 1, number_options);
   std::optional<RasterWriter> choice_writer;
@@ -131,7 +128,7 @@ FuseCounts write_fused(const FuseMaps& maps, const FusedFiles& files, const Cont
   std::vector<std::uint16_t> labels, label;
   std::vector<std::uint8_t> confidences, winner_confidence, choice;
   context.progress->start("fuse", grid.pixels(), "px");
-  for (const Window& window : split(grid.whole(), grid.cols, kBlock, max_pixels)) {
+  for (const Window& window : split(grid.whole(), grid.cols, kMapBlock, max_pixels)) {
     const auto pixels = static_cast<std::size_t>(window.pixels());
     labels.resize(n_maps * pixels);
     confidences.resize(maps.confidence.size() * pixels);
@@ -220,7 +217,7 @@ Unit precision_unit(const Config& config, const std::vector<std::string>& tiles)
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"fuse"};
+const std::vector<std::string> kFuseOptions = {"fuse"};
 
 std::optional<std::vector<Unit>> plan_fuse(const Config& config) {
   const Layout layout(config);
@@ -248,7 +245,7 @@ std::optional<std::vector<Unit>> plan_fuse(const Config& config) {
     unit.inputs.insert(unit.inputs.end(), confidence.begin(), confidence.end());
     unit.inputs.insert(unit.inputs.end(), confusion.begin(), confusion.end());
     unit.outputs = {layout.fused_classification(tile), layout.fused_confidence(tile)};
-    unit.config_keys = kOptions;
+    unit.config_keys = kFuseOptions;
     unit.run = [=, options = config.fuse, outputs = unit.outputs](const Context& context) {
       FuseMaps maps;
       maps.method = method;
@@ -275,7 +272,7 @@ Stage fuse_stage() {
           .example = "millesime run france-2021.toml --to fuse",
           .revision = 2,
           .papers = {"Dempster 1967, Annals of Mathematical Statistics 38; Shafer 1976 (evidence theory)"},
-          .options = kOptions,
+          .options = kFuseOptions,
           .kept_when_mending = false,
           .of_any_edition = true,
           .plan = plan_fuse};

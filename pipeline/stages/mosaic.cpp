@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kBlock = 512;       // of the files that are written, px
 constexpr int kWindow = 4096;     // widest part of a map that is computed at once, px: the width of a country would take hundreds of MB
 constexpr int kNodeSpacing = 32;  // px between exactly transformed positions; bilinear in between: error far below 1/100 px
 
@@ -168,10 +167,10 @@ nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, PixelType class_p
   const Grid sheet_grid = grid.crop(sheet);
   for (const auto& output : outputs)
     writers.emplace_back(output, sheet_grid, writers.empty() ? class_pixels : PixelType::u8, 1,
-                         RasterOptions{.nodata = 0, .block = kBlock, .nomenclature = nullptr, .band_names = {}});
+                         RasterOptions{.nodata = 0, .block = kMapBlock, .nomenclature = nullptr, .band_names = {}});
   std::int64_t mapped = 0;
   context.progress->start("mosaic", sheet.pixels(), "px");
-  for (const Window& strip : split(sheet_grid.whole(), std::min(sheet.width, kWindow), kBlock, 1)) {
+  for (const Window& strip : split(sheet_grid.whole(), std::min(sheet.width, kWindow), kMapBlock, 1)) {
     const MapLayers map = mosaic_window(tiles, sheet_grid, strip, context);
     mapped += std::ranges::count_if(map.classification.samples, [](std::uint16_t code) { return code != 0; });
     writers[0].write(strip, 0, map.classification.samples.data());

@@ -11,7 +11,7 @@
 namespace millesime {
 namespace {
 
-constexpr std::int64_t kWindowPixels = 1 << 22;  // 4 M codes of two bytes
+constexpr std::int64_t kConvertedPixels = 1 << 22;  // 4 M codes of two bytes
 
 nlohmann::json by_code(const std::map<int, std::int64_t>& counts) {
   nlohmann::json result = nlohmann::json::object();
@@ -32,7 +32,7 @@ nlohmann::json convert_map(const std::string& map, const Nomenclature& from, con
   std::map<int, std::int64_t> before, after, unknown;
   std::vector<std::int32_t> codes;
   std::vector<std::uint16_t> converted;
-  for (const Window& window : split(reader.grid().whole(), options.block, options.block, kWindowPixels)) {
+  for (const Window& window : split(reader.grid().whole(), options.block, options.block, kConvertedPixels)) {
     codes.resize(static_cast<std::size_t>(window.pixels()));
     converted.resize(codes.size());
     reader.read(window, codes.data());

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kBlock = 512, kFewestYears = 3, kLearningSteps = 5;
+constexpr int kFewestYears = 3, kLearningSteps = 5;
 constexpr std::int64_t kLearningPixels = 20000;
 constexpr double kPrior = 100;  // pixels that the rule counts for in learning
 constexpr float kPerMille = 0.001f;
@@ -103,7 +103,7 @@ std::vector<float> learning_pixels(const std::vector<YearInput>& inputs, int n_c
   std::vector<std::uint8_t> own;
   const std::int64_t step = std::max<std::int64_t>(1, grid.pixels() / kLearningPixels);
   std::int64_t at = 0;
-  for (const Window& window : split(grid.whole(), grid.cols, kBlock, 1 << 18)) {
+  for (const Window& window : split(grid.whole(), grid.cols, kMapBlock, 1 << 18)) {
     const auto n = static_cast<std::size_t>(window.pixels());
     evidence.resize(years * k * n), own.resize(years * n);
     for (std::size_t y = 0; y < years; ++y) inputs[y].read(window, evidence.data() + y * k * n, own.data() + y * n);
@@ -253,7 +253,7 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
   std::vector<std::uint8_t> own;
   std::vector<std::uint16_t> codes;
   context.progress->start("reconcile", grid.pixels(), "px");
-  for (const Window& window : split(grid.whole(), grid.cols, kBlock, at_once)) {
+  for (const Window& window : split(grid.whole(), grid.cols, kMapBlock, at_once)) {
     const auto n = static_cast<std::size_t>(window.pixels());
     evidence.resize(years * k * n), own.resize(years * n), codes.resize(n);
     for (std::size_t y = 0; y < years; ++y) inputs[y].read(window, evidence.data() + y * k * n, own.data() + y * n);

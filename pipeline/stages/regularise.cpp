@@ -21,9 +21,8 @@
 namespace millesime {
 namespace {
 
-constexpr int kBlock = 512;                   // of the files that are written, px
-constexpr std::int64_t kWidest = 3 * kBlock;  // more makes it no faster
-constexpr int kMaxMinPixels = 5000;           // a window reaches twice as far beyond its edges: it stays below 2^31 px
+constexpr std::int64_t kWidest = 3 * kMapBlock;  // more makes it no faster
+constexpr int kMaxMinPixels = 5000;              // a window reaches twice as far beyond its edges: it stays below 2^31 px
 
 // A window and the part of the map that it needs.
 struct Surroundings {
@@ -40,7 +39,7 @@ std::vector<Window> windows_of(const Grid& grid, int reach, std::int64_t bytes_p
   const auto bytes = [&](std::int64_t side) { return (side + 2 * reach) * (side + 2 * reach) * bytes_per_pixel; };
   const std::int64_t memory = context.memory_bytes / 2;
   std::int64_t side = kWidest;
-  while (side > kBlock && bytes(side) > memory) side -= kBlock;
+  while (side > kMapBlock && bytes(side) > memory) side -= kMapBlock;
   while (side > 1 && bytes(side) > memory) side /= 2;
   if (bytes(side) > memory)
     throw UserError(join_text("regularise --min-pixels: the sieve reads ", reach, " px around each pixel, for which it needs ",
@@ -325,7 +324,6 @@ RegulariseCounts regularise(const RegulariseCommand& command, const Context& con
   RasterOptions options;
   options.nodata = 0;
   options.nomenclature = legend ? &*legend : nullptr;
-  options.block = kBlock;
   const Grid grid = rule.resampling ? rule.resampling->grid : map.grid();
   RasterWriter writer(command.output, grid, class_type(std::max(map.form().highest, legend ? legend->max_code() : 0)), 1,
                       options);  // creates the folder

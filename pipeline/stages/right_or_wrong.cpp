@@ -11,9 +11,9 @@ namespace millesime {
 namespace {
 
 // Polygons as labels of a window: 0 where there is none.
-class Labels {
+class ReferencePixels {
  public:
-  explicit Labels(const LabelledPolygons& polygons) : polygons_(polygons) {
+  explicit ReferencePixels(const LabelledPolygons& polygons) : polygons_(polygons) {
     for (const Feature& feature : polygons.layer.features) extents_.push_back(feature.extent());
   }
 
@@ -69,8 +69,8 @@ void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
   const MapInput map(request.classification, MapKind::classes);
   const auto confidence = layer_of(request.confidence, MapKind::confidence, map),
              validity = layer_of(request.validity, MapKind::validity, map);
-  const Labels held_out(request.held_out);
-  const std::optional<Labels> learned = request.learned ? std::optional<Labels>(*request.learned) : std::nullopt;
+  const ReferencePixels held_out(request.held_out);
+  const std::optional<ReferencePixels> learned = request.learned ? std::optional<ReferencePixels>(*request.learned) : std::nullopt;
   const Nomenclature classes = legend();
   RasterOptions options;
   options.nodata = 0;

@@ -275,8 +275,8 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"year",   "source.bands",  "source.resampling", "reference",
-                                           "sample", "regions.layer", "regions.field"};
+const std::vector<std::string> kSampleOptions = {"year",   "source.bands",  "source.resampling", "reference",
+                                                 "sample", "regions.layer", "regions.field"};
 
 std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   std::vector<Unit> units;
@@ -288,7 +288,7 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
     for (const std::string& file : files_of_source(config.regions.path)) sources.push_back(file);
   for (const std::string& file : files_of_exogenous(config.exogenous)) sources.push_back(file);
   std::vector<std::string> keys = source_keys(config, {"bands", "resampling"});
-  for (const std::string& key : kOptions)
+  for (const std::string& key : kSampleOptions)
     if (!key.starts_with("source.")) keys.push_back(key);
   const std::string classes = "classes = " + Nomenclature::load(config.nomenclature).names_text();
   for (const std::string& tile : tiles) {
@@ -348,7 +348,7 @@ Stage sample_stage() {
           .example = "millesime samples extract france-2021.toml",
           .revision = 6,
           .papers = {},
-          .options = kOptions,
+          .options = kSampleOptions,
           .of_any_edition = true,
           .plan = plan_sample,
           .check = require_reference};

@@ -140,8 +140,8 @@ std::string own_name(const std::string& common, const SensorFile& sensor) {
 }
 
 // Every name of an expression changed.
-template <class Change>
-std::string with_names(const std::string& expression, const Change& change) {
+template <class Changed>
+std::string with_names(const std::string& expression, const Changed& change) {
   std::string text, name;
   for (std::size_t i = 0; i <= expression.size(); ++i) {
     const char c = i < expression.size() ? expression[i] : ' ';

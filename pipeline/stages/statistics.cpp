@@ -17,7 +17,7 @@
 namespace millesime {
 namespace {
 
-constexpr int kStripRows = 512;
+constexpr int kStatisticsRows = 512;
 constexpr std::size_t kCodes = 65536;
 constexpr double kCm2PerHa = 1e8;
 
@@ -58,7 +58,7 @@ class ZoneSums {
   StatisticsResult run() {
     const Grid& grid = map_.grid();
     context_.progress->start("statistics", grid.rows, "rows");
-    for (const Window& strip : split(grid.whole(), grid.cols, kStripRows, 1)) {
+    for (const Window& strip : split(grid.whole(), grid.cols, kStatisticsRows, 1)) {
       add(strip);
       context_.progress->advance(strip.height);
     }
@@ -245,14 +245,14 @@ std::string statistics_csv(const StatisticsResult& result) {
   if (result.has_second) text += ",second_ha,gained_ha,lost_ha";
   text += "\n";
   const auto number = [](double value, int decimals) { return std::isnan(value) ? std::string() : fixed(value, decimals); };
-  constexpr int kHa = 4, kPercent = 4, kConfidence = 2;
+  constexpr int kHa = 4, kPercent = 4, kMeanConfidence = 2;
   for (const ZoneStatistics& zone : result.each)
     for (std::size_t i = 0; i < zone.classes.size(); ++i) {
       const ClassInZone& c = zone.classes[i];
       const LandClass& land = result.nomenclature.at(static_cast<int>(i));
       text += join_text(csv_cell(zone.name), ",", land.code, ",", csv_cell(land.name), ",", number(hectares(c.cm2), kHa), ",",
                         number(percent(c.cm2, zone.mapped_cm2()), kPercent));
-      if (result.has_confidence) text += "," + number(mean_confidence_of(c), kConfidence);
+      if (result.has_confidence) text += "," + number(mean_confidence_of(c), kMeanConfidence);
       if (result.has_second)
         for (const std::int64_t cm2 : {c.second_cm2, c.gained_cm2, c.lost_cm2}) text += "," + number(hectares(cm2), kHa);
       text += "\n";

@@ -15,7 +15,7 @@
 namespace millesime {
 namespace {
 
-constexpr std::size_t kListed = 20;  // tiles named in a message
+constexpr std::size_t kTilesListed = 20;  // tiles named in a message
 
 // Every stage asks for the tiles of a production while it is planned; polygons are read once for each tile and state of their file.
 bool is_touched(const std::string& tile, const AreaOptions& mapped) {
@@ -42,7 +42,7 @@ std::vector<std::string> tiles_of(const Config& config) {
   std::ranges::sort(tiles);
   tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
   if (config.tiles.mapped.area.empty()) return tiles;
-  const std::string all = tiles.size() <= kListed ? join_list(tiles, ", ") : join_text(tiles.size(), " tiles");
+  const std::string all = tiles.size() <= kTilesListed ? join_list(tiles, ", ") : join_text(tiles.size(), " tiles");
   std::erase_if(tiles, [&](const std::string& tile) { return !is_touched(tile, config.tiles.mapped); });
   if (tiles.empty())
     throw UserError(join_text(config.file, ": tiles.area: ", config.tiles.mapped.area, " touches no tile; expected to meet one of ", all));

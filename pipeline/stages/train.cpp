@@ -120,7 +120,7 @@ void refuse_region(const RegionOptions& regions, const std::string& region) {
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"time", "model", "train"};
+const std::vector<std::string> kTrainOptions = {"time", "model", "train"};
 
 // Before hours of sampling.
 void check_train(const Config& config) {
@@ -154,7 +154,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     unit.key = Layout::model_key(model.region, model.seed);
     unit.inputs = samples;
     unit.outputs = {model.file};
-    unit.config_keys = kOptions;
+    unit.config_keys = kTrainOptions;
     unit.memory_bytes = needed;
     unit.facts = {codes};  // names and colours come from the nomenclature when the map is made
     TrainCommand command;
@@ -245,7 +245,7 @@ Stage train_stage() {
   for (const auto& kind : architectures()) stage.papers.insert(stage.papers.end(), kind.papers.begin(), kind.papers.end());
   stage.command = "train";
   stage.example = "millesime run france-2021.toml --to train";
-  stage.options = kOptions;
+  stage.options = kTrainOptions;
   stage.kept_when_mending = true;
   stage.of_any_edition = true;
   stage.units_from = {"sample"};

@@ -260,7 +260,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kOptions = {"reference.seeds", "reference.final_ratio"};
+const std::vector<std::string> kValidateOptions = {"reference.seeds", "reference.final_ratio"};
 
 std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, without a reference to compare it with
@@ -270,7 +270,7 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   Unit unit;
   unit.stage = "validate";
   unit.key = "map";
-  unit.config_keys = kOptions;
+  unit.config_keys = kValidateOptions;
   for (const std::string& tile : tiles_of(config)) {
     unit.inputs.push_back(layout.samples(tile));
     unit.inputs.push_back(layout.blocks(tile));
@@ -300,7 +300,7 @@ Stage validate_stage() {
           .revision = 4,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)"},
-          .options = kOptions,
+          .options = kValidateOptions,
           .kept_when_mending = false,
           .units_from = {"catalog"},
           .plan = plan_validate};

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostCodes = 256;  // of a map, with 0; as many as a model can have classes
-constexpr std::int64_t kWindowPixels = 1 << 22;
+constexpr std::int64_t kYearsPixels = 1 << 22;
 
 // Numbers the codes of a map in the order in which they are seen; 0 is 0.
 class CodesSeen {
@@ -68,7 +68,7 @@ Sums count(const std::vector<std::string>& files, std::vector<MapInput>& maps, c
   std::vector<std::vector<std::uint16_t>> values(maps.size());
   std::vector<std::size_t> index(maps.size());
   std::vector<std::int64_t> cm2(static_cast<std::size_t>(grid.cols), 1);
-  const std::int64_t most = std::clamp<std::int64_t>(context.memory_bytes / static_cast<std::int64_t>(8 * maps.size()), 1, kWindowPixels);
+  const std::int64_t most = std::clamp<std::int64_t>(context.memory_bytes / static_cast<std::int64_t>(8 * maps.size()), 1, kYearsPixels);
   for (const Window& window : split(grid.whole(), info.block_width, info.block_height, most)) {
     for (std::size_t m = 0; m < maps.size(); ++m) {
       values[m].resize(static_cast<std::size_t>(window.pixels()));

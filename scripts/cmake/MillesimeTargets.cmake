@@ -58,12 +58,22 @@ function(millesime_use_precompiled target name)
   target_precompile_headers(${target} REUSE_FROM millesime_precompiled_${name})
 endfunction()
 
-# millesime_library(NAME name SOURCES ... [TORCH_SOURCES ...] [PUBLIC libs...] [PRIVATE libs...] [INTERNAL headers...] [SEPARATE])
+# Sources that are compiled together read headers once: half of the time. The names inside of the sources of a target must differ.
+function(millesime_compile_together target)
+  if(MILLESIME_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
+      UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
+    # GCC takes an included source for a header, whose classes must not hold types of an anonymous namespace.
+    target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
+# millesime_library(NAME name SOURCES ... [TORCH_SOURCES ...] [PUBLIC libs...] [PRIVATE libs...] [INTERNAL headers...])
 # Headers are included by their path from the project root, e.g. "pipeline/core/grid.h". Those beside the sources are the library's public
 # headers, less the INTERNAL ones. Each compiles alone: a source that includes it first shows that; the others are compiled by the target
 # `headers`, with what the library links publicly. TORCH_SOURCES include torch, which comes precompiled, so they show nothing.
 function(millesime_library)
-  cmake_parse_arguments(L "SEPARATE" "NAME" "SOURCES;TORCH_SOURCES;PUBLIC;PRIVATE;INTERNAL" ${ARGN})
+  cmake_parse_arguments(L "" "NAME" "SOURCES;TORCH_SOURCES;PUBLIC;PRIVATE;INTERNAL" ${ARGN})
   add_library(millesime_${L_NAME} STATIC ${L_SOURCES} ${L_TORCH_SOURCES})
   target_include_directories(millesime_${L_NAME} PUBLIC ${CMAKE_SOURCE_DIR})
   set(folders ${CMAKE_CURRENT_SOURCE_DIR})
@@ -118,10 +128,9 @@ function(millesime_library)
     target_compile_options(millesime_${L_NAME} PRIVATE $<$<CONFIG:Release>:-O1> ${without_precompiled_string_warnings})
     set_source_files_properties(${L_SOURCES} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
   endif()
-  # Sources that are compiled together read headers once; the names inside of them must differ, unless the library is SEPARATE. Not in the cpu
-  # flavour, which is what people change, and which compiles the objects of pipeline/ for the cuda flavour, too (scripts/test compares them).
-  if(NOT L_SEPARATE AND (MILLESIME_SANITIZE OR (MILLESIME_CUDA AND L_TORCH_SOURCES)))
-    set_target_properties(millesime_${L_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  # Kernels are optimised as they are shipped.
+  if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "/kernels/" OR NOT CMAKE_BUILD_TYPE STREQUAL Release)
+    millesime_compile_together(millesime_${L_NAME})
   endif()
 endfunction()
 
@@ -195,6 +204,9 @@ function(millesime_test)
     endif()
     if(precompiled)
       millesime_use_precompiled(${target} ${precompiled})
+    endif()
+    if(precompiled AND NOT T_NAME MATCHES "^consistency/")  # those include kernels with other meanings of the same words
+      millesime_compile_together(${target})
     endif()
     if(T_NAME MATCHES "^(unit|property)/")
       add_dependencies(unit_tests ${target})

@@ -31,7 +31,7 @@ const Geometry kGeometries[] = {
     {1.0 / 6, 0.4, 48, 4}, {2.0, 0.5, 530, 20},  {1.1, -2.0, 300, 12}, {0.123, 7.9, 30, 10}, {0.5, 0.75, 1, 1},
 };
 
-constexpr int kWidth = 259, kHeight = 7;  // two blocks of lanes and three pixels
+constexpr int kTwinWidth = 259, kTwinHeight = 7;  // two blocks of lanes and three pixels
 
 // Compares every block of the window; the twin may say that a value is missing where none is, but not the other way round.
 template <int kTaps>
@@ -50,13 +50,13 @@ void expect_the_same_samples(const Geometry& geometry, double missing) {
   group.col_scale = group.row_scale = geometry.scale;
   group.col_offset = group.row_offset = geometry.offset;
 
-  const std::int64_t blocks = row_block_count(kWidth, kHeight, kCpuLanes);
+  const std::int64_t blocks = row_block_count(kTwinWidth, kTwinHeight, kCpuLanes);
   for (std::int64_t item = 0; item < blocks; ++item) {
-    const RowBlock<kCpuLanes> block(kWidth, std::int64_t{kWidth} * kHeight, item);
+    const RowBlock<kCpuLanes> block(kTwinWidth, std::int64_t{kTwinWidth} * kTwinHeight, item);
     alignas(64) std::int16_t got[kCpuLanes];
     const bool may_miss = BlockResampler<kTaps, kCpuLanes>(group, block, false).row(plane.data(), got);
     for (int lane = 0; lane < block.n(); ++lane) {
-      const RowBlock<1> pixel(kWidth, std::int64_t{kWidth} * kHeight, block.first + lane);
+      const RowBlock<1> pixel(kTwinWidth, std::int64_t{kTwinWidth} * kTwinHeight, block.first + lane);
       std::int16_t expected = 0;
       BlockResampler<kTaps, 1>(group, pixel, false).row(plane.data(), &expected);
       ASSERT_EQ(got[lane], expected) << "row " << block.row << ", column " << block.col + lane;
@@ -76,11 +76,11 @@ TEST(CpuTwins, TheBlockResamplerEqualsTheSharedBody) {
 }
 
 TEST(CpuTwins, TheBlockResamplerCopiesAGroupOnTheWindowsGrid) {
-  std::vector<std::int16_t> plane(std::size_t{kWidth} * kHeight);
+  std::vector<std::int16_t> plane(std::size_t{kTwinWidth} * kTwinHeight);
   for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = static_cast<std::int16_t>(i % 400 == 0 ? kMissing : static_cast<int>(i));
   const BandGroupView group;
-  for (std::int64_t item = 0; item < row_block_count(kWidth, kHeight, kCpuLanes); ++item) {
-    const RowBlock<kCpuLanes> block(kWidth, std::int64_t{kWidth} * kHeight, item);
+  for (std::int64_t item = 0; item < row_block_count(kTwinWidth, kTwinHeight, kCpuLanes); ++item) {
+    const RowBlock<kCpuLanes> block(kTwinWidth, std::int64_t{kTwinWidth} * kTwinHeight, item);
     alignas(64) std::int16_t got[kCpuLanes];
     const bool may_miss = BlockResampler<2, kCpuLanes>(group, block, true).row(plane.data(), got);
     const std::vector<std::int16_t> expected(plane.begin() + block.first, plane.begin() + block.first + block.n());

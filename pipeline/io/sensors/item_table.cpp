@@ -27,7 +27,7 @@ using RowHandle = std::unique_ptr<std::remove_pointer_t<OGRFeatureH>, DropFeatur
 
 constexpr const char* kAssets = "assets";
 
-std::string utf8_text(const char* text) { return is_utf8(text) ? std::string(text) : utf8_of_bytes(text); }
+std::string readable(const char* text) { return is_utf8(text) ? std::string(text) : utf8_of_bytes(text); }
 
 // Day and time as STAC writes them; other values as numbers, or as texts.
 json value_of(OGRFeatureH feature, int field) {
@@ -46,7 +46,7 @@ json value_of(OGRFeatureH feature, int field) {
     }
     default: break;
   }
-  std::string text = utf8_text(OGR_F_GetFieldAsString(feature, field));
+  std::string text = readable(OGR_F_GetFieldAsString(feature, field));
   if (text.starts_with('{') || text.starts_with('[')) {  // structures are kept as JSON
     json parsed = json::parse(text, nullptr, false);
     if (!parsed.is_discarded()) return parsed;
@@ -84,7 +84,7 @@ std::vector<json> items_of_table(const std::string& path) {
     json item{{"properties", json::object()}, {kAssets, json::object()}};
     for (int field = 0; field < OGR_F_GetFieldCount(row.get()); ++field) {
       if (!OGR_F_IsFieldSetAndNotNull(row.get(), field)) continue;
-      const std::string key = utf8_text(OGR_Fld_GetNameRef(OGR_F_GetFieldDefnRef(row.get(), field)));
+      const std::string key = readable(OGR_Fld_GetNameRef(OGR_F_GetFieldDefnRef(row.get(), field)));
       json value = value_of(row.get(), field);
       if (is_yes_or_no(row.get(), field)) value = OGR_F_GetFieldAsInteger(row.get(), field) != 0;
       if (key == "id") {

@@ -33,17 +33,17 @@ std::vector<std::string> files_of(const std::string& folder) {
   return names;
 }
 
-void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void write_plain(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 TEST(AtomicFile, TheOldFileStaysUntilCommit) {
   const std::string folder = temp_dir(), path = folder + "/map.tif";
-  put(path, "old");
+  write_plain(path, "old");
   AtomicFile file(path);
   EXPECT_EQ(file.path(), path);
   EXPECT_EQ(fs::path(file.temporary()).parent_path(), folder);
   EXPECT_THAT(file.temporary(), EndsWith("map.tif"));  // GDAL chooses its driver by the extension
   EXPECT_EQ(fs::path(file.temporary()).filename().string()[0], '.');
-  put(file.temporary(), "new");
+  write_plain(file.temporary(), "new");
   EXPECT_EQ(read_text(path), "old");
   file.commit();
   EXPECT_EQ(read_text(path), "new");
@@ -52,11 +52,11 @@ TEST(AtomicFile, TheOldFileStaysUntilCommit) {
 
 TEST(AtomicFile, WithoutCommitNothingChangesAndNothingIsLeft) {
   const std::string folder = temp_dir(), path = folder + "/map.tif";
-  put(path, "old");
+  write_plain(path, "old");
   {
     AtomicFile file(path);
-    put(file.temporary(), "new");
-    put(file.temporary() + ".aux.xml", "what GDAL puts beside it");
+    write_plain(file.temporary(), "new");
+    write_plain(file.temporary() + ".aux.xml", "what GDAL puts beside it");
   }
   EXPECT_EQ(read_text(path), "old");
   EXPECT_THAT(files_of(folder), ElementsAre("map.tif"));
@@ -64,7 +64,7 @@ TEST(AtomicFile, WithoutCommitNothingChangesAndNothingIsLeft) {
 
 TEST(AtomicFile, TheFolderIsMade) {
   const std::string path = temp_dir() + "/a/b/c.txt";
-  write_text(path, "text");
+  write_plain(path, "text");
   EXPECT_EQ(read_text(path), "text");
 }
 
@@ -76,7 +76,7 @@ TEST(AtomicFile, TwoWritersOfOnePathDoNotShareATemporaryFile) {
 
 TEST(AtomicFile, ReasonsAreTold) {
   const std::string folder = temp_dir();
-  put(folder + "/file", "");
+  write_plain(folder + "/file", "");
   EXPECT_THAT([&] { AtomicFile(folder + "/file/map.tif"); }, ThrowsMessage<UserError>(HasSubstr("/file: cannot create this folder: ")));
 
   AtomicFile unwritten(folder + "/map.tif");
@@ -84,7 +84,7 @@ TEST(AtomicFile, ReasonsAreTold) {
 
   fs::create_directories(folder + "/folder/full");
   AtomicFile file(folder + "/folder");
-  put(file.temporary(), "text");
+  write_plain(file.temporary(), "text");
   EXPECT_THAT([&] { file.commit(); },
               ThrowsMessage<UserError>(HasSubstr(folder + "/folder: cannot rename the finished file to this name: Is a directory")));
 }
@@ -92,7 +92,7 @@ TEST(AtomicFile, ReasonsAreTold) {
 TEST(AtomicFile, TextsAreReadAsTheyWereWritten) {
   const std::string path = temp_dir() + "/text";
   for (const std::string& text : {std::string(), std::string("\r\n\n"), std::string("a\0b", 3), std::string(100'000, 'x')}) {
-    write_text(path, text);
+    write_plain(path, text);
     EXPECT_EQ(read_text(path), text);
   }
   EXPECT_THAT([&] { read_text(path + "/none"); }, ThrowsMessage<UserError>(EndsWith("/none: cannot be read")));
@@ -105,13 +105,13 @@ TEST(AtomicFile, WhatAKilledProcessLeavesIsRemoved) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     AtomicFile file(path);
-    put(file.temporary(), "half");
+    write_plain(file.temporary(), "half");
     ::kill(::getpid(), SIGKILL);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  put(folder + "/deep/kept.tif", "");
+  write_plain(folder + "/deep/kept.tif", "");
   ASSERT_EQ(files_of(folder + "/deep").size(), 2u);
   EXPECT_FALSE(fs::exists(path));
   remove_abandoned(folder);
@@ -123,9 +123,9 @@ TEST(AtomicFile, OnlyTheAbandonedFilesOfOneOutputAreRemoved) {
   const std::string folder = temp_dir();
   const std::vector<std::string> others{".partial-1-0-1-map.tif",      ".partial-1-0-other.tif", ".partial-1-map.tif",
                                         ".partial-1-0-map.tif.backup", ".partial-x-0-map.tif",   "map.tif"};
-  for (const auto& name : others) put(folder + "/" + name, "");
+  for (const auto& name : others) write_plain(folder + "/" + name, "");
   for (const auto* name : {".partial-1-0-map.tif", ".partial-12345-67-map.tif", ".partial-1-0-map.tif.aux.xml"})
-    put(folder + "/" + name, "");
+    write_plain(folder + "/" + name, "");
   remove_abandoned_of(folder + "/map.tif");
   auto kept = others;
   std::ranges::sort(kept);

@@ -33,7 +33,7 @@ void put(const std::string& path, const std::string& bytes) {
 }
 
 // "" when the file opens.
-std::string refusal(const std::string& bytes) {
+std::string file_refusal(const std::string& bytes) {
   const std::string path = testing::temp_dir() + "/x.safetensors";
   put(path, bytes);
   try {
@@ -121,57 +121,59 @@ TEST(Safetensors, MisalignedTensorsOfOtherWritersAreReadRight) {
 TEST(Safetensors, HostileFilesAreRefused) {
   const auto tensor = [](const std::string& body) { return "{\"t\":{" + body + "}}"; };
   const std::string four(4, 'x');
-  EXPECT_EQ(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)), "");
-  EXPECT_EQ(refusal(file_of("{}", "")), "");
+  EXPECT_EQ(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)), "");
+  EXPECT_EQ(file_refusal(file_of("{}", "")), "");
 
-  EXPECT_THAT(refusal(""), HasSubstr("0 bytes"));
-  EXPECT_THAT(refusal(file_of(~std::uint64_t{0}, "{}", "")), HasSubstr("give a header of 18446744073709551615 bytes"));
-  EXPECT_THAT(refusal(file_of(3, "{}", "")), HasSubstr("give a header of 3 bytes"));
-  EXPECT_THAT(refusal(file_of("", "")), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of("[]", "")), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of("{} x", "")), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of(std::string("{}\0x", 4), "")), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of(" {}", "")), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of("{\"\xff\":{}}", "")), HasSubstr("not JSON"));  // not UTF-8
-  EXPECT_THAT(refusal(file_of("{\"t\":" + std::string(100000, '['), "")), HasSubstr("tensor \"t\""));
-  EXPECT_THAT(refusal(file_of("{\"t\":" + std::string(100000, '{'), "")), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":{"a":1})"), "")), HasSubstr("dtype: expected a type's name, got an object"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"BF16","shape":[2],"data_offsets":[0,4])"), four)), HasSubstr("type \"BF16\""));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), four)), HasSubstr("got the number -1"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"), four)),
+  EXPECT_THAT(file_refusal(""), HasSubstr("0 bytes"));
+  EXPECT_THAT(file_refusal(file_of(~std::uint64_t{0}, "{}", "")), HasSubstr("give a header of 18446744073709551615 bytes"));
+  EXPECT_THAT(file_refusal(file_of(3, "{}", "")), HasSubstr("give a header of 3 bytes"));
+  EXPECT_THAT(file_refusal(file_of("", "")), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of("[]", "")), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of("{} x", "")), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of(std::string("{}\0x", 4), "")), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of(" {}", "")), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of("{\"\xff\":{}}", "")), HasSubstr("not JSON"));  // not UTF-8
+  EXPECT_THAT(file_refusal(file_of("{\"t\":" + std::string(100000, '['), "")), HasSubstr("tensor \"t\""));
+  EXPECT_THAT(file_refusal(file_of("{\"t\":" + std::string(100000, '{'), "")), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":{"a":1})"), "")), HasSubstr("dtype: expected a type's name, got an object"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"BF16","shape":[2],"data_offsets":[0,4])"), four)), HasSubstr("type \"BF16\""));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), four)), HasSubstr("got the number -1"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])"), four)),
               HasSubstr("shape: expected a list of numbers"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[NaN],"data_offsets":[0,4])"), four)), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1e99],"data_offsets":[0,4])"), four)), HasSubstr("got the number"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4])"), four)),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[NaN],"data_offsets":[0,4])"), four)), HasSubstr("not JSON"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1e99],"data_offsets":[0,4])"), four)), HasSubstr("got the number"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4])"), four)),
               HasSubstr("got the number"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), four)),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])"), four)),
               HasSubstr("more than 8"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), "")),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0])"), "")),
               HasSubstr("larger than any file"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])"), "")),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])"), "")),
               HasSubstr("larger than any file"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), four)),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), four)),
               HasSubstr("has 4 bytes, but its type and shape need 8"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), four)), HasSubstr("begin and an end"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4])"), four)), HasSubstr("begin and an end"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), four)), HasSubstr("only 4"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615])"), four)),
-              HasSubstr("only 4"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[2,6])"), four + four)), HasSubstr("leaves a hole"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), four + "y")), HasSubstr("belong to no tensor"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","shape":[1])"), four)), HasSubstr("expected dtype, shape and data_offsets"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), four)), HasSubstr("begin and an end"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4])"), four)), HasSubstr("begin and an end"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), four)), HasSubstr("only 4"));
+  EXPECT_THAT(
+      file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615])"), four)),
+      HasSubstr("only 4"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[2,6])"), four + four)), HasSubstr("leaves a hole"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), four + "y")),
+              HasSubstr("belong to no tensor"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","shape":[1])"), four)), HasSubstr("expected dtype, shape and data_offsets"));
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])"), four)),
               HasSubstr("\"dtype\" occurs twice"));
-  EXPECT_THAT(refusal(file_of(tensor(R"("dtype":"F32","code":"x","shape":[1],"data_offsets":[0,4])"), four)),
+  EXPECT_THAT(file_refusal(file_of(tensor(R"("dtype":"F32","code":"x","shape":[1],"data_offsets":[0,4])"), four)),
               HasSubstr("unknown key \"code\""));
   const std::string one = R"("t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})",
                     two = R"("u":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  EXPECT_THAT(refusal(file_of("{" + one + "," + one + "}", four)), HasSubstr("tensor \"t\": occurs twice"));
-  EXPECT_THAT(refusal(file_of("{" + one + "," + two + "}", four)), HasSubstr("tensor \"u\": overlaps"));
-  EXPECT_THAT(refusal(file_of(R"({"__metadata__":{"a":1}})", "")), HasSubstr("expected a text for \"a\""));
-  EXPECT_THAT(refusal(file_of(R"({"__metadata__":{"a":"1","a":"2"}})", "")), HasSubstr("\"a\" occurs twice"));
-  EXPECT_THAT(refusal(file_of(R"({"__metadata__":"a"})", "")), HasSubstr("expected an object"));
-  EXPECT_THAT(refusal(file_of("{\"t\\u001b[31m\":1}", "")), HasSubstr("t\\u001b[31m"));  // shown escaped
+  EXPECT_THAT(file_refusal(file_of("{" + one + "," + one + "}", four)), HasSubstr("tensor \"t\": occurs twice"));
+  EXPECT_THAT(file_refusal(file_of("{" + one + "," + two + "}", four)), HasSubstr("tensor \"u\": overlaps"));
+  EXPECT_THAT(file_refusal(file_of(R"({"__metadata__":{"a":1}})", "")), HasSubstr("expected a text for \"a\""));
+  EXPECT_THAT(file_refusal(file_of(R"({"__metadata__":{"a":"1","a":"2"}})", "")), HasSubstr("\"a\" occurs twice"));
+  EXPECT_THAT(file_refusal(file_of(R"({"__metadata__":"a"})", "")), HasSubstr("expected an object"));
+  EXPECT_THAT(file_refusal(file_of("{\"t\\u001b[31m\":1}", "")), HasSubstr("t\\u001b[31m"));  // shown escaped
 }
 
 TEST(Safetensors, FoldersAndMissingFilesAreNamed) {
@@ -182,7 +184,7 @@ TEST(Safetensors, FoldersAndMissingFilesAreNamed) {
 // A truncated or changed file is read correctly or rejected; never a crash (run it under address sanitizer).
 TEST(Safetensors, EveryTruncationIsRefusedAndNoFlippedByteCrashes) {
   const std::string folder = testing::temp_dir(), whole = example(folder + "/a.safetensors");
-  for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) EXPECT_NE(refusal(whole.substr(0, bytes)), "") << bytes << " bytes";
+  for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) EXPECT_NE(file_refusal(whole.substr(0, bytes)), "") << bytes << " bytes";
   const std::string path = folder + "/flipped.safetensors";
   int opened = 0;
   for (std::size_t i = 0; i < whole.size(); ++i)

@@ -66,7 +66,7 @@ TEST(Column, OfAFileIsNotCopied) {
   expect_equal(read, many);
 }
 
-std::string refusal(const std::string& text, const Nomenclature* nomenclature = nullptr) {
+std::string samples_refusal(const std::string& text, const Nomenclature* nomenclature = nullptr) {
   try {
     read_samples_csv(put(text), nomenclature);
   } catch (const UserError& error) {
@@ -238,10 +238,10 @@ TEST(SamplesTable, ReadsWhatSpreadsheetsWrite) {
   }
   EXPECT_THAT(read_samples_csv(put("label|N_20210105\n1|2\n")).series[0].values, ElementsAre(2));
   // Between commas "1,234" may be a thousand.
-  EXPECT_THAT(refusal("label,N_20210105\n1,\"1,234\"\n"), HasSubstr("expected a number or an empty cell, got \"1,234\""));
-  EXPECT_THAT(refusal("label;N_20210105\n1;1.234,5\n"), HasSubstr("expected a number or an empty cell, got \"1.234,5\""));
-  EXPECT_THAT(refusal("label,N_20210105\r1,2\r"), HasSubstr("its lines end with CR alone; expected LF or CRLF"));
-  EXPECT_THAT(refusal("label,N_00010105\n1,2\n"),
+  EXPECT_THAT(samples_refusal("label,N_20210105\n1,\"1,234\"\n"), HasSubstr("expected a number or an empty cell, got \"1,234\""));
+  EXPECT_THAT(samples_refusal("label;N_20210105\n1;1.234,5\n"), HasSubstr("expected a number or an empty cell, got \"1.234,5\""));
+  EXPECT_THAT(samples_refusal("label,N_20210105\r1,2\r"), HasSubstr("its lines end with CR alone; expected LF or CRLF"));
+  EXPECT_THAT(samples_refusal("label,N_00010105\n1,2\n"),
               HasSubstr("column N_00010105: 0001-01-05 is no day of a satellite; expected 1950 to 2150"));
 }
 
@@ -294,38 +294,40 @@ TEST(SamplesTable, ClassNamesNeedANomenclature) {
   n.classes = {{.code = 6, .name = "Wheat", .name_en = {}, .color = {}, .alias = {}},
                {.code = 9, .name = "Maïs", .name_en = {}, .color = {}, .alias = {}}};
   EXPECT_THAT(read_samples_csv(put("label,B4_20210105\nMaïs,2\n wheat ,3\n6,4\n0,5\n"), &n).label, ElementsAre(9, 6, 6, 0));
-  EXPECT_THAT(refusal("label,B4_20210105\n9,1\n7,2\n", &n),
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n9,1\n7,2\n", &n),
               HasSubstr("t.csv:3: column label: expected a code or a name of the nomenclature two, got \"7\""));
-  EXPECT_THAT(refusal("label,B4_20210105\nwheat,2\n"),
+  EXPECT_THAT(samples_refusal("label,B4_20210105\nwheat,2\n"),
               HasSubstr("t.csv:2: column label: expected a class code (for class names, give a nomenclature), got \"wheat\""));
 }
 
 TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
-  EXPECT_THAT(refusal(""), HasSubstr("empty file"));
-  EXPECT_THAT(refusal("label,B4_20210105\n"), HasSubstr("no samples after the header"));
-  EXPECT_THAT(refusal("labels,B4_20210105\n1,2\n"), HasSubstr("no column label; is \"labels\" it?"));
-  EXPECT_THAT(refusal("label,X,y,B4_20210105\n1,2,3,4\n"), HasSubstr("column X: did you mean \"x\"?"));
-  EXPECT_THAT(refusal("label,x,B4_20210105\n1,2,3\n"), HasSubstr("both x and y"));
-  EXPECT_THAT(refusal("label,slope\n1,2\n"), HasSubstr("no observations; expected columns <BAND>_<YYYYMMDD>"));
-  EXPECT_THAT(refusal("label,B4_20210231\n1,2\n"), HasSubstr("t.csv:1: column B4_20210231: no such day"));
-  EXPECT_THAT(refusal("label,B4_20210105,B4_20210105\n1,2,3\n"), HasSubstr("two columns are called B4_20210105"));
-  EXPECT_THAT(refusal("label,B4_20210105,B8_20210106\n1,2,3\n"),
+  EXPECT_THAT(samples_refusal(""), HasSubstr("empty file"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n"), HasSubstr("no samples after the header"));
+  EXPECT_THAT(samples_refusal("labels,B4_20210105\n1,2\n"), HasSubstr("no column label; is \"labels\" it?"));
+  EXPECT_THAT(samples_refusal("label,X,y,B4_20210105\n1,2,3,4\n"), HasSubstr("column X: did you mean \"x\"?"));
+  EXPECT_THAT(samples_refusal("label,x,B4_20210105\n1,2,3\n"), HasSubstr("both x and y"));
+  EXPECT_THAT(samples_refusal("label,slope\n1,2\n"), HasSubstr("no observations; expected columns <BAND>_<YYYYMMDD>"));
+  EXPECT_THAT(samples_refusal("label,B4_20210231\n1,2\n"), HasSubstr("t.csv:1: column B4_20210231: no such day"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105,B4_20210105\n1,2,3\n"), HasSubstr("two columns are called B4_20210105"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105,B8_20210106\n1,2,3\n"),
               HasSubstr("no column B4_20210106, although other bands of sentinel2 have that date"));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,2\n\n1,2;5\n"),
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n1,2\n\n1,2;5\n"),
               HasSubstr("t.csv:4: column B4_20210105: expected a number or an empty cell, got \"2;5\""));
-  EXPECT_THAT(refusal("label,B4_20210105\n-3,1\n"), HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,\xff\n"), HasSubstr("text that is not UTF-8"));
-  EXPECT_THAT(refusal("label,B4_20210105\n1\n"), HasSubstr("t.csv:2: 1 cells, the header has 2"));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\n"), HasSubstr("t.csv:2: a quoted cell without its closing quote"));
-  EXPECT_THAT(refusal("label,B4_20210105\n1,\"2\"3\n"), HasSubstr("text after the closing quote"));
-  EXPECT_THAT(refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a class code"));
-  EXPECT_THAT(refusal("label,note,B4_20210105\n1,wet,2\n"),
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n-3,1\n"),
+              HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n1,\xff\n"), HasSubstr("text that is not UTF-8"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n1\n"), HasSubstr("t.csv:2: 1 cells, the header has 2"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n1,\"2\n"), HasSubstr("t.csv:2: a quoted cell without its closing quote"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n1,\"2\"3\n"), HasSubstr("text after the closing quote"));
+  EXPECT_THAT(samples_refusal("label,B4_20210105\n99999999999,2\n"), HasSubstr("expected a class code"));
+  EXPECT_THAT(samples_refusal("label,note,B4_20210105\n1,wet,2\n"),
               HasSubstr("t.csv:2: column note: expected a number or an empty cell (a column without a date is a static input"));
-  EXPECT_THAT(refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"),
+  EXPECT_THAT(samples_refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"),
               HasSubstr("t.csv:3: column group: expected a number, as in the rows above, got \"a\""));
-  EXPECT_THAT(refusal("label,split,B4_20210105\n1,train,2\n"), HasSubstr("expected learn, test, both, unused or final, got \"train\""));
-  EXPECT_THAT(refusal("label,split_1,B4_20210105\n1,learn,2\n"), HasSubstr("without gaps"));
-  EXPECT_THAT(refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
+  EXPECT_THAT(samples_refusal("label,split,B4_20210105\n1,train,2\n"),
+              HasSubstr("expected learn, test, both, unused or final, got \"train\""));
+  EXPECT_THAT(samples_refusal("label,split_1,B4_20210105\n1,learn,2\n"), HasSubstr("without gaps"));
+  EXPECT_THAT(samples_refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
 }
 
 // A truncated or changed table is read or rejected with its name; never a crash (run it under address sanitizer).

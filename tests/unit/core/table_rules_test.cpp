@@ -49,7 +49,7 @@ Samples read(const std::string& text, const TableRules& rules = {}) {
   return read_samples_csv(file, nullptr, rules);
 }
 
-std::string refusal(const std::string& text, const TableRules& rules = {}) {
+std::string table_refusal(const std::string& text, const TableRules& rules = {}) {
   try {
     read(text, rules);
   } catch (const UserError& error) {
@@ -102,15 +102,16 @@ TEST(FillValues, OfKelvinAreZeros) {
 
 TEST(FillValues, ThatMayBeNumbersAreRefusedUntilTold) {
   const std::string table = series_table(signed_number, "-9999", 6);
-  EXPECT_THAT(refusal(table), HasSubstr("t.csv:3: column N_20210501: -9999 stands in 30 cells of N, whose other numbers are"));
-  EXPECT_THAT(refusal(table), HasSubstr("(--missing=-9999) or is a number (--missing=none)"));
+  EXPECT_THAT(table_refusal(table), HasSubstr("t.csv:3: column N_20210501: -9999 stands in 30 cells of N, whose other numbers are"));
+  EXPECT_THAT(table_refusal(table), HasSubstr("(--missing=-9999) or is a number (--missing=none)"));
   EXPECT_EQ(std::ranges::count(read(table, {.statics = {}, .ignored = {}, .missing = {"-9999"}}).series[0].valid, 0), 30);
   EXPECT_EQ(std::ranges::count(read(table, {.statics = {}, .ignored = {}, .missing = {"none"}}).series[0].valid, 0), 0);
   // A number in the midst of others that only the caller knows to be none.
   const std::string zeros = series_table(reflectance, "0", 6);
   EXPECT_EQ(std::ranges::count(read(zeros).series[0].valid, 0), 0);
   EXPECT_EQ(std::ranges::count(read(zeros, {.statics = {}, .ignored = {}, .missing = {"0"}}).series[0].valid, 0), 30);
-  EXPECT_THAT(refusal(zeros, {.statics = {}, .ignored = {}, .missing = {"zero"}}), HasSubstr("expected numbers, or none, got \"zero\""));
+  EXPECT_THAT(table_refusal(zeros, {.statics = {}, .ignored = {}, .missing = {"zero"}}),
+              HasSubstr("expected numbers, or none, got \"zero\""));
 }
 
 TEST(FillValues, OfStaticColumnsAreMissing) {
@@ -126,14 +127,15 @@ TEST(FillValues, OfLabelsAreLabelsThatAreNotKnown) {
   const Samples s = read("label,B4_20210105\n11,1\n,2\nnan,3\n-9999,4\n0,5\n12.0,6\n");
   EXPECT_THAT(s.label, ElementsAre(11, 0, 0, 0, 0, 12));
   EXPECT_THAT(s.notes, ElementsAre("label: not known for 4 samples"));
-  EXPECT_THAT(refusal("label,B4_20210105\n11.5,1\n"), HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
-  EXPECT_THAT(refusal("label,group,B4_20210105\n11,1,1\n11,-9999,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
-  EXPECT_THAT(refusal("label,group,B4_20210105\n11,a,1\n11,NaN,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
+  EXPECT_THAT(table_refusal("label,B4_20210105\n11.5,1\n"),
+              HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
+  EXPECT_THAT(table_refusal("label,group,B4_20210105\n11,1,1\n11,-9999,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
+  EXPECT_THAT(table_refusal("label,group,B4_20210105\n11,a,1\n11,NaN,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
 }
 
 TEST(Precision, ThatOneNumberWouldTakeFromAllOthersIsRefused) {
   EXPECT_THAT(
-      refusal(series_table(ndvi, "8123.25", 180)),
+      table_refusal(series_table(ndvi, "8123.25", 180)),
       HasSubstr("t.csv:61: column N_20210501: a number as large as 8123.25 lets N be kept in steps of 1 only, but the middle 80 %"));
   const Samples s = read(series_table(ndvi, "9.12345", 180));  // a digit less is enough
   EXPECT_EQ(s.series[0].scale[0], 1e-3F);
@@ -151,17 +153,18 @@ TEST(StaticColumns, ThatNumberTheSamplesAreRefusedUnlessNamed) {
   const auto row = [](int i) { return std::to_string(i); };
   const auto twice = [](int i) { return std::to_string(i / 2); };
   for (const char* name : {"Unnamed: 0", "id", "fid", "longitude", "OBJECTID", "plot_id"})
-    EXPECT_THAT(refusal(static_table(name, twice)), HasSubstr("t.csv:1: column " + std::string(name) + ": numbers or places the samples"));
-  EXPECT_THAT(refusal(static_table("anything", row)), HasSubstr("t.csv:1: column anything: has a value of its own for each row"));
+    EXPECT_THAT(table_refusal(static_table(name, twice)),
+                HasSubstr("t.csv:1: column " + std::string(name) + ": numbers or places the samples"));
+  EXPECT_THAT(table_refusal(static_table("anything", row)), HasSubstr("t.csv:1: column anything: has a value of its own for each row"));
   std::string two = "label,elevation,mean rain,N_20210101\n";
   for (int i = 0; i < 120; ++i) two += "1," + std::to_string(i) + "," + std::to_string(2 * i) + ",0.5\n";
-  EXPECT_THAT(refusal(two),
+  EXPECT_THAT(table_refusal(two),
               HasSubstr("columns elevation, mean rain: have a value of their own for each row, or nearly: a model would know the "
                         "samples by them; if they are measurements, add --static \"elevation,mean rain\"; if not, leave them "
                         "out with --ignore \"elevation,mean rain\""));
-  EXPECT_THAT(refusal(static_table("anything", [](int i) { return i % 30 == 0 ? std::string("5") : std::to_string(i); })),
+  EXPECT_THAT(table_refusal(static_table("anything", [](int i) { return i % 30 == 0 ? std::string("5") : std::to_string(i); })),
               HasSubstr("each row, or nearly"));
-  EXPECT_THAT(refusal(static_table(
+  EXPECT_THAT(table_refusal(static_table(
                   "anything", [](int i) { return std::to_string(i / 4 * 7); }, true)),
               HasSubstr("for each group, or nearly"));
   EXPECT_EQ(read(static_table("anything", row), {.statics = {"anything"}, .ignored = {}, .missing = {}}).statics[119], 119.0F);
@@ -178,9 +181,9 @@ TEST(StaticColumns, ThatManySamplesShareAreLearned) {
 }
 
 TEST(StaticColumns, ThatAreNamedButNotThereAreAMistake) {
-  EXPECT_THAT(refusal("label,slope,B4_20210105\n1,2,3\n", {.statics = {"slop"}, .ignored = {}, .missing = {}}),
+  EXPECT_THAT(table_refusal("label,slope,B4_20210105\n1,2,3\n", {.statics = {"slop"}, .ignored = {}, .missing = {}}),
               HasSubstr("t.csv:1: no column slop, which static names; is \"slope\" it?"));
-  EXPECT_THAT(refusal("label,slope,B4_20210105\n1,2,3\n", {.statics = {}, .ignored = {"slopes"}, .missing = {}}),
+  EXPECT_THAT(table_refusal("label,slope,B4_20210105\n1,2,3\n", {.statics = {}, .ignored = {"slopes"}, .missing = {}}),
               HasSubstr("t.csv:1: no column slopes, which ignore names; is \"slope\" it?"));
   EXPECT_EQ(read("label,slope,B4_20210105\n1,2,3\n", {.statics = {}, .ignored = {"fid"}, .missing = {}}).statics[0], 2.0F);
 }

@@ -21,36 +21,36 @@ using ::testing::HasSubstr;
 using testing::message_of;
 using testing::temp_dir;
 
-const Grid kTile{"EPSG:32631", 300000, 4900020, 10, 10, 6, 4};
+const Grid kSmallTile{"EPSG:32631", 300000, 4900020, 10, 10, 6, 4};
 
 // A file with one polygon: pixels [col, col + width) x [row, row + height) of the tile.
 std::string polygons(const std::string& name, int col, int row, int width, int height) {
-  const double left = kTile.x(col), right = kTile.x(col + width), top = kTile.y(row), bottom = kTile.y(row + height);
+  const double left = kSmallTile.x(col), right = kSmallTile.x(col + width), top = kSmallTile.y(row), bottom = kSmallTile.y(row + height);
   const std::string file = temp_dir() + "/" + name + ".gpkg";
   std::filesystem::remove(file);
-  write_polygons(file, "area", kTile.crs, {"ID"},
+  write_polygons(file, "area", kSmallTile.crs, {"ID"},
                  {{{{{{{left, top}, {right, top}, {right, bottom}, {left, bottom}, {left, top}}}}}, {std::string("1")}}});
   return file;
 }
 
 std::vector<int> counts(const MappedArea& area) {  // mapped pixels of each row
-  const std::vector<std::uint8_t> inside = area.inside(kTile.whole());
-  std::vector<int> rows(static_cast<std::size_t>(kTile.rows), 0);
-  for (std::size_t i = 0; i < inside.size(); ++i) rows[i / static_cast<std::size_t>(kTile.cols)] += inside[i];
+  const std::vector<std::uint8_t> inside = area.inside(kSmallTile.whole());
+  std::vector<int> rows(static_cast<std::size_t>(kSmallTile.rows), 0);
+  for (std::size_t i = 0; i < inside.size(); ++i) rows[i / static_cast<std::size_t>(kSmallTile.cols)] += inside[i];
   return rows;
 }
 
 TEST(Area, PolygonsWithoutWhatIsExcluded) {
-  const MappedArea everything({}, kTile), half({polygons("half", 0, 0, 3, 4), ""}, kTile),
-      ring({polygons("wide", -5, 1, 50, 3), polygons("lake", 2, 2, 2, 1)}, kTile), hole({"", polygons("hole", 1, 0, 2, 4)}, kTile),
-      elsewhere({polygons("elsewhere", 100, 100, 3, 3), ""}, kTile);
+  const MappedArea everything({}, kSmallTile), half({polygons("half", 0, 0, 3, 4), ""}, kSmallTile),
+      ring({polygons("wide", -5, 1, 50, 3), polygons("lake", 2, 2, 2, 1)}, kSmallTile),
+      hole({"", polygons("hole", 1, 0, 2, 4)}, kSmallTile), elsewhere({polygons("elsewhere", 100, 100, 3, 3), ""}, kSmallTile);
   EXPECT_TRUE(everything.is_whole());
   EXPECT_THAT(counts(everything), ElementsAre(6, 6, 6, 6));
   EXPECT_THAT(counts(half), ElementsAre(3, 3, 3, 3));
   EXPECT_THAT(counts(ring), ElementsAre(0, 6, 4, 6));
   EXPECT_THAT(counts(hole), ElementsAre(4, 4, 4, 4));
   EXPECT_THAT(counts(elsewhere), ElementsAre(0, 0, 0, 0));
-  EXPECT_EQ(everything.around(), kTile.whole());
+  EXPECT_EQ(everything.around(), kSmallTile.whole());
   EXPECT_EQ(half.around(), (Window{0, 0, 3, 4}));
   EXPECT_EQ(ring.around(), (Window{0, 1, 6, 3}));
   EXPECT_TRUE(elsewhere.around().empty());
@@ -60,18 +60,18 @@ TEST(Area, PolygonsWithoutWhatIsExcluded) {
 }
 
 TEST(Area, ABoxIsInDegrees) {
-  const CoordinateTransform to_degrees(kTile.crs, "EPSG:4326");
-  const Point corner = to_degrees(Point{kTile.x(3), kTile.y(2)});  // the box lies north-west of it
+  const CoordinateTransform to_degrees(kSmallTile.crs, "EPSG:4326");
+  const Point corner = to_degrees(Point{kSmallTile.x(3), kSmallTile.y(2)});  // the box lies north-west of it
   const std::string box = "0.1, " + std::to_string(corner.y) + ", " + std::to_string(corner.x) + ", 45";
-  EXPECT_THAT(counts(MappedArea({box, ""}, kTile)), ElementsAre(3, 3, 0, 0));
+  EXPECT_THAT(counts(MappedArea({box, ""}, kSmallTile)), ElementsAre(3, 3, 0, 0));
   EXPECT_TRUE(touches({box, ""}, *sentinel2_grid("T31TCJ", 10)));
   EXPECT_FALSE(touches({box, ""}, *sentinel2_grid("T31UFS", 10)));
   EXPECT_TRUE((AreaOptions{box, ""}.files().empty()));
   EXPECT_THAT(message_of([] {
-                MappedArea({"3, 43, 1, 44", ""}, kTile);
+                MappedArea({"3, 43, 1, 44", ""}, kSmallTile);
               }),
               HasSubstr("tiles.area: expected a box \"west, south, east, north\" in degrees, got \"3, 43, 1, 44\""));
-  EXPECT_THAT(message_of([] { MappedArea({"nowhere.gpkg", ""}, kTile); }), HasSubstr("nowhere.gpkg"));
+  EXPECT_THAT(message_of([] { MappedArea({"nowhere.gpkg", ""}, kSmallTile); }), HasSubstr("nowhere.gpkg"));
 }
 
 }  // namespace

@@ -98,10 +98,10 @@ class LittleMemory : public ::testing::Test {
   SilentContext silent_;
 };
 
-constexpr std::size_t kPixels = 130 * 90;
+constexpr std::size_t kTilePixels = 130 * 90;
 
 TEST_F(LittleMemory, Tile) {
-  expect_same_files(kPixels, [&](const std::string& folder) {
+  expect_same_files(kTilePixels, [&](const std::string& folder) {
     write_footprint(census(), {folder + "/tile.json", folder + "/footprint.tif"}, silent_.context);
   });
 }
@@ -113,7 +113,7 @@ TEST_F(LittleMemory, Stack) {
   config.sources.front().root = root_ + "/l2a";
   config.sources.front().bands = {"B3", "B4", "B8", "B11"};
   for (const bool features : {false, true}) {
-    expect_same_files(9 * kPixels, [&](const std::string& folder) {
+    expect_same_files(9 * kTilePixels, [&](const std::string& folder) {
       StackOptions options;
       options.features = features;
       options.output = folder + (features ? "/features" : "/acquisitions");
@@ -135,8 +135,8 @@ TEST_F(LittleMemory, Classify) {
     request.maps = {{{{"", model}}, folder + "/classes.tif", folder + "/confidence.tif", folder + "/validity.tif", folder + "/all.tif"}};
     classify_tile(request, silent_.context);
   };
-  expect_same_files(5 * kPixels, classify_into);   // one window's probabilities are 12 bytes a pixel
-  expect_same_files(20 * kPixels, classify_into);  // its features 24
+  expect_same_files(5 * kTilePixels, classify_into);   // one window's probabilities are 12 bytes a pixel
+  expect_same_files(20 * kTilePixels, classify_into);  // its features 24
   largest = 100;
   EXPECT_THROW(classify_into(root_ + "/none"), OutOfDeviceMemory);
   EXPECT_FALSE(fs::exists(root_ + "/none/classes.tif"));

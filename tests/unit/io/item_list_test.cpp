@@ -24,7 +24,7 @@ using testing::ImageFile;
 using testing::temp_dir;
 using testing::write_image;
 
-const Grid kGrid = ImageFile{}.grid;
+const Grid kItemGrid = ImageFile{}.grid;
 
 struct Row {
   const char *id, *day, *folder;
@@ -65,8 +65,8 @@ void write_items(const std::string& path, const std::vector<Row>& rows) {
 TEST(ItemList, AssetsAreTheFiles) {
   const std::string root = temp_dir() + "/items";
   const auto item = [&](const std::string& id, const std::string& day, const std::string& flag, const std::string& folder, int number) {
-    write_image(root + "/" + folder + "/one.tif", {.grid = kGrid, .type = "UInt16", .number = [=](int, int, int) { return number; }});
-    write_image(root + "/" + folder + "/two.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
+    write_image(root + "/" + folder + "/one.tif", {.grid = kItemGrid, .type = "UInt16", .number = [=](int, int, int) { return number; }});
+    write_image(root + "/" + folder + "/two.tif", {.grid = kItemGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
     return R"({"type": "Feature", "id": ")" + id + R"(", "properties": {"datetime": ")" + day +
            R"(T10:56:21Z", "platform": "sentinel-2b", "grid:code": "MGRS-31TCJ")" + flag + R"(}, "assets": {"red": {"href": ")" + folder +
            R"(/one.tif"}, "scl": {"href": "./)" + folder + R"(/two.tif"}}})";

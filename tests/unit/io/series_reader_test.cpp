@@ -29,7 +29,7 @@ using testing::Storage;
 using testing::temp_dir;
 using testing::write_product;
 
-SourceCensus census(const std::string& root, const std::vector<std::string>& bands) {
+SourceCensus census_of(const std::string& root, const std::vector<std::string>& bands) {
   return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", bands, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
 }
 
@@ -45,7 +45,7 @@ TEST(SeriesReader, GivesEveryBandInItsResolution) {
     product.mask = [](const std::string& mask, int col, int) { return static_cast<std::uint8_t>(mask == "CLM" ? col : 0); };
     write_product(root, product);
   }
-  const SeriesReader reader(census(root, {"B5", "B2", "B11", "B3"}), {"B5", "B2", "B11"});
+  const SeriesReader reader(census_of(root, {"B5", "B2", "B11", "B3"}), {"B5", "B2", "B11"});
   const Window window{10, 8, 6, 5};
   const Series series = reader.read(window);
   EXPECT_EQ(series.window, window);
@@ -88,7 +88,7 @@ TEST(SeriesReader, BringsEveryPixelTypeToTheUnit) {
     };
     const std::string folder = write_product(root, product);
     if (storage) testing::store_bands(folder, *storage);
-    const Series series = SeriesReader(census(root, {"B2", "B5"}), {"B2", "B5"}).read(product.grid.whole());
+    const Series series = SeriesReader(census_of(root, {"B2", "B5"}), {"B2", "B5"}).read(product.grid.whole());
     std::vector<std::int16_t> all;
     for (const BandGroup& group : series.groups) all.insert(all.end(), group.samples.begin(), group.samples.end());
     return all;
@@ -122,7 +122,7 @@ TEST(SeriesReader, TakesTheGeometryFromTheFiles) {
   product.grid = {"EPSG:32633", 465181.052231820416637, 5080254.633496410213411, 9.994792220071540, 9.997448467363668, 100, 101};
   product.value = position;
   write_product(root, product);
-  const SeriesReader reader(census(root, {"B2", "B12"}), {"B2", "B12"});
+  const SeriesReader reader(census_of(root, {"B2", "B12"}), {"B2", "B12"});
   const Series last = reader.read({98, 100, 2, 1});
   const BandGroup& coarse = last.groups.at(1);
   EXPECT_EQ(coarse.col_scale, 0.5);
@@ -142,7 +142,7 @@ TEST(SeriesReader, WindowsAgreeWithTheWhole) {
     product.mask = [&](const std::string&, int, int) { return static_cast<std::uint8_t>(random() % 3 == 0); };
     write_product(root, product);
   }
-  const SourceCensus reader_census = census(root, {"B2", "B5"});
+  const SourceCensus reader_census = census_of(root, {"B2", "B5"});
   const SeriesReader reader(reader_census, {"B2", "B5"});
   const Series whole = reader.read(reader.grid().whole());
   const SeriesReader masks_reader(reader_census, {});
@@ -185,7 +185,7 @@ TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
   };
   write_product(root, west);
   write_product(root, east);
-  const SourceCensus both = census(root, {"B2", "B5"});
+  const SourceCensus both = census_of(root, {"B2", "B5"});
   const SeriesReader reader(both, {"B2", "B5"});
   const Series series = reader.read(reader.grid().whole());
   ASSERT_EQ(series.n_dates(), 1);
@@ -205,7 +205,7 @@ TEST(SeriesReader, TheSecondPassFillsWhereTheFirstHasNoImage) {
 TEST(SeriesReader, NamesWhatIsWrong) {
   const std::string root = temp_dir();
   const std::string folder = write_product(root, MuscateProduct());
-  const SourceCensus taken = census(root, {"B2", "B5"});
+  const SourceCensus taken = census_of(root, {"B2", "B5"});
   EXPECT_THAT(message_of([&] {
                 SeriesReader(taken, {"B2", "B8"});
               }),
@@ -226,7 +226,7 @@ TEST(SeriesReader, NoticesAFileThatWasReplaced) {
   const std::string root = temp_dir();
   const MuscateProduct product;
   write_product(root, product);
-  const SourceCensus taken = census(root, {"B2", "B5"});
+  const SourceCensus taken = census_of(root, {"B2", "B5"});
   require_unchanged(taken);
   const std::string band = taken.files.front().path;
   const auto time = fs::last_write_time(band);
@@ -282,7 +282,7 @@ std::int64_t blocks_of(const SourceCensus& taken) {
 TEST_P(SeriesReaderLayout, NoBlockIsDecompressedTwice) {
   const std::vector<std::string> bands = {"B2", "B5", "B11"};
   for (const int passes : {1, 2}) {
-    const SourceCensus taken = census(world_of(GetParam(), passes), bands);
+    const SourceCensus taken = census_of(world_of(GetParam(), passes), bands);
     const std::int64_t blocks = blocks_of(taken);
     for (const auto& [pixels, threads] : {std::pair(1, 1), std::pair(12000, 2)}) {
       const SeriesReader reader(taken, bands, threads);
@@ -302,7 +302,7 @@ TEST_P(SeriesReaderLayout, NoBlockIsDecompressedTwice) {
 
 TEST_P(SeriesReaderLayout, AnyOrderOfWindowsGivesTheSame) {
   const std::vector<std::string> bands = {"B2", "B5", "B11"};
-  const SourceCensus taken = census(world_of(GetParam(), 2), bands);
+  const SourceCensus taken = census_of(world_of(GetParam(), 2), bands);
   const SeriesReader in_order(taken, bands, 2), shuffled(taken, bands);
   auto windows = in_order.windows(5000, 5000);
   std::map<std::pair<int, int>, Series> expected;
@@ -327,7 +327,7 @@ TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
   const std::string root = temp_dir();
   const MuscateProduct product;
   write_product(root, product);
-  const SeriesReader reader(census(root, {"B2", "B5"}), {"B2", "B5"});
+  const SeriesReader reader(census_of(root, {"B2", "B5"}), {"B2", "B5"});
   EXPECT_EQ(reader.rereading(reader.grid().whole()), "");
   // Memory for a quarter of the only block.
   const auto windows = reader.windows(120, 120);
@@ -339,7 +339,7 @@ TEST(SeriesReader, SaysHowOftenBlocksAreDecompressed) {
 
 TEST_P(SeriesReaderLayout, BlocksThatAreLargerThanTheMemoryAreAnErrorThatSaysHowMuchWouldDo) {
   const std::vector<std::string> bands = {"B2", "B5", "B11"};
-  const SeriesReader reader(census(world_of(GetParam(), 1), bands), bands, 2);
+  const SeriesReader reader(census_of(world_of(GetParam(), 1), bands), bands, 2);
   const std::int64_t per_pixel = reader.bytes_per_pixel();
   const std::string text = message_of([&] { reader.pixels_within(reader.bytes_kept(), 2, per_pixel); });
   EXPECT_THAT(text, AllOf(HasSubstr("T31TCJ"), HasSubstr("--threads"), HasSubstr("gdal_translate")));

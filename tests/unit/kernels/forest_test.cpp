@@ -25,13 +25,13 @@ int leaf_of(const ForestArrays& forest, std::size_t tree, const float* x) {
   return forest.leaf_class[node];
 }
 
-struct Result {
+struct ForestResult {
   std::vector<std::uint8_t> winner;
   std::vector<float> confidence;
   std::vector<std::uint16_t> votes;
 };
 
-Result run(const ForestArrays& arrays, const std::vector<float>& features) {
+ForestResult run(const ForestArrays& arrays, const std::vector<float>& features) {
   const Forest packed(arrays);
   ForestArgs args;
   args.forest = packed.view();
@@ -71,7 +71,7 @@ TEST(Forest, VotesAreThoseOfWalkingEachTree) {
     SCOPED_TRACE(pixels);
     const ForestArrays arrays = random_forest({11, 300, 17, 6, 5});
     const auto features = random_features(arrays, pixels, 9);
-    const Result got = run(arrays, features);
+    const ForestResult got = run(arrays, features);
     for (std::size_t p = 0; p < static_cast<std::size_t>(pixels); ++p) {
       std::vector<std::uint16_t> votes(6, 0);
       for (std::size_t tree = 0; tree < 11; ++tree) ++votes[static_cast<std::size_t>(leaf_of(arrays, tree, features.data() + p * 17))];
@@ -104,7 +104,7 @@ TEST(Forest, ThresholdsNaNsAndLoneLeaves) {
   arrays.left = {1, -1, -1, -1};
   arrays.right = {2, -1, -1, -1};
   arrays.leaf_class = {-1, 1, 2, 1};  // the second tree is a leaf that says 1
-  const Result got = run(arrays, {0.5f, std::nextafter(0.5f, 1.0f), NAN, INFINITY, -INFINITY});
+  const ForestResult got = run(arrays, {0.5f, std::nextafter(0.5f, 1.0f), NAN, INFINITY, -INFINITY});
   EXPECT_EQ(got.votes, (std::vector<std::uint16_t>{0, 2, 0, 0, 1, 1, 0, 2, 0, 0, 1, 1, 0, 2, 0}));
   EXPECT_EQ(got.winner, (std::vector<std::uint8_t>{1, 1, 1, 1, 1}));  // a tie goes to the lower class
 }

@@ -23,7 +23,7 @@ namespace millesime::testing {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-using Numbers = std::vector<std::int32_t>;
+using Integers = std::vector<std::int32_t>;
 
 struct Map {
   int width, height;
@@ -192,7 +192,7 @@ TEST(MajorityFilter, AWindowEqualsItsPartOfTheMap) {
 }
 
 struct Components {
-  Numbers component, size;
+  Integers component, size;
   bool operator==(const Components&) const = default;
 };
 
@@ -207,7 +207,7 @@ Components components_of(const Map& map, int connectivity) {
 // By flooding from each pixel that no component has yet.
 Components plain_components(const Map& map, int connectivity) {
   const auto n = static_cast<std::size_t>(map.pixels());
-  Components result{Numbers(n, kNoComponent), Numbers(n, 0)};
+  Components result{Integers(n, kNoComponent), Integers(n, 0)};
   for (int first = 0; first < map.pixels(); ++first) {
     if (map.labels[static_cast<std::size_t>(first)] == 0 || result.component[static_cast<std::size_t>(first)] != kNoComponent) continue;
     std::vector<int> open = {first};
@@ -251,7 +251,7 @@ TEST(ConnectedComponents, OfACombAndOfCorners) {
   // Corners: one component for 8 neighbours, one a pixel for 4.
   const Map diagonal{3, 3, {1, 0, 1, 0, 1, 0, 1, 0, 1}};
   EXPECT_EQ(components_of(diagonal, 8).size[0], 5);
-  EXPECT_EQ(components_of(diagonal, 4).component, (Numbers{0, -1, 2, -1, 4, -1, 6, -1, 8}));
+  EXPECT_EQ(components_of(diagonal, 4).component, (Integers{0, -1, 2, -1, 4, -1, 6, -1, 8}));
 }
 
 TEST(ConnectedComponents, DoNotDependOnThreads) {

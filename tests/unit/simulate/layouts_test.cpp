@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-void simulate_into(const std::string& folder, const SimulateOptions& options) {
+void simulate_layouts(const std::string& folder, const SimulateOptions& options) {
   testing::SilentProgress progress;
   Context context;
   context.threads = 2;
@@ -35,7 +35,7 @@ const std::string& world() {
     SimulateOptions options;
     options.tiles = 1, options.size = 64, options.dates = 8, options.cloud_share = 0.2;
     options.sensors = {"sentinel2_theia", "sentinel2_l3a", "sentinel2_sen2cor", "landsat_c2", "sentinel1_s1tiling", "temperature_daily"};
-    simulate_into(path, options);
+    simulate_layouts(path, options);
     return path;
   }();
   return folder;
@@ -166,7 +166,7 @@ TEST(Layouts, AnUnknownSensorIsRefusedBeforeAnythingIsWritten) {
   options.sensors = {"sentinel3"};
   const std::string folder = testing::temp_dir() + "/unknown";
   try {
-    simulate_into(folder, options);
+    simulate_layouts(folder, options);
     FAIL();
   } catch (const UserError& error) {
     EXPECT_THAT(

@@ -15,9 +15,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const Grid kGrid{"EPSG:32631", 300000, 4900020, 10, 10, 3, 2};
+const Grid kSmallGrid{"EPSG:32631", 300000, 4900020, 10, 10, 3, 2};
 
-std::string map_file(const std::string& name, const std::vector<std::uint8_t>& samples, const Grid& grid = kGrid) {
+std::string map_file(const std::string& name, const std::vector<std::uint8_t>& samples, const Grid& grid = kSmallGrid) {
   LabelMap map(grid);
   map.samples = samples;
   const std::string file = testing::temp_dir() + "/" + name + ".tif";
@@ -91,7 +91,7 @@ TEST_F(FuseTest, TiesOfEqualConfidenceGoToTheLowestCodeWhateverTheOrder) {
 
 TEST_F(FuseTest, CodesBeyondAByteAndALabelOfUndecidedThatIsNoClass) {
   const auto wide_file = [](const std::string& name, const std::vector<std::uint16_t>& samples) {
-    Raster<std::uint16_t> map(kGrid);
+    Raster<std::uint16_t> map(kSmallGrid);
     map.samples = samples;
     const std::string file = testing::temp_dir() + "/" + name + ".tif";
     write_raster(file, map, {});
@@ -145,7 +145,7 @@ TEST_F(FuseTest, WhoseClassAndWhoseConfidence) {
 }
 
 TEST_F(FuseTest, TakesProbabilitiesForConfidence) {
-  Raster<float> a(kGrid, 0.45f), b(kGrid, 0.44f);
+  Raster<float> a(kSmallGrid, 0.45f), b(kSmallGrid, 0.44f);
   write_raster(testing::temp_dir() + "/fa.tif", a, {});
   write_raster(testing::temp_dir() + "/fb.tif", b, {});
   FuseCommand command;
