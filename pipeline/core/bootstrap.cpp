@@ -10,9 +10,9 @@
 namespace millesime {
 namespace {
 
-using Cell = std::pair<int, int>;  // reference, produced
+using CodePair = std::pair<int, int>;  // reference, produced
 struct Group {
-  std::map<Cell, std::int64_t> counts;
+  std::map<CodePair, std::int64_t> counts;
 };
 
 Interval percentiles(std::vector<double> values, bool drawn) {
@@ -46,7 +46,7 @@ AccuracyIntervals bootstrap_intervals(const std::vector<Outcome>& outcomes, int 
     for (const auto& [label, groups] : classes) {
       std::vector<const Group*> members;
       for (const auto& [id, group] : groups) members.push_back(&group);
-      std::map<Cell, std::int64_t> sum;
+      std::map<CodePair, std::int64_t> sum;
       for (std::size_t i = 0; i < members.size(); ++i)
         for (const auto& [cell, n] : members[below(random, members.size())]->counts) sum[cell] += n;
       for (const auto& [cell, n] : sum) matrix.add(cell.first, cell.second, n);

@@ -235,6 +235,46 @@ class OneDefinition(unittest.TestCase):
         self.assertEqual(definitions(text), [("a::X", 2), ("a::Z", 9)])
 
 
+CONSTANT = re.compile(r"(?:constexpr|const) [^;=({]*?\b(k[A-Z]\w*)\b")
+FUNCTION = re.compile(r"(?=\w)(?!return|if|for|while|else)[\w:<>,*&\[\] ]+[ *&](\w+)\((.*?)\)(?: noexcept)? \{")
+
+
+def local_names(text):
+    """What a source defines in anonymous namespaces: types, constants, and functions with the types of their parameters."""
+    found, inside = set(), []
+    for line in text.splitlines():
+        if opened := re.match(r"namespace(?: ([\w:]+))? \{$", line):
+            inside.append(opened.group(1) or "")
+        elif line.startswith("}  // namespace") and inside:
+            inside.pop()
+        elif inside and not inside[-1]:
+            if named := DEFINITION.match(line) or CONSTANT.match(line):
+                found.add(named.group(1))
+            elif function := FUNCTION.match(line):
+                types = [re.sub(r"(?<=.) \w+$", "", parameter.strip().split(" = ")[0]) for parameter in function.group(2).split(",")]
+                found.add(f"{function.group(1)}({', '.join(types)})")
+    return found
+
+
+class Together(unittest.TestCase):
+    """Whole builds compile eight sources of a target at a time (MILLESIME_UNITY): what is local to one must differ from what is local to another."""
+
+    def test_local_names_of_a_target_differ(self):
+        places = {}
+        for name in tracked_files():
+            target = layer_of(name) or (name.parent if name.parts[:2] in (("tests", "unit"), ("tests", "e2e")) else None)
+            if name.suffix == ".cpp" and target:
+                for local in local_names((SOURCE / name).read_text()):
+                    places.setdefault((target, local), []).append(str(name))
+        self.assertGreater(len(places), 1000, "the names were not found")
+        twice = [f"{local}: {', '.join(where)}" for (_, local), where in places.items() if len(where) > 1]
+        self.assertEqual(twice, [], "\n" + "\n".join(twice))
+
+    def test_it_sees_what_is_local(self):
+        text = "namespace a {\nnamespace {\nconstexpr int kX = 1;\nint f(int n, T t = {}) {\n  return g(n);\n}\n}  // namespace\nint h() {\n}\n}  // namespace a\n"
+        self.assertEqual(local_names(text), {"kX", "f(int, T)"})
+
+
 class Tree(unittest.TestCase):
     def test_text(self):
         wrong = []
