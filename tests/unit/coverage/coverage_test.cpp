@@ -236,6 +236,12 @@ struct Shape {
   bool diagonals;
 };
 
+#ifdef MILLESIME_SANITIZED
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 class Shapes : public testing::TestWithParam<Shape> {};
 
 TEST_P(Shapes, TileThePlaneAcrossBlocks) {
@@ -244,6 +250,7 @@ TEST_P(Shapes, TileThePlaneAcrossBlocks) {
   options.simplification = shape.simplification, options.smoothing = shape.smoothing;
   options.tolerance_px = shape.tolerance, options.diagonals = shape.diagonals;
   for (const auto& [size, seed] : {std::pair(3, 1u), std::pair(12, 2u)}) {
+    if (kSanitized && size == 3) continue;  // nine tenths of the polygons
     const LabelledMap map = random_map(300, 280, 4, size, seed);
     const Result result = polygons_of(map, options);
     expect_tiling(map, result);
@@ -318,12 +325,15 @@ TEST(Coverage, SumsAreThoseOfThePixelsInThePolygon) {
   std::int64_t all = 0;
   for (const CoveragePolygon& polygon : result.polygons) {
     std::int64_t pixels = 0, classified = 0, confidence = 0, validity = 0, on_edge = 0;
-    for (int r = 0; r < map.rows * kFine; ++r)
-      for (int c = 0; c < map.cols * kFine; ++c) {
+    const auto edges = edges_of(polygon);
+    const auto [west, east] = std::ranges::minmax(polygon.vertices, {}, &Vertex::x);
+    const auto [north, south] = std::ranges::minmax(polygon.vertices, {}, &Vertex::y);
+    for (int r = north.y * kFine / kPixel; r <= std::min(south.y * kFine / kPixel, map.rows * kFine - 1); ++r)
+      for (int c = west.x * kFine / kPixel; c <= std::min(east.x * kFine / kPixel, map.cols * kFine - 1); ++c) {
         const Vertex centre{(2 * c + 1) * kPixel / (2 * kFine), (2 * r + 1) * kPixel / (2 * kFine)};
         int winding = 0;
         bool edge = false;
-        for (const auto& [a, b] : edges_of(polygon)) {
+        for (const auto& [a, b] : edges) {
           edge = edge || on_segment(centre, a, b);
           if (a.y <= centre.y && b.y > centre.y && cross(a, b, centre) > 0) ++winding;
           if (b.y <= centre.y && a.y > centre.y && cross(a, b, centre) < 0) --winding;

@@ -78,8 +78,8 @@ TEST(MovingAverage, IsTheMeanOfTheWindowOrLinear) {
   }
 }
 
-// The normal equations, dense.
-double whittaker_at(const Case& test, std::size_t pixel, double smoothing, std::int32_t target) {
+// The smoothed values of a pixel at the targets: the normal equations, dense.
+std::vector<double> whittaker_of(const Case& test, std::size_t pixel, double smoothing) {
   const auto n_pixels = static_cast<std::size_t>(test.pixels);
   std::vector<std::int32_t> x = test.days;
   x.insert(x.end(), test.targets.begin(), test.targets.end());
@@ -104,11 +104,12 @@ double whittaker_at(const Case& test, std::size_t pixel, double smoothing, std::
     b[i] += test.samples[d * n_pixels + pixel];
     seen.push_back(test.days[d]);
   }
-  if (seen.empty()) return 0;
-  if (seen.size() == 1) return b.sum();
+  if (seen.size() < 2) return std::vector<double>(test.targets.size(), b.sum());
   const Eigen::VectorXd z = a.ldlt().solve(b);
-  const std::int32_t held = std::clamp(target, seen.front(), seen.back());
-  return z[std::find(x.begin(), x.end(), held) - x.begin()];
+  std::vector<double> values;
+  for (const std::int32_t target : test.targets)
+    values.push_back(z[std::find(x.begin(), x.end(), std::clamp(target, seen.front(), seen.back())) - x.begin()]);
+  return values;
 }
 
 TEST(Whittaker, SolvesItsNormalEquations) {
@@ -116,10 +117,11 @@ TEST(Whittaker, SolvesItsNormalEquations) {
     for (const float smoothing : {0.01f, 1.0f, 1000.0f}) {
       const auto got = filled(test, {FillMethod::whittaker, 30, smoothing});
       const auto n = static_cast<std::size_t>(test.pixels);
-      for (std::size_t t = 0; t < test.targets.size(); ++t)
-        for (std::size_t p = 0; p < n; p += 7)
-          ASSERT_NEAR(got[t * n + p], whittaker_at(test, p, static_cast<double>(smoothing), test.targets[t]), 0.51)
-              << "target " << t << ", pixel " << p << ", smoothing " << smoothing;
+      for (std::size_t p = 0; p < n; p += 7) {
+        const std::vector<double> expected = whittaker_of(test, p, static_cast<double>(smoothing));
+        for (std::size_t t = 0; t < test.targets.size(); ++t)
+          ASSERT_NEAR(got[t * n + p], expected[t], 0.51) << "target " << t << ", pixel " << p << ", smoothing " << smoothing;
+      }
     }
   }
 }
