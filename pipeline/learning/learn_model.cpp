@@ -56,13 +56,13 @@ constexpr double kLeastWeight = 0.08;        // of a candidate that is kept
 constexpr double kTilePixels = 10980.0 * 10980.0;
 
 Effort effort_of(const std::string& name, std::int64_t samples, std::int64_t polygons, bool dense) {
-  ModelCandidate forest{"random_forest"};
-  if (dense) forest.parameters = {"features=quantiles"};  // of series with gaps they are worse (models/MEASURED.md)
   if (name == "quick") {
     Effort quick{{{dense ? "temporal_cnn" : "ltae"}}, 0};
-    if (samples <= kFewSamples) quick.candidates.push_back(forest);
+    if (samples <= kFewSamples) quick.candidates.push_back({"random_forest"});
     return quick;
   }
+  ModelCandidate forest{"random_forest"};
+  if (dense) forest.parameters = {"features=quantiles"};  // slower; of series with gaps they are worse (models/MEASURED.md)
   if (name == "standard") {
     const int seeds = samples <= kFewSamples ? 2 : 1;
     const bool few_judge = samples <= kFewSamples && polygons <= kFewPolygons;
