@@ -49,9 +49,11 @@ void Recipe::declare(Options& options) {
            "with at most this number of samples, a second network learns from all of them once epoch and calibration are chosen")
       .range(0, 1e9);
   options
-      .add("effort", &effort,
-           "what the model auto spends: quick: a network and a forest; standard: ltae, temporal_cnn and a forest; best: several networks "
-           "of three architectures and a forest of quantiles. Members that add nothing on held-out polygons are left out")
+      .add(
+          "effort", &effort,
+          "what the model auto spends: quick: a network and a forest; standard: ltae, temporal_cnn, a light inception_time where no series "
+          "has a gap, and a forest; best: several networks of each and a forest. Members that add nothing on held-out polygons are left "
+          "out")
       .choices({"quick", "standard", "best"});
   options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
   options
