@@ -3,6 +3,7 @@
 Exit 0: no product was damaged; 1: one was, with a message; 77: no test could be run.
 """
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -189,6 +190,45 @@ def fail_writes(production, folder, wanted, library, old, new):
         raise Harm("no run failed: the test did not test anything")
 
 
+def flip_bits(production, folder, wanted, library, old, new):
+    """One bit of `wanted` blocks of maps (0: of each in turn) is written wrongly, as by a faulty disk: the reading back of what was written finds it."""
+    out, kept, count = folder / "flipped", folder / "kept", folder / "writes"
+
+    def run(at):
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(kept, out, symlinks=True)
+        disk = {"FULL_DISK_FOLDER": str(out), "FULL_DISK_AT": str(at), "FULL_DISK_FLIP": "1", "FULL_DISK_COUNT": str(count)}
+        return production.run(out, environment={"LD_PRELOAD": str(library), **disk})
+
+    if run(0).returncode != 0:
+        raise Harm("a run whose blocks were counted failed")
+    blocks = int(count.read_text())
+    if blocks < 4:
+        raise Harm(f"only {blocks} blocks of maps were written: the test did not test anything")
+    numbers = range(1, blocks + 1) if wanted == 0 else sorted({1 + i * (blocks - 1) // max(1, wanted - 1) for i in range(wanted)})
+    for number in numbers:
+        when = f"with a wrong bit in block {number} of {blocks}"
+        result = run(number)
+        if result.returncode != 2 or "check the disk" not in result.stderr and "disk full" not in result.stderr:
+            raise Harm(f"{when}: exit {result.returncode} instead of an error that names the disk: {result.stderr}")
+        expect_one_set(digests(out), old, new, when)
+        expect_same(production.must_run(out), new, f"{when}, after the next run")
+        expect_true_checksums(production, out, when)
+    print(f"{len(numbers)} of {blocks} blocks with a wrong bit: each was found before its map got its name", flush=True)
+
+
+def expect_true_checksums(production, out, when):
+    """Those of manifests and of the STAC item are made while maps are read back, and must be those of the files."""
+    verified = subprocess.run([*production.command(out)[:1], "status", *production.command(out)[2:], "--verify"], capture_output=True, text=True)
+    if verified.returncode != 0:
+        raise Harm(f"{when}: status --verify: {verified.stdout}{verified.stderr}")
+    item = json.loads(next((out / "2021").glob("OCS_*.json")).read_text())
+    for asset in item["assets"].values():
+        path = out / "2021" / asset["href"]
+        if not asset["file:checksum"].endswith(hashlib.sha256(path.read_bytes()).hexdigest()):
+            raise Harm(f"{when}: {path}: its SHA-256 is not that of the STAC item")
+
+
 def main(program, folder, kills, full_disks, failed_writes, library):
     seed = int(os.environ.get("MILLESIME_SOAK_SEED", time.time_ns() % 10**9))
     print(f"seed {seed}", flush=True)
@@ -208,6 +248,7 @@ def main(program, folder, kills, full_disks, failed_writes, library):
         fill_disks(production, folder, full_disks, old, new)
     if library:
         fail_writes(production, folder, failed_writes, library, old, new)
+        flip_bits(production, folder, failed_writes // 4, library, old, new)
 
 
 if __name__ == "__main__":

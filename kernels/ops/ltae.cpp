@@ -8,8 +8,20 @@ namespace millesime {
 
 using LtaeNearest = LtaeBlock<kCpuLanes, 1>;
 using LtaeBilinear = LtaeBlock<kCpuLanes, 2>;
+using LtaeNearestOfEight = LtaeBlock<kCpuLanes, 1, 8>;
+using LtaeBilinearOfEight = LtaeBlock<kCpuLanes, 2, 8>;
 MILLESIME_CPU_CLONES(LtaeNearest);
 MILLESIME_CPU_CLONES(LtaeBilinear);
+MILLESIME_CPU_CLONES(LtaeNearestOfEight);
+MILLESIME_CPU_CLONES(LtaeBilinearOfEight);
+
+bool has_registers_for_eight_sums() {
+#if defined(__x86_64__)
+  return MILLESIME_CPU_HAS("avx512f") && MILLESIME_CPU_HAS("avx512vl");  // 32 registers
+#else
+  return false;
+#endif
+}
 
 namespace {
 
@@ -98,23 +110,21 @@ Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.posit
 }
 
 void Ltae::set_dates(const std::vector<float>& position, const Stream& stream) {
-  const int width = view_.head_width, n = static_cast<int>(position.size()) / width;
-  MILLESIME_CHECK(n * width == static_cast<int>(position.size()), "ltae: ", position.size(), " numbers of positions, ", width, " a date");
+  const auto width = static_cast<std::size_t>(view_.head_width), n = position.size() / width;
+  MILLESIME_CHECK(n * width == position.size(), "ltae: ", position.size(), " numbers of positions, ", width, " a date");
   std::vector<float> turned(position.size()), packed, scores;
-  for (int t = 0; t < n; ++t)
-    for (int i = 0; i < width; ++i) turned[static_cast<std::size_t>(i * n + t)] = position[static_cast<std::size_t>(t * width + i)];
-  pack(turned.data(), width, n, packed);
-  for (int t = 0; t < n; ++t)
-    for (int h = 0; h < view_.heads; ++h) {
+  for (std::size_t t = 0; t < n; ++t)
+    for (std::size_t i = 0; i < width; ++i) turned[i * n + t] = position[t * width + i];
+  pack(turned.data(), view_.head_width, static_cast<int>(n), packed);
+  for (std::size_t t = 0; t < n; ++t)
+    for (std::size_t h = 0; h < static_cast<std::size_t>(view_.heads); ++h) {
       double score = 0;
-      for (int i = 0; i < width; ++i)
-        score += static_cast<double>(position_score_[static_cast<std::size_t>(h * width + i)]) *
-                 position[static_cast<std::size_t>(t * width + i)];
+      for (std::size_t i = 0; i < width; ++i) score += static_cast<double>(position_score_[h * width + i]) * position[t * width + i];
       scores.push_back(static_cast<float>(score));
     }
   position_ = to_device(stream, packed), score_ = to_device(stream, scores);
   stream.synchronize();  // the vectors end here
-  dates_ = {n, position_.data(), score_.data()};
+  dates_ = {static_cast<int>(n), position_.data(), score_.data()};
 }
 
 }  // namespace millesime

@@ -46,7 +46,7 @@ struct LtaeRows {
   MILLESIME_HD static std::int64_t span(int dates) { return dates | 1; }
 };
 
-template <int kLanes, int kTaps>
+template <int kLanes, int kTaps, int kSums = kOutputsAtOnce>
 struct LtaeBlock {
   static constexpr int kPart = kPartLanes<kLanes>;
   LtaeArgs args;
@@ -100,14 +100,14 @@ struct LtaeBlock {
     attend(rows(scratch, at.attention), dates);
     weigh(scratch, dates);
     embed(scratch, dates);
-    product<kPart, ProductKind::rectified>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
-                                           read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
+    product<kPart, ProductKind::rectified, kSums>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
+                                                  read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
     layer_norm(rows(scratch, at.dense));
     load_statics(first, n, from(rows(scratch, at.dense), net.mlp));
-    product<kPart, ProductKind::rectified>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
-                                           read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
-    product<kPart, ProductKind::plain>(weights(net.head), weights(net.head_bias), net.hidden, net.classes,
-                                       read_only(rows(scratch, at.hidden)), rows(scratch, at.logits));
+    product<kPart, ProductKind::rectified, kSums>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
+                                                  read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
+    product<kPart, ProductKind::plain, kSums>(weights(net.head), weights(net.head_bias), net.hidden, net.classes,
+                                              read_only(rows(scratch, at.hidden)), rows(scratch, at.logits));
     store(first, n, rows(scratch, at.logits));
   }
 
@@ -146,10 +146,10 @@ struct LtaeBlock {
       const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), number); };
       normalise(t, read, selected, net.spectral >= 0 ? rows(scratch, at.values) : of_this(at.attended));
       if (net.spectral >= 0)
-        product<kPart, ProductKind::rectified>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
-                                               read_only(rows(scratch, at.values)), of_this(at.attended));
-      product<kPart, ProductKind::plain>(weights(net.score), args.dates.score + static_cast<std::int64_t>(t) * net.heads, net.attended,
-                                         net.heads, read_only(of_this(at.attended)), of_this(at.attention));
+        product<kPart, ProductKind::rectified, kSums>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
+                                                      read_only(rows(scratch, at.values)), of_this(at.attended));
+      product<kPart, ProductKind::plain, kSums>(weights(net.score), args.dates.score + static_cast<std::int64_t>(t) * net.heads,
+                                                net.attended, net.heads, read_only(of_this(at.attended)), of_this(at.attention));
       out_of_reach(selected[t], of_this(at.attention), rows(scratch, at.seen)[0]);
     }
   }
@@ -307,13 +307,14 @@ struct LtaeBlock {
         for (int lane = 0; lane < kPart; ++lane) row[lane] = bias * seen[lane];
       }
       if constexpr (kLanes == 1)
-        product<kPart, ProductKind::added>(args.dates.position, nullptr, dates, net.head_width, read_only(from(attention, h * span())),
-                                           out);
+        product<kPart, ProductKind::added, kSums>(args.dates.position, nullptr, dates, net.head_width,
+                                                  read_only(from(attention, h * span())), out);
       else
-        product<kPart, ProductKind::added>(args.dates.position, nullptr, dates, net.head_width, read_only(from(attention, h * span())), out,
-                                           Columns{rows<std::int32_t>(scratch, at.used)[0], args.series.n_dates});
-      product<kPart, ProductKind::added>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
-                                         read_only(from(mean, std::int64_t{h} * net.attended)), out);
+        product<kPart, ProductKind::added, kSums>(args.dates.position, nullptr, dates, net.head_width,
+                                                  read_only(from(attention, h * span())), out,
+                                                  Columns{rows<std::int32_t>(scratch, at.used)[0], args.series.n_dates});
+      product<kPart, ProductKind::added, kSums>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
+                                                read_only(from(mean, std::int64_t{h} * net.attended)), out);
     }
   }
 
@@ -369,14 +370,21 @@ struct LtaeBlock {
 };
 
 // Nearest or bilinear. Cubic resampling in the same kernel would need too many registers for an occupancy of one half.
-template <class Backend>
-void ltae_on(const Backend& backend, const LtaeArgs& args) {
+template <int kSums, class Backend>
+void ltae_in_sums(const Backend& backend, const LtaeArgs& args) {
   constexpr int kLanes = Backend::kLanes;
   const std::int64_t blocks = row_block_count(args.series, kLanes);
   if (args.resampling == Resampling::bilinear)
-    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 2>{args});
+    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 2, kSums>{args});
   else
-    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 1>{args});
+    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 1, kSums>{args});
+}
+
+template <class Backend>
+void ltae_on(const Backend& backend, const LtaeArgs& args) {
+  if constexpr (Backend::kLanes > 1)
+    if (has_registers_for_eight_sums()) return ltae_in_sums<2 * kOutputsAtOnce>(backend, args);
+  ltae_in_sums<kOutputsAtOnce>(backend, args);
 }
 
 }  // namespace millesime

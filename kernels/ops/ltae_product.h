@@ -1,5 +1,7 @@
 #pragma once
-// Matrix products of the L-TAE kernel, four outputs at a time: each input number is read once for four sums that stay in registers.
+// Matrix products of the L-TAE kernel, four or eight outputs at a time: each input number is read once for as many sums, which stay in
+// registers. Four are too few to hide the time that a multiplication takes (four cycles, two of them at a time) where a sum is one
+// register, as on processors with AVX-512; with narrower registers there is no room for eight. The sums are the same bits.
 
 #include <cmath>
 #include <cstdint>
@@ -12,6 +14,7 @@
 namespace millesime {
 
 inline constexpr int kOutputsAtOnce = 4;
+bool has_registers_for_eight_sums();  // the processor that this runs on
 MILLESIME_HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
 
 enum class ProductKind { plain, rectified, added };
@@ -22,6 +25,45 @@ struct Columns {
   int of;
 };
 struct AllColumns {};
+
+// Outputs first ... first + 7 of product(): the matrices of the first and of the last four.
+template <int kLanes, ProductKind kKind, class Chosen>
+MILLESIME_HD void eight_sums(const float* packed, const float* next, const float* bias, int inputs, int first, const Rows<const float>& in,
+                             const Rows<float>& out, [[maybe_unused]] const Chosen& chosen) {
+  constexpr bool kAdded = kKind == ProductKind::added;
+  float a[kLanes], b[kLanes], c[kLanes], d[kLanes], e[kLanes], f[kLanes], g[kLanes], h[kLanes];
+  const auto begin = [&](float* sum, int output) {
+    for (int lane = 0; lane < kLanes; ++lane) sum[lane] = kAdded ? out[output][lane] : bias[output];
+  };
+  begin(a, first), begin(b, first + 1), begin(c, first + 2), begin(d, first + 3);
+  begin(e, first + 4), begin(f, first + 5), begin(g, first + 6), begin(h, first + 7);
+  MILLESIME_ROLLED
+  for (int i = 0; i < inputs; ++i) {
+    const float* x = in[i];
+    std::int64_t column = i;
+    if constexpr (std::is_same_v<Chosen, Columns>) column = chosen.which[i];
+    const float *w = packed + column * kOutputsAtOnce, *v = next + column * kOutputsAtOnce;
+    const float wa = w[0], wb = w[1], wc = w[2], wd = w[3], we = v[0], wf = v[1], wg = v[2], wh = v[3];
+    MILLESIME_LANES_INDEPENDENT
+    for (int lane = 0; lane < kLanes; ++lane) {
+      a[lane] = fmaf(wa, x[lane], a[lane]);
+      b[lane] = fmaf(wb, x[lane], b[lane]);
+      c[lane] = fmaf(wc, x[lane], c[lane]);
+      d[lane] = fmaf(wd, x[lane], d[lane]);
+      e[lane] = fmaf(we, x[lane], e[lane]);
+      f[lane] = fmaf(wf, x[lane], f[lane]);
+      g[lane] = fmaf(wg, x[lane], g[lane]);
+      h[lane] = fmaf(wh, x[lane], h[lane]);
+    }
+  }
+  const auto keep = [&](float* sum, int output) {
+    if constexpr (kKind == ProductKind::rectified)
+      for (int lane = 0; lane < kLanes; ++lane) sum[lane] = sum[lane] > 0.0f ? sum[lane] : 0.0f;
+    for (int lane = 0; lane < kLanes; ++lane) out[output][lane] = sum[lane];
+  };
+  keep(a, first), keep(b, first + 1), keep(c, first + 2), keep(d, first + 3);
+  keep(e, first + 4), keep(f, first + 5), keep(g, first + 6), keep(h, first + 7);
+}
 
 // Of one pixel, on the GPU: eight outputs share each input that is read, and four weights are one load.
 struct alignas(16) FourWeights {
@@ -57,14 +99,20 @@ MILLESIME_HD void product_of_pixel(const float* packed, const float* bias, int i
 
 // out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 if that is negative; added: out += matrix x in.
 // `packed`: see LtaeView. The four sums are separate variables: an array of them would stay in memory.
-template <int kLanes, ProductKind kKind, class Chosen = AllColumns>
+template <int kLanes, ProductKind kKind, int kSums = kOutputsAtOnce, class Chosen = AllColumns>
 MILLESIME_HD void product(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in,
                           const Rows<float>& out, [[maybe_unused]] const Chosen& chosen = {}) {
   std::int64_t columns = inputs;
   if constexpr (std::is_same_v<Chosen, Columns>) columns = chosen.of;
   if constexpr (kLanes == 1) return product_of_pixel<kKind>(packed, bias, inputs, outputs, in, out, columns, chosen);
+  int first = 0;
+  if constexpr (kSums == 2 * kOutputsAtOnce) {
+    MILLESIME_ROLLED
+    for (; first + kSums <= outputs; first += kSums, packed += columns * kSums)
+      eight_sums<kLanes, kKind>(packed, packed + columns * kOutputsAtOnce, bias, inputs, first, in, out, chosen);
+  }
   MILLESIME_ROLLED
-  for (int first = 0; first < outputs; first += kOutputsAtOnce, packed += columns * kOutputsAtOnce) {
+  for (; first < outputs; first += kOutputsAtOnce, packed += columns * kOutputsAtOnce) {
     const int last = outputs - 1 - first;  // rows beyond the last output repeat the first and are not stored
     const int second = first + (last < 1 ? 0 : 1), third = first + (last < 2 ? 0 : 2), fourth = first + (last < 3 ? 0 : 3);
     float a[kLanes], b[kLanes], c[kLanes], d[kLanes];

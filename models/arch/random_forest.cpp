@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "models/arch/forest_trainer.h"
@@ -51,19 +52,25 @@ void check(const TrainedForest& forest, const std::string& origin) {
 
 }  // namespace
 
-std::optional<QuantilePlan> forest_quantiles(const ModelSpec& spec) {
-  constexpr int kMostQuantiles = 3840;  // the nodes of kernels/ops/forest.h have 12 bits for a feature; the rest is for statics
-  if (!spec.parameters.contains("features") || spec.choice("features", {"series", "quantiles"}) == "series") return std::nullopt;
-  if (spec.sources.size() > 1)
-    throw UserError(join_text("random_forest: features = \"quantiles\" reads one source, the model has ", spec.sources.size(),
-                              "; use features = \"series\", or one source (model.sources)"));
-  return quantile_plan(static_cast<int>(spec.days.size()), spec.sources.front().features(), kMostQuantiles);
+std::vector<QuantilePlan> forest_quantiles(const ModelSpec& spec) {
+  constexpr std::int64_t kMostQuantiles = 3840;  // the nodes of kernels/ops/forest.h have 12 bits for a feature; the rest is for statics
+  if (!spec.parameters.contains("features") || spec.choice("features", {"series", "quantiles"}) == "series") return {};
+  std::vector<std::int64_t> numbers;  // of each source's series, in proportion to which the sources share the quantiles
+  for (std::size_t s = 0; s < spec.sources.size(); ++s)
+    numbers.push_back(static_cast<std::int64_t>(spec.days_of(s).size()) * spec.sources[s].features());
+  const std::int64_t all = std::accumulate(numbers.begin(), numbers.end(), std::int64_t{0});
+  std::vector<QuantilePlan> plans;
+  for (std::size_t s = 0; s < spec.sources.size(); ++s)
+    plans.push_back(quantile_plan(static_cast<int>(spec.days_of(s).size()), spec.sources[s].features(),
+                                  static_cast<int>(kMostQuantiles * numbers[s] / std::max<std::int64_t>(1, all))));
+  return plans;
 }
 
 int forest_features(const ModelSpec& spec) {
-  if (const auto quantiles = forest_quantiles(spec)) return quantiles->features * spec.sources.front().features() + spec.n_statics();
+  const auto quantiles = forest_quantiles(spec);
   int features = spec.n_statics();
-  for (std::size_t s = 0; s < spec.sources.size(); ++s) features += static_cast<int>(spec.days_of(s).size()) * spec.sources[s].features();
+  for (std::size_t s = 0; s < spec.sources.size(); ++s)
+    features += (quantiles.empty() ? static_cast<int>(spec.days_of(s).size()) : quantiles[s].features) * spec.sources[s].features();
   return features;
 }
 
@@ -77,9 +84,9 @@ nlohmann::json importance_of(const TrainedForest& forest, const ModelSpec& spec)
     std::vector<std::string> names = source.bands;
     names.insert(names.end(), source.indices.begin(), source.indices.end());
     for (std::string& name : names) name = (s > 0 ? source.name + " " : "") + name.substr(0, name.find(" = "));
-    if (quantiles) {  // [band][quantile]
+    if (!quantiles.empty()) {  // [band][quantile]
       for (const std::string& name : names)
-        for (int i = 0; i < quantiles->features; ++i) add(bands, name, forest.importance[feature++]);
+        for (int i = 0; i < quantiles[s].features; ++i) add(bands, name, forest.importance[feature++]);
       continue;
     }
     for (const int day : spec.days_of(s))

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #include "models/base/input_table.h"
@@ -27,8 +26,8 @@ struct TrainedForest {
 // Numbers of a pixel that the forest reads: its series, or their quantiles (parameter features = quantiles), and the statics.
 int forest_features(const ModelSpec& spec);
 
-// The quantiles that the forest reads instead of its series; none for others. UserError if the parameter has another value.
-std::optional<QuantilePlan> forest_quantiles(const ModelSpec& spec);
+// The quantiles that the forest reads instead of its series, of each source; none for others. UserError if the parameter has another value.
+std::vector<QuantilePlan> forest_quantiles(const ModelSpec& spec);
 // The shares of the forest's importance by band and index (at all dates), by date (days since 1 January) and by static input, with names:
 // {"bands": {"B8": 0.2}, "days": {"120": 0.1}, "statics": {"elevation": 0.05}}.
 nlohmann::json importance_of(const TrainedForest& forest, const ModelSpec& spec);
@@ -46,9 +45,9 @@ std::vector<float> vote_logits(const ModelSpec& spec, int trees);
 // votes.
 void calibrate_forest(ModelFile& forest, const InputTable& held_out, const std::vector<float>& shares);
 
-// Input must be regular; instead of series it has the quantiles that the forest reads, as one date (kernels/ops/quantile_features.h). The
-// same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough samples to train, or if
-// they need more memory.
+// Input must be regular; instead of each series it has the quantiles that the forest reads, as one date (kernels/ops/quantile_features.h).
+// The same forest for the same samples and seed, on any number of threads (0: all). UserError if there are not enough samples to train, or
+// if they need more memory.
 TrainedForest train_forest(const ModelSpec& spec, const InputTable& learn, const Recipe& recipe, int threads = 1,
                            std::int64_t memory_bytes = std::numeric_limits<std::int64_t>::max());
 

@@ -12,35 +12,31 @@
 #include "pipeline/core/error.h"
 
 namespace millesime {
-namespace {
 
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    MILLESIME_CHECK(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, "libcrypto has no SHA-256");
-  }
-
-  void add(std::string_view bytes) {
-    MILLESIME_CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, "SHA-256 of ", bytes.size(), " bytes");
-  }
-
-  std::string finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    MILLESIME_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1 && size == 32, "SHA-256 of ", size, " bytes");
-    std::string hex;
-    for (unsigned i = 0; i < size; ++i) {
-      hex += "0123456789abcdef"[digest[i] >> 4];
-      hex += "0123456789abcdef"[digest[i] & 15];
-    }
-    return hex;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+struct Sha256::State {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> of{EVP_MD_CTX_new(), EVP_MD_CTX_free};
 };
 
-}  // namespace
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  MILLESIME_CHECK(state_->of && EVP_DigestInit_ex(state_->of.get(), EVP_sha256(), nullptr) == 1, "libcrypto has no SHA-256");
+}
+Sha256::~Sha256() = default;
+
+void Sha256::add(std::string_view bytes) {
+  MILLESIME_CHECK(EVP_DigestUpdate(state_->of.get(), bytes.data(), bytes.size()) == 1, "SHA-256 of ", bytes.size(), " bytes");
+}
+
+std::string Sha256::finish() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  MILLESIME_CHECK(EVP_DigestFinal_ex(state_->of.get(), digest.data(), &size) == 1 && size == 32, "SHA-256 of ", size, " bytes");
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
+}
 
 std::string sha256(std::string_view bytes) {
   Sha256 hash;

@@ -18,10 +18,11 @@ std::int64_t TileReader::bytes_per_pixel() const {
 }
 
 void TileReader::read(const Window& window, TileWindow& into) const {
-  main().read(window, into.series);
+  constexpr auto kSkip = SeriesReader::Masked::skip;
+  main().read(window, into.series, kSkip);
   into.statics = exogenous_.read(window);
   while (into.others.size() + 1 < series_.size()) into.others.push_back(empty_series(into.series.masks.get_allocator().device()));
-  for (std::size_t s = 1; s < series_.size(); ++s) series_[s]->read(window, into.others[s - 1]);
+  for (std::size_t s = 1; s < series_.size(); ++s) series_[s]->read(window, into.others[s - 1], kSkip);
 }
 
 }  // namespace millesime

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include <cpl_string.h>
 #include <cpl_vsi.h>
@@ -11,26 +13,34 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/internal/read_back.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
 namespace {
 
+constexpr int kBlock = 512;  // px, the side of a block
+
+// The blocks of `made` in the order in which they lie in the file.
 template <class T>
-void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
-  constexpr int kBlock = 512, kPixels = 1 << 20;
-  for (const Window& window : split(source.grid().whole(), kBlock, kBlock, kPixels))
+void require_same_samples(const RasterReader& source, ReadBack& made, const std::string& path) {
+  for (const Window& window : split(source.grid().whole(), kBlock, kBlock, kBlock * kBlock))
     for (int band = 0; band < source.info().bands; ++band) {
       std::vector<T> given(static_cast<std::size_t>(window.pixels())), found(given.size());
       source.read(window, band, given.data());
-      made.read(window, band, found.data());
+      made.approach(band, window.col / kBlock, window.row / kBlock);
+      const GdalMessages messages;
+      if (GDALRasterIO(GDALGetRasterBand(made.dataset(), band + 1), GF_Read, window.col, window.row, window.width, window.height,
+                       found.data(), window.width, window.height, kGdalType<T>, 0, 0) != CE_None)
+        throw UserError(join_text(path, ": band ", band + 1, ", window ", to_text(window),
+                                  ": cannot be read back; check the disk. The previous file is kept. ", messages.text()));
       if (std::memcmp(given.data(), found.data(), given.size() * sizeof(T)) != 0)
         throw UserError(join_text(path, ": band ", band + 1, ", window ", to_text(window), ": the data read back differ from those of ",
                                   source.path(), "; check the disk. The previous file is kept."));
     }
 }
 
-void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
+void require_same_samples(const RasterReader& source, ReadBack& made, const std::string& path) {
   switch (source.info().type) {
     case PixelType::u8: return require_same_samples<std::uint8_t>(source, made, path);
     case PixelType::u16: return require_same_samples<std::uint16_t>(source, made, path);
@@ -60,7 +70,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     CPLStringList creation;
     creation.SetNameValue("COMPRESS", options.compression.c_str());
     if (has_predictor(options.compression) && !classes) creation.SetNameValue("PREDICTOR", "YES");
-    creation.SetNameValue("BLOCKSIZE", "512");
+    creation.SetNameValue("BLOCKSIZE", std::to_string(kBlock).c_str());
     creation.SetNameValue("OVERVIEWS", "IGNORE_EXISTING");
     creation.SetNameValue("OVERVIEW_RESAMPLING", classes ? "MODE" : "AVERAGE");
     creation.SetNameValue("BIGTIFF", "IF_SAFER");
@@ -71,9 +81,13 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     if (messages.failed())
       throw UserError(join_text(path, ": cannot be written; is the disk full? The previous file is kept. ", messages.text()));
   }
-  const RasterReader made(file.temporary(), {"GTiff"});
-  require_same(RasterReader(source).grid(), made.grid(), path);
-  require_same_samples(RasterReader(source), made, path);
+  const RasterReader given(source);
+  require_same(given.grid(), RasterReader(file.temporary(), {"GTiff"}).grid(), path);
+  {
+    ReadBack made(file.temporary(), true);
+    require_same_samples(given, made, path);
+    made.finish();
+  }
   if (legend) write_text(path + ".aux.xml", legend_sidecar(*legend));
   file.commit();
 }

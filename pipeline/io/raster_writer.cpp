@@ -12,6 +12,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/internal/read_back.h"
 #include "pipeline/io/internal/scratch_file.h"
 
 namespace millesime {
@@ -183,21 +184,24 @@ struct RasterWriter::Impl {
     return xxh3(rows);
   }
 
-  // Every block must be the same as it was written: errors of a full or faulty disk may be visible only here.
+  // Every block must be the same as it was written: errors of a full or faulty disk may be visible only here. The file's checksum is made
+  // of the same bytes.
   void check_result() const {
-    const DatasetHandle result = open_raster(file.temporary(), {"GTiff"});
+    ReadBack result(file.temporary());
     const GdalMessages messages;
-    if (GDALGetRasterXSize(result.get()) != grid.cols || GDALGetRasterYSize(result.get()) != grid.rows ||
-        GDALGetRasterCount(result.get()) != bands)
+    if (GDALGetRasterXSize(result.dataset()) != grid.cols || GDALGetRasterYSize(result.dataset()) != grid.rows ||
+        GDALGetRasterCount(result.dataset()) != bands)
       cannot_write(messages);
     std::vector<char> bytes(block_bytes());
     for (std::int64_t index = 0; index < order.count(); ++index) {
-      GDALRasterBandH band = GDALGetRasterBand(result.get(), order.band(index) + 1);
+      if (index == 0) result.approach(0, 0, 0);
+      GDALRasterBandH band = GDALGetRasterBand(result.dataset(), order.band(index) + 1);
       if (GDALReadBlock(band, order.block_col(index), order.block_row(index), bytes.data()) != CE_None) cannot_write(messages);
       if (digest(index, bytes) != digests[static_cast<std::size_t>(index)])
         throw UserError(join_text(file.path(), ": band ", order.band(index) + 1, ", window ", to_text(order.window(index)),
                                   ": the data read back differ from the written data; check the disk. The previous file is kept."));
     }
+    result.finish();
   }
 };
 

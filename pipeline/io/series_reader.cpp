@@ -41,6 +41,7 @@ SeriesReader::SeriesReader(const SourceCensus& census, const std::vector<std::st
                                 "; run the catalog stage with that band in bands of the source ", census.source));
     }
   impl_->planes = census.masks;
+  for (const MaskPlane& plane : impl_->planes) impl_->invalid_by.push_back(plane.invalid());
   const auto edge = std::ranges::find_if(impl_->planes, &MaskPlane::tells_images);
   if (edge == impl_->planes.end())
     throw UserError(join_text("tile ", census.tile, ": the census of ", census.source, " has no mask that tells where there is an image"));

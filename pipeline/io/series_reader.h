@@ -43,10 +43,13 @@ class SeriesReader {
   // "" or, if the files' blocks are larger than `window`, a sentence that says how often each of them is decompressed.
   std::string rereading(const Window& window) const;
 
-  // UserError with tile, date and file if a file changed since the census or cannot be read.
-  Series read(const Window& window) const;
+  // UserError with tile, date and file if a file changed since the census or cannot be read. With Masked::skip the masks are read first,
+  // and bands are not decompressed where these hide every pixel that depends on a block: their numbers there are undefined, for who looks
+  // at the validity first.
+  enum class Masked { read, skip };
+  Series read(const Window& window, Masked masked = Masked::read) const;
   // Into the memory of a series that this reader has read before, or of an empty one; page-locked where that of its masks is.
-  void read(const Window& window, Series& series) const;
+  void read(const Window& window, Series& series, Masked masked = Masked::read) const;
   // For a series of masks only: 1 where a product of that date has an image, [date][pixel]
   std::vector<std::uint8_t> coverage(const Series& masks) const;
 

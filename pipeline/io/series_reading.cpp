@@ -7,21 +7,40 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/series_files.h"
 
 namespace millesime {
 
+static constexpr auto kEveryBlock = [](const Window&) { return true; };
+
+// The tile pixels whose value may depend on a block of a group: those under it and within the reach of interpolation. Beyond the file's
+// edges its outermost pixels count.
+static Window pixels_of(const GroupLayout& layout, const Window& block, const Grid& tile) {
+  if (layout.is_tile_grid()) return block;
+  const auto range = [](int first, int size, int whole, double scale, double offset, int tile_size) {
+    const double begin = first <= 0 ? 0 : std::floor((first - kMargin - 1 - offset) / scale),
+                 end = first + size >= whole ? tile_size : std::ceil((first + size + kMargin - offset) / scale) + 1;
+    const int from = static_cast<int>(std::clamp<double>(begin, 0, tile_size)),
+              to = static_cast<int>(std::clamp<double>(end, 0, tile_size));
+    return std::pair(from, std::max(0, to - from));
+  };
+  const auto [col, width] = range(block.col, block.width, layout.grid.cols, layout.col_scale, layout.col_offset, tile.cols);
+  const auto [row, height] = range(block.row, block.height, layout.grid.rows, layout.row_scale, layout.row_offset, tile.rows);
+  return {col, row, width, height};
+}
+
 // A mask at the tile's pixels: of coarser pixels, that of the nearest.
 void SeriesReader::Impl::read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples,
                                    BlockBuffers& scratch) const {
   const GroupLayout& layout = mask_layouts[plane];
   if (layout.is_tile_grid() && layout.grid.same_as(census.grid))
-    return read_layer(*pass.product, pass.masks[plane], window, samples, scratch.mask);
+    return read_layer(*pass.product, pass.masks[plane], window, samples, scratch.mask, kEveryBlock);
   const Window part = group_window(layout, window);
   std::vector<std::uint8_t> coarse(static_cast<std::size_t>(part.pixels()));
-  read_layer(*pass.product, pass.masks[plane], part, coarse.data(), scratch.mask);
+  read_layer(*pass.product, pass.masks[plane], part, coarse.data(), scratch.mask, kEveryBlock);
   const auto nearest = [](double position, int first, int size) {
     return std::clamp(static_cast<int>(std::floor(position + 0.5)) - first, 0, size - 1);
   };
@@ -53,35 +72,59 @@ void SeriesReader::Impl::read_pass(PassFiles& pass, const Window& window, const 
           window.width, samples + std::int64_t{row} * window.width);
   }
   for (std::size_t g = 0; g < groups.size(); ++g)
-    for (std::size_t i = 0; i < groups[g].bands.size(); ++i) read_band(pass, g, i, window, view, scratch);
+    for (std::size_t i = 0; i < groups[g].bands.size(); ++i) read_band(pass, g, i, window, view, nullptr, scratch);
 }
 
 // Band `i` of group `g`.
 void SeriesReader::Impl::read_band(PassFiles& pass, std::size_t g, std::size_t i, const Window& window, const DateView& view,
-                                   BlockBuffers& scratch) const {
+                                   const VisibleCells* visible, BlockBuffers& scratch) const {
   const Window part = group_window(groups[g], window);
   read_layer(*pass.product, pass.bands[static_cast<std::size_t>(groups[g].bands[i])], part,
-             view.groups[g] + i * static_cast<std::size_t>(part.pixels()), scratch.band);
+             view.groups[g] + i * static_cast<std::size_t>(part.pixels()), scratch.band,
+             [&](const Window& block) { return !visible || visible->any_in(pixels_of(groups[g], block, census.grid)); });
 }
 
-// What one thread reads at a time: a file of a date of one pass, or all of a date of several, whose files are looked at together.
-std::vector<std::function<void(const SeriesReader::Impl::DateView&, BlockBuffers&)>> SeriesReader::Impl::pieces_of(
-    std::size_t date, const Window& window) const {
-  std::vector<std::function<void(const DateView&, BlockBuffers&)>> pieces;
-  if (files[date].size() > 1) {
-    pieces.emplace_back([this, date, &window](const DateView& view, BlockBuffers& scratch) { read_date(date, window, view, scratch); });
-    return pieces;
+void SeriesReader::Impl::add_pieces(std::size_t date, const Window& window, Masked masked, DateToRead& to_read, Pieces& pieces) const {
+  if (files[date].size() > 1) {  // the files of several passes are looked at together
+    pieces.first.emplace_back([this, date, &window, &to_read](BlockBuffers& scratch) { read_date(date, window, to_read.view, scratch); });
+    return;
   }
   PassFiles& pass = files[date][0];
+  to_read.planes_left = static_cast<int>(planes.size());
   for (std::size_t plane = 0; plane < planes.size(); ++plane)
-    pieces.emplace_back([this, &pass, plane, &window](const DateView& view, BlockBuffers& scratch) {
-      read_mask(pass, plane, window, view.masks + plane * static_cast<std::size_t>(window.pixels()), scratch);
+    pieces.first.emplace_back([this, &pass, plane, &window, masked, &to_read](BlockBuffers& scratch) {
+      read_mask(pass, plane, window, to_read.view.masks + plane * static_cast<std::size_t>(window.pixels()), scratch);
+      if (--to_read.planes_left == 0 && masked == Masked::skip) to_read.visible.emplace(invalid_by, to_read.view.masks, window);
     });
   for (std::size_t g = 0; g < groups.size(); ++g)
     for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
-      pieces.emplace_back(
-          [this, &pass, g, i, &window](const DateView& view, BlockBuffers& scratch) { read_band(pass, g, i, window, view, scratch); });
-  return pieces;
+      pieces.then.emplace_back([this, &pass, g, i, &window, &to_read](BlockBuffers& scratch) {
+        read_band(pass, g, i, window, to_read.view, to_read.visible ? &*to_read.visible : nullptr, scratch);
+      });
+}
+
+// All of them, by as many threads as may read; each takes the next one.
+void SeriesReader::Impl::read_together(const std::vector<Piece>& pieces) const {
+  std::exception_ptr failure;
+  std::mutex mutex;
+  std::atomic<std::size_t> next{0};
+  const auto read_some = [&] {
+    try {
+      BlockBuffers scratch;
+      for (std::size_t i = next++; i < pieces.size(); i = next++) pieces[i](scratch);
+    } catch (...) {
+      next = pieces.size();
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    const std::size_t workers = std::min(pieces.size(), static_cast<std::size_t>(threads));
+    std::vector<std::jthread> others;
+    for (std::size_t thread = 1; thread < workers; ++thread) others.emplace_back(read_some);
+    read_some();
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 // The window, and the pixels under the margins of its groups.
@@ -158,21 +201,21 @@ void SeriesReader::Impl::read_date(std::size_t date, const Window& window, const
   for (std::size_t pass = 1; pass < passes.size(); ++pass) fill_from(passes[pass], window, edge, view, scratch);
 }
 
-Series SeriesReader::read(const Window& window) const {
+Series SeriesReader::read(const Window& window, Masked masked) const {
   Series series;
-  read(window, series);
+  read(window, series, masked);
   return series;
 }
 
-void SeriesReader::read(const Window& window, Series& series) const {
+void SeriesReader::read(const Window& window, Series& series, Masked masked) const {
   MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, "window ", to_text(window), " of ", grid().cols, " x ",
                   grid().rows);
   const Impl& impl = *impl_;
   series.window = window;
   series.bands = impl.bands;
-  series.dates.clear(), series.mask_rules.clear();
+  series.dates.clear();
   for (const Acquisition& acquisition : impl.census.acquisitions) series.dates.push_back(acquisition.date);
-  for (const MaskPlane& plane : impl.planes) series.mask_rules.push_back(plane.invalid());
+  series.mask_rules = impl.invalid_by;
   const std::size_t n_dates = series.dates.size();
   series.masks.resize(n_dates * impl.planes.size() * static_cast<std::size_t>(window.pixels()));
   const HostAllocator<std::int16_t> memory(series.masks.get_allocator().device());
@@ -190,36 +233,16 @@ void SeriesReader::read(const Window& window, Series& series) const {
     group.row_offset = window.row * layout.row_scale + layout.row_offset - part.row;
     group.samples.resize(n_dates * layout.bands.size() * static_cast<std::size_t>(part.pixels()));
   }
-  const auto view_of = [&](std::size_t date) {
-    Impl::DateView view;
+  std::vector<Impl::DateToRead> to_read(n_dates);
+  Impl::Pieces pieces;
+  for (std::size_t date = 0; date < n_dates; ++date) {
+    Impl::DateView& view = to_read[date].view;
     for (BandGroup& group : series.groups) view.groups.push_back(group.samples.data() + date * (group.samples.size() / n_dates));
     view.masks = series.masks.data() + date * (series.masks.size() / n_dates);
-    return view;
-  };
-  std::vector<std::function<void(BlockBuffers&)>> pieces;
-  for (std::size_t date = 0; date < n_dates; ++date)
-    for (auto& piece : impl.pieces_of(date, window))
-      pieces.emplace_back([read = std::move(piece), view = view_of(date)](BlockBuffers& scratch) { read(view, scratch); });
-  std::exception_ptr failure;
-  std::mutex mutex;
-  std::atomic<std::size_t> next{0};
-  const auto read_some = [&] {
-    try {
-      BlockBuffers scratch;
-      for (std::size_t i = next++; i < pieces.size(); i = next++) pieces[i](scratch);
-    } catch (...) {
-      next = pieces.size();
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  {
-    const std::size_t threads = std::min(pieces.size(), static_cast<std::size_t>(impl.threads));
-    std::vector<std::jthread> others;
-    for (std::size_t thread = 1; thread < threads; ++thread) others.emplace_back(read_some);
-    read_some();
+    impl.add_pieces(date, window, masked, to_read[date], pieces);
   }
-  if (failure) std::rethrow_exception(failure);
+  impl.read_together(pieces.first);
+  impl.read_together(pieces.then);
 }
 
 std::vector<std::uint8_t> SeriesReader::coverage(const Series& masks) const {

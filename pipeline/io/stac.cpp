@@ -7,6 +7,7 @@
 #include <map>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/sha256.h"
@@ -191,7 +192,7 @@ Json stac_item(const StacItem& item, const std::string& folder) {
       json["bands"] = Json::array({band_json(*asset.band, item.language)});
     }
     json["file:size"] = std::filesystem::file_size(path);
-    const std::string checksum = sha256_of_file(path);
+    const std::string known = read_back_of(path).sha256, checksum = known.empty() ? sha256_of_file(path) : known;
     checksums += checksum;
     json["file:checksum"] = kSha256Multihash + checksum;
     assets[asset.key] = json;

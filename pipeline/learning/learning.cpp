@@ -120,9 +120,9 @@ std::vector<std::int64_t> blocks_of(const std::vector<SampleSelection>& selectio
 }
 
 // The same samples with the quantiles of their series, made when they are read.
-InputTable quantiles_of(const InputTable& table, const QuantilePlan& plan, const Context& context) {
-  return {table.target, table.group, table.bytes_per_sample(), true, "", [&table, plan, &context](std::span<const std::int64_t> samples) {
-            return with_quantiles(table.read(samples), plan, context);
+InputTable quantiles_of(const InputTable& table, const std::vector<QuantilePlan>& plans, const Context& context) {
+  return {table.target, table.group, table.bytes_per_sample(), true, "", [&table, plans, &context](std::span<const std::int64_t> samples) {
+            return with_quantiles(table.read(samples), plans, context);
           }};
 }
 
@@ -204,7 +204,7 @@ ModelFile Learning::grow(ModelSpec spec, const InputTable& samples) const {
   const InputTable learn = with_rare_classes(samples, spec, recipe_, run_.memory_bytes);
   count_learned(spec, learn);
   const auto quantiles = forest_quantiles(spec);
-  const InputTable read = quantiles ? quantiles_of(learn, *quantiles, context_) : learn;
+  const InputTable read = quantiles.empty() ? learn : quantiles_of(learn, quantiles, context_);
   return forest_file(spec, train_forest(spec, read, recipe_, context_.threads, run_.memory_bytes));
 }
 

@@ -69,7 +69,8 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
     forest_ = std::make_unique<Forest>(ForestArrays{trained.n_features, trained.n_classes, trained.root, trained.feature, trained.threshold,
                                                     trained.left, trained.right, trained.leaf_class},
                                        stream);
-    if (const auto plan = forest_quantiles(spec())) quantiles_.emplace(*plan, spec().sources.front().features(), stream);
+    const std::vector<QuantilePlan> plans = forest_quantiles(spec());
+    for (std::size_t s = 0; s < plans.size(); ++s) quantiles_.emplace_back(plans[s], spec().sources[s].features(), stream);
     vote_logits_ = to_device(stream, vote_logits(spec(), forest_->view().n_trees));
     stream.synchronize();  // calls come on other streams
     return;
@@ -124,20 +125,33 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
   votes_.reserve(stream.device, input.pixels * spec().n_classes());
   ForestArgs args;
   args.forest = forest_->view();
-  args.pixels = input.pixels, args.features = input.series.front().values, args.votes = votes_.data();
-  if (input.series.size() > 1) args.features = joined_features(stream, input);
+  args.pixels = input.pixels, args.votes = votes_.data();
   if (input.statics) args.n_statics = spec().n_statics(), args.statics = input.statics;
-  if (!quantiles_) return forest(stream, args);
-  const SeriesBatch& series = input.series.front();
+  if (quantiles_.empty()) {
+    std::vector<Row> rows;
+    for (std::size_t s = 0; s < input.series.size(); ++s)
+      rows.push_back({input.series[s].dates > 0 ? input.series[s].values : nullptr,
+                      static_cast<std::int64_t>(spec().days_of(s).size()) * spec().sources[s].features()});
+    args.features = joined(stream, rows, input.pixels);
+    return forest(stream, args);
+  }
+  quantile_rows_.resize(quantiles_.size());
   for (std::int64_t first = 0; first < input.pixels; first += kQuantileBatch) {
     ForestArgs part = args;
     part.pixels = std::min<std::int64_t>(kQuantileBatch, input.pixels - first);
-    features_.reserve(stream.device, part.pixels * quantiles_->width());
-    QuantileFeaturesArgs quantiles = quantiles_->args();
-    quantiles.pixels = part.pixels, quantiles.values = series.values + first * series.dates * series.features;
-    quantiles.out = features_.data();
-    quantile_features(stream, quantiles);
-    part.features = features_.data();
+    std::vector<Row> rows;
+    for (std::size_t s = 0; s < quantiles_.size(); ++s) {
+      const SeriesBatch& series = input.series[s];
+      rows.push_back({nullptr, quantiles_[s].width()});
+      if (series.dates == 0) continue;
+      quantile_rows_[s].reserve(stream.device, part.pixels * quantiles_[s].width());
+      QuantileFeaturesArgs quantiles = quantiles_[s].args();
+      quantiles.pixels = part.pixels, quantiles.values = series.values + first * series.dates * series.features;
+      quantiles.out = quantile_rows_[s].data();
+      quantile_features(stream, quantiles);
+      rows.back().numbers = quantiles.out;
+    }
+    part.features = joined(stream, rows, part.pixels);
     part.votes += first * spec().n_classes();
     if (part.statics) part.statics += first * spec().n_statics();
     forest(stream, part);
@@ -145,19 +159,20 @@ void ModelRunner::run_forest(const Stream& stream, const Batch& input) {
 }
 
 // The features of all sources of each pixel in one row, zeros for a source that is missing.
-const float* ModelRunner::joined_features(const Stream& stream, const Batch& input) {
-  const auto pixels = static_cast<std::size_t>(input.pixels);
-  const auto width = static_cast<std::size_t>(forest_->view().n_features - spec().n_statics());
-  joined_.reserve(stream.device, static_cast<std::int64_t>(pixels * width));
-  if (std::ranges::any_of(input.series, [](const SeriesBatch& series) { return series.dates == 0; })) joined_.zero(stream);
-  std::size_t first = 0;
-  for (std::size_t s = 0; s < input.series.size(); ++s) {
-    const SeriesBatch& series = input.series[s];
-    const std::size_t own = spec().days_of(s).size() * static_cast<std::size_t>(spec().sources[s].features());
-    if (series.dates > 0)
-      detail::copy_rows(stream, joined_.data() + first, width * sizeof(float), series.values, own * sizeof(float), own * sizeof(float),
-                        pixels);
-    first += own;
+const float* ModelRunner::joined(const Stream& stream, const std::vector<Row>& rows, std::int64_t pixels) {
+  if (rows.size() == 1) return rows.front().numbers;
+  std::int64_t width = 0;
+  for (const Row& row : rows) width += row.width;
+  joined_.reserve(stream.device, pixels * width);
+  if (std::ranges::any_of(rows, [](const Row& row) { return !row.numbers; })) joined_.zero(stream);
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(float));
+  std::int64_t first = 0;
+  for (const Row& row : rows) {
+    if (row.numbers)
+      detail::copy_rows(stream, joined_.data() + first, static_cast<std::size_t>(width * kBytes), row.numbers,
+                        static_cast<std::size_t>(row.width * kBytes), static_cast<std::size_t>(row.width * kBytes),
+                        static_cast<std::size_t>(pixels));
+    first += row.width;
   }
   return joined_.data();
 }
@@ -205,7 +220,7 @@ void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, co
 
 void ModelRunner::release() {
   if (network_) network_->release();
-  features_ = {}, joined_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {};
+  quantile_rows_.clear(), joined_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {};
 }
 
 }  // namespace millesime

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,7 +58,12 @@ class ModelRunner {
   Classifier& network();
   void run_network(const Stream& stream, const Batch& input);
   void run_forest(const Stream& stream, const Batch& input);
-  const float* joined_features(const Stream& stream, const Batch& input);
+  // The features of a source of each pixel; null: the source is missing.
+  struct Row {
+    const float* numbers;
+    std::int64_t width;
+  };
+  const float* joined(const Stream& stream, const std::vector<Row>& rows, std::int64_t pixels);
   void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
   const float* decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count);
 
@@ -69,11 +73,11 @@ class ModelRunner {
   std::unique_ptr<Classifier> network_;  // loaded when it is needed; or
   std::unique_ptr<Ltae> ltae_;           // in addition, for images; or
   std::unique_ptr<Forest> forest_;
-  std::optional<DeviceQuantilePlan> quantiles_;  // that the forest reads
-  Buffer<float> features_;                       // them, of a batch
-  Buffer<float> joined_;                         // features of several sources, for a forest
-  std::unique_ptr<Classifier> exact_;            // in 32 bits, to compare a network of 16 bits with
-  std::vector<float> image_days_;                // the dates of the positions of ltae_
+  std::vector<DeviceQuantilePlan> quantiles_;  // that the forest reads, of each source
+  std::vector<Buffer<float>> quantile_rows_;   // them, of a batch
+  Buffer<float> joined_;                       // features of several sources, for a forest
+  std::unique_ptr<Classifier> exact_;          // in 32 bits, to compare a network of 16 bits with
+  std::vector<float> image_days_;              // the dates of the positions of ltae_
   PrecisionCost cost_;
   std::int64_t batches_ = 0;
   Buffer<float> vote_logits_;  // of a forest that is calibrated

@@ -89,27 +89,30 @@ std::vector<float> predict_probabilities(const ModelFile& model, const std::vect
   return mean;
 }
 
-ModelInput with_quantiles(const ModelInput& input, const QuantilePlan& plan, const Context& context) {
-  const InputSeries& series = input.series.front();
+ModelInput with_quantiles(const ModelInput& input, const std::vector<QuantilePlan>& plans, const Context& context) {
   const Stream stream(context.device, context.threads);
   Transfer transfer(stream);
-  const DeviceQuantilePlan on_device(plan, series.features, stream);
   ModelInput out;
   out.n_statics = input.n_statics, out.statics = input.statics, out.target = input.target, out.group = input.group;
-  InputSeries& quantiles = out.series.emplace_back();
-  quantiles.dates = 1, quantiles.features = static_cast<int>(on_device.width());
-  quantiles.values.resize(static_cast<std::size_t>(input.size() * on_device.width()));
-  quantiles.valid.assign(static_cast<std::size_t>(input.size()), 1), quantiles.days.assign(static_cast<std::size_t>(input.size()), 0);
-  const std::int64_t width = std::int64_t{series.dates} * series.features;
-  for (std::int64_t first = 0; first < input.size(); first += kBlock) {
-    const std::int64_t count = std::min(kBlock, input.size() - first);
-    Buffer<float> values(stream.device, count * width), result(stream.device, count * on_device.width());
-    transfer.to_device(values, series.values.data() + first * width, count * width);
-    QuantileFeaturesArgs args = on_device.args();
-    args.pixels = count, args.values = values.data(), args.out = result.data();
-    quantile_features(stream, args);
-    transfer.to_host(quantiles.values.data() + first * on_device.width(), result.data(),
-                     static_cast<std::size_t>(count * on_device.width()) * sizeof(float));
+  const auto n = static_cast<std::size_t>(input.size());
+  for (std::size_t s = 0; s < plans.size(); ++s) {
+    const InputSeries& series = input.series[s];
+    const DeviceQuantilePlan on_device(plans[s], series.features, stream);
+    InputSeries& quantiles = out.series.emplace_back();
+    quantiles.dates = 1, quantiles.features = static_cast<int>(on_device.width());
+    quantiles.values.resize(n * static_cast<std::size_t>(on_device.width()));
+    quantiles.valid.assign(n, 1), quantiles.days.assign(n, 0);
+    const std::int64_t width = std::int64_t{series.dates} * series.features;
+    for (std::int64_t first = 0; first < input.size(); first += kBlock) {
+      const std::int64_t count = std::min(kBlock, input.size() - first);
+      Buffer<float> values(stream.device, count * width), result(stream.device, count * on_device.width());
+      transfer.to_device(values, series.values.data() + first * width, count * width);
+      QuantileFeaturesArgs args = on_device.args();
+      args.pixels = count, args.values = values.data(), args.out = result.data();
+      quantile_features(stream, args);
+      transfer.to_host(quantiles.values.data() + first * on_device.width(), result.data(),
+                       static_cast<std::size_t>(count * on_device.width()) * sizeof(float));
+    }
   }
   return out;
 }

@@ -17,8 +17,8 @@ std::vector<float> predict_probabilities(const ModelFile& model, const std::vect
 // The same of one model (no ensemble) and its prepared input.
 std::vector<float> predict_probabilities(const ModelFile& model, const InputTable& input, const Context& context);
 
-// The quantiles of a forest instead of its series, as one date, by the same kernel as on images.
-ModelInput with_quantiles(const ModelInput& input, const QuantilePlan& plan, const Context& context);
+// The quantiles of a forest instead of the series of each source, as one date, by the same kernel as on images.
+ModelInput with_quantiles(const ModelInput& input, const std::vector<QuantilePlan>& plans, const Context& context);
 
 // Time of predict_probabilities, measured on these samples, repeated.
 double seconds_per_pixel(const ModelFile& model, const ModelInput& input, const Context& context);

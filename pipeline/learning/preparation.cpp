@@ -37,8 +37,8 @@ std::int16_t brought_to(std::int16_t number, double ratio) {
 }
 
 // Some samples of a file as a window of one row, with the model's bands in the model's order and scale.
-Series as_series(const SampleSeries& from, const std::vector<int>& bands, const std::vector<double>& ratios,
-                 const std::vector<std::int64_t>& rows, std::int64_t first, std::int64_t count) {
+Series as_series(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands,
+                 const std::vector<double>& ratios, std::int64_t first, std::int64_t count) {
   Series series;
   series.window = Window{0, 0, static_cast<int>(count), 1};
   series.dates = from.dates;
@@ -52,9 +52,9 @@ Series as_series(const SampleSeries& from, const std::vector<int>& bands, const 
   group.samples.resize(n_dates * n_bands * n);
   series.masks.resize(n_dates * n);
   for (std::size_t i = 0; i < n; ++i) {
-    const auto row = static_cast<std::size_t>(rows[static_cast<std::size_t>(first) + i]);
+    const auto row = static_cast<std::size_t>(selection.rows[static_cast<std::size_t>(first) + i]);
     for (std::size_t d = 0; d < n_dates; ++d) {
-      const bool valid = from.valid[row * n_dates + d] != 0;
+      const bool valid = from.valid[row * n_dates + d] != 0 && !selection.hides(from.dates[d]);
       series.masks[d * n + i] = valid ? 0 : 1;
       for (std::size_t b = 0; b < n_bands; ++b) {
         const std::int16_t number = from.values[(row * n_dates + d) * stored_bands + static_cast<std::size_t>(bands[b])];
@@ -86,7 +86,7 @@ Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normali
 void Preparation::run(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands, std::int64_t first,
                       std::int64_t count, std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
   end_if_requested();
-  const Series series = as_series(from, bands, ratios_to(source_, from, bands), selection.rows, first, count);
+  const Series series = as_series(selection, from, bands, ratios_to(source_, from, bands), first, count);
   const HostSeries view(series);
   const auto n = static_cast<std::size_t>(count);
   const float* mean = normalised_ ? source_.mean.data() : nullptr;

@@ -46,7 +46,7 @@ class SelectedInput {
     for (std::size_t s = 0; s < spec_.sources.size(); ++s)
       for (const SampleSelection& selection : selections_) {
         const SampleSeries* series = series_of(selection, spec_, s);
-        if (!series) return false;
+        if (!series || selection.known_until) return false;
         if (spec_.input == InputKind::regular) continue;
         const std::size_t dates = series->dates.size();
         if (dates < dates_[s]) return false;
@@ -109,7 +109,7 @@ class SelectedInput {
 
   void read_file(const SampleSelection& selection, std::size_t first_of_file, std::span<const std::int64_t> samples,
                  const std::vector<std::size_t>& places, ModelInput& input) const {
-    SampleSelection part{selection.samples, selection.file, {}};
+    SampleSelection part{selection.samples, selection.file, {}, selection.known_until};
     for (const std::size_t place : places) part.rows.push_back(selection.rows[static_cast<std::size_t>(samples[place]) - first_of_file]);
     for (std::size_t s = 0; s < spec_.sources.size(); ++s) read_source(s, part, places, input.series[s]);
     const Samples& from = *selection.samples;

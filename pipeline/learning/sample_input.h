@@ -19,6 +19,9 @@ struct SampleSelection {
   const Samples* samples = nullptr;
   std::string file;  // for messages
   std::vector<std::int64_t> rows;
+  std::optional<Date> known_until = {};  // observations from this day on are hidden
+
+  bool hides(Date date) const { return known_until && !(date < *known_until); }
 };
 
 enum class SampleUse { all, learn, test };

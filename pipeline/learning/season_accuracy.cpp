@@ -6,7 +6,6 @@
 
 #include "models/base/season.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/series.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/evaluation.h"
 #include "pipeline/learning/prediction.h"
@@ -14,32 +13,19 @@
 namespace millesime {
 namespace {
 
-// Samples of a file of which nothing after a day of the year is known, and those of them that have a valid date by then.
-struct Known {
-  Samples samples;
-  SampleSelection selection;
-};
-
-Known known_on(const NamedSamples& named, const SampleSelection& judging, int day) {
-  Known known{named.samples, {nullptr, named.file, {}}};
-  const Date end = Date::from_ymd(named.samples.year, 1, 1) + day;  // the first day that is not known
-  std::vector<bool> seen(static_cast<std::size_t>(named.samples.size()));
-  for (SampleSeries& series : known.samples.series) {
-    const std::size_t dates = series.dates.size(), bands = series.bands.size();
-    std::vector<std::uint8_t>& valid = series.valid.edit();
-    auto& values = series.values.edit();
-    for (std::size_t i = 0; i < valid.size(); ++i) {
-      if (valid[i] == 0) continue;
-      if (series.dates[i % dates] < end) {
-        seen[i / dates] = true;
-        continue;
-      }
-      valid[i] = 0;
-      std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(i * bands), bands, kNodata);
-    }
-  }
+// Of the samples that judge, those that have a label and a valid date before the end of a day of the year; nothing after it is known.
+SampleSelection known_on(const NamedSamples& named, const SampleSelection& judging, int day) {
+  const Samples& samples = named.samples;
+  SampleSelection known{&samples, named.file, {}, Date::from_ymd(samples.year, 1, 1) + day};
+  const auto is_seen = [&](std::int64_t row) {
+    return std::ranges::any_of(samples.series, [&](const SampleSeries& series) {
+      const auto n = static_cast<std::size_t>(std::ranges::lower_bound(series.dates, *known.known_until) - series.dates.begin());
+      const std::uint8_t* valid = series.valid.data() + static_cast<std::size_t>(row) * series.dates.size();
+      return std::any_of(valid, valid + n, [](std::uint8_t one) { return one != 0; });
+    });
+  };
   for (const std::int64_t row : judging.rows)
-    if (seen[static_cast<std::size_t>(row)] && named.samples.label[static_cast<std::size_t>(row)] != 0) known.selection.rows.push_back(row);
+    if (samples.label[static_cast<std::size_t>(row)] != 0 && is_seen(row)) known.rows.push_back(row);
   return known;
 }
 
@@ -61,14 +47,13 @@ SeasonDay measure_day(const ModelFile& learned, const std::vector<NamedSamples>&
   double confidence = 0;
   std::ranges::fill(of_class, 0);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    Known known = known_on(all[i], judging[i], day);
-    known.selection.samples = &known.samples;
-    if (known.selection.rows.empty()) continue;
-    const auto probabilities = predict_probabilities(model, std::vector{known.selection}, context);
-    for (std::size_t r = 0; r < known.selection.rows.size(); ++r) {
+    const SampleSelection known = known_on(all[i], judging[i], day);
+    if (known.rows.empty()) continue;
+    const auto probabilities = predict_probabilities(model, std::vector{known}, context);
+    for (std::size_t r = 0; r < known.rows.size(); ++r) {
       const float* row = probabilities.data() + r * classes.size();
       const auto winner = static_cast<std::size_t>(std::max_element(row, row + classes.size()) - row);
-      const int label = known.samples.label[static_cast<std::size_t>(known.selection.rows[r])];
+      const int label = known.samples->label[static_cast<std::size_t>(known.rows[r])];
       confusion.add(label, classes[winner]);
       calibration.add(std::clamp(static_cast<double>(row[winner]), 0.0, 1.0), label == classes[winner]);
       confidence += row[winner];

@@ -13,7 +13,7 @@ namespace {
 // The temperatures of a file's samples.
 class Temperatures {
  public:
-  Temperatures(const ThermalTime& time, const SampleSelection& selection) : samples_(*selection.samples) {
+  Temperatures(const ThermalTime& time, const SampleSelection& selection) : selection_(selection), samples_(*selection.samples) {
     const auto found = std::ranges::find(samples_.series, time.source, &SampleSeries::source);
     if (found == samples_.series.end()) {
       std::vector<std::string> names;
@@ -35,7 +35,7 @@ class Temperatures {
     const std::size_t n = series_->dates.size(), at = static_cast<std::size_t>(row) * n, bands = series_->bands.size();
     degrees.resize(n), known.resize(n);
     for (std::size_t d = 0; d < n; ++d) {
-      known[d] = series_->valid[at + d];
+      known[d] = selection_.hides(series_->dates[d]) ? 0 : series_->valid[at + d];
       degrees[d] = static_cast<float>(series_->values[(at + d) * bands + band_]) * scale_;
     }
   }
@@ -43,6 +43,7 @@ class Temperatures {
   void release() const { series_->values.release(), series_->valid.release(); }
 
  private:
+  const SampleSelection& selection_;
   const Samples& samples_;
   const SampleSeries* series_ = nullptr;
   std::size_t band_ = 0;

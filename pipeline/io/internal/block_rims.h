@@ -20,9 +20,10 @@ class BlockRims {
   explicit BlockRims(int keep) : keep_(keep) {}
 
   // `file` is the same raster in each call, of which read_block(col, row, T*) reads a block; `scratch` is used by the files of one thread
-  // one after the other.
-  template <class ReadBlock>
-  void read(const RasterInfo& file, const Window& window, T* samples, std::vector<T>& scratch, const ReadBlock& read_block) {
+  // one after the other. Where is_needed(block) is false the samples are `otherwise`, and the block is not decompressed.
+  template <class IsNeeded, class ReadBlock>
+  void read(const RasterInfo& file, const Window& window, T* samples, std::vector<T>& scratch, const IsNeeded& is_needed, T otherwise,
+            const ReadBlock& read_block) {
     const Blocks blocks(file);
     const int first_row = window.row / blocks.height, last_row = (window.row + window.height - 1) / blocks.height;
     const int first_col = window.col / blocks.width, last_col = (window.col + window.width - 1) / blocks.width;
@@ -32,6 +33,10 @@ class BlockRims {
         const Window block{col * blocks.width, row * blocks.height, blocks.width, blocks.height};
         const Window part = block.intersect(window);
         T* const target = samples + std::int64_t{part.row - window.row} * window.width + (part.col - window.col);
+        if (!is_needed(block)) {
+          for (int line = 0; line < part.height; ++line) std::fill_n(target + std::int64_t{line} * window.width, part.width, otherwise);
+          continue;
+        }
         if (copy_from_rim(block, part, target, window.width)) continue;
         scratch.resize(static_cast<std::size_t>(block.pixels()));
         read_block(col, row, scratch.data());

@@ -2,6 +2,7 @@
 // Inside pipeline/io only: the files of a tile's census, as SeriesReader reads them.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/group_layout.h"
 #include "pipeline/io/internal/read_grid.h"
+#include "pipeline/io/internal/visible_cells.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/series_reader.h"
 
@@ -72,8 +74,9 @@ struct SeriesReader::Impl {
   std::vector<std::string> bands;
   int threads = 1;
   std::vector<MaskPlane> planes;
-  std::size_t edge_plane = 0;  // that tells where there is an image
-  MaskRule no_image{};         // its bytes
+  std::vector<MaskRule> invalid_by;  // of each plane
+  std::size_t edge_plane = 0;        // that tells where there is an image
+  MaskRule no_image{};               // its bytes
   std::vector<GroupLayout> groups;
   std::vector<GroupLayout> mask_layouts;              // one a plane
   int halo = 0;                                       // px by which windows are read larger
@@ -137,9 +140,10 @@ struct SeriesReader::Impl {
     file.blocks = std::int64_t{blocks(info.grid.cols, info.block_width)} * blocks(info.grid.rows, info.block_height);
   }
 
-  // A window of the grid on which the layer is read.
-  template <class T>
-  void read_layer(const Product& product, LayerFile<T>& file, const Window& window, T* samples, std::vector<T>& scratch) const try {
+  // A window of the grid on which the layer is read; is_needed(block of that grid): false where none of its samples is used.
+  template <class T, class IsNeeded>
+  void read_layer(const Product& product, LayerFile<T>& file, const Window& window, T* samples, std::vector<T>& scratch,
+                  const IsNeeded& is_needed) const try {
     if (file.layer->file.empty()) {  // a mask that the product may lack
       std::fill_n(samples, window.pixels(), file.outside);
       return;
@@ -148,15 +152,15 @@ struct SeriesReader::Impl {
       const std::lock_guard lock(file.shared->mutex);
       if (!file.shared->reader) file.shared->reader = open(product, *file.layer);
       note_blocks(file, *file.shared->reader);
-      return place(file, *file.shared->reader, window, samples, scratch);
+      return place(file, *file.shared->reader, window, samples, scratch, is_needed);
     }
-    std::optional<RasterReader> opened;
-    if (!file.reader) {
-      opened = open(product, *file.layer);
-      note_blocks(file, *opened);
-      if (file.stays_open) file.reader = std::move(opened);
+    std::optional<RasterReader> for_now;
+    std::optional<RasterReader>& reader = file.reader || file.stays_open ? file.reader : for_now;
+    if (!reader) {
+      reader.emplace(open(product, *file.layer));
+      note_blocks(file, *reader);
     }
-    place(file, file.reader ? *file.reader : *opened, window, samples, scratch);
+    place(file, *reader, window, samples, scratch, is_needed);
   } catch (const UserError& error) {
     throw with_context(context(product), error);
   }
@@ -171,9 +175,11 @@ struct SeriesReader::Impl {
     };
   }
 
-  template <class T>
-  void place(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch) const {
-    if (file.placement == Placement::same) return file.rims.read(reader.info(), window, samples, scratch, block_reader(file, reader));
+  template <class T, class IsNeeded>
+  void place(LayerFile<T>& file, const RasterReader& reader, const Window& window, T* samples, std::vector<T>& scratch,
+             const IsNeeded& is_needed) const {
+    if (file.placement == Placement::same)
+      return file.rims.read(reader.info(), window, samples, scratch, is_needed, file.outside, block_reader(file, reader));
     const Grid& source = file.layer->grid;
     std::fill_n(samples, window.pixels(), file.outside);
     if (file.placement == Placement::shifted) {
@@ -274,8 +280,21 @@ struct SeriesReader::Impl {
   };
   void read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples, BlockBuffers& scratch) const;
   void read_date(std::size_t date, const Window& window, const DateView& view, BlockBuffers& scratch) const;
-  void read_band(PassFiles& pass, std::size_t g, std::size_t i, const Window& window, const DateView& view, BlockBuffers& scratch) const;
-  std::vector<std::function<void(const DateView&, BlockBuffers&)>> pieces_of(std::size_t date, const Window& window) const;
+  // `visible`: of the date's masks; nullptr: all bands are read.
+  void read_band(PassFiles& pass, std::size_t g, std::size_t i, const Window& window, const DateView& view, const VisibleCells* visible,
+                 BlockBuffers& scratch) const;
+  // What one thread reads at a time: first the masks of a date, or all of a date of several passes; then its bands.
+  using Piece = std::function<void(BlockBuffers&)>;
+  struct Pieces {
+    std::vector<Piece> first, then;
+  };
+  struct DateToRead {
+    DateView view;
+    std::atomic<int> planes_left{0};
+    std::optional<VisibleCells> visible;
+  };
+  void add_pieces(std::size_t date, const Window& window, Masked masked, DateToRead& to_read, Pieces& pieces) const;
+  void read_together(const std::vector<Piece>& pieces) const;
   void read_pass(PassFiles& pass, const Window& window, const DateView& view, Edge* edge, BlockBuffers& scratch) const;
   void fill_from(PassFiles& pass, const Window& window, Edge& edge, const DateView& date, BlockBuffers& scratch) const;
   Window window_around(const Window& window) const;

@@ -1,6 +1,7 @@
 #include "pipeline/core/checksum.h"
 
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -67,6 +68,33 @@ TEST(Checksum, AKnownFileIsNotReadAgainUnlessSizeOrTimeHaveChanged) {
   other.xxh3.clear();  // nothing is known of the content
   EXPECT_EQ(fingerprint(path, other).xxh3, kAbc);
   EXPECT_EQ(fingerprint(path, other).path, path);
+}
+
+TEST(Checksum, AFileThatItsWriterReadBackIsNotReadAgainUntilItChanges) {
+  const std::string path = temp_dir() + "/file", renamed = path + ".renamed";
+  std::ofstream(path) << "abc";
+  remember_read_back(path, {"what was found", "and its SHA-256"});
+  EXPECT_EQ(fingerprint(path).xxh3, kAbc) << "a change that follows at once would not be seen";
+
+  const auto at = [](std::time_t seconds) { return fs::file_time_type::clock::from_sys(std::chrono::system_clock::from_time_t(seconds)); };
+  fs::last_write_time(path, at(1'622'505'600));
+  remember_read_back(path, {"what was found", "and its SHA-256"});
+  fs::rename(path, renamed);
+  EXPECT_EQ(fingerprint(renamed).xxh3, "what was found");
+  EXPECT_EQ(read_back_of(renamed).sha256, "and its SHA-256");
+  std::ofstream(path) << "abc";  // another file of that name
+  EXPECT_EQ(fingerprint(path).xxh3, kAbc);
+
+  fs::last_write_time(renamed, at(1'622'505'601));
+  EXPECT_EQ(fingerprint(renamed).xxh3, kAbc);
+  EXPECT_EQ(read_back_of(renamed).sha256, "");
+  EXPECT_EQ(read_back_of(path + ".none").xxh3, "");
+}
+
+TEST(Checksum, OfPartsIsThatOfTheWhole) {
+  Xxh3 parts;
+  parts.add("a"), parts.add(""), parts.add("bc");
+  EXPECT_EQ(parts.finish(), kAbc);
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/checksum.h"
+#include "pipeline/core/sha256.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
@@ -212,6 +214,38 @@ TEST(RasterFile, AByteThatChangedOnItsWayIsFoundAndTheOldFileStays) {
   EXPECT_THAT(message_of([&] { writer.commit(); }),
               ::testing::AllOf(HasSubstr("map.tif: band 1, window"), HasSubstr("the data read back differ from the written data")));
   EXPECT_EQ(read_text(path), "the old file");
+}
+
+// By all calls of this process.
+std::int64_t bytes_read() {
+  std::ifstream counters("/proc/self/io");
+  std::string name;
+  for (std::int64_t value = 0; counters >> name >> value;)
+    if (name == "rchar:") return value;
+  return -1;
+}
+
+TEST(RasterFile, WhatWasWrittenIsReadOnceForTheComparisonAndForAllChecksums) {
+  const std::string folder = temp_dir(), path = folder + "/map.tif", cog = folder + "/cog.tif";
+  const Raster<std::uint8_t> map = noise<std::uint8_t>(utm(4096, 3072), 11);
+  RasterWriter writer(path, map.grid, PixelType::u8, 1, {});
+  writer.write(map.grid.whole(), 0, map.samples.data());
+  std::int64_t before = bytes_read();
+  if (before < 0) GTEST_SKIP() << "this system does not count what a process reads (/proc/self/io)";
+  writer.commit();
+  const Fingerprint found = fingerprint(path);
+  const auto bytes = static_cast<std::int64_t>(found.bytes);
+  EXPECT_GE(bytes_read() - before, bytes);
+  EXPECT_LE(bytes_read() - before, bytes + bytes / 20);
+  EXPECT_EQ(found.xxh3, xxh3_of_file(path));
+
+  write_cog(path, cog, {.classes = true, .band_names = {}});
+  before = bytes_read();
+  const Fingerprint of_cog = fingerprint(cog);
+  const ReadBackSums sums = read_back_of(cog);
+  EXPECT_LE(bytes_read() - before, 4096);
+  EXPECT_EQ(of_cog.xxh3, xxh3_of_file(cog));
+  EXPECT_EQ(sums.sha256, sha256_of_file(cog));
 }
 
 TEST(RasterFile, NamesWhatIsWrong) {

@@ -13,6 +13,7 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/learning/cross_validation.h"
 #include "pipeline/learning/evaluation.h"
+#include "pipeline/learning/prediction.h"
 #include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
@@ -108,6 +109,27 @@ TEST_P(Tables, MergingFilesChangesNothing) {
   predict.model = evaluate.model, predict.samples = evaluate.samples, predict.output = folder + "/p.csv";
   EXPECT_EQ(predict_samples(predict, context), 216);
   EXPECT_THAT(read_text(predict.output), HasSubstr("merged.safetensors,215,"));
+}
+
+// The same as of samples that have nothing after that day, without a copy of them.
+TEST_P(Tables, WhatIsLaterThanADayCanBeHidden) {
+  const Samples samples = tile_samples("T31TCJ", 60, 1);
+  write_samples(samples, folder + "/tile.safetensors");
+  train_model(command({folder + "/tile.safetensors"}), context);
+  const ModelFile model = ModelFile::read(folder + "/model.safetensors");
+  const Date day = samples.series[0].dates[3];
+  Samples cut = samples;
+  for (std::size_t i = 0; i < cut.series[0].valid.size(); ++i)
+    if (!(cut.series[0].dates[i % cut.series[0].dates.size()] < day)) {
+      cut.series[0].valid.edit()[i] = 0;
+      for (std::size_t b = 0; b < 2; ++b) cut.series[0].values.edit()[2 * i + b] = -10000;
+    }
+  SampleSelection known = select_samples(samples, "tile", SampleUse::all, 0);
+  const auto whole = predict_probabilities(model, std::vector{known}, context);
+  known.known_until = day;
+  const auto found = predict_probabilities(model, std::vector{known}, context);
+  EXPECT_EQ(found, predict_probabilities(model, std::vector{select_samples(cut, "tile", SampleUse::all, 0)}, context));
+  EXPECT_NE(found, whole);
 }
 
 std::string table(const std::vector<int>& codes, const std::string& group, const std::function<std::string(int)>& number) {
