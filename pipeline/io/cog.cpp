@@ -18,8 +18,8 @@ namespace {
 
 template <class T>
 void require_same_samples(const RasterReader& source, const RasterReader& made, const std::string& path) {
-  constexpr int kBlock = 512, kPixels = 1 << 20;
-  for (const Window& window : split(source.grid().whole(), kBlock, kBlock, kPixels))
+  constexpr int kPixels = 1 << 20;
+  for (const Window& window : split(source.grid().whole(), kMapBlock, kMapBlock, kPixels))
     for (int band = 0; band < source.info().bands; ++band) {
       std::vector<T> given(static_cast<std::size_t>(window.pixels())), found(given.size());
       source.read(window, band, given.data());
@@ -60,7 +60,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     CPLStringList creation;
     creation.SetNameValue("COMPRESS", options.compression.c_str());
     if (has_predictor(options.compression) && !classes) creation.SetNameValue("PREDICTOR", "YES");
-    creation.SetNameValue("BLOCKSIZE", "512");
+    creation.SetNameValue("BLOCKSIZE", std::to_string(kMapBlock).c_str());
     creation.SetNameValue("OVERVIEWS", "IGNORE_EXISTING");
     creation.SetNameValue("OVERVIEW_RESAMPLING", classes ? "MODE" : "AVERAGE");
     creation.SetNameValue("BIGTIFF", "IF_SAFER");
