@@ -90,10 +90,12 @@ for n in range(23):
     ndvi[0, :5], reliability[0, :5] = -3000, -1
     write_hdf_eos(
         FOLDER / f"hdf/2021/MOD13Q1.A2021{day:03}.h18v03.061.2021{day + 18:03}034811.hdf", "MODIS_Grid_16DAY_250m_500m_VI",
-        {"250m 16 days NDVI": ndvi, "250m 16 days pixel reliability": reliability},
+        {
+            "250m 16 days NDVI": ndvi,
+            **{f"250m 16 days {band} reflectance": np.full_like(ndvi, 1000) for band in ("red", "NIR", "blue", "MIR")},
+            "250m 16 days pixel reliability": reliability,
+        },
     )
-    if n == 8:
-        kept = ndvi, reliability
 
 census = json.loads(run("catalog", FOLDER / "hdf", "--sensor", "modis_ndvi_hdf", "--year", 2021, "--json"))
 assert "h18v03" in json.dumps(census) and not census["tiles"][0].get("damaged"), census
