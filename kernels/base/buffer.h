@@ -19,10 +19,15 @@ namespace detail {
 void* allocate(const Device& device, std::size_t bytes);  // throws OutOfDeviceMemory (CUDA) or std::bad_alloc (CPU)
 void release(const Device& device, void* memory) noexcept;
 void copy_bytes(const Stream& stream, const Device& to, void* target, const Device& from, const void* source, std::size_t bytes);
-// `rows` rows of `width` bytes, `target_pitch` and `source_pitch` bytes from one to the next. Both on the stream's device.
+// `rows` rows of `width` bytes, `target_pitch` and `source_pitch` bytes from one to the next. On the stream's device, or page-locked for
+// it.
 void copy_rows(const Stream& stream, void* target, std::size_t target_pitch, const void* source, std::size_t source_pitch,
                std::size_t width, std::size_t rows);
 void zero_bytes(const Stream& stream, void* target, std::size_t bytes);
+// Memory for the work `what` that follows on the stream, given back once the work before is done (staged.h, parallel_for.h).
+void* allocate_in_order(const Stream& stream, const char* what, std::size_t bytes);
+void release_in_order(const Stream& stream, void* memory) noexcept;
+void release_cached(const Device& device) noexcept;  // to the device: memory that was given back in order and is kept for the next work
 }  // namespace detail
 
 template <class T>

@@ -2,6 +2,9 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "kernels/base/buffer.h"
@@ -49,9 +52,6 @@ std::string bytes_text(std::size_t bytes) { return std::to_string(bytes) + " byt
 
 void select(const Device& device) { check(cudaSetDevice(device.index), "selecting the device", device); }
 
-// Resident grids: enough blocks to fill every multiprocessor (2048 threads each, 256 a block).
-constexpr int kBlocksPerMultiprocessor = 8;
-
 }  // namespace
 
 bool cuda_built() { return true; }
@@ -68,18 +68,28 @@ Cuda cuda_backend(const Stream& stream) {
   int multiprocessors = 1;
   check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, stream.device.index),
         "querying the number of multiprocessors", stream.device);
-  return {stream, multiprocessors * kBlocksPerMultiprocessor};
+  return {stream, multiprocessors};
+}
+
+unsigned grid_of(const Cuda& cuda, const char* op, const void* kernel, std::size_t shared_bytes, std::int64_t items) {
+  int resident = 0;  // blocks a multiprocessor
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, kBlockThreads, shared_bytes),
+        std::string("asking how many blocks of ") + op + " are resident", cuda.stream.device);
+  const std::int64_t most = std::int64_t{cuda.multiprocessors} * std::max(1, resident);
+  return static_cast<unsigned>(std::min<std::int64_t>((items + kBlockThreads - 1) / kBlockThreads, most));
 }
 
 void check_launch(const char* op, std::int64_t n, const Device& device) {
   check(cudaGetLastError(), std::string(op) + " of " + std::to_string(n) + " items", device);
 }
 
-void* allocate_in_order(const Stream& stream, const char* op, std::size_t bytes) {
+namespace cuda {
+
+void* allocate_in_order(const Stream& stream, const char* what, std::size_t bytes) {
   select(stream.device);
   void* memory = nullptr;
   check(cudaMallocAsync(&memory, bytes, static_cast<cudaStream_t>(stream.handle)),
-        std::string(op) + ", allocating " + bytes_text(bytes) + " of scratch", stream.device);
+        std::string(what) + ", allocating " + bytes_text(bytes) + " of scratch", stream.device);
   return memory;
 }
 
@@ -87,7 +97,11 @@ void release_in_order(const Stream& stream, void* memory) noexcept {
   static_cast<void>(cudaFreeAsync(memory, static_cast<cudaStream_t>(stream.handle)));
 }
 
-namespace cuda {
+void release_cached(const Device& device) noexcept {
+  cudaMemPool_t pool = nullptr;
+  if (cudaDeviceGetDefaultMemPool(&pool, device.index) == cudaSuccess && cudaMemPoolTrimTo(pool, 0) == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());  // the next allocation says what is wrong
+}
 
 void* allocate(const Device& device, std::size_t bytes) {
   select(device);
@@ -135,6 +149,12 @@ void* make_stream(const Device& device) {
   select(device);
   cudaStream_t handle = nullptr;
   check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "creating a stream", device);
+  // What is given back in order stays with the process: otherwise every synchronisation would return it to the system.
+  cudaMemPool_t pool = nullptr;
+  std::uint64_t kept = std::numeric_limits<std::uint64_t>::max();
+  if (cudaDeviceGetDefaultMemPool(&pool, device.index) != cudaSuccess ||
+      cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept) != cudaSuccess)
+    static_cast<void>(cudaGetLastError());  // a device without pools
   return handle;
 }
 

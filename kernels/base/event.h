@@ -13,8 +13,9 @@ class Event {
   Event(Event&& other) noexcept;
   Event& operator=(Event&& other) noexcept;
   ~Event();
-  void record(const Stream& stream);  // after what was submitted so far
-  void wait() const;                  // until the work before it is done; returns at once if it was never recorded. Throws DeviceError
+  bool exists() const { return handle_ != nullptr; }  // false on the CPU, and if it was made without a device
+  void record(const Stream& stream);                  // after what was submitted so far
+  void wait() const;  // until the work before it is done; returns at once if it was never recorded. Throws DeviceError
   // Work submitted to the stream from now on begins when the work before the event is done; the host does not wait for it.
   void hold(const Stream& stream) const;
 

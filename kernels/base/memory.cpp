@@ -76,6 +76,20 @@ void copy_rows(const Stream& stream, void* target, std::size_t target_pitch, con
   for (std::size_t row = 0; row < rows; ++row, to += target_pitch, from += source_pitch) std::memcpy(to, from, width);
 }
 
+void* allocate_in_order(const Stream& stream, const char* what, std::size_t bytes) {
+  if (!on_gpu(stream.device)) return allocate(stream.device, bytes);
+  return bytes > 0 ? cuda::allocate_in_order(stream, what, bytes) : nullptr;
+}
+
+void release_in_order(const Stream& stream, void* memory) noexcept {
+  if (!on_gpu(stream.device)) return release(stream.device, memory);
+  if (memory) cuda::release_in_order(stream, memory);
+}
+
+void release_cached(const Device& device) noexcept {
+  if (on_gpu(device)) cuda::release_cached(device);
+}
+
 void zero_bytes(const Stream& stream, void* target, std::size_t bytes) {
   if (bytes == 0) return;
   if (on_gpu(stream.device))

@@ -24,6 +24,9 @@ void copy_rows(const Stream& stream, void*, std::size_t, const void*, std::size_
   throw_no_cuda(stream.device);
 }
 void zero(const Stream& stream, void*, std::size_t) { throw_no_cuda(stream.device); }
+void* allocate_in_order(const Stream& stream, const char*, std::size_t) { throw_no_cuda(stream.device); }
+void release_in_order(const Stream&, void*) noexcept {}
+void release_cached(const Device&) noexcept {}
 void synchronize(const Stream& stream) { throw_no_cuda(stream.device); }
 void* make_stream(const Device& device) { throw_no_cuda(device); }
 void drop_stream(void*) noexcept {}

@@ -63,10 +63,9 @@ template <class F>
 MILLESIME_NO_INLINE void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
-  const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
-  const unsigned blocks = static_cast<unsigned>(wanted < cuda.max_blocks ? wanted : cuda.max_blocks);
-  MILLESIME_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kBlockThreads), sizeof(std::uint64_t) * f.slots(),
-                   static_cast<cudaStream_t>(cuda.stream.handle), f, n);
+  const std::size_t shared = sizeof(std::uint64_t) * f.slots();
+  const unsigned blocks = grid_of(cuda, op, reinterpret_cast<const void*>(&grid_stride_count<F>), shared, n);
+  MILLESIME_LAUNCH(grid_stride_count<F>, dim3(blocks), dim3(kBlockThreads), shared, static_cast<cudaStream_t>(cuda.stream.handle), f, n);
   check_launch(op, n, cuda.stream.device);
 }
 

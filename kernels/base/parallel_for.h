@@ -32,15 +32,15 @@ struct Cpu {
 struct Cuda {
   static constexpr int kLanes = 1;
   Stream stream;
-  int max_blocks = 1;  // of a grid: as many as fill the device
+  int multiprocessors = 1;
 };
 
 // Calls `work` with the backend of the stream's device. Throws DeviceError for a CUDA stream in a build without CUDA.
 [[noreturn]] void throw_no_cuda(const Device& device);
-Cuda cuda_backend(const Stream& stream);                                           // selects the device of this thread
-void check_launch(const char* op, std::int64_t n, const Device& device);           // throws the error of the launch
-void* allocate_in_order(const Stream& stream, const char* op, std::size_t bytes);  // device memory for the work that follows on the stream
-void release_in_order(const Stream& stream, void* memory) noexcept;                // once the work before is done
+Cuda cuda_backend(const Stream& stream);  // selects the device of this thread
+// Blocks of the grid of a kernel: a thread an item, but no more than the device keeps resident at once with this shared memory a block.
+unsigned grid_of(const Cuda& cuda, const char* op, const void* kernel, std::size_t shared_bytes, std::int64_t items);
+void check_launch(const char* op, std::int64_t n, const Device& device);  // throws the error of the launch
 template <class Work>
 void on_backend(const Stream& stream, const Work& work) {
   if (stream.device.kind == Device::Kind::cpu) return work(Cpu{stream.threads});
@@ -90,9 +90,10 @@ void parallel_for(const Cpu& cpu, const char*, std::int64_t n, const F& f) {
   }
 }
 
+inline constexpr int kBlockThreads = 256;
+
 #ifdef MILLESIME_CUDA_SOURCE
 
-inline constexpr int kBlockThreads = 256;
 inline constexpr int kBlocksResident = 4;  // a multiprocessor, at least: no more than 64 registers a thread
 
 template <class F>
@@ -132,13 +133,19 @@ template <class F>
 MILLESIME_NO_INLINE void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
-  const std::int64_t wanted = (n + kBlockThreads - 1) / kBlockThreads;
-  const unsigned blocks = static_cast<unsigned>(wanted < cuda.max_blocks ? wanted : cuda.max_blocks);
+  const void* kernel = nullptr;
+  if constexpr (WholeWarps<F>::value)
+    kernel = reinterpret_cast<const void*>(&grid_stride_warps<F>);
+  else if constexpr (NeedsScratch<F>::value)
+    kernel = reinterpret_cast<const void*>(&grid_stride_scratch<F>);
+  else
+    kernel = reinterpret_cast<const void*>(&grid_stride<F>);
+  const unsigned blocks = grid_of(cuda, op, kernel, WholeWarps<F>::value ? kTilesBytes : 0, n);
   auto stream = static_cast<cudaStream_t>(cuda.stream.handle);
   unsigned char* memory = nullptr;
-  if constexpr (NeedsScratch<F>::value) {
+  if constexpr (NeedsScratch<F>::value) {  // of the threads that are resident, not of all items
     const std::size_t bytes = static_cast<std::size_t>(f.scratch_bytes()) * blocks * kBlockThreads;
-    memory = static_cast<unsigned char*>(allocate_in_order(cuda.stream, op, bytes));
+    memory = static_cast<unsigned char*>(detail::allocate_in_order(cuda.stream, op, bytes));
   }
   if constexpr (WholeWarps<F>::value)
     MILLESIME_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kBlockThreads), kTilesBytes, stream, f, n, memory);
@@ -146,7 +153,7 @@ MILLESIME_NO_INLINE void parallel_for(const Cuda& cuda, const char* op, std::int
     MILLESIME_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
   else
     MILLESIME_LAUNCH(grid_stride<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n);
-  if (memory) release_in_order(cuda.stream, memory);
+  detail::release_in_order(cuda.stream, memory);
   check_launch(op, n, cuda.stream.device);
 }
 

@@ -34,6 +34,13 @@ class PinnedBuffer {
   }
   ~PinnedBuffer() { detail::release_pinned(device_, data_); }
 
+  // Makes memory for `size` numbers or more; the contents are lost if it is new.
+  void reserve(const Device& device, std::int64_t size) {
+    if (size_ >= size && device_ == device) return;
+    *this = PinnedBuffer();
+    *this = PinnedBuffer(device, size);
+  }
+
   T* data() { return data_; }
   const T* data() const { return data_; }
   std::int64_t size() const { return size_; }

@@ -8,6 +8,7 @@
 
 #include "kernels/base/buffer.h"
 #include "kernels/base/event.h"
+#include "kernels/base/host_numbers.h"
 #include "kernels/base/pinned_buffer.h"
 #include "kernels/base/stream.h"
 
@@ -34,6 +35,16 @@ class Transfer {
   void to_device(Buffer<T>& buffer, const T* host, std::int64_t n) {
     buffer.reserve(stream_.device, n);
     to_device(buffer.data(), host, static_cast<std::size_t>(n) * sizeof(T));
+  }
+  // Numbers that are page-locked for the device go there themselves: they must not change until the stream has read them.
+  template <class T>
+  void to_device(Buffer<T>& buffer, const HostNumbers<T>& host) {
+    const auto n = static_cast<std::int64_t>(host.size());
+    buffer.reserve(stream_.device, n);
+    if (host.get_allocator().device() == stream_.device)
+      buffer.copy_from(stream_, host.data(), n);
+    else
+      to_device(buffer.data(), host.data(), host.size() * sizeof(T));
   }
   template <class T>
   Buffer<T> to_device(const std::vector<T>& host) {

@@ -23,6 +23,7 @@
 #include "kernels/base/buffer.h"
 #include "kernels/base/store.h"
 #include "kernels/bench/inputs.h"
+#include "kernels/ops/blend.h"
 #include "kernels/ops/confusion.h"
 #include "kernels/ops/connected_components.h"
 #include "kernels/ops/decide.h"
@@ -32,6 +33,7 @@
 #include "kernels/ops/indices.h"
 #include "kernels/ops/ltae.h"
 #include "kernels/ops/majority_filter.h"
+#include "kernels/ops/map_values.h"
 #include "kernels/ops/mosaic_rule.h"
 #include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.h"
@@ -292,12 +294,19 @@ void bench_models_and_maps(std::int64_t pixels) {
     });
   }
   {
-    constexpr int kModels = 2;
-    const auto shares = numbers<float>(pixels * kModels * kClasses, 0, 1), weights = numbers<float>(pixels * kModels, 0, 3);
-    Buffer<float> blended(Device{}, pixels * kClasses);
-    report("blend of 2 models", pixels, kClasses * 4 * (kModels + 1) + kModels * 4, [&] {
-      blend(Device{}, {pixels, kModels, kClasses, shares.data(), weights.data(), blended.data()});
-    });
+    const auto shares = numbers<float>(pixels * kClasses, 0, 1);
+    const auto dates = numbers<std::uint8_t>(pixels, 1, 60);
+    Buffer<float> mean(Device{}, pixels * kClasses);
+    BlendArgs mix;
+    mix.pixels = pixels, mix.n_classes = mix.model_classes = kClasses, mix.probabilities = shares.data(), mix.mean = mean.data();
+    report("blend of one model", pixels, kClasses * 8, [&] { blend(Device{}, mix); });
+    Buffer<std::uint8_t> values(Device{}, 3 * pixels);
+    MapValuesArgs map;
+    map.cols = map.inner_cols = 1024, map.rows = map.inner_rows = static_cast<int>(pixels / 1024);
+    map.n_classes = kClasses, map.smoothed = true;
+    map.probabilities = mean.data(), map.decidable = map.count = dates.data();
+    map.place = values.data(), map.confidence = values.data() + pixels, map.validity = values.data() + 2 * pixels;
+    report("map_values, smoothed", pixels, kClasses * 4 + 5, [&] { map_values(Device{}, map); });
   }
 
   auto seen = numbers<std::uint8_t>(pixels, 0, 60);

@@ -21,9 +21,9 @@ Series empty_year(int across, int n_masks) {
   return series;
 }
 
-std::vector<std::int16_t> reflectances(std::int64_t n) {
+HostNumbers<std::int16_t> reflectances(std::int64_t n) {
   const auto buffer = numbers<std::int16_t>(n, 200, 6000);
-  return std::vector<std::int16_t>(buffer.data(), buffer.data() + n);
+  return HostNumbers<std::int16_t>(buffer.data(), buffer.data() + n);
 }
 
 }  // namespace

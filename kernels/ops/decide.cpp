@@ -6,7 +6,6 @@
 namespace millesime {
 
 MILLESIME_CPU_CLONES(DecidePixel<false>);
-MILLESIME_CPU_CLONES(BlendNumber);
 
 void decide(const Stream& stream, const DecideArgs& args) {
   if (args.pixels == 0) return;
@@ -16,10 +15,6 @@ void decide(const Stream& stream, const DecideArgs& args) {
   MILLESIME_CHECK(!args.vote_logits || args.votes, "vote_logits need votes");
   MILLESIME_CHECK(args.n_classes >= 1 && args.n_classes <= 256, "decide among ", args.n_classes, " classes");
   on_backend(stream, [&](const auto& backend) { decide_on(backend, args); });
-}
-
-void blend(const Stream& stream, const BlendArgs& args) {
-  on_backend(stream, [&](const auto& backend) { blend_on(backend, args); });
 }
 
 }  // namespace millesime

@@ -1,3 +1,2 @@
 #include "kernels/ops/decide.impl.h"
 template void millesime::decide_on<millesime::Cuda>(const millesime::Cuda&, const millesime::DecideArgs&);
-template void millesime::blend_on<millesime::Cuda>(const millesime::Cuda&, const millesime::BlendArgs&);

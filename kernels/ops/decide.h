@@ -37,16 +37,4 @@ struct DecideArgs {
 
 void decide(const Stream& stream, const DecideArgs& args);
 
-// Blending of several models: the weighted mean of their probabilities, 0 where no model has a weight.
-//   blended[pixel][class] = sum_m weight[m][pixel] p_m[pixel][class] / sum_m weight[m][pixel]
-struct BlendArgs {
-  std::int64_t pixels = 0;
-  int n_models = 0, n_classes = 0;
-  const float* probabilities = nullptr;  // [model][pixel][class]
-  const float* weights = nullptr;        // [model][pixel], >= 0
-  float* blended = nullptr;              // [pixel][class]
-};
-
-void blend(const Stream& stream, const BlendArgs& args);
-
 }  // namespace millesime

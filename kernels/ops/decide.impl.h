@@ -123,30 +123,9 @@ struct DecidePixel {
   }
 };
 
-// One class of one pixel, so that accesses are coalesced.
-struct BlendNumber {
-  BlendArgs args;
-
-  MILLESIME_HD void operator()(std::int64_t number) const {
-    const std::int64_t pixel = number / args.n_classes;
-    float weights = 0.0f, sum = 0.0f;
-    for (int m = 0; m < args.n_models; ++m) {
-      const float weight = args.weights[m * args.pixels + pixel];
-      weights = weights + weight;
-      sum = sum + weight * args.probabilities[m * args.pixels * args.n_classes + number];
-    }
-    args.blended[number] = weights > 0.0f ? sum / weights : 0.0f;
-  }
-};
-
 template <class Backend>
 void decide_on(const Backend& backend, const DecideArgs& args) {
   parallel_for(backend, "decide", args.pixels, DecidePixel<Backend::kLanes == 1>{args});
-}
-
-template <class Backend>
-void blend_on(const Backend& backend, const BlendArgs& args) {
-  parallel_for(backend, "blend", args.pixels * args.n_classes, BlendNumber{args});
 }
 
 }  // namespace millesime

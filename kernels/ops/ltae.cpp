@@ -1,4 +1,5 @@
 #include "kernels/base/cpu_clones.h"
+#include "kernels/base/staged.h"
 #include "kernels/ops/ltae.impl.h"
 
 #include "pipeline/core/error.h"
@@ -31,12 +32,11 @@ void ltae(const Stream& stream, const LtaeArgs& args) {
   MILLESIME_CHECK(net.features == args.series.n_bands, "ltae: reads ", net.features, " bands, series of ", args.series.n_bands);
   MILLESIME_CHECK(net.statics == 0 || args.statics, "ltae: statics are missing");
   if (args.resampling != Resampling::cubic) return on_backend(stream, [&](const auto& backend) { ltae_on(backend, args); });
-  Buffer<std::int16_t> samples(stream.device, args.series.pixels() * args.series.n_dates * args.series.n_bands);
+  const OrderedBuffer<std::int16_t> samples(stream, "ltae", args.series.pixels() * args.series.n_dates * args.series.n_bands);
   resample(stream, {args.series, args.resampling, samples.data()});
   LtaeArgs on_grid = args;
   on_grid.series = resampled(args.series, samples.data()), on_grid.resampling = Resampling::nearest;
   on_backend(stream, [&](const auto& backend) { ltae_on(backend, on_grid); });
-  stream.synchronize();  // `samples` ends here
 }
 
 namespace {

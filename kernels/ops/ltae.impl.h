@@ -217,13 +217,13 @@ struct LtaeBlock {
     }
   }
 
-  // mean[head][number] = sum over dates of attention x attended, for four numbers and, if there are enough registers, two heads at a
-  // time. Indices beyond the last one repeat the first, and are written before it.
+  // mean[head][number] = sum over dates of attention x attended, for four numbers and two heads at a time. Indices beyond the last one
+  // repeat the first, and are written before it.
   MILLESIME_HD void weigh(const Scratch& scratch, int dates) const {
+    if constexpr (kLanes == 1) return weigh_pixel(scratch, dates);
     const LtaeView& net = args.weights;
-    constexpr int kHeads = kLanes == 1 ? 1 : 2;
     MILLESIME_ROLLED
-    for (int h = 0; h < net.heads; h += kHeads) {
+    for (int h = 0; h < net.heads; h += 2) {
       const int next = h + 1 < net.heads ? 1 : 0;
       MILLESIME_ROLLED
       for (int first = 0; first < net.attended; first += kOutputsAtOnce) {
@@ -244,7 +244,6 @@ struct LtaeBlock {
             vb[lane] = fmaf(one[lane], b[lane], vb[lane]);
             vc[lane] = fmaf(one[lane], c[lane], vc[lane]);
             vd[lane] = fmaf(one[lane], d[lane], vd[lane]);
-            if (kHeads == 1) continue;
             wa[lane] = fmaf(other[lane], a[lane], wa[lane]);
             wb[lane] = fmaf(other[lane], b[lane], wb[lane]);
             wc[lane] = fmaf(other[lane], c[lane], wc[lane]);
@@ -254,10 +253,40 @@ struct LtaeBlock {
         const Rows<float> to = from(rows(scratch, at.mean), std::int64_t{h} * net.attended + first),
                           to_next = from(to, std::int64_t{next} * net.attended);
         for (int lane = 0; lane < kPart; ++lane) {
-          if (kHeads == 2)
-            to_next[id][lane] = wd[lane], to_next[ic][lane] = wc[lane], to_next[ib][lane] = wb[lane], to_next[0][lane] = wa[lane];
+          to_next[id][lane] = wd[lane], to_next[ic][lane] = wc[lane], to_next[ib][lane] = wb[lane], to_next[0][lane] = wa[lane];
           to[id][lane] = vd[lane], to[ic][lane] = vc[lane], to[ib][lane] = vb[lane], to[0][lane] = va[lane];
         }
+      }
+    }
+  }
+
+  // The same for the pixel of a thread: four heads and four numbers at a time, so that each number is read for four sums.
+  MILLESIME_HD void weigh_pixel(const Scratch& scratch, int dates) const {
+    const LtaeView& net = args.weights;
+    constexpr int kHeads = 4;
+    MILLESIME_ROLLED
+    for (int h = 0; h < net.heads; h += kHeads) {
+      MILLESIME_ROLLED
+      for (int first = 0; first < net.attended; first += kOutputsAtOnce) {
+        const Rows<float> x = from(rows(scratch, at.attended), first * span()), v = from(rows(scratch, at.attention), h * span());
+        std::int64_t number[kOutputsAtOnce], head[kHeads];  // rows from the first one's
+        for (int k = 0; k < kOutputsAtOnce; ++k) number[k] = first + k < net.attended ? k * span() * x.stride : 0;
+        for (int k = 0; k < kHeads; ++k) head[k] = h + k < net.heads ? k * span() * v.stride : 0;
+        float sum[kHeads][kOutputsAtOnce];
+        for (int i = 0; i < kHeads; ++i)
+          for (int k = 0; k < kOutputsAtOnce; ++k) sum[i][k] = 0.0f;
+        MILLESIME_ROLLED
+        for (int t = 0; t < dates; ++t) {
+          float seen[kOutputsAtOnce], weight[kHeads];
+          for (int k = 0; k < kOutputsAtOnce; ++k) seen[k] = x[t][number[k]];
+          for (int i = 0; i < kHeads; ++i) weight[i] = v[t][head[i]];
+          for (int i = 0; i < kHeads; ++i)
+            for (int k = 0; k < kOutputsAtOnce; ++k) sum[i][k] = fmaf(weight[i], seen[k], sum[i][k]);
+        }
+        const Rows<float> to = from(rows(scratch, at.mean), std::int64_t{h} * net.attended + first);
+        for (int i = 0; i < kHeads; ++i)
+          for (int k = 0; k < kOutputsAtOnce; ++k)
+            if (h + i < net.heads && first + k < net.attended) *to[std::int64_t{i} * net.attended + k] = sum[i][k];
       }
     }
   }

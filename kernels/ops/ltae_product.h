@@ -23,6 +23,38 @@ struct Columns {
 };
 struct AllColumns {};
 
+// Of one pixel, on the GPU: eight outputs share each input that is read, and four weights are one load.
+struct alignas(16) FourWeights {
+  float a, b, c, d;
+};
+template <ProductKind kKind, class Chosen>
+MILLESIME_HD void product_of_pixel(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in,
+                                   const Rows<float>& out, std::int64_t columns, [[maybe_unused]] const Chosen& chosen) {
+  constexpr int kTogether = 2 * kOutputsAtOnce;
+  const auto four = [](const float* weights) { return *reinterpret_cast<const FourWeights*>(weights); };
+  MILLESIME_ROLLED
+  for (int first = 0; first < outputs; first += kTogether, packed += columns * kTogether) {
+    const int n = outputs - first;
+    const float* further = packed + (n > kOutputsAtOnce ? columns * kOutputsAtOnce : 0);
+    float sum[kTogether];
+    for (int k = 0; k < kTogether; ++k) {
+      const int output = first + (k < n ? k : 0);
+      sum[k] = kKind == ProductKind::added ? *out[output] : bias[output];
+    }
+    MILLESIME_ROLLED
+    for (int i = 0; i < inputs; ++i) {
+      const float x = *in[i];
+      std::int64_t column = i;
+      if constexpr (std::is_same_v<Chosen, Columns>) column = chosen.which[i];
+      const FourWeights w = four(packed + column * kOutputsAtOnce), v = four(further + column * kOutputsAtOnce);
+      sum[0] = fmaf(w.a, x, sum[0]), sum[1] = fmaf(w.b, x, sum[1]), sum[2] = fmaf(w.c, x, sum[2]), sum[3] = fmaf(w.d, x, sum[3]);
+      sum[4] = fmaf(v.a, x, sum[4]), sum[5] = fmaf(v.b, x, sum[5]), sum[6] = fmaf(v.c, x, sum[6]), sum[7] = fmaf(v.d, x, sum[7]);
+    }
+    for (int k = 0; k < kTogether; ++k)
+      if (k < n) *out[first + k] = kKind == ProductKind::rectified && !(sum[k] > 0.0f) ? 0.0f : sum[k];
+  }
+}
+
 // out = matrix x in + bias, for as many rows of `out` as there are outputs; rectified: 0 if that is negative; added: out += matrix x in.
 // `packed`: see LtaeView. The four sums are separate variables: an array of them would stay in memory.
 template <int kLanes, ProductKind kKind, class Chosen = AllColumns>
@@ -30,6 +62,7 @@ MILLESIME_HD void product(const float* packed, const float* bias, int inputs, in
                           const Rows<float>& out, [[maybe_unused]] const Chosen& chosen = {}) {
   std::int64_t columns = inputs;
   if constexpr (std::is_same_v<Chosen, Columns>) columns = chosen.of;
+  if constexpr (kLanes == 1) return product_of_pixel<kKind>(packed, bias, inputs, outputs, in, out, columns, chosen);
   MILLESIME_ROLLED
   for (int first = 0; first < outputs; first += kOutputsAtOnce, packed += columns * kOutputsAtOnce) {
     const int last = outputs - 1 - first;  // rows beyond the last output repeat the first and are not stored

@@ -1,4 +1,5 @@
 #include "kernels/base/cpu_clones.h"
+#include "kernels/base/staged.h"
 #include "kernels/ops/pack.h"
 #include "kernels/ops/prepare.impl.h"
 #include "kernels/ops/validity.h"
@@ -31,15 +32,14 @@ bool in_one_kernel(const GapFilling& filling) { return filling.method == FillMet
 void prepare_composed(const Stream& stream, const PrepareRegularArgs& args) {
   const std::int64_t pixels = args.series.pixels();
   const int n_dates = args.series.n_dates, n_bands = args.series.n_bands;
-  Buffer<std::int16_t> samples(stream.device, pixels * n_dates * n_bands);
-  Buffer<float> filled(stream.device, pixels * args.n_targets * n_bands);
-  Buffer<std::uint8_t> valid(stream.device, pixels * n_dates);
+  const OrderedBuffer<std::int16_t> samples(stream, "prepare_regular", pixels * n_dates * n_bands);
+  const OrderedBuffer<float> filled(stream, "prepare_regular", pixels * args.n_targets * n_bands);
+  const OrderedBuffer<std::uint8_t> valid(stream, "prepare_regular", pixels * n_dates);
   validity(stream, {args.series, valid.data(), args.count});
   resample(stream, {args.series, args.resampling, samples.data()});
   gap_fill(stream, {pixels, n_dates, n_bands, args.n_targets, args.series.days, args.target_days, samples.data(), valid.data(), nullptr,
                     filled.data(), args.filling});
   pack(stream, {pixels, args.n_targets, n_bands, args.indices, filled.data(), args.mean, args.inverse_std, args.features, args.bfloat16});
-  stream.synchronize();  // the buffers end here
 }
 
 }  // namespace

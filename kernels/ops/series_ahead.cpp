@@ -9,16 +9,28 @@ SeriesAhead::SeriesAhead(const Stream& computing)
   for (Slot& slot : slots_) slot.uploaded = Event(computing.device), slot.computed = Event(computing.device);
 }
 
-void SeriesAhead::fill(Slot& slot, const Series& series) {
+void SeriesAhead::fill(Slot& slot, const Sources& sources) {
   slot.filled = false;
   slot.computed.hold(uploading_);
-  if (!slot.series) slot.series.emplace();
-  slot.series->assign(transfer_, series);
+  slot.series.resize(sources.size());
+  try {
+    for (std::size_t s = 0; s < sources.size(); ++s) slot.series[s].assign(transfer_, *sources[s]);
+  } catch (...) {
+    finish_uploads();  // page-locked series may go now
+    throw;
+  }
   slot.uploaded.record(uploading_);
   slot.filled = true;
 }
 
-void SeriesAhead::upload(const Series& next) {
+void SeriesAhead::finish_uploads() const {
+  try {
+    uploading_.get().synchronize();
+  } catch (const DeviceError&) {  // the error that brought us here says it
+  }
+}
+
+void SeriesAhead::upload(const Sources& next) {
   const std::lock_guard lock(mutex_);
   const int turn = uploaded_++ % 2;
   Slot& slot = slots_[turn];
@@ -29,24 +41,24 @@ void SeriesAhead::upload(const Series& next) {
     only_one_ = &slots_[1 - turn];
     slot.computed.wait();
     uploading_.get().synchronize();
-    slot.series.reset();
+    slot.series.clear();
   }
 }
 
-const DeviceSeries& SeriesAhead::current(const Series& series) {
+const std::vector<DeviceSeries>& SeriesAhead::current(const Sources& window) {
   current_ = &slots_[computed_ % 2];
-  if (!current_->filled) return put(series);
+  if (!current_->filled) return put(window);
   current_->uploaded.hold(computing_);
-  return *current_->series;
+  return current_->series;
 }
 
-const DeviceSeries& SeriesAhead::put(const Series& part) {
+const std::vector<DeviceSeries>& SeriesAhead::put(const Sources& part) {
   const std::lock_guard lock(mutex_);
   current_ = only_one_ ? only_one_ : &slots_[computed_ % 2];
   current_->computed.record(computing_);
   fill(*current_, part);
   current_->uploaded.hold(computing_);
-  return *current_->series;
+  return current_->series;
 }
 
 void SeriesAhead::done() {
@@ -60,7 +72,8 @@ void SeriesAhead::give_up() {
   only_one_ = &slots_[0];
   computing_.synchronize();
   uploading_.get().synchronize();
-  for (Slot& slot : slots_) slot.series.reset(), slot.filled = false;
+  for (Slot& slot : slots_) slot.series.clear(), slot.filled = false;
+  detail::release_cached(computing_.device);
 }
 
 }  // namespace millesime

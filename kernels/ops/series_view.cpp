@@ -1,5 +1,6 @@
 #include "kernels/ops/series_view.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "kernels/base/transfer.h"
@@ -91,17 +92,22 @@ void DeviceSeries::assign(Transfer& transfer, const Series& series) {
   host_ = HostSeries(series);
   view_ = host_.view();
   if (transfer.stream().device.kind == Device::Kind::cpu) return;
-  const auto there = [&](auto& buffer, const auto* numbers, std::int64_t n) {
-    transfer.to_device(buffer, numbers, n);
+  // Dates and rules are those of every window of a tile.
+  const auto once = [&](auto& known, auto& buffer, const auto* numbers, std::int64_t n) {
+    if (buffer.size() == 0 || !std::equal(known.begin(), known.end(), numbers, numbers + n)) {
+      known.clear();  // in case of too little memory
+      transfer.to_device(buffer, numbers, n);
+      known.assign(numbers, numbers + n);
+    }
     return buffer.data();
   };
-  view_.days = there(days_, view_.days, view_.n_dates);
-  view_.masks = there(masks_, view_.masks, static_cast<std::int64_t>(series.masks.size()));
+  view_.days = once(dates_, days_, view_.days, view_.n_dates);
   const std::int64_t rules = std::int64_t{view_.n_masks} * static_cast<std::int64_t>(std::tuple_size<MaskRule>::value);
-  view_.mask_rules = there(mask_rules_, view_.mask_rules, rules);
+  view_.mask_rules = once(rules_, mask_rules_, view_.mask_rules, rules);
+  transfer.to_device(masks_, series.masks), view_.masks = masks_.data();
   for (int g = 0; g < view_.n_groups; ++g) {
-    const auto& samples = series.groups[static_cast<std::size_t>(g)].samples;
-    view_.groups[g].samples = there(samples_[g], samples.data(), static_cast<std::int64_t>(samples.size()));
+    transfer.to_device(samples_[g], series.groups[static_cast<std::size_t>(g)].samples);
+    view_.groups[g].samples = samples_[g].data();
   }
 }
 

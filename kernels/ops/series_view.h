@@ -64,13 +64,16 @@ class DeviceSeries {
  public:
   DeviceSeries() = default;
   DeviceSeries(const Stream& stream, const Series& series);
-  // Replaces the series, in the same memory if it is large enough. Kernels on the transfer's stream see the new one.
+  // Replaces the series, in the same memory if it is large enough. Kernels on the transfer's stream see the new one. A series that is
+  // page-locked for the device must not change until the stream has read it.
   void assign(Transfer& transfer, const Series& series);
   const SeriesView& view() const { return view_; }
 
  private:
   SeriesView view_;
   HostSeries host_;
+  std::vector<std::uint8_t> rules_;  // that are on the device
+  std::vector<std::int32_t> dates_;  // likewise
   Buffer<std::int32_t> days_;
   Buffer<std::uint8_t> masks_, mask_rules_;
   Buffer<std::int16_t> samples_[kMaxGroups];

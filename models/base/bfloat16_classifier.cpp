@@ -23,13 +23,12 @@ class Bfloat16Classifier : public Classifier {
     network_->to(torch::kBFloat16);
   }
 
-  void logits(const Batch& batch, float* out) override {
+  void logits(const Stream& stream, const Batch& batch, float* out) override {
     MILLESIME_CHECK(batch.series.size() == 1 && batch.series[0].features == spec_.sources[0].features(), "one regular series");
     MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
     const std::int64_t block = device_.is_cpu() ? kBfloat16BlockCpu : kBfloat16BlockCuda, blocks = (batch.pixels + block - 1) / block;
     if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
-    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(batch, b * block, block, out); });
-    finish_on(device_);
+    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(stream, batch, b * block, block, out); });
   }
 
  private:
@@ -41,8 +40,9 @@ class Bfloat16Classifier : public Classifier {
     return filled;
   }
 
-  void run_block(const Batch& batch, std::int64_t first, std::int64_t block, float* out) const {
+  void run_block(const Stream& stream, const Batch& batch, std::int64_t first, std::int64_t block, float* out) const {
     const c10::InferenceMode inference;
+    const OnStream on(stream);
     const std::int64_t count = std::min(block, batch.pixels - first);
     const SeriesBatch& series = batch.series[0];
     with_device_memory(join_text(spec_.architecture, " on ", count, " pixels"), [&] {

@@ -1,5 +1,7 @@
 #include "models/base/device_memory.h"
 
+#include <ATen/Context.h>
+
 #ifdef MILLESIME_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAStream.h>
@@ -13,9 +15,20 @@ void release_cached_device_memory() {
 #endif
 }
 
-void finish_on([[maybe_unused]] const c10::Device& device) {
+void use_exact_arithmetic(const c10::Device& device) {
+  if (!device.is_cuda()) return;
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setDeterministicCuDNN(true);
+}
+
+OnStream::OnStream([[maybe_unused]] const Stream& stream) {
 #ifdef MILLESIME_CUDA
-  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+  if (stream.device.kind != Device::Kind::cuda) return;
+  const auto index = static_cast<c10::DeviceIndex>(stream.device.index);
+  guard_.emplace(stream.handle ? c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(stream.handle), index)
+                               : c10::cuda::getDefaultCUDAStream(index));
 #endif
 }
 

@@ -36,6 +36,7 @@ class InputTable {
 
   std::vector<int> target;          // index of the class in the spec, -1 for a class that the model does not know
   std::vector<std::int64_t> group;  // never split between training and held-out samples
+  std::vector<std::int64_t> block;  // a piece of land, of each sample; empty: none. Where there are many, whole ones are held out
 
  private:
   std::int64_t bytes_ = 0;
@@ -52,9 +53,13 @@ inline constexpr std::int64_t kMostHeldOut = 250'000;
 struct HoldOut {
   std::vector<std::int64_t> learn, held_out;  // samples
 };
+// With more than kFewBlocks blocks (core/land_blocks.h) whole blocks are held out instead, drawn by `seed`, about `ratio` of the groups:
+// what is said of a place without reference holds only if nothing near it was learned from. A class keeps a block to learn from; of a class
+// that no held-out block has, groups are held out as without blocks.
 HoldOut hold_out(const InputTable& input, double ratio, std::int64_t seed);
 
-// The same in `parts`: every group but the only ones of their classes is held out once, a class's groups spread evenly over the parts.
+// The same in `parts`: every group but the only ones of their classes is held out once, a class's groups, or blocks, spread evenly over the
+// parts.
 std::vector<HoldOut> hold_out_parts(const InputTable& input, int parts, std::int64_t seed);
 
 }  // namespace millesime

@@ -12,7 +12,7 @@
 namespace millesime {
 namespace {
 
-constexpr double kSpread = 0.2;       // expected deviation of the power's logarithm from 0
+constexpr double kSpread = 0.4;       // expected deviation of the power's logarithm from 0
 constexpr double kEqualGroups = 20;   // of the prior of the weights
 constexpr int kMostIterations = 500;  // of the weights; they change little after a hundred
 
@@ -118,7 +118,7 @@ class JudgedTogether {
 
   // The power of the best posterior, in steps of one percent.
   double best_power(const std::vector<std::size_t>& rows, Mixture mixture) const {
-    constexpr int kFarthest = 70;  // from a half to two
+    constexpr int kFarthest = 110;  // from a third to three
     const double share = rows.empty() ? 0 : groups_of(rows) / static_cast<double>(rows.size());
     const auto posterior = [&](int step) {
       mixture.power = std::exp(step / 100.0);

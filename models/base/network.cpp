@@ -40,13 +40,15 @@ class NetworkClassifier : public Classifier {
   NetworkClassifier(const ModelFile& file, const Device& device, int threads)
       : Classifier(file.spec), device_(torch_device(device)), network_(load_network(file, device_)), threads_(std::max(1, threads)) {}
 
-  void logits(const Batch& batch, float* out) override {
+  void logits(const Stream& stream, const Batch& batch, float* out) override {
     check(batch);
     const std::int64_t block = device_.is_cpu() ? kBlockCpu : kBlockCuda;
     const std::int64_t blocks = (batch.pixels + block - 1) / block;
     if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
-    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(batch, b * block, block, out); });
-    finish_on(device_);
+    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(stream, batch, b * block, block, out); });
+  }
+  void release() override {
+    if (!device_.is_cpu()) release_cached_device_memory();
   }
 
  private:
@@ -58,14 +60,15 @@ class NetworkClassifier : public Classifier {
     MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
   }
 
-  void run_block(const Batch& batch, std::int64_t first, std::int64_t block, float* out) {
+  void run_block(const Stream& stream, const Batch& batch, std::int64_t first, std::int64_t block, float* out) {
     const c10::InferenceMode inference;
+    const OnStream on(stream);
     const std::int64_t count = std::min(block, batch.pixels - first);
     Batch part = batch;
     part.pixels = count;
     for (auto& s : part.series) {
       s.values += first * s.dates * s.features;
-      if (s.valid) s.valid += first * s.dates;
+      if (s.valid) s.valid += first * (s.valid_per_pixel ? 1 : s.dates);
       if (s.days_per_pixel) s.days += first * s.dates;
     }
     if (part.statics) part.statics += first * spec_.n_statics();
@@ -151,7 +154,8 @@ NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::
     series.values = view(s.values, {batch.pixels, s.dates, s.features}, torch::kFloat32);
     series.days = view(s.days, {s.days_per_pixel ? batch.pixels : 1, s.dates}, torch::kFloat32);
     if (s.valid) {
-      series.valid = view(s.valid, {batch.pixels, s.dates}, torch::kUInt8).ne(0);
+      series.valid = view(s.valid, {batch.pixels, s.valid_per_pixel ? 1 : s.dates}, torch::kUInt8).ne(0);
+      if (s.valid_per_pixel) series.valid = series.valid.expand({batch.pixels, s.dates}).contiguous();
       series.values = torch::where(series.valid.unsqueeze(-1), series.values, torch::zeros({}, series.values.options()));
     } else {
       series.valid = torch::ones({batch.pixels, s.dates}, series.values.options().dtype(torch::kBool));
@@ -163,6 +167,7 @@ NetworkInput to_network_input(const Batch& batch, const ModelSpec& spec, torch::
 }
 
 std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device device) {
+  use_exact_arithmetic(device);
   if (!file.script.empty()) return load_script(file, device);
   const Architecture& kind = architecture(file.spec.architecture);
   if (!kind.make) throw UserError(join_text(file.path, ": a ", kind.name, " is not a network"));

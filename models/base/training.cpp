@@ -21,6 +21,7 @@
 #include "models/base/averaged_weights.h"
 #include "models/base/calibration.h"
 #include "models/base/checkpoint.h"
+#include "models/base/device_memory.h"
 #include "models/base/epoch_choice.h"
 #include "models/base/loss.h"
 #include "models/base/network.h"
@@ -111,6 +112,7 @@ class Training {
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)),
         halves_(held_out, spec.n_classes()) {
+    use_exact_arithmetic(where_);
     for (int i = 0; i < shards_.size(); ++i) {
       dropping_.push_back(generator(recipe.random_seed, 1 + i, where_));
       shards_.network(i).draw_from(dropping_.back());

@@ -13,7 +13,8 @@ void add_design(CLI::App& app, Program& program) {
                               .summary = "A probability sample of a map to be interpreted by people; `validate` reads it back",
                               .positional = {"map"},
                               .examples = {"millesime design OCS_2021.tif -o sample.gpkg",
-                                           "millesime design OCS_2021.tif --half-width 1 --expected-of 31=95 -o sample.gpkg"},
+                                           "millesime design OCS_2021.tif --half-width 1 --expected-of 31=95 -o sample.gpkg",
+                                           "millesime design OCS_2021.tif --cluster-points 10 -o sample.gpkg"},
                               .needs = Needs::threads},
                              [](DesignCommand& command, const Context& context) {
                                std::int64_t points = 0;

@@ -187,7 +187,9 @@ void add_samples(CLI::App& app, Program& program) {
       {.name = "next",
        .summary = "Places whose label would teach most, spread over the map, as polygons to label in a GIS",
        .positional = {"map"},
-       .examples = {"millesime samples next OCS_2021.tif --uncertainty OCS_2021_uncertainty.tif -o places.gpkg"},
+       .examples =
+           {"millesime samples next OCS_2021.tif --uncertainty OCS_2021_uncertainty.tif -o places.gpkg",
+            "millesime samples next OCS_2021.tif --uncertainty OCS_2021_uncertainty.tif --polygons parcels.gpkg -o parcels_to_label.gpkg"},
        .needs = Needs::threads},
       [](NextSamplesCommand& command, const Context& context) {
         for (const std::string& line : next_samples(command, context)) std::cout << line << "\n";

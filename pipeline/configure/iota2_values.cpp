@@ -14,23 +14,24 @@
 namespace millesime {
 
 namespace fs = std::filesystem;
-using Entry = Iota2Entry;
 
-bool is_none(const Entry& entry) { return entry.kind == Entry::Kind::text && (entry.text.empty() || lower(entry.text) == "none"); }
+bool is_none(const Iota2Entry& entry) {
+  return entry.kind == Iota2Entry::Kind::text && (entry.text.empty() || lower(entry.text) == "none");
+}
 
-std::string text_of(const Entry& entry) {
-  if (entry.kind != Entry::Kind::text) throw UserError(join_text(entry.where, ": ", entry.key, ": expected a text"));
+std::string text_of(const Iota2Entry& entry) {
+  if (entry.kind != Iota2Entry::Kind::text) throw UserError(join_text(entry.where, ": ", entry.key, ": expected a text"));
   return entry.text;
 }
 
-bool flag_of(const Entry& entry) {
+bool flag_of(const Iota2Entry& entry) {
   const std::string word = lower(text_of(entry));
   if (word == "true" || word == "1" || word == "yes") return true;
   if (word == "false" || word == "0" || word == "no" || word == "none") return false;
   throw UserError(join_text(entry.where, ": ", entry.key, ": expected True or False, got \"", shown_text(entry.text), "\""));
 }
 
-double number_of(const Entry& entry) {
+double number_of(const Iota2Entry& entry) {
   const std::string text = text_of(entry);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -40,10 +41,10 @@ double number_of(const Entry& entry) {
 }
 
 // A list, or a text of words.
-std::vector<std::string> words_of(const Entry& entry) {
+std::vector<std::string> words_of(const Iota2Entry& entry) {
   std::vector<std::string> words;
-  if (entry.kind == Entry::Kind::list)
-    for (const Entry& element : entry.entries) words.push_back(text_of(element));
+  if (entry.kind == Iota2Entry::Kind::list)
+    for (const Iota2Entry& element : entry.entries) words.push_back(text_of(element));
   else
     for (const std::string& word : split_text(text_of(entry), ' '))
       if (!word.empty()) words.push_back(word);
@@ -59,7 +60,7 @@ std::string number_text(double value) {
 
 std::string Iota2Places::absolute(const std::string& path) const { return fs::absolute(folder / path).lexically_normal().string(); }
 
-std::string Iota2Places::path_of(const Entry& entry) {
+std::string Iota2Places::path_of(const Iota2Entry& entry) {
   std::string path = absolute(text_of(entry));
   if (!fs::exists(path)) notes.push_back(join_text(entry.key, ", line ", entry.line, ": ", path, " is not there now"));
   return path;
@@ -87,9 +88,9 @@ std::vector<std::string> numbers_by_class(const std::string& file) {
 // A mapping of the values of one key.
 class Rule {
  public:
-  Rule(const Entry& mapping, const std::vector<std::string>& known) : mapping_(mapping) {
+  Rule(const Iota2Entry& mapping, const std::vector<std::string>& known) : mapping_(mapping) {
     if (!mapping.is_mapping()) throw UserError(join_text(mapping.where, ": ", mapping.key, ": expected a mapping { ... }"));
-    for (const Entry& entry : mapping.entries)
+    for (const Iota2Entry& entry : mapping.entries)
       if (std::ranges::none_of(known, [&](const std::string& name) { return iota2_name(name) == iota2_name(entry.key); })) {
         const std::string near = nearest_name(entry.key, known);
         throw UserError(join_text(entry.where, ": ", mapping.key, ": iota2 has no key \"", shown_text(entry.key), "\"; ",
@@ -97,28 +98,28 @@ class Rule {
       }
   }
 
-  const Entry* find(const char* name) const {
-    for (const Entry& entry : mapping_.entries)
+  const Iota2Entry* find(const char* name) const {
+    for (const Iota2Entry& entry : mapping_.entries)
       if (iota2_name(entry.key) == iota2_name(name)) return &entry;
     return nullptr;
   }
-  const Entry& at(const char* name) const {
-    if (const Entry* entry = find(name)) return *entry;
+  const Iota2Entry& at(const char* name) const {
+    if (const Iota2Entry* entry = find(name)) return *entry;
     throw UserError(join_text(mapping_.where, ": ", mapping_.key, ": has no \"", name, "\""));
   }
   std::string word(const char* name, const char* otherwise) const { return find(name) ? lower(text_of(at(name))) : otherwise; }
   std::string number(const char* name) const { return number_text(number_of(at(name))); }
 
  private:
-  const Entry& mapping_;
+  const Iota2Entry& mapping_;
 };
 
 }  // namespace
 
-std::vector<Iota2Setting> sample_selection(const Entry& told, Iota2Places& places) {
+std::vector<Iota2Setting> sample_selection(const Iota2Entry& told, Iota2Places& places) {
   const Rule rule(told, {"sampler", "strategy", "strategy.percent.p", "strategy.constant.nb", "strategy.total.v", "strategy.byclass.in",
                          "strategy.smallest", "sampler.periodic.jitter", "per_models", "target_model", "elev.default", "rand", "ram"});
-  if (const Entry* models = rule.find("per_models"); models && !models->entries.empty())
+  if (const Iota2Entry* models = rule.find("per_models"); models && !models->entries.empty())
     places.notes.push_back(join_text("sample_selection, line ", models->line, ": per_models is not there; one rule holds for all regions"));
   const std::string name = rule.word("strategy", "all");
   if (name == "all" || name == "smallest") return {{"train.select", {name}}};
@@ -134,7 +135,7 @@ std::vector<Iota2Setting> sample_selection(const Entry& told, Iota2Places& place
   return {{"train.select_by_class", list, true}};
 }
 
-std::vector<Iota2Setting> sample_augmentation(const Entry& told, Iota2Places& places) {
+std::vector<Iota2Setting> sample_augmentation(const Iota2Entry& told, Iota2Places& places) {
   const Rule rule(told, {"activate", "target_models", "strategy", "strategy.jitter.stdfactor", "strategy.smote.neighbors",
                          "samples.strategy", "samples.strategy.minNumber", "samples.strategy.byClass"});
   if (!rule.find("activate") || !flag_of(rule.at("activate"))) return {};
@@ -152,17 +153,17 @@ std::vector<Iota2Setting> sample_augmentation(const Entry& told, Iota2Places& pl
     throw UserError(join_text(rule.at("samples.strategy").where, ": samples.strategy: expected minNumber, balance or byClass, got \"",
                               shown_text(target), "\""));
   }
-  if (const Entry* models = rule.find("target_models"))
+  if (const Iota2Entry* models = rule.find("target_models"))
     if (const auto names = words_of(*models); names != std::vector<std::string>{"all"})
       places.notes.push_back(
           join_text("sample_augmentation, line ", models->line, ": target_models is not there; one rule holds for all regions"));
   return settings;
 }
 
-std::vector<Iota2Setting> forest_options(const Entry& told, Iota2Places& places) {
+std::vector<Iota2Setting> forest_options(const Iota2Entry& told, Iota2Places& places) {
   std::vector<std::pair<std::string, std::string>> given;
   if (told.is_mapping()) {
-    for (const Entry& entry : told.entries) given.emplace_back(lower(entry.key), text_of(entry));
+    for (const Iota2Entry& entry : told.entries) given.emplace_back(lower(entry.key), text_of(entry));
   } else {
     const std::vector<std::string> words = words_of(told);
     for (std::size_t i = 0; i < words.size(); ++i) {

@@ -241,6 +241,16 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
                {"final_map", report.final_map ? map_json(*report.final_map) : Json()}};
   for (const auto& [name, part] : parts_of(report))
     if (*part) json[name] = map_json(**part);
+  for (const PlacedConfusion& c : report.confusions)
+    json["confusions"].push_back({{"reference", c.reference},
+                                  {"produced", c.produced},
+                                  {"pixels", c.pixels},
+                                  {"polygons", c.polygons},
+                                  {"in_one_polygon", c.in_one_polygon},
+                                  {"there", c.there},
+                                  {"longitude", c.longitude},
+                                  {"latitude", c.latitude}});
+  for (const auto& [code, polygons] : report.learned_polygons) json["learned"].push_back({{"code", code}, {"polygons", polygons}});
   return json;
 }
 
@@ -276,6 +286,15 @@ AccuracyReport read_accuracy(const std::string& file) {
     if (!json.at("final_map").is_null()) report.final_map = map_from_json(json.at("final_map"));
     for (const auto& [name, part] : parts_of(report))
       if (json.contains(name)) *part = map_from_json(json.at(name));
+    const auto degrees = [](const Json& number) { return number.is_null() ? std::nan("") : number.get<double>(); };
+    for (const Json& c : json.value("confusions", Json::array())) {
+      const auto number = [&c](const char* key) { return whole_number<std::int64_t>(c.at(key)); };
+      report.confusions.push_back({whole_number<int>(c.at("reference")), whole_number<int>(c.at("produced")), number("pixels"),
+                                   number("polygons"), number("in_one_polygon"), number("there"), degrees(c.at("longitude")),
+                                   degrees(c.at("latitude"))});
+    }
+    for (const Json& entry : json.value("learned", Json::array()))
+      report.learned_polygons[whole_number<int>(entry.at("code"))] = whole_number<std::int64_t>(entry.at("polygons"));
     return report;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(file, ": expected an accuracy.json of millesime, got: ", error.what(), "; run the validate stage again"));

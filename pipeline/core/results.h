@@ -1,6 +1,7 @@
 #pragma once
 // Files with the accuracy of one or several runs: RESULTS.txt in the layout of iota2, and accuracy.json.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,16 @@ struct MapAccuracy {
   void add(std::int32_t reference, std::int32_t produced, std::optional<double> confidence);
 };
 
+// Pixels of one class of the reference that the map shows as another one, and where most of them are.
+struct PlacedConfusion {
+  int reference = 0, produced = 0;
+  std::int64_t pixels = 0, polygons = 0;
+  std::int64_t in_one_polygon = 0;     // of that polygon which has most of them
+  std::int64_t there = 0;              // in that block (reference.block_km) which has most of them
+  double longitude = 0, latitude = 0;  // the middle of those; NaN where the map's reference system is a local one
+  bool operator==(const PlacedConfusion&) const = default;
+};
+
 struct AccuracyReport {
   std::string reference;          // one sentence: the reference of the maps
   std::vector<MapAccuracy> runs;  // one a seed
@@ -34,6 +45,8 @@ struct AccuracyReport {
   // Of the final map, where the reference spans more than five blocks: by polygons in blocks that a model learned from, and in blocks that
   // none did. Neighbouring fields are alike: the second is what a place without reference polygons may expect.
   std::optional<MapAccuracy> near_learners = {}, far_from_learners = {};
+  std::vector<PlacedConfusion> confusions = {};       // of the final map, the most pixels first
+  std::map<int, std::int64_t> learned_polygons = {};  // of each class, that a model learned from
 };
 
 // Of the final map, or of the only run; null where neither says what the map is worth.
@@ -63,6 +76,8 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //                  calibration: null or {expected_error, maximum_error, bins: [{pixels, correct, confidence, accuracy}]}}
 //   mean        over the runs: overall_accuracy, kappa, macro_f_score: {mean, half_width, runs};
 //               classes: [{code, precision, recall, f_score: {mean, half_width, runs}}]
+//   confusions  (of the stage) [{reference, produced, pixels, polygons, in_one_polygon, there, longitude, latitude}]
+//   learned     (of the stage) [{code, polygons}]
 //   areas       (added by publish) {unit: "ha", covered_share, unsampled: [code], overall_accuracy: estimate,
 //               classes: [{code, mapped, area, users_accuracy, producers_accuracy}]} with estimate = {value, standard_error}
 nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomenclature& nomenclature);

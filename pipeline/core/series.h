@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/host_numbers.h"
 #include "pipeline/core/dates.h"
 #include "pipeline/core/grid.h"
 
@@ -23,7 +24,7 @@ struct BandGroup {
   std::vector<int> bands;  // index of each band in Series::bands
   int cols = 0, rows = 0;
   double col_scale = 1, col_offset = 0, row_scale = 1, row_offset = 0;
-  std::vector<std::int16_t> samples;  // [date][band of the group][row][col]
+  HostNumbers<std::int16_t> samples;  // [date][band of the group][row][col]
 };
 
 // For each value of a mask plane: 1 = the pixel of that date is invalid.
@@ -35,7 +36,7 @@ struct Series {
   std::vector<std::string> bands;    // in the order of the model
   std::vector<BandGroup> groups;     // every band is in exactly one group
   std::vector<MaskRule> mask_rules;  // one a mask plane
-  std::vector<std::uint8_t> masks;   // [date][mask plane][pixel]
+  HostNumbers<std::uint8_t> masks;   // [date][mask plane][pixel]
 
   int n_dates() const { return static_cast<int>(dates.size()); }
   int n_bands() const { return static_cast<int>(bands.size()); }

@@ -12,9 +12,9 @@ constexpr int kMargin = 3;  // group rows beyond a position: cubic convolution r
 
 // Rows [first, first + n) of each plane of `rows` rows.
 template <class T>
-std::vector<T> cut(const std::vector<T>& planes, int rows, int cols, int first, int n) {
+HostNumbers<T> cut(const HostNumbers<T>& planes, int rows, int cols, int first, int n) {
   const auto plane = std::ptrdiff_t{rows} * cols, begin = std::ptrdiff_t{first} * cols, size = std::ptrdiff_t{n} * cols;
-  std::vector<T> part;
+  HostNumbers<T> part;
   part.reserve(planes.size() / static_cast<std::size_t>(rows) * static_cast<std::size_t>(n));
   for (auto at = planes.begin(); at != planes.end(); at += plane) part.insert(part.end(), at + begin, at + begin + size);
   return part;

@@ -149,19 +149,12 @@ void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule,
   for (Stratum& stratum : strata) stratum.points = std::min(stratum.points, stratum.pixels);
 }
 
-AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) {
-  const Sample sample(strata, points);
-  AreaAccuracy result;
-  for (std::size_t h = 0; h < strata.size(); ++h)
-    if (!sample.has(h) && strata[h].hectares > 0) result.unsampled.push_back(strata[h].code);
-  const double all = hectares_of(strata);
-  result.covered_share = all > 0 ? sample.hectares() / all : 0;
-  const auto agrees = [](const JudgedPoint& point) { return point.produced == point.reference; };
-  if (points.empty()) {
-    result.overall = {kUnknown, kUnknown};
-    return result;
-  }
-  result.overall = sample.share(agrees);
+namespace {
+
+// What a sample says of the map and of each class. `Sample`: has share(is_y) and ratio(is_x, is_y), and hectares().
+template <class Sample>
+void enter_estimates(const Sample& sample, const std::vector<JudgedPoint>& points, AreaAccuracy& result) {
+  result.overall = sample.share([](const JudgedPoint& point) { return point.produced == point.reference; });
   std::set<int> codes;
   for (const JudgedPoint& point : points) codes.insert({point.produced, point.reference});
   for (const int code : codes) {
@@ -177,6 +170,75 @@ AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<Judg
     of_class.producers = sample.ratio(on_ground, both);
     result.classes.push_back(of_class);
   }
+}
+
+// Draws of clusters, each with the mean of its points.
+class ClusterSample {
+ public:
+  ClusterSample(double hectares, const std::vector<JudgedPoint>& points) : hectares_(hectares) {
+    for (const JudgedPoint& point : points) draws_[point.cluster].push_back(point);
+    if (draws_.size() < 2)
+      throw UserError(join_text("the points are of ", draws_.size(),
+                                " cluster, of which no error can be computed; expected at least 2: interpret more"));
+  }
+
+  double hectares() const { return hectares_; }
+
+  template <class IsY>
+  Estimate share(const IsY& is_y) const {
+    return ratio([](const JudgedPoint&) { return true; }, is_y);
+  }
+
+  template <class IsX, class IsY>
+  Estimate ratio(const IsX& is_x, const IsY& is_y) const {
+    std::vector<std::pair<double, double>> means;  // x, y
+    double x = 0, y = 0;
+    for (const auto& [cluster, points] : draws_) {
+      double n = 0, of_x = 0, of_y = 0;
+      for (const JudgedPoint& point : points)
+        n += static_cast<double>(point.n), of_x += static_cast<double>(point.n) * is_x(point),
+            of_y += static_cast<double>(point.n) * is_y(point);
+      means.emplace_back(of_x / n, of_y / n);
+      x += of_x / n, y += of_y / n;
+    }
+    if (x <= 0) return {kUnknown, kUnknown};
+    const double n = static_cast<double>(means.size()), r = y / x;
+    double squares = 0;
+    for (const auto& [of_x, of_y] : means) squares += (of_y - r * of_x) * (of_y - r * of_x);
+    return {r, std::sqrt(squares / (n - 1) / n) / (x / n)};
+  }
+
+ private:
+  double hectares_;
+  std::map<std::int64_t, std::vector<JudgedPoint>> draws_;
+};
+
+}  // namespace
+
+std::int64_t clusters_for(double users, double standard_error, std::int64_t points, double correlation) {
+  const double effect = 1 + static_cast<double>(points - 1) * correlation;
+  const double needed = users * (1 - users) / (standard_error * standard_error) * effect / static_cast<double>(points);
+  return std::max(kFewestClusters, static_cast<std::int64_t>(std::ceil(needed)));
+}
+
+AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) {
+  const Sample sample(strata, points);
+  AreaAccuracy result;
+  for (std::size_t h = 0; h < strata.size(); ++h)
+    if (!sample.has(h) && strata[h].hectares > 0) result.unsampled.push_back(strata[h].code);
+  const double all = hectares_of(strata);
+  result.covered_share = all > 0 ? sample.hectares() / all : 0;
+  if (points.empty())
+    result.overall = {kUnknown, kUnknown};
+  else
+    enter_estimates(sample, points, result);
+  return result;
+}
+
+AreaAccuracy estimate_clusters(double hectares, const std::vector<JudgedPoint>& points) {
+  AreaAccuracy result;
+  result.covered_share = 1;
+  enter_estimates(ClusterSample(hectares, points), points, result);
   return result;
 }
 

@@ -3,8 +3,9 @@
 // estimator of areas and of accuracies with intervals.
 //
 // A stratified random sample draws the pixels of a stratum with equal probability. Strata are the classes of the map, or anything else
-// (change, another map): the estimates are those of Stehman 2014 (International Journal of Remote Sensing 35), which for classes as strata
-// are those of Olofsson et al. 2014 (Remote Sensing of Environment 148).
+// (change, another map), or the points come in clusters, which are quicker to interpret: the estimates of strata are those of Stehman 2014
+// (International Journal of Remote Sensing 35), which for classes as strata are those of Olofsson et al. 2014 (Remote Sensing of
+// Environment 148).
 
 #include <cstdint>
 #include <map>
@@ -36,16 +37,29 @@ enum class Allocation {
 // Sets `points` of every stratum, together about `total` (more where `least` asks for it), at most its pixels.
 void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least);
 
+// Number of clusters of `points` points each for this standard error, where a share `users` of the map is right and pixels of one cluster
+// are alike by this correlation: the design effect of Kish 1965 (section 5.4), 1 + (points - 1) correlation. At least kFewestClusters, so
+// that the error is known well enough for intervals of 1.96 standard errors.
+inline constexpr std::int64_t kFewestClusters = 30;
+std::int64_t clusters_for(double users, double standard_error, std::int64_t points, double correlation);
+
 // One point of the sample, interpreted.
 struct JudgedPoint {
   int stratum = 0;                  // position in the list of strata
   int produced = 0, reference = 0;  // class of the map, class on the ground
   std::int64_t n = 1;               // so many points
+  std::int64_t cluster = 0;         // of a sample in clusters: the draw that the point is of
 };
 
 // Strata without points are left out (unsampled, by their code). UserError for a stratum with one point: it has no variance. Areas are in
 // hectares of the strata; `mapped_area` [code] of the map's classes is filled from the points if the strata are not the classes.
 AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points);
+
+// Of a sample in two stages: clusters drawn with replacement and with probability proportional to their pixels, and in each draw pixels at
+// random. Each draw is then one estimate of the whole map, whatever its number of points: the estimate is their mean, and its error that
+// of their spread, which holds all that the pixels of a cluster have in common (Cochran 1977, section 11.9; ratios by linearisation).
+// `hectares`: of the map. UserError for fewer than two clusters.
+AreaAccuracy estimate_clusters(double hectares, const std::vector<JudgedPoint>& points);
 
 // Of a confusion matrix: the map's classes are the strata, which are so large that no sample exhausts them. Valid for a probability sample;
 // held-out pixels of polygons are not one, and their intervals are then too narrow. A class of the map with fewer than two sample pixels

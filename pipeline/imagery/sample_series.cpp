@@ -59,12 +59,11 @@ struct WindowObservations {
   std::vector<float> statics;        // [pixel][static]
 };
 
-WindowObservations observe(TileWindow&& input, Resampling method) {
+WindowObservations observe(const TileWindow& input, Resampling method) {
   const HostSeries series(input.series);
   const auto pixels = static_cast<std::size_t>(input.series.window.pixels()), dates = input.series.dates.size(),
              bands = input.series.bands.size();
-  WindowObservations result{std::vector<std::int16_t>(dates * bands * pixels), std::vector<std::uint8_t>(dates * pixels),
-                            std::move(input.statics)};
+  WindowObservations result{std::vector<std::int16_t>(dates * bands * pixels), std::vector<std::uint8_t>(dates * pixels), input.statics};
   resample(Stream{}, {.series = series.view(), .method = method, .samples = result.values.data()});
   validity(Stream{}, {.series = series.view(), .valid = result.valid.data(), .count = nullptr});
   return result;
@@ -123,10 +122,22 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
     part_at[{part.window.col, part.window.row}] = &part;
     total += part.window.pixels();
   }
+  SpareWindows spare(Device{});
   context.progress->start("sample " + census.tile + (source == 0 ? "" : ", " + census.source), total, "px");
   window_loop<TileWindow, WindowObservations>(
-      windows, 1, kReadAhead, [&] { return [&reader](const Window& window) { return reader.read(window); }; },
-      [&](const Window&, TileWindow&& input) { return observe(std::move(input), resampling); },
+      windows, 1, kReadAhead,
+      [&] {
+        return [&](const Window& window) {
+          TileWindow read = spare.take();
+          reader.read(window, read);
+          return read;
+        };
+      },
+      [&](const Window&, TileWindow&& input) {
+        WindowObservations seen = observe(input, resampling);
+        spare.give(std::move(input));
+        return seen;
+      },
       [&](const Window& window, WindowObservations&& seen) {
         store(seen, *part_at.at({window.col, window.row}), samples, source);
         samples.series[source].values.release(), samples.series[source].valid.release();

@@ -1,11 +1,10 @@
 #include "pipeline/imagery/seed_map.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <set>
 
-#include "kernels/ops/decide.h"
+#include "kernels/ops/blend.h"
+#include "kernels/ops/map_values.h"
 #include "kernels/ops/smooth.h"
 #include "kernels/ops/uncertainty.h"
 #include "kernels/ops/validity.h"
@@ -21,10 +20,6 @@ namespace millesime {
 namespace {
 
 constexpr std::size_t kMostClasses = 255;  // the kernel's labels have 8 bits, and 0 is no class
-
-// The mean of calibrated probabilities is underconfident, as that of an ensemble (models/base/joint_calibration.h): they are raised to the
-// power of 9/8 (pipeline/imagery/README.md). Roots are rounded alike on every machine, pow is not.
-float sharper(float p) { return p * std::sqrt(std::sqrt(std::sqrt(p))); }
 
 }  // namespace
 
@@ -77,13 +72,6 @@ ModelFile read_model(const std::string& file, Trust trust, const ClassifyOptions
 
 }  // namespace
 
-void SeedMap::Pixels::append(const Pixels& below) {
-  const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-  add(label, below.label), add(confidence, below.confidence), add(validity, below.validity), add(probabilities, below.probabilities);
-  add(scores, below.scores), add(decidable, below.decidable);
-  add(level1, below.level1), add(deepest, below.deepest), add(uncertainty, below.uncertainty);
-}
-
 SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
                  const Context& context)
     : files_(files), options_(options) {
@@ -102,17 +90,35 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
                                 kMaxCode, ", as a nomenclature has them"));
   if (codes_.size() > kMostClasses)
     throw UserError(join_text(files.models.front().file, ": expected at most ", kMostClasses, " classes in a map, got ", codes_.size()));
-  for (const auto& model : models_) {
-    std::vector<int> column;
-    for (const int code : model->spec().classes) column.push_back(static_cast<int>(std::ranges::find(codes_, code) - codes_.begin()));
-    columns_.push_back(std::move(column));
-  }
   for (const int code : codes_) {
     const LandClass& known = nomenclature().at(*nomenclature().index_of_code(code));
     groups_.push_back(known.parent == 0 ? known.code : known.parent);
   }
   level_confidence_ = static_cast<float>(options.level_confidence) / 100;
   open_files(grid);
+  put_on(context.device);
+}
+
+// What does not change from window to window.
+void SeedMap::put_on(const Device& device) {
+  const Stream stream(device);
+  const auto put = [&](const auto& numbers) {
+    auto there = to_device(stream, numbers);
+    stream.synchronize();  // windows use other streams
+    return there;
+  };
+  for (const auto& model : models_) {
+    const std::vector<int>& known = model->spec().classes;
+    std::vector<std::int16_t> column;
+    for (const int code : codes_) {
+      const auto at = std::ranges::find(known, code);
+      column.push_back(at == known.end() ? std::int16_t{-1} : static_cast<std::int16_t>(at - known.begin()));
+    }
+    columns_.push_back(known == codes_ ? Buffer<std::int16_t>() : put(column));
+  }
+  if (!level1_) return;
+  codes_there_ = put(std::vector<std::uint16_t>(codes_.begin(), codes_.end()));
+  groups_there_ = put(std::vector<std::uint16_t>(groups_.begin(), groups_.end()));
 }
 
 void SeedMap::open_files(const Grid& grid) {
@@ -142,27 +148,24 @@ void SeedMap::write(const Window& window, const Pixels& pixels) {
   if (uncertainty_) uncertainty_->write(window, 0, pixels.uncertainty.data());
   if (level1_) level1_->write(window, 0, pixels.level1.data()), deepest_->write(window, 0, pixels.deepest.data());
   if (!probabilities_) return;
-  const std::size_t n_classes = codes_.size();
-  std::vector<std::uint16_t> band(pixels.label.size());
-  for (std::size_t c = 0; c < n_classes; ++c) {
-    for (std::size_t p = 0; p < band.size(); ++p) band[p] = pixels.probabilities[p * n_classes + c];
-    probabilities_->write(window, static_cast<int>(c), band.data());
-  }
+  for (std::size_t c = 0; c < codes_.size(); ++c) probabilities_->write(window, static_cast<int>(c), pixels.probabilities[c].data());
 }
 
 void SeedMap::commit() {
+  for (const auto& model : models_) model->require_complete();
   for (auto* writer :
        {classification_.get(), confidence_.get(), validity_.get(), probabilities_.get(), level1_.get(), deepest_.get(), uncertainty_.get()})
     if (writer) writer->commit();
 }
 
 std::int64_t SeedMap::bytes_per_pixel(int dates) const {
+  constexpr std::int64_t kUnderWay = 6;  // windows whose values wait to be written, are being written, or are spare
   std::int64_t bytes = 0;
   const auto n_classes = static_cast<std::int64_t>(codes_.size());
-  for (const auto& model : models_) bytes += model->bytes_per_pixel(dates) + 8 * n_classes;
-  if (uncertainty_) bytes += 4 * n_classes + 1;
-  if (options_.halo() > 0) bytes += 16 * n_classes + 4;  // two planes a class, and the scores before and after
-  return bytes;
+  for (const auto& model : models_) bytes += model->bytes_per_pixel(dates);
+  if (models_.size() > 1) bytes += 4 * static_cast<std::int64_t>(models_.size()) * 2 + 5;  // weights
+  const bool second_plane = options_.halo() > 0 || uncertainty_ || level1_;
+  return bytes + 4 * n_classes * (second_plane ? 2 : 1) + 1 + kUnderWay * (bytes_a_pixel() + 2 * codes_a_pixel());
 }
 
 PrecisionCost SeedMap::precision_cost() const {
@@ -180,218 +183,154 @@ std::map<std::string, std::int64_t> SeedMap::unknown_codes() const {
 
 void SeedMap::release() {
   for (const auto& model : models_) model->release();
+  weights_.release();
+  weight_sums_ = {}, count_ = {}, decidable_ = {}, bytes_ = {}, sent_codes_ = {};
+  for (Buffer<float>& planes : planes_) planes = {};
 }
 
-void SeedMap::score(const Stream& stream, const DeviceSeries& series, const std::vector<DeviceSeries>& others, const TileWindow& window,
-                    const std::optional<RegionShares>& regions, Scores& scores) {
-  const std::int64_t pixels = scores.pixels = series.view().pixels();
-  scores.models.clear(), scores.probabilities.clear(), scores.weights.clear();
-  scores.copies.resize(models_.size());
-  scores.count.reserve(stream.device, pixels);
-  const bool on_gpu = stream.device.kind == Device::Kind::cuda;
-  const auto keep = [&](auto& buffer, const auto* numbers, std::int64_t n) {
-    buffer.reserve(stream.device, n);
-    detail::copy_bytes(stream, stream.device, buffer.data(), stream.device, numbers, static_cast<std::size_t>(n) * sizeof(*numbers));
+SeedMap::Blended SeedMap::blend_models(const Stream& stream, std::span<const DeviceSeries> series, const TileWindow& window,
+                                       const std::optional<RegionShares>& regions) {
+  const SeriesView& view = series.front().view();
+  const std::int64_t pixels = view.pixels();
+  struct Part {
+    std::size_t model;
+    const float* weights;
   };
+  std::vector<Part> parts;
+  const float* weights = nullptr;
+  if (regions && !regions->weights.empty()) {
+    std::ranges::copy(regions->weights, weights_.fill(stream, std::ssize(regions->weights)));
+    weights = weights_.send(stream);
+  }
   for (std::size_t m = 0; m < models_.size(); ++m) {
-    std::ptrdiff_t region = 0;
-    if (regions) {
-      region = std::ranges::find(regions->names, files_.models[m].region) - regions->names.begin();
-      if (region == std::ssize(regions->names)) continue;
+    if (!regions) {
+      parts.push_back({m, nullptr});
+      continue;
     }
-    const auto result = models_[m]->run(stream, series, window.series.dates, window.statics, others);
-    keep(scores.count, result.count, pixels);
-    if (on_gpu) keep(scores.copies[m], result.probabilities, pixels * models_[m]->spec().n_classes());
-    scores.models.push_back(m);
-    scores.probabilities.push_back(on_gpu ? scores.copies[m].data() : result.probabilities);
-    if (regions) {
-      const auto from = regions->weights.begin() + region * pixels;
-      scores.weights.insert(scores.weights.end(), from, from + pixels);
-    } else {
-      scores.weights.insert(scores.weights.end(), static_cast<std::size_t>(pixels), 1.0f);
-    }
+    const auto region = std::ranges::find(regions->names, files_.models[m].region) - regions->names.begin();
+    if (region < std::ssize(regions->names)) parts.push_back({m, weights + region * pixels});
   }
-  if (scores.models.empty()) {  // observed, but outside all regions
+  planes_[0].reserve(stream.device, pixels * std::ssize(codes_));
+  if (parts.empty()) {  // observed, but outside all regions
+    count_.reserve(stream.device, pixels), decidable_.reserve(stream.device, pixels);
+    planes_[0].zero(stream), decidable_.zero(stream);
     ValidityArgs args;
-    args.series = series.view(), args.count = scores.count.data();
+    args.series = view, args.count = count_.data();
     validity(stream, args);
+    return {count_.data(), decidable_.data()};
   }
-  scores.complete.record(stream);
+  if (regions) weight_sums_.reserve(stream.device, pixels), decidable_.reserve(stream.device, pixels);
+  BlendArgs mix;
+  mix.pixels = pixels, mix.n_classes = static_cast<int>(codes_.size()), mix.mean = planes_[0].data();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    TileModel& model = *models_[parts[i].model];
+    const auto scores = model.run(stream, series.front(), window.series.dates, window.statics, series.subspan(1));
+    mix.probabilities = scores.probabilities, mix.model_classes = model.spec().n_classes();
+    mix.column = columns_[parts[i].model].data();
+    mix.first = i == 0, mix.last = i + 1 == parts.size();
+    mix.weight_sum = static_cast<float>(i + 1);
+    mix.weights = parts[i].weights, mix.count = scores.count;
+    if (regions) mix.weight_sums = weight_sums_.data(), mix.decidable = decidable_.data();
+    blend(stream, mix);
+  }
+  return {mix.count, regions ? decidable_.data() : mix.count};
+}
+
+const float* SeedMap::smoothed(const Stream& stream, const Window& window, const std::uint8_t* decidable) {
+  if (options_.halo() == 0) return planes_[0].data();
+  planes_[1].reserve(stream.device, planes_[0].size());
+  SmoothArgs args;
+  args.cols = window.width, args.rows = window.height, args.n_classes = static_cast<int>(codes_.size());
+  args.reach = options_.smooth_reach, args.tolerance = static_cast<float>(options_.smooth_tolerance);
+  args.counts = decidable;
+  for (int pass = 0; pass < options_.smooth; ++pass) {
+    args.probabilities = planes_[pass % 2].data(), args.smoothed = planes_[1 - pass % 2].data();
+    smooth(stream, args);
+  }
+  return args.smoothed;
+}
+
+void SeedMap::decide(const Stream& stream, std::span<const DeviceSeries> series, const TileWindow& window, const Window& inner,
+                     const std::optional<RegionShares>& regions, Values& values) {
+  const Window& outer = window.series.window;
+  const std::int64_t n = values.pixels = inner.pixels(), n_codes = codes_a_pixel();
+  const bool on_gpu = stream.device.kind == Device::Kind::cuda;
+  // On the CPU the values are computed where they are read.
+  std::uint8_t* const sent_bytes = values.bytes.reserve(stream.device, n * bytes_a_pixel());
+  std::uint16_t* const sent_codes = values.codes.reserve(stream.device, n * n_codes);
+  if (on_gpu) bytes_.reserve(stream.device, n * bytes_a_pixel()), sent_codes_.reserve(stream.device, n * n_codes);
+  std::uint8_t* const bytes = on_gpu ? bytes_.data() : sent_bytes;
+  std::uint16_t* codes = on_gpu ? sent_codes_.data() : sent_codes;
+
+  const Blended blended = blend_models(stream, series, window, regions);
+  MapValuesArgs args;
+  args.cols = outer.width, args.rows = outer.height;
+  args.first_col = inner.col - outer.col, args.first_row = inner.row - outer.row;
+  args.inner_cols = inner.width, args.inner_rows = inner.height;
+  args.n_classes = static_cast<int>(codes_.size()), args.smoothed = options_.halo() > 0;
+  args.probabilities = smoothed(stream, outer, blended.decidable);
+  args.decidable = blended.decidable, args.count = blended.count;
+  args.place = bytes, args.confidence = bytes + n, args.validity = bytes + 2 * n;
+  if (uncertainty_ || level1_) {
+    Buffer<float>& spare = planes_[args.probabilities == planes_[0].data() ? 1 : 0];
+    spare.reserve(stream.device, n * std::ssize(codes_));
+    args.exact = spare.data();
+  }
+  if (level1_) {
+    args.codes = codes_there_.data(), args.groups = groups_there_.data(), args.level_confidence = level_confidence_;
+    args.level1 = codes, args.deepest = codes + n;
+    codes += 2 * n;
+  }
+  if (probabilities_) args.shares = codes;
+  map_values(stream, args);
+  if (uncertainty_) {
+    UncertaintyArgs of;
+    of.pixels = n, of.n_classes = args.n_classes, of.probabilities = args.exact;
+    of.kind = options_.uncertainty == "margin" ? Uncertainty::margin : Uncertainty::entropy;
+    of.count = args.place, of.uncertainty = bytes + 3 * n;
+    uncertainty(stream, of);
+  }
+  if (!on_gpu) return;
+  const auto send = [&](auto& numbers, const auto* from, std::int64_t size) {
+    detail::copy_bytes(stream, Device{}, numbers.memory.data(), stream.device, from, static_cast<std::size_t>(size) * sizeof(*from));
+    numbers.moved.record(stream);
+  };
+  send(values.bytes, bytes_.data(), n * bytes_a_pixel());
+  if (n_codes > 0) send(values.codes, sent_codes_.data(), n * n_codes);
+}
+
+void SeedMap::read(const Values& values, Pixels& pixels) const {
+  values.bytes.moved.wait(), values.codes.moved.wait();
+  const std::int64_t n = values.pixels;
+  std::vector<std::uint16_t> code = {0};  // of each place
+  code.insert(code.end(), codes_.begin(), codes_.end());
+  const std::uint8_t* bytes = values.bytes.memory.data();
+  const auto above = static_cast<std::ptrdiff_t>(pixels.label.size());
+  pixels.label.resize(pixels.label.size() + static_cast<std::size_t>(n));
+  std::transform(bytes, bytes + n, pixels.label.begin() + above, [&](std::uint8_t place) { return code[place]; });
+  const auto add = [&](auto& to, const auto*& from) { to.insert(to.end(), from, from + n), from += n; };
+  bytes += n;
+  add(pixels.confidence, bytes), add(pixels.validity, bytes);
+  if (uncertainty_) add(pixels.uncertainty, bytes);
+  const std::uint16_t* codes = values.codes.memory.data();
+  if (level1_) add(pixels.level1, codes), add(pixels.deepest, codes);
+  if (!probabilities_) return;
+  pixels.probabilities.resize(codes_.size());
+  for (auto& of_class : pixels.probabilities) add(of_class, codes);
+}
+
+void SeedMap::Pixels::clear() {
+  label.clear(), confidence.clear(), validity.clear(), uncertainty.clear(), level1.clear(), deepest.clear();
+  for (auto& of_class : probabilities) of_class.clear();
 }
 
 void SeedMap::Pixels::keep(const std::vector<std::uint8_t>& inside) {
-  const std::size_t classes = label.empty() ? 0 : probabilities.size() / label.size();
-  for (std::size_t p = 0; p < label.size(); ++p) {
-    if (inside[p] != 0) continue;
-    label[p] = 0, confidence[p] = 0, validity[p] = 0;
-    if (!uncertainty.empty()) uncertainty[p] = 0;
-    if (!level1.empty()) level1[p] = 0, deepest[p] = 0;
-    std::fill_n(probabilities.begin() + static_cast<std::ptrdiff_t>(p * classes), classes, std::uint16_t{0});
-  }
-}
-
-SeedMap::Pixels SeedMap::decide(Transfer& transfer, const Scores& scores) const {
-  const auto n = static_cast<std::size_t>(scores.pixels);
-  const std::size_t n_classes = codes_.size();
-  const bool on_host = transfer.stream().device.kind == Device::Kind::cpu;
-  scores.complete.hold(transfer.stream());
-  Pixels pixels;
-  pixels.validity.resize(n);
-  transfer.to_host(pixels.validity.data(), scores.count.data(), n);
-  std::vector<float> joint(scores.models.size() * n * n_classes, 0.0f);  // [model][pixel][class]
-  std::vector<float> copy;
-  float* of_model = joint.data();
-  for (std::size_t i = 0; i < scores.models.size(); ++i) {
-    const std::vector<int>& columns = columns_[scores.models[i]];
-    const float* probabilities = scores.probabilities[i];
-    if (!on_host) {
-      copy.resize(n * columns.size());
-      transfer.to_host(copy.data(), probabilities, copy.size() * sizeof(float));
-      probabilities = copy.data();
-    }
-    for (std::size_t p = 0; p < n; ++p)
-      for (std::size_t c = 0; c < columns.size(); ++c)
-        of_model[p * n_classes + static_cast<std::size_t>(columns[c])] = probabilities[p * columns.size() + c];
-    of_model += n * n_classes;
-  }
-  return decide_on_host(Stream(Device{}, transfer.stream().threads), scores.pixels, joint, scores.weights, std::move(pixels));
-}
-
-// Blending and deciding run on the host: they are a small part of the work, and a tile may have many models.
-SeedMap::Pixels SeedMap::decide_on_host(const Stream& host, std::int64_t n_pixels, const std::vector<float>& scores,
-                                        const std::vector<float>& weights, Pixels pixels) const {
-  const auto n = static_cast<std::size_t>(n_pixels);
-  const int n_classes = static_cast<int>(codes_.size());
-  std::vector<float> blended(n * static_cast<std::size_t>(n_classes), 0.0f);
-  std::vector<std::uint8_t> decidable(n, 0);
-  if (!scores.empty()) {
-    BlendArgs mix;
-    mix.pixels = n_pixels, mix.n_models = static_cast<int>(weights.size() / n), mix.n_classes = n_classes;
-    mix.probabilities = scores.data(), mix.weights = weights.data(), mix.blended = blended.data();
-    blend(host, mix);
-    // Without an observation, or outside all regions, the pixel gets no class.
-    decidable = pixels.validity;
-    for (std::size_t p = 0; p < n; ++p) {
-      float total = 0;
-      for (std::size_t m = 0; m < weights.size() / n; ++m) total += weights[m * n + p];
-      if (total == 0) decidable[p] = 0;
-    }
-  }
-  if (options_.halo() > 0)
-    pixels.scores = std::move(blended), pixels.decidable = std::move(decidable);
-  else
-    label(host, blended, decidable, pixels);
-  return pixels;
-}
-
-// Writes label, confidence and probabilities.
-void SeedMap::label(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable,
-                    Pixels& pixels) const {
-  const std::size_t n = decidable.size(), n_classes = codes_.size();
-  pixels.label.assign(n, 0), pixels.confidence.assign(n, 0);
-  if (probabilities_) pixels.probabilities.assign(n * n_classes, 0);
-  if (level1_) pixels.level1.assign(n, 0), pixels.deepest.assign(n, 0);
-  std::vector<std::uint8_t> places(n_classes), place(n, 0);  // of the classes, from 1
-  std::iota(places.begin(), places.end(), std::uint8_t{1});
-  DecideArgs args;
-  args.pixels = static_cast<std::int64_t>(n), args.n_classes = static_cast<int>(n_classes), args.scores = scores.data(),
-  args.codes = places.data(), args.count = decidable.data();
-  args.label = place.data(), args.confidence = pixels.confidence.data();
-  if (probabilities_) args.probabilities = pixels.probabilities.data();
-  millesime::decide(host, args);
-  std::ranges::transform(place, pixels.label.begin(), [&](std::uint8_t p) {
-    return p == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(codes_[p - std::size_t{1}]);
-  });
-  if (level1_) decide_levels(scores, decidable, pixels);
-  if (uncertainty_) measure_uncertainty(host, scores, decidable, pixels);
-}
-
-void SeedMap::measure_uncertainty(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable,
-                                  Pixels& pixels) const {
-  const std::size_t n = decidable.size(), n_classes = codes_.size();
-  std::vector<float> planes(n * n_classes);
-  for (std::size_t p = 0; p < n; ++p)
-    for (std::size_t c = 0; c < n_classes; ++c) planes[c * n + p] = scores[p * n_classes + c];
-  pixels.uncertainty.assign(n, 0);
-  UncertaintyArgs args;
-  args.pixels = static_cast<std::int64_t>(n), args.n_classes = static_cast<int>(n_classes);
-  args.kind = options_.uncertainty == "margin" ? Uncertainty::margin : Uncertainty::entropy;
-  args.probabilities = planes.data(), args.count = decidable.data(), args.uncertainty = pixels.uncertainty.data();
-  uncertainty(host, args);
-}
-
-SeedMap::Pixels SeedMap::smooth(const Window& outer, const Window& inner, const Pixels& pixels, int threads) const {
-  const std::size_t n = pixels.decidable.size(), n_classes = codes_.size();
-  const Stream host(Device{}, threads);
-  std::vector<float> from(n * n_classes), to(n * n_classes);  // [class][pixel]
-  for (std::size_t p = 0; p < n; ++p)
-    for (std::size_t c = 0; c < n_classes; ++c) from[c * n + p] = pixels.scores[p * n_classes + c];
-  for (int pass = 0; pass < options_.smooth; ++pass) {
-    SmoothArgs args;
-    args.cols = outer.width, args.rows = outer.height, args.n_classes = static_cast<int>(n_classes);
-    args.reach = options_.smooth_reach, args.tolerance = static_cast<float>(options_.smooth_tolerance);
-    args.probabilities = from.data(), args.counts = pixels.decidable.data(), args.smoothed = to.data();
-    millesime::smooth(host, args);
-    std::swap(from, to);
-  }
-  std::vector<float> scores;
-  scores.reserve(static_cast<std::size_t>(inner.pixels()) * n_classes);
-  for (int row = 0; row < inner.height; ++row)
-    for (int col = 0; col < inner.width; ++col) {
-      const std::size_t p = place_in(outer, inner, col, row);
-      float sum = 0;
-      for (std::size_t c = 0; c < n_classes; ++c) {
-        scores.push_back(sharper(from[c * n + p]));
-        sum += scores.back();
-      }
-      if (sum > 0)
-        for (auto score = scores.end() - static_cast<std::ptrdiff_t>(n_classes); score != scores.end(); ++score) *score /= sum;
-    }
-  Pixels result;
-  result.validity = part_of(pixels.validity, outer, inner);
-  label(host, scores, part_of(pixels.decidable, outer, inner), result);
-  return result;
-}
-
-// The probability of a group is the sum of those of its classes.
-void SeedMap::decide_levels(const std::vector<float>& blended, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const {
-  const std::size_t n_classes = codes_.size();
-  for (std::size_t p = 0; p < decidable.size(); ++p) {
-    if (decidable[p] == 0 || pixels.label[p] == 0) continue;
-    const float* of_class = blended.data() + p * n_classes;
-    float most = -1;
-    for (std::size_t c = 0; c < n_classes; ++c) {
-      float sum = 0;
-      for (std::size_t d = 0; d < n_classes; ++d) sum += groups_[d] == groups_[c] ? of_class[d] : 0.0f;
-      if (sum > most) most = sum, pixels.level1[p] = static_cast<std::uint16_t>(groups_[c]);
-    }
-    const auto own = static_cast<std::size_t>(std::ranges::find(codes_, static_cast<int>(pixels.label[p])) - codes_.begin());
-    pixels.deepest[p] = of_class[own] >= level_confidence_ ? pixels.label[p]
-                        : most >= level_confidence_        ? pixels.level1[p]
-                                                           : std::uint16_t{0};
-  }
-}
-
-std::vector<SeedMap::Scores> SpareScores::take() {
-  const std::lock_guard lock(mutex_);
-  std::vector<SeedMap::Scores> scores;
-  if (spare_.empty()) {
-    for (std::size_t m = 0; m < maps_; ++m) scores.emplace_back(device_);
-  } else {
-    scores = std::move(spare_.back());
-    spare_.pop_back();
-  }
-  return scores;
-}
-
-void SpareScores::give(std::vector<SeedMap::Scores> scores) {
-  const std::lock_guard lock(mutex_);
-  spare_.push_back(std::move(scores));
-}
-
-void SpareScores::release() {
-  const std::lock_guard lock(mutex_);
-  spare_.clear();
+  const auto keep_in = [&](auto& numbers) {
+    for (std::size_t p = 0; p < numbers.size(); ++p)
+      if (inside[p] == 0) numbers[p] = 0;
+  };
+  keep_in(label), keep_in(confidence), keep_in(validity), keep_in(uncertainty), keep_in(level1), keep_in(deepest);
+  for (auto& of_class : probabilities) keep_in(of_class);
 }
 
 }  // namespace millesime

@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "kernels/base/event.h"
-#include "kernels/base/transfer.h"
+#include "kernels/base/staged.h"
 #include "kernels/ops/series_view.h"
 #include "models/base/model_file.h"
 #include "pipeline/core/options.h"
@@ -62,31 +61,22 @@ class SeedMap {
     std::string uncertainty = {};           // "" for none
   };
 
-  // The values of the map in a window.
+  // The values of the map in a window, on the host.
   struct Pixels {
     std::vector<std::uint16_t> label;  // class codes
     std::vector<std::uint8_t> confidence, validity, uncertainty;
-    std::vector<std::uint16_t> probabilities;  // [pixel][class]
-    // Of a map that is smoothed, before smooth() makes the label and the rest of them:
-    std::vector<float> scores;                   // [pixel][class]
-    std::vector<std::uint8_t> decidable;         // 0: the pixel gets no class
-    std::vector<std::uint16_t> level1, deepest;  // codes of groups; of classes, or of groups where no class is sure enough
+    std::vector<std::uint16_t> level1, deepest;             // codes of groups; of classes, or of groups where no class is sure enough
+    std::vector<std::vector<std::uint16_t>> probabilities;  // [class][pixel]
 
-    void append(const Pixels& below);                    // the rows below these
+    void clear();                                        // their memory stays
     void keep(const std::vector<std::uint8_t>& inside);  // pixels that are 0 there become empty
   };
 
-  // The scores of the models for a window, on their device: on a GPU in separate memory, so that the next window can be computed at the
-  // same time; on the CPU in the memory of the models.
-  struct Scores {
-    explicit Scores(const Device& device) : complete(device) {}
+  // The same as the device sends them: a place among the classes, a confidence and a validity a pixel, and what else was asked for.
+  struct Values {
     std::int64_t pixels = 0;
-    std::vector<std::size_t> models;          // those that have a weight here
-    std::vector<const float*> probabilities;  // of each of them, [pixel][its class]
-    std::vector<float> weights;               // of each of them, [pixel], on the host
-    Buffer<std::uint8_t> count;               // of valid acquisitions
-    std::vector<Buffer<float>> copies;        // by model
-    Event complete;
+    PinnedNumbers<std::uint8_t> bytes;   // [place, confidence, validity, uncertainty][pixel]
+    PinnedNumbers<std::uint16_t> codes;  // [level 1, deepest, each class's probability][pixel]
   };
 
   // UserError if a model does not match the tile (TileModel), or if a class code does not fit into the map.
@@ -97,15 +87,13 @@ class SeedMap {
   PrecisionCost precision_cost() const;                       // changes by 16 bits, on the compared pixels
   std::map<std::string, std::int64_t> unknown_codes() const;  // the most of its models, TileModel::unknown_codes()
 
-  // The scores of a window, complete on the stream. Without regions, the only model counts at every pixel. Throws OutOfDeviceMemory.
-  void score(const Stream& stream, const DeviceSeries& series, const std::vector<DeviceSeries>& others, const TileWindow& window,
-             const std::optional<RegionShares>& regions, Scores& scores);
-  void release();  // frees the models' memory of a window
-
-  // The values of the map. May run while score() computes another window. A map that is smoothed has no labels yet.
-  Pixels decide(Transfer& transfer, const Scores& scores) const;
-  // The window `inner` of the pixels of `outer`, which is larger by the halo (but not beyond the tile), smoothed and labelled.
-  Pixels smooth(const Window& outer, const Window& inner, const Pixels& pixels, int threads) const;
+  // The values of the window `inner`, in the order of the stream; `window` is larger by the halo (but not beyond the tile), and `series`
+  // are its own on the device, the main one first. Without regions, the only model counts at every pixel. Throws OutOfDeviceMemory.
+  void decide(const Stream& stream, std::span<const DeviceSeries> series, const TileWindow& window, const Window& inner,
+              const std::optional<RegionShares>& regions, Values& values);
+  void release();  // frees the device's memory of a window
+  // Waits for the values, and adds them below those that are there. May run while decide() is at work on another window.
+  void read(const Values& values, Pixels& pixels) const;
 
   void write(const Window& window, const Pixels& pixels);
   void commit();  // all files get their names (atomic)
@@ -113,36 +101,31 @@ class SeedMap {
  private:
   const Nomenclature& nomenclature() const { return models_.front()->spec().nomenclature; }
   void open_files(const Grid& grid);
-  void decide_levels(const std::vector<float>& blended, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
-  Pixels decide_on_host(const Stream& host, std::int64_t n_pixels, const std::vector<float>& scores, const std::vector<float>& weights,
-                        Pixels pixels) const;
-  void measure_uncertainty(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable,
-                           Pixels& pixels) const;
-  void label(const Stream& host, const std::vector<float>& scores, const std::vector<std::uint8_t>& decidable, Pixels& pixels) const;
+  void put_on(const Device& device);
+  // The probabilities of all models, blended, [class][pixel] in planes_[0]; the valid dates of each pixel, and 0 where it gets no class.
+  struct Blended {
+    const std::uint8_t *count, *decidable;
+  };
+  Blended blend_models(const Stream& stream, std::span<const DeviceSeries> series, const TileWindow& window,
+                       const std::optional<RegionShares>& regions);
+  const float* smoothed(const Stream& stream, const Window& window, const std::uint8_t* decidable);
+  int bytes_a_pixel() const { return uncertainty_ ? 4 : 3; }
+  std::int64_t codes_a_pixel() const { return (level1_ ? 2 : 0) + (probabilities_ ? static_cast<std::int64_t>(codes_.size()) : 0); }
 
   Files files_;
   ClassifyOptions options_;
   std::vector<std::unique_ptr<TileModel>> models_;
-  std::vector<int> codes_;                 // of the map's classes, in the order of the nomenclature
-  std::vector<int> groups_;                // of each of them: the code of its group, its own where it has none
-  float level_confidence_ = 0;             // share
-  std::vector<std::vector<int>> columns_;  // class of a model -> column of the joint scores
+  std::vector<int> codes_;                     // of the map's classes, in the order of the nomenclature
+  std::vector<int> groups_;                    // of each of them: the code of its group, its own where it has none
+  float level_confidence_ = 0;                 // share
+  std::vector<Buffer<std::int16_t>> columns_;  // of each model: [class of the map], its class or -1; empty where they are the same
+  Buffer<std::uint16_t> codes_there_, groups_there_;
+  // Of a window:
+  Staged<float> weights_;  // [region][pixel]
+  Buffer<float> weight_sums_, planes_[2];
+  Buffer<std::uint8_t> count_, decidable_, bytes_;
+  Buffer<std::uint16_t> sent_codes_;
   std::unique_ptr<RasterWriter> classification_, confidence_, validity_, probabilities_, level1_, deepest_, uncertainty_;
-};
-
-// Memory for the scores of a window, of every map: taken for a window, returned when its maps are written.
-class SpareScores {
- public:
-  SpareScores(const Device& device, std::size_t maps) : device_(device), maps_(maps) {}
-  std::vector<SeedMap::Scores> take();
-  void give(std::vector<SeedMap::Scores> scores);
-  void release();  // their memory
-
- private:
-  Device device_;
-  std::size_t maps_;
-  std::mutex mutex_;
-  std::vector<std::vector<SeedMap::Scores>> spare_;
 };
 
 }  // namespace millesime

@@ -10,11 +10,11 @@
 namespace millesime {
 
 // Calls compute(series of the strip on the device, first row) for each strip in order; only once if memory suffices. The height that fits
-// is kept in strip_rows; release() frees the other device memory of the work.
+// is kept in `fit`; release() frees the other device memory of the work.
 template <class Compute, class Release>
-void compute_in_strips(SeriesAhead& ahead, const Series& series, int& strip_rows, const Compute& compute, const Release& release) {
+void compute_in_strips(SeriesAhead& ahead, const Series& series, FittingRows& fit, const Compute& compute, const Release& release) {
   in_strips(
-      series.window.height, strip_rows,
+      series.window.height, fit,
       [&](int first, int n) {
         if (n == series.window.height) return compute(ahead.current(series), first);
         const Series strip = rows_of(series, first, n);

@@ -1,13 +1,13 @@
 #include "pipeline/imagery/tile_classifier.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
-#include <memory>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 #include "kernels/base/in_strips.h"
-#include "kernels/base/transfer.h"
+#include "kernels/base/staged.h"
 #include "kernels/ops/resample.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
@@ -32,11 +32,32 @@ int readers_of(const Context& context) {
   return std::max(1, context.device.kind == Device::Kind::cpu ? context.threads / 2 : context.threads - 2);
 }
 
-// A window of every map: decided, or, on a GPU, the scores that the writer decides while the next window is computed.
-struct ClassifiedWindow {
-  std::vector<SeedMap::Pixels> pixels;              // one a map
-  std::vector<SeedMap::Scores> scores;              // likewise
-  std::vector<std::vector<std::uint8_t>> observed;  // of each further source: valid dates, [pixel]
+// Some rows of a window as the device sends them.
+struct DecidedRows {
+  std::vector<SeedMap::Values> maps;
+  std::int64_t pixels = 0;
+  PinnedNumbers<std::uint8_t> observed;  // valid dates, [further source][pixel]
+};
+using ClassifiedWindow = std::vector<DecidedRows>;  // of a window: all rows, or strips of them
+
+// The memory of what was written, for the windows to come.
+class SpareRows {
+ public:
+  DecidedRows take(std::size_t maps) {
+    const std::lock_guard lock(mutex_);
+    DecidedRows rows;
+    if (!spare_.empty()) rows = std::move(spare_.back()), spare_.pop_back();
+    rows.maps.resize(maps);
+    return rows;
+  }
+  void give(DecidedRows rows) {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(rows));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<DecidedRows> spare_;
 };
 
 struct Tally {
@@ -148,12 +169,10 @@ class TileClassifier {
         context_(context),
         input_(tile_input(request)),
         stream_(context.device, context.threads),
-        download_(context.device, context.threads),
         ahead_(stream_),
-        transfer_(stream_),
-        downloads_(download_),
         reader_(sources_of(request, input_), request.exogenous, readers_of(context), request.options.halo(), context.memory_bytes),
-        spare_(context.device, request.maps.size()) {
+        spare_windows_(context.device),
+        pixels_(request.maps.size()) {
     for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
     if (!request.mapped.empty()) area_.emplace(request.mapped, request.census.grid);
@@ -170,48 +189,60 @@ class TileClassifier {
     return windows;
   }
 
-  TileWindow read(const Window& window) const { return reader_.read(around(window)); }
-
-  std::function<void(const TileWindow&)> window_uploader() {
-    return uploader<TileWindow>(ahead_, [](const TileWindow& window) -> const Series& { return window.series; });
+  TileWindow read(const Window& window) {
+    TileWindow read = spare_windows_.take();
+    reader_.read(around(window), read);
+    return read;
   }
 
-  // In strips if the device has too little memory for the whole window.
-  ClassifiedWindow classify(const TileWindow& window) {
+  std::function<void(TileWindow&)> window_uploader() {
+    if (!ahead_.uploads()) return nullptr;
+    return [this](TileWindow& window) {
+      ahead_.upload(series_of(window));
+      window.uploads.note(context_.device, ahead_);
+    };
+  }
+
+  // In strips if the device has too little memory for the whole window. Strips are computed with the rows around them that smoothing reads.
+  ClassifiedWindow classify(const Window& inner, TileWindow&& window) {
     ClassifiedWindow result;
     const auto strip = [&](int first_row, int rows) {
-      if (rows == window.series.window.height) {
-        result.observed.clear();
-        result.scores = score(ahead_.current(window.series), window, result.observed);
+      const Window part{inner.col, inner.row + first_row, inner.width, rows};
+      if (rows == inner.height) {
+        const auto& series = ahead_.current(series_of(window));
+        window.uploads.note(context_.device, ahead_);
+        result.push_back(decide(series, window, part));
         return;
       }
-      const TileWindow part = rows_of(window, first_row, rows);
-      const auto pixels = decide(transfer_, score(ahead_.put(part.series), part, result.observed));
-      result.pixels.resize(pixels.size());
-      for (std::size_t m = 0; m < pixels.size(); ++m) result.pixels[m].append(pixels[m]);
+      const Window outer = around(part);
+      const TileWindow some = rows_of(window, outer.row - window.series.window.row, outer.height);
+      result.push_back(decide(ahead_.put(series_of(some)), some, part));
     };
-    in_strips(window.series.window.height, strip_rows_, strip, [&] { release(); });
+    in_strips(inner.height, fit_, strip, [&] { release(); });
     ahead_.done();
-    // A GPU computes the next window while the writer decides this one. On the CPU all threads are busy anyway.
-    if (!on_gpu() && result.pixels.empty()) result.pixels = decide(transfer_, std::move(result.scores));
+    spare_windows_.give(std::move(window));
     return result;
   }
 
   void write(const Window& window, ClassifiedWindow&& result) {
-    if (result.pixels.empty()) result.pixels = decide(downloads_, std::move(result.scores));
-    if (request_.options.halo() > 0) {
-      for (std::size_t m = 0; m < maps_.size(); ++m)
-        result.pixels[m] = maps_[m].smooth(around(window), window, result.pixels[m], context_.threads);
-      for (std::vector<std::uint8_t>& dates : result.observed) dates = part_of(dates, around(window), window);
+    for (SeedMap::Pixels& pixels : pixels_) pixels.clear();
+    observed_.resize(input_.others.size());
+    for (auto& dates : observed_) dates.clear();
+    for (DecidedRows& rows : result) {
+      for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].read(rows.maps[m], pixels_[m]);
+      rows.observed.moved.wait();
+      const std::uint8_t* dates = rows.observed.memory.data();
+      for (auto& all : observed_) all.insert(all.end(), dates, dates + rows.pixels), dates += rows.pixels;
+      spare_rows_.give(std::move(rows));
     }
     const std::vector<std::uint8_t> inside = area_ && !area_->is_whole() ? area_->inside(window) : std::vector<std::uint8_t>{};
     for (std::size_t m = 0; m < maps_.size(); ++m) {
-      if (!inside.empty()) result.pixels[m].keep(inside);
-      maps_[m].write(window, result.pixels[m]);
+      if (!inside.empty()) pixels_[m].keep(inside);
+      maps_[m].write(window, pixels_[m]);
     }
-    const SeedMap::Pixels& pixels = result.pixels.front();
+    const SeedMap::Pixels& pixels = pixels_.front();
     tally_.add(pixels, image_in(window, pixels), regions_ ? regions_->without_model(window) : std::vector<std::uint8_t>{}, inside,
-               result.observed);
+               observed_);
   }
 
   // All files get their names.
@@ -279,54 +310,52 @@ class TileClassifier {
     return image;
   }
 
-  // `observed` gets the valid dates of each further source at each pixel, after those of the rows above.
-  std::vector<SeedMap::Scores> score(const DeviceSeries& series, const TileWindow& window,
-                                     std::vector<std::vector<std::uint8_t>>& observed) {
+  // The window `inner` of every map, under way: `series` are those of `window` on the device, and the stream sends the values.
+  DecidedRows decide(const std::vector<DeviceSeries>& series, const TileWindow& window, const Window& inner) {
     const std::optional<RegionShares> shares = regions_ ? std::optional(regions_->shares(window.series.window)) : std::nullopt;
-    std::vector<SeedMap::Scores> scores = spare_.take();
-    std::vector<DeviceSeries> others;
-    for (const Series& other : window.others) others.emplace_back(stream_, other);
-    for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].score(stream_, series, others, window, shares, scores[m]);
-    std::vector<std::vector<std::uint8_t>> of_window;
-    for (const DeviceSeries& other : others) {
-      Buffer<std::uint8_t> count(context_.device, other.view().pixels());
-      ValidityArgs args;
-      args.series = other.view(), args.count = count.data();
-      validity(stream_, args);
-      of_window.push_back(transfer_.to_host(count));
-    }
-    observed.resize(others.size());
-    for (std::size_t s = 0; s < others.size(); ++s) observed[s].insert(observed[s].end(), of_window[s].begin(), of_window[s].end());
-    if (!others.empty()) static_cast<const Stream&>(stream_).synchronize();  // `others` ends here
-    return scores;
+    DecidedRows rows = spare_rows_.take(maps_.size());
+    rows.pixels = inner.pixels();
+    for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].decide(stream_, series, window, inner, shares, rows.maps[m]);
+    if (series.size() > 1) count_observations(series, window.series.window, inner, rows);
+    return rows;
   }
 
-  std::vector<SeedMap::Pixels> decide(Transfer& from, std::vector<SeedMap::Scores> scores) {
-    std::vector<SeedMap::Pixels> pixels;
-    for (std::size_t m = 0; m < maps_.size(); ++m) pixels.push_back(maps_[m].decide(from, scores[m]));
-    spare_.give(std::move(scores));
-    return pixels;
+  void count_observations(const std::vector<DeviceSeries>& series, const Window& outer, const Window& inner, DecidedRows& rows) {
+    std::uint8_t* to = rows.observed.reserve(context_.device, rows.pixels * (std::ssize(series) - 1));
+    dates_seen_.reserve(context_.device, outer.pixels());
+    for (std::size_t s = 1; s < series.size(); ++s, to += rows.pixels) {
+      ValidityArgs args;
+      args.series = series[s].view(), args.count = dates_seen_.data();
+      validity(stream_, args);
+      const auto width = static_cast<std::size_t>(inner.width);
+      detail::copy_rows(stream_, to, width, dates_seen_.data() + place_in(outer, inner, 0, 0), static_cast<std::size_t>(outer.width), width,
+                        static_cast<std::size_t>(inner.height));
+    }
+    if (on_gpu()) rows.observed.moved.record(stream_);
   }
 
   void release() {
     ahead_.give_up();
     for (auto& map : maps_) map.release();
-    spare_.release();
+    dates_seen_ = {};
   }
 
   const ClassifyRequest& request_;
   const Context& context_;
   TileInput input_;
-  OwnStream stream_, download_;
+  OwnStream stream_;
   SeriesAhead ahead_;
-  Transfer transfer_, downloads_;
   TileReader reader_;
-  SpareScores spare_;
+  SpareWindows spare_windows_;
+  SpareRows spare_rows_;
+  Buffer<std::uint8_t> dates_seen_;  // of a further source
   std::vector<SeedMap> maps_;
+  std::vector<SeedMap::Pixels> pixels_;              // of the window that is written, one a map
+  std::vector<std::vector<std::uint8_t>> observed_;  // likewise, of each further source: valid dates, [pixel]
   std::optional<ModelRegions> regions_;
   std::optional<MappedArea> area_;
   std::optional<RasterReader> footprint_;  // only the writer reads it
-  int strip_rows_ = std::numeric_limits<int>::max();
+  FittingRows fit_;
   Tally tally_;
 };
 
@@ -346,7 +375,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
   context.progress->start("classify " + request.census.tile, request.census.grid.pixels(), "px");
   window_loop<TileWindow, ClassifiedWindow>(
       windows, 1, kAhead, [&] { return [&classifier](const Window& window) { return classifier.read(window); }; },
-      [&](const Window&, TileWindow&& window) { return classifier.classify(window); },
+      [&](const Window& window, TileWindow&& read) { return classifier.classify(window, std::move(read)); },
       [&](const Window& window, ClassifiedWindow&& result) {
         classifier.write(window, std::move(result));
         context.progress->advance(window.pixels());

@@ -1,11 +1,11 @@
 #include "pipeline/imagery/tile_model.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
-#include "kernels/ops/decide.h"
+#include "kernels/ops/blend.h"
+#include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/side_by_side.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/gap_filling.h"
 #include "pipeline/learning/thermal_time.h"
@@ -39,7 +39,7 @@ void require_may_lack(const SourceSpec& source, const TileInput& input, const st
 }  // namespace
 
 TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision)
-    : spec_(model.spec), input_(input), new_year_(Date::from_ymd(input.year, 1, 1)), what_(model.path), threads_(context.threads) {
+    : spec_(model.spec), input_(input), new_year_(Date::from_ymd(input.year, 1, 1)), what_(model.path) {
   const std::string file = model.path;
   for (const auto& member : model.members) members_.emplace_back(member, input, batch_pixels, context, precision);
   if (!members_.empty()) return;
@@ -64,6 +64,8 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
                                     ? "the configuration does not have; add a [[source]] of daily temperature with this name"
                                     : "has no day over this tile"));
     temperatures_.emplace().place = static_cast<std::size_t>(known - input.others.begin());
+    temperatures_->band =
+        static_cast<std::size_t>(std::ranges::find(known->bands, temperature_band(known->bands, what_)) - known->bands.begin());
     const auto require_days = [&](const std::vector<Date>& dates) { ThermalClock(*spec_.thermal, new_year_, known->dates, dates, file); };
     require_days(input.dates);
     for (const OtherSource& other : others_)
@@ -96,10 +98,10 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
 std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
   if (!members_.empty()) {
     std::int64_t bytes = 0;  // a member keeps its buffers while the others compute
-    for (const auto& member : members_) bytes += member.bytes_per_pixel(n_dates) + std::int64_t{spec_.n_classes()} * 4 + 4;
+    for (const auto& member : members_) bytes += member.bytes_per_pixel(n_dates);
     return bytes + std::int64_t{spec_.n_classes()} * 4;
   }
-  const std::int64_t beside_input = std::int64_t{spec_.n_classes()} * 10 + spec_.n_statics() * 4 + 8;
+  const std::int64_t beside_input = std::int64_t{spec_.n_classes()} * 10 + spec_.n_statics() * 12 + 8;
   if (runner_->reads_images())
     return beside_input + (input_.resampling == Resampling::cubic ? std::int64_t{2} * n_dates * runner_->image_weights().features : 0);
   const std::int64_t dates = spec_.input == InputKind::regular ? static_cast<std::int64_t>(spec_.days.size()) : n_dates;
@@ -114,8 +116,10 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
       of_others += static_cast<std::int64_t>(spec_.input == InputKind::regular ? spec_.days_of(s + 1).size()
                                                                                : input_.others[*others_[s].place].dates.size()) *
                    (spec_.sources[s + 1].features() * 8 + 1);
-  const std::int64_t of_time =
-      temperatures_ ? static_cast<std::int64_t>(input_.others[temperatures_->place].dates.size()) * 10 + dates * 5 : 0;
+  const std::int64_t of_time = temperatures_ ? static_cast<std::int64_t>(input_.others[temperatures_->place].dates.size()) *
+                                                       static_cast<std::int64_t>(2 * input_.others[temperatures_->place].bands.size() + 1) +
+                                                   dates * 4
+                                             : 0;
   return filling + dates * source.features() * 4 + dates + beside_input + of_others + of_time;
 }
 
@@ -125,7 +129,7 @@ std::vector<float> TileModel::days_of(const std::vector<Date>& dates) const {
   return days;
 }
 
-SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, const std::vector<DeviceSeries>& others) {
+SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, std::span<const DeviceSeries> others) {
   OtherSource& other = others_[source];
   SeriesBatch prepared{.features = spec_.sources[source + 1].features()};  // missing
   if (!other.place || *other.place >= others.size()) return prepared;
@@ -143,8 +147,8 @@ SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, c
   prepared.values = other.values.data(), prepared.valid = other.valid.data();
   const std::vector<Date>& dates = input_.others[*other.place].dates;
   prepared.days_per_pixel = temperatures_.has_value();
-  if (!temperatures_) other.days = to_device(stream, days_of(dates));
-  prepared.days = temperatures_ ? thermal_positions(stream, dates, prepared.valid, other.days) : other.days.data();
+  prepared.days = temperatures_ ? thermal_positions(stream, dates, pixels, prepared.valid, other.sums, other.positions)
+                                : other.days.on(stream, days_of(dates));
   return prepared;
 }
 
@@ -158,29 +162,22 @@ SeriesBatch TileModel::prepare_other_regular(const Stream& stream, std::size_t s
   std::vector<std::int32_t> targets;
   std::vector<float> days;
   for (const int day : target_days) targets.push_back((new_year_ + day).days), days.push_back(static_cast<float>(day));
-  const Buffer<std::int32_t> targets_on_device = to_device(stream, targets);
-  Buffer<std::uint8_t> count(stream.device, pixels);
+  other.count.reserve(stream.device, pixels);
   PrepareRegularArgs args;
   args.series = series, args.resampling = input_.others[*other.place].resampling, args.n_targets = prepared.dates;
-  args.target_days = targets_on_device.data(),
+  args.target_days = other.target_days.on(stream, targets);
   args.indices = plan_indices(spec_.sources[source + 1].indices, spec_.sources[source + 1].bands);
   args.filling = gap_filling(spec_, source + 1);
   if (other.mean.size() > 0) args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
-  args.features = other.values.data(), args.count = count.data();
+  args.features = other.values.data(), args.count = other.count.data();
   prepare_regular(stream, args);
-  std::vector<std::uint8_t> seen(static_cast<std::size_t>(pixels)), valid;
-  detail::copy_bytes(stream, Device{}, seen.data(), stream.device, count.data(), seen.size());
-  stream.synchronize();
-  for (const std::uint8_t dates : seen) valid.insert(valid.end(), target_days.size(), dates > 0 ? 1 : 0);
-  other.valid = to_device(stream, valid);
-  other.days = to_device(stream, days);
-  stream.synchronize();  // `valid` and `days` end here
-  prepared.values = other.values.data(), prepared.valid = other.valid.data(), prepared.days = other.days.data();
+  prepared.values = other.values.data(), prepared.days = other.days.on(stream, days);
+  prepared.valid = other.count.data(), prepared.valid_per_pixel = true;
   return prepared;
 }
 
 Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates,
-                         const std::vector<DeviceSeries>& others) {
+                         std::span<const DeviceSeries> others) {
   const std::int64_t pixels = series.pixels();
   SeriesBatch prepared;
   prepared.features = spec_.sources.front().features();
@@ -211,68 +208,73 @@ Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const s
   prepared.values = values_.data();
   if (temperatures_) {
     read_temperatures(stream, others);
-    prepared.days = thermal_positions(stream, dates, prepared.valid, days_), prepared.days_per_pixel = true;
+    prepared.days = thermal_positions(stream, dates, pixels, prepared.valid, temperatures_->sums, positions_),
+    prepared.days_per_pixel = true;
   } else {
-    days_ = to_device(stream, days);
-    prepared.days = days_.data();
+    prepared.days = days_.on(stream, days);
   }
   Batch batch{.pixels = pixels, .series = {prepared}, .statics = nullptr};
   for (std::size_t s = 0; s < others_.size(); ++s) batch.series.push_back(prepare_other(stream, s, others));
   return batch;
 }
 
-void TileModel::read_temperatures(const Stream& stream, const std::vector<DeviceSeries>& others) {
+void TileModel::read_temperatures(const Stream& stream, std::span<const DeviceSeries> others) {
   MILLESIME_CHECK(temperatures_->place < others.size(), "temperatures are missing");
   const SeriesView& series = others[temperatures_->place].view();
   const TileInput::Source& source = input_.others[temperatures_->place];
-  const auto bands = static_cast<std::int64_t>(source.bands.size()), numbers = series.pixels() * series.n_dates;
-  const auto band = std::ranges::find(source.bands, temperature_band(source.bands, what_)) - source.bands.begin();
-  Buffer<float> values(stream.device, numbers * bands);
-  Buffer<std::uint8_t> valid(stream.device, numbers);
-  PrepareRawArgs args;
-  args.series = series, args.resampling = source.resampling;
-  args.values = values.data(), args.valid = valid.data();
-  prepare_raw(stream, args);
-  std::vector<float> stored(static_cast<std::size_t>(numbers * bands));
-  temperatures_->degrees.resize(static_cast<std::size_t>(numbers)), temperatures_->known.resize(static_cast<std::size_t>(numbers));
-  detail::copy_bytes(stream, Device{}, stored.data(), stream.device, values.data(), stored.size() * sizeof(float));
-  detail::copy_bytes(stream, Device{}, temperatures_->known.data(), stream.device, valid.data(), temperatures_->known.size());
-  stream.synchronize();
-  constexpr float kStored = 0.01F;  // deg C
-  for (std::int64_t i = 0; i < numbers; ++i)
-    temperatures_->degrees[static_cast<std::size_t>(i)] = stored[static_cast<std::size_t>(i * bands + band)] * kStored;
+  const std::int64_t numbers = series.pixels() * series.n_dates;
+  temperatures_->samples.reserve(stream.device, numbers * series.n_bands), temperatures_->known.reserve(stream.device, numbers);
+  temperatures_->lacking.reserve(stream.device, 1);
+  resample(stream, {series, source.resampling, temperatures_->samples.data()});
+  validity(stream, {series, temperatures_->known.data(), nullptr});
+  temperatures_->lacking.zero(stream);
 }
 
-const float* TileModel::thermal_positions(const Stream& stream, const std::vector<Date>& dates, const std::uint8_t* valid,
-                                          Buffer<float>& positions) {
-  const std::vector<Date>& measured = input_.others[temperatures_->place].dates;
-  const ThermalClock clock(*spec_.thermal, new_year_, measured, dates, what_);
-  const std::size_t pixels = temperatures_->degrees.size() / measured.size();
-  std::vector<std::uint8_t> observed(pixels * dates.size());
-  detail::copy_bytes(stream, Device{}, observed.data(), stream.device, valid, observed.size());
-  stream.synchronize();
-  std::vector<float> placed(pixels * dates.size());
-  constexpr std::int64_t kTogether = 1024;
-  const auto n = static_cast<std::int64_t>(pixels);
-  side_by_side((n + kTogether - 1) / kTogether, threads_, [&](std::int64_t part) {
-    for (std::int64_t p = part * kTogether; p < std::min(n, (part + 1) * kTogether); ++p) {
-      const auto at = static_cast<std::size_t>(p);
-      if (const auto lack =
-              clock.place(temperatures_->degrees.data() + at * measured.size(), temperatures_->known.data() + at * measured.size(),
-                          observed.data() + at * dates.size(), placed.data() + at * dates.size()))
-        throw UserError(join_text(what_, ": a pixel that is observed has ", lacking_temperature(*spec_.thermal, *lack)));
-    }
-  });
-  positions = to_device(stream, placed);
-  stream.synchronize();  // `placed` ends here
+const float* TileModel::thermal_positions(const Stream& stream, const std::vector<Date>& dates, std::int64_t pixels,
+                                          const std::uint8_t* valid, Constant<ThermalSum>& sums, Buffer<float>& positions) {
+  const TileInput::Source& source = input_.others[temperatures_->place];
+  const auto bands = static_cast<std::int64_t>(source.bands.size());
+  positions.reserve(stream.device, pixels * std::ssize(dates));
+  ThermalTimeArgs args;
+  args.pixels = pixels, args.n_days = static_cast<int>(source.dates.size()), args.n_dates = static_cast<int>(dates.size());
+  args.temperature = temperatures_->samples.data() + static_cast<std::int64_t>(temperatures_->band) * pixels,
+  args.day_stride = bands * pixels;
+  args.known = temperatures_->known.data();
+  args.sums = sums.on(stream, ThermalClock(*spec_.thermal, new_year_, source.dates, dates, what_).sums());
+  args.base = spec_.thermal->base_degrees, args.per_day = spec_.thermal->degrees_per_day;
+  args.valid = valid, args.positions = positions.data(), args.lacking = temperatures_->lacking.data();
+  thermal_time(stream, args);
   return positions.data();
 }
 
-Buffer<float> TileModel::static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,
-                                       bool normalised) {
+// Of the window; and what the one before told.
+void TileModel::tell_what_lacks(const Stream& stream) {
+  require_complete();
+  std::int32_t* const told = temperatures_->told.reserve(stream.device, 1);
+  detail::copy_bytes(stream, Device{}, told, stream.device, temperatures_->lacking.data(), sizeof *told);
+  if (stream.device.kind == Device::Kind::cuda) temperatures_->told.moved.record(stream);
+  temperatures_->asked = true;
+  if (stream.device.kind == Device::Kind::cpu) require_complete();
+}
+
+void TileModel::require_complete() {
+  for (TileModel& member : members_) member.require_complete();
+  if (!temperatures_ || !std::exchange(temperatures_->asked, false)) return;
+  temperatures_->told.moved.wait();
+  const std::int32_t lack = *temperatures_->told.memory.data();
+  const std::vector<Date>& measured = input_.others[temperatures_->place].dates;
+  if (lack < 0)
+    throw UserError(join_text(what_, ": a pixel that is observed has ",
+                              lacking_temperature(*spec_.thermal, measured[measured.size() - static_cast<std::size_t>(-lack)])));
+}
+
+const float* TileModel::static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes,
+                                      bool normalised) {
+  if (spec_.n_statics() == 0) return nullptr;
   const auto n_inputs = static_cast<std::size_t>(spec_.n_statics()), n = static_cast<std::size_t>(pixels),
              given = input_.static_names.size();
-  std::vector<float> numbers(n * n_inputs), row(n_inputs);
+  float* const numbers = statics_.fill(stream, pixels * spec_.n_statics());
+  std::vector<float> row(n_inputs);
   for (std::size_t p = 0; p < n; ++p) {
     float* inputs = row.data();
     for (std::size_t s = 0; s < spec_.statics.size(); ++s) {
@@ -283,9 +285,7 @@ Buffer<float> TileModel::static_inputs(const Stream& stream, std::int64_t pixels
     }
     for (std::size_t k = 0; k < n_inputs; ++k) numbers[planes ? k * n + p : p * n_inputs + k] = row[k];
   }
-  Buffer<float> buffer = to_device(stream, numbers);
-  stream.synchronize();  // `numbers` ends here
-  return buffer;
+  return statics_.send(stream);
 }
 
 std::map<std::string, std::int64_t> TileModel::unknown_codes() const {
@@ -304,14 +304,13 @@ LtaeArgs TileModel::images(const SeriesView& series) {
 }
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
-                                 const std::vector<float>& statics, const std::vector<DeviceSeries>& others) {
+                                 const std::vector<float>& statics, std::span<const DeviceSeries> others) {
   if (!members_.empty()) return run_members(stream, series, dates, statics, others);
   const SeriesView& window = series.view();
   const std::int64_t pixels = window.pixels();
   count_.reserve(stream.device, pixels);
   const bool planes = runner_->reads_images();
-  const Buffer<float> static_values = static_inputs(stream, pixels, statics, planes, !runner_->is_forest());
-  const float* const given = spec_.n_statics() > 0 ? static_values.data() : nullptr;
+  const float* const given = static_inputs(stream, pixels, statics, planes, !runner_->is_forest());
   const float* probabilities = nullptr;
   if (runner_->reads_images()) {
     LtaeArgs args = images(window);
@@ -322,13 +321,15 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
     batch.statics = given;
     probabilities = runner_->run(stream, batch, count_.data());
   }
-  if (given) stream.synchronize();  // static_values ends here
+  if (temperatures_) tell_what_lacks(stream);
   return {probabilities, count_.data()};
 }
 
 void TileModel::release() {
-  values_ = {}, valid_ = {}, probabilities_ = {}, count_ = {};
-  for (OtherSource& other : others_) other.values = {}, other.valid = {};
+  if (temperatures_) temperatures_->samples = {}, temperatures_->known = {};
+  values_ = {}, valid_ = {}, probabilities_ = {}, count_ = {}, positions_ = {};
+  statics_.release();
+  for (OtherSource& other : others_) other.values = {}, other.valid = {}, other.count = {}, other.positions = {};
   if (runner_) runner_->release();
   for (TileModel& member : members_) member.release();
 }
@@ -341,26 +342,21 @@ PrecisionCost TileModel::precision_cost() const {
 }
 
 TileModel::Scores TileModel::run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
-                                         const std::vector<float>& statics, const std::vector<DeviceSeries>& others) {
-  const std::int64_t pixels = series.view().pixels(), numbers = pixels * spec_.n_classes();
-  const auto n = static_cast<std::int64_t>(members_.size());
-  Buffer<float> all(stream.device, n * numbers);  // [member][pixel][class]
-  Scores scores;
-  for (std::int64_t m = 0; m < n; ++m) {
-    scores = members_[static_cast<std::size_t>(m)].run(stream, series, dates, statics, others);
-    detail::copy_bytes(stream, stream.device, all.data() + m * numbers, stream.device, scores.probabilities,
-                       static_cast<std::size_t>(numbers) * sizeof(float));
-  }
-  std::vector<float> weight;
-  for (const TileModel& member : members_)
-    weight.insert(weight.end(), static_cast<std::size_t>(pixels), static_cast<float>(member.spec_.weight));
-  const Buffer<float> weights = to_device(stream, weight);
+                                         const std::vector<float>& statics, std::span<const DeviceSeries> others) {
+  const std::int64_t numbers = series.view().pixels() * spec_.n_classes();
   probabilities_.reserve(stream.device, numbers);
+  // Members have the same classes: each number is one of a plane.
   BlendArgs mean;
-  mean.pixels = pixels, mean.n_models = static_cast<int>(n), mean.n_classes = spec_.n_classes();
-  mean.probabilities = all.data(), mean.weights = weights.data(), mean.blended = probabilities_.data();
-  blend(stream, mean);
-  stream.synchronize();  // `all` and `weights` end here
+  mean.pixels = numbers, mean.n_classes = mean.model_classes = 1, mean.mean = probabilities_.data();
+  mean.weight_sum = 0;
+  Scores scores;
+  for (std::size_t m = 0; m < members_.size(); ++m) {
+    scores = members_[m].run(stream, series, dates, statics, others);
+    mean.probabilities = scores.probabilities;
+    mean.weight = static_cast<float>(members_[m].spec_.weight), mean.weight_sum += mean.weight;
+    mean.first = m == 0, mean.last = m + 1 == members_.size();
+    blend(stream, mean);
+  }
   return {probabilities_.data(), scores.count};
 }
 

@@ -5,11 +5,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "kernels/base/buffer.h"
+#include "kernels/base/staged.h"
 #include "kernels/ops/prepare.h"
+#include "kernels/ops/thermal_time.h"
 #include "pipeline/core/context.h"
 #include "pipeline/core/series.h"
 #include "pipeline/learning/model_runner.h"
@@ -53,29 +56,54 @@ class TileModel {
   };
   // `others`: the series of the further sources, as in TileInput.
   Scores run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics,
-             const std::vector<DeviceSeries>& others = {});
+             std::span<const DeviceSeries> others = {});
   void release();  // frees the memory of the last call
+  // UserError where what a pixel needs was missing in the windows so far: on a GPU run() itself knows only of those before.
+  void require_complete();
   PrecisionCost precision_cost() const;
   std::map<std::string, std::int64_t> unknown_codes() const;  // of each category: pixels so far with a code that no sample had
 
  private:
+  // Numbers on the device that are the same for every window of a tile.
+  template <class T>
+  class Constant {
+   public:
+    const T* on(const Stream& stream, const std::vector<T>& numbers) {
+      if (numbers != known_) {
+        known_.clear();  // in case of too little memory
+        there_ = to_device(stream, numbers);
+        stream.synchronize();
+        known_ = numbers;
+      }
+      return there_.data();
+    }
+
+   private:
+    std::vector<T> known_;
+    Buffer<T> there_;
+  };
   // A further source of the model: where it is among those that are read, and its prepared input.
   struct OtherSource {
     std::optional<std::size_t> place;  // none: it is missing
-    Buffer<float> mean, inverse_std, values, days;
-    Buffer<std::uint8_t> valid;
+    Buffer<float> mean, inverse_std, values, positions;
+    Buffer<std::uint8_t> valid, count;
+    Constant<float> days;
+    Constant<std::int32_t> target_days;
+    Constant<ThermalSum> sums;
   };
-  // Thermal time of each pixel's acquisitions. The temperatures of a window are read once, by prepare().
-  const float* thermal_positions(const Stream& stream, const std::vector<Date>& dates, const std::uint8_t* valid, Buffer<float>& positions);
-  void read_temperatures(const Stream& stream, const std::vector<DeviceSeries>& others);
+  // Thermal time of each pixel's acquisitions, from the temperatures of the window, which prepare() reads once.
+  const float* thermal_positions(const Stream& stream, const std::vector<Date>& dates, std::int64_t pixels, const std::uint8_t* valid,
+                                 Constant<ThermalSum>& sums, Buffer<float>& positions);
+  void tell_what_lacks(const Stream& stream);
+  void read_temperatures(const Stream& stream, std::span<const DeviceSeries> others);
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics,
-                     const std::vector<DeviceSeries>& others);
+                     std::span<const DeviceSeries> others);
   // Writes count_, too.
-  Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, const std::vector<DeviceSeries>& others);
-  SeriesBatch prepare_other(const Stream& stream, std::size_t source, const std::vector<DeviceSeries>& others);
+  Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::span<const DeviceSeries> others);
+  SeriesBatch prepare_other(const Stream& stream, std::size_t source, std::span<const DeviceSeries> others);
   LtaeArgs images(const SeriesView& series);
-  // The static inputs: [pixel][input], or planes: [input][pixel].
-  Buffer<float> static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes, bool normalised);
+  // The static inputs: [pixel][input], or planes: [input][pixel]; null without any.
+  const float* static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes, bool normalised);
   SeriesBatch prepare_other_regular(const Stream& stream, std::size_t source, const SeriesView& series);
   std::vector<float> days_of(const std::vector<Date>& dates) const;  // since the year's first
 
@@ -88,16 +116,21 @@ class TileModel {
   std::unique_ptr<ModelRunner> runner_;  // of a single model; or
   std::vector<TileModel> members_;       // of an ensemble
   std::vector<OtherSource> others_;      // of the spec's sources but the first
-  // Of thermal time: where the temperatures are among the further sources that are read, and those of a window, on the host.
+  // Of thermal time: where the temperatures are among the further sources that are read, and those of a window.
   struct Temperatures {
-    std::size_t place;
-    std::vector<float> degrees;       // [pixel][day]
-    std::vector<std::uint8_t> known;  // likewise
+    std::size_t place, band;
+    Buffer<std::int16_t> samples;      // [day][band][pixel]
+    Buffer<std::uint8_t> known;        // [day][pixel]
+    Buffer<std::int32_t> lacking;      // of a window, ThermalTimeArgs::lacking
+    PinnedNumbers<std::int32_t> told;  // the same on the host, under way until the next window
+    bool asked = false;                // whether it holds anything
+    Constant<ThermalSum> sums;         // of the first source
   };
   std::optional<Temperatures> temperatures_;
   std::string what_;  // the model's file, in messages
-  int threads_ = 1;
-  Buffer<float> mean_, inverse_std_, values_, days_, probabilities_;
+  Buffer<float> mean_, inverse_std_, values_, positions_, probabilities_;
+  Constant<float> days_;
+  Staged<float> statics_;
   Buffer<std::int32_t> target_days_;
   Buffer<std::uint8_t> valid_, count_;
 };

@@ -17,10 +17,11 @@ std::int64_t TileReader::bytes_per_pixel() const {
   return bytes;
 }
 
-TileWindow TileReader::read(const Window& window) const {
-  TileWindow read{main().read(window), exogenous_.read(window), {}};
-  for (std::size_t s = 1; s < series_.size(); ++s) read.others.push_back(series_[s]->read(window));
-  return read;
+void TileReader::read(const Window& window, TileWindow& into) const {
+  main().read(window, into.series);
+  into.statics = exogenous_.read(window);
+  while (into.others.size() + 1 < series_.size()) into.others.push_back(empty_series(into.series.masks.get_allocator().device()));
+  for (std::size_t s = 1; s < series_.size(); ++s) series_[s]->read(window, into.others[s - 1]);
 }
 
 }  // namespace millesime

@@ -27,8 +27,8 @@ class TileReader {
              std::int64_t memory_bytes);
 
   const SeriesReader& main() const { return *series_.front(); }
-  std::int64_t bytes_per_pixel() const;  // of a TileWindow
-  TileWindow read(const Window& window) const;
+  std::int64_t bytes_per_pixel() const;                     // of a TileWindow
+  void read(const Window& window, TileWindow& into) const;  // in the memory that is there
 
  private:
   std::vector<std::unique_ptr<SeriesReader>> series_;  // as `sources`

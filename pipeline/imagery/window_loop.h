@@ -66,12 +66,12 @@ class OrderedQueue {
 // Read: made once per reader thread by make_reader(), then called as In(const Window&).
 // compute: Out(const Window&, In&&), on the calling thread. write: void(const Window&, Out&&), on one thread, in order.
 // progress, if given, gets after every window where the time was spent.
-// upload, if given: void(const In&), on one thread, in order; begins with a window when compute has got the one before it.
+// upload, if given: void(In&), on one thread, in order; begins with a window when compute has got the one before it.
 template <class In, class Out>
 void window_loop(const std::vector<Window>& windows, int readers, int ahead,
                  const std::function<std::function<In(const Window&)>()>& make_reader,
                  const std::function<Out(const Window&, In&&)>& compute, const std::function<void(const Window&, Out&&)>& write,
-                 Progress* progress = nullptr, const std::function<void(const In&)>& upload = nullptr) {
+                 Progress* progress = nullptr, const std::function<void(In&)>& upload = nullptr) {
   const auto room = static_cast<std::size_t>(ahead < 1 ? 1 : ahead);
   detail::OrderedQueue<In> read_queue(room), upload_queue(1);
   detail::OrderedQueue<In>& ready = upload ? upload_queue : read_queue;

@@ -45,6 +45,8 @@ class SeriesReader {
 
   // UserError with tile, date and file if a file changed since the census or cannot be read.
   Series read(const Window& window) const;
+  // Into the memory of a series that this reader has read before, or of an empty one; page-locked where that of its masks is.
+  void read(const Window& window, Series& series) const;
   // For a series of masks only: 1 where a product of that date has an image, [date][pixel]
   std::vector<std::uint8_t> coverage(const Series& masks) const;
 

@@ -159,19 +159,28 @@ void SeriesReader::Impl::read_date(std::size_t date, const Window& window, const
 }
 
 Series SeriesReader::read(const Window& window) const {
+  Series series;
+  read(window, series);
+  return series;
+}
+
+void SeriesReader::read(const Window& window, Series& series) const {
   MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, "window ", to_text(window), " of ", grid().cols, " x ",
                   grid().rows);
   const Impl& impl = *impl_;
-  Series series;
   series.window = window;
   series.bands = impl.bands;
+  series.dates.clear(), series.mask_rules.clear();
   for (const Acquisition& acquisition : impl.census.acquisitions) series.dates.push_back(acquisition.date);
   for (const MaskPlane& plane : impl.planes) series.mask_rules.push_back(plane.invalid());
   const std::size_t n_dates = series.dates.size();
   series.masks.resize(n_dates * impl.planes.size() * static_cast<std::size_t>(window.pixels()));
-  for (const GroupLayout& layout : impl.groups) {
+  const HostAllocator<std::int16_t> memory(series.masks.get_allocator().device());
+  for (std::size_t g = 0; g < impl.groups.size(); ++g) {
+    const GroupLayout& layout = impl.groups[g];
     const Window part = group_window(layout, window);
-    BandGroup group;
+    if (g == series.groups.size()) series.groups.push_back({.bands = {}, .samples = HostNumbers<std::int16_t>(memory)});
+    BandGroup& group = series.groups[g];
     group.bands = layout.bands;
     group.cols = part.width;
     group.rows = part.height;
@@ -180,7 +189,6 @@ Series SeriesReader::read(const Window& window) const {
     group.col_offset = window.col * layout.col_scale + layout.col_offset - part.col;
     group.row_offset = window.row * layout.row_scale + layout.row_offset - part.row;
     group.samples.resize(n_dates * layout.bands.size() * static_cast<std::size_t>(part.pixels()));
-    series.groups.push_back(std::move(group));
   }
   const auto view_of = [&](std::size_t date) {
     Impl::DateView view;
@@ -212,7 +220,6 @@ Series SeriesReader::read(const Window& window) const {
     read_some();
   }
   if (failure) std::rethrow_exception(failure);
-  return series;
 }
 
 std::vector<std::uint8_t> SeriesReader::coverage(const Series& masks) const {

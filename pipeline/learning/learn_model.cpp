@@ -50,23 +50,28 @@ struct Effort {
 constexpr std::int64_t kFewSamples = 10000;       // beyond which a quick model is one network
 constexpr std::int64_t kFoldsSamples = 1000;      // up to which a standard effort learns in folds
 constexpr std::int64_t kBestFoldSamples = 10000;  // and the best one
-constexpr int kFolds = 5;
-constexpr double kLeastWeight = 0.08;  // of a candidate that is kept
+constexpr std::int64_t kFewPolygons = 1000;  // of which a part says too little of weights and confidence, however many samples they have
+constexpr int kFolds = 5, kFewerFolds = 3;   // the second: of many samples, and costs no more than a first training of each seed
+constexpr double kLeastWeight = 0.08;        // of a candidate that is kept
 constexpr double kTilePixels = 10980.0 * 10980.0;
 
-Effort effort_of(const std::string& name, std::int64_t samples, bool dense) {
+Effort effort_of(const std::string& name, std::int64_t samples, std::int64_t polygons, bool dense) {
   if (name == "quick") {
     Effort quick{{{dense ? "temporal_cnn" : "ltae"}}, 0};
     if (samples <= kFewSamples) quick.candidates.push_back({"random_forest"});
     return quick;
   }
+  ModelCandidate forest{"random_forest"};
+  if (dense) forest.parameters = {"features=quantiles"};  // slower; of series with gaps they are worse (models/MEASURED.md)
   if (name == "standard") {
     const int seeds = samples <= kFewSamples ? 2 : 1;
-    return {{{"ltae", seeds}, {"temporal_cnn", seeds}, {"random_forest"}}, samples <= kFoldsSamples ? kFolds : 0};
+    const bool few_judge = samples <= kFewSamples && polygons <= kFewPolygons;
+    Effort standard{{{"ltae", seeds}, {"temporal_cnn", seeds}}, samples <= kFoldsSamples ? kFolds : few_judge ? kFewerFolds : 0};
+    if (dense) standard.candidates.push_back({"inception_time", seeds, {"filters=16", "kernel=20"}});  // a light form
+    standard.candidates.push_back(forest);
+    return standard;
   }
   MILLESIME_CHECK(name == "best", "unknown effort ", name);
-  ModelCandidate forest{"random_forest"};
-  if (dense) forest.parameters = {"features=quantiles"};  // of series with gaps they are worse (models/MEASURED.md)
   return {{{"ltae", 3}, {"temporal_cnn", 3}, {"inception_time", 2}, forest}, samples <= kBestFoldSamples ? kFolds : 0};
 }
 
@@ -124,7 +129,7 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
     Learning usual(attention, all, found, context);
     const bool free = request.init_from.empty() && request.model.input == "auto" && usual.sources() == 1;
     if (!free) return usual.again(usual.first());
-    plan = effort_of(request.recipe.effort, usual.samples(), usual.dense());
+    plan = effort_of(request.recipe.effort, usual.samples(), usual.polygons(), usual.dense());
   }
 
   // One Learning at a time: each holds the samples as its architecture reads them.

@@ -25,7 +25,7 @@ Batch part_of(const Batch& input, std::int64_t first, std::int64_t pixels, int n
   for (SeriesBatch& series : part.series) {
     if (series.dates == 0) continue;
     series.values += first * series.dates * series.features;
-    if (series.valid) series.valid += first * series.dates;
+    if (series.valid) series.valid += first * (series.valid_per_pixel ? 1 : series.dates);
     if (series.days_per_pixel) series.days += first * series.dates;
   }
   if (part.statics) part.statics += first * n_statics;
@@ -113,10 +113,9 @@ void ModelRunner::run_network(const Stream& stream, const Batch& input) {
   Classifier& classifier = network();
   const int n_classes = spec().n_classes();
   logits_.reserve(stream.device, input.pixels * n_classes);
-  stream.synchronize();  // the network uses its own stream
   for (std::int64_t first = 0; first < input.pixels; first += batch_) {
     const Batch batch = part_of(input, first, std::min<std::int64_t>(batch_, input.pixels - first), spec().n_statics());
-    classifier.logits(batch, logits_.data() + first * n_classes);
+    classifier.logits(stream, batch, logits_.data() + first * n_classes);
     if (exact_ && batches_++ % kCompared == 0) compare_precision(stream, batch, logits_.data() + first * n_classes);
   }
 }
@@ -182,7 +181,7 @@ const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, con
 void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, const float* logits) {
   const int n_classes = spec().n_classes();
   Buffer<float> exact(stream.device, batch.pixels * n_classes);
-  exact_->logits(batch, exact.data());
+  exact_->logits(stream, batch, exact.data());
   const auto on_host = [&](const float* numbers) {
     std::vector<float> copy(static_cast<std::size_t>(batch.pixels * n_classes));
     detail::copy_bytes(stream, Device{}, copy.data(), stream.device, numbers, copy.size() * sizeof(float));
@@ -204,6 +203,9 @@ void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, co
   cost_.pixels += batch.pixels;
 }
 
-void ModelRunner::release() { features_ = {}, joined_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {}; }
+void ModelRunner::release() {
+  if (network_) network_->release();
+  features_ = {}, joined_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {};
+}
 
 }  // namespace millesime

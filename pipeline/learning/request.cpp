@@ -13,9 +13,16 @@ Options LearningRequest::declare() {
 
 void LearningRequest::declare_start(Options& o) {
   o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
-  o.add("validation", &validation, "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon");
+  o.add("validation", &validation,
+        "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon, or by block_km");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
       .names("nomenclature");
+  o.add("block_km", &block_km,
+        "holds out whole squares of land of this side to choose the epoch and to calibrate, where there are more than five; positions of "
+        "the "
+        "samples are in metres; 0: polygons")
+      .unit("km")
+      .range(0, 1000);
   tables.declare(o);
 }
 

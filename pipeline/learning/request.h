@@ -24,6 +24,7 @@ struct LearningRequest {
   Recipe recipe;
   SelectionRule selection;  // also in section [train]
   TableRules tables;        // of samples that are tables
+  double block_km = 0;      // side of the squares of land that are held out as a whole, as far as there are many; 0: polygons are held out
   int member = 0;           // of several models of one architecture in an ensemble: other weights, the same held-out samples
   int folds = 0;            // every group is held out once, by one of this number of trainings; below 2: recipe.validation_ratio, once
   std::string output;       // checkpoints of an interrupted training are next to this model file; "": none are written

@@ -28,10 +28,10 @@ ThermalClock::ThermalClock(const ThermalTime& time, Date new_year, const std::ve
                               (end + (-1)).iso(), "; there is none of ", join_list(lacking, ", "),
                               n > kNamed ? join_text(" and ", n - kNamed, " more days") : "",
                               "; add them, or train with time.axis = \"calendar\""));
-  const auto at = [&](Date day) { return static_cast<std::size_t>(std::ranges::lower_bound(measured, day) - measured.begin()); };
+  const auto at = [&](Date day) { return static_cast<std::int32_t>(std::ranges::lower_bound(measured, day) - measured.begin()); };
   for (const Date day : acquisitions) {
     const bool before = day < new_year;
-    sums_.push_back({at(before ? day : new_year), at(before ? new_year : day), before});
+    sums_.push_back({at(before ? day : new_year), at(before ? new_year : day), before ? 1 : 0});
   }
 }
 
@@ -41,24 +41,25 @@ std::optional<Date> ThermalClock::place(const float* degrees, const std::uint8_t
   std::size_t summed = 0, unknown = measured_.size();
   bool begun = false;
   for (std::size_t a = 0; a < sums_.size(); ++a) {
-    const Sum& of = sums_[a];
-    if (of.before_new_year) {  // few: each is summed for itself
+    const ThermalSum& of = sums_[a];
+    const auto first = static_cast<std::size_t>(of.first), end = static_cast<std::size_t>(of.end);
+    if (of.before_new_year != 0) {  // few: each is summed for itself
       double back = 0;
-      for (std::size_t d = of.first; d < of.end; ++d) {
+      for (std::size_t d = first; d < end; ++d) {
         if (known[d] == 0 && valid[a] != 0) return measured_[d];
         if (known[d] != 0) back += std::max(0.0, static_cast<double>(degrees[d]) - base_);
       }
       positions[a] = static_cast<float>(-back / per_day_);
       continue;
     }
-    if (!begun) begun = true, summed = of.first;
-    for (; summed < of.end; ++summed) {
+    if (!begun) begun = true, summed = first;
+    for (; summed < end; ++summed) {
       if (known[summed] != 0)
         sum += std::max(0.0, static_cast<double>(degrees[summed]) - base_);
       else
         unknown = std::min(unknown, summed);
     }
-    if (unknown < of.end && valid[a] != 0) return measured_[unknown];
+    if (unknown < end && valid[a] != 0) return measured_[unknown];
     positions[a] = static_cast<float>(sum / per_day_);
   }
   return std::nullopt;

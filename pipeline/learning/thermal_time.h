@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/ops/thermal_time.h"
 #include "models/base/model_spec.h"
 #include "pipeline/core/dates.h"
 
@@ -24,6 +25,8 @@ class ThermalClock {
   ThermalClock(const ThermalTime& time, Date new_year, const std::vector<Date>& measured, const std::vector<Date>& acquisitions,
                const std::string& where);
 
+  const std::vector<ThermalSum>& sums() const { return sums_; }  // of each acquisition, in numbers of the measured days
+
   // Writes the position of each acquisition at one place. `degrees` (deg C) and `known`: of each measured day; `valid`: of each
   // acquisition. The result is a day without a temperature that a valid acquisition needs; none: all is well.
   std::optional<Date> place(const float* degrees, const std::uint8_t* known, const std::uint8_t* valid, float* positions) const;
@@ -31,12 +34,7 @@ class ThermalClock {
  private:
   double base_, per_day_;
   std::vector<Date> measured_;
-  // Of each acquisition: the measured days that are summed, from first_ to end_ (not included), and with which sign.
-  struct Sum {
-    std::size_t first = 0, end = 0;
-    bool before_new_year = false;
-  };
-  std::vector<Sum> sums_;
+  std::vector<ThermalSum> sums_;
 };
 
 // The message of a place whose temperature lacks on a day.

@@ -245,8 +245,8 @@ std::string curve_section(const ReportData& data) {
 std::string report_html(const ReportData& data) {
   return page(data.title + " " + data.edition,
               head(data) + map_section(data) + quality_section(data) + regularised_section(data) + accuracy_section(data) +
-                  area_section(data) + curve_section(data) + census_section(data) + unmapped_section(data) + file_section(data) +
-                  provenance_section(data),
+                  confusion_section(data) + area_section(data) + curve_section(data) + census_section(data) + unmapped_section(data) +
+                  file_section(data) + provenance_section(data),
               data.language, kMapViewer);
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <set>
@@ -28,6 +29,7 @@ constexpr double kZ = 1.96;  // of a 95 % interval
 struct Drawn {
   int stratum = 0, produced = 0;
   Point at;
+  std::int64_t cluster = 0;  // number of the draw, from 1; 0 without clusters
 };
 
 // Ranks of the drawn pixels among the `n` of a stratum, in ascending order: a simple random sample without replacement (Floyd's algorithm,
@@ -101,7 +103,62 @@ class Designer {
     return drawn;
   }
 
+  // Pixels with a class in each square of `side` pixels.
+  std::vector<std::int64_t> count_squares() {
+    std::vector<std::int64_t> pixels(static_cast<std::size_t>(square(grid().cols - 1, grid().rows - 1)) + 1);
+    each_row("count the clusters", [&](int row, const std::uint16_t* codes, const std::uint16_t*) {
+      for (int col = 0; col < grid().cols; ++col) pixels[static_cast<std::size_t>(square(col, row))] += codes[col] != 0;
+    });
+    return pixels;
+  }
+
+  // `clusters` draws of squares, and of each draw command.cluster_points pixels, or all of a square that has fewer. In the order of the
+  // map's rows.
+  std::vector<Drawn> draw_clusters(std::int64_t clusters) {
+    const std::vector<std::int64_t> pixels = count_squares();
+    std::vector<std::int64_t> until(pixels.size());  // pixels of the squares up to this one
+    std::partial_sum(pixels.begin(), pixels.end(), until.begin());
+    struct Taken {
+      std::int64_t rank = 0, cluster = 0;
+      bool operator<(const Taken& other) const { return std::pair(rank, cluster) < std::pair(other.rank, other.cluster); }
+    };
+    struct Queue {
+      std::vector<Taken> taken;
+      std::size_t next = 0;
+      std::int64_t seen = 0;
+    };
+    std::unordered_map<std::int64_t, Queue> queues;  // by square
+    std::mt19937_64 random(mix(static_cast<std::uint64_t>(command_.seed) * 0x9e3779b97f4a7c15));
+    for (std::int64_t cluster = 1; cluster <= clusters; ++cluster) {
+      // The square of a pixel that is drawn from all.
+      const auto pixel = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(until.back())));
+      const auto at = std::ranges::upper_bound(until, pixel) - until.begin();
+      const std::int64_t own = pixels[static_cast<std::size_t>(at)];
+      for (const std::int64_t rank : draw(own, std::min<std::int64_t>(own, command_.cluster_points), random))
+        queues[at].taken.push_back({rank, cluster});
+    }
+    for (auto& [at, queue] : queues) std::ranges::sort(queue.taken, std::less{});
+    std::vector<Drawn> drawn;
+    each_row("draw the points", [&](int row, const std::uint16_t* codes, const std::uint16_t* classes) {
+      for (int col = 0; col < grid().cols; ++col) {
+        if (codes[col] == 0) continue;
+        const auto found = queues.find(square(col, row));
+        if (found == queues.end()) continue;
+        Queue& queue = found->second;
+        for (; queue.next < queue.taken.size() && queue.taken[queue.next].rank == queue.seen; ++queue.next)
+          drawn.push_back({0, classes[col], grid().centre(col, row), queue.taken[queue.next].cluster});
+        ++queue.seen;
+      }
+    });
+    return drawn;
+  }
+
  private:
+  std::int64_t squares_across() const { return (grid().cols + command_.cluster_side - 1) / command_.cluster_side; }
+  std::int64_t square(int col, int row) const {
+    return std::int64_t{row / command_.cluster_side} * squares_across() + col / command_.cluster_side;
+  }
+
   // Calls each(row, strata, classes); 0 where there is no class.
   template <class Each>
   void each_row(const char* what, const Each& each) {
@@ -157,6 +214,15 @@ Allocation allocation_of(const std::string& name) {
   return Allocation::neyman;
 }
 
+// Draws of clusters, by the wanted number of points or precision. UserError where strata are asked for, too: there are none in clusters.
+std::int64_t clusters_of(const DesignCommand& command) {
+  if (!command.strata.empty() || !command.expected_of.empty())
+    throw UserError(join_text(command.strata.empty() ? "expected_of" : "strata",
+                              ": a sample in clusters (cluster_points) has no strata; leave one of the two out"));
+  if (command.points > 0) return std::max<std::int64_t>(2, (command.points + command.cluster_points - 1) / command.cluster_points);
+  return clusters_for(command.expected / 100, command.half_width / 100 / kZ, command.cluster_points, command.cluster_correlation);
+}
+
 std::string name_of(const Nomenclature& nomenclature, int code) {
   const auto index = nomenclature.index_of_code(code);
   return index ? nomenclature.at(*index).name : join_text("stratum ", code);
@@ -201,6 +267,14 @@ Options DesignCommand::declare() {
         "smallest error of the overall accuracy")
       .choices({"olofsson", "proportional", "equal", "neyman"});
   o.add("least", &least, "allocation olofsson: points of a stratum at least").range(2, 1e6);
+  o.add("cluster_points", &cluster_points,
+        "draws the points in clusters of this number, which are quicker to interpret, and tell less: squares of the map with probability "
+        "proportional to their mapped pixels, and points at random in each; 0: no clusters")
+      .range(0, 10000);
+  o.add("cluster_side", &cluster_side, "side of the squares that are clusters").unit("px").range(2, 10000);
+  o.add("cluster_correlation", &cluster_correlation,
+        "how alike the points of a cluster are expected to be, to find the number of clusters: 0 not at all, 1 all right or all wrong")
+      .range(0, 1);
   o.add("seed", &seed, "seed of the draw").range(0, 1e15);
   o.add("output", &output, "GeoPackage to write: points to interpret, and hidden layers with the design").path().required();
   return o;
@@ -216,13 +290,23 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
   Designer designer(command, context);
   const Nomenclature nomenclature = command.strata.empty() ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
   std::vector<Stratum> strata = designer.count();
-  set_expected(strata, command.expected_of);
-  const std::int64_t wanted = command.points > 0 ? command.points : points_for(strata, command.half_width / 100 / kZ);
-  allocate(strata, wanted, allocation_of(command.allocation), command.least);
-  const std::vector<Drawn> drawn = designer.draw_points(strata);
+  const bool clustered = command.cluster_points > 0;
+  std::vector<Drawn> drawn;
+  if (clustered) {
+    drawn = designer.draw_clusters(clusters_of(command));
+    Stratum whole{0, 0, 0, command.expected / 100, std::ssize(drawn)};
+    for (const Stratum& part : strata) whole.pixels += part.pixels, whole.hectares += part.hectares;
+    strata = {whole};
+  } else {
+    set_expected(strata, command.expected_of);
+    const std::int64_t wanted = command.points > 0 ? command.points : points_for(strata, command.half_width / 100 / kZ);
+    allocate(strata, wanted, allocation_of(command.allocation), command.least);
+    drawn = designer.draw_points(strata);
+  }
 
   PointLayer points{kDesignPoints, {"id", "label_1", "interpreter_1", "label_2", "interpreter_2", "label", "comment"}, {}, {}};
   PointLayer hidden{kDesignHidden, {"id", "stratum", "map_class", "map_name"}, {}, {}};
+  if (clustered) hidden.fields.emplace_back(kDesignCluster);
   PointLayer table{kDesignStrata, {"code", "name", "pixels", "hectares", "expected", "points"}, {}, {}};
   // Interpreters see the points in random order, which says nothing about the strata.
   std::vector<std::size_t> order(drawn.size());
@@ -236,10 +320,11 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
     points.rows.push_back({id, std::string(), std::string(), std::string(), std::string(), std::string(), std::string()});
     hidden.rows.push_back({id, std::int64_t{strata[static_cast<std::size_t>(point.stratum)].code}, std::int64_t{point.produced},
                            name_of(nomenclature, point.produced)});
+    if (clustered) hidden.rows.back().push_back(point.cluster);
   }
   for (const Stratum& stratum : strata)
-    table.rows.push_back(
-        {std::int64_t{stratum.code}, name_of(nomenclature, stratum.code), stratum.pixels, stratum.hectares, stratum.users, stratum.points});
+    table.rows.push_back({std::int64_t{stratum.code}, clustered ? "whole map" : name_of(nomenclature, stratum.code), stratum.pixels,
+                          stratum.hectares, stratum.users, stratum.points});
   std::vector<PointLayer> layers{points, hidden, table};
   if (const auto labels = classes_to_label(command)) layers.push_back(style_table(*labels));
   write_point_layers(command.output, designer.grid().crs, layers);

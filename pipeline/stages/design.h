@@ -4,7 +4,8 @@
 // The file is a GeoPackage of three layers:
 //   points   what interpreters see: id, label_1, interpreter_1, label_2, interpreter_2, label (agreed on), comment
 //   hidden   the same points with stratum, class of the map and what it is called: not to be looked at before the labels are given
-//   strata   a table: code, name, pixels, hectares, expected (user's accuracy), points
+//            and, of a sample in clusters, cluster: the number of the draw
+//   strata   a table: code, name, pixels, hectares, expected (user's accuracy), points; a sample in clusters has one, the whole map
 // and a table layer_styles, from which QGIS has the form of the points: lists of the classes to choose the labels from.
 
 #include <string>
@@ -17,6 +18,7 @@
 namespace millesime {
 
 inline constexpr const char *kDesignPoints = "points", *kDesignHidden = "hidden", *kDesignStrata = "strata";
+inline constexpr const char* kDesignCluster = "cluster";
 
 struct DesignCommand {
   std::string map, strata;               // class map; "": its classes are the strata, otherwise a raster on the same grid
@@ -27,6 +29,9 @@ struct DesignCommand {
   int points = 0;                        // 0: as many as half_width needs
   std::string allocation = "olofsson";   // proportional, equal, neyman
   int least = 50;                        // points of a stratum, with olofsson
+  int cluster_points = 0;                // of each cluster; 0: no clusters
+  int cluster_side = 100;                // px
+  double cluster_correlation = 0.1;      // of what is right in a cluster
   std::int64_t seed = 1;
   std::string output;  // .gpkg
 
@@ -36,7 +41,8 @@ struct DesignCommand {
 // The strata of a map: pixels and hectares of its classes, or of the values of another raster where the map has a class.
 std::vector<Stratum> count_strata(const std::string& map, const std::string& strata, const Context& context);
 
-// Reads the map twice, in strips. Returns the strata, with their points.
+// Reads the map twice, in strips. Returns the strata, with their points. With cluster_points the sample has two stages: squares of the map,
+// drawn with replacement and with probability proportional to their mapped pixels, and in each draw pixels at random, without replacement.
 std::vector<Stratum> design(const DesignCommand& command, const Context& context);
 
 }  // namespace millesime

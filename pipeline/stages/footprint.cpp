@@ -49,13 +49,13 @@ void count_clear(Transfer& transfer, const SeriesView& masks, std::vector<std::i
   }
 }
 
-WindowMaps describe_window(SeriesAhead& ahead, Transfer& transfer, int& strip_rows, const MaskWindow& input) {
+WindowMaps describe_window(SeriesAhead& ahead, Transfer& transfer, FittingRows& fit, const MaskWindow& input) {
   const std::int64_t pixels = input.masks.window.pixels();
   const int n_dates = input.masks.n_dates();
   WindowMaps maps;
   maps.clear.resize(static_cast<std::size_t>(n_dates));
   compute_in_strips(
-      ahead, input.masks, strip_rows, [&](const DeviceSeries& rows, int) { count_clear(transfer, rows.view(), maps.clear); }, [] {});
+      ahead, input.masks, fit, [&](const DeviceSeries& rows, int) { count_clear(transfer, rows.view(), maps.clear); }, [] {});
   maps.footprint.resize(static_cast<std::size_t>(pixels));
   for (int date = 0; date < n_dates; ++date) {
     const auto begin = static_cast<std::ptrdiff_t>(date * pixels), end = begin + static_cast<std::ptrdiff_t>(pixels);
@@ -131,7 +131,7 @@ nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles&
   options.band_names = {"footprint"};
   RasterWriter footprint(files.footprint, grid, PixelType::u8, 1, options);
   Tally tally;
-  int strip_rows = std::numeric_limits<int>::max();
+  FittingRows fit;
   context.progress->start("footprint " + census.tile, grid.pixels(), "px");
   window_loop<MaskWindow, WindowMaps>(
       windows, 1, kWindowsAhead,
@@ -142,7 +142,7 @@ nlohmann::json write_footprint(const SourceCensus& census, const FootprintFiles&
           return input;
         });
       },
-      [&](const Window&, MaskWindow&& input) { return describe_window(ahead, transfer, strip_rows, input); },
+      [&](const Window&, MaskWindow&& input) { return describe_window(ahead, transfer, fit, input); },
       [&](const Window& window, WindowMaps&& maps) {
         footprint.write(window, 0, maps.footprint.data());
         tally.add(maps);

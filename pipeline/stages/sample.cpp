@@ -11,6 +11,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/land_blocks.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/labelled_pixels.h"

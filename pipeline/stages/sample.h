@@ -43,13 +43,9 @@ std::vector<std::vector<Split>> split_polygons(const std::vector<std::int64_t>& 
 std::vector<std::vector<Split>> split_blocks(const std::vector<std::int64_t>& blocks, const std::vector<std::string>& strata,
                                              const ReferenceOptions& options);
 // By reference.split. Both: half of what is held out are whole blocks, half are polygons of the other blocks, so that the same models tell
-// what a place near reference polygons may expect, and one that is far from them. Auto: both for more than kFewBlocks blocks.
+// what a place near reference polygons may expect, and one that is far from them. Auto: both for more than kFewBlocks blocks
+// (core/land_blocks.h).
 std::vector<std::vector<Split>> split_reference(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& blocks,
                                                 const std::vector<std::string>& strata, const ReferenceOptions& options);
-
-inline constexpr int kFewBlocks = 5;
-
-// The number of the square of block_km that holds a point; squares begin at the origin of the reference system.
-std::int64_t block_of(const Point& point, double block_km, double metres_per_unit);
 
 }  // namespace millesime

@@ -7,6 +7,7 @@
 
 #include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/land_blocks.h"
 #include "pipeline/stages/sample.h"
 
 namespace millesime {
@@ -115,13 +116,6 @@ std::vector<std::vector<Split>> split_both(const std::vector<std::int64_t>& ids,
 }
 
 }  // namespace
-
-std::int64_t block_of(const Point& point, double block_km, double metres_per_unit) {
-  const double side = block_km * 1000 / metres_per_unit;
-  const auto number = [side](double along) { return static_cast<std::int64_t>(std::floor(along / side)); };
-  constexpr std::int64_t kAcross = 1 << 24;
-  return number(point.y) * kAcross + number(point.x);
-}
 
 std::vector<std::vector<Split>> split_reference(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& blocks,
                                                 const std::vector<std::string>& strata, const ReferenceOptions& options) {

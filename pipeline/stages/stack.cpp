@@ -276,7 +276,7 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   return block;
 }
 
-Block compute_block(SeriesAhead& ahead, Transfer& transfer, int& strip_rows, const Plan& plan, const Series& read) {
+Block compute_block(SeriesAhead& ahead, Transfer& transfer, FittingRows& fit, const Plan& plan, const Series& read) {
   const std::int64_t pixels = read.window.pixels();
   const std::vector<std::int32_t> acquired = days_of(read.dates);
   Block block;
@@ -288,7 +288,7 @@ Block compute_block(SeriesAhead& ahead, Transfer& transfer, int& strip_rows, con
     else
       block.put(rows, part_pixels, std::int64_t{first} * read.window.width, pixels);
   };
-  compute_in_strips(ahead, read, strip_rows, compute, [] {});
+  compute_in_strips(ahead, read, fit, compute, [] {});
   return block;
 }
 
@@ -317,11 +317,11 @@ std::vector<std::string> write_cube(const Plan& plan, const std::string& stem, c
       format == "zarr" ? reader.windows_of_chunks(kZarrChunk, most_pixels) : reader.windows(most_pixels, most_pixels);
   if (const auto note = reader.rereading(windows.front()); !note.empty()) context.progress->note(note);
 
-  int strip_rows = std::numeric_limits<int>::max();
+  FittingRows fit;
   context.progress->start("stack " + plan.census.tile, grid.pixels(), "px");
   window_loop<Series, Block>(
       windows, 1, kAhead, [&] { return [&reader](const Window& window) { return reader.read(window); }; },
-      [&](const Window&, Series&& series) { return compute_block(ahead, transfer, strip_rows, plan, series); },
+      [&](const Window&, Series&& series) { return compute_block(ahead, transfer, fit, plan, series); },
       [&](const Window& window, Block&& block) {
         writer->write(window, block);
         context.progress->advance(window.pixels());

@@ -120,7 +120,7 @@ void refuse_region(const RegionOptions& regions, const std::string& region) {
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kTrainOptions = {"time", "model", "train"};
+const std::vector<std::string> kTrainOptions = {"time", "model", "train", "reference.split", "reference.block_km"};
 
 // Before hours of sampling.
 void check_train(const Config& config) {
@@ -168,6 +168,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
     request.time = config.time;
     request.recipe = config.train;
     request.selection = config.train_selection;
+    request.block_km = config.reference.split == "polygon" ? 0 : config.reference.block_km;
     request.recipe.random_seed += model.seed;
     const bool refused = config.regions.without_samples == "error" && models->substitutes.contains(model.region);
     // Said once: with the model that is used.

@@ -16,11 +16,13 @@
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/land_blocks.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/stages/confusion_places.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/mosaic.h"
 #include "pipeline/stages/right_or_wrong.h"
@@ -116,15 +118,16 @@ struct Parts {
   Part near, far;  // of blocks that a model learned from, of the others
 };
 
-// `positions`: of one tile, where a polygon has one number. `part_of`: of each position, or null.
+// `positions`: of one tile, where a polygon has one number. `part_of`: of each position and the class that
+// the map has there, or null.
 void compare_at(const Positions& positions, const RasterReader& classification, const RasterReader* confidence, MapAccuracy& result,
-                const std::function<Part*(std::size_t)>& part_of = nullptr) {
+                const std::function<Part*(std::size_t, int)>& part_of = nullptr) {
   const std::vector<std::int32_t> produced = values_at(classification, positions);
   std::vector<std::int32_t> percent;
   if (confidence) percent = values_at(*confidence, positions);
   std::map<MapAccuracy*, std::unordered_set<std::int64_t>> judging;  // polygons
   for (std::size_t i = 0; i < produced.size(); ++i) {
-    Part* part = part_of ? part_of(i) : nullptr;
+    Part* part = part_of ? part_of(i, produced[i]) : nullptr;
     for (MapAccuracy* of : {&result, part ? &part->accuracy : nullptr}) {
       if (!of) continue;
       of->add(positions.labels[i], produced[i], confidence ? std::optional<double>(middle_of_percent(percent[i])) : std::nullopt);
@@ -153,6 +156,8 @@ class MosaicJudge {
  public:
   explicit MosaicJudge(const MosaicMaps& maps) : classification_(maps.classification), confidence_(maps.confidence) {}
 
+  std::vector<PlacedConfusion> confusions() const { return places_.result(classification_.grid().crs); }
+
   // At the pixels that hold the positions of the samples of this use. Tiles overlap: a pixel of the map that was judged before is left out.
   void add(const Samples& samples, Split use, const Grid& tile, const Blocks& blocks, MapAccuracy& result, Parts& parts) {
     const Grid& grid = classification_.grid();
@@ -174,8 +179,10 @@ class MosaicJudge {
       positions.add(static_cast<int>(col), static_cast<int>(row), samples, held_out[k]);
     }
     const auto& of_polygon = blocks.of_polygon.at(samples.tile);
-    compare_at(positions, classification_, &confidence_, result, [&](std::size_t i) -> Part* {
+    compare_at(positions, classification_, &confidence_, result, [&](std::size_t i, int produced) -> Part* {
       const auto block = of_polygon.find(positions.polygons[i]);
+      places_.add(positions.labels[i], produced, {samples.tile, positions.polygons[i]},
+                  {tile.crs, block == of_polygon.end() ? 0 : block->second}, grid.centre(positions.col[i], positions.row[i]));
       if (block == of_polygon.end()) return nullptr;
       const std::pair place(tile.crs, block->second);
       Part& part = blocks.learned.contains(place) ? parts.near : parts.far;
@@ -187,6 +194,7 @@ class MosaicJudge {
  private:
   RasterReader classification_, confidence_;
   std::unordered_set<std::int64_t> judged_;
+  ConfusionPlaces places_;
 };
 
 // Classes with samples of which no pixel judged the map.
@@ -228,6 +236,12 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
       throw UserError(join_text(layout.samples(tile), ": holds the splits of ", samples.n_seeds, " seeds, ", layout.seeds,
                                 " are requested; run the sample stage again"));
     sampled.insert(samples.label.begin(), samples.label.end());
+    std::map<int, std::set<std::int64_t>> learned;  // polygons of each class; a polygon belongs to one tile
+    for (std::int64_t i = 0; i < samples.size(); ++i)
+      for (int seed = 0; seed < layout.seeds; ++seed)
+        if (samples.split_of(i, seed) == Split::learn)
+          learned[samples.label[static_cast<std::size_t>(i)]].insert(samples.polygon[static_cast<std::size_t>(i)]);
+    for (const auto& [code, polygons] : learned) report.learned_polygons[code] += std::ssize(polygons);
     for (int seed = 0; seed < layout.seeds; ++seed)
       add_tests(samples, seed, layout.classification(tile, seed), layout.confidence(tile, seed),
                 report.runs[static_cast<std::size_t>(seed)]);
@@ -237,6 +251,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   }
   context.progress->finish();
 
+  report.confusions = mosaic.confusions();
   if (blocks.all.size() > kFewBlocks && parts.far.accuracy.confusion.total() > 0) {
     parts.near.accuracy.blocks = std::ssize(parts.near.blocks), parts.far.accuracy.blocks = std::ssize(parts.far.blocks);
     report.near_learners = parts.near.accuracy, report.far_from_learners = parts.far.accuracy;
@@ -297,7 +312,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 4,
+          .revision = 5,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)"},
           .options = kValidateOptions,

@@ -93,13 +93,20 @@ class Design {
       const auto at = std::ranges::find(strata_, code, &Stratum::code);
       if (at == strata_.end() || !row.point)
         throw UserError(join_text(file, ": layer ", kDesignHidden, ": stratum ", code, " is not in the layer ", kDesignStrata));
-      drawn_[whole_number(row, "id", file)] = {static_cast<int>(at - strata_.begin()), *row.point};
+      const auto id = whole_number(row, "id", file);
+      drawn_[id] = {static_cast<int>(at - strata_.begin()), *row.point};
+      if (row.attributes.contains(kDesignCluster)) cluster_of_[id] = whole_number(row, kDesignCluster, file);
       ++at->points;
     }
   }
 
   const std::vector<Stratum>& strata() const { return strata_; }
   std::size_t size() const { return drawn_.size(); }
+  bool clustered() const { return !cluster_of_.empty(); }
+  std::int64_t cluster_of(std::int64_t id) const {
+    const auto at = cluster_of_.find(id);
+    return at == cluster_of_.end() ? 0 : at->second;
+  }
 
   int stratum_of(const LabelledPoint& point) {
     const auto at = drawn_.find(point.id);
@@ -120,6 +127,7 @@ class Design {
   double pixel_;
   std::vector<Stratum> strata_;
   std::map<std::int64_t, std::pair<int, Point>> drawn_;  // by id: stratum, place
+  std::map<std::int64_t, std::int64_t> cluster_of_;      // by id; none without clusters
   std::set<std::int64_t> used_;
 };
 
@@ -218,14 +226,17 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
         throw UserError(join_text(command.reference, ": point ", point.id, " lies where ", command.strata, " has no stratum"));
       stratum = static_cast<int>(at - strata.begin());
     }
-    judged.push_back({stratum, produced, point.reference});
+    judged.push_back({stratum, produced, point.reference, 1, plan ? plan->cluster_of(point.id) : 0});
   }
   labels.require_known(command.reference);
   if (result.counts.confusion.total() == 0)
     throw UserError(join_text(command.reference, ": no point has a label in field ", labels.field(), " on a mapped pixel of ",
                               command.classification, " (", counted(result.points, "point"), ", ", result.unlabelled, " without a label)"));
   if (command.sampling == "random") require_random(classes, on_class, command.reference);
-  if (command.sampling != "none") result.areas = estimate(strata, judged);
+  if (plan && plan->clustered())
+    result.areas = estimate_clusters(strata.front().hectares, judged);
+  else if (command.sampling != "none")
+    result.areas = estimate(strata, judged);
   if (interpreters.total() > 0) {
     const Accuracy both = measure(interpreters);
     result.agreement = Agreement{both.total, both.overall, both.kappa};

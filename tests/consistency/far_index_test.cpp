@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/ops/blend.impl.h"
 #include "kernels/ops/confusion.impl.h"
 #include "kernels/ops/decide.impl.h"
 #include "kernels/ops/forest.impl.h"
@@ -96,10 +97,10 @@ TEST(FarIndex, Forest) {
 }
 
 TEST(FarIndex, DecideAndBlend) {
-  constexpr int kClasses = 5, kModels = 2;
+  constexpr int kClasses = 5;
   const auto logits = numbers<float>(kSmall * kClasses, -4, 4, 5);
-  const auto weights = numbers<float>(kModels * kSmall, 0, 3, 6);
-  const auto shares = numbers<float>(kModels * kSmall * kClasses, 0, 1, 7);
+  const auto weights = numbers<float>(kSmall, 0, 3, 6);
+  const auto shares = numbers<float>(kSmall * kClasses, 0, 1, 7);
   std::vector<std::uint8_t> labels(kSmall);
   std::vector<std::uint16_t> probabilities(kSmall * kClasses);
   DecideArgs args;
@@ -120,19 +121,26 @@ TEST(FarIndex, DecideAndBlend) {
                          std::vector<std::uint16_t>(out.data() + (kFar - kSmall) * kClasses, out.data() + kFar * kClasses));
       },
       std::pair(labels, probabilities));
-  std::vector<float> blended(kSmall * kClasses);
-  blend(Device{}, {kSmall, kModels, kClasses, shares.data(), weights.data(), blended.data()});
+  std::vector<float> mean(kSmall * kClasses, 0.25f), sums(kSmall, 0.5f);
+  BlendArgs mix;
+  mix.pixels = kSmall, mix.n_classes = mix.model_classes = kClasses, mix.first = false;
+  mix.probabilities = shares.data(), mix.weights = weights.data(), mix.weight_sums = sums.data(), mix.mean = mean.data();
+  blend(Device{}, mix);
   expect_same(
-      kSmall * kClasses,
+      kOneBlock,
       [&](const auto& backend) {
-        FarArray<float> far_shares(kModels * kFar * kClasses), far_weights(kModels * kFar), out(kFar * kClasses);
+        FarArray<float> far_shares(kFar * kClasses), far_weights(kFar), far_sums(kFar), out(kFar * kClasses);
         put_last(far_weights, kFar, weights);
-        for (int m = 0; m < kModels; ++m)
-          std::copy_n(shares.begin() + m * kSmall * kClasses, kSmall * kClasses, far_shares.data() + ((m + 1) * kFar - kSmall) * kClasses);
-        blend_on(backend, {kFar, kModels, kClasses, far_shares.data(), far_weights.data(), out.data()});
-        return std::vector<float>(out.data() + (kFar - kSmall) * kClasses, out.data() + kFar * kClasses);
+        put_last(far_sums, kFar, std::vector<float>(kSmall, 0.5f));
+        put_last(out, kFar, std::vector<float>(kSmall * kClasses, 0.25f));
+        std::copy(shares.begin(), shares.end(), far_shares.data() + (kFar - kSmall) * kClasses);
+        BlendArgs huge = mix;
+        huge.pixels = kFar, huge.probabilities = far_shares.data(), huge.weights = far_weights.data(), huge.weight_sums = far_sums.data();
+        huge.mean = out.data();
+        blend_on(backend, huge);
+        return std::pair(last_of(out, kFar, kClasses), last_of(far_sums, kFar, 1));
       },
-      blended);
+      std::pair(mean, sums));
 }
 
 TEST(FarIndex, Maps) {

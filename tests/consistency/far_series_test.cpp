@@ -1,13 +1,15 @@
-// Operations on series, of windows with more than 2^32 pixels: see far_index_test.cpp.
+// Operations on series, and on the map of a window, of windows with more than 2^32 pixels: see far_index_test.cpp.
 
 #include "tests/support/far_instances.h"
 
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "kernels/ops/ltae.impl.h"
+#include "kernels/ops/map_values.impl.h"
 #include "kernels/ops/prepare.impl.h"
 #include "kernels/ops/resample.impl.h"
 #include "kernels/ops/validity.impl.h"
@@ -153,6 +155,36 @@ TEST(FarIndex, Ltae) {
         return std::vector<float>(out.data() + (kPixels - kSmall) * kClasses, out.data() + kPixels * kClasses);
       },
       logits);
+}
+
+TEST(FarIndex, MapValues) {
+  constexpr int kAcross = 128 * 512 + kSmall, kClasses = 2;
+  constexpr std::int64_t kPixels = std::int64_t{kAcross} * kAcross;
+  const auto probabilities = numbers<float>(kClasses * kSmall, 0, 1, 5);
+  const auto count = numbers<std::uint8_t>(kSmall, 0, 3, 6);
+  std::vector<std::uint8_t> place(kSmall), confidence(kSmall), validity(kSmall);
+  std::vector<float> exact(kClasses * kSmall);
+  MapValuesArgs args;
+  args.cols = args.inner_cols = kSmall, args.rows = args.inner_rows = 1, args.n_classes = kClasses, args.smoothed = true;
+  args.probabilities = probabilities.data(), args.decidable = args.count = count.data();
+  args.place = place.data(), args.confidence = confidence.data(), args.validity = validity.data(), args.exact = exact.data();
+  map_values(Device{}, args);
+  expect_same(
+      kOneBlock,
+      [&](const auto& backend) {
+        FarArray<float> far(kPixels * kClasses), p(kPixels * kClasses);
+        FarArray<std::uint8_t> dates(kPixels), place_of(kPixels), sure(kPixels), seen(kPixels);
+        put_last(far, kPixels, probabilities);
+        put_last(dates, kPixels, count);
+        MapValuesArgs huge = args;
+        huge.cols = huge.rows = huge.inner_cols = huge.inner_rows = kAcross;
+        huge.probabilities = far.data(), huge.decidable = huge.count = dates.data();
+        huge.place = place_of.data(), huge.confidence = sure.data(), huge.validity = seen.data(), huge.exact = p.data();
+        map_values_on(backend, huge);
+        return std::tuple(last_of(place_of, kPixels, 1), last_of(sure, kPixels, 1), last_of(seen, kPixels, 1),
+                          last_of(p, kPixels, kClasses));
+      },
+      std::tuple(place, confidence, validity, exact));
 }
 
 }  // namespace

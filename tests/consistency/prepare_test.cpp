@@ -242,8 +242,8 @@ TEST(Prepare, ThreadsDoNotChangeResults) {
 Series crop(const Series& whole, const Window& window) {
   Series part = whole;
   part.window = window;
-  const auto columns = [](const std::vector<std::uint8_t>& in, std::size_t planes, int width, int height, const Window& w) {
-    std::vector<std::uint8_t> out;
+  const auto columns = [](const HostNumbers<std::uint8_t>& in, std::size_t planes, int width, int height, const Window& w) {
+    HostNumbers<std::uint8_t> out;
     for (std::size_t plane = 0; plane < planes; ++plane)
       for (int r = 0; r < w.height; ++r)
         for (int c = 0; c < w.width; ++c)
@@ -266,7 +266,7 @@ Series crop(const Series& whole, const Window& window) {
               right = high(group.col_scale, group.col_offset, window.col + window.width - 1, group.cols);
     const int top = low(group.row_scale, group.row_offset, window.row),
               bottom = high(group.row_scale, group.row_offset, window.row + window.height - 1, group.rows);
-    std::vector<std::int16_t> samples;
+    HostNumbers<std::int16_t> samples;
     for (std::size_t plane = 0; plane < whole.dates.size() * group.bands.size(); ++plane)
       for (int r = top; r < bottom; ++r)
         for (int c = left; c < right; ++c)

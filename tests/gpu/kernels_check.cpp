@@ -1,6 +1,7 @@
 // millesime_gpu_kernels: on a machine with a GPU, compares the CUDA instance of every kernel with its CPU instance, bit for bit, and its
-// time with that of memory: the bytes that must be transferred once, at the speed of a copy in the same run. scripts/gpu-check builds and
-// runs it. Exit 0: all agree; 1: some do not; 2: no device.
+// time with that of memory: the bytes that must be transferred once, at the speed of a copy in the same run; then windows on every device,
+// and with too little memory (window_check.h). Prints tables for kernels/MEASURED.md. scripts/gpu-check builds and runs it. Exit 0: all
+// agree; 1: some do not; 2: no device.
 
 #include "tests/support/kernel_cases.h"
 
@@ -13,6 +14,7 @@
 
 #include "kernels/base/device.h"
 #include "kernels/base/stream.h"
+#include "tests/gpu/window_check.h"
 
 using namespace millesime;
 
@@ -57,17 +59,21 @@ int check() {
     if (!same) std::printf("DIFFERS  %s\n", test->name.c_str());
   }
   const double bandwidth = copy_speed(stream);
-  std::printf("small cases: %d differ from the CPU\ncopy on the device: %.0f GB/s\n\n%-40s %10s %10s %8s\n", differ, bandwidth / 1e9,
-              "kernel", "ms", "GB/s", "of copy");
+  std::printf(
+      "small cases: %d differ from the CPU\ncopy on the device: %.0f GB/s\n\n| kernel | ms | GB/s | of copy | result "
+      "|\n|---|---|---|---|---|\n",
+      differ, bandwidth / 1e9);
   for (const auto& test : testing::large_cases()) {
     double seconds = 0;
     const bool same = agrees(*test, stream, [&](const auto& launch) { seconds = seconds_of(stream, launch); });
     differ += !same;
     const double speed = static_cast<double>(test->bytes()) / seconds;
-    std::printf("%-40s %10.3f %10.0f %7.0f%%  %s\n", test->name.c_str(), seconds * 1e3, speed / 1e9, 100 * speed / bandwidth,
-                same ? "" : "DIFFERS from the CPU");
+    std::printf("| %s | %.3f | %.0f | %.0f %% | %s |\n", test->name.c_str(), seconds * 1e3, speed / 1e9, 100 * speed / bandwidth,
+                same ? "the CPU's bits" : "**DIFFERS**");
     std::fflush(stdout);
   }
+  std::printf("\n| windows: upload, network, smoothing, map, download | speed | parts | result |\n|---|---|---|---|\n");
+  differ += testing::check_windows(cuda_devices());
   std::printf("\n%d differ from the CPU\n", differ);
   return differ ? 1 : 0;
 }

@@ -7,17 +7,20 @@
 #include <random>
 #include <stdexcept>
 
+#include "kernels/ops/blend.impl.h"
 #include "kernels/ops/confusion.impl.h"
 #include "kernels/ops/connected_components.impl.h"
 #include "kernels/ops/decide.impl.h"
 #include "kernels/ops/forest.impl.h"
 #include "kernels/ops/fuse_maps.impl.h"
 #include "kernels/ops/majority_filter.impl.h"
+#include "kernels/ops/map_values.impl.h"
 #include "kernels/ops/mosaic_rule.impl.h"
 #include "kernels/ops/quantile_features.impl.h"
 #include "kernels/ops/reconcile.impl.h"
 #include "kernels/ops/sieve.impl.h"
 #include "kernels/ops/smooth.impl.h"
+#include "kernels/ops/thermal_time.impl.h"
 #include "kernels/ops/training_batch.impl.h"
 #include "kernels/ops/uncertainty.impl.h"
 #include "pipeline/core/error.h"
@@ -164,13 +167,108 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
         test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels,
         DecidePixel<true>{args});
   }
-  KernelCase& test = add(cases, "decide", join_text("blend, ", name));
-  auto weights = random_numbers<float>(static_cast<std::size_t>(pixels) * 3, 0, 3, 5);
-  BlendArgs args{
-      pixels, 3, kClasses, test.input(random_numbers<float>(n * 3, 0, 9, 6)), test.input(weights), test.output<float>(pixels * kClasses)};
+}
+
+// The first of two models without weights, the last of two with weights and fewer classes, and members of the same classes.
+void add_blend(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kClasses = 7, kKnown = 4;
+  const auto n = static_cast<std::size_t>(pixels);
+  const auto shares = [&](std::size_t classes, unsigned seed) {
+    auto numbers = random_numbers<float>(n * classes, 0, 40, seed);
+    for (float& p : numbers) p /= 140;
+    return numbers;
+  };
+  const auto finish = [&](KernelCase& test, const BlendArgs& args) {
+    complete(
+        test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, args.pixels,
+        BlendBlock<1>{args});
+  };
+  {
+    KernelCase& test = add(cases, "blend", join_text("first, ", name));
+    BlendArgs args;
+    args.pixels = pixels, args.n_classes = args.model_classes = kClasses, args.last = false, args.weight = 0.75f;
+    args.probabilities = test.input(shares(kClasses, 1));
+    args.mean = test.output<float>(pixels * kClasses);
+    finish(test, args);
+  }
+  {
+    KernelCase& test = add(cases, "blend", join_text("last, with weights and fewer classes, ", name));
+    BlendArgs args;
+    args.pixels = pixels, args.n_classes = kClasses, args.model_classes = kKnown, args.first = false;
+    args.column = test.input(std::vector<std::int16_t>{2, -1, 0, 3, -1, 1, -1});
+    args.probabilities = test.input(shares(kKnown, 2));
+    args.weights = test.input(random_numbers<float>(n, 0, 2, 3));
+    args.weight_sums = test.output(random_numbers<float>(n, 0, 1, 4));
+    args.count = test.input(random_numbers<std::uint8_t>(n, 0, 2, 5));
+    args.decidable = test.output<std::uint8_t>(pixels);
+    args.mean = test.output(shares(kClasses, 6));
+    finish(test, args);
+  }
+  KernelCase& test = add(cases, "blend", join_text("42 classes, of a whole model, ", name));
+  BlendArgs args;
+  args.pixels = pixels, args.n_classes = args.model_classes = 42;  // more than a warp's tile holds
+  args.probabilities = test.input(shares(42, 7));
+  args.mean = test.output<float>(pixels * 42);
+  finish(test, args);
+}
+
+// A window within a larger one, where there is one; smoothed and not, with all that a map can have.
+void add_map_values(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kClasses = 7;
+  for (const bool smoothed : {true, false}) {
+    KernelCase& test = add(cases, "map_values", join_text(smoothed ? "smoothed, " : "", name));
+    MapValuesArgs args;
+    args.inner_cols = static_cast<int>(pixels % 32 == 0 ? 32 : pixels), args.inner_rows = static_cast<int>(pixels / args.inner_cols);
+    const int halo = smoothed ? 8 : 0;  // rows of the gate's windows begin at sectors of memory
+    args.first_col = args.first_row = halo;
+    args.cols = args.inner_cols + 2 * halo, args.rows = args.inner_rows + 2 * halo;
+    args.n_classes = kClasses, args.smoothed = smoothed;
+    const auto outer = static_cast<std::size_t>(args.cols) * static_cast<std::size_t>(args.rows);
+    auto probabilities = random_numbers<float>(outer * kClasses, 0, 40, 7);
+    for (float& p : probabilities) p /= 140;
+    if (!smoothed && outer > 60) probabilities[40] = std::numeric_limits<float>::quiet_NaN();
+    args.probabilities = test.input(probabilities);
+    args.decidable = test.input(random_numbers<std::uint8_t>(outer, 0, 4, 8));
+    args.count = test.input(random_numbers<std::uint8_t>(outer, 0, 90, 9));
+    args.place = test.output<std::uint8_t>(pixels), args.confidence = test.output<std::uint8_t>(pixels);
+    args.validity = test.output<std::uint8_t>(pixels);
+    if (smoothed) {
+      args.shares = test.output<std::uint16_t>(pixels * kClasses), args.exact = test.output<float>(pixels * kClasses);
+      args.codes = test.input(std::vector<std::uint16_t>{11, 12, 300, 31, 32, 33, 40});
+      args.groups = test.input(std::vector<std::uint16_t>{10, 10, 300, 30, 30, 30, 40});
+      args.level_confidence = 0.3f;
+      args.level1 = test.output<std::uint16_t>(pixels), args.deepest = test.output<std::uint16_t>(pixels);
+    }
+    const auto on_cpu = [args] { map_values(Device{}, args); };
+    const auto on_fibers = [args](const Fibers& fibers) { map_values_on(fibers, args); };
+    if (smoothed)
+      complete(test, on_cpu, on_fibers, pixels, MapValuesBlock<1, true>{args});
+    else
+      complete(test, on_cpu, on_fibers, pixels, MapValuesBlock<1, false>{args});
+  }
+}
+
+// Acquisitions before and after 1 January, more than a warp's tile holds; some days lack.
+void add_thermal_time(Cases& cases, std::int64_t pixels, const char* name) {
+  constexpr int kDays = 50, kDates = 35;
+  KernelCase& test = add(cases, "thermal_time", name);
+  std::vector<ThermalSum> sums;
+  for (int a = 0; a < kDates; ++a) sums.push_back(a < 3 ? ThermalSum{3 * a, 10, 1} : ThermalSum{10, 10 + a, 0});
+  const auto all = static_cast<std::size_t>(pixels) * kDays;
+  auto known = random_numbers<std::uint8_t>(all, 0, 60, 4);
+  for (std::uint8_t& k : known) k = k > 0;
+  ThermalTimeArgs args;
+  args.pixels = pixels, args.n_days = kDays, args.n_dates = kDates, args.day_stride = 2 * pixels;
+  args.temperature = test.input(random_numbers<std::int16_t>(2 * all, -1500, 3500, 3));
+  args.known = test.input(known);
+  args.sums = test.input(sums);
+  args.base = 4.5, args.per_day = 9.25;
+  args.valid = test.input(random_numbers<std::uint8_t>(static_cast<std::size_t>(pixels) * kDates, 0, 1, 5));
+  args.positions = test.output<float>(pixels * kDates);
+  args.lacking = test.output(std::vector<std::int32_t>{0});
   complete(
-      test, [args] { blend(Device{}, args); }, [args](const Fibers& fibers) { blend_on(fibers, args); }, pixels * kClasses,
-      BlendNumber{args});
+      test, [args] { thermal_time(Device{}, args); }, [args](const Fibers& fibers) { thermal_time_on(fibers, args); }, pixels,
+      ThermalTimeBlock<1>{args});
 }
 
 void add_uncertainty(Cases& cases, std::int64_t pixels, const char* name) {
@@ -426,6 +524,9 @@ void add_training_batch(Cases& cases, std::int64_t samples, const char* name) {
 void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
   add_forest(cases, static_cast<int>(pixels), name);
   add_decide(cases, pixels, name);
+  add_blend(cases, pixels, name);
+  add_map_values(cases, pixels, name);
+  add_thermal_time(cases, pixels, name);
   add_uncertainty(cases, pixels, name);
   add_fuse_maps(cases, pixels, name);
   add_mosaic_rule(cases, pixels, name);
@@ -455,10 +556,18 @@ Cases gate_cases() {
   return cases;
 }
 
+// Its default parameters (models/registry.cpp).
+constexpr LtaeShape kDefaultNetwork = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
+
+Cases year_cases() {
+  Cases cases;
+  add_series_cases(cases, {"year", {32, 1, 30, 0.4, 0.0, true, 2}, 37}, kDefaultNetwork);
+  return cases;
+}
+
 Cases large_cases() {
   Cases cases;
-  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37},
-                   {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23});
+  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37}, kDefaultNetwork);
   add_map_cases(cases, 1024 * 1024, "large");
   return cases;
 }

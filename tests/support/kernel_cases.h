@@ -20,8 +20,8 @@ class KernelCase {
   KernelCase(std::string operation, std::string input) : op(std::move(operation)), name(op + ", " + std::move(input)) {}
 
   // Arrays of exactly their size, which the kernel's arguments point to.
-  template <class T>
-  const T* input(const std::vector<T>& values) {
+  template <class T, class Memory>
+  const T* input(const std::vector<T, Memory>& values) {
     return static_cast<const T*>(add(values.data(), values.size() * sizeof(T), false));
   }
   template <class T>
@@ -124,6 +124,8 @@ class KernelCase {
 std::vector<std::unique_ptr<KernelCase>> kernel_cases();
 // One of every kernel, under per-pixel random clouds, in windows whose rows begin at sectors of memory (gate_test.py).
 std::vector<std::unique_ptr<KernelCase>> gate_cases();
+// A warp of pixels of a Sentinel-2 year and the default network, to count what it asks for (kernels/MEASURED.md).
+std::vector<std::unique_ptr<KernelCase>> year_cases();
 // The same with the numbers of a Sentinel-2 year, to time (tests/gpu).
 std::vector<std::unique_ptr<KernelCase>> large_cases();
 

@@ -76,6 +76,8 @@ TEST(AccuracyJson, ReadsBackWhatItWrote) {
   report.runs[0].calibration->add(0.95, false, 2);
   report.final_map = MapAccuracy{"final map", matrix_of({{1}}), std::nullopt, 0};
   report.final_map->polygons = 7, report.final_map->not_judged = {2, 3};
+  report.confusions = {{3, 2, 40, 5, 20, 30, 1.25, 43.5}};
+  report.learned_polygons = {{2, 11}, {3, 4}};
 
   const auto json = accuracy_json(report, three_classes());
   EXPECT_EQ(json.at("schema"), "millesime-accuracy-1");
@@ -96,6 +98,8 @@ TEST(AccuracyJson, ReadsBackWhatItWrote) {
   EXPECT_EQ(read.final_map->polygons, 7);
   EXPECT_EQ(read.final_map->not_judged, (std::vector<int>{2, 3}));
   EXPECT_FALSE(read.runs[0].polygons);
+  EXPECT_EQ(read.confusions, report.confusions);
+  EXPECT_EQ(read.learned_polygons, report.learned_polygons);
   EXPECT_EQ(accuracy_json(read, three_classes()).dump(), json.dump());
 
   write_text(file, "{\"schema\": \"millesime-accuracy-1\"}");

@@ -1,5 +1,6 @@
 #include "pipeline/core/stratified_sample.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -98,6 +99,70 @@ TEST(StratifiedSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
     EXPECT_GE(held[i], 0.93 * kDraws) << i;
     EXPECT_LE(held[i], 0.97 * kDraws) << i;
   }
+}
+
+// Two classes in 3000 clusters of 50 to 400 pixels, whose errors have much in common: 500 samples of 120 clusters with 10 points each.
+TEST(ClusterSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
+  struct Cluster {
+    std::int64_t until = 0;  // pixels of the clusters up to this one
+    double mapped = 0;       // share of the map's class 1
+    double right[2] = {};    // share of the pixels of each class of the map
+  };
+  std::mt19937_64 random(3);
+  std::vector<Cluster> clusters;
+  double pixels = 0, mapped[2] = {}, right[2] = {};
+  for (int c = 0; c < 3000; ++c) {
+    const auto size = static_cast<double>(50 + below(random, 351));
+    const double kind = uniform(random);
+    Cluster cluster{0, 0.1 + 0.5 * kind, {uniform(random) < 0.2 ? 0.4 : 0.95, 0.6 + 0.4 * kind}};
+    pixels += size;
+    cluster.until = static_cast<std::int64_t>(pixels);
+    const double of_class[] = {1 - cluster.mapped, cluster.mapped};
+    for (int k = 0; k < 2; ++k) mapped[k] += size * of_class[k], right[k] += size * of_class[k] * cluster.right[k];
+    clusters.push_back(cluster);
+  }
+  const double ground = (right[1] + mapped[0] - right[0]) / pixels;  // of class 1
+  constexpr int kDraws = 500;
+  int held[4] = {}, held_as_points = 0;
+  for (int d = 0; d < kDraws; ++d) {
+    std::vector<JudgedPoint> points;
+    for (std::int64_t draw = 0; draw < 120; ++draw) {
+      const auto pixel = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(pixels)));
+      const Cluster& cluster = *std::ranges::upper_bound(clusters, pixel, {}, &Cluster::until);
+      for (int i = 0; i < 10; ++i) {
+        const int produced = uniform(random) < cluster.mapped;
+        points.push_back({0, produced, uniform(random) < cluster.right[produced] ? produced : 1 - produced, 1, draw});
+      }
+    }
+    const AreaAccuracy result = estimate_clusters(pixels, points);
+    const auto holds = [](const Estimate& e, double truth) { return std::abs(e.value - truth) <= e.half_width(); };
+    held[0] += holds(result.overall, (right[0] + right[1]) / pixels);
+    held[1] += holds(result.classes.at(1).area, ground * pixels);
+    held[2] += holds(result.classes.at(1).users, right[1] / mapped[1]);
+    held[3] += holds(result.classes.at(0).producers, right[0] / (pixels * (1 - ground)));
+    held_as_points += holds(estimate({{0, static_cast<std::int64_t>(pixels), pixels}}, points).overall, (right[0] + right[1]) / pixels);
+  }
+  for (const int n : held) {
+    EXPECT_GE(n, 0.93 * kDraws);
+    EXPECT_LE(n, 0.97 * kDraws);
+  }
+  EXPECT_LT(held_as_points, 0.88 * kDraws);  // what the points would say if they were drawn one by one
+}
+
+TEST(ClusterSample, IsTheMeanOfItsDraws) {
+  // Right in 2 of 2, 1 of 2 and 0 of 1 points of three draws.
+  const std::vector<JudgedPoint> points{{0, 1, 1, 2, 1}, {0, 1, 1, 1, 2}, {0, 1, 2, 1, 2}, {0, 2, 1, 1, 3}};
+  const AreaAccuracy result = estimate_clusters(300, points);
+  EXPECT_DOUBLE_EQ(result.overall.value, 0.5);
+  EXPECT_NEAR(result.overall.standard_error, std::sqrt(0.5 / 2 / 3), 1e-12);
+  EXPECT_DOUBLE_EQ(result.classes.at(0).area.value, 250);
+  EXPECT_DOUBLE_EQ(result.classes.at(0).mapped_area, 200);
+  EXPECT_DOUBLE_EQ(result.classes.at(0).users.value, 0.75);
+  EXPECT_NEAR(result.classes.at(0).users.standard_error, std::sqrt((0.0625 + 0.0625) / 2 / 3) / (2.0 / 3), 1e-12);
+  EXPECT_THAT(testing::message_of([&] { estimate_clusters(300, {points[0]}); }), ::testing::HasSubstr("of 1 cluster"));
+  EXPECT_EQ(clusters_for(0.8, 0.011, 10, 0), 133);
+  EXPECT_EQ(clusters_for(0.8, 0.011, 10, 0.1), 252);
+  EXPECT_EQ(clusters_for(0.8, 0.1, 10, 0.1), kFewestClusters);
 }
 
 // Olofsson et al. 2014, section 5.1: 641 points for an error of 0.01.

@@ -171,7 +171,7 @@ TEST_F(TileModelOfWindow, ThermalTimePlacesTheAcquisitionsOfEachPixel) {
   batch.pixels = kPixels;
   batch.series = {
       {.dates = kDates, .features = 3, .values = values.data(), .valid = valid.data(), .days = days.data(), .days_per_pixel = true}};
-  load_classifier(model, Device{})->logits(batch, logits.data());
+  load_classifier(model, Device{})->logits(Device{}, batch, logits.data());
   for (std::size_t p = 0; p < kPixels; ++p) {
     double sum = 0;
     for (std::size_t c = 0; c < 3; ++c) sum += std::exp(static_cast<double>(logits[p * 3 + c]));
@@ -273,7 +273,7 @@ void expect_logits_of_network(const ModelFile& model) {
   Batch batch;
   batch.pixels = kPixels, batch.statics = statics.empty() ? nullptr : statics.data();
   batch.series = {{.dates = kDates, .features = 3, .values = values.data(), .valid = valid.data(), .days = days.data()}};
-  load_classifier(model, Device{})->logits(batch, plain.data());
+  load_classifier(model, Device{})->logits(Device{}, batch, plain.data());
 
   const auto weights = ltae_weights(model);
   ASSERT_TRUE(weights);

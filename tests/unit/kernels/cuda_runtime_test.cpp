@@ -14,6 +14,7 @@
 #include "kernels/base/in_strips.h"
 #include "kernels/base/parallel_for.h"
 #include "kernels/base/pinned_buffer.h"
+#include "kernels/base/staged.h"
 #include "kernels/base/transfer.h"
 #include "kernels/ops/series_view.h"
 #include "pipeline/core/series_rows.h"
@@ -78,8 +79,56 @@ TEST_F(CudaRuntime, RowsAreCopiedOnTheDevice) {
   EXPECT_EQ(on_cpu, (std::vector<int>{0, 1, 2, 0, 3, 4}));
 }
 
-TEST_F(CudaRuntime, AGridFillsTheDevice) {
-  EXPECT_EQ(cuda_backend(kSecond).max_blocks, 3 * 8);  // 2048 threads of a multiprocessor in blocks of 256
+// As many blocks as are resident on three multiprocessors: scratch of more threads would never be used at once.
+TEST_F(CudaRuntime, AGridFillsTheDeviceAndNoMore) {
+  const Cuda cuda = cuda_backend(kSecond);
+  runtime.resident_blocks = 5;
+  EXPECT_EQ(grid_of(cuda, "ltae", nullptr, 0, 1 << 20), 3U * 5);
+  EXPECT_EQ(grid_of(cuda, "ltae", nullptr, 0, 2 * 256 + 1), 3U) << "fewer items";
+  runtime.resident_blocks = 0;
+  EXPECT_EQ(grid_of(cuda, "ltae", nullptr, 0, 1 << 20), 3U) << "never none";
+}
+
+// Memory that is given back in order stays for the next work, until there is too little.
+TEST_F(CudaRuntime, TheMemoryPoolKeepsWhatIsGivenBack) {
+  const OwnStream stream(kSecond);
+  EXPECT_EQ(runtime.pool_keeps, ~std::uint64_t{0});
+  { const OrderedBuffer<int> some(stream, "some", 10); }
+  EXPECT_EQ(runtime.live, 0);
+  EXPECT_EQ(runtime.pool_bytes, 40U);
+  { const OrderedBuffer<int> fewer(stream, "fewer", 9); }
+  EXPECT_EQ(runtime.pool_bytes, 40U) << "taken from it";
+  detail::release_cached(kSecond);
+  EXPECT_EQ(runtime.pool_bytes, 0U);
+}
+
+// Numbers for every window: two buffers in turn, and no wait for the device but for their last transfer.
+TEST_F(CudaRuntime, StagedNumbersAreSentWithoutWaiting) {
+  hold_back(-1);
+  {
+    const OwnStream stream(kSecond);
+    Staged<int> staged;
+    std::vector<const int*> there;
+    std::vector<int> seen;
+    seen.reserve(4);
+    for (int window = 0; window < 4; ++window) {
+      int* numbers = staged.fill(stream, 3);
+      for (int i = 0; i < 3; ++i) numbers[i] = 10 * window + i;
+      there.push_back(staged.send(stream));
+      launch(static_cast<cudaStream_t>(stream.get().handle), [&seen, from = there.back()] { seen.push_back(from[2]); });
+      if (window == 1) {
+        EXPECT_TRUE(seen.empty()) << "nobody waited";
+      }
+    }
+    stream.get().synchronize();
+    EXPECT_EQ(seen, (std::vector<int>{2, 12, 22, 32}));
+    EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMallocHost"), 2);
+    EXPECT_EQ(std::ranges::count(runtime.calls, "cudaMalloc"), 1);
+    int* on_cpu = Staged<int>().fill(Stream{}, 2);
+    EXPECT_NE(on_cpu, nullptr);
+  }
+  EXPECT_EQ(runtime.live, 0);
+  EXPECT_EQ(runtime.events, 0);
 }
 
 TEST_F(CudaRuntime, EveryCallIsChecked) {
@@ -87,7 +136,8 @@ TEST_F(CudaRuntime, EveryCallIsChecked) {
       {"cudaSetDevice", [] { cuda_backend(kSecond); }},
       {"cudaDeviceGetAttribute", [] { cuda_backend(kSecond); }},
       {"cudaMalloc", [] { Buffer<int>(kSecond, 3); }},
-      {"cudaMallocAsync", [] { allocate_in_order(kSecond, "gap_fill", 12); }},
+      {"cudaOccupancyMaxActiveBlocksPerMultiprocessor", [] { grid_of(cuda_backend(kSecond), "gap_fill", nullptr, 0, 3); }},
+      {"cudaMallocAsync", [] { detail::allocate_in_order(kSecond, "gap_fill", 12); }},
       {"cudaMemcpyAsync", [] { to_device(Stream(kSecond), std::vector<int>{1}); }},
       {"cudaMemcpy2DAsync",
        [] {
@@ -122,7 +172,7 @@ TEST_F(CudaRuntime, ErrorsSayWhatWasBeingDoneAndHowMuch) {
   EXPECT_THAT(message<DeviceError>([] { check_launch("gap_fill", 1048576, kSecond); }),
               HasSubstr("gap_fill of 1048576 items on cuda:1: it broke"));
   runtime.fails["cudaMallocAsync"] = cudaErrorMemoryAllocation;
-  EXPECT_THAT(message<OutOfDeviceMemory>([] { allocate_in_order(kSecond, "prepare_regular", 4096); }),
+  EXPECT_THAT(message<OutOfDeviceMemory>([] { detail::allocate_in_order(kSecond, "prepare_regular", 4096); }),
               AllOf(HasSubstr("prepare_regular, allocating 4096 bytes of scratch on cuda:1: out of memory"), HasSubstr("--memory")));
   runtime.fails["cudaMemcpyAsync"] = cudaErrorInvalidValue;
   EXPECT_THAT(message<DeviceError>([] { to_device(Stream(kSecond), std::vector<std::int16_t>(5)); }),
@@ -225,12 +275,12 @@ TEST_F(CudaRuntime, ASeriesThatDoesNotFitIsUploadedInParts) {
   series.window = {0, 0, 4, 12};
   series.dates = {Date::from_ymd(2021, 1, 1)};
   series.bands = {"B2", "B5"};
-  series.groups.push_back({{0}, 4, 12, 1, 0, 1, 0, std::vector<std::int16_t>(48)});
-  series.groups.push_back({{1}, 2, 6, 0.5, -0.25, 0.5, -0.25, std::vector<std::int16_t>(12)});
+  series.groups.push_back({{0}, 4, 12, 1, 0, 1, 0, HostNumbers<std::int16_t>(48)});
+  series.groups.push_back({{1}, 2, 6, 0.5, -0.25, 0.5, -0.25, HostNumbers<std::int16_t>(12)});
   for (std::size_t i = 0; i < 48; ++i) series.groups[0].samples[i] = static_cast<std::int16_t>(i);
   runtime.largest = 4 * 8 * sizeof(std::int16_t);  // eight rows of the first band
-  int strip = 1000;
-  std::vector<std::int16_t> seen;
+  FittingRows strip;
+  HostNumbers<std::int16_t> seen;
   in_strips(
       12, strip,
       [&](int first, int n) {
@@ -240,7 +290,7 @@ TEST_F(CudaRuntime, ASeriesThatDoesNotFitIsUploadedInParts) {
           for (int col = 0; col < 4; ++col) seen.push_back(band.samples[(row + static_cast<int>(band.row_offset)) * band.cols + col]);
       },
       [] {});
-  EXPECT_EQ(strip, 2);  // 12, 6, 3, 2: with three rows around it on each side that has some
+  EXPECT_EQ(strip.rows, 2);  // 12, 6, 3, 2: with three rows around it on each side that has some
   EXPECT_EQ(seen, series.groups[0].samples);
   EXPECT_EQ(runtime.live, 0);
 }
@@ -256,25 +306,59 @@ TEST_F(CudaRuntime, TooLittleMemoryHalvesTheStrips) {
     const Buffer<int> buffer(kSecond, n);
     for (int row = first; row < first + n; ++row) done.push_back(row);
   };
-  int strip = 1000, released = 0;
+  FittingRows strip;
+  int released = 0;
   std::vector<int> done, all;
   for (int row = 0; row < kRows; ++row) all.push_back(row);
   in_strips(
       kRows, strip, [&](int first, int n) { work(done, first, n); }, [&] { ++released; });
   EXPECT_EQ(done, all);
-  EXPECT_EQ(strip, 3);  // 10, 5, 3
-  EXPECT_EQ(released, 2);
+  EXPECT_EQ(strip.rows, 3);  // 10, 10 with what release() freed, 5, 3
+  EXPECT_EQ(released, 3);
   done.clear();
   in_strips(
       kRows, strip, [&](int first, int n) { work(done, first, n); }, [&] { ++released; });
   EXPECT_EQ(done, all);
-  EXPECT_EQ(released, 2);  // the height is remembered
+  EXPECT_EQ(released, 3);  // the height is remembered
   EXPECT_EQ(runtime.live, 0);
   runtime.fails["cudaMalloc"] = cudaErrorMemoryAllocation;
   EXPECT_THROW(in_strips(
                    kRows, strip, [](int, int n) { Buffer<int>(kSecond, n); }, [] {}),
                OutOfDeviceMemory);
-  EXPECT_EQ(strip, 1);
+  EXPECT_EQ(strip.rows, 1);
+}
+
+// Other work may leave the device, and a window that was halved grows again; attempts in vain become rare.
+TEST_F(CudaRuntime, AHalvedWindowGrowsAgain) {
+  constexpr int kRows = 12;
+  int fit = 4, released = 0;
+  FittingRows strip;
+  std::vector<int> heights;
+  const auto window = [&] {
+    heights.clear();
+    in_strips(
+        kRows, strip,
+        [&](int, int n) {
+          if (n > fit) throw OutOfDeviceMemory("rows");
+          heights.push_back(n);
+        },
+        [&] { ++released; });
+  };
+  window();
+  EXPECT_EQ(heights, (std::vector<int>{3, 3, 3, 3}));
+  for (int i = 0; i < 16; ++i) window();
+  EXPECT_EQ(released, 3);  // 12, 12, 6
+  window();
+  EXPECT_EQ(released, 5) << "6 rows, twice in vain";
+  EXPECT_EQ(strip.rows, 3);
+  fit = 100;
+  for (int i = 0; i < 32; ++i) window();
+  EXPECT_EQ(heights.size(), 4U);
+  window();
+  EXPECT_EQ(heights, (std::vector<int>{6, 6}));
+  for (int i = 0; i < 65; ++i) window();
+  EXPECT_EQ(heights, (std::vector<int>{12}));
+  EXPECT_EQ(released, 5);
 }
 
 }  // namespace

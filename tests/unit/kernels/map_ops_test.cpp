@@ -1,4 +1,4 @@
-// blend, reconcile, fuse_maps, confusion, mosaic_rule.
+// reconcile, fuse_maps, confusion, mosaic_rule.
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,6 @@
 #include <gtest/gtest.h>
 
 #include "kernels/ops/confusion.h"
-#include "kernels/ops/decide.h"
 #include "kernels/ops/fuse_maps.h"
 #include "kernels/ops/mosaic_rule.h"
 #include "kernels/ops/reconcile.h"
@@ -22,17 +21,6 @@ namespace millesime::testing {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-TEST(Blend, WeightedMeanOfModels) {
-  // two models, three pixels, two classes; the last pixel has no model
-  const std::vector<float> probabilities = {0.8f, 0.2f, 0.5f, 0.5f, 0.9f, 0.1f, 0.2f, 0.8f, 0.1f, 0.9f, 0.3f, 0.7f};
-  const std::vector<float> weights = {3, 0, 0, 1, 2, 0};
-  Guarded<float> blended(6);
-  blend(Device{}, {3, 2, 2, probabilities.data(), weights.data(), blended.data()});
-  blended.expect_untouched_bands("blend");
-  const std::vector<float> expected = {0.65f, 0.35f, 0.1f, 0.9f, 0, 0};
-  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(blended.values()[i], expected[i], 1e-6f) << i;
-}
 
 // Every path of classes through the years, one by one.
 TEST(Reconcile, IsTheSumOverAllPaths) {

@@ -16,6 +16,7 @@
 #include "pipeline/learning/cross_validation.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/stages/season_table.h"
 
 namespace millesime {
 namespace {
@@ -154,7 +155,8 @@ TEST_F(Benchmark, ComparesModelsAndTheirEnsembleOnEverySample) {
 }
 
 TEST_F(Benchmark, AutoIsWhatItsMembersAreTogether) {
-  command.models = {"auto:train.effort=quick", "temporal_cnn+random_forest"};
+  write_text(folder + "/s.csv", testing::season_table(120, "B8"));  // with gaps: the members have their parameters by default
+  command.models = {"auto:train.effort=quick", "ltae+random_forest"};
   const auto results = benchmark(command, context);
   for (std::size_t run = 0; run < results[0].runs.size(); ++run) {
     const auto &one = results[0].runs[run], &other = results[1].runs[run];

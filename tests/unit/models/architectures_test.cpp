@@ -34,7 +34,7 @@ ModelFile train(const ModelSpec& spec, const ModelInput& learn, const Recipe& re
 
 std::vector<float> logits_of(const ModelFile& file, const ModelInput& input, int threads = 1) {
   std::vector<float> out(static_cast<std::size_t>(input.size()) * file.spec.classes.size());
-  load_classifier(file, Device{}, threads)->logits(input.batch(0, input.size()), out.data());
+  load_classifier(file, Device{}, threads)->logits(Device{}, input.batch(0, input.size()), out.data());
   return out;
 }
 

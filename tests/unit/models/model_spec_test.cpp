@@ -164,6 +164,64 @@ TEST(HoldOut, KeepsGroupsWholeAndLeavesLonelyGroupsToLearn) {
   EXPECT_TRUE(hold_out(input, 0, 5).held_out.empty());
 }
 
+// 120 groups of three samples in 24 blocks: classes 0 and 1 everywhere, class 2 in one block.
+class HoldOutBlocks : public ::testing::Test {
+ protected:
+  HoldOutBlocks() : input(small_input(spec, 360)), table(input) {
+    for (std::size_t i = 0; i < 360; ++i) {
+      const auto group = static_cast<std::int64_t>(i / 3), block = group % 24;
+      table.group[i] = group, table.target[i] = block == 7 && group > 60 ? 2 : static_cast<int>(group / 24 % 2);
+      table.block.push_back(block);
+    }
+  }
+  // Blocks that have held-out and learning samples of a class other than 2.
+  std::set<std::int64_t> divided(const HoldOut& split) const {
+    std::map<std::int64_t, std::set<bool>> uses;
+    for (const auto& [held, rows] : {std::pair{true, &split.held_out}, {false, &split.learn}})
+      for (const auto i : *rows)
+        if (table.target[static_cast<std::size_t>(i)] != 2) uses[table.block[static_cast<std::size_t>(i)]].insert(held);
+    std::set<std::int64_t> blocks;
+    for (const auto& [block, of_block] : uses)
+      if (of_block.size() > 1) blocks.insert(block);
+    return blocks;
+  }
+  std::set<int> classes(const std::vector<std::int64_t>& rows) const {
+    std::set<int> found;
+    for (const auto i : rows) found.insert(table.target[static_cast<std::size_t>(i)]);
+    return found;
+  }
+  ModelSpec spec = small_spec("ltae");
+  ModelInput input;
+  InputTable table;
+};
+
+TEST_F(HoldOutBlocks, HoldsWholeBlocksOut) {
+  const HoldOut split = hold_out(table, 0.2, 3);
+  EXPECT_TRUE(divided(split).empty());
+  EXPECT_NEAR(static_cast<double>(split.held_out.size()), 0.2 * 360, 9);  // a block has 15 samples
+  EXPECT_THAT(classes(split.held_out), ::testing::ElementsAre(0, 1, 2));  // of class 2 a group, as it has one block
+  EXPECT_THAT(classes(split.learn), ::testing::ElementsAre(0, 1, 2));
+  EXPECT_NE(hold_out(table, 0.2, 4).held_out, split.held_out);
+  const InputTable some = table.subset(split.learn);
+  EXPECT_EQ(some.block.size(), split.learn.size());
+
+  for (auto& block : table.block) block %= 5;  // too few of them
+  EXPECT_EQ(divided(hold_out(table, 0.2, 3)).size(), 5u);
+}
+
+TEST_F(HoldOutBlocks, HoldsEveryBlockOutOnceInParts) {
+  const auto parts = hold_out_parts(table, 5, 3);
+  ASSERT_EQ(parts.size(), 5u);
+  std::vector<int> times(360, 0);
+  for (const HoldOut& part : parts) {
+    EXPECT_TRUE(divided(part).empty());
+    EXPECT_THAT(classes(part.learn), ::testing::ElementsAre(0, 1, 2));
+    EXPECT_NEAR(static_cast<double>(part.held_out.size()), 72, 16);
+    for (const auto i : part.held_out) ++times[static_cast<std::size_t>(i)];
+  }
+  EXPECT_THAT(times, ::testing::Each(1));
+}
+
 TEST(StaticSpec, ACategoryIsAnInputACodeAndOneForUnknownCodes) {
   const StaticSpec register_of_farms{"register:category", 0, 1, {2, 5, 9000000}}, elevation{"elevation", 200, 50};
   const float missing = std::numeric_limits<float>::quiet_NaN();

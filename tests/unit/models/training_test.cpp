@@ -251,7 +251,7 @@ class SeveralSources : public ::testing::TestWithParam<std::string> {
   }
   std::vector<float> logits(const ModelFile& file, const Batch& batch) {
     std::vector<float> out(static_cast<std::size_t>(batch.pixels) * 3);
-    load_classifier(file, Device{})->logits(batch, out.data());
+    load_classifier(file, Device{})->logits(Device{}, batch, out.data());
     return out;
   }
   ModelSpec spec;

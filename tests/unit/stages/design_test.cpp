@@ -1,5 +1,6 @@
 #include "pipeline/stages/design.h"
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -27,7 +28,7 @@ class DesignTest : public ::testing::Test {
   DesignTest() {
     Raster<std::uint8_t> map(grid, 0);
     for (int row = 0; row < grid.rows; ++row)
-      for (int col = 0; col < 100; ++col) map.samples[static_cast<std::size_t>(row * grid.cols + col)] = class_at(col);
+      for (int col = 0; col < 100; ++col) map.at(col, row) = class_at(col);
     write_raster(folder + "/map.tif", map, {});
     command.map = folder + "/map.tif", command.nomenclature = "oso23", command.output = folder + "/sample.gpkg";
     command.points = 200, command.least = 40;
@@ -119,12 +120,37 @@ TEST_F(DesignTest, IsReadBackWithIntervalsAndAgreement) {
 TEST_F(DesignTest, OfStrataOtherThanTheClasses) {
   Raster<std::uint8_t> strata(grid, 1);
   for (int row = 0; row < 50; ++row)
-    for (int col = 0; col < grid.cols; ++col) strata.samples[static_cast<std::size_t>(row * grid.cols + col)] = 2;
+    for (int col = 0; col < grid.cols; ++col) strata.at(col, row) = 2;
   write_raster(folder + "/strata.tif", strata, {});
   command.strata = folder + "/strata.tif";
   EXPECT_EQ(design(command, silent.context)[1].pixels, 5000);
   interpret();
   EXPECT_NEAR(result()["areas"]["overall_accuracy"]["value"].get<double>(), 0.9, 0.08);
+}
+
+TEST_F(DesignTest, InClustersIsEstimatedByThem) {
+  command.cluster_points = 5, command.cluster_side = 20;
+  const auto strata = design(command, silent.context);
+  ASSERT_EQ(strata.size(), 1u);
+  EXPECT_EQ(strata[0].pixels, 10000);
+  std::map<std::string, std::set<std::pair<int, int>>> squares;  // of each cluster
+  std::map<std::string, int> points;
+  for (const PointRow& row : read_points(command.output, kDesignHidden, {"map_class", kDesignCluster}, grid.crs)) {
+    const int col = static_cast<int>(grid.col(row.point->x)), line = static_cast<int>(grid.row(row.point->y));
+    EXPECT_EQ(row.attributes.at("map_class"), std::to_string(class_at(col)));
+    squares[row.attributes.at(kDesignCluster)].insert({col / 20, line / 20}), ++points[row.attributes.at(kDesignCluster)];
+  }
+  ASSERT_EQ(squares.size(), 40u);  // 200 points
+  for (const auto& [cluster, of_cluster] : squares) EXPECT_EQ(of_cluster.size(), 1u) << cluster;
+  for (const auto& [cluster, n] : points) EXPECT_EQ(n, 5) << cluster;
+  interpret();
+  const auto overall = result()["areas"]["overall_accuracy"];
+  EXPECT_NEAR(overall["value"].get<double>(), 0.9, 3 * overall["standard_error"].get<double>());
+  EXPECT_NEAR(overall["standard_error"].get<double>(), std::sqrt(0.9 * 0.1 / 200), 0.01);  // of errors that clusters do not share
+  command.points = 0, command.half_width = 5, command.expected = 90, command.cluster_correlation = 0;
+  EXPECT_EQ(design(command, silent.context)[0].points, 150);  // 138 would do; at least 30 clusters
+  command.expected_of = {"2=90"};
+  EXPECT_THAT(message_of([&] { design(command, silent.context); }), HasSubstr("has no strata"));
 }
 
 TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
@@ -133,8 +159,8 @@ TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
   EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("was moved by 30"));
 
   PointLayer points{"p", {"label"}, {}, {}};
-  for (int i = 0; i < 50; ++i)
-    points.points.push_back({700005.0 + 10 * (i % 10), 6599995.0 - 10 * (i / 10)}), points.rows.push_back({std::int64_t{1}});
+  for (int row = 0; row < 5; ++row)
+    for (int col = 0; col < 10; ++col) points.points.push_back(grid.centre(col, row)), points.rows.push_back({std::int64_t{1}});
   write_point_layers(folder + "/plain.gpkg", grid.crs, {points});
   validation.reference = folder + "/plain.gpkg";
   EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("--sampling random"));

@@ -79,6 +79,36 @@ TEST_F(NextSamples, ThePolygonsHaveAnEmptyLabelAndWhatTheMapSays) {
   EXPECT_DOUBLE_EQ(first.extent().max_y, 6279960);
 }
 
+TEST_F(NextSamples, MayBeGivenPolygons) {
+  const auto square = [](double col, double row, double side) {
+    const double x = 560000 + 10 * col, y = 6280000 - 10 * row, size = 10 * side;
+    return Polygon{{{{x, y}, {x + size, y}, {x + size, y - size}, {x, y - size}, {x, y}}}};
+  };
+  write_polygons(folder + "/parcels.gpkg", "parcels", grid.crs, {"owner"},
+                 {{{square(46, 2, 8)}, {std::int64_t{7}}},
+                  {{square(60, 6, 4)}, {std::int64_t{8}}},
+                  {{square(100, 90, 3)}, {std::int64_t{9}}},
+                  {{square(300, 2, 8)}, {std::int64_t{10}}}});
+  command.polygons = folder + "/parcels.gpkg";
+  put(48, 4, 90);  // a quarter of the first
+  put(60, 6, 50);  // all of the second, in the same block
+  map.at(101, 91) = 0;
+  const auto found = places();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(std::pair(found[0].col, found[0].row), std::pair(62, 8));
+  EXPECT_EQ(found[0].uncertainty, 50);
+  EXPECT_EQ(found[1].uncertainty, 10);
+  EXPECT_THAT(next_samples(command, context).back(), HasSubstr("2 polygons, uncertainty 50.0 to 10.0 %"));
+  const VectorLayer layer = read_polygons(command.output, "", {"rank", "label", "polygon"}, "");
+  EXPECT_EQ(layer.features.front().attributes.at("polygon"), "2");
+  EXPECT_DOUBLE_EQ(layer.features.front().area(), 1600);
+
+  command.count = 300;  // blocks of 5 px: no parcel hides another
+  EXPECT_EQ(places().size(), 3u);
+  write_polygons(command.polygons, "parcels", grid.crs, {"owner"}, {{{square(300, 2, 8)}, {std::int64_t{10}}}});
+  EXPECT_THAT(testing::message_of([&] { places(); }), HasSubstr("no polygon lies on"));
+}
+
 TEST_F(NextSamples, PlacesWithoutAClassAreNone) {
   map = LabelMap(grid);
   for (int row = 0; row < 8; ++row)

@@ -69,6 +69,9 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
                           final_map};
   accuracy.near_learners = accuracy_of("polygons", 23, 0.88), accuracy.far_from_learners = accuracy_of("blocks", 23, 0.7);
   accuracy.far_from_learners->blocks = 12;
+  const int grassland = publication.nomenclature.classes[1].code, moor = publication.nomenclature.classes[2].code;
+  accuracy.confusions = {{moor, grassland, 40, 5, 12, 30, -1.25, 43.5}, {grassland, moor, 20, 4, 15, 8, 1.5, 43.25}};
+  accuracy.learned_polygons = {{grassland, 12}, {moor, 300}};
   write_text(publication.accuracy, accuracy_json(accuracy, publication.nomenclature).dump());
   write_text(publication.results, "results");
   publication.census = {folder + "/T31TCJ.json"};
@@ -92,12 +95,37 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
   EXPECT_TRUE(texts[1].contains("remplacée\u00a0: P_20210401_V1 par P_20210401_V2"));
   EXPECT_TRUE(texts[1].contains("exactitude globale par blocs") && texts[1].contains("par blocs, dont aucun modèle n’a rien appris"));
   EXPECT_TRUE(texts[1].contains("12")) << "blocks";
+  // What is confused, where, and what would help.
+  const auto says = [&](const std::set<std::string>& page, const std::string& part) {
+    return std::ranges::any_of(page, [&](const std::string& text) { return text.find(part) != std::string::npos; });
+  };
+  EXPECT_TRUE(says(texts[0], "More reference polygons: models learned from 12 of it")) << "of grassland alone";
+  EXPECT_FALSE(says(texts[0], "models learned from 300"));
+  EXPECT_TRUE(says(texts[0], ", in 5 polygons; 30 of them around 43.500° N 1.250° W"));
+  EXPECT_TRUE(says(texts[0], "in the place that is named: most of it is there."));  // 30 of 40
+  EXPECT_TRUE(says(texts[0], ": is its label right? ("));                           // 15 of 20 in one polygon
+  EXPECT_TRUE(says(texts[1], ", dans 5 polygones ; 30 d’entre eux vers 43,500° N 1,250° O"));
   EXPECT_TRUE(texts[1].contains("Schindler 2012, IEEE TGRS 50 (lissage de l’occupation des sols)"));
   EXPECT_TRUE(texts[1].contains("Occupation des sols ") && texts[0].contains("Land cover ")) << "the title by default";
   EXPECT_TRUE(texts[1].contains("2021-06")) << "the edition, not the year";
 
-  const std::set<std::string> in_both = {"ha",           "km²",    "conf.",      "kappa", "F-score", "acquisition",
-                                         "acquisitions", "pixels", "Provenance", "px",    "Classes"};
+  const std::set<std::string> in_both = {"ha",
+                                         "km²",
+                                         "conf.",
+                                         "kappa",
+                                         "F-score",
+                                         "acquisition",
+                                         "acquisitions",
+                                         "pixels",
+                                         "Provenance",
+                                         "px",
+                                         "Classes",
+                                         "samples next",
+                                         "samples audit",
+                                         "[[exogenous]]",
+                                         "[[source]]",
+                                         "classify.levels",
+                                         "train.effort = \"best\""};
   // Of files, single letters, numbers with a unit, and papers: with a year, and no remark but "(kappa)".
   const std::regex names(
       "(OCS_|vectors/|T31TCJ|accuracy\\.json|RESULTS|P_2021).*|[^A-Za-z]*.?[^A-Za-z]*|\\d+ acquisitions|"

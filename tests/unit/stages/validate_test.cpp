@@ -39,7 +39,7 @@ OutputFeature rectangle(const Window& window, const std::string& name, int code)
 }
 
 std::string nomenclature_file() {
-  const std::string file = testing::temp_dir() + "/classes.txt";
+  std::string file = testing::temp_dir() + "/classes.txt";
   write_text(file, "Water:1\nForest:2\n");
   return file;
 }
@@ -320,6 +320,13 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   EXPECT_EQ(report.far_from_learners->blocks, 1);
   EXPECT_EQ(report.far_from_learners->polygons, 1);
   EXPECT_EQ(report.near_learners->confusion.total(), 0);
+  ASSERT_EQ(report.confusions.size(), 1u);
+  const PlacedConfusion& confused = report.confusions.front();
+  EXPECT_EQ(std::tuple(confused.reference, confused.produced, confused.pixels, confused.polygons, confused.there),
+            std::tuple(1, 2, 1, 1, 1));
+  EXPECT_NEAR(confused.longitude, 0.4965, 1e-4);  // easting 300 045 m of zone 31
+  EXPECT_NEAR(confused.latitude, 44.2259, 1e-4);
+  EXPECT_EQ(report.learned_polygons, (std::map<int, std::int64_t>{{1, 8}, {2, 2}}));
   EXPECT_EQ(read_confusion_csv(layout.confusion(0)), report.runs[0].confusion);
   EXPECT_THAT(read_text(layout.results()), HasSubstr("Water"));
 }

@@ -1,0 +1,181 @@
+// The classes that a reader will complain about: which way they are wrong, with what, where, and what would help.
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
+#include "pipeline/reports/internal/map_sections.h"
+
+namespace millesime {
+namespace {
+
+using namespace html;
+
+constexpr std::size_t kMostClasses = 8, kMostPairs = 3;
+constexpr double kGood = 0.9;              // F-score from which a class is not listed
+constexpr double kOneSided = 1.5;          // wrong pixels one way for each the other way
+constexpr std::int64_t kFewPolygons = 30;  // learned from
+constexpr double kMost = 0.5;              // of the pixels of a pair
+constexpr std::int64_t kSomePolygons = 3;
+constexpr double kAlike = 0.7;  // distance of two mean curves, in deviations
+
+// Pixels of the class that the map shows as another, and the reverse.
+struct Wrong {
+  ClassAccuracy of;
+  std::int64_t lost() const { return of.reference - of.agreed; }
+  std::int64_t added() const { return of.produced - of.agreed; }
+};
+
+// The mean distance of two curves, in their deviations; infinite where they have no month in common.
+double curve_distance(const ClassCurve& one, const ClassCurve& other) {
+  double sum = 0;
+  int n = 0;
+  for (std::size_t i = 0; i < one.steps.size(); ++i) {
+    const CurveStep &a = one.steps[i], &b = other.steps[i];
+    const double spread = std::sqrt((a.deviation * a.deviation + b.deviation * b.deviation) / 2);
+    if (a.observations == 0 || b.observations == 0 || spread <= 0) continue;
+    sum += std::abs(a.mean - b.mean) / spread, ++n;
+  }
+  return n == 0 ? INFINITY : sum / n;
+}
+
+class Complaints {
+ public:
+  explicit Complaints(const ReportData& data) : data_(data), w_{data.language} {}
+
+  std::string rows(const Accuracy& accuracy) const {
+    std::vector<Wrong> wrong;
+    for (const ClassAccuracy& of : accuracy.classes)
+      if (of.reference + of.produced > 2 * of.agreed && !(of.f_score >= kGood)) wrong.push_back({of});
+    std::ranges::stable_sort(wrong, std::greater{}, [](const Wrong& c) { return c.lost() + c.added(); });
+    if (wrong.size() > kMostClasses) wrong.resize(kMostClasses);
+    std::string rows;
+    for (const Wrong& c : wrong) rows += row(c);
+    return rows;
+  }
+
+ private:
+  std::string row(const Wrong& c) const {
+    std::vector<const PlacedConfusion*> pairs;
+    for (const PlacedConfusion& pair : data_.accuracy->confusions)
+      if ((pair.reference == c.of.code || pair.produced == c.of.code) && pairs.size() < kMostPairs) pairs.push_back(&pair);
+    std::string places, helps;
+    for (const PlacedConfusion* pair : pairs) places += "<p>" + place(*pair) + "</p>";
+    for (const std::string& help : help_for(c, pairs)) helps += "<p>" + help + "</p>";
+    return join_text("<tr><th scope=\"row\">", swatch(data_.nomenclature, c.of.code), name(c.of.code), "</th><td class=\"n\">",
+                     w_.number(c.of.f_score, 2), "</td><td>", direction(c), "</td><td>", places, "</td><td>", helps, "</td></tr>\n");
+  }
+
+  std::string name(int code) const { return class_name(data_.nomenclature, code); }
+  std::string pixels(std::int64_t n) const { return grouped(static_cast<double>(n)); }
+
+  std::string direction(const Wrong& c) const {
+    const auto lost = static_cast<double>(c.lost()), added = static_cast<double>(c.added());
+    const char* what = added > kOneSided * lost   ? w_("over-mapped", "surestimée")
+                       : lost > kOneSided * added ? w_("under-mapped", "sous-estimée")
+                                                  : w_("confused both ways", "confondue dans les deux sens");
+    return join_text(what, w_.colon(), w_("it has ", "elle a pris "), pixels(c.added()),
+                     w_(" px of other classes, and lost ", " px à d’autres classes et en a perdu "), pixels(c.lost()));
+  }
+
+  std::string place(const PlacedConfusion& pair) const {
+    std::string text = join_text(pixels(pair.pixels), w_(" px of ", " px de "), name(pair.reference), w_(" shown as ", " classés en "),
+                                 name(pair.produced), w_(", in ", ", dans "), pixels(pair.polygons),
+                                 pair.polygons == 1 ? w_(" polygon", " polygone") : w_(" polygons", " polygones"));
+    if (!std::isnan(pair.longitude))
+      text += join_text(w_("; ", " ; "), pixels(pair.there), w_(" of them around ", " d’entre eux vers "), degrees(pair.latitude, 'N', 'S'),
+                        " ", degrees(pair.longitude, 'E', w_.language == Language::fr ? 'O' : 'W'));
+    return text;
+  }
+
+  std::string degrees(double value, char positive, char negative) const {
+    return join_text(w_.number(std::abs(value), 3), "° ", value < 0 ? negative : positive);
+  }
+
+  std::vector<std::string> help_for(const Wrong& c, const std::vector<const PlacedConfusion*>& pairs) const {
+    std::vector<std::string> helps;
+    const auto learned = data_.accuracy->learned_polygons.find(c.of.code);
+    if (learned != data_.accuracy->learned_polygons.end() && learned->second < kFewPolygons)
+      helps.push_back(
+          join_text(w_("More reference polygons: models learned from ", "Plus de polygones de référence : les modèles ont appris de "),
+                    learned->second,
+                    w_(" of it (<code>samples next</code> says where).", " d’entre eux (<code>samples next</code> dit où en ajouter).")));
+    std::set<int> asked;  // the other classes
+    for (const PlacedConfusion* pair : pairs) {
+      const int other = pair->reference == c.of.code ? pair->produced : pair->reference;
+      const auto n = static_cast<double>(pair->pixels);
+      const bool one_polygon = static_cast<double>(pair->in_one_polygon) > kMost * n && pair->polygons >= kSomePolygons;
+      if (one_polygon)
+        helps.push_back(join_text(
+            w_("One polygon of ", "Un seul polygone de "), name(pair->reference),
+            w_(" has most of its pixels shown as ", " porte la plupart de ses pixels classés en "), name(pair->produced),
+            w_(": is its label right? (<code>samples audit</code>)", " : son étiquette est-elle juste ? (<code>samples audit</code>)")));
+      else if (static_cast<double>(pair->there) > kMost * n && pair->polygons >= kSomePolygons)
+        helps.push_back(
+            join_text(w_("Reference polygons of ", "Des polygones de référence de "), name(pair->reference), w_(" and ", " et "),
+                      name(pair->produced),
+                      w_(" in the place that is named: most of it is there.", " à l’endroit indiqué, où se trouve la plupart.")));
+      if (!asked.insert(other).second) continue;
+      if (alike(c.of.code, other))
+        helps.push_back(
+            join_text(w_("NDVI cannot tell it from ", "Le NDVI ne la distingue pas de "), name(other),
+                      w_(": elevation, slope or last year’s register (<code>[[exogenous]]</code>), or radar (<code>[[source]]</code>) may",
+                         " : l’altitude, la pente ou le registre de l’année d’avant (<code>[[exogenous]]</code>), ou le radar "
+                         "(<code>[[source]]</code>) le peuvent"),
+                      same_group(c.of.code, other) ? w_("; the map of groups does not need it (<code>classify.levels</code>).",
+                                                        " ; la carte des groupes s’en passe (<code>classify.levels</code>).")
+                                                   : "."));
+    }
+    if (helps.empty())
+      helps.push_back(
+          w_("No single cause: a larger mean of models (<code>train.effort = \"best\"</code>), and labels that are looked through "
+             "(<code>samples audit</code>).",
+             "Pas de cause unique : une moyenne de plus de modèles (<code>train.effort = \"best\"</code>) et des étiquettes "
+             "relues (<code>samples audit</code>)."));
+    return helps;
+  }
+
+  bool alike(int one, int other) const {
+    const auto curve = [&](int code) { return std::ranges::find(data_.curves, code, &ClassCurve::code); };
+    const auto a = curve(one), b = curve(other);
+    return a != data_.curves.end() && b != data_.curves.end() && curve_distance(*a, *b) < kAlike;
+  }
+
+  bool same_group(int one, int other) const {
+    const auto group = [&](int code) {
+      const auto index = data_.nomenclature.index_of_code(code);
+      return index ? data_.nomenclature.at(*index).parent : 0;
+    };
+    return group(one) != 0 && group(one) == group(other);
+  }
+
+  const ReportData& data_;
+  Words w_;
+};
+
+}  // namespace
+
+std::string confusion_section(const ReportData& data) {
+  const ConfusionMatrix* matrix = data.accuracy ? judging_matrix(*data.accuracy) : nullptr;
+  if (!matrix || data.accuracy->confusions.empty()) return "";
+  const Words w{data.language};
+  const std::string rows = Complaints(data).rows(measure(*matrix));
+  if (rows.empty()) return "";
+  return section(
+      "complaints", w("Classes to improve", "Classes à améliorer"),
+      join_text(
+          "<p>",
+          w("The classes with the most wrong pixels among those that are judged, which way they are wrong, with what and where, and "
+            "what would help.",
+            "Les classes aux plus nombreux pixels faux parmi ceux qui sont évalués, dans quel sens, avec quelle autre et où, et ce qui "
+            "aiderait."),
+          "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"lines\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
+          "</th><th class=\"n\" scope=\"col\">F-score</th><th scope=\"col\">", w("Direction", "Sens"), "</th><th scope=\"col\">",
+          w("Confused with, where", "Confondue avec, où"), "</th><th scope=\"col\">", w("What would help", "Ce qui aiderait"),
+          "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n"));
+}
+
+}  // namespace millesime
