@@ -13,8 +13,8 @@ namespace millesime {
 namespace {
 
 // 1: gap-filled values were rounded before indices were computed. From 3 on, what an older program would not read: 3: members have weights;
-// 4: thermal time.
-constexpr int kFormat = 4, kWithWeights = 3, kUsual = 2;
+// 4: thermal time; 5: indices of further sources, radar by its ratio.
+constexpr int kFormat = 5, kWithThermalTime = 4, kWithWeights = 3, kUsual = 2;
 
 using nlohmann::json;
 
@@ -186,7 +186,7 @@ double ModelSpec::number(const char* parameter, double min, double max) const {
 
 std::string ModelSpec::choice(const char* parameter, const std::vector<std::string>& allowed) const {
   const std::string origin = join_text("model ", architecture);
-  const auto value = field<std::string>(parameters, parameter, origin);
+  auto value = field<std::string>(parameters, parameter, origin);
   if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
     throw UserError(join_text(origin, ": ", parameter, ": expected ", join_list(allowed, ", "), ", got \"", value, "\""));
   return value;
@@ -207,7 +207,10 @@ json Provenance::to_json() const {
 
 json ModelSpec::to_json() const {
   json out;
-  out["format"] = thermal ? kFormat : weight != 1 ? kWithWeights : kUsual;
+  bool is_newest = false;  // indices that begin with this have a meaning of their own: pipeline/learning/gap_filling.h
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    for (const std::string& index : sources[i].indices) is_newest = is_newest || i > 0 || index.starts_with("VH_VV =");
+  out["format"] = is_newest ? kFormat : thermal ? kWithThermalTime : weight != 1 ? kWithWeights : kUsual;
   out["architecture"] = architecture;
   out["parameters"] = parameters;
   out["input"] = to_text(input);

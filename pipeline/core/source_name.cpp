@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array kArchiveSystems = {"/vsizip/", "/vsitar/", "/vsigzip/", "/vsi7z/", "/vsirar/"};
 constexpr std::array kArchives = {".zip", ".kmz", ".shz", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xlsx", ".ods"};
+constexpr std::string_view kFile = "{file}";  // in GDAL's name of a variable
 constexpr std::array kDatabases = {"PG:", "MYSQL:", "MSSQL:", "OCI:", "MONGODBV3:", "WFS:", "WMS:", "WCS:", "WMTS:", "STACIT:", "STACTA:"};
 
 bool is_archive(std::string_view path) {
@@ -95,6 +96,17 @@ std::string source_in(const fs::path& folder, const std::string& name) {
   if (!parts.before.ends_with('"') && has_driver(name) && parts.after.starts_with(':'))  // a folder may have a colon
     parts.before += '"', parts.after.insert(0, "\"");
   return parts.before + in_folder(parts.file) + parts.after;
+}
+
+std::string variable_of(const std::string& file, const std::string& variable) {
+  const auto place = variable.find(kFile);
+  if (place == std::string::npos) return "NETCDF:\"" + file + "\":" + variable;
+  std::string name = variable;
+  return name.replace(place, kFile.size(), file);
+}
+
+std::string format_of_variable(const std::string& variable) {
+  return variable.find(kFile) == std::string::npos ? "NETCDF" : variable.substr(0, variable.find(':'));
 }
 
 }  // namespace millesime

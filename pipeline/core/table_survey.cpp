@@ -75,7 +75,23 @@ bool TableSurvey::begin(const Samples& samples, const std::vector<std::string>& 
   return true;
 }
 
-void TableSurvey::meet(std::size_t source, std::size_t band, double value, CellPlace place) { surveys_[source][band].add(value, place); }
+void TableSurvey::ColumnSample::add(double value) {
+  constexpr std::size_t kMost = 64;
+  if (met++ % stride != 0) return;
+  numbers.push_back(static_cast<float>(value));
+  if (numbers.size() < kMost) return;
+  for (std::size_t i = 0; 2 * i < numbers.size(); ++i) numbers[i] = numbers[2 * i];
+  numbers.resize(kMost / 2);
+  stride *= 2;
+}
+
+void TableSurvey::meet(std::size_t source, std::size_t band, double value, CellPlace place) {
+  surveys_[source][band].add(value, place);
+  if (of_column_.size() <= place.column) of_column_.resize(columns_.size());
+  ColumnSample& column = of_column_[place.column];
+  column.source = source, column.band = band;
+  column.add(value);
+}
 
 void TableSurvey::meet_static(std::size_t index, double value, std::int64_t group, CellPlace place) {
   if (std::isnan(value)) return;
@@ -146,8 +162,30 @@ void TableSurvey::check_precision(const std::vector<std::vector<BandNumbers>>& n
                                   " be kept in steps of ", number_text(step), " only, but the middle 80 % of its numbers span ", spread,
                                   "; leave the cell empty if it is no observation, or give ", name,
                                   " in another unit (decibel, logarithm)"));
+      refuse_other_units(s, b, step, own);
       note(join_text(name, ": of ", own.decimals, " decimals, kept in steps of ", number_text(step)));
     }
+}
+
+// A date whose numbers are all but one in the step that another date needs, because that one is in another unit (0..1 and 0..10000).
+void TableSurvey::refuse_other_units(std::size_t source, std::size_t band, float step, const BandNumbers& numbers) const {
+  constexpr float kFewestStepsOfADate = 2, kOtherUnit = 500;
+  for (std::size_t c = 0; c < of_column_.size(); ++c) {
+    const ColumnSample& column = of_column_[c];
+    if (column.source != source || column.band != band) continue;
+    std::vector<float> sorted;
+    for (const float number : column.numbers)
+      if (!is_fill(source, band, number)) sorted.push_back(number);
+    if (static_cast<std::int64_t>(sorted.size()) < kFewestNumbers) continue;
+    std::ranges::sort(sorted);
+    const float low = sorted[sorted.size() / 10], high = sorted[sorted.size() - 1 - sorted.size() / 10];
+    const float magnitude = std::max(std::abs(low), std::abs(high));
+    if (high == low || step * kFewestStepsOfADate < high - low || magnitude * kOtherUnit > numbers.largest) continue;
+    throw UserError(join_text(file_, ":1: column ", columns_[c], ": most of its numbers lie from ", low, " to ", high, ", those of ",
+                              columns_[numbers.largest_at.column], " go up to ", number_text(numbers.largest), " (line ",
+                              numbers.largest_at.line, "): with them ", bands_[source][band], " would be kept in steps of ",
+                              number_text(step), " only; give all dates in one unit"));
+  }
 }
 
 bool TableSurvey::contains(const std::vector<double>& values, double value) { return std::ranges::find(values, value) != values.end(); }

@@ -73,8 +73,16 @@ class TableSurvey {
   std::vector<double> told_;
   bool none_missing_ = false;
   std::vector<std::string> columns_, statics_;
-  std::vector<std::vector<std::string>> bands_;          // [source][band]
-  std::vector<std::vector<NumberSurvey>> surveys_;       // [source][band]
+  std::vector<std::vector<std::string>> bands_;     // [source][band]
+  std::vector<std::vector<NumberSurvey>> surveys_;  // [source][band]
+  // Some numbers of each column, evenly: its first ones, then every second, every fourth...
+  struct ColumnSample {
+    std::size_t source = 0, band = 0, met = 0, stride = 1;
+    std::vector<float> numbers;
+    void add(double value);
+  };
+  void refuse_other_units(std::size_t source, std::size_t band, float step, const BandNumbers& numbers) const;
+  std::vector<ColumnSample> of_column_;                  // [column of the file]
   std::vector<std::vector<std::vector<double>>> fills_;  // [source][band]
   std::vector<NumberSurvey> static_surveys_;
   std::vector<std::vector<double>> static_fills_;

@@ -150,7 +150,7 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
       : raster(entry.path),
         turns(raster.grid().crs),
         bands(inputs_of(raster)),
-        fills(find_fills(entry, raster, bands)),
+        fills(find_fills(entry, raster, bands, around(tile))),
         category(entry.is_category()) {
     if (raster.grid().crs.empty())
       throw UserError(
@@ -159,6 +159,14 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
   }
 
   std::size_t size() const override { return bands.size(); }
+
+  // The raster's pixels over a tile, and those beside them that are interpolated.
+  Window around(const Grid& tile) const {
+    const Grid& grid = raster.grid();
+    const Box there = grid.crs == tile.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent());
+    const Window over = grid.window_of(turns.near(there, grid.extent()));
+    return over.empty() ? over : Window{over.col - 1, over.row - 1, over.width + 2, over.height + 2}.intersect(grid.whole());
+  }
 
   void read(const Grid& tile, const Window& window, float* values, std::size_t stride, std::size_t first) const override {
     sample(positions(tile, window), values, stride, first);
@@ -287,7 +295,7 @@ std::vector<std::string> notes_of_exogenous(const std::vector<ExogenousOptions>&
   for (const ExogenousOptions& entry : entries) {
     if (!entry.field.empty()) continue;
     const RasterReader raster(entry.path);
-    for (std::string& note : find_fills(entry, raster, inputs_of(raster)).notes) notes.push_back(std::move(note));
+    for (std::string& note : find_fills(entry, raster, inputs_of(raster), {}).notes) notes.push_back(std::move(note));
   }
   return notes;
 }

@@ -54,6 +54,18 @@ std::vector<double> told_by(const ExogenousOptions& entry) {
   return numbers;
 }
 
+bool occurs(double number, const RasterReader& raster, int band, const Window& where) {
+  const BandInfo& info = raster.info().each[static_cast<std::size_t>(band)];
+  std::vector<float> values;
+  for (int row = 0; row < where.height; row += kMostRows) {
+    const Window rows{where.col, where.row + row, where.width, std::min(kMostRows, where.height - row)};
+    values.resize(static_cast<std::size_t>(rows.pixels()));
+    raster.read_numbers(rows, band, values.data());
+    if (std::ranges::any_of(values, [&](float value) { return !std::isnan(value) && stored(value, info) == number; })) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void RasterFills::hide(std::size_t input, const BandInfo& info, std::vector<float>& values) const {
@@ -66,7 +78,7 @@ void RasterFills::hide(std::size_t input, const BandInfo& info, std::vector<floa
   }
 }
 
-RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster, const std::vector<int>& bands) {
+RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster, const std::vector<int>& bands, const Window& read) {
   const RasterInfo& info = raster.info();
   const auto n = static_cast<std::int64_t>(bands.size());
   RasterFills found;
@@ -97,6 +109,7 @@ RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster
     for (const double value : surveys[b].unmet_fills()) found.of_band[b].push_back(value);
     const auto doubt = bytes ? std::nullopt : surveys[b].doubt();
     if (!doubt || std::ranges::find(found.of_band[b], doubt->value) != found.of_band[b].end()) continue;
+    if (!occurs(doubt->value, raster, bands[b], read)) continue;  // e.g. in the corners of a raster that was warped
     const std::string value = text_of(doubt->value);
     throw UserError(join_text(entry.path, band, ": exogenous input ", entry.name, ": ", value, " stands in ", doubt->seen.count, " of ",
                               surveys[b].size(), " px looked at, whose other numbers are ", text_of(doubt->low), " to ",

@@ -20,7 +20,8 @@ struct RasterFills {
 };
 
 // `bands`: those of the raster that are inputs. Of bytes, which are classes, 255 alone is looked for; of categories nothing: a code is one
-// like another. UserError for a number that may be a fill value and may be none, and for an entry of `nodata` that is no number.
-RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster, const std::vector<int>& bands);
+// like another. `read`: the pixels that are going to be read. UserError for a number among them that may be a fill value and may be none,
+// and for an entry of `nodata` that is no number.
+RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster, const std::vector<int>& bands, const Window& read);
 
 }  // namespace millesime

@@ -106,10 +106,10 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
     return beside_input + (input_.resampling == Resampling::cubic ? std::int64_t{2} * n_dates * runner_->image_weights().features : 0);
   const std::int64_t dates = spec_.input == InputKind::regular ? static_cast<std::int64_t>(spec_.days.size()) : n_dates;
   const SourceSpec& source = spec_.sources.front();
-  const std::int64_t filling = spec_.input == InputKind::regular
-                                   ? prepare_regular_bytes_per_pixel(gap_filling(spec_.gap_fill), n_dates,
-                                                                     static_cast<int>(source.bands.size()), static_cast<int>(dates))
-                                   : 0;
+  const std::int64_t filling =
+      spec_.input == InputKind::regular
+          ? prepare_regular_bytes_per_pixel(gap_filling(spec_, 0), n_dates, static_cast<int>(source.bands.size()), static_cast<int>(dates))
+          : 0;
   std::int64_t of_others = 0;
   for (std::size_t s = 0; s < others_.size(); ++s)
     if (others_[s].place)
@@ -165,8 +165,9 @@ SeriesBatch TileModel::prepare_other_regular(const Stream& stream, std::size_t s
   other.count.reserve(stream.device, pixels);
   PrepareRegularArgs args;
   args.series = series, args.resampling = input_.others[*other.place].resampling, args.n_targets = prepared.dates;
-  args.target_days = other.target_days.on(stream, targets), args.indices = plan_indices({}, spec_.sources[source + 1].bands);
-  args.filling = gap_filling(spec_.gap_fill);
+  args.target_days = other.target_days.on(stream, targets);
+  args.indices = plan_indices(spec_.sources[source + 1].indices, spec_.sources[source + 1].bands);
+  args.filling = gap_filling(spec_, source + 1);
   if (other.mean.size() > 0) args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
   args.features = other.values.data(), args.count = other.count.data();
   prepare_regular(stream, args);
@@ -187,7 +188,7 @@ Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const s
     values_.reserve(stream.device, pixels * prepared.dates * prepared.features);
     PrepareRegularArgs args;
     args.series = series, args.resampling = input_.resampling, args.n_targets = prepared.dates, args.target_days = target_days_.data(),
-    args.indices = indices_, args.filling = gap_filling(spec_.gap_fill);
+    args.indices = indices_, args.filling = gap_filling(spec_, 0);
     if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
     args.features = values_.data(), args.count = count_.data();
     prepare_regular(stream, args);

@@ -5,6 +5,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_number.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/utf8.h"
 #include "pipeline/io/internal/storage.h"
 
@@ -102,7 +103,7 @@ std::string years_of(const std::vector<OutsidePeriod>& outside) {
 
 std::string Product::file_of(const Layer& layer) const {
   const std::string file = path + "/" + layer.file;
-  return layer.variable.empty() ? file : "NETCDF:\"" + file + "\":" + layer.variable;
+  return layer.variable.empty() ? file : variable_of(file, layer.variable);
 }
 
 ordered_json to_json(const Grid& grid) {

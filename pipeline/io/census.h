@@ -17,7 +17,7 @@ namespace millesime {
 // One band or mask of one product: where it lies, and what its numbers mean.
 struct Layer {
   std::string file;      // relative to Product::path; "" for a mask that the product may lack and does
-  std::string variable;  // of a NetCDF file
+  std::string variable;  // of a NetCDF or HDF file: source_name.h
   int band = 0;          // in the file, from 0
   Grid grid;
   Encoding encoding;  // of a band

@@ -19,16 +19,14 @@
 namespace millesime {
 namespace {
 
-constexpr int kBlock = 512;  // px, the side of a block
-
 // The blocks of `made` in the order in which they lie in the file.
 template <class T>
 void require_same_samples(const RasterReader& source, ReadBack& made, const std::string& path) {
-  for (const Window& window : split(source.grid().whole(), kBlock, kBlock, kBlock * kBlock))
+  for (const Window& window : split(source.grid().whole(), kMapBlock, kMapBlock, kMapBlock * kMapBlock))
     for (int band = 0; band < source.info().bands; ++band) {
       std::vector<T> given(static_cast<std::size_t>(window.pixels())), found(given.size());
       source.read(window, band, given.data());
-      made.approach(band, window.col / kBlock, window.row / kBlock);
+      made.approach(band, window.col / kMapBlock, window.row / kMapBlock);
       const GdalMessages messages;
       if (GDALRasterIO(GDALGetRasterBand(made.dataset(), band + 1), GF_Read, window.col, window.row, window.width, window.height,
                        found.data(), window.width, window.height, kGdalType<T>, 0, 0) != CE_None)
@@ -70,7 +68,7 @@ void write_cog(const std::string& source, const std::string& path, const CogOpti
     CPLStringList creation;
     creation.SetNameValue("COMPRESS", options.compression.c_str());
     if (has_predictor(options.compression) && !classes) creation.SetNameValue("PREDICTOR", "YES");
-    creation.SetNameValue("BLOCKSIZE", std::to_string(kBlock).c_str());
+    creation.SetNameValue("BLOCKSIZE", std::to_string(kMapBlock).c_str());
     creation.SetNameValue("OVERVIEWS", "IGNORE_EXISTING");
     creation.SetNameValue("OVERVIEW_RESAMPLING", classes ? "MODE" : "AVERAGE");
     creation.SetNameValue("BIGTIFF", "IF_SAFER");

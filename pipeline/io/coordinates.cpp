@@ -1,8 +1,11 @@
 #include "pipeline/io/coordinates.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
+#include <regex>
 #include <string_view>
 
 #include <cpl_conv.h>
@@ -28,13 +31,28 @@ SystemHandle make_system(const std::string& definition) {
   return system;
 }
 
+namespace {
+
+// GeoTIFF keeps the shorter half axis of an ellipsoid instead of its flattening, which comes back with another last digit. Twelve digits
+// of it are less than a thousandth of a millimetre.
+std::string with_rounded_ellipsoid(const std::string& wkt) {
+  static const std::regex form(R"re((ELLIPSOID\["[^"]*",[0-9.]+,)([0-9]+\.[0-9]+))re");
+  std::smatch part;
+  if (!std::regex_search(wkt, part, form)) return wkt;
+  std::array<char, 32> number{};
+  std::snprintf(number.data(), number.size(), "%.12g", CPLAtof(part[2].str().c_str()));
+  return part.prefix().str() + part[1].str() + number.data() + part.suffix().str();
+}
+
+}  // namespace
+
 std::string wkt_of(OGRSpatialReferenceH system) {
   char* text = nullptr;
   const char* options[] = {"FORMAT=WKT2_2019", "MULTILINE=NO", nullptr};
   OSRExportToWktEx(system, &text, options);
-  std::string wkt = text ? text : "";
+  const std::string wkt = text ? text : "";
   CPLFree(text);
-  return wkt;
+  return with_rounded_ellipsoid(wkt);
 }
 
 namespace {
@@ -43,6 +61,12 @@ std::string epsg_of(OGRSpatialReferenceH system) {
   const char* authority = OSRGetAuthorityName(system, nullptr);
   const char* code = OSRGetAuthorityCode(system, nullptr);
   return authority && code && std::string(authority) == "EPSG" ? std::string("EPSG:") + code : "";
+}
+
+// A GeoTIFF keeps no names of axes in metres ("(E)" in "Meter" of HDF-EOS): those that it is read back with.
+std::string with_plain_axes(const std::string& wkt) {
+  static const std::regex form(R"re(AXIS\["[^"]*",(east|north),ORDER\[([12])\],LENGTHUNIT\["[^"]*",1(,ID\["EPSG",9001\])?\]\])re");
+  return std::regex_replace(wkt, form, R"re(AXIS["$1ing",$1,ORDER[$2],LENGTHUNIT["metre",1,ID["EPSG",9001]]])re");
 }
 
 // The code of a definition without one, if PROJ's database has it.
@@ -81,7 +105,7 @@ std::string canonical_crs_of(OGRSpatialReferenceH given) {
   if (OSRAutoIdentifyEPSG(system.get()) == OGRERR_NONE)
     if (std::string code = epsg_of(system.get()); !code.empty()) return code;
   if (std::string code = matching_epsg(system.get()); !code.empty()) return code;
-  return wkt_of(system.get());
+  return with_plain_axes(wkt_of(system.get()));
 }
 
 std::string canonical_crs(const std::string& definition) { return canonical_crs_of(make_system(definition).get()); }

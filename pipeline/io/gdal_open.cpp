@@ -11,6 +11,7 @@
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/storage.h"
+#include "pipeline/io/source_files.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -21,11 +22,12 @@ constexpr std::array kVectors = {".shp", ".gpkg", ".gdb", ".geojson", ".json", "
 constexpr std::array kRasters = {".tif", ".tiff", ".jp2", ".img", ".nc", ".vrt", ".asc", ".bil", ".hgt"};
 
 DatasetHandle try_to_open(const std::string& name, unsigned kind, const std::vector<std::string>& drivers) {
+  const std::string opened = drivers.empty() ? opened_for(name) : name;  // names from disk lead to no other file
   CPLStringList allowed, options;
   for (const std::string& driver : drivers) allowed.AddString(driver.c_str());
   if (lower(name).ends_with(".gml")) options.SetNameValue("WRITE_GFS", "NO");  // nothing is written beside an input
-  return DatasetHandle(GDALOpenEx(name.c_str(), kind | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, drivers.empty() ? nullptr : allowed.List(),
-                                  options.List(), nullptr));
+  return DatasetHandle(GDALOpenEx(opened.c_str(), kind | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR,
+                                  drivers.empty() ? nullptr : allowed.List(), options.List(), nullptr));
 }
 
 // "/vsizip/" for a file that is such an archive, "" for any other.

@@ -15,13 +15,14 @@ namespace millesime {
 
 class ProductLayout;
 
-struct SourceOptions {                  // [[source]]
-  std::string name = {};                // "": that of the sensor file
-  std::string sensor = {};              // a name in configs/sensors, or a file
-  std::string root = {};                // folder of the products, s3://..., or a STAC ItemCollection
-  std::vector<std::string> bands = {};  // own or common names; {}: the sensor's
-  std::string variant = {};             // of the sensor's variants; "": the first
-  std::string resampling = "bilinear";  // of bands of other pixels to the tile's grid
+struct SourceOptions {                    // [[source]]
+  std::string name = {};                  // "": that of the sensor file
+  std::string sensor = {};                // a name in configs/sensors, or a file
+  std::string root = {};                  // folder of the products, s3://..., or a STAC ItemCollection
+  std::vector<std::string> bands = {};    // own or common names; {}: the sensor's
+  std::string variant = {};               // of the sensor's variants; "": the first
+  std::vector<std::string> invalid = {};  // "SCL = 1, 3, 8, 9, 10, 11", instead of the sensor's values or bits
+  std::string resampling = "bilinear";    // of bands of other pixels to the tile's grid
   bool skip_damaged = false;
 };
 
@@ -30,7 +31,8 @@ struct CensusRequest {
   std::string root, tile, variant;
   std::vector<std::string> bands;  // own or common names; {}: those that any product has
   Date first, last;
-  std::optional<Grid> grid = {};  // of the tile, for a source that does not give it; the products may then lie on any grid
+  std::vector<std::string> invalid = {};  // as SourceOptions::invalid
+  std::optional<Grid> grid = {};          // of the tile, for a source that does not give it; the products may then lie on any grid
 };
 
 class Sensor {
@@ -43,6 +45,8 @@ class Sensor {
   // Names of the tiles under root, sorted. found_tiles(): UserError, with the names that are looked for, where there are none.
   std::vector<std::string> tiles(const std::string& root) const;
   std::vector<std::string> found_tiles(const std::string& root) const;
+  // The grid of a tile without a census: the layout's, or that of the first image that opens; nothing where none does.
+  std::optional<Grid> grid_of(const CensusRequest& request) const;
   // Finds and checks every product of a tile in [first, last]: bands, masks, sizes, CRS, grids, first and last block readable. Damage
   // is collected, never thrown. UserError: a missing tile folder, an unknown band, a band that no product has.
   SourceCensus take_census(const CensusRequest& request) const;
@@ -61,6 +65,10 @@ class Sensor {
   const ProductLayout& layout_of(const std::string& root) const;  // that of the file, or that of a list of items
   std::unique_ptr<ProductLayout> layout_, list_;
 };
+
+// Masks with other invalid values, or other bits where a mask names bits: "SCL = 1, 3, 8, 9, 10, 11". UserError, which begins with
+// "invalid: ", for an unknown mask, no numbers, or a number that says something else already.
+void change_invalid(std::vector<MaskPlane>& masks, const std::vector<std::string>& changes);
 
 // "sentinel2_theia", or a file; UserError listing the known ones otherwise.
 std::unique_ptr<Sensor> make_sensor(const std::string& name_or_file);

@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
 #include "pipeline/core/nomenclature.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/sensors/layout.h"
 
@@ -45,7 +46,7 @@ class Reader {
     if (std::ranges::find(layouts, sensor.layout) == layouts.end())
       throw UserError(join_text(file_, ": layout: expected one of ", join_list(layouts, ", "), ", got \"", sensor.layout, "\""));
     std::vector<std::string> keys = {"title", "platform", "source",   "layout", "resolution", "product",
-                                     "tile",  "dates",    "variants", "band",   "mask"};
+                                     "tile",  "dates",    "variants", "band",   "mask",       "syntheses"};
     keys.insert(keys.end(), kScaling.begin(), kScaling.end());
     const std::vector<std::string> own = layout_settings(sensor.layout);
     keys.insert(keys.end(), own.begin(), own.end());
@@ -62,6 +63,7 @@ class Reader {
     if (sensor.dates != "name" && sensor.dates != "bands" && sensor.dates != "time")
       throw UserError(join_text(file_, ": dates: expected name, bands or time, got \"", sensor.dates, "\""));
     sensor.unit = unit_of(root_, SampleUnit::reflectance);
+    if (const auto* node = root_.get("syntheses")) sensor.syntheses = node->value_or(false);
     if (const auto* list = array(root_, "variants"))
       for (const auto& node : *list) sensor.variants.push_back(node.value_or(std::string()));
     for (const std::string& key : own) sensor.settings[key] = setting(key);
@@ -187,6 +189,19 @@ class Reader {
     return encoding;
   }
 
+  // Only formats whose drivers read in several threads, and that cannot make GDAL open another file.
+  std::string variable(const toml::table& table, const std::string& at) const {
+    const std::string name = text(table, "variable"), format = format_of_variable(name);
+    if (format != "NETCDF" && format != "HDF4_EOS" && format != "HDF4_SDS")
+      throw UserError(join_text(at,
+                                ": variable: expected the name of a variable, or GDAL's name that begins with NETCDF:, HDF4_EOS: or "
+                                "HDF4_SDS: and has {file} in the place of the file, got \"",
+                                name,
+                                "\"; variables of HDF5 files are named "
+                                "NETCDF:\"{file}\":/group/variable"));
+    return name;
+  }
+
   SensorBand band(const toml::table& table, const std::string& at, const SensorFile& sensor) const {
     check_keys(file_, table, kBandKeys);
     SensorBand band;
@@ -196,7 +211,7 @@ class Reader {
     if (const auto* files = table.get_as<toml::table>("files"))
       for (const auto& [beginning, node] : *files) band.files[std::string(beginning.str())] = node.value_or(std::string());
     band.assets = texts(table, "asset");
-    band.variable = text(table, "variable");
+    band.variable = variable(table, at);
     band.band = static_cast<int>(number(table, "band").value_or(1));
     band.resolution = number(table, "resolution").value_or(sensor.resolution);
     band.unit = unit_of(table, sensor.unit);
@@ -228,7 +243,7 @@ class Reader {
     mask.plane.name = text(table, "name");
     mask.file = text(table, "file");
     mask.assets = texts(table, "asset");
-    mask.variable = text(table, "variable");
+    mask.variable = variable(table, at);
     mask.band = static_cast<int>(number(table, "band").value_or(1));
     if (const auto* node = table.get("optional")) mask.plane.optional = node->value_or(false);
     MaskMeaning& meaning = mask.plane.meaning;

@@ -44,7 +44,7 @@ struct SensorBand {
   std::string file;                          // its name as the layout understands it; "" for the sensor's
   std::map<std::string, std::string> files;  // of products whose names begin with the key
   std::vector<std::string> assets;           // keys of its asset in STAC items, besides its names
-  std::string variable;                      // of a NetCDF file
+  std::string variable;                      // of a NetCDF or HDF file: source_name.h
   int band = 1;                              // in the file
   double resolution = 0;                     // m; 0: not stated
   SampleUnit unit = SampleUnit::reflectance;
@@ -69,6 +69,7 @@ struct SensorFile {
   SampleUnit unit = SampleUnit::reflectance;
   double resolution = 0;              // m, of a grid of its own
   std::string product, tile;          // the pattern of products' names; a regular expression for names of tiles
+  bool syntheses = false;             // each image is made of those of some weeks
   std::string dates;                  // "name" (of the product), "bands" (descriptions of the file's bands), "time" (a NetCDF axis)
   std::vector<std::string> variants;  // of which a configuration chooses one, the first by default: {variant} in names
   std::vector<SensorBand> bands;      // in the order of wavelength

@@ -70,6 +70,39 @@ void merge_log(const std::string& file) {
   const DatasetHandle opened_and_closed(GDALOpenEx(file.c_str(), GDAL_OF_VECTOR | GDAL_OF_READONLY, nullptr, nullptr, nullptr));
 }
 
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder.empty() ? fs::path(".") : folder, error), end; !error && entry != end; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string ending_of(const fs::path& path) { return lower(path.extension().string()); }
+
+// Which of the names in its folder are those of files that are read with this one, in any letter case.
+std::vector<std::string> parts_beside(const fs::path& path, const std::vector<std::string>& names) {
+  std::vector<std::string> wanted;
+  for (const std::string& added : kAdded) wanted.push_back(lower(path.filename().string()) + added);
+  std::vector<std::string> endings;
+  if (const auto known = kVectorParts.find(ending_of(path)); known != kVectorParts.end()) {
+    endings = known->second;
+  } else {
+    endings = kRasterParts;
+    for (const std::string& world : world_files(ending_of(path))) endings.push_back(world);
+  }
+  for (const std::string& part : endings) wanted.push_back(lower(path.stem().string()) + part);
+  std::vector<std::string> found;
+  for (const std::string& name : names)
+    if (name != path.filename() && std::ranges::find(wanted, lower(name)) != wanted.end() &&
+        (!(name.ends_with("-wal") || name.ends_with("-journal")) || has_content(path.parent_path() / name)))
+      found.push_back((path.parent_path() / name).string());
+  return found;
+}
+
+bool has_parts(const fs::path& path) { return !parts_beside(path, names_in(path.parent_path())).empty(); }
+
 class Collector {
  public:
   void add(const std::string& name) {
@@ -78,9 +111,10 @@ class Collector {
     std::error_code error;
     if (fs::is_directory(file, error)) return add_folder(file);
     if (!add_file(file) || !is_file(file)) return;
-    const std::string ending = lower(fs::path(file).extension().string());
-    if (kDatabases.contains(ending)) merge_log(file);
-    add_beside(file, ending);
+    const std::string ending = ending_of(file);
+    const std::string opened = opened_for(file);
+    if (kDatabases.contains(ending)) merge_log(opened);
+    add_beside(opened);
     if (!add_referred(file) && !kVectorParts.contains(ending)) add_listed(name);
   }
 
@@ -106,36 +140,11 @@ class Collector {
     for (const std::string& file : found) add_file(file);
   }
 
-  void add_beside(const std::string& file, const std::string& ending) {
-    const fs::path path(file);
-    std::vector<std::string> wanted;
-    for (const std::string& added : kAdded) wanted.push_back(lower(path.filename().string()) + added);
-    std::vector<std::string> endings;
-    if (const auto known = kVectorParts.find(ending); known != kVectorParts.end()) {
-      endings = known->second;
-    } else {
-      endings = kRasterParts;
-      for (const std::string& world : world_files(ending)) endings.push_back(world);
-    }
-    for (const std::string& part : endings) wanted.push_back(lower(path.stem().string()) + part);
-    std::vector<std::string> found;
-    for (const std::string& name : names_in(path.parent_path()))
-      if (name != path.filename() && std::ranges::find(wanted, lower(name)) != wanted.end() &&
-          (!(name.ends_with("-wal") || name.ends_with("-journal")) || has_content(path.parent_path() / name)))
-        found.push_back((path.parent_path() / name).string());
-    for (const std::string& part : found) add_file(part);
-  }
-
-  const std::vector<std::string>& names_in(const fs::path& folder) {
-    const auto [known, is_new] = listed_.try_emplace(folder.string());
-    if (is_new) {
-      std::error_code error;
-      for (fs::directory_iterator entry(folder.empty() ? fs::path(".") : folder, error), end; !error && entry != end;
-           entry.increment(error))
-        known->second.push_back(entry->path().filename().string());
-      std::ranges::sort(known->second);
-    }
-    return known->second;
+  void add_beside(const fs::path& path) {
+    const std::string folder = path.parent_path().string();
+    const auto [known, is_new] = listed_.try_emplace(folder);
+    if (is_new) known->second = names_in(folder);
+    for (const std::string& part : parts_beside(path, known->second)) add_file(part);
   }
 
   // What a VRT refers to. False where the file is none.
@@ -178,6 +187,13 @@ class Collector {
 };
 
 }  // namespace
+
+std::string opened_for(const std::string& name) {
+  std::error_code error;
+  if (!fs::is_symlink(fs::symlink_status(name, error)) || !is_file(name) || has_parts(name)) return name;
+  const fs::path target = fs::canonical(name, error);
+  return error || !has_parts(target) ? name : target.string();
+}
 
 std::vector<std::string> files_of_source(const std::string& name) {
   Collector collector;

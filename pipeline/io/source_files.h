@@ -13,6 +13,10 @@ namespace millesime {
 //   and for other formats what GDAL lists.
 // A source that is not there is listed by its name; one that is on no disk (a database, /vsicurl/) has no file.
 // Left out is what holds no content of its own: locks, the shared memory of a write-ahead log, logs that are empty.
+//   A symbolic link without any of these beside it, of a file that has some: those beside the file.
 std::vector<std::string> files_of_source(const std::string& name);
+
+// What GDAL has to open for `name`: of such a symbolic link the file that it leads to.
+std::string opened_for(const std::string& name);
 
 }  // namespace millesime

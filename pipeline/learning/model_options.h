@@ -1,6 +1,7 @@
 #pragma once
 // ModelOptions: the model to train, and its input.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,9 @@ inline constexpr const char* kSourcesHelp =
 
 struct ModelOptions {  // [model]
   std::string name = kChosenModel;
-  std::string input = "auto";           // raw, regular, or what the architecture prefers
-  std::vector<std::string> indices;     // of regular input
+  std::string input = "auto";                                  // raw, regular, or what the architecture prefers
+  std::vector<std::string> indices;                            // of regular input
+  std::map<std::string, std::vector<std::string>> indices_of;  // those that further sources have the bands for, in their own names
   std::vector<std::string> sources;     // series of the samples to read, by name; none: the main one; "all": every series
   std::vector<std::string> parameters;  // of the architecture, "d_model=128"
   std::string path;                     // use this trained model instead of training

@@ -79,7 +79,7 @@ Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normali
       always_valid_(source == 0),
       normalised_(normalised),
       plan_(plan_indices(source_.indices, source_.bands)),
-      filling_(gap_filling(spec.gap_fill)) {
+      filling_(gap_filling(spec, source)) {
   for (const float deviation : source_.deviation) inverse_.push_back(1 / deviation);
 }
 

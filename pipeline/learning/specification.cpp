@@ -53,17 +53,17 @@ std::vector<int> target_days(const TimeOptions& time, const std::string& source,
   const auto own = dates_of(all.front().samples);
   if (own.empty()) throw UserError(join_text(all.front().file, ": the samples have no dates"));
   bool shared = true;
-  const auto observed = [&] {
-    std::pair<Date, Date> span{own.front(), own.back()};
+  const auto acquired = [&] {
+    std::vector<Date> dates;
     for (const auto& [file, samples] : all) {
       const auto theirs = dates_of(samples);
       if (theirs.empty()) throw UserError(join_text(file, ": the samples have no dates"));
-      span = {std::min(span.first, theirs.front()), std::max(span.second, theirs.back())};
+      dates.insert(dates.end(), theirs.begin(), theirs.end());
       shared = shared && theirs == own;
     }
-    return span;
+    return dates;
   };
-  std::vector<Date> dates = time.grid(observed);
+  std::vector<Date> dates = time.grid(source, acquired);
   if (time.step_days == 0 && time.dates.empty() && time.start.empty() && time.end.empty() && shared) dates = own;
   std::vector<int> days;
   for (const Date date : dates) days.push_back(date - new_year);
@@ -85,6 +85,18 @@ std::vector<int> own_days(const TimeOptions& time, const std::string& source, co
   TimeOptions own = time;
   own.start.clear(), own.end.clear();  // of the main source
   return target_days(own, source, with_it);
+}
+
+// Those that are asked for, else the ratio where a source is radar.
+std::vector<std::string> indices_of(const ModelOptions& model, const std::string& source, bool is_main,
+                                    const std::vector<NamedSamples>& all) {
+  std::vector<std::string> indices;
+  if (is_main) indices = model.indices;
+  if (const auto known = model.indices_of.find(source); !is_main && known != model.indices_of.end()) indices = known->second;
+  for (const NamedSamples& each : all)
+    for (const SampleSeries& series : each.samples.series)
+      if (series.source == source) return indices.empty() ? radar_indices(series.bands) : indices;
+  return indices;
 }
 
 // The series to read, from model.sources; the first is the main one. Files may lack others: their samples are learned without them.
@@ -112,6 +124,11 @@ std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const 
 
 }  // namespace
 
+std::vector<std::string> radar_indices(const std::vector<std::string>& bands) {
+  const auto has = [&](const char* band) { return std::ranges::find(bands, band) != bands.end(); };
+  return has("VV") && has("VH") ? std::vector<std::string>{kRadarRatio} : std::vector<std::string>{};
+}
+
 ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamples>& all) {
   const Architecture& kind = architecture(request.model.name);
   ModelSpec spec;
@@ -122,7 +139,7 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
   spec.nomenclature = request.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(request.nomenclature);
   spec.sources = sources_of(request.model.sources, all);
   if (spec.input == InputKind::regular) {
-    spec.sources.front().indices = request.model.indices;
+    for (SourceSpec& source : spec.sources) source.indices = indices_of(request.model, source.name, &source == &spec.sources.front(), all);
     spec.days = target_days(request.time, spec.sources.front().name, all);
     for (std::size_t s = 1; s < spec.sources.size(); ++s) spec.sources[s].days = own_days(request.time, spec.sources[s].name, all);
     spec.gap_fill = fill_spec(request.time);

@@ -108,8 +108,8 @@ nlohmann::json run_catalog(const std::vector<SourceOptions>& sources, const std:
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kCatalogOptions = {"year",         "period",         "source.name",        "source.sensor",
-                                                  "source.bands", "source.variant", "source.skip_damaged"};
+const std::vector<std::string> kCatalogOptions = {"year",         "period",         "source.name",    "source.sensor",
+                                                  "source.bands", "source.variant", "source.invalid", "source.skip_damaged"};
 
 std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   const Layout layout(config);
@@ -122,7 +122,7 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
     unit.stage = "catalog";
     unit.key = unit.tile = tile;
     unit.outputs = {layout.census(tile)};
-    unit.config_keys = source_keys(config, {"name", "bands", "variant", "skip_damaged"});
+    unit.config_keys = source_keys(config, {"name", "bands", "variant", "invalid", "skip_damaged"});
     unit.config_keys.insert(unit.config_keys.end(), {"year", "period"});
     for (std::size_t s = 0; s < sensors.size(); ++s) {
       const SourceOptions& source = config.sources[s];

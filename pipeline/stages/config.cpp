@@ -59,6 +59,10 @@ Options Config::declare() {
   o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles").dates();
   o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles").dates();
   o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days").dates();
+  o.add(
+      "own_dates", &time.own_dates,
+      "sources whose own acquisitions, of all tiles, are their time grid, so that nothing is interpolated between them; default: those of "
+      "syntheses (sentinel2_l3a)");
   time.declare_gap_fill(o);
   time.declare_axis(o);
 
@@ -103,7 +107,8 @@ Options Config::declare() {
   o.add("name", &model.name, kModelHelp).names("architecture");
   o.add("input", &model.input, "series as acquired (raw), on the regular time grid, or what the architecture prefers")
       .choices({"auto", "raw", "regular"});
-  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input").names("index");
+  o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input; radar has VH - VV without being asked")
+      .names("index");
   o.add("sources", &model.sources, kSourcesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
@@ -231,7 +236,17 @@ Config Config::load(const std::string& file, const std::vector<std::string>& ass
   Options options = config.read(file, assignments);
   options.require_all();
   resolve_sources(config.sources, file);
+  for (std::size_t s = 1; s < config.sources.size(); ++s)
+    config.model.indices_of[config.sources[s].name] =
+        indices_elsewhere(config.model.indices, SensorFile::load(config.sources[s].sensor), config.sources[s].bands);
   config.model.indices = own_indices(config.model.indices, SensorFile::load(config.sources.front().sensor));
+  const auto is_default = [&](const char* key) { return options.find(key)->origin() == "default"; };
+  if (is_default("time.own_dates") && is_default("time.step_days"))
+    for (const SourceOptions& source : config.sources)
+      if (SensorFile::load(source.sensor).syntheses) config.time.own_dates.push_back(source.name);
+  for (const std::string& name : config.time.own_dates)
+    if (std::ranges::find(config.sources, name, &SourceOptions::name) == config.sources.end())
+      throw UserError(join_text(file, ": time.own_dates: there is no [[source]] named \"", name, "\""));
   config.sample.check("sample");
   config.train_selection.check("train");
   numbers_by_class(config.train.oversample_by_class, "train.oversample_by_class");

@@ -24,7 +24,6 @@
 namespace millesime {
 namespace {
 
-constexpr int kDesignRows = 512;
 constexpr double kZ = 1.96;  // of a 95 % interval
 
 struct Drawn {
@@ -166,7 +165,7 @@ class Designer {
     const Grid& grid = map_.grid();
     context_.progress->start(what, grid.rows, "rows");
     std::vector<std::uint16_t> classes, strata;
-    for (const Window& strip : split(grid.whole(), grid.cols, kDesignRows, 1)) {
+    for (const Window& strip : split(grid.whole(), grid.cols, kMapBlock, 1)) {
       classes.resize(static_cast<std::size_t>(strip.pixels()));
       map_.read(strip, classes.data());
       if (strata_map_) {

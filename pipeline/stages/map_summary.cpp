@@ -10,11 +10,6 @@
 #include "pipeline/stages/publish.h"
 
 namespace millesime {
-namespace {
-
-constexpr int kStrip = 512;  // rows that are read at a time: a row of blocks
-
-}  // namespace
 
 MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity,
                      const Context& context) {
@@ -36,7 +31,7 @@ MapSummary summarise(const std::string& classification, const std::string& confi
   std::vector<std::uint8_t> percent, times;
   std::vector<std::int64_t> cm2(static_cast<std::size_t>(grid.cols));
   context.progress->start("statistics", grid.pixels(), "px");
-  for (const Window& strip : split(grid.whole(), grid.cols, kStrip, 1)) {
+  for (const Window& strip : split(grid.whole(), grid.cols, kMapBlock, 1)) {
     const auto pixels = static_cast<std::size_t>(strip.pixels());
     code.resize(pixels);
     percent.assign(pixels, 0);

@@ -11,13 +11,13 @@
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/coverage_reader.h"
 #include "pipeline/io/map_input.h"
+#include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 
 namespace millesime {
 namespace {
 
 constexpr double kBlocksPerPlace = 1.5;
-constexpr int kSearchRows = 512;
 
 class PlaceFinder {
  public:
@@ -113,7 +113,7 @@ class PlaceFinder {
   void each_strip(const char* what, const Each& each) {
     const Grid& all = map_.grid();
     context_.progress->start(what, all.rows, "rows");
-    const int rows = std::max(1, kSearchRows / command_.side) * command_.side;
+    const int rows = std::max(1, kMapBlock / command_.side) * command_.side;
     for (int row = 0; row < all.rows; row += rows) {
       const Window strip{0, row, all.cols, std::min(rows, all.rows - row)};
       codes_.resize(static_cast<std::size_t>(strip.pixels())), values_.resize(codes_.size());

@@ -48,8 +48,7 @@ double mean_of(const std::string& file) {
   const RasterReader raster(file);
   std::vector<std::uint8_t> values;
   std::int64_t sum = 0, n = 0;
-  constexpr int kRows = 512;
-  for (const Window& strip : split(raster.grid().whole(), raster.grid().cols, kRows, 1)) {
+  for (const Window& strip : split(raster.grid().whole(), raster.grid().cols, kMapBlock, 1)) {
     values.resize(static_cast<std::size_t>(strip.pixels()));
     raster.read(strip, 0, values.data());
     for (const std::uint8_t value : values) sum += value, n += value != 0;

@@ -58,10 +58,10 @@ std::optional<LargerPixels> resampling_of(double resolution, const Grid& map) {
   constexpr double kRounding = 1e-6;  // of a pixel
   const double across = resolution / map.pixel_width, down = resolution / map.pixel_height;
   const int side = static_cast<int>(std::lround(across));
-  constexpr int kWidest = 64;
-  if (side < 1 || side > kWidest || std::abs(across - side) > kRounding || std::abs(down - side) > kRounding)
-    throw UserError(join_text("regularise --resolution: expected a multiple of the map's pixels (", map.pixel_width, ") of up to ", kWidest,
-                              ", or 0, got ", resolution));
+  constexpr int kWidestBlock = 64;
+  if (side < 1 || side > kWidestBlock || std::abs(across - side) > kRounding || std::abs(down - side) > kRounding)
+    throw UserError(join_text("regularise --resolution: expected a multiple of the map's pixels (", map.pixel_width, ") of up to ",
+                              kWidestBlock, ", or 0, got ", resolution));
   if (side == 1) return std::nullopt;
   LargerPixels to;
   to.side = side;

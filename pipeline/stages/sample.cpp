@@ -197,6 +197,18 @@ void drop_unobserved(Samples& samples, Dropped& dropped) {
   }
 }
 
+// Exogenous inputs that are missing at every sample.
+std::vector<std::string> inputs_without_value(const Samples& samples) {
+  std::vector<std::string> without;
+  const std::size_t n = samples.static_names.size();
+  for (std::size_t s = 0; s < n && samples.size() > 0; ++s) {
+    bool known = false;
+    for (std::size_t i = s; i < samples.statics.size() && !known; i += n) known = !std::isnan(samples.statics[i]);
+    if (!known) without.push_back(samples.static_names[s]);
+  }
+  return without;
+}
+
 // --- counts ---------------------------------------------------------------------------------------------------------------------
 
 struct ClassUse {
@@ -272,6 +284,7 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
   if (!reference.repaired.empty()) counts["repaired"] = first_lines(reference.repaired);
   if (!reference.dropped.empty()) counts["dropped"] = first_lines(reference.dropped);
   if (!reference.note.empty()) counts["note"] = reference.note;
+  if (const auto inputs = inputs_without_value(samples); !inputs.empty()) counts["inputs_without_value"] = inputs;
   return counts;
 }
 
@@ -334,6 +347,9 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
       ++series;
     }
     drop_unobserved(samples, dropped);
+    for (const std::string& input : inputs_without_value(samples))
+      context.progress->note(join_text("tile ", tile, ": the exogenous input ", input, " has no value at any of the ", samples.size(),
+                                       " samples; does it cover the tile?"));
   }
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);
   write_samples(samples, layout.samples(tile));

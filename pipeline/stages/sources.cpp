@@ -61,6 +61,9 @@ void declare_source(SourceOptions& source, Options& o) {
   o.add("root", &source.root, "folder of the products, <root>/<tile>/<product>").path().required();
   o.add("bands", &source.bands, "bands to read, in the order of the model, by their own or their common names; default: the sensor's");
   o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");
+  o.add("invalid", &source.invalid,
+        "values of its masks that make a pixel invalid, or bits of masks of bits, instead of those of the sensor, e.g. "
+        "\"SCL = 1, 3, 8, 9, 10, 11\"");
   o.add("skip_damaged", &source.skip_damaged, "leave out products that cannot be read, and record them, instead of stopping");
   o.add("resampling", &source.resampling, "method of resampling bands of other pixels to the tile's grid")
       .choices({"nearest", "bilinear", "cubic"});
@@ -115,6 +118,8 @@ void resolve_sources(std::vector<SourceOptions>& sources, const std::string& fil
       source.bands = source.bands.empty() ? sensor.default_bands() : sensor.own_names(source.bands, "bands");
       if (!source.variant.empty() && std::ranges::find(sensor.variants, source.variant) == sensor.variants.end())
         throw UserError(join_text("variant: expected one of ", join_list(sensor.variants, ", "), ", got \"", source.variant, "\""));
+      std::vector<MaskPlane> masks = sensor.planes();
+      change_invalid(masks, source.invalid);
     } catch (const UserError& error) {
       throw with_context(join_text(file, ": [[source]] ", source.name), error);
     }
@@ -188,8 +193,31 @@ std::vector<std::string> own_indices(const std::vector<std::string>& indices, co
   return own;
 }
 
+std::vector<std::string> indices_elsewhere(const std::vector<std::string>& indices, const SensorFile& sensor,
+                                           const std::vector<std::string>& bands) {
+  std::vector<std::string> own;
+  for (const std::string& index : indices) {
+    if (sensor.unit != SampleUnit::reflectance && !is_index_expression(index)) continue;
+    bool is_common = true;  // a name of the first source may be that of another band here
+    if (is_index_expression(index))
+      with_names(index.substr(index.find('=') + 1), [&](const std::string& name) {
+        const auto& common = common_band_names();
+        is_common = is_common && std::ranges::find(common, name) != common.end();
+        return name;
+      });
+    if (!is_common) continue;
+    try {
+      const std::vector<std::string> here = own_indices({index}, sensor);
+      plan_indices(here, bands);
+      own.push_back(here.front());
+    } catch (const UserError&) {  // it needs what this source has not
+    }
+  }
+  return own;
+}
+
 CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last) {
-  return {source.name, source.root, tile, source.variant, source.bands, first, last};
+  return {source.name, source.root, tile, source.variant, source.bands, first, last, source.invalid};
 }
 
 void require_sources_somewhere(const Config& config) {

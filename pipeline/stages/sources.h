@@ -29,6 +29,9 @@ void resolve_sources(std::vector<SourceOptions>& sources, const std::string& fil
 // names bands of Sentinel-2, becomes an expression of the bands that mean the same here. UserError for an index that needs a band the
 // sensor has not.
 std::vector<std::string> own_indices(const std::vector<std::string>& indices, const SensorFile& sensor);
+// Likewise of a further source: those that are written in common names, or stand in the table, and that its `bands` suffice for.
+std::vector<std::string> indices_elsewhere(const std::vector<std::string>& indices, const SensorFile& sensor,
+                                           const std::vector<std::string>& bands);
 
 CensusRequest census_request(const SourceOptions& source, const std::string& tile, Date first, Date last);
 

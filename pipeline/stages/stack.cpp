@@ -23,6 +23,7 @@
 #include "pipeline/io/series_reader.h"
 #include "pipeline/io/zarr_file.h"
 #include "pipeline/learning/gap_filling.h"
+#include "pipeline/learning/specification.h"
 #include "pipeline/stages/catalog.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
@@ -39,7 +40,7 @@ struct Plan {
   std::vector<std::string> bands;
   std::vector<Date> dates;  // acquisitions, or the time grid
   bool filled = false;
-  std::vector<std::string> indices;  // only with `filled`
+  std::vector<std::string> indices;  // of filled series, and of radar
   Resampling resampling = Resampling::bilinear;
   GapFilling filling;
 };
@@ -76,9 +77,11 @@ nlohmann::ordered_json band_attributes(const SourceCensus& census, const std::st
   return {{"long_name", quantity + ", " + census.platform + " " + band}, {"scale_factor", 1 / per_unit(census.unit)}, {"add_offset", 0.0}};
 }
 
-nlohmann::ordered_json index_attributes(const std::string& index, const std::vector<std::string>& bands) {
+nlohmann::ordered_json index_attributes(const SourceCensus& census, const std::string& index, const std::vector<std::string>& bands) {
   if (is_index_expression(index))
-    return {{"long_name", index}, {"scale_factor", parse_index(index, bands).integer_scale == 1 ? 0.0001 : 0.001}, {"add_offset", 0.0}};
+    return {{"long_name", index},
+            {"scale_factor", parse_index(index, bands).integer_scale == 1 ? 1 / per_unit(census.unit) : 0.001},
+            {"add_offset", 0.0}};
   const auto& known = known_indices();
   const auto info = std::ranges::find_if(known, [&](const IndexInfo& candidate) { return lower(candidate.name) == lower(index); });
   if (info == known.end()) return {{"long_name", index}};
@@ -98,7 +101,7 @@ class ZarrCube final : public CubeWriter {
                  {"gap_filled", plan.filled}}) {
     for (const std::string& band : plan.bands) writer_.add_variable<std::int16_t>(band, kNodata, band_attributes(plan.census, band));
     for (const std::string& index : plan.indices)
-      writer_.add_variable<std::int16_t>(index_name(index), kNodata, index_attributes(index, plan.bands));
+      writer_.add_variable<std::int16_t>(index_name(index), kNodata, index_attributes(plan.census, index, plan.bands));
     if (!plan.filled)
       writer_.add_variable<std::uint8_t>(
           "validity", std::nullopt,
@@ -192,15 +195,13 @@ class CogCube final : public CubeWriter {
 
 // The time grid of a production covers the acquisitions of all its tiles, unless it is given.
 std::vector<Date> time_grid(const Config& config) {
-  return config.time.grid([&] {
-    std::optional<std::pair<Date, Date>> span;
+  return config.time.grid(config.sources.front().name, [&] {
+    std::vector<Date> dates;
     for (const std::string& tile : tiles_of(config)) {
       const TileImages images = usable_images(config, tile);
-      const SourceCensus& census = images.main();
-      const Date begin = census.acquisitions.front().date, end = census.acquisitions.back().date;
-      span = span ? std::pair(std::min(span->first, begin), std::max(span->second, end)) : std::pair(begin, end);
+      for (const Acquisition& acquisition : images.main().acquisitions) dates.push_back(acquisition.date);
     }
-    return span.value();
+    return dates;
   });
 }
 
@@ -228,9 +229,25 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   checking.count = count.data();
   validity(stream, checking);
   Block block;
+  const auto compute_indices = [&](int dates, const std::int16_t* integers_of, const float* exact_of) {
+    IndicesArgs computing;
+    computing.pixels = pixels, computing.n_dates = dates, computing.n_bands = n_bands;
+    computing.plan = plan_indices(plan.indices, plan.bands);
+    computing.samples = integers_of, computing.exact = exact_of;
+    Buffer<std::int16_t> integers(stream.device, dates * computing.plan.n * pixels);
+    computing.integers = integers.data();
+    indices(stream, computing);
+    block.indices = transfer.to_host(integers);
+  };
   if (!plan.filled) {
     block.bands = transfer.to_host(samples);
     block.valid = transfer.to_host(valid);
+    if (plan.indices.empty()) return block;
+    compute_indices(n_dates, samples.data(), nullptr);
+    const std::size_t per_date = plan.indices.size() * static_cast<std::size_t>(pixels);
+    for (std::size_t i = 0; i < block.indices.size(); ++i)
+      if (block.valid[i / per_date * static_cast<std::size_t>(pixels) + i % static_cast<std::size_t>(pixels)] == 0)
+        block.indices[i] = kNodata;
     return block;
   }
 
@@ -240,10 +257,7 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   std::optional<Buffer<float>> exact;  // what indices are of: each number of the cube is rounded once
   if (!plan.indices.empty()) exact.emplace(stream.device, n_targets * n_bands * pixels);
   GapFillArgs filling;
-  filling.pixels = pixels;
-  filling.n_dates = n_dates;
-  filling.n_bands = n_bands;
-  filling.n_targets = n_targets;
+  filling.pixels = pixels, filling.n_dates = n_dates, filling.n_bands = n_bands, filling.n_targets = n_targets;
   filling.days = days.data();
   filling.target_days = targets.data();
   filling.samples = samples.data();
@@ -253,18 +267,7 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   filling.filling = plan.filling;
   gap_fill(stream, filling);
   block.bands = transfer.to_host(filled);
-  if (!plan.indices.empty()) {
-    IndicesArgs computing;
-    computing.pixels = pixels;
-    computing.n_dates = n_targets;
-    computing.n_bands = n_bands;
-    computing.plan = plan_indices(plan.indices, plan.bands);
-    Buffer<std::int16_t> integers(stream.device, n_targets * computing.plan.n * pixels);
-    computing.exact = exact->data();
-    computing.integers = integers.data();
-    indices(stream, computing);
-    block.indices = transfer.to_host(integers);
-  }
+  if (!plan.indices.empty()) compute_indices(n_targets, nullptr, exact->data());
   // A pixel without any valid date has no data, instead of 0.
   const std::vector<std::uint8_t> seen = transfer.to_host(count);
   for (auto* layer : {&block.bands, &block.indices})
@@ -339,7 +342,7 @@ Options StackOptions::declare() {
   o.add("format", &format, "format of the data cube").choices({"zarr", "cog"});
   o.add("filled", &filled, "gap-filled on the dates of the time grid, instead of the acquisitions themselves");
   o.add("features", &features, "gap-filled, with the indices of each date");
-  o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness").names("index");
+  o.add("indices", &indices, "indices for --features; default: NDVI, NDWI, Brightness, and VH - VV of radar").names("index");
   o.add("output", &output, "folder of the cubes; default: <output>/<year>/cubes").path();
   return o;
 }
@@ -355,8 +358,10 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
   plan.resampling = resampling_of(config.sources.front().resampling);
   plan.filled = options.filled || options.features;
   plan.filling = gap_filling(fill_spec(config.time));
+  const std::vector<std::string>& asked = options.indices.empty() ? kIndices : options.indices;
   if (options.features) {
-    plan.indices = own_indices(options.indices.empty() ? kIndices : options.indices, SensorFile::load(config.sources.front().sensor));
+    const SensorFile sensor = SensorFile::load(config.sources.front().sensor);
+    if (sensor.unit != SampleUnit::decibel || !options.indices.empty()) plan.indices = own_indices(asked, sensor);
     plan_indices(plan.indices, plan.bands);  // an unknown name, or a band that is not read, is an error before the work
   }
   const std::vector<Date> grid_dates = plan.filled ? time_grid(config) : std::vector<Date>{};
@@ -371,7 +376,9 @@ nlohmann::json stack(const Config& config, const StackOptions& options, const Co
       of_source.bands = of_source.census.bands;
       of_source.resampling = resampling_of(config.sources[source].resampling);
       of_source.filled = plan.filled && of_source.census.unit != SampleUnit::decibel;  // radar sees through clouds
-      if (source > 0) of_source.indices.clear();
+      if (source > 0 && options.features)
+        of_source.indices = indices_elsewhere(asked, SensorFile::load(config.sources[source].sensor), of_source.bands);
+      if (options.features && of_source.indices.empty()) of_source.indices = radar_indices(of_source.bands);
       of_source.dates = of_source.filled ? grid_dates : std::vector<Date>{};
       if (!of_source.filled)
         for (const Acquisition& acquisition : of_source.census.acquisitions) of_source.dates.push_back(acquisition.date);

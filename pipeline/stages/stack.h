@@ -4,8 +4,9 @@
 // zarr  a Zarr (version 2) directory that GDAL and xarray open, one array a variable, [time, y, x], int16:
 //         B2, B3, ...  reflectance x 10000, -10000 for no data; validity  uint8, 1 = valid
 //       with `filled`, bands on the dates of the time grid, gap-filled (kernels/ops/gap_fill.h), and no validity per date;
-//       with `features`, also the indices of each date, x 1000 (Brightness as it is), computed from the gap-filled bands.
-//       Coordinates time (days since 1970-01-01), y and x (pixel centres), and spatial_ref after the CF conventions.
+//       with `features`, also the indices of each date, x 1000 (Brightness as it is), computed from the gap-filled bands. Radar is not
+//       filled; its index is VH - VV, in its unit. Coordinates time (days since 1970-01-01), y and x (pixel centres), and spatial_ref after
+//       the CF conventions.
 // cog   the same variables, one cloud-optimised GeoTIFF each, one band a date.
 
 #include <string>

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -13,11 +14,11 @@
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/polygon_writer.h"
+#include "pipeline/io/raster_file.h"
 
 namespace millesime {
 namespace {
 
-constexpr int kStatisticsRows = 512;
 constexpr std::size_t kCodes = 65536;
 constexpr double kCm2PerHa = 1e8;
 
@@ -58,7 +59,7 @@ class ZoneSums {
   StatisticsResult run() {
     const Grid& grid = map_.grid();
     context_.progress->start("statistics", grid.rows, "rows");
-    for (const Window& strip : split(grid.whole(), grid.cols, kStatisticsRows, 1)) {
+    for (const Window& strip : split(grid.whole(), grid.cols, kMapBlock, 1)) {
       add(strip);
       context_.progress->advance(strip.height);
     }
@@ -277,7 +278,8 @@ std::vector<std::string> statistics(const StatisticsCommand& command, const Cont
     lines.push_back(std::move(line));
   }
   if (!result.zones.outside.empty())
-    lines.push_back(join_text(result.zones.outside.size(), " zones lie outside of the map: ", join_list(result.zones.outside, ", ")));
+    lines.push_back(join_text(counted(result.zones.outside.size(), "zone lies", "zones lie"),
+                              " outside of the map: ", join_list(result.zones.outside, ", ")));
   return lines;
 }
 

@@ -11,17 +11,21 @@
 #include "pipeline/io/sensor.h"
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/planning.h"
+#include "pipeline/stages/sources.h"
 
 namespace millesime {
 namespace {
 
 constexpr std::size_t kTilesListed = 20;  // tiles named in a message
 
-// Every stage asks for the tiles of a production while it is planned; polygons are read once for each tile and state of their file.
-bool is_touched(const std::string& tile, const AreaOptions& mapped) {
-  const std::optional<Grid> grid = sentinel2_grid(tile, 10);
-  if (!grid) return true;
-  std::string key = tile + "|" + mapped.area;
+// Every stage asks for the tiles of a production while it is planned; polygons and images are read once for each tile and state of the
+// area's file. A name of Sentinel-2 tells where the tile lies; that it does not meet the area is believed once an image says so, too.
+bool is_touched(const std::string& tile, const Config& config) {
+  const AreaOptions& mapped = config.tiles.mapped;
+  const std::optional<Grid> named = sentinel2_grid(tile, 10);
+  if (!named) return true;
+  const SourceOptions& source = config.sources.front();
+  std::string key = join_text(tile, "|", mapped.area, "|", source.sensor, "|", source.root);
   for (const std::string& file : AreaOptions{mapped.area, ""}.files()) {
     std::error_code ignored;
     key += join_text("|", std::filesystem::last_write_time(file, ignored).time_since_epoch().count());
@@ -30,7 +34,14 @@ bool is_touched(const std::string& tile, const AreaOptions& mapped) {
   static std::map<std::string, bool> known;
   const std::lock_guard lock(mutex);
   const auto found = known.find(key);
-  return found != known.end() ? found->second : known.emplace(key, touches(mapped, *grid)).first->second;
+  if (found != known.end()) return found->second;
+  bool touched = touches(mapped, *named);
+  if (!touched) {
+    const auto [first, last] = config.days();
+    const std::optional<Grid> grid = make_sensor(source.sensor)->grid_of(census_request(source, tile, first, last));
+    touched = grid && touches(mapped, *grid);
+  }
+  return known.emplace(key, touched).first->second;
 }
 
 }  // namespace
@@ -43,7 +54,7 @@ std::vector<std::string> tiles_of(const Config& config) {
   tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
   if (config.tiles.mapped.area.empty()) return tiles;
   const std::string all = tiles.size() <= kTilesListed ? join_list(tiles, ", ") : join_text(tiles.size(), " tiles");
-  std::erase_if(tiles, [&](const std::string& tile) { return !is_touched(tile, config.tiles.mapped); });
+  std::erase_if(tiles, [&](const std::string& tile) { return !is_touched(tile, config); });
   if (tiles.empty())
     throw UserError(join_text(config.file, ": tiles.area: ", config.tiles.mapped.area, " touches no tile; expected to meet one of ", all));
   return tiles;

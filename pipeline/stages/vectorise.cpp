@@ -6,6 +6,7 @@
 #include <future>
 #include <set>
 
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
@@ -268,7 +269,8 @@ std::vector<std::string> vectorise(const VectoriseCommand& command, const Contex
                          vectorise_zone(command.maps, nomenclature, command, &zones, static_cast<std::uint32_t>(i + 1), files, context)));
   }
   if (!zones.outside.empty())
-    lines.push_back(join_text(zones.outside.size(), " zones lie outside of the map and have no file: ", join_list(zones.outside, ", ")));
+    lines.push_back(join_text(counted(zones.outside.size(), "zone lies", "zones lie"), " outside of the map and ",
+                              zones.outside.size() == 1 ? "has" : "have", " no file: ", join_list(zones.outside, ", ")));
   return lines;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,9 +27,9 @@ class SourcesTest : public ::testing::Test {
   static void SetUpTestSuite() {
     world = (fs::temp_directory_path() / ("millesime-sources-" + std::to_string(::getpid()))).string();
     fs::remove_all(world);
-    const auto simulated =
-        run_program({"simulate", "-o", world, "--tiles", "1", "--size", "96", "--dates", "12", "--seed", "3", "--cloud-share", "0.8",
-                     "--plain", "--quiet", "--sensors", "sentinel2_theia,sentinel1_s1tiling,temperature_daily"});
+    const auto simulated = run_program({"simulate", "-o", world, "--tiles", "1", "--size", "96", "--dates", "12", "--seed", "3",
+                                        "--cloud-share", "0.8", "--plain", "--quiet", "--sensors",
+                                        "sentinel2_theia,sentinel2_l3a,sentinel2_sen2cor,landsat_c2,sentinel1_s1tiling,temperature_daily"});
     ASSERT_EQ(simulated.code, 0) << simulated.err;
   }
   static void TearDownTestSuite() { fs::remove_all(world); }
@@ -49,12 +50,21 @@ class SourcesTest : public ::testing::Test {
                          more);
     return file;
   }
-  static double agreement_with_truth(const std::string& name) {
-    const auto mapped = RasterReader(world + "/" + name + "/2021/work/classify/T31TCJ_class_seed_0.tif").read_all<std::uint8_t>();
+  static double agreement_with_truth(const std::string& name, const std::string& tile = "T31TCJ") {
+    const auto mapped = RasterReader(world + "/" + name + "/2021/work/classify/" + tile + "_class_seed_0.tif").read_all<std::uint8_t>();
     const auto truth = RasterReader(world + "/truth/T31TCJ.tif").read_all<std::uint8_t>();
+    EXPECT_EQ(mapped.grid.crs, truth.grid.crs);
     std::int64_t agree = 0, total = 0;
-    for (std::size_t i = 0; i < truth.samples.size(); ++i)
-      if (truth.samples[i] && mapped.samples[i]) ++total, agree += truth.samples[i] == mapped.samples[i];
+    for (std::size_t i = 0; i < truth.samples.size(); ++i) {
+      const auto cols = static_cast<std::size_t>(truth.grid.cols);
+      const Point at = truth.grid.centre(static_cast<int>(i % cols), static_cast<int>(i / cols));  // of coarser pixels, the one around it
+      const auto col = static_cast<int>(std::floor((at.x - mapped.grid.x0) / mapped.grid.pixel_width)),
+                 row = static_cast<int>(std::floor((mapped.grid.y0 - at.y) / mapped.grid.pixel_height));
+      if (col < 0 || row < 0 || col >= mapped.grid.cols || row >= mapped.grid.rows) continue;
+      const std::uint8_t found =
+          mapped.samples[static_cast<std::size_t>(row) * static_cast<std::size_t>(mapped.grid.cols) + static_cast<std::size_t>(col)];
+      if (truth.samples[i] && found) ++total, agree += truth.samples[i] == found;
+    }
     EXPECT_GT(total, 5000);
     return static_cast<double>(agree) / static_cast<double>(std::max<std::int64_t>(1, total));
   }
@@ -72,6 +82,12 @@ TEST_F(SourcesTest, RadarBesideCloudyImagesIsBetterByThreePoints) {
   RecordProperty("alone", std::to_string(alone));
   RecordProperty("together", std::to_string(together));
   EXPECT_GT(together, alone + 0.03) << alone;
+
+  std::string model_of_both;
+  for (const auto& entry : fs::recursive_directory_iterator(world + "/together/2021/work"))
+    if (entry.path().parent_path().filename() == "train" && entry.path().extension() == ".safetensors")
+      model_of_both = entry.path().string();
+  EXPECT_THAT(run_program({"model", "info", model_of_both, "--json"}).out, HasSubstr("VH_VV = VH - VV"));
 
   // A network on its own time grid for each source, a model without one of the sources, and one tile by hand.
   const std::string model = world + "/cnn.safetensors", samples = world + "/together/2021/work/sample/T31TCJ.safetensors";
@@ -95,6 +111,34 @@ TEST_F(SourcesTest, RadarBesideCloudyImagesIsBetterByThreePoints) {
   ASSERT_EQ(seeing.code, 0) << seeing.err;
   EXPECT_NE(RasterReader(world + "/map/classification.tif").read_all<std::uint8_t>().samples, blind.samples);
   EXPECT_EQ(nlohmann::json::parse(seeing.out).at("sources").at("ascending").at("acquisitions").get<int>(), 12);
+}
+
+// The same ground in every layout: as right as THEIA's images where the pixels are as small (configs/sensors/README.md has larger worlds).
+TEST_F(SourcesTest, EverySensorMakesAMapAlone) {
+  std::map<std::string, double> right;
+  for (const auto& [sensor, root] : {std::pair<std::string, std::string>{"sentinel2_theia", "l2a"},
+                                     {"sentinel2_sen2cor", "safe"},
+                                     {"sentinel2_l3a", "l3a"},
+                                     {"landsat_c2", "landsat"},
+                                     {"sentinel1_s1tiling", "s1"}}) {
+    const std::string file = world + "/" + sensor + ".toml";
+    write_text(
+        file,
+        "year = 2021\noutput = \"" + sensor + "\"\n" + source("only", sensor, root) +
+            "[reference]\npath = \"reference.shp\"\nclass_field = \"CODE\"\n[model]\nname = \"random_forest\"\n[train]\ntrees = 40\n");
+    const auto mapped = run_program({"run", file, "--to", "classify", "--quiet"});
+    ASSERT_EQ(mapped.code, 0) << mapped.err;
+    std::string map;
+    for (const auto& entry : fs::directory_iterator(world + "/" + sensor + "/2021/work/classify"))
+      if (const std::string name = entry.path().filename(); name.ends_with("_class_seed_0.tif")) map = name;
+    right[sensor] = agreement_with_truth(sensor, map.substr(0, map.find("_class")));
+    RecordProperty(sensor, std::to_string(right[sensor]));
+  }
+  EXPECT_GT(right["sentinel2_theia"], 0.5);
+  EXPECT_NEAR(right["sentinel2_sen2cor"], right["sentinel2_theia"], 0.02);
+  EXPECT_GT(right["sentinel2_l3a"], right["sentinel2_theia"] - 0.02);
+  EXPECT_GT(right["landsat_c2"], 0.3);
+  EXPECT_GT(right["sentinel1_s1tiling"], 0.3);
 }
 
 std::string weights_of(const std::string& model) {  // what follows the header of a safetensors file, which names the samples
@@ -128,6 +172,23 @@ TEST_F(SourcesTest, ASourceThatIsNowhereIsRefusedBeforeTraining) {
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.err, HasSubstr("[[source]] ascending: expected acquisitions from 2021-01-01 to 2021-12-31 under"));
   EXPECT_THAT(refused.err, HasSubstr("found none over any tile; correct root, or set year or period, or leave the source out"));
+
+  // Dates outside the period.
+  std::string name;
+  for (const auto& entry : fs::directory_iterator(world + "/s1/31TCJ"))
+    if (const std::string found = entry.path().filename(); found.find("_ASC_") != std::string::npos) name = std::max(name, found);
+  const std::size_t date = name.find("_2021") + 1;
+  ASSERT_NE(date, 0U);
+  for (const char* band : {"vv", "vh"}) {
+    std::string from = name, to;
+    from.replace(from.find("_v") + 1, 2, band);
+    to = from, to.replace(date, 4, "2019");
+    fs::copy_file(world + "/s1/31TCJ/" + from, world + "/no_radar/31TCJ/" + to);
+  }
+  const auto outside = run_program({"run", world + "/nowhere.toml", "--quiet"});
+  EXPECT_EQ(outside.code, 2);
+  EXPECT_THAT(outside.err,
+              HasSubstr("found none over any tile; there are products of 2019 (1 product); correct root, or set year or period"));
 }
 
 // The parcels of a register as categories of each pixel.

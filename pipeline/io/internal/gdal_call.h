@@ -8,15 +8,18 @@
 #include <gdal.h>
 #include <ogr_srs_api.h>
 
+#include "pipeline/core/source_name.h"
+
 namespace millesime {
 
 // Registers the drivers and limits GDAL's caches, once a process. Called before any file is opened.
 void prepare_gdal();
 
 // The formats of product images. Names come from disk: no other format is opened, so that a file cannot make GDAL open other files.
-// A variable of a NetCDF file is named as such by its sensor file.
+// A variable of a NetCDF or HDF file is named as such by its sensor file.
 inline std::vector<std::string> image_drivers(const std::string& variable = "") {
-  return variable.empty() ? std::vector<std::string>{"GTiff", "JP2OpenJPEG"} : std::vector<std::string>{"netCDF"};
+  if (variable.empty()) return {"GTiff", "JP2OpenJPEG"};
+  return {format_of_variable(variable) == "NETCDF" ? "netCDF" : "HDF4Image"};
 }
 
 // Maximum number of open files of this process.

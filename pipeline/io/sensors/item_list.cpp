@@ -163,7 +163,7 @@ class ItemList final : public ProductLayout {
       found.version.push_back(number.empty() ? 0 : std::stoll(number));
 
     struct Asset {
-      std::string name, path;
+      std::string name, path, variable;
       int band;
       Encoding encoding;
       const json* of = nullptr;
@@ -171,12 +171,12 @@ class ItemList final : public ProductLayout {
     std::vector<Asset> assets;
     for (const SensorBand& band : search.sensor.bands)
       if (const json* asset = asset_of(item, names_of(band))) {
-        assets.push_back({band.name, path_of(*asset, folder_of_products(search.root)), band.band - 1, band.encoding, asset});
+        assets.push_back({band.name, path_of(*asset, folder_of_products(search.root)), band.variable, band.band - 1, band.encoding, asset});
         found.bands.insert(band.name);
       }
     for (const SensorMask& mask : search.sensor.masks)
       if (const json* asset = asset_of(item, names_of(mask)))
-        assets.push_back({mask.plane.name, path_of(*asset, folder_of_products(search.root)), mask.band - 1, {}});
+        assets.push_back({mask.plane.name, path_of(*asset, folder_of_products(search.root)), mask.variable, mask.band - 1, {}});
     if (assets.empty()) return found;
     std::string folder = fs::path(assets.front().path).parent_path().string();
     for (const Asset& asset : assets)
@@ -195,8 +195,11 @@ class ItemList final : public ProductLayout {
       if (!flag.empty() && !applied && asset.of && !states_offset(*asset.of))
         found.problems.push_back(join_text("the item does not say by \"", flag, "\" whether the offset of ", asset.name,
                                            " is applied; set variant = \"applied\" or \"raw\""));
-      product.layers[asset.name] = {
-          .file = asset.path.substr(folder.size() + 1), .variable = "", .band = asset.band, .grid = {}, .encoding = asset.encoding};
+      product.layers[asset.name] = {.file = asset.path.substr(folder.size() + 1),
+                                    .variable = asset.variable,
+                                    .band = asset.band,
+                                    .grid = {},
+                                    .encoding = asset.encoding};
     }
     return found;
   }

@@ -15,6 +15,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_raster.h"
 #include "pipeline/io/sensors/layout.h"
@@ -89,7 +90,7 @@ TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
 
 // The days of a file's bands: of their descriptions, or of the time axis ("days since 1950-01-01").
 std::vector<std::optional<Date>> days_of_bands(const std::string& path, const std::string& variable, bool time_axis) {
-  const std::string name = variable.empty() ? path : "NETCDF:\"" + path + "\":" + variable;
+  const std::string name = variable.empty() ? path : variable_of(path, variable);
   const DatasetHandle dataset = open_raster(name, image_drivers(variable));
   std::vector<std::optional<Date>> days(static_cast<std::size_t>(GDALGetRasterCount(dataset.get())));
   const TimeAxis axis = time_axis ? time_axis_of(dataset.get(), name) : TimeAxis{};

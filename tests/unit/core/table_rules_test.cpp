@@ -16,6 +16,7 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -140,6 +141,27 @@ TEST(Precision, ThatOneNumberWouldTakeFromAllOthersIsRefused) {
   const Samples s = read(series_table(ndvi, "9.12345", 180));  // a digit less is enough
   EXPECT_EQ(s.series[0].scale[0], 1e-3F);
   EXPECT_THAT(s.notes, ElementsAre("N: of 5 decimals, kept in steps of 0.001"));
+}
+
+// The numbers of one date x 10000: those of the others would all be 0 or 1.
+TEST(Precision, ThatADateInAnotherUnitWouldTakeFromTheOthersIsRefused) {
+  const auto table = [](double unit) {
+    std::string text = "label,N_20210101,N_20210301\n";
+    for (int i = 0; i < 60; ++i)
+      text += std::to_string(1 + i / 20) + "," + ndvi(i) + "," + std::to_string(unit * std::stod(ndvi(100 + i))) + "\n";
+    return text;
+  };
+  EXPECT_THAT(refusal(table(10000)),
+              AllOf(HasSubstr("t.csv:1: column N_20210101: most of its numbers lie from 0."), HasSubstr("those of N_20210301 go up to 8"),
+                    HasSubstr("N would be kept in steps of 1 only; give all dates in one unit")));
+  EXPECT_EQ(refusal(table(10)), "no error");
+}
+
+TEST(Tables, OfAnotherFormatAreNamed) {
+  EXPECT_THAT(refusal("\x1f\x8b\x08rest\n"), HasSubstr("t.csv: expected a CSV file in UTF-8, got compressed (gzip); unpack it"));
+  EXPECT_THAT(refusal("PK\x03\x04rest\n"), HasSubstr("a spreadsheet (.xlsx)"));
+  EXPECT_THAT(refusal("PAR1rest\n"), HasSubstr("pandas.read_parquet(file).to_csv"));
+  EXPECT_THAT(refusal("\xff\xfel\n"), HasSubstr("iconv -f UTF-16 -t UTF-8"));
 }
 
 std::string static_table(const std::string& name, const std::function<std::string(int)>& value, bool groups = false) {

@@ -262,18 +262,19 @@ TEST(Exogenous, BytesOf255BeyondTheOthersAreMissingAndCategoriesAreCodes) {
 
 TEST(Exogenous, ANumberThatMayBeAFillIsRefusedUntilTold) {
   auto entry = with_fill<std::int32_t>("flux", -9999, [](int n) { return n % 400 * 100.0 - 20000; });
-  const std::string refusal = testing::message_of([&] { notes_of_exogenous({entry}); });
+  const Grid west{"EPSG:32631", 299900, 4900020, 10, 10, 5, 5}, east{"EPSG:32631", 300100, 4900020, 10, 10, 5, 5};
+  const std::string refusal = testing::message_of([&] { ExogenousReader({entry}, west); });
+  EXPECT_EQ(testing::message_of([&] { ExogenousReader({entry}, east); }), "no error") << "the number is elsewhere";
   EXPECT_THAT(
       refusal,
       HasSubstr("flux.tif: exogenous input flux: -9999 stands in 120 of 1200 px looked at, whose other numbers are -20000 to 19900"));
   EXPECT_THAT(refusal, HasSubstr("(nodata = [\"-9999\"] in its [[exogenous]]"));
-  const Grid west{"EPSG:32631", 299900, 4900020, 10, 10, 5, 5};
   entry.nodata = {"none"};
   EXPECT_EQ(ExogenousReader({entry}, west).read({1, 1, 1, 1})[0], -9999);
   entry.nodata = {"-9999"};
   EXPECT_TRUE(std::isnan(ExogenousReader({entry}, west).read({1, 1, 1, 1})[0]));
   entry.nodata = {"nine"};
-  EXPECT_THAT(testing::message_of([&] { notes_of_exogenous({entry}); }), HasSubstr("nodata: expected numbers, or none, got \"nine\""));
+  EXPECT_THAT(testing::message_of([&] { ExogenousReader({entry}, west); }), HasSubstr("nodata: expected numbers, or none, got \"nine\""));
   EXPECT_THAT(entry.identity(), HasSubstr("nodata nine"));
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include <gdal.h>
+#include <gdal_utils.h>
 #include <ogr_api.h>
 
 #include "pipeline/core/atomic_file.h"
@@ -102,7 +103,7 @@ TEST(ItemList, AssetsAreTheFiles) {
   write_items(table, {});
   EXPECT_THAT(testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(table); }),
               HasSubstr("expected STAC items, one a row, got none"));
-  if (!GDALGetDriverByName("Parquet")) {
+  if (!GDALGetDriverByName("Parquet")) {  // with it: AGeoparquetListIsRead
     write_text(root + "/items.parquet", "PAR1");
     EXPECT_THAT(testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(root + "/items.parquet"); }),
                 AllOf(HasSubstr("items.parquet: this GDAL ("), HasSubstr(") cannot read Parquet; where one can: ogr2ogr items.gpkg")));
@@ -123,6 +124,28 @@ TEST(ItemList, AssetsAreTheFiles) {
     EXPECT_THAT(message, ::testing::Not(HasSubstr("word@")));
     EXPECT_THAT(message, ::testing::Not(HasSubstr("?sig")));
   }
+}
+
+// A list as stac-geoparquet writes it, where this GDAL reads Parquet (its plugin may be named by GDAL_DRIVER_PATH).
+TEST(ItemList, AGeoparquetListIsRead) {
+  GDALAllRegister();
+  if (!GDALGetDriverByName("Parquet")) GTEST_SKIP() << "this GDAL has no driver for Parquet";
+  const std::string root = temp_dir() + "/parquet", table = root + "/items.gpkg", list = root + "/items.parquet";
+  for (const char* folder : {"a", "b"}) {
+    write_image(root + "/" + folder + "/one.tif", {.grid = kGrid, .type = "UInt16", .number = [](int, int, int) { return 1300; }});
+    write_image(root + "/" + folder + "/two.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
+  }
+  write_items(table, {{"a", "2021-05-11", "a", 1}, {"b", "2021-05-16", "b", 0}});
+  GDALDatasetH source = GDALOpenEx(table.c_str(), GDAL_OF_VECTOR, nullptr, nullptr, nullptr);
+  GDALDatasetH made = GDALVectorTranslate(list.c_str(), nullptr, 1, &source, nullptr, nullptr);
+  ASSERT_TRUE(made);
+  GDALClose(made);
+  GDALClose(source);
+  EXPECT_THAT(make_sensor("sentinel2_cog")->tiles(list), ElementsAre("T31TCJ"));
+  const SourceCensus census = census_of("sentinel2_cog", list, "T31TCJ", {"red"});
+  EXPECT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-16"));
+  EXPECT_EQ(see(census, 4, 0).value, 1300);
+  EXPECT_EQ(see(census, 4, 0, 1).value, 300);
 }
 
 }  // namespace

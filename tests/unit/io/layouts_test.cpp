@@ -68,7 +68,8 @@ TEST(Muscate, LandsatOfTheiaAndBothKindsOfReflectance) {
   };
   for (const auto& [sensor, name, red, mask] : {Case{"landsat5_theia", "LANDSAT5-TM-XS_20210511-103011-123_L2A_T31TCJ_D_V1-9", "B3", "XS"},
                                                 {"landsat8_theia", "LANDSAT8-OLITIRS-XSTHPAN_20210511-103011-123_L2A_T31TCJ_D", "B4", "XS"},
-                                                {"sentinel2_theia", "SENTINEL2C_20210511-103011-123_L2A_T31TCJ_D", "B4", "R1"}}) {
+                                                {"sentinel2_theia", "SENTINEL2C_20210511-103011-123_L2A_T31TCJ_D", "B4", "R1"},
+                                                {"sentinel2_theia", "SENTINEL2D_20210511-103011-123_L2A_T31TCJ_C_V4-0", "B4", "R1"}}) {
     SCOPED_TRACE(sensor);
     const std::string root = temp_dir(), stem = root + "/" + name + "/" + name, masks = root + "/" + name + "/MASKS/" + name;
     const Grid grid = ImageFile{}.grid;
@@ -145,6 +146,12 @@ TEST(Safe, TheOffsetOfTheMetadataIsAddedAndNegativeReflectanceKept) {
   EXPECT_TRUE(see(census, 2, 0).image);
   const TileImages read = TileImages::from_json(TileImages::of(census).to_json(), "census", {root});
   EXPECT_EQ(see(read.main(), 1, 5).value, -600);
+
+  // The values of a configuration, instead of the sensor's.
+  CensusRequest request{"", root, "T31TCJ", "", {}, kFirst, kLast, {"SCL = 1,2, 4"}};
+  const SourceCensus other = make_sensor("sentinel2_sen2cor")->take_census(request);
+  const std::vector<bool> valid_there = {false, false, false, true, false, true};
+  for (int code = 0; code < 6; ++code) EXPECT_EQ(see(other, 2 * code + 1, 1).valid, valid_there[static_cast<std::size_t>(code)]) << code;
 }
 
 TEST(Safe, TheNewestBaselineWinsAndOrbitsAreMerged) {

@@ -180,6 +180,36 @@ TEST(SourceFiles, AVrtConsistsOfWhatItRefersTo) {
   expect_every_file_counts(vectors + "/j.vrt", vectors);
 }
 
+// A link to the file that a user names, whose other parts stay beside the file.
+TEST(SourceFiles, ALinkAloneLeadsToAllParts) {
+  const std::string folder = temp_dir(), links = folder + "/links";
+  for (const char* made : {"/vectors", "/rasters", "/links"}) fs::create_directories(folder + made);
+  translate_vector(polygons(temp_dir()), folder + "/vectors/r.shp", "ESRI Shapefile");
+  translate_vector(polygons(temp_dir()), folder + "/vectors/r.tab", "MapInfo File");
+  fs::create_symlink("../vectors/r.shp", links + "/parcels 2021.shp");
+  fs::create_symlink(folder + "/vectors/r.tab", links + "/r.tab");
+  fs::create_symlink(raster(folder + "/rasters", "EHdr", ".bil"), links + "/height.bil");
+  for (const char* name : {"/parcels 2021.shp", "/r.tab"}) {
+    const VectorLayer layer = read_polygons(links + name, "", {"CODE"}, "");
+    EXPECT_EQ(layer.features.at(0).attributes.at("CODE"), "12") << name;
+    EXPECT_EQ(layer.crs, "EPSG:2154") << name;
+  }
+  EXPECT_EQ(RasterReader(links + "/height.bil").grid().x0, 300000);
+  EXPECT_THAT(files_of_source(links + "/height.bil"), Contains(folder + "/rasters/dem.hdr"));
+  EXPECT_THAT(files_of_source(links + "/parcels 2021.shp"), Contains(folder + "/vectors/r.dbf"));
+  const std::string before = fingerprint_of_source(links + "/parcels 2021.shp");
+  append_byte(folder + "/vectors/r.dbf");
+  EXPECT_NE(fingerprint_of_source(links + "/parcels 2021.shp"), before);
+
+  // Parts beside the link go before those beside the file.
+  translate_vector(polygons(temp_dir()), links + "/own.shp", "ESRI Shapefile");
+  fs::rename(links + "/own.shp", folder + "/vectors/elsewhere.shp");
+  fs::copy_file(links + "/own.dbf", folder + "/vectors/elsewhere.dbf");
+  fs::create_symlink(folder + "/vectors/elsewhere.shp", links + "/own.shp");
+  EXPECT_THAT(files_of_source(links + "/own.shp"), Contains(links + "/own.dbf"));
+  EXPECT_EQ(opened_for(links + "/own.shp"), links + "/own.shp");
+}
+
 TEST(SourceFiles, GdalsOwnNamesConsistOfTheirFile) {
   const std::string folder = temp_dir();
   write_text(folder + "/c.nc", "1");

@@ -14,7 +14,9 @@ using ::testing::HasSubstr;
 
 std::vector<std::string> days_of(const TimeOptions& time) {
   std::vector<std::string> days;
-  for (const Date date : time.grid([] { return std::pair(Date::from_ymd(2021, 3, 1), Date::from_ymd(2021, 3, 25)); }))
+  for (const Date date : time.grid("wasp", [] {
+         return std::vector{Date::from_ymd(2021, 3, 1), Date::from_ymd(2021, 3, 25), Date::from_ymd(2021, 3, 4)};
+       }))
     days.push_back(date.iso());
   return days;
 }
@@ -34,8 +36,18 @@ TEST(TimeGrid, GoesFromTheFirstAcquisitionToTheLastInSteps) {
 TEST(TimeGrid, GivenDatesAreSortedAndAskForNoAcquisitions) {
   TimeOptions time;
   time.dates = {"2021-05-01", "20210101", "2021-05-01"};
-  EXPECT_EQ(time.grid([]() -> std::pair<Date, Date> { throw Bug("acquisitions were asked for"); }),
+  EXPECT_EQ(time.grid("wasp", []() -> std::vector<Date> { throw Bug("acquisitions were asked for"); }),
             (std::vector{Date::from_ymd(2021, 1, 1), Date::from_ymd(2021, 5, 1)}));
+}
+
+TEST(TimeGrid, OwnDatesAreThoseOfTheAcquisitions) {
+  TimeOptions time;
+  time.own_dates = {"other", "wasp"};
+  EXPECT_THAT(days_of(time), ElementsAre("2021-03-01", "2021-03-04", "2021-03-25"));
+  time.start = "2021-03-02";
+  EXPECT_THAT(days_of(time), ElementsAre("2021-03-04", "2021-03-25"));
+  time.own_dates = {"other"};
+  EXPECT_THAT(days_of(time), ElementsAre("2021-03-02", "2021-03-12", "2021-03-22"));
 }
 
 TEST(TimeGrid, AStartAfterTheEndIsExplained) {

@@ -67,6 +67,20 @@ TEST(ModelSpec, ThermalTimeIsOfRawInputAndOfAFormatThatOlderProgramsRefuse) {
   EXPECT_THAT(message_of([&] { ModelSpec::from_json(json, "m"); }), ::testing::HasSubstr("of raw input alone"));
 }
 
+TEST(ModelSpec, IndicesOfAFurtherSourceAreOfAFormatThatOlderProgramsRefuse) {
+  ModelSpec spec = small_spec("temporal_cnn");
+  SourceSpec radar = spec.sources.front();
+  radar.name = "radar", radar.bands = {"VV", "VH"}, radar.days = spec.days;
+  radar.mean.resize(2), radar.deviation.resize(2, 1);
+  spec.sources.push_back(radar);
+  EXPECT_EQ(spec.to_json().at("format"), 2);
+  spec.sources[1].indices = {"VH_VV = VH - VV"};
+  spec.sources[1].mean.push_back(-700), spec.sources[1].deviation.push_back(90);
+  const auto json = spec.to_json();
+  EXPECT_EQ(json.at("format"), 5);
+  EXPECT_EQ(ModelSpec::from_json(json, "m").to_json().dump(), json.dump());
+}
+
 TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {
   const ModelSpec spec = small_spec("ltae", 3, 8, 1);
   EXPECT_EQ(spec.bands_in({"B2", "B8", "B4", "B3"}, "x"), (std::vector<int>{3, 2, 1}));
@@ -85,7 +99,7 @@ TEST(ModelSpec, ForgedSpecsAreRefusedWithTheFieldAndTheFile) {
     return message_of([&] { ModelSpec::from_json(json, "m.safetensors"); });
   };
   EXPECT_EQ(message_of([&] { ModelSpec::from_json(good, "m.safetensors"); }), "no error");
-  EXPECT_THAT(refused("/format", 5), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 5")));
+  EXPECT_THAT(refused("/format", 6), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 6")));
   EXPECT_THAT(refused("/input", "cloudy"), HasSubstr("expected raw or regular"));
   EXPECT_THAT(refused("/sources", nlohmann::json::array()), HasSubstr("no sources"));
   EXPECT_THAT(refused("/sources/0/mean", {1, 2}), HasSubstr("\"mean\": expected 3 values, got 2"));

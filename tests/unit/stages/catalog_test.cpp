@@ -8,7 +8,9 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/io/coordinates.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/tiles.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
@@ -42,6 +44,21 @@ MuscateProduct on(const std::string& date, const std::string& tile = "T31TCJ") {
   product.tile = tile;
   product.bands = {"B2", "B5"};
   return product;
+}
+
+// Names of tiles may be given to images that lie elsewhere: the area decides by where they lie.
+TEST(Catalog, TilesOfAnAreaAreThoseWhoseImagesItMeets) {
+  const std::string root = temp_dir();
+  MuscateProduct moved = on("20180511");
+  moved.grid.x0 = 258800;  // of the square T31TBJ
+  write_product(root + "/l2a", moved);
+  write_product(root + "/l2a", on("20180511", "T31TDJ"));  // at the north-western corner of T31TCJ
+  Config config = config_of(root, 2018);
+  const Box there = CoordinateTransform("EPSG:32631", "EPSG:4326")(moved.grid.extent());
+  config.tiles.mapped.area = join_text(there.min_x, ",", there.min_y, ",", there.max_x, ",", there.max_y);
+  EXPECT_THAT(tiles_of(config), ElementsAre("T31TCJ"));
+  config.tiles.mapped.area = "3, 45, 4, 46";
+  EXPECT_THAT(message_of([&] { tiles_of(config); }), HasSubstr("touches no tile; expected to meet one of T31TCJ, T31TDJ"));
 }
 
 TEST(Catalog, WritesACensusForEachTile) {

@@ -59,6 +59,20 @@ TEST(Sources, SayWhatIsWrong) {
   EXPECT_THAT(message_of([] { load(kTheia + "bands = [\"ber\"]\n"); }), HasSubstr("[[source]] sentinel2: bands: unknown band \"ber\""));
   EXPECT_THAT(message_of([] { load(kTheia + "variant = \"TOC\"\n"); }), HasSubstr("variant: expected one of FRE, SRE, got \"TOC\""));
   EXPECT_THAT(message_of([] { load(""); }), HasSubstr("source.root"));
+  const std::string sen2cor = "[[source]]\nsensor = \"sentinel2_sen2cor\"\nroot = \"l2a\"\ninvalid = [\"";
+  EXPECT_THAT(message_of([&] { load(sen2cor + "SCL\"]\n"); }),
+              HasSubstr("[[source]] sentinel2: invalid: expected a mask and its invalid values"));
+  EXPECT_THAT(message_of([&] { load(sen2cor + "CLM = 1\"]\n"); }), HasSubstr("invalid: there is no mask CLM; the sensor has SCL"));
+  EXPECT_THAT(message_of([&] { load(sen2cor + "SCL = 3, 0\"]\n"); }), HasSubstr("none that means no image, got 0"));
+  EXPECT_THAT(message_of([] { load(kTheia + "[time]\nown_dates = [\"s3\"]\n"); }),
+              HasSubstr("time.own_dates: there is no [[source]] named \"s3\""));
+}
+
+TEST(Sources, SynthesesAreReadOnTheirOwnDates) {
+  const std::string wasp = "[[source]]\nsensor = \"sentinel2_l3a\"\nname = \"wasp\"\nroot = \"l3a\"\n";
+  EXPECT_THAT(load(wasp + "[[source]]\nsensor = \"sentinel1_s1tiling\"\nroot = \"s1\"\n").time.own_dates, ElementsAre("wasp"));
+  EXPECT_THAT(load(wasp + "[time]\nstep_days = 15\n").time.own_dates, ::testing::IsEmpty());
+  EXPECT_THAT(load(kTheia).time.own_dates, ::testing::IsEmpty());
 }
 
 // NDVI of Landsat is of its bands 5 and 4, which Sentinel-2 calls red edge and red.
@@ -73,6 +87,10 @@ TEST(Sources, IndicesAreOfTheSourcesOwnBands) {
   EXPECT_THAT(own_indices({"NDVI"}, SensorFile::load("hls_l30")), ElementsAre("NDVI = (B05 - B04) / (B05 + B04)"));
   EXPECT_THAT(message_of([&] { own_indices({"NDRE"}, landsat); }),
               HasSubstr("index NDRE: needs the band red_edge_1, which landsat_c2 has not"));
+  // Of a further source: what is written in common names, and what its bands suffice for.
+  EXPECT_THAT(indices_elsewhere({"NDVI", "Brightness", "R = nir / red", "Q = B5 / B4", "NDRE"}, landsat8, {"B2", "B4", "B5"}),
+              ElementsAre("NDVI = (B5 - B4) / (B5 + B4)", "Brightness", "R = B5 / B4"));
+  EXPECT_THAT(indices_elsewhere({"NDVI", "Brightness"}, SensorFile::load("sentinel1_s1tiling"), {"VV", "VH"}), ::testing::IsEmpty());
   // The expression computes what the table does.
   const IndexPlan plan = plan_indices(own_indices({"EVI"}, landsat8), {"B2", "B4", "B5"}),
                   table = plan_indices({"EVI"}, {"B2", "B4", "B8"});

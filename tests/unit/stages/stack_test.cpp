@@ -13,6 +13,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
+#include "tests/support/image_file.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
@@ -111,6 +112,27 @@ TEST(Stack, FeaturesAreGapFilledOnTheTimeGridWithIndices) {
   EXPECT_EQ(read_array<std::int16_t>(cube, "Brightness", {0, 10, 200}, {1, 1, 1}, GDT_Int16)[0], 3317);  // sqrt(1 + 9 + 1) * 1000
   EXPECT_EQ(read_array<std::int16_t>(cube, "B4", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);       // never valid
   EXPECT_EQ(read_array<std::int16_t>(cube, "NDVI", {0, 279, 200}, {1, 1, 1}, GDT_Int16)[0], -10000);
+}
+
+// Radar sees through clouds: on its own dates, unfilled, with the ratio of its bands in decibel.
+TEST(Stack, RadarHasItsRatioAndIsNotFilled) {
+  const std::string root = temp_dir();
+  Config config = make_config(root);
+  config.sources.push_back({.name = "asc", .sensor = "sentinel1_s1tiling", .root = root + "/s1", .bands = {"VV", "VH"}, .variant = "ASC"});
+  const Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 300, 280};
+  for (const char* day : {"20180503", "20180515"})
+    for (const auto& [band, power] : {std::pair<std::string, double>{"vv", 0.1}, {"vh", 0.01}})
+      testing::write_image(root + "/s1/31TCJ/s1a_31TCJ_" + band + "_ASC_030_" + day + "t174000.tif",
+                           {.grid = grid, .type = "Float32", .number = [power](int, int col, int) { return col == 7 ? 0 : power; }});
+  StackOptions options;
+  options.features = true;
+  SilentContext silent;
+  const auto report = stack(config, options, silent.context)["T31TCJ"]["sources"]["asc"];
+  EXPECT_EQ(report["dates"], 2);
+  const std::string cube = report["files"][0];
+  EXPECT_EQ(read_array<std::int16_t>(cube, "VV", {0, 3, 9}, {2, 1, 1}, GDT_Int16), (std::vector<std::int16_t>(2, -1000)));
+  EXPECT_EQ(read_array<std::int16_t>(cube, "VH_VV", {0, 3, 9}, {2, 1, 1}, GDT_Int16), (std::vector<std::int16_t>(2, -1000)));
+  EXPECT_EQ(read_array<std::int16_t>(cube, "VH_VV", {1, 3, 6}, {1, 1, 2}, GDT_Int16), (std::vector<std::int16_t>{-1000, -10000}));
 }
 
 // A cube in chunks is written in windows of whole chunks, other files in windows that follow the blocks of the images.
