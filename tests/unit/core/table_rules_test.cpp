@@ -151,17 +151,17 @@ TEST(Precision, ThatADateInAnotherUnitWouldTakeFromTheOthersIsRefused) {
       text += std::to_string(1 + i / 20) + "," + ndvi(i) + "," + std::to_string(unit * std::stod(ndvi(100 + i))) + "\n";
     return text;
   };
-  EXPECT_THAT(refusal(table(10000)),
+  EXPECT_THAT(table_refusal(table(10000)),
               AllOf(HasSubstr("t.csv:1: column N_20210101: most of its numbers lie from 0."), HasSubstr("those of N_20210301 go up to 8"),
                     HasSubstr("N would be kept in steps of 1 only; give all dates in one unit")));
-  EXPECT_EQ(refusal(table(10)), "no error");
+  EXPECT_EQ(table_refusal(table(10)), "no error");
 }
 
 TEST(Tables, OfAnotherFormatAreNamed) {
-  EXPECT_THAT(refusal("\x1f\x8b\x08rest\n"), HasSubstr("t.csv: expected a CSV file in UTF-8, got compressed (gzip); unpack it"));
-  EXPECT_THAT(refusal("PK\x03\x04rest\n"), HasSubstr("a spreadsheet (.xlsx)"));
-  EXPECT_THAT(refusal("PAR1rest\n"), HasSubstr("pandas.read_parquet(file).to_csv"));
-  EXPECT_THAT(refusal("\xff\xfel\n"), HasSubstr("iconv -f UTF-16 -t UTF-8"));
+  EXPECT_THAT(table_refusal("\x1f\x8b\x08rest\n"), HasSubstr("t.csv: expected a CSV file in UTF-8, got compressed (gzip); unpack it"));
+  EXPECT_THAT(table_refusal("PK\x03\x04rest\n"), HasSubstr("a spreadsheet (.xlsx)"));
+  EXPECT_THAT(table_refusal("PAR1rest\n"), HasSubstr("pandas.read_parquet(file).to_csv"));
+  EXPECT_THAT(table_refusal("\xff\xfel\n"), HasSubstr("iconv -f UTF-16 -t UTF-8"));
 }
 
 std::string static_table(const std::string& name, const std::function<std::string(int)>& value, bool groups = false) {

@@ -30,8 +30,14 @@ TEST(CanonicalCrs, KeepsADefinitionWithoutCode) {
 
 // A GeoTIFF in a system without an EPSG code is read back in the same one: IGNF:LAMB93 has another authority.
 TEST(CanonicalCrs, IsTheSameAfterAFile) {
-  for (const char* definition : {"IGNF:LAMB93", "ESRI:102013", "+proj=laea +lat_0=12 +lon_0=7 +a=6378137 +rf=298.2572 +units=m",
-        R"(PROJCS["unnamed",GEOGCS["Unknown datum based upon the custom spheroid",DATUM["Not specified (based on custom spheroid)",SPHEROID["Custom spheroid",6371007.181,0]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Sinusoidal"],PARAMETER["longitude_of_center",0],PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["Meter",1],AXIS["(E)",EAST],AXIS["(N)",NORTH]])"}) {
+  for (const char* definition :
+       {"IGNF:LAMB93", "ESRI:102013", "+proj=laea +lat_0=12 +lon_0=7 +a=6378137 +rf=298.2572 +units=m",
+        R"wkt(PROJCS["unnamed",GEOGCS["Unknown datum based upon the custom spheroid",DATUM["Not specified (based on custom spheroid)",)wkt"
+        R"wkt(SPHEROID["Custom spheroid",6371007.181,0]],)wkt"
+        R"wkt(PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],)wkt"
+        R"wkt(PROJECTION["Sinusoidal"],PARAMETER["longitude_of_center",0],)wkt"
+        R"wkt(PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["Meter",1],)wkt"
+        R"wkt(AXIS["(E)",EAST],AXIS["(N)",NORTH]])wkt"}) {
     const std::string file = testing::temp_dir() + "/crs.tif";
     const Grid grid{canonical_crs(definition), 700000, 6600000, 10, 10, 2, 2};
     write_raster(file, Raster<std::uint8_t>(grid, 1), RasterOptions{});

@@ -132,8 +132,8 @@ TEST(ItemList, AGeoparquetListIsRead) {
   if (!GDALGetDriverByName("Parquet")) GTEST_SKIP() << "this GDAL has no driver for Parquet";
   const std::string root = temp_dir() + "/parquet", table = root + "/items.gpkg", list = root + "/items.parquet";
   for (const char* folder : {"a", "b"}) {
-    write_image(root + "/" + folder + "/one.tif", {.grid = kGrid, .type = "UInt16", .number = [](int, int, int) { return 1300; }});
-    write_image(root + "/" + folder + "/two.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
+    write_image(root + "/" + folder + "/one.tif", {.grid = kItemGrid, .type = "UInt16", .number = [](int, int, int) { return 1300; }});
+    write_image(root + "/" + folder + "/two.tif", {.grid = kItemGrid, .type = "Byte", .number = [](int, int col, int) { return col; }});
   }
   write_items(table, {{"a", "2021-05-11", "a", 1}, {"b", "2021-05-16", "b", 0}});
   GDALDatasetH source = GDALOpenEx(table.c_str(), GDAL_OF_VECTOR, nullptr, nullptr, nullptr);
