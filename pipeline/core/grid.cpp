@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <regex>
 #include <sstream>
+#include <string>
+#include <utility>
 
 #include "pipeline/core/error.h"
 
@@ -43,8 +46,29 @@ Window Grid::window_of(const Box& box) const {
   return {left, top, std::max(0, right - left), std::max(0, bottom - top)};
 }
 
+namespace {
+
+// A definition in WKT as a GeoTIFF gives it back: without identifiers, usage and the names of the projection, its axes and its metres.
+std::string defined_parameters(const std::string& wkt) {
+  static const std::pair<std::regex, std::string> rules[] = {
+      {std::regex(R"re(,USAGE\[SCOPE\["[^"]*"\],AREA\["[^"]*"\],BBOX\[[^\]]*\]\])re"), ""},
+      {std::regex(R"re(,ID\["[^"]*",(?:"[^"]*"|[0-9.]+)\])re"), ""},
+      {std::regex(R"re(CONVERSION\["[^"]*")re"), "CONVERSION["},
+      {std::regex(R"re(AXIS\["[^"]*")re"), "AXIS["},
+      {std::regex(R"re(LENGTHUNIT\["[^"]*",1\])re"), "LENGTHUNIT[1]"}};
+  std::string text = wkt;
+  for (const auto& [form, plain] : rules) text = std::regex_replace(text, form, plain);
+  return text;
+}
+
+bool same_system(const std::string& a, const std::string& b) {
+  return a == b || (a.starts_with("PROJCRS") && b.starts_with("PROJCRS") && defined_parameters(a) == defined_parameters(b));
+}
+
+}  // namespace
+
 bool Grid::same_as(const Grid& other) const {
-  if (crs != other.crs || cols != other.cols || rows != other.rows) return false;
+  if (!same_system(crs, other.crs) || cols != other.cols || rows != other.rows) return false;
   const double tolerance_x = pixel_width / 100, tolerance_y = pixel_height / 100;
   return std::abs(x0 - other.x0) < tolerance_x && std::abs(y0 - other.y0) < tolerance_y &&
          std::abs(x(cols) - other.x(cols)) < tolerance_x && std::abs(y(rows) - other.y(rows)) < tolerance_y;
@@ -60,8 +84,9 @@ std::string to_text(const Grid& grid) {
 
 void require_same(const Grid& expected, const Grid& got, const std::string& what) {
   if (expected.same_as(got)) return;
-  throw UserError(join_text(what, ": expected the grid ", to_text(expected), ", got ", to_text(got),
-                            expected.crs != got.crs ? "; grids of different CRS cannot be combined, reproject one of them" : ""));
+  throw UserError(
+      join_text(what, ": expected the grid ", to_text(expected), ", got ", to_text(got),
+                !same_system(expected.crs, got.crs) ? "; grids of different CRS cannot be combined, reproject one of them" : ""));
 }
 
 std::vector<Window> split(const Window& whole, int block_width, int block_height, std::int64_t max_pixels) {

@@ -51,7 +51,7 @@ struct Grid {
   Box extent(const Window& window) const;
   Grid crop(const Window& window) const;   // the grid of a window of this grid
   Window window_of(const Box& box) const;  // smallest window that covers the box, clipped to the grid
-  bool same_as(const Grid& other) const;   // same CRS and shape, corners within 1/100 pixel
+  bool same_as(const Grid& other) const;   // same CRS (however it is named) and shape, corners within 1/100 pixel
   bool operator==(const Grid&) const = default;
 };
 std::string to_text(const Grid& grid);  // "EPSG:32631, 10980 x 10980 px of 10 x 10 at (300000, 4900020)"

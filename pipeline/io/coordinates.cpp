@@ -63,12 +63,6 @@ std::string epsg_of(OGRSpatialReferenceH system) {
   return authority && code && std::string(authority) == "EPSG" ? std::string("EPSG:") + code : "";
 }
 
-// A GeoTIFF keeps no names of axes in metres ("(E)" in "Meter" of HDF-EOS): those that it is read back with.
-std::string with_plain_axes(const std::string& wkt) {
-  static const std::regex form(R"re(AXIS\["[^"]*",(east|north),ORDER\[([12])\],LENGTHUNIT\["[^"]*",1(,ID\["EPSG",9001\])?\]\])re");
-  return std::regex_replace(wkt, form, R"re(AXIS["$1ing",$1,ORDER[$2],LENGTHUNIT["metre",1,ID["EPSG",9001]]])re");
-}
-
 // The code of a definition without one, if PROJ's database has it.
 std::string matching_epsg(OGRSpatialReferenceH system) {
   constexpr int kOnlyNamesDiffer = 90;  // of PROJ's confidence; below it, the parameters decide (a PROJ string has no names)
@@ -105,7 +99,7 @@ std::string canonical_crs_of(OGRSpatialReferenceH given) {
   if (OSRAutoIdentifyEPSG(system.get()) == OGRERR_NONE)
     if (std::string code = epsg_of(system.get()); !code.empty()) return code;
   if (std::string code = matching_epsg(system.get()); !code.empty()) return code;
-  return with_plain_axes(wkt_of(system.get()));
+  return wkt_of(system.get());
 }
 
 std::string canonical_crs(const std::string& definition) { return canonical_crs_of(make_system(definition).get()); }

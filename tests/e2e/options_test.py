@@ -36,7 +36,7 @@ FIRST = {
 # Values that cannot be made up. {w}: the world's folder.
 VALUES = {
     "year": "2020", "output": "{w}/elsewhere", "nomenclature": "{w}/other.json", "device": "cpu", "memory": "3GiB",
-    "source.root": "{w}/copy", "source.sensor": "{w}/other.toml", "source.variant": "SRE", "source.bands": "B2,B3,B4,B8,B8A",
+    "source.root": "{w}/copy", "source.sensor": "{w}/other.toml", "source.variant": "SRE", "source.invalid": "CLM=1", "time.own_dates": "sentinel2", "source.bands": "B2,B3,B4,B8,B8A",
     "tiles.names": "{tile}", "tiles.area": "-20,30,20,60", "tiles.exclude": "1,2,3,4", "time.start": "2021-02-01", "time.end": "2021-11-30", "time.dates": "2021-02-15,2021-06-01",
     "period.start": "2021-02-01", "period.end": "2021-11-30", "period.until": "2021-06-30", "period.name": "season",
     "reference.path": "{w}/other.shp", "reference.layer": "other", "reference.class_field": "LABEL",

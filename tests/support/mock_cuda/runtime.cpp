@@ -42,6 +42,7 @@ std::recursive_mutex mutex;     // of all of it
 thread_local int selected = 0;  // device
 
 cudaError_t called(const char* name) {
+  const std::lock_guard lock(mutex);
   runtime.calls.emplace_back(name);
   const auto failure = runtime.fails.find(name);
   if (failure == runtime.fails.end() || runtime.good_calls-- > 0) return cudaSuccess;
@@ -121,6 +122,7 @@ cudaError_t release(const char* call, Allocations& allocations, void* memory) {
 }  // namespace
 
 void reset_runtime() {
+  const std::lock_guard lock(mutex);
   runtime = {};
   machine = {};
 }

@@ -64,7 +64,7 @@ TEST(AtomicFile, WithoutCommitNothingChangesAndNothingIsLeft) {
 
 TEST(AtomicFile, TheFolderIsMade) {
   const std::string path = temp_dir() + "/a/b/c.txt";
-  write_plain(path, "text");
+  write_text(path, "text");
   EXPECT_EQ(read_text(path), "text");
 }
 
@@ -92,7 +92,7 @@ TEST(AtomicFile, ReasonsAreTold) {
 TEST(AtomicFile, TextsAreReadAsTheyWereWritten) {
   const std::string path = temp_dir() + "/text";
   for (const std::string& text : {std::string(), std::string("\r\n\n"), std::string("a\0b", 3), std::string(100'000, 'x')}) {
-    write_plain(path, text);
+    write_text(path, text);
     EXPECT_EQ(read_text(path), text);
   }
   EXPECT_THAT([&] { read_text(path + "/none"); }, ThrowsMessage<UserError>(EndsWith("/none: cannot be read")));

@@ -83,7 +83,7 @@ TEST_F(StatisticsTest, WhatChanged) {
   const auto lines = statistics(command, silent.context);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_THAT(lines[0], HasSubstr("16.67 % changed"));  // of six pixels with a class in both
-  EXPECT_THAT(lines[1], HasSubstr("1 zones lie outside of the map: far"));
+  EXPECT_THAT(lines[1], HasSubstr("1 zone lies outside of the map: far"));
   const VectorLayer layer = read_polygons(command.output, "", {"zone"}, "");
   ASSERT_EQ(layer.features.size(), 1u);
   EXPECT_NEAR(std::stod(layer.features[0].attributes.at("changed")), true_ha, 1e-5);
