@@ -64,6 +64,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
                                     ? "the configuration does not have; add a [[source]] of daily temperature with this name"
                                     : "has no day over this tile"));
     temperatures_.emplace().place = static_cast<std::size_t>(known - input.others.begin());
+    temperatures_->asked = false;
     temperatures_->band =
         static_cast<std::size_t>(std::ranges::find(known->bands, temperature_band(known->bands, what_)) - known->bands.begin());
     const auto require_days = [&](const std::vector<Date>& dates) { ThermalClock(*spec_.thermal, new_year_, known->dates, dates, file); };

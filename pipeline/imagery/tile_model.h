@@ -123,7 +123,7 @@ class TileModel {
     Buffer<std::uint8_t> known;        // [day][pixel]
     Buffer<std::int32_t> lacking;      // of a window, ThermalTimeArgs::lacking
     PinnedNumbers<std::int32_t> told;  // the same on the host, under way until the next window
-    bool asked = false;                // whether it holds anything
+    bool asked;                        // whether it holds anything; false of a new one
     Constant<ThermalSum> sums;         // of the first source
   };
   std::optional<Temperatures> temperatures_;

@@ -122,8 +122,9 @@ TEST(Stack, RadarHasItsRatioAndIsNotFilled) {
   const Grid grid{"EPSG:32631", 300000, 4900020, 10, 10, 300, 280};
   for (const char* day : {"20180503", "20180515"})
     for (const auto& [band, power] : {std::pair<std::string, double>{"vv", 0.1}, {"vh", 0.01}})
-      testing::write_image(root + "/s1/31TCJ/s1a_31TCJ_" + band + "_ASC_030_" + day + "t174000.tif",
-                           {.grid = grid, .type = "Float32", .number = [power](int, int col, int) { return col == 7 ? 0 : power; }});
+      testing::write_image(
+          root + "/s1/31TCJ/s1a_31TCJ_" + band + "_ASC_030_" + day + "t174000.tif",
+          {.grid = grid, .type = "Float32", .number = [backscatter = power](int, int col, int) { return col == 7 ? 0 : backscatter; }});
   StackOptions options;
   options.features = true;
   SilentContext silent;
