@@ -2,6 +2,7 @@
 // Numbers that pass between host and device for every window, through page-locked memory that is used again and again: nothing is allocated
 // in the steady state, and the host waits for a transfer only when it needs the memory again.
 
+#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -61,7 +62,7 @@ class Staged {
   void release() { *this = Staged(); }
 
  private:
-  PinnedNumbers<T> halves_[2];
+  std::array<PinnedNumbers<T>, 2> halves_;
   Buffer<T> there_;
   int turn_ = 0;
   std::int64_t n_ = 0;

@@ -27,7 +27,7 @@ std::vector<Tensor> weights_of(const Network& network) {
 void set_weights(Network& network, const std::vector<Tensor>& weights) {
   const torch::NoGradGuard no_grad;
   std::size_t i = 0;
-  for_each_weight(network, [&](Tensor t) { t.detach().copy_(weights[i++]); });
+  for_each_weight(network, [&](const Tensor& t) { t.detach().copy_(weights[i++]); });
 }
 
 AveragedWeights::AveragedWeights(const Network& network, double decay) : decay_(decay), mean_(weights_of(network)) {}

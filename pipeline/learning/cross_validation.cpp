@@ -72,11 +72,11 @@ Folds make_folds(const std::vector<NamedSamples>& all, int n_folds, GroupBy by, 
 FoldSelections select_fold(const std::vector<NamedSamples>& all, const Folds& folds, int fold) {
   FoldSelections out;
   for (std::size_t f = 0; f < all.size(); ++f) {
-    SampleSelection learn{&all[f].samples, all[f].file, {}}, test = learn;
+    std::vector<std::int64_t> learn, test;
     for (std::size_t i = 0; i < folds.of[f].size(); ++i)
-      if (folds.of[f][i] >= 0) (folds.of[f][i] == fold ? test : learn).rows.push_back(static_cast<std::int64_t>(i));
-    if (!learn.rows.empty()) out.learn.push_back(std::move(learn));
-    if (!test.rows.empty()) out.test.push_back(std::move(test));
+      if (folds.of[f][i] >= 0) (folds.of[f][i] == fold ? test : learn).push_back(static_cast<std::int64_t>(i));
+    if (!learn.empty()) out.learn.push_back({&all[f].samples, all[f].file, std::move(learn)});
+    if (!test.empty()) out.test.push_back({&all[f].samples, all[f].file, std::move(test)});
   }
   return out;
 }

@@ -115,7 +115,7 @@ std::string inside_only_folder(const std::string& archive, const std::vector<std
 std::vector<std::int64_t> version_numbers(const std::string& version) {
   std::vector<std::int64_t> numbers;
   if (version.empty()) return numbers;
-  for (std::string part : split_text(version, '-'))
+  for (const std::string& part : split_text(version, '-'))
     for (const std::string& number : split_text(part, '.')) numbers.push_back(std::stoll(number));
   return numbers;
 }
