@@ -189,7 +189,7 @@ TEST_F(RunTest, AReasonNamesTheKeyThatChangedAndNotTheWholeOfALongText) {
   std::string classes = R"({"name":"oso23","classes":[{"code":1,"name":"Rice"})";
   for (int code = 2; code < 200; ++code) classes += R"(,{"code":)" + std::to_string(code) + R"(,"name":"class"})";
   classes += "]}";
-  const auto with_fact = [&](std::string fact) {
+  const auto with_fact = [&](const std::string& fact) {
     auto list = stages();
     list[0].plan = [plan = list[0].plan, fact](const Config& c) {
       auto units = plan(c);
