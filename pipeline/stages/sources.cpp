@@ -224,23 +224,19 @@ void require_sources_somewhere(const Config& config) {
   if (config.sources.size() < 2 || config.classify.missing_sources) return;
   const Layout layout(config);
   std::vector<std::size_t> acquisitions(config.sources.size(), 0);
-  std::vector<std::vector<OutsidePeriod>> outside(config.sources.size());
   for (const std::string& tile : tiles_of(config)) {
     const TileImages images = TileImages::read(layout.census(tile));
-    for (std::size_t s = 0; s < std::min(images.sources.size(), acquisitions.size()); ++s) {
+    for (std::size_t s = 0; s < std::min(images.sources.size(), acquisitions.size()); ++s)
       acquisitions[s] += images.sources[s].acquisitions.size();
-      const auto& products = images.sources[s].outside_period;
-      outside[s].insert(outside[s].end(), products.begin(), products.end());
-    }
     if (std::ranges::find(acquisitions, 0U) == acquisitions.end()) return;
   }
   for (std::size_t s = 1; s < acquisitions.size(); ++s) {
     if (acquisitions[s] > 0) continue;
     const auto [first, last] = config.days();
-    throw UserError(join_text(
-        config.file, ": [[source]] ", config.sources[s].name, ": expected acquisitions from ", first.iso(), " to ", last.iso(), " under ",
-        config.sources[s].root, ", found none over any tile", outside[s].empty() ? "" : "; there are products of " + years_of(outside[s]),
-        "; correct root, or set year or period, or leave the source out (classify.missing_sources = true maps without it)"));
+    throw UserError(join_text(config.file, ": [[source]] ", config.sources[s].name, ": expected acquisitions from ", first.iso(), " to ",
+                              last.iso(), " under ", config.sources[s].root,
+                              ", found none over any tile; correct root, or set year or period, or leave the source out "
+                              "(classify.missing_sources = true maps without it)"));
   }
 }
 

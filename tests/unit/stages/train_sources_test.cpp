@@ -38,6 +38,22 @@ std::string table_with_radar(int samples, bool gaps = true) {
   return text;
 }
 
+// Samples with radar and samples without.
+void write_both(const std::string& folder) {
+  write_text(folder + "/both.csv", table_with_radar(120));
+  write_text(folder + "/optical.csv", season_table(60, "B8"));
+}
+
+void expect_both_are_classified(const std::string& folder, const Context& context) {
+  for (const char* file : {"/both.csv", "/optical.csv"}) {
+    EvaluateCommand evaluate;
+    evaluate.model = folder + "/m";
+    evaluate.samples = {folder + file};
+    evaluate.all_samples = true;
+    EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.9) << file;
+  }
+}
+
 TEST(SeveralSeries, WithoutGapsAreLearnedByTheModelThatReadsSeveral) {
   const std::string folder = testing::temp_dir();
   testing::SilentProgress progress;
@@ -90,8 +106,7 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
-  write_text(folder + "/both.csv", table_with_radar(120));
-  write_text(folder + "/optical.csv", season_table(60, "B8"));
+  write_both(folder);
   TrainCommand command;
   command.request.recipe.effort = "quick";
   command.samples = {folder + "/both.csv", folder + "/optical.csv"};
@@ -105,13 +120,7 @@ TEST(SeveralSeries, LearnTogetherAndFilesThatLackOneAreStillClassified) {
   ASSERT_EQ(sources.size(), 2u);
   EXPECT_EQ(sources[1].name, "sentinel1");
   EXPECT_EQ(sources[1].bands, (std::vector<std::string>{"VV", "VH"}));
-  for (const char* file : {"/both.csv", "/optical.csv"}) {
-    EvaluateCommand evaluate;
-    evaluate.model = folder + "/m";
-    evaluate.samples = {folder + file};
-    evaluate.all_samples = true;
-    EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.9) << file;
-  }
+  expect_both_are_classified(folder, context);
   command.request.model.sources = {"sentinel1", "sentinel3"};
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }),
               AllOf(HasSubstr("sentinel3"), HasSubstr("sentinel2, sentinel1")));
@@ -128,8 +137,7 @@ TEST(SeveralSeries, AreQuantilesOfEachForAForestThatReadsQuantiles) {
   testing::SilentProgress progress;
   Context context;
   context.progress = &progress;
-  write_text(folder + "/both.csv", table_with_radar(120));
-  write_text(folder + "/optical.csv", season_table(60, "B8"));
+  write_both(folder);
   TrainCommand command;
   command.samples = {folder + "/both.csv", folder + "/optical.csv"};
   command.request.output = folder + "/m";
@@ -147,13 +155,7 @@ TEST(SeveralSeries, AreQuantilesOfEachForAForestThatReadsQuantiles) {
   for (const auto& [band, share] : forest.spec.metrics.at("importance").at("bands").items())
     if (band.starts_with("sentinel1 ")) radar += share.get<double>();
   EXPECT_GT(radar, 0);
-  for (const char* file : {"/both.csv", "/optical.csv"}) {
-    EvaluateCommand evaluate;
-    evaluate.model = folder + "/m";
-    evaluate.samples = {folder + file};
-    evaluate.all_samples = true;
-    EXPECT_GE(evaluate_model(evaluate, context).accuracy.overall, 0.9) << file;
-  }
+  expect_both_are_classified(folder, context);
 }
 
 }  // namespace
