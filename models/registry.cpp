@@ -1,10 +1,5 @@
 #include "models/registry.h"
 
-#include "models/arch/inception_time.h"
-#include "models/arch/ltae.h"
-#include "models/arch/mlp.h"
-#include "models/arch/temporal_cnn.h"
-#include "models/arch/transformer.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
@@ -16,38 +11,33 @@ const std::vector<Architecture>& architectures() {
        "attention over the acquisitions as they are; the choice of auto for series with gaps",
        InputKind::raw,
        {{"spectral", 32}, {"d_model", 256}, {"n_head", 16}, {"d_k", 8}, {"mlp", 128}, {"hidden", 64}, {"dropout", 0.2}, {"norm", "none"}},
-       {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"},
-       make_ltae},
+       {"Garnot & Landrieu 2020, arXiv:2007.00586", "Garnot & Landrieu 2021, arXiv:2107.07933"}},
       {"temporal_cnn",
        "convolutions over a regular series, for dense series",
        InputKind::regular,
        {{"filters", 64}, {"kernel", 5}, {"dense", 256}, {"dropout", 0.5}},
-       {"Pelletier, Webb & Petitjean 2019, doi:10.3390/rs11050523"},
-       make_temporal_cnn},
+       {"Pelletier, Webb & Petitjean 2019, doi:10.3390/rs11050523"}},
       {"inception_time",
        "parallel convolutions of several lengths over a regular series",
        InputKind::regular,
        {{"depth", 6}, {"filters", 32}, {"kernel", 40}},
-       {"Ismail Fawaz et al. 2020, arXiv:1909.04939"},
-       make_inception_time},
+       {"Ismail Fawaz et al. 2020, arXiv:1909.04939"}},
       {"transformer",
        "an encoder over the acquisitions as they are",
        InputKind::raw,
        {{"d_model", 64}, {"n_head", 4}, {"layers", 3}, {"feed_forward", 128}, {"dropout", 0.1}},
-       {"Russwurm & Koerner 2020, arXiv:1910.10536", "Vaswani et al. 2017, arXiv:1706.03762"},
-       make_transformer},
+       {"Russwurm & Koerner 2020, arXiv:1910.10536", "Vaswani et al. 2017, arXiv:1706.03762"}},
       {"mlp",
        "dense layers over all dates of a regular series",
        InputKind::regular,
        {{"layers", 3}, {"width", 256}, {"dropout", 0.3}},
-       {"Ioffe & Szegedy 2015, arXiv:1502.03167"},
-       make_mlp},
+       {"Ioffe & Szegedy 2015, arXiv:1502.03167"}},
       {"random_forest",
        "the baseline to compare with",
        InputKind::regular,
        {{"features", "series"}},
        {"Breiman 2001, doi:10.1023/A:1010933404324", "Dempster, Schmidt & Webb 2024, doi:10.1007/s10618-024-01036-9"},
-       nullptr},
+       false},
   };
   return list;
 }

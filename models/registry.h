@@ -1,7 +1,6 @@
 #pragma once
 // Every architecture of the program. models/registry.cpp has one line for each.
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,16 +10,13 @@
 
 namespace millesime {
 
-class Network;  // models/base/network.h, which includes torch
-
 struct Architecture {
   std::string name;     // "ltae"
   std::string summary;  // one line
   InputKind preferred_input;
   nlohmann::json parameters;  // its own parameters with their defaults
   std::vector<std::string> papers;
-  // Builds the network for a spec with random weights; nullptr for the random forest, which is not a network.
-  std::shared_ptr<Network> (*make)(const ModelSpec& spec);
+  bool network = true;  // learned and applied by LibTorch (models/arch/make_network.h)
 };
 
 const std::vector<Architecture>& architectures();

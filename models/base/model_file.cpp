@@ -15,9 +15,9 @@ constexpr const char* kSpecKey = "millesime.model";
 constexpr const char* kMembersKey = "millesime.members";
 
 nlohmann::json metadata_json(const SafetensorsFile& file, const char* key, const std::string& path) {
-  const auto json = nlohmann::json::parse(file.metadata().at(key), nullptr, false);
-  if (json.is_discarded()) throw UserError(join_text(path, ": metadata \"", key, "\" is not JSON; the file is damaged"));
-  return json;
+  const auto parsed = nlohmann::json::parse(file.metadata().at(key), nullptr, false);
+  if (parsed.is_discarded()) throw UserError(join_text(path, ": metadata \"", key, "\" is not JSON; the file is damaged"));
+  return parsed;
 }
 
 void read_tensor(const SafetensorsFile& file, const std::string& name, ModelFile& model, const std::string& own_name) {

@@ -6,8 +6,10 @@
 #include <ATen/Parallel.h>
 #include <torch/nn/functional/padding.h>
 
+#include "models/arch/make_network.h"
 #include "models/base/device_memory.h"
 #include "models/base/model_file.h"
+#include "models/base/network_library.h"
 #include "models/base/script_network.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
@@ -170,10 +172,10 @@ std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device devic
   use_exact_arithmetic(device);
   if (!file.script.empty()) return load_script(file, device);
   const Architecture& kind = architecture(file.spec.architecture);
-  if (!kind.make) throw UserError(join_text(file.path, ": a ", kind.name, " is not a network"));
+  if (!kind.network) throw UserError(join_text(file.path, ": a ", kind.name, " is not a network"));
   std::shared_ptr<Network> network;
   try {
-    network = kind.make(file.spec);
+    network = make_network(file.spec);
   } catch (const UserError& error) {
     throw with_context(file.path, error);
   }
@@ -241,7 +243,7 @@ ModelFile network_file(const ModelSpec& spec, const Network& network) {
   return file;
 }
 
-std::unique_ptr<Classifier> load_classifier(const ModelFile& file, const Device& device, int threads) {
+std::unique_ptr<Classifier> networks::load_classifier(const ModelFile& file, const Device& device, int threads) {
   return std::make_unique<NetworkClassifier>(file, device, threads);
 }
 

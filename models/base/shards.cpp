@@ -6,7 +6,7 @@
 #include <ATen/Parallel.h>
 #include <torch/utils.h>
 
-#include "models/registry.h"
+#include "models/arch/make_network.h"
 #include "pipeline/core/side_by_side.h"
 
 namespace millesime {
@@ -19,7 +19,7 @@ std::shared_ptr<Network> new_network(const ModelSpec& spec, const ModelFile* sta
   static std::mutex drawing;  // LibTorch draws initial weights from one generator of the process
   const std::lock_guard lock(drawing);
   torch::manual_seed(static_cast<std::uint64_t>(seed));
-  auto network = architecture(spec.architecture).make(spec);
+  auto network = make_network(spec);
   if (start) copy_weights(*start, spec, *network);
   network->to(device);
   network->train();

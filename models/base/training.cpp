@@ -16,6 +16,7 @@
 #include <torch/optim/adamw.h>
 #include <torch/utils.h>
 
+#include "models/arch/make_network.h"
 #include "models/base/augmentation.h"
 #include "models/base/autocast.h"
 #include "models/base/averaged_weights.h"
@@ -25,15 +26,14 @@
 #include "models/base/epoch_choice.h"
 #include "models/base/loss.h"
 #include "models/base/network.h"
+#include "models/base/network_library.h"
 #include "models/base/one_cycle.h"
 #include "models/base/one_library_thread.h"
 #include "models/base/rare_classes.h"
 #include "models/base/sample_feed.h"
 #include "models/base/shards.h"
 #include "models/base/training_tensors.h"
-#include "models/registry.h"
 #include "pipeline/core/accuracy.h"
-#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/interruption.h"
@@ -384,25 +384,23 @@ ModelFile learn_network(const ModelSpec& spec, const InputTable& learn, const In
   return Training(spec, learn, held_out, recipe, last_epoch, run).learn();
 }
 
-std::string second_checkpoint(const std::string& first) { return first.empty() ? "" : first + "2"; }
-
 }  // namespace
 
-ModelFile train_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe,
-                        const TrainingRun& run) {
+ModelFile networks::train_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe,
+                                  const TrainingRun& run) {
   return learn_network(spec, learn, held_out, recipe, 0, run);
 }
 
-ModelFile train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
-                         const TrainingRun& run) {
+ModelFile networks::train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
+                                   const TrainingRun& run) {
   spec.provenance.n_samples = samples.size();
   spec.provenance.n_held_out = held_out.size();
   const InputTable learn = with_rare_classes(samples, spec, recipe, run.memory_bytes);
   count_learned(spec, learn);
-  return train_network(spec, learn, held_out, recipe, run);
+  return networks::train_network(spec, learn, held_out, recipe, run);
 }
 
-ModelFile learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run) {
+ModelFile networks::learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run) {
   ModelSpec spec = first.spec;
   if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
   Recipe same = recipe;  // batches and rate as chosen for fewer samples
@@ -420,24 +418,9 @@ ModelFile learn_again(const ModelFile& first, const InputTable& input, const Rec
   return second;
 }
 
-ModelFile untrained_network(const ModelSpec& spec, std::int64_t seed) {
+ModelFile networks::untrained_network(const ModelSpec& spec, std::int64_t seed) {
   torch::manual_seed(static_cast<std::uint64_t>(seed));
-  return network_file(spec, *architecture(spec.architecture).make(spec));
-}
-
-Precision precision_of(const std::string& text) {
-  if (text == "auto") return Precision::automatic;
-  if (text == "float32") return Precision::float32;
-  if (text == "bfloat16") return Precision::bfloat16;
-  throw UserError(join_text("train.precision: expected auto, float32 or bfloat16, got \"", text, "\""));
-}
-
-void remove_checkpoint(const std::string& checkpoint) {
-  std::error_code ignored;
-  for (const auto& file : {checkpoint, second_checkpoint(checkpoint)}) {
-    std::filesystem::remove(file, ignored);
-    remove_abandoned_of(file);
-  }
+  return network_file(spec, *make_network(spec));
 }
 
 }  // namespace millesime

@@ -71,5 +71,6 @@ ModelFile untrained_network(const ModelSpec& spec, std::int64_t seed);
 
 // Call it when the model is written.
 void remove_checkpoint(const std::string& checkpoint);
+std::string second_checkpoint(const std::string& first);  // learn_again's; "" without a first
 
 }  // namespace millesime

@@ -75,7 +75,7 @@ nlohmann::json count_samples(const ModelSpec& spec, const InputTable& input) {
 // Copies to `spec` everything that decides the meaning of the initial weights: parameters and target dates.
 ModelFile read_start(const std::string& file, ModelSpec& spec) {
   ModelFile start = model_to_tune(file, spec.architecture);
-  if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).make)
+  if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).network)
     throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model is ", spec.architecture,
                               "; fine-tuning cannot change the architecture"));
   spec.parameters = start.spec.parameters;
@@ -197,7 +197,7 @@ double Learning::seconds_per_pixel() const {
   return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
 }
 
-bool Learning::is_forest() const { return !architecture(spec_.architecture).make; }
+bool Learning::is_forest() const { return !architecture(spec_.architecture).network; }
 
 ModelFile Learning::grow(ModelSpec spec, const InputTable& samples) const {
   spec.provenance.n_samples = samples.size();

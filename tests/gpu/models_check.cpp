@@ -19,6 +19,7 @@
 
 #include "kernels/base/buffer.h"
 #include "kernels/base/in_strips.h"
+#include "models/arch/make_network.h"
 #include "models/base/bfloat16_classifier.h"
 #include "models/base/classifier.h"
 #include "models/base/model_file.h"
@@ -127,7 +128,7 @@ bool trains_twice_alike(const std::string& name, const Device& device) {
 bool halves_where_memory_lacks(const Device& device) {
   const ModelSpec spec = small_year(architecture("temporal_cnn"));
   torch::manual_seed(1);
-  const auto network = load_classifier(network_file(spec, *architecture("temporal_cnn").make(spec)), device);
+  const auto network = load_classifier(network_file(spec, *make_network(spec)), device);
   std::vector<Buffer<unsigned char>> ballast;
   for (std::int64_t chunk = std::int64_t{1} << 30; chunk >= std::int64_t{1} << 24; chunk /= 4) {
     try {
@@ -170,7 +171,7 @@ int check() {
   for (const Architecture& known : architectures()) {
     const ModelSpec spec = small_year(known);
     torch::manual_seed(1);
-    const auto network = known.make(spec);
+    const auto network = make_network(spec);
     if (!network) continue;  // the random forest is a kernel
     const ModelFile file = network_file(spec, *network);
     const std::string form = spec.input == InputKind::raw ? ", raw and masked" : "";

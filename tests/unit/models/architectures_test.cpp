@@ -28,7 +28,7 @@ using testing::small_input;
 using testing::small_spec;
 
 ModelFile train(const ModelSpec& spec, const ModelInput& learn, const Recipe& recipe, const ModelInput& held_out = {}) {
-  if (!architecture(spec.architecture).make) return forest_file(spec, train_forest(spec, learn, recipe));
+  if (!architecture(spec.architecture).network) return forest_file(spec, train_forest(spec, learn, recipe));
   return train_network(spec, learn, held_out, recipe, testing::plain_run());
 }
 
@@ -38,7 +38,7 @@ std::vector<float> logits_of(const ModelFile& file, const ModelInput& input, int
   return out;
 }
 
-bool is_network(const std::string& name) { return architecture(name).make != nullptr; }
+bool is_network(const std::string& name) { return architecture(name).network; }
 
 class EveryArchitecture : public ::testing::TestWithParam<std::string> {};
 
