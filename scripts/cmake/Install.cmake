@@ -8,7 +8,11 @@
 
 include(GNUInstallDirs)
 set_target_properties(millesime PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/millesime")
-install(TARGETS millesime millesime_loaded_networks RUNTIME_DEPENDENCY_SET from_venv RUNTIME DESTINATION bin LIBRARY DESTINATION lib/millesime)
+set(installed millesime)
+if(TARGET millesime_loaded_networks)
+  list(APPEND installed millesime_loaded_networks)
+endif()
+install(TARGETS ${installed} RUNTIME_DEPENDENCY_SET from_venv RUNTIME DESTINATION bin LIBRARY DESTINATION lib/millesime)
 install(RUNTIME_DEPENDENCY_SET from_venv
   PRE_EXCLUDE_REGEXES "^libcuda\\.so" "^libnvidia-ml\\.so"  # the driver's own
   POST_INCLUDE_REGEXES "^${MILLESIME_VENV}/"

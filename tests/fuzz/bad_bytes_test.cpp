@@ -19,7 +19,7 @@ namespace millesime::testing {
 namespace {
 
 #ifdef MILLESIME_SANITIZED
-constexpr int kRuns = 500;  // of each harness: not optimised and sanitized, one takes 20 times as long
+constexpr int kRuns = 200;  // of each harness: not optimised and sanitized, one takes 20 times as long
 #else
 constexpr int kRuns = 10000;
 #endif
