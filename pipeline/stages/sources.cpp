@@ -13,6 +13,8 @@
 #include "pipeline/core/language.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/census.h"
+#include "pipeline/io/sensor.h"
 #include "pipeline/reports/html.h"
 #include "pipeline/stages/config.h"
 #include "pipeline/stages/layout.h"
@@ -162,6 +164,19 @@ std::string with_names(const std::string& expression, const Changed& change) {
   return text;
 }
 
+// What a source has of other dates, over all tiles: "2019 (12 products)"; "" without any. The censuses on disk leave it out.
+std::string other_years(const Config& config, const SourceOptions& source, Date first, Date last) {
+  const Layout layout(config);
+  std::vector<OutsidePeriod> others;
+  for (const std::string& tile : tiles_of(config)) {
+    CensusRequest request = census_request(source, tile, first, last);
+    request.grid = TileImages::read(layout.census(tile)).grid;
+    const SourceCensus census = make_sensor(source.sensor)->take_census(request);
+    others.insert(others.end(), census.outside_period.begin(), census.outside_period.end());
+  }
+  return years_of(others);
+}
+
 }  // namespace
 
 std::vector<std::string> own_indices(const std::vector<std::string>& indices, const SensorFile& sensor) {
@@ -233,10 +248,11 @@ void require_sources_somewhere(const Config& config) {
   for (std::size_t s = 1; s < acquisitions.size(); ++s) {
     if (acquisitions[s] > 0) continue;
     const auto [first, last] = config.days();
+    const std::string others = other_years(config, config.sources[s], first, last);
     throw UserError(join_text(config.file, ": [[source]] ", config.sources[s].name, ": expected acquisitions from ", first.iso(), " to ",
-                              last.iso(), " under ", config.sources[s].root,
-                              ", found none over any tile; correct root, or set year or period, or leave the source out "
-                              "(classify.missing_sources = true maps without it)"));
+                              last.iso(), " under ", config.sources[s].root, ", found none over any tile",
+                              others.empty() ? "; correct root" : ", but products of " + others + "; set year or period to these",
+                              ", or leave the source out (classify.missing_sources = true maps without it)"));
   }
 }
 

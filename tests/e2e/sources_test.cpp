@@ -169,7 +169,7 @@ TEST_F(SourcesTest, ASourceThatIsNowhereIsRefusedBeforeTraining) {
   const auto refused = run_program({"run", configuration("nowhere", source("ascending", "sentinel1_s1tiling", "no_radar")), "--quiet"});
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.err, HasSubstr("[[source]] ascending: expected acquisitions from 2021-01-01 to 2021-12-31 under"));
-  EXPECT_THAT(refused.err, HasSubstr("found none over any tile; correct root, or set year or period, or leave the source out"));
+  EXPECT_THAT(refused.err, HasSubstr("found none over any tile; correct root, or leave the source out"));
 
   // Dates outside the period.
   std::string name;
@@ -185,7 +185,7 @@ TEST_F(SourcesTest, ASourceThatIsNowhereIsRefusedBeforeTraining) {
   }
   const auto outside = run_program({"run", world + "/nowhere.toml", "--quiet"});
   EXPECT_EQ(outside.code, 2);
-  EXPECT_THAT(outside.err, HasSubstr("found none over any tile; correct root, or set year or period"));
+  EXPECT_THAT(outside.err, HasSubstr("found none over any tile, but products of 2019 (1 product); set year or period to these"));
 }
 
 // The parcels of a register as categories of each pixel.
