@@ -164,9 +164,9 @@ void RasterReader::Impl::read_stored(int number, int block_col, int block_row, v
   if (!looked_for_plain) {
     looked_for_plain = true;
     const GDALDataType type = GDALGetRasterDataType(band(0));
-    const bool whole = type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16;
+    const bool may_be_plain = type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16 || type == GDT_Float32;
     const bool is_tiff = std::string_view(GDALGetDriverShortName(GDALGetDatasetDriver(dataset.get()))) == "GTiff";
-    if (is_tiff && whole && info.bands == 1)
+    if (is_tiff && may_be_plain && info.bands == 1)
       plain = TiffBlocks::open(path, info.grid.cols, info.grid.rows, info.block_width, info.block_height, GDALGetDataTypeSizeBytes(type));
   }
   if (plain && number == 0 && plain->read(block_col, block_row, samples)) return;
@@ -248,6 +248,10 @@ void RasterReader::read_block(int number, int block_col, int block_row, const En
     }
     return;
   }
+  if (type == GDT_Float32 && !band.has_mask && PowerSamples::can(encoding, band.nodata)) {
+    const std::vector<char> stored = impl_->stored_block(number, block_col, block_row);
+    return PowerSamples::of(encoding).convert(reinterpret_cast<const float*>(stored.data()), pixels, samples);
+  }
   std::ranges::transform(block_in_unit(number, block_col, block_row, encoding), samples, to_sample);
 }
 
@@ -256,9 +260,7 @@ void RasterReader::read_block(int number, int block_col, int block_row, const Ma
   if (!plane.band.empty()) {
     std::vector<std::int16_t> values(impl_->block_pixels());
     read_block(number, block_col, block_row, encoding, values.data());
-    std::ranges::transform(values, samples, [](std::int16_t value) {
-      return static_cast<std::uint8_t>(value == kNodata ? MaskMeaning::no_image : MaskMeaning::valid);
-    });
+    std::ranges::transform(values, samples, mask_byte_of);
     return;
   }
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <deque>
@@ -10,12 +11,12 @@
 #include <vector>
 
 #include "pipeline/core/error.h"
-#include "pipeline/core/series.h"
 
 namespace millesime {
 namespace {
 
 constexpr double kPerReflectance = 10000;  // of the unit
+constexpr double kHundredthsOfDecibel = 100;
 constexpr double kHighest = std::numeric_limits<std::int16_t>::max();
 constexpr double kFraction =
     100;  // fractions that are nowhere greater are reflectance 0..1 or percent: 100 in the unit is a reflectance of 0.01
@@ -156,6 +157,59 @@ const std::vector<std::int16_t>& sample_table(PixelType type, const Encoding& en
     table.samples.push_back(file_nodata && number == *file_nodata ? kNodata : to_sample(encoding.in_unit(number)));
   }
   return table.samples;
+}
+
+namespace {
+
+// Powers of the table: of -97 to 59 decibel. What is beyond is computed.
+constexpr float kLeastPower = 0x1p-32f, kPowerBeyond = 0x1p20f;
+constexpr int kLastBits = 14;  // a cell spans at most 0.85 hundredths of a decibel
+
+std::uint32_t bits_of(float power) { return std::bit_cast<std::uint32_t>(power); }
+
+}  // namespace
+
+bool PowerSamples::can(const Encoding& encoding, std::optional<double> file_nodata) {
+  const auto is_power = [](const std::optional<double>& nodata) { return nodata && *nodata > 0; };
+  return encoding.kind == Encoding::Kind::power && encoding.factor > 0 && encoding.factor <= kHundredthsOfDecibel && !encoding.least &&
+         !encoding.most && !is_power(encoding.nodata) && !is_power(file_nodata);
+}
+
+const PowerSamples& PowerSamples::of(const Encoding& encoding) {
+  static std::mutex mutex;
+  static std::deque<PowerSamples> known;  // their addresses stay
+  const std::lock_guard lock(mutex);
+  for (const PowerSamples& samples : known)
+    if (samples.encoding_ == encoding) return samples;
+  known.push_back(PowerSamples(encoding));
+  return known.back();
+}
+
+PowerSamples::PowerSamples(const Encoding& encoding) : encoding_(encoding) {
+  for (std::uint32_t first = bits_of(kLeastPower); first < bits_of(kPowerBeyond); first += 1u << kLastBits) {
+    const auto sample_of = [&](std::uint32_t last_bits) { return exact(std::bit_cast<float>(first + last_bits)); };
+    std::uint32_t below = 0, from = 1u << kLastBits;  // the next number begins in (below, from]
+    const std::int16_t sample = sample_of(below);
+    if (sample_of(from - 1) != sample)
+      for (--from; from - below > 1;) {
+        const std::uint32_t middle = (below + from) / 2;
+        (sample_of(middle) == sample ? below : from) = middle;
+      }
+    cells_.push_back({sample, static_cast<std::uint16_t>(from)});
+  }
+}
+
+void PowerSamples::convert(const float* power, std::size_t n, std::int16_t* samples) const {
+  const std::uint32_t least = bits_of(kLeastPower), span = bits_of(kPowerBeyond) - least;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t place = bits_of(power[i]) - least;
+    if (place < span) {
+      const Cell cell = cells_[place >> kLastBits];
+      samples[i] = static_cast<std::int16_t>(cell.sample + ((place & ((1u << kLastBits) - 1)) >= cell.next));
+    } else {
+      samples[i] = exact(power[i]);
+    }
+  }
 }
 
 }  // namespace millesime

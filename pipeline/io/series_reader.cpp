@@ -73,7 +73,20 @@ SeriesReader::SeriesReader(const SourceCensus& census, const std::vector<std::st
   }
   for (const auto* layouts : {&impl_->groups, &impl_->mask_layouts})
     for (const GroupLayout& layout : *layouts) impl_->reach = std::max(impl_->reach, reach_of(layout));
+  impl_->find_told();
   impl_->plan_files();
+}
+
+// Of masks on the tile's pixels: elsewhere the pixels of a band are not those of the mask.
+void SeriesReader::Impl::find_told() {
+  for (std::size_t plane = 0; plane < planes.size(); ++plane) {
+    std::optional<GroupBand>& told = told_by.emplace_back();
+    for (std::size_t g = 0; g < groups.size(); ++g)
+      for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
+        if (planes[plane].band == bands[static_cast<std::size_t>(groups[g].bands[i])] && groups[g].is_tile_grid() &&
+            groups[g].grid.same_as(census.grid) && mask_layouts[plane].is_tile_grid() && mask_layouts[plane].grid.same_as(census.grid))
+          told = GroupBand{g, i};
+  }
 }
 
 void SeriesReader::Impl::plan_files() {

@@ -11,6 +11,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/io/internal/series_files.h"
+#include "pipeline/io/sample_unit.h"
 
 namespace millesime {
 
@@ -84,6 +85,12 @@ void SeriesReader::Impl::read_band(PassFiles& pass, std::size_t g, std::size_t i
              [&](const Window& block) { return !visible || visible->any_in(pixels_of(groups[g], block, census.grid)); });
 }
 
+// A mask that says what a band that was read says.
+void SeriesReader::Impl::make_mask(const GroupBand& band, const Window& window, const DateView& view, std::uint8_t* samples) const {
+  const std::int16_t* const values = view.groups[band.group] + band.band * static_cast<std::size_t>(window.pixels());
+  std::transform(values, values + window.pixels(), samples, mask_byte_of);
+}
+
 void SeriesReader::Impl::add_pieces(std::size_t date, const Window& window, Masked masked, DateToRead& to_read, Pieces& pieces) const {
   if (files[date].size() > 1) {  // the files of several passes are looked at together
     pieces.first.emplace_back([this, date, &window, &to_read](BlockBuffers& scratch) { read_date(date, window, to_read.view, scratch); });
@@ -93,14 +100,22 @@ void SeriesReader::Impl::add_pieces(std::size_t date, const Window& window, Mask
   to_read.planes_left = static_cast<int>(planes.size());
   for (std::size_t plane = 0; plane < planes.size(); ++plane)
     pieces.first.emplace_back([this, &pass, plane, &window, masked, &to_read](BlockBuffers& scratch) {
-      read_mask(pass, plane, window, to_read.view.masks + plane * static_cast<std::size_t>(window.pixels()), scratch);
+      std::uint8_t* const samples = to_read.view.masks + plane * static_cast<std::size_t>(window.pixels());
+      if (const auto& band = told_by[plane]) {
+        read_band(pass, band->group, band->band, window, to_read.view, nullptr, scratch);
+        make_mask(*band, window, to_read.view, samples);
+      } else {
+        read_mask(pass, plane, window, samples, scratch);
+      }
       if (--to_read.planes_left == 0 && masked == Masked::skip) to_read.visible.emplace(invalid_by, to_read.view.masks, window);
     });
   for (std::size_t g = 0; g < groups.size(); ++g)
-    for (std::size_t i = 0; i < groups[g].bands.size(); ++i)
+    for (std::size_t i = 0; i < groups[g].bands.size(); ++i) {
+      if (std::ranges::any_of(told_by, [&](const auto& band) { return band && band->group == g && band->band == i; })) continue;
       pieces.then.emplace_back([this, &pass, g, i, &window, &to_read](BlockBuffers& scratch) {
         read_band(pass, g, i, window, to_read.view, to_read.visible ? &*to_read.visible : nullptr, scratch);
       });
+    }
 }
 
 // All of them, by as many threads as may read; each takes the next one.

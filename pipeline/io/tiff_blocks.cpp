@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kNone = 1, kDeflate = 8, kDeflateOld = 32946, kZstd = 50000;  // tag 259
 constexpr std::uint64_t kMostBlocks = 1 << 24;
+constexpr int kOfFloats = 3;  // tag 317
 
 bool read_at(int file, std::uint64_t offset, void* bytes, std::size_t n) {
   auto* to = static_cast<unsigned char*>(bytes);
@@ -122,6 +123,11 @@ void swap_bytes(std::uint16_t* samples, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) samples[i] = static_cast<std::uint16_t>(samples[i] << 8 | samples[i] >> 8);
 }
 
+void swap_bytes(std::uint32_t* samples, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i)
+    samples[i] = samples[i] << 24 | (samples[i] & 0xFF00) << 8 | (samples[i] >> 8 & 0xFF00) | samples[i] >> 24;
+}
+
 // Each sample becomes the sum of those before it in its row: prefix sums within a register, then the last sum of the register before.
 void undo_differences(std::uint16_t* row, int n) {
   int i = 0;
@@ -161,10 +167,40 @@ void undo_differences(std::uint8_t* row, int n) {
   for (; i < n; ++i) row[i] = before = static_cast<std::uint8_t>(row[i] + before);
 }
 
+void undo_differences(std::uint32_t* row, int n) {
+  std::uint32_t before = 0;
+  for (int i = 0; i < n; ++i) row[i] = before += row[i];
+}
+
+// Predictor 3 (Adobe Photoshop TIFF Technical Note 3, 2005): the differences of the bytes of a row, whose highest bytes come first, then
+// the next ones, and so on.
+void undo_float_differences(unsigned char* row, int n, std::vector<unsigned char>& bytes) {
+  const auto count = static_cast<std::size_t>(n);
+  undo_differences(row, 4 * n);
+  bytes.assign(row, row + 4 * count);
+  std::size_t i = 0;
+#ifdef __SSE2__
+  for (; i + 16 <= count; i += 16) {
+    const auto of = [&](std::size_t place) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data() + place * count + i)); };
+    const __m128i highest = of(0), high = of(1), low = of(2), lowest = of(3);
+    const auto put = [&](std::size_t at, __m128i numbers) { _mm_storeu_si128(reinterpret_cast<__m128i*>(row + 4 * i + at), numbers); };
+    const __m128i lower = _mm_unpacklo_epi8(lowest, low), upper = _mm_unpacklo_epi8(high, highest);
+    put(0, _mm_unpacklo_epi16(lower, upper)), put(16, _mm_unpackhi_epi16(lower, upper));
+    const __m128i lower_end = _mm_unpackhi_epi8(lowest, low), upper_end = _mm_unpackhi_epi8(high, highest);
+    put(32, _mm_unpacklo_epi16(lower_end, upper_end)), put(48, _mm_unpackhi_epi16(lower_end, upper_end));
+  }
+#endif
+  for (; i < count; ++i) {
+    const std::uint32_t number = static_cast<std::uint32_t>(bytes[i]) << 24 | static_cast<std::uint32_t>(bytes[count + i]) << 16 |
+                                 static_cast<std::uint32_t>(bytes[2 * count + i]) << 8 | bytes[3 * count + i];
+    std::memcpy(row + 4 * i, &number, sizeof number);
+  }
+}
+
 // Of a thread, not of a file: hundreds of files are open.
 struct Inflater {
   libdeflate_decompressor* state = libdeflate_alloc_decompressor();
-  std::vector<unsigned char> stored;
+  std::vector<unsigned char> stored, row;
   Inflater() = default;
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -209,10 +245,13 @@ bool TiffBlocks::parse(int width, int height, int block_width, int block_height,
       !is(kBits, static_cast<std::uint64_t>(8 * sample_bytes), 1) || !is(kSamples, 1, 1) || !is(kFillOrder, 1, 1))
     return false;
   const std::uint64_t photometric = tags.number_or(kPhotometric, 0), format = tags.number_or(kFormat, 1);
-  if ((photometric != 1 && photometric != 3) || (format != 1 && format != 2) || (sample_bytes != 1 && sample_bytes != 2)) return false;
+  constexpr std::uint64_t kUnsigned = 1, kSigned = 2, kFloat = 3;
+  const bool whole = (format == kUnsigned || format == kSigned) && (sample_bytes == 1 || sample_bytes == 2);
+  const bool floats = format == kFloat && sample_bytes == 4;
+  if ((photometric != 1 && photometric != 3) || (!whole && !floats)) return false;
   const std::uint64_t compression = tags.number_or(kCompression, 1), predictor = tags.number_or(kPredictor, 1);
   if (compression != kNone && compression != kDeflate && compression != kDeflateOld && compression != kZstd) return false;
-  if (predictor != 1 && predictor != 2) return false;
+  if (predictor != 1 && predictor != 2 && !(predictor == kOfFloats && floats)) return false;
   tiled_ = tags.has(kTileWidth);
   const std::uint64_t rows = std::min<std::uint64_t>(tags.number_or(kRows, ~std::uint64_t{0}), static_cast<std::uint64_t>(height));
   const bool same_shape =
@@ -238,23 +277,29 @@ bool TiffBlocks::read(int block_col, int block_row, void* samples) {
   const auto row_bytes = static_cast<std::size_t>(block_width_) * static_cast<std::size_t>(sample_bytes_);
   const std::size_t bytes = row_bytes * static_cast<std::size_t>(rows);
   if (offset == 0 || stored == 0 || stored > 2 * bytes + 65536) return false;
+  thread_local Inflater inflater;
   if (compression_ == kNone) {
     if (stored != bytes || !read_at(file_, offset, samples, bytes)) return false;
   } else {
-    thread_local Inflater inflater;
     if (inflater.stored.size() < stored) inflater.stored.resize(stored);
     if (!read_at(file_, offset, inflater.stored.data(), stored) || !decompress(inflater, compression_ == kZstd, stored, samples, bytes))
       return false;
   }
-  if (sample_bytes_ == 2 && swapped_) swap_bytes(static_cast<std::uint16_t*>(samples), bytes / 2);
-  if (predictor_ == 2)
-    for (int row = 0; row < rows; ++row) {
-      auto* begin = static_cast<unsigned char*>(samples) + static_cast<std::size_t>(row) * row_bytes;
-      if (sample_bytes_ == 2)
-        undo_differences(reinterpret_cast<std::uint16_t*>(begin), block_width_);
-      else
-        undo_differences(begin, block_width_);
-    }
+  if (swapped_ && predictor_ != kOfFloats) {
+    if (sample_bytes_ == 2) swap_bytes(static_cast<std::uint16_t*>(samples), bytes / 2);
+    if (sample_bytes_ == 4) swap_bytes(static_cast<std::uint32_t*>(samples), bytes / 4);
+  }
+  for (int row = 0; predictor_ != 1 && row < rows; ++row) {
+    auto* begin = static_cast<unsigned char*>(samples) + static_cast<std::size_t>(row) * row_bytes;
+    if (predictor_ == kOfFloats)
+      undo_float_differences(begin, block_width_, inflater.row);
+    else if (sample_bytes_ == 4)
+      undo_differences(reinterpret_cast<std::uint32_t*>(begin), block_width_);
+    else if (sample_bytes_ == 2)
+      undo_differences(reinterpret_cast<std::uint16_t*>(begin), block_width_);
+    else
+      undo_differences(begin, block_width_);
+  }
   return true;
 }
 

@@ -78,7 +78,11 @@ struct SeriesReader::Impl {
   std::size_t edge_plane = 0;        // that tells where there is an image
   MaskRule no_image{};               // its bytes
   std::vector<GroupLayout> groups;
-  std::vector<GroupLayout> mask_layouts;              // one a plane
+  std::vector<GroupLayout> mask_layouts;  // one a plane
+  struct GroupBand {
+    std::size_t group, band;
+  };
+  std::vector<std::optional<GroupBand>> told_by;      // of each plane: the band that is read and says what the mask is
   int halo = 0;                                       // px by which windows are read larger
   int reach = 0;                                      // see reach_of(); of all groups
   int block_width = 1, block_height = 1;              // whole blocks of the files of every resolution, in tile pixels
@@ -114,6 +118,7 @@ struct SeriesReader::Impl {
     block_height = join(block_height, file.block_height, file.grid.rows, row_scale, census.grid.rows);
   }
 
+  void find_told();
   void plan_files();
 
   static RasterReader open(const Product& product, const Layer& layer) {
@@ -279,6 +284,7 @@ struct SeriesReader::Impl {
     std::vector<std::uint8_t> samples;
   };
   void read_mask(PassFiles& pass, std::size_t plane, const Window& window, std::uint8_t* samples, BlockBuffers& scratch) const;
+  void make_mask(const GroupBand& band, const Window& window, const DateView& view, std::uint8_t* samples) const;
   void read_date(std::size_t date, const Window& window, const DateView& view, BlockBuffers& scratch) const;
   // `visible`: of the date's masks; nullptr: all bands are read.
   void read_band(PassFiles& pass, std::size_t g, std::size_t i, const Window& window, const DateView& view, const VisibleCells* visible,

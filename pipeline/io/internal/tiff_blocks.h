@@ -12,8 +12,8 @@ namespace millesime {
 
 class TiffBlocks {
  public:
-  // Null unless the file lies on a disk and its first image is one band of 8 or 16-bit integers, in tiles or strips of this shape,
-  // uncompressed or as DEFLATE or ZSTD, with or without the horizontal predictor, in either byte order.
+  // Null unless the file lies on a disk and its first image is one band of 8 or 16-bit integers or of float32, in tiles or strips of
+  // this shape, uncompressed or as DEFLATE or ZSTD, with or without a predictor, in either byte order.
   static std::unique_ptr<TiffBlocks> open(const std::string& path, int width, int height, int block_width, int block_height,
                                           int sample_bytes);
   ~TiffBlocks();

@@ -12,6 +12,8 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/sample_unit.h"
+#include "pipeline/io/series_reader.h"
 #include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
@@ -104,6 +106,30 @@ TEST(RasterSeries, ModisOfBothSatellitesAndBothWaysOfNaming) {
   }
 }
 
+TEST(Sentinel1, DecibelOfTheTableAreThoseOfTheLogarithm) {
+  Encoding encoding;
+  encoding.kind = Encoding::Kind::power, encoding.factor = 100;
+  ASSERT_TRUE(PowerSamples::can(encoding, 0.0));
+  for (const double offset : {0.0, 12.3}) {
+    encoding.offset = offset;
+    std::vector<float> powers = {0.0f,   -1.0f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                                 1e-30f, 1e30f};
+    for (int hundredths = -9900; hundredths < 6100; hundredths += hundredths < -2500 || hundredths > 500 ? 7 : 1) {
+      // Around the power from which on the next number is nearer.
+      auto power = static_cast<float>(std::pow(10, (hundredths + 0.5 - offset) / 1000));
+      for (int i = 0; i < 4; ++i) power = std::nextafter(power, 0.0f);
+      for (int i = 0; i < 8; ++i) powers.push_back(power = std::nextafter(power, 1e9f));
+    }
+    std::vector<std::int16_t> found(powers.size()), expected;
+    for (const float power : powers) expected.push_back(to_sample(encoding.in_unit(static_cast<double>(power))));
+    PowerSamples::of(encoding).convert(powers.data(), powers.size(), found.data());
+    EXPECT_EQ(found, expected) << offset;
+  }
+  EXPECT_FALSE(PowerSamples::can(encoding, 0.5));
+  encoding.least = 0.001;
+  EXPECT_FALSE(PowerSamples::can(encoding, {}));
+}
+
 TEST(Sentinel1, PowerBecomesDecibelAndOrbitsAreTwoSources) {
   const std::string root = temp_dir(), tile = root + "/31TCJ/s1a_31TCJ_";
   const double none = std::numeric_limits<double>::quiet_NaN();
@@ -135,6 +161,9 @@ TEST(Sentinel1, PowerBecomesDecibelAndOrbitsAreTwoSources) {
   const TileImages read = TileImages::from_json(TileImages::of(descending).to_json(), "census", {root});
   EXPECT_EQ(see(read.main(), 5, 0).value, std::lround(1000 * std::log10(0.05)));
   EXPECT_EQ(see(descending, 5, 0, 0, "VH").value, std::lround(1000 * std::log10(0.05)));
+  const SeriesReader reader(descending, descending.bands, 1);
+  reader.read(descending.grid.whole());
+  EXPECT_EQ(reader.decompressions(), 2) << "the mask is made of the band";
 }
 
 TEST(Sentinel1, NumbersTellWhetherTheyAreDecibel) {
