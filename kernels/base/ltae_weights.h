@@ -1,5 +1,6 @@
 #pragma once
 // Weights of an L-TAE for inference: folded by models/arch/ltae.h, read by kernels/ops/ltae.h. Matrices are [output][input].
+// A network of several sources has one of these a source: its own encoder, and its own columns of the hidden layer.
 
 #include <vector>
 
@@ -16,7 +17,8 @@ struct LtaeWeights {
   std::vector<float> embed, embed_bias;          // [heads x head_width][attended], [heads x head_width]
   std::vector<float> dense, dense_bias;          // [mlp][heads x head_width], [mlp]
   std::vector<float> norm_gain, norm_shift;      // [mlp]
-  std::vector<float> hidden_layer, hidden_bias;  // [hidden][mlp + statics], [hidden]
+  std::vector<float> hidden_layer, hidden_bias;  // [hidden][mlp + statics], [hidden]; bias and statics: of the first source
+  std::vector<float> absent;                     // [hidden], added for a pixel without a valid date; empty: there is one source
   std::vector<float> head, head_bias;            // [classes][hidden], [classes]
 };
 

@@ -43,7 +43,9 @@ void ltae(const Stream& stream, const LtaeArgs& args) {
   MILLESIME_CHECK(args.dates.n == args.series.n_dates, "ltae: positions of ", args.dates.n, " dates, series of ", args.series.n_dates);
   MILLESIME_CHECK(net.features == args.series.n_bands, "ltae: reads ", net.features, " bands, series of ", args.series.n_bands);
   MILLESIME_CHECK(net.statics == 0 || args.statics, "ltae: statics are missing");
-  if (args.resampling != Resampling::cubic) return on_backend(stream, [&](const auto& backend) { ltae_on(backend, args); });
+  MILLESIME_CHECK((net.absent >= 0) == (args.begun || args.sums), "ltae: sums are for several sources, and for them alone");
+  if (args.resampling != Resampling::cubic || args.series.n_dates == 0)
+    return on_backend(stream, [&](const auto& backend) { ltae_on(backend, args); });
   const OrderedBuffer<std::int16_t> samples(stream, "ltae", args.series.pixels() * args.series.n_dates * args.series.n_bands);
   resample(stream, {args.series, args.resampling, samples.data()});
   LtaeArgs on_grid = args;
@@ -88,6 +90,7 @@ Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.posit
   require_size("dense", w.dense, w.mlp, embedding), require_size("dense_bias", w.dense_bias, w.mlp, 1);
   require_size("norm_gain", w.norm_gain, w.mlp, 1), require_size("norm_shift", w.norm_shift, w.mlp, 1);
   require_size("hidden_layer", w.hidden_layer, w.hidden, w.mlp + w.statics), require_size("hidden_bias", w.hidden_bias, w.hidden, 1);
+  if (!w.absent.empty()) require_size("absent", w.absent, w.hidden, 1);
   require_size("head", w.head, w.classes, w.hidden), require_size("head_bias", w.head_bias, w.classes, 1);
 
   std::vector<float> all;
@@ -103,6 +106,7 @@ Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.posit
   view.head = pack(w.head.data(), w.classes, w.hidden, all);
   view.spectral_bias = append(w.spectral_bias, all), view.embed_bias = append(w.embed_bias, all);
   view.dense_bias = append(w.dense_bias, all), view.hidden_bias = append(w.hidden_bias, all), view.head_bias = append(w.head_bias, all);
+  if (!w.absent.empty()) view.absent = append(w.absent, all);
   view.norm_gain = append(w.norm_gain, all), view.norm_shift = append(w.norm_shift, all);
   weights_ = to_device(stream, all);
   stream.synchronize();  // `all` ends here

@@ -9,6 +9,13 @@
 //   u     = layer norm of relu(dense z + bias), over its numbers, variance + 1e-5
 //   logit = head relu(hidden [u, statics] + bias) + bias
 //
+// Several sources, each with an encoder and dates of its own: one call a source, which goes on with the sums of the hidden layer,
+//
+//   sums  = bias (first source) or the sums before + hidden u, or + absent where no date of the source is valid
+//   logit = head relu(sums) + bias, written by the last one
+//
+// so that no source's numbers are kept for the others. A source without any date adds `absent` everywhere.
+//
 // Products are added by fused multiply-additions in the order of the inputs, and exp is kernels/base/exponential.h: the same bits on
 // every device. With cubic resampling, bands are resampled first (resample.h), into separate memory. A pixel without a valid date gets
 // the logits of z = 0 and a count of 0.
@@ -31,6 +38,7 @@ struct LtaeView {
   int spectral = -1, spectral_bias = 0;  // -1: no such layer
   int score = 0, embed = 0, embed_bias = 0, dense = 0, dense_bias = 0, norm_gain = 0, norm_shift = 0;
   int hidden_layer = 0, hidden_bias = 0, head = 0, head_bias = 0;
+  int absent = -1;  // -1: there is one source
 };
 
 struct LtaeDates {
@@ -47,8 +55,12 @@ struct LtaeArgs {
   const float* mean = nullptr;         // [band]
   const float* inverse_std = nullptr;  // [band]
   const float* statics = nullptr;      // [static][pixel], normalised; null without statics
-  float* logits = nullptr;             // [pixel][class]
+  float* logits = nullptr;             // [pixel][class]; null with `sums`
   std::uint8_t* count = nullptr;       // [pixel], valid dates (at most 255), may be null
+  // Of several sources, [hidden][pixel], may be one array: the sums of the sources before, null for the first; what the sources after go
+  // on with, null for the last.
+  const float* begun = nullptr;
+  float* sums = nullptr;
 };
 
 // Weights on a device, packed; and the positions of a series' dates.

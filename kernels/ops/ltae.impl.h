@@ -1,5 +1,6 @@
 #pragma once
 // Body of ltae.h. The lanes of a part of a block are computed together.
+// Length: the phases of one body, which share the rows of its scratch.
 
 #include <cmath>
 #include <cstdint>
@@ -97,18 +98,86 @@ struct LtaeBlock {
     const LtaeView& net = args.weights;
     const int dates = choose_dates(scratch, selected);
     score_dates(scratch, read, selected, dates);
+    const bool alone = net.absent < 0, seen = alone || any_seen(rows(scratch, at.seen)[0]);
+    if (seen) encode(scratch, dates);
+    load_statics(first, n, from(rows(scratch, at.dense), net.mlp));
+    if (alone) {
+      product<kPart, ProductKind::rectified, kSums>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
+                                                    read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
+    } else {
+      hide_absent(scratch, seen);
+      add_to_sums(first, n, scratch);
+      if (args.sums) return store_sums(first, n, rows(scratch, at.hidden));
+    }
+    product<kPart, ProductKind::plain, kSums>(weights(net.head), weights(net.head_bias), net.hidden, net.classes,
+                                              read_only(rows(scratch, at.hidden)), rows(scratch, at.logits));
+    store(first, n, rows(scratch, at.logits));
+  }
+
+  // u of every pixel, from the scores of its dates.
+  MILLESIME_HD void encode(const Scratch& scratch, int dates) const {
+    const LtaeView& net = args.weights;
     attend(rows(scratch, at.attention), dates);
     weigh(scratch, dates);
     embed(scratch, dates);
     product<kPart, ProductKind::rectified, kSums>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
                                                   read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
     layer_norm(rows(scratch, at.dense));
-    load_statics(first, n, from(rows(scratch, at.dense), net.mlp));
-    product<kPart, ProductKind::rectified, kSums>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
-                                                  read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
-    product<kPart, ProductKind::plain, kSums>(weights(net.head), weights(net.head_bias), net.hidden, net.classes,
-                                              read_only(rows(scratch, at.hidden)), rows(scratch, at.logits));
-    store(first, n, rows(scratch, at.logits));
+  }
+
+  MILLESIME_HD static bool any_seen(const float* seen) {
+    bool any = false;
+    for (int lane = 0; lane < kPart; ++lane) any = any || seen[lane] > 0.0f;
+    return any;
+  }
+
+  // u becomes 0 where the source sees nothing; `any`: whether u was computed.
+  MILLESIME_HD void hide_absent(const Scratch& scratch, bool any) const {
+    const Rows<float> u = rows(scratch, at.dense);
+    const float* seen = rows(scratch, at.seen)[0];
+    MILLESIME_ROLLED
+    for (int i = 0; i < args.weights.mlp; ++i) {
+      float* row = u[i];
+      if (any) {
+        MILLESIME_LANES_INDEPENDENT
+        for (int lane = 0; lane < kPart; ++lane) row[lane] = seen[lane] > 0.0f ? row[lane] : 0.0f;
+      } else {
+        for (int lane = 0; lane < kPart; ++lane) row[lane] = 0.0f;
+      }
+    }
+  }
+
+  // The hidden layer of one source among several.
+  MILLESIME_HD void add_to_sums(std::int64_t first, int n, const Scratch& scratch) const {
+    const LtaeView& net = args.weights;
+    const Rows<float> hidden = rows(scratch, at.hidden);
+    const float* seen = rows(scratch, at.seen)[0];
+    MILLESIME_ROLLED
+    for (int o = 0; o < net.hidden; ++o) {
+      const float absent = weights(net.absent)[o], bias = weights(net.hidden_bias)[o];
+      const float* begun = args.begun ? args.begun + o * args.series.pixels() + first : nullptr;
+      float* row = hidden[o];
+      for (int lane = 0; lane < kPart; ++lane) row[lane] = begun ? begun[lane < n ? lane : 0] : bias;
+      MILLESIME_LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) row[lane] = row[lane] + (seen[lane] > 0.0f ? 0.0f : absent);
+    }
+    product<kPart, ProductKind::added, kSums>(weights(net.hidden_layer), nullptr, net.mlp + net.statics, net.hidden,
+                                              read_only(rows(scratch, at.dense)), hidden);
+    if (args.sums) return;
+    MILLESIME_ROLLED
+    for (int o = 0; o < net.hidden; ++o) {
+      float* row = hidden[o];
+      MILLESIME_LANES_INDEPENDENT
+      for (int lane = 0; lane < kPart; ++lane) row[lane] = row[lane] > 0.0f ? row[lane] : 0.0f;
+    }
+  }
+
+  MILLESIME_HD void store_sums(std::int64_t first, int n, const Rows<float>& hidden) const {
+    MILLESIME_ROLLED
+    for (int o = 0; o < args.weights.hidden; ++o) {
+      float* out = args.sums + o * args.series.pixels() + first;
+      for (int lane = 0; lane < n; ++lane) out[lane] = hidden[o][lane];
+    }
   }
 
   // Dates on which no pixel of the part is valid have weight 0 in all of them: the part is computed from the others, which gives the same
@@ -217,18 +286,18 @@ struct LtaeBlock {
     }
   }
 
-  // mean[head][number] = sum over dates of attention x attended, for four numbers and two heads at a time. Indices beyond the last one
-  // repeat the first, and are written before it.
+  // mean[head][number] = sum over dates of attention x attended, for four numbers and two heads at a time. Four numbers of all dates stay
+  // in the nearest cache, beside the attention of all heads. Indices beyond the last one repeat the first, and are written before it.
   MILLESIME_HD void weigh(const Scratch& scratch, int dates) const {
     if constexpr (kLanes == 1) return weigh_pixel(scratch, dates);
     const LtaeView& net = args.weights;
     MILLESIME_ROLLED
-    for (int h = 0; h < net.heads; h += 2) {
-      const int next = h + 1 < net.heads ? 1 : 0;
+    for (int first = 0; first < net.attended; first += kOutputsAtOnce) {
+      const int last = net.attended - 1 - first;
+      const int ib = last < 1 ? 0 : 1, ic = last < 2 ? 0 : 2, id = last < 3 ? 0 : 3;
       MILLESIME_ROLLED
-      for (int first = 0; first < net.attended; first += kOutputsAtOnce) {
-        const int last = net.attended - 1 - first;
-        const int ib = last < 1 ? 0 : 1, ic = last < 2 ? 0 : 2, id = last < 3 ? 0 : 3;
+      for (int h = 0; h < net.heads; h += 2) {
+        const int next = h + 1 < net.heads ? 1 : 0;
         const Rows<float> xa = from(rows(scratch, at.attended), first * span()), xb = from(xa, ib * span()), xc = from(xa, ic * span()),
                           xd = from(xa, id * span());
         const Rows<float> v = from(rows(scratch, at.attention), h * span()), w = from(v, next * span());

@@ -56,12 +56,14 @@ std::vector<float> floats_of(const Tensor& tensor) {
   return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
 }
 
-// A layer and the batch normalisation after it, as one layer.
-void fold_norm(const nn::Linear& layer, const nn::BatchNorm1d& norm, std::vector<float>& weights, std::vector<float>& bias) {
+// A layer and the batch normalisation after it, as one layer in double precision.
+struct FoldedLayer {
+  Tensor weights, bias;
+};
+FoldedLayer fold_norm(const nn::Linear& layer, const nn::BatchNorm1d& norm) {
   const auto exact = [](const Tensor& tensor) { return tensor.to(torch::kFloat64); };
   const auto scale = exact(norm->weight) / torch::sqrt(exact(norm->running_var) + norm->options.eps());
-  weights = floats_of(exact(layer->weight) * scale.unsqueeze(1));
-  bias = floats_of((exact(layer->bias) - exact(norm->running_mean)) * scale + exact(norm->bias));
+  return {exact(layer->weight) * scale.unsqueeze(1), (exact(layer->bias) - exact(norm->running_mean)) * scale + exact(norm->bias)};
 }
 
 class Encoder : public nn::Module {
@@ -145,7 +147,8 @@ class Encoder : public nn::Module {
     w.score = floats_of(torch::matmul(qk, embed_->weight.to(torch::kFloat64)));
     w.position_score = floats_of(qk.view({shape_.n_head, shape_.n_head, shape_.d_head()}).sum(1));
     w.embed = floats_of(embed_->weight), w.embed_bias = floats_of(embed_->bias);
-    fold_norm(dense_, dense_norm_, w.dense, w.dense_bias);
+    const FoldedLayer dense = fold_norm(dense_, dense_norm_);
+    w.dense = floats_of(dense.weights), w.dense_bias = floats_of(dense.bias);
     w.norm_gain = floats_of(out_norm_->weight), w.norm_shift = floats_of(out_norm_->bias);
   }
 
@@ -180,18 +183,30 @@ class Ltae : public Network {
     return head_(torch::relu(hidden_norm_(joined_linear(hidden_, joined))));
   }
 
-  std::optional<LtaeWeights> weights(const ModelSpec& spec) const {
+  std::vector<LtaeWeights> weights(const ModelSpec& spec) const {
     const Shape shape(spec);
-    if (spec.sources.size() != 1 || spec.input != InputKind::raw || shape.norm != Norm::none) return std::nullopt;
-    LtaeWeights w;
-    w.features = spec.sources.front().features(), w.attended = shape.spectral > 0 ? shape.spectral : w.features;
-    w.heads = shape.n_head, w.head_width = shape.d_head(), w.mlp = shape.mlp, w.statics = spec.n_statics();
-    w.hidden = static_cast<int>(hidden_->options.out_features()), w.classes = spec.n_classes();
-    encoders_->at<Encoder>(0).fold_into(w);
-    fold_norm(hidden_, hidden_norm_, w.hidden_layer, w.hidden_bias);
-    w.head = floats_of(head_->weight.to(torch::kFloat64) / spec.temperature);
-    w.head_bias = floats_of(head_->bias.to(torch::kFloat64) / spec.temperature);
-    return w;
+    if (spec.input != InputKind::raw || shape.norm != Norm::none) return {};
+    const FoldedLayer hidden = fold_norm(hidden_, hidden_norm_);
+    const auto n_sources = std::ssize(spec.sources), mlp = std::int64_t{shape.mlp};
+    LtaeWeights common;
+    common.heads = shape.n_head, common.head_width = shape.d_head(), common.mlp = shape.mlp;
+    common.hidden = static_cast<int>(hidden_->options.out_features()), common.classes = spec.n_classes();
+    common.hidden_bias = floats_of(hidden.bias);
+    common.head = floats_of(head_->weight.to(torch::kFloat64) / spec.temperature);
+    common.head_bias = floats_of(head_->bias.to(torch::kFloat64) / spec.temperature);
+    std::vector<LtaeWeights> sources;
+    for (std::int64_t s = 0; s < n_sources; ++s) {
+      LtaeWeights& w = sources.emplace_back(common);
+      w.features = spec.sources[static_cast<std::size_t>(s)].features(), w.attended = shape.spectral > 0 ? shape.spectral : w.features;
+      encoders_->at<Encoder>(static_cast<std::size_t>(s)).fold_into(w);
+      auto [columns, absent] = join_->fold(s, hidden.weights.narrow(1, s * mlp, mlp));
+      if (s == 0) {
+        w.statics = spec.n_statics();
+        columns = torch::cat({columns, hidden.weights.narrow(1, n_sources * mlp, w.statics)}, 1);
+      }
+      w.hidden_layer = floats_of(columns), w.absent = floats_of(absent);
+    }
+    return sources;
   }
 
  private:
@@ -206,8 +221,8 @@ class Ltae : public Network {
 std::shared_ptr<Network> make_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, true); }
 std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, false); }
 
-std::optional<LtaeWeights> networks::ltae_weights(const ModelFile& file) {
-  if (file.spec.architecture != "ltae" || !file.script.empty()) return std::nullopt;
+std::vector<LtaeWeights> networks::ltae_weights(const ModelFile& file) {
+  if (file.spec.architecture != "ltae" || !file.script.empty()) return {};
   const torch::NoGradGuard no_grad;
   return std::dynamic_pointer_cast<Ltae>(load_network(file, torch::kCPU))->weights(file.spec);
 }

@@ -3,7 +3,6 @@
 // Classifying Satellite Image Time Series" (arXiv:2007.00586); normalisation of the input as in U-TAE (Garnot & Landrieu 2021).
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "kernels/base/ltae_weights.h"
@@ -27,10 +26,10 @@ std::shared_ptr<Network> make_ltae(const ModelSpec& spec);
 // The same network computed step by step as in the paper, for tests: shares the weights.
 std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec);
 
-// A trained network in the form of kernels/ops/ltae.h: query, keys and embedding folded, batch normalisation and temperature merged into
-// the layers before them; its logits are those of the network within 1e-5. Empty for networks that the kernel does not support: regular
-// input, several sources, or another norm than "none".
-std::optional<LtaeWeights> ltae_weights(const ModelFile& file);
+// A trained network in the form of kernels/ops/ltae.h, one part a source: query, keys and embedding folded, batch normalisation, gates of
+// the sources and temperature merged into the layers beside them; its logits are those of the network within 1e-5. Empty for networks that
+// the kernel does not support: regular input, or another norm than "none".
+std::vector<LtaeWeights> ltae_weights(const ModelFile& file);
 
 // Positional encoding, added to the embedding of an acquisition: [date][width of a head]. days: since 1 January of the mapped year.
 std::vector<float> ltae_positions(const std::vector<float>& days, int head_width);

@@ -52,7 +52,7 @@ std::unique_ptr<Classifier> load_bfloat16_classifier(const ModelFile& file, cons
   return network_library().bfloat16(file, device, threads);
 }
 
-std::optional<LtaeWeights> ltae_weights(const ModelFile& file) { return network_library().weights(file); }
+std::vector<LtaeWeights> ltae_weights(const ModelFile& file) { return network_library().weights(file); }
 
 std::vector<float> ltae_positions(const std::vector<float>& days, int head_width) { return network_library().positions(days, head_width); }
 

@@ -22,4 +22,10 @@ torch::Tensor SourceJoinImpl::forward(const std::vector<torch::Tensor>& embeddin
   return torch::cat(parts, 1);
 }
 
+std::pair<torch::Tensor, torch::Tensor> SourceJoinImpl::fold(std::int64_t source, const torch::Tensor& columns) const {
+  if (!absent_.defined()) return {columns, torch::empty({0})};
+  const auto gated = source == 0 ? columns : columns * gate_[source - 1].to(torch::kFloat64);
+  return {gated, torch::matmul(gated, absent_[source].to(torch::kFloat64))};
+}
+
 }  // namespace millesime

@@ -1,6 +1,8 @@
 #pragma once
 // Joins the branches of several sources. Includes torch.
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <torch/nn/module.h>
@@ -20,6 +22,10 @@ class SourceJoinImpl : public torch::nn::Module {
 
   // embeddings: one [N,width] a source -> [N, sources * width]
   torch::Tensor forward(const std::vector<torch::Tensor>& embeddings, const NetworkInput& input);
+
+  // For a layer that follows, the columns [out,width] that read a source: with its gate, and what they make [out] of the vector that
+  // replaces the source; of one source as they are, and nothing. In double precision.
+  std::pair<torch::Tensor, torch::Tensor> fold(std::int64_t source, const torch::Tensor& columns) const;
 
  private:
   torch::Tensor absent_, gate_;  // [sources,width], [sources - 1,width]

@@ -103,8 +103,17 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
     return bytes + std::int64_t{spec_.n_classes()} * 4;
   }
   const std::int64_t beside_input = std::int64_t{spec_.n_classes()} * 10 + spec_.n_statics() * 12 + 8;
-  if (runner_->reads_images())
-    return beside_input + (input_.resampling == Resampling::cubic ? std::int64_t{2} * n_dates * runner_->image_weights().features : 0);
+  if (runner_->reads_images()) {
+    std::int64_t resampled = 0, sums = others_.empty() ? 0 : std::int64_t{4} * runner_->image_weights(0).hidden;
+    const auto read = [&](std::size_t source, Resampling resampling, std::size_t source_dates) {
+      if (resampling == Resampling::cubic)
+        resampled = std::max(resampled, 2 * static_cast<std::int64_t>(source_dates) * runner_->image_weights(source).features);
+    };
+    read(0, input_.resampling, static_cast<std::size_t>(n_dates));
+    for (std::size_t s = 0; s < others_.size(); ++s)
+      if (const auto place = others_[s].place) read(s + 1, input_.others[*place].resampling, input_.others[*place].dates.size());
+    return beside_input + sums + resampled;
+  }
   const std::int64_t dates = spec_.input == InputKind::regular ? static_cast<std::int64_t>(spec_.days.size()) : n_dates;
   const SourceSpec& source = spec_.sources.front();
   const std::int64_t filling =
@@ -297,11 +306,25 @@ std::map<std::string, std::int64_t> TileModel::unknown_codes() const {
   return pixels;
 }
 
-LtaeArgs TileModel::images(const SeriesView& series) {
-  LtaeArgs args;
-  args.series = series, args.resampling = input_.resampling, args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
-  args.count = count_.data();
-  return args;
+std::vector<ModelRunner::SourceImages> TileModel::images(const SeriesView& window, const std::vector<Date>& dates,
+                                                         std::span<const DeviceSeries> others) {
+  std::vector<ModelRunner::SourceImages> sources(1 + others_.size());
+  LtaeArgs& main = sources.front().args;
+  main.series = window, main.resampling = input_.resampling, main.mean = mean_.data(), main.inverse_std = inverse_std_.data();
+  main.count = count_.data();
+  sources.front().days = days_of(dates);
+  for (std::size_t s = 0; s < others_.size(); ++s) {
+    const OtherSource& other = others_[s];
+    auto& [args, days] = sources[s + 1];
+    if (other.place && *other.place < others.size()) {
+      args.series = others[*other.place].view(), args.resampling = input_.others[*other.place].resampling;
+      args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
+      days = days_of(input_.others[*other.place].dates);
+    } else {  // missing
+      args.series.width = window.width, args.series.height = window.height, args.series.n_bands = spec_.sources[s + 1].features();
+    }
+  }
+  return sources;
 }
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
@@ -314,9 +337,9 @@ TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& serie
   const float* const given = static_inputs(stream, pixels, statics, planes, !runner_->is_forest());
   const float* probabilities = nullptr;
   if (runner_->reads_images()) {
-    LtaeArgs args = images(window);
-    args.statics = given;
-    probabilities = runner_->run_images(stream, args, days_of(dates));
+    std::vector<ModelRunner::SourceImages> sources = images(window, dates, others);
+    sources.front().args.statics = given;
+    probabilities = runner_->run_images(stream, sources);
   } else {
     Batch batch = prepare(stream, window, dates, others);
     batch.statics = given;

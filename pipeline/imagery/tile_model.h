@@ -101,7 +101,9 @@ class TileModel {
   // Writes count_, too.
   Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::span<const DeviceSeries> others);
   SeriesBatch prepare_other(const Stream& stream, std::size_t source, std::span<const DeviceSeries> others);
-  LtaeArgs images(const SeriesView& series);
+  // The series as they are, of every source of the model.
+  std::vector<ModelRunner::SourceImages> images(const SeriesView& window, const std::vector<Date>& dates,
+                                                std::span<const DeviceSeries> others);
   // The static inputs: [pixel][input], or planes: [input][pixel]; null without any.
   const float* static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes, bool normalised);
   SeriesBatch prepare_other_regular(const Stream& stream, std::size_t source, const SeriesView& series);

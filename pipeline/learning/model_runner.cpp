@@ -77,12 +77,9 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
   }
   if (network_) exact_ = load_classifier(file_, device, threads);
   // The kernel of images has one position for all pixels of a window.
-  if (const auto weights = spec().thermal ? std::nullopt : ltae_weights(file_)) {
-    ltae_ = std::make_unique<Ltae>(*weights, stream);
-    stream.synchronize();
-  } else {
-    network();  // a model that cannot be loaded is an error before anything is read
-  }
+  if (!spec().thermal)
+    for (const LtaeWeights& weights : ltae_weights(file_)) ltae_.push_back({Ltae(weights, stream), {}});
+  if (ltae_.empty()) network();  // a model that cannot be loaded is an error before anything is read
 }
 
 Classifier& ModelRunner::network() {
@@ -98,16 +95,27 @@ const float* ModelRunner::run(const Stream& stream, const Batch& input, const st
   return decided(stream, input.pixels, count);
 }
 
-const float* ModelRunner::run_images(const Stream& stream, LtaeArgs args, const std::vector<float>& days) {
-  if (image_days_ != days) {
-    ltae_->set_dates(ltae_positions(days, ltae_->view().head_width), stream);
-    image_days_ = days;
-  }
-  const std::int64_t pixels = args.series.pixels();
+const float* ModelRunner::run_images(const Stream& stream, const std::vector<SourceImages>& sources) {
+  MILLESIME_CHECK(sources.size() == ltae_.size(), "images of ", sources.size(), " sources for ", ltae_.size());
+  const std::int64_t pixels = sources.front().args.series.pixels();
   logits_.reserve(stream.device, pixels * spec().n_classes());
-  args.weights = ltae_->view(), args.dates = ltae_->dates(), args.logits = logits_.data();
-  ltae(stream, args);
-  return decided(stream, pixels, args.count);
+  if (sources.size() > 1) sums_.reserve(stream.device, pixels * image_weights(0).hidden);
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    LtaeArgs args = sources[s].args;
+    ImageEncoder& encoder = ltae_[s];
+    args.weights = encoder.network.view();
+    if (args.series.n_dates > 0) {
+      if (encoder.days != sources[s].days) {
+        encoder.network.set_dates(ltae_positions(sources[s].days, args.weights.head_width), stream);
+        encoder.days = sources[s].days;
+      }
+      args.dates = encoder.network.dates();
+    }
+    if (s > 0) args.begun = sums_.data();
+    (s + 1 < sources.size() ? args.sums : args.logits) = s + 1 < sources.size() ? sums_.data() : logits_.data();
+    ltae(stream, args);
+  }
+  return decided(stream, pixels, sources.front().args.count);
 }
 
 void ModelRunner::run_network(const Stream& stream, const Batch& input) {
@@ -220,7 +228,7 @@ void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, co
 
 void ModelRunner::release() {
   if (network_) network_->release();
-  quantile_rows_.clear(), joined_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {};
+  quantile_rows_.clear(), joined_ = {}, sums_ = {}, logits_ = {}, votes_ = {}, probabilities_ = {}, label_ = {};
 }
 
 }  // namespace millesime

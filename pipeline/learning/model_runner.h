@@ -45,11 +45,16 @@ class ModelRunner {
   // Throws OutOfDeviceMemory.
   const float* run(const Stream& stream, const Batch& input, const std::uint8_t* count = nullptr);
 
-  // An L-TAE with a kernel that reads images: the caller need not prepare them. `args` without weights, dates and logits; `days` of the
-  // series' dates since 1 January. Counts the valid dates of each pixel into args.count.
-  bool reads_images() const { return ltae_ != nullptr; }
-  const LtaeView& image_weights() const { return ltae_->view(); }
-  const float* run_images(const Stream& stream, LtaeArgs args, const std::vector<float>& days);
+  // An L-TAE with a kernel that reads images: the caller need not prepare them. Of each source of the spec `args` without weights, dates,
+  // sums and logits, and the `days` of its dates since 1 January; a source that is missing has a series without dates. Counts the valid
+  // dates of each pixel of the first source into its args.count.
+  struct SourceImages {
+    LtaeArgs args;
+    std::vector<float> days;
+  };
+  bool reads_images() const { return !ltae_.empty(); }
+  const LtaeView& image_weights(std::size_t source) const { return ltae_[source].network.view(); }
+  const float* run_images(const Stream& stream, const std::vector<SourceImages>& sources);
 
   void release();  // frees the memory of the last call
   PrecisionCost precision_cost() const { return cost_; }
@@ -71,17 +76,21 @@ class ModelRunner {
   Device device_;
   int threads_, batch_;
   std::unique_ptr<Classifier> network_;  // loaded when it is needed; or
-  std::unique_ptr<Ltae> ltae_;           // in addition, for images; or
+  // In addition, for images, of each source; or
+  struct ImageEncoder {
+    Ltae network;
+    std::vector<float> days;  // the dates of its positions
+  };
+  std::vector<ImageEncoder> ltae_;
   std::unique_ptr<Forest> forest_;
   std::vector<DeviceQuantilePlan> quantiles_;  // that the forest reads, of each source
   std::vector<Buffer<float>> quantile_rows_;   // them, of a batch
   Buffer<float> joined_;                       // features of several sources, for a forest
   std::unique_ptr<Classifier> exact_;          // in 32 bits, to compare a network of 16 bits with
-  std::vector<float> image_days_;              // the dates of the positions of ltae_
   PrecisionCost cost_;
   std::int64_t batches_ = 0;
   Buffer<float> vote_logits_;  // of a forest that is calibrated
-  Buffer<float> logits_, probabilities_;
+  Buffer<float> sums_, logits_, probabilities_;
   Buffer<std::uint16_t> votes_;
   Buffer<std::uint8_t> label_;
 };

@@ -28,6 +28,7 @@ LtaeWeights random_ltae(const LtaeShape& shape) {
   w.norm_gain = numbers(w.mlp), w.norm_shift = numbers(w.mlp);
   w.hidden_layer = numbers(w.hidden * (w.mlp + w.statics)), w.hidden_bias = numbers(w.hidden);
   w.head = numbers(w.classes * w.hidden), w.head_bias = numbers(w.classes);
+  if (shape.one_of_several) w.absent = numbers(w.hidden);
   return w;
 }
 

@@ -182,13 +182,19 @@ void add_prepare(Cases& cases, const SeriesInput& input, Resampling method, cons
       PrepareRawBlock<1, kTaps>{args});
 }
 
+enum class AmongSources { alone, first, last };
+
 template <int kTaps>
-void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name, const LtaeShape& shape) {
+void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name, LtaeShape shape,
+              AmongSources among = AmongSources::alone) {
   const Series series = random_series(input.shape);
+  shape.one_of_several = among != AmongSources::alone;
+  if (among == AmongSources::last) shape.statics = 0;
   const LtaeWeights weights = random_ltae(shape);
   Ltae network(weights);
   network.set_dates(random_positions(series.n_dates(), shape.head_width, 4));
-  KernelCase& test = add(cases, "ltae", join_text(method_name, ", ", input.name));
+  const char* const places[] = {"", ", first of several sources", ", last of several sources"};
+  KernelCase& test = add(cases, "ltae", join_text(method_name, places[static_cast<int>(among)], ", ", input.name));
   LtaeArgs args;
   args.weights = network.view(), args.dates = network.dates();
   const auto copied = [&test](const float* numbers, std::int64_t n) { return test.input(std::vector<float>(numbers, numbers + n)); };
@@ -198,8 +204,12 @@ void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const c
   args.series = place(test, series), args.resampling = method;
   args.mean = test.input(ramp(series.n_bands(), 900, 31));
   args.inverse_std = test.input(ramp(series.n_bands(), 0.001f, 0.0003f));
-  args.statics = test.input(ramp(static_cast<int>(args.series.pixels()) * shape.statics, -1, 0.003f));
-  args.logits = test.output<float>(args.series.pixels() * shape.classes);
+  if (shape.statics > 0) args.statics = test.input(ramp(static_cast<int>(args.series.pixels()) * shape.statics, -1, 0.003f));
+  if (among == AmongSources::last) args.begun = test.input(ramp(static_cast<int>(args.series.pixels()) * shape.hidden, -1, 0.002f));
+  if (among == AmongSources::first)
+    args.sums = test.output<float>(args.series.pixels() * shape.hidden);
+  else
+    args.logits = test.output<float>(args.series.pixels() * shape.classes);
   args.count = test.output<std::uint8_t>(args.series.pixels());
   complete(
       test, [args] { ltae(Device{}, args); }, [args](const Fibers& fibers) { ltae_on(fibers, args); }, args.series.pixels(),
@@ -228,6 +238,8 @@ void add_series_cases(Cases& cases, const SeriesInput& input, const LtaeShape& n
   add_prepare<4>(cases, input, kMethods[2].first, kMethods[2].second);
   add_ltae<1>(cases, input, kMethods[0].first, kMethods[0].second, network);
   add_ltae<2>(cases, input, kMethods[1].first, kMethods[1].second, network);
+  add_ltae<1>(cases, input, kMethods[0].first, kMethods[0].second, network, AmongSources::first);
+  add_ltae<2>(cases, input, kMethods[1].first, kMethods[1].second, network, AmongSources::last);
 }
 
 }  // namespace millesime::testing

@@ -56,18 +56,19 @@ class OnDevice : public ::testing::Test {
     EXPECT_EQ(runtime.wrong_device, 0);
   }
 
-  // Noise with clouds, in blocks of 16 x 16 px.
-  SourceCensus tile(int rows, const std::string& folder = "l2a") const {
+  // Noise with clouds, in blocks of 16 x 16 px; the westernmost pixels are never seen.
+  SourceCensus tile(int rows, const std::string& folder = "l2a",
+                    const std::vector<std::string>& dates = {"20180101", "20180111", "20180220"}, int never_seen = 0) const {
     const std::string root = root_ + "/" + folder + std::to_string(rows);
     std::mt19937 random(5);
-    for (const char* date : {"20180101", "20180111", "20180220"}) {
+    for (const std::string& date : dates) {
       MuscateProduct product;
       product.date = date, product.block = 16, product.bands = kBands;
       product.grid.cols = kCols, product.grid.rows = rows;
       product.value = [&](const std::string&, int, int) {
         return static_cast<std::int16_t>(random() % 50 == 0 ? -10000 : random() % 5000);
       };
-      product.mask = [&](const std::string&, int, int) { return static_cast<std::uint8_t>(random() % 5 == 0); };
+      product.mask = [&](const std::string&, int col, int) { return static_cast<std::uint8_t>(random() % 5 == 0 || col < never_seen); };
       write_product(root, product);
     }
     return make_sensor("sentinel2_theia")->take_census(root, "T31TCJ", {}, Date::from_ymd(2018, 1, 1), Date::from_ymd(2018, 12, 31));
@@ -79,11 +80,22 @@ class OnDevice : public ::testing::Test {
     recipe.random_seed = seed;
     return forest_file(spec, train_forest(spec, small_input(spec, 48, 2, seed), recipe));
   }
-  ModelFile ltae() const {
+  // Of the images, and of further sources of the same bands.
+  ModelFile ltae(const std::vector<std::string>& others = {}) const {
     ModelSpec spec = small_spec("ltae", 3, 2);
     spec.parameters["d_model"] = 16, spec.parameters["n_head"] = 4, spec.parameters["spectral"] = 8, spec.parameters["mlp"] = 16;
     spec.parameters["hidden"] = 8;
-    return train_network(spec, small_input(spec, 48, 2), {}, quick_recipe(), plain_run());
+    ModelInput input = small_input(spec, 48, 2);
+    for (const std::string& name : others) {
+      spec.sources.push_back(spec.sources.front());
+      spec.sources.back().name = name, spec.sources.back().mean = {2000, 2500, 3000}, spec.sources.back().deviation = {900, 1000, 1100};
+      input.series.push_back(input.series.front());
+    }
+    ModelFile model = train_network(spec, input, {}, quick_recipe(), plain_run());
+    if (!others.empty())  // two epochs hardly move them
+      for (const char* learned : {"join.gate", "join.absent"})
+        model.tensors.at(learned).values.assign(model.tensors.at(learned).values.size(), 0.8f);
+    return model;
   }
   std::string written(ModelFile model, const std::string& name) const {
     model.write(root_ + "/" + name);
@@ -170,6 +182,19 @@ TEST_F(OnDevice, RegionsStaticInputsAndAnAttention) {
     return asked;
   });
   expect_the_cpus_maps([&](const std::string& folder) { return request(census, {{{"", attention}}}, folder); });
+}
+
+// One that some pixels never see, and one that the tile lacks.
+TEST_F(OnDevice, AnAttentionOfSeveralSources) {
+  const SourceCensus census = tile(48);
+  SourceCensus other = tile(48, "other", {"20180105", "20180301"}, 7), lacking = other;
+  other.source = "other", lacking.source = "lacking", lacking.acquisitions.clear();
+  const std::string model = written(ltae({"other", "lacking"}), "several.safetensors");
+  expect_the_cpus_maps([&](const std::string& folder) {
+    ClassifyRequest asked = request(census, {{{"", model}}}, folder);
+    asked.others = {other, lacking}, asked.other_resampling = {"bilinear", "nearest"};
+    return asked;
+  });
 }
 
 // Strips of a window's rows, each with the rows around it that smoothing reads.
