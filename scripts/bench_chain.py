@@ -114,6 +114,33 @@ def beside_peers(program, world, folder, python):
     return rows
 
 
+def with_radar(program, folder):
+    """Classification by L-TAE of Sentinel-2 alone, and with Sentinel-1 of two orbits: the same world, samples and size of the model."""
+    world = folder / "world_radar"
+    if not (world / "config.toml").exists():
+        shutil.rmtree(world, ignore_errors=True)
+        sensors = ["--sensors", "sentinel2_theia,sentinel1_s1tiling"]
+        measured([program, "simulate", "-o", world, "--tiles", "1", "--size", str(SIZE), "--dates", str(DATES), "--seed", str(SEED), *sensors, "--quiet"])
+    optical = '[[source]]\nsensor = "sentinel2_theia"\nroot = "l2a"\n'
+    orbit = '[[source]]\nname = "{0}"\nsensor = "sentinel1_s1tiling"\nroot = "s1"\nvariant = "{0}"\n'
+    rows = {}
+    print(f"\n{'classify by L-TAE':32} {'seconds':>9} {'CPU s':>9} {'kpx/s':>9} {'peak MiB':>9}")
+    for name, sources in {"Sentinel-2": optical, "Sentinel-2, Sentinel-1 (2 orbits)": optical + orbit.format("ASC") + orbit.format("DES")}.items():
+        config = world / f"sources_{len(rows)}.toml"
+        config.write_text(
+            f'year = 2021\nnomenclature = "oso23"\noutput = "out_{len(rows)}"\n{sources}[reference]\npath = "reference.shp"\nclass_field = "CODE"\n'
+            '[sample]\nselect = "constant"\nselect_number = 200\n[model]\nname = "ltae"\nsources = ["all"]\n[train]\nepochs = 2\n'
+        )
+        measured([program, "run", config, "--to", "train", "--quiet"])
+        again = [program, "run", config, "--from", "classify", "--to", "classify", "--force", "--quiet"]
+        row = min((measured(again) for _ in range(3)), key=lambda run: run["cpu_seconds"])
+        rows[name] = row
+        print(f"{name:32} {row['seconds']:9.2f} {row['cpu_seconds']:9.2f} {SIZE * SIZE / row['seconds'] / 1e3:9.1f} {row['peak_mib']:9.0f}", flush=True)
+    alone, both = rows.values()
+    print(f"with radar: {alone['seconds'] / both['seconds']:.2f} of the speed ({alone['cpu_seconds'] / both['cpu_seconds']:.2f} by CPU seconds)")
+    return rows
+
+
 def main(program, folder, python):
     world, out = folder / "world", folder / "out"
     if not (world / "config.toml").exists():
@@ -124,6 +151,7 @@ def main(program, folder, python):
     for model, settings in MODELS.items():
         shutil.rmtree(out, ignore_errors=True)
         report["models"][model] = chain(model, [program, "run", world / "config.toml", "--out", out, "--set", f"model.name={model}", *SETTINGS, *settings])
+    report["with_radar"] = with_radar(program, folder)
     report["beside_peers"] = beside_peers(program, world, folder, python)
     (folder / "chain.json").write_text(json.dumps(report, indent=1) + "\n")
     print(f"\n{folder / 'chain.json'}")
