@@ -114,7 +114,7 @@ std::string unmapped_section(const ReportData& data) {
   std::string html;
   if (!data.unmapped.empty())
     html += join_text("<p>",
-                      w("Pixels of the tiles' maps; where tiles overlap, a pixel counts for each of them.",
+                      w("Pixels of the tiles’ maps; where tiles overlap, a pixel counts for each of them.",
                         "Pixels des cartes des tuiles ; là où des tuiles se recouvrent, un pixel compte pour chacune."),
                       "</p>\n", facts(data.unmapped));
   if (!data.notes.empty()) {
@@ -128,8 +128,8 @@ std::string unmapped_section(const ReportData& data) {
 std::string file_section(const ReportData& data) {
   if (data.files.empty()) return "";
   const Words w{data.language};
-  std::string html = join_text("<table class=\"lines\"><thead><tr><th scope=\"col\">", w("File", "Fichier"), "</th><th scope=\"col\">",
-                               w("What it is", "Ce qu’il contient"), "</th></tr></thead><tbody>\n");
+  std::string html = join_text("<table class=\"lines stacked\"><thead><tr><th scope=\"col\">", w("File", "Fichier"),
+                               "</th><th scope=\"col\">", w("What it is", "Ce qu’il contient"), "</th></tr></thead><tbody>\n");
   for (const ReportFile& file : data.files)
     html += join_text("<tr><td><a href=\"./", escape_markup(file.file), "\">", escape_markup(file.file), "</a></td><td>",
                       escape_markup(file.title), "</td></tr>\n");

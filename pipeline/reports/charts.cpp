@@ -124,7 +124,7 @@ std::string reliability_chart(const Calibration& calibration, const Judged& judg
 }
 
 std::string curve_chart(const Nomenclature& nomenclature, const ClassCurve& curve, const CurveAxis& axis, const Words& w) {
-  constexpr double kWidth = 190, kHeight = 74, kLeft = 30, kTop = 4;
+  constexpr double kWidth = 190, kHeight = 74, kLeft = 30, kTop = 8;
   const auto x = [](double step) { return number(kLeft + kWidth * (step + 0.5) / kCurveSteps, 1); };
   const auto y = [&](double value) {
     return number(kTop + kHeight * (axis.high - std::clamp(value, axis.low, axis.high)) / (axis.high - axis.low), 1);

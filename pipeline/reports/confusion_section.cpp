@@ -42,6 +42,10 @@ double curve_distance(const ClassCurve& one, const ClassCurve& other) {
   return n == 0 ? INFINITY : sum / n;
 }
 
+// Headings of the table, and of each text where a narrow screen has one below the other.
+const char* confused_with(const Words& w) { return w("Confused with, where", "Confondue avec, où"); }
+const char* would_help(const Words& w) { return w("What would help", "Ce qui aiderait"); }
+
 class Complaints {
  public:
   explicit Complaints(const ReportData& data) : data_(data), w_{data.language} {}
@@ -65,8 +69,10 @@ class Complaints {
     std::string places, helps;
     for (const PlacedConfusion* pair : pairs) places += "<p>" + place(*pair) + "</p>";
     for (const std::string& help : help_for(c, pairs)) helps += "<p>" + help + "</p>";
-    return join_text("<tr><th scope=\"row\">", swatch(data_.nomenclature, c.of.code), name(c.of.code), "</th><td class=\"n\">",
-                     w_.number(c.of.f_score, 2), "</td><td>", direction(c), "</td><td>", places, "</td><td>", helps, "</td></tr>\n");
+    return join_text("<tr><th scope=\"row\">", swatch(data_.nomenclature, c.of.code), name(c.of.code),
+                     "</th><td class=\"n\" data-name=\"F-score\">", w_.number(c.of.f_score, 2), "</td><td>", direction(c),
+                     "</td><td data-name=\"", confused_with(w_), "\">", places, "</td><td data-name=\"", would_help(w_), "\">", helps,
+                     "</td></tr>\n");
   }
 
   std::string name(int code) const { return class_name(data_.nomenclature, code); }
@@ -92,7 +98,7 @@ class Complaints {
   }
 
   std::string degrees(double value, char positive, char negative) const {
-    return join_text(w_.number(std::abs(value), 3), "° ", value < 0 ? negative : positive);
+    return join_text(w_.number(std::abs(value), 3), "°\u00a0", value < 0 ? negative : positive);
   }
 
   std::vector<std::string> help_for(const Wrong& c, const std::vector<const PlacedConfusion*>& pairs) const {
@@ -172,10 +178,9 @@ std::string confusion_section(const ReportData& data) {
             "what would help.",
             "Les classes aux plus nombreux pixels faux parmi ceux qui sont évalués, dans quel sens, avec quelle autre et où, et ce qui "
             "aiderait."),
-          "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"lines\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
+          "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"lines stacked\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
           "</th><th class=\"n\" scope=\"col\">F-score</th><th scope=\"col\">", w("Direction", "Sens"), "</th><th scope=\"col\">",
-          w("Confused with, where", "Confondue avec, où"), "</th><th scope=\"col\">", w("What would help", "Ce qui aiderait"),
-          "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n"));
+          confused_with(w), "</th><th scope=\"col\">", would_help(w), "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n"));
 }
 
 }  // namespace millesime

@@ -156,15 +156,16 @@ std::string regularised_section(const ReportData& data) {
   std::string html;
   if (data.regularised) {
     const Grid& grid = data.regularised->grid;
-    html +=
-        join_text("<p>",
-                  w("The same map without patches below the minimum mapping unit, at ",
-                    "La même carte sans les taches inférieures à l’unité minimale de collecte, à "),
-                  grid.pixel_width, data.summary.in_degrees ? "°" : " m",
-                  w(". Small patches take the class around them, so rare and thin things lose area; areas are those of the full map.",
-                    ". Les petites taches prennent la classe qui les entoure : ce qui est rare ou fin perd de la surface ; les surfaces "
-                    "sont celles de la carte complète."),
-                  "</p>\n");
+    html += join_text(
+        "<p>",
+        w("The same map without patches below the minimum mapping unit, at ",
+          "La même carte sans les taches inférieures à l’unité minimale de collecte, à "),
+        grid.pixel_width, data.summary.in_degrees ? "°" : " m",
+        w(". Small patches take the class around them, so rare and thin things lose area; classes that may be one pixel wide gain it. "
+          "For areas, use the full map.",
+          ". Les petites taches prennent la classe qui les entoure : ce qui est rare ou fin perd de la surface ; les classes "
+          "qui peuvent n’avoir qu’un pixel de large en gagnent. Pour les surfaces, prendre la carte complète."),
+        "</p>\n");
     if (data.summary.mapped_ha && data.regularised->mapped_ha) {
       html += join_text("<div class=\"wide\" tabindex=\"0\"><table class=\"lines\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
                         "</th><th class=\"n\" scope=\"col\">", w("map, ha", "carte, ha"), "</th><th class=\"n\" scope=\"col\">",

@@ -101,10 +101,10 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
   };
   EXPECT_TRUE(says(texts[0], "More reference polygons: models learned from 12 of it")) << "of grassland alone";
   EXPECT_FALSE(says(texts[0], "models learned from 300"));
-  EXPECT_TRUE(says(texts[0], ", in 5 polygons; 30 of them around 43.500° N 1.250° W"));
+  EXPECT_TRUE(says(texts[0], ", in 5 polygons; 30 of them around 43.500°\u00a0N 1.250°\u00a0W"));
   EXPECT_TRUE(says(texts[0], "in the place that is named: most of it is there."));  // 30 of 40
   EXPECT_TRUE(says(texts[0], ": is its label right? ("));                           // 15 of 20 in one polygon
-  EXPECT_TRUE(says(texts[1], ", dans 5 polygones ; 30 d’entre eux vers 43,500° N 1,250° O"));
+  EXPECT_TRUE(says(texts[1], ", dans 5 polygones ; 30 d’entre eux vers 43,500°\u00a0N 1,250°\u00a0O"));
   EXPECT_TRUE(texts[1].contains("Schindler 2012, IEEE TGRS 50 (lissage de l’occupation des sols)"));
   EXPECT_TRUE(texts[1].contains("Occupation des sols ") && texts[0].contains("Land cover ")) << "the title by default";
   EXPECT_TRUE(texts[1].contains("2021-06")) << "the edition, not the year";
