@@ -56,23 +56,6 @@ double mean_of(const std::string& file) {
   return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
 }
 
-// The collection above the editions: what a production's folder holds now.
-void write_collection(const Publication& publication, const Products& products) {
-  StacCollection collection;
-  collection.id = publication.options.collection;
-  collection.title = publication.options.title_or_default();
-  collection.language = products.language();
-  collection.description = join_text(say(products.language(), "Yearly land-cover maps, ", "Cartes annuelles d’occupation des sols, "),
-                                     publication.nomenclature.name,
-                                     say(products.language(), ": class, confidence and number of valid acquisitions of each pixel.",
-                                         " : classe, confiance et nombre d’acquisitions valides de chaque pixel."));
-  collection.licence = publication.options.licence;
-  collection.provider = publication.options.provider;
-  collection.provider_url = publication.options.provider_url;
-  collection.nomenclature = &products.nomenclature();
-  write_stac_collection(collection, publication.collection);
-}
-
 // Of the map: each zone counts once, whatever its formats, and none beside a layer of the whole map.
 std::optional<std::int64_t> number_of_polygons(const std::vector<PublishedPolygons>& files) {
   if (files.empty()) return std::nullopt;
@@ -116,6 +99,24 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
 }
 
 }  // namespace
+
+void publish_collection(const std::string& file, const PublishOptions& options, const Nomenclature& nomenclature) {
+  const Language language = language_of(options.language);
+  const Nomenclature named = named_in(nomenclature, language);
+  StacCollection collection;
+  collection.id = options.collection;
+  collection.title = options.title_or_default();
+  collection.language = language;
+  collection.description =
+      join_text(say(language, "Yearly land-cover maps, ", "Cartes annuelles d’occupation des sols, "), nomenclature.name,
+                say(language, ": class, confidence and number of valid acquisitions of each pixel.",
+                    " : classe, confiance et nombre d’acquisitions valides de chaque pixel."));
+  collection.licence = options.licence;
+  collection.provider = options.provider;
+  collection.provider_url = options.provider_url;
+  collection.nomenclature = &named;
+  write_stac_collection(collection, file);
+}
 
 std::string PublishOptions::title_or_default() const {
   return title.empty() ? say(language_of(language), "Land cover", "Occupation des sols") : title;
@@ -171,7 +172,6 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
   context.progress->advance(1);
   const std::string checksum = products.write_stac();
   const std::string note = set.commit(checksum.substr(0, 16));
-  if (!publication.collection.empty()) write_collection(publication, products);
   context.progress->advance(1);
   context.progress->finish();
   if (!note.empty()) context.progress->note(note);

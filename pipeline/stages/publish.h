@@ -24,7 +24,8 @@ struct PublishOptions {  // [publish]
   std::string title_or_default() const;
 };
 
-// One unit: makes the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate.
+// Two units: the products of Layout from the mosaic's maps, accuracy.json (with areas) and RESULTS.txt of validate; and the STAC collection
+// above the editions.
 Stage publish_stage();
 
 inline constexpr const char* kPublishTitleHelp =
@@ -49,7 +50,7 @@ struct Publication {
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
   std::string regularised;                           // regularised map, or ""
   std::vector<PublishedPolygons> polygons;           // of the map
-  std::string collection;                            // file of the STAC collection above the editions; "" for none
+  std::string collection;                            // file of the STAC collection above the editions, which the item names; "" for none
   SetForm form = SetForm::plain_files;               // how they are put there together, when all of them are made
   int year = 0;
   PeriodOptions period;  // with the year: the days of the map and the name of the edition
@@ -65,6 +66,10 @@ struct Publication {
 };
 // Returns pixels, mapped pixels and classes. UserError if the map has codes that the nomenclature lacks.
 nlohmann::json publish(const Publication& publication, const Context& context);
+
+// The collection above the editions, from the items that lie below it now. Productions of several years may write it at a time: whoever is
+// last lists all.
+void publish_collection(const std::string& file, const PublishOptions& options, const Nomenclature& nomenclature);
 
 // For each class: pixels and mean confidence; read in strips, in bounded memory.
 MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity, const Context& context);

@@ -109,6 +109,22 @@ std::vector<NamedValue> unmapped_pixels(const Config& config, const Layout& layo
   return rows;
 }
 
+// Another edition that is published later changes the file: it is then made anew, which takes no time.
+Unit collection_unit(const Config& config, const Layout& layout, const Publication& publication) {
+  Unit unit;
+  unit.stage = "publish";
+  unit.key = "collection";
+  unit.inputs = {publication.folder + "/" + publication.name + ".json"};
+  unit.outputs = {layout.collection()};
+  unit.config_keys = {"publish"};
+  unit.facts = {"classes = " + publication.nomenclature.to_json()};
+  unit.run = [file = layout.collection(), options = config.publish, nomenclature = publication.nomenclature](const Context&) {
+    publish_collection(file, options, nomenclature);
+    return nlohmann::json::object();
+  };
+  return unit;
+}
+
 std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   const Layout layout(config);
   const auto mosaic_units = mosaic_stage().plan(config);
@@ -190,7 +206,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
         if (std::ranges::find(complete.papers, paper) == complete.papers.end()) complete.papers.push_back(paper);
     return publish(complete, context);
   };
-  return std::vector<Unit>{std::move(unit)};
+  return std::vector<Unit>{std::move(unit), collection_unit(config, layout, publication)};
 }
 
 }  // namespace
@@ -206,7 +222,7 @@ Stage publish_stage() {
               "editions",
           .command = "publish",
           .example = "millesime run france-2021.toml",
-          .revision = 6,
+          .revision = 7,
           .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
           .options = {"publish", "year", "period", "nomenclature", "output"},
           .kept_when_mending = false,

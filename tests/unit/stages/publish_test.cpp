@@ -52,6 +52,7 @@ TEST_F(PublishTest, EditionsAreListedInACollection) {
     publication.name = join_text("OCS_", year);
     publication.folder = join_text(folder, "/out/", year);
     publish(publication, context);
+    publish_collection(publication.collection, publication.options, publication.nomenclature);
   }
   std::filesystem::rename(folder + "/out", folder + "/moved");
   const auto collection = nlohmann::json::parse(read_text(folder + "/moved/collection.json"));
