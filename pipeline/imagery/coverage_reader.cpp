@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/known_nomenclature.h"
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
 
@@ -31,6 +32,11 @@ struct FineMap {
         std::abs(first_row - row) > kRounding)
       throw UserError(join_text(path, ": expected the grid of the map, or pixels that divide those of the map (", to_text(map), "), got ",
                                 to_text(own)));
+    // The map's pixels may reach beyond those that they were made of, by less than one of them.
+    const int missing = std::max({-col, -row, col + map.cols * fine - own.cols, row + map.rows * fine - own.rows});
+    if (missing >= fine)
+      throw UserError(join_text(path, ": expected to cover the map (", to_text(map), "), got ", to_text(own),
+                                "; cut the map to it with gdal_translate -projwin"));
   }
 
   // The fine pixels of a window of the class map, of which parts may lie outside: 0 there.
@@ -149,6 +155,7 @@ Nomenclature nomenclature_of_map(const std::string& name_or_file, const std::str
   if (!name_or_file.empty()) return Nomenclature::load(name_or_file);
   std::optional<Nomenclature> legend = RasterReader(map).legend();
   if (!legend) throw UserError(join_text(map, ": has no palette that says what its classes are; give them with --nomenclature"));
+  if (auto known = known_nomenclature(*legend)) return *std::move(known);
   legend->name = "of the legend of " + map;  // for messages
   return *std::move(legend);
 }

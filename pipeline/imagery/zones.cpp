@@ -2,21 +2,45 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/coordinates.h"
 
 namespace millesime {
 
 void ZoneOptions::declare(Options& options) {
   options.add("zones", &path, "polygons with a name, e.g. departments, in any vector format and CRS; none: the whole map").path();
-  options.add("zones_layer", &layer, "layer in that file; default: the first");
+  options.add("zones_layer", &layer, "layer in that file; needed if several of them hold polygons");
   options.add("zones_field", &field, "field that names the zone");
   options.add("zones_overlap", &overlap, "where zones overlap: an error, or the first or the last zone of the file wins")
       .choices({"error", "first", "last"});
   options.add("zones_invalid", &invalid, "zones with an invalid outline are repaired, with a message, or refused")
       .choices({"repair", "refuse"});
 }
+
+namespace {
+
+// Takes the zones out of `dropped` that lie so far away that the map's reference system is not defined there, and returns their names.
+std::vector<std::string> take_elsewhere(VectorLayer& layer, const std::string& field, const Grid& map) {
+  std::vector<std::string> names, dropped;
+  if (layer.undefined.empty()) return names;
+  const Box around = CoordinateTransform(map.crs, layer.crs)(map.extent());
+  const BoxesOf boxes(layer.crs);
+  std::set<std::size_t> taken;
+  for (const auto& [place, feature] : layer.undefined) {
+    if (boxes.meet(feature.extent(), around)) continue;
+    names.emplace_back(trim(feature.attributes.at(field)));
+    taken.insert(place);
+  }
+  for (std::size_t i = 0; i < layer.dropped.size(); ++i)
+    if (!taken.contains(i)) dropped.push_back(layer.dropped[i]);
+  layer.dropped = std::move(dropped);
+  return names;
+}
+
+}  // namespace
 
 Zones read_zones(const ZoneOptions& options, const Grid& map) {
   if (options.field.empty()) {
@@ -25,13 +49,15 @@ Zones read_zones(const ZoneOptions& options, const Grid& map) {
                               layer.fields.empty() ? "none" : join_list(layer.fields, ", ")));
   }
   VectorLayer layer = read_polygons(options.path, options.layer, {options.field}, map.crs);
+  std::vector<std::string> elsewhere = take_elsewhere(layer, options.field, map);
   if (!layer.dropped.empty())
     throw UserError(join_text(options.path, ": not every zone is a polygon that can be used: ", join_list(layer.dropped, "; ")));
   if (options.invalid == "refuse" && !layer.repaired.empty())
     throw UserError(join_text(options.path, ": zones with an invalid outline: ", join_list(layer.repaired, "; "),
                               "; mend them, or set zones_invalid = \"repair\""));
-  if (layer.features.empty()) throw UserError(options.path + ": holds no zones");
+  if (layer.features.empty() && elsewhere.empty()) throw UserError(options.path + ": holds no zones");
   Zones zones;
+  zones.outside = std::move(elsewhere);
   zones.path = options.path;
   zones.last_wins = options.overlap == "last";
   zones.may_overlap = options.overlap != "error";

@@ -14,6 +14,8 @@
 namespace millesime {
 namespace {
 
+const std::string kClassItem = "CLASS_";  // of the metadata of a band
+
 void add_attribute_table(CPLXMLNode* band, const Nomenclature& nomenclature) {
   GDALDefaultRasterAttributeTable table;
   table.SetTableType(GRTT_THEMATIC);
@@ -58,7 +60,10 @@ void set_palette(GDALDatasetH dataset, const Nomenclature& nomenclature) {
     const GDALColorEntry entry{land.color.red, land.color.green, land.color.blue, 255};
     palette.SetColorEntry(land.code, &entry);
   }
-  GDALSetRasterColorTable(GDALGetRasterBand(dataset, 1), GDALColorTable::ToHandle(&palette));
+  const GDALRasterBandH band = GDALGetRasterBand(dataset, 1);
+  GDALSetRasterColorTable(band, GDALColorTable::ToHandle(&palette));
+  for (const LandClass& land : nomenclature.classes)
+    GDALSetMetadataItem(band, (kClassItem + std::to_string(land.code)).c_str(), land.name.c_str(), nullptr);
 }
 
 std::string legend_sidecar(const Nomenclature& nomenclature) {
@@ -82,12 +87,18 @@ std::optional<Nomenclature> legend_of(GDALDatasetH dataset) {
   const GDALRasterAttributeTable* table = band->GetDefaultRAT();
   const int values = table ? table->GetColOfUsage(GFU_MinMax) : -1, texts = table ? table->GetColOfUsage(GFU_Name) : -1;
   char** categories = band->GetCategoryNames();
+  char** items = band->GetMetadata();
+  const auto in_metadata = [&](int code) { return CSLFetchNameValue(items, (kClassItem + std::to_string(code)).c_str()); };
   if (values >= 0 && texts >= 0) {
     for (int row = 0; row < table->GetRowCount(); ++row) names[table->GetValueAsInt(row, values)] = table->GetValueAsString(row, texts);
   } else if (categories) {
     for (int code = 0; code < CSLCount(categories); ++code)
       if (categories[code][0] != '\0') names[code] = categories[code];
   } else {
+    for (int code = 1; code < palette->GetColorEntryCount(); ++code)
+      if (const char* name = in_metadata(code)) names[code] = name;
+  }
+  if (names.empty()) {
     for (int code = 0; code < palette->GetColorEntryCount(); ++code)
       if (const GDALColorEntry* entry = palette->GetColorEntry(code); entry->c1 + entry->c2 + entry->c3 > 0)
         names[code] = "class " + std::to_string(code);

@@ -35,7 +35,8 @@ const Format& format_of(const std::string& path) {
   const std::string extension = lower(fs::path(path).extension().string());
   for (const Format& format : kFormats)
     if (extension == std::string(".") + format.extension) return format;
-  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .", join_list(polygon_formats(), ", .")));
+  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .", join_list(polygon_formats(), ", ."),
+                            extension == ".shp" ? "; a shapefile is written zipped, as .zip" : ""));
 }
 
 constexpr std::size_t kLongestName = 10;  // of a shapefile's field
@@ -80,7 +81,7 @@ void require_polygon_format(const std::string& path) {
 bool holds_short_names(const std::string& path) { return std::string(format_of(path).driver) == "ESRI Shapefile"; }
 
 struct PolygonWriter::Impl {
-  std::string path, layer_name, crs;
+  std::string path, layer_name, crs, style;
   std::vector<PolygonField> fields;
   PolygonLimits limits;
   const Format& format;
@@ -93,8 +94,9 @@ struct PolygonWriter::Impl {
   bool transaction = false;
   std::int64_t written = 0, in_transaction = 0, shp_bytes = 0, dbf_bytes = 0, record_bytes = 1;
 
-  Impl(const std::string& p, const std::string& l, const std::string& c, const std::vector<PolygonField>& f, const PolygonLimits& m)
-      : path(p), layer_name(l), crs(c), fields(f), limits(m), format(format_of(p)), file(p), work(p) {
+  Impl(const std::string& p, const std::string& l, const std::string& c, const std::vector<PolygonField>& f, const std::string& s,
+       const PolygonLimits& m)
+      : path(p), layer_name(l), crs(c), style(s), fields(f), limits(m), format(format_of(p)), file(p), work(p) {
     require_polygon_format(path);
     if (is_shapefile())
       for (const PolygonField& field : fields) {
@@ -184,8 +186,8 @@ struct PolygonWriter::Impl {
 };
 
 PolygonWriter::PolygonWriter(const std::string& path, const std::string& layer, const std::string& crs,
-                             const std::vector<PolygonField>& fields, const PolygonLimits& limits)
-    : impl_(new Impl(path, layer, crs, fields, limits)) {}
+                             const std::vector<PolygonField>& fields, const std::string& style, const PolygonLimits& limits)
+    : impl_(new Impl(path, layer, crs, fields, style, limits)) {}
 PolygonWriter::~PolygonWriter() {
   if (!impl_) return;
   const GdalMessages ignored;
@@ -249,11 +251,14 @@ void PolygonWriter::commit() {
   self.close();
   if (!self.is_shapefile()) return self.file.commit();
   std::vector<ZipMember> members;
-  for (const std::string& part : self.parts)
-    for (const char* extension : {".shp", ".shx", ".dbf", ".prj", ".cpg"}) {
-      const std::string name = part + extension;
-      members.push_back({name, self.work.folder() + "/" + name});
+  for (const std::string& part : self.parts) {
+    std::vector<std::string> extensions = {".shp", ".shx", ".dbf", ".prj", ".cpg"};
+    if (!self.style.empty()) {
+      extensions.emplace_back(".qml");
+      write_text(self.work.folder() + "/" + part + ".qml", self.style);
     }
+    for (const std::string& extension : extensions) members.push_back({part + extension, self.work.folder() + "/" + part + extension});
+  }
   write_zip(self.path, members, ZipForm::deflated);
 }
 

@@ -2,7 +2,7 @@
 // Writes millions of polygons one after the other: none of them is kept in memory.
 //
 //   .gpkg .fgb .parquet   GeoPackage, FlatGeobuf, GeoParquet
-//   .zip                  a zipped ESRI shapefile with .cpg and .prj, in parts below 2 GB (NAME.shp, NAME_2.shp, ...)
+//   .zip                  a zipped ESRI shapefile with .cpg, .prj and a QGIS style, in parts below 2 GB (NAME.shp, NAME_2.shp, ...)
 //   .mbtiles .pmtiles     Mapbox vector tiles, in EPSG:3857
 //
 // A format that this GDAL cannot write is refused before any work. Atomic: until commit() the old file is unchanged, and a full disk leaves
@@ -40,8 +40,9 @@ bool holds_short_names(const std::string& path);  // at most 10 characters: a sh
 
 class PolygonWriter {
  public:
+  // `style`: a QGIS style (.qml) for the archive of a shapefile, whose polygons have codes and no names; "": none.
   PolygonWriter(const std::string& path, const std::string& layer, const std::string& crs, const std::vector<PolygonField>& fields,
-                const PolygonLimits& limits = {});
+                const std::string& style = "", const PolygonLimits& limits = {});
   ~PolygonWriter();
   PolygonWriter(PolygonWriter&&) noexcept;
 

@@ -269,8 +269,14 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
       result.dropped.push_back(join_text(name, "a ", kind_of(geometry), " without area, expected a polygon"));
       continue;
     }
+    const auto read_attributes = [&] {
+      for (std::size_t i = 0; i < result.fields.size(); ++i)
+        feature.attributes[result.fields[i]] = attribute_text(read.get(), static_cast<int>(i));
+    };
     if (to_target && !transform(feature.parts, *to_target)) {
-      result.dropped.push_back(join_text(name, "is where ", target, " is not defined"));
+      read_attributes();
+      result.undefined.emplace_back(result.dropped.size(), std::move(feature));
+      result.dropped.push_back(join_text(name, "reaches to where ", target, " is not defined"));
       continue;
     }
     if (boxes.in_degrees()) hold_together(feature.parts, boxes);
@@ -282,8 +288,7 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
     }
     if (!problem.empty()) result.repaired.push_back(name + problem);
     if (within && !feature.extent().intersects(*within)) continue;
-    for (std::size_t i = 0; i < result.fields.size(); ++i)
-      feature.attributes[result.fields[i]] = attribute_text(read.get(), static_cast<int>(i));
+    read_attributes();
     result.features.push_back(std::move(feature));
   }
   if (messages.failed())

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct VectorLayer {
   std::vector<Feature> features;      // valid polygons only
   std::vector<std::string> repaired;  // repaired geometries and their faults, one line a feature
   std::vector<std::string> dropped;   // unusable features and the reasons, one line a feature (no geometry, a point, empty after repair)
+  std::vector<std::pair<std::size_t, Feature>> undefined;  // those in `dropped`, by place, that lie where the requested CRS is not defined,
+                                                           // in the CRS of the file
 };
 
 // All polygons of a layer ("" takes the only one), in `crs` ("" keeps the file's); with `within`, a box in `crs`, those whose extent

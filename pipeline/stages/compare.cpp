@@ -9,6 +9,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/known_nomenclature.h"
 #include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/geodesy.h"
@@ -94,13 +95,38 @@ std::map<Pair, PairSum> count_pairs(Inputs& inputs, const std::optional<PixelAre
   return sums;
 }
 
-// Without a nomenclature every code is a class.
-CommonClasses classes_of_codes(const std::vector<CodesOfMap>& maps) {
+// Without a nomenclature every code is a class, with the name that the legend of a map has for it.
+CommonClasses classes_of_codes(const std::vector<CodesOfMap>& maps, const std::vector<std::optional<Nomenclature>>& legends) {
   std::set<int> codes;
   for (const CodesOfMap& map : maps) codes.insert(map.codes.begin(), map.codes.end());
   std::vector<int> table(static_cast<std::size_t>(codes.empty() ? 0 : *codes.rbegin()) + 1);
   for (std::size_t code = 0; code < table.size(); ++code) table[code] = static_cast<int>(code);
-  return {nomenclature_of_codes({codes.begin(), codes.end()}), std::vector<std::string>(maps.size()), {maps.size(), table}};
+  Nomenclature nomenclature = nomenclature_of_codes({codes.begin(), codes.end()});
+  for (LandClass& c : nomenclature.classes)
+    for (const std::optional<Nomenclature>& legend : legends)
+      if (const auto index = legend ? legend->index_of_code(c.code) : std::nullopt) {
+        c.name = legend->at(*index).name, c.name_en = legend->at(*index).name_en, c.color = legend->at(*index).color;
+        break;
+      }
+  return {std::move(nomenclature), std::vector<std::string>(maps.size()), {maps.size(), table}};
+}
+
+// Says so where maps are compared code by code that look as if their codes meant different things.
+std::string note_on_codes(const std::vector<CodesOfMap>& maps, const std::vector<std::optional<Nomenclature>>& legends) {
+  const std::string other = "; with --nomenclature (e.g. oso23), or one for each map, they are compared in common classes.";
+  std::size_t common = 0;
+  for (const int code : maps[0].codes) {
+    if (!maps[1].codes.contains(code)) continue;
+    ++common;
+    if (!legends[0] || !legends[1]) continue;
+    const auto first = legends[0]->index_of_code(code), second = legends[1]->index_of_code(code);
+    if (first && second && legends[0]->at(*first).name != legends[1]->at(*second).name)
+      return join_text("The legends of the maps name class ", code, " differently: \"", legends[0]->at(*first).name, "\" and \"",
+                       legends[1]->at(*second).name, "\"", other);
+  }
+  if (2 * common >= std::min(maps[0].codes.size(), maps[1].codes.size())) return "";
+  return join_text("The maps have ", common, " of ", maps[0].codes.size(), " and ", maps[1].codes.size(),
+                   " codes in common, as if they had different nomenclatures", other);
 }
 
 // The nomenclature that the command asks for; "" for none.
@@ -113,7 +139,8 @@ const std::string& wanted_nomenclature(const CompareCommand& command) {
 void write_maps(const CompareCommand& command, const CommonClasses& classes, Inputs& inputs, const Context& context) {
   RasterOptions options, percent;
   options.nodata = percent.nodata = 0;
-  options.nomenclature = command.nomenclature.empty() ? nullptr : &classes.nomenclature;
+  const bool has_colours = std::ranges::any_of(classes.nomenclature.classes, [](const LandClass& c) { return c.color != Color{}; });
+  options.nomenclature = has_colours ? &classes.nomenclature : nullptr;
   const Grid& grid = inputs.first.grid();
   RasterWriter changes(command.output + "/changes.tif", grid, class_type(classes.nomenclature.max_code()), 1, options);
   std::optional<RasterWriter> confidence;
@@ -144,7 +171,8 @@ Options CompareCommand::declare() {
   Options o;
   o.add("first", &first, "map of class codes, e.g. of the earlier year").path().required();
   o.add("second", &second, "map of class codes on the same grid").path().required();
-  o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: codes without names")
+  o.add("nomenclature", &nomenclature,
+        "the classes: a name in configs/nomenclatures, or a file; default: those of the legends of the maps, else codes without names")
       .names("nomenclature");
   o.add("first_nomenclature", &first_nomenclature, "classes of the first map, if they are others; default: found by its codes")
       .names("nomenclature");
@@ -170,10 +198,19 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
     if (pair.first != 0) maps[0].codes.insert(pair.first);
     if (pair.second != 0) maps[1].codes.insert(pair.second);
   }
-  const std::string& wanted = wanted_nomenclature(command);
-  const CommonClasses classes = wanted.empty() ? classes_of_codes(maps) : common_classes(maps, Nomenclature::load(wanted));
+  std::string wanted = wanted_nomenclature(command);
+  std::vector<std::optional<Nomenclature>> legends;
+  if (wanted.empty()) {
+    for (const CodesOfMap& map : maps) legends.push_back(RasterReader(map.file).legend());
+    const auto first = legends[0] ? known_nomenclature(*legends[0]) : std::nullopt;
+    const auto second = legends[1] ? known_nomenclature(*legends[1]) : std::nullopt;
+    if (first && second) wanted = maps[1].nomenclature = second->name, maps[0].nomenclature = first->name;
+  }
+  const CommonClasses classes = wanted.empty() ? classes_of_codes(maps, legends) : common_classes(maps, Nomenclature::load(wanted));
 
   Comparison result;
+  if (wanted.empty())
+    if (std::string note = note_on_codes(maps, legends); !note.empty()) result.notes.push_back(std::move(note));
   result.nomenclature = classes.nomenclature;
   for (std::size_t i = 0; i < maps.size() && !wanted.empty(); ++i)
     if (classes.own[i] != classes.nomenclature.name)

@@ -21,7 +21,7 @@ namespace millesime {
 
 struct CompareCommand {
   std::string first, second;                            // maps of class codes; 0 is no class
-  std::string nomenclature;                             // "": each code is its own name
+  std::string nomenclature;                             // "": those of the legends of the maps, else each code is its own name
   std::string first_nomenclature, second_nomenclature;  // of one map, "": `nomenclature`, or the one that has its codes
   std::string first_confidence, second_confidence;      // of the maps; both or none
   std::string output;                                   // folder for changes.csv, matrix.csv and comparison.json, "" for none

@@ -9,6 +9,7 @@
 
 #include "kernels/ops/majority_filter.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/known_nomenclature.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/geodesy.h"
@@ -39,7 +40,8 @@ std::vector<Group> groups_of(const Nomenclature& nomenclature, const LabelsOfCod
 }
 
 void require_groups(const std::optional<Nomenclature>& nomenclature) {
-  if (!nomenclature) throw UserError("regularise --groups: expected also --nomenclature, which says what belongs to which group");
+  if (!nomenclature)
+    throw UserError("regularise --groups: expected also --nomenclature, which says what belongs to which group; the map has no legend");
   if (std::ranges::none_of(nomenclature->classes, [](const LandClass& c) { return c.parent != 0; }))
     throw UserError(join_text("regularise --groups: no class of the nomenclature ", nomenclature->name,
                               " has a group; configs/nomenclatures/README.md says how groups are written"));
@@ -180,9 +182,15 @@ std::uint8_t RegulariseRule::most_frequent(const Bytes& of, const Window& inside
 RegulariseRule rule_of(const RegulariseCommand& command, const MapInput& map) {
   check(command);
   RegulariseRule rule(map);
-  rule.map = command.map, rule.nomenclature = command.nomenclature;
   std::optional<Nomenclature> nomenclature;
-  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
+  if (!command.nomenclature.empty()) {
+    nomenclature = Nomenclature::load(command.nomenclature);
+  } else if (const auto legend = map.reader().legend()) {
+    const auto known = known_nomenclature(*legend);
+    nomenclature = known ? known : legend;
+  }
+  rule.map = command.map;
+  rule.nomenclature = nomenclature && !nomenclature->name.empty() ? nomenclature->name : command.nomenclature;
   if (command.groups) {
     require_groups(nomenclature);
     rule.groups = groups_of(*nomenclature, rule.labels);

@@ -13,6 +13,7 @@
 #include "pipeline/core/utf8.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/polygon_writer.h"
+#include "pipeline/io/qml.h"
 
 namespace millesime {
 namespace {
@@ -63,10 +64,11 @@ class Attributes {
     constexpr std::size_t kShort = 10, kLong = 63;
     const std::size_t longest = names_ ? kLong : kShort;
     constexpr int kPercent = 6, kArea = 16;
-    std::set<std::string> taken;
     const auto add = [&](const std::string& name, PolygonField::Type type, int width, int decimals) {
-      fields_.push_back({field_name(name, longest, taken), type, width, decimals});
+      fields_.push_back({name, type, width, decimals});
     };
+    std::set<std::string> taken = {"classe", "nom",  "name",     "validmean", "validstd", "confidence", "aire",  // ours
+                                   "fid",    "geom", "geometry", "ogc_fid",   "mvt_id"};                         // of the formats
     add(kClassField, PolygonField::Type::integer, 5, 0);
     if (names_) add("Nom", PolygonField::Type::text, 0, 0), add("Name", PolygonField::Type::text, 0, 0);
     if (!maps.validity.empty())
@@ -74,7 +76,8 @@ class Attributes {
     if (!maps.confidence.empty()) add("Confidence", PolygonField::Type::number, kPercent, 2);
     if (!maps.classification.empty())
       for (const LandClass& c : nomenclature.classes)
-        add(c.alias.empty() ? "class_" + std::to_string(c.code) : c.alias, PolygonField::Type::number, kPercent, 2);
+        add(field_name(c.alias.empty() ? "class_" + std::to_string(c.code) : c.alias, longest, taken), PolygonField::Type::number, kPercent,
+            2);
     add("Aire", PolygonField::Type::number, kArea, 2);
   }
 
@@ -120,7 +123,7 @@ class ZoneFiles {
       : grid_(grid), has_areas_(has_areas) {
     for (const std::string& file : files) {
       attributes_.emplace_back(maps, nomenclature, file);
-      writers_.emplace_back(file, layer, grid.crs, attributes_.back().fields());
+      writers_.emplace_back(file, layer, grid.crs, attributes_.back().fields(), polygon_style(nomenclature, kClassField));
     }
   }
 
@@ -258,7 +261,7 @@ std::vector<std::string> vectorise(const VectoriseCommand& command, const Contex
     return lines;
   }
   if (command.formats.empty()) throw UserError("vectorise --formats: expected at least one of " + join_list(polygon_formats(), ", "));
-  for (const std::string& format : command.formats) require_polygon_format("zone." + format);
+  for (const std::string& format : command.formats) require_polygon_format("vectorise --formats: polygons." + format);
   const Zones zones = read_zones(command.zones, CoverageReader(command.maps, nomenclature, nullptr).grid());
   lines = zones.notes;
   for (std::size_t i = 0; i < zones.zones.size(); ++i) {

@@ -90,7 +90,8 @@ class OtherPrograms(unittest.TestCase):
         write_zones(FOLDER / "zones.geojson", next((FOLDER / "world/l2a" / cls.tile).glob("*/*_FRE_B4.tif")))
         settings = {"model.name": "random_forest", "train.trees": 5, "regularise.enabled": "true", "vectorise.enabled": "true",
                     "vectorise.zones": FOLDER / "zones.geojson", "vectorise.zones_field": "code", "vectorise.whole": "true", "publish.language": "fr"}
-        millesime("run", "world/config.toml", "--out", "out", "--quiet", *(f"--set={key}={value}" for key, value in settings.items()))
+        cls.arguments = ["run", "world/config.toml", "--out", "out", "--quiet", *(f"--set={key}={value}" for key, value in settings.items())]
+        millesime(*cls.arguments)
         cls.products = FOLDER / "out/2021"
 
     def test_xarray_opens_the_cube(self):
@@ -229,6 +230,7 @@ class OtherPrograms(unittest.TestCase):
         self.assertEqual(band["colorTable"]["entries"][8][:3], [0xFF, 0xAB, 0x44])
         self.assertEqual(band["noDataValue"], 0)
         self.assertIn("rat", info)
+        self.assertEqual(band["metadata"][""]["CLASS_17"], "Forêts de conifères")  # in the file itself
 
     def test_pystac_walks_the_collection(self):
         import pystac
@@ -240,6 +242,13 @@ class OtherPrograms(unittest.TestCase):
         self.assertEqual(item.properties["title"], "Occupation des sols 2021")
         for asset in item.assets.values():
             self.assertTrue(Path(asset.get_absolute_href()).is_file(), asset.href)
+        # It is a unit of its own: one that is missing is made again, and nothing else.
+        file, report = FOLDER / "out/collection.json", self.products / "report.html"
+        text, made = file.read_text(), report.stat().st_mtime_ns
+        file.unlink()
+        millesime(*self.arguments)
+        self.assertEqual(file.read_text(), text)
+        self.assertEqual(report.stat().st_mtime_ns, made)
 
     def check_tiling(self, files, mapped):
         """All polygons are valid, share their borders vertex by vertex, do not overlap, and have the mapped area (m² of the map's system)."""
@@ -297,6 +306,13 @@ class OtherPrograms(unittest.TestCase):
         self.assertIn("pixels des polygones de référence dont les modèles n’ont rien appris", page)
         self.assertRegex(page, r'<div class="scalebar" aria-hidden="true"><i style="width: [\d.]+px;"></i><span>\d+ m</span>')
         self.assertGreater(page.count('<label><input type="checkbox">'), 3)
+        # On a phone nothing is wider than the screen: the page in a frame of that width, which is asked for its own.
+        (FOLDER / "phone.html").write_text(f"""<iframe width=390 height=800 style="border:0" src="file://{self.products / 'report.html'}" onload="
+            const page = this.contentDocument.documentElement; document.title = page.clientWidth + ' ' + page.scrollWidth"></iframe>""")
+        phone = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=5000",
+                                "--dump-dom", f"file://{FOLDER / 'phone.html'}"], capture_output=True, text=True, env={**os.environ, "HOME": str(FOLDER)}).stdout
+        width, needed = map(int, re.search(r"<title>(\d+) (\d+)</title>", phone).groups())
+        self.assertLessEqual(needed, width)
 
     def test_qgis_opens_the_project(self):
         script = """

@@ -76,6 +76,14 @@ TEST_F(ZonesTest, InvalidOutlinesAreRepairedOrRefused) {
   EXPECT_THAT(refusal(), HasSubstr("invalid outline"));
 }
 
+TEST_F(ZonesTest, WhereTheMapsSystemIsNotDefinedIsOutside) {
+  // Lambert-93 has no south pole; a zone that reaches from there to the map cannot be placed.
+  write({{"03", box(2.9, 46.4, 3.1, 46.6)}, {"Antarctica", box(-180, -90, 180, -60)}}, "EPSG:4326");
+  EXPECT_THAT(read().outside, ElementsAre("Antarctica"));
+  write({{"03", box(2.9, 46.4, 3.1, 46.6)}, {"earth", box(-180, -90, 180, 90)}}, "EPSG:4326");
+  EXPECT_THAT(refusal(), HasSubstr("feature 2: reaches to where EPSG:2154 is not defined"));
+}
+
 TEST_F(ZonesTest, NoneOnTheMapIsAnError) {
   write({{"far", box(0, 0, 10, 10)}});
   EXPECT_THAT(refusal(), HasSubstr("none of its 1 zones meets the map"));

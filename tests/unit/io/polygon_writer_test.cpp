@@ -109,13 +109,13 @@ TEST(PolygonWriter, AFormatThatThisGdalLacksIsRefusedBeforeAnyWork) {
 TEST(PolygonWriter, ShapefilesComeInParts) {
   const std::string file = temp_dir() + "/departement_31.zip";
   // A header of 100 bytes, and 52 + 2 x 4 + 10 x 16 = 220 bytes a polygon: four in a part.
-  PolygonWriter writer(file, "x", "EPSG:2154", kFields, {.shapefile_bytes = 1000});
+  PolygonWriter writer(file, "x", "EPSG:2154", kFields, "<qgis/>", {.shapefile_bytes = 1000});
   for (int i = 0; i < 9; ++i) write_square(writer, 100.0 * i, i, 1);
   writer.commit();
   int polygons = 0;
   for (const char* part : {"departement_31", "departement_31_2", "departement_31_3"}) {
     const std::string inside = "/vsizip/" + file + "/" + part;
-    for (const char* extension : {".shp", ".shx", ".dbf", ".prj", ".cpg"}) {
+    for (const char* extension : {".shp", ".shx", ".dbf", ".prj", ".cpg", ".qml"}) {
       VSIStatBufL stat;
       ASSERT_EQ(VSIStatL((inside + extension).c_str(), &stat), 0) << part << extension;
       EXPECT_LE(stat.st_size, 1000);

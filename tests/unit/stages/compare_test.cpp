@@ -130,6 +130,38 @@ TEST_F(Compare, SeventeenAndTwentyThreeClassesAreComparedInSeventeen) {
   EXPECT_EQ(compare_maps(command, context).changes, c.changes) << "or said for each map";
 }
 
+TEST_F(Compare, TheLegendsOfTheMapsSayWhatTheirCodesMean) {
+  const auto write_with = [&](const std::string& name, const std::vector<std::uint8_t>& samples, const Nomenclature& legend) {
+    Raster<std::uint8_t> raster(Grid{"EPSG:2154", 500000, 6500000, 10, 10, 4, 2});
+    raster.samples = samples;
+    RasterOptions options;
+    options.nomenclature = &legend;
+    write_raster(folder + "/" + name, raster, options);
+    return folder + "/" + name;
+  };
+  command.nomenclature.clear();
+  // Both legends are shipped nomenclatures: the maps of the test above, without a word about their classes.
+  command.first = write_with("OCS_2017.tif", {11, 12, 31, 51, 12, 0, 211, 211}, Nomenclature::load("oso17"));
+  command.second = write_with("OCS_2021.tif", {10, 5, 17, 23, 6, 1, 13, 13}, Nomenclature::load("oso23"));
+  const Comparison c = compare_maps(command, context);
+  EXPECT_EQ(c.nomenclature.name, "oso17");
+  EXPECT_EQ(c.changed(), 1);
+  // Own legends: their names; and a note where they do not agree.
+  Nomenclature own = Nomenclature::load(folder + "/n.toml");
+  command.first = write_with("a.tif", {1, 1, 1, 2, 2, 0, 0, 3}, own);
+  own.classes[1].name = "Sand";
+  command.second = write_with("b.tif", {1, 1, 2, 2, 1, 1, 0, 0}, own);
+  const Comparison named = compare_maps(command, context);
+  EXPECT_EQ(to_json(named)["changes"][0]["from_name"], "Wheat, durum");
+  ASSERT_EQ(named.notes.size(), 1u);
+  EXPECT_THAT(named.notes[0], HasSubstr("name class 2 differently: \"Forest\" and \"Sand\""));
+  // No legend, and codes of another kind: said, not compared in silence.
+  command.first = write("plain.tif", {11, 12, 31, 51, 12, 0, 211, 211});
+  command.second = write("other.tif", {10, 5, 17, 23, 6, 1, 13, 13});
+  ASSERT_EQ(compare_maps(command, context).notes.size(), 1u);
+  EXPECT_THAT(compare_maps(command, context).notes[0], HasSubstr("0 of 5 and 7 codes in common"));
+}
+
 TEST_F(Compare, EqualMapsAgree) {
   command.second = command.first;
   EXPECT_EQ(compare_maps(command, context).changed(), 0);

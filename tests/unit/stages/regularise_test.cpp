@@ -263,6 +263,9 @@ TEST_F(RegulariseTest, KeepsTheLegendOfTheMap) {
     EXPECT_EQ(kept.color, land.color);
   }
   EXPECT_EQ(bytes_of(command.output + ".aux.xml"), bytes_of(command.map + ".aux.xml"));
+  command.groups = true, command.keep = {"Routes"};  // a legend in the words of a shipped nomenclature has its groups
+  EXPECT_NO_THROW(regularise(command, context));
+  command.groups = false, command.keep = {};
 
   write_map(3, {8, 8, 8});  // without one
   std::filesystem::remove(command.map + ".aux.xml");

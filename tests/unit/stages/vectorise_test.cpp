@@ -1,11 +1,13 @@
 #include "pipeline/stages/vectorise.h"
 
 #include <cmath>
+#include <filesystem>
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/core/language.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "tests/support/message_of.h"
@@ -88,6 +90,33 @@ TEST_F(VectoriseTest, ShortNamesInShapefiles) {
               ElementsAre("Classe", "Validmean", "Validstd", "Confidence", "Ble", "a_very_lon", "Aire"));
 }
 
+TEST_F(VectoriseTest, AliasesDoNotTakeTheNamesOfOtherFields) {
+  Nomenclature odd = two_classes();
+  odd.classes[0].alias = "fid", odd.classes[1].alias = "Aire";
+  for (const char* file : {"/odd.gpkg", "/odd.zip"}) {
+    vectorise_zone(maps, odd, options, nullptr, 0, {folder + file}, silent.context);
+    const VectorLayer layer = read_polygons(folder + file, "", {"fid_2", "Aire_2"}, "");
+    EXPECT_EQ(layer.features.at(0).attributes.at("fid_2"), "80");
+    EXPECT_NEAR(std::stod(layer.features.at(0).attributes.at("Aire")), 1600 / 0.9983, 1.0);
+  }
+}
+
+TEST_F(VectoriseTest, TheLegendOfTheMapNamesItsClasses) {
+  Nomenclature legend = named_in(Nomenclature::load("oso23"), Language::en);
+  write_map<std::uint8_t>(folder + "/codes.tif", 2, 20, {17, 16});
+  write_cog(folder + "/codes.tif", folder + "/OCS.tif",
+            {.compression = "DEFLATE", .classes = true, .nomenclature = &legend, .band_names = {}});
+  std::filesystem::remove(folder + "/OCS.tif.aux.xml");  // the file is passed on alone
+  const Nomenclature read = nomenclature_of_map("", folder + "/OCS.tif");
+  EXPECT_EQ(read.name, "oso23") << "with aliases, groups and mappings";
+  EXPECT_EQ(read.classes[16].name, "Coniferous forest");
+  EXPECT_EQ(read.classes[16].alias, "Coniferes");
+  legend.classes.pop_back();  // another legend stays itself
+  write_cog(folder + "/codes.tif", folder + "/OCS.tif",
+            {.compression = "DEFLATE", .classes = true, .nomenclature = &legend, .band_names = {}});
+  EXPECT_EQ(nomenclature_of_map("", folder + "/OCS.tif").size(), 22);
+}
+
 TEST_F(VectoriseTest, SharesOfPixelsAreAnOption) {
   options.statistics = "share";
   EXPECT_EQ(polygons(folder + "/out.gpkg").features.at(0).attributes.at("Confidence"), "80");
@@ -127,6 +156,10 @@ TEST_F(VectoriseTest, BadInput) {
   EXPECT_THAT(refusal(), HasSubstr("confidence.tif: expected the grid of the map"));
   maps.confidence = maps.map;
   EXPECT_THAT(refusal(), HasSubstr("expected the pixel size of the other maps"));
+  write_map<std::uint8_t>(folder + "/part.tif", 8, 10, std::vector<std::uint8_t>(8 * 2, 80));
+  maps.confidence = folder + "/part.tif";
+  EXPECT_THAT(refusal(), HasSubstr("part.tif: expected to cover the map"));
+  maps.confidence = maps.map;
   EXPECT_THAT(message_of([&] { nomenclature_of_map("", maps.map); }), HasSubstr("has no palette"));
   maps.confidence = "";
   maps.map = folder + "/float.tif";
