@@ -86,6 +86,11 @@ SourceName parse_source_name(const std::string& name) {
   return {"", name, ""};
 }
 
+std::string part_of_source(const std::string& name) {
+  const SourceName parts = parse_source_name(name);
+  return parts.before + parts.after;
+}
+
 std::string source_in(const fs::path& folder, const std::string& name) {
   if (name.empty()) return name;
   const auto in_folder = [&](const std::string& file) { return (folder / file).lexically_normal().string(); };

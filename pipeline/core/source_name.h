@@ -12,6 +12,9 @@ struct SourceName {
 };
 SourceName parse_source_name(const std::string& name);
 
+// What a name says besides its file: NETCDF:"":t2m, /vsizip//a.shp; all of it where there is none on this machine; "" of a path.
+std::string part_of_source(const std::string& name);
+
 // The name with its path relative to `folder` made a path of its own, as every path of a configuration is.
 std::string source_in(const std::filesystem::path& folder, const std::string& name);
 

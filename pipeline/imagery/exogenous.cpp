@@ -11,6 +11,7 @@
 #include "models/base/model_spec.h"
 #include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/exogenous_fills.h"
 #include "pipeline/io/coordinates.h"
@@ -92,7 +93,8 @@ Options ExogenousOptions::declare() {
 }
 
 std::string ExogenousOptions::identity() const {
-  return join_text(name, is_category() ? " category" : "", field.empty() ? "" : " " + layer + " " + field,
+  const std::string part = part_of_source(path);
+  return join_text(name, part.empty() ? "" : " of " + part, is_category() ? " category" : "", field.empty() ? "" : " " + layer + " " + field,
                    nodata.empty() ? "" : " nodata " + join_list(nodata, " "));
 }
 

@@ -66,6 +66,42 @@ bool occurs(double number, const RasterReader& raster, int band, const Window& w
   return false;
 }
 
+// Whether all pixels of this value hang together with the edge of the raster, as those that gdalwarp leaves around a rotated image do. Of
+// a raster too large to look at as a whole nobody says so.
+bool is_frame(double number, const RasterReader& raster, int band) {
+  constexpr std::int64_t kLargest = 16 << 20;  // px
+  const BandInfo& info = raster.info().each[static_cast<std::size_t>(band)];
+  const Window whole = raster.grid().whole();
+  if (whole.pixels() > kLargest) return false;
+  enum State : char { other, open, reached };
+  std::vector<char> states(static_cast<std::size_t>(whole.pixels()), other);
+  const auto at = [&](int col, int row) -> char& {
+    return states[static_cast<std::size_t>(row) * static_cast<std::size_t>(whole.width) + static_cast<std::size_t>(col)];
+  };
+  std::vector<float> values;
+  for (int row = 0; row < whole.height; row += kMostRows) {
+    const Window rows{0, row, whole.width, std::min(kMostRows, whole.height - row)};
+    values.resize(static_cast<std::size_t>(rows.pixels()));
+    raster.read_numbers(rows, band, values.data());
+    std::ranges::transform(values, states.begin() + std::int64_t{row} * whole.width,
+                           [&](float value) { return !std::isnan(value) && stored(value, info) == number ? open : other; });
+  }
+  std::vector<std::pair<int, int>> next;
+  const auto reach = [&](int col, int row) {
+    if (!whole.contains(col, row) || at(col, row) != open) return;
+    at(col, row) = reached;
+    next.emplace_back(col, row);
+  };
+  for (int col = 0; col < whole.width; ++col) reach(col, 0), reach(col, whole.height - 1);
+  for (int row = 0; row < whole.height; ++row) reach(0, row), reach(whole.width - 1, row);
+  while (!next.empty()) {
+    const auto [col, row] = next.back();
+    next.pop_back();
+    for (int d = 0; d < 9; ++d) reach(col + d % 3 - 1, row + d / 3 - 1);
+  }
+  return std::ranges::find(states, open) == states.end();
+}
+
 }  // namespace
 
 void RasterFills::hide(std::size_t input, const BandInfo& info, std::vector<float>& values) const {
@@ -99,17 +135,22 @@ RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster
   for (std::size_t b = 0; b < bands.size(); ++b) {
     const bool bytes = info_of(b).type == PixelType::u8;
     const std::string band = n > 1 ? join_text(": band ", bands[b] + 1) : std::string();
-    for (const auto& fill : surveys[b].fills()) {
-      if (bytes && fill.value != 255) continue;
-      found.of_band[b].push_back(fill.value);
-      found.notes.push_back(join_text("exogenous input ", entry.name, band, ": ", text_of(fill.value), " stands for a missing value (",
-                                      fill.seen.count, " of ", surveys[b].size(), " px looked at), which ", entry.path,
-                                      " does not declare"));
-    }
+    const auto is_missing = [&](double value, std::int64_t count) {
+      found.of_band[b].push_back(value);
+      found.notes.push_back(join_text("exogenous input ", entry.name, band, ": ", text_of(value), " stands for a missing value (", count,
+                                      " of ", surveys[b].size(), " px looked at), which ", entry.path, " does not declare"));
+    };
+    for (const auto& fill : surveys[b].fills())
+      if (!bytes || fill.value == 255) is_missing(fill.value, fill.seen.count);
     for (const double value : surveys[b].unmet_fills()) found.of_band[b].push_back(value);
     const auto doubt = bytes ? std::nullopt : surveys[b].doubt();
     if (!doubt || std::ranges::find(found.of_band[b], doubt->value) != found.of_band[b].end()) continue;
-    if (!occurs(doubt->value, raster, bands[b], read)) continue;  // e.g. in the corners of a raster that was warped
+    const bool beyond = doubt->value < doubt->low || doubt->value > doubt->high;
+    if (beyond && is_frame(doubt->value, raster, bands[b])) {
+      is_missing(doubt->value, doubt->seen.count);
+      continue;
+    }
+    if (!occurs(doubt->value, raster, bands[b], read)) continue;  // it lies elsewhere
     const std::string value = text_of(doubt->value);
     throw UserError(join_text(entry.path, band, ": exogenous input ", entry.name, ": ", value, " stands in ", doubt->seen.count, " of ",
                               surveys[b].size(), " px looked at, whose other numbers are ", text_of(doubt->low), " to ",

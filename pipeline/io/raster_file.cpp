@@ -12,6 +12,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/series.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
 #include "pipeline/io/internal/storage.h"
@@ -45,10 +46,20 @@ bool has_axes_in_degrees(GDALDatasetH dataset) {
   return east && north;
 }
 
+// What gives a raster its place: a variable cannot be edited.
+std::string way_to_place(const std::string& path) {
+  const SourceName name = parse_source_name(path);
+  if (name.before.empty()) return "add one (gdal_edit.py -a_ullr) or replace the file";
+  std::string way = "use a VRT that has one (gdal_translate -of VRT -a_srs EPSG:... -a_ullr WEST NORTH EAST SOUTH NAME place.vrt)";
+  if (name.before.starts_with("HDF5:"))
+    way += join_text(", or, where the file has the axes of a NetCDF file, NETCDF:\"", name.file, "\":", name.after.substr(name.after.rfind('/') + 1));
+  return way;
+}
+
 Grid grid_of(GDALDatasetH dataset, const std::string& path) {
   std::array<double, 6> transform{};
   if (GDALGetGeoTransform(dataset, transform.data()) != CE_None)
-    throw UserError(join_text(path, ": has no georeference; add one (gdal_edit.py -a_ullr) or replace the file"));
+    throw UserError(join_text(path, ": has no georeference; ", way_to_place(path)));
   if (transform[2] != 0 || transform[4] != 0 || !(transform[1] > 0) || !(transform[5] < 0))
     throw UserError(join_text(path, ": is rotated or upside down; expected a north-up image (gdalwarp makes one)"));
   const OGRSpatialReferenceH crs = stated_system(GDALGetSpatialRef(dataset));

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/source_files.h"
 #include "pipeline/stages/layout.h"
@@ -73,6 +75,7 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     if (regional) {
       request.regions = config.regions, request.substitutes = models->substitutes;
       unit.inputs.insert(unit.inputs.end(), region_files.begin(), region_files.end());
+      if (const std::string part = part_of_source(config.regions.path); !part.empty()) unit.facts.push_back("regions.path = " + part);
       for (const auto& [region, other] : models->substitutes)
         unit.facts.push_back(region + " is mapped by " + (other.empty() ? "all samples" : other));
     }
@@ -116,7 +119,7 @@ Options ClassifyCommand::declare() {
   o.add("model", &model, "trained model (.safetensors)").path().required();
   o.add("tile", &tile, "folder of the tile's products, e.g. l2a/T31TCJ").path().required();
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
-  o.add("year", &year, "only products of this year; required if the folder has several").range(0, 2100);
+  o.add("year", &year, "only products of this year; default: that of the products or, where they are of several, that of the model's samples").range(0, 2100);
   period.declare_days(o);
   o.add("sensor", &source.sensor, "sensor of the products, a name in configs/sensors or a file").names("sensor");
   o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");
@@ -148,17 +151,39 @@ SourceOptions further_source(const std::string& text) {
 
 }  // namespace
 
+int year_of_several(const std::set<int>& years, const Provenance& model, const std::string& tile) {
+  const int learned = model.years.size() > 1 ? 0 : model.year;
+  if (years.contains(learned)) return learned;
+  throw UserError(join_text(tile, ": its products are of the years ", *years.begin(), " to ", *years.rbegin(),
+                            learned ? join_text(", and the model's samples of ", learned) : std::string(),
+                            "; choose a year with --year, or days with --start and --end"));
+}
+
 nlohmann::json classify_command(const ClassifyCommand& command, const Context& context) {
   const fs::path folder = fs::absolute(command.tile).lexically_normal();  // "." and "T31TCJ" have a folder around them, too
   const fs::path named = folder.filename().empty() ? folder.parent_path() : folder;
   const Trust trust = command.trust_model ? Trust::programs : Trust::data_only;
   const ModelSpec spec = ModelFile::read(command.model, trust).spec;
   const auto sensor = make_sensor(command.source.sensor);
-  const auto [first, last] = days_of(command.period, command.year);
+  int year = command.year;
+  auto days = days_of(command.period, year);
+  const auto take_census = [&] {
+    return sensor->take_census({"", named.parent_path().string(), named.filename().string(), command.source.variant,
+                                spec.sources.front().bands, days.first, days.second});
+  };
   ClassifyRequest request;
-  request.census = sensor->take_census(
-      {"", named.parent_path().string(), named.filename().string(), command.source.variant, spec.sources.front().bands, first, last});
+  request.census = take_census();
   const auto& acquisitions = request.census.acquisitions;
+  if (year == 0 && (command.period.start.empty() || command.period.end.empty())) {
+    std::set<int> years;
+    for (const Acquisition& acquisition : acquisitions) years.insert(acquisition.date.year());
+    if (years.size() > 1) {
+      year = year_of_several(years, spec.provenance, command.tile);
+      context.progress->note(join_text(command.tile, ": mapped is ", year, ", the year of the model's samples; --year chooses another"));
+      days = days_of(command.period, year);
+      request.census = take_census();
+    }
+  }
   if (!request.census.damaged.empty() && !command.source.skip_damaged) {
     std::string list;
     for (const auto& damage : request.census.damaged) list += "\n  " + damage.product + ": " + damage.message;
@@ -166,17 +191,13 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
   }
   if (acquisitions.empty())
     throw UserError(
-        join_text(command.tile, ": no product to classify", command.year ? " in " + std::to_string(command.year) : "",
+        join_text(command.tile, ": no product to classify", year ? " in " + std::to_string(year) : "",
                   request.census.outside_period.empty() ? "" : "; there are those of " + years_of(request.census.outside_period)));
-  if (const int from = acquisitions.front().date.year(), to = acquisitions.back().date.year();
-      from != to && command.year == 0 && (command.period.start.empty() || command.period.end.empty()))
-    throw UserError(join_text(command.tile, ": its products are of the years ", from, " to ", to,
-                              ", expected one year; choose with --year, or with --start and --end"));
   if (!request.census.outside_period.empty())
     context.progress->note(join_text(command.tile, ": outside the period, not read: ", years_of(request.census.outside_period)));
   for (const std::string& text : command.also) {
     const SourceOptions source = further_source(text);
-    CensusRequest beside{source.name, source.root, request.census.tile, source.variant, {}, first, last};
+    CensusRequest beside{source.name, source.root, request.census.tile, source.variant, {}, days.first, days.second};
     for (const SourceSpec& each : spec.sources)
       if (each.name == source.name) beside.bands = each.bands;
     beside.grid = request.census.grid;
@@ -189,7 +210,7 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
       context.progress->note(join_text(source.name, ": no acquisition under ", source.root, "; the tile is mapped without it"));
   }
   request.mapped = command.mapped;
-  request.year = command.year ? command.year : acquisitions[acquisitions.size() / 2].date.year();
+  request.year = year ? year : acquisitions[acquisitions.size() / 2].date.year();
   request.resampling = command.source.resampling;
   request.options = command.options;
   if (!command.period.end.empty())

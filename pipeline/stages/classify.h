@@ -2,6 +2,7 @@
 // Classify: maps every pixel of a tile, window by window, without intermediate images. A window is read once for the models of all
 // regions and seeds.
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace millesime {
 // `millesime classify --model M --tile DIR -o DIR`: takes the census of a tile folder and maps the tile.
 struct ClassifyCommand {
   std::string model, tile, output;
-  int year = 0;  // 0: that of the products, which must then all be of one year
+  int year = 0;  // 0: that of the products; of several, that of the model's samples
   PeriodOptions period;
   SourceOptions source{.sensor = "sentinel2_theia"};
   std::vector<std::string> also;       // further sources, name=sensor,root[,variant]
@@ -26,6 +27,9 @@ struct ClassifyCommand {
 
   Options declare();
 };
+// Which of the years of a folder's products is mapped where nobody says so: that of the model's samples. UserError where they are of none of
+// these years, or of several.
+int year_of_several(const std::set<int>& years, const Provenance& model, const std::string& tile);
 nlohmann::json classify_command(const ClassifyCommand& command, const Context& context);
 
 Stage classify_stage();

@@ -12,6 +12,7 @@
 #include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/land_blocks.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/labelled_pixels.h"
@@ -317,6 +318,8 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
     for (const std::string& other : tiles) unit.inputs.push_back(layout.footprint(other));  // decides which tile a polygon belongs to
     unit.inputs.insert(unit.inputs.end(), sources.begin(), sources.end());
     for (const ExogenousOptions& entry : config.exogenous) unit.facts.push_back(entry.identity());
+    for (const auto& [key, path] : {std::pair{"reference.path", config.reference.path}, {"regions.path", config.regions.path}})
+      if (const std::string part = part_of_source(path); !part.empty()) unit.facts.push_back(join_text(key, " = ", part));
     unit.run = [config, tiles, tile](const Context& context) { return sample_tile(config, tiles, tile, context); };
     units.push_back(std::move(unit));
   }

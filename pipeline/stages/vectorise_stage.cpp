@@ -4,6 +4,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/source_name.h"
 #include "pipeline/io/polygon_writer.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/source_files.h"
@@ -59,6 +60,7 @@ std::optional<std::vector<Unit>> plan_vectorise(const Config& config) {
   std::vector<Unit> units;
   if (options.whole) units.push_back(whole());
   for (const std::string& file : files_of_source(options.zones.path)) every.inputs.push_back(file);
+  if (const std::string part = part_of_source(options.zones.path); !part.empty()) every.facts.push_back("vectorise.zones = " + part);
   for (const Zone& zone : read_zones(options.zones, *grid).zones) {
     const std::string key = file_name_of(options.prefix + zone.name);
     if (options.whole && (key == kWholeMap || key == layout.product_name()))

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/io/vector_file.h"
 #include "tests/support/muscate_product.h"
@@ -154,11 +156,15 @@ TEST_F(BadInput, CodesOutsideTheNomenclatureAreListedWithCounts) {
   expect_error(run(), AllOf(HasSubstr("\"99\" (2 polygons)"), HasSubstr("\"wood\" (1 polygon)")));
 }
 
-TEST_F(BadInput, AClassWithOnePolygonLearnsAndTests) {
+TEST_F(BadInput, TheOnlyPolygonOfAClassLearnsAndJudgesNothing) {
   write_reference({{"16", 0}, {"16", 60}, {"23", 120}});
   const auto result = run();
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(read_text(folder + "/out/2021/work/sample/T31TCJ.manifest.json"), HasSubstr("lone_polygons"));
+  const auto counts = nlohmann::json::parse(read_text(folder + "/out/2021/work/sample/T31TCJ.manifest.json")).at("counts");
+  EXPECT_EQ(counts.at("lone_polygons").size(), 1U);
+  const auto judged = nlohmann::json::parse(read_text(folder + "/out/2021/accuracy.json")).at("runs").at(0);
+  EXPECT_EQ(judged.at("polygons"), 1);  // one of the two of class 16
+  EXPECT_EQ(judged.at("not_judged"), nlohmann::json({23}));
 }
 
 TEST_F(BadInput, UnknownKeysBadValuesAndBadToml) {

@@ -161,6 +161,24 @@ class Options(unittest.TestCase):
                     self.assertTrue(stages, f"{key}={value}: nothing would run")
                     self.assertEqual(min(stages, key=order.index), expected, f"{key}={value}: {again[0]}")
 
+    def test_a_colour_that_changed_is_that_of_the_map(self):
+        out = FOLDER / "colours"
+        shutil.copytree(self.w / "out", out, symlinks=True)
+        done = millesime("run", self.config, *self.fixed, "--out", out, "--set", f"nomenclature={self.w}/other.json", "--json")
+        stages = {event["unit"].split("/")[0] for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "done"}
+        self.assertEqual(stages & {"sample", "train", "classify"}, set())
+        code = json.loads((self.w / "other.json").read_text())["classes"][0]["code"]
+        self.assertIn(f"{code} 18 52 86", (out / "2021/OCS_2021.clr").read_text())
+
+    def test_a_variable_of_a_file_is_told_from_another(self):
+        climate = (self.w / "config.toml").read_text().replace('path = "climate.tif"', "path = 'vrt://climate.tif?bands=1'")
+        (self.w / "part.toml").write_text(climate)
+        millesime("run", self.w / "part.toml", *FIXED, "--out", FOLDER / "part", "--to", "sample", "--quiet")
+        (self.w / "part.toml").write_text(climate.replace("bands=1", "bands=2"))
+        again = millesime("run", self.w / "part.toml", *FIXED, "--out", FOLDER / "part", "--to", "sample", "--json")
+        done = {event["unit"].split("/")[0] for event in map(json.loads, again.stdout.splitlines()) if event["event"] == "done"}
+        self.assertEqual(done, {"sample"})
+
     def test_fewer_seeds_leave_no_model_in_the_report(self):
         out = FOLDER / "seeds"
         shutil.copytree(self.w / "out", out, symlinks=True)

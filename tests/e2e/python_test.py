@@ -222,6 +222,9 @@ class OtherPrograms(unittest.TestCase):
             self.assertEqual(values.shape, (part["samples"], len(series["dates"][p]), len(series["bands"])))
             self.assertTrue((values == alone["sentinel2.values"]).all())
             first += part["samples"]
+        one = parts[1]
+        millesime("samples", "extract", "two/config.toml", "--tiles", one["tile"], "-o", "one.safetensors", "--quiet")
+        self.assertEqual(len(load_file(FOLDER / "one.safetensors")["label"]), one["samples"], "of that tile alone")
 
     def test_the_map_has_palette_and_overviews(self):
         info = json.loads(subprocess.run(["gdalinfo", "-json", self.products / "OCS_2021.tif"], check=True, capture_output=True, text=True).stdout)

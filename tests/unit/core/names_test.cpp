@@ -75,6 +75,14 @@ TEST(SourceName, FindsTheFileInGdalsOwnNames) {
   EXPECT_EQ(parts("PG:dbname=parcels"), "");
 }
 
+TEST(SourceName, SaysWhichPartOfAFile) {
+  EXPECT_EQ(part_of_source("/data/a.shp"), "");
+  EXPECT_EQ(part_of_source("NETCDF:\"/data/clim.nc\":t2m"), "NETCDF:\"\":t2m");
+  EXPECT_EQ(part_of_source("/vsizip//data/clim.zip/in/c.tif"), "/vsizip//in/c.tif");
+  EXPECT_EQ(part_of_source("vrt:///data/dem.tif?bands=1"), "vrt://?bands=1");
+  EXPECT_EQ(part_of_source("PG:dbname=parcels"), "PG:dbname=parcels");
+}
+
 TEST(SourceName, IsRelativeToTheFolderOfTheConfiguration) {
   EXPECT_EQ(source_in("/prod", "climate.tif"), "/prod/climate.tif");
   EXPECT_EQ(source_in("/prod", "../climate.tif"), "/climate.tif");

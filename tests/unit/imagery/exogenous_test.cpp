@@ -278,6 +278,27 @@ TEST(Exogenous, ANumberThatMayBeAFillIsRefusedUntilTold) {
   EXPECT_THAT(entry.identity(), HasSubstr("nodata nine"));
 }
 
+TEST(Exogenous, ANumberAroundTheOthersIsMissing) {
+  const auto temperature = [](int n) { return 10.5 + n % 40 * 0.1; };
+  const auto framed = with_fill<float>("t", 0, temperature);  // three ranges below the others, along one edge
+  EXPECT_THAT(notes_of_exogenous({framed}), ElementsAre(HasSubstr("t: 0 stands for a missing value (120 of 1200 px looked at)")));
+  const auto values = ExogenousReader({framed}, {"EPSG:32631", 299900, 4900020, 10, 10, 12, 2}).read({0, 0, 12, 1});
+  for (std::size_t p = 0; p < 10; ++p) EXPECT_TRUE(std::isnan(values[p])) << p;
+  for (std::size_t p = 10; p < 12; ++p) EXPECT_GE(values[p], 10.5F) << p;  // no zero is interpolated
+  // A lake in the middle is no frame.
+  const auto lake = with_fill<float>("t", 0, [&](int n) { return n == 500 ? 0 : temperature(n); });
+  EXPECT_THAT(testing::message_of([&] { ExogenousReader({lake}, kTile); }), HasSubstr("t: 0 stands in 121 of 1200 px looked at"));
+}
+
+// Two variables in one file are two inputs; work that was done with one is not that of the other.
+TEST(Exogenous, AVariableIsPartOfWhatAnInputIs) {
+  const auto identity = [](const std::string& path) { return ExogenousOptions{"t", path}.identity(); };
+  EXPECT_NE(identity("NETCDF:\"/data/clim.nc\":t2m"), identity("NETCDF:\"/data/clim.nc\":tp"));
+  EXPECT_NE(identity("/vsizip//data/clim.zip/a.tif"), identity("/vsizip//data/clim.zip/b.tif"));
+  EXPECT_EQ(identity("NETCDF:\"/data/clim.nc\":t2m"), identity("NETCDF:\"/moved/clim.nc\":t2m"));
+  EXPECT_EQ(identity("/data/clim.tif"), "t");
+}
+
 TEST(Exogenous, AVariableOfANetCdfFileIsNamedAsGdalNamesIt) {
   GDALAllRegister();
   if (!GDALGetDriverByName("netCDF")) GTEST_SKIP() << "this GDAL has no driver for NetCDF";
