@@ -24,7 +24,8 @@ SourceName inside_archive(const std::string& system, const std::string& rest) {
   if (rest.starts_with('{')) {
     const auto end = rest.rfind('}');
     if (end == std::string::npos) return {system, rest, ""};
-    return {system + "{", rest.substr(1, end - 1), rest.substr(end)};
+    const SourceName inner = parse_source_name(rest.substr(1, end - 1));  // an archive in an archive
+    return {system + "{" + inner.before, inner.file, inner.after + rest.substr(end)};
   }
   if (rest.starts_with("/vsi")) {
     SourceName inner = parse_source_name(rest);

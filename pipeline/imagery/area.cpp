@@ -79,7 +79,8 @@ std::vector<std::string> AreaOptions::files() const {
 std::vector<std::string> AreaOptions::boxes() const {
   std::vector<std::string> boxes;
   for (const auto& [key, text] : {std::pair{"area", area}, {"exclude", exclude}})
-    if (!text.empty()) boxes.push_back(join_text(key, " = ", box_of(text, key) ? text : "polygons" + part_of_source(text)));  // its files are inputs
+    if (!text.empty())
+      boxes.push_back(join_text(key, " = ", box_of(text, key) ? text : "polygons" + part_of_source(text)));  // its files are inputs
   return boxes;
 }
 

@@ -94,8 +94,8 @@ Options ExogenousOptions::declare() {
 
 std::string ExogenousOptions::identity() const {
   const std::string part = part_of_source(path);
-  return join_text(name, part.empty() ? "" : " of " + part, is_category() ? " category" : "", field.empty() ? "" : " " + layer + " " + field,
-                   nodata.empty() ? "" : " nodata " + join_list(nodata, " "));
+  return join_text(name, part.empty() ? "" : " of " + part, is_category() ? " category" : "",
+                   field.empty() ? "" : " " + layer + " " + field, nodata.empty() ? "" : " nodata " + join_list(nodata, " "));
 }
 
 struct ExogenousReader::Source {
@@ -165,7 +165,13 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
   // The raster's pixels over a tile, and those beside them that are interpolated.
   Window around(const Grid& tile) const {
     const Grid& grid = raster.grid();
-    const Box there = grid.crs == tile.crs ? tile.extent() : CoordinateTransform(tile.crs, grid.crs)(tile.extent());
+    const Box there = grid.crs == tile.crs ? tile.extent() : [&] {
+      try {
+        return CoordinateTransform(tile.crs, grid.crs)(tile.extent());
+      } catch (const UserError& error) {  // a local system, another planet
+        throw with_context(raster.path(), error);
+      }
+    }();
     const Window over = grid.window_of(turns.near(there, grid.extent()));
     return over.empty() ? over : Window{over.col - 1, over.row - 1, over.width + 2, over.height + 2}.intersect(grid.whole());
   }

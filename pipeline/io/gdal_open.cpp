@@ -62,6 +62,10 @@ std::vector<std::string> data_sets_in(const std::string& archive, unsigned kind)
 DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::vector<std::string>& drivers) {
   const GdalMessages messages;
   DatasetHandle dataset;
+  std::error_code none;
+  if (const auto type = fs::status(name, none).type(); type == fs::file_type::fifo || type == fs::file_type::socket)
+    throw UserError(
+        join_text(name, ": is a pipe; expected a file, which can be read more than once"));  // opening it would wait for a writer
   if (persist(name, [&] { return (dataset = try_to_open(name, kind, drivers)) != nullptr; })) return dataset;
   const std::string why = messages.text(), system = system_of(name);
   if (!system.empty() && drivers.empty()) {
@@ -74,7 +78,6 @@ DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::ve
     if (inside.size() == 1)
       if ((dataset = try_to_open(inside[0], kind, drivers))) return dataset;
   }
-  std::error_code none;
   if (fs::is_regular_file(name, none) && fs::file_size(name, none) == 0)
     throw UserError(
         join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ": it is empty (0 bytes)"));

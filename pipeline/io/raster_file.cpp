@@ -52,7 +52,8 @@ std::string way_to_place(const std::string& path) {
   if (name.before.empty()) return "add one (gdal_edit.py -a_ullr) or replace the file";
   std::string way = "use a VRT that has one (gdal_translate -of VRT -a_srs EPSG:... -a_ullr WEST NORTH EAST SOUTH NAME place.vrt)";
   if (name.before.starts_with("HDF5:"))
-    way += join_text(", or, where the file has the axes of a NetCDF file, NETCDF:\"", name.file, "\":", name.after.substr(name.after.rfind('/') + 1));
+    way += join_text(", or, where the file has the axes of a NetCDF file, NETCDF:\"", name.file,
+                     "\":", name.after.substr(name.after.rfind('/') + 1));
   return way;
 }
 

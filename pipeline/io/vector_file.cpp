@@ -248,9 +248,11 @@ VectorLayer read_polygons(const std::string& path, const std::string& layer_name
                               "\" has no coordinate reference system (a shapefile without .prj?); add one (ogr2ogr -a_srs)"));
   const std::string target = crs.empty() ? result.crs : canonical_crs(crs);
   std::optional<CoordinateTransform> to_target;
-  if (target != result.crs) to_target.emplace(result.crs, target);
-  if (within) {
-    filter(layer, result.crs, to_target ? CoordinateTransform(target, result.crs)(*within) : *within);
+  try {
+    if (target != result.crs) to_target.emplace(result.crs, target);
+    if (within) filter(layer, result.crs, to_target ? CoordinateTransform(target, result.crs)(*within) : *within);
+  } catch (const UserError& error) {  // a local system, another planet
+    throw with_context(path, error);
   }
   const BoxesOf boxes(target);
 

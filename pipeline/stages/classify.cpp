@@ -119,7 +119,9 @@ Options ClassifyCommand::declare() {
   o.add("model", &model, "trained model (.safetensors)").path().required();
   o.add("tile", &tile, "folder of the tile's products, e.g. l2a/T31TCJ").path().required();
   o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
-  o.add("year", &year, "only products of this year; default: that of the products or, where they are of several, that of the model's samples").range(0, 2100);
+  o.add("year", &year,
+        "only products of this year; default: that of the products or, where they are of several, that of the model's samples")
+      .range(0, 2100);
   period.declare_days(o);
   o.add("sensor", &source.sensor, "sensor of the products, a name in configs/sensors or a file").names("sensor");
   o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");

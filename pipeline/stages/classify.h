@@ -27,8 +27,8 @@ struct ClassifyCommand {
 
   Options declare();
 };
-// Which of the years of a folder's products is mapped where nobody says so: that of the model's samples. UserError where they are of none of
-// these years, or of several.
+// Which of the years of a folder's products is mapped where nobody says so: that of the model's samples. UserError where they are of none
+// of these years, or of several.
 int year_of_several(const std::set<int>& years, const Provenance& model, const std::string& tile);
 nlohmann::json classify_command(const ClassifyCommand& command, const Context& context);
 

@@ -107,8 +107,8 @@ TEST_F(OddInput, TwoYearsInAFolderAreNotMixed) {
     return std::string();
   }();
   const auto classify = [&](const std::string& out, std::vector<std::string> more) {
-    std::vector<std::string> arguments{"classify", "--model", model,     "--tile",      folder + "/" + tile,
-                                       "-o",       out,       "--exogenous", "climate=" + world + "/climate.tif"};
+    std::vector<std::string> arguments{
+        "classify", "--model", model, "--tile", folder + "/" + tile, "-o", out, "--exogenous", "climate=" + world + "/climate.tif"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_program(arguments);
   };

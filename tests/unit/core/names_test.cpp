@@ -68,6 +68,7 @@ TEST(SourceName, FindsTheFileInGdalsOwnNames) {
   EXPECT_EQ(parts("/vsizip/clim.zip/c4326.tif"), "clim.zip");
   EXPECT_EQ(parts("/vsizip//abs/clim.zip/in/c.tif"), "/abs/clim.zip");
   EXPECT_EQ(parts("/vsizip/{/abs/odd.name}/c.tif"), "/abs/odd.name");
+  EXPECT_EQ(parts("/vsizip/{/vsizip//abs/outer.zip/in.zip}/c.tif"), "/abs/outer.zip");
   EXPECT_EQ(parts("/vsizip/parcels.shz"), "parcels.shz");
   EXPECT_EQ(parts("/vsitar//vsigzip/a.tar.gz"), "a.tar.gz");
   EXPECT_EQ(parts("vrt://dem.tif?bands=1"), "dem.tif");

@@ -210,6 +210,12 @@ TEST(Exogenous, EachBandHasItsOwnNoDataScaleAndOffset) {
   EXPECT_TRUE(std::isnan(values[3]));
 }
 
+TEST(Exogenous, ARasterWithoutAWayToTheTileIsNamed) {
+  const auto site =
+      raster<float>("site", {R"(LOCAL_CS["building site",UNIT["metre",1]])", 0, 0, 10, 10, 4, 2}, [](double, double) { return 1.0F; });
+  EXPECT_THAT(testing::message_of([&] { ExogenousReader({site}, kTile); }), HasSubstr("site.tif: no way from EPSG:32631 to"));
+}
+
 TEST(Exogenous, NanIsMissing) {
   MadeRaster made(1, GDT_Float32);
   made.write(GDALGetRasterBand(made.file, 1), [](int col, int) { return col < 4 ? 2.0 : std::nan(""); });

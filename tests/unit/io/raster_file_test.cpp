@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include <cpl_string.h>
 #include <gdal.h>
 #include <gdal_priv.h>
 #include <gdal_rat.h>
@@ -24,6 +25,7 @@ namespace {
 
 using testing::message_of;
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::temp_dir;
 
@@ -258,6 +260,16 @@ TEST(RasterFile, NamesWhatIsWrong) {
   std::ofstream(folder + "/cut.tif", std::ios::binary) << bytes.substr(0, bytes.size() / 2);
   EXPECT_THAT(message_of([&] { RasterReader(folder + "/cut.tif").read_all<std::uint8_t>(); }), HasSubstr("cut.tif"));
   EXPECT_THAT(message_of([&] { RasterReader(folder + "/cut.tif").read_all<std::uint8_t>(); }), HasSubstr("GDAL says: "));
+  GDALAllRegister();  // a variable without a place cannot be edited as a file can
+  if (GDALGetDriverByName("HDF5Image") && GDALGetDriverByName("netCDF")) {
+    GDALDatasetH plain = GDALCreate(GDALGetDriverByName("MEM"), "", 4, 3, 1, GDT_Float32, nullptr);
+    CPLStringList options;
+    options.SetNameValue("FORMAT", "NC4");
+    GDALClose(GDALCreateCopy(GDALGetDriverByName("netCDF"), (folder + "/clim.h5").c_str(), plain, FALSE, options.List(), nullptr, nullptr));
+    GDALClose(plain);
+    EXPECT_THAT(message_of([&] { RasterReader("HDF5:\"" + folder + "/clim.h5\"://Band1"); }),
+                AllOf(HasSubstr("has no georeference; use a VRT that has one"), HasSubstr("NETCDF:\"" + folder + "/clim.h5\":Band1")));
+  }
   EXPECT_THAT(message_of([&] { write_raster(folder + "/good.tif/x.tif", noise<std::uint8_t>(utm(6, 6), 1), {}); }), HasSubstr("good.tif"));
 }
 

@@ -1,5 +1,7 @@
 #include "pipeline/io/vector_file.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -244,6 +246,10 @@ TEST(VectorFile, NamesWhatIsWrong) {
   std::ofstream(folder + "/nothing.geojson").close();
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/nothing.geojson", "", {}, ""); }),
               HasSubstr("nothing.geojson: cannot be opened as a vector file: it is empty (0 bytes)"));
+  write_polygons(folder + "/site.gpkg", "site", R"(LOCAL_CS["building site",UNIT["metre",1]])", {"CODE", "name", "share"}, two_fields());
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/site.gpkg", "", {}, "EPSG:2154"); }), HasSubstr("site.gpkg: no way from"));
+  ASSERT_EQ(::mkfifo((folder + "/pipe.gpkg").c_str(), 0600), 0);
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/pipe.gpkg", "", {}, ""); }), HasSubstr("pipe.gpkg: is a pipe; expected a file"));
   fs::remove(folder + "/fields.shx");
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, ""); }), HasSubstr("fields.shx"));
 }

@@ -215,7 +215,9 @@ TEST(YearOfSeveral, IsThatOfTheModelsSamples) {
   Provenance model;
   model.year = 2021;
   EXPECT_EQ(year_of_several({2020, 2021, 2022}, model, "T31TCJ"), 2021);
-  EXPECT_THAT(testing::message_of([&] { year_of_several({2019, 2020}, model, "l2a/T31TCJ"); }),
+  EXPECT_THAT(testing::message_of([&] {
+                year_of_several({2019, 2020}, model, "l2a/T31TCJ");
+              }),
               ::testing::HasSubstr("l2a/T31TCJ: its products are of the years 2019 to 2020, and the model's samples of 2021; choose a year "
                                    "with --year"));
   model.years = {2020, 2021};
