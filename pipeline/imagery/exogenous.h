@@ -10,7 +10,7 @@
 // from 8388608 on, the same for the same text in every file. The result does not depend on the windows of a tile.
 //
 // A fill value that a raster does not declare (-9999, -32768, 3.4e38...) is missing where it lies plainly beyond the other numbers of the
-// band, and refused where it may be a number; `nodata` decides (exogenous_fills.h).
+// band or frames the image, and refused where it may be a number; `nodata` decides (exogenous_fills.h).
 
 #include <memory>
 #include <string>

@@ -64,7 +64,8 @@ std::vector<float> MapInput::numbers(const Window& window) const {
 
 void MapInput::find_form() {
   const RasterInfo& info = reader_.info();
-  if (info.bands != 1)
+  const auto alphas = std::ranges::count_if(info.each, &BandInfo::is_alpha);  // they hide pixels, see RasterReader::read_numbers
+  if (info.bands - alphas != 1 || info.each.front().is_alpha)
     throw UserError(join_text(path(), ": expected ", name_of(form_.kind), ", one band, got ", info.bands,
                               " bands; choose one, e.g. with gdal_translate -b 1"));
   const BandInfo& band = info.each.front();
@@ -79,7 +80,8 @@ void MapInput::find_form() {
       if (!std::isnan(values[i])) range.add(values[i], window, i);
   }
   const MapKind kind = form_.kind;
-  const std::string nodata = band.nodata && *band.nodata != 0 ? join_text(", ", *band.nodata, " is no data") : "";
+  std::string nodata = band.nodata && *band.nodata != 0 ? join_text(", ", *band.nodata, " is no data") : "";
+  if (band.has_mask) nodata += ", what its mask hides is no data";
   const auto assume = [&](const char* what) {
     form_.assumed = join_text(path(), ": ", type_name(info.type), nodata, ", taken for ", what);
   };

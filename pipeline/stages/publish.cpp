@@ -203,7 +203,8 @@ void require_own_form(const std::string& file, MapKind kind) {
   if (file.empty()) return;
   const RasterInfo info = RasterReader(file).info();
   const bool nodata_is_0 = !info.nodata || *info.nodata == 0;
-  if (info.bands == 1 && nodata_is_0 && (info.type == PixelType::u8 || (info.type == PixelType::u16 && kind == MapKind::classes))) return;
+  const bool is_plain = info.bands == 1 && nodata_is_0 && !info.each.front().has_mask && !info.each.front().has_scale;
+  if (is_plain && (info.type == PixelType::u8 || (info.type == PixelType::u16 && kind == MapKind::classes))) return;
   const MapInput map(file, kind);  // says so if it is no such map at all
   throw UserError(
       join_text(file, ": expected ", kind == MapKind::classes ? "class codes of 8 or 16 bits" : "whole numbers of 8 bits",

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <gdal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -107,6 +108,23 @@ TEST(MapInput, ClassesOfAnyTypeUpTo65535) {
   EXPECT_THAT(refusal(file_of<float>({1.0f, 0.45f})), AllOf(HasSubstr("got 0.45 at column 1"), HasSubstr("a confidence?")));
   EXPECT_THAT(refusal(file_of<std::int32_t>({1, 70000})), HasSubstr("codes 0 to 65535, got 70000"));
   EXPECT_THAT(refusal(file_of<std::int16_t>({1, -1})), HasSubstr("gdal_edit.py -a_nodata"));
+}
+
+TEST(MapInput, WhatAnAlphaBandHidesIsNoData) {
+  const std::string file = testing::temp_dir() + "/alpha.tif";
+  const Grid grid{"EPSG:2154", 500000, 6500000, 10, 10, 3, 1};
+  RasterWriter writer(file, grid, PixelType::u8, 2, {});
+  const std::vector<std::uint8_t> codes{7, 7, 9}, alpha{255, 0, 255};
+  writer.write(grid.whole(), 0, codes.data());
+  writer.write(grid.whole(), 1, alpha.data());
+  writer.commit();
+  EXPECT_THAT(testing::message_of([&] { MapInput(file, MapKind::classes); }), HasSubstr("one band, got 2 bands"));
+  GDALDatasetH opened = GDALOpen(file.c_str(), GA_Update);
+  GDALSetRasterColorInterpretation(GDALGetRasterBand(opened, 2), GCI_AlphaBand);
+  GDALClose(opened);
+  const MapInput map(file, MapKind::classes);
+  EXPECT_THAT(values<std::uint16_t>(map), ElementsAre(7, 0, 9));
+  EXPECT_THAT(map.form().assumed, HasSubstr("what its mask hides is no data"));
 }
 
 TEST(MapInput, ValidityAbove255Is255) {

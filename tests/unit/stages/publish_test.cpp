@@ -6,6 +6,7 @@
 #include <numeric>
 #include <random>
 
+#include <gdal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -277,6 +278,11 @@ TEST_F(PublishTest, MapsOfAnotherFormAreRefusedWithTheCommandThatMakesThem) {
   command.year = 2020;
   EXPECT_THAT(testing::message_of([&] { publish(command, context); }),
               AllOf(HasSubstr("confidence.tif"), HasSubstr("taken for probabilities 0 to 1"), HasSubstr("millesime mosaic")));
+  GDALDatasetH map = GDALOpen((folder + "/classification.tif").c_str(), GA_Update);  // a copy of the file would show what is hidden
+  GDALCreateDatasetMaskBand(map, GMF_PER_DATASET);
+  GDALClose(map);
+  EXPECT_THAT(testing::message_of([&] { publish(command, context); }),
+              AllOf(HasSubstr("classification.tif"), HasSubstr("what its mask hides is no data"), HasSubstr("millesime mosaic")));
 }
 
 TEST_F(PublishTest, RefusesCodesThatHaveNoName) {
