@@ -1,7 +1,7 @@
 #pragma once
 // Fill values of a raster that its file does not declare: found as those of tables are (core/table_numbers.h), in the whole raster or, of a
-// large one, in blocks spread evenly over it. The same raster gives the same answer for every tile and window. A number that lies beyond the
-// others and only around them is one, too, whatever it is: gdalwarp leaves 0 around an image that it rotates.
+// large one, in blocks spread evenly over it. The same raster gives the same answer for every tile and window. A number that lies beyond
+// the others and only around them is one, too, whatever it is: gdalwarp leaves 0 around an image that it rotates.
 
 #include <string>
 #include <vector>

@@ -7,8 +7,8 @@
 //               fraction: probabilities; up to 100: percent; whole numbers up to 1000: per mille
 //   validity    whole numbers of any pixel type; more than 255 are 255
 //
-// The file's no-data value, NaN and pixels that a mask band or an alpha band hides are 0; a declared scale and offset are applied first. Percents are
-// truncated as everywhere in the program (kernels/ops/decide.h): 0.53 is 52.
+// The file's no-data value, NaN and pixels that a mask band or an alpha band hides are 0; a declared scale and offset are applied first.
+// Percents are truncated as everywhere in the program (kernels/ops/decide.h): 0.53 is 52.
 
 #include <cstdint>
 #include <string>

@@ -1,3 +1,5 @@
+// Length: every way in which a value of a static input can be named, placed and missing, on the same small rasters.
+
 #include "pipeline/imagery/exogenous.h"
 
 #include <cmath>
