@@ -135,8 +135,9 @@ TEST_F(OddInput, TwoYearsInAFolderAreNotMixed) {
        {std::vector<std::string>{}, {"--year", "2021"}, {"--start", "2021-01-01", "--end", "2021-12-31"}}) {
     const auto mapped = classify(both, choice);
     ASSERT_EQ(mapped.code, 0) << mapped.err;
-    if (choice.empty())
+    if (choice.empty()) {
       EXPECT_THAT(mapped.err, AllOf(HasSubstr("mapped is 2021, the year of the model's samples"), HasSubstr("not read: 2020 (")));
+    }
     EXPECT_EQ(xxh3_of_file(both + "/classification.tif"), xxh3_of_file(one + "/classification.tif"));
     EXPECT_EQ(xxh3_of_file(both + "/validity.tif"), xxh3_of_file(one + "/validity.tif"));
   }
