@@ -23,6 +23,7 @@ struct TrainingBatchArgs {
   float hide_main = 0, hide_other = 0;                // probabilities of source 0 and of the others
   std::uint32_t sources_key = 0;                      // the same for all sources of a batch
   float date_dropout = 0, noise = 0, shift_days = 0;  // 0: none
+  float stretch = 0;                                  // of the positions in time, about 0
   // the end of the season is hidden from a share of the samples, after a day drawn between two
   float season_cut = 0, first_cut = 0, last_cut = 0;
   std::uint32_t key = 0;

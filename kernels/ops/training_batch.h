@@ -8,9 +8,9 @@
 //                     the first valid date is never hidden by it
 //   hidden source   : u(s, source) < its probability; but never all sources of a sample
 //   values[s][t][f] = v + noise g(s, t, f) where valid, 0 elsewhere
-//   days[s][t]      = d + shift_days g(s)
+//   days[s][t]      = d (1 + stretch h(s)) + shift_days g(s)
 //
-// u is uniform on [0, 1), g has mean 0 and deviation 1; both depend only on the keys and on the position in the batch
+// u is uniform on [0, 1), g and h have mean 0 and deviation 1; all depend only on the keys and on the position in the batch
 // (kernels/base/random_bits.h): no state and no order, the same bits on every device.
 
 #include "kernels/base/stream.h"

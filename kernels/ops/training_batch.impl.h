@@ -10,7 +10,7 @@
 namespace millesime {
 
 // The use of a random number.
-enum TrainingBatchDraw : std::uint32_t { kDrawNoise, kDrawDate, kDrawSample, kDrawShift, kDrawSource, kDrawSeason };
+enum TrainingBatchDraw : std::uint32_t { kDrawNoise, kDrawDate, kDrawSample, kDrawShift, kDrawSource, kDrawSeason, kDrawStretch };
 
 // A date of a sample: valid and days.
 struct TrainingBatchDate {
@@ -25,6 +25,7 @@ struct TrainingBatchDate {
     args.valid[item] =
         valid[date] && !hides_source(sample, row) && !is_cut(date, valid, days, cut) && !hides_date(sample, date, valid, days, cut);
     float day = args.table_days[row * args.n_dates + date];
+    if (args.stretch > 0.0f) day = day * (1.0f + args.stretch * bell(random_bits(args.key, sample, kDrawStretch)));
     if (args.shift_days > 0.0f) day = day + args.shift_days * bell(random_bits(args.key, sample, kDrawShift));
     args.days[item] = day;
   }

@@ -1,5 +1,6 @@
 #include "models/arch/ltae.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <torch/nn/modules/batchnorm.h>
@@ -24,12 +25,13 @@ using torch::Tensor;
 enum class Norm { group, none, published };
 
 struct Shape {
-  int spectral, d_model, n_head, d_k, mlp;
+  int spectral, spectral_further, d_model, n_head, d_k, mlp;
   double dropout;
   Norm norm;
 
   explicit Shape(const ModelSpec& spec)
       : spectral(spec.integer("spectral", 0, kMaxWidth)),
+        spectral_further(spec.parameters.contains("spectral_further") ? spec.integer("spectral_further", 0, kMaxWidth) : 0),
         d_model(spec.integer("d_model", 2, kMaxWidth)),
         n_head(spec.integer("n_head", 1, 256)),
         d_k(spec.integer("d_k", 1, 256)),
@@ -40,6 +42,12 @@ struct Shape {
     if (d_model % n_head != 0) throw UserError(join_text("ltae: d_model ", d_model, " is no multiple of n_head ", n_head));
   }
   int d_head() const { return d_model / n_head; }
+  // Of a source of the model: the layer of a further one is as wide as its features need.
+  Shape of(std::size_t source, int features) const {
+    Shape own = *this;
+    if (source > 0 && spectral_further > 0) own.spectral = std::min(spectral, spectral_further * features);
+    return own;
+  }
 };
 
 // Mean 0 and deviation 1 over features and valid dates of each pixel.
@@ -166,7 +174,10 @@ class Ltae : public Network {
   Ltae(const ModelSpec& spec, bool folded) {
     const Shape shape(spec);
     encoders_ = register_module("encoders", nn::ModuleList());
-    for (const auto& source : spec.sources) encoders_->push_back(std::make_shared<Encoder>(source.features(), shape, folded));
+    for (std::size_t s = 0; s < spec.sources.size(); ++s) {
+      const int features = spec.sources[s].features();
+      encoders_->push_back(std::make_shared<Encoder>(features, shape.of(s, features), folded));
+    }
     join_ = register_module("join", SourceJoin(static_cast<int>(spec.sources.size()), shape.mlp));
     const auto joined = static_cast<std::int64_t>(spec.sources.size()) * shape.mlp + spec.n_statics();
     const int hidden = spec.integer("hidden", 1, kMaxWidth);
@@ -197,7 +208,9 @@ class Ltae : public Network {
     std::vector<LtaeWeights> sources;
     for (std::int64_t s = 0; s < n_sources; ++s) {
       LtaeWeights& w = sources.emplace_back(common);
-      w.features = spec.sources[static_cast<std::size_t>(s)].features(), w.attended = shape.spectral > 0 ? shape.spectral : w.features;
+      w.features = spec.sources[static_cast<std::size_t>(s)].features();
+      const int spectral = shape.of(static_cast<std::size_t>(s), w.features).spectral;
+      w.attended = spectral > 0 ? spectral : w.features;
       encoders_->at<Encoder>(static_cast<std::size_t>(s)).fold_into(w);
       auto [columns, absent] = join_->fold(s, hidden.weights.narrow(1, s * mlp, mlp));
       if (s == 0) {

@@ -19,6 +19,8 @@ struct ModelFile;
 //   "none"       the input as standardised over the training set;
 //   "published"  LayerNorm over the features of a date on the input and over the embedding.
 // Parameter "spectral": width of a layer with ReLU over the features of each date before the embedding, as PSE's first one; 0: none.
+// "spectral_further": width of that layer for each feature of a further source, at most "spectral": radar of two bands needs less than ten
+// optical ones. 0, and a model file without it: "spectral".
 // With the first two norms the embedding is linear in its input, so query, keys and embedding fold: a date costs 2 x n_head
 // multiplications for each input number instead of d_model x (1 + n_head).
 std::shared_ptr<Network> make_ltae(const ModelSpec& spec);

@@ -14,8 +14,8 @@ namespace millesime {
 
 class Augmentation {
  public:
-  // Dates are hidden only in raw input of samples with gaps; shifts in time are for raw input only, too.
-  Augmentation(const Recipe& recipe, InputKind kind, bool gaps, MakeTrainingBatch make_batch);
+  // Dates are hidden only in raw input of samples with gaps; shifts and stretches in time are for raw input only, too.
+  Augmentation(const Recipe& recipe, const ModelSpec& spec, bool gaps, MakeTrainingBatch make_batch);
 
   // The samples that batches are taken from until the next call.
   void read_from(const NetworkInput& table);
@@ -28,7 +28,7 @@ class Augmentation {
   MakeTrainingBatch make_batch_;
   torch::Tensor present_;  // [row] int32, bit s: has source s; undefined where there is one source
   std::int64_t seed_;
-  double dropout_, shift_, noise_, season_cut_;
+  double dropout_, shift_, stretch_, noise_, season_cut_;
 };
 
 }  // namespace millesime

@@ -20,6 +20,8 @@ int Recipe::batch_for(std::int64_t samples) const {
   return size;
 }
 
+double Recipe::stretch_for(bool thermal) const { return stretch >= 0 ? stretch : thermal ? 0.1 : 0; }
+
 double Recipe::rate_for(int batch_size) const { return learning_rate * std::sqrt(batch_size / 128.0); }
 
 void Recipe::declare(Options& options) {
@@ -64,6 +66,11 @@ void Recipe::declare(Options& options) {
       .range(0, 1);
   options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);
+  options
+      .add("stretch", &stretch,
+           "standard deviation of a stretch of the positions in time in training, as a share of the time since the start, raw input; -1: "
+           "0.1 by thermal time, none by the calendar")
+      .range(-1, 0.5);
   options
       .add("oversample", &oversample,
            "samples added to rare classes while learning: copies, copies with noise, or between neighbours (SMOTE)")

@@ -11,6 +11,7 @@
 namespace millesime {
 
 inline constexpr int kFullEpochs = 100, kFewestEpochs = 10;
+inline constexpr double kThermalStretch = 0.05;  // years differ more than the places of one year
 inline constexpr std::int64_t kSamplesSeen = 20'000'000;
 
 struct Recipe {  // [train]
@@ -33,6 +34,7 @@ struct Recipe {  // [train]
   double season_cut = 0;      // share of the samples whose season is hidden after a random day, raw input: one model for maps of any day
   double noise = 0.02;        // standard deviation, in deviations of the feature
   double shift_days = 1;      // standard deviation of one shift of the whole series
+  double stretch = -1;        // of one stretch of the positions in time, as a share; -1: stretch_for chooses
   // augmentation of rare classes, for every model (models/base/rare_classes.h)
   std::string oversample = "none";               // replicate, jitter, smote
   int oversample_to = 0;                         // samples that a class grows to; 0: as many as the largest class has
@@ -49,6 +51,7 @@ struct Recipe {  // [train]
   int epochs_for(std::int64_t samples) const;
   int batch_for(std::int64_t samples) const;
   double rate_for(int batch_size) const;
+  double stretch_for(bool thermal) const;  // another year may be warmer than all that were seen: 0.1 by thermal time, none by the calendar
   bool refits(std::int64_t samples) const { return validation_ratio > 0 && samples <= refit_samples; }
 
   void declare(Options& options);  // section "train"

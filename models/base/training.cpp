@@ -108,7 +108,7 @@ class Training {
         network_(shards_.network()),
         optimizer_(make_optimizer()),
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
-        augment_(recipe, spec.input, !learn.complete(), run.make_batch),
+        augment_(recipe, spec, !learn.complete(), run.make_batch),
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)),
         halves_(held_out, spec.n_classes()) {

@@ -189,6 +189,16 @@ TEST(TrainingBatch, AddsNoiseToWhatIsValidAndMovesASampleAsAWhole) {
   EXPECT_NEAR(std::sqrt(noise / n), 0.5, 0.01);
   EXPECT_NEAR(std::sqrt(shift / 400), 4, 0.5);
   EXPECT_GT(different.size(), 390u);
+
+  args = {}, args.stretch = 0.1f, args.key = 9;
+  const Batch stretched = batch_of(table, rows, args);
+  double square = 0;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    const double factor = static_cast<double>(stretched.days[s * 50 + 49] / table.days[99]);
+    square += (factor - 1) * (factor - 1);
+    for (std::size_t t = 0; t < 50; ++t) EXPECT_NEAR(stretched.days[s * 50 + t], factor * static_cast<double>(table.days[50 + t]), 1e-3);
+  }
+  EXPECT_NEAR(std::sqrt(square / 400), 0.1, 0.0125);
 }
 
 TEST(TrainingBatch, HidesSourcesButNeverAllThatASampleHas) {
