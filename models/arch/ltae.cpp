@@ -12,7 +12,6 @@
 #include "models/base/day_encoding.h"
 #include "models/base/model_file.h"
 #include "models/base/network.h"
-#include "models/base/network_library.h"
 #include "models/base/source_join.h"
 #include "pipeline/core/error.h"
 
@@ -234,13 +233,13 @@ class Ltae : public Network {
 std::shared_ptr<Network> make_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, true); }
 std::shared_ptr<Network> make_unfolded_ltae(const ModelSpec& spec) { return std::make_shared<Ltae>(spec, false); }
 
-std::vector<LtaeWeights> networks::ltae_weights(const ModelFile& file) {
+std::vector<LtaeWeights> ltae_weights(const ModelFile& file) {
   if (file.spec.architecture != "ltae" || !file.script.empty()) return {};
   const torch::NoGradGuard no_grad;
   return std::dynamic_pointer_cast<Ltae>(load_network(file, torch::kCPU))->weights(file.spec);
 }
 
-std::vector<float> networks::ltae_positions(const std::vector<float>& days, int head_width) {
+std::vector<float> ltae_positions(const std::vector<float>& days, int head_width) {
   const auto tensor = torch::tensor(days).unsqueeze(0);
   return floats_of(encode_days(tensor, head_width));
 }

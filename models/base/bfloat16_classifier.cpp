@@ -7,7 +7,6 @@
 #include "models/base/device_memory.h"
 #include "models/base/model_file.h"
 #include "models/base/network.h"
-#include "models/base/network_library.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/side_by_side.h"
 
@@ -63,7 +62,7 @@ class Bfloat16Classifier : public Classifier {
 
 }  // namespace
 
-std::unique_ptr<Classifier> networks::load_bfloat16_classifier(const ModelFile& file, const Device& device, int threads) {
+std::unique_ptr<Classifier> load_bfloat16_classifier(const ModelFile& file, const Device& device, int threads) {
   if (file.spec.architecture != "temporal_cnn")
     throw UserError(join_text(file.path, ": precision bfloat16: expected a model of the architecture temporal_cnn, got ",
                               file.spec.architecture, "; set precision to float32"));

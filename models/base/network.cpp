@@ -9,7 +9,6 @@
 #include "models/arch/make_network.h"
 #include "models/base/device_memory.h"
 #include "models/base/model_file.h"
-#include "models/base/network_library.h"
 #include "models/base/script_network.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
@@ -243,7 +242,7 @@ ModelFile network_file(const ModelSpec& spec, const Network& network) {
   return file;
 }
 
-std::unique_ptr<Classifier> networks::load_classifier(const ModelFile& file, const Device& device, int threads) {
+std::unique_ptr<Classifier> load_classifier(const ModelFile& file, const Device& device, int threads) {
   return std::make_unique<NetworkClassifier>(file, device, threads);
 }
 

@@ -26,7 +26,6 @@
 #include "models/base/epoch_choice.h"
 #include "models/base/loss.h"
 #include "models/base/network.h"
-#include "models/base/network_library.h"
 #include "models/base/one_cycle.h"
 #include "models/base/one_library_thread.h"
 #include "models/base/rare_classes.h"
@@ -386,21 +385,21 @@ ModelFile learn_network(const ModelSpec& spec, const InputTable& learn, const In
 
 }  // namespace
 
-ModelFile networks::train_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe,
-                                  const TrainingRun& run) {
+ModelFile train_network(const ModelSpec& spec, const InputTable& learn, const InputTable& held_out, const Recipe& recipe,
+                        const TrainingRun& run) {
   return learn_network(spec, learn, held_out, recipe, 0, run);
 }
 
-ModelFile networks::train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
-                                   const TrainingRun& run) {
+ModelFile train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
+                         const TrainingRun& run) {
   spec.provenance.n_samples = samples.size();
   spec.provenance.n_held_out = held_out.size();
   const InputTable learn = with_rare_classes(samples, spec, recipe, run.memory_bytes);
   count_learned(spec, learn);
-  return networks::train_network(spec, learn, held_out, recipe, run);
+  return train_network(spec, learn, held_out, recipe, run);
 }
 
-ModelFile networks::learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run) {
+ModelFile learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run) {
   ModelSpec spec = first.spec;
   if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
   Recipe same = recipe;  // batches and rate as chosen for fewer samples
@@ -418,7 +417,7 @@ ModelFile networks::learn_again(const ModelFile& first, const InputTable& input,
   return second;
 }
 
-ModelFile networks::untrained_network(const ModelSpec& spec, std::int64_t seed) {
+ModelFile untrained_network(const ModelSpec& spec, std::int64_t seed) {
   torch::manual_seed(static_cast<std::uint64_t>(seed));
   return network_file(spec, *make_network(spec));
 }

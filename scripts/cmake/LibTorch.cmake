@@ -35,7 +35,6 @@ if(torch_version VERSION_LESS 2.8)
 endif()
 message(STATUS "LibTorch ${torch_version}: ${torch_root}")
 
-set(LibTorch_LIBRARY_FOLDER ${torch_root}/lib)
 add_library(LibTorch::LibTorch INTERFACE IMPORTED)
 foreach(name c10 torch_cpu torch)
   add_library(LibTorch::${name} SHARED IMPORTED)

@@ -56,7 +56,6 @@ set(without_precompiled_string_warnings "$<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-
 function(millesime_use_precompiled target name)
   target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)  # a precompiled header serves the flags that it was compiled with
   if(name STREQUAL torch)
-    target_compile_options(${target} PRIVATE -fPIC)  # for the library that the program loads
     target_link_libraries(${target} PRIVATE millesime_cuda)
   endif()
   target_precompile_headers(${target} REUSE_FROM millesime_precompiled_${name})
@@ -218,9 +217,6 @@ function(millesime_test)
   endif()
   target_sources(${target} PRIVATE ${T_SOURCES})
   target_link_libraries(${target} PRIVATE ${T_LINK})
-  if("${T_LINK}" MATCHES "millesime_(models|learning|imagery|stages|engine|configure)")
-    target_link_libraries(${target} PRIVATE millesime_networks)
-  endif()
 
   list(FILTER T_SOURCES INCLUDE REGEX "_test\\.cpp$")
   list(TRANSFORM T_SOURCES PREPEND --source=)

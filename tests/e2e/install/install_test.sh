@@ -15,7 +15,7 @@ fail() {
 }
 
 # Every library is the installed tree's or the distribution's.
-env -i ldd bin/millesime lib/millesime/libmillesime_networks.so >ldd.txt
+env -i ldd bin/millesime >ldd.txt
 ! grep 'not found' ldd.txt || fail "libraries are missing"
 ! grep -F "site-packages" ldd.txt || fail "libraries come from the Python environment, not from lib/millesime"
 ! readelf -d bin/millesime | grep -E 'R(UN)?PATH' | grep -qv "\[\$ORIGIN/../lib/millesime\]" || fail "RPATH names other folders"
@@ -36,14 +36,5 @@ env -i bin/millesime --version | grep -q '^millesime [0-9]' || fail "--version d
 env -i bin/millesime nomenclature show oso23 >shown.txt || fail "nomenclature show oso23 does not run"
 mv share/millesime/configs/nomenclatures/oso23.toml .
 if env -i bin/millesime nomenclature show oso23 >shown.txt 2>&1; then fail "oso23 was read from elsewhere than share/millesime"; fi
-
-# A network is learned with the libraries of the tree; without them a forest still is, and the message names the file.
-awk 'BEGIN { print "label,group,NDVI_20210110,NDVI_20210210"; for (i = 0; i < 40; ++i) print 1 + i % 2 "," i "," i % 2 * 5000 + i "," 2000 + i }' >samples.csv
-learn() { env -i bin/millesime train --samples samples.csv --model "$1" --set train.epochs=1 -o "$1.safetensors" --quiet >metrics.json; }
-learn mlp || fail "the installed tree learns no network"
-mv lib/millesime/libmillesime_networks.so .
-if learn mlp 2>message.txt; then fail "a network was learned by a library from elsewhere than lib/millesime"; fi
-grep -q 'libmillesime_networks.so.*cannot be loaded' message.txt || fail "the message does not name the library: $(cat message.txt)"
-learn random_forest || fail "without the library of the networks no forest is learned"
 
 rm -rf "$MILLESIME_TEST_FOLDER"
