@@ -1,5 +1,6 @@
 #include "pipeline/engine/status.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -52,10 +53,10 @@ class ClusterView {
   std::optional<std::vector<ClusterTask>> queue_;
 };
 
-// The first output that differs from its checksum, or "".
-std::string damaged_output(const Layout& layout, const Manifest& known) {
-  for (const auto& output : known.outputs)
-    if (xxh3_of_file(layout.root + "/" + output.path) != output.xxh3) return output.path;
+// The first output that differs from its checksum, or "". One may lie above the edition, where the manifest's path does not tell its place.
+std::string damaged_output(const Unit& unit, const Manifest& known) {
+  for (std::size_t i = 0; i < std::min(unit.outputs.size(), known.outputs.size()); ++i)
+    if (xxh3_of_file(unit.outputs[i]) != known.outputs[i].xxh3) return known.outputs[i].path;
   return "";
 }
 
@@ -93,7 +94,7 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
         const std::string failure = layout.failure(unit.stage, unit.key);
         if (fs::exists(failure)) entry.state = "failed", entry.detail = trim(read_text(failure));
         cluster.describe(unit.name(), known.has_value(), entry);
-      } else if (const auto damaged = verify && known ? damaged_output(layout, *known) : ""; !damaged.empty()) {
+      } else if (const auto damaged = verify && known ? damaged_output(unit, *known) : ""; !damaged.empty()) {
         entry.state = "damaged", entry.detail = damaged + ": its content differs from its checksum; remove it and run again";
       }
       list.push_back(std::move(entry));
