@@ -38,6 +38,7 @@
 #endif
 
 #define MILLESIME_CUDA_FIBERS 1
+// CUDA's own names. NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 #define __global__
 #define __device__
 #define __host__
@@ -383,3 +384,4 @@ T atomicAdd(T* sum, T value) {
     return before;
   }
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
