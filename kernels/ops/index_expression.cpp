@@ -106,6 +106,13 @@ class Parser {
     }
   }
   Ratio factor() {
+    constexpr int kDeepest = 100;  // the parser calls itself for each
+    if (++depth_ > kDeepest) refuse(join_text("more than ", kDeepest, " parentheses or signs inside each other"));
+    const Ratio value = signed_or_plain();
+    --depth_;
+    return value;
+  }
+  Ratio signed_or_plain() {
     if (take('-')) {
       Ratio value = factor();
       value.above = scaled(value.above, -1);
@@ -143,6 +150,7 @@ class Parser {
   const std::string& declaration_;
   const std::vector<std::string>& bands_;
   std::size_t at_;
+  int depth_ = 0;
 };
 
 }  // namespace

@@ -60,6 +60,7 @@ TEST(IndexExpression, RefusesWhatItCannotCompute) {
   EXPECT_THAT(refusal("X = B9 / B4"), HasSubstr("there is no band B9, the series has B2, B3"));
   EXPECT_THAT(refusal("X = (B8 - B4"), HasSubstr("a \")\" is missing"));
   EXPECT_THAT(refusal("X = B8 - "), HasSubstr("the expression is incomplete"));
+  EXPECT_THAT(refusal("X = " + std::string(100000, '(') + "B8"), HasSubstr("more than 100 parentheses or signs inside each other"));
   EXPECT_THAT(refusal("X = B8 B4"), HasSubstr("unexpected \"B4\""));
   EXPECT_THAT(refusal("X = B8 / 0"), HasSubstr("division by 0"));
   EXPECT_THAT(refusal("X = B8 / (B3 - B3)"), HasSubstr("division by 0"));
