@@ -25,6 +25,19 @@ void copy_weights(const Network& from, Network& to) {
   for (const auto& item : from.named_buffers()) buffers[item.key()].copy_(item.value());
 }
 
+TEST(LtaeSources, AFurtherOneHasALayerAsWideAsItsFeaturesNeedAndOlderFilesKeepTheirs) {
+  ModelSpec spec = small_spec("ltae");
+  spec.sources.push_back({"radar", {"VV", "VH"}, {}, {0, 0}, {1, 1}});
+  const auto widths = [](const ModelSpec& of) {
+    std::vector<int> attended;
+    for (const LtaeWeights& weights : ltae_weights(untrained_network(of, 1))) attended.push_back(weights.attended);
+    return attended;
+  };
+  EXPECT_THAT(widths(spec), ::testing::ElementsAre(32, 16));
+  spec.parameters.erase("spectral_further");
+  EXPECT_THAT(widths(spec), ::testing::ElementsAre(32, 32));
+}
+
 class LtaeNorm : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Norms, LtaeNorm, ::testing::Values("none", "group", "published"), [](const auto& test) { return test.param; });
 
