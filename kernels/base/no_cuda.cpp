@@ -9,10 +9,16 @@ namespace millesime {
 bool cuda_built() { return false; }
 int cuda_devices() { return 0; }
 
-void throw_no_cuda(const Device& device) {
+namespace {
+
+[[noreturn]] void throw_no_cuda(const Device& device) {
   throw DeviceError("work for " + device.text() +
                     ", but this program was built without CUDA (preset cpu); use the preset cuda, or --device cpu");
 }
+
+}  // namespace
+
+Cuda cuda_backend(const Stream& stream) { throw_no_cuda(stream.device); }
 
 namespace cuda {
 void* allocate(const Device& device, std::size_t) { throw_no_cuda(device); }

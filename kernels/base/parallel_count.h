@@ -72,7 +72,7 @@ MILLESIME_NO_INLINE void parallel_count(const Cuda& cuda, const char* op, std::i
 #else
 
 template <class F>
-void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f);  // instantiated in the .cu files
+MILLESIME_WEAK void parallel_count(const Cuda& cuda, const char* op, std::int64_t n, const F& f);  // as parallel_for
 
 #endif
 

@@ -35,20 +35,15 @@ struct Cuda {
   int multiprocessors = 1;
 };
 
-// Calls `work` with the backend of the stream's device. Throws DeviceError for a CUDA stream in a build without CUDA.
-[[noreturn]] void throw_no_cuda(const Device& device);
-Cuda cuda_backend(const Stream& stream);  // selects the device of this thread
+Cuda cuda_backend(const Stream& stream);  // selects the device of this thread; DeviceError in a build without CUDA
 // Blocks of the grid of a kernel: a thread an item, but no more than the device keeps resident at once with this shared memory a block.
 unsigned grid_of(const Cuda& cuda, const char* op, const void* kernel, std::size_t shared_bytes, std::int64_t items);
 void check_launch(const char* op, std::int64_t n, const Device& device);  // throws the error of the launch
+// Calls `work` with the backend of the stream's device.
 template <class Work>
 void on_backend(const Stream& stream, const Work& work) {
   if (stream.device.kind == Device::Kind::cpu) return work(Cpu{stream.threads});
-#ifdef MILLESIME_CUDA
   work(cuda_backend(stream));
-#else
-  throw_no_cuda(stream.device);
-#endif
 }
 
 template <class F, class = void>
@@ -159,8 +154,9 @@ MILLESIME_NO_INLINE void parallel_for(const Cuda& cuda, const char* op, std::int
 
 #else
 
+// The instance of the .cu file. Weak: a build without CUDA links without it, and the .cpp files are the same objects in both flavours.
 template <class F>
-void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f);  // instantiated in the .cu files
+MILLESIME_WEAK void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f);
 
 #endif
 

@@ -10,14 +10,15 @@ using LtaeNearest = LtaeBlock<kCpuLanes, 1>;
 using LtaeBilinear = LtaeBlock<kCpuLanes, 2>;
 using LtaeNearestOfEight = LtaeBlock<kCpuLanes, 1, 8>;
 using LtaeBilinearOfEight = LtaeBlock<kCpuLanes, 2, 8>;
-MILLESIME_CPU_CLONES(LtaeNearest);
-MILLESIME_CPU_CLONES(LtaeBilinear);
-MILLESIME_CPU_CLONES(LtaeNearestOfEight);
-MILLESIME_CPU_CLONES(LtaeBilinearOfEight);
+MILLESIME_CPU_CLONES_BELOW_AVX512(LtaeNearest);
+MILLESIME_CPU_CLONES_BELOW_AVX512(LtaeBilinear);
+MILLESIME_CPU_CLONES_OF_AVX512(LtaeNearestOfEight);
+MILLESIME_CPU_CLONES_OF_AVX512(LtaeBilinearOfEight);
 
 bool has_registers_for_eight_sums() {
 #if defined(__x86_64__)
-  return MILLESIME_CPU_HAS("avx512f") && MILLESIME_CPU_HAS("avx512vl");  // 32 registers
+  return MILLESIME_CPU_HAS("avx512f") && MILLESIME_CPU_HAS("avx512bw") && MILLESIME_CPU_HAS("avx512cd") && MILLESIME_CPU_HAS("avx512dq") &&
+         MILLESIME_CPU_HAS("avx512vl");  // x86-64-v4: 32 registers
 #else
   return false;
 #endif

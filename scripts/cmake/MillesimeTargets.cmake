@@ -137,17 +137,17 @@ function(millesime_library)
   endif()
 endfunction()
 
-# millesime_op(name): adds kernels/ops/<name>.cpp and, in the cuda flavour, <name>.cu (the CUDA instance) to millesime_kernels_ops.
+# millesime_op(name): adds kernels/ops/<name>.cpp to millesime_kernels_ops and, in the cuda flavour, <name>.cu (the CUDA instance) to millesime_cuda_instances.
 function(millesime_op name)
   target_sources(millesime_kernels_ops PRIVATE ${name}.cpp)
   if(MILLESIME_CUDA)
-    target_sources(millesime_kernels_ops PRIVATE ${name}.cu)
+    target_sources(millesime_cuda_instances PRIVATE ${name}.cu)
   endif()
 endfunction()
 
-# The cuda flavour repeats the tests of what differs in it: kernels, networks, what nvcc makes, and the chain as a whole. All of pipeline/
+# The cuda flavour repeats the tests of what differs in it: networks, what nvcc makes, and the chain as a whole. All of pipeline/ and kernels/ops
 # compiles to the same objects in both flavours (scripts/test compares them); its tests run in the cpu flavour alone.
-set(MILLESIME_TESTED_WITH_CUDA "^(unit/(kernels|models)|property/kernels|golden|gpu)(/|$)|^consistency/(prepare|ptx|gate)|^e2e/chain$")
+set(MILLESIME_TESTED_WITH_CUDA "^(unit/models|golden|gpu)(/|$)|^unit/kernels/base$|^consistency/(ptx|gate)|^e2e/chain$")
 function(millesime_leaves_out name result)
   set(${result} OFF PARENT_SCOPE)
   if(MILLESIME_CUDA AND NOT name MATCHES "${MILLESIME_TESTED_WITH_CUDA}")

@@ -1,8 +1,9 @@
 """The gate that every kernel passes before it may run on a GPU: on five architectures no spills, no local memory and at least half of the
-threads resident; under per-pixel random clouds at most 1.3 times the sectors of memory that the same numbers could lie in.
+threads resident; under per-pixel random clouds at most 1.3 times the sectors of memory that the same numbers could lie in. And the program
+has every instance that it may launch: what refers to them is weak, so the linker does not tell.
 
-Resources come from ptxas, with the flags of the product; sectors from interpreting nvcc's PTX on the cases named "gate" of
-tests/support/kernel_cases.cpp. Exit 77 (skipped) without nvcc. Arguments: operations, e.g. prepare.
+Resources are those of the kernels in the objects MILLESIME_KERNELS (cuobjdump; separated by colons); sectors come from interpreting nvcc's PTX on the cases
+named "gate" of tests/support/kernel_cases.cpp. Exit 77 (skipped) without nvcc or cuobjdump. Arguments: operations, e.g. prepare.
 """
 
 import concurrent.futures
@@ -10,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,14 +19,14 @@ import tempfile
 source = pathlib.Path(os.environ['MILLESIME_SOURCE'])
 sys.path.insert(0, str(source / 'tests/support/ptx'))
 sys.path.insert(0, str(source / 'tests/consistency'))
-from cuda_toolkit import NO_NVCC, compile_cuda, find_nvcc  # noqa: E402
+from cuda_toolkit import NO_NVCC, find_nvcc  # noqa: E402
 from ptx_machine import Module, PtxError  # noqa: E402
 import ptx_test  # noqa: E402
 
 MIN_OCCUPANCY, MAX_SECTORS = 0.5, 1.3
 # Of a multiprocessor: registers, warps, blocks, shared memory (KiB), and what the system keeps of it a block (CUDA C++ Programming
-# Guide, technical specifications per compute capability).
-MACHINES = {75: (65536, 32, 16, 64, 0), 80: (65536, 64, 32, 164, 1), 86: (65536, 48, 16, 100, 1), 90: (65536, 64, 32, 228, 1), 100: (65536, 64, 32, 228, 1)}
+# Guide, technical specifications per compute capability; kernels of sm_100 count it as their own).
+MACHINES = {75: (65536, 32, 16, 64, 0), 80: (65536, 64, 32, 164, 1), 86: (65536, 48, 16, 100, 1), 90: (65536, 64, 32, 228, 1), 100: (65536, 64, 32, 228, 0)}
 # Kernels whose addresses depend on data: their accesses cannot be coalesced.
 GATHERS = {
     'forest': "a pixel's way through a tree chooses its nodes and features",
@@ -50,22 +52,31 @@ def short_name(mangled):
     return re.sub(r'^_ZN9millesime\d+|ILi|EEvT_.*$', ' ', mangled).strip()
 
 
-def resources(nvcc, folder, op, architecture):
-    """Faults of a file's kernels on one architecture (lines), and the number of its kernels."""
-    cubin = folder / ('%s-%d.cubin' % (op, architecture))
-    words = compile_cuda(nvcc, source / 'kernels/ops' / (op + '.cu'), cubin, ['-cubin', '-Xptxas=-v', '-arch=sm_%d' % architecture])
-    wrong, kernels = [], 0
-    pattern = r"Compiling entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads.*?Used (\d+) registers(.*?)\n"
-    for name, stack, stores, loads, registers, rest in re.findall(pattern, words, re.S):
-        kernels += 1
-        static = re.search(r'(\d+) bytes smem', rest)
-        dynamic = TILE_BYTES if 'grid_stride_warps' in name else MAX_COUNTERS_BYTES if 'grid_stride_count' in name else 0
-        share = occupancy(MACHINES[architecture], int(registers), dynamic + (int(static.group(1)) if static else 0))
-        if int(stack) or int(stores) or int(loads):
-            wrong.append('%s: %s bytes of local memory, spills %s / %s' % (short_name(name), stack, stores, loads))
-        if share < MIN_OCCUPANCY:
-            wrong.append('%s: %s registers, occupancy %.2f' % (short_name(name), registers, share))
-    return wrong if kernels else ['no kernel in what ptxas says'], kernels
+def resources(words):
+    """Of every architecture in the output of cuobjdump -res-usage for an object: faults of its kernels (lines), and their names."""
+    found, architecture, name = {}, 0, ''
+    for line in words.splitlines():
+        if arch := re.match(r'arch = sm_(\d+)$', line):
+            architecture = int(arch[1])
+        elif function := re.match(r' Function (\w+):$', line):
+            name = function[1]
+        elif used := re.match(r'  REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+) ', line):
+            registers, stack, shared, local = map(int, used.groups())
+            wrong, kernels = found.setdefault(architecture, ([], []))
+            kernels.append(name)
+            if stack or local:  # spilled registers lie on the stack
+                wrong.append('%s: %d bytes of stack, %d of local memory' % (short_name(name), stack, local))
+            dynamic = TILE_BYTES if 'grid_stride_warps' in name else MAX_COUNTERS_BYTES if 'grid_stride_count' in name else 0
+            share = occupancy(MACHINES[architecture], registers, dynamic + shared)
+            if share < MIN_OCCUPANCY:
+                wrong.append('%s: %d registers, occupancy %.2f' % (short_name(name), registers, share))
+    return found
+
+
+def missing_instances(program):
+    """Launches in the program that no .cu file has an instance for."""
+    symbols = subprocess.run(['nm', '-C', program], check=True, capture_output=True, text=True).stdout
+    return re.findall(r'^ +w (.*parallel_(?:for|count)<.*Cuda const&.*)$', symbols, re.M)
 
 
 def sectors(module, folder, case):
@@ -79,16 +90,26 @@ def main():
     if not nvcc:
         print(NO_NVCC)
         return 77
+    cuobjdump = shutil.which('cuobjdump', path=str(pathlib.Path(nvcc).parent)) or shutil.which('cuobjdump')
+    if not cuobjdump:
+        print('skipped: no cuobjdump beside', nvcc, 'or on PATH')
+        return 77
     operations = sys.argv[1:] or sorted(file.stem for file in (source / 'kernels/ops').glob('*.cu'))
-    failed = 0
+    missing = missing_instances(os.environ['MILLESIME_BINARY'])
+    for instance in missing:
+        print('FAIL no instance of', instance)
+    failed = len(missing)
     with tempfile.TemporaryDirectory() as temporary, concurrent.futures.ThreadPoolExecutor(2) as pool:
         folder = pathlib.Path(temporary)
-        jobs = {(op, sm): pool.submit(resources, nvcc, folder, op, sm) for op in operations for sm in MACHINES}
         ptx = {op: pool.submit(ptx_test.compile_ptx, nvcc, op, folder) for op in operations}
-        for (op, architecture), job in jobs.items():
-            wrong, kernels = job.result()
-            print('%-4s %-14s sm_%-3d %d kernels' % ('FAIL' if wrong else 'ok', op, architecture, kernels), *wrong, sep='\n       ' if wrong else '', flush=True)
-            failed += bool(wrong)
+        objects = {pathlib.Path(file).name.split('.')[0]: file for file in os.environ['MILLESIME_KERNELS'].split(':')}
+        for op in operations:
+            words = subprocess.run([cuobjdump, '-res-usage', objects[op]], check=True, capture_output=True, text=True).stdout
+            found = resources(words)
+            for architecture in MACHINES:
+                wrong, kernels = found.get(architecture, (['no kernel for it'], []))
+                print('%-4s %-14s sm_%-3d %d kernels' % ('FAIL' if wrong else 'ok', op, architecture, len(kernels)), *wrong, sep='\n       ' if wrong else '', flush=True)
+                failed += bool(wrong)
         subprocess.run([os.environ['MILLESIME_KERNEL_CASES'], folder, 'gate'], check=True)
         seen = set()
         for case_folder in sorted(f for f in folder.iterdir() if f.is_dir()):

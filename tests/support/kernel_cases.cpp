@@ -52,8 +52,6 @@ void KernelCase::reset() {
     if (!array.initial.empty()) std::memcpy(array.memory.get(), array.initial.data(), array.initial.size());
 }
 
-#ifdef MILLESIME_CUDA
-
 std::vector<std::vector<unsigned char>> KernelCase::on_device(const Stream& stream,
                                                               const std::function<void(const std::function<void()>&)>& timed) {
   std::vector<Buffer<unsigned char>> buffers;
@@ -77,8 +75,6 @@ std::vector<std::vector<unsigned char>> KernelCase::on_device(const Stream& stre
   if (timed) timed(run_all);
   return all;
 }
-
-#endif
 
 std::int64_t KernelCase::bytes() const {
   std::size_t sum = 0;

@@ -43,11 +43,9 @@ class KernelCase {
 
   std::int64_t bytes() const;  // of all arrays: what comes from and goes to memory once
 
-#ifdef MILLESIME_CUDA
-  // The outputs of the CUDA instance; `timed`, if given, is then called with the launch alone.
+  // The outputs of the CUDA instance; `timed`, if given, is then called with the launch alone. Needs a build with CUDA.
   std::vector<std::vector<unsigned char>> on_device(const Stream& stream,
                                                     const std::function<void(const std::function<void()>&)>& timed = nullptr);
-#endif
 
   std::string op;  // kernels/ops/<op>.cu
   std::string name;
@@ -90,16 +88,12 @@ class KernelCase {
 
   // On a GPU: the instances that the .cu files leave in the library.
   template <class F>
-  static void launch_for([[maybe_unused]] const Stream& stream, [[maybe_unused]] std::int64_t n, [[maybe_unused]] const F& f) {
-#ifdef MILLESIME_CUDA
+  static void launch_for(const Stream& stream, std::int64_t n, const F& f) {
     millesime::parallel_for(cuda_backend(stream), "case", n, f);
-#endif
   }
   template <class F>
-  static void launch_count([[maybe_unused]] const Stream& stream, [[maybe_unused]] std::int64_t n, [[maybe_unused]] const F& f) {
-#ifdef MILLESIME_CUDA
+  static void launch_count(const Stream& stream, std::int64_t n, const F& f) {
     millesime::parallel_count(cuda_backend(stream), "case", n, f);
-#endif
   }
   template <class F, class Start>
   static auto with_functor(const Start& start) {

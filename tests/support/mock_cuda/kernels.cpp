@@ -5,8 +5,6 @@
 
 namespace millesime {
 
-void throw_no_cuda(const Device& device) { throw std::logic_error("work for " + device.text() + " that this test has no kernel for"); }
-
 // As in kernels/base/parallel_for.h, but with the small grids of fibers.
 template <class F>
 void parallel_for(const Cuda& cuda, const char* op, std::int64_t n, const F& f) {
