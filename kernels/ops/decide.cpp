@@ -5,7 +5,7 @@
 
 namespace millesime {
 
-MILLESIME_CPU_CLONES(DecidePixel<false>);
+MILLESIME_CPU_CLONES(DecideLanes);
 
 void decide(const Stream& stream, const DecideArgs& args) {
   if (args.pixels == 0) return;

@@ -2,45 +2,20 @@
 // Body of decide.h.
 
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/base/exponential.h"
 #include "kernels/base/parallel_for.h"
 #include "kernels/base/warp.h"
+#include "kernels/ops/decide.cpu.h"
 #include "kernels/ops/decide.h"
 
 namespace millesime {
 
-// The counterpart of PixelTile for one pixel on the CPU: its classes.
-class PixelColumns {
- public:
-  static constexpr int kColumns = 256;
-  MILLESIME_HD explicit PixelColumns(std::int64_t pixel) : pixel_(pixel) {}
-  MILLESIME_HD float get(int column) const { return numbers_[column]; }
-  MILLESIME_HD void set(int column, float value) { numbers_[column] = value; }
-  template <class From, class As>
-  MILLESIME_HD void load(const From* array, std::int64_t size, std::int64_t first, int n, const As& as) {
-    for (int c = 0; c < n; ++c) numbers_[c] = as(array[pixel_ * size + first + c]);
-  }
-  template <class To, class As>
-  MILLESIME_HD void store(To* array, std::int64_t size, std::int64_t first, int n, const As& as) const {
-    for (int c = 0; c < n; ++c) array[pixel_ * size + first + c] = as(numbers_[c]);
-  }
-
- private:
-  std::int64_t pixel_;
-  float numbers_[kColumns];
-};
-
-template <bool kWarp>
+// A pixel of a warp.
 struct DecidePixel {
-  static constexpr bool kWholeWarps = kWarp;
+  static constexpr bool kWholeWarps = true;
   DecideArgs args;
 
-  MILLESIME_HD void operator()(std::int64_t pixel) const {
-    PixelColumns columns(pixel);
-    decide(pixel, true, columns);
-  }
   MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const WarpPixels pixels(item, args.pixels);
     PixelTile<float> columns(scratch.tile, pixels);
@@ -62,11 +37,7 @@ struct DecidePixel {
 
   MILLESIME_HD bool by_logits() const { return args.logits || args.vote_logits; }
 
-  // Unnormalised probability of a logit, relative to the highest one.
-  MILLESIME_HD float strength(float logit, float highest) const {
-    const float below = highest - logit;
-    return exponential(-(below + args.sharpening * below * below));
-  }
+  MILLESIME_HD float strength(float logit, float highest) const { return decide_strength(logit, highest, args.sharpening); }
 
   // The value by which classes are compared.
   template <class Columns>
@@ -125,7 +96,10 @@ struct DecidePixel {
 
 template <class Backend>
 void decide_on(const Backend& backend, const DecideArgs& args) {
-  parallel_for(backend, "decide", args.pixels, DecidePixel<Backend::kLanes == 1>{args});
+  if constexpr (Backend::kLanes == 1)
+    parallel_for(backend, "decide", args.pixels, DecidePixel{args});
+  else
+    parallel_for(backend, "decide", block_count(args.pixels, DecideLanes::kLanes), DecideLanes{args});
 }
 
 }  // namespace millesime

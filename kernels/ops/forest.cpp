@@ -1,4 +1,5 @@
 #include "kernels/base/cpu_clones.h"
+#include "kernels/ops/forest.cpu.h"
 #include "kernels/ops/forest.impl.h"
 
 #include <limits>
@@ -15,6 +16,10 @@ MILLESIME_CPU_CLONES(ForestWithStatics);
 void forest(const Stream& stream, const ForestArgs& args) {
   MILLESIME_CHECK(args.n_statics >= 0 && args.n_statics < args.forest.n_features && (args.n_statics == 0 || args.statics),
                   "forest: ", args.n_statics, " statics of ", args.forest.n_features, " features");
+#if MILLESIME_FOREST_IN_REGISTERS
+  if (stream.device.kind == Device::Kind::cpu && walks_trees_in_registers())
+    return parallel_for(Cpu{stream.threads}, "forest", block_count(args.pixels, kCpuLanes), ForestInRegisters(args));
+#endif
   on_backend(stream, [&](const auto& backend) { forest_on(backend, args); });
 }
 
@@ -79,6 +84,7 @@ Forest::Forest(const ForestArrays& arrays, const Stream& stream) {
     roots.push_back(static_cast<std::int64_t>(nodes.size()));
     pack_tree(arrays, tree, nodes, classes);
   }
+  nodes.resize(nodes.size() + kNodesReadAhead);
   nodes_ = to_device(stream, nodes);
   leaf_class_ = to_device(stream, classes);
   root_ = to_device(stream, roots);

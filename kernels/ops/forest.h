@@ -29,10 +29,11 @@ struct ForestNode {
 };
 inline constexpr int kMaxForestFeatures = 4096;
 inline constexpr int kMaxTreeNodes = 1 << 20;
+inline constexpr int kNodesReadAhead = 32;  // of a tree at once (forest.cpu.h)
 
 struct ForestView {
   int n_trees = 0, n_features = 0, n_classes = 0;
-  const ForestNode* nodes = nullptr;
+  const ForestNode* nodes = nullptr;         // of all trees, and kNodesReadAhead more, which are never asked for
   const std::uint8_t* leaf_class = nullptr;  // [node]
   const std::int64_t* root = nullptr;        // [tree]
 };

@@ -12,6 +12,24 @@ namespace millesime {
 MILLESIME_HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
 MILLESIME_HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
 
+// The winners of n pixels from `first` on, and the shares of their votes; votes[class][lane].
+MILLESIME_HD void decide_votes(const ForestArgs& args, std::int64_t first, int n, const Rows<std::uint16_t>& votes) {
+  for (int lane = 0; lane < n; ++lane) {
+    int winner = 0;
+    for (int c = 1; c < args.forest.n_classes; ++c)
+      if (votes[c][lane] > votes[winner][lane]) winner = c;
+    if (args.winner) args.winner[first + lane] = static_cast<std::uint8_t>(winner);
+    if (args.confidence) args.confidence[first + lane] = static_cast<float>(votes[winner][lane]) / static_cast<float>(args.forest.n_trees);
+  }
+}
+
+// votes[class][lane] to args.votes[pixel][class]
+MILLESIME_HD void copy_votes(const ForestArgs& args, std::int64_t first, int n, const Rows<std::uint16_t>& votes) {
+  const int n_classes = args.forest.n_classes;
+  for (int lane = 0; lane < n; ++lane)
+    for (int c = 0; c < n_classes; ++c) args.votes[(first + lane) * n_classes + c] = votes[c][lane];
+}
+
 template <int kLanes, bool kStatics>
 struct ForestBlock {
   static constexpr bool kWholeWarps = kLanes == 1;
@@ -50,13 +68,7 @@ struct ForestBlock {
       for (int lane = 0; lane < kLanes; ++lane) ++votes[leaf_class[at[lane]]][lane];
     }
 
-    for (int lane = 0; lane < n && exists; ++lane) {
-      int winner = 0;
-      for (int c = 1; c < forest.n_classes; ++c)
-        if (votes[c][lane] > votes[winner][lane]) winner = c;
-      if (args.winner) args.winner[first + lane] = static_cast<std::uint8_t>(winner);
-      if (args.confidence) args.confidence[first + lane] = static_cast<float>(votes[winner][lane]) / static_cast<float>(forest.n_trees);
-    }
+    if (exists && (args.winner || args.confidence)) decide_votes(args, first, n, votes);
     if (args.votes) store_votes(item, n, votes, scratch);
   }
 
@@ -67,7 +79,6 @@ struct ForestBlock {
     return args.features[pixel * n + number];
   }
 
-  // votes[class][lane] to args.votes[pixel][class]
   MILLESIME_HD void store_votes(std::int64_t item, int n, const Rows<std::uint16_t>& votes, const Scratch& scratch) const {
     const int n_classes = args.forest.n_classes;
     if constexpr (kWholeWarps) {
@@ -79,10 +90,9 @@ struct ForestBlock {
         tile.store(args.votes, n_classes, first, columns, [](std::uint16_t count) { return count; });
       }
     } else {
-      for (int lane = 0; lane < n; ++lane)
-        for (int c = 0; c < n_classes; ++c) args.votes[(item * kLanes + lane) * n_classes + c] = votes[c][lane];
+      copy_votes(args, item * kLanes, n, votes);
     }
-    static_cast<void>(scratch);
+    static_cast<void>(scratch), static_cast<void>(n);
   }
 };
 

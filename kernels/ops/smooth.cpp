@@ -5,7 +5,7 @@
 
 namespace millesime {
 
-MILLESIME_CPU_CLONES(SmoothBlock<kCpuLanes>);
+MILLESIME_CPU_CLONES(SmoothLanes);
 
 void smooth(const Stream& stream, const SmoothArgs& args) {
   MILLESIME_CHECK(args.reach >= 0 && args.tolerance > 0, "reach ", args.reach, ", tolerance ", args.tolerance);

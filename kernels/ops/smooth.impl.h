@@ -7,6 +7,7 @@
 #include "kernels/base/exponential.h"
 #include "kernels/base/parallel_for.h"
 #include "kernels/ops/row_block.h"
+#include "kernels/ops/smooth.cpu.h"
 #include "kernels/ops/smooth.h"
 
 namespace millesime {
@@ -42,23 +43,17 @@ struct SmoothBlock {
 
   MILLESIME_HD void operator()(std::int64_t item) const {
     const RowBlock<kLanes> block(args.cols, static_cast<std::int64_t>(args.cols) * args.rows, item);
-    if constexpr (kLanes == 1) {
-      smooth_in_memory(block);
-    } else {
-      for (int lane = 0; lane < block.n(); lane += kPart) smooth_part(block, lane, block.n() - lane < kPart ? block.n() - lane : kPart);
-    }
+    sum_neighbours(block);
   }
 
  private:
-  static constexpr int kPart = kLanes < 16 ? kLanes : 16;  // lanes whose weights stay in a register, and whose sums in the nearest cache
-
   MILLESIME_HD int first_row(const RowBlock<kLanes>& block) const { return block.row > args.reach ? block.row - args.reach : 0; }
   MILLESIME_HD int end_row(const RowBlock<kLanes>& block) const {
     return block.row + args.reach < args.rows ? block.row + args.reach + 1 : args.rows;
   }
 
   // The sums of the block's pixels are those that are written.
-  MILLESIME_HD void smooth_in_memory(const RowBlock<kLanes>& block) const {
+  MILLESIME_HD void sum_neighbours(const RowBlock<kLanes>& block) const {
     const std::int64_t plane = static_cast<std::int64_t>(args.cols) * args.rows;
     float weight[kLanes], total[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) total[lane] = 0.0f;
@@ -90,65 +85,15 @@ struct SmoothBlock {
         sum[lane] = counts[lane] != 0 && total[lane] > 0.0f ? sum[lane] / total[lane] : own[lane];
     }
   }
-
-  // The same sums for n pixels of a block, from `begin` on.
-  MILLESIME_HD void smooth_part(const RowBlock<kLanes>& block, int begin, int n) const {
-    const std::int64_t plane = static_cast<std::int64_t>(args.cols) * args.rows, first_pixel = block.first + begin;
-    const int col = block.col + begin;
-    float total[kPart], sum[kMostSmoothedClasses][kPart];
-    for (int lane = 0; lane < kPart; ++lane) total[lane] = 0.0f;
-    for (int c = 0; c < args.n_classes; ++c)
-      for (int lane = 0; lane < kPart; ++lane) sum[c][lane] = 0.0f;
-    for (int row = first_row(block); row < end_row(block); ++row)
-      for (int shift = -args.reach; shift <= args.reach; ++shift) {
-        const std::int64_t neighbour = static_cast<std::int64_t>(row) * args.cols + col + shift;
-        const int first = col + shift < 0 ? -(col + shift) : 0, last = args.cols - col - shift, end = n < last ? n : last;
-        if (first == 0 && end == kPart)
-          add_neighbours(first_pixel, neighbour, 0, kPart, total, sum);
-        else if (first < end)
-          add_neighbours(first_pixel, neighbour, first, end, total, sum);
-      }
-    const std::uint8_t* counts = args.counts + first_pixel;
-    for (int c = 0; c < args.n_classes; ++c) {
-      const float* own = args.probabilities + c * plane + first_pixel;
-      float* to = args.smoothed + c * plane + first_pixel;
-      for (int lane = 0; lane < n; ++lane) to[lane] = counts[lane] != 0 && total[lane] > 0.0f ? sum[c][lane] / total[lane] : own[lane];
-    }
-  }
-
-  // Inlined, so that the usual bounds are known to the compiler.
-  MILLESIME_HD void add_neighbours(std::int64_t pixel, std::int64_t neighbour, int first, int end, float* total,
-                                   float (*sum)[kPart]) const {
-    const std::int64_t plane = static_cast<std::int64_t>(args.cols) * args.rows;
-    const float *own = args.probabilities + pixel, *other = args.probabilities + neighbour;
-    float weight[kPart];
-    for (int lane = 0; lane < kPart; ++lane) weight[lane] = 0.0f;
-    MILLESIME_ROLLED
-    for (int c = 0; c < args.n_classes; ++c, own += plane, other += plane) {
-      MILLESIME_LANES_INDEPENDENT
-      for (int lane = first; lane < end; ++lane) {
-        const float difference = own[lane] - other[lane];
-        weight[lane] = weight[lane] + (difference < 0.0f ? -difference : difference);
-      }
-    }
-    const float scale = -0.5f / args.tolerance;
-    const std::uint8_t* counts = args.counts + neighbour;
-    MILLESIME_LANES_INDEPENDENT
-    for (int lane = first; lane < end; ++lane) weight[lane] = counts[lane] != 0 ? exponential(weight[lane] * scale) : 0.0f;
-    MILLESIME_LANES_INDEPENDENT
-    for (int lane = first; lane < end; ++lane) total[lane] = total[lane] + weight[lane];
-    other = args.probabilities + neighbour;
-    MILLESIME_ROLLED
-    for (int c = 0; c < args.n_classes; ++c, other += plane) {
-      MILLESIME_LANES_INDEPENDENT
-      for (int lane = first; lane < end; ++lane) sum[c][lane] = sum[c][lane] + weight[lane] * other[lane];
-    }
-  }
 };
 
 template <class Backend>
 void smooth_on(const Backend& backend, const SmoothArgs& args) {
-  parallel_for(backend, "smooth", row_block_count(args.cols, args.rows, Backend::kLanes), SmoothBlock<Backend::kLanes>{args});
+  const std::int64_t blocks = row_block_count(args.cols, args.rows, Backend::kLanes);
+  if constexpr (Backend::kLanes == 1)
+    parallel_for(backend, "smooth", blocks, SmoothBlock<1>{args});
+  else
+    parallel_for(backend, "smooth", blocks, SmoothLanes{args});
 }
 
 }  // namespace millesime

@@ -5,16 +5,20 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "kernels/ops/block_resampler.h"
 #include "kernels/ops/feature_writer.h"
+#include "kernels/ops/forest.cpu.h"
 #include "pipeline/core/error.h"
 #include "tests/support/guarded.h"
+#include "tests/support/random_forest.h"
 
 namespace millesime::testing {
 namespace {
@@ -145,6 +149,44 @@ TEST(CpuTwins, TheFeatureWriterEqualsTheSharedBody) {
         expect_the_same_features<Bfloat16, std::uint16_t>(pixels, features, shift);
       }
 }
+
+#if MILLESIME_FOREST_IN_REGISTERS
+// Trees of one node, of fewer nodes than are read at once, and deep ones; pixels that do not fill a block; numbers that are missing.
+TEST(CpuTwins, AForestInRegistersEqualsTheSharedBody) {
+  if (!walks_trees_in_registers()) GTEST_SKIP() << "this processor has no AVX-512";
+  for (const ForestShape& shape : {ForestShape{3, 1, 1, 2, 1}, {7, 9, 5, 3, 2}, {9, 61, 16, 23, 3}, {5, 3000, 37, 256, 4}})
+    for (const int pixels : {1, 17, 128, 300})
+      for (const int n_statics : {0, 3}) {
+        if (n_statics >= shape.features) continue;
+        SCOPED_TRACE(join_text(shape.nodes, " nodes, ", pixels, " pixels, ", n_statics, " statics"));
+        const ForestArrays arrays = random_forest(shape);
+        const Forest forest(arrays);
+        std::vector<float> features = random_features(arrays, pixels, 5);
+        for (std::size_t i = 3; i < features.size(); i += 11) features[i] = std::numeric_limits<float>::quiet_NaN();
+        const std::vector<float> statics(features.begin(), features.begin() + std::int64_t{pixels} * n_statics);
+        ForestArgs args;
+        args.forest = forest.view(), args.pixels = pixels, args.features = features.data();
+        args.n_statics = n_statics, args.statics = n_statics > 0 ? statics.data() : nullptr;
+        const auto votes_of = [&](const auto& block) {
+          Guarded<std::uint16_t> votes(std::int64_t{pixels} * shape.classes);
+          Guarded<std::uint8_t> winner(pixels);
+          auto with_votes = block(args, votes.data(), winner.data());
+          parallel_for(Cpu{1}, "forest", block_count(pixels, kCpuLanes), with_votes);
+          votes.expect_untouched_bands("votes"), winner.expect_untouched_bands("winner");
+          return std::pair(votes.values(), winner.values());
+        };
+        const auto shared = votes_of([](ForestArgs to, std::uint16_t* votes, std::uint8_t* winner) {
+          to.votes = votes, to.winner = winner;
+          return ForestBlock<kCpuLanes, true>{to};
+        });
+        const auto twin = votes_of([](ForestArgs to, std::uint16_t* votes, std::uint8_t* winner) {
+          to.votes = votes, to.winner = winner;
+          return ForestInRegisters(to);
+        });
+        ASSERT_TRUE(twin == shared);
+      }
+}
+#endif
 
 }  // namespace
 }  // namespace millesime::testing

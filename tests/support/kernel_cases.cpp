@@ -101,7 +101,7 @@ void add_forest(Cases& cases, int pixels, const char* name) {
     ForestArgs args;
     args.forest = packed.view();
     const auto nodes = static_cast<std::size_t>(arrays.feature.size());
-    args.forest.nodes = test.input(std::vector<ForestNode>(args.forest.nodes, args.forest.nodes + nodes));
+    args.forest.nodes = test.input(std::vector<ForestNode>(args.forest.nodes, args.forest.nodes + nodes + kNodesReadAhead));
     args.forest.leaf_class = test.input(std::vector<std::uint8_t>(args.forest.leaf_class, args.forest.leaf_class + nodes));
     args.forest.root = test.input(std::vector<std::int64_t>(args.forest.root, args.forest.root + args.forest.n_trees));
     args.pixels = pixels;
@@ -160,8 +160,7 @@ void add_decide(Cases& cases, std::int64_t pixels, const char* name) {
     args.probabilities = test.output<std::uint16_t>(pixels * kClasses);
     args.exact_probabilities = test.output<float>(pixels * kClasses);
     complete(
-        test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels,
-        DecidePixel<true>{args});
+        test, [args] { decide(Device{}, args); }, [args](const Fibers& fibers) { decide_on(fibers, args); }, pixels, DecidePixel{args});
   }
 }
 
