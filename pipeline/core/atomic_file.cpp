@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/special_file.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -121,6 +122,7 @@ void write_text(const std::string& path, const std::string& text) {
 }
 
 std::string read_text(const std::string& path) {
+  if (const std::string kind = special_file(path); !kind.empty()) throw UserError(join_text(path, ": is ", kind, "; expected a file"));
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
   if (!fs::is_regular_file(path) || !stream || !(text << stream.rdbuf())) {

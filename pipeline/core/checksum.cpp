@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/special_file.h"
 
 namespace millesime {
 namespace {
@@ -71,6 +72,7 @@ void Xxh3::add(std::string_view bytes) { XXH3_128bits_update(state_->of.get(), b
 std::string Xxh3::finish() const { return hex(XXH3_128bits_digest(state_->of.get())); }
 
 std::string xxh3_of_file(const std::string& path) {
+  if (const std::string kind = special_file(path); !kind.empty()) throw UserError(join_text(path, ": is ", kind, "; expected a file"));
   std::ifstream file(path, std::ios::binary);
   if (!file) throw UserError(join_text(path, ": cannot be opened for reading"));
   Xxh3 hash;

@@ -37,8 +37,9 @@ namespace {
 // of it are less than a thousandth of a millimetre.
 std::string with_rounded_ellipsoid(const std::string& wkt) {
   static const std::regex form(R"re((ELLIPSOID\["[^"]*",[0-9.]+,)([0-9]+\.[0-9]+))re");
+  constexpr std::size_t kLongest = 16384;  // std::regex calls itself with every letter of a name
   std::smatch part;
-  if (!std::regex_search(wkt, part, form)) return wkt;
+  if (wkt.size() > kLongest || !std::regex_search(wkt, part, form)) return wkt;
   std::array<char, 32> number{};
   std::snprintf(number.data(), number.size(), "%.12g", CPLAtof(part[2].str().c_str()));
   return part.prefix().str() + part[1].str() + number.data() + part.suffix().str();

@@ -9,6 +9,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/storage.h"
 #include "pipeline/io/source_files.h"
@@ -63,9 +64,12 @@ DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::ve
   const GdalMessages messages;
   DatasetHandle dataset;
   std::error_code none;
-  if (const auto type = fs::status(name, none).type(); type == fs::file_type::fifo || type == fs::file_type::socket)
-    throw UserError(
-        join_text(name, ": is a pipe; expected a file, which can be read more than once"));  // opening it would wait for a writer
+  if (const std::string special = special_file(name); !special.empty())
+    throw UserError(join_text(name, ": is ", special, "; expected a file, which can be read more than once"));
+  if (drivers.empty())  // those that a user names; of products the census has looked
+    for (const std::string& file : files_beside(name))
+      if (const std::string special = special_file(file); !special.empty())
+        throw UserError(join_text(name, ": ", file, ", which is read with it, is ", special, "; expected a file: remove it"));
   if (persist(name, [&] { return (dataset = try_to_open(name, kind, drivers)) != nullptr; })) return dataset;
   const std::string why = messages.text(), system = system_of(name);
   if (!system.empty() && drivers.empty()) {

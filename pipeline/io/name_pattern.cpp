@@ -1,13 +1,17 @@
 // NamePattern of sensor_file.h.
 
 #include <algorithm>
+#include <mutex>
 
 #include "pipeline/core/dates.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/sensor_file.h"
+#include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
 namespace {
+
+constexpr std::size_t kLongestPath = 4096;  // of a path; std::regex calls itself with every letter, and names in archives have any length
 
 // A pattern without parts: ? is a letter or digit, # a digit, * anything.
 std::string expression_of(char c) {
@@ -35,6 +39,14 @@ std::string date_of(const std::string& digits, const std::string& format) {
 }
 
 }  // namespace
+
+std::regex compiled(const std::string& expression) {
+  static std::mutex mutex;
+  static std::map<std::string, std::regex> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find(expression);
+  return found != known.end() ? found->second : known.emplace(expression, std::regex(expression)).first->second;  // copies share the work
+}
 
 NamePattern::NamePattern(const std::string& text, const std::string& tile, const std::string& origin)
     : text_(text), depth_(static_cast<int>(std::ranges::count(text, '/'))) {
@@ -77,7 +89,7 @@ NamePattern::NamePattern(const std::string& text, const std::string& tile, const
     }
   }
   try {
-    expression_ = std::regex(expression);
+    expression_ = compiled(expression);
   } catch (const std::regex_error&) {
     throw UserError(join_text(origin, ": \"", text, "\": is no pattern; expected text with *, {date}, {tile}, {band} and (a|b)"));
   }
@@ -93,7 +105,7 @@ std::optional<NamePattern::Parts> NamePattern::match(const std::string& name, bo
   }
   const std::string end = name.substr(begin);
   std::smatch found;
-  if (!std::regex_match(end, found, expression_)) return std::nullopt;
+  if (end.size() > kLongestPath || !std::regex_match(end, found, expression_)) return std::nullopt;
   Parts parts;
   for (std::size_t i = 0; i < parts_.size(); ++i)
     parts[parts_[i]] = parts_[i] == "date" ? date_of(found[i + 1].str(), date_format_) : found[i + 1].str();

@@ -8,6 +8,7 @@
 
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/internal/gdal_call.h"
@@ -205,6 +206,12 @@ std::string chosen_variant(const SensorFile& sensor, const CensusRequest& reques
                 sensor.variants.empty() ? "it has no variants, leave the key out" : "expected one of " + join_list(sensor.variants, ", ")));
 }
 
+// An entry that is no product: "notes.txt", "feed (a named pipe)".
+std::string with_kind(const Search& search, const std::string& entry) {
+  const std::string kind = is_remote(search.folder()) ? "" : special_file(search.folder() + "/" + entry);
+  return kind.empty() ? entry : join_text(entry, " (", kind, ")");
+}
+
 Search search_of(const SensorFile& sensor, const CensusRequest& request) {
   return {sensor,       storage_path(request.root), request.tile, chosen_variant(sensor, request), request.first,
           request.last, request.grid.has_value()};
@@ -235,10 +242,12 @@ std::optional<Grid> Sensor::grid_of(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
   const ProductLayout& layout = layout_of(request.root);
   if (const auto grid = layout.grid_of_tile(search)) return grid;
+  SpecialFiles special;
   for (Entry& entry : layout.entries(search)) {
     if (!entry.candidate || entry.outside_period) continue;
     FoundProduct& candidate = *entry.candidate;
     layout.find_layers(search, candidate);
+    special.take_out(candidate);
     for (const auto& [name, layer] : candidate.product.layers) {
       if (layer.file.empty()) continue;
       try {
@@ -266,13 +275,18 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     if (!entry.damage.empty())
       census.damaged.push_back({entry.name, entry.damage});
     else if (!entry.candidate)
-      census.ignored.push_back(entry.name);
+      census.ignored.push_back(with_kind(search, entry.name));
     else if (entry.outside_period)
       census.outside_period.push_back({entry.name, entry.candidate->product.date});
     else
       candidates.push_back(std::move(*entry.candidate));
   }
-  for (FoundProduct& candidate : candidates) layout.find_layers(search, candidate);
+  SpecialFiles special;
+  for (FoundProduct& candidate : candidates) {
+    layout.find_layers(search, candidate);
+    special.take_out(candidate);
+  }
+  census.ignored.insert(census.ignored.end(), special.others().begin(), special.others().end());
   CensusRequest named = request;
   named.source = census.source;
   census.bands = bands_to_read(file_, named, candidates);

@@ -195,6 +195,12 @@ std::string opened_for(const std::string& name) {
   return error || !has_parts(target) ? name : target.string();
 }
 
+std::vector<std::string> files_beside(const std::string& name) {
+  if (!is_file(name)) return {};
+  const fs::path path(opened_for(name));
+  return parts_beside(path, names_in(path.parent_path()));
+}
+
 std::vector<std::string> files_of_source(const std::string& name) {
   Collector collector;
   collector.add(name);

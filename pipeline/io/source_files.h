@@ -16,6 +16,9 @@ namespace millesime {
 //   A symbolic link without any of these beside it, of a file that has some: those beside the file.
 std::vector<std::string> files_of_source(const std::string& name);
 
+// Of these, the files that lie beside that of a name and are read with it.
+std::vector<std::string> files_beside(const std::string& name);
+
 // What GDAL has to open for `name`: of such a symbolic link the file that it leads to.
 std::string opened_for(const std::string& name);
 

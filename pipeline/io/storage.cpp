@@ -17,6 +17,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 
@@ -127,7 +128,7 @@ std::vector<std::string> sorted_names(const std::string& folder) {
   return names;
 }
 
-std::vector<std::string> files_below(const std::string& folder) {
+std::vector<std::string> files_below(const std::string& folder, std::vector<std::string>* special) {
   const std::string root = folder.empty() ? "." : folder;
   if (is_remote(root)) {
     const GdalMessages messages;
@@ -152,6 +153,12 @@ std::vector<std::string> files_below(const std::string& folder) {
       entry.disable_recursion_pending();
     else if (std::error_code ignored; entry->is_regular_file(ignored))
       files.push_back(entry->path().lexically_relative(root).string());
+    else if (special && !entry->is_directory(ignored))
+      special->push_back(entry->path().lexically_relative(root).string());
+  }
+  if (special) {
+    std::erase_if(*special, [&](const std::string& name) { return special_file(root + "/" + name).empty(); });
+    std::ranges::sort(*special);
   }
   std::ranges::sort(files);
   return files;

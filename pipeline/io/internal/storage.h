@@ -28,8 +28,9 @@ std::optional<FileState> state_of(const std::string& path);  // nothing: it does
 bool is_folder(const std::string& path);
 bool is_broken_link(const std::string& path);                      // to what is not there
 std::vector<std::string> sorted_names(const std::string& folder);  // UserError where it cannot be listed
-// Every file below a folder, relative to it, sorted. UserError where it cannot be listed.
-std::vector<std::string> files_below(const std::string& folder);
+// Every file below a folder, relative to it, sorted. UserError where it cannot be listed. `special`: names that are no files
+// (special_file.h).
+std::vector<std::string> files_below(const std::string& folder, std::vector<std::string>* special = nullptr);
 std::string text_of_file(const std::string& path);  // UserError
 
 void forget_failures(const std::string& path, int time);  // waits, longer each time

@@ -51,7 +51,7 @@ std::string tile_of(const json& item, const SensorFile& sensor) {
   if (!path.empty() && !row.empty()) return padded(path) + padded(row);
   std::smatch found;
   const std::string id = text_in(item, "id");
-  if (!sensor.tile.empty() && std::regex_search(id, found, std::regex(sensor.tile))) return canonical_tile(found.str());
+  if (!sensor.tile.empty() && std::regex_search(id, found, compiled(sensor.tile))) return canonical_tile(found.str());
   return "all";
 }
 

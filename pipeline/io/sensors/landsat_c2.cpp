@@ -79,6 +79,10 @@ class LandsatC2 final : public ProductLayout {
         continue;
       }
       if (of_scene && parts->at("scene") != search.tile) continue;
+      if (entry.damage = special_damage(path); !entry.damage.empty()) {
+        entries.push_back(entry);
+        continue;
+      }
       entry.candidate = candidate_of(name, path, stem, *parts);
       entry.candidate->product.tile = search.tile;
       entry.outside_period = search.is_outside(entry.candidate->product.date);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <regex>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/sensor.h"
@@ -47,6 +49,41 @@ const LayoutCard& layout_card(const std::string& name) {
 }
 
 }  // namespace
+
+std::string special_damage(const std::string& path) {
+  const std::string kind = is_remote(path) ? "" : special_file(path);
+  return kind.empty() ? "" : join_text("is ", kind, ", which is not opened; expected a product, remove it");
+}
+
+const std::map<std::string, std::string>& SpecialFiles::in(const std::string& folder) {
+  const auto [known, is_new] = known_.try_emplace(folder);
+  std::error_code error;
+  if (is_new)
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+      if (std::error_code ignored; !entry->is_regular_file(ignored) && !entry->is_directory(ignored))
+        if (const std::string kind = special_file(entry->path().string()); !kind.empty()) {
+          known->second[entry->path().filename().string()] = kind;
+          others_.push_back(join_text(entry->path().string(), " (", kind, ")"));
+        }
+  return known->second;
+}
+
+void SpecialFiles::take_out(FoundProduct& candidate) {
+  std::set<std::string> found;
+  for (const auto& [name, layer] : candidate.product.layers) {
+    const fs::path path = candidate.product.path + "/" + layer.file;
+    if (layer.file.empty() || path.string().find("/vsi") != std::string::npos) continue;
+    const std::string folder = path.parent_path().string(), stem = lower(path.stem().string());
+    for (const auto& [special, kind] : in(folder)) {  // world files, masks, metadata and others begin like the image that they are of
+      if (!lower(special).starts_with(stem)) continue;
+      found.insert(join_text(special, " is ", kind, ", which is not opened; expected a file, remove it"));
+      std::erase(others_, join_text(folder, "/", special, " (", kind, ")"));
+    }
+  }
+  if (found.empty()) return;
+  candidate.problems.insert(candidate.problems.end(), found.begin(), found.end());
+  candidate.product.layers.clear();
+}
 
 std::vector<std::string> known_layouts() {
   std::vector<std::string> names;
@@ -182,7 +219,7 @@ std::string folder_of_tile(const Search& search) {
 
 std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, const std::string& root,
                                                    const std::function<std::string(const std::string&)>& tile_of) {
-  const std::regex tile(sensor.tile);
+  const std::regex tile = compiled(sensor.tile);
   std::set<std::string> tiles;
   for (const std::string& name : sorted_names(root.empty() ? "." : root)) {
     std::string of_product;

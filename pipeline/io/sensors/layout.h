@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,6 +56,22 @@ struct Entry {
 
 inline constexpr const char* kBrokenLink = "is a link to a product that is not there; mend or remove the link";
 
+// The reason of an entry that is a named pipe, a socket or a device; "" of any other.
+std::string special_damage(const std::string& path);
+
+// Looks for such names among the images of products on this machine, each folder once.
+class SpecialFiles {
+ public:
+  // A product of which an image, or what GDAL would read with it, is special: none of its files is opened, its problems tell.
+  void take_out(FoundProduct& candidate);
+  const std::vector<std::string>& others() const { return others_; }  // that lie beside images, with what they are
+
+ private:
+  const std::map<std::string, std::string>& in(const std::string& folder);  // what each special name is
+  std::map<std::string, std::map<std::string, std::string>> known_;         // by folder
+  std::vector<std::string> others_;
+};
+
 class ProductLayout {
  public:
   virtual ~ProductLayout() = default;
@@ -80,6 +98,9 @@ std::unique_ptr<ProductLayout> make_landsat_c2();
 std::unique_ptr<ProductLayout> make_raster_series();
 std::unique_ptr<ProductLayout> make_item_list();  // of any sensor
 void check_raster_series(const SensorFile& sensor);
+
+// An expression that is asked for with every tile and every name: compiled once a process. Throws std::regex_error.
+std::regex compiled(const std::string& expression);
 
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ class Muscate final : public ProductLayout {
   }
 
   std::vector<Entry> entries(const Search& search) const override {
-    if (!std::regex_match(search.tile, std::regex(search.sensor.tile)))
+    if (!std::regex_match(search.tile, compiled(search.sensor.tile)))
       throw UserError(join_text("\"", search.tile, "\" is not the name of a tile of ", search.sensor.name, "; expected for example ",
                                 Names(search.sensor).tile_example));
     const std::string folder = folder_of_tile(search);
@@ -165,7 +165,10 @@ class Muscate final : public ProductLayout {
   static Entry look_at(const Search& search, const Names& naming, const std::string& folder, const std::string& entry) {
     const std::string path = folder + "/" + entry;
     Entry found{entry, std::nullopt, "", false};
-    if (is_folder(path)) {
+    const std::string special = special_damage(path);
+    if (!special.empty()) {
+      if (is_zip(entry) || entry.starts_with(naming.start)) found.damage = special;
+    } else if (is_folder(path)) {
       if (entry.starts_with(naming.start))
         found = product_at(naming, entry, entry, path, "");
       else if (is_of_another_sensor(entry))

@@ -16,6 +16,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/source_name.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_raster.h"
 #include "pipeline/io/sensors/layout.h"
@@ -68,7 +69,8 @@ TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
         R"(([^#]+)#units=((second|minute|hour|day)s? since (\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2}).*)?))");
     const std::string text = *entry;
     std::smatch part;
-    if (text.find("#units=") == std::string::npos || text.find(" since ") == std::string::npos) continue;
+    constexpr std::size_t kLongest = 1024;  // std::regex calls itself with every letter
+    if (text.size() > kLongest || text.find("#units=") == std::string::npos || text.find(" since ") == std::string::npos) continue;
     found += (found.empty() ? "" : ", ") + text;
     if (!std::regex_match(text, part, units)) continue;
     TimeAxis axis;
@@ -128,7 +130,16 @@ class RasterSeries final : public ProductLayout {
     std::map<std::string, Entry> products;  // by what their names say
     std::vector<Entry> damaged;
     bool of_tile = false;
-    for (const std::string& file : files_below(search.root))
+    std::vector<std::string> special;
+    const std::vector<std::string> files = files_below(search.root, &special);
+    for (const std::string& name : special)
+      for (const LayerPattern& layer : patterns)
+        if (const auto parts = matched(layer.pattern, name);
+            parts && (!parts->contains("tile") || canonical_tile(parts->at("tile")) == search.tile)) {
+          damaged.push_back({name, std::nullopt, special_damage((search.root.empty() ? "." : search.root) + "/" + name), false});
+          break;
+        }
+    for (const std::string& file : files)
       for (const LayerPattern& layer : patterns) {
         std::optional<NamePattern::Parts> parts;
         try {
@@ -249,6 +260,7 @@ class RasterSeries final : public ProductLayout {
     for (const std::string& name : sorted_names(folder.string())) {
       if (!name.ends_with(".json")) continue;
       const std::string file = (folder / name).string();
+      if (!special_file(file).empty()) continue;
       const auto item = nlohmann::json::parse(text_of_file(file), nullptr, false);
       if (!item.is_object() || !item.contains("properties") || !item["properties"].is_object()) continue;
       const std::optional<bool> said = offset_is_applied(item["properties"], flag, variant);

@@ -13,6 +13,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/sensors/layout.h"
@@ -37,6 +38,7 @@ struct Radiometry {
 
 std::optional<Radiometry> read_radiometry(const std::string& file) {
   const GdalMessages quiet;
+  if (!special_file(file).empty()) return std::nullopt;
   const std::unique_ptr<CPLXMLNode, FreeXml> root(CPLParseXMLFile(file.c_str()));
   if (!root) return std::nullopt;
   CPLStripXMLNamespace(root.get(), nullptr, TRUE);
@@ -87,6 +89,10 @@ class Safe final : public ProductLayout {
       if (parts->at("tile") != search.tile) {
         if (folder != search.folder()) continue;
         entry.damage = join_text("is of the tile ", parts->at("tile"), " but is in the folder of ", search.tile, "; move or remove it");
+        entries.push_back(entry);
+        continue;
+      }
+      if (entry.damage = special_damage(folder + "/" + name); !entry.damage.empty()) {
         entries.push_back(entry);
         continue;
       }

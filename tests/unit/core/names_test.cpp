@@ -4,6 +4,7 @@
 
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/names_apart.h"
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/utf8.h"
@@ -32,6 +33,22 @@ TEST(FileName, AnyOtherNameBecomesASafeOne) {
   }
   EXPECT_EQ(file_name_of("Alpes/Jura").substr(0, 11), "Alpes_Jura~");
   EXPECT_NE(file_name_of(file_name_of("Alpes/Jura")), file_name_of("Alpes/Jura"));  // a name that looks like one of ours
+}
+
+// Most file systems of macOS and Windows do not tell North from north.
+TEST(FileName, NamesThatDifferInCaseAloneGetFilesThatDifferInMore) {
+  const std::vector<std::string> names{"North", "north", "2A", "NORTH", "Alpes", "2A", "Pyr\xc3\xa9n", "Pyr\xc3\x89n"},
+      apart = names_apart(names);
+  std::vector<std::string> files;
+  for (const std::string& name : apart) files.push_back(file_name_of(name));
+  EXPECT_EQ(files[2], "2A");
+  EXPECT_EQ(files[5], "2A");  // the same name twice is one
+  EXPECT_EQ(files[4], "Alpes");
+  EXPECT_EQ(files[0].substr(0, 7), "North_~");
+  EXPECT_EQ(files[1].substr(0, 7), "north_~");
+  std::set<std::string> folded;
+  for (const std::string& file : files) folded.insert(lower(file));
+  EXPECT_EQ(folded.size(), 7u);
 }
 
 TEST(FileName, KnowsWhatDesktopsLeave) {

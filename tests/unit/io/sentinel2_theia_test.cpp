@@ -1,3 +1,7 @@
+// Length: every kind of damage that a product may have, each with its message.
+
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -180,6 +184,11 @@ void replace(const std::string& file, Grid grid) {
   write_raster(file, Raster<T>(std::move(grid)), {});
 }
 
+void make_pipe(const std::string& path) {
+  fs::remove(path);
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0) << path;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Sentinel2Theia, Damaged,
     ::testing::Values(
@@ -227,10 +236,37 @@ INSTANTIATE_TEST_SUITE_P(
                write_text(folder + "/" + p + "_FRE_B2.tif", "<VRTDataset rasterXSize=\"24\" rasterYSize=\"20\"/>");
              },
              "_FRE_B2.tif: cannot be opened"},
+        Harm{"pipe_for_a_zip", [](const auto& folder, const auto&) { fs::remove_all(folder), make_pipe(folder + ".zip"); },
+             "is a named pipe, which is not opened"},
+        Harm{"pipe_for_a_folder", [](const auto& folder, const auto&) { fs::remove_all(folder), make_pipe(folder); },
+             "is a named pipe, which is not opened"},
+        Harm{"pipe_for_a_band", [](const auto& folder, const auto& p) { make_pipe(folder + "/" + p + "_FRE_B2.tif"); },
+             "_FRE_B2.tif is a named pipe, which is not opened"},
+        Harm{"pipe_for_a_mask", [](const auto& folder, const auto& p) { make_pipe(folder + "/MASKS/" + p + "_CLM_R1.tif"); },
+             "_CLM_R1.tif is a named pipe"},
+        Harm{"pipe_beside_a_band", [](const auto& folder, const auto& p) { make_pipe(folder + "/" + p + "_FRE_B2.tif.aux.xml"); },
+             "_FRE_B2.tif.aux.xml is a named pipe"},
+        Harm{"device_for_a_band",
+             [](const auto& folder, const auto& p) {
+               fs::remove(folder + "/" + p + "_FRE_B2.tif");
+               fs::create_symlink("/dev/zero", folder + "/" + p + "_FRE_B2.tif");
+             },
+             "_FRE_B2.tif is a device"},
         Harm{"odd_name", [](const auto& folder, const auto&) { fs::rename(folder, folder + " (copy); rm -rf $HOME"); },
              "is not the name of a product"},
         Harm{"dots", [](const auto& folder, const auto&) { fs::rename(folder, folder + "..x"); }, "is not the name of a product"}),
     [](const auto& harm) { return harm.param.name; });
+
+// To open one would wait for whoever writes into it.
+TEST(Sentinel2Theia, PipesThatAreNoPartOfAProductAreListed) {
+  const std::string root = temp_dir(), folder = write_product(root, on("20180511"));
+  make_pipe(root + "/T31TCJ/feed");
+  make_pipe(folder + "/control");
+  const SourceCensus result = census(root);
+  EXPECT_THAT(dates(result), ElementsAre("2018-05-11"));
+  EXPECT_THAT(result.damaged, IsEmpty());
+  EXPECT_THAT(result.ignored, ElementsAre("feed (a named pipe)", folder + "/control (a named pipe)"));
+}
 
 TEST(Sentinel2Theia, RefusesOtherTilesAndImpossibleDates) {
   const std::string root = temp_dir();
