@@ -10,6 +10,7 @@
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/source_files.h"
 
 namespace millesime {
@@ -92,7 +93,7 @@ std::vector<MappedArea::Part> MappedArea::parts_of(const std::string& text, cons
     const Box there = CoordinateTransform(tile.crs, kDegrees)(tile.extent());
     if (BoxesOf(kDegrees).meet(*box, there)) features.push_back(feature_of(BoxesOf(kDegrees).near(*box, there), tile.crs));
   } else {
-    VectorLayer layer = read_polygons(text, "", {}, tile.crs, tile.extent());
+    VectorLayer layer = read_polygons(text, LayerChoice{"", ""}, {}, tile.crs, tile.extent());
     if (!layer.dropped.empty())
       throw UserError(join_text(key, ": ", text, ": expected polygons, got also what is none: ", join_list(layer.dropped, "; ")));
     features = std::move(layer.features);

@@ -15,6 +15,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/exogenous_fills.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/source_files.h"
 #include "pipeline/io/vector_file.h"
@@ -83,7 +84,7 @@ Options ExogenousOptions::declare() {
       .path()
       .required();
   o.add("field", &field, "of polygons: the field that holds the value; none: the file is a raster");
-  o.add("layer", &layer, "of polygons: layer in that file; default: the only one");
+  o.add("layer", &layer, "of polygons: layer in that file; needed if several of them hold polygons");
   o.add("kind", &kind, "numbers, or categories: codes of which none is more than another, such as crops of the year before")
       .choices({"number", "category"});
   o.add("nodata", &nodata,
@@ -115,7 +116,8 @@ struct ExogenousReader::Polygons final : ExogenousReader::Source {
   std::vector<Part> parts;
 
   Polygons(const ExogenousOptions& entry, const Grid& tile) {
-    VectorLayer layer = read_polygons(entry.path, entry.layer, {entry.field}, tile.crs, tile.extent());
+    VectorLayer layer =
+        read_polygons(entry.path, LayerChoice{entry.layer, "layer of the input " + entry.name}, {entry.field}, tile.crs, tile.extent());
     if (!layer.dropped.empty())
       throw UserError(join_text(entry.path, ": exogenous input ", entry.name,
                                 ": expected polygons, got also what is none: ", join_list(layer.dropped, "; ")));

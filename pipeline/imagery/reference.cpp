@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/raster_file.h"
 
 namespace millesime {
@@ -127,7 +128,7 @@ bool covers_a_pixel(const Feature& feature, const Grid& grid) {
 
 // Called if the tile has no polygon: an error if no tile can have one.
 std::string why_none(const ReferenceOptions& options, const std::vector<TileFootprint>& tiles) {
-  const VectorLayer all = read_polygons(options.path, options.layer, {}, "");
+  const VectorLayer all = read_polygons(options.path, LayerChoice{options.layer, "reference.layer"}, {}, "");
   if (all.features.empty())
     throw UserError(join_text(options.path, ": no polygon in layer \"", all.layer, "\"",
                               all.dropped.empty() ? "" : "; the first feature: " + all.dropped.front()));
@@ -177,10 +178,11 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
   const auto own = std::ranges::find(tiles, tile, &TileFootprint::tile);
   MILLESIME_CHECK(own != tiles.end(), tile, " is not a tile of the production");
   const Grid grid = RasterReader(own->file).grid();
-  VectorLayer layer = read_polygons(options.path, options.layer, {options.class_field}, grid.crs, grid.extent());
+  VectorLayer layer =
+      read_polygons(options.path, LayerChoice{options.layer, "reference.layer"}, {options.class_field}, grid.crs, grid.extent());
   std::vector<Feature> areas;
   if (!regions.path.empty()) {
-    areas = read_polygons(regions.path, regions.layer, {regions.field}, grid.crs, grid.extent()).features;
+    areas = read_polygons(regions.path, LayerChoice{regions.layer, "regions.layer"}, {regions.field}, grid.crs, grid.extent()).features;
     for (Feature& region : areas) {
       std::string& name = region.attributes.at(regions.field);
       name = region_name(name);

@@ -7,6 +7,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/layer_choice.h"
 
 namespace millesime {
 namespace {
@@ -71,7 +72,7 @@ std::string region_name(const std::string& attribute) {
 RegionWeights::RegionWeights(const std::string& path, const std::string& layer, const std::string& field, double blend_m, const Grid& grid)
     : grid_(grid), blend_px_(blend_m / grid.pixel_width) {
   std::map<std::string, std::vector<Feature>> by_name;
-  for (auto& feature : read_polygons(path, layer, {field}, grid.crs).features)
+  for (auto& feature : read_polygons(path, LayerChoice{layer, "regions.layer"}, {field}, grid.crs).features)
     by_name[region_name(feature.attributes.at(field))].push_back(std::move(feature));
   if (by_name.empty()) throw UserError(join_text(path, ": regions.path has no polygon"));
   for (auto& [name, features] : by_name) {

@@ -7,6 +7,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/layer_choice.h"
 
 namespace millesime {
 
@@ -44,11 +45,11 @@ std::vector<std::string> take_elsewhere(VectorLayer& layer, const std::string& f
 
 Zones read_zones(const ZoneOptions& options, const Grid& map) {
   if (options.field.empty()) {
-    const VectorLayer layer = read_polygons(options.path, options.layer, {}, map.crs, map.extent());
+    const VectorLayer layer = read_polygons(options.path, LayerChoice{options.layer, "zones_layer"}, {}, map.crs, map.extent());
     throw UserError(join_text(options.path, ": zones_field is not set: expected the field that names the zones; the file has ",
                               layer.fields.empty() ? "none" : join_list(layer.fields, ", ")));
   }
-  VectorLayer layer = read_polygons(options.path, options.layer, {options.field}, map.crs);
+  VectorLayer layer = read_polygons(options.path, LayerChoice{options.layer, "zones_layer"}, {options.field}, map.crs);
   std::vector<std::string> elsewhere = take_elsewhere(layer, options.field, map);
   if (!layer.dropped.empty())
     throw UserError(join_text(options.path, ": not every zone is a polygon that can be used: ", join_list(layer.dropped, "; ")));

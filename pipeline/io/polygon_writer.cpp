@@ -17,6 +17,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/ogr_geometry.h"
+#include "pipeline/io/internal/vector_format.h"
 #include "pipeline/io/internal/work_folder.h"
 #include "pipeline/io/zip_file.h"
 
@@ -24,20 +25,9 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-struct Format {
-  const char *extension, *driver, *name;
-};
-constexpr Format kFormats[] = {{"gpkg", "GPKG", "GeoPackage"},       {"fgb", "FlatGeobuf", "FlatGeobuf"},
-                               {"parquet", "Parquet", "GeoParquet"}, {"zip", "ESRI Shapefile", "shapefile"},
-                               {"mbtiles", "MVT", "vector tiles"},   {"pmtiles", "PMTiles", "PMTiles"}};
-
-const Format& format_of(const std::string& path) {
-  const std::string extension = lower(fs::path(path).extension().string());
-  for (const Format& format : kFormats)
-    if (extension == std::string(".") + format.extension) return format;
-  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .", join_list(polygon_formats(), ", ."),
-                            extension == ".shp" ? "; a shapefile is written zipped, as .zip" : ""));
-}
+constexpr VectorFormat kCoverageFormats[] = {{"gpkg", "GPKG", "GeoPackage"},       {"fgb", "FlatGeobuf", "FlatGeobuf"},
+                                             {"parquet", "Parquet", "GeoParquet"}, {"zip", "ESRI Shapefile", "shapefile"},
+                                             {"mbtiles", "MVT", "vector tiles"},   {"pmtiles", "PMTiles", "PMTiles"}};
 
 constexpr std::size_t kLongestName = 10;  // of a shapefile's field
 constexpr std::int64_t kTransactionFeatures = 100'000;
@@ -61,30 +51,19 @@ class ThreadOption {
 }  // namespace
 
 const std::vector<std::string>& polygon_formats() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> list;
-    for (const Format& format : kFormats) list.emplace_back(format.extension);
-    return list;
-  }();
+  static const std::vector<std::string> names = extensions_of(kCoverageFormats);
   return names;
 }
 
-void require_polygon_format(const std::string& path) {
-  prepare_gdal();
-  const Format& format = format_of(path);
-  const GDALDriverH driver = GDALGetDriverByName(format.driver);
-  if (driver && GDALGetMetadataItem(driver, GDAL_DCAP_CREATE, nullptr)) return;
-  throw UserError(join_text(path, ": GDAL ", GDALVersionInfo("RELEASE_NAME"), " cannot write ", format.name, ": it has no driver ",
-                            format.driver, " for writing; choose another format, e.g. .gpkg or .zip, or install a GDAL that has it"));
-}
+void require_polygon_format(const std::string& path) { require_writable(path, format_of(path, kCoverageFormats), kCoverageFormats); }
 
-bool holds_short_names(const std::string& path) { return std::string(format_of(path).driver) == "ESRI Shapefile"; }
+bool holds_short_names(const std::string& path) { return std::string(format_of(path, kCoverageFormats).driver) == "ESRI Shapefile"; }
 
 struct PolygonWriter::Impl {
   std::string path, layer_name, crs, style;
   std::vector<PolygonField> fields;
   PolygonLimits limits;
-  const Format& format;
+  const VectorFormat& format;
   AtomicFile file;
   WorkFolder work;                 // for files that a driver makes on its way
   std::vector<std::string> parts;  // of a shapefile, complete or in work
@@ -96,7 +75,7 @@ struct PolygonWriter::Impl {
 
   Impl(const std::string& p, const std::string& l, const std::string& c, const std::vector<PolygonField>& f, const std::string& s,
        const PolygonLimits& m)
-      : path(p), layer_name(l), crs(c), style(s), fields(f), limits(m), format(format_of(p)), file(p), work(p) {
+      : path(p), layer_name(l), crs(c), style(s), fields(f), limits(m), format(format_of(p, kCoverageFormats)), file(p), work(p) {
     require_polygon_format(path);
     if (is_shapefile())
       for (const PolygonField& field : fields) {

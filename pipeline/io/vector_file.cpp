@@ -21,6 +21,7 @@
 #include "pipeline/io/internal/gdal_open.h"
 #include "pipeline/io/internal/ogr_attributes.h"
 #include "pipeline/io/internal/ogr_geometry.h"
+#include "pipeline/io/layer_choice.h"
 
 namespace millesime {
 namespace {
@@ -95,7 +96,8 @@ bool holds_polygons(OGRLayerH layer) {
 }
 
 // Without a name: the only layer of polygons, or the only layer. Tables without geometry (QGIS's layer_styles) do not count.
-OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const std::string& name) {
+OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const LayerChoice& choice) {
+  const std::string& name = choice.name;
   std::vector<OGRLayerH> all, polygons;
   std::vector<std::string> names, polygon_names;
   for (int i = 0; i < GDALDatasetGetLayerCount(dataset); ++i) {
@@ -113,7 +115,9 @@ OGRLayerH find_layer(GDALDatasetH dataset, const std::string& path, const std::s
   if (polygons.size() == 1) return polygons[0];
   if (all.size() == 1) return all[0];
   throw UserError(join_text(path, ": holds ", polygons.empty() ? all.size() : polygons.size(), " layers (",
-                            join_list(polygons.empty() ? names : polygon_names, ", "), "); choose one with the option layer"));
+                            join_list(polygons.empty() ? names : polygon_names, ", "), "); ",
+                            choice.option.empty() ? "copy the one that is meant into a file of its own (ogr2ogr one.gpkg FILE LAYER)"
+                                                  : "choose one with the option " + choice.option));
 }
 
 }  // namespace
@@ -231,11 +235,16 @@ std::string kind_of(OGRGeometryH geometry) { return lower(OGRGeometryTypeToName(
 
 }  // namespace
 
-VectorLayer read_polygons(const std::string& path, const std::string& layer_name, const std::vector<std::string>& required_fields,
+VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields,
+                          const std::string& crs, const std::optional<Box>& within) {
+  return read_polygons(path, LayerChoice{layer, "layer"}, required_fields, crs, within);
+}
+
+VectorLayer read_polygons(const std::string& path, const LayerChoice& choice, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within) {
   const GdalMessages messages;
   const DatasetHandle dataset = open_dataset(path, GDAL_OF_VECTOR);
-  OGRLayerH layer = find_layer(dataset.get(), path, layer_name);
+  OGRLayerH layer = find_layer(dataset.get(), path, choice);
 
   VectorLayer result;
   result.path = path;

@@ -17,8 +17,10 @@
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/internal/ogr_attributes.h"
 #include "pipeline/io/internal/ogr_geometry.h"
+#include "pipeline/io/internal/vector_format.h"
 #include "pipeline/io/internal/work_folder.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/io/vector_output.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -39,15 +41,11 @@ void set_attribute(OGRFeatureH feature, int field, const Attribute& attribute) {
 
 namespace {
 
-const char* driver_for(const std::string& path) {
-  const std::string extension = lower(fs::path(path).extension().string());
-  if (extension == ".gpkg") return "GPKG";
-  if (extension == ".shp") return "ESRI Shapefile";
-  if (extension == ".geojson" || extension == ".json") return "GeoJSON";
-  if (extension == ".fgb") return "FlatGeobuf";
-  if (extension == ".parquet") return "Parquet";
-  throw UserError(join_text(path, ": unknown vector format \"", extension, "\"; expected .gpkg, .shp, .geojson, .fgb or .parquet"));
-}
+constexpr VectorFormat kTableFormats[] = {{"gpkg", "GPKG", "GeoPackage"},         {"fgb", "FlatGeobuf", "FlatGeobuf"},
+                                          {"shp", "ESRI Shapefile", "shapefile"}, {"geojson", "GeoJSON", "GeoJSON"},
+                                          {"json", "GeoJSON", "GeoJSON"},         {"parquet", "Parquet", "GeoParquet"}};
+
+const char* driver_for(const std::string& path) { return format_of(path, kTableFormats).driver; }
 
 void write_layer(const std::string& file, const std::string& path, const std::string& layer_name, const std::string& crs,
                  const std::vector<std::string>& fields, const std::vector<OutputFeature>& features) {
@@ -117,8 +115,11 @@ void write_shapefile(const std::string& path, const std::string& crs, const std:
 
 }  // namespace
 
+void require_vector_format(const std::string& path) { require_writable(path, format_of(path, kTableFormats), kTableFormats); }
+
 void write_polygons(const std::string& path, const std::string& layer, const std::string& crs, const std::vector<std::string>& fields,
                     const std::vector<OutputFeature>& features) {
+  require_vector_format(path);
   if (std::string(driver_for(path)) == "ESRI Shapefile") return write_shapefile(path, crs, fields, features);
   AtomicFile file(path);
   write_layer(file.temporary(), path, layer, crs, fields, features);

@@ -12,6 +12,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/io/vector_output.h"
 #include "pipeline/learning/cross_validation.h"
 #include "pipeline/learning/learn_model.h"
 #include "pipeline/learning/prediction.h"
@@ -108,14 +109,14 @@ void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& n
 
 Options AuditCommand::declare() {
   Options o;
-  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").path().required();
   o.add("model", &model, "architecture of the models; `millesime model list` shows them").names("architecture");
   o.add("folds", &folds, "number of parts of the polygons, each judged by a model that learned from the others").range(2, 100);
-  o.add("reference", &reference, "the polygons that the samples were drawn from, for a vector file");
+  o.add("reference", &reference, "the polygons that the samples were drawn from, for a vector file").path();
   o.add("layer", &layer, "layer of the reference polygons");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
       .names("nomenclature");
-  o.add("output", &output, "file to write: .csv, or polygons as .gpkg, .shp or .geojson").required();
+  o.add("output", &output, "file to write: .csv, or polygons as .gpkg, .shp or .geojson").path().required();
   tables.declare(o);
   return o;
 }
@@ -124,6 +125,7 @@ std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& co
   const bool table = lower(std::filesystem::path(command.output).extension().string()) == ".csv";
   if (!table && command.reference.empty())
     throw UserError(join_text(command.output, ": a vector file needs the polygons; add --reference, or write a .csv"));
+  if (!table) require_vector_format(command.output);
   LearningRequest training;
   Options options = training.declare();
   for (const auto& assignment : command.assignments) options.set(assignment);

@@ -131,7 +131,9 @@ Options ClassifyCommand::declare() {
   o.add("also", &also, "further sources of the model, name=sensor,root or name=sensor,root,variant, e.g. asc=sentinel1_s1tiling,s1,ASC")
       .repeated();
   o.add("exogenous", &exogenous,
-        "static inputs of the model: name=path of a raster (,nodata=-9999 where the file lacks it), or name=path,field of polygons")
+        "static inputs of the model: name=path of a raster (,nodata=-9999 where the file lacks it), or name=path,field of polygons "
+        "(,layer=NAME "
+        "where the file has several)")
       .repeated();
   mapped.declare(o);
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
@@ -223,7 +225,9 @@ nlohmann::json classify_command(const ClassifyCommand& command, const Context& c
     const auto equal = entry.find('=');
     if (equal == std::string::npos) throw UserError(join_text("--exogenous ", entry, ": expected name=path"));
     ExogenousOptions input{.name = entry.substr(0, equal), .path = entry.substr(equal + 1), .field = ""};
-    constexpr std::string_view kNodataOf = ",nodata=";
+    constexpr std::string_view kNodataOf = ",nodata=", kLayerOf = ",layer=";
+    if (const auto told = input.path.rfind(kLayerOf); told != std::string::npos)
+      input.layer = input.path.substr(told + kLayerOf.size()), input.path.resize(told);
     for (auto told = input.path.rfind(kNodataOf); told != std::string::npos; told = input.path.rfind(kNodataOf))
       input.nodata.push_back(input.path.substr(told + kNodataOf.size())), input.path.resize(told);
     if (const auto comma = input.path.rfind(','); comma != std::string::npos && !std::filesystem::exists(input.path))

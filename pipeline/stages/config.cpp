@@ -68,7 +68,7 @@ Options Config::declare() {
 
   o.section("reference");
   o.add("path", &reference.path, "polygons for training and testing, any vector format and CRS").path();
-  o.add("layer", &reference.layer, "layer in that file; default: the first");
+  o.add("layer", &reference.layer, "layer in that file; needed if several of them hold polygons");
   o.add("class_field", &reference.class_field, "field that holds the class code or name");
   o.add("learn_ratio", &reference.learn_ratio,
         "share of a class's polygons, within tile and region, for training; the others are for testing; with several seeds, of those that "
@@ -94,7 +94,7 @@ Options Config::declare() {
 
   o.section("regions");
   o.add("path", &regions.path, "eco-climatic regions, one model each; none: one model for all").path();
-  o.add("layer", &regions.layer, "layer in that file; default: the first");
+  o.add("layer", &regions.layer, "layer in that file; needed if several of them hold polygons");
   o.add("field", &regions.field, "field that names the region");
   o.add("blend_m", &regions.blend_m, "distance from a region's border within which the neighbouring models are blended")
       .unit("m")

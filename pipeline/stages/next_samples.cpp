@@ -13,6 +13,7 @@
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/io/vector_output.h"
 
 namespace millesime {
 namespace {
@@ -181,7 +182,7 @@ Options NextSamplesCommand::declare() {
   o.add("side", &side, "side of a place that is a square").unit("px").range(1, 100);
   o.add("polygons", &polygons, "the places are among these polygons, e.g. parcels without a label, instead of squares").path();
   o.add("layer", &layer, "layer of polygons; needed if the file has several");
-  o.add("output", &output, "polygons to write: .gpkg, .fgb, .shp or .geojson").path().required();
+  o.add("output", &output, "polygons to write: .gpkg, .fgb, .shp, .geojson or .parquet").path().required();
   return o;
 }
 
@@ -190,6 +191,7 @@ std::vector<NextPlace> next_places(const NextSamplesCommand& command, const Cont
 }
 
 std::vector<std::string> next_samples(const NextSamplesCommand& command, const Context& context) {
+  require_vector_format(command.output);
   PlaceFinder finder(command, context);
   const Nomenclature classes = nomenclature_of_map(command.nomenclature, command.map);
   const std::vector<NextPlace> places = finder.find();

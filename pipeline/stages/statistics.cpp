@@ -13,8 +13,8 @@
 #include "pipeline/imagery/coverage_reader.h"
 #include "pipeline/io/geodesy.h"
 #include "pipeline/io/map_input.h"
-#include "pipeline/io/polygon_writer.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_output.h"
 
 namespace millesime {
 namespace {
@@ -263,7 +263,7 @@ std::string statistics_csv(const StatisticsResult& result) {
 
 std::vector<std::string> statistics(const StatisticsCommand& command, const Context& context) {
   const std::string extension = lower(std::filesystem::path(command.output).extension().string());
-  if (extension == ".parquet") require_polygon_format(command.output);
+  if (extension != ".csv") require_vector_format(command.output);
   const StatisticsResult result = zone_statistics(command, context);
   if (extension == ".csv")
     write_text(command.output, statistics_csv(result));

@@ -11,6 +11,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/point_file.h"
 #include "pipeline/io/raster_file.h"
@@ -27,7 +28,7 @@ Options ValidateCommand::declare() {
   options.add("confidence", &confidence, "confidence of that map, percent or probabilities, for its calibration").unit("%").path();
   options.add("reference", &reference, "polygons or points to validate it with, any vector format and CRS; a sample of `millesime design`")
       .path();
-  options.add("layer", &layer, "layer in that file; default: the first");
+  options.add("layer", &layer, "layer in that file; needed if several of them hold polygons");
   options.add("field", &field, "field that holds the class code or name; default of points: label");
   options
       .add("sampling", &sampling,
@@ -87,19 +88,19 @@ std::size_t drop_without_class(VectorLayer& layer, std::vector<std::int32_t>& co
 
 void write_beside_reference(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
   const std::string crs = RasterReader(command.classification).grid().crs;
-  const auto polygons = [&](const std::string& file, const std::string& layer_name) {
-    LabelledPolygons labelled{read_polygons(file, layer_name, {command.field}, crs), {}};
+  const auto polygons = [&](const std::string& file, const LayerChoice& layer) {
+    LabelledPolygons labelled{read_polygons(file, layer, {command.field}, crs), {}};
     labelled.codes = polygon_codes(labelled.layer, command.field, nomenclature);
     return labelled;
   };
   RightOrWrong request{.classification = command.classification,
                        .confidence = command.confidence,
                        .validity = command.validity,
-                       .held_out = polygons(command.reference, command.layer),
+                       .held_out = polygons(command.reference, {command.layer, "layer"}),
                        .learned = std::nullopt,
                        .map = command.output + "/right_or_wrong.tif",
                        .histograms = command.output + "/histograms.csv"};
-  if (!command.learned.empty()) request.learned = polygons(command.learned, "");
+  if (!command.learned.empty()) request.learned = polygons(command.learned, {"", ""});
   write_right_or_wrong(request, context);
 }
 

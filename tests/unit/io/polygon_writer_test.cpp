@@ -12,6 +12,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/io/vector_output.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
+using ::testing::Not;
 using testing::temp_dir;
 
 const std::vector<PolygonField> kFields = {
@@ -99,10 +101,12 @@ TEST(PolygonWriter, AFormatThatThisGdalLacksIsRefusedBeforeAnyWork) {
   const GDALDriverH driver = GDALGetDriverByName("FlatGeobuf");
   ASSERT_NE(driver, nullptr);
   GDALDeregisterDriver(driver);
-  const std::string folder = temp_dir(), message = message_of([&] { PolygonWriter(folder + "/a.fgb", "a", "EPSG:2154", kFields); });
+  const std::string folder = temp_dir(), message = message_of([&] { PolygonWriter(folder + "/a.fgb", "a", "EPSG:2154", kFields); }),
+                    table = message_of([&] { require_vector_format(folder + "/a.fgb"); });
   GDALRegisterDriver(driver);
   EXPECT_THAT(message, AllOf(HasSubstr("a.fgb: GDAL " + std::string(GDALVersionInfo("RELEASE_NAME")) + " cannot write FlatGeobuf"),
-                             HasSubstr("choose another format, e.g. .gpkg or .zip")));
+                             HasSubstr("choose another format, .gpkg, "), HasSubstr(".zip"), Not(HasSubstr(".fgb, "))));
+  EXPECT_THAT(table, AllOf(HasSubstr("a.fgb: GDAL"), HasSubstr(".gpkg, .shp, .geojson"), Not(HasSubstr(".zip"))));
   EXPECT_TRUE(fs::is_empty(folder));
 }
 

@@ -18,6 +18,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/layer_choice.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -169,7 +170,16 @@ TEST(VectorFile, TablesWithoutGeometryAreBesideTheData) {
   EXPECT_THAT(message_of([&] { read_polygons(file, "filds", {"CODE"}, ""); }),
               ::testing::AllOf(HasSubstr("it has fields, layer_styles"), HasSubstr("did you mean \"fields\"?")));
   translate(file, file, {"-update", "-nln", "more", "-sql", "select * from fields"});
-  EXPECT_THAT(message_of([&] { read_polygons(file, "", {"CODE"}, ""); }), HasSubstr("holds 2 layers (fields, more)"));
+  EXPECT_THAT(message_of([&] { read_polygons(file, "", {"CODE"}, ""); }),
+              HasSubstr("holds 2 layers (fields, more); choose one with the option layer"));
+  EXPECT_THAT(message_of([&] {
+                read_polygons(file, LayerChoice{"", "zones_layer"}, {"CODE"}, "");
+              }),
+              HasSubstr("with the option zones_layer"));
+  EXPECT_THAT(message_of([&] {
+                read_polygons(file, LayerChoice{"", ""}, {"CODE"}, "");
+              }),
+              HasSubstr("copy the one that is meant into a file of its own"));
 }
 
 TEST(VectorFile, AttributesThatAreNotUtf8AreReadAsWindowsWritesThem) {
@@ -249,7 +259,8 @@ TEST(VectorFile, NamesWhatIsWrong) {
   write_polygons(folder + "/site.gpkg", "site", R"(LOCAL_CS["building site",UNIT["metre",1]])", {"CODE", "name", "share"}, two_fields());
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/site.gpkg", "", {}, "EPSG:2154"); }), HasSubstr("site.gpkg: no way from"));
   ASSERT_EQ(::mkfifo((folder + "/pipe.gpkg").c_str(), 0600), 0);
-  EXPECT_THAT(message_of([&] { read_polygons(folder + "/pipe.gpkg", "", {}, ""); }), HasSubstr("pipe.gpkg: is a pipe; expected a file"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/pipe.gpkg", "", {}, ""); }),
+              HasSubstr("pipe.gpkg: is a named pipe; expected a file"));
   fs::remove(folder + "/fields.shx");
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.shp", "", {}, ""); }), HasSubstr("fields.shx"));
 }
