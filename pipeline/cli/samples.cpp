@@ -37,6 +37,30 @@ class UnitLines : public RunObserver {
   bool quiet_;
 };
 
+// Which tile a polygon in an overlap belongs to is decided by the footprints of all tiles: with some tiles chosen, too, the footprints are
+// those of the whole production, and the samples those that it takes.
+RunOutcome extract(const Config& config, const std::vector<std::string>& tiles, const Context& context, RunObserver& observer) {
+  const Selection chosen{.tiles = tiles, .to = "sample"};
+  check_selection(stage_list(), config, chosen);
+  restricted_to(config, chosen);  // names a tile that is not of it, before hours of work
+  if (!tiles.empty())
+    if (const RunOutcome footprints = run(stage_list(), config, {.to = "footprint"}, context, observer); !footprints.complete())
+      return footprints;
+  return run(stage_list(), config, chosen, context, observer);
+}
+
+void require_complete(const RunOutcome& outcome, const std::vector<std::string>& tiles) {
+  if (outcome.complete()) return;
+  std::string message = "the samples of some tiles could not be extracted";
+  for (const auto& failure : outcome.failed) message += "\n  failed: " + failure.unit + ": " + failure.message;
+  for (const auto& unit : outcome.blocked) message += "\n  not run, because a unit that it needs is missing: " + unit;
+  if (!tiles.empty())
+    message +=
+        "\nThe footprints of all tiles decide which of them takes a polygon in an overlap; correct the cause, or take a tile that is not "
+        "meant out of the configuration (tiles.names)";
+  throw UserError(message);
+}
+
 void add_extract(CLI::App& group, Program& program) {
   struct Extract {
     ProductionFlags production;
@@ -45,8 +69,11 @@ void add_extract(CLI::App& group, Program& program) {
     Options declare() {
       Options o;
       production.declare(o);
-      o.add("tiles", &tiles, "only these tiles").names("tile");
-      o.add("output", &output, "write the samples of all tiles to one file; default: one file a tile, as run does").path();
+      o.add("tiles", &tiles,
+            "only the samples of these tiles, which are those that the whole production takes; the footprints of all tiles are made, too, "
+            "since they decide which tile a polygon in an overlap belongs to")
+          .names("tile");
+      o.add("output", &output, "write the samples to one file; default: one file a tile, as run does").path();
       return o;
     }
   };
@@ -60,14 +87,7 @@ void add_extract(CLI::App& group, Program& program) {
         const Extract& command = call.command;
         const Config config = command.production.load();
         UnitLines observer(call.resources.quiet);
-        // The tiles that are asked for may be the first ones of the production.
-        const Selection selection{.tiles = command.tiles, .from = "", .to = "sample", .force = false, .partial = !command.tiles.empty()};
-        const RunOutcome outcome = run(stage_list(), config, selection, call.resources.context(&config), observer);
-        if (!outcome.complete()) {
-          std::string message = "the samples of some tiles could not be extracted";
-          for (const auto& failure : outcome.failed) message += "\n  " + failure.unit + ": " + failure.message;
-          throw UserError(message);
-        }
+        require_complete(extract(config, command.tiles, call.resources.context(&config), observer), command.tiles);
         std::vector<std::string> files;
         for (const auto& tile : command.tiles.empty() ? tiles_of(config) : command.tiles) files.push_back(Layout(config).samples(tile));
         if (!command.output.empty()) {
