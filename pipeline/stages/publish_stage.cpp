@@ -66,7 +66,7 @@ std::vector<std::pair<std::string, std::vector<NamedValue>>> facts_of_models(con
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   if (!config.model.path.empty()) return {{last_part(config.model.path), {}}};
   for (const TrainedModel& model : models_of(config).value_or(ProductionModels{}).trained) {
-    const std::string model_key = Layout::model_key(model.region, model.seed), file = layout.manifest("train", model_key);
+    const std::string key_of_model = fs::path(model.file).stem().string(), file = layout.manifest("train", key_of_model);
     if (!fs::exists(file)) continue;
     std::vector<NamedValue> facts;
     const Manifest manifest = read_manifest(file);
@@ -79,7 +79,7 @@ std::vector<std::pair<std::string, std::vector<NamedValue>>> facts_of_models(con
       else if (!value.is_structured() && !value.is_null())
         facts.emplace_back(name, json_text(value));
     }
-    models.emplace_back(model_key, std::move(facts));
+    models.emplace_back(key_of_model, std::move(facts));
   }
   std::ranges::sort(models);
   return models;

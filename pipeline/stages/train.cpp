@@ -10,8 +10,10 @@
 
 #include "models/registry.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/names_apart.h"
 #include "pipeline/core/safetensors.h"
 #include "pipeline/imagery/region_weights.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/learning/learn_model.h"
 #include "pipeline/learning/learning.h"
@@ -26,9 +28,9 @@ namespace millesime {
 Options TrainCommand::declare() {
   Options o;
   o.section("");
-  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").path().required();
   o.add("model", &request.model.name, kModelHelp).names("architecture");
-  o.add("output", &request.output, "model file to write").required();
+  o.add("output", &request.output, "model file to write").path().required();
   request.declare_start(o);
   o.add("seed", &seed, "seed whose split defines the training samples").range(0, 1000);
   o.add("all_samples", &all_samples, "train on all samples, also those of the test split");
@@ -93,7 +95,7 @@ void add_regions(const Config& config, const std::string& file, SampledRegions& 
 std::map<std::string, std::string> nearest_regions(const RegionOptions& options, const std::set<std::string>& lacking,
                                                    const std::set<std::string>& learning) {
   std::map<std::string, std::vector<Point>> centres;
-  for (const Feature& feature : read_polygons(options.path, options.layer, {options.field}, "").features)
+  for (const Feature& feature : read_polygons(options.path, LayerChoice{options.layer, "regions.layer"}, {options.field}, "").features)
     centres[region_name(feature.attributes.at(options.field))].push_back(feature.centroid());
   std::map<std::string, std::string> nearest;
   for (const std::string& region : lacking) {
@@ -151,7 +153,7 @@ std::optional<std::vector<Unit>> plan_train(const Config& config) {
   for (const auto& model : models->trained) {
     Unit unit;
     unit.stage = "train";
-    unit.key = Layout::model_key(model.region, model.seed);
+    unit.key = std::filesystem::path(model.file).stem().string();
     unit.inputs = samples;
     unit.outputs = {model.file};
     unit.config_keys = kTrainOptions;
@@ -226,8 +228,11 @@ std::optional<ProductionModels> models_in(const Config& config) {
         trained.insert("");
     }
   }
+  const std::vector<std::string> names(regions.all.begin(), regions.all.end()), apart = names_apart(names);
+  std::map<std::string, std::string> named{{"", ""}};
+  for (std::size_t i = 0; i < names.size(); ++i) named.emplace(names[i], apart[i]);
   for (int seed = 0; seed < layout.seeds; ++seed)
-    for (const auto& region : trained) models.trained.push_back({region, seed, layout.model(region, seed)});
+    for (const auto& region : trained) models.trained.push_back({region, seed, layout.model(named.at(region), seed)});
   return models;
 }
 

@@ -9,6 +9,7 @@
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
+#include "pipeline/core/names_apart.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/utf8.h"
 #include "pipeline/io/coordinates.h"
@@ -192,6 +193,15 @@ Options VectoriseCommand::declare() {
   return options;
 }
 
+std::vector<std::string> zone_names(const Zones& zones) {
+  std::vector<std::string> names;
+  for (const Zone& zone : zones.zones) names.push_back(zone.name);
+  names.insert(names.end(), zones.outside.begin(), zones.outside.end());
+  names = names_apart(std::move(names));
+  names.resize(zones.zones.size());
+  return names;
+}
+
 std::string zone_file(const VectoriseOptions& options, const std::string& zone, const std::string& format) {
   return file_name_of(options.prefix + zone) + "." + format;
 }
@@ -264,10 +274,10 @@ std::vector<std::string> vectorise(const VectoriseCommand& command, const Contex
   for (const std::string& format : command.formats) require_polygon_format("vectorise --formats: polygons." + format);
   const Zones zones = read_zones(command.zones, CoverageReader(command.maps, nomenclature, nullptr).grid());
   lines = zones.notes;
+  const std::vector<std::string> names = zone_names(zones);
   for (std::size_t i = 0; i < zones.zones.size(); ++i) {
     std::vector<std::string> files;
-    for (const std::string& format : command.formats)
-      files.push_back(command.output + "/" + zone_file(command, zones.zones[i].name, format));
+    for (const std::string& format : command.formats) files.push_back(command.output + "/" + zone_file(command, names[i], format));
     lines.push_back(line(join_list(files, ", "),
                          vectorise_zone(command.maps, nomenclature, command, &zones, static_cast<std::uint32_t>(i + 1), files, context)));
   }

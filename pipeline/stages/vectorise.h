@@ -43,7 +43,10 @@ VectoriseCounts vectorise_zone(const CoverageMaps& maps, const Nomenclature& nom
 // The whole command; one line a zone for the terminal.
 std::vector<std::string> vectorise(const VectoriseCommand& command, const Context& context);
 
-// departement_31.gpkg: the file of a zone, without folder.
+// The names of the zones that meet the map, apart in more than the case of their letters (names_apart.h), also from those that do not meet
+// it.
+std::vector<std::string> zone_names(const Zones& zones);
+// departement_31.gpkg: the file of a zone of such a name, without folder.
 std::string zone_file(const VectoriseOptions& options, const std::string& zone, const std::string& format);
 
 nlohmann::json to_json(const VectoriseCounts& counts);

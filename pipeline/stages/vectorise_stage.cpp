@@ -5,6 +5,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/source_name.h"
+#include "pipeline/core/text.h"
 #include "pipeline/io/polygon_writer.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/source_files.h"
@@ -61,12 +62,15 @@ std::optional<std::vector<Unit>> plan_vectorise(const Config& config) {
   if (options.whole) units.push_back(whole());
   for (const std::string& file : files_of_source(options.zones.path)) every.inputs.push_back(file);
   if (const std::string part = part_of_source(options.zones.path); !part.empty()) every.facts.push_back("vectorise.zones = " + part);
-  for (const Zone& zone : read_zones(options.zones, *grid).zones) {
-    const std::string key = file_name_of(options.prefix + zone.name);
-    if (options.whole && (key == kWholeMap || key == layout.product_name()))
+  const Zones zones = read_zones(options.zones, *grid);
+  const std::vector<std::string> names = zone_names(zones);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Zone& zone = zones.zones[i];
+    const std::string key = file_name_of(options.prefix + names[i]), known = lower(key);
+    if (options.whole && (known == lower(kWholeMap) || known == lower(layout.product_name())))
       throw UserError(join_text(options.zones.path, ": the zone \"", zone.name,
                                 "\" would have the file name of the whole map (vectorise.whole); set vectorise.prefix"));
-    units.push_back(unit_of(zone.name, key, [&](const std::string& format) { return zone_file(options, zone.name, format); }));
+    units.push_back(unit_of(zone.name, key, [&](const std::string& format) { return zone_file(options, names[i], format); }));
   }
   return units;
 }

@@ -4,12 +4,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/core/text.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
 #include "tests/support/program.h"
@@ -61,7 +63,7 @@ TEST_F(OddInput, NamesOfRegionsMayBeAnything) {
   const std::string folder = testing::temp_dir();
   int number = 0;
   for (const auto& [first, second] :
-       {std::pair<std::string, std::string>{"../Alpes/Jura", "Forêts & <co>"}, {std::string(300, 'R'), "a\nb"}}) {
+       {std::pair<std::string, std::string>{"../Alpes/Jura\n", "Forêts & <co>" + std::string(300, 'R')}, {"North", "north"}}) {
     const std::string file = regions_named(folder + "/regions" + std::to_string(++number) + ".gpkg", first, second);
     const auto mapped = run(world, folder + "/out", {"--set", "regions.path=" + file});
     ASSERT_EQ(mapped.code, 0) << mapped.err;
@@ -70,6 +72,10 @@ TEST_F(OddInput, NamesOfRegionsMayBeAnything) {
     for (const auto& entry : fs::recursive_directory_iterator(folder))  // nothing outside the output folder
       EXPECT_TRUE(entry.path().string().starts_with(folder + "/out") || entry.path().parent_path() == folder) << entry.path();
     EXPECT_FALSE(fs::exists(folder + "/out/2021/work/Alpes"));
+    std::set<std::string> models;  // also where North and north are one name
+    for (const auto& entry : fs::directory_iterator(folder + "/out/2021/work/train"))
+      if (entry.path().extension() == ".safetensors") models.insert(lower(entry.path().filename().string()));
+    EXPECT_EQ(models.size(), 2u * static_cast<std::size_t>(number));
   }
 }
 

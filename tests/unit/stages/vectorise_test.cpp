@@ -146,6 +146,16 @@ TEST_F(VectoriseTest, ZonesShareTheirBorder) {
   EXPECT_NEAR(first.features[0].area() + second.features[0].area() + second.features[1].area(), 7 * 400, 1e-6);
 }
 
+TEST_F(VectoriseTest, FilesOfZonesDifferInMoreThanTheCaseOfTheirLetters) {
+  Zones zones;
+  for (const char* name : {"north", "2A"}) zones.zones.push_back({name, {}, {}});
+  zones.outside = {"North"};  // the names stay when it meets the map
+  const std::vector<std::string> names = zone_names(zones);
+  ASSERT_EQ(names.size(), 2u);
+  EXPECT_EQ(zone_file({}, names[0], "fgb").substr(0, 19), "departement_north_~");
+  EXPECT_EQ(zone_file({}, names[1], "fgb"), "departement_2A.fgb");
+}
+
 TEST_F(VectoriseTest, BadInput) {
   const auto refusal = [&] { return message_of([&] { polygons(folder + "/out.gpkg"); }); };
   Nomenclature without = two_classes();
