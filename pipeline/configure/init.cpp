@@ -14,6 +14,8 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/text.h"
+#include "pipeline/core/toml_text.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/config.h"
@@ -130,7 +132,7 @@ std::vector<FoundPolygons> find_polygons(const std::vector<fs::path>& folders, s
     std::ranges::sort(files);
     for (const fs::path& file : files) {
       try {
-        const VectorLayer layer = read_polygons(file.string(), "", {}, "");
+        const VectorLayer layer = read_polygons(file.string(), LayerChoice{"", "reference.layer of the configuration"}, {}, "");
         if (layer.features.empty()) continue;
         FoundPolygons found{file.string(), layer.features.size(), {}};
         for (const std::string& field : layer.fields)
@@ -343,8 +345,8 @@ class Look {
     toml += to_commented_toml(options_, config_.sources);
     toml += "\n# What else a production may say:\n# [mosaic]\n# crs = \"EPSG:2154\"           # default: the UTM zone of most tiles\n";
     if (const auto zones = find_named(polygons_, {"depart", "zone", "commune", "canton", "district"}, reference_))
-      toml += join_text("# [vectorise]\n# enabled = true\n", comment("zones = \"" + relative(zones->path) + "\""), "\n",
-                        comment("zones_field = \"" + zones->field + "\""), "\n");
+      toml += join_text("# [vectorise]\n# enabled = true\n", comment("zones = " + toml_text(relative(zones->path))), "\n",
+                        comment("zones_field = " + toml_text(zones->field)), "\n");
     std::error_code error;
     std::vector<std::string> rasters;
     for (const auto& entry : fs::directory_iterator(command_.root, error))
@@ -353,8 +355,8 @@ class Look {
     std::ranges::sort(rasters);
     for (const std::string& raster : rasters)
       toml += "# [[exogenous]]                 # a static input of the model\n" +
-              comment("name = \"" + fs::path(raster).stem().string() + "\"") + "\n" +
-              comment("path = \"" + relative(fs::absolute(raster).lexically_normal().string()) + "\"") + "\n";
+              comment("name = " + toml_text(fs::path(raster).stem().string())) + "\n" +
+              comment("path = " + toml_text(relative(fs::absolute(raster).lexically_normal().string()))) + "\n";
     return toml;
   }
 

@@ -4,13 +4,14 @@
 #include <map>
 
 #include "pipeline/core/text.h"
+#include "pipeline/core/utf8.h"
 #include "pipeline/io/census.h"
 
 namespace millesime {
 
 std::string comment(const std::string& text) {
   std::string line = "# ";
-  for (const char c : text) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  for (const char c : utf8_of_bytes(text)) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
   return line;
 }
 

@@ -1,8 +1,10 @@
 #include "pipeline/core/options.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <sstream>
 
@@ -11,6 +13,8 @@
 #include "pipeline/core/internal/toml.h"
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/core/toml_text.h"
+#include "pipeline/core/utf8.h"
 
 namespace millesime {
 namespace {
@@ -22,25 +26,16 @@ std::string number_text(double value) {
   return text.str();
 }
 
-std::string quoted(const std::string& value) {
-  std::string text = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
-  }
-  return text + '"';
-}
-
 // One set of overloads: the name of each type, and how it is written and read.
 struct Literal {
   std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
   std::string operator()(const int* value) const { return std::to_string(*value); }
   std::string operator()(const std::int64_t* value) const { return std::to_string(*value); }
   std::string operator()(const double* value) const { return number_text(*value); }
-  std::string operator()(const std::string* value) const { return quoted(*value); }
+  std::string operator()(const std::string* value) const { return toml_text(*value); }
   std::string operator()(const std::vector<std::string>* values) const {
     std::vector<std::string> parts;
-    for (const auto& value : *values) parts.push_back(quoted(value));
+    for (const auto& value : *values) parts.push_back(toml_text(value));
     return "[" + join_list(parts, ", ") + "]";
   }
 };
@@ -52,7 +47,7 @@ bool parse_number(const std::string& text, Number& value) {
 }
 
 std::optional<std::string> scalar_text(const toml::node& node) {
-  if (const auto* s = node.as_string()) return s->get();
+  if (const auto* s = node.as_string()) return bytes_of_utf8(s->get());
   if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
   if (const auto* i = node.as_integer()) return std::to_string(i->get());
   if (const auto* f = node.as_floating_point()) return number_text(f->get());
@@ -107,6 +102,23 @@ struct Parse {
 };
 
 }  // namespace
+
+std::string toml_text(const std::string& value) {
+  constexpr unsigned char kFirstPrinted = 0x20, kDelete = 0x7F;
+  std::string text = "\"";
+  for (const char c : utf8_of_bytes(value)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < kFirstPrinted || byte == kDelete) {
+      std::array<char, 8> code{};
+      std::snprintf(code.data(), code.size(), "\\u%04X", static_cast<unsigned>(byte));
+      text += code.data();
+      continue;
+    }
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
 
 Option::Option(std::string key, OptionTarget target, std::string help)
     : key_(std::move(key)), target_(target), help_(std::move(help)), default_(std::visit(Literal{}, target_)) {}
@@ -243,7 +255,13 @@ Option& Options::at(const std::string& key, const std::string& origin) {
 void Options::set(const std::string& assignment) {
   const auto equal = assignment.find('=');
   if (equal == std::string::npos) throw UserError(join_text("--set ", assignment, ": expected key=value"));
-  at(std::string(trim(assignment.substr(0, equal))), "--set").set(std::string(trim(assignment.substr(equal + 1))), "command line");
+  Option& option = at(std::string(trim(assignment.substr(0, equal))), "--set");
+  std::string_view value = std::string_view(assignment).substr(equal + 1);
+  if (option.type() != "text" || !option.allowed().empty())
+    value = trim(value);
+  else if (equal > 0 && assignment[equal - 1] == ' ')  // "key = value"
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+  option.set(std::string(value), "command line");
 }
 
 namespace {

@@ -74,7 +74,11 @@ std::string log_pattern(const std::string& log) {
 std::string job_script(const ClusterJob& job) {
   const TaskResources& wanted = job.resources;
   std::string text = "#!/bin/bash\n";
-  const auto option = [&](const std::string& line) { text += "#SBATCH " + line + "\n"; };
+  const auto option = [&](const std::string& line) {
+    if (line.find('\n') != std::string::npos)  // what follows it would be a command
+      throw UserError(join_text("job ", job.name, ": ", line, ": a job script cannot name what has a line break in it; rename the folder"));
+    text += "#SBATCH " + line + "\n";
+  };
   const auto given = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) option("--" + name + "=" + value);
   };

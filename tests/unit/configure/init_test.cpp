@@ -67,6 +67,14 @@ TEST_F(Init, MakesANomenclatureOfValuesThatNoneHas) {
   EXPECT_EQ(made.reference.class_field, "crop");
 }
 
+// What it writes it reads: names on disk are any bytes.
+TEST_F(Init, NamesOfAnyBytesAreWrittenAsToml) {
+  const std::string odd = folder + "/data/opti\ncal \"\x01\x7f\\\xe9";
+  std::filesystem::rename(folder + "/data/optical", odd);
+  init();
+  EXPECT_EQ(Config::load(folder + "/run.toml", {}).sources.at(0).root, odd);
+}
+
 TEST_F(Init, SaysWhatIsMissing) {
   EXPECT_NE(join_list(init().assumed, "\n").find("no polygons with classes were found"), std::string::npos);
   const auto refusal = [&](const InitCommand& command) {

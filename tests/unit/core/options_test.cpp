@@ -101,6 +101,28 @@ TEST(Options, AListIsGivenWithCommasOrAsInAFile) {
   EXPECT_THAT(message_of([&] { options.set("tiles=[\"T32ULU\""); }), HasSubstr("tiles: expected list, got \"[\"T32ULU\"\""));
 }
 
+// A path may begin or end with a blank.
+TEST(Options, ATextIsTakenAsItIsWritten) {
+  std::string path, method = "a";
+  int number = 0;
+  Options options;
+  options.add("output", &path, "").path();
+  options.add("method", &method, "").choices({"a", "b"});
+  options.add("n", &number, "");
+  for (const auto& [assignment, value] : {std::pair{"output=a ", "a "},
+                                          {"output= a", " a"},
+                                          {"output = a ", "a "},
+                                          {"output=a=b,c", "a=b,c"},
+                                          {"output= ", " "},
+                                          {"output = ", ""}}) {
+    options.set(assignment);
+    EXPECT_EQ(path, value) << assignment;
+  }
+  options.set("method = b ");
+  options.set("n= 7 ");
+  EXPECT_EQ(method + std::to_string(number), "b7");
+}
+
 TEST(Options, BadValuesSayTheKeyTheRangeAndWhatWasGiven) {
   Example example;
   Options options = example.declare();

@@ -69,6 +69,14 @@ TEST_F(SubmitTest, AnArrayAStageAndATaskAUnit) {
   EXPECT_THAT(script, HasSubstr("#SBATCH --array=0-2\n"));
   EXPECT_THAT(script, HasSubstr("  1) exec '/opt/millesime' 'run' '/data/c.toml' '--unit' 'first/B' '--threads' '1' '--set' 'a=b c' ;;\n"));
   EXPECT_THAT(script, HasSubstr("'first/it'\\''s'"));
+  ClusterJob odd = jobs[0].waves[0].at(0);
+  odd.folder = "/data/a\nrm -rf b";  // a second line would be a command
+  try {
+    job_script(odd);
+    ADD_FAILURE() << "accepted";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("a line break"));
+  }
 }
 
 TEST_F(SubmitTest, WhatIsMadeOfOtherUnitsOfItsStageComesAfterThem) {
