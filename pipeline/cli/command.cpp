@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/silent_progress.h"
@@ -170,6 +171,19 @@ void OptionFlags::apply() {
   for (const auto& [key, values, flag] : given_)
     if (options_.at(key, "command line").is_required() && values->empty()) missing.push_back(flag->get_name());
   if (!missing.empty()) throw UserError("missing: " + join_list(missing, ", ") + "; --help lists them");
+
+  // A file that a command reads is not the one that it writes: what it holds would be lost.
+  const auto output = std::ranges::find(given_, "output", &Given::key);
+  if (output == given_.end() || output->values->empty() || !options_.at("output", "command line").is_path()) return;
+  const std::string& file = output->values->back();
+  std::error_code error;
+  for (const Given& given : given_) {
+    if (given.key == "output" || !options_.at(given.key, "command line").is_path()) continue;
+    for (const std::string& input : *given.values)
+      if (std::filesystem::is_regular_file(file, error) && std::filesystem::equivalent(input, file, error) && !error)
+        throw UserError(join_text(output->flag->get_name(), " ", file, ": is read, too (", given.flag->get_name(),
+                                  "), and what it holds would be lost; expected another name"));
+  }
 }
 
 CLI::App& add_group(CLI::App& app, Program& program, const CommandGroup& group) {

@@ -13,8 +13,8 @@ void add_ensemble(CLI::App& app, Program& program) {
     std::string output;
     Options declare() {
       Options o;
-      o.add("models", &models, "trained models (.safetensors) of any architecture that know the same classes").required();
-      o.add("output", &output, "model file to write").required();
+      o.add("models", &models, "trained models (.safetensors) of any architecture that know the same classes").path().required();
+      o.add("output", &output, "model file to write").path().required();
       return o;
     }
   };

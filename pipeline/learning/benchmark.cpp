@@ -141,17 +141,17 @@ LearningRequest training_of(const std::string& member, const std::vector<std::st
 
 Options BenchmarkCommand::declare() {
   Options o;
-  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").path().required();
   o.add("models", &models,
         "architectures to compare, each with options after colons (ltae:norm=group:train.epochs=30); names joined by + are an ensemble");
   o.add("folds", &folds, "number of parts of the samples (folds), each tested by models that learned from the others").range(2, 100);
   o.add("group", &group, "unit that is never split between parts").choices({"group", "region", "file"});
   o.add("seeds", &seeds, "number of trainings of each model on each part, with different weights and batches").range(1, 100);
-  o.add("test", &test, "samples to test on, instead of cross-validation");
+  o.add("test", &test, "samples to test on, instead of cross-validation").path();
   o.add("fold_seed", &fold_seed, "seed of the parts").range(0, 1e15);
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
       .names("nomenclature");
-  o.add("output", &output, "report to write: .html, .md or .json; or a folder for all three");
+  o.add("output", &output, "report to write: .html, .md or .json; or a folder for all three").path();
   tables.declare(o);
   return o;
 }

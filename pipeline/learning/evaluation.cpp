@@ -54,8 +54,8 @@ SampleSelection judging_samples(const Samples& samples, const std::string& file,
 Options EvaluateCommand::declare() {
   Options o;
   o.add("model", &model, "model file").path().required();
-  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
-  o.add("output", &output, "folder for confusion.csv and evaluation.json");
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").path().required();
+  o.add("output", &output, "folder for confusion.csv and evaluation.json").path();
   o.add("seed", &seed, "seed whose split defines the test samples; all samples of files without test samples are used").range(0, 1000);
   o.add("all_samples", &all_samples, "test on all samples, also those for training");
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
@@ -150,8 +150,8 @@ std::string to_table(const Evaluation& evaluation, const ModelSpec& spec) {
 Options PredictCommand::declare() {
   Options o;
   o.add("model", &model, "model file").path().required();
-  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
-  o.add("output", &output, "table to write").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").path().required();
+  o.add("output", &output, "table to write").path().required();
   o.add("trust_model", &trust_model, "run a model that is a program (TorchScript, .pt), which can do anything that you can");
   tables.declare(o);
   return o;

@@ -34,8 +34,8 @@ std::vector<QuantityCurves> curves_of(const std::vector<const Samples*>& samples
 Options ModelReportCommand::declare() {
   Options o;
   o.add("model", &model, "model file").path().required();
-  o.add("samples", &samples, "samples to test it on, .safetensors or .csv; default: only the content of the model file");
-  o.add("output", &output, "page to write, .html").required();
+  o.add("samples", &samples, "samples to test it on, .safetensors or .csv; default: only the content of the model file").path();
+  o.add("output", &output, "page to write, .html").path().required();
   o.add("seed", &seed, "seed whose split defines the test samples, also of the intervals and importances").range(0, 1000);
   o.add("all_samples", &all_samples, "test on all samples, also those for training");
   o.add("skip_importance", &skip_importance, "leave out the importance of bands and dates, which takes most of the time");

@@ -12,9 +12,10 @@ Options LearningRequest::declare() {
 }
 
 void LearningRequest::declare_start(Options& o) {
-  o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights");
+  o.add("init_from", &init_from, "trained model of the same architecture to fine-tune; classes that it knows keep their weights").path();
   o.add("validation", &validation,
-        "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon, or by block_km");
+        "samples to choose the best epoch and to calibrate on; default: a part of the samples, by polygon, or by block_km")
+      .path();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
       .names("nomenclature");
   o.add("block_km", &block_km,

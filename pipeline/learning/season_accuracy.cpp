@@ -85,7 +85,9 @@ std::string date_of(int day) {  // of a year without 29 February
 Options SeasonCommand::declare() {
   Options o;
   o.add("model", &model, "model file").path().required();
-  o.add("samples", &samples, "files of samples, .safetensors or .csv, that the model did not learn from, or with a split").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv, that the model did not learn from, or with a split")
+      .path()
+      .required();
   o.add("output", &output, "page to write, .html; the numbers are beside it, .json").path();
   o.add("from", &from, "first day of the year; 0: that of the first acquisition").range(0, kWholeSeason);
   o.add("step_days", &step_days, "interval between the days").unit("days").range(1, 100);

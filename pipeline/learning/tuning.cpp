@@ -173,7 +173,7 @@ std::string recipe_text(const Trial& trial, const TuneCommand& command) {
 
 Options TuneCommand::declare() {
   Options o;
-  o.add("samples", &samples, "files of samples, .safetensors or .csv").required();
+  o.add("samples", &samples, "files of samples, .safetensors or .csv").path().required();
   o.add("space", &space, "TOML file with the options to search and their values: a list, or {from = 0.001, to = 0.02, scale = \"log\"}")
       .path()
       .required();

@@ -154,11 +154,12 @@ std::vector<std::size_t> groups_of(YearsData& data) {
 
 Options YearsCommand::declare() {
   Options o;
-  o.add("maps", &maps, "class maps of two or more years on one grid, in order; 0 is no class").required();
+  o.add("maps", &maps, "class maps of two or more years on one grid, in order; 0 is no class").path().required();
   o.add("years", &years, "the year of each map; default: the one in its name");
   o.add("accuracy", &accuracy,
         "accuracy.json of each map, for areas with intervals, - where there is none; default: the one beside each map that is in a folder "
-        "of its own");
+        "of its own")
+      .path();
   o.add("nomenclature", &nomenclature,
         "the classes: a name in configs/nomenclatures, or a file; maps of other classes are compared in those that all convert to")
       .names("nomenclature");

@@ -225,6 +225,16 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(maps["name"], maps["whole"])
         self.assertEqual(maps["here"], maps["whole"])
 
+    def test_a_file_that_is_read_is_not_replaced(self):
+        table = FOLDER / "series, of 2021 .csv"  # commas and blanks belong to a name
+        table.write_text("label,B4_20210105,B8_20210105\n" + "".join(f"{1 + i % 2},{100 + i},{200 + 3 * i}\n" for i in range(40)))
+        result = run(["samples", "import", table, "-o", FOLDER / "." / table.name])
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("is read, too (table)", result.stderr)
+        self.assertTrue(table.read_text().startswith("label,"))
+        trained = run(["train", "--samples", table, "--model", "random_forest", "-o", FOLDER / "m.safetensors", "--set", "train.trees=2"])
+        self.assertEqual(trained.returncode, 0, trained.stderr)
+
     def test_quiet_prints_nothing_but_warnings_and_errors(self):
         result = run(["run", "world/config.toml", "--to", "catalog", "--out", "quiet", "--quiet"])
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
