@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 
 #include "pipeline/core/dates.h"
 #include "pipeline/io/sensor.h"
@@ -13,9 +14,9 @@ namespace fs = std::filesystem;
 
 const std::string kTile = "T31TCJ";
 
-// Products of other years are listed, but their images are not opened.
+// Products of other years are listed, but their images are not opened. The sensor's own file is not what is tried here: it is read once.
 void look_at(const std::string& root, int year) {
-  const auto sensor = make_sensor("sentinel2_theia");
+  static const std::unique_ptr<Sensor> sensor = make_sensor("sentinel2_theia");
   const Date first = Date::from_ymd(year, 1, 1), last = Date::from_ymd(year, 12, 31);
   sensor->tiles(root);
   sensor->listing_digest(root, kTile, first, last);
