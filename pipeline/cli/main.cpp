@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -146,6 +147,7 @@ int run_and_report(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace millesime;
   keep_standard_streams_apart();
+  std::signal(SIGXFSZ, SIG_IGN);  // beyond a limit on the size of files (ulimit -f) a write fails, as on a full disk
   if (argc > 1 &&
       (std::string_view(argv[1]) == "run" || std::string_view(argv[1]) == "classify" || std::string_view(argv[1]) == "regularise"))
     let_idle_threads_sleep(argv);

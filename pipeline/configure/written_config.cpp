@@ -11,7 +11,7 @@ namespace millesime {
 
 std::string comment(const std::string& text) {
   std::string line = "# ";
-  for (const char c : utf8_of_bytes(text)) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  for (const char c : utf8_of_bytes(text)) line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;
   return line;
 }
 
