@@ -48,6 +48,8 @@ std::string aside(const std::string& path) { return (folder_of(path) / (kAside +
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   static std::atomic<int> counter{0};
+  if (const std::string kind = special_file(path_); !kind.empty())  // /dev/null of a container whose user may do everything
+    throw UserError(join_text(path_, ": is ", kind, ", which the output would replace; expected the name of a file"));
   const fs::path target = fs::path(path_);
   const fs::path folder = target.parent_path().empty() ? fs::path(".") : target.parent_path();
   std::error_code error;

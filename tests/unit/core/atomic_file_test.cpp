@@ -1,6 +1,7 @@
 #include "pipeline/core/atomic_file.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +88,15 @@ TEST(AtomicFile, ReasonsAreTold) {
   write_plain(file.temporary(), "text");
   EXPECT_THAT([&] { file.commit(); },
               ThrowsMessage<UserError>(HasSubstr(folder + "/folder: cannot rename the finished file to this name: Is a directory")));
+}
+
+TEST(AtomicFile, WhatIsNoFileIsNotReplaced) {
+  const std::string pipe = temp_dir() + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT([&] { write_text(pipe, "x"); },
+              ThrowsMessage<UserError>(HasSubstr("/pipe: is a named pipe, which the output would replace")));
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_THAT([&] { read_text(pipe); }, ThrowsMessage<UserError>(HasSubstr("/pipe: is a named pipe; expected a file")));
 }
 
 TEST(AtomicFile, TextsAreReadAsTheyWereWritten) {
