@@ -137,6 +137,7 @@ void expect_the_same_features(std::int64_t pixels, std::int64_t features, std::i
   for (std::int64_t p = 0; p < pixels; ++p)
     for (std::int64_t f = 0; f < features; ++f) {
       const auto expected = as_number<Number>(rows[static_cast<std::size_t>(f * pixels + p)]);
+      // The bits count. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
       ASSERT_EQ(std::memcmp(array_of(twin) + p * features + f, &expected, sizeof expected), 0) << "pixel " << p << ", feature " << f;
     }
 }
