@@ -7,7 +7,7 @@
 // MILLESIME_VECTOR_CLONES     in front of a function that is compiled for several vector widths (cpu_clones.h); MILLESIME_CLONES_OF_AVX512
 // and
 //                             MILLESIME_CLONES_BELOW_AVX512: for those of them that have AVX-512, or have not
-// MILLESIME_LANES_INDEPENDENT in front of a loop over lanes: tells the compiler that its iterations are independent
+// MILLESIME_LANES_INDEPENDENT in front of a loop over lanes: its iterations are independent, and GCC leaves it whole until it makes vectors
 // MILLESIME_CPU_TWINS         1 where CPU twins (NAME.cpu.h) are compiled: by every compiler but nvcc
 // prefetch_to_read, prefetch_to_write   prefetch the cache line at an address (always inlined: GCC drops calls of such a function)
 // FloatVector, IntVector, interleaved, permuted   eight numbers in a register, for CPU twins
@@ -34,7 +34,7 @@
 #endif
 
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
-#define MILLESIME_LANES_INDEPENDENT _Pragma("GCC ivdep")
+#define MILLESIME_LANES_INDEPENDENT _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
 #else
 #define MILLESIME_LANES_INDEPENDENT
 #endif

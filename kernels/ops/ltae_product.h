@@ -56,9 +56,20 @@ MILLESIME_HD void eight_sums(const float* packed, const float* next, const float
       h[lane] = fmaf(wh, x[lane], h[lane]);
     }
   }
-  const auto keep = [&](float* sum, int output) {
-    if constexpr (kKind == ProductKind::rectified)
-      for (int lane = 0; lane < kLanes; ++lane) sum[lane] = sum[lane] > 0.0f ? sum[lane] : 0.0f;
+  if constexpr (kKind == ProductKind::rectified) {
+    MILLESIME_LANES_INDEPENDENT
+    for (int lane = 0; lane < kLanes; ++lane) {
+      a[lane] = a[lane] > 0.0f ? a[lane] : 0.0f;
+      b[lane] = b[lane] > 0.0f ? b[lane] : 0.0f;
+      c[lane] = c[lane] > 0.0f ? c[lane] : 0.0f;
+      d[lane] = d[lane] > 0.0f ? d[lane] : 0.0f;
+      e[lane] = e[lane] > 0.0f ? e[lane] : 0.0f;
+      f[lane] = f[lane] > 0.0f ? f[lane] : 0.0f;
+      g[lane] = g[lane] > 0.0f ? g[lane] : 0.0f;
+      h[lane] = h[lane] > 0.0f ? h[lane] : 0.0f;
+    }
+  }
+  const auto keep = [&](const float* sum, int output) {
     for (int lane = 0; lane < kLanes; ++lane) out[output][lane] = sum[lane];
   };
   keep(a, first), keep(b, first + 1), keep(c, first + 2), keep(d, first + 3);
