@@ -9,6 +9,13 @@ namespace millesime {
 
 inline constexpr int kMostSources = 32;
 
+// The end of the season is hidden from a share of the samples, after a position in time drawn between two; of a sample that loses it, the
+// same in every source.
+struct SeasonCut {
+  float share = 0;  // 0: none
+  float first = 0, last = 0;
+};
+
 struct TrainingBatchArgs {
   std::int64_t samples = 0;
   int n_dates = 0, n_features = 0;
@@ -24,8 +31,7 @@ struct TrainingBatchArgs {
   std::uint32_t sources_key = 0;                      // the same for all sources of a batch
   float date_dropout = 0, noise = 0, shift_days = 0;  // 0: none
   float stretch = 0;                                  // of the positions in time, about 0
-  // the end of the season is hidden from a share of the samples, after a day drawn between two
-  float season_cut = 0, first_cut = 0, last_cut = 0;
+  SeasonCut cut;
   std::uint32_t key = 0;
   // the batch
   float* values = nullptr;        // [sample][date][feature]

@@ -3,9 +3,8 @@
 //
 //   valid[s][t]     = that of the table, unless the source, the date or the season from it on is hidden
 //   hidden date     : u(s, t) < date_dropout u(s), another share for every sample; one valid date, drawn too, is never hidden
-//   hidden season   : with probability season_cut all dates after the day first_cut + (last_cut - first_cut) u(s), the same of every
-//   source;
-//                     the first valid date is never hidden by it
+//   hidden season   : with probability cut.share all dates after the position cut.first + (cut.last - cut.first) u(s), the same of
+//                     every source; the first valid date is never hidden by it
 //   hidden source   : u(s, source) < its probability; but never all sources of a sample
 //   values[s][t][f] = v + noise g(s, t, f) where valid, 0 elsewhere
 //   days[s][t]      = d (1 + stretch h(s)) + shift_days g(s)

@@ -47,9 +47,9 @@ struct TrainingBatchDate {
   // Of the season of a sample, before its shift; every day where it is not cut.
   MILLESIME_HD float last_day(std::int64_t sample) const {
     constexpr float kNever = 1e30f;
-    if (!(args.season_cut > 0.0f)) return kNever;
+    if (!(args.cut.share > 0.0f)) return kNever;
     const RandomBits drawn = random_bits(args.sources_key, sample, kDrawSeason);
-    return uniform(drawn.a) < args.season_cut ? args.first_cut + (args.last_cut - args.first_cut) * uniform(drawn.b) : kNever;
+    return uniform(drawn.a) < args.cut.share ? args.cut.first + (args.cut.last - args.cut.first) * uniform(drawn.b) : kNever;
   }
 
   MILLESIME_HD static bool is_cut(int date, const std::uint8_t* valid, const float* days, float cut) {

@@ -15,9 +15,6 @@ using torch::Tensor;
 // network does not depend on them.
 constexpr float kHideMain = 0.1f, kHideOther = 0.5f;
 
-// Days of the year after which the season may be hidden.
-constexpr float kFirstCut = 30, kLastCut = 365;
-
 Tensor sources_present(const NetworkInput& table) {
   auto present = torch::zeros({table.pixels()}, table.series.front().valid.options().dtype(torch::kInt32));
   for (std::size_t s = 0; s < table.series.size(); ++s)
@@ -27,14 +24,14 @@ Tensor sources_present(const NetworkInput& table) {
 
 }  // namespace
 
-Augmentation::Augmentation(const Recipe& recipe, const ModelSpec& spec, bool gaps, MakeTrainingBatch make_batch)
+Augmentation::Augmentation(const Recipe& recipe, const ModelSpec& spec, bool gaps, MakeTrainingBatch make_batch, const SeasonCut& cut)
     : make_batch_(make_batch),
       seed_(recipe.random_seed),
       dropout_(spec.input == InputKind::raw && gaps ? recipe.date_dropout : 0),
       shift_(spec.input == InputKind::raw ? recipe.shift_days : 0),
       stretch_(spec.input == InputKind::raw ? recipe.stretch_for(spec.thermal.has_value()) : 0),
       noise_(recipe.noise),
-      season_cut_(spec.input == InputKind::raw ? recipe.season_cut : 0) {
+      cut_(spec.input == InputKind::raw ? cut : SeasonCut()) {
   MILLESIME_CHECK(make_batch, "a training without the kernel that makes its batches");
 }
 
@@ -53,7 +50,7 @@ NetworkInput Augmentation::operator()(const Tensor& rows, std::uint64_t seen) co
   args.samples = rows.size(0), args.rows = rows.data_ptr<std::int64_t>();
   args.date_dropout = static_cast<float>(dropout_), args.noise = static_cast<float>(noise_), args.shift_days = static_cast<float>(shift_);
   args.stretch = static_cast<float>(stretch_);
-  args.season_cut = static_cast<float>(season_cut_), args.first_cut = kFirstCut, args.last_cut = kLastCut;
+  args.cut = cut_;
   args.hide_main = kHideMain, args.hide_other = kHideOther, args.sources_key = key(0);
   if (present_.defined()) args.present = static_cast<const std::uint32_t*>(present_.data_ptr());
   NetworkInput batch;

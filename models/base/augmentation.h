@@ -14,8 +14,8 @@ namespace millesime {
 
 class Augmentation {
  public:
-  // Dates are hidden only in raw input of samples with gaps; shifts and stretches in time are for raw input only, too.
-  Augmentation(const Recipe& recipe, const ModelSpec& spec, bool gaps, MakeTrainingBatch make_batch);
+  // Dates are hidden only in raw input of samples with gaps; ends of the season, shifts and stretches in time are for raw input only, too.
+  Augmentation(const Recipe& recipe, const ModelSpec& spec, bool gaps, MakeTrainingBatch make_batch, const SeasonCut& cut);
 
   // The samples that batches are taken from until the next call.
   void read_from(const NetworkInput& table);
@@ -28,7 +28,8 @@ class Augmentation {
   MakeTrainingBatch make_batch_;
   torch::Tensor present_;  // [row] int32, bit s: has source s; undefined where there is one source
   std::int64_t seed_;
-  double dropout_, shift_, stretch_, noise_, season_cut_;
+  double dropout_, shift_, stretch_, noise_;
+  SeasonCut cut_;
 };
 
 }  // namespace millesime

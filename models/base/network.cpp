@@ -10,6 +10,7 @@
 #include "models/base/device_memory.h"
 #include "models/base/model_file.h"
 #include "models/base/script_network.h"
+#include "models/base/season.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/side_by_side.h"
@@ -190,7 +191,8 @@ std::shared_ptr<Network> load_network(const ModelFile& file, torch::Device devic
     std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
     ++used;
   });
-  if (used != file.tensors.size() || !file.integers.empty())
+  const auto other = std::ranges::count_if(file.tensors, [](const auto& tensor) { return is_of_season_part(tensor.first); });
+  if (used + static_cast<std::size_t>(other) != file.tensors.size() || !file.integers.empty())
     throw UserError(join_text(file.path, ": holds ", file.tensors.size() + file.integers.size(), " tensors, a ", kind.name, " has ", used));
   network->eval();
   network->to(device);

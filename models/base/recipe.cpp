@@ -61,8 +61,8 @@ void Recipe::declare(Options& options) {
   options
       .add(
           "season_cut", &season_cut,
-          "share of the samples whose season is hidden after a random day in training, raw input, so that one model makes maps of any day; "
-          "e.g. 0.7")
+          "one model for maps of any day, raw input: beside the network of the whole season, a copy of it for each two months goes on "
+          "learning with the season of this share of the samples hidden after a day of these months; e.g. 0.7; 0: none")
       .range(0, 1);
   options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);

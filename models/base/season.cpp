@@ -2,8 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "pipeline/core/error.h"
 
 namespace millesime {
+namespace {
+
+// The parts of a year in days: how long, the last day of the first, and how much each learns of its neighbours. Days after the last part
+// are served by the network of the whole season.
+constexpr int kPartDays = 60, kFirstUntil = 105, kOverlap = 15;
+
+constexpr const char* kPrefix = "season/";
+std::string prefix_of(std::size_t part) { return join_text(kPrefix, part, "/"); }
+
+}  // namespace
 
 bool knows_early_maps(const ModelFile& model) {
   return model.spec.metrics.contains("season") || std::ranges::any_of(model.members, knows_early_maps);
@@ -54,10 +69,67 @@ double best_power(const std::vector<float>& probabilities, int n_classes, const 
   return (low + high) / 2;
 }
 
-void calibrate_for_day(ModelFile& model, int day) {
-  for (ModelFile& member : model.members) calibrate_for_day(member, day);
+bool is_of_season_part(const std::string& tensor) { return tensor.starts_with(kPrefix); }
+
+std::vector<SeasonPart> season_parts(const ModelInput& samples, double share) {
+  std::map<int, std::pair<double, int>> found;  // day since 1 January -> sum and number of the positions of its acquisitions
+  for (const InputSeries& series : samples.series)
+    for (std::size_t i = 0; i < series.valid.size(); ++i)
+      if (series.valid[i] != 0) {
+        const float day = series.calendar.empty() ? series.days[i] : series.calendar[i];
+        auto& [sum, number] = found[static_cast<int>(std::floor(day))];
+        sum += series.days[i], ++number;
+      }
+  if (found.empty()) return {};
+  const bool thermal = std::ranges::any_of(samples.series, [](const InputSeries& series) { return !series.calendar.empty(); });
+  const auto position = [&](int day) {
+    if (!thermal) return static_cast<float>(day);
+    const auto mean = [](const auto& entry) { return entry.second.first / entry.second.second; };
+    const auto after = found.lower_bound(day);
+    if (after == found.begin() || after == found.end())
+      return static_cast<float>(mean(after == found.end() ? *found.rbegin() : *found.begin()));
+    const auto before = std::prev(after);
+    const double weight = static_cast<double>(day - before->first) / (after->first - before->first);
+    return static_cast<float>(mean(*before) + weight * (mean(*after) - mean(*before)));
+  };
+  std::vector<SeasonPart> parts;
+  for (int until = kFirstUntil; until < kWholeSeason; until += kPartDays) {
+    const int from = until - kPartDays;  // day of the year; of it, and of the days before, the part before makes the maps
+    if (until > found.begin()->first && from <= found.rbegin()->first)
+      parts.push_back({until, until - kPartDays / 2, {static_cast<float>(share), position(from - kOverlap), position(until + kOverlap)}});
+  }
+  return parts;
+}
+
+void add_season_part(ModelFile& whole, const SeasonPart& part, const ModelFile& learned) {
+  auto& parts = whole.spec.metrics["season"]["parts"];
+  if (!parts.is_array()) parts = nlohmann::json::array();
+  const std::string prefix = prefix_of(parts.size());
+  for (const auto& [name, tensor] : learned.tensors)
+    if (!is_of_season_part(name)) whole.tensors[prefix + name] = tensor;
+  parts.push_back({{"until", part.until}});
+  if (learned.spec.metrics.contains("epoch")) parts.back()["epoch"] = learned.spec.metrics["epoch"];
+}
+
+void serve_day(ModelFile& model, int day) {
+  for (ModelFile& member : model.members) serve_day(member, day);
   const auto season = model.spec.metrics.find("season");
-  if (season == model.spec.metrics.end() || !season->contains("powers")) return;
+  if (season == model.spec.metrics.end()) return;
+  if (const auto parts = season->find("parts"); parts != season->end()) {
+    const auto part = std::ranges::find_if(*parts, [&](const auto& each) { return day <= each.at("until").template get<int>(); });
+    if (part != parts->end()) {
+      const std::string prefix = prefix_of(static_cast<std::size_t>(part - parts->begin()));
+      for (auto& [name, tensor] : model.tensors) {
+        if (is_of_season_part(name)) continue;
+        const auto own = model.tensors.find(prefix + name);
+        if (own == model.tensors.end())
+          throw UserError(
+              join_text(model.path, ": the weights \"", prefix, name, "\" for maps of day ", day, " are missing; the file is damaged"));
+        tensor = own->second;
+      }
+    }
+  }
+  if (!season->contains("powers")) return;
   double power = 1, before_day = 0, before = 0;
   bool first = true;
   for (const auto& entry : season->at("powers")) {

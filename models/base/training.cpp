@@ -67,6 +67,7 @@ std::string fingerprint(const ModelSpec& spec, const InputTable& learn, const In
   const auto add = [&text](const auto& values) {
     text += "\n" + xxh3({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
   };
+  text += join_text("\nhidden ends ", run.cut.share, " from ", run.cut.first, " to ", run.cut.last);
   for (const InputTable* input : {&learn, &held_out}) text += "\n" + input->identity();
   if (run.start)
     for (const auto& [name, tensor] : run.start->tensors) text += "\n" + name, add(tensor.values);
@@ -107,7 +108,7 @@ class Training {
         network_(shards_.network()),
         optimizer_(make_optimizer()),
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
-        augment_(recipe, spec, !learn.complete(), run.make_batch),
+        augment_(recipe, spec, !learn.complete(), run.make_batch, run.cut),
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)),
         halves_(held_out, spec.n_classes()) {

@@ -45,6 +45,7 @@ struct TrainingRun {
   // Logits [sample][class] of the held-out samples, each at the epoch that the other half of their groups chose; if there are enough
   // groups.
   std::function<void(const std::vector<double>&)> on_crossed;
+  SeasonCut cut;                     // of networks for maps of a part of the season (models/base/season.h)
   const ModelFile* start = nullptr;  // a trained model whose weights training starts from, instead of random ones (copy_weights)
   // File in which the state of the training is saved, atomically, so that a training that was killed continues from there and ends with
   // the same bytes. A training that is asked to end (pipeline/core/interruption.h) saves it first and throws Interrupted. A file of another

@@ -55,12 +55,12 @@ void ClassifyOptions::declare(Options& o) {
 
 namespace {
 
-// A model whose calibration is that of what is known of the season.
+// A model whose weights and calibration are those of what is known of the season.
 ModelFile read_model(const std::string& file, Trust trust, const ClassifyOptions& options, const Context& context) {
   ModelFile model = ModelFile::read(file, trust);
   if (options.last_day == 0) return model;
   if (knows_early_maps(model)) {
-    calibrate_for_day(model, options.last_day);
+    serve_day(model, options.last_day);
     return model;
   }
   const std::string what = join_text(file, ": learned whole seasons and is asked for a map of the first ", options.last_day, " days");

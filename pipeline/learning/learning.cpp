@@ -150,6 +150,26 @@ InputTable validation_input(const LearningRequest& request, const std::vector<Na
   return given.subset(known);
 }
 
+// As these samples are known on a day.
+InputTable as_known_on(const InputTable& table, int day) {
+  return {table.target,
+          table.group,
+          table.bytes_per_sample(),
+          false,
+          join_text(table.identity(), " until day ", day),
+          [&table, day](std::span<const std::int64_t> samples) { return known_on(table.read(samples), day); }};
+}
+
+// Some samples, spread over the table.
+ModelInput some_of(const InputTable& table, std::int64_t most) {
+  std::vector<std::int64_t> some;
+  for (std::int64_t i = 0, step = std::max<std::int64_t>(1, table.size() / most); i < table.size(); i += step) some.push_back(i);
+  return table.read(some);
+}
+
+constexpr double kSeasonEpochs = 0.4;          // of a training, each part of the year goes on learning
+constexpr std::int64_t kSamplesOfDays = 1000;  // that say on which days something is seen
+
 }  // namespace
 
 Learning::Learning(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
@@ -176,6 +196,8 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   spec_.provenance.seed = recipe_.random_seed;
   spec_.metrics["samples"] = count_samples(spec_, input_);
   enter_counts(spec_, request, count_labels(found), count_labels(selections));
+  if (recipe_.season_cut > 0 && spec_.input == InputKind::raw && !is_forest())
+    parts_ = season_parts(some_of(input_, kSamplesOfDays), recipe_.season_cut);
   run_ = watched_by(*context.progress);
   run_.device = context.device;
   run_.threads = context.threads;
@@ -190,9 +212,7 @@ std::int64_t Learning::polygons() const { return static_cast<std::int64_t>(std::
 double Learning::seconds_per_pixel() const {
   constexpr std::int64_t kEnough = 2000;  // samples of a forest: deep enough
   constexpr double kKernel = 1 / 2.7;     // of the time that LibTorch takes for L-TAE (models/MEASURED.md)
-  std::vector<std::int64_t> some;
-  for (std::int64_t i = 0, step = std::max<std::int64_t>(1, input_.size() / kEnough); i < input_.size(); i += step) some.push_back(i);
-  const ModelInput samples = input_.read(some);
+  const ModelInput samples = some_of(input_, kEnough);
   const ModelFile model = is_forest() ? grow(spec_, samples) : untrained_network(spec_, recipe_.random_seed);
   return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
 }
@@ -225,32 +245,65 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
     learned.model = train_held_out(spec_, samples, held_out, recipe_, run);
     const ModelSpec& spec = learned.model.spec;
     learned.held_out.front().crossed = calibrated_probabilities(crossed, spec.n_classes(), spec.temperature, spec.sharpening);
-    if (recipe_.season_cut > 0 && spec.input == InputKind::raw) learn_season(learned.model, held_out);
+    if (recipe_.season_cut > 0 && spec.input == InputKind::raw) learn_season(learned.model, samples, held_out, checkpoint);
     learned.held_out.front().chose_epoch = crossed.empty() && held_out.size() > 0;
   }
   learned.held_out.front().probabilities = judge();
   return learned;
 }
 
-// The calibration of maps of each month's end.
-void Learning::learn_season(ModelFile& model, const InputTable& held_out) const {
+int Learning::season_epochs(std::int64_t samples) const {
+  return std::max(1, static_cast<int>(std::lround(kSeasonEpochs * recipe_.epochs_for(samples))));
+}
+
+// The weights of maps of a part of the season, and the calibration of maps of each month's end. `model` has learned whole seasons.
+void Learning::learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
+  const ModelFile whole = model;
+  model.spec.metrics["season"]["cut"] = recipe_.season_cut;
+  Recipe recipe = recipe_;
+  recipe.epochs = season_epochs(samples.size());
+  TrainingRun run = run_;
+  run.start = &whole;
+  for (std::size_t p = 0; p < parts_.size(); ++p) {
+    context_.progress->note(join_text("maps until day ", parts_[p].until, " of the year"));
+    run.cut = parts_[p].cut;
+    run.checkpoint = checkpoint.empty() ? "" : join_text(checkpoint, "-season", p);
+    add_season_part(model, parts_[p], train_held_out(spec_, samples, as_known_on(held_out, parts_[p].middle), recipe, run));
+  }
   nlohmann::json powers = nlohmann::json::array();
   for (int day = kFirstSeasonDay; day <= kWholeSeason && held_out.size() > 0; day += kSeasonStep) {
-    const InputTable known{
-        held_out.target, held_out.group, held_out.bytes_per_sample(), false, "", [&held_out, day](std::span<const std::int64_t> samples) {
-          return known_on(held_out.read(samples), day);
-        }};
-    const std::vector<float> probabilities = predict_probabilities(model, known, context_);
+    ModelFile of_day = model;
+    serve_day(of_day, day);
+    const std::vector<float> probabilities = predict_probabilities(of_day, as_known_on(held_out, day), context_);
     powers.push_back({day, best_power(probabilities, model.spec.n_classes(), held_out.target)});
   }
-  model.spec.metrics["season"] = {{"cut", recipe_.season_cut}, {"powers", powers}};
+  model.spec.metrics["season"]["powers"] = powers;
+}
+
+// The same from all samples: `model` has learned whole seasons again, `first` has the epochs and the calibration.
+void Learning::learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const {
+  const ModelFile whole = model;
+  model.spec.metrics["season"].erase("parts");
+  Recipe own = recipe;
+  own.epochs = season_epochs(samples_learned(first.spec));
+  TrainingRun run = run_;
+  run.start = &whole;
+  for (std::size_t p = 0; p < parts_.size(); ++p) {
+    ModelFile chosen = first;
+    chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
+    run.cut = parts_[p].cut;
+    run.checkpoint = run_.checkpoint.empty() ? "" : join_text(run_.checkpoint, "-season", p);
+    add_season_part(model, parts_[p], learn_again(chosen, input_, own, run));
+  }
 }
 
 LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
   const std::int64_t learners = folds_.empty() ? input_.size() : static_cast<std::int64_t>(folds_.front().learn.size());
   const auto trainings = static_cast<int>(std::max<std::size_t>(1, folds_.size()));
-  context_.progress->start(what, trainings * (is_forest() ? 1 : recipe_.epochs_for(learners)), is_forest() ? "forests" : "epochs");
+  const int of_parts = static_cast<int>(parts_.size()) * season_epochs(learners);
+  context_.progress->start(what, trainings * (is_forest() ? 1 : recipe_.epochs_for(learners) + of_parts),
+                           is_forest() ? "forests" : "epochs");
   std::vector<LearnedModel> learned;
   for (std::size_t fold = 0; fold < folds_.size(); ++fold)
     learned.push_back(learn(input_.subset(folds_[fold].learn), input_.subset(folds_[fold].held_out),
@@ -306,10 +359,14 @@ LearnedModel Learning::again(LearnedModel first) {
     first.model = grow(first.model.spec, input_);
     context_.progress->advance(1);
   } else if (in_folds() || recipe_.refits(input_.size())) {
-    context_.progress->start(what, first.model.spec.metrics["epoch"].get<int>(), "epochs");
+    int epochs = first.model.spec.metrics["epoch"].get<int>();
+    for (std::size_t p = 0; p < parts_.size(); ++p) epochs += first.model.spec.metrics["season"]["parts"][p]["epoch"].get<int>();
+    context_.progress->start(what, epochs, "epochs");
     Recipe recipe = recipe_;
     if (in_folds()) recipe.refit_samples = std::max<std::int64_t>(recipe.refit_samples, input_.size());
-    first.model = learn_again(first.model, input_, recipe, run_);
+    const ModelFile chosen = first.model;
+    first.model = learn_again(chosen, input_, recipe, run_);
+    if (!parts_.empty()) learn_season_again(first.model, chosen, recipe);
   } else {
     return first;
   }

@@ -8,6 +8,7 @@
 
 #include "models/base/input_table.h"
 #include "models/base/joint_calibration.h"
+#include "models/base/season.h"
 #include "models/base/training.h"
 #include "pipeline/core/context.h"
 #include "pipeline/learning/request.h"
@@ -42,7 +43,9 @@ class Learning {
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
-  void learn_season(ModelFile& model, const InputTable& held_out) const;
+  void learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
+  void learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const;
+  int season_epochs(std::int64_t samples) const;  // of one part of the year
 
   const LearningRequest& request_;
   const Context& context_;
@@ -54,6 +57,7 @@ class Learning {
   std::vector<NamedSamples> judges_;      // of a file of validation samples
   std::optional<InputTable> validation_;  // of them
   TrainingRun run_;
+  std::vector<SeasonPart> parts_;  // of the year that weights of their own make maps of; none: of the whole season alone
 };
 
 // The model to fine-tune; of an ensemble, the member of this architecture, or the first.

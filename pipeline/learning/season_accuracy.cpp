@@ -40,7 +40,7 @@ int first_acquisition(const std::vector<NamedSamples>& all) {
 SeasonDay measure_day(const ModelFile& learned, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& judging, int day,
                       const Context& context, std::vector<std::int64_t>& of_class) {
   ModelFile model = learned;
-  calibrate_for_day(model, day);
+  serve_day(model, day);
   const std::vector<int>& classes = model.spec.classes;
   ConfusionMatrix confusion(classes);
   Calibration calibration;

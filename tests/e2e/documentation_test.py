@@ -168,6 +168,8 @@ class Documents(unittest.TestCase):
             for line in command_lines(page):
                 # What an epoch more learns is tested elsewhere: here the command is what counts.
                 words = shlex.split(re.sub(r"train\.epochs=\d+", "train.epochs=3", line))
+                if words[1:2] == ["train"] and "train.epochs" not in line:
+                    words += ["--set", "train.epochs=3"]
                 if words[0].endswith("millesime"):
                     with self.subTest(page=page.name, line=line):
                         # There is no cluster: the scripts are only printed.

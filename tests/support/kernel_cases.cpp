@@ -503,7 +503,7 @@ void add_training_batch(Cases& cases, std::int64_t samples, const char* name) {
     if (!plain) {
       args.present = test.input(random_numbers<std::uint32_t>(table, 0, 7, 5));
       args.source = 1, args.hide_main = 0.2f, args.hide_other = 0.5f;
-      args.season_cut = 0.7f, args.first_cut = 30, args.last_cut = 330;
+      args.cut = {0.7f, 30, 330};
       args.date_dropout = 0.6f, args.noise = 0.1f, args.shift_days = 2, args.stretch = 0.1f, args.key = 7, args.sources_key = 8;
     }
     args.values = test.output<float>(samples * kDates * kFeatures);

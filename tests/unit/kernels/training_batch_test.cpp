@@ -82,7 +82,7 @@ TEST(TrainingBatch, HidesTheEndOfTheSeason) {
   const Table table(1, 30, 1);
   const std::vector<std::int64_t> rows(4000, 0);
   TrainingBatchArgs args;
-  args.season_cut = 0.5f, args.first_cut = 100, args.last_cut = 200, args.sources_key = 3;
+  args.cut = {0.5f, 100, 200}, args.sources_key = 3;
   const Batch batch = batch_of(table, rows, args);
   int cut = 0, before_the_middle = 0;
   for (std::size_t s = 0; s < rows.size(); ++s) {
@@ -97,7 +97,7 @@ TEST(TrainingBatch, HidesTheEndOfTheSeason) {
   EXPECT_NEAR(before_the_middle, 0.6 * cut, 120);  // of the dates until 150, the next valid one is 160
   args.sources_key = 3, args.key = 77;             // the same season for every source of a sample
   EXPECT_EQ(batch_of(table, rows, args).valid, batch.valid);
-  args.first_cut = args.last_cut = 5, args.season_cut = 1;  // before the first valid date, which stays
+  args.cut = {1, 5, 5};  // before the first valid date, which stays
   const Batch early = batch_of(table, {0}, args);
   EXPECT_EQ(std::count(early.valid.begin(), early.valid.end(), 1), 1);
 }

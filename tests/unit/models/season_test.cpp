@@ -2,8 +2,12 @@
 
 #include <cmath>
 #include <random>
+#include <utility>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/support/message_of.h"
 
 namespace millesime {
 namespace {
@@ -29,7 +33,7 @@ TEST(Season, CalibrationIsThatOfTheDay) {
   EXPECT_TRUE(knows_early_maps(model));
   const auto temperature_on = [&](int day) {
     ModelFile of_day = model;
-    calibrate_for_day(of_day, day);
+    serve_day(of_day, day);
     return of_day.spec.temperature;
   };
   EXPECT_DOUBLE_EQ(temperature_on(30), 2) << "before the first day, as on it";
@@ -38,6 +42,63 @@ TEST(Season, CalibrationIsThatOfTheDay) {
   EXPECT_DOUBLE_EQ(temperature_on(120), 1);
   EXPECT_DOUBLE_EQ(temperature_on(243), 1 / 1.5);
   EXPECT_DOUBLE_EQ(temperature_on(366), 0.5);
+}
+
+TEST(Season, PartsAreThoseInWhichSomethingIsSeenAndSomethingIsNot) {
+  ModelInput input;
+  input.series.push_back({3, 1, {5, 6, 7, 8, 9, 10}, {1, 0, 1, 1, 0, 1}, {100, 20, 200, 100, 300, 200}});
+  input.target = {0, 1}, input.group = {0, 1};
+  std::vector<int> until;
+  std::vector<std::pair<float, float>> cuts;
+  const auto look = [&] {
+    until.clear(), cuts.clear();
+    for (const SeasonPart& part : season_parts(input, 0.7)) {
+      until.push_back(part.until), cuts.emplace_back(part.cut.first, part.cut.last);
+      EXPECT_EQ(part.cut.share, 0.7f);
+      EXPECT_EQ(part.middle, part.until - 30);
+    }
+  };
+  using Cuts = std::vector<std::pair<float, float>>;
+  look();
+  EXPECT_EQ(until, (std::vector<int>{105, 165, 225}));
+  EXPECT_EQ(cuts, (Cuts{{30, 120}, {90, 180}, {150, 240}}));
+  // By thermal time the days of the year are those of `calendar`; what is hidden lies after the positions of these days.
+  input.series[0].calendar = {100, 20, 200, 100, 300, 200}, input.series[0].days = {10, 0, 130, 30, 500, 110};
+  look();
+  EXPECT_EQ(until, (std::vector<int>{105, 165, 225}));
+  EXPECT_EQ(cuts, (Cuts{{20, 40}, {20, 100}, {70, 120}}));
+  input.series[0].valid.assign(6, 0);
+  look();
+  EXPECT_TRUE(until.empty());
+}
+
+TEST(Season, ADayHasTheWeightsOfItsPart) {
+  ModelFile whole, part, member;
+  whole.path = "any-day.safetensors";
+  const auto weights = [](float value) { return FloatTensor{{1}, {value}}; };
+  whole.tensors = {{"head.bias", weights(9)}};
+  part.spec.metrics["epoch"] = 7;
+  part.tensors = {{"head.bias", weights(1)}, {"season/0/head.bias", weights(5)}};
+  add_season_part(whole, {105, 75, {}}, part);
+  part.tensors = {{"head.bias", weights(2)}};
+  add_season_part(whole, {165, 135, {}}, part);
+  EXPECT_EQ(whole.tensors.size(), 3u) << "of a part alone the weights that it uses";
+  EXPECT_EQ(whole.spec.metrics["season"]["parts"][1], (nlohmann::json{{"until", 165}, {"epoch", 7}}));
+  ModelFile ensemble;
+  ensemble.members = {whole, member};
+  const auto served = [](ModelFile model, int day) {
+    serve_day(model, day);
+    return (model.members.empty() ? model : model.members.front()).tensors.at("head.bias").values.front();
+  };
+  EXPECT_EQ(served(whole, 20), 1);
+  EXPECT_EQ(served(whole, 105), 1);
+  EXPECT_EQ(served(whole, 106), 2);
+  EXPECT_EQ(served(whole, 166), 9) << "the whole season";
+  EXPECT_EQ(served(ensemble, 120), 2);
+  whole.tensors.erase("season/1/head.bias");
+  EXPECT_EQ(served(whole, 105), 1);
+  EXPECT_THAT(testing::message_of([&] { serve_day(whole, 120); }),
+              ::testing::AllOf(::testing::HasSubstr("any-day.safetensors"), ::testing::HasSubstr("season/1/head.bias")));
 }
 
 TEST(Season, HidesWhatIsLater) {

@@ -153,6 +153,48 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
 }
 
+TEST(AnyDay, WeightsOfPartsOfTheYearStandBesideThoseOfTheWholeSeason) {
+  const std::string folder = testing::temp_dir();
+  write_text(folder + "/s.csv", season_table(90, "B8"));
+  TrainCommand command;
+  command.samples = {folder + "/s.csv"};
+  command.request.model.name = "ltae";
+  command.request.recipe.epochs = 10;
+  Context context;
+  testing::SilentProgress progress;
+  context.progress = &progress;
+  const auto train = [&](double cut, const std::string& name) {
+    command.request.recipe.season_cut = cut, command.request.output = folder + "/" + name;
+    train_model(command, context);
+    return ModelFile::read(command.request.output);
+  };
+  const ModelFile usual = train(0, "usual.safetensors"), any = train(0.7, "any.safetensors");
+  for (const auto& [name, tensor] : usual.tensors) EXPECT_EQ(any.tensors.at(name).values, tensor.values) << name;
+  EXPECT_EQ(any.spec.temperature, usual.spec.temperature);
+  const nlohmann::json& parts = any.spec.metrics["season"]["parts"];
+  std::vector<int> until;
+  for (const auto& part : parts) {
+    until.push_back(part["until"]);
+    EXPECT_THAT(part["epoch"].get<int>(), AllOf(::testing::Ge(1), ::testing::Le(4)));
+  }
+  EXPECT_EQ(until, (std::vector<int>{105, 165, 225, 285, 345}));  // dates from 10 January to 3 November
+  EXPECT_EQ(any.tensors.size(), 6 * usual.tensors.size());
+  EXPECT_NE(any.tensors.at("season/0/head.weight").values, any.tensors.at("season/1/head.weight").values);
+
+  // Killed while the third part of the first network learns, and while the second network learns.
+  const std::string bytes = read_text(command.request.output);
+  for (const int epochs : {21, 34}) {
+    KilledAfter killed(epochs);
+    context.progress = &killed;
+    EXPECT_THROW(train(0.7, "again.safetensors"), std::runtime_error);
+    context.progress = &progress;
+    train(0.7, "again.safetensors");
+    EXPECT_EQ(read_text(command.request.output), bytes);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 4) << "no checkpoint stays";
+    std::filesystem::remove(command.request.output);
+  }
+}
+
 TEST(Labels, OfTablesMayBeAnyCodeFromOneOn) {
   const std::string folder = testing::temp_dir();
   testing::SilentProgress progress;
