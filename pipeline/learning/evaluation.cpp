@@ -230,6 +230,15 @@ std::string importance_text(const ModelSpec& spec) {
   return text;
 }
 
+// Of a model for any day (models/base/season.h).
+std::string any_day_text(const ModelSpec& spec) {
+  const auto season = spec.metrics.find("season");
+  if (season == spec.metrics.end() || !season->contains("parts")) return "";
+  std::vector<std::string> until;
+  for (const auto& part : season->at("parts")) until.push_back(std::to_string(part.at("until").get<int>()));
+  return join_text("any day      weights of the whole season, and others for maps until day ", join_list(until, ", "), " of the year\n");
+}
+
 std::string years_text(const Provenance& provenance) {
   std::vector<std::string> years;
   for (const int year : provenance.years) years.push_back(std::to_string(year));
@@ -246,7 +255,7 @@ std::string model_info_text(const std::string& file) {
     text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
                       " numbers, seed ", member.spec.provenance.seed, ", temperature ", fixed(member.spec.temperature, 4), ", sharpening ",
                       fixed(member.spec.sharpening, 4), "\n");
-    text += held_out_text(member.spec) + importance_text(member.spec);
+    text += held_out_text(member.spec) + importance_text(member.spec) + any_day_text(member.spec);
   }
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", to_text(spec.input));
@@ -269,7 +278,7 @@ std::string model_info_text(const std::string& file) {
                     spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",
                     spec.provenance.region, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
-  text += held_out_text(spec) + importance_text(spec);
+  text += held_out_text(spec) + importance_text(spec) + any_day_text(spec);
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
   if (spec.metrics.contains("power") && spec.metrics["power"].is_number())
     text += join_text("power        ", fixed(spec.metrics["power"].get<double>(), 4), ", a part of the members' temperatures\n");

@@ -179,6 +179,7 @@ TEST(AnyDay, WeightsOfPartsOfTheYearStandBesideThoseOfTheWholeSeason) {
   }
   EXPECT_EQ(until, (std::vector<int>{105, 165, 225, 285, 345}));  // dates from 10 January to 3 November
   EXPECT_EQ(any.tensors.size(), 6 * usual.tensors.size());
+  EXPECT_THAT(model_info_text(command.request.output), HasSubstr("until day 105, 165, 225, 285, 345 of the year"));
   EXPECT_NE(any.tensors.at("season/0/head.weight").values, any.tensors.at("season/1/head.weight").values);
 
   // Killed while the third part of the first network learns, and while the second network learns.
