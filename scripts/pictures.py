@@ -64,7 +64,7 @@ def june(program, folder, pictures):
     for year in (2020, 2021):
         run("simulate", "-o", folder / str(year), "--tiles", 1, "--size", 256, "--dates", 45, "--plain", "--seed", 5, "--year", year)
     run("samples", "extract", folder / "2020/config.toml", "-o", folder / "samples.safetensors")
-    run("train", "--samples", folder / "samples.safetensors", "--model", "ltae", "--nomenclature", "oso23", "--set", "train.season_cut=0.7",
+    run("train", "--samples", folder / "samples.safetensors", "--model", "ltae", "--nomenclature", "oso23", "--set", "train.season_cut=1",
         "--set", "train.epochs=40", "-o", folder / "any-day.safetensors")
     maps, confidences = [], []
     for until in ("2021-03-31", "2021-06-30", "2021-12-31"):

@@ -1,8 +1,9 @@
 #pragma once
 // A model for maps of any day (train.season_cut). Its own weights are those of the whole season. For each part of the year the file has
-// another set of weights: a copy that went on learning while the season was hidden after days of this part. One network for all days
-// would be worse on each of them (models/MEASURED.md). How sure a map may be depends on its day: probabilities are raised to a power that
-// was fitted, day by day, to held-out samples of which nothing later was shown.
+// another set of weights, which learned while the season was hidden after days of this part. One network for all days is worse on each of
+// them, and so are copies of the network of the whole season that go on learning: early in the year it knows its samples by heart
+// (models/MEASURED.md). How sure a map may be depends on its day: probabilities are raised to a power that was fitted, day by day, to
+// held-out samples of which nothing later was shown.
 //
 // In the spec: metrics.season = {"cut": share of the samples that lost the end of their season, "parts": [{"until": last day of the year
 // whose maps it makes, "epoch": where its training stopped}, ...], "powers": [[day of the year, power], ...]}. The weights of part p are

@@ -64,7 +64,7 @@ ModelFile read_model(const std::string& file, Trust trust, const ClassifyOptions
     return model;
   }
   const std::string what = join_text(file, ": learned whole seasons and is asked for a map of the first ", options.last_day, " days");
-  if (options.early == "refuse") throw UserError(what + "; train it with train.season_cut, e.g. 0.7, or set classify.early = \"say\"");
+  if (options.early == "refuse") throw UserError(what + "; train it with train.season_cut = 1, or set classify.early = \"say\"");
   context.progress->note(what +
                          ": its classes and its confidence are less certain than they say; train.season_cut makes a model for any day");
   return model;

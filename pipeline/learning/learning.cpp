@@ -167,7 +167,6 @@ ModelInput some_of(const InputTable& table, std::int64_t most) {
   return table.read(some);
 }
 
-constexpr double kSeasonEpochs = 0.4;          // of a training, each part of the year goes on learning
 constexpr std::int64_t kSamplesOfDays = 1000;  // that say on which days something is seen
 
 }  // namespace
@@ -196,8 +195,7 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   spec_.provenance.seed = recipe_.random_seed;
   spec_.metrics["samples"] = count_samples(spec_, input_);
   enter_counts(spec_, request, count_labels(found), count_labels(selections));
-  if (recipe_.season_cut > 0 && spec_.input == InputKind::raw && !is_forest())
-    parts_ = season_parts(some_of(input_, kSamplesOfDays), recipe_.season_cut);
+  if (serves_any_day()) parts_ = season_parts(some_of(input_, kSamplesOfDays), recipe_.season_cut);
   run_ = watched_by(*context.progress);
   run_.device = context.device;
   run_.threads = context.threads;
@@ -216,6 +214,8 @@ double Learning::seconds_per_pixel() const {
   const ModelFile model = is_forest() ? grow(spec_, samples) : untrained_network(spec_, recipe_.random_seed);
   return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
 }
+
+bool Learning::serves_any_day() const { return recipe_.season_cut > 0 && spec_.input == InputKind::raw && !is_forest(); }
 
 bool Learning::is_forest() const { return !architecture(spec_.architecture).network; }
 
@@ -245,30 +245,21 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
     learned.model = train_held_out(spec_, samples, held_out, recipe_, run);
     const ModelSpec& spec = learned.model.spec;
     learned.held_out.front().crossed = calibrated_probabilities(crossed, spec.n_classes(), spec.temperature, spec.sharpening);
-    if (recipe_.season_cut > 0 && spec.input == InputKind::raw) learn_season(learned.model, samples, held_out, checkpoint);
     learned.held_out.front().chose_epoch = crossed.empty() && held_out.size() > 0;
   }
   learned.held_out.front().probabilities = judge();
   return learned;
 }
 
-int Learning::season_epochs(std::int64_t samples) const {
-  return std::max(1, static_cast<int>(std::lround(kSeasonEpochs * recipe_.epochs_for(samples))));
-}
-
 // The weights of maps of a part of the season, and the calibration of maps of each month's end. `model` has learned whole seasons.
 void Learning::learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
-  const ModelFile whole = model;
   model.spec.metrics["season"]["cut"] = recipe_.season_cut;
-  Recipe recipe = recipe_;
-  recipe.epochs = season_epochs(samples.size());
   TrainingRun run = run_;
-  run.start = &whole;
   for (std::size_t p = 0; p < parts_.size(); ++p) {
     context_.progress->note(join_text("maps until day ", parts_[p].until, " of the year"));
     run.cut = parts_[p].cut;
     run.checkpoint = checkpoint.empty() ? "" : join_text(checkpoint, "-season", p);
-    add_season_part(model, parts_[p], train_held_out(spec_, samples, as_known_on(held_out, parts_[p].middle), recipe, run));
+    add_season_part(model, parts_[p], train_held_out(spec_, samples, as_known_on(held_out, parts_[p].middle), recipe_, run));
   }
   nlohmann::json powers = nlohmann::json::array();
   for (int day = kFirstSeasonDay; day <= kWholeSeason && held_out.size() > 0; day += kSeasonStep) {
@@ -282,18 +273,14 @@ void Learning::learn_season(ModelFile& model, const InputTable& samples, const I
 
 // The same from all samples: `model` has learned whole seasons again, `first` has the epochs and the calibration.
 void Learning::learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const {
-  const ModelFile whole = model;
   model.spec.metrics["season"].erase("parts");
-  Recipe own = recipe;
-  own.epochs = season_epochs(samples_learned(first.spec));
   TrainingRun run = run_;
-  run.start = &whole;
   for (std::size_t p = 0; p < parts_.size(); ++p) {
     ModelFile chosen = first;
     chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
     run.cut = parts_[p].cut;
     run.checkpoint = run_.checkpoint.empty() ? "" : join_text(run_.checkpoint, "-season", p);
-    add_season_part(model, parts_[p], learn_again(chosen, input_, own, run));
+    add_season_part(model, parts_[p], learn_again(chosen, input_, recipe, run));
   }
 }
 
@@ -301,16 +288,22 @@ LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
   const std::int64_t learners = folds_.empty() ? input_.size() : static_cast<std::int64_t>(folds_.front().learn.size());
   const auto trainings = static_cast<int>(std::max<std::size_t>(1, folds_.size()));
-  const int of_parts = static_cast<int>(parts_.size()) * season_epochs(learners);
-  context_.progress->start(what, trainings * (is_forest() ? 1 : recipe_.epochs_for(learners) + of_parts),
-                           is_forest() ? "forests" : "epochs");
+  const auto networks = trainings + static_cast<int>(parts_.size());
+  context_.progress->start(what, is_forest() ? trainings : networks * recipe_.epochs_for(learners), is_forest() ? "forests" : "epochs");
   std::vector<LearnedModel> learned;
-  for (std::size_t fold = 0; fold < folds_.size(); ++fold)
-    learned.push_back(learn(input_.subset(folds_[fold].learn), input_.subset(folds_[fold].held_out),
-                            in_folds() && !run_.checkpoint.empty() ? join_text(run_.checkpoint, fold) : run_.checkpoint));
-  if (folds_.empty()) learned.push_back(learn(input_, validation_.value_or(InputTable()), run_.checkpoint));
+  const auto checkpoint = [&](std::size_t fold) {
+    return in_folds() && !run_.checkpoint.empty() ? join_text(run_.checkpoint, fold) : run_.checkpoint;
+  };
+  const auto learn_from = [&](std::size_t fold) { return folds_.empty() ? input_ : input_.subset(folds_[fold].learn); };
+  const auto judge_by = [&](std::size_t fold) {
+    return folds_.empty() ? validation_.value_or(InputTable()) : input_.subset(folds_[fold].held_out);
+  };
+  for (std::size_t fold = 0; fold < std::max<std::size_t>(1, folds_.size()); ++fold)
+    learned.push_back(learn(learn_from(fold), judge_by(fold), checkpoint(fold)));
+  LearnedModel first = in_folds() ? join_folds(learned) : learned.front();
+  if (serves_any_day()) learn_season(first.model, learn_from(0), judge_by(0), checkpoint(0));
   context_.progress->finish();
-  return in_folds() ? join_folds(learned) : learned.front();
+  return first;
 }
 
 // The models of the folds are calibrated as one: by what they say, uncalibrated, of the samples that each did not see. A network's epoch is

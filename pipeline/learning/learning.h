@@ -39,13 +39,13 @@ class Learning {
 
  private:
   bool is_forest() const;
+  bool serves_any_day() const;
   bool in_folds() const { return folds_.size() > 1; }
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
   void learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   void learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const;
-  int season_epochs(std::int64_t samples) const;  // of one part of the year
 
   const LearningRequest& request_;
   const Context& context_;
