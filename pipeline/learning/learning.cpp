@@ -167,7 +167,13 @@ ModelInput some_of(const InputTable& table, std::int64_t most) {
   return table.read(some);
 }
 
+constexpr double kPartEpochs = 1.5;            // of a training: a network of two months learns more views than one of a day
 constexpr std::int64_t kSamplesOfDays = 1000;  // that say on which days something is seen
+
+Recipe recipe_of_part(Recipe recipe, std::int64_t samples) {
+  recipe.epochs = static_cast<int>(std::lround(kPartEpochs * recipe.epochs_for(samples)));
+  return recipe;
+}
 
 }  // namespace
 
@@ -254,12 +260,13 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
 // The weights of maps of a part of the season, and the calibration of maps of each month's end. `model` has learned whole seasons.
 void Learning::learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
   model.spec.metrics["season"]["cut"] = recipe_.season_cut;
+  const Recipe recipe = recipe_of_part(recipe_, samples.size());
   TrainingRun run = run_;
   for (std::size_t p = 0; p < parts_.size(); ++p) {
     context_.progress->note(join_text("maps until day ", parts_[p].until, " of the year"));
     run.cut = parts_[p].cut;
     run.checkpoint = checkpoint.empty() ? "" : join_text(checkpoint, "-season", p);
-    add_season_part(model, parts_[p], train_held_out(spec_, samples, as_known_on(held_out, parts_[p].middle), recipe_, run));
+    add_season_part(model, parts_[p], train_held_out(spec_, samples, as_known_on(held_out, parts_[p].middle), recipe, run));
   }
   nlohmann::json powers = nlohmann::json::array();
   for (int day = kFirstSeasonDay; day <= kWholeSeason && held_out.size() > 0; day += kSeasonStep) {
@@ -274,34 +281,34 @@ void Learning::learn_season(ModelFile& model, const InputTable& samples, const I
 // The same from all samples: `model` has learned whole seasons again, `first` has the epochs and the calibration.
 void Learning::learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const {
   model.spec.metrics["season"].erase("parts");
+  const Recipe of_part = recipe_of_part(recipe, samples_learned(first.spec));
   TrainingRun run = run_;
   for (std::size_t p = 0; p < parts_.size(); ++p) {
     ModelFile chosen = first;
     chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
     run.cut = parts_[p].cut;
     run.checkpoint = run_.checkpoint.empty() ? "" : join_text(run_.checkpoint, "-season", p);
-    add_season_part(model, parts_[p], learn_again(chosen, input_, recipe, run));
+    add_season_part(model, parts_[p], learn_again(chosen, input_, of_part, run));
   }
 }
 
 LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
-  const std::int64_t learners = folds_.empty() ? input_.size() : static_cast<std::int64_t>(folds_.front().learn.size());
-  const auto trainings = static_cast<int>(std::max<std::size_t>(1, folds_.size()));
-  const auto networks = trainings + static_cast<int>(parts_.size());
-  context_.progress->start(what, is_forest() ? trainings : networks * recipe_.epochs_for(learners), is_forest() ? "forests" : "epochs");
+  const std::int64_t learners = folds_.empty() ? input_.size() : std::ssize(folds_.front().learn);
+  const int trainings = std::max(1, static_cast<int>(folds_.size()));
+  const int of_parts = static_cast<int>(parts_.size()) * recipe_of_part(recipe_, learners).epochs;
+  context_.progress->start(what, is_forest() ? trainings : trainings * recipe_.epochs_for(learners) + of_parts,
+                           is_forest() ? "forests" : "epochs");
   std::vector<LearnedModel> learned;
-  const auto checkpoint = [&](std::size_t fold) {
-    return in_folds() && !run_.checkpoint.empty() ? join_text(run_.checkpoint, fold) : run_.checkpoint;
+  const bool apart = in_folds() && !run_.checkpoint.empty();
+  const auto checkpoint = [&](std::size_t f) { return apart ? join_text(run_.checkpoint, f) : run_.checkpoint; };
+  const auto learn_from = [&](std::size_t f) { return folds_.empty() ? input_ : input_.subset(folds_[f].learn); };
+  const auto judges = [&](std::size_t f) {
+    return folds_.empty() ? validation_.value_or(InputTable()) : input_.subset(folds_[f].held_out);
   };
-  const auto learn_from = [&](std::size_t fold) { return folds_.empty() ? input_ : input_.subset(folds_[fold].learn); };
-  const auto judge_by = [&](std::size_t fold) {
-    return folds_.empty() ? validation_.value_or(InputTable()) : input_.subset(folds_[fold].held_out);
-  };
-  for (std::size_t fold = 0; fold < std::max<std::size_t>(1, folds_.size()); ++fold)
-    learned.push_back(learn(learn_from(fold), judge_by(fold), checkpoint(fold)));
+  for (std::size_t f = 0; f == 0 || f < folds_.size(); ++f) learned.push_back(learn(learn_from(f), judges(f), checkpoint(f)));
   LearnedModel first = in_folds() ? join_folds(learned) : learned.front();
-  if (serves_any_day()) learn_season(first.model, learn_from(0), judge_by(0), checkpoint(0));
+  if (serves_any_day()) learn_season(first.model, learn_from(0), judges(0), checkpoint(0));
   context_.progress->finish();
   return first;
 }
