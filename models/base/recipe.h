@@ -11,7 +11,6 @@
 namespace millesime {
 
 inline constexpr int kFullEpochs = 100, kFewestEpochs = 10;
-inline constexpr double kThermalStretch = 0.05;  // years differ more than the places of one year
 inline constexpr std::int64_t kSamplesSeen = 20'000'000;
 
 struct Recipe {  // [train]

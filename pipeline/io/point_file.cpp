@@ -64,9 +64,13 @@ OGRLayerH layer_of(GDALDatasetH dataset, const std::string& path, const std::str
 
 }  // namespace
 
-void write_point_layers(const std::string& path, const std::string& crs, const std::vector<PointLayer>& layers) {
+void require_geopackage(const std::string& path) {
   if (lower(std::filesystem::path(path).extension().string()) != ".gpkg")
     throw UserError(join_text(path, ": holds several layers; expected a GeoPackage, .gpkg"));
+}
+
+void write_point_layers(const std::string& path, const std::string& crs, const std::vector<PointLayer>& layers) {
+  require_geopackage(path);
   prepare_gdal();
   AtomicFile file(path);
   {

@@ -17,6 +17,9 @@ struct PointLayer {
   std::vector<std::vector<Attribute>> rows;
 };
 
+// UserError unless write_point_layers() can write a file of this name.
+void require_geopackage(const std::string& path);
+
 // A GeoPackage (.gpkg) of these layers; atomic, the same content gives the same bytes. NaN is no value.
 void write_point_layers(const std::string& path, const std::string& crs, const std::vector<PointLayer>& layers);
 

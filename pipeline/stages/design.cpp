@@ -287,6 +287,7 @@ std::vector<Stratum> count_strata(const std::string& map, const std::string& str
 }
 
 std::vector<Stratum> design(const DesignCommand& command, const Context& context) {
+  require_geopackage(command.output);  // before the map is read
   Designer designer(command, context);
   const Nomenclature nomenclature = command.strata.empty() ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
   std::vector<Stratum> strata = designer.count();

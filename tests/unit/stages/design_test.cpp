@@ -153,6 +153,11 @@ TEST_F(DesignTest, InClustersIsEstimatedByThem) {
   EXPECT_THAT(message_of([&] { design(command, silent.context); }), HasSubstr("has no strata"));
 }
 
+TEST_F(DesignTest, AFormatOfOneLayerIsRefusedBeforeTheMapIsRead) {
+  command.output = folder + "/sample.shp", command.map = folder + "/none.tif";
+  EXPECT_THAT(message_of([&] { design(command, silent.context); }), AllOf(HasSubstr("sample.shp"), HasSubstr("expected a GeoPackage, .gpkg")));
+}
+
 TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
   design(command, silent.context);
   interpret("", 30);
