@@ -160,6 +160,8 @@ function(millesime_test_properties name labels environment)
   set(cost 1)
   if(labels MATCHES "e2e|slow")
     set(cost 100)  # ctest starts these first, so that two jobs end together
+  elseif(name MATCHES "^unit/(models/training|stages/(train|reconcile)|simulate/simulate|models/architectures|kernels/preprocessing)$")
+    set(cost 10)  # the slowest under the sanitizers
   endif()
   set(sanitizer "")
   if(MILLESIME_SANITIZE)

@@ -155,7 +155,8 @@ TEST_F(DesignTest, InClustersIsEstimatedByThem) {
 
 TEST_F(DesignTest, AFormatOfOneLayerIsRefusedBeforeTheMapIsRead) {
   command.output = folder + "/sample.shp", command.map = folder + "/none.tif";
-  EXPECT_THAT(message_of([&] { design(command, silent.context); }), AllOf(HasSubstr("sample.shp"), HasSubstr("expected a GeoPackage, .gpkg")));
+  EXPECT_THAT(message_of([&] { design(command, silent.context); }),
+              AllOf(HasSubstr("sample.shp"), HasSubstr("expected a GeoPackage, .gpkg")));
 }
 
 TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
