@@ -5,8 +5,8 @@
 
 #include "pipeline/core/dates.h"
 #include "pipeline/core/error.h"
+#include "pipeline/io/internal/compiled_expression.h"
 #include "pipeline/io/sensor_file.h"
-#include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
 namespace {

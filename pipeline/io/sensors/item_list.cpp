@@ -13,6 +13,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/internal/compiled_expression.h"
 #include "pipeline/io/internal/storage.h"
 #include "pipeline/io/sensors/item_table.h"
 #include "pipeline/io/sensors/layout.h"

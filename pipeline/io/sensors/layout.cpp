@@ -16,6 +16,7 @@
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/internal/compiled_expression.h"
 #include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/sensor.h"
 

@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -98,9 +97,6 @@ std::unique_ptr<ProductLayout> make_landsat_c2();
 std::unique_ptr<ProductLayout> make_raster_series();
 std::unique_ptr<ProductLayout> make_item_list();  // of any sensor
 void check_raster_series(const SensorFile& sensor);
-
-// An expression that is asked for with every tile and every name: compiled once a process. Throws std::regex_error.
-std::regex compiled(const std::string& expression);
 
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 

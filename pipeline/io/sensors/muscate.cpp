@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/internal/compiled_expression.h"
 #include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
