@@ -1,7 +1,9 @@
-"""pictures.py PROGRAM FOLDER: the pictures of two journeys in pipeline/reports/README.md, made anew in FOLDER/pictures from a simulated world.
+"""pictures.py PROGRAM FOLDER [PICTURE...]: pictures of the READMEs, made anew in FOLDER/pictures from simulated worlds; all, or those named.
 
 june.png: the editions of March, June and December of one year by one model that learned another year, and their confidence below.
 lasting.png: four yearly maps with flicker and a town that grows in 2020, the same made consistent, and where a change lasts.
+smoothing.png: the truth, a map by a random forest pixel by pixel, and the map with the defaults (model auto, smoothed probabilities);
+below, what is wrong in each.
 """
 import struct
 import subprocess
@@ -59,16 +61,25 @@ def panels(rows):
     return joined([joined(row, 1) for row in rows], 0)
 
 
+def run(program, *command):
+    subprocess.run([program, *map(str, command)], check=True)
+
+
+def simulate(program, world, *options):
+    if not world.exists():
+        run(program, "simulate", "-o", world, "--tiles", 1, "--size", 256, "--dates", 45, "--plain", "--seed", 5, *options)
+
+
 def june(program, folder, pictures):
-    run = lambda *command: subprocess.run([program, *map(str, command)], check=True)
     for year in (2020, 2021):
-        run("simulate", "-o", folder / str(year), "--tiles", 1, "--size", 256, "--dates", 45, "--plain", "--seed", 5, "--year", year)
-    run("samples", "extract", folder / "2020/config.toml", "-o", folder / "samples.safetensors")
-    run("train", "--samples", folder / "samples.safetensors", "--model", "ltae", "--nomenclature", "oso23", "--set", "train.season_cut=1",
-        "--set", "train.epochs=40", "-o", folder / "any-day.safetensors")
+        simulate(program, folder / str(year), "--year", year)
+    run(program, "samples", "extract", folder / "2020/config.toml", "-o", folder / "samples.safetensors")
+    run(program, "train", "--samples", folder / "samples.safetensors", "--model", "ltae", "--nomenclature", "oso23", "--set",
+        "train.season_cut=1", "--set", "train.epochs=40", "-o", folder / "any-day.safetensors")
     maps, confidences = [], []
     for until in ("2021-03-31", "2021-06-30", "2021-12-31"):
-        run("run", folder / "2021/config.toml", "--until", until, "--set", f"model.path={folder / 'any-day.safetensors'}", "--quiet")
+        run(program, "run", folder / "2021/config.toml", "--until", until, "--set", f"model.path={folder / 'any-day.safetensors'}",
+            "--quiet")
         edition = "2021" if until.endswith("12-31") else until[:7]
         product = folder / f"2021/out/{edition}/OCS_{edition}"
         maps.append(colours()[numbers(product.with_suffix(".tif"), folder)])
@@ -77,6 +88,7 @@ def june(program, folder, pictures):
 
 
 def lasting(program, folder, pictures):
+    simulate(program, folder / "2021", "--year", 2021)
     truth = folder / "2021/truth/truth.tif"
     classes = numbers(truth, folder)
     mapped, random = classes > 0, np.random.default_rng(1)
@@ -100,16 +112,36 @@ def lasting(program, folder, pictures):
     png(pictures / "lasting.png", panels([before + [white], after + [lasts]]))
 
 
+def smoothing(program, folder, pictures):
+    world = folder / "smoothing"
+    simulate(program, world, "--cloud-share", 0.4, "--wrong-labels", 0.08)
+    truth = numbers(world / "truth/truth.tif", folder)
+    maps = []
+    for name, settings in (("forest", ["model.name=random_forest", "classify.smooth=0"]), ("default", [])):
+        settings = [*settings, "sample.select=constant", "sample.select_number=100"]
+        run(program, "run", world / "config.toml", "--out", world / name, "--quiet", *[part for each in settings for part in ("--set", each)])
+        maps.append(numbers(world / name / "2021/OCS_2021.tif", folder))
+    judged = [(truth > 0) & (each > 0) for each in maps]
+    wrong = [shades(np.where(counts & (each != truth), 1, 0), 1) for each, counts in zip(maps, judged)]
+    for name, each, counts in zip(("forest", "default"), maps, judged):
+        print(f"{name}: {np.mean(each[counts] == truth[counts]):.3f} of the pixels are right")
+    show = lambda classes: colours()[classes]
+    png(pictures / "smoothing.png", panels([[show(truth), *map(show, maps)], [np.full_like(wrong[0], 255), *wrong]]))
+
+
+PICTURES = {"june": june, "lasting": lasting, "smoothing": smoothing}
+
+
 def main():
     program, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     pictures = folder / "pictures"
-    pictures.mkdir(parents=True)
-    june(program, folder, pictures)
-    lasting(program, folder, pictures)
-    print(f"{pictures}: june.png, lasting.png")
+    pictures.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[3:] or PICTURES:
+        PICTURES[name](program, folder, pictures)
+        print(pictures / f"{name}.png")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3 or not set(sys.argv[3:]) <= set(PICTURES):
         sys.exit(__doc__)
     main()

@@ -67,6 +67,12 @@ std::string InputTable::identity() const {
   return text;
 }
 
+std::int64_t InputTable::groups() const {
+  std::vector<std::int64_t> distinct = group;
+  std::ranges::sort(distinct);
+  return std::ranges::unique(distinct).begin() - distinct.begin();
+}
+
 ModelInput InputTable::read(std::span<const std::int64_t> samples) const {
   MILLESIME_CHECK(read_, "samples of an empty table");
   if (!rows_) return read_(samples);

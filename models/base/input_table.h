@@ -30,6 +30,7 @@ class InputTable {
   std::int64_t bytes() const { return bytes_ * size(); }
   bool complete() const { return complete_; }
   std::string identity() const;
+  std::int64_t groups() const;  // how many different ones
   ModelInput read(std::span<const std::int64_t> samples) const;
   ModelInput all() const;
   InputTable subset(const std::vector<std::int64_t>& samples) const;

@@ -47,15 +47,15 @@ void Recipe::declare(Options& options) {
   options.add("validation_ratio", &validation_ratio, "share of the learning polygons held out to choose the epoch and to calibrate")
       .range(0, 0.9);
   options
-      .add("refit_samples", &refit_samples,
-           "with at most this number of samples, a second network learns from all of them once epoch and calibration are chosen")
+      .add("refit_polygons", &refit_polygons,
+           "with samples of at most this number of polygons, a second network learns from all of them once epoch and calibration are "
+           "chosen; samples without polygons count as one each")
       .range(0, 1e9);
   options
-      .add(
-          "effort", &effort,
-          "what the model auto spends: quick: a network and a forest; standard: ltae, temporal_cnn, a light inception_time where no series "
-          "has a gap, and a forest; best: several networks of each and a forest. Members that add nothing on held-out polygons are left "
-          "out")
+      .add("effort", &effort,
+           "what the model auto spends: quick: a network and a forest; standard: two seeds of ltae, temporal_cnn, a light inception_time "
+           "where no series has a gap, and a forest; best: several networks of each and a forest. Members that add nothing on held-out "
+           "polygons are left out")
       .choices({"quick", "standard", "best"});
   options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
   options

@@ -25,7 +25,7 @@ struct Recipe {  // [train]
   double average_decay = 0.999;     // of the moving average of the weights that is kept; 0: the last weights
   int patience = 0;                 // epochs without a better F-score on held-out groups before stopping; 0: never stop early
   double validation_ratio = 0.15;   // share of the groups held out to choose the epoch and to calibrate
-  int refit_samples = 10000;        // with at most this number of samples, a second network then learns from all of them
+  int refit_polygons = 10000;       // of at most this number of polygons: a second network then learns from all of them
   std::string effort = "standard";  // of the model `auto`: what is trained (pipeline/learning/learn_model.h)
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
@@ -51,7 +51,7 @@ struct Recipe {  // [train]
   int batch_for(std::int64_t samples) const;
   double rate_for(int batch_size) const;
   double stretch_for(bool thermal) const;  // another year may be warmer than all that were seen: 0.1 by thermal time, none by the calendar
-  bool refits(std::int64_t samples) const { return validation_ratio > 0 && samples <= refit_samples; }
+  bool refits(std::int64_t polygons) const { return validation_ratio > 0 && polygons <= refit_polygons; }
 
   void declare(Options& options);  // section "train"
 };

@@ -402,7 +402,7 @@ ModelFile train_held_out(ModelSpec spec, const InputTable& samples, const InputT
 
 ModelFile learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run) {
   ModelSpec spec = first.spec;
-  if (!recipe.refits(input.size()) || spec.provenance.n_held_out == 0) return first;
+  if (!recipe.refits(input.groups()) || spec.provenance.n_held_out == 0) return first;
   Recipe same = recipe;  // batches and rate as chosen for fewer samples
   const std::int64_t n_learned = samples_learned(spec);
   same.epochs = recipe.epochs_for(n_learned);

@@ -63,7 +63,7 @@ ModelFile train_network(const ModelSpec& spec, const InputTable& learn, const In
 ModelFile train_held_out(ModelSpec spec, const InputTable& samples, const InputTable& held_out, const Recipe& recipe,
                          const TrainingRun& run);
 
-// With few samples (Recipe::refits) a second network learns from all of `input`, also from the held-out ones, on the schedule of `first`
+// With few polygons (Recipe::refits) a second network learns from all of `input`, also from the held-out ones, on the schedule of `first`
 // (of train_held_out) up to the epoch that it chose, and takes over its calibration and metrics. Otherwise returns `first` itself.
 ModelFile learn_again(const ModelFile& first, const InputTable& input, const Recipe& recipe, const TrainingRun& run);
 

@@ -66,7 +66,7 @@ Effort effort_of(const std::string& name, std::int64_t samples, std::int64_t pol
   if (name == "standard") {
     const int seeds = samples <= kFewSamples ? 2 : 1;
     const bool few_judge = samples <= kFewSamples && polygons <= kFewPolygons;
-    Effort standard{{{"ltae", seeds}, {"temporal_cnn", seeds}}, samples <= kFoldsSamples ? kFolds : few_judge ? kFewerFolds : 0};
+    Effort standard{{{"ltae", 2}, {"temporal_cnn", seeds}}, samples <= kFoldsSamples ? kFolds : few_judge ? kFewerFolds : 0};
     if (dense) standard.candidates.push_back({"inception_time", seeds, {"filters=16", "kernel=20"}});  // a light form
     standard.candidates.push_back(forest);
     return standard;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <span>
 
 #include "kernels/ops/training_batch.h"
@@ -211,7 +210,7 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   run_.checkpoint = checkpoint_of(request, spec_.architecture);
 }
 
-std::int64_t Learning::polygons() const { return static_cast<std::int64_t>(std::set(input_.group.begin(), input_.group.end()).size()); }
+std::int64_t Learning::polygons() const { return input_.groups(); }
 
 double Learning::seconds_per_pixel() const {
   constexpr std::int64_t kEnough = 2000;  // samples of a forest: deep enough
@@ -358,12 +357,12 @@ LearnedModel Learning::again(LearnedModel first) {
     context_.progress->start(what, 1, "forests");
     first.model = grow(first.model.spec, input_);
     context_.progress->advance(1);
-  } else if (in_folds() || recipe_.refits(input_.size())) {
+  } else if (in_folds() || recipe_.refits(polygons())) {
     int epochs = first.model.spec.metrics["epoch"].get<int>();
     for (std::size_t p = 0; p < parts_.size(); ++p) epochs += first.model.spec.metrics["season"]["parts"][p]["epoch"].get<int>();
     context_.progress->start(what, epochs, "epochs");
     Recipe recipe = recipe_;
-    if (in_folds()) recipe.refit_samples = std::max<std::int64_t>(recipe.refit_samples, input_.size());
+    if (in_folds()) recipe.refit_polygons = std::max(recipe.refit_polygons, static_cast<int>(polygons()));
     const ModelFile chosen = first.model;
     first.model = learn_again(chosen, input_, recipe, run_);
     if (!parts_.empty()) learn_season_again(first.model, chosen, recipe);

@@ -29,7 +29,7 @@ run("simulate", "-o", FOLDER / "world", "--tiles", 1, "--size", 128, "--dates", 
 config = FOLDER / "config.toml"
 config.write_text(
     f'year = 2021\nnomenclature = "oso23"\noutput = "out"\n[[source]]\nsensor = "sentinel2_theia"\nroot = "world/l2a"\n'
-    f'[reference]\npath = "world/reference.shp"\nclass_field = "CODE"\n[model]\nname = "ltae"\n[train]\nepochs = {EPOCHS}\nrefit_samples = 0\n'
+    f'[reference]\npath = "world/reference.shp"\nclass_field = "CODE"\n[model]\nname = "ltae"\n[train]\nepochs = {EPOCHS}\nrefit_polygons = 0\n'
 )
 trained = FOLDER / "out/2021/work/train"
 run("run", config, "--to", "sample")

@@ -111,7 +111,7 @@ class OtherYear : public ::testing::Test {
     train.request.output = folder + "/" + axis + ".safetensors";
     train.request.model.name = "ltae", train.request.model.sources = {"sentinel2"};
     train.request.time.axis = axis;
-    train.request.recipe.epochs = 30, train.request.recipe.refit_samples = 0;
+    train.request.recipe.epochs = 30, train.request.recipe.refit_polygons = 0;
     train_model(train, context);
     EvaluateCommand evaluate;
     evaluate.model = train.request.output, evaluate.samples = {folder + "/warm.safetensors"}, evaluate.all_samples = true;
@@ -140,7 +140,7 @@ TEST_F(OtherYear, SamplesOfBothYearsMakeOneModelOfBoth) {
   train.samples = {folder + "/cold.safetensors", folder + "/warm.safetensors"};
   train.request.output = folder + "/both.safetensors";
   train.request.model.name = "ltae", train.request.model.sources = {"sentinel2"};
-  train.request.recipe.epochs = 30, train.request.recipe.refit_samples = 0;
+  train.request.recipe.epochs = 30, train.request.recipe.refit_polygons = 0;
   write_samples(year_of(2022, 13.5, 240, 3), folder + "/judge.safetensors");
   const auto accuracy = [&] {
     EvaluateCommand evaluate;

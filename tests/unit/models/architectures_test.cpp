@@ -282,8 +282,8 @@ TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
   const ModelInput input = small_input(spec, 90);
   Recipe recipe = quick_recipe();
   recipe.epochs = 6, recipe.validation_ratio = 0.2;
-  const auto train_with = [&](int refit_samples, std::vector<EpochReport>& reports) {
-    recipe.refit_samples = refit_samples;
+  const auto train_with = [&](int refit_polygons, std::vector<EpochReport>& reports) {
+    recipe.refit_polygons = refit_polygons;
     TrainingRun run = testing::plain_run();
     run.on_epoch = [&](const EpochReport& r) { reports.push_back(r); };
     return learn_again(testing::train_on_a_part(spec, input, recipe, run), input, recipe, run);
@@ -299,6 +299,21 @@ TEST(Training, FewSamplesLearnAgainWithTheHeldOutOnes) {
   EXPECT_EQ(second.spec.metrics, first.spec.metrics);  // judged before it had learned from them
   EXPECT_EQ(second.spec.temperature, first.spec.temperature);
   EXPECT_NE(second.tensors.at("head.weight").values, first.tensors.at("head.weight").values);
+}
+
+TEST(Training, PolygonsNotSamplesDecideWhoLearnsAgain) {
+  const ModelSpec spec = small_spec("ltae");
+  ModelInput input = small_input(spec, 90);
+  for (std::size_t i = 0; i < 90; ++i) input.group[i] = static_cast<std::int64_t>(i % 30);  // 30 polygons, each of one class
+  Recipe recipe = quick_recipe();
+  recipe.epochs = 2, recipe.validation_ratio = 0.2;
+  const auto samples_learned_with = [&](int refit_polygons) {
+    recipe.refit_polygons = refit_polygons;
+    const TrainingRun run = testing::plain_run();
+    return learn_again(testing::train_on_a_part(spec, input, recipe, run), input, recipe, run).spec.provenance.n_samples;
+  };
+  EXPECT_LT(samples_learned_with(29), 90);
+  EXPECT_EQ(samples_learned_with(30), 90);
 }
 
 TEST(Training, TheRobustLossLooksThroughWrongLabels) {

@@ -104,13 +104,13 @@ TEST_P(RareClasses, TrainingHoldsNoneOfThemOutAndTellsTheirNumbers) {
   for (const ClassCount& entry : {ClassCount{10, 40, 40, 0}, ClassCount{11, 6, 6, 0}, ClassCount{12, 1, 1, 0}})
     spec.provenance.classes.push_back(entry);
   Recipe recipe = recipe_of(GetParam());
-  recipe.refit_samples = 0;
+  recipe.refit_polygons = 0;
   const ModelFile model = testing::train_on_a_part(spec, learn, recipe);
   // 0.15 of the groups: 6 of class 10 and one of class 11 are held out; they are samples of the set, not made from training samples.
   EXPECT_EQ(model.spec.provenance.n_samples, 40);
   EXPECT_EQ(model.spec.provenance.n_held_out, 7);
   for (const ClassCount& entry : model.spec.provenance.classes) EXPECT_EQ(entry.learned, 34) << entry.code;
-  recipe.refit_samples = 1000;
+  recipe.refit_polygons = 1000;
   const ModelFile again = learn_again(model, learn, recipe, testing::plain_run());
   for (const ClassCount& entry : again.spec.provenance.classes) EXPECT_EQ(entry.learned, 40) << entry.code;
 }

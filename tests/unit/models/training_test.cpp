@@ -107,7 +107,7 @@ TEST_F(Interruption, InTheSecondNetworkToo) {
 }
 
 TEST_F(Interruption, AStopBeforeTheLastEpochIsRememberedToo) {
-  recipe.epochs = 30, recipe.patience = 2, recipe.refit_samples = 0;
+  recipe.epochs = 30, recipe.patience = 2, recipe.refit_polygons = 0;
   const std::string undisturbed = train();
   EXPECT_EQ(train(), undisturbed);
   ASSERT_EQ(resumed.size(), 1u);
