@@ -6,6 +6,7 @@
 
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/side_by_side.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
 #include "pipeline/stages/planning.h"
@@ -100,6 +101,23 @@ std::string changed_config(const std::map<std::string, std::string>& now, const 
   return now.size() == then.size() ? "" : "fewer options than before";
 }
 
+std::string looked_up(const Unit& unit, const std::string& name, const Config& config) {
+  return once(config, join_text("look at ", unit.name(), " ", name), unit.looked_up.at(name));
+}
+
+// Of units that will be compared, side by side: on a file system of a network each look waits for its server.
+void look_up_ahead(const std::vector<Unit>& units, const Selection& selection, const Config& config) {
+  constexpr int kAtOnce = 16;
+  std::vector<const Unit*> compared;
+  const Layout layout(config);
+  for (const Unit& unit : units)
+    if (!unit.looked_up.empty() && !selection.force && selection.chooses(unit) && known_manifest(layout, unit)) compared.push_back(&unit);
+  side_by_side(std::ssize(compared), kAtOnce, [&](std::int64_t i) {
+    const Unit& unit = *compared[static_cast<std::size_t>(i)];
+    for (const auto& [name, look_up] : unit.looked_up) looked_up(unit, name, config);
+  });
+}
+
 }  // namespace
 
 void check_selection(const std::vector<Stage>& stages, const Config& config, const Selection& selection) {
@@ -137,7 +155,7 @@ std::map<std::string, std::string> shaping_config(const Unit& unit, Config& conf
     if (as_known && known != as_known->config.end())
       shaping[name] = known->second;
     else
-      shaping[name] = look_up();
+      shaping[name] = looked_up(unit, name, config);
   }
   return shaping;
 }
@@ -268,6 +286,7 @@ PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& sele
   planned.stage = &stage;
   auto units = stage.plan(world);
   planned.known = units.has_value();
+  if (units) look_up_ahead(*units, selection, world);
   for (auto& unit : units.value_or(std::vector<Unit>{})) {
     if (!selection.chooses(unit)) {
       if (!known_manifest(layout, unit))

@@ -6,7 +6,6 @@
 #include <map>
 #include <set>
 
-#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
@@ -212,12 +211,12 @@ std::string with_kind(const Search& search, const std::string& entry) {
   return kind.empty() ? entry : join_text(entry, " (", kind, ")");
 }
 
+}  // namespace
+
 Search search_of(const SensorFile& sensor, const CensusRequest& request) {
   return {sensor,       storage_path(request.root), request.tile, chosen_variant(sensor, request), request.first,
           request.last, request.grid.has_value()};
 }
-
-}  // namespace
 
 Sensor::Sensor(SensorFile file) : file_(std::move(file)), layout_(make_layout(file_.layout)), list_(make_item_list()) {}
 Sensor::~Sensor() = default;
@@ -350,37 +349,6 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
       census.merged.push_back(acquisition.date.iso() + ": " + join_list(passes, " + "));
     }
   return census;
-}
-
-std::string Sensor::listing_digest(const CensusRequest& request) const {
-  const Search search = search_of(file_, request);
-  const std::string root = folder_of_products(request.root);
-  std::string listing;
-  const auto add = [&](const std::string& path) {
-    const std::optional<FileState> state = state_of(path);
-    if (state && state->is_file)
-      listing += join_text(path.starts_with(root) ? path.substr(root.size()) : path, '\n', state->bytes, ' ', state->modified_ns, '\n');
-  };
-  if (is_item_list(request.root)) add(search.root);
-  for (const Entry& entry : layout_of(request.root).entries(search)) {
-    listing += entry.name + "\n";
-    if (!entry.candidate) {
-      add(search.folder() + "/" + entry.name);
-      continue;
-    }
-    const FoundProduct& candidate = *entry.candidate;
-    if (!candidate.archive.empty()) {
-      add(candidate.archive);
-      continue;
-    }
-    if (entry.outside_period) continue;
-    std::set<std::string> files;
-    if (candidate.product.layers.empty() && is_folder(candidate.product.path))
-      for (const std::string& file : files_below(candidate.product.path)) files.insert(candidate.product.path + "/" + file);
-    for (const auto& [name, layer] : candidate.product.layers) files.insert(candidate.product.path + "/" + layer.file);
-    for (const std::string& file : files) add(file);
-  }
-  return xxh3(listing);
 }
 
 }  // namespace millesime

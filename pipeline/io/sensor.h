@@ -54,7 +54,8 @@ class Sensor {
                            Date last) const {
     return take_census({"", root, tile, "", bands, first, last});
   }
-  // Names, sizes and times of change of the files that take_census() reads, as one number: fast, for planning.
+  // Names of the files of all products, and sizes and times of change of those that take_census() and the reading of images depend on, as
+  // one number: fast, for planning. Each of these files is looked at once, and nothing else.
   std::string listing_digest(const CensusRequest& request) const;
   std::string listing_digest(const std::string& root, const std::string& tile, Date first, Date last) const {
     return listing_digest({"", root, tile, "", {}, first, last});

@@ -102,12 +102,26 @@ bool is_folder(const std::string& path) {
   return fs::is_directory(path, error);
 }
 
-bool is_broken_link(const std::string& path) {
+FolderEntry::FolderEntry(std::string path, std::optional<fs::directory_entry> listed)
+    : path_(std::move(path)), listed_(std::move(listed)) {}
+
+bool FolderEntry::is_folder() const {
   std::error_code error;
-  return !is_remote(path) && fs::is_symlink(fs::symlink_status(path, error)) && !fs::exists(path, error);
+  return listed_ ? listed_->is_directory(error) : millesime::is_folder(path_);
 }
 
-std::vector<std::string> sorted_names(const std::string& folder) {
+bool FolderEntry::is_broken_link() const {
+  std::error_code error;
+  return listed_ && listed_->is_symlink(error) && !listed_->exists(error);
+}
+
+std::string FolderEntry::special() const {
+  std::error_code error;
+  return !listed_ || listed_->is_regular_file(error) || listed_->is_directory(error) ? "" : special_file(path_);
+}
+
+std::vector<FolderEntry> sorted_entries(const std::string& folder) {
+  std::vector<FolderEntry> entries;
   if (is_remote(folder)) {
     const GdalMessages messages;
     std::vector<std::string> names;
@@ -117,14 +131,20 @@ std::vector<std::string> sorted_names(const std::string& folder) {
           return list != nullptr;
         }))
       throw UserError(join_text(folder, ": cannot be listed. ", messages.text()));
-    return names;
+    for (const std::string& name : names) entries.emplace_back(folder + "/" + name);
+    return entries;
   }
-  std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    names.push_back(entry->path().filename().string());
+    entries.emplace_back(folder + "/" + entry->path().filename().string(), *entry);
   if (error) throw UserError(join_text(folder, ": cannot be listed: ", error.message()));
-  std::ranges::sort(names);
+  std::ranges::sort(entries, {}, &FolderEntry::name);
+  return entries;
+}
+
+std::vector<std::string> sorted_names(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const FolderEntry& entry : sorted_entries(folder)) names.push_back(entry.name());
   return names;
 }
 

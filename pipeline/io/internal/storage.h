@@ -3,6 +3,7 @@
 // Credentials come from the environment, as GDAL reads them (AWS_ACCESS_KEY_ID...); they are in no path.
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,8 +27,24 @@ struct FileState {
 std::optional<FileState> state_of(const std::string& path);  // nothing: it does not exist
 
 bool is_folder(const std::string& path);
-bool is_broken_link(const std::string& path);                      // to what is not there
 std::vector<std::string> sorted_names(const std::string& folder);  // UserError where it cannot be listed
+
+// An entry of a folder. Listing tells what it is: on this machine only links, and entries of file systems that do not tell, are looked at.
+class FolderEntry {
+ public:
+  explicit FolderEntry(std::string path, std::optional<std::filesystem::directory_entry> listed = {});
+
+  const std::string& path() const { return path_; }
+  std::string name() const { return path_.substr(path_.rfind('/') + 1); }
+  bool is_folder() const;
+  bool is_broken_link() const;  // to what is not there
+  std::string special() const;  // special_file.h
+
+ private:
+  std::string path_;
+  std::optional<std::filesystem::directory_entry> listed_;  // none: on object storage
+};
+std::vector<FolderEntry> sorted_entries(const std::string& folder);  // by name; UserError where it cannot be listed
 // Every file below a folder, relative to it, sorted. UserError where it cannot be listed. `special`: names that are no files
 // (special_file.h).
 std::vector<std::string> files_below(const std::string& folder, std::vector<std::string>* special = nullptr);

@@ -57,12 +57,13 @@ class LandsatC2 final : public ProductLayout {
     const bool own_folder = folder == search.folder(), of_scene = !own_folder && std::regex_match(search.tile, std::regex(R"(\d{6})"));
     const NamePattern pattern = pattern_of(search.sensor);
     std::vector<Entry> entries;
-    for (const std::string& name : sorted_names(folder)) {
+    for (const FolderEntry& listed : sorted_entries(folder)) {
+      const std::string name = listed.name();
       if (is_left_by_desktop(name)) continue;
       Entry entry{name, std::nullopt, "", false};
-      const std::string path = folder + "/" + name, stem = stem_of(name);
-      if (is_broken_link(path) && pattern.match(stem)) entry.damage = kBrokenLink;
-      if (!is_tar(name) && !is_folder(path)) {
+      const std::string &path = listed.path(), stem = stem_of(name);
+      if (listed.is_broken_link() && pattern.match(stem)) entry.damage = kBrokenLink;
+      if (!is_tar(name) && !listed.is_folder()) {
         if (own_folder || !entry.damage.empty()) entries.push_back(entry);
         continue;
       }
@@ -79,7 +80,7 @@ class LandsatC2 final : public ProductLayout {
         continue;
       }
       if (of_scene && parts->at("scene") != search.tile) continue;
-      if (entry.damage = special_damage(path); !entry.damage.empty()) {
+      if (entry.damage = special_damage(listed); !entry.damage.empty()) {
         entries.push_back(entry);
         continue;
       }

@@ -51,10 +51,14 @@ const LayoutCard& layout_card(const std::string& name) {
 
 }  // namespace
 
-std::string special_damage(const std::string& path) {
-  const std::string kind = is_remote(path) ? "" : special_file(path);
+namespace {
+std::string damage_of_kind(const std::string& kind) {
   return kind.empty() ? "" : join_text("is ", kind, ", which is not opened; expected a product, remove it");
 }
+}  // namespace
+
+std::string special_damage(const std::string& path) { return damage_of_kind(is_remote(path) ? "" : special_file(path)); }
+std::string special_damage(const FolderEntry& entry) { return damage_of_kind(entry.special()); }
 
 const std::map<std::string, std::string>& SpecialFiles::in(const std::string& folder) {
   const auto [known, is_new] = known_.try_emplace(folder);
@@ -222,7 +226,8 @@ std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, con
                                                    const std::function<std::string(const std::string&)>& tile_of) {
   const std::regex tile = compiled(sensor.tile);
   std::set<std::string> tiles;
-  for (const std::string& name : sorted_names(root.empty() ? "." : root)) {
+  for (const FolderEntry& entry : sorted_entries(root.empty() ? "." : root)) {
+    const std::string name = entry.name();
     std::string of_product;
     try {
       of_product = tile_of(name);
@@ -230,7 +235,7 @@ std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, con
     }
     if (!of_product.empty())
       tiles.insert(of_product);
-    else if (std::regex_match(name, tile) && is_folder(root + "/" + name))
+    else if (std::regex_match(name, tile) && entry.is_folder())
       tiles.insert(name);
   }
   return {tiles.begin(), tiles.end()};

@@ -21,6 +21,7 @@
 namespace millesime {
 
 class RasterReader;
+struct CensusRequest;
 
 // What a census looks for.
 struct Search {
@@ -32,6 +33,8 @@ struct Search {
   bool is_outside(Date date) const { return date < first || date > last; }
   std::string folder() const { return (root.empty() ? "." : root) + "/" + tile; }
 };
+
+Search search_of(const SensorFile& sensor, const CensusRequest& request);  // UserError for a variant that the sensor does not have
 
 // A product that was found, and the result of checking it.
 struct FoundProduct {
@@ -57,6 +60,7 @@ inline constexpr const char* kBrokenLink = "is a link to a product that is not t
 
 // The reason of an entry that is a named pipe, a socket or a device; "" of any other.
 std::string special_damage(const std::string& path);
+std::string special_damage(const FolderEntry& entry);
 
 // Looks for such names among the images of products on this machine, each folder once.
 class SpecialFiles {

@@ -47,9 +47,9 @@ class Muscate final : public ProductLayout {
     const bool own_folder = folder == search.folder();
     const Names naming(search.sensor);
     std::vector<Entry> entries;
-    for (const std::string& name : sorted_names(folder))
-      if (!is_left_by_desktop(name) && (own_folder || is_beside(naming, name, search.tile)))
-        entries.push_back(look_at(search, naming, folder, name));
+    for (const FolderEntry& listed : sorted_entries(folder))
+      if (const std::string name = listed.name(); !is_left_by_desktop(name) && (own_folder || is_beside(naming, name, search.tile)))
+        entries.push_back(look_at(search, naming, folder, listed));
     if (!own_folder && entries.empty())
       throw UserError(join_text(search.folder(), ": no such folder; expected the products of the tile ", search.tile, " in it"));
     return entries;
@@ -163,13 +163,13 @@ class Muscate final : public ProductLayout {
     return damaged(join_text("the zip archive contains no product of ", search.sensor.title));
   }
 
-  static Entry look_at(const Search& search, const Names& naming, const std::string& folder, const std::string& entry) {
-    const std::string path = folder + "/" + entry;
+  static Entry look_at(const Search& search, const Names& naming, const std::string& folder, const FolderEntry& listed) {
+    const std::string entry = listed.name(), &path = listed.path();
     Entry found{entry, std::nullopt, "", false};
-    const std::string special = special_damage(path);
+    const std::string special = special_damage(listed);
     if (!special.empty()) {
       if (is_zip(entry) || entry.starts_with(naming.start)) found.damage = special;
-    } else if (is_folder(path)) {
+    } else if (listed.is_folder()) {
       if (entry.starts_with(naming.start))
         found = product_at(naming, entry, entry, path, "");
       else if (is_of_another_sensor(entry))
@@ -182,7 +182,7 @@ class Muscate final : public ProductLayout {
       else
         found = look_into_zip(search, naming, folder, entry);
     }
-    if (is_broken_link(path) && entry.starts_with(naming.start)) found.damage = kBrokenLink;
+    if (listed.is_broken_link() && entry.starts_with(naming.start)) found.damage = kBrokenLink;
     if (!found.candidate) return found;
     if (const Product& product = found.candidate->product; product.tile != search.tile) {
       found.damage = join_text("is of the tile ", product.tile, " but is in the folder of ", search.tile, "; move or remove it");

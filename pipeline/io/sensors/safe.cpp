@@ -70,7 +70,8 @@ class Safe final : public ProductLayout {
   std::vector<Entry> entries(const Search& search) const override {
     std::vector<Entry> entries;
     const std::string folder = folder_of_tile(search);
-    for (const std::string& name : sorted_names(folder)) {
+    for (const FolderEntry& listed : sorted_entries(folder)) {
+      const std::string name = listed.name();
       if (is_left_by_desktop(name)) continue;
       Entry entry{name, std::nullopt, "", false};
       std::optional<NamePattern::Parts> parts;
@@ -92,7 +93,7 @@ class Safe final : public ProductLayout {
         entries.push_back(entry);
         continue;
       }
-      if (entry.damage = special_damage(folder + "/" + name); !entry.damage.empty()) {
+      if (entry.damage = special_damage(listed); !entry.damage.empty()) {
         entries.push_back(entry);
         continue;
       }

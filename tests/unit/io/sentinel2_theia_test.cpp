@@ -329,6 +329,45 @@ TEST(Sentinel2Theia, ListingDigestChangesWithTheFiles) {
   EXPECT_NE(digest(), touched);
 }
 
+// Products hold several times as many images as are read: those need no look.
+TEST(Sentinel2Theia, ListingDigestLooksAtWhatIsRead) {
+  const std::string root = temp_dir(), product = on("20180511").name();
+  const std::string folder = write_product(root, on("20180511")) + "/";
+  const std::vector<std::string> not_read = {product + "_SRE_B2.tif", product + "_ATB_R1.tif", product + "_QKL_ALL.jpg",
+                                             "MASKS/" + product + "_CLM_R2.tif", "MASKS/" + product + "_MG2_R1.tif"},
+                                 read = {product + "_FRE_B2.tif", product + "_FRE_B2.tif.aux.xml", product + "_FRE_B12.tif",
+                                         "MASKS/" + product + "_EDG_R1.tif", product + "_MTD_ALL.xml"};
+  for (const auto* files : {&not_read, &read})
+    for (const std::string& file : *files)
+      if (!fs::exists(folder + file)) std::ofstream(folder + file) << "1";
+  const auto sensor = make_sensor("sentinel2_theia");
+  const auto digest = [&](const std::vector<std::string>& bands = {}, const std::string& variant = "") {
+    return sensor->listing_digest({"", root, "T31TCJ", variant, bands, kFirst, kLast});
+  };
+  const auto touch = [&](const std::string& file) {  // written in place: nothing of the folder changes
+    fs::last_write_time(folder + file, fs::last_write_time(folder + file) + std::chrono::nanoseconds(1));
+  };
+  for (const std::string& file : read) {
+    const std::string before = digest();
+    touch(file);
+    EXPECT_NE(digest(), before) << file;
+  }
+  for (const std::string& file : not_read) {
+    const std::string before = digest();
+    touch(file);
+    EXPECT_EQ(digest(), before) << file;
+    fs::remove(folder + file);
+    EXPECT_NE(digest(), before) << file;
+  }
+  std::ofstream(folder + product + "_SRE_B2.tif") << "1";
+  const std::string raw = digest({}, "SRE"), few = digest({"B3", "B4"}), named = digest({"blue"});
+  touch(product + "_SRE_B2.tif");
+  EXPECT_NE(digest({}, "SRE"), raw) << "the variant that is read";
+  touch(product + "_FRE_B2.tif");
+  EXPECT_EQ(digest({"B3", "B4"}), few);
+  EXPECT_NE(digest({"blue"}), named);
+}
+
 // What macOS and Windows leave beside images and in archives.
 TEST(Sentinel2Theia, WhatDesktopsLeaveIsNoImage) {
   const std::string root = temp_dir();
