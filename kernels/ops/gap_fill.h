@@ -27,6 +27,8 @@ struct GapFilling {
   float window_days = 30;  // of moving_average, > 0
   float smoothing = 1;     // of whittaker, > 0
   bool rounded = false;    // float32 results are whole numbers, too: what models of format 1 learned from
+
+  bool operator==(const GapFilling&) const = default;
 };
 
 struct GapFillArgs {

@@ -73,13 +73,13 @@ ModelFile read_model(const std::string& file, Trust trust, const ClassifyOptions
 }  // namespace
 
 SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
-                 const Context& context)
+                 const Context& context, const std::shared_ptr<PreparedInputs>& prepared)
     : files_(files), options_(options) {
   const Arithmetic precision = options.precision == "bfloat16" ? Arithmetic::bfloat16 : Arithmetic::float32;
   std::set<int> codes;
   for (const auto& model : files.models) {
     models_.push_back(
-        std::make_unique<TileModel>(read_model(model.file, trust, options, context), input, options.batch, context, precision));
+        std::make_unique<TileModel>(read_model(model.file, trust, options, context), input, options.batch, context, precision, prepared));
     codes.insert(models_.back()->spec().classes.begin(), models_.back()->spec().classes.end());
   }
   for (const LandClass& known : nomenclature().classes)  // in the order of the nomenclature

@@ -79,11 +79,12 @@ class SeedMap {
     PinnedNumbers<std::uint16_t> codes;  // [level 1, deepest, each class's probability][pixel]
   };
 
-  // UserError if a model does not match the tile (TileModel), or if a class code does not fit into the map.
-  SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid,
-          const Context& context);
+  // UserError if a model does not match the tile (TileModel), or if a class code does not fit into the map. `prepared`: of all maps of the
+  // tile, whose owner says where a window begins.
+  SeedMap(const Files& files, const TileInput& input, const ClassifyOptions& options, Trust trust, const Grid& grid, const Context& context,
+          const std::shared_ptr<PreparedInputs>& prepared);
 
-  std::int64_t bytes_per_pixel(int dates) const;              // memory of score() and decide(), without the series
+  std::int64_t bytes_per_pixel(int dates) const;              // memory of decide(), without the series and what is prepared
   PrecisionCost precision_cost() const;                       // changes by 16 bits, on the compared pixels
   std::map<std::string, std::int64_t> unknown_codes() const;  // the most of its models, TileModel::unknown_codes()
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -172,20 +173,25 @@ class TileClassifier {
         ahead_(stream_),
         reader_(sources_of(request, input_), request.exogenous, readers_of(context), request.options.halo(), context.memory_bytes),
         spare_windows_(context.device),
+        prepared_(std::make_shared<PreparedInputs>(context.device)),
         pixels_(request.maps.size()) {
-    for (const auto& files : request.maps) maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context);
+    for (const auto& files : request.maps)
+      maps_.emplace_back(files, input_, request.options, request.trust, request.census.grid, context, prepared_);
     if (!request.regions.path.empty()) regions_.emplace(request, request.census.grid);
     if (!request.mapped.empty()) area_.emplace(request.mapped, request.census.grid);
     if (!request.footprint.empty()) footprint_.emplace(request.footprint);
   }
 
   std::vector<Window> windows() const {
-    std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * reader_.bytes_per_pixel();
+    std::int64_t bytes = (2 * kAhead + 2 + ahead_.windows_on_host()) * reader_.bytes_per_pixel() + prepared_->bytes_per_pixel();
     for (const auto& map : maps_) bytes += map.bytes_per_pixel(static_cast<int>(input_.dates.size()));
     const SeriesReader& main = reader_.main();
     const std::int64_t most = on_gpu() ? kMaxDevicePixels : kWindowBytes / main.bytes_per_pixel();
     std::vector<Window> windows = main.windows(most, main.pixels_within(context_.memory_bytes, 2, bytes));
     if (area_) std::erase_if(windows, [&](const Window& window) { return !area_->meets(window); });  // they stay empty
+    std::int64_t largest = 0;
+    for (const Window& window : windows) largest = std::max(largest, around(window).pixels());
+    prepared_->expect(largest);
     return windows;
   }
 
@@ -315,6 +321,7 @@ class TileClassifier {
     const std::optional<RegionShares> shares = regions_ ? std::optional(regions_->shares(window.series.window)) : std::nullopt;
     DecidedRows rows = spare_rows_.take(maps_.size());
     rows.pixels = inner.pixels();
+    prepared_->next_window();
     for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m].decide(stream_, series, window, inner, shares, rows.maps[m]);
     if (series.size() > 1) count_observations(series, window.series.window, inner, rows);
     return rows;
@@ -349,6 +356,7 @@ class TileClassifier {
   SpareWindows spare_windows_;
   SpareRows spare_rows_;
   Buffer<std::uint8_t> dates_seen_;  // of a further source
+  std::shared_ptr<PreparedInputs> prepared_;
   std::vector<SeedMap> maps_;
   std::vector<SeedMap::Pixels> pixels_;              // of the window that is written, one a map
   std::vector<std::vector<std::uint8_t>> observed_;  // likewise, of each further source: valid dates, [pixel]

@@ -1,6 +1,7 @@
 #include "pipeline/imagery/tile_model.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "kernels/ops/blend.h"
@@ -26,6 +27,12 @@ void require_dates(const ModelSpec& spec, const TileInput& input, const std::str
                             "these dates"));
 }
 
+std::vector<float> inverse_of(const std::vector<float>& deviations) {
+  std::vector<float> inverse;
+  for (const float deviation : deviations) inverse.push_back(1 / deviation);
+  return inverse;
+}
+
 // Of a model's source that is read nowhere.
 void require_may_lack(const SourceSpec& source, const TileInput& input, const std::string& file, const Context& context) {
   const std::string what = join_text(file, ": the model also reads ", source.name, " (", join_list(source.bands, ", "), ")");
@@ -38,10 +45,17 @@ void require_may_lack(const SourceSpec& source, const TileInput& input, const st
 
 }  // namespace
 
-TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision)
-    : spec_(model.spec), input_(input), new_year_(Date::from_ymd(input.year, 1, 1)), what_(model.path) {
+TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision,
+                     std::shared_ptr<PreparedInputs> prepared)
+    : spec_(model.spec),
+      input_(input),
+      new_year_(Date::from_ymd(input.year, 1, 1)),
+      prepared_(std::move(prepared)),
+      owns_prepared_(!prepared_),
+      what_(model.path) {
   const std::string file = model.path;
-  for (const auto& member : model.members) members_.emplace_back(member, input, batch_pixels, context, precision);
+  if (owns_prepared_) prepared_ = std::make_shared<PreparedInputs>(context.device);
+  for (const auto& member : model.members) members_.emplace_back(member, input, batch_pixels, context, precision, prepared_);
   if (!members_.empty()) return;
   for (std::size_t s = 1; s < spec_.sources.size(); ++s) {
     OtherSource& other = others_.emplace_back();
@@ -72,28 +86,38 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     for (const OtherSource& other : others_)
       if (other.place) require_days(input.others[*other.place].dates);
   }
-  indices_ = plan_indices(source.indices, source.bands);
   static_positions_ = spec_.statics_in(input.static_names, "the tile");
   unknown_.resize(spec_.statics.size());
   runner_ = std::make_unique<ModelRunner>(std::move(model), context.device, context.threads, batch_pixels, precision);
-  const Stream stream(context.device);
-  if (!runner_->is_forest()) {  // a forest reads numbers as they are
-    std::vector<float> inverse;
-    for (const float deviation : source.deviation) inverse.push_back(1 / deviation);
-    mean_ = to_device(stream, source.mean);
-    inverse_std_ = to_device(stream, inverse);
-    for (std::size_t s = 0; s < others_.size(); ++s) {
-      std::vector<float> of_other;
-      for (const float deviation : spec_.sources[s + 1].deviation) of_other.push_back(1 / deviation);
-      others_[s].mean = to_device(stream, spec_.sources[s + 1].mean);
-      others_[s].inverse_std = to_device(stream, of_other);
-      stream.synchronize();  // `of_other` ends here
-    }
+  if (!runner_->reads_images()) {
+    input_place_ = prepared_->place_of(preparation(0, 0), static_cast<int>(input.dates.size()));
+    for (std::size_t s = 0; s < others_.size(); ++s)
+      if (const auto place = others_[s].place)
+        others_[s].input = prepared_->place_of(preparation(s + 1, 1 + *place), static_cast<int>(input.others[*place].dates.size()));
+    return;
   }
-  std::vector<std::int32_t> targets;
-  for (const int day : spec_.days) targets.push_back((new_year_ + day).days);
-  target_days_ = to_device(stream, targets);
+  const Stream stream(context.device);
+  mean_ = to_device(stream, source.mean);
+  const std::vector<float> inverse = inverse_of(source.deviation);
+  inverse_std_ = to_device(stream, inverse);
+  for (std::size_t s = 0; s < others_.size(); ++s) {
+    const std::vector<float> of_other = inverse_of(spec_.sources[s + 1].deviation);
+    others_[s].mean = to_device(stream, spec_.sources[s + 1].mean);
+    others_[s].inverse_std = to_device(stream, of_other);
+    stream.synchronize();  // `of_other` ends here
+  }
   stream.synchronize();  // windows use other streams
+}
+
+WindowPreparation TileModel::preparation(std::size_t source, std::size_t place) const {
+  const SourceSpec& spec = spec_.sources[source];
+  WindowPreparation way{.source = place, .kind = spec_.input, .bands = spec.bands};
+  way.resampling = place == 0 ? input_.resampling : input_.others[place - 1].resampling;
+  if (!runner_->is_forest()) way.mean = spec.mean, way.inverse_std = inverse_of(spec.deviation);  // a forest reads numbers as they are
+  if (spec_.input == InputKind::raw) return way;
+  way.indices = spec.indices, way.filling = gap_filling(spec_, source);
+  for (const int day : spec_.days_of(source)) way.target_days.push_back((new_year_ + day).days);
+  return way;
 }
 
 std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
@@ -115,22 +139,17 @@ std::int64_t TileModel::bytes_per_pixel(int n_dates) const {
     return beside_input + sums + resampled;
   }
   const std::int64_t dates = spec_.input == InputKind::regular ? static_cast<std::int64_t>(spec_.days.size()) : n_dates;
-  const SourceSpec& source = spec_.sources.front();
-  const std::int64_t filling =
-      spec_.input == InputKind::regular
-          ? prepare_regular_bytes_per_pixel(gap_filling(spec_, 0), n_dates, static_cast<int>(source.bands.size()), static_cast<int>(dates))
-          : 0;
-  std::int64_t of_others = 0;
+  std::int64_t joined = 0;
   for (std::size_t s = 0; s < others_.size(); ++s)
     if (others_[s].place)
-      of_others += static_cast<std::int64_t>(spec_.input == InputKind::regular ? spec_.days_of(s + 1).size()
-                                                                               : input_.others[*others_[s].place].dates.size()) *
-                   (spec_.sources[s + 1].features() * 8 + 1);
+      joined += static_cast<std::int64_t>(spec_.input == InputKind::regular ? spec_.days_of(s + 1).size()
+                                                                            : input_.others[*others_[s].place].dates.size()) *
+                spec_.sources[s + 1].features() * 4;
   const std::int64_t of_time = temperatures_ ? static_cast<std::int64_t>(input_.others[temperatures_->place].dates.size()) *
                                                        static_cast<std::int64_t>(2 * input_.others[temperatures_->place].bands.size() + 1) +
                                                    dates * 4
                                              : 0;
-  return filling + dates * source.features() * 4 + dates + beside_input + of_others + of_time;
+  return beside_input + joined + of_time;
 }
 
 std::vector<float> TileModel::days_of(const std::vector<Date>& dates) const {
@@ -139,93 +158,48 @@ std::vector<float> TileModel::days_of(const std::vector<Date>& dates) const {
   return days;
 }
 
+// In regular input on its own dates, and valid where any date observed it.
 SeriesBatch TileModel::prepare_other(const Stream& stream, std::size_t source, std::span<const DeviceSeries> others) {
   OtherSource& other = others_[source];
   SeriesBatch prepared{.features = spec_.sources[source + 1].features()};  // missing
   if (!other.place || *other.place >= others.size()) return prepared;
   const SeriesView& series = others[*other.place].view();
-  const std::int64_t pixels = series.pixels();
-  prepared.dates = series.n_dates;
-  if (spec_.input == InputKind::regular) return prepare_other_regular(stream, source, series);
-  other.values.reserve(stream.device, pixels * prepared.dates * prepared.features);
-  other.valid.reserve(stream.device, pixels * prepared.dates);
-  PrepareRawArgs args;
-  args.series = series, args.resampling = input_.others[*other.place].resampling;
-  args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
-  args.values = other.values.data(), args.valid = other.valid.data();
-  prepare_raw(stream, args);
-  prepared.values = other.values.data(), prepared.valid = other.valid.data();
+  const PreparedInputs::Prepared made = prepared_->prepare(stream, other.input, series);
+  prepared.values = made.values;
+  if (spec_.input == InputKind::regular) {
+    const std::vector<int>& target_days = spec_.days_of(source + 1);
+    prepared.dates = static_cast<int>(target_days.size());
+    prepared.days = other.days.on(stream, std::vector<float>(target_days.begin(), target_days.end()));
+    prepared.valid = made.count, prepared.valid_per_pixel = true;
+    return prepared;
+  }
+  prepared.dates = series.n_dates, prepared.valid = made.valid;
   const std::vector<Date>& dates = input_.others[*other.place].dates;
   prepared.days_per_pixel = temperatures_.has_value();
-  prepared.days = temperatures_ ? thermal_positions(stream, dates, pixels, prepared.valid, other.sums, other.positions)
+  prepared.days = temperatures_ ? thermal_positions(stream, dates, series.pixels(), prepared.valid, other.sums, other.positions)
                                 : other.days.on(stream, days_of(dates));
   return prepared;
 }
 
-// On its own dates; valid where any date observed it.
-SeriesBatch TileModel::prepare_other_regular(const Stream& stream, std::size_t source, const SeriesView& series) {
-  OtherSource& other = others_[source];
-  const std::vector<int>& target_days = spec_.days_of(source + 1);
+std::pair<Batch, const std::uint8_t*> TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates,
+                                                         std::span<const DeviceSeries> others) {
   const std::int64_t pixels = series.pixels();
-  SeriesBatch prepared{.dates = static_cast<int>(target_days.size()), .features = spec_.sources[source + 1].features()};
-  other.values.reserve(stream.device, pixels * prepared.dates * prepared.features);
-  std::vector<std::int32_t> targets;
-  std::vector<float> days;
-  for (const int day : target_days) targets.push_back((new_year_ + day).days), days.push_back(static_cast<float>(day));
-  other.count.reserve(stream.device, pixels);
-  PrepareRegularArgs args;
-  args.series = series, args.resampling = input_.others[*other.place].resampling, args.n_targets = prepared.dates;
-  args.target_days = other.target_days.on(stream, targets);
-  args.indices = plan_indices(spec_.sources[source + 1].indices, spec_.sources[source + 1].bands);
-  args.filling = gap_filling(spec_, source + 1);
-  if (other.mean.size() > 0) args.mean = other.mean.data(), args.inverse_std = other.inverse_std.data();
-  args.features = other.values.data(), args.count = other.count.data();
-  prepare_regular(stream, args);
-  prepared.values = other.values.data(), prepared.days = other.days.on(stream, days);
-  prepared.valid = other.count.data(), prepared.valid_per_pixel = true;
-  return prepared;
-}
-
-Batch TileModel::prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates,
-                         std::span<const DeviceSeries> others) {
-  const std::int64_t pixels = series.pixels();
-  SeriesBatch prepared;
-  prepared.features = spec_.sources.front().features();
-  const bool normalised = mean_.size() > 0;
-  std::vector<float> days;
-  if (spec_.input == InputKind::regular) {
-    prepared.dates = static_cast<int>(spec_.days.size());
-    values_.reserve(stream.device, pixels * prepared.dates * prepared.features);
-    PrepareRegularArgs args;
-    args.series = series, args.resampling = input_.resampling, args.n_targets = prepared.dates, args.target_days = target_days_.data(),
-    args.indices = indices_, args.filling = gap_filling(spec_, 0);
-    if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
-    args.features = values_.data(), args.count = count_.data();
-    prepare_regular(stream, args);
-    for (const int day : spec_.days) days.push_back(static_cast<float>(day));
-  } else {
-    prepared.dates = series.n_dates;
-    values_.reserve(stream.device, pixels * prepared.dates * prepared.features);
-    valid_.reserve(stream.device, pixels * prepared.dates);
-    PrepareRawArgs args;
-    args.series = series, args.resampling = input_.resampling;
-    if (normalised) args.mean = mean_.data(), args.inverse_std = inverse_std_.data();
-    args.values = values_.data(), args.valid = valid_.data(), args.count = count_.data();
-    prepare_raw(stream, args);
-    days = days_of(dates);
-    prepared.valid = valid_.data();
-  }
-  prepared.values = values_.data();
+  const bool regular = spec_.input == InputKind::regular;
+  const PreparedInputs::Prepared made = prepared_->prepare(stream, input_place_, series);
+  SeriesBatch prepared{.dates = regular ? static_cast<int>(spec_.days.size()) : series.n_dates,
+                       .features = spec_.sources.front().features(),
+                       .values = made.values,
+                       .valid = made.valid};
   if (temperatures_) {
     read_temperatures(stream, others);
     prepared.days = thermal_positions(stream, dates, pixels, prepared.valid, temperatures_->sums, positions_),
     prepared.days_per_pixel = true;
   } else {
-    prepared.days = days_.on(stream, days);
+    prepared.days = days_.on(stream, regular ? std::vector<float>(spec_.days.begin(), spec_.days.end()) : days_of(dates));
   }
   Batch batch{.pixels = pixels, .series = {prepared}, .statics = nullptr};
   for (std::size_t s = 0; s < others_.size(); ++s) batch.series.push_back(prepare_other(stream, s, others));
-  return batch;
+  return {batch, made.count};
 }
 
 void TileModel::read_temperatures(const Stream& stream, std::span<const DeviceSeries> others) {
@@ -329,31 +303,35 @@ std::vector<ModelRunner::SourceImages> TileModel::images(const SeriesView& windo
 
 TileModel::Scores TileModel::run(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates,
                                  const std::vector<float>& statics, std::span<const DeviceSeries> others) {
+  if (owns_prepared_) prepared_->next_window();
   if (!members_.empty()) return run_members(stream, series, dates, statics, others);
   const SeriesView& window = series.view();
   const std::int64_t pixels = window.pixels();
-  count_.reserve(stream.device, pixels);
   const bool planes = runner_->reads_images();
   const float* const given = static_inputs(stream, pixels, statics, planes, !runner_->is_forest());
   const float* probabilities = nullptr;
+  const std::uint8_t* count = nullptr;
   if (runner_->reads_images()) {
+    count_.reserve(stream.device, pixels), count = count_.data();
     std::vector<ModelRunner::SourceImages> sources = images(window, dates, others);
     sources.front().args.statics = given;
     probabilities = runner_->run_images(stream, sources);
   } else {
-    Batch batch = prepare(stream, window, dates, others);
+    Batch batch;
+    std::tie(batch, count) = prepare(stream, window, dates, others);
     batch.statics = given;
-    probabilities = runner_->run(stream, batch, count_.data());
+    probabilities = runner_->run(stream, batch, count);
   }
   if (temperatures_) tell_what_lacks(stream);
-  return {probabilities, count_.data()};
+  return {probabilities, count};
 }
 
 void TileModel::release() {
   if (temperatures_) temperatures_->samples = {}, temperatures_->known = {};
-  values_ = {}, valid_ = {}, probabilities_ = {}, count_ = {}, positions_ = {};
+  prepared_->release();
+  probabilities_ = {}, count_ = {}, positions_ = {};
   statics_.release();
-  for (OtherSource& other : others_) other.values = {}, other.valid = {}, other.count = {}, other.positions = {};
+  for (OtherSource& other : others_) other.positions = {};
   if (runner_) runner_->release();
   for (TileModel& member : members_) member.release();
 }

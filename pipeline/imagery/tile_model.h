@@ -7,14 +7,15 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/buffer.h"
 #include "kernels/base/staged.h"
-#include "kernels/ops/prepare.h"
 #include "kernels/ops/thermal_time.h"
 #include "pipeline/core/context.h"
 #include "pipeline/core/series.h"
+#include "pipeline/imagery/prepared_inputs.h"
 #include "pipeline/learning/model_runner.h"
 
 namespace millesime {
@@ -43,10 +44,12 @@ class TileModel {
   // UserError if the model does not match: a band or static input that the tile does not have, or regular dates that are mostly before
   // the tile's first or after its last acquisition. A further source that is absent over this tile is hidden as in training; one that the
   // production does not have is an error, unless that is allowed. `batch_pixels` and `precision`: see ModelRunner.
-  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32);
+  // `prepared`: shared with other models of the tile, whose owner says where a window begins; null: its own.
+  TileModel(ModelFile file, const TileInput& input, int batch_pixels, const Context& context, Arithmetic precision = Arithmetic::float32,
+            std::shared_ptr<PreparedInputs> prepared = nullptr);
 
   const ModelSpec& spec() const { return spec_; }
-  std::int64_t bytes_per_pixel(int n_dates) const;  // memory of run(), without the series
+  std::int64_t bytes_per_pixel(int n_dates) const;  // memory of run(), without the series and what is prepared
 
   // Probabilities [pixel][class of the spec] of a window, and the number of valid dates of each pixel. `statics`: [pixel][static], NaN
   // where missing. Pointers are valid until the next call, on the stream's device. Throws OutOfDeviceMemory.
@@ -85,10 +88,9 @@ class TileModel {
   // A further source of the model: where it is among those that are read, and its prepared input.
   struct OtherSource {
     std::optional<std::size_t> place;  // none: it is missing
-    Buffer<float> mean, inverse_std, values, positions;
-    Buffer<std::uint8_t> valid, count;
+    std::size_t input = 0;             // its place among what is prepared
+    Buffer<float> mean, inverse_std, positions;
     Constant<float> days;
-    Constant<std::int32_t> target_days;
     Constant<ThermalSum> sums;
   };
   // Thermal time of each pixel's acquisitions, from the temperatures of the window, which prepare() reads once.
@@ -98,23 +100,27 @@ class TileModel {
   void read_temperatures(const Stream& stream, std::span<const DeviceSeries> others);
   Scores run_members(const Stream& stream, const DeviceSeries& series, const std::vector<Date>& dates, const std::vector<float>& statics,
                      std::span<const DeviceSeries> others);
-  // Writes count_, too.
-  Batch prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates, std::span<const DeviceSeries> others);
+  // Of a source of the spec, whose place among those that are read is `place`.
+  WindowPreparation preparation(std::size_t source, std::size_t place) const;
+  // The model's input, and the valid dates of each pixel.
+  std::pair<Batch, const std::uint8_t*> prepare(const Stream& stream, const SeriesView& series, const std::vector<Date>& dates,
+                                                std::span<const DeviceSeries> others);
   SeriesBatch prepare_other(const Stream& stream, std::size_t source, std::span<const DeviceSeries> others);
   // The series as they are, of every source of the model.
   std::vector<ModelRunner::SourceImages> images(const SeriesView& window, const std::vector<Date>& dates,
                                                 std::span<const DeviceSeries> others);
   // The static inputs: [pixel][input], or planes: [input][pixel]; null without any.
   const float* static_inputs(const Stream& stream, std::int64_t pixels, const std::vector<float>& statics, bool planes, bool normalised);
-  SeriesBatch prepare_other_regular(const Stream& stream, std::size_t source, const SeriesView& series);
   std::vector<float> days_of(const std::vector<Date>& dates) const;  // since the year's first
 
   ModelSpec spec_;
   TileInput input_;
-  IndexPlan indices_;
   std::vector<int> static_positions_;
   std::vector<std::int64_t> unknown_;  // of each static input
   Date new_year_;
+  std::shared_ptr<PreparedInputs> prepared_;
+  bool owns_prepared_ = false;           // nobody else says where a window begins
+  std::size_t input_place_ = 0;          // of the main source, among what is prepared
   std::unique_ptr<ModelRunner> runner_;  // of a single model; or
   std::vector<TileModel> members_;       // of an ensemble
   std::vector<OtherSource> others_;      // of the spec's sources but the first
@@ -130,11 +136,10 @@ class TileModel {
   };
   std::optional<Temperatures> temperatures_;
   std::string what_;  // the model's file, in messages
-  Buffer<float> mean_, inverse_std_, values_, positions_, probabilities_;
+  Buffer<float> mean_, inverse_std_, positions_, probabilities_;
   Constant<float> days_;
   Staged<float> statics_;
-  Buffer<std::int32_t> target_days_;
-  Buffer<std::uint8_t> valid_, count_;
+  Buffer<std::uint8_t> count_;  // where the model reads images
 };
 
 }  // namespace millesime

@@ -58,18 +58,26 @@ ModelFile trained(const std::string& name) {
   return model;
 }
 
+ModelFile of_seed(std::uint64_t seed) {
+  const ModelSpec spec = small_spec("random_forest", 3, kDates);
+  Recipe recipe = quick_recipe();
+  recipe.random_seed = seed;
+  return forest_file(spec, train_forest(spec, small_input(spec, 48, kDates), recipe));
+}
+
 class TileModelOfWindow : public ::testing::Test {
  protected:
   TileModelOfWindow() { context.progress = &progress; }
   std::vector<std::string> absent;
   bool may_lack_sources = false;
-  TileModel on_tile(const ModelFile& model, Arithmetic precision = Arithmetic::float32) {
+  TileModel on_tile(const ModelFile& model, Arithmetic precision = Arithmetic::float32,
+                    std::shared_ptr<PreparedInputs> prepared = nullptr) {
     TileInput input;
     input.bands = {"B3", "B4", "B8"};
     input.year = 2021;
     input.resampling = Resampling::nearest;
     input.absent = absent, input.may_lack_sources = may_lack_sources;
-    return TileModel(model, input, 16, context, precision);
+    return TileModel(model, input, 16, context, precision, std::move(prepared));
   }
   std::vector<float> probabilities(const ModelFile& model) {
     TileModel on = on_tile(model);
@@ -195,6 +203,32 @@ TEST_F(TileModelOfWindow, AnEnsembleIsTheMeanOfItsMembers) {
   for (const auto& member : members) each.push_back(probabilities(member));
   const auto together = probabilities(make_ensemble(members));
   for (std::size_t i = 0; i < together.size(); ++i) EXPECT_NEAR(together[i], (each[0][i] + each[1][i] + each[2][i]) / 3, 1e-6) << i;
+}
+
+// Of regions and seeds: what agrees is prepared once a window, and every model computes what it computes alone.
+TEST_F(TileModelOfWindow, ModelsShareTheInputTheyAgreeOn) {
+  const ModelFile forest = trained("random_forest"), same_network = trained("temporal_cnn");
+  ModelFile smoothed = forest, network = same_network;
+  smoothed.spec.gap_fill.method = "moving-average";
+  network.spec.sources.front().mean.front() += 1;
+  const std::vector<ModelFile> models{forest, of_seed(2), smoothed, network, same_network};
+  const auto prepared = std::make_shared<PreparedInputs>(context.device);
+  std::vector<std::vector<float>> alone;
+  std::vector<TileModel> together;
+  for (const ModelFile& model : models)
+    alone.push_back(probabilities(model)), together.push_back(on_tile(model, Arithmetic::float32, prepared));
+  const Stream stream(context.device);
+  Series series = window();
+  for (int turn = 1; turn <= 3; ++turn) {
+    prepared->next_window();
+    for (std::size_t m = 0; m < together.size(); ++m) {
+      const auto scores = together[m].run(stream, DeviceSeries(stream, series), series.dates, {});
+      if (turn == 2) continue;  // of another window
+      EXPECT_EQ(std::vector<float>(scores.probabilities, scores.probabilities + kPixels * 3), alone[m]) << m << ", window " << turn;
+    }
+    EXPECT_EQ(prepared->times_prepared(), turn * 4) << "both forests of linear gap filling are one";
+    for (std::int16_t& number : series.groups.front().samples) number = static_cast<std::int16_t>(-number);
+  }
 }
 
 TEST_F(TileModelOfWindow, ProbabilitiesAreSharpenedWhoeverComputesTheLogits) {
