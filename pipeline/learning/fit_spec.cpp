@@ -63,11 +63,28 @@ void fit_scale(ModelSpec& spec, std::size_t source_index, const std::vector<Samp
   source.scale.assign(finest.begin(), finest.end());
 }
 
+// Models of gap-filled input would learn from zeros.
+void require_observation(const ModelSpec& spec, std::size_t source, const std::vector<SampleSelection>& selections) {
+  std::size_t n = 0;
+  for (const auto& selection : selections) {
+    const SampleSeries* series = series_of(selection, spec, source);
+    const std::size_t n_dates = series ? series->dates.size() : 0;
+    for (const auto row : selection.rows)
+      for (std::size_t at = static_cast<std::size_t>(row) * n_dates, end = at + n_dates; at < end; ++at)
+        if (series->valid[at]) return;
+    n += selection.rows.size();
+  }
+  const SourceSpec& lacking = spec.sources[source];
+  throw UserError(join_text(selections.front().file, ": none of the ", n, " samples has a valid observation of ", lacking.name,
+                            "; a date is valid where all bands have a number: is a column of ", join_list(lacking.bands, ", "), " empty?"));
+}
+
 void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
   SourceSpec& source = spec.sources[source_index];
   const auto features = static_cast<std::size_t>(source.features());
   source.mean.assign(features, 0);
   source.deviation.assign(features, 1);
+  require_observation(spec, source_index, selections);
   if (spec.architecture == "random_forest") return;  // thresholds are in the product's numbers
   const Preparation preparation(spec, source_index, false);
   std::vector<double> sum(features, 0), squares(features, 0);
@@ -93,9 +110,6 @@ void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vec
       }
     }
   }
-  if (observations == 0)
-    throw UserError(join_text(selections.front().file, ": none of the ", selections.front().rows.size(),
-                              " samples has a valid observation of ", source.name));
   for (std::size_t f = 0; f < features; ++f) {
     const double mean = sum[f] / static_cast<double>(observations);
     const double variance = squares[f] / static_cast<double>(observations) - mean * mean;

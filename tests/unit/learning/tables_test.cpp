@@ -22,6 +22,7 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -112,6 +113,14 @@ TEST_P(Tables, MergingFilesChangesNothing) {
 }
 
 // The same as of samples that have nothing after that day, without a copy of them.
+TEST_P(Tables, WithoutAnyObservationIsAnError) {
+  Samples samples = tile_samples("", 60, 0);
+  for (SampleSeries& series : samples.series) series.valid = std::vector<std::uint8_t>(series.valid.size(), 0);
+  write_samples(samples, folder + "/empty.safetensors");
+  EXPECT_THAT(testing::message_of([&] { train_model(command({folder + "/empty.safetensors"}), context); }),
+              AllOf(HasSubstr("empty.safetensors: none of the "), HasSubstr(" samples has a valid observation of sentinel2")));
+}
+
 TEST_P(Tables, WhatIsLaterThanADayCanBeHidden) {
   const Samples samples = tile_samples("T31TCJ", 60, 1);
   write_samples(samples, folder + "/tile.safetensors");
