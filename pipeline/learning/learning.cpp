@@ -126,9 +126,9 @@ InputTable quantiles_of(const InputTable& table, const std::vector<QuantilePlan>
 }
 
 // What of the budget is left for the samples that a training reads. The program, its libraries, the weights and a batch need kProgram; of
-// each sample about kOfEach bytes are in memory whatever the budget is: label, polygon, position in the files, order, group.
+// each sample about kOfEach bytes are in memory (measured), mapped ones too: label, polygon, position in the files, order, group.
 std::int64_t memory_for_samples(const std::vector<NamedSamples>& all, const Context& context) {
-  constexpr std::int64_t kProgram = std::int64_t{384} << 20, kOfEach = 64, kLeast = std::int64_t{16} << 20;
+  constexpr std::int64_t kProgram = std::int64_t{384} << 20, kOfEach = 96, kLeast = std::int64_t{16} << 20;
   std::int64_t samples = 0;
   for (const NamedSamples& named : all) samples += named.samples.size();
   const std::int64_t fixed = kProgram + samples * kOfEach;
