@@ -65,6 +65,17 @@ AtomicFile::~AtomicFile() {
   fs::remove(temporary_ + ".aux.xml", ignored);
 }
 
+OutputFolder::OutputFolder(const std::string& path) {
+  std::error_code ignored;
+  fs::path folder = fs::absolute(fs::path(path + "/"), ignored).lexically_normal().parent_path();
+  for (; !fs::exists(folder, ignored); folder = folder.parent_path()) made_.push_back(folder);
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code ignored;
+  for (const fs::path& folder : made_) fs::remove(folder, ignored);  // fails where something is in it
+}
+
 void AtomicFile::commit() {
   flush_to_disk(temporary_, O_RDONLY);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)

@@ -5,7 +5,9 @@
 // Some network file systems cannot flush a folder (fsync: EINVAL) or exchange two folders (renameat2: EINVAL, ENOSYS). That is no error:
 // new names then reach the disk later, and a folder is replaced in two steps (replace_folder).
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace millesime {
 
@@ -24,6 +26,19 @@ class AtomicFile {
  private:
   std::string path_, temporary_;
   bool committed_ = false;
+};
+
+// The folder of the outputs of a command. Those that it has to make for it are removed again while they are empty: bad input that is found
+// late leaves nothing behind. It outlives the files that are written there.
+class OutputFolder {
+ public:
+  explicit OutputFolder(const std::string& path);
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+ private:
+  std::vector<std::filesystem::path> made_;  // the deepest first
 };
 
 // Flushes a folder. False if the file system cannot (see above); UserError if it failed.

@@ -245,6 +245,7 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
   const Transitions transitions = transitions_of(command, classes, inputs, context);
   const Grid& grid = inputs.front().grid();
 
+  const OutputFolder folder(command.output);
   Outputs outputs(command.output, counts.years, grid, classes);
   OnDevice device(transitions, static_cast<int>(years), context);
   const auto per_pixel = static_cast<std::int64_t>(years * (k * 8 + 4) + 16);

@@ -69,6 +69,28 @@ TEST(AtomicFile, TheFolderIsMade) {
   EXPECT_EQ(read_text(path), "text");
 }
 
+TEST(OutputFolder, WhatWasMadeForNothingIsRemoved) {
+  const std::string folder = temp_dir();
+  fs::create_directory(folder + "/there");
+  const auto begin = [](const std::string& output) {
+    const OutputFolder outputs(output);
+    const AtomicFile file(output + "/map.tif");
+    write_plain(file.temporary(), "half");
+    return fs::exists(file.temporary());
+  };
+  EXPECT_TRUE(begin(folder + "/there"));
+  EXPECT_TRUE(fs::is_empty(folder + "/there"));
+  for (const char* output : {"/new/and/deep", "/new/and/deep/"}) {
+    EXPECT_TRUE(begin(folder + output));
+    EXPECT_FALSE(fs::exists(folder + "/new"));
+  }
+  {
+    const OutputFolder outputs(folder + "/new/one");
+    write_text(folder + "/new/one/map.txt", "done");
+  }
+  EXPECT_EQ(read_text(folder + "/new/one/map.txt"), "done");
+}
+
 TEST(AtomicFile, TwoWritersOfOnePathDoNotShareATemporaryFile) {
   const std::string path = temp_dir() + "/map.tif";
   const AtomicFile one(path), other(path);

@@ -195,7 +195,7 @@ TEST(ReconcileMaps, RefusesBadInput) {
   write_raster(world.folder + "/moved_2018.tif", moved, {});
   EXPECT_NE(refusal([&](auto& c) { c.maps[0] = world.folder + "/moved_2018.tif", c.confidence.clear(); }).find("moved_2018.tif"),
             std::string::npos);
-  for (const auto& entry : std::filesystem::directory_iterator(world.folder + "/out")) ADD_FAILURE() << entry.path() << " is left behind";
+  EXPECT_FALSE(std::filesystem::exists(world.folder + "/out")) << "the class that is missing was found when the outputs were begun";
 }
 
 }  // namespace
