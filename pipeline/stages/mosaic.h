@@ -2,6 +2,7 @@
 // Mosaic: joins tiles on their own UTM grids into one map on the national grid, by nearest neighbour; overlaps do not depend
 // on the order of the tiles (kernels/ops/mosaic_rule.h).
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,14 +23,16 @@ struct MosaicOptions {    // [mosaic]
 struct TileMaps {
   std::string name;  // decides ties; of equal names, the first in the list
   std::string classification, confidence, validity;
-  std::vector<std::string> uncertainty = {};  // of each seed: the mean of those that have a value counts; {}: none
+  std::vector<std::string> uncertainty = {};           // of each seed: the mean of those that have a value counts; {}: none
+  std::vector<std::string> level1 = {}, deepest = {};  // of each seed: what they agree on counts (levels.h); {}: none
+  std::map<int, int> groups = {};                      // of the classes, for that
   MapForm form_of_classes{.kind = MapKind::classes}, form_of_confidence{.kind = MapKind::confidence},
       form_of_validity{.kind = MapKind::validity};  // of files of this program
 };
 
-struct MapLayers {
-  Raster<std::uint16_t> classification;
-  Raster<std::uint8_t> confidence, validity, uncertainty;  // uncertainty: of the tile that the class is from
+struct MapLayers {  // levels and uncertainty: of the tile that the class is from
+  Raster<std::uint16_t> classification, level1, deepest;
+  Raster<std::uint8_t> confidence, validity, uncertainty;
 };
 
 // The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never shifts a pixel. crs "": the system of
@@ -42,11 +45,11 @@ Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, doubl
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context);
 
 struct MosaicCommand {
-  std::vector<std::string> classification, confidence, validity, uncertainty;
+  std::vector<std::string> classification, confidence, validity, uncertainty, level1, deepest;
   std::string nomenclature;  // adds palette and names; "" for none
   std::string crs;           // "": that of most tiles
   double resolution = 0;     // 0: the tiles' pixels
-  std::string output;        // folder of classification.tif, confidence.tif and validity.tif (COG), uncertainty.tif if there is one
+  std::string output;        // folder of classification.tif, confidence.tif and validity.tif (COG), and of the others that were given
 
   Options declare();
 };
@@ -59,7 +62,7 @@ Stage mosaic_stage();
 // The rasters of the whole map, which consist of the sheets; publishing reads them.
 struct MosaicMaps {
   std::string classification, confidence, validity;
-  std::string uncertainty;  // "": not wanted
+  std::string uncertainty, level1, deepest;  // "": not wanted
 };
 MosaicMaps mosaic_maps(const Config& config);
 // Their grid; nothing before the census.

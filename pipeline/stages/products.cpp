@@ -58,6 +58,8 @@ Products::Products(const Publication& publication, const MapSummary& summary, st
     : publication_(publication),
       summary_(summary),
       nomenclature_(named_in(publication.nomenclature, language_of(publication.options.language))),
+      level1_(level_legend(LevelMap::level1, nomenclature_)),
+      deepest_(level_legend(LevelMap::deepest, nomenclature_)),
       language_(language_of(publication.options.language)),
       edition_(edition_of(publication.period, publication.year)),
       folder_(std::move(folder)) {}
@@ -67,28 +69,35 @@ void Products::add_file(const std::string& key, const std::string& file, const s
 }
 
 void Products::write_map() {
-  write_classes(publication_.classification, "", "map", say("Land-cover map", "Carte d’occupation des sols"), summary_);
+  write_classes(publication_.classification, "", "map", say("Land-cover map", "Carte d’occupation des sols"), nomenclature_, summary_);
 }
 
 void Products::write_regularised(const MapSummary& summary) {
   write_classes(publication_.regularised, kRegularised, "regularised",
-                say("Land-cover map without small patches", "Carte d’occupation des sols régularisée"), summary);
+                say("Land-cover map without small patches", "Carte d’occupation des sols régularisée"), nomenclature_, summary);
+}
+
+void Products::write_level(LevelMap map, const MapSummary& summary) {
+  const bool groups = map == LevelMap::level1;
+  write_classes(groups ? publication_.level1 : publication_.deepest, groups ? kLevel1 : kDeepest, groups ? "level1" : "deepest",
+                groups ? say("Land-cover map of groups", "Carte des groupes d’occupation des sols")
+                       : say("Land-cover map at the deepest level that is sure", "Carte d’occupation des sols au niveau sûr le plus fin"),
+                groups ? level1_ : deepest_, summary);
 }
 
 void Products::write_classes(const std::string& source, const std::string& suffix, const std::string& key, const std::string& title,
-                             const MapSummary& summary) {
+                             const Nomenclature& legend, const MapSummary& summary) {
   const std::string name = publication_.name + suffix;
   write_cog(source, path(suffix + ".tif"),
-            {.compression = publication_.options.compression, .classes = true, .nomenclature = &nomenclature_, .band_names = {"class"}});
-  write_text(path(suffix + ".qml"), class_style(nomenclature_));
-  write_text(path(suffix + ".clr"), color_table(nomenclature_));
-  write_text(path(suffix + ".sld"), sld_style(nomenclature_));
+            {.compression = publication_.options.compression, .classes = true, .nomenclature = &legend, .band_names = {"class"}});
+  write_text(path(suffix + ".qml"), class_style(legend));
+  write_text(path(suffix + ".clr"), color_table(legend));
+  write_text(path(suffix + ".sld"), sld_style(legend));
   std::map<int, std::int64_t> pixels;
   for (const ClassSummary& c : summary.classes) pixels[c.code] = c.pixels;
-  write_value_table(path(suffix + ".tif.vat.dbf"), nomenclature_, pixels);
+  write_value_table(path(suffix + ".tif.vat.dbf"), legend, pixels);
   const bool wide = RasterReader(source).info().type != PixelType::u8;
-  const StacBand band{
-      "class", say("Land-cover class", "Classe d’occupation des sols"), "", 0, 0, 0, &nomenclature_, wide ? "uint16" : "uint8"};
+  const StacBand band{"class", say("Land-cover class", "Classe d’occupation des sols"), "", 0, 0, 0, &legend, wide ? "uint16" : "uint8"};
   assets_.push_back({key, name + ".tif", title, kCogMediaType, {"data"}, band, summary.grid});
   add_file(key + "_style", name + ".qml", title + say(": QGIS style", " : style QGIS"), kQmlType);
   add_file(key + "_sld", name + ".sld",
@@ -131,7 +140,7 @@ void Products::write_polygons() {
            kSldType);
 }
 
-// Map, confidence, validity, the regularised map and polygons.
+// The maps, their confidence, validity and uncertainty, and polygons.
 void Products::write_qgis() {
   QgisProject project;
   project.title = join_text(publication_.options.title_or_default(), " ", edition_);
@@ -156,6 +165,15 @@ void Products::write_qgis() {
                               .file = publication_.name + kRegularised + ".tif",
                               .style = classes});
   project.layers.push_back({.title = project.title, .group = maps, .file = publication_.name + ".tif", .style = classes});
+  for (const auto& [source, suffix, title] :
+       {std::tuple{&publication_.deepest, kDeepest, say("Deepest level that is sure", "Niveau sûr le plus fin")},
+        {&publication_.level1, kLevel1, say("Groups", "Groupes")}})
+    if (!source->empty())
+      project.layers.push_back({.title = title,
+                                .group = maps,
+                                .file = publication_.name + suffix + ".tif",
+                                .style = read_text(path(std::string(suffix) + ".qml")),
+                                .visible = false});
   for (const auto& [source, suffix, title] :
        {std::tuple{&publication_.confidence, kConfidence, say("Confidence, %", "Confiance, %")},
         {&publication_.validity, kValidity, say("Validity, valid acquisitions", "Validité, acquisitions valides")},

@@ -135,11 +135,16 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
 
   FileSet set(publication.folder, publication.form);
   Products products(publication, summary, set.staging());
-  std::optional<MapSummary> regularised;
-  if (!publication.regularised.empty()) {
-    regularised = summarise(publication.regularised, "", "", context);
-    require_known(*regularised, publication.nomenclature, publication.regularised);
-  }
+  const auto summary_of = [&](const std::string& file, const Nomenclature& nomenclature) {
+    std::optional<MapSummary> found;
+    if (file.empty()) return found;
+    found = summarise(file, "", "", context);
+    require_known(*found, nomenclature, file);
+    return found;
+  };
+  const std::optional<MapSummary> regularised = summary_of(publication.regularised, publication.nomenclature),
+                                  level1 = summary_of(publication.level1, level_legend(LevelMap::level1, publication.nomenclature)),
+                                  deepest = summary_of(publication.deepest, level_legend(LevelMap::deepest, publication.nomenclature));
   context.progress->start("products", 6, "files");
   products.write_map();
   context.progress->advance(1);
@@ -160,6 +165,8 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
        publication.uncertainty.empty() ? 0 : mean_of(publication.uncertainty), nullptr});
   context.progress->advance(1);
   if (regularised) products.write_regularised(*regularised);
+  if (level1) products.write_level(LevelMap::level1, *level1);
+  if (deepest) products.write_level(LevelMap::deepest, *deepest);
   products.write_polygons();
   context.progress->advance(1);
   products.write_qgis();
@@ -180,9 +187,10 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
 
 Options PublishCommand::declare() {
   Options o;
-  o.add("folder", &folder,
-        "folder with classification.tif, confidence.tif, validity.tif, uncertainty.tif, regularised.tif and, after validate, accuracy.json "
-        "and RESULTS.txt")
+  o.add(
+       "folder", &folder,
+       "folder with classification.tif, confidence.tif, validity.tif, uncertainty.tif, level1.tif, deepest.tif, regularised.tif and, after "
+       "validate, accuracy.json and RESULTS.txt")
       .path()
       .required();
   o.add("output", &output, "folder of the products; default: the same folder").path();
@@ -228,10 +236,12 @@ nlohmann::json publish(const PublishCommand& command, const Context& context) {
   publication.confidence = where_it_is("confidence.tif");
   publication.validity = where_it_is("validity.tif");
   publication.uncertainty = where_it_is("uncertainty.tif");
+  publication.level1 = where_it_is("level1.tif"), publication.deepest = where_it_is("deepest.tif");
   require_own_form(publication.classification, MapKind::classes);
   require_own_form(publication.confidence, MapKind::confidence);
   require_own_form(publication.validity, MapKind::validity);
   require_own_form(publication.uncertainty, MapKind::confidence);
+  for (const auto& levels : {publication.level1, publication.deepest}) require_own_form(levels, MapKind::classes);
   publication.accuracy = where_it_is("accuracy.json");
   publication.results = where_it_is("RESULTS.txt");
   publication.regularised = where_it_is("regularised.tif");

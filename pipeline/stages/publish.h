@@ -33,7 +33,7 @@ inline constexpr const char* kPublishTitleHelp =
 
 // The endings of the products' file names, after <name>.
 inline constexpr const char *kConfidence = "_confidence", *kValidity = "_validity", *kUncertainty = "_uncertainty",
-                            *kRegularised = "_regularised", *kPolygonStyle = "_polygons.sld";
+                            *kRegularised = "_regularised", *kLevel1 = "_level1", *kDeepest = "_deepest", *kPolygonStyle = "_polygons.sld";
 inline constexpr const char* kPolygonFolder = "vectors";
 
 struct PublishedPolygons {
@@ -46,6 +46,7 @@ struct PublishedPolygons {
 struct Publication {
   std::string classification, confidence, validity;  // of this program's form; the last two may be ""
   std::string uncertainty = {};                      // or ""
+  std::string level1 = {}, deepest = {};             // maps of levels (levels.h), or ""
   std::string accuracy, results;                     // accuracy.json and RESULTS.txt of validate, or ""
   std::string folder, name;                          // products are <folder>/<name>.tif, <name>_confidence.tif...
   std::string regularised;                           // regularised map, or ""
@@ -74,8 +75,8 @@ void publish_collection(const std::string& file, const PublishOptions& options, 
 // For each class: pixels and mean confidence; read in strips, in bounded memory.
 MapSummary summarise(const std::string& classification, const std::string& confidence, const std::string& validity, const Context& context);
 
-// `millesime publish DIR`: DIR has classification.tif and, optionally, confidence.tif, validity.tif, regularised.tif,
-// accuracy.json and RESULTS.txt, as written by the commands mosaic, regularise and validate.
+// `millesime publish DIR`: DIR has classification.tif and, optionally, confidence.tif, validity.tif, uncertainty.tif, level1.tif,
+// deepest.tif, regularised.tif, accuracy.json and RESULTS.txt, as written by the commands mosaic, regularise and validate.
 struct PublishCommand {
   std::string folder;
   std::string output;  // default: the folder itself

@@ -136,6 +136,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   publication.confidence = maps.confidence;
   publication.validity = maps.validity;
   publication.uncertainty = maps.uncertainty;
+  publication.level1 = maps.level1, publication.deepest = maps.deepest;
   if (!config.reference.path.empty()) {
     publication.accuracy = layout.accuracy();
     publication.results = layout.results();
@@ -180,6 +181,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   const std::vector<const char*> of_classes = {".tif", ".qml", ".tif.aux.xml", ".clr", ".sld", ".tif.vat.dbf"};
   add_products("", of_classes);
   if (!publication.regularised.empty()) add_products(kRegularised, of_classes);
+  if (!publication.level1.empty()) add_products(kLevel1, of_classes), add_products(kDeepest, of_classes);
   if (!publication.polygons.empty()) add_products(kPolygonStyle, {""});
   for (const PublishedPolygons& polygons : publication.polygons)
     unit.outputs.push_back(publication.folder + "/" + kPolygonFolder + "/" + fs::path(polygons.file).filename().string());
@@ -212,23 +214,24 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
 }  // namespace
 
 Stage publish_stage() {
-  return {.name = "publish",
-          .summary = "cloud-optimised maps, styles, QGIS project, STAC item and report",
-          .reads = "the national map, its regularised form and polygons, accuracy, census",
-          .writes =
-              "OCS_<edition>.tif with confidence and validity (and uncertainty), styles (.qml, .sld, .clr), QGIS project, STAC item, "
-              "accuracy.json, "
-              "RESULTS.txt, report.html; OCS_<edition>_regularised.tif and vectors/ if those stages are enabled; collection.json above the "
-              "editions",
-          .command = "publish",
-          .example = "millesime run france-2021.toml",
-          .revision = 7,
-          .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
-          .options = {"publish", "year", "period", "nomenclature", "output"},
-          .kept_when_mending = false,
-          .side_by_side = true,
-          .units_from = {"catalog"},
-          .plan = plan_publish};
+  return {
+      .name = "publish",
+      .summary = "cloud-optimised maps, styles, QGIS project, STAC item and report",
+      .reads = "the national map, its regularised form and polygons, accuracy, census",
+      .writes =
+          "OCS_<edition>.tif with confidence and validity (and uncertainty), styles (.qml, .sld, .clr), QGIS project, STAC item, "
+          "accuracy.json, "
+          "RESULTS.txt, report.html; OCS_<edition>_regularised.tif and vectors/ if those stages are enabled, OCS_<edition>_level1.tif and "
+          "_deepest.tif with classify.levels; collection.json above the editions",
+      .command = "publish",
+      .example = "millesime run france-2021.toml",
+      .revision = 7,
+      .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
+      .options = {"publish", "year", "period", "nomenclature", "output"},
+      .kept_when_mending = false,
+      .side_by_side = true,
+      .units_from = {"catalog"},
+      .plan = plan_publish};
 }
 
 }  // namespace millesime

@@ -12,6 +12,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/core/nomenclature.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
@@ -297,7 +298,8 @@ TEST_F(ChainTest, AnEnsembleMapsATileAsItsMembersBlendedByHand) {
 }
 
 TEST_F(ChainTest, SeveralSeedsAreFused) {
-  const auto seeds = run_program(command("out-seeds", {"--set", "reference.seeds=3", "--set", "train.trees=5"}));
+  const auto seeds =
+      run_program(command("out-seeds", {"--set", "reference.seeds=3", "--set", "train.trees=5", "--set", "classify.levels=true"}));
   ASSERT_EQ(seeds.code, 0) << seeds.err;
   const auto accuracy = nlohmann::json::parse(read_text(world + "/out-seeds/2021/accuracy.json"));
   EXPECT_EQ(accuracy.at("runs").size(), 3u);
@@ -306,6 +308,25 @@ TEST_F(ChainTest, SeveralSeedsAreFused) {
   const std::string rests_on = join_text(" pixels of ", final_map.at("polygons").get<int>(), " polygons");
   EXPECT_NE(read_text(world + "/out-seeds/2021/report.html").find(rests_on), std::string::npos) << rests_on;
   EXPECT_GT(agreement_with_truth(product("out-seeds", "OCS_2021.tif")), 0.70);  // 0.714; each seed learns from half of the polygons
+
+  // The levels that the seeds agree on are published, too.
+  const Nomenclature oso = Nomenclature::load("oso23");
+  const auto classes = RasterReader(product("out-seeds", "OCS_2021.tif")).read_all<std::uint8_t>().samples,
+             groups = RasterReader(product("out-seeds", "OCS_2021_level1.tif")).read_all<std::uint8_t>().samples,
+             deepest = RasterReader(product("out-seeds", "OCS_2021_deepest.tif")).read_all<std::uint8_t>().samples;
+  std::int64_t mapped = 0, of_group = 0, known = 0;
+  for (std::size_t p = 0; p < classes.size(); ++p) {
+    EXPECT_EQ(groups[p] == 0, classes[p] == 0);
+    EXPECT_TRUE(classes[p] != 0 || deepest[p] == 0);
+    if (classes[p] == 0) continue;
+    ++mapped, known += deepest[p] != 0;
+    of_group += groups[p] == oso.at(*oso.index_of_code(classes[p])).parent;
+  }
+  EXPECT_GT(of_group, mapped * 9 / 10);
+  EXPECT_GT(known, mapped / 2);
+  EXPECT_LT(known, mapped) << "nowhere is the map unsure";
+  const auto item = nlohmann::json::parse(read_text(product("out-seeds", "OCS_2021.json")));
+  EXPECT_TRUE(item.at("assets").contains("level1") && item.at("assets").contains("deepest"));
 }
 
 TEST_F(ChainTest, OutOfEveryRegionThereIsNoClassAndTheValidityIsKnown) {

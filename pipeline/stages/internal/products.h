@@ -9,6 +9,7 @@
 #include "pipeline/core/results.h"
 #include "pipeline/io/color_ramp.h"
 #include "pipeline/io/stac.h"
+#include "pipeline/stages/levels.h"
 #include "pipeline/stages/publish.h"
 
 namespace millesime {
@@ -26,6 +27,7 @@ class Products {
 
   void write_map();
   void write_regularised(const MapSummary& summary);  // of the regularised map
+  void write_level(LevelMap map, const MapSummary& summary);
   void write_number(const std::string& source, const std::string& suffix, const ColorRamp& ramp, double maximum, const std::string& title,
                     const StacBand& band);
   void write_polygons();
@@ -37,13 +39,13 @@ class Products {
 
  private:
   void write_classes(const std::string& source, const std::string& suffix, const std::string& key, const std::string& title,
-                     const MapSummary& summary);
+                     const Nomenclature& legend, const MapSummary& summary);
   void add_file(const std::string& key, const std::string& file, const std::string& title, const char* media_type);
   const char* say(const char* english, const char* french) const { return millesime::say(language_, english, french); }
 
   const Publication& publication_;
   const MapSummary& summary_;
-  Nomenclature nomenclature_;  // in the language of the products
+  Nomenclature nomenclature_, level1_, deepest_;  // in the language of the products; the legends of the maps of levels
   Language language_;
   std::string edition_;  // "2021-06"
   std::string folder_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "pipeline/core/silent_progress.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/stages/levels.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -68,6 +70,65 @@ TEST_F(MosaicTest, UncertaintyIsOfTheTileWhoseClassItIs) {
     EXPECT_EQ(layers.uncertainty.at(20, 5), 18) << "the mean, 17.5, rounded";
   }
   EXPECT_EQ(mosaic_window({tile("T31TCC", grid, 9, [](Point) { return 3; })}, grid, grid.whole(), context).uncertainty.at(3, 3), 0);
+}
+
+TEST_F(MosaicTest, LevelsAreThoseThatTheSeedsOfTheTileAgreeOn) {
+  const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 30, 30};
+  auto sure = tile("T31TAA", grid, 80, [](Point p) { return p.x < 300150 ? 0 : 1; }),
+       other = tile("T31TBB", grid, 50, [](Point) { return 2; });
+  const auto map = [&](const std::string& name, std::uint8_t code) {
+    write_raster(folder + "/" + name, LabelMap(grid, code), RasterOptions{});
+    return folder + "/" + name;
+  };
+  sure.groups = {{1, 100}, {2, 100}, {5, 110}};
+  sure.level1 = {map("a0.tif", 110), map("a1.tif", 100), map("a2.tif", 100)};
+  sure.deepest = {map("d0.tif", 1), map("d1.tif", 2), map("d2.tif", 5)};
+  other.level1 = {map("b0.tif", 170)}, other.deepest = {map("e0.tif", 23)};
+  for (const std::vector<TileMaps>& tiles : {std::vector{sure, other}, {other, sure}}) {
+    const auto layers = mosaic_window(tiles, grid, grid.whole(), context);
+    EXPECT_EQ(layers.level1.at(0, 5), 170);
+    EXPECT_EQ(layers.level1.at(20, 5), 100);
+    EXPECT_EQ(layers.deepest.at(0, 5), 23);
+    EXPECT_EQ(layers.deepest.at(20, 5), 100) << "two of three classes are of this group";
+  }
+  MosaicCommand command;
+  command.classification = {sure.classification}, command.level1 = {sure.level1.front()}, command.deepest = {sure.deepest.front()};
+  command.nomenclature = "oso23", command.output = folder + "/out";
+  mosaic(command, context);
+  EXPECT_EQ(RasterReader(folder + "/out/level1.tif").read_all<std::uint8_t>().at(20, 5), 110);
+  EXPECT_EQ(RasterReader(folder + "/out/level1.tif").read_all<std::uint8_t>().at(3, 5), 0) << "where no tile has a class";
+  EXPECT_EQ(RasterReader(folder + "/out/deepest.tif").read_all<std::uint8_t>().at(20, 5), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/out/uncertainty.tif"));
+  command.deepest.push_back(sure.deepest.front());
+  EXPECT_NE(testing::message_of([&] { mosaic(command, context); }).find("--deepest: expected 1 files"), std::string::npos);
+}
+
+TEST(Levels, SeedsAgree) {
+  const std::map<int, int> groups{{1, 100}, {2, 100}, {5, 110}};
+  const auto level1 = [&](const std::vector<std::uint16_t>& seeds) { return agreed_level(LevelMap::level1, seeds, groups); };
+  const auto deepest = [&](const std::vector<std::uint16_t>& seeds) { return agreed_level(LevelMap::deepest, seeds, groups); };
+  EXPECT_EQ(level1({110, 100, 110}), 110);
+  EXPECT_EQ(level1({110, 100}), 100) << "the lowest of equals";
+  EXPECT_EQ(level1({0, 110, 0}), 110);
+  EXPECT_EQ(level1({0, 0}), 0);
+  EXPECT_EQ(deepest({1, 1, 2}), 1);
+  EXPECT_EQ(deepest({1, 2, 5}), 100);
+  EXPECT_EQ(deepest({1, 100, 5}), 100);
+  EXPECT_EQ(deepest({1, 1, 0, 0}), 0) << "half is not more than half";
+  EXPECT_EQ(deepest({9, 9, 0}), 9) << "of no group";
+  EXPECT_EQ(deepest({1, 5, 9}), 0);
+  EXPECT_EQ(deepest({0, 0, 0}), 0);
+}
+
+TEST(Levels, LegendsHaveTheCodesOfTheirMaps) {
+  const Nomenclature oso = Nomenclature::load("oso23");
+  EXPECT_EQ(level_legend(LevelMap::level1, oso).size(), 8);
+  EXPECT_EQ(level_legend(LevelMap::deepest, oso).size(), 31);
+  Nomenclature few = oso;
+  few.classes[1].parent = 0;
+  EXPECT_TRUE(level_legend(LevelMap::level1, few).index_of_code(2)) << "a class without a group stands for itself";
+  EXPECT_EQ(groups_of_classes(few).size(), 22u);
+  EXPECT_EQ(groups_of_classes(few).at(5), 110);
 }
 
 TEST_F(MosaicTest, NoDataNeverOverwritesAndTheOrderOfTilesDoesNotMatter) {

@@ -78,6 +78,48 @@ TEST_F(PublishTest, EditionsAreListedInACollection) {
   EXPECT_THAT(read_text(folder + "/moved/2022/OCS_2022.tif.vat.dbf"), HasSubstr("Prairies"));
 }
 
+TEST_F(PublishTest, MapsOfLevelsHaveLegendsOfTheirOwn) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 70, 56}, 23);
+  Publication publication;
+  publication.nomenclature = Nomenclature::load("oso23");
+  publication.classification = folder + "/class.tif", publication.level1 = folder + "/level1.tif",
+  publication.deepest = folder + "/deepest.tif";
+  LabelMap groups(patches.map.grid), deepest = patches.map;
+  for (std::size_t p = 0; p < groups.samples.size(); ++p) {
+    const auto index = publication.nomenclature.index_of_code(patches.map.samples[p]);
+    groups.samples[p] = index ? static_cast<std::uint8_t>(publication.nomenclature.at(*index).parent) : std::uint8_t{0};
+    if (patches.confidence.samples[p] < 80) deepest.samples[p] = groups.samples[p];
+    if (patches.confidence.samples[p] < 60) deepest.samples[p] = 0;
+  }
+  write_raster(publication.classification, patches.map, {});
+  write_raster(publication.level1, groups, {});
+  write_raster(publication.deepest, deepest, {});
+  publication.folder = folder + "/out", publication.name = "OCS_2021", publication.year = 2021;
+  publish(publication, context);
+  const std::string product = publication.folder + "/OCS_2021";
+  EXPECT_EQ(RasterReader(product + "_level1.tif").read_all<std::uint8_t>().samples, groups.samples);
+  EXPECT_EQ(RasterReader(product + "_deepest.tif").read_all<std::uint8_t>().samples, deepest.samples);
+  EXPECT_THAT(read_text(product + "_level1.qml"), AllOf(HasSubstr("label=\"Annual crops\""), Not(HasSubstr("label=\"Rapeseed\""))));
+  EXPECT_THAT(read_text(product + "_deepest.qml"), AllOf(HasSubstr("label=\"Annual crops\""), HasSubstr("label=\"Rapeseed\"")));
+  EXPECT_THAT(read_text(product + "_level1.clr"), HasSubstr("110 255 203 127\n"));
+  EXPECT_THAT(read_text(product + "_level1.tif.vat.dbf"), HasSubstr("Annual crops"));
+  const auto item = nlohmann::json::parse(read_text(product + ".json"));
+  EXPECT_EQ(item.at("assets").at("level1").at("href"), "./OCS_2021_level1.tif");
+  EXPECT_EQ(item.at("assets").at("level1").at("bands").at(0).at("classification:classes").size(), 9u) << "8 groups, and no data";
+  EXPECT_EQ(item.at("assets").at("deepest").at("bands").at(0).at("classification:classes").size(), 32u);
+  EXPECT_THAT(read_text(publication.folder + "/report.html"), AllOf(HasSubstr("OCS_2021_level1.tif"), HasSubstr("OCS_2021_deepest.tif")));
+  // The same files by the command, whose folder has a map with a code that is no group.
+  PublishCommand command;
+  command.folder = folder + "/dir", command.year = 2021;
+  write_raster(command.folder + "/classification.tif", patches.map, {});
+  write_raster(command.folder + "/deepest.tif", deepest, {});
+  publish(command, context);
+  EXPECT_TRUE(std::filesystem::exists(command.folder + "/OCS_2021_deepest.sld"));
+  EXPECT_FALSE(std::filesystem::exists(command.folder + "/OCS_2021_level1.tif"));
+  write_raster(command.folder + "/level1.tif", patches.map, {});
+  EXPECT_THAT(testing::message_of([&] { publish(command, context); }), AllOf(HasSubstr("level1.tif"), HasSubstr("got also code")));
+}
+
 TEST_F(PublishTest, ProductsStylesItemAndReport) {
   const Nomenclature nomenclature = Nomenclature::load("oso23");
   const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 700, 560}, 23);
