@@ -13,8 +13,8 @@ namespace millesime {
 namespace {
 
 // 1: gap-filled values were rounded before indices were computed. From 3 on, what an older program would not read: 3: members have weights;
-// 4: thermal time; 5: indices of further sources, radar by its ratio.
-constexpr int kFormat = 5, kWithThermalTime = 4, kWithWeights = 3, kUsual = 2;
+// 4: thermal time; 5: indices of further sources, radar by its ratio; 6: maps of a day are the mean of two networks.
+constexpr int kFormat = 6, kWithFurtherIndices = 5, kWithThermalTime = 4, kWithWeights = 3, kUsual = 2;
 
 using nlohmann::json;
 
@@ -207,10 +207,16 @@ json Provenance::to_json() const {
 
 json ModelSpec::to_json() const {
   json out;
-  bool is_newest = false;  // indices that begin with this have a meaning of their own: pipeline/learning/gap_filling.h
+  const json season = metrics.value("season", json::object()), parts = season.value("parts", json::array());
+  const bool networks_meet = !parts.empty() && parts.front().contains("middle");  // models/base/season.h
+  bool further = false;  // indices that begin with this have a meaning of their own: pipeline/learning/gap_filling.h
   for (std::size_t i = 0; i < sources.size(); ++i)
-    for (const std::string& index : sources[i].indices) is_newest = is_newest || i > 0 || index.starts_with("VH_VV =");
-  out["format"] = is_newest ? kFormat : thermal ? kWithThermalTime : weight != 1 ? kWithWeights : kUsual;
+    for (const std::string& index : sources[i].indices) further = further || i > 0 || index.starts_with("VH_VV =");
+  out["format"] = networks_meet ? kFormat
+                  : further     ? kWithFurtherIndices
+                  : thermal     ? kWithThermalTime
+                  : weight != 1 ? kWithWeights
+                                : kUsual;
   out["architecture"] = architecture;
   out["parameters"] = parameters;
   out["input"] = to_text(input);

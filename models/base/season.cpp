@@ -6,14 +6,15 @@
 #include <map>
 #include <utility>
 
+#include "models/base/ensemble.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
 namespace {
 
-// The parts of a year in days: how long, the last day of the first, and how much each learns of its neighbours. Days after the last part
-// are served by the network of the whole season.
-constexpr int kPartDays = 60, kFirstUntil = 105, kOverlap = 15;
+// Parts of a year in days: the middle of the first, the distance of their middles, how far from it the end of what is seen may lie, and how
+// near the whole season may be: nearer, a network of its own is not worth its training.
+constexpr int kFirstMiddle = 45, kPartStep = 30, kReach = 45, kNearest = 20;
 
 constexpr const char* kPrefix = "season/";
 std::string prefix_of(std::size_t part) { return join_text(kPrefix, part, "/"); }
@@ -37,23 +38,33 @@ ModelInput known_on(const ModelInput& input, int day) {
   return known;
 }
 
-double best_power(const std::vector<float>& probabilities, int n_classes, const std::vector<int>& target) {
+double best_power(const std::vector<SaidByNetwork>& networks, int n_classes, const std::vector<int>& target) {
   constexpr double kLeast = 0.05, kMost = 5, kFloor = 1e-7;
   const auto k = static_cast<std::size_t>(n_classes);
-  std::vector<double> logarithm;
+  std::vector<double> logarithm;  // [sample][network][class]
   std::vector<std::size_t> truth;
+  double weights = 0;
+  for (const SaidByNetwork& network : networks) weights += network.weight;
   for (std::size_t i = 0; i < target.size(); ++i) {
     if (target[i] < 0) continue;
     truth.push_back(static_cast<std::size_t>(target[i]));
-    for (std::size_t c = 0; c < k; ++c) logarithm.push_back(std::log(std::max(static_cast<double>(probabilities[i * k + c]), kFloor)));
+    for (const SaidByNetwork& network : networks)
+      for (std::size_t c = 0; c < k; ++c)
+        logarithm.push_back(std::log(std::max(static_cast<double>(network.probabilities[i * k + c]), kFloor)));
   }
   if (truth.empty()) return 1;
-  const auto loss = [&](double power) {  // convex in the power
+  const auto loss = [&](double power) {  // of one network convex in the power, of a mean nearly so
     double sum = 0;
-    for (std::size_t i = 0; i < truth.size(); ++i) {
-      double all = 0;
-      for (std::size_t c = 0; c < k; ++c) all += std::exp(power * logarithm[i * k + c]);
-      sum += std::log(all) - power * logarithm[i * k + truth[i]];
+    auto row = logarithm.begin();
+    for (const std::size_t right : truth) {
+      double mean = 0;
+      for (const SaidByNetwork& network : networks) {
+        double all = 0;
+        for (std::size_t c = 0; c < k; ++c) all += std::exp(power * row[static_cast<std::ptrdiff_t>(c)]);
+        mean += network.weight / weights * std::exp(power * row[static_cast<std::ptrdiff_t>(right)]) / all;
+        row += static_cast<std::ptrdiff_t>(k);
+      }
+      sum -= std::log(mean);
     }
     return sum;
   };
@@ -71,7 +82,7 @@ double best_power(const std::vector<float>& probabilities, int n_classes, const 
 
 bool is_of_season_part(const std::string& tensor) { return tensor.starts_with(kPrefix); }
 
-std::vector<SeasonPart> season_parts(const ModelInput& samples, double share) {
+SeasonPlan plan_season(const ModelInput& samples, double share) {
   std::map<int, std::pair<double, int>> found;  // day since 1 January -> sum and number of the positions of its acquisitions
   for (const InputSeries& series : samples.series)
     for (std::size_t i = 0; i < series.valid.size(); ++i)
@@ -92,13 +103,13 @@ std::vector<SeasonPart> season_parts(const ModelInput& samples, double share) {
     const double weight = static_cast<double>(day - before->first) / (after->first - before->first);
     return static_cast<float>(mean(*before) + weight * (mean(*after) - mean(*before)));
   };
-  std::vector<SeasonPart> parts;
-  for (int until = kFirstUntil; until < kWholeSeason; until += kPartDays) {
-    const int from = until - kPartDays;  // day of the year; of it, and of the days before, the part before makes the maps
-    if (until > found.begin()->first && from <= found.rbegin()->first)
-      parts.push_back({until, until - kPartDays / 2, {static_cast<float>(share), position(from - kOverlap), position(until + kOverlap)}});
-  }
-  return parts;
+  SeasonPlan plan;
+  const int seen = found.begin()->first + 1;  // first day of the year on which something is known
+  plan.known = std::min(found.rbegin()->first + 1, kWholeSeason);
+  for (int middle = kFirstMiddle; middle + kNearest <= plan.known; middle += kPartStep)
+    if (const int first = std::max(middle - kReach, seen), last = std::min(middle + kReach, plan.known); first < last)
+      plan.parts.push_back({middle, {static_cast<float>(share), position(first), position(last)}});
+  return plan;
 }
 
 void add_season_part(ModelFile& whole, const SeasonPart& part, const ModelFile& learned) {
@@ -107,32 +118,55 @@ void add_season_part(ModelFile& whole, const SeasonPart& part, const ModelFile& 
   const std::string prefix = prefix_of(parts.size());
   for (const auto& [name, tensor] : learned.tensors)
     if (!is_of_season_part(name)) whole.tensors[prefix + name] = tensor;
-  parts.push_back({{"until", part.until}});
+  parts.push_back({{"middle", part.middle}});
   if (learned.spec.metrics.contains("epoch")) parts.back()["epoch"] = learned.spec.metrics["epoch"];
 }
 
-void serve_day(ModelFile& model, int day) {
-  for (ModelFile& member : model.members) serve_day(member, day);
-  const auto season = model.spec.metrics.find("season");
-  if (season == model.spec.metrics.end()) return;
-  if (const auto parts = season->find("parts"); parts != season->end()) {
+namespace {
+
+struct NetworkShare {
+  std::size_t part = 0;  // one beyond the last: the network of the whole season
+  double weight = 1;
+};
+
+// Of the map of a day: one network, or the two around it.
+std::vector<NetworkShare> networks_on(const nlohmann::json& season, int day) {
+  const auto parts = season.find("parts");
+  if (parts == season.end()) return {};
+  const std::size_t whole = parts->size();
+  if (whole > 0 && parts->front().contains("until")) {
     const auto part = std::ranges::find_if(*parts, [&](const auto& each) { return day <= each.at("until").template get<int>(); });
-    if (part != parts->end()) {
-      const std::string prefix = prefix_of(static_cast<std::size_t>(part - parts->begin()));
-      for (auto& [name, tensor] : model.tensors) {
-        if (is_of_season_part(name)) continue;
-        const auto own = model.tensors.find(prefix + name);
-        if (own == model.tensors.end())
-          throw UserError(
-              join_text(model.path, ": the weights \"", prefix, name, "\" for maps of day ", day, " are missing; the file is damaged"));
-        tensor = own->second;
-      }
-    }
+    return {{static_cast<std::size_t>(part - parts->begin()), 1}};
   }
-  if (!season->contains("powers")) return;
+  const int known = season.value("known", kWholeSeason);
+  const auto middle_of = [&](std::size_t part) { return part == whole ? known : (*parts)[part].at("middle").get<int>(); };
+  std::size_t after = 0;
+  while (after < whole && middle_of(after) < day) ++after;
+  if (after == 0 || middle_of(after) <= day) return {{after, 1}};
+  const double nearness = static_cast<double>(day - middle_of(after - 1)) / (middle_of(after) - middle_of(after - 1));
+  return {{after - 1, 1 - nearness}, {after, nearness}};
+}
+
+// The model with the weights of this part alone.
+ModelFile network_of(const ModelFile& model, std::size_t part, int day) {
+  ModelFile network = model;
+  network.spec.metrics.erase("season");
+  std::erase_if(network.tensors, [](const auto& tensor) { return is_of_season_part(tensor.first); });
+  if (part == model.spec.metrics["season"].value("parts", nlohmann::json::array()).size()) return network;
+  for (auto& [name, tensor] : network.tensors) {
+    const auto own = model.tensors.find(prefix_of(part) + name);
+    if (own == model.tensors.end())
+      throw UserError(join_text(model.path, ": the weights \"", prefix_of(part), name, "\" for maps of day ", day,
+                                " are missing; the file is damaged"));
+    tensor = own->second;
+  }
+  return network;
+}
+
+double power_on(const nlohmann::json& powers, int day) {
   double power = 1, before_day = 0, before = 0;
   bool first = true;
-  for (const auto& entry : season->at("powers")) {
+  for (const auto& entry : powers) {
     const double at = entry.at(0).get<double>(), value = std::clamp(entry.at(1).get<double>(), 0.05, 5.0);
     if (first || at <= day)
       power = value;
@@ -140,8 +174,35 @@ void serve_day(ModelFile& model, int day) {
       power = before + (value - before) * (day - before_day) / (at - before_day);
     before_day = at, before = value, first = false;
   }
-  // p^power of p ~ exp(-(u + sharpening u^2)), u = d / temperature
-  model.spec.temperature /= power, model.spec.sharpening /= power;
+  return power;
+}
+
+}  // namespace
+
+void serve_day(ModelFile& model, int day) {
+  if (!model.members.empty()) {
+    std::vector<ModelFile> members;
+    for (ModelFile& member : model.members) {
+      serve_day(member, day);
+      if (member.members.empty()) member.members.push_back(member);
+      std::ranges::move(member.members, std::back_inserter(members));
+    }
+    model.members = std::move(members);
+    return;
+  }
+  const auto season = model.spec.metrics.find("season");
+  if (season == model.spec.metrics.end()) return;
+  if (const double power = power_on(season->value("powers", nlohmann::json::array()), day); power != 1)
+    model.spec.temperature /= power, model.spec.sharpening /= power;  // p^power of p ~ exp(-(u + sharpening u^2)), u = d / temperature
+  std::vector<ModelFile> networks;
+  for (const NetworkShare& share : networks_on(*season, day)) {
+    networks.push_back(network_of(model, share.part, day));
+    networks.back().spec.weight *= share.weight;
+  }
+  if (networks.empty()) return;
+  const std::string path = model.path;
+  model = networks.size() == 1 ? std::move(networks.front()) : make_ensemble(networks);
+  model.path = path;
 }
 
 }  // namespace millesime

@@ -1,13 +1,15 @@
 #pragma once
-// A model for maps of any day (train.season_cut). Its own weights are those of the whole season. For each part of the year the file has
-// another set of weights, which learned while the season was hidden after days of this part. One network for all days is worse on each of
-// them, and so are copies of the network of the whole season that go on learning: early in the year it knows its samples by heart
+// A model for maps of any day (train.season_cut). Its own weights are those of the whole season. For parts of the year the file has further
+// networks: each learned while the season was hidden after days around the middle of its part. The map of a day is the mean of the two
+// networks whose middles lie around it, weighted by nearness, so that nothing jumps from day to day; the whole season is the last of these
+// middles. A network of many days is worse on each of them than one of the day alone, and a mean of two is better: the two meet
 // (models/MEASURED.md). How sure a map may be depends on its day: probabilities are raised to a power that was fitted, day by day, to
 // held-out samples of which nothing later was shown.
 //
-// In the spec: metrics.season = {"cut": share of the samples that lost the end of their season, "parts": [{"until": last day of the year
-// whose maps it makes, "epoch": where its training stopped}, ...], "powers": [[day of the year, power], ...]}. The weights of part p are
-// the tensors "season/p/<name>". Files of earlier versions have no parts: one network for all days.
+// In the spec: metrics.season = {"cut": share of the samples that lost the end of their season, "parts": [{"middle": day of the year,
+// "epoch": where its training stopped}, ...], "known": first day of the year on which the whole season is known, "powers": [[day of the
+// year, power], ...]}. The weights of part p are the tensors "season/p/<name>". Files of earlier versions have parts with "until", the last
+// day of the year whose maps it makes alone, or no parts: one network for all days.
 
 #include <string>
 #include <vector>
@@ -18,7 +20,7 @@
 
 namespace millesime {
 
-inline constexpr int kSeasonStep = 30, kFirstSeasonDay = 60, kWholeSeason = 366;  // days of the year
+inline constexpr int kSeasonStep = 15, kFirstSeasonDay = 60, kWholeSeason = 366;  // days of the year
 
 bool knows_early_maps(const ModelFile& model);  // it, or a member of it, learned with cuts
 
@@ -26,24 +28,34 @@ bool knows_early_maps(const ModelFile& model);  // it, or a member of it, learne
 ModelInput known_on(const ModelInput& input, int day);
 
 struct SeasonPart {
-  int until = 0;  // day of the year: last day whose maps it makes
-  int middle = 0;
-  SeasonCut cut;  // between positions in time: days since 1 January, or thermal time
+  int middle = 0;  // day of the year
+  SeasonCut cut;   // between positions in time: days since 1 January, or thermal time
+};
+struct SeasonPlan {
+  std::vector<SeasonPart> parts;  // in time; they overlap in what they learn
+  int known = kWholeSeason;       // first day of the year on which nothing is hidden any more
 };
 
-// The parts of the year in which something of these samples is known and something is not yet. They overlap in what they learn.
-std::vector<SeasonPart> season_parts(const ModelInput& samples, double share);
+// The parts of the year in which something of these samples is known and something is not yet.
+SeasonPlan plan_season(const ModelInput& samples, double share);
 
 // Adds the weights of a part, the next one in time, to the file of the whole season.
 void add_season_part(ModelFile& whole, const SeasonPart& part, const ModelFile& learned);
 bool is_of_season_part(const std::string& tensor);
 
-// The power g from 0.05 to 5 for which p^g, divided by its sum, has the highest likelihood; 1 without samples. probabilities
-// [sample][class]; targets of -1 do not count.
-double best_power(const std::vector<float>& probabilities, int n_classes, const std::vector<int>& target);
+// What a network says of samples, and its share of the mean.
+struct SaidByNetwork {
+  std::vector<float> probabilities;  // [sample][class]
+  double weight = 1;
+};
+
+// The power g from 0.05 to 5 for which the mean of the networks' p^g, each divided by its sum, has the highest likelihood; 1 without
+// samples. Targets of -1 do not count.
+double best_power(const std::vector<SaidByNetwork>& networks, int n_classes, const std::vector<int>& target);
 
 // The weights and the calibration, of each member that has them, become those of a map of this day; the calibration is linear between two
-// days. UserError if weights are missing.
+// days. A model whose map is the mean of two networks becomes an ensemble, and a member of an ensemble two. UserError if weights are
+// missing.
 void serve_day(ModelFile& model, int day);
 
 }  // namespace millesime

@@ -234,9 +234,12 @@ std::string importance_text(const ModelSpec& spec) {
 std::string any_day_text(const ModelSpec& spec) {
   const auto season = spec.metrics.find("season");
   if (season == spec.metrics.end() || !season->contains("parts")) return "";
-  std::vector<std::string> until;
-  for (const auto& part : season->at("parts")) until.push_back(std::to_string(part.at("until").get<int>()));
-  return join_text("any day      weights of the whole season, and others for maps until day ", join_list(until, ", "), " of the year\n");
+  const nlohmann::json& parts = season->at("parts");
+  const bool alone = !parts.empty() && parts.front().contains("until");  // of an earlier version
+  std::vector<std::string> days;
+  for (const auto& part : parts) days.push_back(std::to_string(part.at(alone ? "until" : "middle").get<int>()));
+  return join_text("any day      weights of the whole season, and others for maps ", alone ? "until day " : "around day ",
+                   join_list(days, ", "), " of the year", alone ? "" : ": the mean of the two nearest", "\n");
 }
 
 std::string years_text(const Provenance& provenance) {

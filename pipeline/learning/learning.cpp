@@ -149,16 +149,6 @@ InputTable validation_input(const LearningRequest& request, const std::vector<Na
   return given.subset(known);
 }
 
-// As these samples are known on a day.
-InputTable as_known_on(const InputTable& table, int day) {
-  return {table.target,
-          table.group,
-          table.bytes_per_sample(),
-          false,
-          join_text(table.identity(), " until day ", day),
-          [&table, day](std::span<const std::int64_t> samples) { return known_on(table.read(samples), day); }};
-}
-
 // Some samples, spread over the table.
 ModelInput some_of(const InputTable& table, std::int64_t most) {
   std::vector<std::int64_t> some;
@@ -166,13 +156,7 @@ ModelInput some_of(const InputTable& table, std::int64_t most) {
   return table.read(some);
 }
 
-constexpr double kPartEpochs = 1.5;            // of a training: a network of two months learns more views than one of a day
 constexpr std::int64_t kSamplesOfDays = 1000;  // that say on which days something is seen
-
-Recipe recipe_of_part(Recipe recipe, std::int64_t samples) {
-  recipe.epochs = static_cast<int>(std::lround(kPartEpochs * recipe.epochs_for(samples)));
-  return recipe;
-}
 
 }  // namespace
 
@@ -200,7 +184,7 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   spec_.provenance.seed = recipe_.random_seed;
   spec_.metrics["samples"] = count_samples(spec_, input_);
   enter_counts(spec_, request, count_labels(found), count_labels(selections));
-  if (serves_any_day()) parts_ = season_parts(some_of(input_, kSamplesOfDays), recipe_.season_cut);
+  if (serves_any_day()) season_ = plan_season(some_of(input_, kSamplesOfDays), recipe_.season_cut);
   run_ = watched_by(*context.progress);
   run_.device = context.device;
   run_.threads = context.threads;
@@ -256,46 +240,11 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
   return learned;
 }
 
-// The weights of maps of a part of the season, and the calibration of maps of each month's end. `model` has learned whole seasons.
-void Learning::learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
-  model.spec.metrics["season"]["cut"] = recipe_.season_cut;
-  const Recipe recipe = recipe_of_part(recipe_, samples.size());
-  TrainingRun run = run_;
-  for (std::size_t p = 0; p < parts_.size(); ++p) {
-    context_.progress->note(join_text("maps until day ", parts_[p].until, " of the year"));
-    run.cut = parts_[p].cut;
-    run.checkpoint = checkpoint.empty() ? "" : join_text(checkpoint, "-season", p);
-    add_season_part(model, parts_[p], train_held_out(spec_, samples, as_known_on(held_out, parts_[p].middle), recipe, run));
-  }
-  nlohmann::json powers = nlohmann::json::array();
-  for (int day = kFirstSeasonDay; day <= kWholeSeason && held_out.size() > 0; day += kSeasonStep) {
-    ModelFile of_day = model;
-    serve_day(of_day, day);
-    const std::vector<float> probabilities = predict_probabilities(of_day, as_known_on(held_out, day), context_);
-    powers.push_back({day, best_power(probabilities, model.spec.n_classes(), held_out.target)});
-  }
-  model.spec.metrics["season"]["powers"] = powers;
-}
-
-// The same from all samples: `model` has learned whole seasons again, `first` has the epochs and the calibration.
-void Learning::learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const {
-  model.spec.metrics["season"].erase("parts");
-  const Recipe of_part = recipe_of_part(recipe, samples_learned(first.spec));
-  TrainingRun run = run_;
-  for (std::size_t p = 0; p < parts_.size(); ++p) {
-    ModelFile chosen = first;
-    chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
-    run.cut = parts_[p].cut;
-    run.checkpoint = run_.checkpoint.empty() ? "" : join_text(run_.checkpoint, "-season", p);
-    add_season_part(model, parts_[p], learn_again(chosen, input_, of_part, run));
-  }
-}
-
 LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
   const std::int64_t learners = folds_.empty() ? input_.size() : std::ssize(folds_.front().learn);
   const int trainings = std::max(1, static_cast<int>(folds_.size()));
-  const int of_parts = static_cast<int>(parts_.size()) * recipe_of_part(recipe_, learners).epochs;
+  const int of_parts = static_cast<int>(season_.parts.size()) * recipe_of_part(recipe_, learners).epochs;
   context_.progress->start(what, is_forest() ? trainings : trainings * recipe_.epochs_for(learners) + of_parts,
                            is_forest() ? "forests" : "epochs");
   std::vector<LearnedModel> learned;
@@ -359,13 +308,13 @@ LearnedModel Learning::again(LearnedModel first) {
     context_.progress->advance(1);
   } else if (in_folds() || recipe_.refits(polygons())) {
     int epochs = first.model.spec.metrics["epoch"].get<int>();
-    for (std::size_t p = 0; p < parts_.size(); ++p) epochs += first.model.spec.metrics["season"]["parts"][p]["epoch"].get<int>();
+    for (std::size_t p = 0; p < season_.parts.size(); ++p) epochs += first.model.spec.metrics["season"]["parts"][p]["epoch"].get<int>();
     context_.progress->start(what, epochs, "epochs");
     Recipe recipe = recipe_;
     if (in_folds()) recipe.refit_polygons = std::max(recipe.refit_polygons, static_cast<int>(polygons()));
     const ModelFile chosen = first.model;
     first.model = learn_again(chosen, input_, recipe, run_);
-    if (!parts_.empty()) learn_season_again(first.model, chosen, recipe);
+    if (!season_.parts.empty()) learn_season_again(first.model, chosen, recipe);
   } else {
     return first;
   }

@@ -44,6 +44,7 @@ class Learning {
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
+  Recipe recipe_of_part(Recipe recipe, std::int64_t samples) const;
   void learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   void learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const;
 
@@ -57,7 +58,7 @@ class Learning {
   std::vector<NamedSamples> judges_;      // of a file of validation samples
   std::optional<InputTable> validation_;  // of them
   TrainingRun run_;
-  std::vector<SeasonPart> parts_;  // of the year that weights of their own make maps of; none: of the whole season alone
+  SeasonPlan season_;  // the parts of the year that have networks of their own; none: the whole season alone
 };
 
 // The model to fine-tune; of an ensemble, the member of this architecture, or the first.

@@ -81,6 +81,15 @@ TEST(ModelSpec, IndicesOfAFurtherSourceAreOfAFormatThatOlderProgramsRefuse) {
   EXPECT_EQ(ModelSpec::from_json(json, "m").to_json().dump(), json.dump());
 }
 
+TEST(ModelSpec, PartsOfTheSeasonThatMeetAreOfAFormatThatOlderProgramsRefuse) {
+  ModelSpec spec = small_spec("temporal_cnn");
+  spec.metrics["season"] = {{"parts", {{{"until", 105}}}}};
+  EXPECT_EQ(spec.to_json().at("format"), 2);
+  spec.metrics["season"] = {{"parts", {{{"middle", 105}}}}};
+  EXPECT_EQ(spec.to_json().at("format"), 6);
+  EXPECT_EQ(ModelSpec::from_json(spec.to_json(), "m").to_json().dump(), spec.to_json().dump());
+}
+
 TEST(ModelSpec, MissingBandsAndStaticsNameBothSides) {
   const ModelSpec spec = small_spec("ltae", 3, 8, 1);
   EXPECT_EQ(spec.bands_in({"B2", "B8", "B4", "B3"}, "x"), (std::vector<int>{3, 2, 1}));
@@ -99,7 +108,7 @@ TEST(ModelSpec, ForgedSpecsAreRefusedWithTheFieldAndTheFile) {
     return message_of([&] { ModelSpec::from_json(json, "m.safetensors"); });
   };
   EXPECT_EQ(message_of([&] { ModelSpec::from_json(good, "m.safetensors"); }), "no error");
-  EXPECT_THAT(refused("/format", 6), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 6")));
+  EXPECT_THAT(refused("/format", 7), AllOf(HasSubstr("m.safetensors"), HasSubstr("format 7")));
   EXPECT_THAT(refused("/input", "cloudy"), HasSubstr("expected raw or regular"));
   EXPECT_THAT(refused("/sources", nlohmann::json::array()), HasSubstr("no sources"));
   EXPECT_THAT(refused("/sources/0/mean", {1, 2}), HasSubstr("\"mean\": expected 3 values, got 2"));

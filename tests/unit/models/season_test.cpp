@@ -1,6 +1,7 @@
 #include "models/base/season.h"
 
 #include <cmath>
+#include <map>
 #include <random>
 #include <utility>
 
@@ -22,8 +23,27 @@ TEST(Season, PowerUndoesOverconfidence) {
     said.insert(said.end(), {static_cast<float>(a / (a + b)), static_cast<float>(b / (a + b))});
     target.push_back(random() % 10 < 7 ? 0 : 1);
   }
-  EXPECT_NEAR(best_power(said, 2, target), 1.0 / 3, 0.02);
+  EXPECT_NEAR(best_power({{said}}, 2, target), 1.0 / 3, 0.02);
+  EXPECT_NEAR(best_power({{said, 0.2}, {said, 0.8}}, 2, target), 1.0 / 3, 0.02) << "of two that say the same";
   EXPECT_EQ(best_power({}, 2, {}), 1);
+}
+
+TEST(Season, AMeanOfNetworksThatDisagreeIsToBeSurer) {
+  // Both are right in 70 % of their answers and say so; where they disagree the mean says that nothing is known, rightly; where they agree
+  // it says 0.7, and they are right more often (49 of 58 times, as their errors are independent).
+  std::mt19937 random(1);
+  std::vector<float> one, other;
+  std::vector<int> target;
+  for (int i = 0; i < 20000; ++i) {
+    target.push_back(static_cast<int>(random() % 2));
+    for (auto* said : {&one, &other}) {
+      const bool says = (random() % 10 < 7) == (target.back() == 0);  // class 0
+      said->insert(said->end(), {says ? 0.7f : 0.3f, says ? 0.3f : 0.7f});
+    }
+  }
+  const double power = best_power({{one, 0.5}, {other, 0.5}}, 2, target);
+  const double sure = std::pow(0.7, power) / (std::pow(0.7, power) + std::pow(0.3, power));
+  EXPECT_NEAR(sure, 49.0 / 58, 0.02);
 }
 
 TEST(Season, CalibrationIsThatOfTheDay) {
@@ -48,57 +68,99 @@ TEST(Season, PartsAreThoseInWhichSomethingIsSeenAndSomethingIsNot) {
   ModelInput input;
   input.series.push_back({3, 1, {5, 6, 7, 8, 9, 10}, {1, 0, 1, 1, 0, 1}, {100, 20, 200, 100, 300, 200}});
   input.target = {0, 1}, input.group = {0, 1};
-  std::vector<int> until;
+  std::vector<int> middles;
   std::vector<std::pair<float, float>> cuts;
   const auto look = [&] {
-    until.clear(), cuts.clear();
-    for (const SeasonPart& part : season_parts(input, 0.7)) {
-      until.push_back(part.until), cuts.emplace_back(part.cut.first, part.cut.last);
+    const SeasonPlan plan = plan_season(input, 0.7);
+    middles.clear(), cuts.clear();
+    for (const SeasonPart& part : plan.parts) {
+      middles.push_back(part.middle), cuts.emplace_back(part.cut.first, part.cut.last);
       EXPECT_EQ(part.cut.share, 0.7f);
-      EXPECT_EQ(part.middle, part.until - 30);
     }
+    return plan.known;
   };
   using Cuts = std::vector<std::pair<float, float>>;
-  look();
-  EXPECT_EQ(until, (std::vector<int>{105, 165, 225}));
-  EXPECT_EQ(cuts, (Cuts{{30, 120}, {90, 180}, {150, 240}}));
+  EXPECT_EQ(look(), 201);  // the last date is the 201st day
+  EXPECT_EQ(middles, (std::vector<int>{75, 105, 135, 165}));
+  EXPECT_EQ(cuts, (Cuts{{101, 120}, {101, 150}, {101, 180}, {120, 201}}));
   // By thermal time the days of the year are those of `calendar`; what is hidden lies after the positions of these days.
   input.series[0].calendar = {100, 20, 200, 100, 300, 200}, input.series[0].days = {10, 0, 130, 30, 500, 110};
-  look();
-  EXPECT_EQ(until, (std::vector<int>{105, 165, 225}));
-  EXPECT_EQ(cuts, (Cuts{{20, 40}, {20, 100}, {70, 120}}));
+  EXPECT_EQ(look(), 201);
+  EXPECT_EQ(middles, (std::vector<int>{75, 105, 135, 165}));
+  EXPECT_EQ(cuts[3], std::pair(40.0f, 120.0f));
   input.series[0].valid.assign(6, 0);
   look();
-  EXPECT_TRUE(until.empty());
+  EXPECT_TRUE(middles.empty());
 }
 
-TEST(Season, ADayHasTheWeightsOfItsPart) {
-  ModelFile whole, part, member;
+FloatTensor weights(float value) { return FloatTensor{{1}, {value}}; }
+
+// Days 100 and 140 with the weights 1 and 2, the whole season with 9 from day 200 on.
+ModelFile any_day_model() {
+  ModelFile whole, part;
   whole.path = "any-day.safetensors";
-  const auto weights = [](float value) { return FloatTensor{{1}, {value}}; };
+  whole.spec.sources.emplace_back();
+  whole.spec.temperature = 2;
   whole.tensors = {{"head.bias", weights(9)}};
   part.spec.metrics["epoch"] = 7;
   part.tensors = {{"head.bias", weights(1)}, {"season/0/head.bias", weights(5)}};
-  add_season_part(whole, {105, 75, {}}, part);
+  add_season_part(whole, {100, {}}, part);
   part.tensors = {{"head.bias", weights(2)}};
-  add_season_part(whole, {165, 135, {}}, part);
+  add_season_part(whole, {140, {}}, part);
+  whole.spec.metrics["season"]["known"] = 200;
+  return whole;
+}
+
+// The weight of each network, by its number.
+std::map<float, double> served(ModelFile model, int day) {
+  serve_day(model, day);
+  std::map<float, double> networks;
+  if (model.members.empty()) model.members.push_back(model);
+  for (const ModelFile& network : model.members) {
+    EXPECT_EQ(network.tensors.size(), 1u);
+    networks[network.tensors.at("head.bias").values.front()] = network.spec.weight;
+  }
+  return networks;
+}
+
+TEST(Season, ADayIsTheMeanOfTheNetworksAroundIt) {
+  const ModelFile whole = any_day_model();
   EXPECT_EQ(whole.tensors.size(), 3u) << "of a part alone the weights that it uses";
-  EXPECT_EQ(whole.spec.metrics["season"]["parts"][1], (nlohmann::json{{"until", 165}, {"epoch", 7}}));
+  EXPECT_EQ(whole.spec.metrics["season"]["parts"][1], (nlohmann::json{{"middle", 140}, {"epoch", 7}}));
+  using Networks = std::map<float, double>;
+  EXPECT_EQ(served(whole, 20), (Networks{{1, 1}}));
+  EXPECT_EQ(served(whole, 100), (Networks{{1, 1}}));
+  EXPECT_EQ(served(whole, 110), (Networks{{1, 0.75}, {2, 0.25}}));
+  EXPECT_EQ(served(whole, 140), (Networks{{2, 1}}));
+  EXPECT_EQ(served(whole, 185), (Networks{{2, 0.25}, {9, 0.75}}));
+  EXPECT_EQ(served(whole, 200), (Networks{{9, 1}})) << "the whole season";
+  EXPECT_EQ(served(whole, 366), (Networks{{9, 1}}));
+}
+
+TEST(Season, AMemberOfAMeanBecomesTwo) {
   ModelFile ensemble;
-  ensemble.members = {whole, member};
-  const auto served = [](ModelFile model, int day) {
-    serve_day(model, day);
-    return (model.members.empty() ? model : model.members.front()).tensors.at("head.bias").values.front();
-  };
-  EXPECT_EQ(served(whole, 20), 1);
-  EXPECT_EQ(served(whole, 105), 1);
-  EXPECT_EQ(served(whole, 106), 2);
-  EXPECT_EQ(served(whole, 166), 9) << "the whole season";
-  EXPECT_EQ(served(ensemble, 120), 2);
+  ensemble.members = {any_day_model(), ModelFile()};
+  ensemble.members[0].spec.weight = 1.5, ensemble.members[1].spec.weight = 0.5;
+  ensemble.members[1].tensors = {{"head.bias", weights(3)}};
+  EXPECT_EQ(served(ensemble, 130), (std::map<float, double>{{1, 0.375}, {2, 1.125}, {3, 0.5}}));
+}
+
+TEST(Season, MissingWeightsAreSaid) {
+  ModelFile whole = any_day_model();
   whole.tensors.erase("season/1/head.bias");
-  EXPECT_EQ(served(whole, 105), 1);
+  EXPECT_EQ(served(whole, 100).begin()->first, 1);
   EXPECT_THAT(testing::message_of([&] { serve_day(whole, 120); }),
               ::testing::AllOf(::testing::HasSubstr("any-day.safetensors"), ::testing::HasSubstr("season/1/head.bias")));
+}
+
+TEST(Season, FilesOfEarlierVersionsHaveOneNetworkADay) {
+  ModelFile whole = any_day_model();
+  whole.spec.metrics["season"] = {{"parts", {{{"until", 105}}, {{"until", 165}}}}};
+  using Networks = std::map<float, double>;
+  EXPECT_EQ(served(whole, 20), (Networks{{1, 1}}));
+  EXPECT_EQ(served(whole, 105), (Networks{{1, 1}}));
+  EXPECT_EQ(served(whole, 106), (Networks{{2, 1}}));
+  EXPECT_EQ(served(whole, 166), (Networks{{9, 1}})) << "the whole season";
 }
 
 TEST(Season, HidesWhatIsLater) {

@@ -172,19 +172,20 @@ TEST(AnyDay, WeightsOfPartsOfTheYearStandBesideThoseOfTheWholeSeason) {
   for (const auto& [name, tensor] : usual.tensors) EXPECT_EQ(any.tensors.at(name).values, tensor.values) << name;
   EXPECT_EQ(any.spec.temperature, usual.spec.temperature);
   const nlohmann::json& parts = any.spec.metrics["season"]["parts"];
-  std::vector<int> until;
+  std::vector<int> middles;
   for (const auto& part : parts) {
-    until.push_back(part["until"]);
+    middles.push_back(part["middle"]);
     EXPECT_THAT(part["epoch"].get<int>(), AllOf(::testing::Ge(1), ::testing::Le(6)));
   }
-  EXPECT_EQ(until, (std::vector<int>{105, 165, 225, 285, 345}));  // dates from 10 January to 3 November
-  EXPECT_EQ(any.tensors.size(), 6 * usual.tensors.size());
-  EXPECT_THAT(model_info_text(command.request.output), HasSubstr("until day 105, 165, 225, 285, 345 of the year"));
+  EXPECT_EQ(middles, (std::vector<int>{45, 75, 105, 135, 165, 195, 225, 255, 285}));  // dates from 10 January to 3 November
+  EXPECT_EQ(any.tensors.size(), 10 * usual.tensors.size());
+  EXPECT_EQ(any.spec.metrics["season"]["powers"].back(), (nlohmann::json{307, 1})) << "the whole season's calibration";
+  EXPECT_THAT(model_info_text(command.request.output), HasSubstr("around day 45, 75, 105, 135, 165, 195, 225, 255, 285 of the year"));
   EXPECT_NE(any.tensors.at("season/0/head.weight").values, any.tensors.at("season/1/head.weight").values);
 
   // Killed while the third part of the first network learns, and while the second network learns.
   const std::string bytes = read_text(command.request.output);
-  for (const int epochs : {18, 36}) {
+  for (const int epochs : {18, 60}) {
     KilledAfter killed(epochs);
     context.progress = &killed;
     EXPECT_THROW(train(1, "again.safetensors"), std::runtime_error);
