@@ -38,7 +38,7 @@ std::string world(bool with_degrees) {
       if (with_degrees) table += join_text(longitude, ",", latitude, ",");
       table += block % 3 == 0 ? "test" : "learn";
       for (int month = 1; month <= 12; ++month)
-        table += join_text(",", std::round(1000 * std::exp(-std::pow(month - peak, 2) / 4) + sample * 7919 % 60) / 1000);
+        table += join_text(",", std::round(1000 * std::exp(-std::pow(month - peak, 2) / 4) + sample * 7919 % 61) / 1000);
       table += "\n";
     }
   return table;
