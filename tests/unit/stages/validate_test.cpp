@@ -96,7 +96,8 @@ TEST_F(ValidateTest, SaysWhichClassesAreConfusedAndWhere) {
   const PlacedConfusion& confused = report.confusions.front();
   EXPECT_EQ(std::tuple(confused.reference, confused.produced, confused.pixels, confused.polygons, confused.in_one_polygon, confused.there),
             std::tuple(2, 1, 10, 2, 6, 10));
-  const Point middle = CoordinateTransform(kGrid.crs, "EPSG:4326")(Point{kGrid.x((6 * 15.5 + 4 * 13) / 10), kGrid.y((6 * 11 + 4 * 21) / 10.0)});
+  const Point middle =
+      CoordinateTransform(kGrid.crs, "EPSG:4326")(Point{kGrid.x((6 * 15.5 + 4 * 13) / 10), kGrid.y((6 * 11 + 4 * 21) / 10.0)});
   EXPECT_NEAR(confused.longitude, middle.x, 1e-6);
   EXPECT_NEAR(confused.latitude, middle.y, 1e-6);
   ASSERT_EQ(lines.size(), 1u);
