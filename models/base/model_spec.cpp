@@ -7,6 +7,7 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_number.h"
+#include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -128,8 +129,8 @@ std::vector<int> positions(const std::vector<std::string>& wanted, const std::ve
     found.push_back(static_cast<int>(it - available.begin()));
   }
   if (!missing.empty())
-    throw UserError(join_text(data, ": the model reads ", what, " ", join_list(wanted, ", "), "; the data have ",
-                              available.empty() ? "none" : join_list(available, ", "), "; missing: ", join_list(missing, ", ")));
+    throw UserError(join_text(data, ": the model reads ", what, " ", list_of_statics(wanted), "; the data have ",
+                              available.empty() ? "none" : list_of_statics(available), "; missing: ", list_of_statics(missing)));
   return found;
 }
 

@@ -22,6 +22,7 @@ struct Recipe {  // [train]
   double label_smoothing = 0.1;
   double robust = 0;                // q of the generalised cross entropy (Zhang & Sabuncu 2018): 0 cross entropy, 1 mean absolute error
   double class_balance = 0;         // weight of a class ~ frequency^-balance: 0 no weights, 1 all classes equal
+  double logit_adjustment = 0;      // of rare classes: this times the logarithm of a class's share is added to its logit while learning
   double average_decay = 0.999;     // of the moving average of the weights that is kept; 0: the last weights
   int patience = 0;                 // epochs without a better F-score on held-out groups before stopping; 0: never stop early
   double validation_ratio = 0.15;   // share of the groups held out to choose the epoch and to calibrate

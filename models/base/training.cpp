@@ -108,6 +108,7 @@ class Training {
         network_(shards_.network()),
         optimizer_(make_optimizer()),
         class_weight_(class_weights(learn.target, spec.n_classes(), recipe.class_balance).to(where_)),
+        adjustment_(logit_adjustment(learn.target, spec.n_classes(), recipe.logit_adjustment).to(where_)),
         augment_(recipe, spec, !learn.complete(), run.make_batch, run.cut),
         average_(network_, recipe.average_decay),
         shuffling_(generator(recipe.random_seed, 0, torch::kCPU)),
@@ -183,7 +184,9 @@ class Training {
     const auto total = class_weight_.index_select(0, data.target.index_select(0, rows)).sum();
     return shards_.add_gradients(rows, run_.threads, [&](int shard, Network& network, const Tensor& own_rows) {
       const auto input = augment_(own_rows, static_cast<std::uint64_t>(step * shards_.size() + shard));
-      const auto logits = forward(network, input), target = data.target.index_select(0, own_rows);
+      const auto target = data.target.index_select(0, own_rows);
+      auto logits = forward(network, input);
+      if (recipe_.logit_adjustment > 0) logits = logits + adjustment_;
       const auto loss = recipe_.robust > 0
                             ? generalised_cross_entropy(logits, target, class_weight_, recipe_.robust)
                             : torch::cross_entropy_loss(logits, target, class_weight_, at::Reduction::Sum, -100, recipe_.label_smoothing);
@@ -356,7 +359,7 @@ class Training {
   Shards shards_;
   Network& network_;
   torch::optim::AdamW optimizer_;
-  Tensor class_weight_;
+  Tensor class_weight_, adjustment_;  // [K] each
   Augmentation augment_;
   AveragedWeights average_;
   at::Generator shuffling_;

@@ -10,6 +10,7 @@
 
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
@@ -40,6 +41,8 @@ void check(const Samples& samples) {
   sized(samples.region.size(), n, "region");
   sized(samples.x.size(), n, "x");
   sized(samples.y.size(), n, "y");
+  if (!samples.longitude.empty()) sized(samples.longitude.size(), n, "longitude");
+  sized(samples.latitude.size(), samples.longitude.size(), "latitude");
   sized(samples.col.size(), n, "col");
   sized(samples.row.size(), n, "row");
   sized(samples.statics.size(), n * samples.static_names.size(), "statics");
@@ -193,9 +196,12 @@ std::string to_text(const std::vector<Samples>& parts, const Nomenclature* nomen
                       all.lists.size() > 1 ? join_text(" in ", all.lists.size(), " lists") : "", "; ", percent(all.share_missing()),
                       " missing; ", precision_text(series.bands, all.scale), "\n");
   }
-  for (const auto& entry : summary["statics"])
-    text += join_text("static: ", entry["name"].get<std::string>(), ", missing in ",
-                      counted(entry["missing"].get<std::int64_t>(), "sample"), "\n");
+  for (const StaticGroup& group : static_groups(first.static_names)) {
+    std::int64_t missing = 0;
+    for (std::size_t s = group.first; s < group.first + group.count; ++s)
+      missing = std::max(missing, summary["statics"][s]["missing"].get<std::int64_t>());
+    text += join_text("static: ", group.name, ", missing in ", counted(missing, "sample"), "\n");
+  }
   if (first.region_names != std::vector<std::string>{""}) text += "regions: " + join_list(first.region_names, ", ") + "\n";
   for (const auto& note : summary["notes"]) text += "note: " + note.get<std::string>() + "\n";
 

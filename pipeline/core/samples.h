@@ -47,6 +47,7 @@ struct Samples {
   std::vector<std::int64_t> group;    // the same, different among all that were loaded together (number_groups); empty: the polygon
   Column<std::int32_t> region;        // index in region_names
   Column<double> x, y;                // map position (of the pixel's centre) or 0
+  Column<float> longitude, latitude;  // the same in degrees (WGS 84); NaN where not known; empty: of no sample
   Column<std::int32_t> col, row;      // pixel in the tile, -1 for tables
   Column<float> statics;              // [sample][static]; NaN where missing
   int n_seeds = 1;
@@ -76,6 +77,7 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file);
 //   tile                  optional: rows of different tiles are different parts, each with the dates on which one of its rows has a value
 //   tile_part             optional: tells apart parts of one tile
 //   x, y                  optional: map position
+//   longitude, latitude   optional: the same in degrees (WGS 84), for models that read coordinates; an empty cell is not known
 //   region                optional: name of the region
 //   split, or split_0...  optional: learn, test, both, unused or final, for each seed; without it all learn
 //   <BAND>_<YYYYMMDD>     an observation, or <SOURCE>:<BAND>_<YYYYMMDD>; an empty cell, "nan", "NA", an infinity or a fill value is cloudy

@@ -40,6 +40,8 @@ bool numbers_or_places(const std::string& name) {
   return known.contains(text) || text.starts_with("unnamed:") || text.ends_with("_id") || text.starts_with("id_");
 }
 
+bool is_place(const std::string& name) { return name == "longitude" || name == "latitude"; }
+
 struct Band {
   std::string source, name;
   std::set<Date> dates;
@@ -155,8 +157,13 @@ bool TableRules::takes(const std::string& column) const {
 std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& rules, const TableFacts* facts, Samples& samples) {
   const std::vector<std::string>& names = table.columns();
   const std::string header = table.path() + ":1: column ";
-  const std::vector<std::string> reserved{"label", "group", "x", "y", "region", "split", "tile", "tile_part"};
+  const std::vector<std::string> reserved{"label", "group", "x", "y", "longitude", "latitude", "region", "split", "tile", "tile_part"};
   check_names(rules, table);
+  // Whether a column of places is a static input, too: where it is named, or known to be one.
+  const auto is_static_place = [&](const std::string& name) {
+    const auto among = [&](const std::vector<std::string>& list) { return std::ranges::find(list, name) != list.end(); };
+    return among(rules.statics) || (rules.takes(name) && (!facts || among(facts->statics)));
+  };
   const auto ignored = [&](const std::string& name) { return std::ranges::find(rules.ignored, name) != rules.ignored.end(); };
 
   std::vector<std::optional<Observation>> observations;
@@ -186,7 +193,10 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
   }
   if (bands.empty())
     throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
-  if ((table.column("x") < 0) != (table.column("y") < 0)) throw UserError(table.path() + ":1: expected both x and y, or neither");
+  for (const auto& [first, second] : {std::pair("x", "y"), {"longitude", "latitude"}}) {
+    const auto has = [&](const char* name) { return table.column(name) >= 0 && !ignored(name) && !is_static_place(name); };
+    if (has(first) != has(second)) throw UserError(join_text(table.path(), ":1: expected both ", first, " and ", second, ", or neither"));
+  }
   const auto place_of_band = make_series(bands, facts, table.path(), samples);
 
   std::vector<TableColumn> columns;
@@ -222,7 +232,10 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
           throw UserError(header + name + ": expected split_0, split_1...");
       }
       seeds.push_back(column.index);
+    } else if (is_place(name) && !is_static_place(name)) {
+      column.role = name == "longitude" ? Role::longitude : Role::latitude;
     } else {
+      if (is_place(name)) column.also = name == "longitude" ? Role::longitude : Role::latitude;
       column.index = samples.static_names.size();
       samples.static_names.push_back(name);
     }

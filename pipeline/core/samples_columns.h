@@ -22,8 +22,9 @@ struct Observation {  // a column such as B4_20210601, or asc:VV_20210601 with i
 std::optional<Observation> as_observation(const std::string& name, const std::string& where);
 
 struct TableColumn {
-  enum class Role { label, group, tile, tile_part, x, y, region, split, observation, fixed, ignored };
+  enum class Role { label, group, tile, tile_part, x, y, longitude, latitude, region, split, observation, fixed, ignored };
   Role role = Role::fixed;
+  Role also = Role::fixed;                     // of a static input: longitude or latitude, if it says them, too
   std::size_t source = 0, band = 0, date = 0;  // of an observation
   std::size_t index = 0;                       // of a split or a static input
 };

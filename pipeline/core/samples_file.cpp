@@ -8,6 +8,7 @@
 //   label [n] i32            class code                     polygon [n] i64       group, never split between learn and test
 //   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both, 3 unused, 4 final
 //   x, y [n] f64             map position                   col, row [n] i32      pixel in the tile, -1 for tables
+//   longitude, latitude [n] f32   degrees, NaN where not known; not there where no sample has them
 //   statics [n, statics] f32 NaN where missing
 //   <source>.values [n, dates, bands] i16                   <source>.valid [n, dates] u8
 //   <source>.scale [bands] f32                              physical value = stored number x scale
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <type_traits>
 
@@ -35,6 +37,7 @@ namespace {
 
 constexpr int kOnePart = 1, kSeveralParts = 2;  // formats
 constexpr const char* kHeader = "samples";
+constexpr const char *kLongitude = "longitude", *kLatitude = "latitude";  // tensors that may be lacking
 
 std::vector<std::string> unique_names(const nlohmann::json& list, const std::string& where, const char* what) {
   auto names = list.get<std::vector<std::string>>();
@@ -51,6 +54,8 @@ Date parse_date(const std::string& text, const std::string& where) {
   }
 }
 
+bool may_lack(const std::string_view tensor) { return tensor == kLongitude || tensor == kLatitude; }
+
 // The tensors that every sample of every part has a row in, under their names.
 template <class SamplesOrConst, class Visit>
 void visit_rows(SamplesOrConst& samples, Visit&& visit) {
@@ -60,6 +65,8 @@ void visit_rows(SamplesOrConst& samples, Visit&& visit) {
   visit("region", samples.region, 1, false);
   visit("x", samples.x, 1, false);
   visit("y", samples.y, 1, false);
+  visit(kLongitude, samples.longitude, 1, false);
+  visit(kLatitude, samples.latitude, 1, false);
   visit("col", samples.col, 1, false);
   visit("row", samples.row, 1, false);
   visit("statics", samples.statics, n_statics, true);
@@ -100,12 +107,19 @@ Samples rows_of(const std::vector<Samples>& parts) {
   all.static_names = parts.front().static_names;
   all.n_seeds = parts.front().n_seeds;
   const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  const bool located = std::ranges::any_of(parts, [](const Samples& part) { return !part.longitude.empty(); });
+  const auto append_degrees = [&](Column<float>& to, const Column<float>& from, const Samples& part) {
+    append(to, from);
+    if (located && from.empty()) to.edit().resize(to.size() + part.label.size(), std::numeric_limits<float>::quiet_NaN());
+  };
   for (const Samples& part : parts) {
     append(all.label, part.label);
     append(all.polygon, part.polygon);
     append(all.region, part.region);
     append(all.x, part.x);
     append(all.y, part.y);
+    append_degrees(all.longitude, part.longitude, part);
+    append_degrees(all.latitude, part.latitude, part);
     append(all.col, part.col);
     append(all.row, part.row);
     append(all.statics, part.statics);
@@ -126,6 +140,7 @@ void take_rows(const Samples& all, std::int64_t first, std::int64_t n, Samples& 
   part.region = slice(all.region);
   part.x = slice(all.x);
   part.y = slice(all.y);
+  if (!all.longitude.empty()) part.longitude = slice(all.longitude), part.latitude = slice(all.latitude);
   part.col = slice(all.col);
   part.row = slice(all.row);
   part.statics = slice(all.statics, static_cast<std::int64_t>(all.static_names.size()));
@@ -206,6 +221,13 @@ void check_rows(const Samples& samples, const std::string& file) {
     each(*column, [&, axis = name](double position) {
       if (!std::isfinite(position)) throw UserError(join_text(file, ": tensor \"", axis, "\": a position that is not a number"));
     });
+  if (samples.longitude.size() != samples.latitude.size())
+    throw UserError(join_text(file, ": expected tensors of both ", kLongitude, " and ", kLatitude, ", or neither"));
+  for (const auto& [name, column, limit] : {std::tuple(kLongitude, &samples.longitude, 180.0F), {kLatitude, &samples.latitude, 90.0F}})
+    each(*column, [&, axis = name, most = limit](float degrees) {
+      if (std::abs(degrees) > most)
+        throw UserError(join_text(file, ": tensor \"", axis, "\": ", degrees, "; expected -", most, " to ", most));
+    });
 }
 
 void read_series_tensors(const SafetensorsFile& tensors, const std::string& file, std::int64_t n, std::size_t part, bool several,
@@ -245,6 +267,7 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file) {
   const Samples all = several ? rows_of(parts) : Samples{};  // lives until the file is written
   visit_rows(several ? all : first, [&](const char* name, const auto& values, std::int64_t width, bool wide) {
     const std::int64_t n = several ? all.size() : first.size();
+    if (may_lack(name) && values.empty()) return;
     const auto shape = wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n};
     if constexpr (requires { values.is_mapped(); })
       writer.add(name, shape, values);
@@ -293,6 +316,7 @@ std::vector<Samples> read_parts(const std::string& file) {
   Samples all = parts.front();
   std::int64_t n = -1;  // the first tensor says how many
   visit_rows(all, [&](const char* name, auto& values, std::int64_t width, bool wide) {
+    if (may_lack(name) && !tensors.has(name)) return;
     using Values = std::remove_reference_t<decltype(values)>;
     const auto shape = wide ? std::vector<std::int64_t>{n, width} : std::vector<std::int64_t>{n};
     if constexpr (std::is_same_v<Values, Column<typename Values::value_type>>)

@@ -191,6 +191,16 @@ class TableReader {
         (column.role == Role::x ? s.x : s.y).edit().back() = position->value;
         break;
       }
+      case Role::longitude:
+      case Role::latitude: {
+        if (is_missing(cell)) break;
+        const auto degrees = number_in(table, i);
+        const double most = column.role == Role::longitude ? 180 : 90;
+        if (!degrees || !(std::abs(degrees->value) <= most))
+          refuse(table, i, join_text("degrees from -", most, " to ", most, " or an empty cell (--ignore leaves the column out)"));
+        degrees_of(column.role) = static_cast<float>(degrees->value);
+        break;
+      }
       case Role::region: {
         if (!is_utf8(cell)) refuse(table, i, "text in UTF-8");
         s.region.edit().back() = region_names_.emplace(cell, static_cast<std::int32_t>(region_names_.size())).first->second;
@@ -212,6 +222,7 @@ class TableReader {
               "a number or an empty cell (a column without a date is a static input; leave it out, or name it in --ignore, if it is none)");
         static_values_[column.index] = number->value;
         const auto value = static_cast<float>(number->value);
+        if (column.also != Role::fixed && std::abs(value) <= (column.also == Role::longitude ? 180 : 90)) degrees_of(column.also) = value;
         if (std::isfinite(value) && !survey_.is_static_fill(column.index, number->value))
           s.statics.edit()[s.statics.size() - s.static_names.size() + column.index] = value;
         break;
@@ -219,6 +230,13 @@ class TableReader {
       case Role::ignored:
       case Role::observation: break;
     }
+  }
+
+  // Of the row; every row has them once one has.
+  float& degrees_of(Role axis) {
+    constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
+    for (Column<float>* column : {&samples_.longitude, &samples_.latitude}) column->edit().resize(samples_.label.size(), kUnknown);
+    return (axis == Role::longitude ? samples_.longitude : samples_.latitude).edit().back();
   }
 
   bool known_missing(std::int64_t number) const {
@@ -278,6 +296,8 @@ class TableReader {
 
     if (no_label_ > 0) survey_.note(join_text("label: not known for ", no_label_, no_label_ == 1 ? " sample" : " samples"));
     s.notes = survey_.notes();
+    for (Column<float>* column : {&s.longitude, &s.latitude})
+      if (!column->empty()) column->edit().resize(s.label.size(), std::numeric_limits<float>::quiet_NaN());
     s.col.assign(s.label.size(), -1);
     s.row.assign(s.label.size(), -1);
     if (region_names_.empty()) region_names_.emplace("", 0);

@@ -58,7 +58,7 @@ class DecimalWriter {
 
 // Which columns a table of these parts has.
 struct Layout {
-  bool tile = false, tile_part = false, position = false, regions = false, split = false;
+  bool tile = false, tile_part = false, position = false, degrees = false, regions = false, split = false;
   std::vector<std::vector<Date>> dates;  // of each series, of all parts
   std::vector<std::string> columns;
 };
@@ -72,6 +72,7 @@ Layout layout_of(const std::vector<Samples>& parts, const std::string& file) {
     layout.tile = layout.tile || !part.tile.empty();
     layout.tile_part = !tiles.insert(part.tile).second || layout.tile_part;
     layout.position = layout.position || std::ranges::any_of(part.x, not_zero) || std::ranges::any_of(part.y, not_zero);
+    layout.degrees = layout.degrees || !part.longitude.empty();
     layout.split = layout.split || part.n_seeds > 1 ||
                    std::ranges::any_of(part.split, [](std::uint8_t s) { return s != static_cast<std::uint8_t>(Split::learn); });
   }
@@ -82,6 +83,9 @@ Layout layout_of(const std::vector<Samples>& parts, const std::string& file) {
   if (layout.tile) columns.emplace_back("tile");
   if (layout.tile_part) columns.emplace_back("tile_part");
   if (layout.position) columns.insert(columns.end(), {"x", "y"});
+  for (const char* name : {"longitude", "latitude"})  // a static input of that name says the same
+    layout.degrees = layout.degrees && std::ranges::find(first.static_names, name) == first.static_names.end();
+  if (layout.degrees) columns.insert(columns.end(), {"longitude", "latitude"});
   if (layout.regions) columns.emplace_back("region");
   if (layout.split)
     for (int seed = 0; seed < first.n_seeds; ++seed) columns.push_back(first.n_seeds == 1 ? "split" : join_text("split_", seed));
@@ -136,6 +140,11 @@ void write_rows(const Samples& samples, std::size_t part, const Layout& layout, 
       text += ',';
       append_number(text, samples.y[i]);
     }
+    if (layout.degrees)
+      for (const Column<float>* column : {&samples.longitude, &samples.latitude}) {
+        text += ',';
+        if (!column->empty() && !std::isnan((*column)[i])) append_number(text, (*column)[i]);
+      }
     if (layout.regions) text += ',' + csv_cell(samples.region_names[static_cast<std::size_t>(samples.region[i])]);
     if (layout.split)
       for (int seed = 0; seed < samples.n_seeds; ++seed) text += std::string(",") + to_text(samples.split_of(sample, seed));

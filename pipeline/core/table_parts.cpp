@@ -80,6 +80,7 @@ std::vector<Samples> TableParts::split(Samples&& samples, const TableFacts* fact
     const auto mine = [&](const auto& column, std::size_t width = 1) { return take(column, rows[p], width); };
     part.label = mine(samples.label), part.polygon = mine(samples.polygon), part.region = mine(samples.region);
     part.x = mine(samples.x), part.y = mine(samples.y), part.col = mine(samples.col), part.row = mine(samples.row);
+    if (!samples.longitude.empty()) part.longitude = mine(samples.longitude), part.latitude = mine(samples.latitude);
     part.statics = mine(samples.statics, samples.static_names.size());
     part.split = mine(samples.split, static_cast<std::size_t>(samples.n_seeds));
     for (const SampleSeries& series : samples.series) {

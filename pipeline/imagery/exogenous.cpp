@@ -244,14 +244,21 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
     const int col = static_cast<int>(std::floor(min_col)), row = static_cast<int>(std::floor(min_row));
     const Window needed = grid.whole().intersect(
         {col, row, static_cast<int>(std::floor(max_col)) + 2 - col, static_cast<int>(std::floor(max_row)) + 2 - row});
-    std::vector<float> pixels(static_cast<std::size_t>(needed.pixels()));
-    for (std::size_t b = 0; b < bands.size(); ++b) {
-      raster.read_numbers(needed, bands[b], pixels.data());
-      fills.hide(b, raster.info().each[static_cast<std::size_t>(bands[b])], pixels);
-      const bool classes = category || raster.info().each[static_cast<std::size_t>(bands[b])].type == PixelType::u8;
-      for (std::size_t p = 0; p < n; ++p)
-        values[p * stride + first + b] =
-            inside(at.col[p], at.row[p]) ? value(pixels, needed, at.col[p], at.row[p], classes) : kMissingStatic;
+    const std::size_t n_bands = bands.size();
+    std::vector<float> pixels(static_cast<std::size_t>(needed.pixels()) * n_bands);  // [pixel][band]
+    raster.read_numbers(needed, bands, pixels.data());
+    std::vector<char> classes(n_bands);
+    for (std::size_t b = 0; b < n_bands; ++b) {
+      const BandInfo& info = raster.info().each[static_cast<std::size_t>(bands[b])];
+      fills.hide(b, info, pixels);
+      classes[b] = category || (info.type == PixelType::u8 && !info.has_scale);
+    }
+    for (std::size_t p = 0; p < n; ++p) {
+      float* const of_pixel = values + p * stride + first;
+      if (inside(at.col[p], at.row[p]))
+        interpolate(pixels, needed, at.col[p], at.row[p], classes, of_pixel);
+      else
+        std::fill_n(of_pixel, n_bands, kMissingStatic);
     }
   }
 
@@ -260,25 +267,29 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
     return col >= -0.5 && row >= -0.5 && col < raster.grid().cols - 0.5 && row < raster.grid().rows - 0.5;  // false for NaN
   }
 
-  static float value(const std::vector<float>& pixels, const Window& needed, double col, double row, bool classes) {
+  // The values of all bands at a position. Edges are repeated.
+  static void interpolate(const std::vector<float>& pixels, const Window& needed, double col, double row, const std::vector<char>& classes,
+                          float* values) {
+    const std::size_t n_bands = classes.size();
     const auto pixel = [&](int c, int r) {
-      c = std::clamp(c - needed.col, 0, needed.width - 1), r = std::clamp(r - needed.row, 0, needed.height - 1);  // edges are repeated
-      return pixels[static_cast<std::size_t>(r) * static_cast<std::size_t>(needed.width) + static_cast<std::size_t>(c)];
+      c = std::clamp(c - needed.col, 0, needed.width - 1), r = std::clamp(r - needed.row, 0, needed.height - 1);
+      return pixels.data() + (static_cast<std::size_t>(r) * static_cast<std::size_t>(needed.width) + static_cast<std::size_t>(c)) * n_bands;
     };
-    const float nearest = pixel(static_cast<int>(std::floor(col + 0.5)), static_cast<int>(std::floor(row + 0.5)));
-    if (classes || std::isnan(nearest)) return nearest;
     const int c = static_cast<int>(std::floor(col)), r = static_cast<int>(std::floor(row));
     const double u = col - c, v = row - r;
-    double sum = 0, weights = 0;
-    for (int j = 0; j < 2; ++j)
-      for (int i = 0; i < 2; ++i) {
-        const float neighbour = pixel(c + i, r + j);
-        const double weight = (i ? u : 1 - u) * (j ? v : 1 - v);
-        if (weight == 0 || std::isnan(neighbour)) continue;
-        sum += weight * static_cast<double>(neighbour);
-        weights += weight;
+    const float* const corners[4] = {pixel(c, r), pixel(c + 1, r), pixel(c, r + 1), pixel(c + 1, r + 1)};
+    const double weights[4] = {(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v};
+    const float* const nearest = pixel(static_cast<int>(std::floor(col + 0.5)), static_cast<int>(std::floor(row + 0.5)));
+    for (std::size_t b = 0; b < n_bands; ++b) {
+      double sum = 0, weight = 0;
+      for (int k = 0; k < 4; ++k) {
+        const float corner = corners[k][b];
+        const double share = std::isnan(corner) ? 0 : weights[k];
+        sum += share == 0 ? 0 : share * static_cast<double>(corner);
+        weight += share;
       }
-    return static_cast<float>(sum / weights);
+      values[b] = classes[b] || std::isnan(nearest[b]) ? nearest[b] : static_cast<float>(sum / weight);
+    }
   }
 };
 
@@ -329,14 +340,17 @@ std::size_t ExogenousReader::size() const {
 }
 
 std::vector<float> ExogenousReader::read(const Window& window) const {
-  const std::size_t stride = size();
-  std::vector<float> values(static_cast<std::size_t>(window.pixels()) * stride);
+  std::vector<float> values(static_cast<std::size_t>(window.pixels()) * size());
+  read(window, values.data(), size());
+  return values;
+}
+
+void ExogenousReader::read(const Window& window, float* values, std::size_t stride) const {
   std::size_t first = 0;
   for (const auto& source : sources_) {
-    source->read(tile_, window, values.data(), stride, first);
+    source->read(tile_, window, values, stride, first);
     first += source->size();
   }
-  return values;
 }
 
 }  // namespace millesime

@@ -3,11 +3,12 @@
 // polygons of any reference system and resolution; longitudes may be counted from -180 or from 0 degrees. A pixel takes the value at its
 // centre.
 //
-// Rasters: bands of bytes and categories are classes (nearest pixel), all others are continuous (bilinear, over the pixels that have a
-// value; missing if the nearest one has none). Outside the raster, and where it has no data (no-data value of the band, mask band, alpha
-// band, NaN), the value is missing: NaN. Alpha bands are no inputs. Polygons: the value of a field, as a number or a category; where
-// polygons overlap, that of the last; missing outside of all. Categories: a code is a whole number; any other text of a field becomes one
-// from 8388608 on, the same for the same text in every file. The result does not depend on the windows of a tile.
+// Rasters: categories, and bands of bytes without scale and sign, are classes (nearest pixel), all others are continuous (bilinear, over
+// the pixels that have a value; missing if the nearest one has none). So are embeddings in signed bytes, or in bytes with a scale. Outside
+// the raster, and where it has no data (no-data value of the band, mask band, alpha band, NaN), the value is missing: NaN. Alpha bands are
+// no inputs. Polygons: the value of a field, as a number or a category; where polygons overlap, that of the last; missing outside of all.
+// Categories: a code is a whole number; any other text of a field becomes one from 8388608 on, the same for the same text in every file.
+// The result does not depend on the windows of a tile.
 //
 // A fill value that a raster does not declare (-9999, -32768, 3.4e38...) is missing where it lies plainly beyond the other numbers of the
 // band or frames the image, and refused where it may be a number; `nodata` decides (exogenous_fills.h).
@@ -51,8 +52,9 @@ class ExogenousReader {
   ExogenousReader(ExogenousReader&&) noexcept;
   ExogenousReader& operator=(ExogenousReader&&) noexcept;
 
-  std::size_t size() const;                             // static inputs
-  std::vector<float> read(const Window& window) const;  // [pixel of the window][static]
+  std::size_t size() const;                                                  // static inputs
+  std::vector<float> read(const Window& window) const;                       // [pixel of the window][static]
+  void read(const Window& window, float* values, std::size_t stride) const;  // to values[pixel * stride + static]
 
  private:
   struct Source;

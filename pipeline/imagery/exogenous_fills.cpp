@@ -22,6 +22,8 @@ double stored(float value, const BandInfo& info) {
   return info.type == PixelType::f32 ? static_cast<double>(static_cast<float>(number)) : std::round(number);
 }
 
+double end_of_bytes(const BandInfo& info) { return info.is_int8 ? -128 : 255; }
+
 std::string text_of(double value) {
   return std::abs(value) < 1e15 && value == std::floor(value) ? join_text(static_cast<std::int64_t>(value)) : join_text(value);
 }
@@ -106,7 +108,8 @@ bool is_frame(double number, const RasterReader& raster, int band) {
 
 void RasterFills::hide(std::size_t input, const BandInfo& info, std::vector<float>& values) const {
   const std::vector<double>& fills = of_band[input];
-  for (float& value : values) {
+  for (std::size_t i = input; i < values.size(); i += of_band.size()) {
+    float& value = values[i];
     if (std::isnan(value)) continue;
     const double number = stored(value, info);
     if (std::abs(number) > kMaxMagnitude || std::ranges::find(fills, number) != fills.end())
@@ -123,7 +126,7 @@ RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster
   const auto info_of = [&](std::size_t b) -> const BandInfo& { return info.each[static_cast<std::size_t>(bands[b])]; };
   std::vector<NumberSurvey> surveys;
   for (std::size_t b = 0; b < bands.size(); ++b)
-    surveys.emplace_back(info_of(b).type == PixelType::u8 ? std::optional(255.0) : std::nullopt);
+    surveys.emplace_back(info_of(b).is_byte() ? std::optional(end_of_bytes(info_of(b))) : std::nullopt);
   std::vector<float> values;
   for (const Window& block : blocks_to_look_at(info, std::max(kFewestPixels, kMostPixels / n)))
     for (std::size_t b = 0; b < bands.size(); ++b) {
@@ -133,7 +136,7 @@ RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster
         if (!std::isnan(value)) surveys[b].add(stored(value, info_of(b)), {});
     }
   for (std::size_t b = 0; b < bands.size(); ++b) {
-    const bool bytes = info_of(b).type == PixelType::u8;
+    const bool bytes = info_of(b).is_byte();
     const std::string band = n > 1 ? join_text(": band ", bands[b] + 1) : std::string();
     const auto is_missing = [&](double value, std::int64_t count) {
       found.of_band[b].push_back(value);
@@ -141,7 +144,7 @@ RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster
                                       " of ", surveys[b].size(), " px looked at), which ", entry.path, " does not declare"));
     };
     for (const auto& fill : surveys[b].fills())
-      if (!bytes || fill.value == 255) is_missing(fill.value, fill.seen.count);
+      if (!bytes || fill.value == end_of_bytes(info_of(b))) is_missing(fill.value, fill.seen.count);
     for (const double value : surveys[b].unmet_fills()) found.of_band[b].push_back(value);
     const auto doubt = bytes ? std::nullopt : surveys[b].doubt();
     if (!doubt || std::ranges::find(found.of_band[b], doubt->value) != found.of_band[b].end()) continue;

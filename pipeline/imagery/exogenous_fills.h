@@ -16,13 +16,14 @@ struct RasterFills {
   std::vector<std::vector<double>> of_band;  // of each band that is an input: stored numbers, before scale and offset
   std::vector<std::string> notes;            // a sentence for each that was found
 
-  // Sets the values of a band that are such numbers to NaN; also those that no observation can have (beyond 1e30).
+  // Sets the values of a band that are such numbers to NaN; also those that no observation can have (beyond 1e30). `values`:
+  // [pixel][input].
   void hide(std::size_t input, const BandInfo& info, std::vector<float>& values) const;
 };
 
-// `bands`: those of the raster that are inputs. Of bytes, which are classes, 255 alone is looked for; of categories nothing: a code is one
-// like another. `read`: the pixels that are going to be read. UserError for a number among them that may be a fill value and may be none,
-// and for an entry of `nodata` that is no number.
+// `bands`: those of the raster that are inputs. Of bytes 255 alone (of signed ones -128) is looked for; of categories nothing: a code is
+// one like another. `read`: the pixels that are going to be read. UserError for a number among them that may be a fill value and may be
+// none, and for an entry of `nodata` that is no number.
 RasterFills find_fills(const ExogenousOptions& entry, const RasterReader& raster, const std::vector<int>& bands, const Window& read);
 
 }  // namespace millesime

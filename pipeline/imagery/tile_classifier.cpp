@@ -171,7 +171,8 @@ class TileClassifier {
         input_(tile_input(request)),
         stream_(context.device, context.threads),
         ahead_(stream_),
-        reader_(sources_of(request, input_), request.exogenous, readers_of(context), request.options.halo(), context.memory_bytes),
+        reader_(sources_of(request, input_), request.exogenous, readers_of(context), request.options.halo(), context.memory_bytes,
+                input_.coordinates),
         spare_windows_(context.device),
         prepared_(std::make_shared<PreparedInputs>(context.device)),
         pixels_(request.maps.size()) {

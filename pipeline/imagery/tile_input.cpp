@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/learning/thermal_time.h"
 
@@ -37,6 +38,11 @@ void add_temperatures(const ModelFile& model, const ClassifyRequest& request, Ti
       name, [&](const SourceCensus& census) { return std::vector{temperature_band(census.bands, name)}; }, request, input);
 }
 
+bool reads_coordinates(const ModelFile& model) {
+  return std::ranges::any_of(model.spec.statics, [](const StaticSpec& known) { return is_coordinate(known.name); }) ||
+         std::ranges::any_of(model.members, reads_coordinates);
+}
+
 }  // namespace
 
 TileInput tile_input(const ClassifyRequest& request) {
@@ -56,6 +62,9 @@ TileInput tile_input(const ClassifyRequest& request) {
                   .others = {},
                   .absent = {},
                   .may_lack_sources = request.options.missing_sources};
+  input.coordinates = reads_coordinates(model);
+  if (input.coordinates)
+    for (const std::string& name : coordinate_inputs()) input.static_names.push_back(name);
   for (const Acquisition& acquisition : request.census.acquisitions) input.dates.push_back(acquisition.date);
   for (std::size_t s = 1; s < first.sources.size(); ++s)
     add_source(

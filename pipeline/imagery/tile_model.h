@@ -37,6 +37,7 @@ struct TileInput {
   std::vector<Source> others = {};
   std::vector<std::string> absent = {};  // further sources of the production that have no acquisition over this tile
   bool may_lack_sources = false;         // a model's source that the production does not have is hidden; otherwise it is an error
+  bool coordinates = false;              // the static inputs end with those of core/coordinate_inputs.h
 };
 
 class TileModel {

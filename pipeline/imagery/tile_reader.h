@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "pipeline/imagery/coordinate_reader.h"
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/tile_window.h"
 #include "pipeline/io/series_reader.h"
@@ -22,17 +24,20 @@ class TileReader {
   };
 
   // The first source gives the tile's grid. `halo`: px by which windows are read larger. `memory_bytes`: of which each source keeps a share
-  // for blocks at the borders of windows.
+  // for blocks at the borders of windows. `coordinates`: they are static inputs, too, after the exogenous ones.
   TileReader(const std::vector<Source>& sources, const std::vector<ExogenousOptions>& exogenous, int threads, int halo,
-             std::int64_t memory_bytes);
+             std::int64_t memory_bytes, bool coordinates = false);
 
   const SeriesReader& main() const { return *series_.front(); }
   std::int64_t bytes_per_pixel() const;                     // of a TileWindow
   void read(const Window& window, TileWindow& into) const;  // in the memory that is there
 
  private:
+  std::size_t n_statics() const;
+
   std::vector<std::unique_ptr<SeriesReader>> series_;  // as `sources`
   ExogenousReader exogenous_;
+  std::optional<CoordinateReader> coordinates_;
 };
 
 }  // namespace millesime

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <string_view>
+#include <type_traits>
 
 #include <gdal.h>
 #include <ogr_srs_api.h>
@@ -33,6 +34,30 @@ const char* type_name(PixelType type) {
 }
 
 namespace {
+
+// GDAL before 3.7 gives signed bytes as bytes, and says what they are.
+bool is_signed_as_byte(GDALRasterBandH band) {
+  const char* type = GDALGetMetadataItem(band, "PIXELTYPE", "IMAGE_STRUCTURE");
+  return GDALGetRasterDataType(band) == GDT_Byte && type && std::string_view(type) == "SIGNEDBYTE";
+}
+
+bool is_int8(GDALRasterBandH band) {
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 7, 0)
+  if (GDALGetRasterDataType(band) == GDT_Int8) return true;
+#endif
+  return is_signed_as_byte(band);
+}
+
+// Gives bytes, which hold signed ones, their sign.
+template <class T>
+T with_sign(T value) {
+  constexpr auto kFirstNegative = static_cast<T>(128);
+  if (value < kFirstNegative) return value;
+  if constexpr (std::is_unsigned_v<T>)
+    return 0;  // saturation
+  else
+    return static_cast<T>(value - 256);
+}
 
 // A NetCDF file need not name a reference system: axes in degrees east and north are one (CF conventions, 4.1 and 4.2).
 bool has_axes_in_degrees(GDALDatasetH dataset) {
@@ -86,6 +111,8 @@ BandInfo band_info(GDALRasterBandH band, const std::string& path) {
   const int mask = GDALGetMaskFlags(band);
   info.has_mask = (mask & (GMF_ALL_VALID | GMF_NODATA)) == 0;
   info.is_alpha = GDALGetRasterColorInterpretation(band) == GCI_AlphaBand;
+  info.is_int8 = is_int8(band);
+  if (info.is_int8) info.type = PixelType::i16;
   return info;
 }
 
@@ -110,6 +137,7 @@ struct RasterReader::Impl {
   std::vector<char> stored_block(int number, int block_col, int block_row);
   std::vector<double> converted_block(int number, int block_col, int block_row);
   std::vector<std::uint8_t> read_mask(const Window& window, int band) const;
+  void to_numbers(const Window& window, int band, float* numbers, std::size_t stride) const;
 };
 
 RasterReader::RasterReader(const std::string& path, const std::vector<std::string>& drivers) : impl_(std::make_unique<Impl>()) {
@@ -146,23 +174,52 @@ void RasterReader::read(const Window& window, int band, T* samples) const {
   if (result != CE_None)
     throw UserError(join_text(impl_->path, ": band ", band + 1, ", window ", to_text(window),
                               " cannot be read; the file is damaged, replace it. ", messages.text()));
+  if (is_signed_as_byte(impl_->band(band))) std::transform(samples, samples + window.pixels(), samples, with_sign<T>);
 }
 
 void RasterReader::read_numbers(const Window& window, int band, float* numbers) const {
   read(window, band, numbers);
-  const BandInfo& info = impl_->info.each.at(static_cast<std::size_t>(band));
+  impl_->to_numbers(window, band, numbers, 1);
+}
+
+void RasterReader::read_numbers(const Window& window, const std::vector<int>& bands, float* numbers) const {
+  if (bands.size() == 1) return read_numbers(window, bands.front(), numbers);
+  MILLESIME_CHECK(!window.empty() && grid().whole().intersect(window) == window, impl_->path, ": window ", to_text(window), " of ",
+                  grid().cols, " x ", grid().rows);
+  std::vector<int> places;
+  for (const int band : bands) places.push_back(band + 1);
+  const auto stride = static_cast<GSpacing>(bands.size() * sizeof(float));
+  const GdalMessages messages;
+  const CPLErr result = GDALDatasetRasterIOEx(impl_->dataset.get(), GF_Read, window.col, window.row, window.width, window.height, numbers,
+                                              window.width, window.height, GDT_Float32, static_cast<int>(places.size()), places.data(),
+                                              stride, stride * window.width, sizeof(float), nullptr);
+  if (result != CE_None)
+    throw UserError(
+        join_text(impl_->path, ": window ", to_text(window), " cannot be read; the file is damaged, replace it. ", messages.text()));
+  const auto last = static_cast<std::size_t>(window.pixels()) * bands.size();
+  for (std::size_t b = 0; b < bands.size(); ++b) {
+    if (is_signed_as_byte(impl_->band(bands[b])))
+      for (std::size_t i = b; i < last; i += bands.size()) numbers[i] = with_sign(numbers[i]);
+    impl_->to_numbers(window, bands[b], numbers + b, bands.size());
+  }
+}
+
+// Of the stored numbers of a window, each `stride` after the one before.
+void RasterReader::Impl::to_numbers(const Window& window, int band, float* numbers, std::size_t stride) const {
+  const BandInfo& known = info.each.at(static_cast<std::size_t>(band));
   constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
   const auto pixels = static_cast<std::size_t>(window.pixels());
   for (std::size_t i = 0; i < pixels; ++i) {
-    if (is_nodata(static_cast<double>(numbers[i]), info))
-      numbers[i] = kMissing;
-    else if (info.has_scale)
-      numbers[i] = static_cast<float>(static_cast<double>(numbers[i]) * info.scale + info.offset);
+    float& number = numbers[i * stride];
+    if (is_nodata(static_cast<double>(number), known))
+      number = kMissing;
+    else if (known.has_scale)
+      number = static_cast<float>(static_cast<double>(number) * known.scale + known.offset);
   }
-  if (!info.has_mask) return;
-  const std::vector<std::uint8_t> valid = impl_->read_mask(window, band);
+  if (!known.has_mask) return;
+  const std::vector<std::uint8_t> valid = read_mask(window, band);
   for (std::size_t i = 0; i < pixels; ++i)
-    if (!valid[i]) numbers[i] = kMissing;
+    if (!valid[i]) numbers[i * stride] = kMissing;
 }
 
 std::vector<char> RasterReader::Impl::stored_block(int number, int block_col, int block_row) {
@@ -194,6 +251,7 @@ std::vector<double> RasterReader::Impl::converted_block(int number, int block_co
   std::vector<double> samples(block_pixels());
   GDALCopyWords64(stored.data(), type, GDALGetDataTypeSizeBytes(type), samples.data(), GDT_Float64, sizeof(double),
                   static_cast<GPtrDiff_t>(samples.size()));
+  if (is_signed_as_byte(band(number))) std::ranges::transform(samples, samples.begin(), with_sign<double>);
   return samples;
 }
 
@@ -239,7 +297,7 @@ void RasterReader::read_block(int number, int block_col, int block_row, const En
   const BandInfo& band = info().each.at(static_cast<std::size_t>(number));
   const std::size_t pixels = impl_->block_pixels();
   const bool stated = encoding.kind == Encoding::Kind::stated && !encoding.least && !encoding.most;
-  if (stated && is_in_unit(band)) {
+  if (stated && is_in_unit(band) && !band.is_int8) {
     impl_->read_stored(number, block_col, block_row, samples);
     for (const std::optional<double>& nodata : {band.nodata, encoding.nodata})
       if (nodata && *nodata != kNodata)
@@ -248,7 +306,7 @@ void RasterReader::read_block(int number, int block_col, int block_row, const En
     return;
   }
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
-  if ((encoding.kind == Encoding::Kind::linear || encoding.kind == Encoding::Kind::power) && !band.has_mask &&
+  if ((encoding.kind == Encoding::Kind::linear || encoding.kind == Encoding::Kind::power) && !band.has_mask && !band.is_int8 &&
       (type == GDT_Byte || type == GDT_UInt16 || type == GDT_Int16)) {
     const std::vector<std::int16_t>& table = sample_table(band.type, encoding, band.nodata);
     if (type == GDT_Byte) {
@@ -276,7 +334,8 @@ void RasterReader::read_block(int number, int block_col, int block_row, const Ma
     return;
   }
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
-  if (type == GDT_Byte && !plane.is_coded()) return impl_->read_stored(number, block_col, block_row, samples);
+  if (type == GDT_Byte && !is_signed_as_byte(impl_->band(number)) && !plane.is_coded())
+    return impl_->read_stored(number, block_col, block_row, samples);
   std::map<std::int64_t, std::uint8_t> known;  // masks have few values
   std::int64_t last = 0;
   std::uint8_t byte = plane.byte_of(0);

@@ -25,6 +25,9 @@ struct BandInfo {
   bool has_scale = false;        // the file states one
   bool has_mask = false;         // a mask band or an alpha band marks missing pixels
   bool is_alpha = false;
+  bool is_int8 = false;  // signed bytes; their type is int16
+
+  bool is_byte() const { return type == PixelType::u8 || is_int8; }
 };
 
 struct RasterInfo {
@@ -57,6 +60,8 @@ class RasterReader {
   // Reads a band of a window as numbers with scale and offset applied. Missing values are NaN: the band's no-data value, pixels of a mask
   // band or alpha band with value 0, NaN.
   void read_numbers(const Window& window, int band, float* numbers) const;
+  // The same of several bands at once, [pixel][band], which is faster where a file keeps the bands of a pixel together.
+  void read_numbers(const Window& window, const std::vector<int>& bands, float* numbers) const;
   // A whole block of a band, block_width x block_height row by row, without GDAL's block cache. Pixels outside the grid are undefined.
   // Of an image: in the source's unit, kNodata for no data (sample_unit.h). Of a mask: the bytes of its plane, where the plane is what a
   // band says by `encoding`.

@@ -13,6 +13,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/learn_model.h"
 #include "pipeline/learning/prediction.h"
@@ -275,7 +276,7 @@ std::string model_info_text(const std::string& file) {
   if (!spec.statics.empty()) {
     std::vector<std::string> names;
     for (const auto& s : spec.statics) names.push_back(s.name);
-    text += join_text("statics      ", join_list(names, ", "), "\n");
+    text += join_text("statics      ", list_of_statics(names), "\n");
   }
   text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", years_text(spec.provenance), ", ",
                     spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",

@@ -6,9 +6,11 @@
 #include <map>
 #include <set>
 
+#include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/preparation.h"
+#include "pipeline/learning/sample_statics.h"
 
 namespace millesime {
 namespace {
@@ -118,46 +120,45 @@ void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vec
   }
 }
 
-// The codes that samples have of a category.
-void fit_codes(StaticSpec& category, const ModelSpec& spec, std::size_t place, const std::vector<SampleSelection>& selections) {
-  std::set<int> codes;
-  for (const auto& selection : selections) {
-    const auto position = static_cast<std::size_t>(spec.statics_in(selection.samples->static_names, selection.file)[place]);
-    for (const auto row : selection.rows)
-      if (const float value = selection.samples->statics[static_cast<std::size_t>(row) * selection.samples->static_names.size() + position];
-          !std::isnan(value))
-        codes.insert(static_cast<int>(value));
-  }
-  if (codes.size() > kMaxCategories)
-    throw UserError(join_text(selections.front().file, ": ", category.name, " has ", codes.size(), " codes; expected at most ",
-                              kMaxCategories, "; use a field of groups"));
-  category.codes.assign(codes.begin(), codes.end());
-}
-
+// Of each static input: the codes that samples have of a category; mean and deviation of a number. Missing everywhere: 0 and 1.
 void fit_statics(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
-  spec.statics.clear();
-  for (const auto& name : selections.front().samples->static_names) spec.statics.push_back({name, 0, 1});
-  for (std::size_t s = 0; s < spec.statics.size(); ++s) {
-    if (spec.statics[s].is_category()) {
-      fit_codes(spec.statics[s], spec, s, selections);
-      continue;
-    }
+  std::vector<StaticSpec> statics;
+  for (const auto& name : selections.front().samples->static_names) statics.push_back({name, 0, 1});
+  for (const StaticSpec& known : spec.statics)
+    if (is_coordinate(known.name)) statics.push_back({known.name, 0, 1});
+  spec.statics = statics;
+  struct Sums {
     double sum = 0, squares = 0;
     std::int64_t n = 0;
-    for (const auto& selection : selections) {
-      const auto position = static_cast<std::size_t>(spec.statics_in(selection.samples->static_names, selection.file)[s]);
-      for (const auto row : selection.rows) {
-        const double value = selection.samples->statics[static_cast<std::size_t>(row) * selection.samples->static_names.size() + position];
+    std::set<int> codes;
+  };
+  std::vector<Sums> sums(statics.size());
+  std::vector<float> values(statics.size());
+  for (const auto& selection : selections) {
+    const SampleStatics samples(spec, *selection.samples, selection.file);
+    for (const auto row : selection.rows) {
+      samples.read(row, values.data());
+      for (std::size_t s = 0; s < values.size(); ++s) {
+        const double value = values[s];
         if (std::isnan(value)) continue;
-        sum += value;
-        squares += value * value;
-        ++n;
+        if (statics[s].is_category())
+          sums[s].codes.insert(static_cast<int>(value));
+        else
+          sums[s].sum += value, sums[s].squares += value * value, ++sums[s].n;
       }
     }
-    if (n == 0) continue;  // missing everywhere: read as 0
-    const double mean = sum / static_cast<double>(n), variance = squares / static_cast<double>(n) - mean * mean;
-    spec.statics[s].mean = static_cast<float>(mean);
-    spec.statics[s].deviation = variance > 1e-12 ? static_cast<float>(std::sqrt(variance)) : 1.0f;
+  }
+  for (std::size_t s = 0; s < sums.size(); ++s) {
+    StaticSpec& known = spec.statics[s];
+    if (sums[s].codes.size() > kMaxCategories)
+      throw UserError(join_text(selections.front().file, ": ", known.name, " has ", sums[s].codes.size(), " codes; expected at most ",
+                                kMaxCategories, "; use a field of groups"));
+    known.codes.assign(sums[s].codes.begin(), sums[s].codes.end());
+    if (sums[s].n == 0) continue;
+    const auto n = static_cast<double>(sums[s].n);
+    const double mean = sums[s].sum / n, variance = sums[s].squares / n - mean * mean;
+    known.mean = static_cast<float>(mean);
+    known.deviation = variance > 1e-12 ? static_cast<float>(std::sqrt(variance)) : 1.0f;
   }
 }
 

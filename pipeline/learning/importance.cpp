@@ -9,7 +9,9 @@
 
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/chance.h"
+#include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/static_groups.h"
 #include "pipeline/learning/prediction.h"
 
 namespace millesime {
@@ -29,6 +31,7 @@ Samples copy_rows(const SampleSelection& selection) {
   };
   copy(from.label, out.label, 1), copy(from.polygon, out.polygon, 1), copy(from.region, out.region, 1);
   copy(from.x, out.x, 1), copy(from.y, out.y, 1), copy(from.col, out.col, 1), copy(from.row, out.row, 1);
+  if (!from.longitude.empty()) copy(from.longitude, out.longitude, 1), copy(from.latitude, out.latitude, 1);
   copy(from.statics, out.statics, from.static_names.size());
   out.split.assign(out.label.size(), static_cast<std::uint8_t>(Split::test));
   for (const SampleSeries& series : from.series) {
@@ -139,6 +142,19 @@ std::optional<std::size_t> position_of(const SourceSpec& source, const Samples& 
   return single && !samples.series.empty() ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
+// Gives each sample the value of the next in the order.
+void exchange_static(Samples& to, const Samples& from, const std::vector<std::size_t>& order, const std::string& name) {
+  const auto next = [&](std::size_t k) { return order[(k + 1) % order.size()]; };
+  if (is_coordinate(name)) {
+    for (std::size_t k = 0; k < order.size(); ++k)
+      to.longitude.edit()[order[k]] = from.longitude[next(k)], to.latitude.edit()[order[k]] = from.latitude[next(k)];
+    return;
+  }
+  const std::size_t n = from.static_names.size();
+  const auto s = static_cast<std::size_t>(std::ranges::find(from.static_names, name) - from.static_names.begin());
+  for (std::size_t k = 0; k < order.size(); ++k) to.statics.edit()[order[k] * n + s] = from.statics[next(k) * n + s];
+}
+
 struct TimeSpan {
   Date first, last;
 };
@@ -185,13 +201,12 @@ Importances permutation_importance(const ModelFile& model, const std::vector<Sam
             }));
       });
   }
-  for (const StaticSpec& entry : spec.statics)
-    work.emplace_back([&] {
-      out.statics.push_back(permutation.measure_loss(entry.name, entry.name, [&](Samples& to, const Samples& from, const auto& order) {
-        const std::size_t n = from.static_names.size();
-        const auto s = static_cast<std::size_t>(std::ranges::find(from.static_names, entry.name) - from.static_names.begin());
-        for (std::size_t k = 0; k < order.size(); ++k)
-          to.statics.edit()[order[k] * n + s] = from.statics[order[(k + 1) % order.size()] * n + s];
+  std::vector<std::string> statics;
+  for (const StaticSpec& entry : spec.statics) statics.push_back(entry.name);
+  for (const StaticGroup& group : static_groups(statics))
+    work.emplace_back([&, group] {
+      out.statics.push_back(permutation.measure_loss(group.name, group.name, [&](Samples& to, const Samples& from, const auto& order) {
+        for (std::size_t i = group.first; i < group.first + group.count; ++i) exchange_static(to, from, order, statics[i]);
       }));
     });
   for (const TimeSpan& span : time_spans(dates)) {

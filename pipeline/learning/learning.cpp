@@ -79,7 +79,7 @@ ModelFile read_start(const std::string& file, ModelSpec& spec) {
                               "; fine-tuning cannot change the architecture"));
   spec.parameters = start.spec.parameters;
   spec.input = start.spec.input;
-  spec.days = start.spec.days;
+  spec.days = start.spec.days, spec.statics = start.spec.statics;
   spec.thermal = start.spec.thermal;
   spec.sources.clear();
   for (const auto& source : start.spec.sources) spec.sources.push_back({source.name, {}, source.indices, {}, {}, {}, source.days});

@@ -44,6 +44,7 @@ void LearningRequest::declare_training(Options& o) {
   o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input; radar has VH - VV without being asked")
       .names("index");
   o.add("sources", &model.sources, kSourcesHelp);
+  o.add("coordinates", &model.coordinates, kCoordinatesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128");
   recipe.declare(o);
   selection.declare(o);

@@ -11,6 +11,7 @@
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/learning/preparation.h"
+#include "pipeline/learning/sample_statics.h"
 #include "pipeline/learning/thermal_samples.h"
 
 namespace millesime {
@@ -113,14 +114,15 @@ class SelectedInput {
     for (const std::size_t place : places) part.rows.push_back(selection.rows[static_cast<std::size_t>(samples[place]) - first_of_file]);
     for (std::size_t s = 0; s < spec_.sources.size(); ++s) read_source(s, part, places, input.series[s]);
     const Samples& from = *selection.samples;
-    const auto statics = spec_.statics_in(from.static_names, selection.file);
+    const SampleStatics statics(spec_, from, selection.file);
+    std::vector<float> values(spec_.statics.size());
     const bool forest = spec_.architecture == "random_forest";
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto row = static_cast<std::size_t>(part.rows[i]);
       float* inputs = input.statics.data() + places[i] * static_cast<std::size_t>(input.n_statics);
-      for (std::size_t s = 0; s < statics.size(); ++s) {
-        const float value = from.statics[row * from.static_names.size() + static_cast<std::size_t>(statics[s])];
-        spec_.statics[s].write(value, !forest, inputs);
+      statics.read(part.rows[i], values.data());
+      for (std::size_t s = 0; s < values.size(); ++s) {
+        spec_.statics[s].write(values[s], !forest, inputs);
         inputs += spec_.statics[s].width();
       }
       input.target[places[i]] = target_of(selection, row);

@@ -7,6 +7,7 @@
 #include "kernels/base/training_batch_args.h"
 #include "models/registry.h"
 #include "pipeline/core/checksum.h"
+#include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/core/text.h"
@@ -153,6 +154,8 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
                                 " reads series on regular dates; set model.name to ltae or transformer, or time.axis to \"calendar\""));
     spec.thermal = ThermalTime{request.time.temperature, request.time.base_degrees};
   }
+  if (request.model.coordinates)
+    for (const std::string& name : coordinate_inputs()) spec.statics.push_back({name});
   spec.provenance.seed = request.recipe.random_seed;
   spec.provenance.year = all.front().samples.year;
   std::set<int> years;

@@ -128,9 +128,11 @@ class Complaints {
       if (alike(c.of.code, other))
         helps.push_back(
             join_text(w_("NDVI cannot tell it from ", "Le NDVI ne la distingue pas de "), name(other),
-                      w_(": elevation, slope or last year’s register (<code>[[exogenous]]</code>), or radar (<code>[[source]]</code>) may",
-                         " : l’altitude, la pente ou le registre de l’année d’avant (<code>[[exogenous]]</code>), ou le radar "
-                         "(<code>[[source]]</code>) le peuvent"),
+                      w_(": elevation, slope, an embedding or last year’s register (<code>[[exogenous]]</code>), or radar "
+                         "(<code>[[source]]</code>) may, or, where one grows elsewhere than the other, <code>model.coordinates</code>",
+                         " : l’altitude, la pente, un plongement (embedding) ou le registre de l’année d’avant "
+                         "(<code>[[exogenous]]</code>), ou le radar (<code>[[source]]</code>) le peuvent, ou, si l’une ne pousse pas où "
+                         "pousse l’autre, <code>model.coordinates</code>"),
                       same_group(c.of.code, other) ? w_("; the map of groups does not need it (<code>classify.levels</code>).",
                                                         " ; la carte des groupes s’en passe (<code>classify.levels</code>).")
                                                    : "."));

@@ -8,6 +8,7 @@
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
 #include "pipeline/reports/charts.h"
 #include "pipeline/reports/html.h"
@@ -258,7 +259,7 @@ std::vector<NamedValue> facts_of(const ModelFile& model) {
   rows.emplace_back("dates", dates_text(spec));
   std::vector<std::string> statics;
   for (const StaticSpec& entry : spec.statics) statics.push_back(entry.name);
-  if (!statics.empty()) rows.emplace_back("static inputs", join_list(statics, ", "));
+  if (!statics.empty()) rows.emplace_back("static inputs", list_of_statics(statics));
   rows.emplace_back("nomenclature", spec.nomenclature.name);
   rows.emplace_back("year of the samples", std::to_string(spec.provenance.year));
   if (!spec.provenance.region.empty()) rows.emplace_back("region", spec.provenance.region);

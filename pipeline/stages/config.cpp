@@ -110,6 +110,7 @@ Options Config::declare() {
   o.add("indices", &model.indices, "spectral indices in addition to the bands, for regular input; radar has VH - VV without being asked")
       .names("index");
   o.add("sources", &model.sources, kSourcesHelp);
+  o.add("coordinates", &model.coordinates, kCoordinatesHelp);
   o.add("parameters", &model.parameters, "parameters of the architecture, e.g. d_model=128; `millesime model list` shows them");
   o.add("path", &model.path, "classify with this trained model instead of training one").path();
 

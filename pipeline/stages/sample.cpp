@@ -14,6 +14,7 @@
 #include "pipeline/core/land_blocks.h"
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/coordinate_reader.h"
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/labelled_pixels.h"
 #include "pipeline/imagery/reference.h"
@@ -139,6 +140,7 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
   }
   pixels = std::move(used);
   samples.statics.resize(pixels.size() * samples.static_names.size());
+  locate(samples, images.grid);
 
   for (const SourceCensus& census : images.sources) {
     if (census.acquisitions.empty()) continue;  // absent here: models learn to do without it
@@ -188,6 +190,7 @@ void drop_unobserved(Samples& samples, Dropped& dropped) {
   keep_entries(samples.region, kept, 1);
   keep_entries(samples.x, kept, 1);
   keep_entries(samples.y, kept, 1);
+  if (!samples.longitude.empty()) keep_entries(samples.longitude, kept, 1), keep_entries(samples.latitude, kept, 1);
   keep_entries(samples.col, kept, 1);
   keep_entries(samples.row, kept, 1);
   keep_entries(samples.statics, kept, samples.static_names.size());

@@ -1,6 +1,7 @@
 // `millesime validate`: any map and polygons, or confusion matrices. validate.cpp has the stage.
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <numeric>
@@ -10,12 +11,15 @@
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/core/land_blocks.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/coordinates.h"
 #include "pipeline/io/layer_choice.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/point_file.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/stages/confusion_places.h"
 #include "pipeline/stages/right_or_wrong.h"
 #include "pipeline/stages/validate.h"
 #include "pipeline/stages/validate_points.h"
@@ -104,8 +108,10 @@ void write_beside_reference(const ValidateCommand& command, const std::optional<
   write_right_or_wrong(request, context);
 }
 
+constexpr double kPlaceKm = 5;  // side of the squares in which confusions are counted, to say where most of them are
+
 MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context,
-                         std::size_t& without_class) {
+                         std::size_t& without_class, std::vector<PlacedConfusion>& confusions) {
   const MapInput map = open_map(command.classification, MapKind::classes, context);
   std::optional<MapInput> confidence;
   if (!command.confidence.empty()) {
@@ -125,6 +131,8 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
   std::vector<Box> extents;
   for (const Feature& feature : layer.features) extents.push_back(feature.extent());
 
+  ConfusionPlaces places;
+  const double metres = metres_per_unit(map.grid().crs).value_or(1);
   MapAccuracy result{command.classification, {}, confidence ? std::optional(Calibration{}) : std::nullopt, 0};
   constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and GDAL's buffers of them
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
@@ -133,14 +141,16 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
   for (const Window& window : windows) {
     std::vector<Feature> inside;
     std::vector<std::int32_t> inside_codes;
+    std::vector<std::size_t> numbers;  // of the polygons
     const Box box = map.grid().extent(window);
     for (const std::size_t i : order)
-      if (extents[i].intersects(box)) inside.push_back(layer.features[i]), inside_codes.push_back(codes[i]);
+      if (extents[i].intersects(box)) inside.push_back(layer.features[i]), inside_codes.push_back(codes[i]), numbers.push_back(i);
     context.progress->advance(1);
     if (inside.empty()) continue;
 
     const Grid part = map.grid().crop(window);
     const auto highest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
+    const auto polygon = rasterise(inside, part, [](std::size_t i) { return static_cast<std::int32_t>(i) + 1; });
     std::ranges::reverse(inside), std::ranges::reverse(inside_codes);
     const auto lowest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
     const auto pixels = static_cast<std::size_t>(window.pixels());
@@ -151,10 +161,16 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
     for (std::size_t i = 0; i < pixels; ++i)
       if (lowest.samples[i] != highest.samples[i])
         ++result.of_two_classes;
-      else if (lowest.samples[i] != 0)
+      else if (lowest.samples[i] != 0) {
         result.add(lowest.samples[i], produced[i], confidence ? std::optional<double>(probability[i]) : std::nullopt);
+        if (produced[i] == lowest.samples[i]) continue;
+        const Point at = part.centre(static_cast<int>(i) % part.cols, static_cast<int>(i) / part.cols);
+        const auto number = static_cast<std::int64_t>(numbers[static_cast<std::size_t>(polygon.samples[i]) - 1]);
+        places.add(lowest.samples[i], produced[i], {"", number}, {"", block_of(at, kPlaceKm, metres)}, at);
+      }
   }
   context.progress->finish();
+  confusions = places.result(map.grid().crs);
   if (result.of_two_classes > 0)
     context.progress->note(join_text(command.reference, ": ", counted(result.of_two_classes, "pixel"),
                                      " in polygons of two classes, as in the sample stage counted for none"));
@@ -194,6 +210,22 @@ std::vector<std::string> lines_of(const PointsAccuracy& points, const Nomenclatu
   return lines;
 }
 
+// The pairs of classes that are confused most, for the terminal.
+std::vector<std::string> lines_of(const std::vector<PlacedConfusion>& confusions, const Nomenclature& nomenclature) {
+  constexpr std::size_t kShown = 5;
+  const auto name = [&](int code) { return nomenclature.at(*nomenclature.index_of_code(code)).name; };
+  std::vector<std::string> lines;
+  for (const PlacedConfusion& pair : confusions) {
+    if (lines.size() == kShown) break;
+    const std::string where = std::isnan(pair.longitude) ? ""
+                                                         : join_text(", ", pair.there, " of them around longitude ",
+                                                                     fixed(pair.longitude, 3), ", latitude ", fixed(pair.latitude, 3));
+    lines.push_back(join_text(name(pair.reference), " shown as ", name(pair.produced), ": ", counted(pair.pixels, "pixel"), " in ",
+                              counted(pair.polygons, "polygon"), where));
+  }
+  return lines;
+}
+
 }  // namespace
 
 AccuracyReport validate(const ValidateCommand& command, const Context& context, std::vector<std::string>* lines) {
@@ -225,7 +257,7 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
         join_text("points of ", std::filesystem::path(command.reference).filename().string(), " (sampling: ", command.sampling, ")");
   } else if (of_map) {
     std::size_t without_class = 0;
-    report.runs.push_back(validate_map(command, nomenclature, context, without_class));
+    report.runs.push_back(validate_map(command, nomenclature, context, without_class, report.confusions));
     report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string(),
                                  without_class > 0 ? join_text(" (", without_class, " without a class are left out)") : "");
   } else {
@@ -261,6 +293,8 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
     json["points"] = {{"points", points->points}, {"without_label", points->unlabelled}, {"agreement", agreement_json(*points)}};
     write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
     if (lines) *lines = lines_of(*points, *nomenclature);
+  } else if (lines) {
+    *lines = lines_of(report.confusions, *nomenclature);
   }
   return report;
 }

@@ -17,6 +17,11 @@ inline void expect_equal(const Samples& a, const Samples& b) {
   EXPECT_EQ(a.region_names, b.region_names);
   EXPECT_EQ(a.x, b.x);
   EXPECT_EQ(a.y, b.y);
+  for (const auto& [one, other] : {std::pair(&a.longitude, &b.longitude), {&a.latitude, &b.latitude}}) {
+    ASSERT_EQ(one->size(), other->size());
+    for (std::size_t i = 0; i < one->size(); ++i)
+      EXPECT_TRUE((*one)[i] == (*other)[i] || (std::isnan((*one)[i]) && std::isnan((*other)[i])));
+  }
   EXPECT_EQ(a.static_names, b.static_names);
   ASSERT_EQ(a.statics.size(), b.statics.size());
   for (std::size_t i = 0; i < a.statics.size(); ++i)

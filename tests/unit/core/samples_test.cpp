@@ -93,6 +93,8 @@ Samples example() {
   s.region = {0, 0, 1};
   s.x = {300005, 0.1, 1e-9};
   s.y = {4900015, 2, 3};
+  s.longitude = {0.5F, std::numeric_limits<float>::quiet_NaN(), -179.99F};
+  s.latitude = {44.2F, std::numeric_limits<float>::quiet_NaN(), 0.1F};
   s.col = {0, 1, 2};
   s.row = {3, 4, 5};
   s.statics = {0.1F, std::numeric_limits<float>::quiet_NaN(), -3e10F};

@@ -174,7 +174,7 @@ std::string static_table(const std::string& name, const std::function<std::strin
 TEST(StaticColumns, ThatNumberTheSamplesAreRefusedUnlessNamed) {
   const auto row = [](int i) { return std::to_string(i); };
   const auto twice = [](int i) { return std::to_string(i / 2); };
-  for (const char* name : {"Unnamed: 0", "id", "fid", "longitude", "OBJECTID", "plot_id"})
+  for (const char* name : {"Unnamed: 0", "id", "fid", "lon", "OBJECTID", "plot_id"})
     EXPECT_THAT(table_refusal(static_table(name, twice)),
                 HasSubstr("t.csv:1: column " + std::string(name) + ": numbers or places the samples"));
   EXPECT_THAT(table_refusal(static_table("anything", row)), HasSubstr("t.csv:1: column anything: has a value of its own for each row"));
@@ -195,6 +195,27 @@ TEST(StaticColumns, ThatNumberTheSamplesAreRefusedUnlessNamed) {
   EXPECT_TRUE(read(static_table("id", row), {.statics = {}, .ignored = {"id"}, .missing = {}}).static_names.empty());
   EXPECT_TRUE(read(static_table("note", [](int) { return std::string("wet"); }), {.statics = {}, .ignored = {"note"}, .missing = {}})
                   .static_names.empty());
+}
+
+TEST(StaticColumns, LongitudeAndLatitudeSayWhereSamplesAre) {
+  const std::string table = "label,longitude,latitude,N_20210101\n1,2.5,44.25,0.5\n2,,,0.4\n1,-180,-90,0.3\n";
+  const Samples samples = read(table);
+  EXPECT_TRUE(samples.static_names.empty());
+  ASSERT_EQ(samples.longitude.size(), 3u);
+  EXPECT_EQ(samples.longitude[0], 2.5F);
+  EXPECT_EQ(samples.latitude[0], 44.25F);
+  EXPECT_TRUE(std::isnan(samples.longitude[1]) && std::isnan(samples.latitude[1]));
+  EXPECT_EQ(samples.longitude[2], -180);
+  EXPECT_EQ(samples.latitude[2], -90);
+  const Samples learned = read(table, {.statics = {"all"}, .ignored = {}, .missing = {}});  // as for a model that learned from them
+  EXPECT_EQ(learned.static_names, (std::vector<std::string>{"longitude", "latitude"}));
+  EXPECT_EQ(learned.longitude[0], 2.5F);
+  EXPECT_TRUE(std::isnan(learned.longitude[1]));
+  EXPECT_TRUE(read("label,N_20210101\n1,0.5\n").longitude.empty());
+  EXPECT_TRUE(read(table, {.statics = {}, .ignored = {"longitude", "latitude"}, .missing = {}}).longitude.empty());
+  EXPECT_THAT(table_refusal("label,longitude,N_20210101\n1,2.5,0.5\n"), HasSubstr("expected both longitude and latitude, or neither"));
+  EXPECT_THAT(table_refusal("label,longitude,latitude,N_20210101\n1,600000,44,0.5\n"),
+              HasSubstr("degrees from -180 to 180 or an empty cell"));
 }
 
 TEST(StaticColumns, ThatManySamplesShareAreLearned) {

@@ -396,6 +396,68 @@ TEST(Exogenous, PolygonsGiveTheValueOfAField) {
     }
 }
 
+// An embedding as it is given away: 64 bands of signed bytes, the bands of a pixel together, with scale and offset, -128 for no data, in
+// the zone and grid of its own.
+std::string embedding(bool declared, double scale = 1, double offset = 0) {
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 7, 0)
+  MadeRaster made(64, GDT_Int8, {"INTERLEAVE=PIXEL", "COMPRESS=DEFLATE"}, {"EPSG:32631", 299995, 4900025, 10, 10, 62, 42});
+#else
+  MadeRaster made(64, GDT_Byte, {"PIXELTYPE=SIGNEDBYTE", "INTERLEAVE=PIXEL", "COMPRESS=DEFLATE"},
+                  {"EPSG:32631", 299995, 4900025, 10, 10, 62, 42});
+#endif
+  for (int number = 1; number <= 64; ++number) {
+    GDALRasterBandH band = GDALGetRasterBand(made.file, number);
+    if (declared) GDALSetRasterNoDataValue(band, -128);
+    if (scale != 1) GDALSetRasterScale(band, scale), GDALSetRasterOffset(band, offset);
+    std::vector<float> values;
+    for (int row = 0; row < 42; ++row)
+      for (int col = 0; col < 62; ++col)
+        values.push_back(row > 30 ? -128.0F : static_cast<float>((number * 37 + 2 * col) % 2 == 0 ? -127 + 2 * col : 2 * col));
+#if GDAL_VERSION_NUM < GDAL_COMPUTE_VERSION(3, 7, 0)
+    for (float& value : values) value += value < 0 ? 256 : 0;  // as bytes
+#endif
+    EXPECT_EQ(GDALRasterIO(band, GF_Write, 0, 0, 62, 42, values.data(), 62, 42, GDT_Float32, 0, 0), CE_None);
+  }
+  made.close();
+  return made.path;
+}
+
+TEST(Exogenous, EmbeddingsOfSignedBytesAreInterpolatedNumbers) {
+  for (const bool declared : {true, false}) {
+    ExogenousOptions entry{"embedding", embedding(declared)};
+    if (!declared) entry.nodata = {"-128"};
+    const auto names = exogenous_names({entry});
+    ASSERT_EQ(names.size(), 64u);
+    EXPECT_EQ(names.front(), "embedding_1");
+    EXPECT_EQ(names.back(), "embedding_64");
+    EXPECT_TRUE(notes_of_exogenous({entry}).empty());
+    const auto values = ExogenousReader({entry}, kTile).read({0, 20, 60, 12});
+    for (int row = 0; row < 12; ++row)
+      for (int col = 0; col < 60; ++col)
+        for (int band = 0; band < 64; ++band) {
+          const float value = values[static_cast<std::size_t>((row * 60 + col) * 64 + band)];
+          const auto expected = static_cast<float>((band % 2 == 0 ? 0 : -127) + 2 * col + 1);  // between columns col and col + 1
+          if (row >= 10)
+            ASSERT_TRUE(std::isnan(value)) << "no data, col " << col << " row " << row;
+          else
+            ASSERT_EQ(value, expected) << "band " << band << " col " << col << " row " << row;
+        }
+  }
+  const auto scaled = ExogenousReader({{"embedding", embedding(true, 0.5, 3)}}, kTile).read({10, 0, 1, 1});
+  EXPECT_EQ(scaled[0], 0.5F * 21 + 3);
+  EXPECT_EQ(scaled[1], 0.5F * (-127 + 21) + 3);
+}
+
+TEST(Exogenous, BytesWithAScaleAreNumbers) {
+  MadeRaster made(1, GDT_Byte);
+  GDALRasterBandH band = GDALGetRasterBand(made.file, 1);
+  GDALSetRasterScale(band, 0.25), GDALSetRasterOffset(band, -10);
+  made.write(band, [](int col, int) { return 40.0 * col; });
+  made.close();
+  const auto values = ExogenousReader({{"t", made.path}}, kTile).read({0, 5, 60, 1});
+  EXPECT_EQ(values[10], 0.25F * 22 - 10);  // 55 m east of the middle of the first pixel of 100 m
+}
+
 TEST(Exogenous, CategoriesAreCodes) {
   const std::string file = parcels({{{0, 0, 10, 10}, "4"}, {{10, 0, 10, 10}, "BTH"}, {{20, 0, 10, 10}, "MIS"}, {{30, 0, 10, 10}, "BTH"}});
   const ExogenousOptions crop{.name = "crop", .path = file, .field = "CROP", .kind = "category"};

@@ -336,6 +336,29 @@ TEST(Training, TheRobustLossLooksThroughWrongLabels) {
   EXPECT_LT(2 * errors(0.7), errors(0));
 }
 
+// Labels that the series do not tell: what is learned is how frequent they are, and with an adjustment of 1 nothing.
+TEST(Training, LogitAdjustmentForgetsHowFrequentClassesAre) {
+  const ModelSpec spec = small_spec("ltae");
+  ModelInput input = small_input(spec, 300);
+  for (std::size_t i = 0; i < 300; ++i) input.target[i] = (i * 7919) % 100 < 80 ? 0 : (i * 7919) % 100 < 95 ? 1 : 2;
+  Recipe recipe;
+  recipe.epochs = 12, recipe.batch = 32, recipe.learning_rate = 0.002;
+  const auto mean_probability = [&](double tau, std::size_t of) {
+    recipe.logit_adjustment = tau;
+    const auto logits = logits_of(train_network(spec, input, {}, recipe, testing::plain_run()), input);
+    double sum = 0;
+    for (std::size_t i = 0; i < 300; ++i) {
+      const float* row = logits.data() + i * 3;
+      sum += std::exp(row[of]) / (std::exp(row[0]) + std::exp(row[1]) + std::exp(row[2]));
+    }
+    return sum / 300;
+  };
+  EXPECT_LT(mean_probability(0, 2), 0.15);
+  EXPECT_GT(mean_probability(0, 0), 0.6);
+  EXPECT_NEAR(mean_probability(1, 2), 1.0 / 3, 0.15);
+  EXPECT_NEAR(mean_probability(1, 0), 1.0 / 3, 0.15);
+}
+
 TEST(Training, RecipesComeFromTheModelsFileUnlessSomebodySetThem) {
   const std::string folder = testing::temp_dir();
   write_text(folder + "/models/ltae.toml", "[train]\nepochs = 7\nbatch = 33\n");

@@ -88,6 +88,23 @@ TEST_F(ValidateTest, CountsPixelsOfPolygons) {
   EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), AllOf(HasSubstr("Forest"), HasSubstr("OA : 0.765")));
 }
 
+TEST_F(ValidateTest, SaysWhichClassesAreConfusedAndWhere) {
+  write({rectangle({2, 3, 5, 4}, "Water", 1), rectangle({14, 10, 3, 2}, "forest", 2), rectangle({12, 20, 2, 2}, "Forest", 2)});
+  std::vector<std::string> lines;
+  const AccuracyReport report = validate(command, context, &lines);
+  ASSERT_EQ(report.confusions.size(), 1u);
+  const PlacedConfusion& confused = report.confusions.front();
+  EXPECT_EQ(std::tuple(confused.reference, confused.produced, confused.pixels, confused.polygons, confused.in_one_polygon, confused.there),
+            std::tuple(2, 1, 10, 2, 6, 10));
+  const Point middle =
+      CoordinateTransform(kGrid.crs, "EPSG:4326")(Point{kGrid.x((6 * 15.5 + 4 * 13) / 10), kGrid.y((6 * 11 + 4 * 21) / 10.0)});
+  EXPECT_NEAR(confused.longitude, middle.x, 1e-6);
+  EXPECT_NEAR(confused.latitude, middle.y, 1e-6);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_THAT(lines.front(), HasSubstr("Forest shown as Water: 10 pixels in 2 polygons, 10 of them around longitude "));
+  EXPECT_EQ(read_accuracy(command.output + "/accuracy.json").confusions, report.confusions);
+}
+
 TEST_F(ValidateTest, RightOrWrongIsAMapBesideTheReference) {
   command.right_or_wrong = true;
   // Learned from: 2 columns of the first polygon of water (both kinds), and forest on water (wrong).
