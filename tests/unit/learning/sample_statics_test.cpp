@@ -32,7 +32,8 @@ std::string world(bool with_degrees) {
   for (int block = 0; block < 100; ++block)
     for (int i = 0; i < 4; ++i, ++sample) {
       const int label = 1 + i % 2;
-      const double longitude = -3 + block % 10 + 0.22 * i, latitude = 42 + block / 10 + (i * 37 % 100) * 0.01;
+      // Both crops have the same latitudes, so that no peak gives the crop away.
+      const double longitude = -3 + block % 10 + 0.22 * i, latitude = 42 + block / 10 + sample / 2 * 61 % 97 * 0.01;
       const double peak = 3.5 + 0.5 * (latitude - 42) + 2 * (label - 1);
       table += join_text(label, ",", sample, ",");
       if (with_degrees) table += join_text(longitude, ",", latitude, ",");
