@@ -2,8 +2,8 @@
 
 june.png: the editions of March, June and December of one year by one model that learned another year, and their confidence below.
 lasting.png: four yearly maps with flicker and a town that grows in 2020, the same made consistent, and where a change lasts.
-smoothing.png: the truth, a map by a random forest pixel by pixel, and the map with the defaults (model auto, smoothed probabilities);
-below, what is wrong in each.
+quality.png: the truth, a map by a random forest pixel by pixel, and one by the model auto (train.effort = "quick") with smoothed
+probabilities; below, what is wrong in each.
 """
 import struct
 import subprocess
@@ -112,24 +112,24 @@ def lasting(program, folder, pictures):
     png(pictures / "lasting.png", panels([before + [white], after + [lasts]]))
 
 
-def smoothing(program, folder, pictures):
-    world = folder / "smoothing"
+def quality(program, folder, pictures):
+    world = folder / "quality"
     simulate(program, world, "--cloud-share", 0.4, "--wrong-labels", 0.08)
     truth = numbers(world / "truth/truth.tif", folder)
     maps = []
-    for name, settings in (("forest", ["model.name=random_forest", "classify.smooth=0"]), ("default", [])):
-        settings = [*settings, "sample.select=constant", "sample.select_number=100"]
+    for name, settings in (("forest", ["model.name=random_forest", "classify.smooth=0"]), ("auto", ["train.effort=quick"])):
+        settings = [*settings, "sample.select=constant", "sample.select_number=200"]
         run(program, "run", world / "config.toml", "--out", world / name, "--quiet", *[part for each in settings for part in ("--set", each)])
         maps.append(numbers(world / name / "2021/OCS_2021.tif", folder))
     judged = [(truth > 0) & (each > 0) for each in maps]
     wrong = [shades(np.where(counts & (each != truth), 1, 0), 1) for each, counts in zip(maps, judged)]
-    for name, each, counts in zip(("forest", "default"), maps, judged):
+    for name, each, counts in zip(("forest", "auto"), maps, judged):
         print(f"{name}: {np.mean(each[counts] == truth[counts]):.3f} of the pixels are right")
     show = lambda classes: colours()[classes]
-    png(pictures / "smoothing.png", panels([[show(truth), *map(show, maps)], [np.full_like(wrong[0], 255), *wrong]]))
+    png(pictures / "quality.png", panels([[show(truth), *map(show, maps)], [np.full_like(wrong[0], 255), *wrong]]))
 
 
-PICTURES = {"june": june, "lasting": lasting, "smoothing": smoothing}
+PICTURES = {"june": june, "lasting": lasting, "quality": quality}
 
 
 def main():

@@ -28,7 +28,9 @@ struct GapFilling {
   float smoothing = 1;     // of whittaker, > 0
   bool rounded = false;    // float32 results are whole numbers, too: what models of format 1 learned from
 
-  bool operator==(const GapFilling&) const = default;
+  bool operator==(const GapFilling& other) const {  // C++17 has no default
+    return method == other.method && window_days == other.window_days && smoothing == other.smoothing && rounded == other.rounded;
+  }
 };
 
 struct GapFillArgs {

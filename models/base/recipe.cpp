@@ -45,8 +45,7 @@ void Recipe::declare(Options& options) {
   options
       .add("logit_adjustment", &logit_adjustment,
            "networks, for rare classes: this times the logarithm of a class's share is added to its logit while learning (Menon et al. "
-           "2021); 0: off, "
-           "1: all classes are judged alike")
+           "2021); 0: off, 1: all classes are judged alike")
       .range(0, 3);
   options.add("average_decay", &average_decay, "decay of the moving average of the weights; 0: none").range(0, 0.99999);
   options.add("patience", &patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
