@@ -70,7 +70,7 @@ std::string InputTable::identity() const {
 std::int64_t InputTable::groups() const {
   std::vector<std::int64_t> distinct = group;
   std::ranges::sort(distinct);
-  return std::ranges::unique(distinct).begin() - distinct.begin();
+  return std::unique(distinct.begin(), distinct.end()) - distinct.begin();
 }
 
 ModelInput InputTable::read(std::span<const std::int64_t> samples) const {
