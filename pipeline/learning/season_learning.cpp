@@ -25,7 +25,7 @@ InputTable as_known_on(const InputTable& table, int day) {
 
 }  // namespace
 
-Recipe Learning::recipe_of_part(Recipe recipe, std::int64_t samples) const {
+Recipe Learning::recipe_of_part(Recipe recipe, std::int64_t samples) {
   recipe.epochs = static_cast<int>(std::lround(kPartEpochs * recipe.epochs_for(samples)));
   return recipe;
 }

@@ -49,12 +49,10 @@ const LayoutCard& layout_card(const std::string& name) {
   return *known;
 }
 
-}  // namespace
-
-namespace {
 std::string damage_of_kind(const std::string& kind) {
   return kind.empty() ? "" : join_text("is ", kind, ", which is not opened; expected a product, remove it");
 }
+
 }  // namespace
 
 std::string special_damage(const std::string& path) { return damage_of_kind(is_remote(path) ? "" : special_file(path)); }
