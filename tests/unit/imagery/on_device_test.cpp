@@ -97,7 +97,7 @@ class OnDevice : public ::testing::Test {
         model.tensors.at(learned).values.assign(model.tensors.at(learned).values.size(), 0.8f);
     return model;
   }
-  std::string written(ModelFile model, const std::string& name) const {
+  std::string written(const ModelFile& model, const std::string& name) const {
     model.write(root_ + "/" + name);
     return root_ + "/" + name;
   }
