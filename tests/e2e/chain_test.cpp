@@ -159,7 +159,11 @@ TEST_F(ChainTest, TheBytesDoNotDependOnTheOrderOfTilesOrOnWhatRunsSideBySide) {
 
 TEST_F(ChainTest, TheDefaultModelGivesTheSameBytesForAnyThreadsAndWindows) {
   const auto neural = [&](const std::string& out, const std::vector<std::string>& how) {
-    std::vector<std::string> words{"run", config(), "--out", world + "/" + out, "--set", "train.epochs=2"};
+    std::vector<std::string> words{"run",   config(),
+                                   "--out", world + "/" + out,
+                                   "--set", "train.epochs=2",
+                                   "--set", "sample.select=total",
+                                   "--set", "sample.select_number=600"};
     words.insert(words.end(), how.begin(), how.end());
     std::vector<std::string> learning = words;
     learning.insert(learning.end(), {"--to", "train", "--memory", "416MiB"});  // the last one counts

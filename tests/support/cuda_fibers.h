@@ -58,6 +58,7 @@ namespace cuda_fibers {
 
 constexpr unsigned kWarp = 32, kMaxThreads = 1024;
 constexpr std::size_t kStackBytes = 64 << 10;
+constexpr std::size_t kTsanFibers = 2048;  // that are kept; making one costs more than most kernels
 
 enum class Order { forward, reverse, shuffled };
 
@@ -94,7 +95,9 @@ struct Launch {
   ucontext_t scheduler;
   Fiber* current = nullptr;
   void* scheduler_tsan = nullptr;
+  std::vector<void*> tsan_new, tsan_ended;  // a block has fibers that are new in this launch; those of ended launches are new again
   void* scheduler_asan = nullptr;
+  char* stacks = nullptr;  // of all fibers, one beside the other
   const void* scheduler_stack = nullptr;
   std::size_t scheduler_stack_bytes = 0;
   uint3 block{};
@@ -263,23 +266,26 @@ FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 b
   launch.block_barrier = {};
   for (Barrier& barrier : launch.warp_barrier) barrier = {};
   const dim3 shape = launch.block_shape;
+#if FIBERS_TSAN
+  // New stacks, as the block before may count as not ordered before this one.
+  mmap(launch.stacks, launch.threads * kStackBytes, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  __tsan_release(&launch.order_of_launch);
+#endif
   for (unsigned i = 0; i < launch.threads; ++i) {
     Fiber& fiber = launch.fibers[i];
     fiber.done = false;
     fiber.waits_for = nullptr;
     fiber.number = i;
     fiber.thread = {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)};
-#if FIBERS_TSAN
-    // A new stack, as the block before may count as not ordered before this one.
-    mmap(fiber.stack, kStackBytes, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-#endif
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack;
     fiber.context.uc_stack.ss_size = kStackBytes;
     fiber.context.uc_link = nullptr;
     makecontext(&fiber.context, run_fiber, 0);
 #if FIBERS_TSAN
-    fiber.tsan = __tsan_create_fiber(0);
+    if (launch.tsan_new.empty()) launch.tsan_new.push_back(__tsan_create_fiber(0));
+    fiber.tsan = launch.tsan_new.back();
+    launch.tsan_new.pop_back();
 #endif
   }
   while (launch.alive && !launch.error) {
@@ -296,7 +302,11 @@ FIBERS_RUNTIME inline void run_block(const std::vector<unsigned>& order, uint3 b
         fail("deadlock: waits for threads that left or are elsewhere", launch.fibers[i].line, launch.fibers[i].line);
   }
 #if FIBERS_TSAN
-  for (unsigned i = 0; i < launch.threads; ++i) __tsan_destroy_fiber(launch.fibers[i].tsan);
+  for (unsigned i = 0; i < launch.threads; ++i)
+    if (launch.error || launch.tsan_new.size() + launch.tsan_ended.size() >= kTsanFibers)
+      __tsan_destroy_fiber(launch.fibers[i].tsan);
+    else
+      launch.tsan_ended.push_back(launch.fibers[i].tsan);
 #endif
 }
 
@@ -306,13 +316,12 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
   launch.threads = block.x * block.y * block.z;
   if (launch.threads == 0 || launch.threads > kMaxThreads)
     throw std::runtime_error("a block of " + std::to_string(launch.threads) + " threads");
-  if (launch.fibers.size() < launch.threads) launch.fibers.resize(launch.threads);
-  for (unsigned i = 0; i < launch.threads; ++i) {
-    char*& stack = launch.fibers[i].stack;
-    if (stack) continue;
-    void* memory = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::runtime_error("no memory for the stack of a fiber");
-    stack = static_cast<char*>(memory);
+  if (launch.fibers.empty()) {
+    void* memory = mmap(nullptr, kMaxThreads * kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::runtime_error("no memory for the stacks of fibers");
+    launch.stacks = static_cast<char*>(memory);
+    launch.fibers.resize(kMaxThreads);
+    for (unsigned i = 0; i < kMaxThreads; ++i) launch.fibers[i].stack = launch.stacks + i * kStackBytes;
   }
   launch.block_shape = block;
   launch.grid_shape = grid;
@@ -324,7 +333,8 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
   std::vector<std::unique_ptr<char[]>> shared;
 #if FIBERS_TSAN
   launch.scheduler_tsan = __tsan_get_current_fiber();
-  __tsan_release(&launch.order_of_launch);
+  launch.tsan_new.insert(launch.tsan_new.end(), launch.tsan_ended.begin(), launch.tsan_ended.end());
+  launch.tsan_ended.clear();
 #endif
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
@@ -335,10 +345,7 @@ inline void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::func
         std::memset(shared.back().get(), 0xFF, shared_bytes);            // NaN
         run_block(order, {x, y, z}, shared.back().get());
 #if FIBERS_TSAN
-        if (launch.options.blocks_in_order) {
-          __tsan_acquire(&launch.order_of_end);
-          __tsan_release(&launch.order_of_launch);
-        }
+        if (launch.options.blocks_in_order) __tsan_acquire(&launch.order_of_end);
 #endif
         if (launch.error)
           throw std::runtime_error(std::string(launch.error) + ": block " + std::to_string(x) + ", lines " +
