@@ -14,7 +14,7 @@ namespace millesime {
 namespace {
 
 // 1: gap-filled values were rounded before indices were computed. From 3 on, what an older program would not read: 3: members have weights;
-// 4: thermal time; 5: indices of further sources, radar by its ratio; 6: maps of a day are the mean of two networks.
+// 4: thermal time; 5: indices of further sources, radar by its ratio; 6: maps of a day are the mean of several networks.
 constexpr int kFormat = 6, kWithFurtherIndices = 5, kWithThermalTime = 4, kWithWeights = 3, kUsual = 2;
 
 using nlohmann::json;

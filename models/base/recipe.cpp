@@ -64,10 +64,11 @@ void Recipe::declare(Options& options) {
       .choices({"quick", "standard", "best"});
   options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
   options
-      .add("season_cut", &season_cut,
-           "one model for maps of any day, raw input: beside the network of the whole season another one learns every 30 days, with the "
-           "season of this share of the samples hidden after a day around it, and a map is the mean of the two nearest; 1: of all; 0: no "
-           "such model")
+      .add(
+          "season_cut", &season_cut,
+          "one model for maps of any day, raw input: beside the network of the whole season another one learns every 10 days, with the "
+          "season of this share of the samples hidden after a day around it, and a map is the mean of the two or three nearest; 1: of all; "
+          "0: no such model")
       .range(0, 1);
   options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
   options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);

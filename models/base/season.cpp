@@ -14,7 +14,8 @@ namespace {
 
 // Parts of a year in days: the middle of the first, the distance of their middles, how far from it the end of what is seen may lie, and how
 // near the whole season may be: nearer, a network of its own is not worth its training.
-constexpr int kFirstMiddle = 45, kPartStep = 30, kReach = 45, kNearest = 20;
+constexpr int kFirstMiddle = 40, kPartStep = 10, kReach = 10, kNearest = 5;
+constexpr double kSteps = 1.5;  // how far from its middle a network counts: two or three make a map
 
 constexpr const char* kPrefix = "season/";
 std::string prefix_of(std::size_t part) { return join_text(kPrefix, part, "/"); }
@@ -129,7 +130,7 @@ struct NetworkShare {
   double weight = 1;
 };
 
-// Of the map of a day: one network, or the two around it.
+// Of the map of a day: the networks whose middles are near, weighted by nearness. Those of parts fade out before the whole season is known.
 std::vector<NetworkShare> networks_on(const nlohmann::json& season, int day) {
   const auto parts = season.find("parts");
   if (parts == season.end()) return {};
@@ -139,26 +140,36 @@ std::vector<NetworkShare> networks_on(const nlohmann::json& season, int day) {
     return {{static_cast<std::size_t>(part - parts->begin()), 1}};
   }
   const int known = season.value("known", kWholeSeason);
+  if (day >= known || whole == 0) return {{whole, 1}};
   const auto middle_of = [&](std::size_t part) { return part == whole ? known : (*parts)[part].at("middle").get<int>(); };
-  std::size_t after = 0;
-  while (after < whole && middle_of(after) < day) ++after;
-  if (after == 0 || middle_of(after) <= day) return {{after, 1}};
-  const double nearness = static_cast<double>(day - middle_of(after - 1)) / (middle_of(after) - middle_of(after - 1));
-  return {{after - 1, 1 - nearness}, {after, nearness}};
+  const double step = whole > 1 ? middle_of(1) - middle_of(0) : kPartStep;
+  std::vector<NetworkShare> shares;
+  double sum = 0;
+  std::size_t nearest = 0;
+  for (std::size_t part = 0; part <= whole; ++part) {
+    if (std::abs(day - middle_of(part)) < std::abs(day - middle_of(nearest))) nearest = part;
+    double weight = std::max(0.0, 1 - std::abs(day - middle_of(part)) / (kSteps * step));
+    if (part != whole) weight *= std::min(1.0, (known - day) / step);
+    if (weight > 0) shares.push_back({part, weight}), sum += weight;
+  }
+  if (shares.empty()) return {{nearest, 1}};
+  for (NetworkShare& share : shares) share.weight /= sum;
+  return shares;
 }
 
 // The model with the weights of this part alone.
 ModelFile network_of(const ModelFile& model, std::size_t part, int day) {
-  ModelFile network = model;
+  ModelFile network;
+  network.path = model.path, network.spec = model.spec, network.integers = model.integers;
   network.spec.metrics.erase("season");
-  std::erase_if(network.tensors, [](const auto& tensor) { return is_of_season_part(tensor.first); });
-  if (part == model.spec.metrics["season"].value("parts", nlohmann::json::array()).size()) return network;
-  for (auto& [name, tensor] : network.tensors) {
-    const auto own = model.tensors.find(prefix_of(part) + name);
+  const bool whole = part == model.spec.metrics["season"].value("parts", nlohmann::json::array()).size();
+  for (const auto& [name, tensor] : model.tensors) {
+    if (is_of_season_part(name)) continue;
+    const auto own = whole ? model.tensors.find(name) : model.tensors.find(prefix_of(part) + name);
     if (own == model.tensors.end())
       throw UserError(join_text(model.path, ": the weights \"", prefix_of(part), name, "\" for maps of day ", day,
                                 " are missing; the file is damaged"));
-    tensor = own->second;
+    network.tensors[name] = own->second;
   }
   return network;
 }

@@ -239,8 +239,9 @@ std::string any_day_text(const ModelSpec& spec) {
   const bool alone = !parts.empty() && parts.front().contains("until");  // of an earlier version
   std::vector<std::string> days;
   for (const auto& part : parts) days.push_back(std::to_string(part.at(alone ? "until" : "middle").get<int>()));
+  if (days.size() > 4) days = {days[0], days[1], "...", days.back()};  // in equal steps
   return join_text("any day      weights of the whole season, and others for maps ", alone ? "until day " : "around day ",
-                   join_list(days, ", "), " of the year", alone ? "" : ": the mean of the two nearest", "\n");
+                   join_list(days, ", "), " of the year", alone ? "" : ": the mean of those near", "\n");
 }
 
 std::string years_text(const Provenance& provenance) {

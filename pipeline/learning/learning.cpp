@@ -244,8 +244,8 @@ LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
   const std::int64_t learners = folds_.empty() ? input_.size() : std::ssize(folds_.front().learn);
   const int trainings = std::max(1, static_cast<int>(folds_.size()));
-  const int of_parts = static_cast<int>(season_.parts.size()) * recipe_of_part(recipe_, learners).epochs;
-  context_.progress->start(what, is_forest() ? trainings : trainings * recipe_.epochs_for(learners) + of_parts,
+  const int of_parts = static_cast<int>(season_.parts.size());
+  context_.progress->start(what, is_forest() ? trainings : (trainings + of_parts) * recipe_.epochs_for(learners),
                            is_forest() ? "forests" : "epochs");
   std::vector<LearnedModel> learned;
   const bool apart = in_folds() && !run_.checkpoint.empty();

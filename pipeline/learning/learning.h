@@ -44,7 +44,6 @@ class Learning {
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
-  static Recipe recipe_of_part(Recipe recipe, std::int64_t samples);
   void learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   void learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const;
 

@@ -1,6 +1,5 @@
 // The part of Learning that makes models for any day (models/base/season.h).
 
-#include <cmath>
 #include <span>
 
 #include "models/base/rare_classes.h"
@@ -10,8 +9,6 @@
 
 namespace millesime {
 namespace {
-
-constexpr double kPartEpochs = 1.5;  // of a training: a network of many days learns more views than one of a day
 
 // As these samples are known on a day.
 InputTable as_known_on(const InputTable& table, int day) {
@@ -25,22 +22,16 @@ InputTable as_known_on(const InputTable& table, int day) {
 
 }  // namespace
 
-Recipe Learning::recipe_of_part(Recipe recipe, std::int64_t samples) {
-  recipe.epochs = static_cast<int>(std::lround(kPartEpochs * recipe.epochs_for(samples)));
-  return recipe;
-}
-
 // The weights of maps of a part of the season, and the calibration of maps of each month's end. `model` has learned whole seasons.
 void Learning::learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
   model.spec.metrics["season"]["cut"] = recipe_.season_cut;
-  const Recipe recipe = recipe_of_part(recipe_, samples.size());
   TrainingRun run = run_;
   const std::vector<SeasonPart>& parts = season_.parts;
   for (std::size_t p = 0; p < parts.size(); ++p) {
     context_.progress->note(join_text("maps around day ", parts[p].middle, " of the year"));
     run.cut = parts[p].cut;
     run.checkpoint = checkpoint.empty() ? "" : join_text(checkpoint, "-season", p);
-    add_season_part(model, parts[p], train_held_out(spec_, samples, as_known_on(held_out, parts[p].middle), recipe, run));
+    add_season_part(model, parts[p], train_held_out(spec_, samples, as_known_on(held_out, parts[p].middle), recipe_, run));
   }
   model.spec.metrics["season"]["known"] = season_.known;
   nlohmann::json powers = nlohmann::json::array();
@@ -60,14 +51,13 @@ void Learning::learn_season(ModelFile& model, const InputTable& samples, const I
 // The same from all samples: `model` has learned whole seasons again, `first` has the epochs and the calibration.
 void Learning::learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const {
   model.spec.metrics["season"].erase("parts");
-  const Recipe of_part = recipe_of_part(recipe, samples_learned(first.spec));
   TrainingRun run = run_;
   for (std::size_t p = 0; p < season_.parts.size(); ++p) {
     ModelFile chosen = first;
     chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
     run.cut = season_.parts[p].cut;
     run.checkpoint = run_.checkpoint.empty() ? "" : join_text(run_.checkpoint, "-season", p);
-    add_season_part(model, season_.parts[p], learn_again(chosen, input_, of_part, run));
+    add_season_part(model, season_.parts[p], learn_again(chosen, input_, recipe, run));
   }
 }
 

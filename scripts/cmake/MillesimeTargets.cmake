@@ -71,6 +71,11 @@ function(millesime_compile_together target)
   endif()
 endfunction()
 
+# What reads texts, plans and writes pages: it touches no pixel, and takes two thirds of the time to compile.
+function(millesime_computes_nothing target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+endfunction()
+
 # millesime_library(NAME name [TORCH] SOURCES ... [PUBLIC libs...] [PRIVATE libs...] [INTERNAL headers...])
 # Headers are included by their path from the project root, e.g. "pipeline/core/grid.h". Those beside the sources are the library's public
 # headers, less the INTERNAL ones. Each compiles alone: a source that includes it first shows that; the others are compiled by the target
@@ -130,6 +135,7 @@ function(millesime_library)
     add_library(millesime_${L_NAME}_headers OBJECT EXCLUDE_FROM_ALL ${alone})
     target_link_libraries(millesime_${L_NAME}_headers PRIVATE millesime_${L_NAME})
     millesime_compile_options(millesime_${L_NAME}_headers)
+    target_compile_options(millesime_${L_NAME}_headers PRIVATE $<$<CONFIG:Release>:-O1>)  # nobody runs them
     if(TARGET millesime_precompiled_values)
       millesime_use_precompiled(millesime_${L_NAME}_headers values)
     endif()

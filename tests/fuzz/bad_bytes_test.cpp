@@ -13,16 +13,13 @@
 #include "pipeline/core/error.h"
 #include "tests/fuzz/harness.h"
 #include "tests/property/random_cases.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime::testing {
 namespace {
 
-#ifdef MILLESIME_SANITIZED
-constexpr int kRuns = 200;  // of each harness: not optimised and sanitized, one takes 20 times as long
-#else
-constexpr int kRuns = 10000;
-#endif
+constexpr int kRuns = kSanitized ? 200 : 10000;  // of each harness: not optimised and sanitized, one takes 20 times as long
 constexpr std::size_t kLongest = 1 << 14;
 
 std::string mutated(std::string bytes, const FuzzHarness& harness, RandomCase& random) {

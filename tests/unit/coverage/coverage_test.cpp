@@ -11,6 +11,7 @@
 
 #include "pipeline/coverage/coverage.h"
 #include "pipeline/coverage/internal/arrangement.h"
+#include "tests/support/sanitized.h"
 
 namespace millesime {
 namespace {
@@ -236,13 +237,7 @@ struct Shape {
   bool diagonals;
 };
 
-#ifdef MILLESIME_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
-class Shapes : public testing::TestWithParam<Shape> {};
+class Shapes : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(Shapes, TileThePlaneAcrossBlocks) {
   const Shape shape = GetParam();
@@ -250,7 +245,7 @@ TEST_P(Shapes, TileThePlaneAcrossBlocks) {
   options.simplification = shape.simplification, options.smoothing = shape.smoothing;
   options.tolerance_px = shape.tolerance, options.diagonals = shape.diagonals;
   for (const auto& [size, seed] : {std::pair(3, 1u), std::pair(12, 2u)}) {
-    if (kSanitized && size == 3) continue;  // nine tenths of the polygons
+    if (testing::kSanitized && size == 3) continue;  // nine tenths of the polygons
     const LabelledMap map = random_map(300, 280, 4, size, seed);
     const Result result = polygons_of(map, options);
     expect_tiling(map, result);
@@ -263,17 +258,17 @@ TEST_P(Shapes, TileThePlaneAcrossBlocks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Coverage, Shapes,
-                         testing::Values(Shape{Simplification::none, Smoothing::none, 0, true},
-                                         Shape{Simplification::none, Smoothing::none, 0, false},
-                                         Shape{Simplification::douglas_peucker, Smoothing::none, 0.5, true},
-                                         Shape{Simplification::douglas_peucker, Smoothing::none, 3, true},
-                                         Shape{Simplification::douglas_peucker, Smoothing::none, 50, false},
-                                         Shape{Simplification::douglas_peucker, Smoothing::chaikin, 1, true},
-                                         Shape{Simplification::douglas_peucker, Smoothing::hermite, 1, true},
-                                         Shape{Simplification::none, Smoothing::hermite, 1, false},
-                                         Shape{Simplification::visvalingam, Smoothing::none, 1, true},
-                                         Shape{Simplification::visvalingam, Smoothing::chaikin, 4, true},
-                                         Shape{Simplification::visvalingam, Smoothing::hermite, 2, false}));
+                         ::testing::Values(Shape{Simplification::none, Smoothing::none, 0, true},
+                                           Shape{Simplification::none, Smoothing::none, 0, false},
+                                           Shape{Simplification::douglas_peucker, Smoothing::none, 0.5, true},
+                                           Shape{Simplification::douglas_peucker, Smoothing::none, 3, true},
+                                           Shape{Simplification::douglas_peucker, Smoothing::none, 50, false},
+                                           Shape{Simplification::douglas_peucker, Smoothing::chaikin, 1, true},
+                                           Shape{Simplification::douglas_peucker, Smoothing::hermite, 1, true},
+                                           Shape{Simplification::none, Smoothing::hermite, 1, false},
+                                           Shape{Simplification::visvalingam, Smoothing::none, 1, true},
+                                           Shape{Simplification::visvalingam, Smoothing::chaikin, 4, true},
+                                           Shape{Simplification::visvalingam, Smoothing::hermite, 2, false}));
 
 TEST(Coverage, TheSameWhateverPartOfTheMapIsRead) {
   const LabelledMap map = random_map(600, 300, 4, 9, 5);

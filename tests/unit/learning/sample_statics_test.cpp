@@ -13,6 +13,7 @@
 #include "pipeline/learning/evaluation.h"
 #include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
 
@@ -70,6 +71,7 @@ INSTANTIATE_TEST_SUITE_P(Models, CoordinatesOfSamples, ::testing::Values("random
                          [](const auto& test) { return test.param; });
 
 TEST_P(CoordinatesOfSamples, TellApartInBlocksWithoutReferenceWhatLooksAlike) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   train_model(command, silent.context);
   const double without = judged();
   EXPECT_EQ(judged("nowhere.csv"), without) << "longitude and latitude of a table are no inputs by themselves";

@@ -14,6 +14,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
@@ -86,6 +87,7 @@ TEST_P(EveryArchitecture, TheSeedDecidesTheWeights) {
 }
 
 TEST_P(EveryArchitecture, LearnsSixtyFourSamplesByHeart) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   const ModelSpec spec = small_spec(GetParam(), 4);
   const ModelInput input = small_input(spec, 64);
   Recipe recipe;
@@ -317,6 +319,7 @@ TEST(Training, PolygonsNotSamplesDecideWhoLearnsAgain) {
 }
 
 TEST(Training, TheRobustLossLooksThroughWrongLabels) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   const ModelSpec spec = small_spec("ltae");
   ModelInput input = small_input(spec, 240);
   const std::vector<int> truth = input.target;
