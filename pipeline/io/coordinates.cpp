@@ -119,7 +119,7 @@ struct CoordinateTransform::Impl {
     void operator()(void* handle) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(handle)); }
   };
   std::string from, to;
-  bool to_degrees = false;
+  bool to_degrees = false, in_metres = false;  // in_metres: both systems are projected
   std::unique_ptr<void, Destroy> transform;
 
   std::string between() const { return join_text("from ", from, " to ", to); }
@@ -131,6 +131,7 @@ CoordinateTransform::CoordinateTransform(const std::string& from_crs, const std:
   impl_->from = from_crs;
   impl_->to = to_crs;
   impl_->to_degrees = OSRIsGeographic(to.get());
+  impl_->in_metres = OSRIsProjected(from.get()) && OSRIsProjected(to.get());
   impl_->transform.reset(OCTNewCoordinateTransformation(from.get(), to.get()));
   if (!impl_->transform)
     throw UserError(join_text("no way ", impl_->between(), " between these coordinate reference systems. ", messages.text()));
@@ -157,14 +158,44 @@ Point CoordinateTransform::operator()(const Point& point) const {
   return {x[0], y[0]};
 }
 
+namespace {
+
+constexpr int kPointsOnAnEdge = 64;  // transformed edges are curves
+
+std::string text_of(const Box& box) { return join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ")"); }
+
+}  // namespace
+
+// Between projected systems nothing but the edges counts. OCTTransformBounds gives the same, but looks up further operations in PROJ's
+// database for every box, which was half of the time of planning a country.
+Box CoordinateTransform::around_edges(const Box& box) const {
+  std::vector<double> x, y;
+  for (int i = 0; i <= kPointsOnAnEdge + 1; ++i) {
+    const double along = static_cast<double>(i) / (kPointsOnAnEdge + 1);
+    const double here_x = box.min_x + along * (box.max_x - box.min_x), here_y = box.min_y + along * (box.max_y - box.min_y);
+    x.insert(x.end(), {here_x, here_x, box.min_x, box.max_x});
+    y.insert(y.end(), {box.min_y, box.max_y, here_y, here_y});
+  }
+  apply(x, y);
+  Box image;
+  bool any = false;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (std::isnan(x[i])) continue;
+    image = any ? Box{std::min(image.min_x, x[i]), std::min(image.min_y, y[i]), std::max(image.max_x, x[i]), std::max(image.max_y, y[i])}
+                : Box{x[i], y[i], x[i], y[i]};
+    any = true;
+  }
+  if (!any) throw UserError(join_text(text_of(box), " has no image ", impl_->between()));
+  return image;
+}
+
 Box CoordinateTransform::operator()(const Box& box) const {
-  constexpr int kPointsOnAnEdge = 64;  // transformed edges are curves
+  if (impl_->in_metres) return around_edges(box);
   const GdalMessages messages;
   Box image;
   if (!OCTTransformBounds(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), box.min_x, box.min_y, box.max_x, box.max_y,
                           &image.min_x, &image.min_y, &image.max_x, &image.max_y, kPointsOnAnEdge))
-    throw UserError(join_text("the box (", box.min_x, ", ", box.min_y, ", ", box.max_x, ", ", box.max_y, ") has no image ",
-                              impl_->between(), ". ", messages.text()));
+    throw UserError(join_text(text_of(box), " has no image ", impl_->between(), ". ", messages.text()));
   if (impl_->to_degrees && image.min_x > image.max_x) image.max_x += kDegreesOfTurn;  // as GDAL tells that it crosses the 180th meridian
   return image;
 }

@@ -31,6 +31,8 @@ class CoordinateTransform {  // x east or longitude first, always; not thread-sa
   Box operator()(const Box& box) const;
 
  private:
+  Box around_edges(const Box& box) const;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include <gtest/gtest.h>
+#include <ogr_srs_api.h>
 
 #include "pipeline/core/error.h"
+#include "pipeline/io/internal/gdal_call.h"
 #include "pipeline/io/raster_file.h"
 #include "tests/support/temp_dir.h"
 
@@ -73,6 +75,29 @@ TEST(CoordinateTransform, BoxCoversItsCurvedEdges) {
           << p.x << " " << p.y;
     }
   }
+}
+
+TEST(CoordinateTransform, BoxesBetweenProjectedSystemsAreThoseOfGdal) {
+  const std::vector<std::pair<std::string, Box>> boxes{{"EPSG:32631", {300000, 4790220, 409800, 4900020}},
+                                                       {"EPSG:32630", {600000, 5290200, 709800, 5400000}},
+                                                       {"EPSG:3035", {3500000, 2500000, 3600000, 2600000}},
+                                                       {"EPSG:3413", {-100000, -90000, 110000, 100000}}};  // around the pole
+  for (const auto& [from, box] : boxes)
+    for (const std::string to : {"EPSG:2154", "EPSG:3035", "EPSG:32632", "EPSG:3995"}) {
+      if (from == "EPSG:3413" && to != "EPSG:3995") continue;
+      const SystemHandle from_system = make_system(from), to_system = make_system(to);
+      const auto transform = OCTNewCoordinateTransformation(from_system.get(), to_system.get());
+      Box expected;
+      ASSERT_TRUE(OCTTransformBounds(transform, box.min_x, box.min_y, box.max_x, box.max_y, &expected.min_x, &expected.min_y,
+                                     &expected.max_x, &expected.max_y, 64));
+      OCTDestroyCoordinateTransformation(transform);
+      const Box image = CoordinateTransform(from, to)(box);
+      EXPECT_NEAR(image.min_x, expected.min_x, 1e-6) << from << " " << to;
+      EXPECT_NEAR(image.min_y, expected.min_y, 1e-6) << from << " " << to;
+      EXPECT_NEAR(image.max_x, expected.max_x, 1e-6) << from << " " << to;
+      EXPECT_NEAR(image.max_y, expected.max_y, 1e-6) << from << " " << to;
+    }
+  EXPECT_THROW(CoordinateTransform("EPSG:32631", "EPSG:2154")(Box{1e30, 1e30, 2e30, 2e30}), UserError);
 }
 
 TEST(CoordinateTransform, MarksPointsWithoutImage) {
