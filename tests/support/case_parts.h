@@ -35,5 +35,8 @@ struct SeriesInput {
 
 // A case of every operation that reads series.
 void add_series_cases(Cases& cases, const SeriesInput& input, const LtaeShape& network = {});
+// L-TAE in the forms that its kernel does not choose for this network and number of dates, and networks of other shapes.
+void add_ltae_forms(Cases& cases, const SeriesInput& input, const LtaeShape& network = {});
+void add_ltae_shapes(Cases& cases);
 
 }  // namespace millesime::testing

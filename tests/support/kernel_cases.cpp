@@ -536,9 +536,15 @@ void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
 
 }  // namespace
 
+// Its default parameters (models/registry.cpp).
+constexpr LtaeShape kDefaultNetwork = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
+constexpr SeriesInput kYear = {"year", {32, 1, 30, 0.4, 0.0, true, 2}, 37};
+
 Cases kernel_cases() {
   Cases cases;
   for (const SeriesInput& input : inputs()) add_series_cases(cases, input);
+  add_ltae_forms(cases, inputs()[1]);  // cloudy
+  add_ltae_shapes(cases);
   add_map_cases(cases, 200, "200 pixels");
   add_map_cases(cases, 1, "one pixel");
   return cases;
@@ -547,22 +553,22 @@ Cases kernel_cases() {
 Cases gate_cases() {
   Cases cases;
   add_series_cases(cases, {"gate", {64, 2, 5, 0.5, 0.05, true, 2}});
+  add_ltae_forms(cases, kYear, kDefaultNetwork);
   add_map_cases(cases, 128, "gate");
   return cases;
 }
 
-// Its default parameters (models/registry.cpp).
-constexpr LtaeShape kDefaultNetwork = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
-
 Cases year_cases() {
   Cases cases;
-  add_series_cases(cases, {"year", {32, 1, 30, 0.4, 0.0, true, 2}, 37}, kDefaultNetwork);
+  add_series_cases(cases, kYear, kDefaultNetwork);
   return cases;
 }
 
 Cases large_cases() {
   Cases cases;
-  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37}, kDefaultNetwork);
+  const SeriesInput large = {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37};
+  add_series_cases(cases, large, kDefaultNetwork);
+  add_ltae_forms(cases, large, kDefaultNetwork);
   add_map_cases(cases, 1024 * 1024, "large");
   return cases;
 }
