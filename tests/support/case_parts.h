@@ -12,6 +12,9 @@
 
 namespace millesime::testing {
 
+// For operations whose CUDA instance has several forms: that of the dispatch, rather than a named one.
+inline constexpr int kAsChosen = -1;
+
 using Cases = std::vector<std::unique_ptr<KernelCase>>;
 
 inline KernelCase& add(Cases& cases, const char* op, const std::string& input) {

@@ -184,8 +184,7 @@ void add_prepare(Cases& cases, const SeriesInput& input, Resampling method, cons
 
 enum class AmongSources { alone, first, last };
 
-// Of a network: how its kernel computes pixels (LtaeGroup, or LtaeBlock for one a thread).
-constexpr int kAsChosen = -1, kAPixelAThread = 0;
+constexpr int kAPixelAThread = 0;  // LtaeBlock, rather than LtaeGroup with so many pixels
 
 template <class F>
 void complete_ltae(KernelCase& test, const LtaeArgs& args, bool chosen, std::int64_t items) {
