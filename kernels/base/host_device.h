@@ -4,6 +4,7 @@
 //
 // MILLESIME_HD              in front of a function that runs on host and device
 // MILLESIME_ROLLED          in front of a loop that device code must not unroll (it would need too many registers)
+// MILLESIME_UNROLLED(n)     in front of a loop of which device code computes n rounds at once, so that their loads overlap
 // MILLESIME_LAUNCH          kernel<<<grid, block, shared bytes, stream>>>(arguments...)
 // MILLESIME_DYNAMIC_SHARED  the block's dynamic shared memory as an array of T
 
@@ -27,6 +28,9 @@
 
 #if defined(__CUDA_ARCH__)
 #define MILLESIME_ROLLED _Pragma("unroll 1")
+#define MILLESIME_UNROLLED(n) MILLESIME_PRAGMA(unroll n)
+#define MILLESIME_PRAGMA(words) _Pragma(#words)
 #else
 #define MILLESIME_ROLLED
+#define MILLESIME_UNROLLED(n)
 #endif

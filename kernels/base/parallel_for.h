@@ -3,7 +3,8 @@
 //
 // parallel_for(backend, "gap_fill", n, f) calls f(i) for every i in [0, n), in any order and in parallel. f is trivially copyable,
 // captures by value, neither throws nor allocates, and writes nothing that another i reads. A functor that needs temporary memory
-// has scratch_bytes() (bytes a lane) and is called as f(i, scratch).
+// has scratch_bytes() (bytes a lane) and is called as f(i, scratch). On a GPU threads of a warp may compute their items together (warp.h),
+// or those of a block one item (block.h).
 //
 // CPU: OpenMP threads (the stream's number) take runs of items dynamically. CUDA: one grid-stride kernel.
 
@@ -14,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "kernels/base/block.h"
 #include "kernels/base/buffer.h"
 #include "kernels/base/host_device.h"
 #include "kernels/base/lanes.h"
@@ -85,8 +87,6 @@ void parallel_for(const Cpu& cpu, const char*, std::int64_t n, const F& f) {
   }
 }
 
-inline constexpr int kBlockThreads = 256;
-
 #ifdef MILLESIME_CUDA_SOURCE
 
 inline constexpr int kBlocksResident = 4;  // a multiprocessor, at least: no more than 64 registers a thread
@@ -117,6 +117,17 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksResident)
   for (std::int64_t i = thread; i - warp_lane() < n; i += threads) f(i, scratch);
 }
 
+// A block computes an item after the other.
+template <class F>
+__global__ void __launch_bounds__(kBlockThreads, kBlocksResident) grid_stride_blocks(const __grid_constant__ F f, std::int64_t n) {
+  MILLESIME_DYNAMIC_SHARED(unsigned char, of_block);
+  const BlockThread block{static_cast<int>(threadIdx.x), of_block};
+  for (std::int64_t i = blockIdx.x; i < n; i += gridDim.x) {
+    f(i, block);
+    block_barrier();
+  }
+}
+
 inline constexpr std::size_t kTilesBytes = kBlockThreads / kWarpThreads * kTileBytes;  // of a block
 
 #endif
@@ -129,21 +140,27 @@ MILLESIME_NO_INLINE void parallel_for(const Cuda& cuda, const char* op, std::int
   static_assert(std::is_trivially_copyable<F>::value, "a functor must be copyable to a device");
   if (n <= 0) return;
   const void* kernel = nullptr;
-  if constexpr (WholeWarps<F>::value)
-    kernel = reinterpret_cast<const void*>(&grid_stride_warps<F>);
+  std::size_t shared_bytes = 0;
+  std::int64_t threads = n;  // that have something to do
+  if constexpr (WholeBlocks<F>::value)
+    kernel = reinterpret_cast<const void*>(&grid_stride_blocks<F>), shared_bytes = f.shared_bytes(), threads = n * kBlockThreads;
+  else if constexpr (WholeWarps<F>::value)
+    kernel = reinterpret_cast<const void*>(&grid_stride_warps<F>), shared_bytes = kTilesBytes;
   else if constexpr (NeedsScratch<F>::value)
     kernel = reinterpret_cast<const void*>(&grid_stride_scratch<F>);
   else
     kernel = reinterpret_cast<const void*>(&grid_stride<F>);
-  const unsigned blocks = grid_of(cuda, op, kernel, WholeWarps<F>::value ? kTilesBytes : 0, n);
+  const unsigned blocks = grid_of(cuda, op, kernel, shared_bytes, threads);
   auto stream = static_cast<cudaStream_t>(cuda.stream.handle);
   unsigned char* memory = nullptr;
   if constexpr (NeedsScratch<F>::value) {  // of the threads that are resident, not of all items
     const std::size_t bytes = static_cast<std::size_t>(f.scratch_bytes()) * blocks * kBlockThreads;
     memory = static_cast<unsigned char*>(detail::allocate_in_order(cuda.stream, op, bytes));
   }
-  if constexpr (WholeWarps<F>::value)
-    MILLESIME_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kBlockThreads), kTilesBytes, stream, f, n, memory);
+  if constexpr (WholeBlocks<F>::value)
+    MILLESIME_LAUNCH(grid_stride_blocks<F>, dim3(blocks), dim3(kBlockThreads), shared_bytes, stream, f, n);
+  else if constexpr (WholeWarps<F>::value)
+    MILLESIME_LAUNCH(grid_stride_warps<F>, dim3(blocks), dim3(kBlockThreads), shared_bytes, stream, f, n, memory);
   else if constexpr (NeedsScratch<F>::value)
     MILLESIME_LAUNCH(grid_stride_scratch<F>, dim3(blocks), dim3(kBlockThreads), 0, stream, f, n, memory);
   else

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/base/buffer.h"
+#include "kernels/base/host_device.h"
 
 namespace millesime {
 
@@ -22,11 +23,13 @@ struct ForestArrays {
   std::vector<std::int32_t> leaf_class;   // [node], class index in a leaf
 };
 
-// 8 bytes a node: the children of a node are adjacent, a leaf refers to itself.
-struct ForestNode {
+// 8 bytes a node, read in one load: the children of a node are adjacent, a leaf refers to itself.
+struct alignas(8) ForestNode {
   float threshold;
   std::uint32_t feature_and_left;  // feature in the upper 12 bits, left child in the lower 20, counted from the tree's first node
 };
+MILLESIME_HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
+MILLESIME_HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
 inline constexpr int kMaxForestFeatures = 4096;
 inline constexpr int kMaxTreeNodes = 1 << 20;
 inline constexpr int kNodesReadAhead = 32;  // of a tree at once (forest.cpu.h)

@@ -1,16 +1,15 @@
 #pragma once
 // Body of forest.h: the lanes of a block traverse one tree together, tree after tree, so that a tree's nodes stay in cache and the
-// loads of the lanes overlap. A leaf refers to itself; a tree is done when no lane moves.
+// loads of the lanes overlap. A leaf refers to itself; a tree is done when no lane moves. On a GPU it walks a pixel a thread, and only
+// where ForestGroup (forest.gpu.h) has no room for the features.
 
 #include <cstdint>
 
 #include "kernels/base/parallel_for.h"
+#include "kernels/ops/forest.gpu.h"
 #include "kernels/ops/forest.h"
 
 namespace millesime {
-
-MILLESIME_HD std::uint32_t node_feature(const ForestNode& node) { return node.feature_and_left >> 20; }
-MILLESIME_HD std::uint32_t node_left(const ForestNode& node) { return node.feature_and_left & 0xFFFFFu; }
 
 // The winners of n pixels from `first` on, and the shares of their votes; votes[class][lane].
 MILLESIME_HD void decide_votes(const ForestArgs& args, std::int64_t first, int n, const Rows<std::uint16_t>& votes) {
@@ -99,6 +98,14 @@ struct ForestBlock {
 template <class Backend>
 void forest_on(const Backend& backend, const ForestArgs& args) {
   constexpr int kLanes = Backend::kLanes;
+  if constexpr (kLanes == 1) {
+    switch (forest_group_pixels(args.forest)) {
+      case 16: return parallel_for(backend, "forest", block_count(args.pixels, 16), ForestGroup<16>{args});
+      case 8: return parallel_for(backend, "forest", block_count(args.pixels, 8), ForestGroup<8>{args});
+      case 4: return parallel_for(backend, "forest", block_count(args.pixels, 4), ForestGroup<4>{args});
+      default: break;
+    }
+  }
   const std::int64_t blocks = block_count(args.pixels, kLanes);
   if (args.n_statics > 0)
     parallel_for(backend, "forest", blocks, ForestBlock<kLanes, true>{args});

@@ -56,14 +56,24 @@ void ltae(const Stream& stream, const LtaeArgs& args) {
 
 namespace {
 
-// Appends [output / 4][input][4]; returns its position.
-int pack(const float* matrix, int outputs, int inputs, std::vector<float>& all) {
-  const int begin = static_cast<int>(all.size());
-  all.resize(all.size() + static_cast<std::size_t>(fours(outputs)) * kOutputsAtOnce * static_cast<std::size_t>(inputs), 0.0f);
-  for (std::int64_t o = 0; o < outputs; ++o)
-    for (std::int64_t i = 0; i < inputs; ++i)
-      all[static_cast<std::size_t>(begin + (o / kOutputsAtOnce * inputs + i) * kOutputsAtOnce + o % kOutputsAtOnce)] =
-          matrix[o * inputs + i];
+// Matrices in both forms of LtaeView.
+struct Packed {
+  std::vector<float> numbers, by_input;
+};
+
+// Appends a matrix [output][input]; returns its position.
+int pack(const float* matrix, int outputs, int inputs, Packed& all) {
+  const int begin = static_cast<int>(all.numbers.size());
+  const std::int64_t quads = fours(outputs);
+  const auto size = all.numbers.size() + static_cast<std::size_t>(quads * kOutputsAtOnce * inputs);
+  all.numbers.resize(size, 0.0f), all.by_input.resize(size, 0.0f);
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      const float weight = matrix[o * inputs + i];
+      all.numbers[static_cast<std::size_t>(begin + (o / kOutputsAtOnce * inputs + i) * kOutputsAtOnce + o % kOutputsAtOnce)] = weight;
+      all.by_input[static_cast<std::size_t>(begin + (i * quads + o % quads) * kOutputsAtOnce + o / quads)] = weight;
+    }
+  }
   return begin;
 }
 
@@ -94,30 +104,33 @@ Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.posit
   if (!w.absent.empty()) require_size("absent", w.absent, w.hidden, 1);
   require_size("head", w.head, w.classes, w.hidden), require_size("head_bias", w.head_bias, w.classes, 1);
 
-  std::vector<float> all;
+  Packed packed;
   LtaeView& view = view_;
   view.features = w.features, view.attended = w.attended, view.heads = w.heads, view.head_width = w.head_width;
   view.mlp = w.mlp, view.statics = w.statics, view.hidden = w.hidden, view.classes = w.classes;
-  if (!w.spectral.empty()) view.spectral = pack(w.spectral.data(), w.attended, w.features, all);
-  view.score = pack(w.score.data(), w.heads, w.attended, all);
-  view.embed = static_cast<int>(all.size());
-  for (int h = 0; h < w.heads; ++h) pack(w.embed.data() + std::int64_t{h} * w.head_width * w.attended, w.head_width, w.attended, all);
-  view.dense = pack(w.dense.data(), w.mlp, embedding, all);
-  view.hidden_layer = pack(w.hidden_layer.data(), w.hidden, w.mlp + w.statics, all);
-  view.head = pack(w.head.data(), w.classes, w.hidden, all);
+  if (!w.spectral.empty()) view.spectral = pack(w.spectral.data(), w.attended, w.features, packed);
+  view.score = pack(w.score.data(), w.heads, w.attended, packed);
+  view.embed = static_cast<int>(packed.numbers.size());
+  for (int h = 0; h < w.heads; ++h) pack(w.embed.data() + std::int64_t{h} * w.head_width * w.attended, w.head_width, w.attended, packed);
+  view.dense = pack(w.dense.data(), w.mlp, embedding, packed);
+  view.hidden_layer = pack(w.hidden_layer.data(), w.hidden, w.mlp + w.statics, packed);
+  view.head = pack(w.head.data(), w.classes, w.hidden, packed);
+  std::vector<float>& all = packed.numbers;
   view.spectral_bias = append(w.spectral_bias, all), view.embed_bias = append(w.embed_bias, all);
   view.dense_bias = append(w.dense_bias, all), view.hidden_bias = append(w.hidden_bias, all), view.head_bias = append(w.head_bias, all);
   if (!w.absent.empty()) view.absent = append(w.absent, all);
   view.norm_gain = append(w.norm_gain, all), view.norm_shift = append(w.norm_shift, all);
-  weights_ = to_device(stream, all);
-  stream.synchronize();  // `all` ends here
-  view.numbers = weights_.data();
+  packed.by_input.resize(all.size());
+  weights_ = to_device(stream, all), by_input_ = to_device(stream, packed.by_input);
+  stream.synchronize();  // `packed` ends here
+  view.numbers = weights_.data(), view.by_input = by_input_.data();
 }
 
 void Ltae::set_dates(const std::vector<float>& position, const Stream& stream) {
   const auto width = static_cast<std::size_t>(view_.head_width), n = position.size() / width;
   MILLESIME_CHECK(n * width == position.size(), "ltae: ", position.size(), " numbers of positions, ", width, " a date");
-  std::vector<float> turned(position.size()), packed, scores;
+  std::vector<float> turned(position.size()), scores;
+  Packed packed;
   for (std::size_t t = 0; t < n; ++t)
     for (std::size_t i = 0; i < width; ++i) turned[i * n + t] = position[t * width + i];
   pack(turned.data(), view_.head_width, static_cast<int>(n), packed);
@@ -127,9 +140,10 @@ void Ltae::set_dates(const std::vector<float>& position, const Stream& stream) {
       for (std::size_t i = 0; i < width; ++i) score += static_cast<double>(position_score_[h * width + i]) * position[t * width + i];
       scores.push_back(static_cast<float>(score));
     }
-  position_ = to_device(stream, packed), score_ = to_device(stream, scores);
+  position_ = to_device(stream, packed.numbers), position_by_input_ = to_device(stream, packed.by_input);
+  score_ = to_device(stream, scores);
   stream.synchronize();  // the vectors end here
-  dates_ = {static_cast<int>(n), position_.data(), score_.data()};
+  dates_ = {static_cast<int>(n), position_.data(), position_by_input_.data(), score_.data()};
 }
 
 }  // namespace millesime

@@ -30,11 +30,13 @@
 
 namespace millesime {
 
-// LtaeWeights in one array; the members are positions in it. Matrices are packed by four outputs, [output / 4][input][4], padded with
-// zeros; `embed` has one matrix a head.
+// LtaeWeights in one array; the members are positions in it. Matrices are packed by four outputs, padded with zeros; `embed` has one matrix
+// a head. They are there twice, at the same positions:
+//   numbers    [output / 4][input][4]: a thread adds up the outputs of four rows
+//   by_input   [input][output % q][output / q], q = fours(outputs): threads side by side read the weights of one input side by side
 struct LtaeView {
   int features = 0, attended = 0, heads = 0, head_width = 0, mlp = 0, statics = 0, hidden = 0, classes = 0;
-  const float* numbers = nullptr;
+  const float *numbers = nullptr, *by_input = nullptr;
   int spectral = -1, spectral_bias = 0;  // -1: no such layer
   int score = 0, embed = 0, embed_bias = 0, dense = 0, dense_bias = 0, norm_gain = 0, norm_shift = 0;
   int hidden_layer = 0, hidden_bias = 0, head = 0, head_bias = 0;
@@ -43,8 +45,8 @@ struct LtaeView {
 
 struct LtaeDates {
   int n = 0;
-  const float* position = nullptr;  // packed, a matrix [head_width][date]
-  const float* score = nullptr;     // [date][head], position_score . position
+  const float *position = nullptr, *position_by_input = nullptr;  // packed, a matrix [head_width][date]
+  const float* score = nullptr;                                   // [date][head], position_score . position
 };
 
 struct LtaeArgs {
@@ -69,14 +71,14 @@ class Ltae {
   explicit Ltae(const LtaeWeights& weights, const Stream& stream = {});
   void set_dates(const std::vector<float>& position, const Stream& stream = {});  // [date][head_width]
   const LtaeView& view() const { return view_; }
-  std::int64_t size() const { return weights_.size(); }  // of its array
+  std::int64_t size() const { return weights_.size(); }  // of each of its arrays
   const LtaeDates& dates() const { return dates_; }
 
  private:
   std::vector<float> position_score_;
   LtaeView view_;
   LtaeDates dates_;
-  Buffer<float> weights_, position_, score_;
+  Buffer<float> weights_, by_input_, position_, position_by_input_, score_;
 };
 
 void ltae(const Stream& stream, const LtaeArgs& args);

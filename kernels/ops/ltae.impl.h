@@ -1,20 +1,19 @@
 #pragma once
-// Body of ltae.h. The lanes of a part of a block are computed together.
+// Body of ltae.h. The lanes of a part of a block are computed together. On a GPU it computes a pixel a thread, and only what LtaeGroup
+// (ltae.gpu.h) has no room for: each thread then reads its weights and a scratch of about 10 kB from memory.
 // Length: the phases of one body, which share the rows of its scratch.
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "kernels/base/exponential.h"
 #include "kernels/base/parallel_for.h"
+#include "kernels/ops/ltae.gpu.h"
 #include "kernels/ops/ltae.h"
 #include "kernels/ops/ltae_product.h"
 #include "kernels/ops/prepare.impl.h"
 
 namespace millesime {
-
-inline constexpr float kNever = -std::numeric_limits<float>::infinity();  // the score of a date that is not valid
 
 // Pixels that are computed together: the floats of a vector register on the CPU, so that their data of all dates stay in cache.
 template <int kLanes>
@@ -449,10 +448,27 @@ void ltae_in_sums(const Backend& backend, const LtaeArgs& args) {
     parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 1, kSums>{args});
 }
 
+template <int kPixels, class Backend>
+void ltae_in_groups(const Backend& backend, const LtaeArgs& args) {
+  const std::int64_t groups = block_count(args.series.pixels(), kPixels);
+  if (args.resampling == Resampling::bilinear)
+    parallel_for(backend, "ltae", groups, LtaeGroup<kPixels, 2>{args});
+  else
+    parallel_for(backend, "ltae", groups, LtaeGroup<kPixels, 1>{args});
+}
+
 template <class Backend>
 void ltae_on(const Backend& backend, const LtaeArgs& args) {
-  if constexpr (Backend::kLanes > 1)
+  if constexpr (Backend::kLanes > 1) {
     if (has_registers_for_eight_sums()) return ltae_in_sums<2 * kOutputsAtOnce>(backend, args);
+  } else {
+    switch (ltae_group_pixels(args.weights, args.series.n_dates)) {
+      case 16: return ltae_in_groups<16>(backend, args);
+      case 8: return ltae_in_groups<8>(backend, args);
+      case 4: return ltae_in_groups<4>(backend, args);
+      default: break;
+    }
+  }
   ltae_in_sums<kOutputsAtOnce>(backend, args);
 }
 

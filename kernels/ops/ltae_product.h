@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/base/block.h"
 #include "kernels/base/compiler.h"
 #include "kernels/base/host_device.h"
 #include "kernels/base/lanes.h"
@@ -77,14 +78,10 @@ MILLESIME_HD void eight_sums(const float* packed, const float* next, const float
 }
 
 // Of one pixel, on the GPU: eight outputs share each input that is read, and four weights are one load.
-struct alignas(16) FourWeights {
-  float a, b, c, d;
-};
 template <ProductKind kKind, class Chosen>
 MILLESIME_HD void product_of_pixel(const float* packed, const float* bias, int inputs, int outputs, const Rows<const float>& in,
                                    const Rows<float>& out, std::int64_t columns, [[maybe_unused]] const Chosen& chosen) {
   constexpr int kTogether = 2 * kOutputsAtOnce;
-  const auto four = [](const float* weights) { return *reinterpret_cast<const FourWeights*>(weights); };
   MILLESIME_ROLLED
   for (int first = 0; first < outputs; first += kTogether, packed += columns * kTogether) {
     const int n = outputs - first;
@@ -99,7 +96,7 @@ MILLESIME_HD void product_of_pixel(const float* packed, const float* bias, int i
       const float x = *in[i];
       std::int64_t column = i;
       if constexpr (std::is_same_v<Chosen, Columns>) column = chosen.which[i];
-      const FourWeights w = four(packed + column * kOutputsAtOnce), v = four(further + column * kOutputsAtOnce);
+      const FourFloats w = read_four(packed + column * kOutputsAtOnce), v = read_four(further + column * kOutputsAtOnce);
       sum[0] = fmaf(w.a, x, sum[0]), sum[1] = fmaf(w.b, x, sum[1]), sum[2] = fmaf(w.c, x, sum[2]), sum[3] = fmaf(w.d, x, sum[3]);
       sum[4] = fmaf(v.a, x, sum[4]), sum[5] = fmaf(v.b, x, sum[5]), sum[6] = fmaf(v.c, x, sum[6]), sum[7] = fmaf(v.d, x, sum[7]);
     }

@@ -15,12 +15,12 @@
 namespace millesime {
 
 // Every band of a block at the window's pixels, values[band * n_dates + date][lane], and which dates can be used,
-// selected[date][lane] (-1 or 0).
+// selected[date][lane] (-1 or 0). Of every step-th date from the first on: threads of a GPU may share the dates of a pixel.
 template <int kLanes, int kTaps>
 MILLESIME_HD void load_block(const SeriesView& series, const RowBlock<kLanes>& block, const Rows<std::int16_t>& values,
-                             const Rows<std::int16_t>& selected) {
+                             const Rows<std::int16_t>& selected, int first = 0, int step = 1) {
   MILLESIME_ROLLED
-  for (int d = 0; d < series.n_dates; ++d) select_by_masks<kLanes>(series, block, d, selected[d]);
+  for (int d = first; d < series.n_dates; d += step) select_by_masks<kLanes>(series, block, d, selected[d]);
   // On the CPU a date that the masks hide in the whole block is not read: whoever uses its values looks at `selected` first. The lanes of a
   // warp are different blocks.
   const auto is_hidden = [&]([[maybe_unused]] int d) {
@@ -40,7 +40,7 @@ MILLESIME_HD void load_block(const SeriesView& series, const RowBlock<kLanes>& b
     for (int b = 0; b < series.n_bands; ++b) {
       if (series.group_of_band[b] != g) continue;
       MILLESIME_ROLLED
-      for (int d = 0; d < series.n_dates; ++d) {
+      for (int d = first; d < series.n_dates; d += step) {
         if (is_hidden(d)) continue;
         std::int16_t* row = values[static_cast<std::int64_t>(b) * series.n_dates + d];
         if (resampler.row(band_plane(group, d, series.position_in_group[b]), row)) deselect_missing<kLanes>(row, selected[d]);

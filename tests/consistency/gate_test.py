@@ -24,6 +24,9 @@ from ptx_machine import Module, PtxError  # noqa: E402
 import ptx_test  # noqa: E402
 
 MIN_OCCUPANCY, MAX_SECTORS = 0.5, 1.3
+# Of kernels whose blocks compute an item together, with all the shared memory that they may have: their threads read memory seldom, and have
+# many sums that do not wait for each other.
+MIN_OCCUPANCY_OF_BLOCKS = 0.25
 # Of a multiprocessor: registers, warps, blocks, shared memory (KiB), and what the system keeps of it a block (CUDA C++ Programming
 # Guide, technical specifications per compute capability; kernels of sm_100 count it as their own).
 MACHINES = {75: (65536, 32, 16, 64, 0), 80: (65536, 64, 32, 164, 1), 86: (65536, 48, 16, 100, 1), 90: (65536, 64, 32, 228, 1), 100: (65536, 64, 32, 228, 0)}
@@ -35,8 +38,9 @@ GATHERS = {
     'training_batch': 'chance decides which samples are in a batch',
     'sieve': "the size of a pixel's component lies at its lowest pixel",
 }
-BLOCK_THREADS = 256  # kernels/base/parallel_for.h
-TILE_BYTES, MAX_COUNTERS_BYTES = 32768, 32768  # a block's tiles (base/warp.h), or its counters (base/parallel_count.h)
+BLOCK_THREADS = 256  # kernels/base/block.h
+# Shared memory of a block: its tiles (base/warp.h), its counters (base/parallel_count.h), what it computes together (base/block.h).
+SHARED_BYTES = {'grid_stride_warps': 32768, 'grid_stride_count': 32768, 'grid_stride_blocks': 49152}
 
 
 def occupancy(machine, registers, shared):
@@ -66,9 +70,9 @@ def resources(words):
             kernels.append(name)
             if stack or local:  # spilled registers lie on the stack
                 wrong.append('%s: %d bytes of stack, %d of local memory' % (short_name(name), stack, local))
-            dynamic = TILE_BYTES if 'grid_stride_warps' in name else MAX_COUNTERS_BYTES if 'grid_stride_count' in name else 0
+            dynamic = next((size for launcher, size in SHARED_BYTES.items() if launcher in name), 0)
             share = occupancy(MACHINES[architecture], registers, dynamic + shared)
-            if share < MIN_OCCUPANCY:
+            if share < (MIN_OCCUPANCY_OF_BLOCKS if 'grid_stride_blocks' in name else MIN_OCCUPANCY):
                 wrong.append('%s: %d registers, occupancy %.2f' % (short_name(name), registers, share))
     return found
 

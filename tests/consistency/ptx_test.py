@@ -19,7 +19,7 @@ sys.path.insert(0, str(source / 'tests/support/ptx'))
 from cuda_toolkit import NO_NVCC, compile_cuda, find_nvcc  # noqa: E402
 from ptx_machine import GlobalMemory, Module, PtxError  # noqa: E402
 
-BLOCKS, THREADS = 2, 64  # fewer than a case has pixels, so that threads take several
+BLOCKS = 2
 
 
 def compile_ptx(nvcc, op, folder):
@@ -41,7 +41,7 @@ def relocate(functor, addresses):
 def interpret(module, folder, case, **options):
     """Runs one case; returns the machine after each launch, and the arrays as they were before and are now."""
     before = [(folder / array['before']).read_bytes() for array in case.get('arrays', [])]
-    scratch = max(0, *(launch['scratch_bytes'] for launch in case['launches'])) * BLOCKS * THREADS
+    scratch = max(0, *(launch['scratch_bytes'] * BLOCKS * launch['threads'] for launch in case['launches']))
     memory = GlobalMemory([len(d) for d in before] + [scratch])
     for number, d in enumerate(before):
         memory.put(number, d)
@@ -52,8 +52,9 @@ def interpret(module, folder, case, **options):
         parameters = [relocate((folder / launch['functor']).read_bytes(), addresses), struct.pack('<q', launch['items'])]
         if launch['scratch_bytes'] >= 0:
             parameters.append(struct.pack('<Q', memory.addresses[len(before)]))
-        shared = launch['shared_bytes'] + launch['warp_shared_bytes'] * (THREADS // 32)
-        machines.append(module.run(launch['kernel'], BLOCKS, THREADS, memory, parameters, shared_bytes=shared, **options))
+        threads = launch['threads']
+        shared = launch['shared_bytes'] + launch['warp_shared_bytes'] * (threads // 32)
+        machines.append(module.run(launch['kernel'], BLOCKS, threads, memory, parameters, shared_bytes=shared, **options))
     return machines, before, [memory.get(number) for number in range(len(before))]
 
 

@@ -12,6 +12,9 @@
 
 namespace millesime::testing {
 
+// For operations whose CUDA instance has several forms: that of the dispatch, rather than a named one.
+inline constexpr int kAsChosen = -1;
+
 using Cases = std::vector<std::unique_ptr<KernelCase>>;
 
 inline KernelCase& add(Cases& cases, const char* op, const std::string& input) {
@@ -35,5 +38,8 @@ struct SeriesInput {
 
 // A case of every operation that reads series.
 void add_series_cases(Cases& cases, const SeriesInput& input, const LtaeShape& network = {});
+// L-TAE in the forms that its kernel does not choose for this network and number of dates, and networks of other shapes.
+void add_ltae_forms(Cases& cases, const SeriesInput& input, const LtaeShape& network = {});
+void add_ltae_shapes(Cases& cases);
 
 }  // namespace millesime::testing

@@ -24,14 +24,19 @@ inline constexpr std::int64_t kSmall = 70, kFar = (std::int64_t{1} << 32) + 128 
 // Items [first, n) of a functor.
 template <class F>
 struct From {
-  static constexpr bool kWholeWarps = WholeWarps<F>::value;
+  static constexpr bool kWholeWarps = WholeWarps<F>::value, kWholeBlocks = WholeBlocks<F>::value;
   F f;
   std::int64_t first;
   MILLESIME_HD std::int64_t scratch_bytes() const {
     if constexpr (NeedsScratch<F>::value) return f.scratch_bytes();
     return 0;
   }
+  std::int64_t shared_bytes() const {
+    if constexpr (WholeBlocks<F>::value) return f.shared_bytes();
+    return 0;
+  }
   MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const { run_item(f, first + item, scratch); }
+  MILLESIME_HD void operator()(std::int64_t item, const BlockThread& block) const { f(first + item, block); }
 };
 
 template <class F>

@@ -29,6 +29,7 @@ void KernelCase::write(const std::string& folder) {
     document["launches"].push_back({{"kernel", launch.type.substr(prefix.size(), launch.type.size() - prefix.size() - 1)},
                                     {"functor", file},
                                     {"items", launch.items},
+                                    {"threads", launch.threads},
                                     {"scratch_bytes", launch.scratch_bytes},
                                     {"warp_shared_bytes", launch.warp_shared_bytes},
                                     {"shared_bytes", launch.shared_bytes}});

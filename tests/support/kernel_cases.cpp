@@ -93,11 +93,13 @@ const std::vector<SeriesInput>& inputs() {
   return list;
 }
 
-void add_forest(Cases& cases, int pixels, const char* name) {
-  const ForestArrays arrays = random_forest({5, 40, 7, 4, 3});
+// `group`: pixels that a block walks together (ForestGroup), 0: a pixel a thread (ForestBlock).
+void add_forest(Cases& cases, int pixels, const char* name, int group = kAsChosen, const ForestShape& shape = {5, 40, 7, 4, 3}) {
+  const ForestArrays arrays = random_forest(shape);
   const Forest packed(arrays);
   for (const int n_statics : {0, 2}) {
-    KernelCase& test = add(cases, "forest", n_statics > 0 ? join_text("with statics, ", name) : std::string(name));
+    const std::string form = group == kAsChosen ? "" : group == 0 ? "a pixel a thread, " : join_text("groups of ", group, ", ");
+    KernelCase& test = add(cases, "forest", join_text(n_statics > 0 ? "with statics, " : "", form, name));
     ForestArgs args;
     args.forest = packed.view();
     const auto nodes = static_cast<std::size_t>(arrays.feature.size());
@@ -112,14 +114,24 @@ void add_forest(Cases& cases, int pixels, const char* name) {
       args.statics = test.input(std::vector<float>(features.end() - std::int64_t{pixels} * n_statics, features.end()));
     args.winner = test.output<std::uint8_t>(pixels);
     args.confidence = test.output<float>(pixels);
-    args.votes = test.output<std::uint16_t>(std::int64_t{pixels} * 4);
-    const auto on_fibers = [args](const Fibers& fibers) { forest_on(fibers, args); };
-    if (n_statics > 0)
+    args.votes = test.output<std::uint16_t>(std::int64_t{pixels} * shape.classes);
+    const auto completed = [&](std::int64_t items, const auto& functor) {
       complete(
-          test, [args] { forest(Device{}, args); }, on_fibers, pixels, ForestBlock<1, true>{args});
-    else
-      complete(
-          test, [args] { forest(Device{}, args); }, on_fibers, pixels, ForestBlock<1, false>{args});
+          test, [args] { forest(Device{}, args); },
+          [args, items, functor, chosen = group == kAsChosen](const Fibers& fibers) {
+            if (chosen)
+              forest_on(fibers, args);
+            else
+              parallel_for(fibers, "forest", items, functor);
+          },
+          items, functor);
+    };
+    switch (group == kAsChosen ? forest_group_pixels(args.forest) : group) {
+      case 16: completed(block_count(pixels, 16), ForestGroup<16>{args}); break;
+      case 8: completed(block_count(pixels, 8), ForestGroup<8>{args}); break;
+      case 4: completed(block_count(pixels, 4), ForestGroup<4>{args}); break;
+      default: n_statics > 0 ? completed(pixels, ForestBlock<1, true>{args}) : completed(pixels, ForestBlock<1, false>{args}); break;
+    }
   }
 }
 
@@ -517,7 +529,7 @@ void add_training_batch(Cases& cases, std::int64_t samples, const char* name) {
 }
 
 void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
-  add_forest(cases, static_cast<int>(pixels), name);
+  for (const int group : {kAsChosen, 8, 4, 0}) add_forest(cases, static_cast<int>(pixels), name, group);
   add_decide(cases, pixels, name);
   add_blend(cases, pixels, name);
   add_map_values(cases, pixels, name);
@@ -536,9 +548,15 @@ void add_map_cases(Cases& cases, std::int64_t pixels, const char* name) {
 
 }  // namespace
 
+// Its default parameters (models/registry.cpp).
+constexpr LtaeShape kDefaultNetwork = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
+constexpr SeriesInput kYear = {"year", {32, 1, 30, 0.4, 0.0, true, 2}, 37};
+
 Cases kernel_cases() {
   Cases cases;
   for (const SeriesInput& input : inputs()) add_series_cases(cases, input);
+  add_ltae_forms(cases, inputs()[1]);  // cloudy
+  add_ltae_shapes(cases);
   add_map_cases(cases, 200, "200 pixels");
   add_map_cases(cases, 1, "one pixel");
   return cases;
@@ -547,22 +565,23 @@ Cases kernel_cases() {
 Cases gate_cases() {
   Cases cases;
   add_series_cases(cases, {"gate", {64, 2, 5, 0.5, 0.05, true, 2}});
+  add_ltae_forms(cases, kYear, kDefaultNetwork);
   add_map_cases(cases, 128, "gate");
   return cases;
 }
 
-// Its default parameters (models/registry.cpp).
-constexpr LtaeShape kDefaultNetwork = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
-
 Cases year_cases() {
   Cases cases;
-  add_series_cases(cases, {"year", {32, 1, 30, 0.4, 0.0, true, 2}, 37}, kDefaultNetwork);
+  add_series_cases(cases, kYear, kDefaultNetwork);
+  for (const int group : {kAsChosen, 0}) add_forest(cases, 32, "year", group, {100, 4001, 481, 23, 3});
   return cases;
 }
 
 Cases large_cases() {
   Cases cases;
-  add_series_cases(cases, {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37}, kDefaultNetwork);
+  const SeriesInput large = {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37};
+  add_series_cases(cases, large, kDefaultNetwork);
+  add_ltae_forms(cases, large, kDefaultNetwork);
   add_map_cases(cases, 1024 * 1024, "large");
   return cases;
 }

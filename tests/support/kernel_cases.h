@@ -58,6 +58,7 @@ class KernelCase {
     Launch& launch = remember(n, f);
     if constexpr (WholeWarps<F>::value) launch.warp_shared_bytes = kTileBytes, launch.scratch_bytes = 0;
     if constexpr (NeedsScratch<F>::value) launch.scratch_bytes = f.scratch_bytes();
+    if constexpr (WholeBlocks<F>::value) launch.threads = kBlockThreads, launch.shared_bytes = f.shared_bytes();
     launch.run = with_functor<F>([n](const Stream& stream, const F& functor) { launch_for(stream, n, functor); });
   }
   template <class F>
@@ -70,6 +71,7 @@ class KernelCase {
  private:
   struct Launch {
     std::int64_t items = 0;
+    int threads = 64;                                      // of a block; fewer than a case has pixels, so that threads take several
     std::int64_t scratch_bytes = -1;                       // of a thread; -1: the kernel has no such parameter
     std::int64_t warp_shared_bytes = 0, shared_bytes = 0;  // of a warp, of a block
     std::vector<unsigned char> functor;

@@ -184,9 +184,24 @@ void add_prepare(Cases& cases, const SeriesInput& input, Resampling method, cons
 
 enum class AmongSources { alone, first, last };
 
+constexpr int kAPixelAThread = 0;  // LtaeBlock, rather than LtaeGroup with so many pixels
+
+template <class F>
+void complete_ltae(KernelCase& test, const LtaeArgs& args, bool chosen, std::int64_t items) {
+  complete(
+      test, [args] { ltae(Device{}, args); },
+      [args, chosen, items](const Fibers& fibers) {
+        if (chosen)
+          ltae_on(fibers, args);
+        else
+          parallel_for(fibers, "ltae", items, F{args});
+      },
+      items, F{args});
+}
+
 template <int kTaps>
 void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name, LtaeShape shape,
-              AmongSources among = AmongSources::alone) {
+              AmongSources among = AmongSources::alone, int group = kAsChosen) {
   const Series series = random_series(input.shape);
   shape.one_of_several = among != AmongSources::alone;
   if (among == AmongSources::last) shape.statics = 0;
@@ -194,12 +209,16 @@ void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const c
   Ltae network(weights);
   network.set_dates(random_positions(series.n_dates(), shape.head_width, 4));
   const char* const places[] = {"", ", first of several sources", ", last of several sources"};
-  KernelCase& test = add(cases, "ltae", join_text(method_name, places[static_cast<int>(among)], ", ", input.name));
+  const std::string form = group == kAsChosen ? "" : group == kAPixelAThread ? ", a pixel a thread" : join_text(", groups of ", group);
+  KernelCase& test = add(cases, "ltae", join_text(method_name, places[static_cast<int>(among)], form, ", ", input.name));
   LtaeArgs args;
   args.weights = network.view(), args.dates = network.dates();
   const auto copied = [&test](const float* numbers, std::int64_t n) { return test.input(std::vector<float>(numbers, numbers + n)); };
+  const std::int64_t positions = std::int64_t{args.dates.n} * fours(shape.head_width) * kOutputsAtOnce;
   args.weights.numbers = copied(args.weights.numbers, network.size());
-  args.dates.position = copied(args.dates.position, std::int64_t{args.dates.n} * fours(shape.head_width) * kOutputsAtOnce);
+  args.weights.by_input = copied(args.weights.by_input, network.size());
+  args.dates.position = copied(args.dates.position, positions);
+  args.dates.position_by_input = copied(args.dates.position_by_input, positions);
   args.dates.score = copied(args.dates.score, std::int64_t{args.dates.n} * shape.heads);
   args.series = place(test, series), args.resampling = method;
   args.mean = test.input(ramp(series.n_bands(), 900, 31));
@@ -211,12 +230,31 @@ void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const c
   else
     args.logits = test.output<float>(args.series.pixels() * shape.classes);
   args.count = test.output<std::uint8_t>(args.series.pixels());
-  complete(
-      test, [args] { ltae(Device{}, args); }, [args](const Fibers& fibers) { ltae_on(fibers, args); }, args.series.pixels(),
-      LtaeBlock<1, kTaps>{args});
+  const bool chosen = group == kAsChosen;
+  const auto groups = [&](int pixels) { return block_count(args.series.pixels(), pixels); };
+  switch (chosen ? ltae_group_pixels(args.weights, args.series.n_dates) : group) {
+    case 16: return complete_ltae<LtaeGroup<16, kTaps>>(test, args, chosen, groups(16));
+    case 8: return complete_ltae<LtaeGroup<8, kTaps>>(test, args, chosen, groups(8));
+    case 4: return complete_ltae<LtaeGroup<4, kTaps>>(test, args, chosen, groups(4));
+    default: return complete_ltae<LtaeBlock<1, kTaps>>(test, args, chosen, groups(1));
+  }
 }
 
 }  // namespace
+
+void add_ltae_forms(Cases& cases, const SeriesInput& input, const LtaeShape& network) {
+  for (const int group : {8, 4, kAPixelAThread}) {
+    add_ltae<1>(cases, input, kMethods[0].first, kMethods[0].second, network, AmongSources::alone, group);
+    add_ltae<2>(cases, input, kMethods[1].first, kMethods[1].second, network, AmongSources::last, group);
+  }
+}
+
+void add_ltae_shapes(Cases& cases) {
+  // More heads than one pass of a block makes the means of, and dates that are hidden in a whole group.
+  const SeriesInput cloudy = {"20 dates", {21, 1, 20, 0.8, 0.05, false, 2}};
+  add_ltae<1>(cases, cloudy, kMethods[0].first, "17 heads", {.spectral = 38, .heads = 17, .head_width = 22, .mlp = 30});
+  add_ltae<2>(cases, cloudy, kMethods[1].first, "no spectral layer", {.spectral = 0, .heads = 4, .head_width = 3});
+}
 
 void add_series_cases(Cases& cases, const SeriesInput& input, const LtaeShape& network) {
   add_validity(cases, input);

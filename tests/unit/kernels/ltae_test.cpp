@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/ops/ltae.gpu.h"
 #include "pipeline/core/error.h"
 #include "tests/support/guarded.h"
 #include "tests/support/random_ltae.h"
@@ -299,6 +300,23 @@ TEST(Ltae, SeveralSourcesAddToTheHiddenLayer) {
   const std::vector<float> rest = sources.logits(1, Sources::kHeight - 1, 1);
   parts.insert(parts.end(), rest.begin(), rest.end());
   EXPECT_EQ(parts, got) << "parts of the window";
+}
+
+// On a GPU: as many pixels a block as its shared memory holds.
+TEST(Ltae, DatesAndWidthDecideHowManyPixelsShareTheWeights) {
+  const LtaeShape usual = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
+  const auto pixels = [](const LtaeShape& shape, int dates) {
+    const Ltae network(random_ltae(shape));
+    return ltae_group_pixels(network.view(), dates);
+  };
+  EXPECT_EQ(pixels({}, 6), 16);
+  EXPECT_EQ(pixels(usual, 30), 8);
+  EXPECT_EQ(pixels(usual, 73), 4);
+  EXPECT_EQ(pixels(usual, 200), 0) << "a pixel a thread";
+  EXPECT_EQ(pixels({.spectral = 300}, 1), 0) << "more than the threads of a block";
+  EXPECT_EQ(pixels({.head_width = 300}, 1), 0);
+  const Ltae network(random_ltae(usual));
+  EXPECT_LE(LtaeGroupPlan<8>(network.view(), 30).end, 32 << 10) << "leaves half of the threads of any device";
 }
 
 TEST(Ltae, WhatDoesNotFitIsABug) {
