@@ -75,7 +75,7 @@ def june(program, folder, pictures):
         simulate(program, folder / str(year), "--year", year)
     run(program, "samples", "extract", folder / "2020/config.toml", "-o", folder / "samples.safetensors")
     run(program, "train", "--samples", folder / "samples.safetensors", "--model", "ltae", "--nomenclature", "oso23", "--set",
-        "train.season_cut=1", "--set", "train.epochs=40", "-o", folder / "any-day.safetensors")
+        "train.season_cut=1", "--set", "train.epochs=40", "--select", "constant", "--select-number", 100, "-o", folder / "any-day.safetensors")
     maps, confidences = [], []
     for until in ("2021-03-31", "2021-06-30", "2021-12-31"):
         run(program, "run", folder / "2021/config.toml", "--until", until, "--set", f"model.path={folder / 'any-day.safetensors'}",
