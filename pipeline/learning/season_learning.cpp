@@ -20,6 +20,11 @@ InputTable as_known_on(const InputTable& table, int day) {
           [&table, day](std::span<const std::int64_t> samples) { return known_on(table.read(samples), day); }};
 }
 
+// Its name ends with no digit: that of a second training is the same and a 2.
+std::string checkpoint_of_part(const std::string& checkpoint, const SeasonPart& part) {
+  return checkpoint.empty() ? "" : join_text(checkpoint, "-day", part.middle, "-");
+}
+
 }  // namespace
 
 // The weights of maps of a part of the season, and the calibration of maps of each month's end. `model` has learned whole seasons.
@@ -30,7 +35,7 @@ void Learning::learn_season(ModelFile& model, const InputTable& samples, const I
   for (std::size_t p = 0; p < parts.size(); ++p) {
     context_.progress->note(join_text("maps around day ", parts[p].middle, " of the year"));
     run.cut = parts[p].cut;
-    run.checkpoint = checkpoint.empty() ? "" : join_text(checkpoint, "-season", p);
+    run.checkpoint = checkpoint_of_part(checkpoint, parts[p]);
     add_season_part(model, parts[p], train_held_out(spec_, samples, as_known_on(held_out, parts[p].middle), recipe_, run));
   }
   model.spec.metrics["season"]["known"] = season_.known;
@@ -56,7 +61,7 @@ void Learning::learn_season_again(ModelFile& model, const ModelFile& first, cons
     ModelFile chosen = first;
     chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
     run.cut = season_.parts[p].cut;
-    run.checkpoint = run_.checkpoint.empty() ? "" : join_text(run_.checkpoint, "-season", p);
+    run.checkpoint = checkpoint_of_part(run_.checkpoint, season_.parts[p]);
     add_season_part(model, season_.parts[p], learn_again(chosen, input_, recipe, run));
   }
 }
