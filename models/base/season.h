@@ -1,10 +1,10 @@
 #pragma once
 // A model for maps of any day (train.season_cut). Its own weights are those of the whole season. For parts of the year the file has further
 // networks: each learned while the season was hidden after days within ten days of the middle of its part. The map of a day is the mean of
-// the two or three networks whose middles are near, weighted by nearness, so that nothing jumps from day to day; the whole season is the last
-// of these middles. A network of many days is worse on each of them than one of the day alone, and a mean of networks is better: the two
-// meet (models/MEASURED.md). How sure a map may be depends on its day: probabilities are raised to a power that was fitted, day by day, to
-// held-out samples of which nothing later was shown.
+// the two or three networks whose middles are near, weighted by nearness, so that nothing jumps from day to day; the whole season is the
+// last of these middles. A network of many days is worse on each of them than one of the day alone, and a mean of networks is better: the
+// two meet (models/MEASURED.md). How sure a map may be depends on its day: probabilities are raised to a power that was fitted, day by day,
+// to held-out samples of which nothing later was shown.
 //
 // In the spec: metrics.season = {"cut": share of the samples that lost the end of their season, "parts": [{"middle": day of the year,
 // "epoch": where its training stopped}, ...], "known": first day of the year on which the whole season is known, "powers": [[day of the
@@ -54,8 +54,8 @@ struct SaidByNetwork {
 double best_power(const std::vector<SaidByNetwork>& networks, int n_classes, const std::vector<int>& target);
 
 // The weights and the calibration, of each member that has them, become those of a map of this day; the calibration is linear between two
-// days. A model whose map is the mean of several networks becomes an ensemble, and a member of an ensemble several. UserError if weights are
-// missing.
+// days. A model whose map is the mean of several networks becomes an ensemble, and a member of an ensemble several. UserError if weights
+// are missing.
 void serve_day(ModelFile& model, int day);
 
 }  // namespace millesime
