@@ -158,12 +158,14 @@ TEST_F(ChainTest, TheBytesDoNotDependOnTheOrderOfTilesOrOnWhatRunsSideBySide) {
 }
 
 TEST_F(ChainTest, TheDefaultModelGivesTheSameBytesForAnyThreadsAndWindows) {
+  const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
   const auto neural = [&](const std::string& out, const std::vector<std::string>& how) {
     std::vector<std::string> words{"run",   config(),
                                    "--out", world + "/" + out,
                                    "--set", "train.epochs=2",
+                                   "--set", "tiles.names=" + tile,
                                    "--set", "sample.select=total",
-                                   "--set", "sample.select_number=600"};
+                                   "--set", "sample.select_number=200"};
     words.insert(words.end(), how.begin(), how.end());
     std::vector<std::string> learning = words;
     learning.insert(learning.end(), {"--to", "train", "--memory", "416MiB"});  // the last one counts

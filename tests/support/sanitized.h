@@ -1,6 +1,6 @@
 #pragma once
-// Whether this build has sanitizers. Tests that judge what a network has learned are left out there: hundreds of steps in LibTorch, which has
-// no sanitizer, and whose code other tests call.
+// Whether this build has sanitizers. Tests that judge what a network has learned are left out there: hundreds of steps in LibTorch, which
+// has no sanitizer, and whose code other tests call.
 
 namespace millesime::testing {
 
