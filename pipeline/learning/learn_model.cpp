@@ -132,6 +132,18 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
     plan = effort_of(request.recipe.effort, usual.samples(), usual.polygons(), usual.dense());
   }
 
+  if (request.recipe.season_cut > 0) {
+    const std::size_t all_candidates = plan.candidates.size();
+    std::erase_if(plan.candidates, [&](const ModelCandidate& candidate) {
+      const LearningRequest own = naming(request, candidate.model);
+      return !Learning(own, all, found, context).serves_any_day();
+    });
+    if (plan.candidates.size() < all_candidates)
+      context.progress->note(
+          "train.season_cut: only members that make maps of any day are trained; forests and regular input need whole seasons");
+    if (plan.candidates.empty()) plan.candidates = {{attention.model.name}};
+  }
+
   // One Learning at a time: each holds the samples as its architecture reads them.
   std::vector<Tried> tried;
   std::vector<double> seconds;

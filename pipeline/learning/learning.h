@@ -28,6 +28,7 @@ class Learning {
   std::int64_t polygons() const;  // or groups of a table; the errors of samples of one group are correlated
   std::size_t sources() const { return spec_.sources.size(); }
   double seconds_per_pixel() const;  // of a map on this machine, about: measured with a model that has learned little
+  bool serves_any_day() const;       // it learns with cuts: models/base/season.h
   bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // whether convolutions over a regular series can read it
 
   // Trained on the samples that are not held out, calibrated with the held-out ones. With request.folds there are several such models: the
@@ -39,7 +40,6 @@ class Learning {
 
  private:
   bool is_forest() const;
-  bool serves_any_day() const;
   bool in_folds() const { return folds_.size() > 1; }
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;

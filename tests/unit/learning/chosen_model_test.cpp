@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "models/base/season.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/evaluation.h"
@@ -61,6 +62,16 @@ class ChosenModel : public ::testing::Test {
   Context context_;
   TrainCommand command_;
 };
+
+TEST_F(ChosenModel, ForAnyDayHasMembersThatMakeMapsOfAnyDay) {
+  command_.request.recipe.season_cut = 1, command_.request.recipe.epochs = 1;
+  for (const char* samples : {"/gaps.csv", "/dense.csv"}) {
+    ModelFile model = train(samples);
+    EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("only members that make maps of any day")));
+    if (model.members.empty()) model.members.push_back(model);
+    for (const ModelFile& member : model.members) EXPECT_TRUE(knows_early_maps(member)) << member.spec.architecture << samples;
+  }
+}
 
 TEST_F(ChosenModel, IsWhatTheEffortNames) {
   ASSERT_EQ(command_.request.model.name, kChosenModel);
