@@ -119,7 +119,7 @@ struct CoordinateTransform::Impl {
     void operator()(void* handle) const { OCTDestroyCoordinateTransformation(static_cast<OGRCoordinateTransformationH>(handle)); }
   };
   std::string from, to;
-  bool to_degrees = false, in_metres = false;  // in_metres: both systems are projected
+  bool to_degrees = false, projected = false;  // projected: both systems are
   std::unique_ptr<void, Destroy> transform;
 
   std::string between() const { return join_text("from ", from, " to ", to); }
@@ -131,7 +131,7 @@ CoordinateTransform::CoordinateTransform(const std::string& from_crs, const std:
   impl_->from = from_crs;
   impl_->to = to_crs;
   impl_->to_degrees = OSRIsGeographic(to.get());
-  impl_->in_metres = OSRIsProjected(from.get()) && OSRIsProjected(to.get());
+  impl_->projected = OSRIsProjected(from.get()) && OSRIsProjected(to.get());
   impl_->transform.reset(OCTNewCoordinateTransformation(from.get(), to.get()));
   if (!impl_->transform)
     throw UserError(join_text("no way ", impl_->between(), " between these coordinate reference systems. ", messages.text()));
@@ -190,7 +190,7 @@ Box CoordinateTransform::around_edges(const Box& box) const {
 }
 
 Box CoordinateTransform::operator()(const Box& box) const {
-  if (impl_->in_metres) return around_edges(box);
+  if (impl_->projected) return around_edges(box);
   const GdalMessages messages;
   Box image;
   if (!OCTTransformBounds(static_cast<OGRCoordinateTransformationH>(impl_->transform.get()), box.min_x, box.min_y, box.max_x, box.max_y,

@@ -71,7 +71,7 @@ function(millesime_compile_together target)
   endif()
 endfunction()
 
-# What reads texts, plans and writes pages: it touches no pixel, and takes two thirds of the time to compile.
+# What reads texts, plans and writes pages touches no pixel: at -O1 it compiles in two thirds of the time.
 function(millesime_computes_nothing target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endfunction()

@@ -66,6 +66,7 @@ class ChosenModel : public ::testing::Test {
 TEST_F(ChosenModel, ForAnyDayHasMembersThatMakeMapsOfAnyDay) {
   command_.request.recipe.season_cut = 1, command_.request.recipe.epochs = 1;
   for (const char* samples : {"/gaps.csv", "/dense.csv"}) {
+    progress_.notes.clear();
     ModelFile model = train(samples);
     EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("only members that make maps of any day")));
     if (model.members.empty()) model.members.push_back(model);
