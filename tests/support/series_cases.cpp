@@ -186,19 +186,6 @@ enum class AmongSources { alone, first, last };
 
 constexpr int kAPixelAThread = 0;  // LtaeBlock, rather than LtaeGroup with so many pixels
 
-template <class F>
-void complete_ltae(KernelCase& test, const LtaeArgs& args, bool chosen, std::int64_t items) {
-  complete(
-      test, [args] { ltae(Device{}, args); },
-      [args, chosen, items](const Fibers& fibers) {
-        if (chosen)
-          ltae_on(fibers, args);
-        else
-          parallel_for(fibers, "ltae", items, F{args});
-      },
-      items, F{args});
-}
-
 template <int kTaps>
 void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name, LtaeShape shape,
               AmongSources among = AmongSources::alone, int group = kAsChosen) {
@@ -231,12 +218,16 @@ void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const c
     args.logits = test.output<float>(args.series.pixels() * shape.classes);
   args.count = test.output<std::uint8_t>(args.series.pixels());
   const bool chosen = group == kAsChosen;
-  const auto groups = [&](int pixels) { return block_count(args.series.pixels(), pixels); };
+  const auto completed = [&](int pixels, const auto& functor) {
+    complete_form(
+        test, chosen, [args] { ltae(Device{}, args); }, [args](const Fibers& fibers) { ltae_on(fibers, args); },
+        block_count(args.series.pixels(), pixels), functor);
+  };
   switch (chosen ? ltae_group_pixels(args.weights, args.series.n_dates) : group) {
-    case 16: return complete_ltae<LtaeGroup<16, kTaps>>(test, args, chosen, groups(16));
-    case 8: return complete_ltae<LtaeGroup<8, kTaps>>(test, args, chosen, groups(8));
-    case 4: return complete_ltae<LtaeGroup<4, kTaps>>(test, args, chosen, groups(4));
-    default: return complete_ltae<LtaeBlock<1, kTaps>>(test, args, chosen, groups(1));
+    case 16: return completed(16, LtaeGroup<16, kTaps>{args});
+    case 8: return completed(8, LtaeGroup<8, kTaps>{args});
+    case 4: return completed(4, LtaeGroup<4, kTaps>{args});
+    default: return completed(1, LtaeBlock<1, kTaps>{args});
   }
 }
 
