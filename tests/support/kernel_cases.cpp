@@ -115,6 +115,7 @@ Cases large_cases() {
   const SeriesInput large = {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37};
   add_series_cases(cases, large, kDefaultNetwork);
   add_ltae_forms(cases, large, kDefaultNetwork);
+  for (const int group : {kAsChosen, 0}) add_forest(cases, 1024 * 128, "large year", group, {100, 4001, 481, 23, 3});
   add_cases_of_maps(cases, 1024 * 1024, "large");
   return cases;
 }

@@ -14,6 +14,29 @@
 namespace millesime::testing {
 namespace {
 
+struct MadeSeries {
+  SeriesShape shape;
+  Series series;
+  std::vector<std::int16_t> samples;  // [date][band][pixel], of the nearest pixels
+  std::vector<std::uint8_t> valid;    // [date][pixel]
+};
+
+// Cases of one shape follow each other: it is made once. The kernels make samples and validity, since large ones take the references
+// minutes.
+const MadeSeries& made(const SeriesShape& shape) {
+  static MadeSeries last;
+  if (last.shape == shape && !last.samples.empty()) return last;
+  last.shape = shape, last.series = random_series(shape);
+  const HostSeries host(last.series);
+  const std::int64_t pixels = host.view().pixels(), observations = pixels * last.series.n_dates();
+  last.samples.resize(static_cast<std::size_t>(observations * last.series.n_bands()));
+  last.valid.resize(static_cast<std::size_t>(observations));
+  std::vector<std::uint8_t> count(static_cast<std::size_t>(pixels));
+  resample(Device{}, {host.view(), Resampling::nearest, last.samples.data()});
+  validity(Device{}, {host.view(), last.valid.data(), count.data()});
+  return last;
+}
+
 // The series with its arrays in the case.
 SeriesView place(KernelCase& test, const Series& series) {
   SeriesView view = HostSeries(series).view();
@@ -39,7 +62,7 @@ constexpr std::pair<Resampling, const char*> kMethods[] = {
 
 template <int kTaps>
 void add_resample(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   KernelCase& test = add(cases, "resample", join_text(method_name, ", ", input.name));
   ResampleArgs args{place(test, series), method, nullptr};
   args.samples = test.output<std::int16_t>(args.series.pixels() * series.n_dates() * series.n_bands());
@@ -49,7 +72,7 @@ void add_resample(Cases& cases, const SeriesInput& input, Resampling method, con
 }
 
 void add_validity(Cases& cases, const SeriesInput& input) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   KernelCase& test = add(cases, "validity", input.name);
   ValidityArgs args{place(test, series), nullptr, nullptr};
   args.valid = test.output<std::uint8_t>(args.series.pixels() * series.n_dates());
@@ -61,7 +84,7 @@ void add_validity(Cases& cases, const SeriesInput& input) {
 
 template <FillMethod kMethod, class Value>
 void add_gap_fill(Cases& cases, const SeriesInput& input, const char* method) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   constexpr bool kExact = std::is_same_v<Value, float>;
   KernelCase& test = add(cases, "gap_fill", join_text(method, kExact ? ", exact, " : ", ", input.name));
   std::vector<std::int32_t> days;
@@ -73,8 +96,8 @@ void add_gap_fill(Cases& cases, const SeriesInput& input, const char* method) {
   args.days = test.input(days);
   args.target_days = test.input(target_days(series, input.targets));
   args.n_targets = input.targets;
-  args.samples = test.input(expected_samples(series, Resampling::nearest));
-  args.valid = test.input(expected_validity(series));
+  args.samples = test.input(made(input.shape).samples);
+  args.valid = test.input(made(input.shape).valid);
   args.filled = test.output<std::int16_t>(args.pixels * args.n_targets * args.n_bands);
   if (kExact) args.exact = test.output<float>(args.pixels * args.n_targets * args.n_bands);
   args.filling = {kMethod, 50, 2};
@@ -92,7 +115,7 @@ std::vector<float> between_integers(const std::vector<std::int16_t>& samples) {
 
 template <class Number>
 void add_indices(Cases& cases, const SeriesInput& input) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   constexpr bool kExact = std::is_same_v<Number, float>;
   KernelCase& test = add(cases, "indices", join_text(kExact ? "exact, " : "", input.name));
   IndicesArgs args;
@@ -103,9 +126,9 @@ void add_indices(Cases& cases, const SeriesInput& input) {
   for (const IndexInfo& index : known_indices()) names.push_back(index.name);
   args.plan = plan_indices(names, series.bands);
   if (kExact)
-    args.exact = test.input(between_integers(expected_samples(series, Resampling::nearest)));
+    args.exact = test.input(between_integers(made(input.shape).samples));
   else
-    args.samples = test.input(expected_samples(series, Resampling::nearest));
+    args.samples = test.input(made(input.shape).samples);
   args.values = test.output<float>(args.pixels * args.n_dates * args.plan.n);
   args.integers = test.output<std::int16_t>(args.pixels * args.n_dates * args.plan.n);
   complete(
@@ -121,14 +144,14 @@ std::vector<float> ramp(int n, float first, float step) {
 
 template <class Number>
 void add_pack(Cases& cases, const SeriesInput& input, const char* type) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   KernelCase& test = add(cases, "pack", join_text(type, ", ", input.name));
   PackArgs args;
   args.pixels = series.window.pixels();
   args.n_dates = series.n_dates();
   args.n_bands = series.n_bands();
   args.indices = plan_indices({"NDVI", "NDWI", "Brightness"}, series.bands);
-  args.samples = test.input(between_integers(expected_samples(series, Resampling::nearest)));
+  args.samples = test.input(between_integers(made(input.shape).samples));
   args.mean = test.input(ramp(args.n_features(), 900, 31));
   args.inverse_std = test.input(ramp(args.n_features(), 0.001f, 0.0003f));
   Number* out = test.output<Number>(args.pixels * args.n_dates * args.n_features());
@@ -165,7 +188,7 @@ void add_prepare_regular(Cases& cases, const SeriesInput& input, const Series& s
 
 template <int kTaps>
 void add_prepare(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   add_prepare_regular<kTaps, float>(cases, input, series, method, method_name);
   add_prepare_regular<kTaps, Bfloat16>(cases, input, series, method, join_text(method_name, ", bfloat16"));
   KernelCase& test = add(cases, "prepare", join_text("raw, ", method_name, ", ", input.name));
@@ -189,7 +212,7 @@ constexpr int kAPixelAThread = 0;  // LtaeBlock, rather than LtaeGroup with so m
 template <int kTaps>
 void add_ltae(Cases& cases, const SeriesInput& input, Resampling method, const char* method_name, LtaeShape shape,
               AmongSources among = AmongSources::alone, int group = kAsChosen) {
-  const Series series = random_series(input.shape);
+  const Series& series = made(input.shape).series;
   shape.one_of_several = among != AmongSources::alone;
   if (among == AmongSources::last) shape.statics = 0;
   const LtaeWeights weights = random_ltae(shape);

@@ -17,6 +17,7 @@ struct SeriesShape {
   double missing = 0.02;     // share of missing samples
   bool simple_masks = true;  // "0 is valid" (THEIA L2A); or Sen2Cor's classes, L3A flags and bits
   unsigned seed = 1;
+  bool operator==(const SeriesShape&) const = default;
 };
 
 // Ten Sentinel-2 bands: four on the window's grid, six of half the resolution with a margin of one pixel and an odd offset.
