@@ -180,10 +180,10 @@ function(millesime_test_properties name labels environment)
 MILLESIME_TEST_FOLDER=${CMAKE_BINARY_DIR}/tests/folders/${name};${environment}")
 endfunction()
 
-# Sources of tests are compiled for the sake of what they call, so with little optimisation.
-function(millesime_test_options target)
+# Sources of tests are compiled for the sake of what they call: not optimised (`level` -O0), or a little where they compute.
+function(millesime_test_options target level)
   millesime_compile_options(${target})
-  target_compile_options(${target} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>
+  target_compile_options(${target} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:${level}>
     # GCC 12 sees these in the standard library where there are none, more of them at -O1 and in precompiled headers (GCC bug 105651).
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-array-bounds>)
 endfunction()
@@ -201,9 +201,13 @@ function(millesime_test)
   endif()
   cmake_path(GET T_NAME PARENT_PATH binary)
   set(precompiled tests)
+  set(level -O0)
+  if(T_ALONE OR T_NAME MATCHES "^(unit/(kernels|imagery|coverage|engine)|consistency)/")
+    set(precompiled "")  # a precompiled header serves one level
+    set(level -O1)
+  endif()
   if(T_ALONE)
     set(binary ${T_NAME})
-    set(precompiled "")
   elseif(LibTorch::LibTorch IN_LIST T_LINK)
     string(APPEND binary /torch)
     set(precompiled torch)
@@ -216,12 +220,12 @@ function(millesime_test)
     if(precompiled STREQUAL torch)
       millesime_compile_options(${target})
     else()
-      millesime_test_options(${target})
+      millesime_test_options(${target} ${level})
     endif()
     if(precompiled)
       millesime_use_precompiled(${target} ${precompiled})
     endif()
-    if(precompiled AND NOT T_NAME MATCHES "^consistency/")  # those include kernels with other meanings of the same words
+    if(NOT T_ALONE AND NOT T_NAME MATCHES "^consistency/")  # those include kernels with other meanings of the same words
       millesime_compile_together(${target})
     endif()
     if(T_NAME MATCHES "^(unit|property)/")
