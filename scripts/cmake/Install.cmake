@@ -1,14 +1,15 @@
 # cmake --install build/cpu --prefix X: a tree that can be moved.
 #
 #   bin/millesime    looks for libraries in ../lib/millesime and for configs in ../share/millesime/configs
-#   lib/millesime    LibTorch and what it needs of the Python environment (cuda flavour: about 5 GB); the libraries of the
+#   lib/millesime    the networks, LibTorch and what it needs of the Python environment (cuda flavour: about 5 GB); the libraries of the
 #                    distribution's packages are not copied
 #   share/millesime  configs
 #   share/...        completion of command lines, where bash, zsh and fish look for it
 
 include(GNUInstallDirs)
 set_target_properties(millesime PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/millesime")
-install(TARGETS millesime RUNTIME_DEPENDENCY_SET from_venv RUNTIME DESTINATION bin)
+set_target_properties(millesime_networks_library PROPERTIES INSTALL_RPATH "$ORIGIN")
+install(TARGETS millesime millesime_networks_library RUNTIME_DEPENDENCY_SET from_venv RUNTIME DESTINATION bin LIBRARY DESTINATION lib/millesime)
 install(RUNTIME_DEPENDENCY_SET from_venv
   PRE_EXCLUDE_REGEXES "^libcuda\\.so" "^libnvidia-ml\\.so"  # the driver's own
   POST_INCLUDE_REGEXES "^${MILLESIME_VENV}/"

@@ -15,7 +15,11 @@ fail() {
 }
 
 # Every library is the installed tree's or the distribution's.
-env -i ldd bin/millesime >ldd.txt
+env -i ldd bin/millesime >program.txt
+env -i ldd lib/millesime/libmillesime_networks.so >ldd.txt
+! grep libtorch program.txt || fail "the program loads LibTorch before it needs it"
+grep -q 'libtorch.* => .*/lib/millesime/' ldd.txt || fail "the networks do not find lib/millesime"
+cat program.txt >>ldd.txt
 ! grep 'not found' ldd.txt || fail "libraries are missing"
 ! grep -F "site-packages" ldd.txt || fail "libraries come from the Python environment, not from lib/millesime"
 ! readelf -d bin/millesime | grep -E 'R(UN)?PATH' | grep -qv "\[\$ORIGIN/../lib/millesime\]" || fail "RPATH names other folders"
@@ -36,5 +40,16 @@ env -i bin/millesime --version | grep -q '^millesime [0-9]' || fail "--version d
 env -i bin/millesime nomenclature show oso23 >shown.txt || fail "nomenclature show oso23 does not run"
 mv share/millesime/configs/nomenclatures/oso23.toml .
 if env -i bin/millesime nomenclature show oso23 >shown.txt 2>&1; then fail "oso23 was read from elsewhere than share/millesime"; fi
+mv oso23.toml share/millesime/configs/nomenclatures
+
+# Networks are loaded when one is needed; where they are missing, the message says so.
+seq 40 | awk 'BEGIN {print "label,NDVI_20210105,NDVI_20210206"} {print 1 + $1 % 2 "," $1 % 2 "," $1 / 40}' >samples.csv
+train=(env -i bin/millesime train --samples samples.csv --model mlp --epochs 1 --quiet -o model.safetensors)
+"${train[@]}" >trained.txt 2>&1 || fail "training a network does not run: $(cat trained.txt)"
+rm lib/millesime/libmillesime_networks.so
+status=0
+"${train[@]}" >trained.txt 2>&1 || status=$?
+[[ $status == 2 ]] || fail "without the networks: status $status, $(cat trained.txt)"
+grep -q 'libmillesime_networks.so, cannot be loaded' trained.txt || fail "without the networks: $(cat trained.txt)"
 
 rm -rf "$MILLESIME_TEST_FOLDER"
