@@ -1,6 +1,6 @@
 #pragma once
 // Whether this build has sanitizers. Tests that judge what a network has learned are left out there: hundreds of steps in LibTorch, which
-// has no sanitizer, and whose code other tests call.
+// has no sanitizer, and whose code other tests call; and so are repetitions of one test with other networks.
 
 namespace millesime::testing {
 

@@ -56,7 +56,7 @@ std::vector<SeriesShape> shapes() {
   list.push_back({130, 3, 1, 0.3, 0.0, true, 3});
   list.push_back({130, 3, 0, 0.3, 0.0, true, 3});
   list.push_back({130, 3, 4, 0.0, 1.0, true, 3});
-  list.push_back({90, 4, 300, 0.05, 0.0, true, 3});  // more than 255 valid dates
+  list.push_back({20, 2, 300, 0.05, 0.0, true, 3});  // more than 255 valid dates
   return list;
 }
 

@@ -14,6 +14,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/learning/cross_validation.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/stages/season_table.h"
@@ -155,6 +156,7 @@ TEST_F(Benchmark, ComparesModelsAndTheirEnsembleOnEverySample) {
 }
 
 TEST_F(Benchmark, AutoIsWhatItsMembersAreTogether) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   write_text(folder + "/s.csv", testing::season_table(120, "B8"));  // with gaps: the members have their parameters by default
   command.models = {"auto:train.effort=quick", "ltae+random_forest"};
   const auto results = benchmark(command, context);

@@ -13,6 +13,7 @@
 #include "pipeline/reports/model_report.h"
 #include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/stages/season_table.h"
@@ -64,6 +65,7 @@ class ChosenModel : public ::testing::Test {
 };
 
 TEST_F(ChosenModel, ForAnyDayHasMembersThatMakeMapsOfAnyDay) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   command_.request.recipe.season_cut = 1, command_.request.recipe.epochs = 1;
   for (const char* samples : {"/gaps.csv", "/dense.csv"}) {
     progress_.notes.clear();
@@ -108,6 +110,7 @@ TEST_F(ChosenModel, IsWhatTheEffortNames) {
 }
 
 TEST_F(ChosenModel, MayBeSeveralNetworksOfOneArchitecture) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   command_.request.recipe.effort = "best";
   command_.request.recipe.epochs = 1;
   write_text(folder_ + "/gaps.csv", season_table(30, "B8"));

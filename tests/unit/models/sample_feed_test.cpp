@@ -14,6 +14,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/models/small_models.h"
 
@@ -43,6 +44,7 @@ class LittleMemory : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Networks, LittleMemory, ::testing::Values("ltae", "mlp"), [](const auto& test) { return test.param; });
 
 TEST_P(LittleMemory, HasNoInfluenceOnTheWeights) {
+  if (testing::kSanitized && GetParam() != "mlp") GTEST_SKIP() << testing::kJudgesLearning;
   const ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
   const ModelInput learn = small_input(spec, 12000), held_out = small_input(spec, 5000, 8, 2);
   Recipe recipe;

@@ -156,6 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, TrainingThreads, ::testing::Values("ltae", "t
                          [](const auto& test) { return test.param; });
 
 TEST_P(TrainingThreads, HaveNoInfluenceOnTheWeights) {
+  if (testing::kSanitized && GetParam() == "transformer") GTEST_SKIP() << testing::kJudgesLearning;
   ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
   if (GetParam() == "inception_time") spec.parameters["depth"] = 2, spec.parameters["filters"] = 4;  // else it takes long
   const ModelInput learn = small_input(spec, 800), held_out = small_input(spec, 1100, 8, 2);
@@ -205,6 +206,7 @@ TEST(HeldOut, GroupsThatChoseTheEpochDoNotJudgeIt) {
 
 // Mixed precision is for GPUs; the CPU computes the same, slower.
 TEST_P(TrainingThreads, WithMixedPrecisionTheNetworkLearnsAllTheSame) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   ModelSpec spec = small_spec(GetParam(), 3, 8, 1);
   if (GetParam() == "inception_time") spec.parameters["depth"] = 2, spec.parameters["filters"] = 4;
   const ModelInput learn = small_input(spec, 96), judge = small_input(spec, 90, 8, 2);

@@ -16,6 +16,7 @@
 #include "pipeline/learning/evaluation.h"
 #include "pipeline/stages/layout.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/stages/season_table.h"
@@ -47,6 +48,7 @@ INSTANTIATE_TEST_SUITE_P(Models, TrainStage, ::testing::Values("ltae", "temporal
                          [](const auto& test) { return test.param; });
 
 TEST_P(TrainStage, FromATableToAModelThatKnowsIt) {
+  if (testing::kSanitized && GetParam() != "ltae" && GetParam() != "random_forest") GTEST_SKIP() << testing::kJudgesLearning;
   const std::string folder = testing::temp_dir(), samples = folder + "/samples.csv";
   write_text(samples, season_table(180, "B8"));
   const auto counts = train_model(command(samples, folder + "/a.safetensors"), context);
@@ -92,6 +94,7 @@ TEST_P(TrainStage, OtherBandsAreAnErrorThatNamesBothSides) {
 }
 
 TEST_P(TrainStage, ClassCountsBeforeAndAfterAreInTheModelAndOnTheLog) {
+  if (testing::kSanitized && GetParam() != "mlp" && GetParam() != "random_forest") GTEST_SKIP() << testing::kJudgesLearning;
   const std::string folder = testing::temp_dir();
   write_text(folder + "/samples.csv", season_table(180, "B8"));
   TrainCommand few = command(folder + "/samples.csv", folder + "/m.safetensors");
@@ -154,6 +157,7 @@ TEST(InterruptedTraining, GoesOnFromItsCheckpointWhichIsRemovedInTheEnd) {
 }
 
 TEST(AnyDay, WeightsOfPartsOfTheYearStandBesideThoseOfTheWholeSeason) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   const std::string folder = testing::temp_dir();
   write_text(folder + "/s.csv", season_table(60, "B8"));
   TrainCommand command;
