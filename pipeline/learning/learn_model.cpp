@@ -8,6 +8,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/learning.h"
+#include "pipeline/learning/specification.h"
 
 namespace millesime {
 namespace {
@@ -134,10 +135,7 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
 
   if (request.recipe.season_cut > 0) {
     const std::size_t all_candidates = plan.candidates.size();
-    std::erase_if(plan.candidates, [&](const ModelCandidate& candidate) {
-      const LearningRequest own = naming(request, candidate.model);
-      return !Learning(own, all, found, context).serves_any_day();
-    });
+    std::erase_if(plan.candidates, [&](const ModelCandidate& candidate) { return !serves_any_day(naming(request, candidate.model)); });
     if (plan.candidates.size() < all_candidates)
       context.progress->note(
           "train.season_cut: only members that make maps of any day are trained; forests and regular input need whole seasons");
@@ -169,6 +167,18 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
   return learned;
 }
 
+// `auto` chooses members that fit; of those that are named, all must make maps of any day, or the mean makes none.
+void check_season(const LearningRequest& request, const std::vector<std::string>& names, const Context& context) {
+  for (const std::string& name : names) {
+    if (name == kChosenModel || serves_any_day(naming(request, name))) continue;
+    const std::string what = join_text("train.season_cut: ", name, " learns from whole seasons (forests and regular input do)");
+    if (names.size() > 1)
+      throw UserError(join_text(
+          what, ", so that a mean with it makes no maps of a part of the season; take it out of model.name, or set train.season_cut = 0"));
+    context.progress->note(what + ": the model makes no maps of a part of the season");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> members_of(const std::string& model) {
@@ -195,6 +205,7 @@ LearnedModel learn_model(const LearningRequest& request, const std::vector<Named
   request.selection.check("train");
   std::vector<LearnedModel> members;
   const auto names = members_of(request.model.name);
+  if (request.recipe.season_cut > 0) check_season(request, names, context);
   for (const auto& name : names) {
     const LearningRequest own = names.size() == 1 ? request : naming(request, name);
     members.push_back(name == kChosenModel ? learn_chosen(own, all, found, context) : learn_one(own, all, found, context));

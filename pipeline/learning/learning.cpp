@@ -184,7 +184,8 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   spec_.provenance.seed = recipe_.random_seed;
   spec_.metrics["samples"] = count_samples(spec_, input_);
   enter_counts(spec_, request, count_labels(found), count_labels(selections));
-  if (serves_any_day()) season_ = plan_season(some_of(input_, kSamplesOfDays), recipe_.season_cut);
+  any_day_ = serves_any_day(request);
+  if (any_day_) season_ = plan_season(some_of(input_, kSamplesOfDays), recipe_.season_cut);
   run_ = watched_by(*context.progress);
   run_.device = context.device;
   run_.threads = context.threads;
@@ -203,8 +204,6 @@ double Learning::seconds_per_pixel() const {
   const ModelFile model = is_forest() ? grow(spec_, samples) : untrained_network(spec_, recipe_.random_seed);
   return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
 }
-
-bool Learning::serves_any_day() const { return recipe_.season_cut > 0 && spec_.input == InputKind::raw && !is_forest(); }
 
 bool Learning::is_forest() const { return !architecture(spec_.architecture).network; }
 
@@ -256,7 +255,7 @@ LearnedModel Learning::first() {
   };
   for (std::size_t f = 0; f == 0 || f < folds_.size(); ++f) learned.push_back(learn(learn_from(f), judges(f), checkpoint(f)));
   LearnedModel first = in_folds() ? join_folds(learned) : learned.front();
-  if (serves_any_day()) learn_season(first.model, learn_from(0), judges(0), checkpoint(0));
+  if (any_day_) learn_season(first.model, learn_from(0), judges(0), checkpoint(0));
   context_.progress->finish();
   return first;
 }

@@ -28,7 +28,6 @@ class Learning {
   std::int64_t polygons() const;  // or groups of a table; the errors of samples of one group are correlated
   std::size_t sources() const { return spec_.sources.size(); }
   double seconds_per_pixel() const;  // of a map on this machine, about: measured with a model that has learned little
-  bool serves_any_day() const;       // it learns with cuts: models/base/season.h
   bool dense() const { return spec_.sources.size() == 1 && input_.complete(); }  // whether convolutions over a regular series can read it
 
   // Trained on the samples that are not held out, calibrated with the held-out ones. With request.folds there are several such models: the
@@ -57,7 +56,8 @@ class Learning {
   std::vector<NamedSamples> judges_;      // of a file of validation samples
   std::optional<InputTable> validation_;  // of them
   TrainingRun run_;
-  SeasonPlan season_;  // the parts of the year that have networks of their own; none: the whole season alone
+  bool any_day_ = false;  // it learns for maps of any day, with
+  SeasonPlan season_;     // the parts of the year that have networks of their own; none: the whole season alone
 };
 
 // The model to fine-tune; of an ensemble, the member of this architecture, or the first.

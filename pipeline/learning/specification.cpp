@@ -123,7 +123,15 @@ std::vector<SourceSpec> sources_of(const std::vector<std::string>& asked, const 
   return sources;
 }
 
+InputKind input_of(const LearningRequest& request) {
+  return request.model.input == "auto" ? architecture(request.model.name).preferred_input : input_kind(request.model.input);
+}
+
 }  // namespace
+
+bool serves_any_day(const LearningRequest& request) {
+  return request.recipe.season_cut > 0 && architecture(request.model.name).network && input_of(request) == InputKind::raw;
+}
 
 std::vector<std::string> radar_indices(const std::vector<std::string>& bands) {
   const auto has = [&](const char* band) { return std::ranges::find(bands, band) != bands.end(); };
@@ -135,7 +143,7 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
   ModelSpec spec;
   spec.architecture = kind.name;
   spec.parameters = architecture_parameters(kind.name, request.model.parameters);
-  spec.input = request.model.input == "auto" ? kind.preferred_input : input_kind(request.model.input);
+  spec.input = input_of(request);
   spec.papers = kind.papers;
   spec.nomenclature = request.nomenclature.empty() ? nomenclature_of_labels(all) : Nomenclature::load(request.nomenclature);
   spec.sources = sources_of(request.model.sources, all);

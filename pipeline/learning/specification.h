@@ -14,6 +14,9 @@ namespace millesime {
 // cover all samples, also those of other regions. UserError if options and samples contradict each other.
 ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamples>& all);
 
+// Whether what it trains makes maps of any day (train.season_cut; models/base/season.h): networks of raw input do.
+bool serves_any_day(const LearningRequest& request);
+
 // The index that radar has without being asked (gap_filling.h): of a series with VV and VH, {} for others.
 std::vector<std::string> radar_indices(const std::vector<std::string>& bands);
 
