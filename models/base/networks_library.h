@@ -1,6 +1,6 @@
 #pragma once
 // The networks as a library of their own, which the program loads when it needs the first one: LibTorch is 400 MB of code, and loading it
-// takes longer than most commands do. The table below is all that the library shows; networks_on_demand.cpp has the functions of the
+// takes longer than most commands do. The table below is all that is called of the library; networks_on_demand.cpp has the functions of the
 // program that call it, and tests link the networks as they are.
 
 #include <cstdint>
@@ -25,4 +25,4 @@ struct NetworksLibrary {
 
 }  // namespace millesime
 
-extern "C" const millesime::NetworksLibrary millesime_networks;
+extern "C" const millesime::NetworksLibrary* millesime_networks();

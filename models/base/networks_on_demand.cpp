@@ -23,13 +23,13 @@ const NetworksLibrary& load() {
   // find its own. It would find libc's allocator, too, and memory would be given back to another one than it came from.
   const int binding = allocates_by_libc() ? RTLD_DEEPBIND : 0;
   void* const library = dlopen(kFile, RTLD_NOW | RTLD_LOCAL | binding);  // by the program's RUNPATH; never closed
-  const void* const table = library ? dlsym(library, "millesime_networks") : nullptr;
+  const auto table = library ? reinterpret_cast<decltype(&millesime_networks)>(dlsym(library, "millesime_networks")) : nullptr;
   if (!table) {
     const char* const why = dlerror();
     throw UserError(join_text("the networks, ", kFile, ", cannot be loaded: ", why ? why : "unknown reason",
                               "; the installation is incomplete: install again, or run the program from where it was built"));
   }
-  return *static_cast<const NetworksLibrary*>(table);
+  return *table();
 }
 
 const NetworksLibrary& networks() {

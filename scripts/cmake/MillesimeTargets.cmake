@@ -203,7 +203,7 @@ function(millesime_test)
   cmake_path(GET T_NAME PARENT_PATH binary)
   set(precompiled tests)
   set(level -O0)
-  if(T_ALONE OR T_NAME MATCHES "^(unit/(kernels|imagery|coverage|engine)|consistency)/")
+  if(T_ALONE OR T_NAME MATCHES "^unit/(kernels|imagery|coverage|engine)/")
     set(precompiled "")  # a precompiled header serves one level
     set(level -O1)
   endif()

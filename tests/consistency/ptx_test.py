@@ -16,16 +16,10 @@ import time
 
 source = pathlib.Path(os.environ['MILLESIME_SOURCE'])
 sys.path.insert(0, str(source / 'tests/support/ptx'))
-from cuda_toolkit import NO_NVCC, compile_cuda, find_nvcc  # noqa: E402
+from cuda_toolkit import NO_NVCC, find_nvcc, kernel_ptx  # noqa: E402
 from ptx_machine import GlobalMemory, Module, PtxError  # noqa: E402
 
 BLOCKS = 2
-
-
-def compile_ptx(nvcc, op, folder):
-    ptx = folder / (op + '.ptx')
-    compile_cuda(nvcc, source / 'kernels/ops' / (op + '.cu'), ptx, ['-ptx', '-arch=compute_75'])
-    return ptx
 
 
 def relocate(functor, addresses):
@@ -85,7 +79,7 @@ def main():
         cases = [(f, case) for f, case in cases if all(name in case['name'] for name in sys.argv[1:])]
         operations = sorted({case['op'] for _, case in cases})
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            modules = dict(zip(operations, pool.map(lambda op: Module(compile_ptx(nvcc, op, folder)), operations)))
+            modules = dict(zip(operations, pool.map(lambda op: Module(kernel_ptx(nvcc, op, folder)), operations)))
         failed = 0
         for case_folder, case in cases:
             start = time.monotonic()

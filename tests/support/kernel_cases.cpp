@@ -98,7 +98,7 @@ Cases kernel_cases() {
 Cases gate_cases() {
   Cases cases;
   add_series_cases(cases, {"gate", {64, 2, 5, 0.5, 0.05, true, 2}});
-  add_ltae_forms(cases, kYear, kDefaultNetwork);
+  add_ltae_forms(cases, {"gate", {32, 1, 8, 0.4, 0.0, true, 2}}, kDefaultNetwork);
   add_cases_of_maps(cases, 128, "gate");
   return cases;
 }

@@ -1,4 +1,5 @@
-"""Finds the CUDA compiler: NVCC, PATH, the Python environment of the cuda flavour (scripts/setup --cuda), /usr/local/cuda."""
+"""Finds the CUDA compiler: NVCC, PATH, the Python environment of the cuda flavour (scripts/setup --cuda), /usr/local/cuda; and the PTX of the
+project's kernels: that of the objects MILLESIME_KERNELS (separated by colons), or compiled."""
 
 import os
 import pathlib
@@ -29,3 +30,27 @@ def compile_cuda(nvcc, source, output, flags):
     if done.returncode:
         raise RuntimeError('nvcc refuses %s:\n%s' % (source, done.stderr))
     return done.stderr
+
+
+def find_cuobjdump(nvcc):
+    """The path of the disassembler, or None."""
+    return shutil.which('cuobjdump', path=str(pathlib.Path(nvcc).parent)) or shutil.which('cuobjdump')
+
+
+def built_kernels():
+    """Objects of the build, by operation."""
+    files = os.environ.get('MILLESIME_KERNELS', '')
+    return {pathlib.Path(file).name.split('.')[0]: file for file in files.split(':') if file}
+
+
+def kernel_ptx(nvcc, op, folder):
+    """A file with the PTX of an operation. That of a built object is what devices newer than all of its architectures compile."""
+    ptx = folder / (op + '.ptx')
+    built, cuobjdump = built_kernels().get(op), find_cuobjdump(nvcc)
+    if built and cuobjdump:
+        words = subprocess.run([cuobjdump, '-ptx', built], check=True, capture_output=True, text=True).stdout
+        text = words[words.index('.version') :]
+        ptx.write_text(text.split('\nFatbin ')[0])
+    else:
+        compile_cuda(nvcc, SOURCE / 'kernels/ops' / (op + '.cu'), ptx, ['-ptx', '-arch=compute_75'])
+    return ptx
