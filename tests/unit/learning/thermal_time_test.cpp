@@ -16,6 +16,7 @@
 #include "pipeline/learning/evaluation.h"
 #include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
@@ -123,6 +124,7 @@ class OtherYear : public ::testing::Test {
 };
 
 TEST_F(OtherYear, AModelOfThermalTimeServesIt) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   const double calendar = accuracy_in_the_warm_year("calendar"), thermal = accuracy_in_the_warm_year("thermal");
   EXPECT_LT(calendar, 0.8);
   EXPECT_GT(thermal, 0.95);
@@ -136,6 +138,7 @@ TEST_F(OtherYear, AModelOfThermalTimeServesIt) {
 
 // Days are relative to each sample's own year.
 TEST_F(OtherYear, SamplesOfBothYearsMakeOneModelOfBoth) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   TrainCommand train;
   train.samples = {folder + "/cold.safetensors", folder + "/warm.safetensors"};
   train.request.output = folder + "/both.safetensors";
