@@ -1,5 +1,5 @@
 """The gate that every kernel passes before it may run on a GPU: on five architectures no spills, no local memory and at least half of the
-threads resident; under per-pixel random clouds at most 1.5 times the sectors of memory that the same numbers could lie in. And the program
+threads resident; under per-pixel random clouds at most 1.3 times the sectors of memory that the same numbers could lie in. And the program
 has every instance that it may launch: what refers to them is weak, so the linker does not tell.
 
 Resources are those of the kernels in the objects MILLESIME_KERNELS (cuobjdump; separated by colons); sectors come from interpreting their PTX on the cases
@@ -22,7 +22,7 @@ from cuda_toolkit import NO_NVCC, built_kernels, find_cuobjdump, find_nvcc, kern
 from ptx_machine import Module, PtxError  # noqa: E402
 import ptx_test  # noqa: E402
 
-MIN_OCCUPANCY, MAX_SECTORS = 0.5, 1.5
+MIN_OCCUPANCY, MAX_SECTORS = 0.5, 1.3
 # Of kernels whose blocks compute an item together, with all the shared memory that they may have: their threads read memory seldom, and have
 # many sums that do not wait for each other.
 MIN_OCCUPANCY_OF_BLOCKS = 0.25
@@ -37,6 +37,8 @@ GATHERS = {
     'training_batch': 'chance decides which samples are in a batch',
     'sieve': "the size of a pixel's component lies at its lowest pixel",
 }
+# Kernels whose threads part at branches that depend on data, in PTX for sm_100: few of a warp ask together, for parts of the same sectors.
+DIVERGE = {'fuse_maps': 1.45, 'smooth': 1.35}
 BLOCK_THREADS = 256  # kernels/base/block.h
 # Shared memory of a block: its tiles (base/warp.h), its counters (base/parallel_count.h), what it computes together (base/block.h).
 SHARED_BYTES = {'grid_stride_warps': 32768, 'grid_stride_count': 32768, 'grid_stride_blocks': 49152}
@@ -126,7 +128,7 @@ def main():
                 print('FAIL', case['name'], error)
                 failed += 1
                 continue
-            bad = ratio > MAX_SECTORS and case['op'] not in GATHERS
+            bad = ratio > DIVERGE.get(case['op'], MAX_SECTORS) and case['op'] not in GATHERS
             failed += bad
             print('%-4s %-45s %.2f x the ideal sectors %s' % ('FAIL' if bad else 'ok', case['name'], ratio, GATHERS.get(case['op'], '')))
             if bad or '--verbose' in os.environ.get('GATE', ''):
