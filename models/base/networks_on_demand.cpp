@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <utility>
+
 #include "models/arch/ltae.h"
 #include "models/base/bfloat16_classifier.h"
 #include "pipeline/core/error.h"
@@ -19,7 +21,7 @@ bool allocates_by_libc() {
 }
 
 const NetworksLibrary& load() {
-  // GDAL brings a BLAS whose functions have the names of LibTorch's own, and which learns at half of the speed: RTLD_DEEPBIND lets LibTorch
+  // GDAL brings a BLAS whose functions have the names of LibTorch's own, and which takes three times as long to learn: RTLD_DEEPBIND lets LibTorch
   // find its own. It would find libc's allocator, too, and memory would be given back to another one than it came from.
   const int binding = allocates_by_libc() ? RTLD_DEEPBIND : 0;
   void* const library = dlopen(kFile, RTLD_NOW | RTLD_LOCAL | binding);  // by the program's RUNPATH; never closed

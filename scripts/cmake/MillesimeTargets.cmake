@@ -17,6 +17,9 @@ if(MILLESIME_CCACHE)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${with_ccache})
 endif()
 
+# Sanitized programs are 250 MB, which GNU ld takes twice as long to link; some distributions have no gold.
+find_program(MILLESIME_GOLD ld.gold)
+
 function(millesime_compile_options target)
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Wpedantic;-Werror>
@@ -31,6 +34,9 @@ function(millesime_compile_options target)
     target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-maybe-uninitialized>
       $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${MILLESIME_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=undefined;-fno-sanitize=unreachable>)
     target_link_options(${target} PRIVATE -fsanitize=${MILLESIME_SANITIZE})
+    if(MILLESIME_GOLD AND NOT MILLESIME_FUZZ)
+      target_link_options(${target} PRIVATE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-fuse-ld=gold>)
+    endif()
     target_compile_definitions(${target} PRIVATE MILLESIME_SANITIZED)
   endif()
 endfunction()
