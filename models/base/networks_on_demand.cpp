@@ -21,8 +21,8 @@ bool allocates_by_libc() {
 }
 
 const NetworksLibrary& load() {
-  // GDAL brings a BLAS whose functions have the names of LibTorch's own, and which takes three times as long to learn: RTLD_DEEPBIND lets LibTorch
-  // find its own. It would find libc's allocator, too, and memory would be given back to another one than it came from.
+  // GDAL brings a BLAS whose functions have the names of LibTorch's own, and which takes three times as long to learn: RTLD_DEEPBIND lets
+  // LibTorch find its own. It would find libc's allocator, too, and memory would be given back to another one than it came from.
   const int binding = allocates_by_libc() ? RTLD_DEEPBIND : 0;
   void* const library = dlopen(kFile, RTLD_NOW | RTLD_LOCAL | binding);  // by the program's RUNPATH; never closed
   const auto table = library ? reinterpret_cast<decltype(&millesime_networks)>(dlsym(library, "millesime_networks")) : nullptr;
