@@ -97,7 +97,9 @@ struct ComponentRoots {
     const int pixel = static_cast<int>(item);
     std::int32_t* component = runs.args.component;
     if (runs.args.labels[pixel] == 0 || !runs.begins(pixel)) return;
-    const std::int32_t root = ComponentUnions::root_of(component, pixel);
+    // The path stays as it is: to halve it could put an ancestor back where another thread has written the root already.
+    std::int32_t root = pixel;
+    for (std::int32_t above; (above = load_shared(component + root)) != root;) root = above;
     const int end = runs.end(pixel);
     for (int at = pixel; at < end; ++at) store_shared(component + at, root);
     atomic_add(runs.args.size + root, end - pixel);

@@ -3,6 +3,7 @@
 
 #include "tests/support/kernel_cases.h"
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -17,11 +18,20 @@ namespace millesime::testing {
 // For operations whose CUDA instance has several forms: that of the dispatch, rather than a named one.
 inline constexpr int kAsChosen = -1;
 
-using Cases = std::vector<std::unique_ptr<KernelCase>>;
+// Cases that are being made, each complete before the next. With a visitor they are visited and freed instead of kept.
+struct Cases {
+  std::function<void(KernelCase&)> visit;
+  std::vector<std::unique_ptr<KernelCase>> list;
+
+  void visit_last() {
+    if (visit && !list.empty()) visit(*list.back()), list.clear();
+  }
+};
 
 inline KernelCase& add(Cases& cases, const char* op, const std::string& input) {
-  cases.push_back(std::make_unique<KernelCase>(op, input));
-  return *cases.back();
+  cases.visit_last();
+  cases.list.push_back(std::make_unique<KernelCase>(op, input));
+  return *cases.list.back();
 }
 
 // CPU instance, the same on fibers, and the launch that the GPU would see.

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "pipeline/core/error.h"
 #include "tests/support/case_parts.h"
@@ -12,7 +13,7 @@
 namespace millesime::testing {
 
 void* KernelCase::add(const void* values, std::size_t bytes, bool written) {
-  Array array{std::make_unique<unsigned char[]>(bytes), std::vector<unsigned char>(bytes), written};
+  Array array{std::make_unique_for_overwrite<unsigned char[]>(bytes), std::vector<unsigned char>(bytes), written};
   if (bytes > 0) {
     std::memcpy(array.initial.data(), values, bytes);
     std::memcpy(array.memory.get(), values, bytes);
@@ -85,39 +86,39 @@ void add_cases_of_maps(Cases& cases, std::int64_t pixels, const char* name) {
 constexpr LtaeShape kDefaultNetwork = {.spectral = 32, .heads = 16, .head_width = 16, .mlp = 128, .hidden = 64, .classes = 23};
 constexpr SeriesInput kYear = {"year", {32, 1, 30, 0.4, 0.0, true, 2}, 37};
 
-Cases kernel_cases() {
+std::vector<std::unique_ptr<KernelCase>> kernel_cases() {
   Cases cases;
   for (const SeriesInput& input : inputs()) add_series_cases(cases, input);
   add_ltae_forms(cases, inputs()[1]);  // cloudy
   add_ltae_shapes(cases);
   add_cases_of_maps(cases, 200, "200 pixels");
   add_cases_of_maps(cases, 1, "one pixel");
-  return cases;
+  return std::move(cases.list);
 }
 
-Cases gate_cases() {
+std::vector<std::unique_ptr<KernelCase>> gate_cases() {
   Cases cases;
   add_series_cases(cases, {"gate", {64, 2, 5, 0.5, 0.05, true, 2}});
   add_ltae_forms(cases, {"gate", {32, 1, 8, 0.4, 0.0, true, 2}}, kDefaultNetwork);
   add_cases_of_maps(cases, 128, "gate");
-  return cases;
+  return std::move(cases.list);
 }
 
-Cases year_cases() {
+std::vector<std::unique_ptr<KernelCase>> year_cases() {
   Cases cases;
   add_series_cases(cases, kYear, kDefaultNetwork);
   for (const int group : {kAsChosen, 0}) add_forest(cases, 32, "year", group, {100, 4001, 481, 23, 3});
-  return cases;
+  return std::move(cases.list);
 }
 
-Cases large_cases() {
-  Cases cases;
+void visit_large_cases(const std::function<void(KernelCase&)>& visit) {
+  Cases cases{visit, {}};
   const SeriesInput large = {"large", {1024, 128, 30, 0.4, 0.0, true, 2}, 37};
   add_series_cases(cases, large, kDefaultNetwork);
   add_ltae_forms(cases, large, kDefaultNetwork);
   for (const int group : {kAsChosen, 0}) add_forest(cases, 1024 * 128, "large year", group, {100, 4001, 481, 23, 3});
   add_cases_of_maps(cases, 1024 * 1024, "large");
-  return cases;
+  cases.visit_last();
 }
 
 }  // namespace millesime::testing

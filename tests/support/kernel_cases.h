@@ -122,7 +122,7 @@ std::vector<std::unique_ptr<KernelCase>> kernel_cases();
 std::vector<std::unique_ptr<KernelCase>> gate_cases();
 // A warp of pixels of a Sentinel-2 year and the default network, to count what it asks for (kernels/MEASURED.md).
 std::vector<std::unique_ptr<KernelCase>> year_cases();
-// The same with the numbers of a Sentinel-2 year, to time (tests/gpu).
-std::vector<std::unique_ptr<KernelCase>> large_cases();
+// The same with the numbers of a Sentinel-2 year, to time (tests/gpu): made, visited and freed one after the other.
+void visit_large_cases(const std::function<void(KernelCase&)>& visit);
 
 }  // namespace millesime::testing

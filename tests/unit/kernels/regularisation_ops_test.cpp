@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/ops/connected_components.h"
+#include "kernels/ops/connected_components.impl.h"
 #include "kernels/ops/majority_filter.h"
 #include "kernels/ops/sieve.h"
 #include "kernels/ops/smooth.h"
@@ -264,6 +264,21 @@ TEST(ConnectedComponents, DoNotDependOnThreads) {
     for (int repeat = 0; repeat < 5; ++repeat) EXPECT_TRUE(components_of(map, 8) == one) << n << " threads";
   }
   omp_set_num_threads(threads);
+}
+
+// Threads write their roots at the same time: what one writes for another's pixels could come after the other's root.
+TEST(ConnectedComponents, WriteRootsToTheirOwnRunAlone) {
+  constexpr int kRows = 7;
+  const Bytes labels(kRows, 9);
+  Integers parents, size(kRows, 0);
+  for (int row = 0; row < kRows; ++row) parents.push_back(std::max(row - 1, 0));
+  for (int row = 0; row < kRows; ++row) {
+    Integers component = parents, expected = parents;
+    ComponentRoots{{{1, kRows, 4, labels.data(), component.data(), size.data()}}}(row);
+    expected[static_cast<std::size_t>(row)] = 0;
+    EXPECT_EQ(component, expected) << "row " << row;
+  }
+  EXPECT_EQ(size[0], kRows);
 }
 
 TEST(ConnectedComponents, RefuseMoreThanAnIndexHolds) {
