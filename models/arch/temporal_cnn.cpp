@@ -4,9 +4,9 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
+#include "models/base/convolution.h"
 #include "models/base/network.h"
 #include "models/base/source_join.h"
 #include "pipeline/core/error.h"
@@ -65,7 +65,7 @@ class TemporalCnn : public Network {
   static nn::Sequential convolutions(int channels, int filters, int kernel, double dropout) {
     nn::Sequential blocks;
     for (int block = 0; block < 3; ++block) {
-      blocks->push_back(nn::Conv1d(nn::Conv1dOptions(channels, filters, kernel).padding(kernel / 2)));
+      blocks->push_back(Convolution(nn::Conv1dOptions(channels, filters, kernel).padding(kernel / 2)));
       blocks->push_back(nn::BatchNorm1d(filters));
       blocks->push_back(nn::ReLU());
       blocks->push_back(Dropout(dropout));

@@ -22,6 +22,7 @@
 #include "models/arch/make_network.h"
 #include "models/base/bfloat16_classifier.h"
 #include "models/base/classifier.h"
+#include "models/base/device_memory.h"
 #include "models/base/model_file.h"
 #include "models/base/network.h"
 #include "models/registry.h"
@@ -129,6 +130,7 @@ bool halves_where_memory_lacks(const Device& device) {
   const ModelSpec spec = small_year(architecture("temporal_cnn"));
   torch::manual_seed(1);
   const auto network = load_classifier(network_file(spec, *make_network(spec)), device);
+  release_cached_device_memory();  // else torch goes on with what it has
   std::vector<Buffer<unsigned char>> ballast;
   for (std::int64_t chunk = std::int64_t{1} << 30; chunk >= std::int64_t{1} << 24; chunk /= 4) {
     try {

@@ -64,11 +64,15 @@ Series random_series(const SeriesShape& shape) {
   const double clear_plane = std::pow(1 - shape.cloudy, 1.0 / 3);
   series.masks.resize(static_cast<std::size_t>(shape.dates) * 3 * static_cast<std::size_t>(series.window.pixels()));
   const auto pixels = static_cast<std::size_t>(series.window.pixels());
+  std::vector<std::uint8_t> values[3][2];  // that each rule takes as valid and as invalid
+  for (std::size_t rule = 0; rule < 3; ++rule)
+    for (int value = 0; value < 256; ++value) {
+      const auto mask = static_cast<std::uint8_t>(value);
+      values[rule][series.mask_rules[rule][mask] != 0 ? 1 : 0].push_back(mask);
+    }
   for (std::size_t i = 0; i < series.masks.size(); ++i) {
-    const bool invalid = chance(random) >= clear_plane;
-    std::uint8_t& mask = series.masks[i];
-    do mask = static_cast<std::uint8_t>(random());
-    while ((series.mask_rules[i / pixels % 3][mask] != 0) != invalid);
+    const std::vector<std::uint8_t>& of = values[i / pixels % 3][chance(random) >= clear_plane ? 1 : 0];
+    series.masks[i] = of[random() % of.size()];
   }
   return series;
 }
