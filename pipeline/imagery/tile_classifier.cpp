@@ -24,9 +24,10 @@ namespace {
 
 constexpr int kAhead = 2;  // windows that are read ahead, and that wait to be written
 // On the CPU the series of a window is small: reading, computing and writing overlap from the first windows on, and its memory is reused
-// for the next window. A GPU needs large kernels.
+// for the next window. A GPU needs large kernels, of more pixels than its threads; page-locked memory for larger windows takes longer than
+// small tiles do.
 constexpr std::int64_t kWindowBytes = 24 << 20;
-constexpr std::int64_t kMaxDevicePixels = 1 << 20;
+constexpr std::int64_t kMaxDevicePixels = 1 << 18;
 
 // Threads that read. Where a GPU computes, all cores but two: one that feeds it and one that writes.
 int readers_of(const Context& context) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/side_by_side.h"
 #include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
@@ -20,6 +21,7 @@
 namespace millesime {
 namespace {
 
+constexpr int kProbes = 8;                  // products whose files are looked into at once: storage answers late rather than slowly
 constexpr const char* kNoData = "no_data";  // the mask that a band makes, where no mask tells where there is an image
 
 // The bands to read: the requested ones, or all that any product has. A requested band that no product has is an error of the
@@ -294,10 +296,12 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
   if (std::ranges::none_of(census.masks, &MaskPlane::tells_images) && !census.bands.empty())
     census.masks.push_back({kNoData, {}, census.bands.front(), false});
   std::map<std::string, RasterReader> of_many_dates;
-  for (FoundProduct& candidate : candidates) {
+  const bool shares_files = file_.dates != "name";
+  side_by_side(std::ssize(candidates), shares_files ? 1 : kProbes, [&](std::int64_t i) {
+    FoundProduct& candidate = candidates[static_cast<std::size_t>(i)];
     if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
     probe_files(candidate, file_, layout, census.masks, of_many_dates);
-  }
+  });
   drop_absent_masks(candidates, census.masks);
   std::vector<std::string> names = census.bands;
   for (const MaskPlane& plane : census.masks) names.push_back(plane.name);
