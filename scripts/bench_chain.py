@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,10 +25,12 @@ SETTINGS = ["--set", "sample.select=constant", "--set", "sample.select_number=20
 def measured(command):
     """Runs a command to its end: seconds of the clock, of the processor, and peak resident memory in MiB."""
     start = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"bench: {' '.join(map(str, command))} failed with status {os.waitstatus_to_exitcode(status)}")
+    with tempfile.TemporaryFile("w+") as messages:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
+        _, status, usage = os.wait4(child.pid, 0)
+        if os.waitstatus_to_exitcode(status) != 0:
+            messages.seek(0)
+            sys.exit(f"bench: {' '.join(map(str, command))} failed with status {os.waitstatus_to_exitcode(status)}:\n{messages.read()}")
     return {"seconds": time.monotonic() - start, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mib": usage.ru_maxrss / 1024}
 
 
@@ -62,7 +65,8 @@ def beside_peers(program, world, folder, python):
     measured([program, "run", config, "--to", "sample", "--quiet"])
     work = peers / "out/2021/work"
     samples, tile = next(work.glob("sample/*.safetensors")), next((world / "l2a").iterdir())
-    (peers / "peers.json").write_text(json.dumps({"census": str(next(work.glob("catalog/T31TCJ.json"))), "samples": str(samples)}))
+    census = next(work.glob("catalog/T31TCJ.json"))
+    (peers / "peers.json").write_text(json.dumps({"census": str(census), "images": str(world / "l2a"), "samples": str(samples)}))
 
     def ours(model, *settings, precision="float32"):
         file = peers / f"{model}.safetensors"

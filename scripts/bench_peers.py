@@ -1,6 +1,6 @@
 """bench_peers.py STEP FOLDER: other programs from images to a class and a confidence map; called by bench_chain.py.
 
-FOLDER/peers.json names the census of the tile and the samples: all programs use the same images, samples, ten bands and dates every ten days.
+FOLDER/peers.json names the census of the tile, the folder of its images and the samples: all programs use the same images, samples, ten bands and dates every ten days.
 It is the usual code with these libraries, neither optimised nor slowed down; two threads read while another one computes.
 
   train       forests of scikit-learn and (as a table) of OTB from the samples
@@ -61,15 +61,21 @@ def make_filler():
     )
 
 
+def below(folder, path):
+    """A path of the census, which is below the folder of the images; also that of a product in a zip file."""
+    in_zip = "/vsizip/{"
+    return f"{in_zip}{folder}/{path[len(in_zip):]}" if path.startswith(in_zip) else f"{folder}/{path}"
+
+
 class Tile:
     """The images of a census, window by window: values [date, band, pixel] and validity [date, pixel]."""
 
-    def __init__(self, census):
-        document = json.loads(Path(census).read_text())
+    def __init__(self, census, images):
+        (document,) = json.loads(Path(census).read_text())["sources"]
         self.bands = document["bands"]
         passes = [(date.fromisoformat(a["date"]), p) for a in document["acquisitions"] for p in a["passes"]]
         self.dates = [day for day, _ in passes]
-        self.files = [{layer: f"{p['path']}/{file}" for layer, file in p["files"].items()} for _, p in passes]
+        self.files = [{layer: f"{below(images, p['path'])}/{file}" for layer, file in p["layers"].items()} for _, p in passes]
 
     def read(self, window, rows, cols):
         import numpy as np
@@ -219,7 +225,7 @@ def pytorch(tile, folder):
 if __name__ == "__main__":
     step, folder = sys.argv[1], Path(sys.argv[2])
     given = json.loads((folder / "peers.json").read_text())
-    tile = Tile(given["census"])
+    tile = Tile(given["census"], given["images"])
     if step == "train":
         train(tile, given["samples"], folder)
     else:

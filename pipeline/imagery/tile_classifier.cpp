@@ -29,9 +29,10 @@ constexpr int kAhead = 2;  // windows that are read ahead, and that wait to be w
 constexpr std::int64_t kWindowBytes = 24 << 20;
 constexpr std::int64_t kMaxDevicePixels = 1 << 18;
 
-// Threads that read. Where a GPU computes, all cores but two: one that feeds it and one that writes.
+// Threads that read. Where a GPU computes, all cores but two: one that feeds it and one that writes. On the CPU all of them: they share the
+// cores with those that compute, but nothing is computed before the first window is read, of which opening the files takes most.
 int readers_of(const Context& context) {
-  return std::max(1, context.device.kind == Device::Kind::cpu ? context.threads / 2 : context.threads - 2);
+  return std::max(1, context.device.kind == Device::Kind::cpu ? context.threads : context.threads - 2);
 }
 
 // Some rows of a window as the device sends them.
