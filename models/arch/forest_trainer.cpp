@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "pipeline/core/chance.h"
 #include "pipeline/core/interruption.h"
@@ -19,11 +21,12 @@ constexpr int kBins = 256;
 constexpr std::int64_t kSamplesForQuantiles = 1 << 16;
 constexpr std::int64_t kRowsAtOnce = 1024;
 constexpr std::size_t kCounted = 2048;  // rows of a node from which on a table of counts [bin][class] is faster than sorting by bin
+constexpr std::size_t kTogether = 4;    // features of all rows in the bag that are looked up together; of fewer rows, more features
 
 // Every feature as the number of its bin.
 struct Bins {
   std::vector<std::vector<float>> thresholds;  // [feature], ascending: bin b has values in (thresholds[b - 1], thresholds[b]]
-  std::vector<std::uint8_t> bin;               // [feature][sample]
+  std::vector<std::uint8_t> bin;               // [sample][feature]: a node reads some features of some samples, a few cache lines each
 };
 
 // A number in [low, high): where a split between the two is made.
@@ -89,12 +92,11 @@ Bins make_bins(const ForestTable& table, int threads) {
   for (const auto& values : sorted_values(table, step, threads)) bins.thresholds.push_back(quantile_thresholds(values));
   bins.bin.resize(static_cast<std::size_t>(table.n_features * n));
   in_blocks(table, n, 1, threads, [&](std::int64_t first, std::int64_t count, const float* rows) {
+    std::uint8_t* const to = bins.bin.data() + first * table.n_features;
     for (int f = 0; f < table.n_features; ++f) {
       const auto& thresholds = bins.thresholds[static_cast<std::size_t>(f)];
-      std::uint8_t* to = bins.bin.data() + f * n + first;
-      for (std::int64_t i = 0; i < count; ++i) {
-        const float value = rows[i * table.n_features + f];
-        const auto bin = std::isnan(value) ? thresholds.begin() : std::ranges::lower_bound(thresholds, value);
+      for (std::int64_t i = f; i < count * table.n_features; i += table.n_features) {
+        const auto bin = std::isnan(rows[i]) ? thresholds.begin() : std::ranges::lower_bound(thresholds, rows[i]);
         to[i] = static_cast<std::uint8_t>(bin - thresholds.begin());
       }
     }
@@ -130,9 +132,13 @@ class Sides {
     n_left_ += n, n_right_ -= n;
   }
   bool right_is_empty() const { return n_right_ == 0; }
-  double quality() const {
-    return static_cast<double>(left_squares_) / static_cast<double>(n_left_) +
-           static_cast<double>(right_squares_) / static_cast<double>(n_right_);
+  // The quality if it may be above `best`, else -1: most splits are not worth two divisions.
+  double quality_above(double best) const {
+    const auto left = static_cast<double>(left_squares_), right = static_cast<double>(right_squares_),
+               n_left = static_cast<double>(n_left_), n_right = static_cast<double>(n_right_);
+    constexpr double kRounding = 1 - 1e-12;  // far more than of these few operations
+    if (left * n_right + right * n_left < best * (n_left * n_right) * kRounding) return -1;
+    return left / n_left + right / n_right;
   }
 
  private:
@@ -211,7 +217,7 @@ class Tree {
     for (std::size_t i = 0; i < n; ++i)
       if (times[i] > 0) rows_.push_back({static_cast<std::uint32_t>(i), table_.target[i], times[i]});
     spare_.resize(rows_.size());
-    bin_.resize(rows_.size());
+    bin_.resize(kTogether * rows_.size());
   }
 
   void count(const Part& part) {
@@ -225,36 +231,46 @@ class Tree {
     Split best;
     if (part.depth >= options_.depth || total_ <= options_.min_split || squares_ == total_ * total_) return best;
     const auto wanted = std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(std::sqrt(table_.n_features))));
-    for (std::size_t tried = 0; tried < features_.size() && (tried < wanted || best.feature < 0); ++tried) {
-      std::swap(features_[tried], features_[tried + below(random_, features_.size() - tried)]);
-      try_feature(part, features_[tried], best);
+    std::size_t tried = 0;
+    while (tried < features_.size() && (tried < wanted || best.feature < 0)) {
+      const std::size_t first = tried, together = tried < wanted ? std::min(wanted - tried, bin_.size() / part.size()) : 1;
+      for (; tried < first + together; ++tried) std::swap(features_[tried], features_[tried + below(random_, features_.size() - tried)]);
+      look_up(part, &features_[first], together);
+      for (std::size_t k = 0; k < together; ++k) try_feature(part, features_[first + k], &bin_[k * part.size()], best);
     }
     return best;
   }
 
-  void try_feature(const Part& part, int feature, Split& best) {
-    const std::uint8_t* column = bins_.bin.data() + static_cast<std::int64_t>(feature) * table_.n_samples;
-    std::uint8_t lowest = kBins - 1, highest = 0;
-    for (std::size_t i = part.first; i < part.last; ++i) {
-      const std::uint8_t bin = column[rows_[i].sample];
-      bin_[i] = bin;
-      lowest = std::min(lowest, bin), highest = std::max(highest, bin);
+  // The bins of some features, to bin_ [feature][row].
+  void look_up(const Part& part, const int* features, std::size_t n) {
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const std::uint8_t* const of_sample = bins_of(rows_[part.first + i]);
+      for (std::size_t k = 0; k < n; ++k) bin_[k * part.size() + i] = of_sample[features[k]];
     }
-    if (lowest == highest) return;
-    sides_.begin(counts_, squares_, total_);
-    if (part.size() >= kCounted)
-      by_counts(part, feature, lowest, highest, best);
-    else
-      by_order(part, feature, lowest, highest, best);
   }
 
-  void by_counts(const Part& part, int feature, int lowest, int highest, Split& best) {
+  const std::uint8_t* bins_of(const TrainRow& row) const {
+    return bins_.bin.data() + static_cast<std::size_t>(row.sample) * static_cast<std::size_t>(table_.n_features);
+  }
+
+  // `bin` [row of the part].
+  void try_feature(const Part& part, int feature, const std::uint8_t* bin, Split& best) {
+    sides_.begin(counts_, squares_, total_);
+    if (part.size() >= kCounted)
+      by_counts(part, feature, bin, best);
+    else
+      by_order(part, feature, bin, best);
+  }
+
+  void by_counts(const Part& part, int feature, const std::uint8_t* bins, Split& best) {
     const auto n_classes = static_cast<std::size_t>(table_.n_classes);
-    const auto first = table_of_counts_.begin() + static_cast<std::ptrdiff_t>(lowest * n_classes);
-    std::fill(first, table_of_counts_.begin() + static_cast<std::ptrdiff_t>((highest + 1) * n_classes), 0u);
-    for (std::size_t i = part.first; i < part.last; ++i) table_of_counts_[bin_[i] * n_classes + rows_[i].target] += rows_[i].times;
+    std::ranges::fill(table_of_counts_, 0u);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const TrainRow& row = rows_[part.first + i];
+      table_of_counts_[bins[i] * n_classes + row.target] += row.times;
+    }
     int last = -1;  // bin that was moved
-    for (int bin = lowest; bin <= highest; ++bin) {
+    for (int bin = 0; bin < kBins; ++bin) {
       const std::uint32_t* row = table_of_counts_.data() + static_cast<std::size_t>(bin) * n_classes;
       if (std::all_of(row, row + n_classes, [](std::uint32_t n) { return n == 0; })) continue;
       if (last >= 0) consider(feature, last, bin, best);
@@ -264,32 +280,42 @@ class Tree {
     }
   }
 
-  void by_order(const Part& part, int feature, int lowest, int highest, Split& best) {
-    std::array<std::uint32_t, kBins + 1> position{};  // of the first row of a bin
-    for (std::size_t i = part.first; i < part.last; ++i) ++position[bin_[i] + 1u];
-    for (int bin = lowest; bin <= highest; ++bin) position[static_cast<std::size_t>(bin) + 1] += position[static_cast<std::size_t>(bin)];
-    for (std::size_t i = part.first; i < part.last; ++i) {
-      const std::uint8_t bin = bin_[i];
-      sorted_[position[bin]++] = {bin, rows_[i].times, rows_[i].target};
+  // Sorted by counting, over the bins that occur alone: most nodes have fewer rows than there are bins.
+  void by_order(const Part& part, int feature, const std::uint8_t* bins, Split& best) {
+    std::array<std::uint64_t, kBins / 64> occurs{};
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      ++position_[bins[i]];
+      occurs[bins[i] / 64] |= std::uint64_t{1} << bins[i] % 64;
+    }
+    std::uint32_t before = 0;
+    for (std::size_t word = 0; word < occurs.size(); ++word)
+      for (std::uint64_t left = occurs[word]; left != 0; left &= left - 1) {
+        std::uint32_t& position = position_[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
+        before += std::exchange(position, before);
+      }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const TrainRow& row = rows_[part.first + i];
+      sorted_[position_[bins[i]]++] = {bins[i], row.times, row.target};
     }
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (i > 0 && sorted_[i].bin != sorted_[i - 1].bin) consider(feature, sorted_[i - 1].bin, sorted_[i].bin, best);
       sides_.move(sorted_[i].target, sorted_[i].times);
+      position_[sorted_[i].bin] = 0;
     }
   }
 
   // A split between two bins with rows; bins between them have none, so the threshold is in their middle.
   void consider(int feature, int left, int right, Split& best) const {
-    if (const double quality = sides_.quality(); quality > best.quality) best = {quality, feature, left + (right - 1 - left) / 2};
+    if (const double quality = sides_.quality_above(best.quality); quality > best.quality)
+      best = {quality, feature, left + (right - 1 - left) / 2};
   }
 
   // Rows of the left child first, each side in the order of the samples: neighbours in memory. Returns the first row of the right child.
   std::size_t divide(const Part& part, const Split& split) {
-    const std::uint8_t* column = bins_.bin.data() + static_cast<std::int64_t>(split.feature) * table_.n_samples;
     std::size_t left = part.first, right = 0;
     for (std::size_t i = part.first; i < part.last; ++i) {
       const TrainRow row = rows_[i];
-      if (column[row.sample] <= split.bin)
+      if (bins_of(row)[split.feature] <= split.bin)
         rows_[left++] = row;
       else
         spare_[right++] = row;
@@ -307,13 +333,14 @@ class Tree {
   const ForestOptions& options_;
   std::mt19937_64 random_;
   std::vector<TrainRow> rows_, spare_;
-  std::vector<std::uint8_t> bin_;  // [row], of the feature that is tried
+  std::vector<std::uint8_t> bin_;  // [feature that is tried][row of the node]
   std::vector<int> features_;      // a permutation: the first ones have been tried
   std::int64_t total_ = 0, squares_ = 0;
   Sides sides_;
   std::vector<std::int64_t> counts_;            // [class], of the node
   std::vector<std::uint32_t> table_of_counts_;  // [bin][class]
   std::array<Sorted, kCounted> sorted_{};
+  std::array<std::uint32_t, kBins> position_{};  // of the next row of a bin; 0 between calls
 };
 
 void append(TrainedForest& forest, const TrainedForest& tree) {
@@ -344,8 +371,8 @@ std::vector<double> acceptance(const ForestTable& table, double balance) {
 
 std::int64_t bytes_of_training(std::int64_t samples, int features, int threads) {
   const std::int64_t quantiles = std::min(samples, 2 * kSamplesForQuantiles) * features * std::int64_t{sizeof(float)};
-  // of each thread: rows in the bag, space to divide them, how often a sample was drawn, the bins of one feature, and a block of floats
-  const std::int64_t tree = samples * std::int64_t{2 * sizeof(TrainRow) + sizeof(std::uint16_t) + 1} + kRowsAtOnce * features * 8;
+  // of each thread: rows in the bag, space to divide them, how often a sample was drawn, the bins of some features, and a block of floats
+  const std::int64_t tree = samples * std::int64_t{2 * sizeof(TrainRow) + sizeof(std::uint16_t) + kTogether} + kRowsAtOnce * features * 8;
   return std::max(quantiles, samples * features + threads * tree) + samples * std::int64_t{sizeof(std::uint16_t)};
 }
 
