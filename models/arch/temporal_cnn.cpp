@@ -1,5 +1,8 @@
 #include "models/arch/temporal_cnn.h"
 
+#include <array>
+#include <utility>
+
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/modulelist.h>
@@ -15,6 +18,8 @@ namespace millesime {
 namespace {
 
 namespace nn = torch::nn;
+
+constexpr int kBlocks = 3, kPartsOfBlock = 4;  // convolution, normalisation, ReLU, dropout
 
 class TemporalCnn : public Network {
  public:
@@ -64,7 +69,7 @@ class TemporalCnn : public Network {
  private:
   static nn::Sequential convolutions(int channels, int filters, int kernel, double dropout) {
     nn::Sequential blocks;
-    for (int block = 0; block < 3; ++block) {
+    for (int block = 0; block < kBlocks; ++block) {
       blocks->push_back(Convolution(nn::Conv1dOptions(channels, filters, kernel).padding(kernel / 2)));
       blocks->push_back(nn::BatchNorm1d(filters));
       blocks->push_back(nn::ReLU());
@@ -84,8 +89,61 @@ class TemporalCnn : public Network {
   Dropout dropout_{nullptr};
 };
 
+class TemporalCnnForMaps : public Network {
+ public:
+  TemporalCnnForMaps(const ModelSpec& spec, const Network& trained) {
+    const torch::NoGradGuard no_gradients;
+    auto tensors = trained.named_parameters();
+    tensors.update(trained.named_buffers());
+    // Weight and bias of a layer, with the normalisation after it.
+    const auto folded = [&](const std::string& layer, const std::string& norm) {
+      constexpr double kEpsilon = 1e-5;  // of nn::BatchNorm1d
+      const torch::Tensor weight = tensors[layer + ".weight"],
+                          scale = tensors[norm + ".weight"] / (tensors[norm + ".running_var"] + kEpsilon).sqrt();
+      return std::pair((weight.flatten(1) * scale.unsqueeze(1)).view_as(weight),
+                       (tensors[layer + ".bias"] - tensors[norm + ".running_mean"]) * scale + tensors[norm + ".bias"]);
+    };
+    for (int block = 0; block < kBlocks; ++block) {
+      const auto part = [&](int i) { return "blocks." + std::to_string(block * kPartsOfBlock + i); };
+      const auto [weight, bias] = folded(part(0), part(1));  // [filters,channels,kernel]
+      const std::string number = std::to_string(block);
+      weights_.push_back(register_parameter("weight" + number, weight.unsqueeze(2).contiguous(torch::MemoryFormat::ChannelsLast), false));
+      biases_.push_back(register_parameter("bias" + number, bias, false));
+    }
+    const auto [weight, bias] = folded("dense", "norm");  // [dense,filters dates + statics]
+    const auto dates = static_cast<std::int64_t>(spec.days.size());
+    const torch::Tensor of_dates = weight.narrow(1, 0, weight.size(1) - spec.n_statics()).unflatten(1, {-1, dates}).transpose(1, 2);
+    dense_ = register_module("dense", nn::Linear(weight.size(1), weight.size(0)));
+    dense_->weight.copy_(torch::cat({of_dates.flatten(1), weight.narrow(1, weight.size(1) - spec.n_statics(), spec.n_statics())}, 1));
+    dense_->bias.copy_(bias);
+    const torch::Tensor head = tensors["head.weight"];
+    head_ = register_module("head", nn::Linear(head.size(1), head.size(0)));
+    head_->weight.copy_(head);
+    head_->bias.copy_(tensors["head.bias"]);
+  }
+
+  torch::Tensor forward(const NetworkInput& input) override {
+    auto x = input.series.front().values.unsqueeze(1).permute({0, 3, 1, 2});  // [N,F,1,T], in memory [N,T,F]
+    for (std::size_t block = 0; block < weights_.size(); ++block) {
+      const std::array<std::int64_t, 2> strides = {1, 1}, padding = {0, weights_[block].size(3) / 2};
+      x = torch::conv2d(x, weights_[block], biases_[block], strides, torch::IntArrayRef(padding)).relu_();
+    }
+    x = x.permute({0, 2, 3, 1}).flatten(1);
+    if (input.statics.defined()) x = torch::cat({x, input.statics}, 1);
+    return head_(joined_linear(dense_, x).relu_());
+  }
+
+ private:
+  std::vector<torch::Tensor> weights_, biases_;  // of the convolutions
+  nn::Linear dense_{nullptr}, head_{nullptr};
+};
+
 }  // namespace
 
 std::shared_ptr<Network> make_temporal_cnn(const ModelSpec& spec) { return std::make_shared<TemporalCnn>(spec); }
+
+std::shared_ptr<Network> temporal_cnn_for_maps(const ModelSpec& spec, const Network& trained) {
+  return std::make_shared<TemporalCnnForMaps>(spec, trained);
+}
 
 }  // namespace millesime

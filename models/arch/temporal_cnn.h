@@ -14,4 +14,8 @@ class Network;
 // Reads regular input only. Static inputs are appended before the dense layer.
 std::shared_ptr<Network> make_temporal_cnn(const ModelSpec& spec);
 
+// A trained network of one source as it is quickest for maps: normalisations are multiplied into the weights before them, and numbers stay
+// in the order [pixel][date][filter], in which they come and which libraries prefer. The same logits but for rounding.
+std::shared_ptr<Network> temporal_cnn_for_maps(const ModelSpec& spec, const Network& trained);
+
 }  // namespace millesime

@@ -4,6 +4,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "models/arch/temporal_cnn.h"
 #include "models/base/device_memory.h"
 #include "models/base/model_file.h"
 #include "models/base/network.h"
@@ -19,7 +20,10 @@ constexpr std::int64_t kBfloat16BlockCpu = 512, kBfloat16BlockCuda = 16384;
 class Bfloat16Classifier : public Classifier {
  public:
   Bfloat16Classifier(const ModelFile& file, const Device& device, int threads)
-      : Classifier(file.spec), device_(torch_device(device)), network_(load_network(file, device_)), threads_(std::max(1, threads)) {
+      : Classifier(file.spec),
+        device_(torch_device(device)),
+        network_(temporal_cnn_for_maps(file.spec, *load_network(file, device_))),
+        threads_(std::max(1, threads)) {
     network_->to(torch::kBFloat16);
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <ATen/autocast_mode.h>
 #include <torch/nn/functional/padding.h>
 
 namespace millesime {
@@ -29,7 +30,8 @@ torch::Tensor convolution_by_product(const torch::Tensor& x, const torch::Tensor
 }
 
 torch::Tensor ConvolutionImpl::forward(const torch::Tensor& x) {
-  if (!x.is_cuda()) return Conv1dImpl::forward(x);
+  const bool float32 = x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(x.device().type());
+  if (!x.is_cuda() || !float32) return Conv1dImpl::forward(x);
   return convolution_by_product(x, weight, bias, std::get<torch::ExpandingArray<1>>(options.padding())->front());
 }
 

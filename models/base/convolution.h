@@ -9,8 +9,8 @@ namespace millesime {
 // bias [F] or undefined -> [N,F,T + 2 padding - K + 1].
 torch::Tensor convolution_by_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias, std::int64_t padding);
 
-// nn::Conv1d with stride 1, on a GPU as a matrix product: what cuDNN chooses there for float32 without TF32 and 64 channels takes
-// seventy times as long (models/MEASURED.md).
+// nn::Conv1d with stride 1, in float32 on a GPU as a matrix product: what cuDNN chooses there for float32 without TF32 and 64 channels
+// takes seventy times as long (models/MEASURED.md).
 class ConvolutionImpl : public torch::nn::Conv1dImpl {
  public:
   using Conv1dImpl::Conv1dImpl;

@@ -1,4 +1,4 @@
-// The convolution as a matrix product, which a GPU takes, against torch's own.
+// The convolution as a matrix product, which a GPU takes, against torch's own; TempCNN for maps against the trained network.
 
 #include <cstdint>
 
@@ -6,7 +6,11 @@
 #include <torch/nn/functional/conv.h>
 #include <torch/utils.h>
 
+#include "models/arch/make_network.h"
+#include "models/arch/temporal_cnn.h"
 #include "models/base/convolution.h"
+#include "models/base/network.h"
+#include "tests/unit/models/small_models.h"
 
 namespace millesime {
 namespace {
@@ -41,6 +45,25 @@ TEST(Convolution, ByProductIsTorchs) {
       ASSERT_EQ(got[i].sizes(), expected[i].sizes());
       EXPECT_TRUE(torch::allclose(got[i], expected[i], 1e-4, 1e-4 * expected[i].abs().max().item<double>())) << shape.kernel << " " << i;
     }
+  }
+}
+
+TEST(TemporalCnnForMaps, HasTheLogitsOfTheTrainedNetwork) {
+  for (const int statics : {0, 2}) {
+    torch::manual_seed(2);
+    const torch::NoGradGuard no_gradients;
+    const ModelSpec spec = testing::small_spec("temporal_cnn", 3, 8, statics);
+    const auto trained = make_network(spec);
+    trained->eval();
+    for (torch::Tensor& weight : trained->parameters()) weight.normal_(0.1, 0.3);
+    for (const auto& buffer : trained->named_buffers())
+      if (buffer.key().ends_with("running_mean") || buffer.key().ends_with("running_var")) torch::Tensor(buffer.value()).uniform_(0.3, 2);
+    NetworkInput input;
+    input.series.push_back({torch::randn({7, static_cast<int>(spec.days.size()), spec.sources.front().features()}), {}, {}});
+    if (statics > 0) input.statics = torch::randn({7, statics});
+    const torch::Tensor expected = trained->forward(input), got = temporal_cnn_for_maps(spec, *trained)->forward(input);
+    ASSERT_EQ(got.sizes(), expected.sizes());
+    EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4 * expected.abs().max().item<double>())) << got << expected;
   }
 }
 
