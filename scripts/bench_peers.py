@@ -1,7 +1,7 @@
 """bench_peers.py STEP FOLDER: other programs from images to a class and a confidence map; called by bench_chain.py.
 
-FOLDER/peers.json names the census of the tile, the folder of its images and the samples: all programs use the same images, samples, ten bands and dates every ten days.
-It is the usual code with these libraries, neither optimised nor slowed down; two threads read while another one computes.
+FOLDER/peers.json names the census of the tile, the folder of its images and the samples: all programs use the same images, samples, ten
+bands and dates every ten days. It is the usual code with these libraries, neither optimised nor slowed down; two threads read while another one computes.
 
   train       forests of scikit-learn and (as a table) of OTB from the samples
   sklearn     rasterio + linear gap filling in numba + RandomForestClassifier.predict_proba

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "pipeline/core/chance.h"
@@ -131,7 +132,6 @@ class Sides {
     left_[c] += n, right_[c] -= n;
     n_left_ += n, n_right_ -= n;
   }
-  bool right_is_empty() const { return n_right_ == 0; }
   // The quality if it may be above `best`, else -1: most splits are not worth two divisions.
   double quality_above(double best) const {
     const auto left = static_cast<double>(left_squares_), right = static_cast<double>(right_squares_),
@@ -264,18 +264,20 @@ class Tree {
 
   void by_counts(const Part& part, int feature, const std::uint8_t* bins, Split& best) {
     const auto n_classes = static_cast<std::size_t>(table_.n_classes);
-    std::ranges::fill(table_of_counts_, 0u);
+    const auto [lowest, highest] = std::ranges::minmax(std::span(bins, part.size()));
+    const auto row_of = [&](int bin) { return table_of_counts_.begin() + static_cast<std::ptrdiff_t>(bin) * table_.n_classes; };
+    std::fill(row_of(lowest), row_of(highest + 1), 0u);
     for (std::size_t i = 0; i < part.size(); ++i) {
       const TrainRow& row = rows_[part.first + i];
       table_of_counts_[bins[i] * n_classes + row.target] += row.times;
     }
     int last = -1;  // bin that was moved
-    for (int bin = 0; bin < kBins; ++bin) {
-      const std::uint32_t* row = table_of_counts_.data() + static_cast<std::size_t>(bin) * n_classes;
-      if (std::all_of(row, row + n_classes, [](std::uint32_t n) { return n == 0; })) continue;
+    for (int bin = lowest; bin <= highest; ++bin) {
+      const auto row = row_of(bin);
+      if (std::all_of(row, row_of(bin + 1), [](std::uint32_t n) { return n == 0; })) continue;
       if (last >= 0) consider(feature, last, bin, best);
       for (std::size_t c = 0; c < n_classes; ++c)
-        if (row[c] > 0) sides_.move(c, row[c]);
+        if (const std::uint32_t n = row[static_cast<std::ptrdiff_t>(c)]; n > 0) sides_.move(c, n);
       last = bin;
     }
   }

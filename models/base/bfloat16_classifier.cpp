@@ -24,7 +24,7 @@ class Bfloat16Classifier : public Classifier {
         device_(torch_device(device)),
         network_(temporal_cnn_for_maps(file.spec, *load_network(file, device_))),
         threads_(std::max(1, threads)) {
-    network_->to(torch::kBFloat16);
+    network_->to(device_, torch::kBFloat16);
   }
 
   void logits(const Stream& stream, const Batch& batch, float* out) override {
