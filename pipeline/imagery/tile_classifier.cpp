@@ -24,8 +24,8 @@ namespace {
 
 constexpr int kAhead = 2;  // windows that are read ahead, and that wait to be written
 // On the CPU the series of a window is small: reading, computing and writing overlap from the first windows on, and its memory is reused
-// for the next window. A GPU needs large kernels, of more pixels than its threads; page-locked memory for larger windows takes longer than
-// small tiles do.
+// for the next window. A GPU needs large kernels, of more pixels than its threads. With larger windows than these a small tile has few of
+// them, each in page-locked memory that is taken for it alone.
 constexpr std::int64_t kWindowBytes = 24 << 20;
 constexpr std::int64_t kMaxDevicePixels = 1 << 18;
 
