@@ -1,6 +1,6 @@
 #pragma once
 // A trained network with weights and activations of 16 bits (bfloat16: the exponent of a float, 8 bits of its fraction). Processors that
-// multiply such numbers (AVX512_BF16, AMX; GPUs) are three times as fast; probabilities differ in the second or third digit. The
+// multiply such numbers (AVX512_BF16, AMX; GPUs) are at least twice as fast; probabilities differ in the second or third digit. The
 // result of a pixel does not depend on its position in a batch or on threads, but on the kind of processor.
 
 #include <memory>
