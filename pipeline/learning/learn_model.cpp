@@ -52,7 +52,7 @@ constexpr std::int64_t kFewSamples = 10000;       // beyond which a quick model 
 constexpr std::int64_t kFoldsSamples = 1000;      // up to which a standard effort learns in folds
 constexpr std::int64_t kBestFoldSamples = 10000;  // and the best one
 constexpr std::int64_t kFewPolygons = 1000;  // of which a part says too little of weights and confidence, however many samples they have
-constexpr int kFolds = 5, kFewerFolds = 3;   // the second: of many samples, and costs no more than a first training of each seed
+constexpr int kFolds = 5, kFewerFolds = 3;   // the second: of many samples
 constexpr double kLeastWeight = 0.08;        // of a candidate that is kept
 constexpr double kTilePixels = 10980.0 * 10980.0;
 
@@ -158,8 +158,8 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
   for (Tried& one : tried)
     for (one.request.member = 0; one.request.member < one.candidate.networks; ++one.request.member) {
       Learning learning(one.request, all, found, context);
-      // What folds say of one seed holds for another.
-      const bool known = one.request.member == 0 || plan.folds > 0;
+      // What held-out samples say of one seed holds for another, which then learns from all samples only.
+      const bool known = one.request.member == 0 || learning.learns_again();
       members.push_back(learning.again(known ? one.first : learning.first()));
     }
   LearnedModel learned = members.size() > 1 ? mean_of(members, context) : members.front();

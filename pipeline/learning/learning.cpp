@@ -297,15 +297,17 @@ LearnedModel Learning::join_folds(const std::vector<LearnedModel>& learned) cons
   return joined;
 }
 
+bool Learning::learns_again() const { return !folds_.empty() && (is_forest() || in_folds() || recipe_.refits(polygons())); }
+
 LearnedModel Learning::again(LearnedModel first) {
-  if (folds_.empty()) return first;
+  if (!learns_again()) return first;
   first.model.spec.provenance.seed = spec_.provenance.seed;
   const std::string what = join_text("train ", spec_.architecture, " on all samples");
   if (is_forest()) {
     context_.progress->start(what, 1, "forests");
     first.model = grow(first.model.spec, input_);
     context_.progress->advance(1);
-  } else if (in_folds() || recipe_.refits(polygons())) {
+  } else {
     int epochs = first.model.spec.metrics["epoch"].get<int>();
     for (std::size_t p = 0; p < season_.parts.size(); ++p) epochs += first.model.spec.metrics["season"]["parts"][p]["epoch"].get<int>();
     context_.progress->start(what, epochs, "epochs");
@@ -314,8 +316,6 @@ LearnedModel Learning::again(LearnedModel first) {
     const ModelFile chosen = first.model;
     first.model = learn_again(chosen, input_, recipe, run_);
     if (!season_.parts.empty()) learn_season_again(first.model, chosen, recipe);
-  } else {
-    return first;
   }
   context_.progress->finish();
   return first;

@@ -33,9 +33,10 @@ class Learning {
   // Trained on the samples that are not held out, calibrated with the held-out ones. With request.folds there are several such models: the
   // first is returned, with the median of their epochs and the calibration by the samples held out from any.
   LearnedModel first();
-  // Trained on all samples, if they are few and no validation samples were given; a forest always if none were given, and a network if it
-  // learned in folds.
+  // Trained on all samples, if learns_again().
   LearnedModel again(LearnedModel first);
+  // A network if its polygons are few or it learned in folds, a forest always; neither if validation samples were given.
+  bool learns_again() const;
 
  private:
   bool is_forest() const;

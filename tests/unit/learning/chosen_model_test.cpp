@@ -123,15 +123,22 @@ TEST_F(ChosenModel, MayBeSeveralNetworksOfOneArchitecture) {
   command_.request.recipe.effort = "best";
   command_.request.recipe.epochs = 1;
   write_text(folder_ + "/gaps.csv", season_table(30, "B8"));
-  const ModelFile best = train("/gaps.csv");
-  const auto members = names(best);
-  EXPECT_THAT(members, ::testing::Contains("ltae").Times(3));
-  std::set<std::int64_t> seeds;
-  std::set<double> weights;
-  for (const ModelFile& member : best.members)
-    if (member.spec.architecture == "ltae") seeds.insert(member.spec.provenance.seed), weights.insert(member.spec.weight);
-  EXPECT_EQ(seeds.size(), 3u);
-  EXPECT_EQ(weights.size(), 1u);
+  for (const double held_out : {0.15, 0.0}) {  // 0: they learn from all samples at once
+    command_.request.recipe.validation_ratio = held_out;
+    const ModelFile best = train("/gaps.csv");
+    EXPECT_THAT(names(best), ::testing::Contains("ltae").Times(3));
+    std::set<std::int64_t> seeds;
+    std::set<double> weights;
+    std::set<std::vector<float>> heads;
+    for (const ModelFile& member : best.members) {
+      if (member.spec.architecture != "ltae") continue;
+      seeds.insert(member.spec.provenance.seed), weights.insert(member.spec.weight);
+      heads.insert(member.tensors.at("head.weight").values);
+    }
+    EXPECT_EQ(seeds.size(), 3u);
+    EXPECT_EQ(heads.size(), 3u) << "each learned with its own seed";
+    EXPECT_EQ(weights.size(), 1u);
+  }
 }
 
 TEST_F(ChosenModel, OfSeveralNamesIsTheirWeightedMean) {
