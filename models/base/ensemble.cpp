@@ -26,13 +26,16 @@ void require_agreement(const ModelFile& first, const ModelFile& other) {
 
 }  // namespace
 
-ModelFile make_ensemble(const std::vector<ModelFile>& members) {
+ModelFile make_ensemble(const std::vector<ModelFile>& models) {
   ModelFile ensemble;
-  for (const auto& member : members) {
-    if (member.members.empty())
+  for (const auto& model : models) {
+    if (model.members.empty()) ensemble.members.push_back(model);
+    double sum = 0;
+    for (const auto& member : model.members) sum += member.spec.weight;
+    for (const auto& member : model.members) {
       ensemble.members.push_back(member);
-    else
-      ensemble.members.insert(ensemble.members.end(), member.members.begin(), member.members.end());
+      ensemble.members.back().spec.weight /= sum;
+    }
   }
   if (ensemble.members.size() < 2) throw UserError(join_text("an ensemble needs at least two members, got ", ensemble.members.size()));
   for (const auto& member : ensemble.members) require_agreement(ensemble.members.front(), member);

@@ -10,8 +10,9 @@ namespace millesime {
 
 inline constexpr const char* kEnsemble = "ensemble";  // ModelSpec::architecture of an ensemble
 
-// An ensemble among the members is replaced by its members. The spec of the ensemble is that of the first member, with the papers of all.
-// UserError that names both files if members differ in classes or in the bands of their main source, or for fewer than two.
-ModelFile make_ensemble(const std::vector<ModelFile>& members);
+// One that is an ensemble is replaced by its members, which share the weight of one model. The spec of the ensemble is that of the first
+// member, with the papers of all. UserError that names both files if members differ in classes or in the bands of their main source, or
+// for fewer than two members.
+ModelFile make_ensemble(const std::vector<ModelFile>& models);
 
 }  // namespace millesime

@@ -121,7 +121,7 @@ void for_each_told(const std::string& model, const Set& set) {
 void apply_recipe(Options& options, const std::string& model) {
   for_each_told(model, [&](const Option& option) {
     Option* ours = options.find(option.key());
-    if (ours && ours->origin() == "default") ours->set(option.value_text(), option.origin());
+    if (ours && ours->origin() == "default") ours->take(option);
   });
 }
 
@@ -132,7 +132,7 @@ Recipe recipe_for(const std::string& model, const Recipe& told) {
   plain.declare(defaults);
   for_each_told(model, [&](const Option& option) {
     Option* mine = ours.find(option.key());
-    if (mine->value_text() == defaults.find(option.key())->value_text()) mine->set(option.value_text(), option.origin());
+    if (mine->value_text() == defaults.find(option.key())->value_text()) mine->take(option);
   });
   return recipe;
 }

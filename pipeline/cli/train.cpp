@@ -9,10 +9,16 @@ namespace millesime {
 
 void add_train(CLI::App& app, Program& program) {
   struct Command : TrainCommand {
+    std::string recipe_file;
     std::vector<std::string> assignments;
     Options declare() {
       Options options = TrainCommand::declare();
       options.section("");
+      options
+          .add("recipe", &recipe_file,
+               "sections [model], [time] and [train] of a configuration, such as the best.toml of `millesime tune`; the command line goes "
+               "before it")
+          .path();
       options.add("set", &assignments, "the same options by their keys, e.g. train.epochs=100; may be repeated")
           .repeated()
           .names("training setting");
@@ -24,9 +30,11 @@ void add_train(CLI::App& app, Program& program) {
                         "Train a model from labelled samples",
                         {},
                         {"millesime train --samples samples.safetensors --model ltae -o model.safetensors",
-                         "millesime train --samples a.csv b.csv --model random_forest --set train.trees=200 -o forest.safetensors"}},
+                         "millesime train --samples a.csv b.csv --model random_forest --set train.trees=200 -o forest.safetensors",
+                         "millesime train --samples samples.safetensors --recipe tuned/best.toml -o model.safetensors"}},
                        [](Call<Command>& call) {
                          for (const auto& assignment : call.command.assignments) call.options.set(assignment);
+                         if (const std::string& file = call.command.recipe_file; !file.empty()) apply_recipe_file(call.options, file);
                          apply_recipe(call.options, call.command.request.model.name);
                          std::cout << json_text(train_model(call.command, call.resources.context()), 1) << "\n";
                          return 0;

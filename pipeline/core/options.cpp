@@ -192,6 +192,19 @@ void Option::set(const std::string& text, const std::string& origin) {
   check(origin);
 }
 
+void Option::take(const Option& other) {
+  std::visit(
+      [&](auto* to, const auto* from) {
+        if constexpr (std::is_same_v<decltype(*to), std::remove_cvref_t<decltype(*from)>&>)
+          *to = *from;
+        else
+          MILLESIME_CHECK(false, key_, " takes the value of ", other.key_, ", which is of another type");
+      },
+      target_, other.target_);
+  origin_ = other.origin_;
+  check(origin_);
+}
+
 void Option::set_list(const std::vector<std::string>& values, const std::string& origin) {
   auto* const* target = std::get_if<std::vector<std::string>*>(&target_);
   if (!target) throw UserError(join_text(origin, ": ", key_, ": expected ", type(), ", got a list"));

@@ -59,6 +59,7 @@ class Option {
   // Sets the value from text on a command line (a list: comma-separated). UserError with key, origin, expected and got.
   void set(const std::string& text, const std::string& origin);
   void set_list(const std::vector<std::string>& values, const std::string& origin);
+  void take(const Option& other);  // the value and the origin of one of the same type
 
  private:
   void check(const std::string& origin) const;

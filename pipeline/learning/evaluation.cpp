@@ -256,15 +256,26 @@ std::string model_info_text(const std::string& file) {
   const ModelFile model = ModelFile::read(file, Trust::programs);  // the program is not run here
   const ModelSpec& spec = model.spec;
   std::string text = join_text("model        ", spec.architecture, ", ", model.parameters(), " numbers\n");
+  double weights = 0;
+  for (const auto& member : model.members) weights += member.spec.weight;
   for (const auto& member : model.members) {
-    text += join_text("member       ", member.spec.architecture, ", ", to_text(member.spec.input), " input, ", member.parameters(),
-                      " numbers, seed ", member.spec.provenance.seed, ", temperature ", fixed(member.spec.temperature, 4), ", sharpening ",
-                      fixed(member.spec.sharpening, 4), "\n");
+    text += join_text("member       ", member.spec.architecture, ", weight ", fixed(member.spec.weight / weights, 3), ", ",
+                      to_text(member.spec.input), " input, ", member.parameters(), " numbers, seed ", member.spec.provenance.seed,
+                      ", temperature ", fixed(member.spec.temperature, 4), ", sharpening ", fixed(member.spec.sharpening, 4), "\n");
     text += held_out_text(member.spec) + importance_text(member.spec) + any_day_text(member.spec);
   }
+  if (const auto tried = spec.metrics.find("tried"); tried != spec.metrics.end())
+    for (const auto& [name, accuracy] : tried->items())
+      text +=
+          join_text("tried        ", name, ": accuracy ", fixed(accuracy.get<double>(), 3), " on held-out samples",
+                    std::ranges::find(model.members, name, [](const ModelFile& m) { return m.spec.architecture; }) == model.members.end() &&
+                            spec.architecture != name
+                        ? "; left out"
+                        : "",
+                    "\n");
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
-  text += join_text("input        ", to_text(spec.input));
-  if (spec.input == InputKind::regular)
+  text += join_text("input        ", model.members.empty() ? to_text(spec.input) : "that of each member");
+  if (model.members.empty() && spec.input == InputKind::regular)
     text +=
         join_text(", ", counted(spec.days.size(), "date"), " from day ", spec.days.front(), " to ", spec.days.back(), " after 1 January");
   if (spec.thermal) text += join_text(", placed by thermal time above ", spec.thermal->base_degrees, " deg C, of ", spec.thermal->source);

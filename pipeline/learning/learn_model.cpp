@@ -85,17 +85,18 @@ struct Tried {
 
 // What it costs, before it starts. `seconds`: of a pixel, of each candidate.
 void tell_cost(const std::string& effort, const Effort& plan, const std::vector<double>& seconds, const Context& context) {
-  std::vector<std::string> parts;
+  std::vector<std::string> trained, mapped;
   double hours = 0;
   for (std::size_t c = 0; c < seconds.size(); ++c) {
     const ModelCandidate& candidate = plan.candidates[c];
     const double own = candidate.networks * seconds[c] * kTilePixels / 3600;
     hours += own;
-    parts.push_back(join_text(candidate.networks > 1 ? join_text(candidate.networks, " ") : "", candidate.model, " ", fixed(own, 1), " h"));
+    trained.push_back(join_text(candidate.networks > 1 ? join_text(candidate.networks, " ") : "", candidate.model));
+    mapped.push_back(join_text(trained.back(), " ", fixed(own, 1), " h"));
   }
-  context.progress->note(join_text("train.effort = \"", effort, "\": trains ", join_list(parts, ", "),
-                                   plan.folds > 0 ? join_text(" (in ", plan.folds, " folds)") : "", "; with all of them a map takes about ",
-                                   fixed(hours, 1), " h a Sentinel-2 tile on this machine"));
+  context.progress->note(join_text(
+      "train.effort = \"", effort, "\": trains ", join_list(trained, ", "), plan.folds > 0 ? join_text(" (in ", plan.folds, " folds)") : "",
+      "; to map a Sentinel-2 tile with them will take about ", fixed(hours, 1), " h on this machine (", join_list(mapped, ", "), ")"));
 }
 
 // Leaves out the candidates that have little weight. Returns what was measured of all.

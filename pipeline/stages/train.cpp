@@ -38,6 +38,19 @@ Options TrainCommand::declare() {
   return o;
 }
 
+void apply_recipe_file(Options& options, const std::string& file) {
+  LearningRequest request;
+  Options told;
+  told.section("model");
+  told.add("name", &request.model.name, kModelHelp).names("architecture");
+  request.declare_training(told);
+  told.read_toml(file);
+  for (const Option& option : told.all()) {
+    Option* const ours = options.find(option.key() == "model.name" ? "model" : option.key());
+    if (option.origin() != "default" && ours->origin() == "default") ours->take(option);
+  }
+}
+
 nlohmann::json train_model(const TrainCommand& command, const Context& context) {
   const auto all = load_named(command.samples, command.request.nomenclature, command.request.tables, context.progress);
   if (all.empty()) throw UserError("train: no samples given");

@@ -24,6 +24,10 @@ struct TrainCommand {
   Options declare();
 };
 
+// Sets every option of a declared TrainCommand that is still at its default to what the file says: sections of a configuration that decide
+// a training ([model], [time], [train]...). UserError for other keys.
+void apply_recipe_file(Options& options, const std::string& file);
+
 // Trains and writes command.request.output (atomic). Returns counts and metrics for a manifest: samples, classes, epochs, accuracy on
 // held-out groups, calibration error before and after. UserError if samples and options do not match.
 nlohmann::json train_model(const TrainCommand& command, const Context& context);

@@ -90,8 +90,8 @@ TEST_F(ChosenModel, IsWhatTheEffortNames) {
   ASSERT_EQ(command_.request.recipe.effort, "standard");
   const ModelFile standard = train("/gaps.csv");
   EXPECT_THAT(progress_.notes,
-              ::testing::Contains(AllOf(HasSubstr("train.effort = \"standard\": trains 2 ltae "), HasSubstr("temporal_cnn"),
-                                        HasSubstr("(in 5 folds)"), HasSubstr("h a Sentinel-2 tile"))));
+              ::testing::Contains(AllOf(HasSubstr("train.effort = \"standard\": trains 2 ltae, 2 temporal_cnn, random_forest (in 5 folds)"),
+                                        HasSubstr("to map a Sentinel-2 tile with them will take about"))));
   EXPECT_EQ(standard.spec.metrics["tried"].size(), 3u);
   EXPECT_THAT(names(standard), ::testing::Each(::testing::AnyOf("ltae", "temporal_cnn", "random_forest")));
   ASSERT_GE(standard.members.size(), 2u);

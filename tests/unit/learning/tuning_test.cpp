@@ -8,6 +8,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/learning/search_space.h"
+#include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
@@ -110,6 +111,20 @@ TEST(Tune, FindsTheBestCandidateAndGoesOn) {
   EXPECT_THAT(read_text(folder + "/tuned/best.toml"),
               AllOf(HasSubstr("[model]\nname = \"random_forest\""), HasSubstr("[train]\ntrees = 9")));
   EXPECT_THAT(read_text(folder + "/tuned/table.md"), HasSubstr("| 1 | the defaults | 3 |"));
+
+  // The recipe of a training; what a user says goes before it.
+  TrainCommand training;
+  Options options = training.declare();
+  options.set("train.trees=5");
+  apply_recipe_file(options, folder + "/tuned/best.toml");
+  EXPECT_EQ(training.request.model.name, "random_forest");
+  EXPECT_EQ(training.request.recipe.trees, 5);
+  write_text(folder + "/own.toml", "[model]\nparameters = [\"features=quantiles\"]\n[train]\noversample = \"smote\"\n");
+  apply_recipe_file(options, folder + "/own.toml");
+  EXPECT_THAT(training.request.model.parameters, ::testing::ElementsAre("features=quantiles"));
+  EXPECT_EQ(training.request.recipe.oversample, "smote");
+  write_text(folder + "/own.toml", "[output]\nfolder = \"x\"\n");
+  EXPECT_THAT(message_of([&] { apply_recipe_file(options, folder + "/own.toml"); }), HasSubstr("own.toml"));
 
   const Tuning again = tune(command, context.context);
   EXPECT_EQ(again.trained, 0);

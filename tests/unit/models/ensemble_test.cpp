@@ -54,8 +54,13 @@ TEST(Ensemble, IsOneFileThatHoldsItsMembersAsTheyWere) {
 }
 
 TEST(Ensemble, OfEnsemblesHasTheirMembers) {
-  const ModelFile pair = make_ensemble({trained("ltae"), trained("mlp")});
-  EXPECT_EQ(make_ensemble({pair, trained("transformer")}).members.size(), 3u);
+  ModelFile pair = make_ensemble({trained("ltae"), trained("mlp")});
+  pair.members[0].spec.weight = 1.5, pair.members[1].spec.weight = 0.5;
+  const ModelFile all = make_ensemble({pair, trained("transformer")});
+  ASSERT_EQ(all.members.size(), 3u);
+  EXPECT_DOUBLE_EQ(all.members[0].spec.weight, 0.75);  // a half of all is of the pair, however many members it has
+  EXPECT_DOUBLE_EQ(all.members[1].spec.weight, 0.25);
+  EXPECT_DOUBLE_EQ(all.members[2].spec.weight, 1);
 }
 
 TEST(Ensemble, MembersThatDoNotFitAreNamed) {
