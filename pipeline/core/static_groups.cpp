@@ -1,5 +1,7 @@
 #include "pipeline/core/static_groups.h"
 
+#include <cmath>
+
 #include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/text.h"
 
@@ -40,6 +42,23 @@ std::string list_of_statics(const std::vector<std::string>& names) {
   std::vector<std::string> texts;
   for (const StaticGroup& group : static_groups(names)) texts.push_back(group.name);
   return join_list(texts, ", ");
+}
+
+MissingStatics::MissingStatics(const std::vector<std::string>& names)
+    : groups_(static_groups(names)), inputs_(names.size()), missing_(groups_.size()) {}
+
+void MissingStatics::add(std::span<const float> values) {
+  if (inputs_ == 0) return;
+  rows_ += static_cast<std::int64_t>(values.size() / inputs_);
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t i = groups_[g].first; i < values.size(); i += inputs_) missing_[g] += std::isnan(values[i]);
+}
+
+std::map<std::string, double> MissingStatics::shares() const {
+  std::map<std::string, double> shares;
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    if (missing_[g] > 0) shares[groups_[g].name] = static_cast<double>(missing_[g]) / static_cast<double>(rows_);
+  return shares;
 }
 
 }  // namespace millesime

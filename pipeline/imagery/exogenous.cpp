@@ -311,6 +311,24 @@ std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>&
   return files;
 }
 
+std::vector<std::string> notes_of_missing(const MissingStatics& missing, const std::vector<ExogenousOptions>& entries,
+                                          const std::string& places) {
+  constexpr double kMany = 0.01;
+  const auto of_polygons = [&](const std::string& input) {
+    return std::ranges::any_of(entries, [&](const ExogenousOptions& entry) {
+      return !entry.field.empty() && (input == entry.name || input == entry.name + kCategory);
+    });
+  };
+  std::vector<std::string> notes;
+  for (const auto& [input, share] : missing.shares())
+    if (share == 1)
+      notes.push_back(join_text("the exogenous input ", input, " has no value at any of the ", places, "; does it cover the tile?"));
+    else if (share >= kMany && !of_polygons(input))
+      notes.push_back(join_text("the exogenous input ", input, " has no value at ", fixed(100 * share, 1), " % of the ", places,
+                                ", where models read its mean, or an unknown code; does it cover the tile?"));
+  return notes;
+}
+
 std::vector<std::string> notes_of_exogenous(const std::vector<ExogenousOptions>& entries) {
   std::vector<std::string> notes;
   for (const ExogenousOptions& entry : entries) {

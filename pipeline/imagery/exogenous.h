@@ -19,6 +19,7 @@
 
 #include "pipeline/core/grid.h"
 #include "pipeline/core/options.h"
+#include "pipeline/core/static_groups.h"
 
 namespace millesime {
 
@@ -43,6 +44,11 @@ std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>&
 // Looks for undeclared fill values of their rasters. What stands for a missing value, a sentence each, for the log. UserError where it
 // cannot be told.
 std::vector<std::string> notes_of_exogenous(const std::vector<ExogenousOptions>& entries);
+
+// What the log says of inputs that often have no value: rasters from a hundredth of the places on, and polygons, which leave most land out,
+// where there is no place with one. `places`: "samples", "pixels".
+std::vector<std::string> notes_of_missing(const MissingStatics& missing, const std::vector<ExogenousOptions>& entries,
+                                          const std::string& places);
 
 // Not thread-safe: one object a thread.
 class ExogenousReader {

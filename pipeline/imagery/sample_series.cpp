@@ -109,7 +109,7 @@ void read_series(const SourceCensus& census, const std::vector<ExogenousOptions>
     series.valid.assign(n * dates, 0);
   }
 
-  const TileReader reader({{&census, series.bands}}, exogenous, std::max(1, context.threads / 2), 0, context.memory_bytes);
+  TileReader reader({{&census, series.bands}}, exogenous, std::max(1, context.threads / 2), 0, context.memory_bytes);
   const auto per_pixel = reader.bytes_per_pixel() + static_cast<std::int64_t>(dates * (2 * bands + 1));
   const std::int64_t budget =
       std::min(reader.main().pixels_within(context.memory_bytes, 4, (2 * kReadAhead + 2) * per_pixel), kMaxWindowPixels);

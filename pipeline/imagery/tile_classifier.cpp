@@ -12,6 +12,7 @@
 #include "kernels/ops/resample.h"
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
+#include "pipeline/imagery/pixel_tally.h"
 #include "pipeline/imagery/series_strips.h"
 #include "pipeline/imagery/tile_input.h"
 #include "pipeline/imagery/tile_reader.h"
@@ -33,6 +34,10 @@ constexpr std::int64_t kMaxDevicePixels = 1 << 18;
 // cores with those that compute, but nothing is computed before the first window is read, of which opening the files takes most.
 int readers_of(const Context& context) {
   return std::max(1, context.device.kind == Device::Kind::cpu ? context.threads : context.threads - 2);
+}
+
+void note_of_tile(const std::string& text, const Context& context, const ClassifyRequest& request) {
+  context.progress->note(join_text("tile ", request.census.tile, ": ", text));
 }
 
 // Some rows of a window as the device sends them.
@@ -61,59 +66,6 @@ class SpareRows {
  private:
   std::mutex mutex_;
   std::vector<DecidedRows> spare_;
-};
-
-struct Tally {
-  std::int64_t pixels = 0, acquisitions = 0;
-  // Pixels without a class, by reason.
-  std::int64_t no_image = 0, no_valid_observation = 0, outside_regions = 0, region_without_model = 0, outside_area = 0;
-  std::int64_t mapped = 0;
-  std::vector<std::int64_t> mapped_without;  // of each further source: pixels with a class that no valid date of it sees
-  int most_acquisitions = 0;
-  std::map<int, std::int64_t> classes;
-
-  // `image`: 1 where there is one; empty: not known. `inside`: 1 in the area; empty: everywhere. `observed`: of each further source.
-  void add(const SeedMap::Pixels& window, const std::vector<std::uint8_t>& image, const std::vector<std::uint8_t>& without_model,
-           const std::vector<std::uint8_t>& inside, const std::vector<std::vector<std::uint8_t>>& observed) {
-    pixels += static_cast<std::int64_t>(window.label.size());
-    mapped_without.resize(observed.size());
-    for (std::size_t p = 0; p < window.label.size(); ++p) {
-      if (!inside.empty() && inside[p] == 0) {
-        ++outside_area;
-        continue;
-      }
-      if (window.label[p]) {
-        ++mapped;
-        for (std::size_t s = 0; s < observed.size(); ++s) mapped_without[s] += observed[s][p] == 0;
-      }
-      if (window.label[p])
-        ++classes[window.label[p]];
-      else if (window.validity[p] == 0)
-        ++(!image.empty() && image[p] == 0 ? no_image : no_valid_observation);
-      else
-        ++(!without_model.empty() && without_model[p] ? region_without_model : outside_regions);
-      acquisitions += window.validity[p];
-      most_acquisitions = std::max<int>(most_acquisitions, window.validity[p]);
-    }
-  }
-  bool mapped_nothing_of_what_was_seen() const { return classes.empty() && outside_regions + region_without_model > 0; }
-  nlohmann::json to_json() const {
-    nlohmann::json by_class = nlohmann::json::object();
-    for (const auto& [code, n] : classes) by_class[std::to_string(code)] = n;
-    const double mean = pixels > 0 ? static_cast<double>(acquisitions) / static_cast<double>(pixels) : 0;
-    nlohmann::json counts = {{"pixels", pixels},
-                             {"without_observation", no_image + no_valid_observation},
-                             {"outside_regions", outside_regions},
-                             {"unmapped",
-                              {{"no_image", no_image},
-                               {"no_valid_observation", no_valid_observation},
-                               {"outside_regions", outside_regions},
-                               {"region_without_model", region_without_model}}},
-                             {"validity", {{"mean", mean}, {"maximum", most_acquisitions}}},
-                             {"classes", by_class}};
-    if (outside_area > 0) counts["unmapped"]["outside_area"] = outside_area;
-    return counts;
-  }
 };
 
 // The weights of the regions of a tile, as the models see them: a region without a model of its own adds to its substitute.
@@ -274,11 +226,13 @@ class TileClassifier {
       counts["sources"][other.source] = {{"acquisitions", other.acquisitions.size()},
                                          {"mapped_without", counted ? tally_.mapped_without[place] : tally_.mapped}};
     }
+    if (const auto shares = reader_.missing().shares(); !shares.empty()) counts["inputs_without_value"] = shares;
+    for (const auto& text : notes_of_missing(reader_.missing(), request_.exogenous, "pixels")) note_of_tile(text, context_, request_);
     for (const auto& [name, pixels] : maps_.front().unknown_codes()) {
       counts["unknown_codes"][name] = pixels;
       if (pixels > 0)
-        context_.progress->note(join_text("tile ", request_.census.tile, ": ", name, ": ", pixels,
-                                          " px have a code that no sample had; the models read it as unknown"));
+        note_of_tile(join_text(name, ": ", pixels, " px have a code that no sample had; the models read it as unknown"), context_,
+                     request_);
     }
     PrecisionCost cost;
     for (const auto& map : maps_) cost.add(map.precision_cost());
@@ -367,7 +321,7 @@ class TileClassifier {
   std::optional<MappedArea> area_;
   std::optional<RasterReader> footprint_;  // only the writer reads it
   FittingRows fit_;
-  Tally tally_;
+  PixelTally tally_;
 };
 
 }  // namespace
@@ -378,8 +332,7 @@ nlohmann::json classify_tile(const ClassifyRequest& request, const Context& cont
     throw UserError(
         join_text("tile ", request.census.tile, ": no region of ", request.regions.path, " lies in any tile, so there is no model"));
   TileClassifier classifier(request, context);
-  for (const std::string& note : notes_of_exogenous(request.exogenous))
-    context.progress->note(join_text("tile ", request.census.tile, ": ", note));
+  for (const std::string& text : notes_of_exogenous(request.exogenous)) note_of_tile(text, context, request);
   const std::vector<Window> windows = classifier.windows();
   if (!windows.empty())
     if (const auto note = classifier.reader().rereading(windows.front()); !note.empty()) context.progress->note(note);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/core/static_groups.h"
 #include "pipeline/imagery/coordinate_reader.h"
 #include "pipeline/imagery/exogenous.h"
 #include "pipeline/imagery/tile_window.h"
@@ -29,8 +30,10 @@ class TileReader {
              std::int64_t memory_bytes, bool coordinates = false);
 
   const SeriesReader& main() const { return *series_.front(); }
-  std::int64_t bytes_per_pixel() const;                     // of a TileWindow
-  void read(const Window& window, TileWindow& into) const;  // in the memory that is there
+  std::int64_t bytes_per_pixel() const;               // of a TileWindow
+  void read(const Window& window, TileWindow& into);  // in the memory that is there
+  // Static inputs without a value, in the windows so far.
+  const MissingStatics& missing() const { return missing_; }
 
  private:
   std::size_t n_statics() const;
@@ -38,6 +41,7 @@ class TileReader {
   std::vector<std::unique_ptr<SeriesReader>> series_;  // as `sources`
   ExogenousReader exogenous_;
   std::optional<CoordinateReader> coordinates_;
+  MissingStatics missing_;
 };
 
 }  // namespace millesime

@@ -201,16 +201,10 @@ void drop_unobserved(Samples& samples, Dropped& dropped) {
   }
 }
 
-// Exogenous inputs that are missing at every sample.
-std::vector<std::string> inputs_without_value(const Samples& samples) {
-  std::vector<std::string> without;
-  const std::size_t n = samples.static_names.size();
-  for (std::size_t s = 0; s < n && samples.size() > 0; ++s) {
-    bool known = false;
-    for (std::size_t i = s; i < samples.statics.size() && !known; i += n) known = !std::isnan(samples.statics[i]);
-    if (!known) without.push_back(samples.static_names[s]);
-  }
-  return without;
+MissingStatics missing_of(const Samples& samples) {
+  MissingStatics missing(samples.static_names);
+  missing.add(samples.statics);
+  return missing;
 }
 
 // --- counts ---------------------------------------------------------------------------------------------------------------------
@@ -288,7 +282,7 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
   if (!reference.repaired.empty()) counts["repaired"] = first_lines(reference.repaired);
   if (!reference.dropped.empty()) counts["dropped"] = first_lines(reference.dropped);
   if (!reference.note.empty()) counts["note"] = reference.note;
-  if (const auto inputs = inputs_without_value(samples); !inputs.empty()) counts["inputs_without_value"] = inputs;
+  if (const auto shares = missing_of(samples).shares(); !shares.empty()) counts["inputs_without_value"] = shares;
   return counts;
 }
 
@@ -353,9 +347,8 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
       ++series;
     }
     drop_unobserved(samples, dropped);
-    for (const std::string& input : inputs_without_value(samples))
-      context.progress->note(join_text("tile ", tile, ": the exogenous input ", input, " has no value at any of the ", samples.size(),
-                                       " samples; does it cover the tile?"));
+    for (const std::string& note : notes_of_missing(missing_of(samples), config.exogenous, "samples"))
+      context.progress->note(join_text("tile ", tile, ": ", note));
   }
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);
   write_samples(samples, layout.samples(tile));
