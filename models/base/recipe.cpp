@@ -39,6 +39,11 @@ void Recipe::declare(Options& options) {
            "against wrong labels: exponent q of the generalised cross entropy, e.g. 0.7; 0: cross entropy (with label_smoothing)")
       .range(0, 1);
   options
+      .add("doubtful", &doubtful,
+           "against wrong labels: a polygon of at least five samples is left out where forests that learned from the others give another "
+           "class a probability that is by this larger than that of its own, e.g. 0.6; 0: none is")
+      .range(0, 1);
+  options
       .add("class_balance", &class_balance,
            "the weight of a class is its frequency to the power of minus this: 0: no weights, 1: all classes equal")
       .range(0, 1);

@@ -7,6 +7,7 @@
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/learning/doubtful.h"
 #include "pipeline/learning/learning.h"
 #include "pipeline/learning/specification.h"
 
@@ -200,10 +201,12 @@ void check_model(const ModelOptions& model) {
         join_text("model.parameters: got ", model.parameters.front(), ", but ", model.name, " is not one architecture; choose one"));
 }
 
-LearnedModel learn_model(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
-                         const Context& context) {
+LearnedModel learn_model(const LearningRequest& request, const std::vector<NamedSamples>& all,
+                         const std::vector<SampleSelection>& selections, const Context& context) {
   check_model(request.model);
   request.selection.check("train");
+  const auto cleaned = without_doubtful(request, all, selections, context);
+  const std::vector<SampleSelection>& found = cleaned ? cleaned->samples : selections;
   std::vector<LearnedModel> members;
   const auto names = members_of(request.model.name);
   if (request.recipe.season_cut > 0) check_season(request, names, context);
@@ -211,7 +214,11 @@ LearnedModel learn_model(const LearningRequest& request, const std::vector<Named
     const LearningRequest own = names.size() == 1 ? request : naming(request, name);
     members.push_back(name == kChosenModel ? learn_chosen(own, all, found, context) : learn_one(own, all, found, context));
   }
-  return members.size() == 1 ? members.front() : mean_of(members, context);
+  LearnedModel learned = members.size() == 1 ? members.front() : mean_of(members, context);
+  if (cleaned)
+    learned.model.spec.metrics["doubtful"] = {
+        {"difference", request.recipe.doubtful}, {"polygons", cleaned->polygons}, {"samples", cleaned->left_out}};
+  return learned;
 }
 
 std::string counts_text(const ModelSpec& spec) {

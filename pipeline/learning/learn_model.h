@@ -25,7 +25,8 @@ void check_model(const ModelOptions& model);
 // every polygon has its say, and in three where up to 10 000 samples are of at most 1000 polygons. A model that is fine-tuned, or reads
 // several sources or an input that was asked for, is ltae alone.
 //
-// Trains on the samples that request.selection selects of `selections`; the dates of `all` define the time grid of regular input.
+// Trains on the samples that request.selection selects of `selections`, without doubtful polygons if recipe.doubtful says so (doubtful.h);
+// the dates of `all` define the time grid of regular input.
 LearnedModel learn_model(const LearningRequest& request, const std::vector<NamedSamples>& all,
                          const std::vector<SampleSelection>& selections, const Context& context);
 

@@ -163,6 +163,31 @@ TEST_F(ChosenModel, OfSeveralNamesIsTheirWeightedMean) {
   EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("did you mean \"ltae\""));
 }
 
+// Thirty polygons of six samples of three classes, some with the label of another class.
+std::string polygons_with_wrong_labels(const std::set<int>& wrong) {
+  std::string text = "label,group,B4_20210110,B4_20210601,B4_20211103";
+  for (int i = 0; i < 180; ++i) {
+    const int polygon = i / 6, seen = polygon % 3;
+    text += join_text("\n", 1 + (wrong.contains(polygon) ? (seen + 1) % 3 : seen), ",", polygon);
+    for (int date = 0; date < 3; ++date) text += join_text(",", 500 + 900 * ((seen + date) % 3) + 7 * (i % 13));
+  }
+  return text + "\n";
+}
+
+TEST_F(ChosenModel, LearnsWithoutPolygonsWhoseLabelOthersContradict) {
+  command_.request.model.name = "random_forest";
+  write_text(folder_ + "/wrong.csv", polygons_with_wrong_labels({4, 11}));
+  EXPECT_EQ(train("/wrong.csv").spec.provenance.n_samples, 180);
+  command_.request.recipe.doubtful = 0.6;
+  const ModelFile cleaned = train("/wrong.csv");
+  EXPECT_EQ(cleaned.spec.provenance.n_samples, 168);
+  EXPECT_EQ(cleaned.spec.metrics["doubtful"]["polygons"], 2);
+  EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("2 of 30 polygons (12 samples) are left out")));
+  EXPECT_THAT(model_info_text(command_.request.output), HasSubstr("left out     2 polygons of 12 samples"));
+  write_text(folder_ + "/right.csv", polygons_with_wrong_labels({}));
+  EXPECT_EQ(train("/right.csv").spec.provenance.n_samples, 180);
+}
+
 TEST(ChosenRecipe, LearnsByTheRecipeOfItsArchitectureWhereNobodySaidOtherwise) {
   Recipe told;
   const Recipe plain = recipe_for("temporal_cnn", told);

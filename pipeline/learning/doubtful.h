@@ -1,0 +1,26 @@
+#pragma once
+// Polygons whose label the other samples contradict, before a model learns from them (after confident learning, Northcutt, Jiang & Chuang
+// 2021, arXiv:1911.00068; the whole polygon is judged, since the errors of its samples are correlated).
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pipeline/core/context.h"
+#include "pipeline/learning/request.h"
+#include "pipeline/learning/sample_input.h"
+
+namespace millesime {
+
+struct WithoutDoubtful {
+  std::vector<SampleSelection> samples;     // those that are kept
+  std::int64_t polygons = 0, left_out = 0;  // what is not: polygons and their samples
+};
+
+// Random forests judge every polygon by the others (five folds). A polygon of at least five samples is doubtful where the mean probability
+// of another class is larger than that of its own by request.recipe.doubtful or more. Nothing where that is 0, where validation samples are
+// given or where there are too few polygons.
+std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, const std::vector<NamedSamples>& all,
+                                                const std::vector<SampleSelection>& found, const Context& context);
+
+}  // namespace millesime
