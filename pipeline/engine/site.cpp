@@ -33,7 +33,9 @@ void TaskResources::declare(Options& o) {
   o.add("at_once", &at_once, "maximum number of tasks of the stage that run at the same time; 0: no limit").range(0, 100000);
   o.add("options", &options, "further options of sbatch, e.g. \"--constraint=a100\"");
   o.add("prologue", &prologue, "shell lines before the program starts, e.g. \"module load gdal\"");
-  o.add("launcher", &launcher, "words before the program, e.g. \"apptainer exec --nv /containers/millesime.sif\"");
+  o.add("launcher", &launcher,
+        "words before the program, e.g. \"apptainer exec --nv /containers/millesime.sif\"; the job plan, which submits, takes only that of "
+        "[stages.plan], and without one the program that submits");
 }
 
 Options Site::declare(const std::vector<std::string>& known) {
@@ -65,6 +67,7 @@ Site Site::load(const std::string& name_or_file, const std::vector<Stage>& stage
     site.every = shared.every;
   }
   for (const auto& name : names) site.stages[name] = site.every;
+  site.stages[kPlanJob].launcher.clear();  // it submits, and in a container there is no Slurm
   site.declare(names).read_toml(file);
   for (const auto& [name, resources] : site.stages)
     if (!resources.memory.empty()) parse_memory(resources.memory, join_text(file, ": stages.", name, ".memory"));

@@ -120,18 +120,19 @@ std::string send_job(const std::string& script_file, const std::vector<std::stri
   return job;
 }
 
-std::optional<std::vector<ClusterTask>> tasks_in_queue() {
+ClusterQueue tasks_in_queue() {
   const CommandResult result = run_command({"squeue", "--me", "--noheader", "--array", "--format=%F|%K|%T|%N"});
-  if (result.code != 0) return std::nullopt;
-  std::vector<ClusterTask> tasks;
+  if (result.code == 127) return {{}, "squeue is not in the PATH"};
+  if (result.code != 0) return {{}, join_text("squeue does not answer (", trim(result.text), ")")};
+  ClusterQueue queue;
   for (const auto& line : split_text(result.text, '\n')) {
     const auto fields = split_text(line, '|');
     ClusterTask task;
     if (fields.size() != 4) continue;  // a warning
     task.job = fields[0], task.state = fields[2], task.node = trim(fields[3]);
-    if (std::from_chars(fields[1].data(), fields[1].data() + fields[1].size(), task.index).ec == std::errc{}) tasks.push_back(task);
+    if (std::from_chars(fields[1].data(), fields[1].data() + fields[1].size(), task.index).ec == std::errc{}) queue.tasks.push_back(task);
   }
-  return tasks;
+  return queue;
 }
 
 }  // namespace millesime

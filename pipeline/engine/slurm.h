@@ -1,7 +1,6 @@
 #pragma once
 // Slurm, through its commands: job arrays of work units. Independent of stages and manifests.
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +30,10 @@ struct ClusterTask {
   std::string state;  // PENDING, RUNNING...
   std::string node;   // "" while it waits
 };
-// This user's tasks that wait or run; empty if Slurm does not answer.
-std::optional<std::vector<ClusterTask>> tasks_in_queue();
+struct ClusterQueue {
+  std::vector<ClusterTask> tasks;  // of this user, that wait or run
+  std::string lack;                // "" or why they are not known: "squeue is not in the PATH"
+};
+ClusterQueue tasks_in_queue();
 
 }  // namespace millesime

@@ -36,8 +36,8 @@ class ClusterView {
     const auto& [job, index, log] = task->second;
     const std::string name = join_text("job ", job, "_", index);
     if (fs::exists(log)) entry.log = log;
-    if (!queue_) return;
-    for (const auto& queued : *queue_)
+    if (!queue_.lack.empty()) return;
+    for (const auto& queued : queue_.tasks)
       if (queued.job == job && queued.index == index) {
         entry.state = queued.node.empty() ? "queued" : "running";
         entry.detail = queued.node.empty() ? name : name + " on " + queued.node;
@@ -50,7 +50,7 @@ class ClusterView {
 
  private:
   SentTasks sent_;
-  std::optional<std::vector<ClusterTask>> queue_;
+  ClusterQueue queue_;
 };
 
 // The first output that differs from its checksum, or "". One may lie above the edition, where the manifest's path does not tell its place.

@@ -30,22 +30,25 @@ void write_ledger(const Layout& layout, const SentTasks& tasks) {
 SentTasks tasks_under_way(const Layout& layout) {
   const SentTasks sent = sent_tasks(layout);
   if (sent.empty()) return {};
-  const auto queue = tasks_in_queue();
-  if (!queue)
-    throw UserError("squeue does not answer, so it is not known which tasks are waiting or running; try again when Slurm answers");
+  const ClusterQueue queue = tasks_in_queue();
+  if (!queue.lack.empty())
+    throw UserError(queue.lack +
+                    ", so it is not known which tasks of this production are waiting or running; submit from a machine of the cluster, "
+                    "outside of a container, when Slurm answers");
   SentTasks alive;
   for (const auto& [unit, task] : sent)
-    for (const auto& queued : *queue)
+    for (const auto& queued : queue.tasks)
       if (queued.job == task.job && queued.index == task.index) alive[unit] = task;
   return alive;
 }
 
 namespace {
 
-std::string command_line(const ClusterCall& call, const Site& site, const TaskResources& resources, const std::vector<std::string>& words) {
+std::string command_line(const ClusterCall& call, const std::string& program, const TaskResources& resources,
+                         const std::vector<std::string>& words) {
   std::vector<std::string> parts;
   if (!resources.launcher.empty()) parts.push_back(resources.launcher);
-  parts.push_back(shell_quoted(site.program.empty() ? call.program : site.program));
+  parts.push_back(shell_quoted(program.empty() ? call.program : program));
   for (const auto& word : words) parts.push_back(shell_quoted(word));
   for (const auto& word : call.arguments) parts.push_back(shell_quoted(word));
   return join_list(parts, " ");
@@ -58,7 +61,7 @@ std::string run_line(const ClusterCall& call, const Site& site, const TaskResour
     const auto budget = parse_memory(resources.memory, "memory") / 10 * 9;
     words.insert(words.end(), {"--memory", std::to_string(budget >> 20) + "MiB"});
   }
-  return command_line(call, site, resources, words);
+  return command_line(call, site.program, resources, words);
 }
 
 std::string submit_line(const ClusterCall& call, const Site& site, const TaskResources& resources, const std::string& from,
@@ -66,7 +69,9 @@ std::string submit_line(const ClusterCall& call, const Site& site, const TaskRes
   std::vector<std::string> words = {"submit", call.config, "--from", from};
   if (!to.empty()) words.insert(words.end(), {"--to", to});
   if (!call.site.empty()) words.insert(words.end(), {"--site", call.site});
-  return command_line(call, site, resources, words);
+  // With a launcher the site's program is that of the container, where there is no Slurm: this job takes the one that submits.
+  const bool outside = resources.launcher.empty() && !site.every.launcher.empty();
+  return command_line(call, outside ? "" : site.program, resources, words);
 }
 
 ClusterJob job_of(const std::string& stage, const Layout& layout, const ClusterCall& call, const TaskResources& resources) {

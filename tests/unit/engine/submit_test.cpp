@@ -1,5 +1,6 @@
 #include "pipeline/engine/submit.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -16,6 +17,19 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
+
+// While it exists, programs are looked for in this folder alone.
+class Path {
+ public:
+  explicit Path(const std::string& folder) : before_(std::getenv("PATH")) { ::setenv("PATH", folder.c_str(), 1); }
+  ~Path() { ::setenv("PATH", before_.c_str(), 1); }
+  Path(const Path&) = delete;
+  Path& operator=(const Path&) = delete;
+
+ private:
+  std::string before_;
+};
 
 // The units of these stages: `first` has one a tile; `second` has sheets and a map that consists of them, and knows its units
 // only if the file "known" exists.
@@ -139,6 +153,30 @@ TEST_F(SubmitTest, ASiteSaysWhatTasksAskFor) {
         "\nmodule load gdal\n", "apptainer exec image.sif '/shared/millesime' 'run'", "'--threads' '4' '--memory' '9216MiB'"})
     EXPECT_THAT(script, HasSubstr(line));
   EXPECT_THAT(script, Not(HasSubstr("--account")));
+}
+
+TEST_F(SubmitTest, TheJobThatSubmitsRunsOutsideOfTheContainer) {
+  const auto plan_of = [&](const std::string& text) {
+    write_text(file("site.toml"), text);
+    return plan({}, {}, file("site.toml")).back().waves.at(0).at(0).tasks.at(0);
+  };
+  const std::string container = "program = \"millesime\"\n[stages]\nlauncher = \"apptainer exec image.sif\"\n";
+  EXPECT_THAT(plan_of(container), StartsWith("'/opt/millesime' 'submit'")) << "the program that submits now";
+  EXPECT_THAT(plan_of(container + "[stages.plan]\nlauncher = \"apptainer exec --bind /etc/slurm image.sif\"\n"),
+              StartsWith("apptainer exec --bind /etc/slurm image.sif 'millesime' 'submit'"));
+  EXPECT_THAT(plan_of("program = \"/shared/millesime\"\n"), StartsWith("'/shared/millesime' 'submit'"));
+}
+
+TEST_F(SubmitTest, WhereSlurmIsNotTheMessageSaysSo) {
+  std::filesystem::create_directories(file("out/2021/work/slurm"));
+  write_text(file("out/2021/work/slurm/tasks.json"), R"({"first/A": {"job": "7", "index": 0, "log": ""}})");
+  const Path none(folder);
+  try {
+    tasks_under_way(Layout(config));
+    ADD_FAILURE() << "accepted";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("squeue is not in the PATH"));
+  }
 }
 
 TEST_F(SubmitTest, ASiteWithASlipIsRefused) {
