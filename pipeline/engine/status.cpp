@@ -29,6 +29,8 @@ class ClusterView {
     if (!sent_.empty()) queue_ = tasks_in_queue();
   }
 
+  bool was_sent(const std::string& unit) const { return sent_.contains(unit); }
+
   // Fills in state, detail and log of a unit that is not done.
   void describe(const std::string& unit, bool ran_before, UnitStatus& entry) const {
     const auto task = sent_.find(unit);
@@ -86,6 +88,17 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
       UnitStatus entry{planned.stage->name, "", "unknown", "its units are known once the stages before it have run", ""};
       cluster.describe(join_text(kPlanJob, "/") + planned.stage->name, false, entry);
       list.push_back(std::move(entry));
+    }
+    // Nothing of the stage was sent: the job that should have submitted it says why.
+    const auto to_run = [](const PlannedUnit& p) { return !p.why.empty(); };
+    const auto ran = [&](const PlannedUnit& p) {
+      return cluster.was_sent(p.unit.name()) || (to_run(p) && known_manifest(layout, p.unit).has_value());
+    };
+    if (const auto job = join_text(kPlanJob, "/", planned.stage->name);
+        cluster.was_sent(job) && std::ranges::any_of(planned.units, to_run) && std::ranges::none_of(planned.units, ran)) {
+      UnitStatus entry{kPlanJob, planned.stage->name, "", "", ""};
+      cluster.describe(job, false, entry);
+      if (!entry.state.empty()) list.push_back(std::move(entry));
     }
     for (const auto& [unit, why, needs] : planned.units) {
       UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why, ""};

@@ -1,5 +1,6 @@
 #include "pipeline/engine/submit.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -8,6 +9,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/engine/status.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -177,6 +179,27 @@ TEST_F(SubmitTest, WhereSlurmIsNotTheMessageSaysSo) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("squeue is not in the PATH"));
   }
+}
+
+TEST_F(SubmitTest, AJobThatSubmitsNothingIsListed) {
+  std::filesystem::create_directories(file("out/2021/work/slurm/logs"));
+  write_text(file("plan.log"), "millesime: squeue is not in the PATH\n");
+  write_text(file("out/2021/work/slurm/tasks.json"), R"({"plan/second": {"job": "8", "index": 0, "log": ")" + file("plan.log") + "\"}}");
+  write_text(file("squeue"), "#!/bin/sh\n");  // a queue without tasks
+  std::filesystem::permissions(file("squeue"), std::filesystem::perms::owner_all);
+  write_text(file("known"), "");  // the units of second are known, and none of them was sent
+  const Path fake(folder);
+  const auto job = [&] {
+    const auto list = status(stages, config, false);
+    const auto found = std::ranges::find(list, "plan", &UnitStatus::stage);
+    return found == list.end() ? UnitStatus{} : *found;
+  };
+  EXPECT_EQ(job().key, "second");
+  EXPECT_EQ(job().state, "failed");
+  EXPECT_THAT(job().detail, HasSubstr("squeue is not in the PATH"));
+  write_text(file("out/2021/work/slurm/tasks.json"),
+             R"({"plan/second": {"job": "8", "index": 0, "log": ""}, "second/map": {"job": "9", "index": 0, "log": ""}})");
+  EXPECT_EQ(job().state, "") << "it has sent something";
 }
 
 TEST_F(SubmitTest, ASiteWithASlipIsRefused) {
