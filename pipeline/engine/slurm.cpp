@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -61,8 +62,14 @@ std::string shell_quoted(const std::string& word) {
 
 namespace {
 
-// The folder of a log may have a %, which is a % only when it is written twice.
-std::string log_pattern(const std::string& log) {
+// The folder of a log may have a %, which is a % only when it is written twice. As a full path: Slurm would put the working folder before
+// it and read that as a pattern, too.
+std::string log_pattern(const ClusterJob& job) {
+  const std::string log = std::filesystem::path(job.folder) / job.log;
+  for (const std::string& path : {job.folder, log})  // Slurm drops it, and leaves %A and %a of such a log as they are
+    if (path.find('\\') != std::string::npos)
+      throw UserError(
+          join_text("job ", job.name, ": ", path, ": Slurm does not take names with a \\; rename the folder or submit from another"));
   std::string pattern;
   const std::size_t name = log.rfind('/') + 1;
   for (std::size_t i = 0; i < log.size(); ++i) pattern += i < name && log[i] == '%' ? "%%" : std::string(1, log[i]);
@@ -85,7 +92,7 @@ std::string job_script(const ClusterJob& job) {
   given("job-name", job.name);
   option(join_text("--array=0-", job.tasks.size() - 1, wanted.at_once > 0 ? join_text("%", wanted.at_once) : ""));
   given("chdir", shell_quoted(job.folder));
-  given("output", shell_quoted(log_pattern(job.log)));
+  given("output", shell_quoted(log_pattern(job)));
   option("--open-mode=append");
   option("--requeue");
   option("--signal=B:TERM@60");  // the time that a task has to end with its work saved

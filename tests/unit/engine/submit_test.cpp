@@ -95,6 +95,25 @@ TEST_F(SubmitTest, AnArrayAStageAndATaskAUnit) {
   }
 }
 
+TEST_F(SubmitTest, FoldersThatSlurmWouldReadAsAPatternAreTakenAsTheyAre) {
+  ClusterJob job{.name = "millesime-first", .tasks = {"true"}, .folder = "/data/100%a", .log = "out/logs/first_%A_%a.log", .resources = {}};
+  EXPECT_THAT(job_script(job), HasSubstr("--output='/data/100%%a/out/logs/first_%A_%a.log'\n"));
+  job.log = "/50%/first_%A_%a.log";
+  EXPECT_THAT(job_script(job), HasSubstr("--output='/50%%/first_%A_%a.log'\n"));
+  const auto refused = [&] {
+    try {
+      job_script(job);
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  job.folder = "/data/a\\b";  // is gone to
+  EXPECT_THAT(refused(), HasSubstr("/data/a\\b: Slurm does not take names with a \\"));
+  job.folder = "/data", job.log = "a\\b/first_%A_%a.log";
+  EXPECT_THAT(refused(), HasSubstr("/data/a\\b/first_%A_%a.log: Slurm does not take names with a \\"));
+}
+
 TEST_F(SubmitTest, WhatIsMadeOfOtherUnitsOfItsStageComesAfterThem) {
   write_text(file("known"), "");
   const auto jobs = plan();
