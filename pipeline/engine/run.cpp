@@ -75,8 +75,9 @@ bool run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
   observer.unit_starts(unit, why);
   const auto started = std::chrono::steady_clock::now();
   const bool may_take = stage.of_any_edition && why != kForced;
+  std::error_code kept;
+  fs::remove(layout.failure(unit.stage, unit.key), kept);  // of an earlier attempt, whatever becomes of this one
   const Executed done = execute(stage, unit, world, layout, context, known_manifest(layout, unit), may_take);
-  fs::remove(layout.failure(unit.stage, unit.key));
   if (!done.edition.empty()) {
     observer.unit_taken(unit, done.edition);
     return false;

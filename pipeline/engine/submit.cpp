@@ -186,8 +186,12 @@ Submission submit(const std::vector<Stage>& stages, const Config& config, const 
         ++scripts;
         write_text(script, job_script(job));
         const std::string number = send_job(script, before);
-        for (std::size_t i = 0; i < job.tasks.size(); ++i)
-          ledger[stage.units[unit++]] = {number, static_cast<int>(i), log_of(job, number, i)};
+        for (std::size_t i = 0; i < job.tasks.size(); ++i) {
+          const std::string& name = stage.units[unit++];
+          ledger[name] = {number, static_cast<int>(i), log_of(job, number, i)};
+          std::error_code kept;
+          fs::remove(layout.failure(stage.stage, name.substr(name.find('/') + 1)), kept);  // of an earlier attempt
+        }
         write_ledger(layout, ledger);
         submission.sent.push_back({stage.stage, number, script, job.tasks.size(), before});
         numbers.push_back(number);

@@ -17,6 +17,7 @@
 #include "kernels/base/device_error.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/interruption.h"
 #include "pipeline/core/silent_progress.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/status.h"
@@ -295,6 +296,16 @@ TEST_F(RunTest, AUnitThatFailsByWhateverExceptionIsRecordedAndTheOthersGoOn) {
       EXPECT_TRUE(fs::exists(upper_file("B"))) << cases[i].message;
       EXPECT_THAT(outcome.blocked, ElementsAre("join/all"));
     }
+}
+
+TEST_F(RunTest, AFailureIsOfTheLastAttempt) {
+  failing = "A";
+  run_all();
+  ASSERT_EQ(status(stages(), config, false)[0].state, "failed");
+  failing.clear(), breaking = "A";
+  failure = [] { throw Interrupted(); };
+  EXPECT_THROW(run_all(), Interrupted);
+  EXPECT_EQ(status(stages(), config, false)[0].state, "to run");
 }
 
 TEST_F(RunTest, ALostDeviceOrAFaultOfTheProgramEndsTheRunAndIsRecorded) {
