@@ -149,6 +149,19 @@ WaitingLock::WaitingLock(const std::string& file, const std::function<void(const
   sign(descriptor_, file, who_am_i());
 }
 
+std::string holder_of(const std::string& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return "";
+  const int reason = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0 ? 0 : errno;
+  std::string holder = reason == EWOULDBLOCK ? content(descriptor) : "";
+  ::close(descriptor);
+  if (reason == EWOULDBLOCK) return holder.empty() ? "another process" : holder;
+  if (!without_flock(reason)) return "";
+  const std::filesystem::path path(file + ".held");
+  const auto alive = live_lock_files(path.parent_path(), path.filename());
+  return alive.empty() ? "" : alive.front();
+}
+
 WaitingLock::~WaitingLock() {
   if (!held_.empty()) remove_lock_file(held_);
   if (descriptor_ < 0) return;

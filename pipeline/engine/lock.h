@@ -48,4 +48,7 @@ class WaitingLock {
   std::string held_;
 };
 
+// Who holds the WaitingLock of `file`, "process 12 on node3 since ..."; "" for nobody.
+std::string holder_of(const std::string& file);
+
 }  // namespace millesime

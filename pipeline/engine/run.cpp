@@ -86,6 +86,12 @@ bool run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
   return true;
 }
 
+std::unique_ptr<WaitingLock> lock_of(const Unit& unit, const Layout& layout, const Context& context) {
+  return std::make_unique<WaitingLock>(layout.lock(unit.stage, unit.key), [&](const std::string& holder) {
+    context.progress->note(join_text("waiting for ", holder, ", which works on ", unit.name()));
+  });
+}
+
 }  // namespace
 
 namespace {
@@ -163,6 +169,7 @@ class Wave {
     LockedObserver observer(*this);
     while (const PlannedUnit* planned = next()) {
       try {
+        const auto own = lock_of(planned->unit, layout_, context);  // `status` sees that it runs
         const bool ran = run_one(stage_, planned->unit, planned->why, world, layout_, context, observer);
         const std::lock_guard lock(mutex_);
         ++(ran ? outcome_.ran : outcome_.taken), ++done_;
@@ -354,8 +361,7 @@ RunOutcome run_unit(const std::vector<Stage>& stages, const Config& config, cons
   }();
   const Stage& stage = stages[named.stage];
   const Unit& unit = named.unit;
-  const WaitingLock own(layout.stage(unit.stage) + "/." + unit.key + ".lock",
-                        [&](const std::string& holder) { context.progress->note("waiting for " + holder + ", which works on " + name); });
+  const auto own = lock_of(unit, layout, context);
   for (const auto& output : unit.outputs) remove_abandoned_of(output);
   RunOutcome outcome;
   try {

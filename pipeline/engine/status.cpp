@@ -7,6 +7,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/engine/lock.h"
 #include "pipeline/engine/submit.h"
 
 namespace millesime {
@@ -107,6 +108,9 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
         const std::string failure = layout.failure(unit.stage, unit.key);
         if (fs::exists(failure)) entry.state = "failed", entry.detail = trim(read_text(failure));
         cluster.describe(unit.name(), known.has_value(), entry);
+        if (entry.state != "running")
+          if (const auto holder = holder_of(layout.lock(unit.stage, unit.key)); !holder.empty())
+            entry.state = "running", entry.detail = holder;
       } else if (const auto damaged = verify && known ? damaged_output(unit, *known) : ""; !damaged.empty()) {
         entry.state = "damaged", entry.detail = damaged + ": its content differs from its checksum; remove it and run again";
       }

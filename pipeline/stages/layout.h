@@ -24,6 +24,9 @@ struct Layout {
   std::string failure(const std::string& stage_name, const std::string& key) const {  // the message of a unit that failed
     return stage(stage_name) + "/" + key + ".failed.txt";
   }
+  std::string lock(const std::string& stage_name, const std::string& key) const {  // held by who works on the unit
+    return stage(stage_name) + "/." + key + ".lock";
+  }
 
   std::string census(const std::string& tile) const { return stage("catalog") + "/" + tile + ".json"; }
   std::string footprint_report(const std::string& tile) const { return stage("footprint") + "/" + tile + ".json"; }

@@ -308,6 +308,17 @@ TEST_F(RunTest, AFailureIsOfTheLastAttempt) {
   EXPECT_EQ(status(stages(), config, false)[0].state, "to run");
 }
 
+TEST_F(RunTest, WhatIsAtWorkIsListedAsRunning) {
+  std::vector<UnitStatus> during;
+  hold = [&] { during = status(stages(), config, false); };
+  run_all({.tiles = {"A"}, .from = "", .to = "upper", .force = false});
+  ASSERT_FALSE(during.empty());
+  EXPECT_EQ(during[0].state, "running");
+  EXPECT_THAT(during[0].detail, HasSubstr("process " + std::to_string(::getpid())));
+  EXPECT_EQ(during[1].state, "to run");
+  EXPECT_EQ(status(stages(), config, false)[0].state, "done");
+}
+
 TEST_F(RunTest, ALostDeviceOrAFaultOfTheProgramEndsTheRunAndIsRecorded) {
   breaking = "A", failure = [] { throw DeviceLost("cuda:0 is gone"); };
   EXPECT_THROW(run_all(), DeviceLost);
