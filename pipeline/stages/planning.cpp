@@ -16,9 +16,10 @@
 namespace millesime {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 std::string version_of_plans() { return join_text("millesime ", version(), ", plan ", kFormat); }
+std::string checksum_of(const nlohmann::json& found) { return xxh3(json_text(found)); }
 
 }  // namespace
 
@@ -27,6 +28,7 @@ Planning::Planning(std::string file) : file_(std::move(file)) {
   try {
     const auto document = nlohmann::json::parse(read_text(file_));
     if (document.at("version") != version_of_plans()) return;
+    if (document.at("checksum") != checksum_of(document.at("found"))) return;  // values are used as they are
     for (const auto& [key, entry] : document.at("found").items())
       found_[bytes_of_utf8(key)] = {entry.at("bytes").get<std::uint64_t>(), entry.at("modified_ns").get<std::int64_t>(), entry.at("value")};
   } catch (const std::exception&) {  // what it holds is found again in the files
@@ -48,6 +50,7 @@ void Planning::end() {
   nlohmann::json document{{"version", version_of_plans()}, {"found", nlohmann::json::object()}};
   for (const auto& [key, found] : found_)
     document["found"][utf8_of_bytes(key)] = {{"bytes", found.bytes}, {"modified_ns", found.modified_ns}, {"value", found.value}};
+  document["checksum"] = checksum_of(document["found"]);
   try {
     write_text(file_, json_text(document) + "\n");
     changed_ = false;

@@ -21,7 +21,7 @@ struct Config;
 
 class Planning {
  public:
-  // What an earlier plan kept in `file`; of another version, or damaged, it is made anew. "": nothing is kept.
+  // What an earlier plan kept in `file`; of another version, or damaged (its checksum), it is made anew. "": nothing is kept.
   explicit Planning(std::string file = "");
 
   // A plan is made from begin() to end(): in between files are taken as they were when they were looked at first.

@@ -258,11 +258,21 @@ TEST_F(Country, APlanOfAnotherVersionOrADamagedOneIsMadeAgain) {
   ASSERT_NE(at, std::string::npos);
   other.insert(at + 11, "another ");
   for (std::size_t place = 0; (place = other.find("\"learning\":[\"1\"", place)) != std::string::npos; ++place) other[place + 13] = '9';
-  for (const std::string& text : {other, std::string("{"), std::string("[]")}) {
+  std::vector<std::string> damaged = {other, "{", "[]", "{}"};
+  const nlohmann::json whole = nlohmann::json::parse(kept);
+  for (const nlohmann::json& value :
+       {nlohmann::json(5), nlohmann::json(nullptr), nlohmann::json("text"), nlohmann::json::object(), nlohmann::json::array()}) {
+    nlohmann::json values = whole, entries = whole, found = whole, checksum = whole;
+    for (auto& [key, entry] : values["found"].items()) entry["value"] = value;
+    for (auto& [key, entry] : entries["found"].items()) entry = value;
+    found["found"] = value, checksum["checksum"] = value;
+    for (const auto& document : {values, entries, found, checksum}) damaged.push_back(document.dump());
+  }
+  for (const std::string& text : damaged) {
     write_text(file, text);
     config.planning = nullptr;
-    EXPECT_EQ(to_run(make_plan(stages(), config, {})), 0u);
-    EXPECT_EQ(nlohmann::json::parse(read_text(file)), nlohmann::json::parse(kept));
+    EXPECT_EQ(to_run(make_plan(stages(), config, {})), 0u) << text;
+    EXPECT_EQ(nlohmann::json::parse(read_text(file)), whole) << text;
   }
 }
 
