@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <regex>
 #include <set>
 
 #include "pipeline/core/error.h"
@@ -213,6 +214,23 @@ std::string with_kind(const Search& search, const std::string& entry) {
   return kind.empty() ? entry : join_text(entry, " (", kind, ")");
 }
 
+// A tile of an unmounted disk, say, must not be left out of the map because nobody named it.
+void require_folders(const SensorFile& sensor, const std::string& root) {
+  const std::regex tile(sensor.tile), any_case(sensor.tile, std::regex::icase);
+  if (is_item_list(root) || is_remote(root) || std::regex_match("readme", any_case)) return;  // the last: any name is one of a tile
+  for (const FolderEntry& entry : sorted_entries(root.empty() ? "." : root)) {
+    const std::string name = entry.name(), special = entry.special();
+    if (!std::regex_match(name, any_case) || (std::regex_match(name, tile) && entry.is_folder())) continue;
+    throw UserError(join_text(entry.path(), ": is named like a tile of ", sensor.name, " and is ",
+                              entry.is_broken_link() ? "a link to what is not there"
+                              : !special.empty()     ? special
+                              : entry.is_folder()    ? "spelled with other capital letters"
+                                                     : "no folder",
+                              "; expected a folder of products, named by the pattern ", sensor.tile,
+                              "; mount, rename or remove it, or name the tiles to work on"));
+  }
+}
+
 }  // namespace
 
 Search search_of(const SensorFile& sensor, const CensusRequest& request) {
@@ -232,6 +250,7 @@ std::vector<std::string> Sensor::tiles(const std::string& root) const { return l
 
 std::vector<std::string> Sensor::found_tiles(const std::string& root) const {
   std::vector<std::string> found = tiles(root);
+  require_folders(file_, storage_path(root));
   if (!found.empty()) return found;
   const bool files = file_.product.empty();
   throw UserError(join_text(root, ": no tiles found; ", file_.name, " is looked for as ",

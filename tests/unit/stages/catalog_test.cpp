@@ -1,5 +1,8 @@
 #include "pipeline/stages/catalog.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <functional>
 
@@ -204,6 +207,33 @@ TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
   command.root = root + "/empty";
   command.tiles = {};
   EXPECT_THAT(message_of([&] { catalog(command, silent.context); }), HasSubstr("no tiles found"));
+}
+
+TEST(Catalog, WhatIsNamedLikeATileAndIsNoFolderIsAnError) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  CatalogCommand command;
+  command.root = root;
+  SilentContext silent;
+  const auto message = [&] { return message_of([&] { catalog(command, silent.context); }); };
+  fs::create_symlink(root + "/unmounted", root + "/T31TDJ");
+  EXPECT_THAT(message(), HasSubstr(root + "/T31TDJ: is named like a tile of sentinel2_theia and is a link to what is not there"));
+  command.tiles = {"T31TCJ"};  // named: the others do not matter
+  EXPECT_EQ(message(), "no error");
+  command.tiles = {};
+  fs::remove(root + "/T31TDJ");
+  write_text(root + "/T31TDJ", "");
+  EXPECT_THAT(message(), HasSubstr("is no folder"));
+  fs::remove(root + "/T31TDJ");
+  ASSERT_EQ(::mkfifo((root + "/T31TDJ").c_str(), 0600), 0);
+  EXPECT_THAT(message(), HasSubstr("is a named pipe"));
+  fs::remove(root + "/T31TDJ");
+  fs::create_directories(root + "/t31tdj");
+  EXPECT_THAT(message(), HasSubstr("/t31tdj: is named like a tile of sentinel2_theia and is spelled with other capital letters"));
+  fs::remove(root + "/t31tdj");
+  fs::create_directory_symlink(root + "/T31TCJ", root + "/T31TEJ");  // a link to a folder is one
+  write_text(root + "/notes.txt", "");
+  EXPECT_EQ(message(), "no error");
 }
 
 TEST(Edition, IsNamedAfterWhatIsKnown) {
