@@ -137,6 +137,10 @@ std::optional<std::vector<std::string>> names_inside(const std::string& path) {
     list.Assign(names, TRUE);
     return names != nullptr;
   });
+  std::error_code error;
+  if (!list && is_folder(path) && !is_remote(path))
+    if (static_cast<void>(fs::directory_iterator(path, error)); error)
+      throw UserError(join_text(path, ": cannot be listed: ", error.message()));
   if (!list && (VSIStatL(path.c_str(), &status) != 0 || !VSI_ISDIR(status.st_mode))) return std::nullopt;
   std::vector<std::string> names;
   for (int i = 0; i < list.Count(); ++i)

@@ -108,7 +108,8 @@ std::string canonical_tile(const std::string& name);  // 31TCJ and T31TCJ are on
 // Whether the offset of an item's numbers is applied, by its variant ("applied", "raw", or "metadata") and properties: by the flag, under
 // any prefix, or by a processing baseline that knows no offset. Nothing where they do not say.
 std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant);
-// In a folder or in an archive, without files of desktop systems. Empty if it cannot be listed.
+// In a folder or in an archive, without files of desktop systems. Empty if it cannot be listed, UserError where
+// that is not permitted: it is no damage of a product.
 std::optional<std::vector<std::string>> names_inside(const std::string& path);
 // The one folder that an archive holds, or the archive's own content, of these names.
 std::string inside_only_folder(const std::string& archive, const std::vector<std::string>& names);

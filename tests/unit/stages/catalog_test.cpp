@@ -1,7 +1,6 @@
 #include "pipeline/stages/catalog.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
@@ -14,6 +13,7 @@
 #include "pipeline/io/coordinates.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
+#include "tests/support/as_nobody.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
@@ -234,6 +234,23 @@ TEST(Catalog, WhatIsNamedLikeATileAndIsNoFolderIsAnError) {
   fs::create_directory_symlink(root + "/T31TCJ", root + "/T31TEJ");  // a link to a folder is one
   write_text(root + "/notes.txt", "");
   EXPECT_EQ(message(), "no error");
+}
+
+TEST(Catalog, AProductThatMayNotBeListedIsNotAnEmptyOne) {
+  const std::string root = temp_dir();
+  write_product(root, on("20180511"));
+  const std::string product = root + "/T31TCJ/" + on("20180511").name();
+  fs::permissions(product, fs::perms::none);
+  CatalogCommand command;
+  command.root = root;
+  SilentContext silent;
+  std::string message;
+  {
+    const testing::AsNobody nobody(root);
+    message = message_of([&] { catalog(command, silent.context); });
+  }
+  fs::permissions(product, fs::perms::owner_all);
+  EXPECT_THAT(message, HasSubstr(product + ": cannot be listed: Permission denied"));
 }
 
 TEST(Edition, IsNamedAfterWhatIsKnown) {
