@@ -10,6 +10,7 @@
 #include "models/base/calibration.h"
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/memory_amount.h"
 
 namespace millesime {
 namespace {
@@ -170,8 +171,9 @@ TrainedForest train_forest(const ModelSpec& spec, const InputTable& learn, const
   while (threads > 1 && bytes_of_training(table.n_samples, table.n_features, threads) > memory_bytes) --threads;
   if (const std::int64_t needed = bytes_of_training(table.n_samples, table.n_features, 1); needed > memory_bytes)
     throw UserError(join_text("random_forest needs all samples at once: ", table.n_samples, " samples of ", table.n_features,
-                              " numbers need ", (needed >> 20) + 1, " MiB, ", memory_bytes >> 20,
-                              " MiB are left for them; use more --memory, fewer samples (train.select or sample.select), or a network "
+                              " numbers need ", mib_needed(needed), " MiB, ", memory_bytes >> 20, " MiB are left for them; use ",
+                              mib_needed(needed - memory_bytes),
+                              "MiB more --memory, fewer samples (train.select or sample.select), or a network "
                               "(model.name = \"ltae\"), which reads them part after part"));
   const ForestOptions options{.trees = recipe.trees,
                               .depth = recipe.depth,

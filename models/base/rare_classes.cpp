@@ -9,6 +9,7 @@
 #include "pipeline/core/chance.h"
 #include "pipeline/core/class_numbers.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/memory_amount.h"
 
 namespace millesime {
 namespace {
@@ -233,8 +234,9 @@ InputTable with_rare_classes(const InputTable& learn, const ModelSpec& spec, con
   const std::int64_t needed = 3 * learn.bytes();  // the samples, their copy with those that are added, and the tensors of the training
   if (needed > memory_bytes)
     throw UserError(join_text("train.oversample = \"", recipe.oversample, "\" needs all samples in memory: ", learn.size(),
-                              " samples need ", needed >> 20, " MiB, ", memory_bytes >> 20,
-                              " MiB are left for them; use more --memory, fewer samples (train.select), or weights of classes instead "
+                              " samples need ", mib_needed(needed), " MiB, ", memory_bytes >> 20, " MiB are left for them; use ",
+                              mib_needed(needed - memory_bytes),
+                              "MiB more --memory, fewer samples (train.select), or weights of classes instead "
                               "(train.oversample = \"none\", train.class_balance)"));
   return InputTable(with_rare_classes(learn.all(), spec, recipe));
 }

@@ -8,6 +8,7 @@
 
 #include "models/base/shards.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/memory_amount.h"
 
 namespace millesime {
 namespace {
@@ -55,7 +56,8 @@ SampleFeed::SampleFeed(const InputTable& table, const ModelSpec& spec, torch::De
   constexpr std::int64_t kSmallest = 1024;
   if (part_ < kSmallest)
     throw UserError(join_text("training: ", memory_bytes >> 20, " MiB are left for samples of ", bytes, " bytes each; expected at least ",
-                              (2 * kSmallest * bytes >> 20) + 1, " MiB; use more --memory, or fewer units that run concurrently"));
+                              mib_needed(2 * kSmallest * bytes), " MiB; use ", mib_needed(2 * kSmallest * bytes - memory_bytes),
+                              "MiB more --memory, or fewer units that run concurrently"));
 }
 
 TrainingTensors SampleFeed::load(const Tensor& rows) const {

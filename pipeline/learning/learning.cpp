@@ -14,6 +14,7 @@
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/land_blocks.h"
+#include "pipeline/core/memory_amount.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/prediction.h"
 #include "pipeline/learning/selection.h"
@@ -133,8 +134,8 @@ std::int64_t memory_for_samples(const std::vector<NamedSamples>& all, const Cont
   for (const NamedSamples& named : all) samples += named.samples.size();
   const std::int64_t fixed = kProgram + samples * kOfEach;
   if (context.memory_bytes < fixed + kLeast)
-    throw UserError(join_text("training: the program and the list of ", samples, " samples need ", fixed >> 20, " MiB, --memory is ",
-                              context.memory_bytes >> 20, " MiB; expected at least ", (fixed + kLeast) >> 20,
+    throw UserError(join_text("training: the program and the list of ", samples, " samples need ", mib_needed(fixed), " MiB, --memory is ",
+                              context.memory_bytes >> 20, " MiB; expected at least ", mib_needed(fixed + kLeast),
                               "MiB (of it what is left is for the samples, which are read part after part where they do not fit)"));
   return context.memory_bytes - fixed;
 }

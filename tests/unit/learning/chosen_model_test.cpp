@@ -64,6 +64,17 @@ class ChosenModel : public ::testing::Test {
   TrainCommand command_;
 };
 
+TEST_F(ChosenModel, TooLittleMemoryIsRefusedWithWhatIsEnough) {
+  command_.request.model.name = "random_forest", command_.samples = {folder_ + "/dense.csv"};
+  const auto message = [&] { return testing::message_of([&] { train_model(command_, context_); }); };
+  context_.memory_bytes = 1 << 20;
+  const std::string refused = message();
+  const auto at = refused.find("expected at least ");
+  ASSERT_NE(at, std::string::npos) << refused;
+  context_.memory_bytes = std::int64_t{std::stol(refused.substr(at + 18))} << 20;
+  EXPECT_EQ(message(), "no error");
+}
+
 TEST_F(ChosenModel, ForAnyDayHasMembersThatMakeMapsOfAnyDay) {
   if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   command_.request.recipe.season_cut = 1, command_.request.recipe.epochs = 1;

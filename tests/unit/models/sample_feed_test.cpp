@@ -70,7 +70,7 @@ TEST(LittleMemoryOf, TrainingIsRefusedWithWhatToSet) {
   Recipe recipe = testing::quick_recipe();
   TrainingRun run = testing::plain_run();
   run.memory_bytes = 100'000;
-  EXPECT_NE(testing::message_of([&] { train_network(spec, learn, ModelInput(), recipe, run); }).find("use more --memory"),
+  EXPECT_NE(testing::message_of([&] { train_network(spec, learn, ModelInput(), recipe, run); }).find("use 1MiB more --memory"),
             std::string::npos);
   recipe.oversample = "smote";
   EXPECT_NE(testing::message_of([&] { train_held_out(spec, learn, ModelInput(), recipe, run); }).find("train.class_balance"),
@@ -78,6 +78,8 @@ TEST(LittleMemoryOf, TrainingIsRefusedWithWhatToSet) {
   const ModelSpec trees = small_spec("random_forest", 3, 8, 1);
   const ModelInput rows = small_input(trees, 3000);
   EXPECT_NE(testing::message_of([&] { train_forest(trees, rows, testing::quick_recipe(), 2, 100'000); }).find("train.select"),
+            std::string::npos);
+  EXPECT_NE(testing::message_of([&] { train_forest(trees, rows, testing::quick_recipe(), 2, 100'000); }).find("MiB more --memory"),
             std::string::npos);
 }
 
