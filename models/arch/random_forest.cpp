@@ -156,7 +156,10 @@ void calibrate_forest(ModelFile& forest, const InputTable& held_out, const std::
     const auto winner = std::max_element(first, first + forest.spec.n_classes());
     before.add(static_cast<double>(*winner), winner - first == held_out.target[i]);
   }
-  forest.spec.metrics["held_out"]["calibration_error_before"] = before.expected_error();
+  auto& held_out_metrics = forest.spec.metrics["held_out"];
+  held_out_metrics["calibration_error_before"] = before.expected_error();
+  // Maps have the shares themselves where nothing was chosen (vote_logits).
+  if (forest.spec.temperature == 1 && forest.spec.sharpening == 0) held_out_metrics["calibration_error"] = before.expected_error();
 }
 
 TrainedForest train_forest(const ModelSpec& spec, const InputTable& learn, const Recipe& recipe, int threads, std::int64_t memory_bytes) {

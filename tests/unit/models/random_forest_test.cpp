@@ -84,6 +84,20 @@ TEST(RandomForest, HeldOutSamplesSayHowFarSharesCanBeTrusted) {
   EXPECT_EQ(held["confusion"].size(), 4u);
 }
 
+TEST(RandomForest, WithoutAChosenCalibrationTheErrorIsThatOfTheShares) {
+  const ModelSpec spec = small_spec("random_forest", 4);
+  ModelFile forest = forest_file(spec, train_forest(spec, small_input(spec, 80), quick_recipe()));
+  ModelInput held_out = small_input(spec, 40, 8, 5);
+  held_out.group.assign(held_out.target.size(), 0);  // without polygons nothing is chosen
+  std::vector<float> shares;
+  for (const int target : held_out.target)
+    for (int c = 0; c < 4; ++c) shares.push_back(c == target ? 0.7f : 0.1f);
+  calibrate_forest(forest, held_out, shares);
+  ASSERT_EQ(forest.spec.temperature, 1);
+  ASSERT_EQ(forest.spec.sharpening, 0);
+  EXPECT_NEAR(forest.spec.metrics["held_out"]["calibration_error"].get<double>(), 0.3, 1e-6);
+}
+
 TEST(RandomForest, ForgedTreesAreRefused) {
   const ModelSpec spec = small_spec("random_forest", 4);
   ModelFile good = forest_file(spec, train_forest(spec, small_input(spec, 80), quick_recipe()));
