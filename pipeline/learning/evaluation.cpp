@@ -13,6 +13,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/learn_model.h"
@@ -159,6 +160,7 @@ Options PredictCommand::declare() {
 }
 
 std::int64_t predict_samples(const PredictCommand& command, const Context& context) {
+  require_writable(command.output);
   const ModelFile model = ModelFile::read(command.model, command.trust_model ? Trust::programs : Trust::data_only);
   std::string text = "file,sample,label,predicted,confidence";
   for (const int code : model.spec.classes) text += join_text(",p_", code);

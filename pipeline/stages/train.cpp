@@ -12,6 +12,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/names_apart.h"
 #include "pipeline/core/safetensors.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/imagery/region_weights.h"
 #include "pipeline/io/layer_choice.h"
 #include "pipeline/io/vector_file.h"
@@ -52,6 +53,7 @@ void apply_recipe_file(Options& options, const std::string& file) {
 }
 
 nlohmann::json train_model(const TrainCommand& command, const Context& context) {
+  require_writable(command.request.output);
   const auto all = load_named(command.samples, command.request.nomenclature, command.request.tables, context.progress);
   if (all.empty()) throw UserError("train: no samples given");
   const auto selections =

@@ -15,6 +15,9 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/special_file.h"
+#include "tests/support/as_nobody.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -149,6 +152,22 @@ TEST(AtomicFile, WhatAKilledProcessLeavesIsRemoved) {
   remove_abandoned(folder);
   EXPECT_THAT(files_of(folder + "/deep"), ElementsAre("kept.tif"));
   remove_abandoned(folder + "/none");  // nothing to do
+}
+
+TEST(AtomicFile, WhatCannotBeWrittenIsKnownBeforehand) {
+  const std::string folder = temp_dir();
+  const auto message = [](const std::string& path) { return testing::message_of([&] { require_writable(path); }); };
+  EXPECT_EQ(message(folder + "/new/deep/file"), "no error");
+  EXPECT_FALSE(fs::exists(folder + "/new"));
+  write_plain(folder + "/file", "");
+  EXPECT_EQ(message(folder + "/file"), "no error") << "it is replaced";
+  EXPECT_THAT(message(folder), ::testing::HasSubstr("is a folder"));
+  EXPECT_THAT(message(folder + "/file/model"), ::testing::HasSubstr(folder + "/file is no folder"));
+  EXPECT_THAT(message("/dev/null"), ::testing::HasSubstr("a device"));
+  fs::create_directories(folder + "/closed");
+  fs::permissions(folder + "/closed", fs::perms::owner_read | fs::perms::owner_exec);
+  const testing::AsNobody nobody(folder);
+  EXPECT_THAT(message(folder + "/closed/model"), ::testing::HasSubstr("Permission denied"));
 }
 
 TEST(AtomicFile, OnlyTheAbandonedFilesOfOneOutputAreRemoved) {

@@ -53,6 +53,8 @@ TEST_P(TrainStage, FromATableToAModelThatKnowsIt) {
   write_text(samples, season_table(180, "B8"));
   const auto counts = train_model(command(samples, folder + "/a.safetensors"), context);
   EXPECT_EQ(counts["samples"].size(), 3u);
+  EXPECT_THAT(testing::message_of([&] { train_model(command(folder + "/no such samples", folder), context); }), HasSubstr("is a folder"))
+      << "before the samples are read";
   train_model(command(samples, folder + "/b.safetensors"), context);
   EXPECT_EQ(read_text(folder + "/a.safetensors"), read_text(folder + "/b.safetensors"));  // same samples, options and seed
 
