@@ -75,7 +75,10 @@ nlohmann::json count_samples(const ModelSpec& spec, const InputTable& input) {
 // Copies to `spec` everything that decides the meaning of the initial weights: parameters and target dates.
 ModelFile read_start(const std::string& file, ModelSpec& spec) {
   ModelFile start = model_to_tune(file, spec.architecture);
-  if (start.spec.architecture != spec.architecture || !architecture(spec.architecture).network)
+  if (!architecture(spec.architecture).network)
+    throw UserError(join_text("--init-from ", file, ": a ", spec.architecture,
+                              " cannot be fine-tuned, its trees are grown anew; train without --init-from, or a network"));
+  if (start.spec.architecture != spec.architecture)
     throw UserError(join_text(file, ": is a ", start.spec.architecture, ", --model is ", spec.architecture,
                               "; fine-tuning cannot change the architecture"));
   spec.parameters = start.spec.parameters;

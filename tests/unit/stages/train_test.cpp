@@ -283,6 +283,8 @@ TEST(FineTuning, GoesOnFromATrainedModelWithItsNormalisation) {
 
   command.request.model.name = "transformer";
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("first"), HasSubstr("is a ltae")));
+  command.request.model.name = "random_forest";
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("a random_forest cannot be fine-tuned"));
   command.request.model.name = "ltae";
   write_text(folder + "/few.csv", season_table(24, "B3"));
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), AllOf(HasSubstr("B4, B8"), HasSubstr("B4, B3")));
