@@ -179,6 +179,15 @@ TEST(Catalog, ATimeGridOutsideThePeriodIsAnError) {
   EXPECT_EQ(Config::load(file, {"period.start=2020-10-01", "period.end=2021-09-30"}).days().second.iso(), "2021-09-30");
 }
 
+TEST(ConfigOfAProduction, ADeviceIsOneOfFourForms) {
+  const std::string file = temp_dir() + "/c.toml", rest = "year = 2021\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n";
+  write_text(file, "device = \"foo\"\n" + rest);
+  EXPECT_THAT(message_of([&] { Config::load(file, {}); }), HasSubstr("c.toml:1: device: expected auto, cpu, cuda or cuda:N, got \"foo\""));
+  for (const char* device : {"auto", "cpu", "cuda", "cuda:3"})
+    EXPECT_EQ(Config::load(file, {"device=" + std::string(device)}).device, device);
+  EXPECT_THAT(message_of([&] { Config::load(file, {"device=cuda:x"}); }), HasSubstr("command line: device"));
+}
+
 TEST(Catalog, TheCommandShowsDamageAndGoesOn) {
   const std::string root = temp_dir();
   write_product(root, on("20180511"));
