@@ -102,8 +102,8 @@ void add_submit(CLI::App& app, Program& program) {
       {.name = "submit",
        .summary = "Submit what is not up to date to a Slurm cluster, one task for each work unit",
        .positional = {"config"},
-       .examples = {"millesime submit france.toml --site mysite --dry-run", "millesime submit france.toml --site mysite",
-                    "millesime submit france.toml --site mysite     # again: sends only what is missing"},
+       .examples = {"millesime submit france.toml --site mysite.toml --dry-run", "millesime submit france.toml --site mysite.toml",
+                    "millesime submit france.toml --site mysite.toml     # again: sends only what is missing"},
        .needs = Needs::nothing},
       [](SubmitCommand& command, const Context&) { return execute(command); });
 }

@@ -262,7 +262,7 @@ Option& Options::at(const std::string& key, const std::string& origin) {
   for (const auto& option : options_) keys.push_back(option.key());
   const std::string near = nearest_name(key, keys);
   throw UserError(join_text(origin, ": unknown key \"", key, "\"",
-                            near.empty() ? "; `millesime config show` lists the known ones" : "; did you mean \"" + near + "\"?"));
+                            near.empty() ? "; `millesime config reference` lists the known ones" : "; did you mean \"" + near + "\"?"));
 }
 
 void Options::set(const std::string& assignment) {

@@ -16,6 +16,9 @@ std::string file_of(const std::string& name_or_file) {
   if (fs::is_regular_file(name_or_file)) return name_or_file;
   const fs::path known = fs::path(configs_folder()) / "sites" / (name_or_file + ".toml");
   if (fs::is_regular_file(known)) return known.string();
+  if (const std::string here = name_or_file + ".toml"; fs::is_regular_file(here))
+    throw UserError(join_text("--site ", name_or_file, ": expected a file or one of ", join_list(names_in_configs("sites"), ", "),
+                              "; did you mean --site ", here, "?"));
   throw UserError(join_text("--site ", name_or_file, ": neither a file nor one of ", join_list(names_in_configs("sites"), ", "), " (",
                             known.parent_path().string(), "); README.md in that folder describes the format"));
 }

@@ -236,6 +236,13 @@ TEST_F(SubmitTest, ASiteWithASlipIsRefused) {
   EXPECT_THAT(message("[stages]\nmemory = \"much\"\n"), HasSubstr("memory"));
   EXPECT_THAT(message("[stages]\ncpus = 0\n"), HasSubstr("1 to 1024"));
   EXPECT_THROW(Site::load("no_such_site", stages), UserError);
+  const std::string here = std::filesystem::proximate(folder) / "site";
+  try {
+    Site::load(here, stages);
+    ADD_FAILURE() << "accepted";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean --site " + here + ".toml?"));
+  }
 }
 
 TEST_F(SubmitTest, TheExampleSiteIsRead) {
