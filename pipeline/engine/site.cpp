@@ -1,6 +1,8 @@
 #include "pipeline/engine/site.h"
 
 #include <filesystem>
+#include <regex>
+#include <utility>
 
 #include "pipeline/core/configs.h"
 #include "pipeline/core/error.h"
@@ -21,6 +23,22 @@ std::string file_of(const std::string& name_or_file) {
                               "; did you mean --site ", here, "?"));
   throw UserError(join_text("--site ", name_or_file, ": neither a file nor one of ", join_list(names_in_configs("sites"), ", "), " (",
                             known.parent_path().string(), "); README.md in that folder describes the format"));
+}
+
+// What Slurm would refuse only when the tasks are sent, with file and line.
+void check_resources(const TaskResources& wanted, const std::string& section, Options& options) {
+  const auto place = [&](const char* key) {
+    const Option* option = options.find(section + "." + key);
+    return join_text(option->origin(), ": ", option->key());
+  };
+  if (!wanted.memory.empty()) parse_memory(wanted.memory, place("memory"));
+  static const std::regex time("[0-9]+(:[0-9]+){0,2}|[0-9]+-[0-9]+(:[0-9]+){0,2}|UNLIMITED|INFINITE", std::regex::icase);
+  if (!wanted.time.empty() && !std::regex_match(wanted.time, time))
+    throw UserError(join_text(place("time"), ": expected a time of Slurm (minutes, HH:MM:SS or D-HH:MM:SS), got \"", wanted.time, "\""));
+  for (const auto& [key, name] :
+       {std::pair("partition", wanted.partition), std::pair("account", wanted.account), std::pair("qos", wanted.qos)})
+    if (name.find_first_of(" \t\r\n'\"\\#;") != std::string::npos)  // a line of sbatch would end there
+      throw UserError(join_text(place(key), ": expected a name, or several joined by commas, got \"", name, "\""));
 }
 
 }  // namespace
@@ -66,14 +84,15 @@ Site Site::load(const std::string& name_or_file, const std::vector<Stage>& stage
   const std::string file = file_of(name_or_file);
   {  // [stages] first: it has the defaults of [stages.NAME]
     Site shared;
-    shared.declare(names).read_toml(file);
+    Options options = shared.declare(names);
+    options.read_toml(file);
+    check_resources(shared.every, "stages", options);
+    for (const auto& name : names) check_resources(shared.stages[name], "stages." + name, options);
     site.every = shared.every;
   }
   for (const auto& name : names) site.stages[name] = site.every;
   site.stages[kPlanJob].launcher.clear();  // it submits, and in a container there is no Slurm
   site.declare(names).read_toml(file);
-  for (const auto& [name, resources] : site.stages)
-    if (!resources.memory.empty()) parse_memory(resources.memory, join_text(file, ": stages.", name, ".memory"));
   return site;
 }
 

@@ -233,7 +233,14 @@ TEST_F(SubmitTest, ASiteWithASlipIsRefused) {
   };
   EXPECT_THAT(message("[stages]\npartitoin = \"cpu\"\n"), HasSubstr("did you mean \"stages.partition\""));
   EXPECT_THAT(message("[stages.frist]\ncpus = 2\n"), HasSubstr("stages.first.cpus"));
-  EXPECT_THAT(message("[stages]\nmemory = \"much\"\n"), HasSubstr("memory"));
+  EXPECT_THAT(message("bogus = 1\n"), HasSubstr("millesime config reference"));
+  EXPECT_THAT(message("[stages]\nmemory = \"much\"\n"), HasSubstr("site.toml:2: stages.memory"));
+  EXPECT_THAT(message("[stages.first]\nmemory = \"much\"\n"), HasSubstr("site.toml:2: stages.first.memory"));
+  EXPECT_THAT(message("[stages]\ntime = \"soon\"\n"), HasSubstr("site.toml:2: stages.time: expected a time of Slurm"));
+  for (const char* time : {"90", "90:00", "01:30:00", "2-12", "2-12:00", "2-12:00:00", "UNLIMITED"})
+    EXPECT_EQ(message("[stages]\ntime = \"" + std::string(time) + "\"\n"), "no error");
+  EXPECT_THAT(message("[stages.second]\npartition = \"a b; rm\"\n"), HasSubstr("site.toml:2: stages.second.partition: expected a name"));
+  EXPECT_EQ(message("[stages]\npartition = \"a,b-2\"\n"), "no error");
   EXPECT_THAT(message("[stages]\ncpus = 0\n"), HasSubstr("1 to 1024"));
   EXPECT_THROW(Site::load("no_such_site", stages), UserError);
   const std::string here = std::filesystem::proximate(folder) / "site";
