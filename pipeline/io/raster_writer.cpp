@@ -1,7 +1,9 @@
 #include "pipeline/io/raster_file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <set>
 
 #include <cpl_string.h>
 #include <gdal.h>
@@ -10,6 +12,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 #include "pipeline/io/internal/class_legend.h"
 #include "pipeline/io/internal/gdal_raster.h"
 #include "pipeline/io/internal/read_back.h"
@@ -43,6 +46,15 @@ class BlockOrder {
   int block_, bands_, across_, down_;
   Window grid_;
 };
+
+// A GeoTIFF under the name of another format would be read as that, or not at all. What is no format ("map.2021") is a name like any other.
+void refuse_other_format(const std::string& path) {
+  static const std::set<std::string> kOthers = {".jpg", ".jpeg", ".png", ".gif",  ".bmp", ".webp", ".img",     ".jp2",        ".nc",
+                                                ".hdf", ".h5",   ".vrt", ".asc",  ".bil", ".pdf",  ".zip",     ".gpkg",       ".geojson",
+                                                ".shp", ".fgb",  ".csv", ".json", ".txt", ".html", ".parquet", ".safetensors"};
+  if (const std::string extension = lower(std::filesystem::path(path).extension().string()); kOthers.contains(extension))
+    throw UserError(join_text(path, ": the map is written as GeoTIFF, not as \"", extension, "\"; expected a name that ends in .tif"));
+}
 
 constexpr std::size_t kWaitingBytes = std::size_t{64} << 20;
 
@@ -207,6 +219,7 @@ struct RasterWriter::Impl {
 
 RasterWriter::RasterWriter(const std::string& path, const Grid& grid, PixelType type, int bands, const RasterOptions& options) {
   MILLESIME_CHECK(grid.cols > 0 && grid.rows > 0 && bands > 0, path, ": ", grid.cols, " x ", grid.rows, " px, ", bands, " bands");
+  refuse_other_format(path);
   prepare_gdal();
   RasterOptions complete = options;
   if (options.nomenclature) {

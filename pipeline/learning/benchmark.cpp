@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -175,6 +176,11 @@ Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const Confu
 }
 
 std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Context& context) {
+  const std::filesystem::path out(command.output);
+  if (const std::string extension = out.extension().string();
+      !extension.empty() && extension != ".html" && extension != ".md" && extension != ".json" && !std::filesystem::is_directory(out))
+    throw UserError(join_text("benchmark --output ", command.output, ": cannot be written as \"", extension,
+                              "\"; expected a name that ends in .html, .md or .json, or a folder (", command.output, "/)"));
   std::vector<BenchmarkResult> results;
   std::map<std::string, LearningRequest> training;  // of each member of any model
   for (const auto& model : command.models) {

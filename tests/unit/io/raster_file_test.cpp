@@ -270,6 +270,11 @@ TEST(RasterFile, NamesWhatIsWrong) {
     EXPECT_THAT(message_of([&] { RasterReader("HDF5:\"" + folder + "/clim.h5\"://Band1"); }),
                 AllOf(HasSubstr("has no georeference; use a VRT that has one"), HasSubstr("NETCDF:\"" + folder + "/clim.h5\":Band1")));
   }
+  for (const char* name : {"x.jpg", "x.PNG", "x.gpkg"}) {
+    EXPECT_THAT(message_of([&] { write_raster(folder + "/" + name, noise<std::uint8_t>(utm(6, 6), 1), {}); }), HasSubstr("ends in .tif"));
+    EXPECT_FALSE(std::filesystem::exists(folder + "/" + name));
+  }
+  write_raster(folder + "/map.2021", noise<std::uint8_t>(utm(6, 6), 1), {});
   EXPECT_THAT(message_of([&] { write_raster(folder + "/good.tif/x.tif", noise<std::uint8_t>(utm(6, 6), 1), {}); }), HasSubstr("good.tif"));
 }
 

@@ -206,6 +206,9 @@ TEST_F(Benchmark, NamesThatAreNotKnownFailBeforeAnythingIsTrained) {
   EXPECT_THAT(message("ltea"), HasSubstr("did you mean \"ltae\""));
   EXPECT_THAT(message("ltae:heads=3"), HasSubstr("no parameter \"heads\""));
   EXPECT_THAT(message("ltae:train.epoch=3"), HasSubstr("train.epochs"));
+  command.output = folder + "/b.pdf";
+  EXPECT_THAT(message("mlp"), HasSubstr("ends in .html, .md or .json"));
+  EXPECT_FALSE(std::filesystem::exists(command.output));
   EXPECT_TRUE(progress.notes.empty());
 }
 
