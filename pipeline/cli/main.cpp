@@ -127,7 +127,8 @@ int run_and_report(int argc, char** argv) {
   try {
     return run_program(argc, argv);
   } catch (const Interrupted& request) {
-    return report("ended", request.what(), kExitInterrupted);
+    std::fprintf(stderr, "millesime: %s\n", request.what());  // "ended on request; ..."
+    return kExitInterrupted;
   } catch (const UserError& error) {
     return report("error", error.what(), kExitUserError);
   } catch (const DeviceError& error) {

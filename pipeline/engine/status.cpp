@@ -47,8 +47,13 @@ class ClusterView {
         return;
       }
     if (entry.state == "failed" || ran_before) return;
+    const std::string last = entry.log.empty() ? "" : last_line(log);
+    if (last.starts_with("millesime: ended on request") || last.find(" CANCELLED ") != std::string::npos) {  // scancel, or its time was over
+      entry.detail = name + " was stopped, and goes on when it is submitted again: " + last;
+      return;
+    }
     entry.state = "failed";
-    entry.detail = entry.log.empty() ? name + " ended before it started" : name + " ended without a result: " + last_line(log);
+    entry.detail = entry.log.empty() ? name + " ended before it started" : name + " ended without a result: " + last;
   }
 
  private:

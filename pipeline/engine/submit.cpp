@@ -93,9 +93,8 @@ SentTasks sent_tasks(const Layout& layout) {
   try {
     const auto document = nlohmann::json::parse(read_text(ledger_file(layout)));
     for (const auto& [unit, task] : document.items()) tasks[unit] = {task.at("job"), task.at("index"), task.at("log")};
-  } catch (const nlohmann::json::exception& error) {
-    throw UserError(
-        join_text(ledger_file(layout), ": damaged (", error.what(), "); remove it when squeue shows no task of this production any more"));
+  } catch (const nlohmann::json::exception&) {
+    throw UserError(join_text(ledger_file(layout), ": is damaged; remove it when squeue shows no task of this production any more"));
   }
   return tasks;
 }

@@ -6,7 +6,12 @@
 #define TOML_ASSERT(condition) static_assert(true)
 #include <toml++/toml.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,6 +24,8 @@ namespace millesime {
 // UserError where there is no such configuration file, or it is not TOML.
 inline toml::table parse_toml(const std::string& file) {
   if (!std::filesystem::is_regular_file(file)) throw UserError(join_text(file, ": no such configuration file"));
+  // Of a file that cannot be opened the parser does not say why.
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) throw UserError(join_text(file, ": cannot be read: ", std::strerror(errno)));
   try {
     return toml::parse_file(file);
   } catch (const toml::parse_error& error) {

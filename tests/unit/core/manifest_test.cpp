@@ -59,7 +59,7 @@ TEST(Manifest, DamageIsTold) {
   write_manifest(full_manifest(), file);
   const std::string whole = read_text(file);
   const auto told =
-      ThrowsMessage<UserError>(AllOf(HasSubstr(file + ": damaged manifest ("), HasSubstr("remove it and the unit runs again")));
+      ThrowsMessage<UserError>(AllOf(HasSubstr(file + ": damaged manifest; "), HasSubstr("remove it and the unit runs again")));
   for (const std::string& damaged : {std::string(), whole.substr(0, whole.size() / 2), std::string("[]"), std::string("{\"unit\": 3}")}) {
     write_text(file, damaged);
     EXPECT_THAT([&] { read_manifest(file); }, told) << damaged;

@@ -1,5 +1,6 @@
 #include "pipeline/core/options.h"
 
+#include <filesystem>
 #include <limits>
 
 #include <gmock/gmock.h>
@@ -7,6 +8,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "tests/support/as_nobody.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -146,6 +148,9 @@ TEST(Options, AFileIsNamedWithItsLineAndPathsAreRelativeToIt) {
   write_text(file, "path = = 3\n");
   EXPECT_THAT(message_of([&] { options.read_toml(file); }), HasSubstr(file + ":1:"));
   EXPECT_THAT(message_of([&] { options.read_toml(folder + "/none.toml"); }), HasSubstr("no such configuration file"));
+  std::filesystem::permissions(file, std::filesystem::perms::none);
+  const testing::AsNobody nobody(folder);
+  EXPECT_THAT(message_of([&] { options.read_toml(file); }), HasSubstr(file + ": cannot be read: Permission denied"));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -219,6 +220,36 @@ TEST_F(SubmitTest, AJobThatSubmitsNothingIsListed) {
   write_text(file("out/2021/work/slurm/tasks.json"),
              R"({"plan/second": {"job": "8", "index": 0, "log": ""}, "second/map": {"job": "9", "index": 0, "log": ""}})");
   EXPECT_EQ(job().state, "") << "it has sent something";
+}
+
+TEST_F(SubmitTest, ATaskThatWasStoppedHasNotFailed) {
+  std::filesystem::create_directories(file("out/2021/work/slurm/logs"));
+  write_text(file("out/2021/work/slurm/tasks.json"), R"({"first/A": {"job": "7", "index": 0, "log": ")" + file("a.log") + "\"}}");
+  write_text(file("squeue"), "#!/bin/sh\n");
+  std::filesystem::permissions(file("squeue"), std::filesystem::perms::owner_all);
+  const Path fake(folder);
+  const auto state = [&](const std::string& last) {
+    write_text(file("a.log"), "first/A\n" + last + "\n");
+    const UnitStatus unit = status(stages, config, false).front();
+    return unit.state + ", " + unit.detail;
+  };
+  EXPECT_THAT(state("millesime: ended on request; what is finished is kept"), StartsWith("to run, job 7_0 was stopped, and goes on"));
+  EXPECT_THAT(state("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2021-05-01T10:00:00 DUE TO TIME LIMIT ***"),
+              AllOf(StartsWith("to run, job 7_0 was stopped"), HasSubstr("DUE TO TIME LIMIT")));
+  EXPECT_THAT(state("slurmstepd: error: Detected 1 oom_kill event"), StartsWith("failed, job 7_0 ended without a result: slurmstepd"));
+}
+
+TEST_F(SubmitTest, ADamagedListOfTasksIsNamed) {
+  std::filesystem::create_directories(file("out/2021/work/slurm"));
+  for (const char* damaged : {"{", "[]5", R"({"first/A": 3})", R"({"first/A": {"job": 7, "index": "0", "log": ""}})"}) {
+    write_text(file("out/2021/work/slurm/tasks.json"), damaged);
+    try {
+      sent_tasks(Layout(config));
+      ADD_FAILURE() << "accepted";
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("tasks.json: is damaged; remove it"), Not(HasSubstr("json.exception"))));
+    }
+  }
 }
 
 TEST_F(SubmitTest, ASiteWithASlipIsRefused) {
