@@ -54,9 +54,23 @@ double per_unit(SampleUnit unit) {
   return 1;
 }
 
+bool is_fill(double number, double fill) {
+  constexpr double kNoMeasurement = 1e15, kFewDigits = 1e-3;
+  return number == fill || (std::abs(fill) > kNoMeasurement && std::abs(number - fill) <= kFewDigits * std::abs(fill));
+}
+
+Encoding Encoding::of_floats() const {
+  Encoding rounded = *this;
+  for (std::optional<double>* number : {&rounded.nodata, &rounded.least, &rounded.most}) {
+    constexpr double kMost = std::numeric_limits<float>::max();
+    if (*number) *number = static_cast<double>(static_cast<float>(std::clamp(**number, -kMost, kMost)));
+  }
+  return rounded;
+}
+
 double Encoding::in_unit(double number) const {
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN(), kBel = 10;
-  if (std::isnan(number) || (nodata && number == *nodata) || (least && number < *least) || (most && number > *most)) return kMissing;
+  if (std::isnan(number) || (nodata && is_fill(number, *nodata)) || (least && number < *least) || (most && number > *most)) return kMissing;
   if (kind != Kind::power) return number * factor + offset;
   return number > 0 ? kBel * std::log10(number) * factor + offset : kMissing;
 }

@@ -34,9 +34,13 @@ struct Encoding {
 
   bool operator==(const Encoding&) const = default;
   double in_unit(double number) const;  // NaN for no data; not for `stated` and `file`
+  Encoding of_floats() const;           // for Float32 images: its numbers as such an image holds them
   nlohmann::ordered_json to_json() const;
   static Encoding from_json(const nlohmann::ordered_json& document);
 };
+
+// Whether a number is the fill value of its file. Fill values of 1e20 and the like are often written with few digits (9.96921e36).
+bool is_fill(double number, double fill);
 
 // What the values of one mask say of a pixel.
 struct MaskMeaning {

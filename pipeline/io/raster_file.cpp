@@ -119,7 +119,8 @@ BandInfo band_info(GDALRasterBandH band, const std::string& path) {
 bool is_nodata(double value, const BandInfo& band) {
   return std::isnan(value) ||
          (band.nodata &&
-          (value == *band.nodata || (band.type == PixelType::f32 && static_cast<float>(value) == static_cast<float>(*band.nodata))));
+          (value == *band.nodata || (band.type == PixelType::f32 &&
+                                     (static_cast<float>(value) == static_cast<float>(*band.nodata) || is_fill(value, *band.nodata)))));
 }
 
 }  // namespace
@@ -273,7 +274,7 @@ std::vector<double> RasterReader::block_in_unit(int number, int block_col, int b
   std::vector<double> values = impl_->converted_block(number, block_col, block_row);
   const BandInfo& band = info().each.at(static_cast<std::size_t>(number));
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-  Encoding numbers = encoding;
+  Encoding numbers = GDALGetRasterDataType(impl_->band(number)) == GDT_Float32 ? encoding.of_floats() : encoding;
   if (encoding.kind == Encoding::Kind::stated) {
     const UnitScale scale = unit_scale(band);
     numbers.kind = Encoding::Kind::linear, numbers.factor = scale.factor, numbers.offset = scale.offset;

@@ -164,7 +164,7 @@ Stage footprint_stage() {
           .writes = "footprint and report of each tile",
           .command = "",
           .example = "millesime run france-2021.toml --to footprint",
-          .revision = 2,
+          .revision = 3,
           .papers = {},
           .options = {},
           .of_any_edition = true,

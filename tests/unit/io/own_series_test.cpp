@@ -1,0 +1,70 @@
+// Series of rasters by a sensor file of a user's own: what the numbers, names and masks of any producer become.
+
+#include <filesystem>
+#include <limits>
+#include <tuple>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "tests/support/image_file.h"
+#include "tests/support/message_of.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/io/census_pixels.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::ImageFile;
+using ::testing::IsEmpty;
+using testing::temp_dir;
+using testing::write_image;
+
+const Grid kOwnGrid = ImageFile{}.grid;
+
+// A sensor of one band, red, and its images in <root>/data.
+struct Own {
+  std::string keys, bands = "[[band]]\nname = \"red\"\ncommon = \"red\"\n";
+  std::string root = temp_dir();
+
+  std::string sensor() const {
+    write_text(root + "/own.toml", "title = \"own\"\nplatform = \"own\"\nlayout = \"raster_series\"\n" + keys + bands);
+    return root + "/own.toml";
+  }
+  SourceCensus census() const { return census_of(sensor(), root + "/data", "all"); }
+};
+
+TEST(OwnSeries, FillValuesAreFoundThatFloatsDoNotHoldExactly) {
+  for (const std::string type : {"Float32", "Float64"})
+    for (const auto& [written, stored] : {std::pair("1e20", 1e20), std::pair("9.96921e36", 9.969209968386869e36), std::pair("0.1", 0.1),
+                                          std::pair("-3.4028235e38", -3.4028234663852886e38)}) {
+      SCOPED_TRACE(type + " " + written);
+      const Own own{std::string("file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 1\nnodata = ") + written + "\n"};
+      write_image(own.root + "/data/20210511.tif",
+                  {.grid = kOwnGrid, .type = type, .number = [number = stored](int, int col, int) { return col == 4 ? number : 0.25; }});
+      const SourceCensus census = own.census();
+      EXPECT_EQ(see(census, 4, 0).value, kNodata);
+      EXPECT_EQ(see(census, 5, 0).value, 2500);
+    }
+}
+
+TEST(OwnSeries, TheLimitsOfAFloatImageAreValid) {
+  for (const std::string type : {"Float32", "Float64"}) {
+    SCOPED_TRACE(type);
+    const Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 1\nvalid_range = [0.05, 1.2]\n"};
+    const auto number = [](int, int col, int) { return col == 0 ? 0.05 : col == 1 ? 1.2 : col == 2 ? 1.21 : 0.04; };
+    write_image(own.root + "/data/20210511.tif", {.grid = kOwnGrid, .type = type, .number = number});
+    const SourceCensus census = own.census();
+    EXPECT_EQ(see(census, 0, 0).value, 500);
+    EXPECT_EQ(see(census, 1, 0).value, 12000);
+    EXPECT_EQ(see(census, 2, 0).value, kNodata);
+    EXPECT_EQ(see(census, 3, 0).value, kNodata);
+  }
+}
+
+}  // namespace
+}  // namespace millesime
