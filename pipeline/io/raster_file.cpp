@@ -304,6 +304,7 @@ void RasterReader::read_block(int number, int block_col, int block_row, const En
       if (nodata && *nodata != kNodata)
         std::replace_if(
             samples, samples + pixels, [&](std::int16_t value) { return value == *nodata; }, kNodata);
+    for (std::size_t i = 0; i < pixels; ++i) samples[i] = std::max(samples[i], kNodata);  // what is below any reflectance
     return;
   }
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));

@@ -66,5 +66,18 @@ TEST(OwnSeries, TheLimitsOfAFloatImageAreValid) {
   }
 }
 
+TEST(OwnSeries, NothingIsBelowTheNoDataValue) {
+  const Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\n"};
+  write_image(own.root + "/data/20210511.tif", {.grid = kOwnGrid, .number = [](int, int col, int) {
+                                                  return col == 0 ? -32768 : col == 1 ? -10001 : col == 2 ? -9999 : 1300;
+                                                }});
+  const SourceCensus census = own.census();
+  EXPECT_EQ(see(census, 0, 0).value, kNodata);
+  EXPECT_FALSE(see(census, 0, 0).image);
+  EXPECT_EQ(see(census, 1, 0).value, kNodata);
+  EXPECT_EQ(see(census, 2, 0).value, -9999);
+  EXPECT_EQ(see(census, 3, 0).value, 1300);
+}
+
 }  // namespace
 }  // namespace millesime
