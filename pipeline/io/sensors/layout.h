@@ -105,8 +105,8 @@ void check_raster_series(const SensorFile& sensor);
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 
 std::string canonical_tile(const std::string& name);  // 31TCJ and T31TCJ are one tile
-// Whether the offset of an item's numbers is applied, by its variant ("applied", "raw", or "metadata") and properties: by the flag, under
-// any prefix, or by a processing baseline that knows no offset. Nothing where they do not say.
+// Whether the offset of an item's numbers is applied, or there is none, by its variant ("applied", "raw", or "metadata") and properties: by
+// the flag, under any prefix, or by a processing baseline that knows no offset ("raw", too). Nothing where they do not say.
 std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant);
 // In a folder or in an archive, without files of desktop systems. Empty if it cannot be listed, UserError where
 // that is not permitted: it is no damage of a product.

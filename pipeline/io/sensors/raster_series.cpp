@@ -25,8 +25,6 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kByMetadata = "metadata";
-
 std::string replaced(std::string text, const std::string& place, const std::string& by) {
   for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += by.size()) text.replace(at, place.size(), by);
   return text;
@@ -255,7 +253,8 @@ class RasterSeries final : public ProductLayout {
 
   // What the item's metadata beside the files say.
   static std::optional<bool> said_beside(FoundProduct& candidate, const std::string& flag, const std::string& variant) {
-    if (variant != kByMetadata) return offset_is_applied({}, flag, variant);
+    if (variant == "applied") return true;
+    const bool is_raw = variant == "raw";  // but for items whose baseline knows no offset
     const fs::path folder = fs::path(candidate.product.path) / fs::path(candidate.product.layers.begin()->second.file).parent_path();
     for (const std::string& name : sorted_names(folder.string())) {
       if (!name.ends_with(".json")) continue;
@@ -264,11 +263,11 @@ class RasterSeries final : public ProductLayout {
       const auto item = nlohmann::json::parse(text_of_file(file), nullptr, false);
       if (!item.is_object() || !item.contains("properties") || !item["properties"].is_object()) continue;
       const std::optional<bool> said = offset_is_applied(item["properties"], flag, variant);
-      if (!said) continue;
+      if (!said || (is_raw && !*said)) continue;
       candidate.metadata.push_back(file);
       return said;
     }
-    return std::nullopt;
+    return is_raw ? std::optional(false) : std::nullopt;
   }
 };
 

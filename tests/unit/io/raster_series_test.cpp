@@ -63,6 +63,8 @@ TEST(RasterSeries, CopiesOfSentinel2SayWhetherTheOffsetIsApplied) {
   EXPECT_EQ(see(census, 4, 0, 1).value, 300);
   for (int code = 0; code < 12; ++code) EXPECT_EQ(see(census, code, 0).valid, code == 2 || (code >= 4 && code <= 7) || code == 11) << code;
   EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "raw"), 4, 0).value, 300);
+  write_text(root + "/31/T/CJ/2021/5/S2B_31TCJ_20210503_0_L2A/old.json", R"({"properties": {"s2:processing_baseline": "03.01"}})");
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "raw"), 4, 0, 2).value, 1300);
   EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "applied"), 4, 0, 2).value, 1300);
 }
 
