@@ -66,6 +66,13 @@ TEST(RasterSeries, CopiesOfSentinel2SayWhetherTheOffsetIsApplied) {
   write_text(root + "/31/T/CJ/2021/5/S2B_31TCJ_20210503_0_L2A/old.json", R"({"properties": {"s2:processing_baseline": "03.01"}})");
   EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "raw"), 4, 0, 2).value, 1300);
   EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "applied"), 4, 0, 2).value, 1300);
+
+  const std::string collection1 = root + "/c1/31/T/CJ/2021/5/S2B_T31TCJ_20210504T105431_L2A";  // its names
+  write_image(collection1 + "/B04.tif", {.grid = kGrid, .type = "UInt16", .number = [](int, int, int) { return 1400; }});
+  write_image(collection1 + "/SCL.tif", {.grid = kGrid, .type = "Byte", .number = [](int, int, int) { return 4; }});
+  const SourceCensus newer = census_of("sentinel2_cog", root + "/c1", "T31TCJ", {}, "applied");
+  EXPECT_THAT(days(newer), ElementsAre("2021-05-04"));
+  EXPECT_EQ(see(newer, 4, 0).value, 1400);
 }
 
 TEST(RasterSeries, HlsMasksByBits) {
