@@ -37,7 +37,7 @@ std::vector<std::string> bands_to_read(const SensorFile& sensor, const CensusReq
   if (asked.empty()) return present;
   for (const std::string& band : asked)
     if (!present.empty() && std::ranges::find(present, band) == present.end())
-      throw UserError(join_text(request.root, "/", request.tile, ": no product has the band ", band,
+      throw UserError(join_text("tile ", request.tile, " under ", request.root, ": no product has the band ", band,
                                 " that source.bands requests (for example ", candidates[0].product.name,
                                 " does not); set it to bands that exist: ", join_list(present, ", ")));
   return asked;
@@ -200,6 +200,14 @@ bool is_before(const FoundProduct& a, const FoundProduct& b) {
   return a.version > b.version;
 }
 
+// The one of the chosen products of a pass that a further, older one is a version of.
+const FoundProduct* superseding(const FoundProduct& candidate, const std::vector<const FoundProduct*>& chosen) {
+  if (chosen.empty()) return nullptr;
+  if (candidate.part.empty() || candidate.version.front() != chosen.front()->version.front()) return chosen.front();
+  const auto same = std::ranges::find(chosen, candidate.part, [](const FoundProduct* known) { return known->part; });
+  return same == chosen.end() ? nullptr : *same;
+}
+
 std::string chosen_variant(const SensorFile& sensor, const CensusRequest& request) {
   if (request.variant.empty()) return sensor.variants.empty() ? "" : sensor.variants.front();
   if (std::ranges::find(sensor.variants, request.variant) != sensor.variants.end()) return request.variant;
@@ -337,34 +345,34 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     join_grids(candidates, census, names);
   }
 
-  // The newest version of each pass that can be read.
+  // The newest version of each pass that can be read, with its parts.
   std::ranges::stable_sort(candidates, is_before);
-  std::map<std::pair<Date, std::string>, const FoundProduct*> chosen;  // by date, then pass
+  std::map<std::pair<Date, std::string>, std::vector<const FoundProduct*>> chosen;  // by date, then pass
   for (const FoundProduct& candidate : candidates) {
-    const FoundProduct*& pass = chosen[{candidate.product.date, candidate.pass}];
-    if (pass)
-      census.superseded.push_back(join_text(candidate.entry, " by ", pass->entry));
+    std::vector<const FoundProduct*>& parts = chosen[{candidate.product.date, candidate.pass}];
+    if (const FoundProduct* newer = superseding(candidate, parts))
+      census.superseded.push_back(join_text(candidate.entry, " by ", newer->entry));
     else if (candidate.problems.empty())
-      pass = &candidate;
+      parts.push_back(&candidate);
     else
       census.damaged.push_back({candidate.entry, join_list(candidate.problems, "; ")});
   }
 
   std::set<std::string> archives;
-  for (const auto& [when, candidate] : chosen) {
-    if (!candidate) continue;
-    if (census.acquisitions.empty() || census.acquisitions.back().date != when.first) census.acquisitions.push_back({when.first, {}});
-    census.acquisitions.back().passes.push_back(candidate->product);
-    if (!candidate->archive.empty()) {
-      if (archives.insert(candidate->archive).second) census.files.push_back(source_file(candidate->archive));
-      continue;
+  for (const auto& [when, parts] : chosen)
+    for (const FoundProduct* candidate : parts) {
+      if (census.acquisitions.empty() || census.acquisitions.back().date != when.first) census.acquisitions.push_back({when.first, {}});
+      census.acquisitions.back().passes.push_back(candidate->product);
+      if (!candidate->archive.empty()) {
+        if (archives.insert(candidate->archive).second) census.files.push_back(source_file(candidate->archive));
+        continue;
+      }
+      for (const auto& [name, layer] : candidate->product.layers)
+        if (const std::string path = candidate->product.path + "/" + layer.file; !layer.file.empty() && archives.insert(path).second)
+          census.files.push_back(source_file(path));
+      for (const std::string& path : candidate->metadata)
+        if (archives.insert(path).second) census.files.push_back(source_file(path));
     }
-    for (const auto& [name, layer] : candidate->product.layers)
-      if (const std::string path = candidate->product.path + "/" + layer.file; !layer.file.empty() && archives.insert(path).second)
-        census.files.push_back(source_file(path));
-    for (const std::string& path : candidate->metadata)
-      if (archives.insert(path).second) census.files.push_back(source_file(path));
-  }
   for (const Acquisition& acquisition : census.acquisitions)
     if (acquisition.passes.size() > 1) {
       std::vector<std::string> passes;

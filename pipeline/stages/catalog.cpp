@@ -176,7 +176,7 @@ Stage catalog_stage() {
           .writes = "the census of each tile",
           .command = "catalog",
           .example = "millesime run france-2021.toml --to catalog",
-          .revision = 2,
+          .revision = 3,
           .papers = {},
           .options = kCatalogOptions,
           .plan = plan_catalog};

@@ -172,6 +172,7 @@ class ItemList final : public ProductLayout {
     std::vector<Asset> assets;
     for (const SensorBand& band : search.sensor.bands)
       if (const json* asset = asset_of(item, names_of(band))) {
+    if (!product.version.empty()) found.part = found.entry;  // as of SAFE trees: a tile may lie on two datastrips
         assets.push_back({band.name, path_of(*asset, folder_of_products(search.root)), band.variable, band.band - 1, band.encoding, asset});
         found.bands.insert(band.name);
       }

@@ -41,6 +41,7 @@ struct FoundProduct {
   std::string entry;                  // as messages name it
   std::string pass;                   // candidates of one date and pass are versions of one another
   std::vector<std::int64_t> version;  // the greatest is the newest
+  std::string part;                   // parts of a pass whose versions begin alike are merged; "": a pass has no parts
   Product product;
   std::string archive;                // the archive that contains it
   std::set<std::string> bands;        // that it has

@@ -156,6 +156,7 @@ class Safe final : public ProductLayout {
     std::erase(generated, 'T');
     candidate.version = {std::stoll(parts.at("baseline")), std::stoll(generated), !is_zip(name)};
     if (is_zip(name)) candidate.archive = candidate.product.path;
+    candidate.part = generated;  // of one baseline: the parts of a tile on two datastrips, which have names of their own
     return candidate;
   }
 

@@ -126,6 +126,40 @@ TEST(ItemList, AssetsAreTheFiles) {
   }
 }
 
+// Items of another provider say their baseline, and not whether an offset is applied.
+TEST(ItemList, RawNumbersOfOldBaselinesHaveNoOffsetAndDatastripsAreMerged) {
+  const std::string root = temp_dir() + "/items";
+  const auto item = [&](const std::string& id, const std::string& day, const std::string& baseline, int first) {
+    write_image(root + "/" + id + "/one.tif", {.grid = kItemGrid, .type = "UInt16", .number = [=](int, int col, int) {
+                                                 return col < first ? 0 : col == 11 ? 65535 : 1300 + first;
+                                               }});
+    write_image(root + "/" + id + "/two.tif",
+                {.grid = kItemGrid, .type = "Byte", .number = [=](int, int col, int) { return col < first ? 0 : 4; }});
+    return R"({"type": "Feature", "id": ")" + id + R"(", "properties": {"datetime": ")" + day +
+           R"(T10:56:21Z", "platform": "Sentinel-2A", "s2:mgrs_tile": "31TCJ", "s2:processing_baseline": ")" + baseline +
+           R"("}, "assets": {"B04": {"href": ")" + id + R"(/one.tif"}, "SCL": {"href": ")" + id + R"(/two.tif"}}})";
+  };
+  write_text(root + "/items.json", R"({"type": "FeatureCollection", "features": [)" + item("a", "2021-05-11", "03.01", 0) + "," +
+                                       item("b", "2021-05-16", "05.00", 6) + "," + item("c", "2021-05-16", "05.00", 2) + "," +
+                                       item("d", "2021-05-16", "04.00", 0) + "]}");
+  const SourceCensus census = census_of("sentinel2_cog", root + "/items.json", "T31TCJ", {"red"}, "raw");
+  EXPECT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-16"));
+  EXPECT_EQ(see(census, 4, 0).value, 1300);
+  EXPECT_EQ(see(census, 7, 0, 1).value, 306);
+  EXPECT_EQ(see(census, 4, 0, 1).value, 302);
+  EXPECT_FALSE(see(census, 1, 0, 1).image) << "an older baseline is replaced";
+  EXPECT_EQ(see(census, 11, 0).value, kNodata) << "saturated";
+
+  std::filesystem::rename(root + "/a", root + "/my a");  // addresses are URLs
+  std::string escaped = R"({"type": "FeatureCollection", "features": [)" + item("a", "2021-05-11", "03.01", 0) + "]}";
+  std::filesystem::remove_all(root + "/a");
+  for (std::size_t at; (at = escaped.find("\"a/")) != std::string::npos;) escaped.replace(at, 3, "\"my%20a/");
+  write_text(root + "/items.json", escaped);
+  const SourceCensus of_urls = census_of("sentinel2_cog", root + "/items.json", "T31TCJ", {"red"}, "raw");
+  EXPECT_THAT(of_urls.damaged, ::testing::IsEmpty());
+  EXPECT_EQ(see(of_urls, 4, 0).value, 1300);
+}
+
 // A list as stac-geoparquet writes it, where this GDAL reads Parquet (its plugin may be named by GDAL_DRIVER_PATH).
 TEST(ItemList, AGeoparquetListIsRead) {
   GDALAllRegister();

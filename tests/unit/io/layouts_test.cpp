@@ -163,10 +163,44 @@ TEST(Safe, TheNewestBaselineWinsAndOrbitsAreMerged) {
   EXPECT_THAT(make_sensor("sentinel2_sen2cor")->tiles(root), ElementsAre("T31TCJ"));
   const SourceCensus census = census_of("sentinel2_sen2cor", root, "T31TCJ", {"red"});
   ASSERT_EQ(census.acquisitions.size(), 1U);
-  ASSERT_EQ(census.acquisitions[0].passes.size(), 2U);
-  EXPECT_EQ(census.superseded.size(), 2U);
+  ASSERT_EQ(census.acquisitions[0].passes.size(), 3U);
+  EXPECT_EQ(census.superseded.size(), 1U);
   EXPECT_EQ(census.merged.size(), 1U);
   EXPECT_EQ(see(census, 9, 3).value, 1000);  // where one of the orbits has no image, the other
+}
+
+// One tile and datatake on two datastrips: two products of one baseline, told apart by the last part of their names.
+TEST(Safe, PartsOfATileOnTwoDatastripsAreMerged) {
+  const std::string root = temp_dir();
+  SafeProduct{.generated = "20210511T200000", .b4 = 2300}.write(root + "/T31TCJ");
+  SafeProduct{.generated = "20210511T200500", .no_image_from_col = 6}.write(root + "/T31TCJ");
+  SafeProduct{.baseline = "0300", .generated = "20230511T200500", .b4 = 7000, .offset = false}.write(root + "/T31TCJ");
+  const SourceCensus census = census_of("sentinel2_sen2cor", root, "T31TCJ", {"red"});
+  ASSERT_EQ(census.acquisitions.size(), 1U);
+  EXPECT_EQ(census.superseded.size(), 1U);
+  EXPECT_EQ(see(census, 1, 3).value, 300);  // of the newest where it has an image
+  EXPECT_EQ(see(census, 9, 3).value, 1300);
+}
+
+// Beside each other, in folders of tiles with and without T, and in folders of days, all at once.
+TEST(Safe, ProductsOfATileAreFoundWhereverTheyLie) {
+  const std::string root = temp_dir();
+  SafeProduct{.date = "20210101"}.write(root);
+  SafeProduct{.date = "20210201"}.write(root + "/T31TCJ");
+  SafeProduct{.date = "20210301"}.write(root + "/31TCJ/2021");
+  SafeProduct{.date = "20210401"}.write(root + "/2021/04/01");
+  EXPECT_THAT(make_sensor("sentinel2_sen2cor")->tiles(root), ElementsAre("T31TCJ"));
+  const SourceCensus census = census_of("sentinel2_sen2cor", root, "T31TCJ", {"red"});
+  EXPECT_THAT(days(census), ElementsAre("2021-01-01", "2021-02-01", "2021-03-01", "2021-04-01"));
+  EXPECT_THAT(census.ignored, IsEmpty());
+  const TileImages read = TileImages::from_json(TileImages::of(census).to_json(), "census", {root});
+  EXPECT_EQ(see(read.main(), 1, 3, 3).value, 300);
+  const auto digest = [&] {
+    return make_sensor("sentinel2_sen2cor")->listing_digest(root, "T31TCJ", Date::parse("20210101"), Date::parse("20211231"));
+  };
+  const std::string before = digest();
+  SafeProduct{.date = "20210501"}.write(root + "/2021/05/01");
+  EXPECT_NE(digest(), before);
 }
 
 TEST(Safe, ZipsAreReadInPlace) {
