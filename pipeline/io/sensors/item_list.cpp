@@ -11,6 +11,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cpl_conv.h>
+#include <cpl_string.h>
+
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/compiled_expression.h"
@@ -143,7 +146,16 @@ class ItemList final : public ProductLayout {
     if (href.empty()) throw UserError("an asset has no href");
     if (href.starts_with("file://")) href = href.substr(7);
     const std::string path = storage_path(href);
-    return path != href || href.starts_with('/') ? path : fs::path(folder + "/" + href).lexically_normal().string();
+    if (path != href) return path;
+    const auto local = [&](const std::string& name) {
+      return name.starts_with('/') ? name : fs::path(folder + "/" + name).lexically_normal().string();
+    };
+    const std::string as_it_is = local(href);
+    if (href.find('%') == std::string::npos || is_remote(as_it_is) || state_of(as_it_is)) return as_it_is;
+    char* unescaped = CPLUnescapeString(href.c_str(), nullptr, CPLES_URL);  // a URL, in which a blank is %20
+    href = unescaped;
+    CPLFree(unescaped);
+    return local(href);
   }
 
   static FoundProduct product_of(const Search& search, const json& item, const std::string& tile) {
@@ -162,6 +174,7 @@ class ItemList final : public ProductLayout {
     found.pass = text_in(properties, "platform") + "_" + product.time.substr(0, 6);
     for (const std::string& number : {digits_of(product.version), digits_of(text_in(properties, "created"))})
       found.version.push_back(number.empty() ? 0 : std::stoll(number));
+    if (!product.version.empty()) found.part = found.entry;  // as of SAFE trees: a tile may lie on two datastrips
 
     struct Asset {
       std::string name, path, variable;
@@ -172,7 +185,6 @@ class ItemList final : public ProductLayout {
     std::vector<Asset> assets;
     for (const SensorBand& band : search.sensor.bands)
       if (const json* asset = asset_of(item, names_of(band))) {
-    if (!product.version.empty()) found.part = found.entry;  // as of SAFE trees: a tile may lie on two datastrips
         assets.push_back({band.name, path_of(*asset, folder_of_products(search.root)), band.variable, band.band - 1, band.encoding, asset});
         found.bands.insert(band.name);
       }
@@ -192,17 +204,19 @@ class ItemList final : public ProductLayout {
     product.path = folder;
     const std::string flag = search.sensor.settings.contains("offset_flag") ? search.sensor.settings.at("offset_flag") : "";
     const std::optional<bool> applied = flag.empty() ? std::nullopt : offset_is_applied(properties, flag, search.variant);
+    std::vector<std::string> unknown;  // bands
     for (Asset& asset : assets) {
       if (applied && *applied && asset.of) asset.encoding.offset = 0;
-      if (!flag.empty() && !applied && asset.of && !states_offset(*asset.of))
-        found.problems.push_back(join_text("the item does not say by \"", flag, "\" whether the offset of ", asset.name,
-                                           " is applied; set variant = \"applied\" or \"raw\""));
+      if (!flag.empty() && !applied && asset.of && !states_offset(*asset.of)) unknown.push_back(asset.name);
       product.layers[asset.name] = {.file = asset.path.substr(folder.size() + 1),
                                     .variable = asset.variable,
                                     .band = asset.band,
                                     .grid = {},
                                     .encoding = asset.encoding};
     }
+    if (!unknown.empty())
+      found.problems.push_back(join_text("the item does not say by \"", flag, "\" whether the offset of ", join_list(unknown, ", "),
+                                         " is applied; set variant = \"applied\" or \"raw\""));
     return found;
   }
 
