@@ -109,13 +109,32 @@ std::string problem_of_radar(const RasterReader& file, const Layer& layer) {
                                        : "";
 }
 
+// A fill value that nothing declares, by a sensor file that says how numbers become the unit: the highest number of 16 bits, or one far
+// above every value. Other numbers above int16 are bright and become its highest.
+std::string problem_of_fill(const RasterReader& file, const Layer& layer) {
+  constexpr double kHighestU16 = std::numeric_limits<std::uint16_t>::max(), kFar = 10 * kHighest;
+  const BandInfo& band = file.info().each[static_cast<std::size_t>(layer.band)];
+  const Encoding& encoding = layer.encoding;
+  if (encoding.most || band.type == PixelType::u8 || band.type == PixelType::i16) return "";
+  const bool is_u16 = band.type == PixelType::u16, by_file = encoding.kind == Encoding::Kind::file;
+  const double number = by_file ? kHighestU16 * band.scale + band.offset : kHighestU16;
+  const double fill = is_u16 ? number * encoding.factor + encoding.offset : kFar;
+  if (fill <= kHighest) return "";
+  const Range range = range_of(file, layer, [](const Range&) { return false; });
+  if (range.empty() || range.most < fill - 1) return "";
+  return join_text("expected numbers of the unit as int16, got ", is_u16 ? "65535" : type_name(band.type),
+                   is_u16 ? "" : from_to(range.least, range.most) + " of it",
+                   ", more than int16 holds; if that is its no-data value, say so (nodata or valid_range in the sensor file, or "
+                   "gdal_edit.py -a_nodata)");
+}
+
 }  // namespace
 
 std::string problem_of_band(const RasterReader& file, const Layer& layer, SampleUnit unit, bool alone) {
   if (alone)
     if (const std::string problem = expected_one(file); !problem.empty()) return problem;
   if (unit == SampleUnit::decibel) return problem_of_radar(file, layer);
-  if (layer.encoding.kind != Encoding::Kind::stated) return "";
+  if (layer.encoding.kind != Encoding::Kind::stated) return problem_of_fill(file, layer);
   const BandInfo& band = file.info().each[static_cast<std::size_t>(layer.band)];
   if (is_in_unit(band)) return "";
   const std::string expected = join_text("expected reflectance x 10000 as int16, got ", type_name(band.type));

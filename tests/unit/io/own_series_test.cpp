@@ -66,6 +66,28 @@ TEST(OwnSeries, TheLimitsOfAFloatImageAreValid) {
   }
 }
 
+TEST(OwnSeries, AFillValueThatNothingDeclaresIsRefused) {
+  const std::string keys = "file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 0.0001\n";
+  for (const auto& [type, fill] : {std::pair<std::string, double>("UInt16", 65535), {"Float32", 1e20}, {"Int32", 2147483647}}) {
+    SCOPED_TRACE(type);
+    Own own{keys};
+    write_image(own.root + "/data/20210511.tif",
+                {.grid = kOwnGrid, .type = type, .number = [number = fill](int, int col, int) { return col == 4 ? number : 1300; }});
+    const SourceCensus refused = own.census();
+    ASSERT_EQ(refused.damaged.size(), 1U);
+    EXPECT_THAT(refused.damaged[0].message, AllOf(HasSubstr("20210511.tif: expected numbers of the unit as int16, got "),
+                                                  HasSubstr("more than int16 holds; if that is its no-data value, say so (nodata")));
+    own.keys += "valid_range = [1, 60000]\n";
+    const SourceCensus census = own.census();
+    EXPECT_THAT(census.damaged, IsEmpty());
+    EXPECT_EQ(see(census, 4, 0).value, kNodata);
+  }
+  // Bright numbers are none.
+  const Own bright{keys};
+  write_image(bright.root + "/data/20210511.tif", {.grid = kOwnGrid, .type = "UInt16", .number = [](int, int, int) { return 40000; }});
+  EXPECT_EQ(see(bright.census(), 4, 0).value, 32767);
+}
+
 TEST(OwnSeries, NothingIsBelowTheNoDataValue) {
   const Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\n"};
   write_image(own.root + "/data/20210511.tif", {.grid = kOwnGrid, .number = [](int, int col, int) {
