@@ -217,9 +217,9 @@ std::string chosen_variant(const SensorFile& sensor, const CensusRequest& reques
 }
 
 // An entry that is no product: "notes.txt", "feed (a named pipe)".
-std::string with_kind(const Search& search, const std::string& entry) {
-  const std::string kind = is_remote(search.folder()) ? "" : special_file(search.folder() + "/" + entry);
-  return kind.empty() ? entry : join_text(entry, " (", kind, ")");
+std::string with_kind(const Search& search, const Entry& entry) {
+  const std::string kind = is_remote(search.folder()) ? "" : special_file(path_of(search, entry));
+  return kind.empty() ? entry.name : join_text(entry.name, " (", kind, ")");
 }
 
 // A tile of an unmounted disk, say, must not be left out of the map because nobody named it.
@@ -303,7 +303,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     if (!entry.damage.empty())
       census.damaged.push_back({entry.name, entry.damage});
     else if (!entry.candidate)
-      census.ignored.push_back(with_kind(search, entry.name));
+      census.ignored.push_back(with_kind(search, entry));
     else if (entry.outside_period)
       census.outside_period.push_back({entry.name, entry.candidate->product.date});
     else

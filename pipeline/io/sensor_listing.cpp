@@ -67,7 +67,7 @@ std::string Sensor::listing_digest(const CensusRequest& request) const {
   for (const Entry& entry : layout_of(request.root).entries(search)) {
     listing += entry.name + "\n";
     if (!entry.candidate) {
-      add(search.folder() + "/" + entry.name);
+      add(path_of(search, entry));
       continue;
     }
     const FoundProduct& candidate = *entry.candidate;

@@ -227,19 +227,57 @@ std::string with_variant(std::string pattern, const std::string& variant) {
   return pattern;
 }
 
-std::string folder_of_tile(const Search& search) {
-  if (is_folder(search.folder())) return search.folder();
+namespace {
+
+std::string existing_root(const Search& search) {
   const std::string root = search.root.empty() ? "." : search.root;
   if (!is_folder(root)) throw UserError(join_text(root, ": no such folder; expected products of ", search.sensor.title, " in it"));
   return root;
 }
 
+// "2021", "05": a year, a month or a day.
+bool is_of_days(const std::string& name) {
+  constexpr std::size_t kYear = 4;
+  return name.size() <= kYear && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+void add_entries(const Search& search, const std::string& folder, bool is_own, int deeper, TileEntries& found) {
+  const std::string bare = canonical_tile(search.tile.substr(1)) == search.tile ? search.tile.substr(1) : search.tile;
+  for (FolderEntry& listed : sorted_entries(folder)) {
+    const std::string name = listed.name();
+    if (is_left_by_desktop(name)) continue;
+    const bool of_tile = !is_own && (name == search.tile || name == bare);
+    if ((of_tile || (deeper > 0 && is_of_days(name))) && listed.is_folder()) {
+      found.has_own_folder = found.has_own_folder || of_tile;
+      add_entries(search, listed.path(), is_own || of_tile, of_tile ? deeper : deeper - 1, found);
+    } else if (is_own || name.find("_" + search.tile + "_") != std::string::npos) {
+      found.entries.push_back({std::move(listed), is_own});
+    }
+  }
+}
+
+}  // namespace
+
+std::string folder_of_tile(const Search& search) { return is_folder(search.folder()) ? search.folder() : existing_root(search); }
+
+TileEntries entries_of_tile(const Search& search) {
+  TileEntries found;
+  try {
+    add_entries(search, existing_root(search), false, kFoldersOfDays, found);
+  } catch (const UserError&) {  // on object storage a tile may be open and the root closed
+    if (!is_folder(search.folder())) throw;
+    found = {{}, true};
+    add_entries(search, search.folder(), true, kFoldersOfDays, found);
+  }
+  return found;
+}
+
 std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, const std::string& root,
-                                                   const std::function<std::string(const std::string&)>& tile_of) {
+                                                   const std::function<std::string(const std::string&)>& tile_of, int deeper) {
   const std::regex tile = compiled(sensor.tile);
   std::set<std::string> tiles;
   for (const FolderEntry& entry : sorted_entries(root.empty() ? "." : root)) {
-    const std::string name = entry.name();
+    const std::string name = entry.name(), of_folder = deeper > 0 ? canonical_tile(name) : name;
     std::string of_product;
     try {
       of_product = tile_of(name);
@@ -247,8 +285,10 @@ std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, con
     }
     if (!of_product.empty())
       tiles.insert(of_product);
-    else if (std::regex_match(name, tile) && entry.is_folder())
-      tiles.insert(name);
+    else if (std::regex_match(of_folder, tile) && entry.is_folder())
+      tiles.insert(of_folder);
+    else if (deeper > 0 && is_of_days(name) && entry.is_folder())
+      for (const std::string& below : tiles_of_folders_or_names(sensor, entry.path(), tile_of, deeper - 1)) tiles.insert(below);
   }
   return {tiles.begin(), tiles.end()};
 }

@@ -55,7 +55,12 @@ struct Entry {
   std::optional<FoundProduct> candidate;
   std::string damage;
   bool outside_period = false;
+  std::string path = {};  // "": in the tile's folder
 };
+
+inline std::string path_of(const Search& search, const Entry& entry) {
+  return entry.path.empty() ? search.folder() + "/" + entry.name : entry.path;
+}
 
 inline constexpr const char* kBrokenLink = "is a link to a product that is not there; mend or remove the link";
 
@@ -129,8 +134,23 @@ bool is_zip(const std::string& name);
 
 // For products that lie in <root>/<tile>/ or beside each other in <root>.
 std::string folder_of_tile(const Search& search);  // the tile's folder if there is one, else the root
-// The folders of tiles under a root, and the tiles that names beside them tell (`tile_of`: "" for none).
+
+// What lies in the folder of a tile (<root>/T31TCJ or <root>/31TCJ), and what in the root has the tile in its name. Folders of years,
+// months and days may divide both (<root>/2021/05/11).
+struct TileEntries {
+  struct Each {
+    FolderEntry listed;
+    bool in_own_folder;
+  };
+  std::vector<Each> entries;
+  bool has_own_folder = false;
+};
+TileEntries entries_of_tile(const Search& search);  // UserError where the root is no folder
+
+inline constexpr int kFoldersOfDays = 3;  // year, month, day
+// The folders of tiles under a root, and the tiles that names beside them tell (`tile_of`: "" for none), in `deeper` folders of days at
+// most.
 std::vector<std::string> tiles_of_folders_or_names(const SensorFile& sensor, const std::string& root,
-                                                   const std::function<std::string(const std::string&)>& tile_of);
+                                                   const std::function<std::string(const std::string&)>& tile_of, int deeper = 0);
 
 }  // namespace millesime

@@ -33,10 +33,13 @@ class Muscate final : public ProductLayout {
  public:
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
     const Names naming(sensor);
-    return tiles_of_folders_or_names(sensor, root, [&](const std::string& name) {
-      const auto parts = naming.product.match(is_zip(name) ? fs::path(name).stem().string() : name);
-      return parts ? parts->at("tile") : "";
-    });
+    return tiles_of_folders_or_names(
+        sensor, root,
+        [&](const std::string& name) {
+          const auto parts = naming.product.match(is_zip(name) ? fs::path(name).stem().string() : name);
+          return parts ? parts->at("tile") : "";
+        },
+        kFoldersOfDays);
   }
 
   std::vector<Entry> entries(const Search& search) const override {
@@ -44,13 +47,16 @@ class Muscate final : public ProductLayout {
       throw UserError(join_text("\"", search.tile, "\" is not the name of a tile of ", search.sensor.name, "; expected for example ",
                                 Names(search.sensor).tile_example));
     const std::string folder = folder_of_tile(search);
+    const TileEntries found = entries_of_tile(search);
     const bool own_folder = folder == search.folder();
     const Names naming(search.sensor);
     std::vector<Entry> entries;
-    for (const FolderEntry& listed : sorted_entries(folder))
-      if (const std::string name = listed.name(); !is_left_by_desktop(name) && (own_folder || is_beside(naming, name, search.tile)))
-        entries.push_back(look_at(search, naming, folder, listed));
-    if (!own_folder && entries.empty())
+    for (const auto& [listed, in_own_folder] : found.entries)
+      if (in_own_folder || is_beside(naming, listed.name(), search.tile)) {
+        entries.push_back(look_at(search, naming, listed));
+        entries.back().path = listed.path();
+      }
+    if (!found.has_own_folder && entries.empty())
       throw UserError(join_text(search.folder(), ": no such folder; expected the products of the tile ", search.tile, " in it"));
     return entries;
   }
@@ -138,10 +144,10 @@ class Muscate final : public ProductLayout {
   }
 
   // A zip contains the product's folder, or its content.
-  static Entry look_into_zip(const Search& search, const Names& naming, const std::string& folder, const std::string& entry) {
+  static Entry look_into_zip(const Search& search, const Names& naming, const std::string& archive, const std::string& entry) {
     const auto damaged = [&](const std::string& why) { return Entry{entry, std::nullopt, why, false}; };
     if (entry.find_first_of("{}") != std::string::npos) return damaged("names with { or } cannot be read in place; rename the archive");
-    const std::string archive = folder + "/" + entry, inside = "/vsizip/{" + archive + "}";
+    const std::string inside = "/vsizip/{" + archive + "}";
     const auto names = names_inside(inside);
     if (!names || names->empty())
       return damaged("the zip archive cannot be read: it is truncated, empty or not a zip file; download it again");
@@ -163,7 +169,7 @@ class Muscate final : public ProductLayout {
     return damaged(join_text("the zip archive contains no product of ", search.sensor.title));
   }
 
-  static Entry look_at(const Search& search, const Names& naming, const std::string& folder, const FolderEntry& listed) {
+  static Entry look_at(const Search& search, const Names& naming, const FolderEntry& listed) {
     const std::string entry = listed.name(), &path = listed.path();
     Entry found{entry, std::nullopt, "", false};
     const std::string special = special_damage(listed);
@@ -180,7 +186,7 @@ class Muscate final : public ProductLayout {
       if (named.candidate && search.is_outside(named.candidate->product.date))
         found = named;  // not read, damaged or not
       else
-        found = look_into_zip(search, naming, folder, entry);
+        found = look_into_zip(search, naming, path, entry);
     }
     if (listed.is_broken_link() && entry.starts_with(naming.start)) found.damage = kBrokenLink;
     if (!found.candidate) return found;

@@ -1,5 +1,5 @@
 // The layout of ESA's Sentinel-2 products (Sen2Cor): SAFE trees, as a folder or a zip read in place, in <root>/<tile>/ or beside each
-// other in <root>. Images are JPEG 2000 or GeoTIFF:
+// other in <root>, and in folders of days below both (<root>/2023/01/25/). Images are JPEG 2000 or GeoTIFF:
 //   GRANULE/L2A_T31TCJ_A…/IMG_DATA/R10m/T31TCJ_20210511T105621_B02_10m.jp2, R20m, R60m; the scene classification SCL at 20 m
 //   MTD_MSIL2A.xml: what is to be added to the numbers (BOA_ADD_OFFSET, from processing baseline 04.00 on) and their quantification
 // Format: Sentinel-2 Products Specification Document, ESA S2-PDGS-TAS-DI-PSD
@@ -61,19 +61,20 @@ int band_id(const std::string& name) {
 class Safe final : public ProductLayout {
  public:
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
-    return tiles_of_folders_or_names(sensor, root, [&](const std::string& name) {
-      const auto parts = parts_of(sensor, name);
-      return parts ? parts->at("tile") : "";
-    });
+    return tiles_of_folders_or_names(
+        sensor, root,
+        [&](const std::string& name) {
+          const auto parts = parts_of(sensor, name);
+          return parts ? parts->at("tile") : "";
+        },
+        kFoldersOfDays);
   }
 
   std::vector<Entry> entries(const Search& search) const override {
     std::vector<Entry> entries;
-    const std::string folder = folder_of_tile(search);
-    for (const FolderEntry& listed : sorted_entries(folder)) {
+    for (const auto& [listed, in_own_folder] : entries_of_tile(search).entries) {
       const std::string name = listed.name();
-      if (is_left_by_desktop(name)) continue;
-      Entry entry{name, std::nullopt, "", false};
+      Entry entry{name, std::nullopt, "", false, listed.path()};
       std::optional<NamePattern::Parts> parts;
       try {
         parts = parts_of(search.sensor, name);
@@ -83,12 +84,12 @@ class Safe final : public ProductLayout {
       if (!parts) {
         if (entry.damage.empty() && name.find("_MSIL1C_") != std::string::npos && name.find("_" + search.tile + "_") != std::string::npos)
           entry.damage = "is of Level 1C; expected Level 2A (S2A_MSIL2A_…); make it one with sen2cor, or download the L2A product";
-        if (entry.damage.empty() && folder != search.folder()) continue;  // of another tile, or no product
+        if (entry.damage.empty() && !in_own_folder) continue;  // of another tile, or no product
         entries.push_back(entry);
         continue;
       }
       if (parts->at("tile") != search.tile) {
-        if (folder != search.folder()) continue;
+        if (!in_own_folder) continue;
         entry.damage = join_text("is of the tile ", parts->at("tile"), " but is in the folder of ", search.tile, "; move or remove it");
         entries.push_back(entry);
         continue;
@@ -97,7 +98,7 @@ class Safe final : public ProductLayout {
         entries.push_back(entry);
         continue;
       }
-      entry.candidate = candidate_of(name, folder, *parts);
+      entry.candidate = candidate_of(name, listed.path(), *parts);
       entry.outside_period = search.is_outside(entry.candidate->product.date);
       entries.push_back(std::move(entry));
     }
@@ -141,12 +142,12 @@ class Safe final : public ProductLayout {
     return NamePattern(sensor.product, sensor.tile, sensor.origin + ": product").match(stem);
   }
 
-  static FoundProduct candidate_of(const std::string& name, const std::string& folder, const NamePattern::Parts& parts) {
+  static FoundProduct candidate_of(const std::string& name, const std::string& path, const NamePattern::Parts& parts) {
     FoundProduct candidate;
     candidate.entry = name;
     candidate.product.name = is_zip(name) ? name.substr(0, name.size() - 4) : name;
     if (candidate.product.name.ends_with(".SAFE")) candidate.product.name.resize(candidate.product.name.size() - 5);
-    candidate.product.path = folder + "/" + name;
+    candidate.product.path = path;
     candidate.product.tile = parts.at("tile");
     candidate.product.date = Date::parse(parts.at("date"));
     candidate.product.time = parts.at("time");
@@ -155,8 +156,8 @@ class Safe final : public ProductLayout {
     std::string generated = parts.at("generated");
     std::erase(generated, 'T');
     candidate.version = {std::stoll(parts.at("baseline")), std::stoll(generated), !is_zip(name)};
-    if (is_zip(name)) candidate.archive = candidate.product.path;
     candidate.part = generated;  // of one baseline: the parts of a tile on two datastrips, which have names of their own
+    if (is_zip(name)) candidate.archive = candidate.product.path;
     return candidate;
   }
 
