@@ -200,6 +200,17 @@ bool is_before(const FoundProduct& a, const FoundProduct& b) {
   return a.version > b.version;
 }
 
+// Products of which there is nothing to read, and nothing wrong.
+void leave_out_without_images(std::vector<FoundProduct>& candidates, SourceCensus& census) {
+  std::vector<std::string> names;
+  std::string why;
+  for (const FoundProduct& candidate : candidates)
+    if (!candidate.without_images.empty()) names.push_back(candidate.entry), why = candidate.without_images;
+  if (names.empty()) return;
+  std::erase_if(candidates, [](const FoundProduct& candidate) { return !candidate.without_images.empty(); });
+  census.notes.push_back(join_text("left out, since they have metadata and no image (", why, "): ", join_list(names, ", ")));
+}
+
 // The one of the chosen products of a pass that a further, older one is a version of.
 const FoundProduct* superseding(const FoundProduct& candidate, const std::vector<const FoundProduct*>& chosen) {
   if (chosen.empty()) return nullptr;
@@ -314,6 +325,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     layout.find_layers(search, candidate);
     special.take_out(candidate);
   }
+  leave_out_without_images(candidates, census);
   census.ignored.insert(census.ignored.end(), special.others().begin(), special.others().end());
   CensusRequest named = request;
   named.source = census.source;

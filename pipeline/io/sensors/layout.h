@@ -47,6 +47,7 @@ struct FoundProduct {
   std::set<std::string> bands;        // that it has
   std::vector<std::string> metadata;  // files beside the layers that were read, paths
   std::vector<std::string> problems;
+  std::string without_images;  // why its producer wrote no image; it is left out with a note
 };
 
 // An entry of a tile: a product, a damaged product (with a reason), or neither. Products outside the period are not opened.

@@ -46,10 +46,8 @@ class Muscate final : public ProductLayout {
     if (!std::regex_match(search.tile, compiled(search.sensor.tile)))
       throw UserError(join_text("\"", search.tile, "\" is not the name of a tile of ", search.sensor.name, "; expected for example ",
                                 Names(search.sensor).tile_example));
-    const std::string folder = folder_of_tile(search);
-    const TileEntries found = entries_of_tile(search);
-    const bool own_folder = folder == search.folder();
     const Names naming(search.sensor);
+    const TileEntries found = entries_of_tile(search);
     std::vector<Entry> entries;
     for (const auto& [listed, in_own_folder] : found.entries)
       if (in_own_folder || is_beside(naming, listed.name(), search.tile)) {
@@ -85,8 +83,15 @@ class Muscate final : public ProductLayout {
     };
     add_layers(search.sensor, image, candidate,
                [](const SensorMask& mask) { return join_text("the mask ", spelled(mask), " is missing"); });
-    if (candidate.bands.empty())
-      candidate.problems.push_back(join_text("it has no band (", with_variant(search.sensor.bands.front().file, search.variant), ".tif)"));
+    if (candidate.bands.empty() && is_metadata_only(*names, content("MASKS")))
+      candidate.without_images = "MAJA writes none of a cloudy day";
+    if (!candidate.bands.empty()) return;
+    std::string hint;
+    for (const std::string& variant : search.sensor.variants)
+      if (matches("*" + ending_of(search.sensor.bands.front().file, variant) + ".*", join_list(*names, " ")))
+        hint = join_text("; it has images of variant = \"", variant, "\", which the [[source]] may name");
+    candidate.problems.push_back(
+        join_text("it has no band (", with_variant(search.sensor.bands.front().file, search.variant), ".tif)", hint));
   }
 
  private:
@@ -101,6 +106,20 @@ class Muscate final : public ProductLayout {
     NamePattern product;
     std::string start, example, tile_example;
   };
+
+  // "_FRE_B2" of "*_{variant}_B2".
+  static std::string ending_of(const std::string& file, const std::string& variant) {
+    const std::string pattern = with_variant(file, variant);
+    return pattern.substr(pattern.rfind('*') + 1);
+  }
+
+  // A day with more than 90 % clouds: MAJA writes the metadata, and no image.
+  static bool is_metadata_only(const std::vector<std::string>& names, const std::optional<std::vector<std::string>>& masks) {
+    const auto has = [](const std::vector<std::string>& in, std::string_view ending) {
+      return std::ranges::any_of(in, [&](const std::string& name) { return lower(name).ends_with(ending); });
+    };
+    return has(names, "_mtd_all.xml") && !has(names, ".tif") && !has(names, ".jp2") && !(masks && has(*masks, ".tif"));
+  }
 
   // Whether an entry of a folder of products of all tiles is one of this tile.
   static bool is_beside(const Names& naming, const std::string& name, const std::string& tile) {
@@ -160,8 +179,7 @@ class Muscate final : public ProductLayout {
     if (products.size() > 1) return damaged(join_text("the zip archive contains ", products.size(), " products, expected one"));
     if (products.size() == 1) return product_at(naming, entry, products[0], inside + "/" + products[0], archive);
     for (const SensorBand& band : search.sensor.bands) {
-      std::string ending = with_variant(band.file, search.variant);
-      ending = ending.substr(ending.rfind('*') + 1);
+      const std::string ending = ending_of(band.file, search.variant);
       for (const std::string& name : *names)
         if (const auto suffix = name.find(ending + "."); !ending.empty() && suffix != std::string::npos)
           return product_at(naming, entry, name.substr(0, suffix), inside, archive);

@@ -23,6 +23,7 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
 using testing::message_of;
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
@@ -90,6 +91,48 @@ TEST(Sentinel2Theia, CensusSurvivesItsFile) {
   // A number beyond any type.
   write_text(root + "/huge.json", "{\"tile\": 1e400}");
   EXPECT_THAT(message_of([&] { TileImages::read(root + "/huge.json"); }), HasSubstr("huge.json: is not JSON"));
+}
+
+// Of a day with more than 90 % clouds MAJA writes the metadata alone.
+TEST(Sentinel2Theia, ProductsOfMetadataAloneAreLeftOutWithANote) {
+  const std::string root = temp_dir(), name = on("20180521").name(), cloudy = root + "/T31TCJ/" + name;
+  write_product(root, on("20180511"));
+  fs::create_directories(cloudy + "/MASKS");
+  write_text(cloudy + "/" + name + "_MTD_ALL.xml", "<Muscate_Metadata_Document/>");
+  write_text(cloudy + "/" + name + "_QKL_ALL.jpg", "x");
+  const SourceCensus result = census(root);
+  EXPECT_THAT(dates(result), ElementsAre("2018-05-11"));
+  EXPECT_TRUE(result.damaged.empty());
+  EXPECT_THAT(result.notes, ElementsAre(AllOf(HasSubstr("left out, since they have metadata and no image"), HasSubstr(name))));
+  write_text(cloudy + "/" + name + "_FRE_B2.tif", "x");  // a download that broke off is damaged
+  EXPECT_EQ(census(root).damaged.size(), 1u);
+}
+
+TEST(Sentinel2Theia, ImagesOfTheOtherVariantAreNamed) {
+  const std::string root = temp_dir(), folder = write_product(root, on("20180511"));
+  std::vector<fs::path> images;
+  for (const auto& entry : fs::directory_iterator(folder)) images.push_back(entry.path());
+  for (const fs::path& image : images)
+    if (const std::string path = image.string(); path.find("_FRE_") != std::string::npos)
+      fs::rename(path, std::string(path).replace(path.find("_FRE_"), 5, "_SRE_"));
+  const SourceCensus result = census(root);
+  ASSERT_EQ(result.damaged.size(), 1u);
+  EXPECT_THAT(result.damaged[0].message, HasSubstr("it has no band (*_FRE_B2.tif); it has images of variant = \"SRE\""));
+}
+
+// In the root, in a folder without T, and in folders of years.
+TEST(Sentinel2Theia, ProductsOfATileAreFoundWhereverTheyLie) {
+  const std::string root = temp_dir();
+  for (const auto& [day, folder] :
+       {std::pair("20180511", ""), {"20180521", "/31TCJ"}, {"20180601", "/T31TCJ/2018"}, {"20180611", "/2018"}}) {
+    const fs::path written = write_product(root + "/written", on(day));
+    fs::create_directories(root + "/l2a" + folder);
+    fs::rename(written, root + "/l2a" + folder + "/" + written.filename().string());
+  }
+  EXPECT_THAT(make_sensor("sentinel2_theia")->tiles(root + "/l2a"), ElementsAre("T31TCJ"));
+  const SourceCensus result = census(root + "/l2a");
+  EXPECT_THAT(dates(result), ElementsAre("2018-05-11", "2018-05-21", "2018-06-01", "2018-06-11"));
+  EXPECT_TRUE(result.damaged.empty() && result.ignored.empty());
 }
 
 TEST(Sentinel2Theia, NewerVersionWinsNumerically) {
