@@ -127,6 +127,14 @@ std::uint8_t MaskPlane::byte_of(std::int64_t value) const {
   return !is_coded() && value >= 0 && value < kByteValues ? static_cast<std::uint8_t>(value) : byte_for(answer);
 }
 
+std::uint8_t MaskPlane::byte_of_float(double value) const {
+  constexpr double kMost = std::numeric_limits<std::int32_t>::max();
+  if (std::abs(value) <= kMost && value == std::round(value)) return byte_of(static_cast<std::int64_t>(value));
+  if (is_coded()) return MaskMeaning::no_image;
+  const std::uint8_t byte = byte_for(MaskMeaning::no_image);
+  return meaning.of(byte) == MaskMeaning::no_image ? byte : byte_for(MaskMeaning::invalid);
+}
+
 MaskRule MaskPlane::invalid() const {
   MaskRule rule{};
   for (int byte = 0; byte < kByteValues; ++byte)

@@ -68,6 +68,7 @@ struct MaskPlane {
 
   bool is_coded() const { return !band.empty() || !meaning.fits_a_byte(); }
   std::uint8_t byte_of(std::int64_t value) const;
+  std::uint8_t byte_of_float(double value) const;           // no image, or invalid, where it is no whole number
   MaskRule invalid() const;                                 // of the plane's bytes
   MaskRule no_image() const;                                // likewise
   std::uint8_t byte_for(MaskMeaning::Answer answer) const;  // the highest byte of this meaning; where there is none, 0

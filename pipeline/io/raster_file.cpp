@@ -338,6 +338,11 @@ void RasterReader::read_block(int number, int block_col, int block_row, const Ma
   const GDALDataType type = GDALGetRasterDataType(impl_->band(number));
   if (type == GDT_Byte && !is_signed_as_byte(impl_->band(number)) && !plane.is_coded())
     return impl_->read_stored(number, block_col, block_row, samples);
+  if (info().each.at(static_cast<std::size_t>(number)).type == PixelType::f32) {
+    const std::vector<double> values = impl_->converted_block(number, block_col, block_row);
+    std::ranges::transform(values, samples, [&](double value) { return plane.byte_of_float(value); });
+    return;
+  }
   std::map<std::int64_t, std::uint8_t> known;  // masks have few values
   std::int64_t last = 0;
   std::uint8_t byte = plane.byte_of(0);

@@ -154,7 +154,13 @@ std::string problem_of_mask(const RasterReader& file, const Layer& layer, bool a
     if (const std::string problem = expected_one(file); !problem.empty()) return problem;
   const PixelType type = file.info().each[static_cast<std::size_t>(layer.band)].type;
   if (type != PixelType::f32) return "";
-  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", type_name(type), "; convert it (gdal_translate -ot Byte)");
+  Layer as_stored = layer;
+  as_stored.encoding = {};
+  as_stored.encoding.kind = Encoding::Kind::linear;
+  const Range range = range_of(file, as_stored, [](const Range&) { return false; });
+  if (!range.fractions) return "";  // masks of a stack have its type
+  return join_text("expected a mask of whole numbers (uint8, 0 = valid), got ", type_name(type), from_to(range.least, range.most),
+                   "; convert it (gdal_translate -ot Byte)");
 }
 
 const std::vector<std::int16_t>& sample_table(PixelType type, const Encoding& encoding, std::optional<double> file_nodata) {

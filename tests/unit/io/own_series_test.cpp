@@ -101,5 +101,23 @@ TEST(OwnSeries, NothingIsBelowTheNoDataValue) {
   EXPECT_EQ(see(census, 3, 0).value, 1300);
 }
 
+TEST(OwnSeries, MasksOfAFloatStackAreWholeNumbers) {
+  Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 1\n"};
+  own.bands += "[[mask]]\nname = \"clear\"\nfile = \"{date}.tif\"\nband = 2\nvalid = [0]\n";
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  write_image(own.root + "/data/20210511.tif", {.grid = kOwnGrid, .type = "Float32", .bands = 2, .number = [=](int band, int col, int) {
+                                                  return band == 0 ? 0.25 : col == 1 ? 1 : col == 2 ? none : 0;
+                                                }});
+  const SourceCensus census = own.census();
+  EXPECT_THAT(census.damaged, IsEmpty());
+  for (const int col : {0, 1, 2, 3}) EXPECT_EQ(see(census, col, 0).valid, col == 0 || col == 3) << col;
+
+  write_image(own.root + "/data/20210511.tif",
+              {.grid = kOwnGrid, .type = "Float32", .bands = 2, .number = [](int, int, int) { return 0.25; }});
+  const SourceCensus fractions = own.census();
+  ASSERT_EQ(fractions.damaged.size(), 1U);
+  EXPECT_THAT(fractions.damaged[0].message, HasSubstr("expected a mask of whole numbers"));
+}
+
 }  // namespace
 }  // namespace millesime

@@ -473,7 +473,7 @@ TEST(Sentinel2Theia, AMaskOfFractionsIsRefused) {
   const std::string folder = write_product(root, on("20180511"));
   const std::string mask = folder + "/MASKS/" + on("20180511").name() + "_CLM_R1.tif";
   fs::rename(mask, folder + "/x_FRE_mask.tif");
-  testing::store_bands(folder, {"Float32", [](std::int16_t v) { return v + 0.0; }, std::nullopt});
+  testing::store_bands(folder, {"Float32", [](std::int16_t v) { return v + 0.5; }, std::nullopt});
   fs::rename(folder + "/x_FRE_mask.tif", mask);
   const SourceCensus result = census(root, {"B2"});
   ASSERT_EQ(result.damaged.size(), 1u);
