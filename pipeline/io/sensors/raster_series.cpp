@@ -88,25 +88,57 @@ TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
   throw UserError(join_text(path, ": expected a time axis in \"days since 1950-01-01\", hours, minutes or seconds, got \"", found, "\""));
 }
 
-// The days of a file's bands: of their descriptions, or of the time axis ("days since 1950-01-01").
-std::vector<std::optional<Date>> days_of_bands(const std::string& path, const std::string& variable, bool time_axis) {
+// The first day that a text says, and the time after it ("105431", "" for none): 2021-05-11, 20210511T105431, NDVI_2021_05_11, 2021131.
+struct Moment {
+  Date day;
+  std::string time;
+};
+
+std::optional<Moment> moment_in(const std::string& text) {
+  static const std::regex day_of_month(
+      R"((?:^|[^0-9])((?:19|20)[0-9]{2})([-_/.]?)([0-9]{2})\2([0-9]{2})(?:[T _-]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})?)?(?![0-9]))"),
+      day_of_year(R"((?:^|[^0-9])((?:19|20)[0-9]{2})([0-9]{3})(?![0-9]))");
+  constexpr std::size_t kLongest = 256;  // std::regex calls itself with every letter
+  std::smatch part;
+  if (text.size() > kLongest) return std::nullopt;
+  try {
+    if (std::regex_search(text, part, day_of_month))
+      return Moment{Date::from_ymd(std::stoi(part[1]), std::stoi(part[3]), std::stoi(part[4])),
+                    part[5].str() + part[6].str() + part[7].str()};
+    if (std::regex_search(text, part, day_of_year)) {
+      const Date date = Date::from_ymd(std::stoi(part[1]), 1, 1) + (std::stoi(part[2]) - 1);
+      if (std::stoi(part[2]) > 0 && date.year() == std::stoi(part[1])) return Moment{date, ""};
+    }
+  } catch (const UserError&) {  // an impossible day
+  }
+  return std::nullopt;
+}
+
+// The bands of a file of several dates.
+struct DatedBands {
+  std::vector<std::optional<Moment>> moments;
+  std::vector<std::string> undated;  // 3 ("cloud")
+};
+
+// By their descriptions, or by the time axis ("days since 1950-01-01").
+DatedBands dated_bands(const std::string& path, const std::string& variable, bool time_axis) {
   const std::string name = variable.empty() ? path : variable_of(path, variable);
   const DatasetHandle dataset = open_raster(name, image_drivers(variable));
-  std::vector<std::optional<Date>> days(static_cast<std::size_t>(GDALGetRasterCount(dataset.get())));
+  DatedBands bands;
+  bands.moments.resize(static_cast<std::size_t>(GDALGetRasterCount(dataset.get())));
   const TimeAxis axis = time_axis ? time_axis_of(dataset.get(), name) : TimeAxis{};
-  for (std::size_t i = 0; i < days.size(); ++i) {
+  for (std::size_t i = 0; i < bands.moments.size(); ++i) {
     GDALRasterBandH band = GDALGetRasterBand(dataset.get(), static_cast<int>(i) + 1);
     if (time_axis) {
       const char* value = GDALGetMetadataItem(band, ("NETCDF_DIM_" + axis.name).c_str(), nullptr);
-      if (value) days[i] = axis.epoch + static_cast<int>(std::floor(CPLAtof(value) / axis.per_day + axis.begin));
+      if (value) bands.moments[i] = Moment{axis.epoch + static_cast<int>(std::floor(CPLAtof(value) / axis.per_day + axis.begin)), ""};
     } else {
-      try {
-        days[i] = Date::parse(GDALGetDescription(band));
-      } catch (const UserError&) {  // a band of something else
-      }
+      const std::string description = GDALGetDescription(band);
+      bands.moments[i] = moment_in(description);
+      if (!bands.moments[i]) bands.undated.push_back(join_text(i + 1, " (\"", description, "\")"));
     }
   }
-  return days;
+  return bands;
 }
 
 class RasterSeries final : public ProductLayout {
@@ -224,17 +256,35 @@ class RasterSeries final : public ProductLayout {
           .file = file, .variable = variable, .band = band, .grid = {}, .encoding = layer.band ? layer.band->encoding : Encoding{}};
   }
 
-  static void add_dates(const Search& search, std::map<std::string, Entry>& products, std::vector<Entry>& damaged,
-                        const LayerPattern& layer, const std::string& file, const NamePattern::Parts& parts, const std::string& tile) {
+  static void add_dates(const Search& search, std::map<std::string, Entry>& products, std::vector<Entry>& others, const LayerPattern& layer,
+                        const std::string& file, const NamePattern::Parts& parts, const std::string& tile) {
     const std::string path = (search.root.empty() ? "." : search.root) + "/" + file;
+    const bool time_axis = search.sensor.dates == "time";
     try {
-      const auto days = days_of_bands(path, layer.band ? layer.band->variable : layer.mask->variable, search.sensor.dates == "time");
-      if (std::ranges::none_of(days, [](const auto& day) { return day.has_value(); }))
-        throw UserError(join_text(file, ": no band says its date; expected descriptions such as 2021-05-11"));
-      for (std::size_t i = 0; i < days.size(); ++i)
-        if (days[i] && !search.is_outside(*days[i])) add_file(search, products, layer, file, parts, tile, *days[i], static_cast<int>(i));
+      const DatedBands bands = dated_bands(path, layer.band ? layer.band->variable : layer.mask->variable, time_axis);
+      if (std::ranges::none_of(bands.moments, [](const auto& moment) { return moment.has_value(); }))
+        throw UserError(join_text(file, ": no band says its date; expected descriptions such as 2021-05-11, got band ",
+                                  join_list(bands.undated, ", ")));
+      if (!bands.undated.empty())
+        others.push_back({join_text(file, ": bands without a date: ", join_list(bands.undated, ", ")), {}, "", false});
+      std::map<std::pair<Date, std::string>, int> known;  // bands of a day and time
+      std::vector<std::pair<std::size_t, NamePattern::Parts>> read;
+      for (std::size_t i = 0; i < bands.moments.size(); ++i) {
+        if (!bands.moments[i] || search.is_outside(bands.moments[i]->day)) continue;
+        const Moment& moment = *bands.moments[i];
+        NamePattern::Parts of_band = parts;
+        if (!moment.time.empty()) of_band.emplace("time", moment.time);
+        const int before = known[{moment.day, moment.time}]++;
+        if (before > 0 && time_axis)
+          throw UserError(join_text(file, ": several steps of its time axis are of ", moment.day.iso(),
+                                    "; expected one a day (cdo daymean or cdo daysum makes one of them)"));
+        if (before > 0) of_band["of_day"] = std::to_string(before + 1);  // passes of a day are merged
+        read.emplace_back(i, std::move(of_band));
+      }
+      for (const auto& [i, of_band] : read)
+        add_file(search, products, layer, file, of_band, tile, bands.moments[i]->day, static_cast<int>(i));
     } catch (const UserError& error) {
-      damaged.push_back({file, std::nullopt, error.what(), false});
+      others.push_back({file, std::nullopt, error.what(), false});
     }
   }
 

@@ -101,6 +101,28 @@ TEST(OwnSeries, NothingIsBelowTheNoDataValue) {
   EXPECT_EQ(see(census, 3, 0).value, 1300);
 }
 
+TEST(OwnSeries, DescriptionsOfBandsSayTheirDatesInManyWays) {
+  Own own{"file = \"stack_{tile}.tif\"\ntile = \"[a-z]+\"\ndates = \"bands\"\nunit = \"reflectance\"\n"};
+  write_image(own.root + "/data/stack_all.tif", {.grid = kOwnGrid,
+                                                 .bands = 9,
+                                                 .number = [](int band, int col, int) { return col < band ? -10000 : 100 * (band + 1); },
+                                                 .descriptions = {"2021-05-01", "2021-05-11T10:00:08", "20210521T105431", "NDVI_2021-06-01",
+                                                                  "2021_06_11", "2021172", "cloud", "2021-07-01", "2021-07-01"}});
+  const SourceCensus census = own.census();
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_THAT(days(census), ElementsAre("2021-05-01", "2021-05-11", "2021-05-21", "2021-06-01", "2021-06-11", "2021-06-21", "2021-07-01"));
+  EXPECT_EQ(census.acquisitions[1].passes.front().time, "100008");
+  EXPECT_EQ(see(census, 11, 0, 5).value, 600);
+  ASSERT_EQ(census.acquisitions[6].passes.size(), 2U) << "two bands of a day are two passes";
+  EXPECT_EQ(see(census, 7, 0, 6).value, 800);
+  EXPECT_THAT(census.ignored, ElementsAre(HasSubstr("stack_all.tif: bands without a date: 7 (\"cloud\")")));
+
+  write_image(own.root + "/data/stack_all.tif", {.grid = kOwnGrid, .descriptions = {"2021-13-41"}});
+  const SourceCensus none = own.census();
+  ASSERT_EQ(none.damaged.size(), 1U);
+  EXPECT_THAT(none.damaged[0].message, HasSubstr("expected descriptions such as 2021-05-11, got band 1 (\"2021-13-41\")"));
+}
+
 TEST(OwnSeries, MasksOfAFloatStackAreWholeNumbers) {
   Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 1\n"};
   own.bands += "[[mask]]\nname = \"clear\"\nfile = \"{date}.tif\"\nband = 2\nvalid = [0]\n";
