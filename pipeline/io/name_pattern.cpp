@@ -21,20 +21,65 @@ std::string expression_of(char c) {
   return std::string_view(".+[]^$\\").find(c) == std::string_view::npos ? std::string(1, c) : std::string("\\") + c;
 }
 
-std::string date_expression(const std::string& format, const std::string& origin) {
-  if (format == "YYYYMMDD") return "[0-9]{8}";
-  if (format == "YYYYDDD") return "[0-9]{7}";
-  if (format == "YYYY-MM-DD") return "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-  throw UserError(join_text(origin, ": {date:", format, "}: expected YYYYMMDD, YYYYDDD or YYYY-MM-DD"));
+constexpr const char* kDateWords[] = {"year", "month", "day"};
+
+// The parts of a format of dates: YYYYMMDD is YYYY, MM, DD; YYYY/MM/DD has "/" between them.
+std::vector<std::string> parts_of_format(const std::string& format) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < format.size(); at += parts.back().size()) {
+    const std::size_t end = format.find_first_not_of(format[at], at);
+    parts.push_back(format.substr(at, std::string_view("YMD").find(format[at]) == std::string_view::npos ? 1 : end - at));
+  }
+  return parts;
 }
 
-// Digits of a date in a format as YYYYMMDD; UserError for an impossible day.
-std::string date_of(const std::string& digits, const std::string& format) {
-  if (format != "YYYYDDD") return Date::parse(digits).compact();
-  constexpr std::size_t kYear = 4;
-  const int year = std::stoi(digits.substr(0, kYear)), day = std::stoi(digits.substr(kYear));
-  const Date date = Date::from_ymd(year, 1, 1) + (day - 1);
-  if (day < 1 || date.year() != year) throw UserError(join_text("\"", digits, "\" is not a day; expected the year and its day, YYYYDDD"));
+std::string date_expression(const std::string& format, const std::string& origin) {
+  std::string expression;
+  int years = 0, months = 0, days = 0, days_of_year = 0;
+  bool is_known = true;
+  for (const std::string& part : parts_of_format(format)) {
+    const char c = part[0];
+    if (std::string_view("YMD").find(c) == std::string_view::npos) {
+      is_known = is_known && std::string_view("-_./").find(c) != std::string_view::npos;
+      expression += expression_of(c);
+      continue;
+    }
+    years += part == "YYYY" || part == "YY", months += part == "MM", days += part == "DD", days_of_year += part == "DDD";
+    is_known = is_known && (part == "YYYY" || part == "YY" || part == "MM" || part == "DD" || part == "DDD");
+    expression += join_text("[0-9]{", part.size(), "}");
+  }
+  if (is_known && years == 1 && ((months == 1 && days <= 1 && days_of_year == 0) || (days_of_year == 1 && months + days == 0)))
+    return expression;
+  throw UserError(join_text(origin, ": {date:", format, "}: expected YYYYMMDD, YYYYDDD, YYYY-MM-DD, or YYYY, YY, MM, DD and DDD in any ",
+                            "order with -, _, . or / between them; without a day (YYYYMM) it is the 15th"));
+}
+
+// The day that a name says, as YYYYMMDD; UserError for an impossible one. `day` 0: the middle of the month.
+std::string date_of(int year, int month, int day) {
+  constexpr int kMiddle = 15;
+  return Date::from_ymd(year, month, day == 0 ? kMiddle : day).compact();
+}
+
+std::string date_of(const std::string& text, const std::string& format) {
+  if (format == "YYYYMMDD" || format == "YYYY-MM-DD") return Date::parse(text).compact();
+  constexpr int kCentury = 100, kFirstOfLast = 70;  // 70 is 1970
+  int year = 0, month = 0, day = 0, day_of_year = 0;
+  std::size_t at = 0;
+  bool has_day = false;
+  for (const std::string& part : parts_of_format(format)) {
+    const std::string digits = text.substr(at, part.size());
+    at += part.size();
+    if (part == "YYYY") year = std::stoi(digits);
+    if (part == "YY") year = std::stoi(digits), year += year < kFirstOfLast ? 20 * kCentury : 19 * kCentury;
+    if (part == "MM") month = std::stoi(digits);
+    if (part == "DD") day = std::stoi(digits), has_day = true;
+    if (part == "DDD") day_of_year = std::stoi(digits), month = day = 1;
+  }
+  if (has_day && day == 0) throw UserError(join_text("\"", text, "\" is not a day; expected one as ", format));
+  if (format.find("DDD") == std::string::npos) return date_of(year, month, day);
+  const Date date = Date::from_ymd(year, 1, 1) + (day_of_year - 1);
+  if (day_of_year < 1 || date.year() != year)
+    throw UserError(join_text("\"", text, "\" is not a day; expected the year and its day, ", format));
   return date.compact();
 }
 
@@ -49,7 +94,10 @@ std::regex compiled(const std::string& expression) {
 }
 
 NamePattern::NamePattern(const std::string& text, const std::string& tile, const std::string& origin)
-    : text_(text), depth_(static_cast<int>(std::ranges::count(text, '/'))) {
+    : text_(text),
+      depth_(static_cast<int>(std::ranges::count(text, '/'))),
+      date_is_apart_(text.find("{date") == std::string::npos && text.find("{year}") != std::string::npos &&
+                     text.find("{month}") != std::string::npos) {
   std::string expression;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
@@ -65,7 +113,9 @@ NamePattern::NamePattern(const std::string& text, const std::string& tile, const
       std::string part = text.substr(at + 1, end - at - 1), format;
       if (const auto colon = part.find(':'); colon != std::string::npos) format = part.substr(colon + 1), part.resize(colon);
       at = end;
-      if (part == "date") {
+      if (date_is_apart_ && std::ranges::find(kDateWords, part) != std::end(kDateWords)) {
+        expression += part == "year" ? "([0-9]{4})" : "([0-9]{2})";
+      } else if (part == "date") {
         date_format_ = format.empty() ? "YYYYMMDD" : format;
         expression += "(" + date_expression(date_format_, origin) + ")";
       } else if (part.empty()) {
@@ -109,9 +159,17 @@ std::optional<NamePattern::Parts> NamePattern::match(const std::string& name, bo
   Parts parts;
   for (std::size_t i = 0; i < parts_.size(); ++i)
     parts[parts_[i]] = parts_[i] == "date" ? date_of(found[i + 1].str(), date_format_) : found[i + 1].str();
+  if (date_is_apart_) {
+    const int day = parts.contains("day") ? std::stoi(parts.at("day")) : 0;
+    if (parts.contains("day") && day == 0) throw UserError(join_text("\"", name, "\": day 00 is not a day"));
+    parts["date"] = date_of(std::stoi(parts.at("year")), std::stoi(parts.at("month")), day);
+    for (const char* word : kDateWords) parts.erase(word);
+  }
   return parts;
 }
 
-bool NamePattern::has(const std::string& part) const { return std::ranges::find(parts_, part) != parts_.end(); }
+bool NamePattern::has(const std::string& part) const {
+  return (date_is_apart_ && part == "date") || std::ranges::find(parts_, part) != parts_.end();
+}
 
 }  // namespace millesime

@@ -17,8 +17,8 @@ namespace millesime {
 const std::vector<std::string>& common_band_names();
 
 // A pattern of names: text, * for any part of a name, ? for a letter or digit, # for a digit, (a|b) for alternatives, and {what} for what a
-// name says: {date} (also {date:YYYYDDD}, {date:YYYY-MM-DD}), {tile}, {time}, {version}, {band}, or anything else that tells products
-// apart: {satellite}, {satellite:?}, {time:######}.
+// name says: {date} (also {date:YYYYDDD}, {date:YYYY/MM/DD}..., or {year}, {month} and {day} apart), {tile}, {time}, {version}, {band}, or
+// anything else that tells products apart: {satellite}, {satellite:?}, {time:######}.
 class NamePattern {
  public:
   NamePattern() = default;
@@ -36,7 +36,8 @@ class NamePattern {
   std::string text_, date_format_;
   std::vector<std::string> parts_;  // of each group of the expression
   std::regex expression_;
-  int depth_ = 0;  // folders in the pattern
+  int depth_ = 0;               // folders in the pattern
+  bool date_is_apart_ = false;  // {year}, {month} and perhaps {day}, and no {date}
 };
 
 struct SensorBand {

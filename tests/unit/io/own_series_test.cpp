@@ -123,6 +123,29 @@ TEST(OwnSeries, DescriptionsOfBandsSayTheirDatesInManyWays) {
   EXPECT_THAT(none.damaged[0].message, HasSubstr("expected descriptions such as 2021-05-11, got band 1 (\"2021-13-41\")"));
 }
 
+TEST(OwnSeries, NamesSayTheirDatesInManyWays) {
+  for (const auto& [pattern, name, day] : {std::tuple("m_{date:YYYYMM}.tif", "m_202105", "2021-05-15"),
+                                           {"{date:YYYY/MM/DD}/red.tif", "2021/05/11/red", "2021-05-11"},
+                                           {"r_{date:DDMMYYYY}.tif", "r_11052021", "2021-05-11"},
+                                           {"r_{date:YYMMDD}.tif", "r_210511", "2021-05-11"},
+                                           {"r_{date:YYYY_MM_DD}.tif", "r_2021_05_11", "2021-05-11"},
+                                           {"{year}/r_{month}_{day}.tif", "2021/r_05_11", "2021-05-11"},
+                                           {"r{month}-{year}.tif", "r05-2021", "2021-05-15"}}) {
+    SCOPED_TRACE(pattern);
+    const Own own{std::string("file = \"") + pattern + "\"\nunit = \"reflectance\"\n"};
+    write_image(own.root + "/data/" + name + ".tif", {.grid = kOwnGrid});
+    EXPECT_THAT(days(own.census()), ElementsAre(day));
+  }
+  for (const char* pattern : {"{date:YYYY}.tif", "{date:MMDD}.tif", "{date:YYYYDD}.tif", "{date:YYYYMMDDD}.tif", "{date:YYYY:MM:DD}.tif"}) {
+    const Own own{std::string("file = \"") + pattern + "\"\nunit = \"reflectance\"\n"};
+    EXPECT_THAT(testing::message_of([&] { own.census(); }), HasSubstr("expected YYYYMMDD, YYYYDDD, YYYY-MM-DD, or YYYY, YY, MM"))
+        << pattern;
+  }
+  const Own impossible{"file = \"r_{date:DDMMYYYY}.tif\"\nunit = \"reflectance\"\n"};
+  write_image(impossible.root + "/data/r_31022021.tif", {.grid = kOwnGrid});
+  EXPECT_EQ(impossible.census().damaged.size(), 1U);
+}
+
 TEST(OwnSeries, MasksOfAFloatStackAreWholeNumbers) {
   Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 1\n"};
   own.bands += "[[mask]]\nname = \"clear\"\nfile = \"{date}.tif\"\nband = 2\nvalid = [0]\n";

@@ -53,8 +53,8 @@ TEST(SensorFile, SaysWhatIsWrongWithIt) {
   EXPECT_THAT(refusal(kSeries + kBand + "[[mask]]\nname = \"QA\"\n"), HasSubstr("mask QA: says nothing; expected valid, invalid"));
   EXPECT_THAT(refusal("layout = \"raster_series\"\nfile = \"{tile}_{band}.tif\"\n" + kBand),
               HasSubstr("B1: file: expected a pattern with {date}, got \"{tile}_B1.tif\""));
-  EXPECT_THAT(refusal("layout = \"raster_series\"\nfile = \"{date:YYMMDD}.tif\"\n" + kBand),
-              HasSubstr("expected YYYYMMDD, YYYYDDD or YYYY-MM-DD"));
+  EXPECT_THAT(refusal("layout = \"raster_series\"\nfile = \"{date:DDMM}.tif\"\n" + kBand),
+              HasSubstr("{date:DDMM}: expected YYYYMMDD, YYYYDDD, YYYY-MM-DD, or YYYY, YY, MM, DD"));
   EXPECT_THAT(refusal("layout = \"folders\"\n" + kBand), HasSubstr("layout: expected one of muscate, safe, landsat_c2"));
   EXPECT_THAT(refusal("layout = \"muscate\"\nproduct = \"A_{tile}_V{version}\"\n" + kBand),
               HasSubstr("product: expected a pattern of names with {date}, got \"A_{tile}_V{version}\""));
