@@ -22,6 +22,16 @@ namespace {
 constexpr std::array kVectors = {".shp", ".gpkg", ".gdb", ".geojson", ".json", ".fgb", ".gml", ".kml", ".tab", ".mif", ".sqlite", ".csv"};
 constexpr std::array kRasters = {".tif", ".tiff", ".jp2", ".img", ".nc", ".vrt", ".asc", ".bil", ".hgt"};
 
+// Which formats are read, where GDAL says that a file has none of those that it knows, but was allowed to look for a few only.
+std::string formats_read(const std::string& why, const std::vector<std::string>& drivers) {
+  if (drivers.empty() || why.find("not recognized") == std::string::npos) return "";
+  std::vector<std::string> names;
+  for (const std::string& driver : drivers)
+    names.push_back(driver == "GTiff" ? "GeoTIFF" : driver.starts_with("JP2") ? "JPEG 2000" : driver);
+  return join_text("; images of products are read as ", join_list(names, " and "),
+                   ", and not as a VRT, which leads to other files (gdal_translate makes a GeoTIFF of one)");
+}
+
 DatasetHandle try_to_open(const std::string& name, unsigned kind, const std::vector<std::string>& drivers) {
   const std::string opened = drivers.empty() ? opened_for(name) : name;  // names from disk lead to no other file
   CPLStringList allowed, options;
@@ -85,7 +95,8 @@ DatasetHandle open_dataset(const std::string& name, unsigned kind, const std::ve
   if (fs::is_regular_file(name, none) && fs::file_size(name, none) == 0)
     throw UserError(
         join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ": it is empty (0 bytes)"));
-  throw UserError(join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ". ", why));
+  throw UserError(join_text(name, ": cannot be opened as ", kind == GDAL_OF_VECTOR ? "a vector file" : "an image", ". ", why,
+                            formats_read(why, drivers)));
 }
 
 }  // namespace millesime

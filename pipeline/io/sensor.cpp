@@ -211,6 +211,11 @@ void leave_out_without_images(std::vector<FoundProduct>& candidates, SourceCensu
   census.notes.push_back(join_text("left out, since they have metadata and no image (", why, "): ", join_list(names, ", ")));
 }
 
+std::string pattern_of_files(const SensorFile& sensor) {
+  const auto every = sensor.settings.find("file");
+  return every != sensor.settings.end() && !every->second.empty() ? every->second : sensor.bands.front().file;
+}
+
 // The one of the chosen products of a pass that a further, older one is a version of.
 const FoundProduct* superseding(const FoundProduct& candidate, const std::vector<const FoundProduct*>& chosen) {
   if (chosen.empty()) return nullptr;
@@ -273,7 +278,7 @@ std::vector<std::string> Sensor::found_tiles(const std::string& root) const {
   if (!found.empty()) return found;
   const bool files = file_.product.empty();
   throw UserError(join_text(root, ": no tiles found; ", file_.name, " is looked for as ",
-                            files ? "files " + file_.bands.front().file : "products <tile>/" + file_.product,
+                            files ? "files " + pattern_of_files(file_) : "products <tile>/" + file_.product,
                             " (configs/sensors/README.md)"));
 }
 

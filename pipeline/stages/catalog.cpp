@@ -23,8 +23,8 @@ std::string lines_of(const std::vector<Damage>& damaged) {
 void require_undamaged(const SourceCensus& census, const std::string& root) {
   if (census.damaged.empty()) return;
   throw UserError(join_text("tile ", census.tile, ": ", census.damaged.size(), " of ",
-                            counted(census.damaged.size() + static_cast<std::size_t>(census.n_products()), "product"), " under ", root, "/",
-                            census.tile, " cannot be used:", lines_of(census.damaged),
+                            counted(census.damaged.size() + static_cast<std::size_t>(census.n_products()), "product"), " under ", root,
+                            " cannot be used:", lines_of(census.damaged),
                             "\nReplace them, or leave them out (which is recorded) with --skip-damaged (source.skip_damaged = true)."));
 }
 
@@ -35,12 +35,11 @@ void require_acquisitions(const SourceCensus& census, const std::string& root, D
     const auto [earliest, latest] = std::ranges::minmax_element(census.outside_period, {}, &OutsidePeriod::date);
     others += join_text(", from ", earliest->date.iso(), " to ", latest->date.iso());
   }
-  throw UserError(
-      join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "/", census.tile, "; ",
-                !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
-                : others.empty()
-                    ? "the folder contains no product"
-                    : "there are products of " + others + "; set year, period or --until to days of these, or add the missing products"));
+  throw UserError(join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "; ",
+                            !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
+                            : others.empty()        ? "the folder contains no product"
+                                                    : "there are products of " + others +
+                                                   "; set year, period or --until to days of these, or add the missing products"));
 }
 
 nlohmann::json counts_of(const SourceCensus& census) {

@@ -164,5 +164,16 @@ TEST(OwnSeries, MasksOfAFloatStackAreWholeNumbers) {
   EXPECT_THAT(fractions.damaged[0].message, HasSubstr("expected a mask of whole numbers"));
 }
 
+TEST(OwnSeries, MessagesSayWhatIsLookedForAndRead) {
+  const Own own{"file = \"{band}_{date}.tif\"\nunit = \"reflectance\"\n"};
+  std::filesystem::create_directories(own.root + "/data");
+  EXPECT_THAT(testing::message_of([&] { make_sensor(own.sensor())->found_tiles(own.root + "/data"); }),
+              HasSubstr("no tiles found; own is looked for as files {band}_{date}.tif"));
+  write_text(own.root + "/data/red_20210511.tif", "<VRTDataset rasterXSize=\"20\" rasterYSize=\"20\"></VRTDataset>");
+  const SourceCensus census = own.census();
+  ASSERT_EQ(census.damaged.size(), 1U);
+  EXPECT_THAT(census.damaged[0].message, HasSubstr("images of products are read as GeoTIFF and JPEG 2000, and not as a VRT"));
+}
+
 }  // namespace
 }  // namespace millesime
