@@ -118,7 +118,8 @@ class TableReader {
       if (first)
         for (std::size_t i = 0; i < columns.size(); ++i)
           if (columns[i].role == Role::fixed)
-            survey_.meet_static(columns[i].index, static_values_[columns[i].index], samples_.polygon.back(), {table.line(), i});
+            survey_.meet_static(columns[i].index, static_values_[columns[i].index], samples_.polygon.back(), samples_.label.back(),
+                                {table.line(), i});
       for (std::size_t s = 0; s < observed.size(); ++s) append_observations(samples_.series[s], observed[s], exponents[s], numbers_[s]);
     }
     if (samples_.label.empty()) throw UserError(file_ + ": no samples after the header");

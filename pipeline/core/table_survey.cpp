@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "pipeline/core/decimal_scale.h"
 #include "pipeline/core/error.h"
@@ -12,6 +13,7 @@ namespace millesime {
 namespace {
 
 constexpr std::size_t kFewestIdentified = 20;  // rows or groups that show that a column numbers them
+constexpr std::size_t kFewestOfClasses = 10;   // rows that show that a column says the class
 constexpr std::int64_t kFewestNumbers = 20;    // that have a middle
 constexpr double kFewestSteps = 100;           // of the middle 80 % of a band's numbers
 
@@ -48,6 +50,20 @@ bool Identity::unique_by_group() const {
   return of_group_.size() >= kFewestIdentified && different_in_group_ == 0 && nearly_all(values_.size(), of_group_.size());
 }
 
+void ClassCopy::add(double value, std::int32_t label) {
+  if (label == 0) return;
+  ++n_;
+  const auto [at, fresh] = of_label_.emplace(label, value);
+  differs_ = differs_ || (!fresh && at->second != value);
+}
+
+bool ClassCopy::is_one() const {
+  if (differs_ || n_ < kFewestOfClasses || of_label_.size() < 2) return false;
+  std::set<double> values;
+  for (const auto& [label, value] : of_label_) values.insert(value);
+  return values.size() == of_label_.size();
+}
+
 TableSurvey::TableSurvey(const std::string& file, const TableRules& rules) : file_(file), rules_(rules) {
   for (const std::string& text : rules.missing) {
     if (text == "none") {
@@ -72,6 +88,7 @@ bool TableSurvey::begin(const Samples& samples, const std::vector<std::string>& 
   static_surveys_.resize(statics_.size());
   static_fills_.resize(statics_.size());
   identities_.resize(statics_.size());
+  class_copies_.resize(statics_.size());
   return true;
 }
 
@@ -93,10 +110,11 @@ void TableSurvey::meet(std::size_t source, std::size_t band, double value, CellP
   column.add(value);
 }
 
-void TableSurvey::meet_static(std::size_t index, double value, std::int64_t group, CellPlace place) {
+void TableSurvey::meet_static(std::size_t index, double value, std::int64_t group, std::int32_t label, CellPlace place) {
   if (std::isnan(value)) return;
   static_surveys_[index].add(value, place);
   identities_[index].add(value, group);
+  class_copies_[index].add(value, label);
 }
 
 bool TableSurvey::finish() {
@@ -105,6 +123,7 @@ bool TableSurvey::finish() {
     for (std::size_t b = 0; b < surveys_[s].size(); ++b) found = find_fills(surveys_[s][b], bands_[s][b], fills_[s][b], true) || found;
   for (std::size_t i = 0; i < statics_.size(); ++i) found = find_fills(static_surveys_[i], statics_[i], static_fills_[i], false) || found;
   refuse_identities();
+  refuse_class_copies();
   return found;
 }
 
@@ -130,6 +149,12 @@ bool TableSurvey::find_fills(const NumberSurvey& survey, const std::string& name
                             "; say whether it stands for a missing value (--missing=", value, ") or is a number (--missing=none)"));
 }
 
+// As --static and --ignore take them.
+std::string TableSurvey::as_option(const std::vector<std::string>& names) {
+  const std::string list = join_list(names, ",");
+  return list.find_first_of(" '\"&();|$*?") == std::string::npos ? list : "\"" + list + "\"";
+}
+
 void TableSurvey::refuse_identities() const {
   std::vector<std::string> names;
   bool by_row = false;
@@ -140,13 +165,22 @@ void TableSurvey::refuse_identities() const {
   }
   if (names.empty()) return;
   const bool one = names.size() == 1;
-  const std::string list = join_list(names, ","),
-                    option = list.find_first_of(" '\"&();|$*?") == std::string::npos ? list : "\"" + list + "\"";
   throw UserError(join_text(file_, ":1: column", one ? " " : "s ", join_list(names, ", "), one ? ": has" : ": have", " a value of ",
                             one ? "its" : "their", " own for each ", by_row ? "row" : "group",
                             ", or nearly: a model would know the samples by ", one ? "it" : "them", "; if ",
-                            one ? "it is a measurement" : "they are measurements", ", add --static ", option, "; if not, leave ",
-                            one ? "it" : "them", " out with --ignore ", option));
+                            one ? "it is a measurement" : "they are measurements", ", add --static ", as_option(names), "; if not, leave ",
+                            one ? "it" : "them", " out with --ignore ", as_option(names)));
+}
+
+void TableSurvey::refuse_class_copies() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < statics_.size(); ++i)
+    if (!rules_.takes(statics_[i]) && class_copies_[i].is_one()) names.push_back(statics_[i]);
+  if (names.empty()) return;
+  throw UserError(join_text(file_, ":1: column ", join_list(names, ", "),
+                            ": has one value for each class, and another for each, as the column "
+                            "label: a model would read the classes there; leave it out with --ignore ",
+                            as_option(names), "; if it is a measurement, add --static ", as_option(names)));
 }
 
 void TableSurvey::check_precision(const std::vector<std::vector<BandNumbers>>& numbers, const std::vector<std::vector<int>>& exponents) {

@@ -3,6 +3,7 @@
 // many digits can be kept.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -40,6 +41,18 @@ class Identity {
   std::unordered_map<std::int64_t, double> of_group_;
 };
 
+// Whether a static column says the class: one value for each label, and another for each.
+class ClassCopy {
+ public:
+  void add(double value, std::int32_t label);
+  bool is_one() const;
+
+ private:
+  std::size_t n_ = 0;
+  bool differs_ = false;
+  std::map<std::int32_t, double> of_label_;
+};
+
 class TableSurvey {
  public:
   TableSurvey(const std::string& file, const TableRules& rules);
@@ -47,10 +60,11 @@ class TableSurvey {
   // True the first time: the pass that hands over its numbers.
   bool begin(const Samples& samples, const std::vector<std::string>& columns);
   void meet(std::size_t source, std::size_t band, double value, CellPlace place);
-  void meet_static(std::size_t index, double value, std::int64_t group, CellPlace place);  // NaN: nothing there
+  // NaN: nothing there; label 0: not known
+  void meet_static(std::size_t index, double value, std::int64_t group, std::int32_t label, CellPlace place);
 
   // After the first pass. True where a number that it met stands for a missing value. UserError with line and column for a number that may
-  // stand for one and may be one, and for a static column that numbers rows or groups.
+  // stand for one and may be one, and for a static column that numbers rows or groups or says the class.
   bool finish();
   bool is_fill(std::size_t source, std::size_t band, double value) const { return contains(fills_[source][band], value); }
   bool is_static_fill(std::size_t index, double value) const { return contains(static_fills_[index], value); }
@@ -67,6 +81,8 @@ class TableSurvey {
   std::string where(CellPlace place) const;
   bool find_fills(const NumberSurvey& survey, const std::string& name, std::vector<double>& fills, bool doubts);
   void refuse_identities() const;
+  void refuse_class_copies() const;
+  static std::string as_option(const std::vector<std::string>& names);
 
   std::string file_;
   const TableRules& rules_;
@@ -87,6 +103,7 @@ class TableSurvey {
   std::vector<NumberSurvey> static_surveys_;
   std::vector<std::vector<double>> static_fills_;
   std::vector<Identity> identities_;
+  std::vector<ClassCopy> class_copies_;
   std::vector<std::string> notes_;
 };
 

@@ -231,5 +231,38 @@ TEST(StaticColumns, ThatAreNamedButNotThereAreAMistake) {
   EXPECT_EQ(read("label,slope,B4_20210105\n1,2,3\n", {.statics = {}, .ignored = {"fid"}, .missing = {}}).statics[0], 2.0F);
 }
 
+// 12 rows of three classes, with a column of codes.
+std::string table_with_code(const std::string& name, const std::function<int(int label, int row)>& code) {
+  std::string text = "label," + name + ",N_20210101,N_20210301\n";
+  for (int i = 0; i < 12; ++i)
+    text += std::to_string(1 + i / 4) + "," + std::to_string(code(1 + i / 4, i)) + "," + reflectance(i) + "," + reflectance(i + 50) + "\n";
+  return text;
+}
+
+TEST(TableRules, AColumnThatSaysTheClassIsNoInput) {
+  const auto copy = [](int label, int) { return 10 * label; };
+  EXPECT_THAT(table_refusal(table_with_code("code", copy)),
+              AllOf(HasSubstr("column code: has one value for each class"), HasSubstr("--ignore code"), HasSubstr("--static code")));
+  TableRules rules;
+  rules.statics = {"code"};
+  EXPECT_THAT(read(table_with_code("code", copy), rules).static_names, ElementsAre("code"));
+  rules = {};
+  rules.ignored = {"code"};
+  EXPECT_TRUE(read(table_with_code("code", copy), rules).static_names.empty());
+  // Two classes of a value, or two values of a class, are a measurement.
+  EXPECT_THAT(read(table_with_code("soil", [](int label, int) { return label / 2; })).static_names, ElementsAre("soil"));
+  EXPECT_THAT(read(table_with_code("soil", [](int label, int row) { return 10 * label + row % 2; })).static_names, ElementsAre("soil"));
+}
+
+TEST(TableRules, DatesOfColumnsHaveThreeForms) {
+  const Samples samples = read("label,B4_20210105,B8_2021-01-05,B4_2021020,B8_20210120\n1,10,20,30,40\n2,11,21,31,41\n");
+  EXPECT_TRUE(samples.static_names.empty());
+  ASSERT_EQ(samples.series.size(), 1U);
+  EXPECT_THAT(samples.series[0].dates, ElementsAre(Date::parse("20210105"), Date::parse("20210120")));
+  EXPECT_THAT(samples.series[0].bands, ElementsAre("B4", "B8"));
+  EXPECT_THAT(table_refusal("label,B4_20210105,B4_2021-01-05\n1,10,20\n"), HasSubstr("column B4_2021-01-05: is a second column of B4 on"));
+  EXPECT_THAT(table_refusal("label,B4_2021-02-31\n1,10\n"), HasSubstr("column B4_2021-02-31"));
+}
+
 }  // namespace
 }  // namespace millesime
