@@ -80,8 +80,8 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file);
 //   longitude, latitude   optional: the same in degrees (WGS 84), for models that read coordinates; an empty cell is not known
 //   region                optional: name of the region
 //   split, or split_0...  optional: learn, test, both, unused or final, for each seed; without it all learn
-//   <BAND>_<YYYYMMDD>     an observation, or <SOURCE>:<BAND>_<YYYYMMDD>; an empty cell, "nan", "NA", an infinity or a fill value is cloudy
-//   or missing any other             a static input; an empty cell is missing
+//   <BAND>_<YYYYMMDD>     an observation (also _2021-06-01, _2021152), or <SOURCE>:<BAND>_<YYYYMMDD>; an empty cell, "nan", "NA", an
+//   infinity or a fill value is cloudy or missing any other             a static input; an empty cell is missing
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
 // ("series", "series_2"...). A date of a source is valid if all its bands have a value; otherwise all of them are set to kNodata.
 // Fill values (-9999, 65535, 1e20..., extremes that repeat) are missing where they lie plainly beyond a band's other numbers, and refused

@@ -118,19 +118,38 @@ void check_names(const TableRules& rules, const CsvReader& table) {
 
 }  // namespace
 
+namespace {
+
+// Of 20210105, 2021-01-05 and 2021005; nothing for another text. UserError for a day that there is not.
+std::optional<Date> date_of_column(const std::string& text) {
+  const auto has_form = [&](std::string_view form) {
+    return text.size() == form.size() &&
+           std::ranges::equal(text, form, [](char c, char f) { return f == '#' ? c >= '0' && c <= '9' : c == f; });
+  };
+  if (has_form("########") || has_form("####-##-##")) {
+    const Date date = Date::parse(text);
+    if (date.year() < kFirstYear || date.year() > kLastYear)
+      throw UserError(join_text(date.iso(), " is no day of a satellite; expected ", kFirstYear, " to ", kLastYear));
+    return date;
+  }
+  if (!has_form("#######")) return std::nullopt;
+  const int year = std::stoi(text.substr(0, 4)), day = std::stoi(text.substr(4));
+  if (year < kFirstYear || year > kLastYear || day < 1) return std::nullopt;
+  const Date date = Date::from_ymd(year, 1, 1) + (day - 1);
+  return date.year() == year ? std::optional(date) : std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Observation> as_observation(const std::string& name, const std::string& where) {
   const auto underscore = name.rfind('_');
-  if (underscore == std::string::npos || underscore == 0 || name.size() - underscore != 9) return std::nullopt;
-  const std::string digits = name.substr(underscore + 1);
-  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  if (underscore == std::string::npos || underscore == 0) return std::nullopt;
   std::string source, band = name.substr(0, underscore);
   if (const auto colon = band.find(':'); colon != std::string::npos && colon > 0 && colon + 1 < band.size())
     source = band.substr(0, colon), band.erase(0, colon + 1);
   try {
-    const Date date = Date::parse(digits);
-    if (date.year() < kFirstYear || date.year() > kLastYear)
-      throw UserError(join_text(date.iso(), " is no day of a satellite; expected ", kFirstYear, " to ", kLastYear));
-    return Observation{std::move(source), std::move(band), date};
+    const auto date = date_of_column(name.substr(underscore + 1));
+    return date ? std::optional(Observation{std::move(source), std::move(band), *date}) : std::nullopt;
   } catch (const UserError& error) {
     throw with_context(where, error);
   }
@@ -174,7 +193,9 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
       auto band = std::ranges::find_if(
           bands, [&](const Band& known) { return known.source == observation->source && known.name == observation->band; });
       if (band == bands.end()) band = bands.insert(bands.end(), Band{observation->source, observation->band, {}});
-      band->dates.insert(observation->date);
+      if (!band->dates.insert(observation->date).second)
+        throw UserError(join_text(header, name, ": is a second column of ", band->name, " on ", observation->date.iso(),
+                                  "; leave one of them out (--ignore \"", name, "\")"));
     } else if (ignored(name) || rules.takes(name) || std::ranges::find(reserved, name) != reserved.end()) {
       continue;
     } else if (std::ranges::find(reserved, lower(name)) != reserved.end()) {
@@ -192,7 +213,8 @@ std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& 
                               "; the column of classes must have that name (0 where the class is not known)"));
   }
   if (bands.empty())
-    throw UserError(join_text(table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601"));
+    throw UserError(join_text(
+        table.path(), ":1: no observations; expected columns <BAND>_<YYYYMMDD> such as B4_20210601 (or B4_2021-06-01, B4_2021152)"));
   for (const auto& [first, second] : {std::pair("x", "y"), {"longitude", "latitude"}}) {
     const auto has = [&](const char* name) { return table.column(name) >= 0 && !ignored(name) && !is_static_place(name); };
     if (has(first) != has(second)) throw UserError(join_text(table.path(), ":1: expected both ", first, " and ", second, ", or neither"));

@@ -13,7 +13,7 @@
 
 namespace millesime {
 
-struct Observation {  // a column such as B4_20210601, or asc:VV_20210601 with its source
+struct Observation {  // a column such as B4_20210601, B4_2021-06-01 or B4_2021152, or asc:VV_20210601 with its source
   std::string source, band;
   Date date;
 };
