@@ -32,11 +32,11 @@ struct Mapping {                           // to another nomenclature
 
 class Nomenclature {
  public:
-  // Reads TOML (configs/nomenclatures/README.md describes it), CSV (header with code, name or name_fr, and optional name_en, hex or color,
-  // alias, level1, to_<nomenclature>; other columns are ignored), JSON as to_json() writes it, or iota2's
-  // files: nomenclature.cfg (levels of classes), lines "name:code" (with the colours of a color.txt beside them), lines "code red green
-  // blue". A bare name such as "oso23" is looked up in configs/nomenclatures. UserError names file and line for a double code, a double
-  // name, a bad colour, or a code out of range. Classes without colour get one from their position.
+  // Reads TOML (configs/nomenclatures/README.md describes it), CSV (header with code, name or name_fr, and optional name_en, hex, color or
+  // colour, or red, green and blue, alias, level1, to_<nomenclature>; other columns are ignored, but those that look like colours), JSON as
+  // to_json() writes it, or iota2's files: nomenclature.cfg (levels of classes), lines "name:code" (with the colours of a color.txt beside
+  // them), lines "code red green blue". A bare name such as "oso23" is looked up in configs/nomenclatures. UserError names file and line
+  // for a double code, a double name, a bad colour, or a code out of range. Classes without colour get one from their position.
   static Nomenclature load(const std::string& name_or_file);
   static Nomenclature from_json(const std::string& text, const std::string& origin);
   std::string to_json() const;

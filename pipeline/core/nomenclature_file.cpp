@@ -1,7 +1,9 @@
 // Nomenclatures from TOML, CSV, JSON and lines; pipeline/core/nomenclature.h documents the formats.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 
@@ -102,6 +104,20 @@ class TomlSource {
 
 // --- CSV --------------------------------------------------------------------------------------------------------------
 
+// Columns that look like colours, and are none that is read: the colours would be others than those of the file.
+void refuse_unread_colours(const CsvReader& rows) {
+  for (const std::string& column : rows.columns()) {
+    const std::string text = lower(column);
+    const bool is_colour = std::ranges::any_of(std::array{"color", "colour", "couleur", "rgb"},
+                                               [&](const char* word) { return text.find(word) != std::string::npos; }) ||
+                           std::ranges::any_of(std::array{"red", "green", "blue", "hexa", "rouge", "vert", "bleu"},
+                                               [&](const char* word) { return text == word; });
+    if (is_colour)
+      throw UserError(join_text(rows.path(), ":1: column ", column,
+                                ": expected colours in a column color (#rrggbb), or in columns red, green and blue (0 to 255); rename it"));
+  }
+}
+
 Nomenclature read_csv(const std::string& file) {
   CsvReader rows(file);
   const auto first_of = [&](std::initializer_list<const char*> names) {
@@ -110,9 +126,12 @@ Nomenclature read_csv(const std::string& file) {
     return -1;
   };
   const int code = first_of({"code"}), name = first_of({"name", "name_fr"}), name_en = first_of({"name_en"}),
-            color = first_of({"color", "hex"}), alias = first_of({"alias"}), group = first_of({"group", "level1"});
+            color = first_of({"color", "colour", "hex"}), alias = first_of({"alias"}), group = first_of({"group", "level1"});
   if (code < 0 || name < 0)
     throw UserError(join_text(file, ":1: expected the columns code and name (or name_fr), got ", join_list(rows.columns(), ", ")));
+  const std::array rgb = {first_of({"red", "r"}), first_of({"green", "g"}), first_of({"blue", "b"})};
+  const bool has_rgb = color < 0 && std::ranges::none_of(rgb, [](int column) { return column < 0; });
+  if (color < 0 && !has_rgb) refuse_unread_colours(rows);
   NomenclatureCollector collector(file);
   while (rows.next()) {
     const std::string where = join_text(file, ":", rows.line());
@@ -126,7 +145,17 @@ Nomenclature read_csv(const std::string& file) {
     LandClass c{.code = checked_code(number(code), where), .name = cell(name), .name_en = cell(name_en), .color = {}, .alias = cell(alias)};
     if (!cell(group).empty()) c.parent = checked_code(number(group), where);
     const int ours = c.code;
-    collector.add_class(std::move(c), colour_at(cell(color), where), where);
+    std::string hex = cell(color);
+    for (const int column : has_rgb ? std::vector<int>(rgb.begin(), rgb.end()) : std::vector<int>{}) {
+      if (cell(column).empty()) continue;  // a class without a colour of its own
+      const std::int64_t part = number(column);
+      if (part < 0 || part > 255)
+        throw UserError(join_text(rows.where(static_cast<std::size_t>(column)), ": expected a colour from 0 to 255, got ", part));
+      std::array<char, 3> digits{};
+      std::snprintf(digits.data(), digits.size(), "%02x", static_cast<unsigned>(part) & 0xFFu);
+      hex += (hex.empty() ? "#" : "") + std::string(digits.data());
+    }
+    collector.add_class(std::move(c), colour_at(hex, where), where);
     for (std::size_t i = 0; i < rows.columns().size(); ++i)
       if (rows.columns()[i].starts_with("to_") && !rows.cells()[i].empty())
         collector.add_mapping(rows.columns()[i].substr(3), ours, number(static_cast<int>(i)), where);
@@ -176,8 +205,13 @@ Nomenclature Nomenclature::from_json(const std::string& text, const std::string&
   NomenclatureCollector collector(origin, kMaxLabel);
   try {
     const auto document = nlohmann::ordered_json::parse(text);
-    collector.nomenclature.name = document.at("name").get<std::string>();
+    if (!document.is_object() || !document.contains("classes"))
+      throw UserError(join_text(origin, ": expected {\"name\": ..., \"classes\": [{\"code\": 1, \"name\": ...}]}"));
+    collector.nomenclature.name = document.value("name", "");
     const auto land_class = [](const nlohmann::ordered_json& entry, const std::string& where) {
+      for (const char* key : {"code", "name"})
+        if (!entry.is_object() || !entry.contains(key))
+          throw UserError(join_text(where, ": expected \"code\" and \"name\", got no \"", key, "\""));
       return LandClass{.code = checked_code(whole_number<std::int64_t>(entry.at("code")), where, kMaxLabel),
                        .name = entry.at("name").get<std::string>(),
                        .name_en = entry.value("name_en", ""),

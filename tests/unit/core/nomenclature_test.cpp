@@ -63,6 +63,23 @@ TEST(Nomenclature, SurvivesJson) {
   EXPECT_THROW(Nomenclature::from_json("[1", "m"), UserError);
 }
 
+TEST(Nomenclature, ColoursOfATableAreReadOrRefused) {
+  EXPECT_EQ(load_text("n.csv", "code,name,colour\n1,a,#102030\n").at(0).color.hex(), "#102030");
+  EXPECT_EQ(load_text("n.csv", "code,name,red,green,blue\n1,a,16,32,255\n").at(0).color.hex(), "#1020ff");
+  EXPECT_EQ(load_text("n.csv", "code,name,r,g,b\n1,a,16,32,0\n").at(0).color.hex(), "#102000");
+  EXPECT_THAT(refusal("n.csv", "code,name,red,green,blue\n1,a,16,32,256\n"), HasSubstr("expected a colour from 0 to 255, got 256"));
+  for (const char* column : {"couleur", "RGB", "color_hex"})
+    EXPECT_THAT(refusal("n.csv", std::string("code,name,") + column + "\n1,a,#102030\n"), HasSubstr("expected colours in a column color"));
+  EXPECT_THAT(refusal("n.csv", "code,name,measured\n1,a,5\n"), HasSubstr("no error"));  // no colour
+}
+
+TEST(Nomenclature, JsonSaysWhatItLacks) {
+  EXPECT_EQ(load_text("own.json", R"({"classes": [{"code": 1, "name": "a"}]})").name, "own");
+  EXPECT_THAT(refusal("n.json", R"({"name": "x"})"), HasSubstr("expected {\"name\": ..., \"classes\": [{\"code\": 1"));
+  EXPECT_THAT(refusal("n.json", R"([{"code": 1, "name": "a"}])"), HasSubstr("expected {\"name\""));
+  EXPECT_THAT(refusal("n.json", R"({"classes": [{"code": 1}]})"), HasSubstr("class 1: expected \"code\" and \"name\", got no \"name\""));
+}
+
 TEST(Nomenclature, ConvertsThroughItsMapping) {
   const auto oso23 = Nomenclature::load("oso23"), oso17 = Nomenclature::load("oso17");
   const auto table = conversion_table(oso23, oso17);
