@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "pipeline/configure/found_sources.h"
 #include "pipeline/configure/written_config.h"
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/configs.h"
@@ -16,7 +17,6 @@
 #include "pipeline/core/text.h"
 #include "pipeline/core/toml_text.h"
 #include "pipeline/io/layer_choice.h"
-#include "pipeline/io/sensor.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/config.h"
 
@@ -25,84 +25,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kDeepest = 3;                // folders below the root in which images and polygons are looked for
 constexpr std::size_t kMostClasses = 254;  // distinct values of a field that may be classes
 
 bool has_word(const std::string& text, const std::vector<std::string>& words) {
   return std::ranges::any_of(words, [&, low = lower(text)](const std::string& word) { return low.find(word) != std::string::npos; });
 }
 
-std::vector<fs::path> children_of(const fs::path& folder) {
-  std::vector<fs::path> children;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error))
-    if (entry.is_directory() && !entry.path().filename().string().starts_with('.')) children.push_back(entry.path());
-  std::ranges::sort(children);
-  return children;
-}
-
-struct FoundSource {
-  SourceOptions options;
-  std::string title;
-  SampleUnit unit = SampleUnit::reflectance;
-  std::vector<std::string> tiles;
-  std::vector<std::pair<int, int>> years;
-  int products = 0;
-};
-
-std::optional<FoundSource> source_in(const std::string& folder, const SensorFile& sensor, const std::vector<std::string>& tiles) {
-  try {
-    FoundSource found{{.name = sensor.source, .sensor = sensor.name, .root = folder}, sensor.title, sensor.unit, tiles, {}, 0};
-    std::erase_if(found.tiles, [&](const std::string& tile) { return years_of_source(found.options, {tile}).empty(); });
-    if (found.tiles.empty()) return std::nullopt;
-    found.years = years_of_source(found.options, found.tiles);
-    for (const auto& [year, number] : found.years) found.products += number;
-    return found;
-  } catch (const UserError&) {  // names that another sensor may understand
-    return std::nullopt;
-  }
-}
-
-// Every folder that is the root of images of this sensor, but not the tiles below it.
-void find_roots(const fs::path& folder, const SensorFile& sensor, const Sensor& reader, int depth, std::vector<FoundSource>& roots) {
-  const std::vector<std::string> tiles = reader.tiles(folder.string());
-  std::optional<FoundSource> found = source_in(folder.string(), sensor, tiles);
-  if (found) roots.push_back(*found);
-  const bool looks_below = sensor.layout == "raster_series";  // finds its files at any depth
-  if (depth == kDeepest || (looks_below && !found)) return;
-  for (const fs::path& child : children_of(folder))
-    if (std::ranges::find(tiles, child.filename().string()) == tiles.end()) find_roots(child, sensor, reader, depth + 1, roots);
-}
-
-// One source a sensor: where most of its products are, and there as deep as possible. Images of the ground come first, the most before.
-std::vector<FoundSource> find_sources(const fs::path& root, std::vector<std::string>& notes) {
-  std::vector<FoundSource> sources;
-  for (const std::string& name : known_sensors()) {
-    const SensorFile sensor = SensorFile::load(name);
-    std::vector<FoundSource> roots;
-    find_roots(root, sensor, Sensor(sensor), 0, roots);
-    const FoundSource* best = nullptr;
-    for (const FoundSource& found : roots)  // parents before their children
-      if (!best || found.products > best->products ||
-          (found.products == best->products && found.options.root.starts_with(best->options.root)))
-        best = &found;
-    if (!best) continue;
-    for (const FoundSource& found : roots)
-      if (!found.options.root.starts_with(best->options.root) && !best->options.root.starts_with(found.options.root))
-        notes.push_back(join_text(name, ": also in ", found.options.root, "; add a [[source]] with a name of its own if it is meant"));
-    sources.push_back(*best);
-  }
-  std::ranges::stable_sort(sources, [](const FoundSource& a, const FoundSource& b) {
-    const bool a_first = a.unit == SampleUnit::reflectance, b_first = b.unit == SampleUnit::reflectance;
-    return a_first != b_first ? a_first : a.products > b.products;
-  });
-  return sources;
-}
-
 // Folders beside the images, where polygons lie.
 std::vector<fs::path> folders_beside(const fs::path& root, const std::vector<FoundSource>& sources) {
   std::vector<fs::path> folders = {root}, level = folders;
-  for (int depth = 0; depth < kDeepest; ++depth) {
+  for (int depth = 0; depth < kDeepestFolder; ++depth) {
     std::vector<fs::path> next;
     for (const fs::path& folder : level)
       for (const fs::path& child : children_of(folder))
@@ -245,7 +177,7 @@ class Look {
     const fs::path root = fs::absolute(command_.root).lexically_normal();
     sources_ = find_sources(root, first_.assumed);
     if (sources_.empty())
-      throw UserError(join_text(command_.root, ": no images of a known sensor in it or ", kDeepest,
+      throw UserError(join_text(command_.root, ": no images of a known sensor in it or ", kDeepestFolder,
                                 " folders below; `millesime sensors` lists the sensors; expected e.g. l2a/T31TCJ/SENTINEL2A_..."));
     for (const FoundSource& source : sources_) config_.sources.push_back(source.options);
     config_.sources.erase(config_.sources.begin());

@@ -282,27 +282,6 @@ std::vector<std::string> Sensor::found_tiles(const std::string& root) const {
                             " (configs/sensors/README.md)"));
 }
 
-std::optional<Grid> Sensor::grid_of(const CensusRequest& request) const {
-  const Search search = search_of(file_, request);
-  const ProductLayout& layout = layout_of(request.root);
-  if (const auto grid = layout.grid_of_tile(search)) return grid;
-  SpecialFiles special;
-  for (Entry& entry : layout.entries(search)) {
-    if (!entry.candidate || entry.outside_period) continue;
-    FoundProduct& candidate = *entry.candidate;
-    layout.find_layers(search, candidate);
-    special.take_out(candidate);
-    for (const auto& [name, layer] : candidate.product.layers) {
-      if (layer.file.empty()) continue;
-      try {
-        return RasterReader(candidate.product.file_of(layer), image_drivers(layer.variable)).grid();
-      } catch (const UserError&) {  // the census tells
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 SourceCensus Sensor::take_census(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
   SourceCensus census;

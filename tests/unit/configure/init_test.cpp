@@ -9,6 +9,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/config.h"
+#include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
@@ -86,6 +87,21 @@ TEST_F(Init, SaysWhatIsMissing) {
   EXPECT_NE(refusal({folder + "/none", folder + "/b.toml"}).find("no such folder"), std::string::npos);
   std::filesystem::create_directories(folder + "/empty");
   EXPECT_NE(refusal({folder + "/empty", folder + "/b.toml"}).find("no images of a known sensor"), std::string::npos);
+}
+
+// The names of S1Tiling's files do not say whether they are power or decibel; their numbers do.
+TEST_F(Init, SentinelOneIsWhatItsNumbersAre) {
+  for (const auto& [sensor, number] : {std::pair("sentinel1_s1tiling", 0.05), {"sentinel1_decibel", -12.5}}) {
+    SCOPED_TRACE(sensor);
+    std::filesystem::remove_all(folder + "/data/s1");
+    for (const char* band : {"vv", "vh"})
+      testing::write_image(folder + "/data/s1/31TCJ/s1a_31TCJ_" + band + "_ASC_030_20210511t174000.tif",
+                           {.type = "Float32", .number = [value = number](int, int col, int) { return value * (1 + 0.01 * col); }});
+    init();
+    const Config made = Config::load(folder + "/run.toml", {});
+    ASSERT_EQ(made.sources.size(), 2u);
+    EXPECT_EQ(made.sources[1].sensor, sensor);
+  }
 }
 
 }  // namespace
