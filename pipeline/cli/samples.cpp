@@ -22,14 +22,16 @@ void print_summary(const std::vector<Samples>& parts, bool json) {
   std::cout << (json ? json_text(samples_summary(parts), 1) + "\n" : to_text(parts));
 }
 
-// A line a unit that runs.
+// A line a unit that runs, and one of what became of the polygons.
 class UnitLines : public RunObserver {
  public:
   explicit UnitLines(bool quiet) : quiet_(quiet) {}
   void unit_starts(const Unit& unit, const std::string& why) override {
     if (!quiet_) std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str());
   }
-  void unit_done(const Unit&, double, const nlohmann::json&) override {}
+  void unit_done(const Unit& unit, double, const nlohmann::json& counts) override {
+    if (!quiet_ && unit.stage == "sample") std::fprintf(stderr, "%s: %s\n", unit.name().c_str(), text_of_sample_counts(counts).c_str());
+  }
   void unit_failed(const Unit&, const std::string&) override {}
   void stage_up_to_date(const Stage&, std::size_t) override {}
 

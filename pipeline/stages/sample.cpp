@@ -350,6 +350,10 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
     for (const std::string& note : notes_of_missing(missing_of(samples), config.exogenous, "samples"))
       context.progress->note(join_text("tile ", tile, ": ", note));
   }
+  if (samples.size() == 0 && dropped.pixels_without_observation > 0)
+    context.progress->note(join_text("tile ", tile, ": no pixel of the polygons has a valid observation (",
+                                     dropped.pixels_without_observation, dropped.pixels_without_observation == 1 ? " pixel" : " pixels",
+                                     "); do the masks hide every image there, or is the invalid value of a mask another one?"));
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);
   write_samples(samples, layout.samples(tile));
   return counts_of(samples, reference, dropped);

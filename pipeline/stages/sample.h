@@ -31,6 +31,9 @@ Stage sample_stage();
 // class and split, and the dropped ones with the reasons.
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context);
 
+// These counts as a line: "120 samples of 3 polygons; left out: 12 pixels without a valid observation".
+std::string text_of_sample_counts(const nlohmann::json& counts);
+
 // Random numbers of the draws. Of a polygon or a pixel: neither names of regions nor the order of the file change what is drawn.
 std::uint64_t salt_of(const ReferenceOptions& options, std::size_t seed);
 std::uint64_t random_number_of(std::int64_t id, std::uint64_t salt);

@@ -60,6 +60,25 @@ TEST_F(SampleStage, PixelsCarryTheSeriesOfTheirPlace) {
   EXPECT_EQ(places.size(), 12u);
 }
 
+TEST_F(SampleStage, SaysWhatItLeftOut) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 2, "6"}, {28, 10, 4, 1, ""}});
+  EXPECT_EQ(text_of_sample_counts(run()), "8 samples of 1 polygon; left out: 1 polygon without a class");
+  EXPECT_TRUE(progress.notes.empty());
+
+  MuscateProduct cloudy;
+  cloudy.date = "20180211", cloudy.tile = "T31TDJ", cloudy.bands = {"B2", "B5"};
+  cloudy.grid = {"EPSG:32631", kLeft, kTop, 10, 10, 60, 40};
+  cloudy.mask = [](const std::string& mask, int, int) { return static_cast<std::uint8_t>(mask == "CLM"); };
+  testing::write_product(config.sources.front().root, cloudy);
+  take_census("T31TDJ");
+  write_raster(Layout(config).footprint("T31TDJ"), Raster<std::uint8_t>(cloudy.grid, 1), {});
+  tiles = {"T31TDJ"};
+  EXPECT_EQ(text_of_sample_counts(run("T31TDJ")),
+            "0 samples of 1 polygon; left out: 1 polygon without a class, 8 pixels without a valid observation");
+  EXPECT_THAT(progress.notes, ElementsAre(HasSubstr("tile T31TDJ: no pixel of the polygons has a valid observation (8 pixels)")));
+}
+
 TEST_F(SampleStage, DoesNotDependOnThreadsOrMemory) {
   make_tile("T31TCJ");
   std::vector<LabelledPatch> patches;
