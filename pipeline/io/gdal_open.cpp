@@ -28,7 +28,7 @@ std::string formats_read(const std::string& why, const std::vector<std::string>&
   std::vector<std::string> names;
   for (const std::string& driver : drivers)
     names.push_back(driver == "GTiff" ? "GeoTIFF" : driver.starts_with("JP2") ? "JPEG 2000" : driver);
-  return join_text("; images of products are read as ", join_list(names, " and "),
+  return join_text(why.ends_with('.') ? " The" : ". The", " images of products are read as ", join_list(names, " and "),
                    ", and not as a VRT, which leads to other files (gdal_translate makes a GeoTIFF of one)");
 }
 
