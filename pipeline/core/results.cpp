@@ -180,8 +180,6 @@ Json interval_json(const std::vector<double>& values) {
   return {{"mean", interval.mean}, {"half_width", interval.half_width}, {"runs", interval.n}};
 }
 
-Json estimate_json(const Estimate& estimate) { return {{"value", estimate.value}, {"standard_error", estimate.standard_error}}; }
-
 MapAccuracy map_from_json(const Json& json) {
   MapAccuracy map;
   map.name = json.at("name");
@@ -228,17 +226,16 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
                            {"recall", interval_json(class_over_runs(accuracies, code, &ClassAccuracy::recall))},
                            {"f_score", interval_json(class_over_runs(accuracies, code, &ClassAccuracy::f_score))}});
   const auto mean = [&](double Accuracy::*m) { return interval_json(over_runs(accuracies, [m](const Accuracy& a) { return a.*m; })); };
-  Json json = {{"schema", "millesime-accuracy-1"},
-               {"reference", report.reference},
-               {"nomenclature", nomenclature.name},
-               {"classes", classes},
-               {"runs", runs},
-               {"mean",
-                {{"overall_accuracy", mean(&Accuracy::overall)},
-                 {"kappa", mean(&Accuracy::kappa)},
-                 {"macro_f_score", mean(&Accuracy::macro_f)},
-                 {"classes", class_means}}},
-               {"final_map", report.final_map ? map_json(*report.final_map) : Json()}};
+  Json json = {
+      {"schema", "millesime-accuracy-1"}, {"reference", report.reference}, {"nomenclature", nomenclature.name}, {"classes", classes}};
+  if (!report.sampling.empty()) json["sampling"] = report.sampling;
+  if (report.areas) json["areas"] = areas_json(*report.areas);
+  json["runs"] = runs;
+  json["mean"] = {{"overall_accuracy", mean(&Accuracy::overall)},
+                  {"kappa", mean(&Accuracy::kappa)},
+                  {"macro_f_score", mean(&Accuracy::macro_f)},
+                  {"classes", class_means}};
+  json["final_map"] = report.final_map ? map_json(*report.final_map) : Json();
   for (const auto& [name, part] : parts_of(report))
     if (*part) json[name] = map_json(**part);
   for (const PlacedConfusion& c : report.confusions)
@@ -257,21 +254,6 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
 const ConfusionMatrix* judging_matrix(const AccuracyReport& report) {
   if (report.final_map && report.final_map->confusion.total() > 0) return &report.final_map->confusion;
   return report.runs.size() == 1 ? &report.runs.front().confusion : nullptr;
-}
-
-nlohmann::ordered_json areas_json(const AreaAccuracy& areas) {
-  Json classes = Json::array();
-  for (const AreaEstimate& c : areas.classes)
-    classes.push_back({{"code", c.code},
-                       {"mapped", c.mapped_area},
-                       {"area", estimate_json(c.area)},
-                       {"users_accuracy", estimate_json(c.users)},
-                       {"producers_accuracy", estimate_json(c.producers)}});
-  return {{"unit", "ha"},
-          {"covered_share", areas.covered_share},
-          {"unsampled", areas.unsampled},
-          {"overall_accuracy", estimate_json(areas.overall)},
-          {"classes", classes}};
 }
 
 AccuracyReport read_accuracy(const std::string& file) {
@@ -295,6 +277,9 @@ AccuracyReport read_accuracy(const std::string& file) {
     }
     for (const Json& entry : json.value("learned", Json::array()))
       report.learned_polygons[whole_number<int>(entry.at("code"))] = whole_number<std::int64_t>(entry.at("polygons"));
+    // Areas of other references follow from the matrix and the map that is published.
+    report.sampling = json.value("sampling", std::string());
+    if (!report.sampling.empty() && json.contains("areas")) report.areas = areas_from_json(json.at("areas"));
     return report;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(join_text(file, ": expected an accuracy.json of millesime, got: ", error.what(), "; run the validate stage again"));

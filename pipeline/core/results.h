@@ -47,6 +47,10 @@ struct AccuracyReport {
   std::optional<MapAccuracy> near_learners = {}, far_from_learners = {};
   std::vector<PlacedConfusion> confusions = {};       // of the final map, the most pixels first
   std::map<int, std::int64_t> learned_polygons = {};  // of each class, that a model learned from
+  // Of points: how they were drawn (ValidateCommand::sampling), "" for polygons, and what they say of the map by that design. The matrices
+  // then count points, without the weights of the design.
+  std::string sampling = {};
+  std::optional<AreaAccuracy> areas = {};
 };
 
 // Of the final map, or of the only run; null where neither says what the map is worth.
@@ -78,10 +82,13 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //               classes: [{code, precision, recall, f_score: {mean, half_width, runs}}]
 //   confusions  (of the stage) [{reference, produced, pixels, polygons, in_one_polygon, there, longitude, latitude}]
 //   learned     (of the stage) [{code, polygons}]
-//   areas       (added by publish) {unit: "ha", covered_share, unsampled: [code], overall_accuracy: estimate,
+//   sampling    (of points) how they were drawn; runs and mean then count points, without the weights of the design
+//   areas       (of points, by their design; of other references added by publish, from the matrix) {unit: "ha", covered_share, unsampled:
+//   [code], overall_accuracy: estimate,
 //               classes: [{code, mapped, area, users_accuracy, producers_accuracy}]} with estimate = {value, standard_error}
 nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomenclature& nomenclature);
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas);
+AreaAccuracy areas_from_json(const nlohmann::ordered_json& json);
 AccuracyReport read_accuracy(const std::string& file);  // of accuracy_json(); UserError when damaged
 
 // UserError that names every code of the matrix that the nomenclature lacks, with its number of pixels.

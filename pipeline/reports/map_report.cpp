@@ -29,6 +29,9 @@ std::vector<double> over_runs(const ReportData& data, double Accuracy::*value) {
   return values;
 }
 
+// Points that were drawn from the map: what they say by that design stands instead of counts, which have not its weights.
+bool is_sampled(const ReportData& data) { return data.accuracy && !data.accuracy->sampling.empty(); }
+
 // Head of the page.
 
 std::string accuracy_figure(const ReportData& data, double Accuracy::*value, const std::string& name) {
@@ -56,7 +59,11 @@ std::string head(const ReportData& data) {
   }
   if (!data.confidence.picture.samples.empty())
     html += key_figure(number(data.summary.confidence, 0) + " <small>%</small>", w("mean confidence", "confiance moyenne"));
-  if (data.accuracy && !data.accuracy->runs.empty()) {
+  if (is_sampled(data)) {
+    if (data.areas)
+      html += key_figure(w.number(data.areas->overall.value, 3),
+                         w("overall accuracy", "exactitude globale") + w.plus_minus(data.areas->overall.half_width(), 3));
+  } else if (data.accuracy && !data.accuracy->runs.empty()) {
     html += accuracy_figure(data, &Accuracy::overall, w("overall accuracy", "exactitude globale"));
     if (data.accuracy->far_from_learners)
       html += key_figure(w.number(measure(data.accuracy->far_from_learners->confusion).overall, 3),
@@ -125,9 +132,25 @@ std::string parts_table(const AccuracyReport& accuracy, const Words& w) {
       "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n");
 }
 
+// The matrix of a sample of points. Measures of it, like precision, would be those of the points, not of the map.
+std::string points_section(const ReportData& data, const MapAccuracy& map) {
+  const Words w{data.language};
+  std::string text = join_text("<p>", w("Compared with ", "Comparée à : "), said_by_validate(data.accuracy->reference, w), w(": ", " ; "),
+                               grouped(static_cast<double>(map.confusion.total())), " points. ");
+  text += data.areas ? w("The matrix counts points without the weights of the sample’s design; the accuracies above have them.",
+                         "La matrice compte les points sans les poids du plan d’échantillonnage ; les exactitudes ci-dessus en tiennent "
+                         "compte.")
+                     : w("The points are no probability sample: they are counted, and say nothing of areas.",
+                         "Les points ne sont pas un échantillon aléatoire : ils sont comptés et ne disent rien des surfaces.");
+  return section("accuracy", w("Points of the sample", "Points de l’échantillon"),
+                 text + "</p>\n<h3>" + w("Confusion matrix", "Matrice de confusion") + "</h3>\n" +
+                     confusion_table(data.nomenclature, map.confusion, {"points", w("map", "carte"), w}));
+}
+
 std::string accuracy_section(const ReportData& data) {
   const MapAccuracy* map = main_accuracy(data);
   if (!map) return "";
+  if (is_sampled(data)) return points_section(data, *map);
   const Words w{data.language};
   const Accuracy accuracy = measure(map->confusion);
   const auto seeds = data.accuracy->runs.size();
@@ -165,6 +188,29 @@ std::string accuracy_section(const ReportData& data) {
 
 // Areas.
 
+std::string area_text(const ReportData& data) {
+  const Words w{data.language};
+  const std::string marks = w("dot and line are estimate and 95 % interval, the tick is the count of pixels. ",
+                              "le point et la ligne sont l’estimation et son intervalle à 95 %, le trait est le compte des pixels. ");
+  if (is_sampled(data))
+    return join_text(
+        w("Areas counted on a map are biased if classes are confused. These are estimated from a probability sample of points, by its "
+          "design (Stehman 2014; of clusters Cochran 1977), and so are the accuracies: ",
+          "Les surfaces comptées sur une carte sont biaisées si des classes sont confondues. Celles-ci sont estimées par un échantillon "
+          "aléatoire de points, selon son plan (Stehman 2014 ; pour des grappes Cochran 1977), et les exactitudes de même : "),
+        marks);
+  return join_text(
+      w("Areas counted on a map are biased if classes are confused. The estimate corrects it with the confusion matrix (Olofsson et al. "
+        "2014, stratified estimator), and gives its uncertainty: ",
+        "Les surfaces comptées sur une carte sont biaisées si des classes sont confondues. L’estimation les corrige par la matrice de "
+        "confusion (Olofsson et al. 2014, estimateur stratifié) et donne leur incertitude : "),
+      marks,
+      w("The intervals are those of a probability sample; held-out pixels of reference polygons are correlated and not placed at "
+        "random, so the true uncertainty is larger.",
+        "Les intervalles valent pour un échantillon aléatoire ; les pixels des polygones de référence mis de côté sont corrélés et ne "
+        "sont pas tirés au hasard : l’incertitude réelle est plus grande."));
+}
+
 std::string area_section(const ReportData& data) {
   if (!data.areas || std::isnan(data.areas->overall.value)) return "";
   const Words w{data.language};
@@ -177,20 +223,10 @@ std::string area_section(const ReportData& data) {
   const auto x = [&](double area) { return number(4 + (kWidth - 8) * std::clamp(area / largest, 0.0, 1.0), 1); };
 
   std::string html = join_text(
-      "<p>",
-      w("Areas counted on a map are biased if classes are confused. The estimate corrects it with the confusion matrix (Olofsson et al. "
-        "2014, stratified estimator), and gives its uncertainty: dot and line are estimate and 95 % interval, the tick is the count of "
-        "pixels. The intervals are those of a probability sample; held-out pixels of reference polygons are correlated and not placed at "
-        "random, so the true uncertainty is larger.",
-        "Les surfaces comptées sur une carte sont biaisées si des classes sont confondues. L’estimation les corrige par la matrice de "
-        "confusion (Olofsson et al. 2014, estimateur stratifié) et donne leur incertitude : le point et la ligne sont l’estimation et son "
-        "intervalle à 95 %, le trait est le compte des pixels. Les intervalles valent pour un échantillon aléatoire ; les pixels des "
-        "polygones "
-        "de référence mis de côté sont corrélés et ne sont pas tirés au hasard : l’incertitude réelle est plus grande."),
-      "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"areas\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
-      "</th><th></th><th class=\"n\" scope=\"col\">", w("mapped, ha", "comptée, ha"), "</th><th class=\"n\" scope=\"col\">",
-      w("estimate, ha", "estimée, ha"), "</th><th class=\"n\" scope=\"col\">", w("user’s", "utilisateur"),
-      "</th><th class=\"n\" scope=\"col\">", w("producer’s", "producteur"), "</th></tr></thead><tbody>\n");
+      "<p>", area_text(data), "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"areas\"><thead><tr><th scope=\"col\">",
+      w("Class", "Classe"), "</th><th></th><th class=\"n\" scope=\"col\">", w("mapped, ha", "comptée, ha"),
+      "</th><th class=\"n\" scope=\"col\">", w("estimate, ha", "estimée, ha"), "</th><th class=\"n\" scope=\"col\">",
+      w("user’s", "utilisateur"), "</th><th class=\"n\" scope=\"col\">", w("producer’s", "producteur"), "</th></tr></thead><tbody>\n");
   for (const AreaEstimate& c : areas.classes) {
     if (c.mapped_area == 0 && !(c.area.value > 0)) continue;
     html += join_text("<tr><th scope=\"row\">", swatch(data.nomenclature, c.code), class_name(data.nomenclature, c.code),
@@ -210,14 +246,21 @@ std::string area_section(const ReportData& data) {
                   w.number(c.producers.value, 2), w.plus_minus(c.producers.half_width(), 2), "</td></tr>\n");
   }
   html += join_text("</tbody></table></div>\n<p class=\"note\">",
-                    w("Area-adjusted overall accuracy ", "Exactitude globale corrigée des surfaces : "), w.number(areas.overall.value, 3),
-                    " ± ", w.number(areas.overall.half_width(), 3), ".");
+                    is_sampled(data) ? w("Overall accuracy ", "Exactitude globale : ")
+                                     : w("Area-adjusted overall accuracy ", "Exactitude globale corrigée des surfaces : "),
+                    w.number(areas.overall.value, 3), " ± ", w.number(areas.overall.half_width(), 3), ".");
   if (!areas.unsampled.empty())
-    html += join_text(w(" Left out, because fewer than two reference pixels lie on them: ",
-                        " Omises, car moins de deux pixels de référence y tombent : "),
-                      names_of(data, areas.unsampled), w("; the estimates stand for ", " ; les estimations valent pour "),
-                      w.percent(areas.covered_share), w(" of the map.", " de la carte."));
-  return section("areas", w("Areas, corrected for confusion", "Surfaces, corrigées des confusions"), html + "</p>\n");
+    html += join_text(is_sampled(data)
+                          ? w(" Strata without an interpreted point are left out", " Les strates sans point interprété sont omises")
+                          : w(" Left out, because fewer than two reference pixels lie on them: ",
+                              " Omises, car moins de deux pixels de référence y tombent : ") +
+                                names_of(data, areas.unsampled),
+                      w("; the estimates stand for ", " ; les estimations valent pour "), w.percent(areas.covered_share),
+                      w(" of the map.", " de la carte."));
+  return section("areas",
+                 is_sampled(data) ? w("Areas and accuracies, estimated from a sample", "Surfaces et exactitudes, estimées par échantillon")
+                                  : w("Areas, corrected for confusion", "Surfaces, corrigées des confusions"),
+                 html + "</p>\n");
 }
 
 // Series of each class over the year: mean NDVI of its samples, one small chart a class.
@@ -244,9 +287,10 @@ std::string curve_section(const ReportData& data) {
 
 std::string report_html(const ReportData& data) {
   return page(data.title + " " + data.edition,
-              head(data) + map_section(data) + quality_section(data) + regularised_section(data) + accuracy_section(data) +
-                  confusion_section(data) + area_section(data) + curve_section(data) + census_section(data) + unmapped_section(data) +
-                  file_section(data) + provenance_section(data),
+              head(data) + map_section(data) + quality_section(data) + regularised_section(data) +
+                  (is_sampled(data) ? area_section(data) + accuracy_section(data)
+                                    : accuracy_section(data) + confusion_section(data) + area_section(data)) +
+                  curve_section(data) + census_section(data) + unmapped_section(data) + file_section(data) + provenance_section(data),
               data.language, kMapViewer);
 }
 

@@ -192,7 +192,7 @@ void Products::write_qgis() {
 void Products::write_accuracy(const std::optional<AreaAccuracy>& areas) {
   if (!publication_.accuracy.empty()) {
     auto json = nlohmann::ordered_json::parse(read_text(publication_.accuracy));
-    if (areas) json["areas"] = areas_json(*areas);
+    if (areas && !json.contains("sampling")) json["areas"] = areas_json(*areas);  // a sample of points has brought its own
     write_document("accuracy", "accuracy.json",
                    say("Accuracy, calibration and areas with intervals", "Exactitude, calibration et surfaces avec intervalles"),
                    "application/json", json_text(json, 1) + "\n");

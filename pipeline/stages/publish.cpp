@@ -34,12 +34,19 @@ void require_known(const MapSummary& summary, const Nomenclature& nomenclature, 
                               "; use the nomenclature of the map"));
 }
 
-// Area estimates from the accuracy of the final map; empty if one of them is missing.
+// Those of a sample of points, or of the accuracy of the final map; empty if one of them is missing, and for points that are no sample.
 std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& accuracy, const MapSummary& summary) {
-  const ConfusionMatrix* confusion = accuracy ? judging_matrix(*accuracy) : nullptr;
-  if (!confusion || !summary.mapped_ha) return std::nullopt;
+  if (!accuracy) return std::nullopt;
   std::map<int, double> mapped;
   for (const ClassSummary& c : summary.classes) mapped[c.code] = c.ha;
+  if (!accuracy->sampling.empty()) {
+    std::optional<AreaAccuracy> areas = accuracy->areas;
+    if (areas && summary.mapped_ha)  // the page shows what was counted, not what the sample says of it
+      for (AreaEstimate& c : areas->classes) c.mapped_area = mapped.contains(c.code) ? mapped.at(c.code) : 0;
+    return areas;
+  }
+  const ConfusionMatrix* confusion = judging_matrix(*accuracy);
+  if (!confusion || !summary.mapped_ha) return std::nullopt;
   return adjust_areas(*confusion, mapped);
 }
 

@@ -253,6 +253,7 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
     if (!command.confidence.empty()) throw UserError("validate --confidence: expected polygons as reference, got points; leave it out");
     points = validate_points(command, nomenclature, context);
     report.runs.push_back(points->counts);
+    report.sampling = command.sampling, report.areas = points->areas;
     report.reference =
         join_text("points of ", std::filesystem::path(command.reference).filename().string(), " (sampling: ", command.sampling, ")");
   } else if (of_map) {
@@ -288,8 +289,6 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
   write_report(report, *nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
   if (points) {
     nlohmann::ordered_json json = accuracy_json(report, *nomenclature);
-    json["sampling"] = command.sampling;
-    if (points->areas) json["areas"] = areas_json(*points->areas);
     json["points"] = {{"points", points->points}, {"without_label", points->unlabelled}, {"agreement", agreement_json(*points)}};
     write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
     if (lines) *lines = lines_of(*points, *nomenclature);

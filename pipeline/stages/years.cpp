@@ -128,6 +128,7 @@ void estimate_areas(const std::string& file, const CommonClasses& classes, const
     return;
   }
   const AccuracyReport report = read_accuracy(file);
+  if (!report.sampling.empty()) return;  // points are counted without the weights of their design: no areas follow from the matrix
   const ConfusionMatrix* matrix = judging_matrix(report);
   if (!matrix) return;
   std::map<int, double> mapped;

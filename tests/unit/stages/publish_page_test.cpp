@@ -1,5 +1,6 @@
 // The page of a map in both languages.
 
+#include <cmath>
 #include <filesystem>
 #include <regex>
 #include <set>
@@ -21,7 +22,10 @@ namespace millesime {
 namespace {
 
 using testing::accuracy_of;
+using ::testing::AllOf;
 using testing::census_of;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Patches;
 
 class PublishedPage : public ::testing::Test {
@@ -136,6 +140,38 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
     if (texts[0].contains(text) && !in_both.contains(trimmed) && !std::regex_match(trimmed, names)) english.push_back(trimmed);
   }
   EXPECT_THAT(english, ::testing::IsEmpty());
+}
+
+// What a sample of points says by its design stays as it is: its counts have not the weights of the design.
+TEST_F(PublishedPage, EstimatesOfASampleOfPointsAreNotReplacedByItsCounts) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 60, 50}, 3);
+  write_raster(folder + "/classification.tif", patches.map, {});
+  AccuracyReport report;
+  report.reference = "points of sample.gpkg (sampling: design)";
+  report.runs = {accuracy_of("map", 3, 0.9)};
+  report.sampling = "design";
+  report.areas = AreaAccuracy{{0.769, 0.01}, {}, {}, 1};
+  report.areas->classes.push_back({1, 10, {12, 1}, {1, 0}, {0.5, 0.1}});
+  report.areas->classes.push_back({2, 5, {3, 1}, {0.75, 0.05}, {NAN, NAN}});
+  const auto write = [&] { write_report(report, Nomenclature::load("oso23"), folder + "/accuracy.json", folder + "/RESULTS.txt"); };
+  write();
+  PublishCommand command;
+  command.folder = folder, command.output = folder + "/out", command.year = 2021;
+  publish(command, context);
+  const auto areas_in = [](const std::string& file) { return nlohmann::json::parse(read_text(file))["areas"]; };
+  EXPECT_EQ(areas_in(folder + "/out/accuracy.json"), areas_in(folder + "/accuracy.json"));
+  const AccuracyReport back = read_accuracy(folder + "/out/accuracy.json");
+  EXPECT_EQ(back.sampling, "design");
+  EXPECT_TRUE(std::isnan(back.areas->classes.at(1).producers.value));
+  const std::string html = read_text(folder + "/out/report.html");
+  EXPECT_THAT(html, AllOf(HasSubstr(">0.769<"), HasSubstr("Stehman 2014"), HasSubstr("without the weights"),
+                          Not(HasSubstr("held-out pixels of reference polygons")), Not(HasSubstr("mean F-score"))));
+
+  report.sampling = "none", report.areas.reset();
+  write();
+  publish(command, context);
+  EXPECT_TRUE(areas_in(folder + "/out/accuracy.json").is_null());
+  EXPECT_THAT(read_text(folder + "/out/report.html"), AllOf(HasSubstr("no probability sample"), Not(HasSubstr("id=\"areas\""))));
 }
 
 }  // namespace
