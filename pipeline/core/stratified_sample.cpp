@@ -149,6 +149,31 @@ void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule,
   for (Stratum& stratum : strata) stratum.points = std::min(stratum.points, stratum.pixels);
 }
 
+double expected_error(const std::vector<Stratum>& strata) {
+  const double all = hectares_of(strata);
+  double variance = 0;
+  for (const Stratum& stratum : strata) {
+    const auto n = static_cast<double>(stratum.points);
+    const double error = stratum.hectares / all * deviation(stratum);
+    variance += error * error * std::max(0.0, 1 - n / static_cast<double>(stratum.pixels)) / std::max(1.0, n);
+  }
+  return std::sqrt(variance);
+}
+
+void allocate_for(std::vector<Stratum>& strata, double standard_error, Allocation rule, std::int64_t least) {
+  const auto is_enough = [&](std::int64_t total) {
+    allocate(strata, total, rule, least);
+    return expected_error(strata) <= standard_error;
+  };
+  std::int64_t enough = std::max<std::int64_t>(1, points_for(strata, standard_error)), too_few = enough - 1;
+  for (; !is_enough(enough); enough *= 2) too_few = enough;  // ends: where every pixel is a point, there is no error
+  while (enough - too_few > 1) {
+    const std::int64_t middle = too_few + (enough - too_few) / 2;
+    (is_enough(middle) ? enough : too_few) = middle;
+  }
+  allocate(strata, enough, rule, least);
+}
+
 namespace {
 
 // What a sample says of the map and of each class. `Sample`: has share(is_y) and ratio(is_x, is_y), and hectares().

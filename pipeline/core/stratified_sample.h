@@ -37,6 +37,11 @@ enum class Allocation {
 // Sets `points` of every stratum, together about `total` (more where `least` asks for it), at most its pixels.
 void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least);
 
+// Standard error of the overall accuracy that is expected of the strata's points: points_for() the other way round, for any allocation.
+double expected_error(const std::vector<Stratum>& strata);
+// As allocate(), with the smallest total for this error: the number of points_for() is enough for `neyman` only.
+void allocate_for(std::vector<Stratum>& strata, double standard_error, Allocation rule, std::int64_t least);
+
 // Number of clusters of `points` points each for this standard error, where a share `users` of the map is right and pixels of one cluster
 // are alike by this correlation: the design effect of Kish 1965 (section 5.4), 1 + (points - 1) correlation. At least kFewestClusters, so
 // that the error is known well enough for intervals of 1.96 standard errors.

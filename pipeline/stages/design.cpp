@@ -223,6 +223,12 @@ std::int64_t clusters_of(const DesignCommand& command) {
   return clusters_for(command.expected / 100, command.half_width / 100 / kZ, command.cluster_points, command.cluster_correlation);
 }
 
+std::int64_t points_of(const std::vector<Stratum>& strata) {
+  std::int64_t sum = 0;
+  for (const Stratum& stratum : strata) sum += stratum.points;
+  return sum;
+}
+
 std::string name_of(const Nomenclature& nomenclature, int code) {
   const auto index = nomenclature.index_of_code(code);
   return index ? nomenclature.at(*index).name : join_text("stratum ", code);
@@ -286,6 +292,12 @@ std::vector<Stratum> count_strata(const std::string& map, const std::string& str
   return Designer(command, context).count();
 }
 
+double expected_half_width(const DesignCommand& command, const std::vector<Stratum>& strata) {
+  const double shared =
+      command.cluster_points > 0 ? 1 + (command.cluster_points - 1) * command.cluster_correlation : 1;  // as clusters_for()
+  return 100 * kZ * expected_error(strata) * std::sqrt(shared);
+}
+
 std::vector<Stratum> design(const DesignCommand& command, const Context& context) {
   require_geopackage(command.output);  // before the map is read
   Designer designer(command, context);
@@ -300,8 +312,15 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
     strata = {whole};
   } else {
     set_expected(strata, command.expected_of);
-    const std::int64_t wanted = command.points > 0 ? command.points : points_for(strata, command.half_width / 100 / kZ);
-    allocate(strata, wanted, allocation_of(command.allocation), command.least);
+    const Allocation rule = allocation_of(command.allocation);
+    if (command.points > 0)
+      allocate(strata, command.points, rule, command.least);
+    else
+      allocate_for(strata, command.half_width / 100 / kZ, rule, command.least);
+    if (const std::int64_t all = points_of(strata); command.points > 0 && all > command.points)
+      context.progress->note(join_text("points: ", all, " instead of ", command.points, ", because each of the ", strata.size(),
+                                       " strata has at least ", rule == Allocation::olofsson ? command.least : 2,
+                                       rule == Allocation::olofsson ? " (--least)" : ""));
     drawn = designer.draw_points(strata);
   }
 

@@ -41,6 +41,9 @@ struct DesignCommand {
 // The strata of a map: pixels and hectares of its classes, or of the values of another raster where the map has a class.
 std::vector<Stratum> count_strata(const std::string& map, const std::string& strata, const Context& context);
 
+// Half of the 95 % interval that the overall accuracy is expected to have with these points of the strata, in percent.
+double expected_half_width(const DesignCommand& command, const std::vector<Stratum>& strata);
+
 // Reads the map twice, in strips. Returns the strata, with their points. With cluster_points the sample has two stages: squares of the map,
 // drawn with replacement and with probability proportional to their mapped pixels, and in each draw pixels at random, without replacement.
 std::vector<Stratum> design(const DesignCommand& command, const Context& context);

@@ -182,6 +182,23 @@ TEST(StratifiedSample, HasTheSizeThatAPrecisionNeeds) {
   EXPECT_EQ(points(Allocation::olofsson, 75)[1], 40);
 }
 
+// Where the rule is not Neyman's, and where `least` takes the points of a class that covers most of the map.
+TEST(StratifiedSample, EveryAllocationReachesThePrecision) {
+  const std::vector<Stratum> strata{{1, 9'500'000, 95000, 0.8}, {2, 200'000, 2000, 0.8}, {3, 200'000, 2000, 0.8}, {4, 100'000, 1000, 0.8}};
+  for (const Allocation rule : {Allocation::olofsson, Allocation::proportional, Allocation::equal, Allocation::neyman}) {
+    std::vector<Stratum> drawn = strata;
+    allocate_for(drawn, 0.02, rule, 100);
+    EXPECT_LE(expected_error(drawn), 0.02);
+    EXPECT_GT(expected_error(drawn), 0.0198) << "no more points than it needs";
+  }
+  std::vector<Stratum> few = strata;
+  allocate(few, points_for(few, 0.02), Allocation::olofsson, 100);
+  EXPECT_GT(expected_error(few), 0.035) << "the size of Neyman's allocation";
+  std::vector<Stratum> all{{1, 30, 1, 0.5}};
+  allocate_for(all, 1e-9, Allocation::equal, 2);
+  EXPECT_EQ(all[0].points, 30);
+}
+
 TEST(StratifiedSample, NeedsTwoPointsOfAStratum) {
   const std::vector<Stratum> strata{{7, 100, 1}, {8, 100, 1}, {9, 100, 2}};
   EXPECT_THAT(testing::message_of([&] {

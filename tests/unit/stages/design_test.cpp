@@ -19,8 +19,10 @@ namespace millesime {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using testing::message_of;
+using ::testing::Not;
 
 // A map of three stripes of 60, 30 and 10 columns; a column of nothing.
 class DesignTest : public ::testing::Test {
@@ -151,6 +153,23 @@ TEST_F(DesignTest, InClustersIsEstimatedByThem) {
   EXPECT_EQ(design(command, silent.context)[0].points, 150);  // 138 would do; at least 30 clusters
   command.expected_of = {"2=90"};
   EXPECT_THAT(message_of([&] { design(command, silent.context); }), HasSubstr("has no strata"));
+}
+
+TEST_F(DesignTest, ReachesThePrecisionThatIsAskedFor) {
+  command.points = 0, command.half_width = 4,
+  command.least = 150;  // in so small a map, `least` leaves the largest stratum less than its part
+  testing::SilentProgress progress;
+  silent.context.progress = &progress;
+  for (const char* rule : {"olofsson", "proportional", "equal", "neyman"}) {
+    command.allocation = rule;
+    const auto strata = design(command, silent.context);
+    EXPECT_LE(expected_half_width(command, strata), 4) << rule;
+    EXPECT_GT(expected_half_width(command, strata), 3.8) << rule;
+  }
+  EXPECT_THAT(progress.notes, Not(Contains(HasSubstr("instead of"))));
+  command.allocation = "olofsson", command.points = 200;
+  EXPECT_EQ(design(command, silent.context)[0].points, 150);
+  EXPECT_THAT(progress.notes, Contains(AllOf(HasSubstr("450 instead of 200"), HasSubstr("at least 150 (--least)"))));
 }
 
 TEST_F(DesignTest, AFormatOfOneLayerIsRefusedBeforeTheMapIsRead) {
