@@ -179,12 +179,15 @@ namespace {
 // What a sample says of the map and of each class. `Sample`: has share(is_y) and ratio(is_x, is_y), and hectares().
 template <class Sample>
 void enter_estimates(const Sample& sample, const std::vector<JudgedPoint>& points, AreaAccuracy& result) {
-  result.overall = sample.share([](const JudgedPoint& point) { return point.produced == point.reference; });
+  const auto mapped = [](const JudgedPoint& point) { return point.produced != 0; };
+  result.overall = sample.ratio(mapped, [&](const JudgedPoint& point) { return mapped(point) && point.produced == point.reference; });
+  result.covered_share *= sample.share(mapped).value;
   std::set<int> codes;
-  for (const JudgedPoint& point : points) codes.insert({point.produced, point.reference});
+  for (const JudgedPoint& point : points)
+    if (mapped(point)) codes.insert({point.produced, point.reference});
   for (const int code : codes) {
     const auto in_map = [code](const JudgedPoint& point) { return point.produced == code; };
-    const auto on_ground = [code](const JudgedPoint& point) { return point.reference == code; };
+    const auto on_ground = [&, code](const JudgedPoint& point) { return mapped(point) && point.reference == code; };
     const auto both = [&](const JudgedPoint& point) { return in_map(point) && on_ground(point); };
     AreaEstimate of_class;
     of_class.code = code;

@@ -51,11 +51,12 @@ std::int64_t clusters_for(double users, double standard_error, std::int64_t poin
 // One point of the sample, interpreted.
 struct JudgedPoint {
   int stratum = 0;                  // position in the list of strata
-  int produced = 0, reference = 0;  // class of the map, class on the ground
+  int produced = 0, reference = 0;  // class of the map (0: it has none there), class on the ground
   std::int64_t n = 1;               // so many points
   std::int64_t cluster = 0;         // of a sample in clusters: the draw that the point is of
 };
 
+// Points where the map has no class are no part of it: the estimates are of the others, a domain whose size the points tell, too.
 // Strata without points are left out (unsampled, by their code). UserError for a stratum with one point: it has no variance. Areas are in
 // hectares of the strata; `mapped_area` [code] of the map's classes is filled from the points if the strata are not the classes.
 AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points);

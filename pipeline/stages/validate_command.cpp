@@ -289,7 +289,11 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
   write_report(report, *nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
   if (points) {
     nlohmann::ordered_json json = accuracy_json(report, *nomenclature);
-    json["points"] = {{"points", points->points}, {"without_label", points->unlabelled}, {"agreement", agreement_json(*points)}};
+    json["points"] = {{"points", points->points},
+                      {"without_label", points->unlabelled},
+                      {"removed", points->missing},
+                      {"on_no_data", points->counts.unmapped},
+                      {"agreement", agreement_json(*points)}};
     write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
     if (lines) *lines = lines_of(*points, *nomenclature);
   } else if (lines) {

@@ -210,11 +210,9 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
       ++result.unlabelled;
       continue;
     }
-    if (produced == 0) {
-      ++result.counts.unmapped;
-      continue;
-    }
     result.counts.add(point.reference, produced, std::nullopt);
+    // A design says how much of the map has lost its class since; other points on such places lie beside what they were drawn from.
+    if (produced == 0 && !plan) continue;
     if (command.sampling == "none") continue;
     ++on_class[produced];
     int stratum = planned;
@@ -241,10 +239,14 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
     const Accuracy both = measure(interpreters);
     result.agreement = Agreement{both.total, both.overall, both.kappa};
   }
-  const auto missing = plan ? static_cast<std::int64_t>(plan->size()) - result.points : 0;
-  if (result.unlabelled + missing > 0)
-    context.progress->note(join_text(command.reference, ": ", result.unlabelled + missing, " of ", result.points + missing,
-                                     " points have no label; the estimates take them for missing at random"));
+  if (plan) result.missing = static_cast<std::int64_t>(plan->size()) - result.points;
+  if (const std::int64_t without = result.unlabelled + result.missing; without > 0)
+    context.progress->note(join_text(command.reference, ": ", without, " of ", result.points + result.missing, " points have no label",
+                                     result.missing > 0 ? join_text(" (", result.missing, " are not in the layer any more)") : "",
+                                     "; the estimates take them for missing at random"));
+  if (result.counts.unmapped > 0)
+    context.progress->note(join_text(command.reference, ": ", counted(result.counts.unmapped, "point"), " with a label on no data of ",
+                                     command.classification, "; the estimates are of the part of the map that has a class"));
   return result;
 }
 

@@ -81,7 +81,7 @@ TEST(StratifiedSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
       for (std::int64_t i = 0; i < strata[static_cast<std::size_t>(h)].points; ++i) {
         const double u = uniform(random);
         const auto& s = share[static_cast<std::size_t>(h)];
-        points.push_back({h, h, u < s[0] ? 0 : u < s[0] + s[1] ? 1 : 2});
+        points.push_back({h, h + 1, u < s[0] ? 1 : u < s[0] + s[1] ? 2 : 3});
       }
     const AreaAccuracy result = estimate(strata, points);
     const auto count = [&](int i, const Estimate& e, double truth) {
@@ -131,7 +131,8 @@ TEST(ClusterSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
       const Cluster& cluster = *std::ranges::upper_bound(clusters, pixel, {}, &Cluster::until);
       for (int i = 0; i < 10; ++i) {
         const int produced = uniform(random) < cluster.mapped;
-        points.push_back({0, produced, uniform(random) < cluster.right[produced] ? produced : 1 - produced, 1, draw});
+        const int reference = uniform(random) < cluster.right[produced] ? produced : 1 - produced;
+        points.push_back({0, produced + 1, reference + 1, 1, draw});
       }
     }
     const AreaAccuracy result = estimate_clusters(pixels, points);
@@ -197,6 +198,15 @@ TEST(StratifiedSample, EveryAllocationReachesThePrecision) {
   std::vector<Stratum> all{{1, 30, 1, 0.5}};
   allocate_for(all, 1e-9, Allocation::equal, 2);
   EXPECT_EQ(all[0].points, 30);
+}
+
+// The map has lost the class of some places since the sample was drawn.
+TEST(StratifiedSample, PlacesWithoutAClassAreNoPartOfTheMap) {
+  const AreaAccuracy result = estimate({{1, 1000, 30}, {2, 1000, 70}}, {{0, 1, 1}, {0, 1, 2}, {0, 0, 1}, {1, 2, 2}, {1, 2, 2}, {1, 0, 2}});
+  EXPECT_NEAR(result.covered_share, 2.0 / 3, 1e-12);
+  EXPECT_NEAR(result.overall.value, 0.3 * 0.5 + 0.7, 1e-12);
+  ASSERT_EQ(result.classes.size(), 2u);
+  EXPECT_NEAR(result.classes[0].area.value + result.classes[1].area.value, 100 * 2.0 / 3, 1e-9);
 }
 
 TEST(StratifiedSample, NeedsTwoPointsOfAStratum) {

@@ -41,7 +41,9 @@ class DesignTest : public ::testing::Test {
   // The file as interpreters give it back: what is wrong in the map, on every tenth column, is of class 4.
   void interpret(const std::string& second_label = "", double moved = 0) {
     PointLayer points{kDesignPoints, {"id", "label", "label_1", "label_2"}, {}, {}};
+    int skipped = 0;
     for (const PointRow& row : read_points(command.output, kDesignPoints, {"id"}, grid.crs)) {
+      if (skipped++ < without) continue;
       const int col = static_cast<int>(grid.col(row.point->x));
       const std::int64_t label = col % 10 == 0 ? 4 : class_at(col);
       points.points.push_back({row.point->x + moved, row.point->y});
@@ -69,6 +71,7 @@ class DesignTest : public ::testing::Test {
 
   Grid grid{"EPSG:2154", 700000, 6600000, 10, 10, 101, 100};
   std::string folder = testing::temp_dir();
+  int without = 0;  // points that interpreters do not give back
   testing::SilentContext silent;
   DesignCommand command;
   ValidateCommand validation;
@@ -176,6 +179,28 @@ TEST_F(DesignTest, AFormatOfOneLayerIsRefusedBeforeTheMapIsRead) {
   command.output = folder + "/sample.shp", command.map = folder + "/none.tif";
   EXPECT_THAT(message_of([&] { design(command, silent.context); }),
               AllOf(HasSubstr("sample.shp"), HasSubstr("expected a GeoPackage, .gpkg")));
+}
+
+// Since the sample was drawn, the first 30 of 100 columns have lost their class, and five points were removed from the layer.
+TEST_F(DesignTest, PointsOnNoDataAreCountedAndNoPartOfTheMap) {
+  command.points = 600;
+  design(command, silent.context);
+  without = 5;
+  interpret();
+  Raster<std::uint8_t> map(grid, 0);
+  for (int row = 0; row < grid.rows; ++row)
+    for (int col = 30; col < 100; ++col) map.at(col, row) = class_at(col);
+  write_raster(command.map, map, {});
+  testing::SilentProgress progress;
+  silent.context.progress = &progress;
+  const auto json = result();
+  EXPECT_EQ(json["points"]["removed"], 5);
+  EXPECT_GT(json["points"]["on_no_data"], 100);
+  EXPECT_NEAR(json["areas"]["covered_share"].get<double>(), 0.7, 0.05);
+  double hectares = 0;
+  for (const auto& of_class : json["areas"]["classes"]) hectares += of_class["area"]["value"].get<double>();
+  EXPECT_NEAR(hectares, 70, 5);
+  EXPECT_THAT(progress.notes, AllOf(Contains(HasSubstr("on no data of")), Contains(HasSubstr("(5 are not in the layer any more)"))));
 }
 
 TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
