@@ -300,7 +300,7 @@ AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, dou
   for (const int code : matrix.codes()) {
     const auto found = std::ranges::find(sampled.classes, code, &AreaEstimate::code);
     const Estimate none{kUnknown, kUnknown};
-    AreaEstimate of_class{code, 0, strata.empty() ? none : Estimate{0, 0}, none, none};
+    AreaEstimate of_class{code, 0, none, none, none};
     if (found != sampled.classes.end()) of_class = *found;
     const auto area = mapped_area.find(code);
     of_class.mapped_area = area == mapped_area.end() ? 0 : area->second;

@@ -211,6 +211,7 @@ TEST(AdjustAreas, LeavesOutAndListsWhatWasNotSampled) {
   EXPECT_DOUBLE_EQ(result.overall.value, 1);
   EXPECT_DOUBLE_EQ(result.classes[0].area.value, 50);
   EXPECT_TRUE(std::isnan(result.classes[3].users.value));
+  EXPECT_TRUE(std::isnan(result.classes[3].area.value)) << "not 0: nothing is known of it";
   EXPECT_EQ(result.classes[3].mapped_area, 10);
 
   const auto nothing = adjust_areas(ConfusionMatrix(), {});
