@@ -24,6 +24,7 @@ struct ValidateCommand {
   std::string reference, layer, field;  // polygons or points of any CRS; the field holds class codes or names
   std::string sampling = "design";      // of points, and
   std::string strata;                   // their strata, a raster (validate_points.h)
+  std::string disagreements = "error";  // what counts where two interpreters disagree
   std::string validity;                 // number of valid dates, for the histograms (optional, same grid)
   bool right_or_wrong = false;          // also right_or_wrong.tif and histograms.csv
   std::string learned;                  // polygons that models learned from, for that map; field as of `reference`

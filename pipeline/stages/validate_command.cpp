@@ -41,6 +41,12 @@ Options ValidateCommand::declare() {
            "strata; none: not at random, which gives counts without areas and intervals")
       .choices({"design", "random", "stratified", "none"});
   options.add("strata", &strata, "sampling stratified: raster on the map's grid whose values are the strata").path();
+  options
+      .add(
+          "disagreements", &disagreements,
+          "points with two labels that differ and none in the field label: error; first, second: the label of that interpreter; leave_out: "
+          "they count for nothing, though a map is wrong there more often than elsewhere")
+      .choices({"error", "first", "second", "leave_out"});
   options.add("validity", &validity, "number of valid dates of that map's pixels, for the histograms").path();
   options.add("right_or_wrong", &right_or_wrong,
               "also write right_or_wrong.tif (1 wrong, 2 right; 3 and 4 where models learned) and histograms.csv, confidence and validity "
@@ -191,7 +197,7 @@ nlohmann::ordered_json agreement_json(const PointsAccuracy& points) {
 }
 
 // What the points say, for the terminal.
-std::vector<std::string> lines_of(const PointsAccuracy& points, const Nomenclature& nomenclature) {
+std::vector<std::string> lines_of(const PointsAccuracy& points, const std::string& disagreements, const Nomenclature& nomenclature) {
   std::vector<std::string> lines;
   const auto estimated = [](const Estimate& e, double unit, const char* name) {
     if (std::isnan(e.value)) return std::string("–");
@@ -208,6 +214,10 @@ std::vector<std::string> lines_of(const PointsAccuracy& points, const Nomenclatu
       lines.push_back(join_text(counted(points.areas->unsampled.size(), "stratum", "strata"), " without points, ",
                                 fixed(100 * (1 - points.areas->covered_share), 1), " % of the area, not estimated"));
   }
+  if (points.disagreed > 0)
+    lines.push_back(join_text(counted(points.disagreed, "point"), " on which two interpreters disagree: ",
+                              disagreements == "leave_out" ? std::string("left out, as if the map were as right there as elsewhere")
+                                                           : join_text("the label of the ", disagreements, " counts")));
   if (points.agreement)
     lines.push_back(join_text("two interpreters agree on ", fixed(100 * points.agreement->share, 1), " % of ", points.agreement->points,
                               " points, kappa ", fixed(points.agreement->kappa, 3)));
@@ -296,10 +306,12 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
     json["points"] = {{"points", points->points},
                       {"without_label", points->unlabelled},
                       {"removed", points->missing},
+                      {"disagreed", points->disagreed},
+                      {"disagreements", command.disagreements},
                       {"on_no_data", points->counts.unmapped},
                       {"agreement", agreement_json(*points)}};
     write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
-    if (lines) *lines = lines_of(*points, *nomenclature);
+    if (lines) *lines = lines_of(*points, command.disagreements, *nomenclature);
   } else if (lines) {
     *lines = lines_of(report.confusions, *nomenclature);
   }

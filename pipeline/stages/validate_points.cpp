@@ -26,23 +26,29 @@ struct LabelledPoint {
   Point at;
   int reference = 0;          // 0: none
   int first = 0, second = 0;  // of two interpreters
+  bool disagreed = false;     // who have not agreed on a label
 };
 
 class Labels {
  public:
   Labels(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature)
-      : field_(command.field.empty() ? "label" : command.field), nomenclature_(nomenclature ? &*nomenclature : nullptr) {}
+      : field_(command.field.empty() ? "label" : command.field),
+        disagreements_(command.disagreements),
+        nomenclature_(nomenclature ? &*nomenclature : nullptr) {}
 
   const std::string& field() const { return field_; }
 
-  // Of the field; where it is empty, of the only interpreter, or of two who agree.
+  // Of the field; where it is empty, of the only interpreter, of two who agree, or of the one who is to be taken.
   LabelledPoint read(const PointRow& row) {
     LabelledPoint point;
     point.id = row.id;
     point.reference = code_of(row, field_), point.first = code_of(row, "label_1"), point.second = code_of(row, "label_2");
     if (point.reference != 0 || field_ != "label") return point;
-    if (point.second == 0 || point.first == point.second) point.reference = point.first;
-    if (point.first == 0) point.reference = point.second;
+    point.disagreed = point.first != 0 && point.second != 0 && point.first != point.second;
+    if (point.disagreed)
+      point.reference = disagreements_ == "first" ? point.first : disagreements_ == "second" ? point.second : 0;
+    else
+      point.reference = point.first != 0 ? point.first : point.second;
     return point;
   }
 
@@ -64,7 +70,7 @@ class Labels {
     return code.value_or(0);
   }
 
-  std::string field_;
+  std::string field_, disagreements_;
   const Nomenclature* nomenclature_;
   std::map<std::string, int> unknown_;
 };
@@ -187,6 +193,7 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
   std::vector<JudgedPoint> judged;
   std::map<int, std::int64_t> on_class;
   ConfusionMatrix interpreters;
+  std::int64_t left_out = 0, first_left_out = 0;  // points on which two interpreters disagree
   for (const PointRow& row : rows) {
     if (!row.point) continue;
     LabelledPoint point = labels.read(row);
@@ -206,8 +213,10 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
     const int planned = plan ? plan->stratum_of(point) : 0;
     ++result.points;
     if (point.first != 0 && point.second != 0) interpreters.add(point.first, point.second);
+    result.disagreed += point.disagreed;
     if (point.reference == 0) {
-      ++result.unlabelled;
+      result.unlabelled += !point.disagreed;
+      if (point.disagreed && left_out++ == 0) first_left_out = point.id;
       continue;
     }
     result.counts.add(point.reference, produced, std::nullopt);
@@ -227,6 +236,12 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
     judged.push_back({stratum, produced, point.reference, 1, plan ? plan->cluster_of(point.id) : 0});
   }
   labels.require_known(command.reference);
+  if (left_out > 0 && command.disagreements == "error")
+    throw UserError(join_text(
+        command.reference, ": expected one label of each point, got two that differ, and none in field ", labels.field(), ", of ",
+        counted(left_out, "point"), " (the first has the id ", first_left_out,
+        "); agree on them in that field, or say what counts: --disagreements first or second, the label of that interpreter, or leave_out, "
+        "which makes a map look better than it is where interpreters disagree more often on what is wrong"));
   if (result.counts.confusion.total() == 0)
     throw UserError(join_text(command.reference, ": no point has a label in field ", labels.field(), " on a mapped pixel of ",
                               command.classification, " (", counted(result.points, "point"), ", ", result.unlabelled, " without a label)"));

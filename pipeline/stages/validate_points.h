@@ -22,7 +22,8 @@ struct PointsAccuracy {
   std::optional<AreaAccuracy> areas;   // none with sampling = "none"
   std::optional<Agreement> agreement;  // where the points have the labels of two interpreters
   std::int64_t points = 0, unlabelled = 0;
-  std::int64_t missing = 0;  // of the design, and not in the layer any more
+  std::int64_t disagreed = 0;  // two interpreters, and no label that they agreed on: what command.disagreements says
+  std::int64_t missing = 0;    // of the design, and not in the layer any more
 };
 
 // command.sampling: "design": a file of `millesime design`; "random": drawn at random over the whole map; "stratified": drawn at random

@@ -119,6 +119,17 @@ TEST_F(DesignTest, IsReadBackWithIntervalsAndAgreement) {
   EXPECT_EQ(json["areas"]["classes"].size(), 4u);
   EXPECT_EQ(json["points"]["agreement"]["share"], 1);
   interpret("1");
+  EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), AllOf(HasSubstr("two that differ"), HasSubstr("--disagreements")));
+  validation.disagreements = "leave_out";
+  std::vector<std::string> lines;
+  validate(validation, silent.context, &lines);
+  EXPECT_THAT(lines, Contains(HasSubstr("on which two interpreters disagree: left out")));
+  EXPECT_GT(result()["points"]["disagreed"].get<int>(), 50);
+  EXPECT_EQ(result()["points"]["without_label"], 0);
+  validation.disagreements = "second";
+  EXPECT_EQ(result()["runs"][0]["classes"][0]["reference"], 200);
+  validation.disagreements = "first";
+  EXPECT_NEAR(result()["areas"]["overall_accuracy"]["value"].get<double>(), 0.9, 0.08);
   EXPECT_LT(result()["points"]["agreement"]["kappa"].get<double>(), 0.1);
 }
 
