@@ -74,7 +74,7 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //   classes     [{code, name}] of the nomenclature
 //   runs        [map]; final_map: map or null; in_learned_blocks, in_other_blocks: map with its number of blocks, or not there; with
 //     map         {name, pixels, polygons: number or null, not_judged: [code], unmapped, of_two_classes,
-//                  overall_accuracy, kappa, macro_f_score,
+//                  overall_accuracy, kappa, macro_f_score (mean over the classes with reference pixels),
 //                  classes: [{code, reference, produced, agreed, precision, recall, f_score}],
 //                  confusion: {codes, counts: [reference][produced]},
 //                  calibration: null or {expected_error, maximum_error, bins: [{pixels, correct, confidence, accuracy}]}}

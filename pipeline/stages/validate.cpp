@@ -254,6 +254,7 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   report.confusions = mosaic.confusions();
   if (blocks.all.size() > kFewBlocks && parts.far.accuracy.confusion.total() > 0) {
     parts.near.accuracy.blocks = std::ssize(parts.near.blocks), parts.far.accuracy.blocks = std::ssize(parts.far.blocks);
+    for (MapAccuracy* part : {&parts.near.accuracy, &parts.far.accuracy}) part->not_judged = not_judged(sampled, *part);
     report.near_learners = parts.near.accuracy, report.far_from_learners = parts.far.accuracy;
   }
   for (MapAccuracy& run : report.runs) run.not_judged = not_judged(sampled, run);
@@ -312,7 +313,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 5,
+          .revision = 6,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)"},
           .options = kValidateOptions,

@@ -130,6 +130,10 @@ TEST(Measure, UndefinedIsNaN) {
   EXPECT_EQ(missed.classes[1].f_score, 0);
   EXPECT_TRUE(std::isnan(missed.classes[2].f_score));
   EXPECT_DOUBLE_EQ(missed.macro_f, (10.0 / 12) / 2);
+
+  const auto not_judged = measure(matrix_of({1, 2}, {{5, 5}, {0, 0}}));
+  EXPECT_EQ(not_judged.classes[1].f_score, 0);
+  EXPECT_DOUBLE_EQ(not_judged.macro_f, 10.0 / 15) << "a class without reference is not in the mean";
 }
 
 TEST(StudentT, TabulatedQuantiles) {

@@ -337,6 +337,8 @@ TEST(ValidateStage, OnlyPixelsThatWereNotLearnedFromCount) {
   EXPECT_EQ(report.far_from_learners->blocks, 1);
   EXPECT_EQ(report.far_from_learners->polygons, 1);
   EXPECT_EQ(report.near_learners->confusion.total(), 0);
+  EXPECT_EQ(report.far_from_learners->not_judged, std::vector<int>{2});
+  EXPECT_EQ(report.near_learners->not_judged, (std::vector<int>{1, 2}));
   ASSERT_EQ(report.confusions.size(), 1u);
   const PlacedConfusion& confused = report.confusions.front();
   EXPECT_EQ(std::tuple(confused.reference, confused.produced, confused.pixels, confused.polygons, confused.there),
