@@ -5,6 +5,7 @@
 // of a class that never occurs in the reference, the interval of a single seed.
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -64,7 +65,7 @@ struct Accuracy {
   std::int64_t total = 0;
   double overall = 0;  // share of pixels that agree; NaN without pixels
   double kappa = 0;    // Cohen 1960; NaN if the expected agreement is 1 (one class)
-  double macro_f = 0;  // mean F-score of the classes that have one
+  double macro_f = 0;  // mean F-score of the classes that have reference pixels
   std::vector<ClassAccuracy> classes;
 };
 Accuracy measure(const ConfusionMatrix& matrix);
@@ -106,7 +107,10 @@ class Calibration {
 // Accuracies and areas with intervals, from a sample of the map (stratified_sample.h).
 struct Estimate {
   double value = 0, standard_error = 0;
-  double half_width() const { return 1.96 * standard_error; }  // of the 95 % interval
+  // The 95 % interval where the sample has no spread, as that of a class all of whose points are right: it is not certain for that.
+  // NaN elsewhere.
+  double low = std::numeric_limits<double>::quiet_NaN(), high = low;
+  double half_width() const { return 1.96 * standard_error; }  // of the 95 % interval elsewhere
 };
 struct AreaEstimate {
   int code = 0;

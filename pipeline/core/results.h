@@ -85,10 +85,13 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //   sampling    (of points) how they were drawn; runs and mean then count points, without the weights of the design
 //   areas       (of points, by their design; of other references added by publish, from the matrix) {unit: "ha", covered_share, unsampled:
 //   [code], overall_accuracy: estimate,
-//               classes: [{code, mapped, area, users_accuracy, producers_accuracy}]} with estimate = {value, standard_error}
+//               classes: [{code, mapped, area, users_accuracy, producers_accuracy}]} with estimate = {value, standard_error},
+//               and {low, high}, a 95 % interval, where the sample has no spread
 nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomenclature& nomenclature);
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas);
 AreaAccuracy areas_from_json(const nlohmann::ordered_json& json);
+// "76.9 ± 3.0 %", "100.0 (98.1 to 100.0) %", or "–" where it is unknown; the estimate is multiplied by `unit`.
+std::string estimate_text(const Estimate& estimate, double unit, const std::string& name);
 AccuracyReport read_accuracy(const std::string& file);  // of accuracy_json(); UserError when damaged
 
 // UserError that names every code of the matrix that the nomenclature lacks, with its number of pixels.

@@ -2,8 +2,11 @@
 
 #include <cmath>
 
+#include "pipeline/core/error.h"
+#include "pipeline/core/json_number.h"
 #include "pipeline/core/json_number.h"
 #include "pipeline/core/results.h"
+#include "pipeline/core/text.h"
 
 namespace millesime {
 namespace {
@@ -12,11 +15,26 @@ using Json = nlohmann::ordered_json;  // writes NaN as null
 
 double number_or_nan(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
 
-Json estimate_json(const Estimate& estimate) { return {{"value", estimate.value}, {"standard_error", estimate.standard_error}}; }
+Json estimate_json(const Estimate& estimate) {
+  Json json = {{"value", estimate.value}, {"standard_error", estimate.standard_error}};
+  if (!std::isnan(estimate.low)) json["low"] = estimate.low, json["high"] = estimate.high;
+  return json;
+}
 
-Estimate estimate_from_json(const Json& json) { return {number_or_nan(json.at("value")), number_or_nan(json.at("standard_error"))}; }
+Estimate estimate_from_json(const Json& json) {
+  Estimate estimate{number_or_nan(json.at("value")), number_or_nan(json.at("standard_error"))};
+  if (json.contains("low")) estimate.low = number_or_nan(json.at("low")), estimate.high = number_or_nan(json.at("high"));
+  return estimate;
+}
 
 }  // namespace
+
+std::string estimate_text(const Estimate& estimate, double unit, const std::string& name) {
+  if (std::isnan(estimate.value)) return "–";
+  const std::string value = fixed(unit * estimate.value, 1);
+  if (std::isnan(estimate.low)) return join_text(value, " ± ", fixed(unit * estimate.half_width(), 1), name);
+  return join_text(value, " (", fixed(unit * estimate.low, 1), " to ", fixed(unit * estimate.high, 1), ")", name);
+}
 
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas) {
   Json classes = Json::array();

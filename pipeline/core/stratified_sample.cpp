@@ -34,6 +34,16 @@ struct Moments {
   double covariance() const { return (xy - x * y / n) / (n - 1); }
 };
 
+// The interval of a share of `n` points that has no spread (Wilson 1927).
+void enter_interval(Estimate& share, double n) {
+  constexpr double kSquare = 1.96 * 1.96;
+  const double p = share.value, middle = (p + kSquare / (2 * n)) / (1 + kSquare / n);
+  const double half = std::sqrt(kSquare * (p * (1 - p) / n + kSquare / (4 * n * n))) / (1 + kSquare / n);
+  share.low = std::max(0.0, middle - half), share.high = std::min(1.0, middle + half);
+}
+
+constexpr double kNoSpread = 1e-9;  // standard error of a share
+
 class Sample {
  public:
   Sample(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) : strata_(strata), points_(points) {
@@ -65,6 +75,7 @@ class Sample {
       variance += weight * weight * unsampled(h) * moments[h].variance_y() / moments[h].n;
     }
     out.standard_error = std::sqrt(variance);
+    if (out.standard_error < kNoSpread) enter_interval_of(out, moments, &Moments::n);
     return out;
   }
 
@@ -87,10 +98,24 @@ class Sample {
       const double of_points = m.variance_y() + r * r * m.variance_x() - 2 * r * m.covariance();
       variance += strata_[h].hectares * strata_[h].hectares * unsampled(h) * of_points / m.n;
     }
-    return {r, std::sqrt(std::max(0.0, variance)) / x};
+    Estimate out{r, std::sqrt(std::max(0.0, variance)) / x};
+    if (out.standard_error < kNoSpread) enter_interval_of(out, moments, &Moments::x);
+    return out;
   }
 
  private:
+  // Of so many points of each stratum as if they had equal weights (the effective number of Kish 1965). Where all pixels are points, there
+  // is nothing else to know.
+  void enter_interval_of(Estimate& share, const std::vector<Moments>& moments, double Moments::*points) const {
+    double weights = 0, squares = 0;
+    for (std::size_t h = 0; h < strata_.size(); ++h) {
+      if (!has(h)) continue;
+      const double weight = strata_[h].hectares / moments[h].n, n = moments[h].*points;
+      weights += n * weight, squares += n * weight * weight * unsampled(h);
+    }
+    if (squares > 0) enter_interval(share, weights * weights / squares);
+  }
+
   double unsampled(std::size_t h) const {
     const double n = static_cast<double>(points_of_[h]), all = static_cast<double>(strata_[h].pixels);
     return all > 0 ? std::max(0.0, 1 - n / all) : 1;
@@ -192,7 +217,8 @@ void enter_estimates(const Sample& sample, const std::vector<JudgedPoint>& point
     AreaEstimate of_class;
     of_class.code = code;
     const Estimate share = sample.share(on_ground);
-    of_class.area = {share.value * sample.hectares(), share.standard_error * sample.hectares()};
+    const double all = sample.hectares();
+    of_class.area = {share.value * all, share.standard_error * all, share.low * all, share.high * all};
     of_class.mapped_area = sample.share(in_map).value * sample.hectares();
     of_class.users = sample.ratio(in_map, both);
     of_class.producers = sample.ratio(on_ground, both);
@@ -233,7 +259,10 @@ class ClusterSample {
     const double n = static_cast<double>(means.size()), r = y / x;
     double squares = 0;
     for (const auto& [of_x, of_y] : means) squares += (of_y - r * of_x) * (of_y - r * of_x);
-    return {r, std::sqrt(squares / (n - 1) / n) / (x / n)};
+    Estimate out{r, std::sqrt(squares / (n - 1) / n) / (x / n)};
+    if (out.standard_error < kNoSpread)  // a draw counts as one point: its pixels are alike
+      enter_interval(out, static_cast<double>(std::ranges::count_if(means, [](const auto& mean) { return mean.first > 0; })));
+    return out;
   }
 
  private:

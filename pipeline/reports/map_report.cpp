@@ -32,6 +32,12 @@ std::vector<double> over_runs(const ReportData& data, double Accuracy::*value) {
 // Points that were drawn from the map: what they say by that design stands instead of counts, which have not its weights.
 bool is_sampled(const ReportData& data) { return data.accuracy && !data.accuracy->sampling.empty(); }
 
+// In small print behind the estimate.
+std::string interval_of(const Estimate& e, int decimals, const Words& w) {
+  if (std::isnan(e.low)) return w.plus_minus(e.half_width(), decimals);
+  return join_text(" <small>(", w.number(e.low, decimals), w(" to ", " à "), w.number(e.high, decimals), ")</small>");
+}
+
 // Head of the page.
 
 std::string accuracy_figure(const ReportData& data, double Accuracy::*value, const std::string& name) {
@@ -62,7 +68,7 @@ std::string head(const ReportData& data) {
   if (is_sampled(data)) {
     if (data.areas)
       html += key_figure(w.number(data.areas->overall.value, 3),
-                         w("overall accuracy", "exactitude globale") + w.plus_minus(data.areas->overall.half_width(), 3));
+                         w("overall accuracy", "exactitude globale") + interval_of(data.areas->overall, 3, w));
   } else if (data.accuracy && !data.accuracy->runs.empty()) {
     html += accuracy_figure(data, &Accuracy::overall, w("overall accuracy", "exactitude globale"));
     if (data.accuracy->far_from_learners)
@@ -234,21 +240,28 @@ std::string area_section(const ReportData& data) {
                       " 16\"><line x1=\"4\" x2=\"4\" y1=\"0\" y2=\"16\" class=\"month\"/>");
     if (!std::isnan(c.area.value)) {
       const double half = std::isnan(c.area.half_width()) ? 0 : c.area.half_width();
-      html += join_text("<line x1=\"", x(c.area.value - half), "\" x2=\"", x(c.area.value + half),
-                        "\" y1=\"8\" y2=\"8\" class=\"interval\"/><circle cx=\"", x(c.area.value),
-                        "\" cy=\"8\" r=\"3.2\" class=\"estimate\"/>");
+      const bool no_spread = !std::isnan(c.area.low);
+      html += join_text("<line x1=\"", x(no_spread ? c.area.low : c.area.value - half), "\" x2=\"",
+                        x(no_spread ? c.area.high : c.area.value + half), "\" y1=\"8\" y2=\"8\" class=\"interval\"/><circle cx=\"",
+                        x(c.area.value), "\" cy=\"8\" r=\"3.2\" class=\"estimate\"/>");
     }
-    html +=
-        join_text("<line x1=\"", x(c.mapped_area), "\" x2=\"", x(c.mapped_area),
-                  "\" y1=\"2\" y2=\"14\" class=\"count\"/></svg></td><td class=\"n\">", grouped(c.mapped_area), "</td><td class=\"n\">",
-                  std::isnan(c.area.value) ? "–" : grouped(c.area.value) + " <small>±\u202f" + grouped(c.area.half_width()) + "</small>",
-                  "</td><td class=\"n\">", w.number(c.users.value, 2), w.plus_minus(c.users.half_width(), 2), "</td><td class=\"n\">",
-                  w.number(c.producers.value, 2), w.plus_minus(c.producers.half_width(), 2), "</td></tr>\n");
+    html += join_text("<line x1=\"", x(c.mapped_area), "\" x2=\"", x(c.mapped_area),
+                      "\" y1=\"2\" y2=\"14\" class=\"count\"/></svg></td><td class=\"n\">", grouped(c.mapped_area), "</td><td class=\"n\">",
+                      std::isnan(c.area.value) ? "–"
+                                               : grouped(c.area.value) +
+                                                     (std::isnan(c.area.low) ? " <small>±\u202f" + grouped(c.area.half_width())
+                                                                             : join_text(" <small>(", grouped(c.area.low), w(" to ", " à "),
+                                                                                         grouped(c.area.high), ")")) +
+                                                     "</small>",
+                      "</td><td class=\"n\">", w.number(c.users.value, 2), interval_of(c.users, 2, w), "</td><td class=\"n\">",
+                      w.number(c.producers.value, 2), interval_of(c.producers, 2, w), "</td></tr>\n");
   }
-  html += join_text("</tbody></table></div>\n<p class=\"note\">",
-                    is_sampled(data) ? w("Overall accuracy ", "Exactitude globale : ")
-                                     : w("Area-adjusted overall accuracy ", "Exactitude globale corrigée des surfaces : "),
-                    w.number(areas.overall.value, 3), " ± ", w.number(areas.overall.half_width(), 3), ".");
+  html +=
+      join_text("</tbody></table></div>\n<p class=\"note\">",
+                is_sampled(data) ? w("Overall accuracy ", "Exactitude globale : ")
+                                 : w("Area-adjusted overall accuracy ", "Exactitude globale corrigée des surfaces : "),
+                w.number(areas.overall.value, 3),
+                std::isnan(areas.overall.low) ? " ± " + w.number(areas.overall.half_width(), 3) : interval_of(areas.overall, 3, w), ".");
   if (!areas.unsampled.empty())
     html += join_text(is_sampled(data)
                           ? w(" Strata without an interpreted point are left out", " Les strates sans point interprété sont omises")

@@ -209,6 +209,25 @@ TEST(StratifiedSample, PlacesWithoutAClassAreNoPartOfTheMap) {
   EXPECT_NEAR(result.classes[0].area.value + result.classes[1].area.value, 100 * 2.0 / 3, 1e-9);
 }
 
+// 50 of 50 points right: Wilson's interval, 92.9 to 100 %. No interval where every pixel was looked at.
+TEST(StratifiedSample, NoSpreadIsNoCertainty) {
+  std::vector<JudgedPoint> points{{1, 2, 2, 30}, {1, 2, 1, 20}};
+  points.push_back({0, 1, 1, 50});
+  const AreaAccuracy result = estimate({{1, 100000, 900}, {2, 100000, 100}}, points);
+  const Estimate& users = result.classes.at(0).users;
+  EXPECT_EQ(users.value, 1);
+  EXPECT_NEAR(users.low, 50 / (50 + 1.96 * 1.96), 1e-4);
+  EXPECT_DOUBLE_EQ(users.high, 1);
+  EXPECT_TRUE(std::isnan(result.overall.low));
+  EXPECT_TRUE(std::isnan(estimate({{1, 50, 900}}, {{0, 1, 1, 50}}).overall.low));
+  const AreaAccuracy none = estimate({{1, 100000, 900}}, {{0, 1, 2, 50}});
+  EXPECT_EQ(none.classes.at(0).area.value, 0);
+  EXPECT_NEAR(none.classes.at(0).area.high, 900 * 1.96 * 1.96 / (50 + 1.96 * 1.96), 0.1);
+  std::vector<JudgedPoint> clusters;
+  for (int cluster = 0; cluster < 20; ++cluster) clusters.push_back({0, 1, 1, 10, cluster});
+  EXPECT_NEAR(estimate_clusters(900, clusters).overall.low, 20 / (20 + 1.96 * 1.96), 1e-9);
+}
+
 TEST(StratifiedSample, NeedsTwoPointsOfAStratum) {
   const std::vector<Stratum> strata{{7, 100, 1}, {8, 100, 1}, {9, 100, 2}};
   EXPECT_THAT(testing::message_of([&] {
