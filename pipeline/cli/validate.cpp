@@ -20,12 +20,16 @@ void add_validate(CLI::App& app, Program& program) {
       [](ValidateCommand& command, const Context& context) {
         std::vector<std::string> lines;
         const AccuracyReport report = validate(command, context, &lines);
+        const bool of_points = !report.sampling.empty();  // what they say of the map comes before their counts
+        if (of_points)
+          for (const std::string& line : lines) std::printf("%s\n", line.c_str());
         for (const auto& run : report.runs) {
           const Accuracy accuracy = measure(run.confusion);
-          std::printf("%s: overall accuracy %.4f, kappa %.4f, %s\n", run.name.c_str(), accuracy.overall, accuracy.kappa,
-                      counted(accuracy.total, "pixel").c_str());
+          std::printf("%s: %soverall accuracy %.4f, kappa %.4f, %s\n", run.name.c_str(), of_points ? "unweighted counts: " : "",
+                      accuracy.overall, accuracy.kappa, counted(accuracy.total, of_points ? "point" : "pixel").c_str());
         }
-        for (const std::string& line : lines) std::printf("%s\n", line.c_str());
+        if (!of_points)
+          for (const std::string& line : lines) std::printf("%s\n", line.c_str());
         std::printf("%s/RESULTS.txt, %s/accuracy.json\n", command.output.c_str(), command.output.c_str());
         return 0;
       });

@@ -322,7 +322,12 @@ void write_report(const AccuracyReport& report, const Nomenclature& nomenclature
   std::vector<ConfusionMatrix> runs;
   for (const MapAccuracy& run : report.runs) runs.push_back(run.confusion);
   write_text(json_file, json_text(accuracy_json(report, nomenclature), 1) + "\n");
-  write_text(text_file, results_text(runs, nomenclature));
+  std::string text;
+  if (report.areas && !report.sampling.empty())
+    text = "*** Estimates for the map, by the design of the sample ***\n\n" + join_list(estimate_lines(*report.areas, nomenclature), "\n") +
+           "\n\n";
+  if (!report.sampling.empty()) text += "*** Counts of the points, without the weights of a design ***\n\n";
+  write_text(text_file, text + results_text(runs, nomenclature));
 }
 
 }  // namespace millesime

@@ -56,7 +56,7 @@ struct AccuracyReport {
 // Of the final map, or of the only run; null where neither says what the map is worth.
 const ConfusionMatrix* judging_matrix(const AccuracyReport& report);
 
-// accuracy.json and RESULTS.txt of a report (atomic).
+// accuracy.json and RESULTS.txt of a report (atomic). Of points, RESULTS.txt begins with what they say by their design.
 void write_report(const AccuracyReport& report, const Nomenclature& nomenclature, const std::string& json_file,
                   const std::string& text_file);
 
@@ -92,6 +92,8 @@ nlohmann::ordered_json areas_json(const AreaAccuracy& areas);
 AreaAccuracy areas_from_json(const nlohmann::ordered_json& json);
 // "76.9 ± 3.0 %", "100.0 (98.1 to 100.0) %", or "–" where it is unknown; the estimate is multiplied by `unit`.
 std::string estimate_text(const Estimate& estimate, double unit, const std::string& name);
+// One line of the map, one a class, and one of what is left out.
+std::vector<std::string> estimate_lines(const AreaAccuracy& areas, const Nomenclature& nomenclature);
 AccuracyReport read_accuracy(const std::string& file);  // of accuracy_json(); UserError when damaged
 
 // UserError that names every code of the matrix that the nomenclature lacks, with its number of pixels.

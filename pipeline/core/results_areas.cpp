@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/json_number.h"
 #include "pipeline/core/json_number.h"
 #include "pipeline/core/results.h"
 #include "pipeline/core/text.h"
@@ -34,6 +34,21 @@ std::string estimate_text(const Estimate& estimate, double unit, const std::stri
   const std::string value = fixed(unit * estimate.value, 1);
   if (std::isnan(estimate.low)) return join_text(value, " ± ", fixed(unit * estimate.half_width(), 1), name);
   return join_text(value, " (", fixed(unit * estimate.low, 1), " to ", fixed(unit * estimate.high, 1), ")", name);
+}
+
+std::vector<std::string> estimate_lines(const AreaAccuracy& areas, const Nomenclature& nomenclature) {
+  const auto percent = [](const Estimate& e) { return estimate_text(e, 100, " %"); };
+  std::vector<std::string> lines{"overall accuracy " + percent(areas.overall) + " (95 % interval)"};
+  for (const AreaEstimate& c : areas.classes) {
+    const auto index = nomenclature.index_of_code(c.code);
+    lines.push_back(join_text(c.code, " ", index ? nomenclature.at(*index).name : "", ": ", estimate_text(c.area, 1, " ha"), " (map ",
+                              fixed(c.mapped_area, 1), " ha), user's ", percent(c.users), ", producer's ", percent(c.producers)));
+  }
+  if (!areas.unsampled.empty() || areas.covered_share < 0.9995)
+    lines.push_back(join_text("the estimates are of ", fixed(100 * areas.covered_share, 1),
+                              " % of the area that the sample was drawn from; ", counted(areas.unsampled.size(), "stratum", "strata"),
+                              " without points"));
+  return lines;
 }
 
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas) {

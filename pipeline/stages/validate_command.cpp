@@ -199,17 +199,7 @@ nlohmann::ordered_json agreement_json(const PointsAccuracy& points) {
 // What the points say, for the terminal.
 std::vector<std::string> lines_of(const PointsAccuracy& points, const std::string& disagreements, const Nomenclature& nomenclature) {
   std::vector<std::string> lines;
-  const auto percent = [](const Estimate& e) { return estimate_text(e, 100, " %"); };
-  if (points.areas) {
-    lines.push_back("overall accuracy " + percent(points.areas->overall) + " (95 % interval)");
-    for (const AreaEstimate& c : points.areas->classes)
-      lines.push_back(join_text(c.code, " ", nomenclature.at(*nomenclature.index_of_code(c.code)).name, ": ",
-                                estimate_text(c.area, 1, " ha"), " (map ", fixed(c.mapped_area, 1), " ha), user's ", percent(c.users),
-                                ", producer's ", percent(c.producers)));
-    if (!points.areas->unsampled.empty())
-      lines.push_back(join_text(counted(points.areas->unsampled.size(), "stratum", "strata"), " without points, ",
-                                fixed(100 * (1 - points.areas->covered_share), 1), " % of the area, not estimated"));
-  }
+  if (points.areas) lines = estimate_lines(*points.areas, nomenclature);
   if (points.disagreed > 0)
     lines.push_back(join_text(counted(points.disagreed, "point"), " on which two interpreters disagree: ",
                               disagreements == "leave_out" ? std::string("left out, as if the map were as right there as elsewhere")

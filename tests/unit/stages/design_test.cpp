@@ -118,6 +118,10 @@ TEST_F(DesignTest, IsReadBackWithIntervalsAndAgreement) {
   EXPECT_GT(overall["standard_error"].get<double>(), 0.005);
   EXPECT_EQ(json["areas"]["classes"].size(), 4u);
   EXPECT_EQ(json["points"]["agreement"]["share"], 1);
+  const std::string text = read_text(validation.output + "/RESULTS.txt");
+  EXPECT_LT(text.find("by the design of the sample"), text.find("without the weights"));
+  EXPECT_LT(text.find("without the weights"), text.find("KAPPA"));
+  EXPECT_THAT(text, AllOf(HasSubstr("overall accuracy "), HasSubstr(" % (95 % interval)"), HasSubstr(" ha), user's ")));
   interpret("1");
   EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), AllOf(HasSubstr("two that differ"), HasSubstr("--disagreements")));
   validation.disagreements = "leave_out";
