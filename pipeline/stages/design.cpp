@@ -54,16 +54,16 @@ class Designer {
 
   const Grid& grid() const { return map_.grid(); }
 
-  // Pixels and hectares of every stratum; pixels of no class, or of no stratum, belong to none.
+  // Pixels and hectares of every stratum. A pixel with a class and without a stratum is of stratum 0: a sample is one of the whole map.
   std::vector<Stratum> count() {
     const std::optional<PixelAreas> areas = pixel_areas(map_.grid());
     std::map<int, std::pair<std::int64_t, std::int64_t>> amounts;  // pixels, cm2
     std::vector<std::int64_t> cm2(static_cast<std::size_t>(map_.grid().cols),
                                   static_cast<std::int64_t>(std::llround(map_.grid().pixel_width * map_.grid().pixel_height * 1e4)));
-    each_row("count the strata", [&](int row, const std::uint16_t* strata, const std::uint16_t*) {
+    each_row("count the strata", [&](int row, const std::uint16_t* strata, const std::uint16_t* classes) {
       if (areas) areas->row_cm2(0, row, map_.grid().cols, cm2);
       for (std::size_t col = 0; col < cm2.size(); ++col) {
-        if (strata[col] == 0) continue;
+        if (classes[col] == 0) continue;
         auto& [pixels, area] = amounts[strata[col]];
         ++pixels, area += cm2[col];
       }
@@ -71,7 +71,10 @@ class Designer {
     std::vector<Stratum> strata;
     for (const auto& [code, amount] : amounts)
       strata.push_back({code, amount.first, hectares_of_cm2(amount.second), command_.expected / 100, 0});
-    if (strata.empty()) throw UserError(join_text(command_.map, ": no pixel has a class", command_.strata.empty() ? "" : " and a stratum"));
+    if (strata.empty()) throw UserError(join_text(command_.map, ": no pixel has a class"));
+    if (strata_map_ && strata.front().code == 0)
+      context_.progress->note(join_text(command_.strata, ": 0 or no data on ", counted(strata.front().pixels, "pixel"), " of ",
+                                        command_.map, "; they are stratum 0"));
     return strata;
   }
 
@@ -92,7 +95,7 @@ class Designer {
     std::vector<Drawn> drawn;
     each_row("draw the points", [&](int row, const std::uint16_t* codes, const std::uint16_t* classes) {
       for (int col = 0; col < map_.grid().cols; ++col) {
-        if (codes[col] == 0) continue;
+        if (classes[col] == 0) continue;
         auto& [position, queue] = queues.at(codes[col]);
         const bool taken = queue.next < queue.ranks.size() && queue.ranks[queue.next] == queue.seen++;
         if (!taken) continue;
@@ -159,7 +162,7 @@ class Designer {
     return std::int64_t{row / command_.cluster_side} * squares_across() + col / command_.cluster_side;
   }
 
-  // Calls each(row, strata, classes); 0 where there is no class.
+  // Calls each(row, strata, classes); a class is 0 where there is none.
   template <class Each>
   void each_row(const char* what, const Each& each) {
     const Grid& grid = map_.grid();
@@ -171,8 +174,6 @@ class Designer {
       if (strata_map_) {
         strata.resize(classes.size());
         strata_map_->read(strip, strata.data());
-        for (std::size_t i = 0; i < classes.size(); ++i)
-          if (classes[i] == 0) strata[i] = 0;
       }
       for (int row = 0; row < strip.height; ++row) {
         const std::size_t first = static_cast<std::size_t>(row) * static_cast<std::size_t>(grid.cols);
@@ -231,7 +232,13 @@ std::int64_t points_of(const std::vector<Stratum>& strata) {
 
 std::string name_of(const Nomenclature& nomenclature, int code) {
   const auto index = nomenclature.index_of_code(code);
-  return index ? nomenclature.at(*index).name : join_text("stratum ", code);
+  return index ? nomenclature.at(*index).name : join_text("class ", code);
+}
+
+std::string name_of_stratum(const DesignCommand& command, const Nomenclature& nomenclature, int code) {
+  if (command.cluster_points > 0) return "whole map";
+  if (command.strata.empty()) return name_of(nomenclature, code);
+  return code == 0 ? "elsewhere" : join_text("stratum ", code);
 }
 
 // The classes that interpreters choose from: those that are named, or those of the map; nothing where neither says them.
@@ -260,7 +267,8 @@ Options DesignCommand::declare() {
   Options o;
   o.add("map", &map, "map of class codes to be validated").path().required();
   o.add("strata", &strata,
-        "raster of whole numbers on the map's grid whose values are the strata, e.g. of change; default: the classes of the map")
+        "raster of whole numbers on the map's grid whose values are the strata, e.g. of change; 0 and no data are stratum 0; default: the "
+        "classes of the map")
       .path();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the legend of the map")
       .names("nomenclature");
@@ -301,7 +309,9 @@ double expected_half_width(const DesignCommand& command, const std::vector<Strat
 std::vector<Stratum> design(const DesignCommand& command, const Context& context) {
   require_geopackage(command.output);  // before the map is read
   Designer designer(command, context);
-  const Nomenclature nomenclature = command.strata.empty() ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
+  // Strata that are not the classes do without the names of these.
+  const bool has_names = command.strata.empty() || !command.nomenclature.empty() || RasterReader(command.map).legend();
+  const Nomenclature nomenclature = has_names ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
   std::vector<Stratum> strata = designer.count();
   const bool clustered = command.cluster_points > 0;
   std::vector<Drawn> drawn;
@@ -343,7 +353,7 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
     if (clustered) hidden.rows.back().push_back(point.cluster);
   }
   for (const Stratum& stratum : strata)
-    table.rows.push_back({std::int64_t{stratum.code}, clustered ? "whole map" : name_of(nomenclature, stratum.code), stratum.pixels,
+    table.rows.push_back({std::int64_t{stratum.code}, name_of_stratum(command, nomenclature, stratum.code), stratum.pixels,
                           stratum.hectares, stratum.users, stratum.points});
   std::vector<PointLayer> layers{points, hidden, table};
   if (const auto labels = classes_to_label(command)) layers.push_back(style_table(*labels));

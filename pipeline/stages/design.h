@@ -38,7 +38,8 @@ struct DesignCommand {
   Options declare();
 };
 
-// The strata of a map: pixels and hectares of its classes, or of the values of another raster where the map has a class.
+// The strata of a map: pixels and hectares of its classes, or of the values of another raster where the map has a class (0 where that has
+// no value).
 std::vector<Stratum> count_strata(const std::string& map, const std::string& strata, const Context& context);
 
 // Half of the 95 % interval that the overall accuracy is expected to have with these points of the strata, in percent.

@@ -148,6 +148,30 @@ TEST_F(DesignTest, OfStrataOtherThanTheClasses) {
   EXPECT_NEAR(result()["areas"]["overall_accuracy"]["value"].get<double>(), 0.9, 0.08);
 }
 
+// As `compare --map` writes them: 0 where nothing changed, which is most of the map.
+TEST_F(DesignTest, WhereTheStrataAre0IsAStratumToo) {
+  Raster<std::uint8_t> strata(grid, 0);
+  for (int row = 0; row < 20; ++row)
+    for (int col = 0; col < grid.cols; ++col) strata.at(col, row) = 7;
+  write_raster(folder + "/strata.tif", strata, {});
+  command.strata = folder + "/strata.tif";
+  const auto drawn = design(command, silent.context);
+  ASSERT_EQ(drawn.size(), 2u);
+  EXPECT_EQ(drawn[0].code, 0);
+  EXPECT_EQ(drawn[0].pixels, 8000);
+  EXPECT_GT(drawn[0].points, 100);
+  const auto names = read_points(command.output, kDesignStrata, {"name"}, "");
+  EXPECT_EQ(names[0].attributes.at("name"), "elsewhere");
+  EXPECT_EQ(names[1].attributes.at("name"), "stratum 7");
+  EXPECT_THAT(read_points(command.output, kDesignHidden, {"map_name"}, "")[0].attributes.at("map_name"), Not(HasSubstr("stratum")));
+  interpret();
+  const auto json = result();
+  EXPECT_EQ(json["areas"]["covered_share"], 1);
+  double hectares = 0;
+  for (const auto& of_class : json["areas"]["classes"]) hectares += of_class["area"]["value"].get<double>();
+  EXPECT_NEAR(hectares, 100, 0.5);  // on the ellipsoid
+}
+
 TEST_F(DesignTest, InClustersIsEstimatedByThem) {
   command.cluster_points = 5, command.cluster_side = 20;
   const auto strata = design(command, silent.context);
