@@ -192,6 +192,7 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
   result.counts = {command.classification, {}, std::nullopt, 0};
   std::vector<JudgedPoint> judged;
   std::map<int, std::int64_t> on_class;
+  std::map<std::pair<int, int>, std::int64_t> point_at;  // by row and column, without a design
   ConfusionMatrix interpreters;
   std::int64_t left_out = 0, first_left_out = 0;  // points on which two interpreters disagree
   for (const PointRow& row : rows) {
@@ -211,6 +212,14 @@ PointsAccuracy validate_points(const ValidateCommand& command, const std::option
     std::int32_t produced = 0, stratum_code = 0;
     map.read(pixel, &produced);
     const int planned = plan ? plan->stratum_of(point) : 0;
+    if (!plan && command.sampling != "none") {
+      const auto [first, is_new] = point_at.emplace(std::pair(pixel.row, pixel.col), point.id);
+      if (!is_new)
+        throw UserError(join_text(command.reference, ": points ", first->second, " and ", point.id, " lie in one pixel of ",
+                                  command.classification, " (x ", fixed(point.at.x, 1), ", y ", fixed(point.at.y, 1),
+                                  "); expected each pixel once, or the intervals would be too narrow: keep one of the points, or use "
+                                  "--sampling none for counts"));
+    }
     ++result.points;
     if (point.first != 0 && point.second != 0) interpreters.add(point.first, point.second);
     result.disagreed += point.disagreed;

@@ -255,6 +255,14 @@ TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
   EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("--sampling random"));
   validation.sampling = "random";  // all in one corner
   EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("points that are drawn at random never do"));
+  points.points[7] = {points.points[3].x + 1, points.points[3].y};
+  write_point_layers(folder + "/twice.gpkg", grid.crs, {points});
+  validation.reference = folder + "/twice.gpkg";
+  for (const char* sampling : {"random", "stratified"}) {
+    validation.sampling = sampling;
+    EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("points 4 and 8 lie in one pixel"));
+  }
+  validation.reference = folder + "/plain.gpkg";
   validation.sampling = "none";
   const auto counts = result();
   EXPECT_FALSE(counts.contains("areas"));
