@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -249,7 +250,7 @@ std::optional<Nomenclature> classes_to_label(const DesignCommand& command) {
 
 // QGIS opens a layer of a GeoPackage with the style that this table has for it.
 PointLayer style_table(const Nomenclature& classes) {
-  const PointForm form{{"label_1", "label_2", "label"}, "comment", "id"};
+  const PointForm form{{kDesignLabels.begin(), kDesignLabels.end()}, "comment", "id"};
   PointLayer table{"layer_styles",
                    {"f_table_catalog", "f_table_schema", "f_table_name", "f_geometry_column", "styleName", "styleQML", "styleSLD",
                     "useAsDefault", "description", "owner", "ui", "update_time"},
@@ -300,6 +301,25 @@ std::vector<Stratum> count_strata(const std::string& map, const std::string& str
   return Designer(command, context).count();
 }
 
+namespace {
+
+// Labels are days of work.
+void require_no_labels(const std::string& file) {
+  if (!std::filesystem::exists(file) || !has_layer(file, kDesignPoints)) return;
+  std::int64_t labelled = 0;
+  for (const PointRow& row : read_points(file, kDesignPoints, {}, ""))
+    labelled += std::ranges::any_of(kDesignLabels, [&](const char* field) {
+      const auto at = row.attributes.find(field);
+      return at != row.attributes.end() && !trim(at->second).empty();
+    });
+  if (labelled > 0)
+    throw UserError(join_text(file, ": ", counted(labelled, "point"),
+                              " of the sample there already have a label; expected none, because the ",
+                              "file would be replaced: name another output, or delete the file if the labels are not needed"));
+}
+
+}  // namespace
+
 double expected_half_width(const DesignCommand& command, const std::vector<Stratum>& strata) {
   const double shared =
       command.cluster_points > 0 ? 1 + (command.cluster_points - 1) * command.cluster_correlation : 1;  // as clusters_for()
@@ -308,6 +328,7 @@ double expected_half_width(const DesignCommand& command, const std::vector<Strat
 
 std::vector<Stratum> design(const DesignCommand& command, const Context& context) {
   require_geopackage(command.output);  // before the map is read
+  require_no_labels(command.output);
   Designer designer(command, context);
   // Strata that are not the classes do without the names of these.
   const bool has_names = command.strata.empty() || !command.nomenclature.empty() || RasterReader(command.map).legend();

@@ -8,6 +8,7 @@
 //   strata   a table: code, name, pixels, hectares, expected (user's accuracy), points; a sample in clusters has one, the whole map
 // and a table layer_styles, from which QGIS has the form of the points: lists of the classes to choose the labels from.
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace millesime {
 
 inline constexpr const char *kDesignPoints = "points", *kDesignHidden = "hidden", *kDesignStrata = "strata";
 inline constexpr const char* kDesignCluster = "cluster";
+inline constexpr std::array<const char*, 3> kDesignLabels = {"label_1", "label_2", "label"};  // fields that interpreters fill in
 
 struct DesignCommand {
   std::string map, strata;               // class map; "": its classes are the strata, otherwise a raster on the same grid
@@ -45,8 +47,9 @@ std::vector<Stratum> count_strata(const std::string& map, const std::string& str
 // Half of the 95 % interval that the overall accuracy is expected to have with these points of the strata, in percent.
 double expected_half_width(const DesignCommand& command, const std::vector<Stratum>& strata);
 
-// Reads the map twice, in strips. Returns the strata, with their points. With cluster_points the sample has two stages: squares of the map,
-// drawn with replacement and with probability proportional to their mapped pixels, and in each draw pixels at random, without replacement.
+// UserError where the output has labels already. Reads the map twice, in strips. Returns the strata, with their points. With cluster_points
+// the sample has two stages: squares of the map, drawn with replacement and with probability proportional to their mapped pixels, and in
+// each draw pixels at random, without replacement.
 std::vector<Stratum> design(const DesignCommand& command, const Context& context);
 
 }  // namespace millesime

@@ -214,6 +214,16 @@ TEST_F(DesignTest, ReachesThePrecisionThatIsAskedFor) {
   EXPECT_THAT(progress.notes, Contains(AllOf(HasSubstr("450 instead of 200"), HasSubstr("at least 150 (--least)"))));
 }
 
+TEST_F(DesignTest, LabelsAreNotWrittenOver) {
+  design(command, silent.context);
+  design(command, silent.context);  // no label yet
+  interpret();
+  command.output = validation.reference;
+  const std::string bytes = read_text(command.output);
+  EXPECT_THAT(message_of([&] { design(command, silent.context); }), AllOf(HasSubstr("200 points"), HasSubstr("already have a label")));
+  EXPECT_EQ(read_text(command.output), bytes);
+}
+
 TEST_F(DesignTest, AFormatOfOneLayerIsRefusedBeforeTheMapIsRead) {
   command.output = folder + "/sample.shp", command.map = folder + "/none.tif";
   EXPECT_THAT(message_of([&] { design(command, silent.context); }),
