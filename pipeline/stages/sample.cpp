@@ -75,7 +75,7 @@ void select_learners(std::vector<std::uint8_t>& split, const std::vector<Labelle
 
 // All data of the samples except their series.
 Samples frame_of(const Config& config, const TileImages& images, const TileReference& reference, std::vector<LabelledPixel>& pixels,
-                 Dropped& dropped) {
+                 Dropped& dropped, bool only_tile) {
   Samples samples;
   samples.tile = images.tile;
   samples.year = config.year;
@@ -103,6 +103,12 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
   for (const std::size_t i : with_pixels)
     blocks.push_back(
         block_of(reference.polygons[i].feature.centroid(), config.reference.block_km, metres_per_unit(images.main().grid.crs).value_or(1)));
+  // Of several tiles another may have blocks that test.
+  const ReferenceOptions& options = config.reference;
+  if (only_tile && options.split == "block" && options.learn_ratio < 1 && std::set(blocks.begin(), blocks.end()).size() == 1)
+    throw UserError(join_text("reference.split = \"block\": expected polygons in several blocks, some of which test; all ", blocks.size(),
+                              " polygons of ", options.path, " lie in one block of ", options.block_km,
+                              " km, so that nothing is left to test; give a smaller reference.block_km, or split = \"polygon\""));
   const auto splits = split_reference(ids, blocks, strata_with_pixels, config.reference);
   std::string table = "polygon,block\n";
   for (std::size_t i = 0; i < ids.size(); ++i) table += join_text(ids[i], ",", blocks[i], "\n");
@@ -335,7 +341,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
   const TileReference reference = read_reference(config.reference, config.regions, nomenclature, footprints, tile);
   Dropped dropped;
   std::vector<LabelledPixel> pixels = labelled_pixels(reference, census.grid, config.reference.erosion_m, dropped.pixels_of_two_classes);
-  Samples samples = frame_of(config, images, reference, pixels, dropped);
+  Samples samples = frame_of(config, images, reference, pixels, dropped, tiles.size() == 1);
   if (samples.size() > 0) {
     for (const std::string& note : notes_of_exogenous(config.exogenous)) context.progress->note(join_text("tile ", tile, ": ", note));
     std::size_t series = 0;

@@ -21,6 +21,7 @@
 namespace millesime {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::MuscateProduct;
@@ -304,6 +305,15 @@ TEST_F(SampleStage, MistakesInTheReferenceAreExplained) {
   EXPECT_THAT(refusal(), HasSubstr("no field \"CODES\""));
   config.reference.path = folder + "/none.shp";
   EXPECT_THAT(refusal(), HasSubstr("none.shp"));
+}
+
+TEST_F(SampleStage, OneBlockOfPolygonsLeavesNothingToTest) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 4, "6"}, {10, 3, 4, 4, "6"}, {20, 3, 4, 4, "5"}});
+  config.reference.split = "block", config.reference.block_km = 5;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("all 3 polygons"), HasSubstr("one block of 5 km"), HasSubstr("reference.block_km")));
+  config.reference.split = "auto";
+  EXPECT_EQ(refusal(), "no error");
 }
 
 // The samples go to the disk; reading images needs memory all the same.
