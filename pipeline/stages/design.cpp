@@ -191,7 +191,7 @@ class Designer {
   std::optional<MapInput> strata_map_;
 };
 
-// "31=95": the expected user's accuracy of a stratum, in percent.
+// "11=95": the expected user's accuracy of a stratum, in percent.
 void set_expected(std::vector<Stratum>& strata, const std::vector<std::string>& assignments) {
   for (const std::string& assignment : assignments) {
     int code = 0, percent = -1;
@@ -275,7 +275,7 @@ Options DesignCommand::declare() {
       .names("nomenclature");
   o.add("half_width", &half_width, "half of the 95 % interval that the overall accuracy is to have").unit("%").range(0.05, 50);
   o.add("expected", &expected, "user's accuracy that is expected of the strata, to find the number of points").unit("%").range(0, 100);
-  o.add("expected_of", &expected_of, "user's accuracy that is expected of single strata, e.g. 31=95");
+  o.add("expected_of", &expected_of, "user's accuracy that is expected of single strata, e.g. 11=95");
   o.add("points", &points, "number of points; 0: as many as half_width needs").range(0, 1e7);
   o.add("allocation", &allocation,
         "points of the strata: olofsson: at least `least` in each, the others in proportion to the areas; proportional; equal; neyman: the "

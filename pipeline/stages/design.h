@@ -27,7 +27,7 @@ struct DesignCommand {
   std::string nomenclature;              // "": the legend of the map
   double half_width = 2;                 // percent, of the 95 % interval of the overall accuracy
   double expected = 80;                  // percent, user's accuracy of the strata
-  std::vector<std::string> expected_of;  // "31=95"
+  std::vector<std::string> expected_of;  // "11=95"
   int points = 0;                        // 0: as many as half_width needs
   std::string allocation = "olofsson";   // proportional, equal, neyman
   int least = 50;                        // points of a stratum, with olofsson

@@ -233,6 +233,11 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
   if (of_map == !command.confusion.empty())
     throw UserError("validate: expected either --classification with --reference and --field, or --confusion; use one of the two");
   const bool of_points = of_map && !command.reference.empty() && holds_points(command.reference, command.layer);
+  if (of_map && !of_points && !command.reference.empty() && command.sampling != "design")
+    throw UserError(
+        join_text(command.reference, ": --sampling ", command.sampling,
+                  " is for points, and the file holds none; of a table give a file of points, as `ogr2ogr -oo X_POSSIBLE_NAMES=x "
+                  "-oo Y_POSSIBLE_NAMES=y -a_srs EPSG:... points.gpkg table.csv` makes it; for polygons leave --sampling out"));
   if (of_map && !of_points && (command.reference.empty() || command.field.empty()))
     throw UserError("validate --classification: expected also --reference and --field, the polygons and the field of their class");
   if (!of_map && (command.right_or_wrong || !command.validity.empty()))

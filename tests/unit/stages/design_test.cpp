@@ -272,6 +272,9 @@ TEST_F(DesignTest, WhatIsNoSampleIsRefused) {
     validation.sampling = sampling;
     EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("points 4 and 8 lie in one pixel"));
   }
+  write_text(folder + "/table.csv", "x,y,label\n700005,6599995,1\n");
+  validation.reference = folder + "/table.csv";
+  EXPECT_THAT(message_of([&] { validate(validation, silent.context); }), HasSubstr("the file holds none"));
   validation.reference = folder + "/plain.gpkg";
   validation.sampling = "none";
   const auto counts = result();
