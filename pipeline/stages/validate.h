@@ -3,6 +3,7 @@
 // map and any polygons, or for confusion matrices of other programs. core/results.h documents the files.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,18 @@ struct ValidateCommand {
   std::vector<std::string> confusion;   // or, instead of a map: confusion matrices, one a run
   bool add = false;                     // the matrices are parts of one run (tiles): added into one
   bool normalised = false;              // also the matrix in shares
-  std::string nomenclature;             // optional for a map with codes: then each code is its own name
+  std::string nomenclature;             // "": the legend of the map; without one each code is its own name
   std::string output;                   // folder of RESULTS.txt, accuracy.json and, for one run, confusion.csv
 
   Options declare();
+};
+
+// The class of a label: a code of any kind where no nomenclature is given, and a name where that or the legend of the map has it.
+struct LabelClasses {
+  std::optional<Nomenclature> given, legend;
+  explicit LabelClasses(const ValidateCommand& command);
+  std::optional<int> code_of(const std::string& text) const;
+  Nomenclature naming(const std::vector<int>& codes) const;  // for the results: what has no name is called by its code
 };
 
 // With points also accuracy.json's areas, sampling and agreement of interpreters. `lines`: for the terminal, if it is not null.

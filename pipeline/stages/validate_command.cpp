@@ -13,6 +13,7 @@
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/land_blocks.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/coverage_reader.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/layer_choice.h"
 #include "pipeline/io/map_input.h"
@@ -55,21 +56,42 @@ Options ValidateCommand::declare() {
   options.add("add", &add, "the matrices of --confusion are parts of one map, e.g. its tiles: add them into one");
   options.add("normalised", &normalised, "also write the matrix in shares of each reference class and of each class of the map");
   options.add("confusion", &confusion, "confusion matrices (CSV of OTB's ComputeConfusionMatrix) instead of a map, one a run").path();
-  options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file").names("nomenclature");
+  options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the legend of the map")
+      .names("nomenclature");
   options.add("output", &output, "folder of RESULTS.txt and accuracy.json").path().required();
   return options;
+}
+
+LabelClasses::LabelClasses(const ValidateCommand& command) {
+  if (!command.nomenclature.empty())
+    given = Nomenclature::load(command.nomenclature);
+  else if (!command.classification.empty() && RasterReader(command.classification).legend())
+    legend = nomenclature_of_map("", command.classification);
+}
+
+std::optional<int> LabelClasses::code_of(const std::string& text) const {
+  const auto code = code_of_class(text, given ? &*given : nullptr);
+  return code || !legend ? code : code_of_class(text, &*legend);
+}
+
+Nomenclature LabelClasses::naming(const std::vector<int>& codes) const {
+  if (given) return *given;
+  Nomenclature named = nomenclature_of_codes(codes);
+  if (legend)
+    for (LandClass& c : named.classes)
+      if (const auto index = legend->index_of_code(c.code)) c = legend->at(*index);
+  return named;
 }
 
 namespace {
 
 // Class code of each polygon, 0 where it has none (as in the sample stage).
-std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field,
-                                        const std::optional<Nomenclature>& nomenclature) {
+std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::string& field, const LabelClasses& classes) {
   std::vector<std::int32_t> codes;
   std::map<std::string, int> unknown;
   for (const Feature& feature : layer.features) {
     const std::string& text = feature.attributes.at(field);
-    const auto code = code_of_class(text, nomenclature ? &*nomenclature : nullptr);
+    const auto code = classes.code_of(text);
     if (!code) ++unknown[text];
     codes.push_back(code.value_or(0));
   }
@@ -78,8 +100,8 @@ std::vector<std::int32_t> polygon_codes(const VectorLayer& layer, const std::str
   for (const auto& [text, n] : unknown) list.push_back(join_text("\"", text, "\" (", counted(n, "polygon"), ")"));
   throw UserError(join_text(
       layer.path, ", field ", field, ": expected ",
-      nomenclature ? "codes or names of the nomenclature " + nomenclature->name : std::string("class codes (whole numbers from 1)"),
-      ", got ", join_list(list, ", "), nomenclature ? "; correct them or add the classes" : "; add --nomenclature for class names"));
+      classes.given ? "codes or names of the nomenclature " + classes.given->name : std::string("class codes (whole numbers from 1)"),
+      ", got ", join_list(list, ", "), classes.given ? "; correct them or add the classes" : "; add --nomenclature for class names"));
 }
 
 // Removes the polygons without a class and returns how many there were.
@@ -96,11 +118,11 @@ std::size_t drop_without_class(VectorLayer& layer, std::vector<std::int32_t>& co
   return dropped;
 }
 
-void write_beside_reference(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
+void write_beside_reference(const ValidateCommand& command, const LabelClasses& classes, const Context& context) {
   const std::string crs = RasterReader(command.classification).grid().crs;
   const auto polygons = [&](const std::string& file, const LayerChoice& layer) {
     LabelledPolygons labelled{read_polygons(file, layer, {command.field}, crs), {}};
-    labelled.codes = polygon_codes(labelled.layer, command.field, nomenclature);
+    labelled.codes = polygon_codes(labelled.layer, command.field, classes);
     return labelled;
   };
   RightOrWrong request{.classification = command.classification,
@@ -116,8 +138,8 @@ void write_beside_reference(const ValidateCommand& command, const std::optional<
 
 constexpr double kPlaceKm = 5;  // side of the squares in which confusions are counted, to say where most of them are
 
-MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context,
-                         std::size_t& without_class, std::vector<PlacedConfusion>& confusions) {
+MapAccuracy validate_map(const ValidateCommand& command, const LabelClasses& classes, const Context& context, std::size_t& without_class,
+                         std::vector<PlacedConfusion>& confusions) {
   const MapInput map = open_map(command.classification, MapKind::classes, context);
   std::optional<MapInput> confidence;
   if (!command.confidence.empty()) {
@@ -125,7 +147,7 @@ MapAccuracy validate_map(const ValidateCommand& command, const std::optional<Nom
     require_same(map.grid(), confidence->grid(), command.confidence + " and " + command.classification);
   }
   VectorLayer layer = read_polygons(command.reference, command.layer, {command.field}, map.grid().crs, map.grid().extent());
-  std::vector<std::int32_t> codes = polygon_codes(layer, command.field, nomenclature);
+  std::vector<std::int32_t> codes = polygon_codes(layer, command.field, classes);
   without_class = drop_without_class(layer, codes);
   if (without_class > 0)
     context.progress->note(join_text(command.reference, ": ", without_class, without_class == 1 ? " polygon" : " polygons",
@@ -246,24 +268,20 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
     throw UserError("validate --learned and --validity: expected also --right-or-wrong, which they are for");
   if (command.add && command.confusion.empty()) throw UserError("validate --add: expected --confusion, the matrices to add into one");
 
-  std::optional<Nomenclature> nomenclature;
-  if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
-
-  const std::optional<Nomenclature> nomenclature_given = nomenclature;
-
+  const LabelClasses classes(command);
   AccuracyReport report;
   std::optional<PointsAccuracy> points;
   if (of_points) {
     if (command.right_or_wrong) throw UserError("validate --right-or-wrong: expected polygons as reference, got points");
     if (!command.confidence.empty()) throw UserError("validate --confidence: expected polygons as reference, got points; leave it out");
-    points = validate_points(command, nomenclature, context);
+    points = validate_points(command, classes, context);
     report.runs.push_back(points->counts);
     report.sampling = command.sampling, report.areas = points->areas;
     report.reference =
         join_text("points of ", std::filesystem::path(command.reference).filename().string(), " (sampling: ", command.sampling, ")");
   } else if (of_map) {
     std::size_t without_class = 0;
-    report.runs.push_back(validate_map(command, nomenclature, context, without_class, report.confusions));
+    report.runs.push_back(validate_map(command, classes, context, without_class, report.confusions));
     report.reference = join_text("pixels of the polygons of ", std::filesystem::path(command.reference).filename().string(),
                                  without_class > 0 ? join_text(" (", without_class, " without a class are left out)") : "");
   } else {
@@ -278,10 +296,10 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
 
   std::vector<int> codes;
   for (const MapAccuracy& run : report.runs) {
-    if (nomenclature) require_known_classes(run.confusion, *nomenclature, run.name);
+    if (classes.given) require_known_classes(run.confusion, *classes.given, run.name);
     codes.insert(codes.end(), run.confusion.codes().begin(), run.confusion.codes().end());
   }
-  if (!nomenclature) nomenclature = nomenclature_of_codes(ConfusionMatrix(codes).codes());
+  const Nomenclature nomenclature = classes.naming(ConfusionMatrix(codes).codes());
 
   if (report.runs.size() == 1) write_confusion_csv(report.runs.front().confusion, command.output + "/confusion.csv");
   if (command.normalised)
@@ -290,10 +308,10 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
       write_text(stem + "_by_reference.csv", shares_csv(report.runs[i].confusion, SharesOf::reference));
       write_text(stem + "_by_map.csv", shares_csv(report.runs[i].confusion, SharesOf::map));
     }
-  if (command.right_or_wrong) write_beside_reference(command, nomenclature_given, context);
-  write_report(report, *nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
+  if (command.right_or_wrong) write_beside_reference(command, classes, context);
+  write_report(report, nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
   if (points) {
-    nlohmann::ordered_json json = accuracy_json(report, *nomenclature);
+    nlohmann::ordered_json json = accuracy_json(report, nomenclature);
     json["points"] = {{"points", points->points},
                       {"without_label", points->unlabelled},
                       {"removed", points->missing},
@@ -302,9 +320,9 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
                       {"on_no_data", points->counts.unmapped},
                       {"agreement", agreement_json(*points)}};
     write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
-    if (lines) *lines = lines_of(*points, command.disagreements, *nomenclature);
+    if (lines) *lines = lines_of(*points, command.disagreements, nomenclature);
   } else if (lines) {
-    *lines = lines_of(report.confusions, *nomenclature);
+    *lines = lines_of(report.confusions, nomenclature);
   }
   return report;
 }

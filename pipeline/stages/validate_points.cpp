@@ -31,10 +31,8 @@ struct LabelledPoint {
 
 class Labels {
  public:
-  Labels(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature)
-      : field_(command.field.empty() ? "label" : command.field),
-        disagreements_(command.disagreements),
-        nomenclature_(nomenclature ? &*nomenclature : nullptr) {}
+  Labels(const ValidateCommand& command, const LabelClasses& classes)
+      : field_(command.field.empty() ? "label" : command.field), disagreements_(command.disagreements), classes_(classes) {}
 
   const std::string& field() const { return field_; }
 
@@ -56,22 +54,22 @@ class Labels {
     if (unknown_.empty()) return;
     std::vector<std::string> list;
     for (const auto& [text, n] : unknown_) list.push_back(join_text("\"", text, "\" (", counted(n, "point"), ")"));
-    throw UserError(join_text(file, ": expected class codes", nomenclature_ ? " or names of the nomenclature " + nomenclature_->name : "",
+    throw UserError(join_text(file, ": expected class codes", classes_.given ? " or names of the nomenclature " + classes_.given->name : "",
                               ", got ", join_list(list, ", "),
-                              nomenclature_ ? "; correct them" : "; correct them, or add --nomenclature for class names"));
+                              classes_.given ? "; correct them" : "; correct them, or add --nomenclature for class names"));
   }
 
  private:
   int code_of(const PointRow& row, const std::string& field) {
     const auto at = row.attributes.find(field);
     if (at == row.attributes.end() || trim(at->second).empty()) return 0;
-    const auto code = code_of_class(trim(at->second), nomenclature_);
+    const auto code = classes_.code_of(std::string(trim(at->second)));
     if (!code) ++unknown_[at->second];
     return code.value_or(0);
   }
 
   std::string field_, disagreements_;
-  const Nomenclature* nomenclature_;
+  const LabelClasses& classes_;
   std::map<std::string, int> unknown_;
 };
 
@@ -162,14 +160,14 @@ void require_random(const std::vector<Stratum>& classes, const std::map<int, std
 
 }  // namespace
 
-PointsAccuracy validate_points(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context) {
+PointsAccuracy validate_points(const ValidateCommand& command, const LabelClasses& named, const Context& context) {
   const MapInput map = open_map(command.classification, MapKind::classes, context);
   const Grid& grid = map.grid();
   const bool designed = has_layer(command.reference, kDesignHidden) && has_layer(command.reference, kDesignStrata);
   if (command.sampling == "design" && !designed)
     throw UserError(join_text(command.reference, ": points, and no design of a sample; ", kNoSample));
   const std::string layer = command.layer.empty() && designed ? kDesignPoints : command.layer;
-  Labels labels(command, nomenclature);
+  Labels labels(command, named);
   const std::vector<PointRow> rows = read_points(command.reference, layer, {labels.field()}, grid.crs);
 
   std::optional<Design> plan;

@@ -29,6 +29,6 @@ struct PointsAccuracy {
 // command.sampling: "design": a file of `millesime design`; "random": drawn at random over the whole map; "stratified": drawn at random
 // within the strata of command.strata (default: the classes of the map); "none": only counts. UserError where the points are not what it
 // says: without a design, moved or added to it, outside of the map, or on classes as no random sample would be.
-PointsAccuracy validate_points(const ValidateCommand& command, const std::optional<Nomenclature>& nomenclature, const Context& context);
+PointsAccuracy validate_points(const ValidateCommand& command, const LabelClasses& classes, const Context& context);
 
 }  // namespace millesime

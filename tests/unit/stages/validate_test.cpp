@@ -158,6 +158,15 @@ TEST_F(ValidateTest, MatricesOfTilesAreAddedIntoOneAndWrittenInShares) {
             "0.750000,0.000000,0.000000\n0.250000,1.000000,1.000000\n0.000000,0.000000,0.000000\n");
 }
 
+TEST_F(ValidateTest, NamesOfClassesAreThoseOfTheLegendOfTheMap) {
+  const Nomenclature classes = Nomenclature::load(nomenclature_file());
+  write_raster(folder + "/named.tif", two_halves(), {.nodata = 0, .nomenclature = &classes, .band_names = {}});
+  command.classification = folder + "/named.tif";
+  command.nomenclature = "";
+  validate(command, context);
+  EXPECT_THAT(read_text(command.output + "/RESULTS.txt"), HasSubstr("Forest"));
+}
+
 TEST_F(ValidateTest, MemoryDoesNotChangeTheResult) {
   const ConfusionMatrix whole = validate(command, context).runs.front().confusion;
   context.memory_bytes = 1;
