@@ -48,7 +48,8 @@ class ClusterView {
       }
     if (entry.state == "failed" || ran_before) return;
     const std::string last = entry.log.empty() ? "" : last_line(log);
-    if (last.starts_with("millesime: ended on request") || last.find(" CANCELLED ") != std::string::npos) {  // scancel, or its time was over
+    if (last.starts_with("millesime: ended on request") ||
+        last.find(" CANCELLED ") != std::string::npos) {  // scancel, or its time was over
       entry.detail = name + " was stopped, and goes on when it is submitted again: " + last;
       return;
     }

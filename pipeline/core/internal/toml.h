@@ -25,7 +25,8 @@ namespace millesime {
 inline toml::table parse_toml(const std::string& file) {
   if (!std::filesystem::is_regular_file(file)) throw UserError(join_text(file, ": no such configuration file"));
   // Of a file that cannot be opened the parser does not say why.
-  if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0) throw UserError(join_text(file, ": cannot be read: ", std::strerror(errno)));
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK, AT_EACCESS) != 0)
+    throw UserError(join_text(file, ": cannot be read: ", std::strerror(errno)));
   try {
     return toml::parse_file(file);
   } catch (const toml::parse_error& error) {
