@@ -15,7 +15,8 @@ struct UnitStatus {
   std::string log;     // of the last task of the cluster that ran it, "" for none
 };
 
-// Of a stage of which nothing was sent yet, the job that is to submit it comes first, as "plan/<stage>". `verify` reads every finished output and compares it with its checksum.
+// Of a stage of which nothing was sent yet, the job that is to submit it comes first, as "plan/<stage>". `verify` reads every finished
+// output and compares it with its checksum.
 std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& config, bool verify);
 
 }  // namespace millesime
