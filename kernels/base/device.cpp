@@ -1,7 +1,9 @@
 #include "kernels/base/device.h"
 
-#include <charconv>
+#include <optional>
 #include <stdexcept>
+
+#include "kernels/base/device_request.h"
 
 namespace millesime {
 
@@ -15,19 +17,13 @@ DeviceChoice choose_device(const std::string& request) {
     if (available > 0) return {{Device::Kind::cuda, 0}, ""};
     return {{}, "running on the CPU: " + why};
   }
-  int index = 0;
-  if (request.starts_with("cuda:")) {
-    const auto [end, error] = std::from_chars(request.data() + 5, request.data() + request.size(), index);
-    if (error != std::errc{} || end != request.data() + request.size() || index < 0) index = -1;
-  } else if (request != "cuda") {
-    index = -1;
-  }
-  if (index < 0) throw std::invalid_argument("--device: expected auto, cpu, cuda or cuda:N, got \"" + request + "\"");
+  const std::optional<int> index = requested_cuda_device(request);
+  if (!index) throw std::invalid_argument("--device: expected auto, cpu, cuda or cuda:N, got \"" + request + "\"");
   if (available == 0) throw std::invalid_argument("--device " + request + ": " + why + "; use --device cpu or auto");
-  if (index >= available)
+  if (*index >= available)
     throw std::invalid_argument("--device " + request + ": this machine has " + std::to_string(available) +
                                 " CUDA device(s), numbered from 0");
-  return {{Device::Kind::cuda, index}, ""};
+  return {{Device::Kind::cuda, *index}, ""};
 }
 
 }  // namespace millesime

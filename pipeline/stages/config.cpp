@@ -2,8 +2,8 @@
 
 #include <filesystem>
 #include <limits>
-#include <regex>
 
+#include "kernels/base/device_request.h"
 #include "pipeline/core/class_numbers.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
@@ -231,7 +231,7 @@ Options Config::read(const std::string& from, const std::vector<std::string>& as
       options.set(assignment);
   apply_recipe(options, model.name);
   // Whether there is such a device, the machine knows that computes; a wrong word is known here.
-  if (static const std::regex form("auto|cpu|cuda(:[0-9]{1,4})?"); !std::regex_match(device, form))
+  if (!is_device_request(device))
     throw UserError(join_text(options.find("device")->origin(), ": device: expected auto, cpu, cuda or cuda:N, got \"", device, "\""));
   return options;
 }
