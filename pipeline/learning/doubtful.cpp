@@ -63,7 +63,7 @@ std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, 
   std::erase_if(kept.samples, [](const SampleSelection& selection) { return selection.rows.empty(); });
   context.progress->note(join_text("train.doubtful: ", kept.polygons, " of ", forests.polygons(), " polygons (", kept.left_out,
                                    " samples) are left out, since forests that learned from the others give them another class; "
-                                   "`millesime samples audit` lists them"));
+                                   "`millesime samples audit --model random_forest` lists such ones"));
   return kept;
 }
 

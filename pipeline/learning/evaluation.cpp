@@ -267,14 +267,12 @@ std::string model_info_text(const std::string& file) {
     text += held_out_text(member.spec) + importance_text(member.spec) + any_day_text(member.spec);
   }
   if (const auto tried = spec.metrics.find("tried"); tried != spec.metrics.end())
-    for (const auto& [name, accuracy] : tried->items())
-      text +=
-          join_text("tried        ", name, ": accuracy ", fixed(accuracy.get<double>(), 3), " on held-out samples",
-                    std::ranges::find(model.members, name, [](const ModelFile& m) { return m.spec.architecture; }) == model.members.end() &&
-                            spec.architecture != name
-                        ? "; left out"
-                        : "",
-                    "\n");
+    for (const auto& [name, accuracy] : tried->items()) {
+      const auto member = std::ranges::find(model.members, name, [](const ModelFile& m) { return m.spec.architecture; });
+      const bool is_kept = member != model.members.end() || spec.architecture == name;
+      text += join_text("tried        ", name, ": accuracy ", fixed(accuracy.get<double>(), 3), " on held-out samples",
+                        is_kept ? "" : "; left out", "\n");
+    }
   for (const auto& paper : spec.papers) text += join_text("paper        ", paper, "\n");
   text += join_text("input        ", model.members.empty() ? to_text(spec.input) : "that of each member");
   if (model.members.empty() && spec.input == InputKind::regular)

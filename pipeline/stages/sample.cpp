@@ -10,6 +10,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/chance.h"
+#include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/land_blocks.h"
 #include "pipeline/core/source_name.h"
@@ -358,7 +359,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
   }
   if (samples.size() == 0 && dropped.pixels_without_observation > 0)
     context.progress->note(join_text("tile ", tile, ": no pixel of the polygons has a valid observation (",
-                                     dropped.pixels_without_observation, dropped.pixels_without_observation == 1 ? " pixel" : " pixels",
+                                     counted(dropped.pixels_without_observation, "pixel"),
                                      "); do the masks hide every image there, or is the invalid value of a mask another one?"));
   if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);
   write_samples(samples, layout.samples(tile));
