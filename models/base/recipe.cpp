@@ -41,7 +41,7 @@ void Recipe::declare(Options& options) {
   options
       .add("doubtful", &doubtful,
            "against wrong labels: a polygon of at least five samples is left out where forests that learned from the others give another "
-           "class a probability that is by this larger than that of its own, e.g. 0.8; 0: none is")
+           "class a probability that is by this larger than that of its own; at most one in five of a class; 0: none is")
       .range(0, 1);
   options
       .add("class_balance", &class_balance,

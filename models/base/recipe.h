@@ -21,7 +21,7 @@ struct Recipe {  // [train]
   double weight_decay = 0.01;    // AdamW (Loshchilov & Hutter 2019)
   double label_smoothing = 0.1;
   double robust = 0;               // q of the generalised cross entropy (Zhang & Sabuncu 2018): 0 cross entropy, 1 mean absolute error
-  double doubtful = 0;             // polygons whose label others contradict by this probability are left out (learning/doubtful.h); 0: none
+  double doubtful = 0.8;           // polygons whose label others contradict by this probability are left out (learning/doubtful.h); 0: none
   double class_balance = 0;        // weight of a class ~ frequency^-balance: 0 no weights, 1 all classes equal
   double logit_adjustment = 0;     // of rare classes: this times the logarithm of a class's share is added to its logit while learning
   double average_decay = 0.999;    // of the moving average of the weights that is kept; 0: the last weights

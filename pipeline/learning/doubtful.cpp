@@ -3,57 +3,108 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
+#include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/learning.h"
+#include "pipeline/learning/selection.h"
 
 namespace millesime {
 namespace {
 
 constexpr int kJudgingFolds = 5;
 constexpr std::int64_t kLeastSamples = 5;  // of a polygon that is judged: fewer say little, and may be a table's rows that are just hard
+constexpr std::int64_t kMostSamples = 300'000;  // that forests learn from and judge: a few of each polygon are enough
+constexpr std::int64_t kOneOf = 5;              // polygons of a class, which may be left out
 
-using Key = std::pair<std::int64_t, int>;  // group, index of the class
+using Key = std::pair<std::int64_t, int>;  // group and label of a polygon
 
-std::set<Key> doubtful(const HeldOutProbabilities& judged, std::size_t n_classes, double difference) {
+std::map<Key, std::int64_t> samples_of_polygons(const std::vector<SampleSelection>& selections) {
+  std::map<Key, std::int64_t> polygons;
+  for (const SampleSelection& selection : selections)
+    for (const auto row : selection.rows)
+      ++polygons[{selection.samples->group_of(row), selection.samples->label[static_cast<std::size_t>(row)]}];
+  return polygons;
+}
+
+// By how much the mean probability of the most probable class is larger than that of its own, of each polygon that is judged.
+std::map<Key, double> suspicions(const HeldOutProbabilities& judged, const std::vector<int>& classes) {
   struct OfPolygon {
+    int target = 0;
     std::int64_t samples = 0;
     std::vector<double> sum;  // [class]
   };
   std::map<Key, OfPolygon> polygons;
   for (std::size_t i = 0; i < judged.target.size(); ++i) {
-    OfPolygon& of = polygons[{judged.group[i], judged.target[i]}];
-    of.sum.resize(n_classes, 0);
+    OfPolygon& of = polygons[{judged.group[i], classes[static_cast<std::size_t>(judged.target[i])]}];
+    of.target = judged.target[i];
+    of.sum.resize(classes.size(), 0);
     ++of.samples;
-    for (std::size_t c = 0; c < n_classes; ++c) of.sum[c] += static_cast<double>(judged.probabilities[i * n_classes + c]);
+    for (std::size_t c = 0; c < classes.size(); ++c) of.sum[c] += static_cast<double>(judged.probabilities[i * classes.size() + c]);
   }
-  std::set<Key> found;
-  for (const auto& [key, of] : polygons) {
-    const double own = of.sum[static_cast<std::size_t>(key.second)], most = *std::ranges::max_element(of.sum);
-    if (of.samples >= kLeastSamples && most - own >= difference * static_cast<double>(of.samples)) found.insert(key);
-  }
+  std::map<Key, double> found;
+  for (const auto& [key, of] : polygons)
+    if (of.samples >= kLeastSamples)
+      found[key] = (*std::ranges::max_element(of.sum) - of.sum[static_cast<std::size_t>(of.target)]) / static_cast<double>(of.samples);
   return found;
+}
+
+std::set<Key> doubtful(const std::map<Key, double>& suspicions, const std::map<Key, std::int64_t>& polygons, double difference) {
+  std::map<int, std::int64_t> may_leave;  // of each class
+  for (const auto& [key, samples] : polygons) ++may_leave[key.second];
+  for (auto& [label, number] : may_leave) number /= kOneOf;
+  std::vector<std::tuple<double, Key>> ranked;  // the most doubtful first
+  for (const auto& [key, suspicion] : suspicions)
+    if (suspicion >= difference) ranked.emplace_back(-suspicion, key);
+  std::ranges::sort(ranked);
+  std::set<Key> found;
+  for (const auto& [suspicion, key] : ranked)
+    if (may_leave.at(key.second)-- > 0) found.insert(key);
+  return found;
+}
+
+LearningRequest request_for_forests(const LearningRequest& request) {
+  LearningRequest judging = request;
+  judging.model.name = "random_forest", judging.model.input = "auto", judging.model.parameters.clear();
+  judging.recipe = recipe_for("random_forest", request.recipe);
+  judging.recipe.validation_ratio = Recipe().validation_ratio, judging.recipe.season_cut = 0;
+  judging.init_from.clear(), judging.output.clear(), judging.validation.clear();
+  judging.selection = SelectionRule();
+  judging.folds = kJudgingFolds;
+  return judging;
 }
 
 }  // namespace
 
 std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, const std::vector<NamedSamples>& all,
                                                 const std::vector<SampleSelection>& found, const Context& context) {
-  if (request.recipe.doubtful == 0 || !request.validation.empty()) return std::nullopt;
-  LearningRequest judging = request;
-  judging.model.name = "random_forest", judging.model.input = "auto", judging.model.parameters.clear();
-  judging.recipe = recipe_for("random_forest", request.recipe);
-  judging.recipe.validation_ratio = Recipe().validation_ratio, judging.recipe.season_cut = 0;
-  judging.init_from.clear(), judging.output.clear();
-  judging.folds = kJudgingFolds;
-  Learning forests(judging, all, found, context);
-  if (forests.polygons() < 2 * kJudgingFolds) return std::nullopt;
-  const LearnedModel judges = forests.first();
-  const std::vector<int>& classes = judges.model.spec.classes;
-  std::set<Key> left_out;  // of codes
-  for (const auto& [group, target] : doubtful(judges.held_out.front(), classes.size(), request.recipe.doubtful))
-    left_out.insert({group, classes[static_cast<std::size_t>(target)]});
+  if (request.recipe.doubtful == 0) return std::nullopt;
+  const std::map<Key, std::int64_t> polygons = samples_of_polygons(found);
+  const auto is_judged = [](const auto& polygon) { return polygon.second >= kLeastSamples; };
+  if (std::ssize(polygons) < 2 * kJudgingFolds || std::ranges::none_of(polygons, is_judged) || count_labels(found).size() < 2)
+    return std::nullopt;
+  if (std::ssize(polygons) > kMostSamples / kLeastSamples) {
+    context.progress->note(join_text("train.doubtful: labels are not judged, ", polygons.size(), " polygons are more than ",
+                                     kMostSamples / kLeastSamples, "; they are where each region has a model of its own"));
+    return std::nullopt;
+  }
+  std::int64_t samples = 0;
+  for (const auto& [key, n] : polygons) samples += n;
+  const auto of_each = static_cast<int>(kMostSamples / std::ssize(polygons));
+  const LearningRequest judging = request_for_forests(request);
+  const std::vector<SampleSelection> some =
+      samples <= kMostSamples ? found : select_of_polygons(of_each, found, request.recipe.random_seed);
+  context.progress->note(join_text("train.doubtful: forests judge the labels of ", polygons.size(), " polygons"));
+  LearnedModel judges;
+  try {
+    judges = Learning(judging, all, some, context).first();
+  } catch (const UserError& error) {
+    throw UserError(join_text("train.doubtful, which judges labels by forests: ", error.what(), "; or set train.doubtful = 0"));
+  }
+  const std::set<Key> left_out =
+      doubtful(suspicions(judges.held_out.front(), judges.model.spec.classes), polygons, request.recipe.doubtful);
 
   WithoutDoubtful kept{found, std::ssize(left_out)};
   for (SampleSelection& selection : kept.samples)
@@ -61,9 +112,10 @@ std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, 
       return left_out.contains({selection.samples->group_of(row), selection.samples->label[static_cast<std::size_t>(row)]});
     }));
   std::erase_if(kept.samples, [](const SampleSelection& selection) { return selection.rows.empty(); });
-  context.progress->note(join_text("train.doubtful: ", kept.polygons, " of ", forests.polygons(), " polygons (", kept.left_out,
-                                   " samples) are left out, since forests that learned from the others give them another class; "
-                                   "`millesime samples audit --model random_forest` lists such ones"));
+  if (kept.polygons > 0)
+    context.progress->note(join_text("train.doubtful: ", kept.polygons, " of ", polygons.size(), " polygons (", kept.left_out,
+                                     " samples) are left out, since forests that learned from the others give them another class; "
+                                     "`millesime samples audit --model random_forest` lists such ones"));
   return kept;
 }
 

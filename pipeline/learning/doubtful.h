@@ -18,8 +18,9 @@ struct WithoutDoubtful {
 };
 
 // Random forests judge every polygon by the others (five folds). A polygon of at least five samples is doubtful where the mean probability
-// of another class is larger than that of its own by request.recipe.doubtful or more. Nothing where that is 0, where validation samples are
-// given or where there are too few polygons.
+// of another class is larger than that of its own by request.recipe.doubtful or more. Of a class at most one polygon in five is left out,
+// the most doubtful ones: what is contradicted more often is a class that forests cannot tell. Nothing where the option is 0, where there
+// are too few polygons, or too many (told). UserError, which names the option, where the forests cannot learn.
 std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, const std::vector<NamedSamples>& all,
                                                 const std::vector<SampleSelection>& found, const Context& context);
 

@@ -294,7 +294,7 @@ std::string model_info_text(const std::string& file) {
                     spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",
                     spec.provenance.region, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
-  if (const auto left_out = spec.metrics.find("doubtful"); left_out != spec.metrics.end())
+  if (const auto left_out = spec.metrics.find("doubtful"); left_out != spec.metrics.end() && left_out->at("polygons") > 0)
     text += join_text("left out     ", counted(left_out->at("polygons").get<std::size_t>(), "polygon"), " of ",
                       counted(left_out->at("samples").get<std::size_t>(), "sample"), " with doubtful labels (train.doubtful)\n");
   text += held_out_text(spec) + importance_text(spec) + any_day_text(spec);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 #include "pipeline/core/chance.h"
 #include "pipeline/core/class_numbers.h"
@@ -47,6 +48,36 @@ std::uint64_t hash_of(const Samples& samples, std::size_t row, std::string& byte
   }
   append_bytes(bytes, samples.statics.data() + row * samples.static_names.size(), samples.static_names.size());
   return hash_text(bytes);
+}
+
+std::vector<Candidate> candidates_of(const std::vector<SampleSelection>& selections, std::int64_t seed) {
+  const std::uint64_t salt = mix(static_cast<std::uint64_t>(seed));
+  std::vector<Candidate> candidates;
+  std::string bytes;
+  for (const auto& selection : selections)
+    for (const auto row : selection.rows) {
+      const auto i = static_cast<std::size_t>(row);
+      candidates.push_back(
+          {selection.samples->label[i], selection.samples->group_of(row), mix(salt ^ hash_of(*selection.samples, i, bytes))});
+    }
+  return candidates;
+}
+
+// `kept`: positions among the rows of all selections, in increasing order.
+std::vector<SampleSelection> kept_of(const std::vector<SampleSelection>& selections, const std::vector<std::size_t>& kept) {
+  std::vector<SampleSelection> chosen;
+  auto next = kept.begin();
+  std::size_t position = 0;
+  for (const auto& selection : selections) {
+    SampleSelection part = selection;
+    part.rows.clear();
+    for (const auto row : selection.rows) {
+      if (next != kept.end() && *next == position) part.rows.push_back(row), ++next;
+      ++position;
+    }
+    if (!part.rows.empty()) chosen.push_back(std::move(part));
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -128,28 +159,16 @@ std::vector<std::size_t> select(const SelectionRule& rule, const std::vector<Can
 
 std::vector<SampleSelection> select(const SelectionRule& rule, const std::vector<SampleSelection>& selections, std::int64_t seed) {
   if (rule.takes_all()) return selections;
-  const std::uint64_t salt = mix(static_cast<std::uint64_t>(seed));
-  std::vector<Candidate> candidates;
-  std::string bytes;
-  for (const auto& selection : selections)
-    for (const auto row : selection.rows) {
-      const auto i = static_cast<std::size_t>(row);
-      candidates.push_back(
-          {selection.samples->label[i], selection.samples->group_of(row), mix(salt ^ hash_of(*selection.samples, i, bytes))});
-    }
-  const std::vector<std::size_t> kept = select(rule, candidates);
-  std::vector<SampleSelection> chosen;
-  auto next = kept.begin();
-  std::size_t position = 0;
-  for (const auto& selection : selections) {
-    SampleSelection part{selection.samples, selection.file, {}};
-    for (const auto row : selection.rows) {
-      if (next != kept.end() && *next == position) part.rows.push_back(row), ++next;
-      ++position;
-    }
-    if (!part.rows.empty()) chosen.push_back(std::move(part));
-  }
-  return chosen;
+  return kept_of(selections, select(rule, candidates_of(selections, seed)));
+}
+
+std::vector<SampleSelection> select_of_polygons(int number, const std::vector<SampleSelection>& selections, std::int64_t seed) {
+  std::map<std::pair<std::int64_t, int>, int> polygons;
+  std::vector<Candidate> candidates = candidates_of(selections, seed);
+  for (Candidate& of : candidates) of.label = polygons.try_emplace({of.polygon, of.label}, static_cast<int>(polygons.size())).first->second;
+  SelectionRule rule;
+  rule.strategy = "constant", rule.number = number;
+  return kept_of(selections, select(rule, candidates));
 }
 
 std::map<int, std::int64_t> count_labels(const std::vector<SampleSelection>& selections) {

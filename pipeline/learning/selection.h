@@ -27,6 +27,9 @@ std::vector<std::size_t> select(const SelectionRule& rule, const std::vector<Can
 // The same for chosen samples of files.
 std::vector<SampleSelection> select(const SelectionRule& rule, const std::vector<SampleSelection>& selections, std::int64_t seed);
 
+// At most `number` samples of each polygon and label, by chance as above.
+std::vector<SampleSelection> select_of_polygons(int number, const std::vector<SampleSelection>& selections, std::int64_t seed);
+
 std::map<int, std::int64_t> count_labels(const std::vector<SampleSelection>& selections);
 
 }  // namespace millesime

@@ -270,7 +270,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.of_any_edition = true;
   stage.units_from = {"sample"};
-  stage.revision = 12;
+  stage.revision = 13;
   stage.plan = plan_train;
   stage.check = check_train;
   return stage;

@@ -136,6 +136,15 @@ TEST(Select, FilesOfWhichNothingStaysAreLeftOut) {
   EXPECT_EQ(kept.front().rows.size(), 40u);
 }
 
+TEST(Select, AFewSamplesOfEachPolygonAndLabelAreDrawnAlike) {
+  const Samples a = labelled(0, 60), b = labelled(60, 30), both = labelled(0, 90);
+  const auto choose = [](const Samples& s) { return select_samples(s, "f", SampleUse::learn, 0); };
+  const auto few = select_of_polygons(1, {choose(b), choose(a)}, 4);
+  EXPECT_EQ(positions(few).size(), 45u) << "15 polygons, each with two samples of three labels";
+  EXPECT_EQ(positions(few), positions(select_of_polygons(1, {choose(both)}, 4)));
+  EXPECT_EQ(positions(select_of_polygons(5, {choose(both)}, 4)).size(), 90u);
+}
+
 TEST(Chance, IsTheSameOnEveryMachine) {
   EXPECT_EQ(hash_text(""), 0xcbf29ce484222325u);
   EXPECT_EQ(hash_text("a"), 0xaf63dc4c8601ec8cu);  // published test vector of FNV-1a
