@@ -43,10 +43,11 @@ struct Damage {
   std::string product, message;
 };
 
-// One day of one tile: the newest version of each pass. Passes are merged: a further one fills where those before have no image.
+// One day of one tile: the newest version of each pass. Passes are merged: a further one fills where those before have no image. Those of
+// newer versions come first.
 struct Acquisition {
   Date date;
-  std::vector<Product> passes;  // by time
+  std::vector<Product> passes;  // of one version by time
 };
 
 // A product of a day outside the requested period.

@@ -354,10 +354,14 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
       census.damaged.push_back({candidate.entry, join_list(candidate.problems, "; ")});
   }
 
+  std::map<Date, std::vector<const FoundProduct*>> days;
+  for (const auto& [when, parts] : chosen) days[when.first].insert(days[when.first].end(), parts.begin(), parts.end());
   std::set<std::string> archives;
-  for (const auto& [when, parts] : chosen)
-    for (const FoundProduct* candidate : parts) {
-      if (census.acquisitions.empty() || census.acquisitions.back().date != when.first) census.acquisitions.push_back({when.first, {}});
+  for (auto& [date, passes] : days) {
+    if (passes.empty()) continue;
+    std::ranges::stable_sort(passes, std::greater{}, &FoundProduct::version);  // a pass that was processed anew may have another time
+    census.acquisitions.push_back({date, {}});
+    for (const FoundProduct* candidate : passes) {
       census.acquisitions.back().passes.push_back(candidate->product);
       if (!candidate->archive.empty()) {
         if (archives.insert(candidate->archive).second) census.files.push_back(source_file(candidate->archive));
@@ -369,6 +373,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
       for (const std::string& path : candidate->metadata)
         if (archives.insert(path).second) census.files.push_back(source_file(path));
     }
+  }
   for (const Acquisition& acquisition : census.acquisitions)
     if (acquisition.passes.size() > 1) {
       std::vector<std::string> passes;

@@ -140,13 +140,13 @@ Json classes_json(const Nomenclature& nomenclature, Language language) {
 }
 
 Json band_json(const StacBand& band, Language language) {
-  Json json = {{"name", band.name}, {"description", band.description}, {"data_type", band.data_type}, {"nodata", 0}};
-  if (!band.unit.empty()) json["unit"] = band.unit;
+  Json document = {{"name", band.name}, {"description", band.description}, {"data_type", band.data_type}, {"nodata", 0}};
+  if (!band.unit.empty()) document["unit"] = band.unit;
   if (band.classes)
-    json["classification:classes"] = classes_json(*band.classes, language);
+    document["classification:classes"] = classes_json(*band.classes, language);
   else
-    json["statistics"] = {{"minimum", band.minimum}, {"maximum", band.maximum}, {"mean", band.mean}};
-  return json;
+    document["statistics"] = {{"minimum", band.minimum}, {"maximum", band.maximum}, {"mean", band.mean}};
+  return document;
 }
 
 // Where the pixels lie, by the projection extension.
@@ -183,43 +183,43 @@ Json stac_item(const StacItem& item, const std::string& folder) {
   std::string checksums;
   for (const StacAsset& asset : item.assets) {
     const std::string path = folder + "/" + asset.file;
-    Json json = {{"href", "./" + asset.file}, {"title", asset.title}, {"type", asset.media_type}, {"roles", asset.roles}};
+    Json document = {{"href", "./" + asset.file}, {"title", asset.title}, {"type", asset.media_type}, {"roles", asset.roles}};
     const Grid& own = asset.grid.value_or(grid);
-    if (asset.grid && !(own == grid)) json.update(grid_json(own));
+    if (asset.grid && !(own == grid)) document.update(grid_json(own));
     if (asset.band) {
-      if (metres) json["raster:spatial_resolution"] = own.pixel_width * *metres;
-      json["raster:sampling"] = "area";
-      json["bands"] = Json::array({band_json(*asset.band, item.language)});
+      if (metres) document["raster:spatial_resolution"] = own.pixel_width * *metres;
+      document["raster:sampling"] = "area";
+      document["bands"] = Json::array({band_json(*asset.band, item.language)});
     }
-    json["file:size"] = std::filesystem::file_size(path);
+    document["file:size"] = std::filesystem::file_size(path);
     const std::string known = read_back_of(path).sha256, checksum = known.empty() ? sha256_of_file(path) : known;
     checksums += checksum;
-    json["file:checksum"] = kSha256Multihash + checksum;
-    assets[asset.key] = json;
+    document["file:checksum"] = kSha256Multihash + checksum;
+    assets[asset.key] = document;
   }
   constexpr std::size_t kVersionDigits = 12;
   properties["version"] = sha256(checksums).substr(0, kVersionDigits);
-  Json json = {{"type", "Feature"}, {"stac_version", kVersion}, {"stac_extensions", kExtensions}, {"id", item.id}};
+  Json document = {{"type", "Feature"}, {"stac_version", kVersion}, {"stac_extensions", kExtensions}, {"id", item.id}};
   Json links = Json::array();
   if (!item.collection.empty()) {
-    json["collection"] = item.collection_id;
+    document["collection"] = item.collection_id;
     const std::string href = fs::path(item.collection).filename().string();
     for (const char* relation : {"root", "parent", "collection"})
       links.push_back({{"rel", relation}, {"href", "../" + href}, {"type", "application/json"}});
   }
-  json["geometry"] = place.geometry;
-  json["bbox"] = place.bbox;
-  json["properties"] = properties;
-  json["links"] = links;
-  json["assets"] = assets;
-  return json;
+  document["geometry"] = place.geometry;
+  document["bbox"] = place.bbox;
+  document["properties"] = properties;
+  document["links"] = links;
+  document["assets"] = assets;
+  return document;
 }
 
 namespace {
 
 struct FoundItem {
   std::string href;
-  Json json;
+  Json document;
 };
 
 // <folder>/<edition>/<name>.json that are items of this collection, by start of their period and name.
@@ -229,13 +229,13 @@ std::vector<FoundItem> items_below(const fs::path& folder, const std::string& id
     if (!edition.is_directory() || edition.path().filename().string().starts_with(".")) continue;
     for (const auto& file : fs::directory_iterator(edition.path())) {
       if (file.path().extension() != ".json" || !file.is_regular_file()) continue;
-      const Json json = Json::parse(read_text(file.path().string()), nullptr, false);
-      if (!json.is_object() || json.value("type", "") != "Feature" || json.value("collection", "") != id) continue;
-      items.push_back({"./" + edition.path().filename().string() + "/" + file.path().filename().string(), json});
+      const Json document = Json::parse(read_text(file.path().string()), nullptr, false);
+      if (!document.is_object() || document.value("type", "") != "Feature" || document.value("collection", "") != id) continue;
+      items.push_back({"./" + edition.path().filename().string() + "/" + file.path().filename().string(), document});
     }
   }
   std::ranges::sort(items, {}, [](const FoundItem& item) {
-    return std::pair(item.json.at("properties").at("start_datetime").get<std::string>(), item.href);
+    return std::pair(item.document.at("properties").at("start_datetime").get<std::string>(), item.href);
   });
   return items;
 }
@@ -273,25 +273,25 @@ Json collection_json(const StacCollection& collection, const std::vector<FoundIt
                 : std::max(whole[static_cast<std::size_t>(i)].get<double>(), box[static_cast<std::size_t>(i)].get<double>());
   if (boxes.size() > 1) boxes.insert(boxes.begin(), whole);
   if (intervals.size() > 1) intervals.insert(intervals.begin(), Json::array({first, last}));
-  Json json = {{"type", "Collection"},
-               {"stac_version", kVersion},
-               {"stac_extensions", Json::array({kExtensions[0], kExtensions[1], kExtensions[2]})},
-               {"id", collection.id},
-               {"title", collection.title},
-               {"description", collection.description},
-               {"keywords", {say(collection.language, "land cover", "occupation des sols"), "Sentinel-2"}},
-               {"license", collection.licence}};
+  Json document = {{"type", "Collection"},
+                   {"stac_version", kVersion},
+                   {"stac_extensions", Json::array({kExtensions[0], kExtensions[1], kExtensions[2]})},
+                   {"id", collection.id},
+                   {"title", collection.title},
+                   {"description", collection.description},
+                   {"keywords", {say(collection.language, "land cover", "occupation des sols"), "Sentinel-2"}},
+                   {"license", collection.licence}};
   if (!collection.provider.empty()) {
     Json provider = {{"name", collection.provider}, {"roles", {"producer", "processor"}}};
     if (!collection.provider_url.empty()) provider["url"] = collection.provider_url;
-    json["providers"] = Json::array({provider});
+    document["providers"] = Json::array({provider});
   }
-  json["extent"] = {{"spatial", {{"bbox", boxes}}}, {"temporal", {{"interval", intervals}}}};
-  json["summaries"] = {
+  document["extent"] = {{"spatial", {{"bbox", boxes}}}, {"temporal", {{"interval", intervals}}}};
+  document["summaries"] = {
       {"gsd", resolutions}, {"proj:code", codes}, {"classification:classes", classes_json(*collection.nomenclature, collection.language)}};
-  json["item_assets"] = assets;
-  json["links"] = links;
-  return json;
+  document["item_assets"] = assets;
+  document["links"] = links;
+  return document;
 }
 
 }  // namespace

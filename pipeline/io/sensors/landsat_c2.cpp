@@ -1,12 +1,13 @@
-// The layout of Landsat Collection 2 Level 2 (USGS): a folder or a tar of GeoTIFFs a scene, in <root>/<tile>/ or beside each other in
-// <root>. Without folders of tiles, a tile is a path and row of WRS-2 (197030), on a grid of its own, or a Sentinel-2 tile (T31TCJ), on
-// whose grid the scenes of every path, row and UTM zone are brought together; scenes of one path and day are one acquisition.
-// Format: Landsat 8-9 Collection 2 Level 2 Science Product Guide, USGS LSDS-1619; Landsat 4-7: LSDS-1618
+// The layout of Landsat Collection 2 Level 2 (USGS): a folder or a tar of GeoTIFFs a scene, or these files alone, in <root>/<tile>/ or
+// beside each other in <root>. Without folders of tiles, a tile is a path and row of WRS-2 (197030), on a grid of its own, or a Sentinel-2
+// tile (T31TCJ), on whose grid the scenes of every path, row and UTM zone are brought together; scenes of one path and day are one
+// acquisition. Format: Landsat 8-9 Collection 2 Level 2 Science Product Guide, USGS LSDS-1619; Landsat 4-7: LSDS-1618
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <regex>
+#include <set>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
@@ -26,6 +27,14 @@ bool is_tar(const std::string& name) {
 
 std::string stem_of(const std::string& name) { return is_tar(name) ? name.substr(0, name.find('.')) : name; }
 
+// The product that a file of a band is of, by its name: LC08_L2SP_197030_20210511_20210524_02_T1 of ..._T1_SR_B4.TIF. "" for others.
+std::string product_of_image(const std::string& name) {
+  constexpr int kParts = 7;
+  std::size_t end = 0;
+  for (int part = 0; part < kParts && end != std::string::npos; ++part) end = name.find('_', end + (part > 0));
+  return end == std::string::npos || !lower(name).ends_with(".tif") ? "" : name.substr(0, end);
+}
+
 // Why a name that begins like one of Landsat is no product of this layout.
 std::string refusal(const std::string& name) {
   static const std::regex scene(R"((L[COTEM]0[1-9])_(L[12][A-Z]{2})_\d{6}_\d{8}_\d{8}_(\d{2})_(RT|T[12]))"),
@@ -43,7 +52,8 @@ class LandsatC2 final : public ProductLayout {
  public:
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
     std::vector<std::string> tiles = tiles_of_folders_or_names(sensor, root, [&](const std::string& name) {
-      const auto parts = pattern_of(sensor).match(stem_of(name));
+      const std::string of_image = product_of_image(name);
+      const auto parts = pattern_of(sensor).match(of_image.empty() ? stem_of(name) : of_image);
       return parts ? parts->at("scene") : "";
     });
     if (tiles.empty())
@@ -57,13 +67,25 @@ class LandsatC2 final : public ProductLayout {
     const bool own_folder = folder == search.folder(), of_scene = !own_folder && std::regex_match(search.tile, std::regex(R"(\d{6})"));
     const NamePattern pattern = pattern_of(search.sensor);
     std::vector<Entry> entries;
+    std::set<std::string> of_images;  // products whose files lie in the folder itself
+    const auto names_product = [&](const std::string& stem) {
+      try {
+        return pattern.match(stem).has_value();
+      } catch (const UserError&) {  // an impossible date: told below
+        return true;
+      }
+    };
     for (const FolderEntry& listed : sorted_entries(folder)) {
-      const std::string name = listed.name();
+      std::string name = listed.name(), path = listed.path();
       if (is_left_by_desktop(name)) continue;
+      const std::string of_image = listed.is_folder() ? "" : product_of_image(name);
+      const bool is_image = !of_image.empty() && names_product(of_image);
+      if (is_image && !of_images.insert(of_image).second) continue;
+      if (is_image) name = of_image, path = folder;
       Entry entry{name, std::nullopt, "", false};
-      const std::string &path = listed.path(), stem = stem_of(name);
+      const std::string stem = stem_of(name);
       if (listed.is_broken_link() && pattern.match(stem)) entry.damage = kBrokenLink;
-      if (!is_tar(name) && !listed.is_folder()) {
+      if (!is_image && !is_tar(name) && !listed.is_folder()) {
         if (own_folder || !entry.damage.empty()) entries.push_back(entry);
         continue;
       }

@@ -109,8 +109,10 @@ void check_layout(const SensorFile& sensor) {
 }
 
 std::string canonical_tile(const std::string& name) {
-  static const std::regex bare(R"(\d{2}[A-Z]{3})");
-  return std::regex_match(name, bare) ? "T" + name : name;
+  static const std::regex bare(R"((\d{1,2})[A-Z]{3})");
+  std::smatch part;
+  if (!std::regex_match(name, part, bare)) return name;
+  return (part[1].length() == 1 ? "T0" : "T") + name;  // zones 1 to 9 are written either way
 }
 
 namespace {
@@ -164,6 +166,12 @@ std::string inside_only_folder(const std::string& archive, const std::vector<std
   const std::string folder = archive + "/" + names.front();
   VSIStatBufL status;
   return VSIStatL(folder.c_str(), &status) == 0 && VSI_ISDIR(status.st_mode) ? folder : archive;
+}
+
+std::string inside_own_folder(const std::string& product, const std::string& name) {
+  const auto names = names_inside(product);
+  const bool nested = names && names->size() == 1 && (names->front() == name || names->front() == name + ".SAFE");
+  return nested ? inside_only_folder(product, *names) : product;
 }
 
 std::vector<std::int64_t> version_numbers(const std::string& version) {
@@ -308,14 +316,15 @@ std::optional<Grid> sentinel2_grid(const std::string& tile, double resolution) {
   const auto band = static_cast<int>(bands.find(part[2].str()[0]));
   const bool north = band >= 10;
   // The northing of the band's southern edge, from its latitude by the mean length of a degree: the rows repeat every 2000 km.
-  constexpr double kDegree = 110600;
-  const double south = (band - 10) * 8 * kDegree + (north ? 0 : 10000000);
+  constexpr double kDegree = 110600, kFalseNorthing = 10000000;
+  const double south = (band - 10) * 8 * kDegree + (north ? 0 : kFalseNorthing);
   double northing = row * kSquare;
   while (northing + kSquare < south - kSquare / 2) northing += kRound;
   Grid grid;
   grid.crs = join_text("EPSG:", north ? 32600 + zone : 32700 + zone);
   grid.x0 = std::floor((static_cast<double>(column) + 1) * kSquare / kStep) * kStep;
-  grid.y0 = std::ceil((northing + kSquare) / kStep) * kStep;
+  const double top = northing + kSquare;  // rows of the south count from its false northing
+  grid.y0 = north ? std::ceil(top / kStep) * kStep : kFalseNorthing - std::floor((kFalseNorthing - top) / kStep) * kStep;
   grid.pixel_width = grid.pixel_height = resolution;
   grid.cols = grid.rows = static_cast<int>(std::lround(kSide / resolution));
   return grid;

@@ -111,7 +111,7 @@ void check_raster_series(const SensorFile& sensor);
 
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 
-std::string canonical_tile(const std::string& name);  // 31TCJ and T31TCJ are one tile
+std::string canonical_tile(const std::string& name);  // 31TCJ and T31TCJ are one tile, as are 5QKB and T05QKB
 // Whether the offset of an item's numbers is applied, or there is none, by its variant ("applied", "raw", or "metadata") and properties: by
 // the flag, under any prefix, or by a processing baseline that knows no offset ("raw", too). Nothing where they do not say.
 std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant);
@@ -120,6 +120,8 @@ std::optional<bool> offset_is_applied(const nlohmann::json& properties, const st
 std::optional<std::vector<std::string>> names_inside(const std::string& path);
 // The one folder that an archive holds, or the archive's own content, of these names.
 std::string inside_only_folder(const std::string& archive, const std::vector<std::string>& names);
+// Where a product's content is: download programs put a product into a folder of its own name (<name>/<name>.SAFE).
+std::string inside_own_folder(const std::string& product, const std::string& name);
 std::vector<std::int64_t> version_numbers(const std::string& version);  // "1-7": 1, 7; "": none
 // Whether a name is text with * for any part.
 bool matches(std::string_view pattern, std::string_view name);

@@ -61,6 +61,7 @@ class Muscate final : public ProductLayout {
 
   void find_layers(const Search& search, FoundProduct& candidate) const override {
     Product& product = candidate.product;
+    if (candidate.archive.empty()) product.path = inside_own_folder(product.path, product.name);
     std::map<std::string, std::optional<std::vector<std::string>>> folders;  // content of the product's folder, and of those in it
     const auto content = [&](const std::string& folder) -> const std::optional<std::vector<std::string>>& {
       const auto known = folders.find(folder);

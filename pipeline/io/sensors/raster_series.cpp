@@ -3,15 +3,12 @@
 // every band ({band} stands for the band's `file`, or its name), or a pattern of its own in a band or mask.
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <regex>
+#include <set>
 
 #include <nlohmann/json.hpp>
-
-#include <cpl_string.h>
-#include <gdal.h>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/file_name.h"
@@ -19,6 +16,7 @@
 #include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/internal/gdal_raster.h"
+#include "pipeline/io/sensors/dated_bands.h"
 #include "pipeline/io/sensors/layout.h"
 
 namespace millesime {
@@ -50,95 +48,6 @@ std::vector<LayerPattern> patterns_of(const SensorFile& sensor, const std::strin
   for (const SensorBand& band : sensor.bands) add(band.name, band.file, &band, nullptr);
   for (const SensorMask& mask : sensor.masks) add(mask.plane.name, mask.file, nullptr, &mask);
   return patterns;
-}
-
-// The axis of a NetCDF variable along which its bands lie ("time", "valid_time"...).
-struct TimeAxis {
-  std::string name;
-  double per_day = 1, begin = 0;  // steps a day; what part of the epoch's day is over at step 0
-  Date epoch;
-};
-
-// CF conventions, 4.4: "days since 1950-01-01 00:00", in the calendar that we use.
-TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
-  std::string found;
-  for (CSLConstList entry = GDALGetMetadata(dataset, nullptr); entry && *entry; ++entry) {
-    static const std::regex units(
-        R"(([^#]+)#units=((second|minute|hour|day)s? since (\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2}).*)?))");
-    const std::string text = *entry;
-    std::smatch part;
-    constexpr std::size_t kLongest = 1024;  // std::regex calls itself with every letter
-    if (text.size() > kLongest || text.find("#units=") == std::string::npos || text.find(" since ") == std::string::npos) continue;
-    found += (found.empty() ? "" : ", ") + text;
-    if (!std::regex_match(text, part, units)) continue;
-    TimeAxis axis;
-    axis.name = part[1];
-    if (!GDALGetMetadataItem(GDALGetRasterBand(dataset, 1), ("NETCDF_DIM_" + axis.name).c_str(), nullptr)) continue;
-    const char* calendar = GDALGetMetadataItem(dataset, (axis.name + "#calendar").c_str(), nullptr);
-    const std::string kind = calendar ? calendar : "standard";
-    if (kind != "standard" && kind != "gregorian" && kind != "proleptic_gregorian")
-      throw UserError(join_text(path, ": the time axis ", axis.name, " counts in the calendar ", kind,
-                                ", whose days are not those of images; expected a standard calendar"));
-    constexpr int kHours = 24, kMinutes = 24 * 60;
-    axis.per_day = part[3] == "day" ? 1 : part[3] == "hour" ? kHours : part[3] == "minute" ? kMinutes : kMinutes * 60;
-    axis.epoch = Date::from_ymd(std::stoi(part[4]), std::stoi(part[5]), std::stoi(part[6]));
-    if (part[7].matched) axis.begin = (std::stoi(part[7]) * 60 + std::stoi(part[8])) / static_cast<double>(kMinutes);
-    return axis;
-  }
-  throw UserError(join_text(path, ": expected a time axis in \"days since 1950-01-01\", hours, minutes or seconds, got \"", found, "\""));
-}
-
-// The first day that a text says, and the time after it ("105431", "" for none): 2021-05-11, 20210511T105431, NDVI_2021_05_11, 2021131.
-struct Moment {
-  Date day;
-  std::string time;
-};
-
-std::optional<Moment> moment_in(const std::string& text) {
-  static const std::regex day_of_month(
-      R"((?:^|[^0-9])((?:19|20)[0-9]{2})([-_/.]?)([0-9]{2})\2([0-9]{2})(?:[T _-]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})?)?(?![0-9]))"),
-      day_of_year(R"((?:^|[^0-9])((?:19|20)[0-9]{2})([0-9]{3})(?![0-9]))");
-  constexpr std::size_t kLongest = 256;  // std::regex calls itself with every letter
-  std::smatch part;
-  if (text.size() > kLongest) return std::nullopt;
-  try {
-    if (std::regex_search(text, part, day_of_month))
-      return Moment{Date::from_ymd(std::stoi(part[1]), std::stoi(part[3]), std::stoi(part[4])),
-                    part[5].str() + part[6].str() + part[7].str()};
-    if (std::regex_search(text, part, day_of_year)) {
-      const Date date = Date::from_ymd(std::stoi(part[1]), 1, 1) + (std::stoi(part[2]) - 1);
-      if (std::stoi(part[2]) > 0 && date.year() == std::stoi(part[1])) return Moment{date, ""};
-    }
-  } catch (const UserError&) {  // an impossible day
-  }
-  return std::nullopt;
-}
-
-// The bands of a file of several dates.
-struct DatedBands {
-  std::vector<std::optional<Moment>> moments;
-  std::vector<std::string> undated;  // 3 ("cloud")
-};
-
-// By their descriptions, or by the time axis ("days since 1950-01-01").
-DatedBands dated_bands(const std::string& path, const std::string& variable, bool time_axis) {
-  const std::string name = variable.empty() ? path : variable_of(path, variable);
-  const DatasetHandle dataset = open_raster(name, image_drivers(variable));
-  DatedBands bands;
-  bands.moments.resize(static_cast<std::size_t>(GDALGetRasterCount(dataset.get())));
-  const TimeAxis axis = time_axis ? time_axis_of(dataset.get(), name) : TimeAxis{};
-  for (std::size_t i = 0; i < bands.moments.size(); ++i) {
-    GDALRasterBandH band = GDALGetRasterBand(dataset.get(), static_cast<int>(i) + 1);
-    if (time_axis) {
-      const char* value = GDALGetMetadataItem(band, ("NETCDF_DIM_" + axis.name).c_str(), nullptr);
-      if (value) bands.moments[i] = Moment{axis.epoch + static_cast<int>(std::floor(CPLAtof(value) / axis.per_day + axis.begin)), ""};
-    } else {
-      const std::string description = GDALGetDescription(band);
-      bands.moments[i] = moment_in(description);
-      if (!bands.moments[i]) bands.undated.push_back(join_text(i + 1, " (\"", description, "\")"));
-    }
-  }
-  return bands;
 }
 
 class RasterSeries final : public ProductLayout {
@@ -203,7 +112,8 @@ class RasterSeries final : public ProductLayout {
       if (mask.plane.optional)
         candidate.product.layers[mask.plane.name] = {};
       else
-        candidate.problems.push_back(join_text("the mask ", mask.plane.name, " is missing; expected a file ", mask.file));
+        candidate.problems.push_back(join_text("the mask ", mask.plane.name, " is missing; expected a file ",
+                                               mask.file.empty() ? search.sensor.settings.at("file") : mask.file));
     }
     if (candidate.bands.empty()) candidate.problems.push_back("it has no band, only masks");
     set_offsets(search, candidate);
@@ -249,11 +159,22 @@ class RasterSeries final : public ProductLayout {
     const std::string variable = layer.band ? layer.band->variable : layer.mask->variable;
     auto& layers = entry.candidate->product.layers;
     if (layers.contains(layer.name))
-      entry.candidate->problems.push_back(join_text("two files are its ", layer.name, ": ", layers.at(layer.name).file, " and ", file,
-                                                    "; tell them apart by a {word} in the pattern"));
+      entry.candidate->problems.push_back(
+          join_text("two files are its ", layer.name, ": ", layers.at(layer.name).file, " and ", file,
+                    "; give the folder of one of them as root, or tell them apart by a {word} in the pattern of a sensor file "
+                    "of your own"));
     else
       layers[layer.name] = {
           .file = file, .variable = variable, .band = band, .grid = {}, .encoding = layer.band ? layer.band->encoding : Encoding{}};
+  }
+
+  // As descriptions of bands may name it: "B8", what the sensor file calls it, "nir".
+  static std::vector<std::string> names_of(const LayerPattern& layer) {
+    std::vector<std::string> names = {layer.name};
+    const std::string& by_file = layer.band ? layer.band->file : layer.mask->file;
+    if (by_file.find('{') == std::string::npos) names.push_back(by_file);
+    if (layer.band) names.push_back(layer.band->common);
+    return names;
   }
 
   static void add_dates(const Search& search, std::map<std::string, Entry>& products, std::vector<Entry>& others, const LayerPattern& layer,
@@ -267,17 +188,23 @@ class RasterSeries final : public ProductLayout {
                                   join_list(bands.undated, ", ")));
       if (!bands.undated.empty())
         others.push_back({join_text(file, ": bands without a date: ", join_list(bands.undated, ", ")), {}, "", false});
+      const std::vector<bool> is_own = bands.named(names_of(layer), file);
+      std::map<Date, int> of_day;
+      for (std::size_t i = 0; i < bands.moments.size(); ++i)
+        if (bands.moments[i] && is_own[i]) ++of_day[bands.moments[i]->day];
+      const bool is_scene = !layer.band || layer.band->unit == SampleUnit::reflectance || layer.band->unit == SampleUnit::decibel;
       std::map<std::pair<Date, std::string>, int> known;  // bands of a day and time
       std::vector<std::pair<std::size_t, NamePattern::Parts>> read;
       for (std::size_t i = 0; i < bands.moments.size(); ++i) {
-        if (!bands.moments[i] || search.is_outside(bands.moments[i]->day)) continue;
+        if (!bands.moments[i] || !is_own[i] || search.is_outside(bands.moments[i]->day)) continue;
         const Moment& moment = *bands.moments[i];
         NamePattern::Parts of_band = parts;
-        if (!moment.time.empty()) of_band.emplace("time", moment.time);
-        const int before = known[{moment.day, moment.time}]++;
-        if (before > 0 && time_axis)
+        const bool several = of_day.at(moment.day) > 1;
+        if (several && time_axis && !is_scene)
           throw UserError(join_text(file, ": several steps of its time axis are of ", moment.day.iso(),
                                     "; expected one a day (cdo daymean or cdo daysum makes one of them)"));
+        if (!moment.time.empty() && (several || !time_axis)) of_band.emplace("time", moment.time);
+        const int before = known[{moment.day, moment.time}]++;
         if (before > 0) of_band["of_day"] = std::to_string(before + 1);  // passes of a day are merged
         read.emplace_back(i, std::move(of_band));
       }

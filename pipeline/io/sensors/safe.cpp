@@ -43,8 +43,11 @@ std::optional<Radiometry> read_radiometry(const std::string& file) {
   if (!root) return std::nullopt;
   CPLStripXMLNamespace(root.get(), nullptr, TRUE);
   Radiometry radiometry;
-  if (const CPLXMLNode* node = CPLSearchXMLNode(root.get(), "=BOA_QUANTIFICATION_VALUE"))
-    radiometry.quantification = CPLAtof(CPLGetXMLValue(node, nullptr, "10000"));
+  for (const char* const name : {"=BOA_QUANTIFICATION_VALUE", "=L2A_BOA_QUANTIFICATION_VALUE"})  // the second until 2018
+    if (const CPLXMLNode* node = CPLSearchXMLNode(root.get(), name)) {
+      const double number = CPLAtof(CPLGetXMLValue(node, nullptr, ""));
+      if (number > 0) radiometry.quantification = number;
+    }
   if (const CPLXMLNode* list = CPLSearchXMLNode(root.get(), "=BOA_ADD_OFFSET_VALUES_LIST"))
     for (const CPLXMLNode* node = list->psChild; node; node = node->psNext)
       if (node->eType == CXT_Element && std::string_view(node->pszValue) == "BOA_ADD_OFFSET")
@@ -84,6 +87,10 @@ class Safe final : public ProductLayout {
       if (!parts) {
         if (entry.damage.empty() && name.find("_MSIL1C_") != std::string::npos && name.find("_" + search.tile + "_") != std::string::npos)
           entry.damage = "is of Level 1C; expected Level 2A (S2A_MSIL2A_…); make it one with sen2cor, or download the L2A product";
+        const bool named_alike = name.find("_MSIL2A_") != std::string::npos && (listed.is_folder() || is_zip(name));
+        if (entry.damage.empty() && named_alike)
+          entry.damage = join_text("\"", name, "\" is not the name of a product; expected S2A_MSIL2A_20210511T105031_N0500_R051_T31TCJ_… ",
+                                   "with .SAFE, .zip or nothing behind it; rename or remove it");
         if (entry.damage.empty() && !in_own_folder) continue;  // of another tile, or no product
         entries.push_back(entry);
         continue;
@@ -108,6 +115,7 @@ class Safe final : public ProductLayout {
   void find_layers(const Search& search, FoundProduct& candidate) const override {
     Product& product = candidate.product;
     if (!candidate.archive.empty() && !open_archive(candidate)) return;
+    if (candidate.archive.empty()) product.path = inside_own_folder(product.path, product.name);
     auto granules = names_inside(product.path + "/GRANULE").value_or(std::vector<std::string>{});
     std::erase_if(granules, [](const std::string& name) { return !name.starts_with("L2A_"); });
     if (granules.size() != 1) {

@@ -203,6 +203,26 @@ TEST(Safe, ProductsOfATileAreFoundWhereverTheyLie) {
   EXPECT_NE(digest(), before);
 }
 
+// As download programs leave them: in a folder of their own name, and a second time beside it.
+TEST(Safe, ProductsLieInFoldersOfTheirOwnName) {
+  const std::string root = temp_dir(), name = SafeProduct{}.name();
+  SafeProduct{}.write(root + "/" + fs::path(name).stem().string());
+  fs::create_directories(root + "/" + fs::path(name).stem().string() + " (1).SAFE");
+  const SourceCensus census = census_of("sentinel2_sen2cor", root, "T31TCJ", {"red"});
+  EXPECT_EQ(see(census, 1, 3).value, 300);
+  ASSERT_EQ(census.damaged.size(), 1U);
+  EXPECT_THAT(census.damaged[0].message, HasSubstr("(1).SAFE\" is not the name of a product"));
+}
+
+TEST(Safe, OldMetadataNameTheirQuantificationOtherwise) {
+  const std::string root = temp_dir(), tree = SafeProduct{.baseline = "0204", .offset = false}.write(root);
+  std::string text = read_text(tree + "/MTD_MSIL2A.xml");
+  for (std::size_t at = 0; (at = text.find("BOA_QUANT", at)) != std::string::npos; at += 13) text.insert(at, "L2A_");
+  text.replace(text.find(">10000<"), 7, ">2000<");
+  write_text(tree + "/MTD_MSIL2A.xml", text);
+  EXPECT_EQ(see(census_of("sentinel2_sen2cor", root, "T31TCJ", {"red"}), 1, 3).value, 1300 * 5);
+}
+
 TEST(Safe, ZipsAreReadInPlace) {
   const std::string root = temp_dir();
   std::string tree = SafeProduct{}.write(root + "/T31TCJ");
@@ -285,6 +305,29 @@ TEST(Landsat, NumbersMasksAndTheThermalBand) {
   EXPECT_FALSE(see(census, 0, 4).image);
   EXPECT_TRUE(see(census, 1, 4).image);
   EXPECT_FALSE(see(census, 5, 5).valid);  // QA_RADSAT
+}
+
+TEST(Landsat, FilesOfBandsLieBesideEachOther) {
+  const std::string root = temp_dir();
+  for (const Scene& scene : {Scene{}, Scene{.date = "20210527", .red = 11000}}) {
+    const std::string folder = scene.write(root);
+    for (const auto& file : fs::directory_iterator(folder)) fs::rename(file.path(), root + "/" + file.path().filename().string());
+    fs::remove(folder);
+  }
+  EXPECT_THAT(make_sensor("landsat_c2")->tiles(root), ElementsAre("197030"));
+  const SourceCensus census = census_of("landsat_c2", root, "197030", {"red"});
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-27"));
+  EXPECT_EQ(see(census, 7, 8).value, reflectance(10007));
+  EXPECT_EQ(see(census, 7, 8, 1).value, reflectance(11007));
+}
+
+// Real products of both: of the north rows are counted from the equator, of the south from 10 000 km.
+TEST(Landsat, TheGridOfASentinel2TileIsThatOfItsProducts) {
+  const auto north = sentinel2_grid("T31TCJ", 10), south = sentinel2_grid("T22HBD", 10);
+  ASSERT_TRUE(north && south);
+  EXPECT_EQ(std::pair(north->x0, north->y0), std::pair(300000.0, 4900020.0));
+  EXPECT_EQ(std::pair(south->x0, south->y0), std::pair(199980.0, 5900020.0));
 }
 
 TEST(Landsat, TarsAreReadInPlace) {

@@ -10,6 +10,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
+#include "tests/support/netcdf_file.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/io/census_pixels.h"
 
@@ -121,6 +122,56 @@ TEST(OwnSeries, DescriptionsOfBandsSayTheirDatesInManyWays) {
   const SourceCensus none = own.census();
   ASSERT_EQ(none.damaged.size(), 1U);
   EXPECT_THAT(none.damaged[0].message, HasSubstr("expected descriptions such as 2021-05-11, got band 1 (\"2021-13-41\")"));
+}
+
+// As Earth Engine names them: a date and a band each.
+TEST(OwnSeries, DescriptionsOfBandsNameTheirBands) {
+  Own own{"file = \"stack_{tile}.tif\"\ntile = \"[a-z]+\"\ndates = \"bands\"\nunit = \"reflectance\"\n",
+          "[[band]]\nname = \"B4\"\ncommon = \"red\"\n[[band]]\nname = \"near\"\nfile = \"B08\"\ncommon = \"nir\"\n"};
+  const auto write = [&](const std::vector<std::string>& descriptions) {
+    write_image(own.root + "/data/stack_all.tif", {.grid = kOwnGrid,
+                                                   .bands = static_cast<int>(descriptions.size()),
+                                                   .number = [](int band, int, int) { return 100 * (band + 1); },
+                                                   .descriptions = descriptions});
+  };
+  write({"20210501T105431_20210501T105428_T31TCJ_B2", "20210501T105431_20210501T105428_T31TCJ_B4",
+         "20210501T105431_20210501T105428_T31TCJ_B8", "20210511T105431_20210511T105428_T31TCJ_B2",
+         "20210511T105431_20210511T105428_T31TCJ_B4", "20210511T105431_20210511T105428_T31TCJ_B8"});
+  const SourceCensus census = own.census();
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_THAT(days(census), ElementsAre("2021-05-01", "2021-05-11"));
+  EXPECT_THAT(census.merged, IsEmpty());
+  EXPECT_EQ(see(census, 0, 0, 0, "B4").value, 200);
+  EXPECT_EQ(see(census, 0, 0, 0, "near").value, 300);
+  EXPECT_EQ(see(census, 0, 0, 1, "near").value, 600);
+
+  write({"VV_2021-05-01", "VH_2021-05-01"});
+  const SourceCensus unnamed = own.census();
+  ASSERT_FALSE(unnamed.damaged.empty());
+  EXPECT_THAT(unnamed.damaged[0].message, HasSubstr("several of its bands are of 2021-05-01, of which none names B4 (\"VV_\", \"VH_\")"));
+}
+
+// As xarray writes cubes of images: fractions of a second, and two scenes of a day.
+TEST(OwnSeries, NetcdfOfImages) {
+  const std::string root = temp_dir();
+  write_text(root + "/cube.toml",
+             "title = \"cube\"\nplatform = \"S2\"\nlayout = \"raster_series\"\nfile = \"cube.nc\"\ndates = \"time\"\nunit = "
+             "\"reflectance\"\nnodata = -9999\n[[band]]\nname = \"red\"\ncommon = \"red\"\nvariable = \"red\"\n");
+  testing::NetcdfFile cube{.variable = "red",
+                           .time_units = "microseconds since 2021-05-10 9:5:0.000000",
+                           .times = {0, 3600e6, 86400e6},
+                           .latitudes = {44.25, 44.15},
+                           .longitudes = {0.05, 0.15},
+                           .number = [](int day, int, int col) { return day == 0 && col == 0 ? -9999 : 100 * (day + 1); }};
+  testing::write_netcdf(root + "/cube.nc", cube);
+  const SourceCensus census = census_of(root + "/cube.toml", root, "all");
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_THAT(days(census), ElementsAre("2021-05-10", "2021-05-11"));
+  ASSERT_EQ(census.acquisitions[0].passes.size(), 2U);
+  EXPECT_EQ(census.acquisitions[0].passes[1].time, "100500");
+  EXPECT_EQ(see(census, 0, 0).value, 200) << "the second fills where the first has no image";
+  EXPECT_EQ(see(census, 1, 0).value, 100);
+  EXPECT_EQ(see(census, 1, 0, 1).value, 300);
 }
 
 TEST(OwnSeries, NamesSayTheirDatesInManyWays) {
