@@ -1,6 +1,7 @@
 #include "pipeline/imagery/labelled_pixels.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "pipeline/io/raster_file.h"
 
@@ -39,22 +40,27 @@ std::vector<LabelledPixel> pixels_inside(const Feature& feature, std::size_t pol
 
 std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const Grid& grid, double erosion_m,
                                            std::int64_t& of_two_classes) {
+  const std::size_t own = reference.polygons.size();
+  const auto polygon = [&](std::size_t i) -> const ReferencePolygon& {
+    return i < own ? reference.polygons[i] : reference.beside[i - own];
+  };
   std::vector<LabelledPixel> pixels;
-  for (std::size_t i = 0; i < reference.polygons.size(); ++i) {
-    const auto inside = pixels_inside(reference.polygons[i].feature, i, grid, erosion_m);
+  for (std::size_t i = 0; i < own + reference.beside.size(); ++i) {
+    const auto inside = pixels_inside(polygon(i).feature, i, grid, erosion_m);
     pixels.insert(pixels.end(), inside.begin(), inside.end());
   }
-  std::ranges::sort(pixels, {}, [](const LabelledPixel& p) { return std::pair(p.pixel, p.polygon); });
+  // Of polygons of one class the first by id has a pixel, whichever tile it belongs to.
+  std::ranges::sort(pixels, {}, [&](const LabelledPixel& p) { return std::tuple(p.pixel, polygon(p.polygon).feature.id, p.polygon); });
   std::vector<LabelledPixel> kept;
   for (std::size_t i = 0; i < pixels.size();) {
     std::size_t end = i + 1;
-    bool one_class = true;
-    for (; end < pixels.size() && pixels[end].pixel == pixels[i].pixel; ++end)
-      one_class = one_class && reference.polygons[pixels[end].polygon].code == reference.polygons[pixels[i].polygon].code;
-    if (one_class)
-      kept.push_back(pixels[i]);
-    else
-      ++of_two_classes;
+    bool one_class = true, has_own = pixels[i].polygon < own;
+    for (; end < pixels.size() && pixels[end].pixel == pixels[i].pixel; ++end) {
+      one_class = one_class && polygon(pixels[end].polygon).code == polygon(pixels[i].polygon).code;
+      has_own = has_own || pixels[end].polygon < own;
+    }
+    if (one_class && pixels[i].polygon < own) kept.push_back(pixels[i]);
+    if (!one_class && has_own) ++of_two_classes;
     i = end;
   }
   std::ranges::sort(kept, {}, [](const LabelledPixel& p) { return std::pair(p.polygon, p.pixel); });

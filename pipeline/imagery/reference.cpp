@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <optional>
 
@@ -115,6 +116,20 @@ FilePlace file_place(const Feature& feature, const std::optional<CoordinateTrans
           {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
 }
 
+// Takes the parts that belong to the tile out of a feature: those of a multipolygon lie anywhere. `anywhere`: whether another tile has
+// some.
+std::vector<Polygon> take_parts(Feature& feature, const std::string& tile, bool& anywhere,
+                                const std::function<std::string(const Feature&)>& owner) {
+  std::vector<Polygon> own, others;
+  for (Polygon& part : feature.parts) {
+    const std::string of = owner({feature.id, {part}, {}});
+    anywhere = anywhere || !of.empty();
+    (of == tile ? own : others).push_back(std::move(part));
+  }
+  feature.parts = std::move(others);
+  return own;
+}
+
 bool covers_a_pixel(const Feature& feature, const Grid& grid) {
   constexpr std::int64_t kAtOnce = std::int64_t{1} << 22;
   const Window window = grid.window_of(feature.extent());
@@ -203,13 +218,17 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
   if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
   std::map<std::string, std::int64_t> unknown;
   for (Feature& feature : layer.features) {
-    const std::string owner = footprints.owner(file_place(feature, to_file, boxes));
-    if (owner != tile) {
-      ++(owner.empty() ? reference.outside_tiles : reference.of_other_tiles);
+    bool anywhere = false;
+    Feature here{feature.id, {}, feature.attributes};
+    here.parts =
+        take_parts(feature, tile, anywhere, [&](const Feature& part) { return footprints.owner(file_place(part, to_file, boxes)); });
+    const std::string& text = here.attributes.at(options.class_field);
+    const auto code = code_of_class(text, &nomenclature);
+    if (!feature.parts.empty() && anywhere && code.value_or(0) != 0) reference.beside.push_back({std::move(feature), *code, ""});
+    if (here.parts.empty()) {
+      ++(anywhere ? reference.of_other_tiles : reference.outside_tiles);
       continue;
     }
-    const std::string& text = feature.attributes.at(options.class_field);
-    const auto code = code_of_class(text, &nomenclature);
     if (!code) {
       ++unknown[text];
       continue;
@@ -218,18 +237,17 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
       ++reference.without_class;
       continue;
     }
-    ReferencePolygon polygon;
-    polygon.code = *code;
+    ReferencePolygon polygon{std::move(here), *code, ""};
     if (!regions.path.empty()) {
-      const Point centroid = feature.centroid();
+      const Point centroid = polygon.feature.centroid();
       const auto region = std::ranges::find_if(areas, [&](const Feature& candidate) { return contains(candidate, centroid); });
       if (region == areas.end()) {
         ++reference.outside_regions;
+        reference.beside.push_back(std::move(polygon));
         continue;
       }
       polygon.region = region->attributes.at(regions.field);
     }
-    polygon.feature = std::move(feature);
     reference.polygons.push_back(std::move(polygon));
   }
   require_known(unknown, options, nomenclature);

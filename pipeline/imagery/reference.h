@@ -33,7 +33,8 @@ struct ReferencePolygon {
 };
 
 struct TileReference {
-  std::vector<ReferencePolygon> polygons;      // that belong to this tile, by feature id
+  std::vector<ReferencePolygon> polygons;      // that belong to this tile, by feature id; of a multipolygon the parts that do
+  std::vector<ReferencePolygon> beside;        // near them, of other tiles or in no region: what they share with these is theirs, too
   std::vector<std::string> regions;            // that cover a pixel of this tile, sorted
   std::int64_t of_other_tiles = 0;             // near this tile, but nearer to the centre of another
   std::int64_t outside_tiles = 0;              // near this tile, in the footprint of no tile

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -26,7 +27,7 @@ constexpr std::int64_t kFoldSeed = 1;
 struct Votes {
   std::string file;
   std::int64_t polygon = 0, samples = 0;
-  double x = 0, y = 0;
+  double x = 0, y = 0, longitude = 0, latitude = 0;
   std::map<int, double> probability;  // sum, by class code
 };
 using VotesOf = std::map<std::pair<std::int64_t, int>, Votes>;  // by group (polygons of different files are different) and label
@@ -42,6 +43,10 @@ void add_votes(const std::vector<SampleSelection>& tested, const ModelFile& mode
       if (of.samples++ == 0) of.file = selection.file, of.polygon = selection.samples->polygon[i];
       of.x += selection.samples->x[i];
       of.y += selection.samples->y[i];
+      constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+      const bool has_degrees = selection.samples->longitude.size() > i;
+      of.longitude += has_degrees ? selection.samples->longitude[i] : kUnknown;
+      of.latitude += has_degrees ? selection.samples->latitude[i] : kUnknown;
       for (const int code : classes) of.probability[code] += probabilities[at++];
     }
 }
@@ -53,8 +58,8 @@ std::vector<AuditedPolygon> suspicious(const VotesOf& votes) {
     const auto best = std::ranges::max_element(of.probability, {}, [](const auto& entry) { return entry.second; });
     if (best->first == key.second) continue;
     const auto own = of.probability.find(key.second);
-    found.push_back({of.file, of.polygon, of.samples, of.x / n, of.y / n, key.second, best->first, best->second / n,
-                     own == of.probability.end() ? 0 : own->second / n});
+    found.push_back({of.file, of.polygon, of.samples, of.x / n, of.y / n, of.longitude / n, of.latitude / n, key.second, best->first,
+                     best->second / n, own == of.probability.end() ? 0 : own->second / n});
   }
   std::ranges::stable_sort(found, std::greater{}, &AuditedPolygon::suspicion);
   return found;
@@ -86,10 +91,20 @@ void write_table(const std::vector<AuditedPolygon>& found, const Nomenclature& n
   write_text(file, text);
 }
 
+// By more than some pixels: samples have the position of a pixel, in single precision.
+bool lies_outside(const AuditedPolygon& polygon, const Box& place) {
+  constexpr double kSlack = 0.0005;  // degrees
+  return polygon.longitude < place.min_x - kSlack || polygon.longitude > place.max_x + kSlack || polygon.latitude < place.min_y - kSlack ||
+         polygon.latitude > place.max_y + kSlack;  // not where the position is not known
+}
+
 void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& nomenclature, const AuditCommand& command) {
   const VectorLayer reference = read_polygons(command.reference, command.layer, {}, "");
+  const VectorLayer in_degrees = read_polygons(command.reference, command.layer, {}, "EPSG:4326");
   std::map<std::int64_t, const Feature*> by_id;
+  std::map<std::int64_t, Box> places;
   for (const auto& feature : reference.features) by_id[feature.id] = &feature;
+  for (const auto& feature : in_degrees.features) places[feature.id] = feature.extent();
   std::vector<OutputFeature> features;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const auto& p = found[i];
@@ -97,6 +112,11 @@ void write_layer(const std::vector<AuditedPolygon>& found, const Nomenclature& n
     if (feature == by_id.end())
       throw UserError(join_text(command.reference, ": has no polygon ", p.polygon, ", which ", p.file,
                                 " has samples of; use the polygons that the samples were drawn from"));
+    if (const auto place = places.find(p.polygon); place != places.end() && lies_outside(p, place->second))
+      throw UserError(join_text(command.reference, ": polygon ", p.polygon, " does not hold the samples of this polygon in ", p.file,
+                                " (near longitude ", p.longitude, ", latitude ", p.latitude,
+                                "): its polygons were numbered anew since the samples were drawn; draw them again, or give the file that "
+                                "they were drawn from"));
     features.push_back({feature->second->parts,
                         {static_cast<std::int64_t>(i + 1), p.polygon, p.samples, std::int64_t{p.label}, name_of(nomenclature, p.label),
                          std::int64_t{p.suggestion}, name_of(nomenclature, p.suggestion), p.confidence, p.own_probability}});
@@ -127,6 +147,7 @@ std::vector<AuditedPolygon> audit(const AuditCommand& command, const Context& co
     throw UserError(join_text(command.output, ": a vector file needs the polygons; add --reference, or write a .csv"));
   if (!table) require_vector_format(command.output);
   LearningRequest training;
+  training.recipe.doubtful = 0;  // all are judged, and judge
   Options options = training.declare();
   for (const auto& assignment : command.assignments) options.set(assignment);
   training.model.name = command.model;

@@ -30,6 +30,7 @@ struct AuditedPolygon {
   std::int64_t polygon = 0;
   std::int64_t samples = 0;
   double x = 0, y = 0;                         // mean position of its samples
+  double longitude = 0, latitude = 0;          // the same in degrees; NaN: not known
   int label = 0, suggestion = 0;               // class codes
   double confidence = 0, own_probability = 0;  // mean probability of the suggestion, and of the label
   double suspicion() const { return confidence - own_probability; }

@@ -373,7 +373,7 @@ Stage sample_stage() {
           .writes = "samples of each tile",
           .command = "samples extract",
           .example = "millesime samples extract france-2021.toml",
-          .revision = 7,
+          .revision = 8,
           .papers = {},
           .options = kSampleOptions,
           .of_any_edition = true,
