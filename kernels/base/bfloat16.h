@@ -8,6 +8,8 @@
 
 namespace millesime {
 
+enum class Arithmetic { float32, bfloat16 };  // of products
+
 struct Bfloat16 {
   std::uint16_t bits;
 };
@@ -19,5 +21,15 @@ MILLESIME_HD Bfloat16 to_bfloat16(float value) {
   const std::uint32_t rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
   return {static_cast<std::uint16_t>(nan ? (bits >> 16 | 0x40u) : rounded >> 16)};
 }
+
+MILLESIME_HD float to_float(Bfloat16 number) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(number.bits) << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// 0 for numbers below the smallest normal one, as instructions for products of bfloat16 read them.
+MILLESIME_HD float normal_or_zero(float value) { return value < 1.17549435e-38f && value > -1.17549435e-38f ? 0.0f : value; }
 
 }  // namespace millesime

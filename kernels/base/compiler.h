@@ -4,9 +4,9 @@
 // MILLESIME_ALWAYS_INLINE, MILLESIME_NO_INLINE   in front of a function
 // MILLESIME_WEAK              in front of a declaration: the program links without a definition
 // MILLESIME_TARGET("avx")     in front of a function that is compiled for these instructions; MILLESIME_CPU_HAS("avx") tests the machine
-// MILLESIME_VECTOR_CLONES     in front of a function that is compiled for several vector widths (cpu_clones.h); MILLESIME_CLONES_OF_AVX512
-// and
-//                             MILLESIME_CLONES_BELOW_AVX512: for those of them that have AVX-512, or have not
+// MILLESIME_AVX512_BF16       MILLESIME_TARGET() of products of bfloat16
+// MILLESIME_VECTOR_CLONES     in front of a function that is compiled for several vector widths (cpu_clones.h); MILLESIME_CLONES_OF_AVX512,
+//                             _OF_AVX512_BF16 and _BELOW_AVX512: for those of them that have AVX-512, also AVX512_BF16, or have not
 // MILLESIME_LANES_INDEPENDENT in front of a loop over lanes: its iterations are independent, and GCC leaves it whole until it makes vectors
 // MILLESIME_CPU_TWINS         1 where CPU twins (NAME.cpu.h) are compiled: by every compiler but nvcc
 // prefetch_to_read, prefetch_to_write   prefetch the cache line at an address (always inlined: GCC drops calls of such a function)
@@ -18,6 +18,7 @@
 #define MILLESIME_NO_INLINE __attribute__((noinline))
 #define MILLESIME_WEAK __attribute__((weak))
 #define MILLESIME_TARGET(instructions) __attribute__((target(instructions)))
+#define MILLESIME_AVX512_BF16 MILLESIME_TARGET("arch=x86-64-v4,avx512bf16")
 #define MILLESIME_CPU_HAS(instructions) __builtin_cpu_supports(instructions)
 
 // Sanitizers cannot run in the resolvers that choose a clone, so the baseline is used there; also with Clang, whose target_clones does
@@ -26,10 +27,12 @@
     !defined(__SANITIZE_THREAD__)
 #define MILLESIME_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define MILLESIME_CLONES_OF_AVX512 __attribute__((target("arch=x86-64-v4")))
+#define MILLESIME_CLONES_OF_AVX512_BF16 MILLESIME_AVX512_BF16
 #define MILLESIME_CLONES_BELOW_AVX512 __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define MILLESIME_VECTOR_CLONES
 #define MILLESIME_CLONES_OF_AVX512
+#define MILLESIME_CLONES_OF_AVX512_BF16
 #define MILLESIME_CLONES_BELOW_AVX512
 #endif
 

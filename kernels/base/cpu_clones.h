@@ -8,8 +8,10 @@
 #include "kernels/base/parallel_for.h"
 
 #define MILLESIME_CPU_CLONES(...) MILLESIME_CPU_LOOP(MILLESIME_VECTOR_CLONES, __VA_ARGS__)
-// For a functor that is launched only where the machine has AVX-512 (x86-64-v4), and for one that is launched only where it has not.
+// For a functor that is launched only where the machine has AVX-512 (x86-64-v4), or AVX512_BF16, too, and for one that is launched only
+// where it has not.
 #define MILLESIME_CPU_CLONES_OF_AVX512(...) MILLESIME_CPU_LOOP(MILLESIME_CLONES_OF_AVX512, __VA_ARGS__)
+#define MILLESIME_CPU_CLONES_OF_AVX512_BF16(...) MILLESIME_CPU_LOOP(MILLESIME_CLONES_OF_AVX512_BF16, __VA_ARGS__)
 #define MILLESIME_CPU_CLONES_BELOW_AVX512(...) MILLESIME_CPU_LOOP(MILLESIME_CLONES_BELOW_AVX512, __VA_ARGS__)
 
 #define MILLESIME_CPU_LOOP(clones, ...)                                                                                     \

@@ -218,6 +218,10 @@ void bench_preprocessing(int across) {
   attention.mean = mean.data(), attention.inverse_std = inverse_std.data();
   attention.logits = logits.data(), attention.count = count.data();
   report("ltae, default size, bilinear", pixels, kSamples + kMasks + kClasses * 4 + 1, [&] { ltae(Device{}, attention); });
+  Ltae rounded(random_ltae(), {}, Arithmetic::bfloat16);
+  rounded.set_dates(std::vector<float>(kDates * 16, 0.5f));
+  attention.weights = rounded.view(), attention.dates = rounded.dates();
+  report("ltae, default size, bilinear, bfloat16", pixels, kSamples + kMasks + kClasses * 4 + 1, [&] { ltae(Device{}, attention); });
 }
 
 void bench_models_and_maps(std::int64_t pixels) {

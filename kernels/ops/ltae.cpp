@@ -8,17 +8,35 @@ namespace millesime {
 
 using LtaeNearest = LtaeBlock<kCpuLanes, 1>;
 using LtaeBilinear = LtaeBlock<kCpuLanes, 2>;
-using LtaeNearestOfEight = LtaeBlock<kCpuLanes, 1, 8>;
-using LtaeBilinearOfEight = LtaeBlock<kCpuLanes, 2, 8>;
+using LtaeNearestOfEight = LtaeBlock<kCpuLanes, 1, LtaeForm::eight_sums>;
+using LtaeBilinearOfEight = LtaeBlock<kCpuLanes, 2, LtaeForm::eight_sums>;
+using LtaeNearestRounded = LtaeBlock<kCpuLanes, 1, LtaeForm::rounded>;
+using LtaeBilinearRounded = LtaeBlock<kCpuLanes, 2, LtaeForm::rounded>;
 MILLESIME_CPU_CLONES_BELOW_AVX512(LtaeNearest);
 MILLESIME_CPU_CLONES_BELOW_AVX512(LtaeBilinear);
 MILLESIME_CPU_CLONES_OF_AVX512(LtaeNearestOfEight);
 MILLESIME_CPU_CLONES_OF_AVX512(LtaeBilinearOfEight);
+MILLESIME_CPU_CLONES(LtaeNearestRounded);
+MILLESIME_CPU_CLONES(LtaeBilinearRounded);
+#if MILLESIME_LTAE_PAIRS
+using LtaeNearestOfPairs = LtaeBlock<kCpuLanes, 1, LtaeForm::pairs>;
+using LtaeBilinearOfPairs = LtaeBlock<kCpuLanes, 2, LtaeForm::pairs>;
+MILLESIME_CPU_CLONES_OF_AVX512_BF16(LtaeNearestOfPairs);
+MILLESIME_CPU_CLONES_OF_AVX512_BF16(LtaeBilinearOfPairs);
+#endif
 
 bool has_registers_for_eight_sums() {
 #if defined(__x86_64__)
   return MILLESIME_CPU_HAS("avx512f") && MILLESIME_CPU_HAS("avx512bw") && MILLESIME_CPU_HAS("avx512cd") && MILLESIME_CPU_HAS("avx512dq") &&
          MILLESIME_CPU_HAS("avx512vl");  // x86-64-v4: 32 registers
+#else
+  return false;
+#endif
+}
+
+bool has_products_of_pairs() {
+#if MILLESIME_LTAE_PAIRS
+  return has_registers_for_eight_sums() && MILLESIME_CPU_HAS("avx512bf16");
 #else
   return false;
 #endif
@@ -45,6 +63,7 @@ void ltae(const Stream& stream, const LtaeArgs& args) {
   MILLESIME_CHECK(net.features == args.series.n_bands, "ltae: reads ", net.features, " bands, series of ", args.series.n_bands);
   MILLESIME_CHECK(net.statics == 0 || args.statics, "ltae: statics are missing");
   MILLESIME_CHECK((net.absent >= 0) == (args.begun || args.sums), "ltae: sums are for several sources, and for them alone");
+  MILLESIME_CHECK(!net.rounded || stream.device.kind == Device::Kind::cpu, "ltae: products in bfloat16 are for the CPU");
   if (args.resampling != Resampling::cubic || args.series.n_dates == 0)
     return on_backend(stream, [&](const auto& backend) { ltae_on(backend, args); });
   const OrderedBuffer<std::int16_t> samples(stream, "ltae", args.series.pixels() * args.series.n_dates * args.series.n_bands);
@@ -56,9 +75,10 @@ void ltae(const Stream& stream, const LtaeArgs& args) {
 
 namespace {
 
-// Matrices in both forms of LtaeView.
+// Matrices in the forms of LtaeView.
 struct Packed {
-  std::vector<float> numbers, by_input;
+  std::vector<float> numbers, by_input, rounded;
+  std::vector<std::uint32_t> pairs;
 };
 
 // Appends a matrix [output][input]; returns its position.
@@ -66,12 +86,19 @@ int pack(const float* matrix, int outputs, int inputs, Packed& all) {
   const int begin = static_cast<int>(all.numbers.size());
   const std::int64_t quads = fours(outputs);
   const auto size = all.numbers.size() + static_cast<std::size_t>(quads * kOutputsAtOnce * inputs);
-  all.numbers.resize(size, 0.0f), all.by_input.resize(size, 0.0f);
+  all.numbers.resize(size, 0.0f), all.by_input.resize(size, 0.0f), all.rounded.resize(size, 0.0f), all.pairs.resize(size, 0);
+  const std::int64_t n_pairs = (inputs + 1) / 2;
   for (std::int64_t o = 0; o < outputs; ++o) {
     for (std::int64_t i = 0; i < inputs; ++i) {
       const float weight = matrix[o * inputs + i];
       all.numbers[static_cast<std::size_t>(begin + (o / kOutputsAtOnce * inputs + i) * kOutputsAtOnce + o % kOutputsAtOnce)] = weight;
       all.by_input[static_cast<std::size_t>(begin + (i * quads + o % quads) * kOutputsAtOnce + o / quads)] = weight;
+      const Bfloat16 rounded = to_bfloat16(normal_or_zero(weight));
+      const auto at = [&](std::int64_t column, std::int64_t columns) {
+        return static_cast<std::size_t>(begin + (o / kOutputsAtOnce * columns + column) * kOutputsAtOnce + o % kOutputsAtOnce);
+      };
+      all.rounded[at(turned_in_pair(static_cast<int>(i), inputs), inputs)] = to_float(rounded);
+      all.pairs[at(i / 2, n_pairs)] |= static_cast<std::uint32_t>(rounded.bits) << 16 * (i % 2);
     }
   }
   return begin;
@@ -90,7 +117,7 @@ void require_size(const char* name, const std::vector<float>& numbers, int rows,
 
 }  // namespace
 
-Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.position_score) {
+Ltae::Ltae(const LtaeWeights& w, const Stream& stream, Arithmetic arithmetic) : position_score_(w.position_score) {
   const int embedding = w.heads * w.head_width;
   if (!w.spectral.empty())
     require_size("spectral", w.spectral, w.attended, w.features), require_size("spectral_bias", w.spectral_bias, w.attended, 1);
@@ -122,6 +149,10 @@ Ltae::Ltae(const LtaeWeights& w, const Stream& stream) : position_score_(w.posit
   view.norm_gain = append(w.norm_gain, all), view.norm_shift = append(w.norm_shift, all);
   packed.by_input.resize(all.size());
   weights_ = to_device(stream, all), by_input_ = to_device(stream, packed.by_input);
+  if (arithmetic == Arithmetic::bfloat16) {
+    rounded_ = to_device(stream, packed.rounded), pairs_ = to_device(stream, packed.pairs);
+    view.rounded = rounded_.data(), view.pairs = pairs_.data();
+  }
   stream.synchronize();  // `packed` ends here
   view.numbers = weights_.data(), view.by_input = by_input_.data();
 }

@@ -10,6 +10,7 @@
 #include "kernels/base/parallel_for.h"
 #include "kernels/ops/ltae.gpu.h"
 #include "kernels/ops/ltae.h"
+#include "kernels/ops/ltae_pairs.h"
 #include "kernels/ops/ltae_product.h"
 #include "kernels/ops/prepare.impl.h"
 
@@ -22,7 +23,7 @@ inline constexpr int kPartLanes = kLanes < 16 ? kLanes : 16;
 // Positions of a block's rows in its scratch, in bytes a lane. Those of the network are reused by one part after the other.
 template <int kLanes>
 struct LtaeRows {
-  std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, used, network_end, read, selected, end;
+  std::int64_t attended, values, attention, mean, embedded, dense, hidden, logits, seen, used, rounded, network_end, read, selected, end;
   MILLESIME_HD LtaeRows(const LtaeView& net, int dates) {
     attended = 0;
     values = attended + 4 * span(dates) * net.attended;
@@ -34,11 +35,17 @@ struct LtaeRows {
     logits = hidden + std::int64_t{4} * net.hidden;
     seen = logits + std::int64_t{4} * net.classes;
     used = seen + 4;
-    network_end = used + (kLanes == 1 ? 0 : std::int64_t{4} * ((dates + kPartLanes<kLanes> - 1) / kPartLanes<kLanes>));
+    rounded = used + (kLanes == 1 ? 0 : std::int64_t{4} * ((dates + kPartLanes<kLanes> - 1) / kPartLanes<kLanes>));
+    network_end = rounded + std::int64_t{4} * (net.rounded ? widest_input(net) : 0);
     constexpr int kParts = kLanes / kPartLanes<kLanes>;
     read = (network_end + 4 * kParts - 1) / (4 * kParts) * 4;  // lanes of one part only, rounded up to whole floats
     selected = read + std::int64_t{2} * dates * net.features;
     end = selected + std::int64_t{2} * dates;
+  }
+
+  MILLESIME_HD static int widest_input(const LtaeView& net) {
+    const auto wider = [](int a, int b) { return a > b ? a : b; };
+    return wider(wider(net.features, net.attended), wider(net.heads * net.head_width, wider(net.mlp + net.statics, net.hidden)));
   }
 
   // Distance from one number of a date to the next, in rows: the dates of a number are adjacent. Odd, so that the numbers of a date do
@@ -46,9 +53,10 @@ struct LtaeRows {
   MILLESIME_HD static std::int64_t span(int dates) { return dates | 1; }
 };
 
-template <int kLanes, int kTaps, int kSums = kOutputsAtOnce>
+template <int kLanes, int kTaps, LtaeForm kForm = LtaeForm::four_sums>
 struct LtaeBlock {
   static constexpr int kPart = kPartLanes<kLanes>;
+  static constexpr int kSums = kForm == LtaeForm::eight_sums || kForm == LtaeForm::pairs ? 2 * kOutputsAtOnce : kOutputsAtOnce;
   LtaeArgs args;
   LtaeRows<kLanes> at;  // computed before the launch: on the GPU it needs no registers
 
@@ -91,6 +99,26 @@ struct LtaeBlock {
     if (args.count) store_count<kLanes>(args.series.n_dates, block, selected, args.count);
   }
 
+  // out = matrix x in + bias, as ProductKind says; `matrix` is its position in LtaeView.
+  template <ProductKind kKind>
+  MILLESIME_HD void multiply([[maybe_unused]] const Scratch& scratch, std::int64_t matrix, const float* bias, int inputs, int outputs,
+                             const Rows<float>& in, const Rows<float>& out) const {
+    if constexpr (kForm == LtaeForm::rounded) {
+      const Rows<float> rounded = rows(scratch, at.rounded);
+      round_inputs<kPart>(in, inputs, rounded);
+      product<kPart, kKind, kSums>(args.weights.rounded + matrix, bias, inputs, outputs, read_only(rounded), out);
+#if MILLESIME_LTAE_PAIRS
+    } else if constexpr (kForm == LtaeForm::pairs) {
+      static_assert(kPart == kPairLanes, "the lanes of a register");
+      const Rows<std::uint32_t> pairs = rows<std::uint32_t>(scratch, at.rounded);
+      round_to_pairs(in, inputs, pairs);
+      product_of_pairs<kKind>(args.weights.pairs + matrix, bias, inputs, outputs, pairs, out);
+#endif
+    } else {
+      product<kPart, kKind, kSums>(args.weights.numbers + matrix, bias, inputs, outputs, read_only(in), out);
+    }
+  }
+
   // Logits of n pixels from `first`. read[band * dates + date], selected[date] (-1 or 0).
   MILLESIME_HD void network(std::int64_t first, int n, const Scratch& scratch, const Rows<const std::int16_t>& read,
                             const Rows<const std::int16_t>& selected) const {
@@ -101,15 +129,15 @@ struct LtaeBlock {
     if (seen) encode(scratch, dates);
     load_statics(first, n, from(rows(scratch, at.dense), net.mlp));
     if (alone) {
-      product<kPart, ProductKind::rectified, kSums>(weights(net.hidden_layer), weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
-                                                    read_only(rows(scratch, at.dense)), rows(scratch, at.hidden));
+      multiply<ProductKind::rectified>(scratch, net.hidden_layer, weights(net.hidden_bias), net.mlp + net.statics, net.hidden,
+                                       rows(scratch, at.dense), rows(scratch, at.hidden));
     } else {
       hide_absent(scratch, seen);
       add_to_sums(first, n, scratch);
       if (args.sums) return store_sums(first, n, rows(scratch, at.hidden));
     }
-    product<kPart, ProductKind::plain, kSums>(weights(net.head), weights(net.head_bias), net.hidden, net.classes,
-                                              read_only(rows(scratch, at.hidden)), rows(scratch, at.logits));
+    multiply<ProductKind::plain>(scratch, net.head, weights(net.head_bias), net.hidden, net.classes, rows(scratch, at.hidden),
+                                 rows(scratch, at.logits));
     store(first, n, rows(scratch, at.logits));
   }
 
@@ -119,8 +147,8 @@ struct LtaeBlock {
     attend(rows(scratch, at.attention), dates);
     weigh(scratch, dates);
     embed(scratch, dates);
-    product<kPart, ProductKind::rectified, kSums>(weights(net.dense), weights(net.dense_bias), net.heads * net.head_width, net.mlp,
-                                                  read_only(rows(scratch, at.embedded)), rows(scratch, at.dense));
+    multiply<ProductKind::rectified>(scratch, net.dense, weights(net.dense_bias), net.heads * net.head_width, net.mlp,
+                                     rows(scratch, at.embedded), rows(scratch, at.dense));
     layer_norm(rows(scratch, at.dense));
   }
 
@@ -160,8 +188,7 @@ struct LtaeBlock {
       MILLESIME_LANES_INDEPENDENT
       for (int lane = 0; lane < kPart; ++lane) row[lane] = row[lane] + (seen[lane] > 0.0f ? 0.0f : absent);
     }
-    product<kPart, ProductKind::added, kSums>(weights(net.hidden_layer), nullptr, net.mlp + net.statics, net.hidden,
-                                              read_only(rows(scratch, at.dense)), hidden);
+    multiply<ProductKind::added>(scratch, net.hidden_layer, nullptr, net.mlp + net.statics, net.hidden, rows(scratch, at.dense), hidden);
     if (args.sums) return;
     MILLESIME_ROLLED
     for (int o = 0; o < net.hidden; ++o) {
@@ -214,10 +241,10 @@ struct LtaeBlock {
       const auto of_this = [&](std::int64_t begin) { return of_date(rows(scratch, begin), number); };
       normalise(t, read, selected, net.spectral >= 0 ? rows(scratch, at.values) : of_this(at.attended));
       if (net.spectral >= 0)
-        product<kPart, ProductKind::rectified, kSums>(weights(net.spectral), weights(net.spectral_bias), net.features, net.attended,
-                                                      read_only(rows(scratch, at.values)), of_this(at.attended));
-      product<kPart, ProductKind::plain, kSums>(weights(net.score), args.dates.score + static_cast<std::int64_t>(t) * net.heads,
-                                                net.attended, net.heads, read_only(of_this(at.attended)), of_this(at.attention));
+        multiply<ProductKind::rectified>(scratch, net.spectral, weights(net.spectral_bias), net.features, net.attended,
+                                         rows(scratch, at.values), of_this(at.attended));
+      multiply<ProductKind::plain>(scratch, net.score, args.dates.score + static_cast<std::int64_t>(t) * net.heads, net.attended, net.heads,
+                                   of_this(at.attended), of_this(at.attention));
       out_of_reach(selected[t], of_this(at.attention), rows(scratch, at.seen)[0]);
     }
   }
@@ -381,8 +408,8 @@ struct LtaeBlock {
         product<kPart, ProductKind::added, kSums>(args.dates.position, nullptr, dates, net.head_width,
                                                   read_only(from(attention, h * span())), out,
                                                   Columns{rows<std::int32_t>(scratch, at.used)[0], args.series.n_dates});
-      product<kPart, ProductKind::added, kSums>(weights(net.embed) + h * matrix, nullptr, net.attended, net.head_width,
-                                                read_only(from(mean, std::int64_t{h} * net.attended)), out);
+      multiply<ProductKind::added>(scratch, net.embed + h * matrix, nullptr, net.attended, net.head_width,
+                                   from(mean, std::int64_t{h} * net.attended), out);
     }
   }
 
@@ -438,14 +465,14 @@ struct LtaeBlock {
 };
 
 // Nearest or bilinear. Cubic resampling in the same kernel would need too many registers for an occupancy of one half.
-template <int kSums, class Backend>
-void ltae_in_sums(const Backend& backend, const LtaeArgs& args) {
+template <LtaeForm kForm, class Backend>
+void ltae_in_blocks(const Backend& backend, const LtaeArgs& args) {
   constexpr int kLanes = Backend::kLanes;
   const std::int64_t blocks = row_block_count(args.series, kLanes);
   if (args.resampling == Resampling::bilinear)
-    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 2, kSums>{args});
+    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 2, kForm>{args});
   else
-    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 1, kSums>{args});
+    parallel_for(backend, "ltae", blocks, LtaeBlock<kLanes, 1, kForm>{args});
 }
 
 template <int kPixels, class Backend>
@@ -460,7 +487,13 @@ void ltae_in_groups(const Backend& backend, const LtaeArgs& args) {
 template <class Backend>
 void ltae_on(const Backend& backend, const LtaeArgs& args) {
   if constexpr (Backend::kLanes > 1) {
-    if (has_registers_for_eight_sums()) return ltae_in_sums<2 * kOutputsAtOnce>(backend, args);
+    if (args.weights.rounded) {
+#if MILLESIME_LTAE_PAIRS
+      if (has_products_of_pairs()) return ltae_in_blocks<LtaeForm::pairs>(backend, args);
+#endif
+      return ltae_in_blocks<LtaeForm::rounded>(backend, args);
+    }
+    if (has_registers_for_eight_sums()) return ltae_in_blocks<LtaeForm::eight_sums>(backend, args);
   } else {
     switch (ltae_group_pixels(args.weights, args.series.n_dates)) {
       case 16: return ltae_in_groups<16>(backend, args);
@@ -469,7 +502,7 @@ void ltae_on(const Backend& backend, const LtaeArgs& args) {
       default: break;
     }
   }
-  ltae_in_sums<kOutputsAtOnce>(backend, args);
+  ltae_in_blocks<LtaeForm::four_sums>(backend, args);
 }
 
 }  // namespace millesime

@@ -15,6 +15,10 @@
 namespace millesime {
 
 inline constexpr int kOutputsAtOnce = 4;
+
+// How a block multiplies: in float32 with four or eight sums at a time; in bfloat16 (ltae_pairs.h) with rounded floats, or with the
+// instruction for pairs of them.
+enum class LtaeForm { four_sums, eight_sums, rounded, pairs };
 bool has_registers_for_eight_sums();  // the processor that this runs on
 MILLESIME_HD int fours(int n) { return (n + kOutputsAtOnce - 1) / kOutputsAtOnce; }
 

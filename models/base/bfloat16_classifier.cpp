@@ -68,8 +68,11 @@ class Bfloat16Classifier : public Classifier {
 
 std::unique_ptr<Classifier> load_bfloat16_classifier(const ModelFile& file, const Device& device, int threads) {
   if (file.spec.architecture != "temporal_cnn")
-    throw UserError(join_text(file.path, ": precision bfloat16: expected a model of the architecture temporal_cnn, got ",
-                              file.spec.architecture, "; set precision to float32"));
+    throw UserError(
+        join_text(file.path,
+                  ": precision bfloat16: expected a model of the architecture temporal_cnn, or ltae with norm = none and days of the "
+                  "year, got ",
+                  file.spec.architecture, "; set precision to float32"));
   return std::make_unique<Bfloat16Classifier>(file, device, threads);
 }
 

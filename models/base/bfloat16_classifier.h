@@ -9,7 +9,8 @@
 
 namespace millesime {
 
-// UserError for architectures other than temporal_cnn: they gain little, or read numbers (days) that 8 bits do not hold.
+// UserError for architectures other than temporal_cnn: they gain little, or read numbers (days) that 8 bits do not hold. Maps by ltae are
+// made by a kernel with a form of its own (kernels/ops/ltae.h).
 std::unique_ptr<Classifier> load_bfloat16_classifier(const ModelFile& file, const Device& device, int threads = 1);
 
 }  // namespace millesime

@@ -28,8 +28,8 @@ void ClassifyOptions::declare(Options& o) {
   o.add("all_classes", &all_classes, "probabilities of every class of the nomenclature, 0 for those that the model does not know");
   o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
   o.add("precision", &precision,
-        "precision of temporal_cnn; bfloat16: about twice as fast on processors that support it, and the share of changed labels is "
-        "measured on a sample of the pixels and noted")
+        "precision of temporal_cnn and ltae; bfloat16: faster on processors that support it (AVX512_BF16), and the share of changed "
+        "labels is measured on a sample of the pixels and noted")
       .choices({"float32", "bfloat16"});
   o.add("smooth", &smooth, "passes of smoothing the probabilities, by pixels around that look alike, before the label is taken; 0: none")
       .range(0, 10);

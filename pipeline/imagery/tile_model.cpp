@@ -89,6 +89,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   static_positions_ = spec_.statics_in(input.static_names, "the tile");
   unknown_.resize(spec_.statics.size());
   runner_ = std::make_unique<ModelRunner>(std::move(model), context.device, context.threads, batch_pixels, precision);
+  if (!runner_->note().empty()) context.progress->note(runner_->note());
   if (!runner_->reads_images()) {
     input_place_ = prepared_->place_of(preparation(0, 0), static_cast<int>(input.dates.size()));
     for (std::size_t s = 0; s < others_.size(); ++s)

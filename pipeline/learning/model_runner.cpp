@@ -16,7 +16,7 @@ namespace {
 constexpr int kBatch = 8192;           // pixels a network call on the CPU; kept small so that activations stay in cache
 constexpr int kDeviceBatch = 262144;   // and on a GPU
 constexpr int kQuantileBatch = 16384;  // pixels whose quantiles a forest reads at once: at most a quarter of a gigabyte
-constexpr int kCompared = 64;          // one of this number of batches is computed in both precisions
+constexpr int kCompared = 256;         // one of this number of batches, or of rows, is computed in both precisions
 
 // The pixels of `input` from `first` on.
 Batch part_of(const Batch& input, std::int64_t first, std::int64_t pixels, int n_statics) {
@@ -58,11 +58,24 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
       threads_(threads),
       batch_(batch > 0                          ? batch
              : device.kind == Device::Kind::cpu ? kBatch
-                                                : kDeviceBatch) {
-  if (precision == Arithmetic::bfloat16 && spec().sources.size() > 1)
+                                                : kDeviceBatch),
+      precision_(precision) {
+  // The kernel of images has one position for all pixels of a window.
+  std::vector<LtaeWeights> of_images;
+  if (spec().architecture == "ltae" && !spec().thermal) of_images = ltae_weights(file_);
+  if (precision == Arithmetic::bfloat16 && !of_images.empty() && device.kind == Device::Kind::cuda) {
+    precision_ = Arithmetic::float32;
+    note_ = join_text(file_.path, ": precision bfloat16: ltae has it on processors alone; on a GPU it is mapped in float32");
+  } else if (precision == Arithmetic::bfloat16 && !of_images.empty() && !has_products_of_pairs()) {
+    note_ = join_text(file_.path,
+                      ": precision bfloat16: this processor lacks the instruction for it (AVX512_BF16), so that ltae is no faster than in "
+                      "float32; the map is the same as with it");
+  }
+  const bool by_network = precision == Arithmetic::bfloat16 && of_images.empty();
+  if (by_network && spec().sources.size() > 1)
     throw UserError(
         join_text(file_.path, ": reads ", spec().sources.size(), " sources; expected classify.precision = \"float32\" for such a model"));
-  if (precision == Arithmetic::bfloat16) network_ = load_bfloat16_classifier(file_, device, threads);
+  if (by_network) network_ = load_bfloat16_classifier(file_, device, threads);
   const Stream stream(device);
   if (spec().architecture == "random_forest") {
     const TrainedForest trained = read_forest(file_);
@@ -76,9 +89,7 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
     return;
   }
   if (network_) exact_ = load_classifier(file_, device, threads);
-  // The kernel of images has one position for all pixels of a window.
-  if (!spec().thermal)
-    for (const LtaeWeights& weights : ltae_weights(file_)) ltae_.push_back({Ltae(weights, stream), {}});
+  for (const LtaeWeights& weights : of_images) ltae_.push_back({Ltae(weights, stream, precision_), {}});
   if (ltae_.empty()) network();  // a model that cannot be loaded is an error before anything is read
 }
 
@@ -100,10 +111,17 @@ const float* ModelRunner::run_images(const Stream& stream, const std::vector<Sou
   const std::int64_t pixels = sources.front().args.series.pixels();
   logits_.reserve(stream.device, pixels * spec().n_classes());
   if (sources.size() > 1) sums_.reserve(stream.device, pixels * image_weights(0).hidden);
+  encode_images(stream, sources, precision_, logits_.data());
+  if (precision_ == Arithmetic::bfloat16 && pixels > 0) compare_images(stream, sources);
+  return decided(stream, pixels, sources.front().args.count);
+}
+
+void ModelRunner::encode_images(const Stream& stream, const std::vector<SourceImages>& sources, Arithmetic precision, float* logits) {
   for (std::size_t s = 0; s < sources.size(); ++s) {
     LtaeArgs args = sources[s].args;
     ImageEncoder& encoder = ltae_[s];
     args.weights = encoder.network.view();
+    if (precision == Arithmetic::float32) args.weights.rounded = nullptr, args.weights.pairs = nullptr;
     if (args.series.n_dates > 0) {
       if (encoder.days != sources[s].days) {
         encoder.network.set_dates(ltae_positions(sources[s].days, args.weights.head_width), stream);
@@ -112,10 +130,9 @@ const float* ModelRunner::run_images(const Stream& stream, const std::vector<Sou
       args.dates = encoder.network.dates();
     }
     if (s > 0) args.begun = sums_.data();
-    (s + 1 < sources.size() ? args.sums : args.logits) = s + 1 < sources.size() ? sums_.data() : logits_.data();
+    (s + 1 < sources.size() ? args.sums : args.logits) = s + 1 < sources.size() ? sums_.data() : logits;
     ltae(stream, args);
   }
-  return decided(stream, pixels, sources.front().args.count);
 }
 
 void ModelRunner::run_network(const Stream& stream, const Batch& input) {
@@ -125,7 +142,7 @@ void ModelRunner::run_network(const Stream& stream, const Batch& input) {
   for (std::int64_t first = 0; first < input.pixels; first += batch_) {
     const Batch batch = part_of(input, first, std::min<std::int64_t>(batch_, input.pixels - first), spec().n_statics());
     classifier.logits(stream, batch, logits_.data() + first * n_classes);
-    if (exact_ && batches_++ % kCompared == 0) compare_precision(stream, batch, logits_.data() + first * n_classes);
+    if (exact_ && batches_++ % kCompared == 0) compare_batch(stream, batch, logits_.data() + first * n_classes);
   }
 }
 
@@ -201,29 +218,58 @@ const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, con
   return probabilities_.data();
 }
 
-void ModelRunner::compare_precision(const Stream& stream, const Batch& batch, const float* logits) {
-  const int n_classes = spec().n_classes();
-  Buffer<float> exact(stream.device, batch.pixels * n_classes);
+void ModelRunner::compare_batch(const Stream& stream, const Batch& batch, const float* logits) {
+  Buffer<float> exact(stream.device, batch.pixels * spec().n_classes());
   exact_->logits(stream, batch, exact.data());
+  compare(stream, batch.pixels, exact.data(), logits);
+}
+
+// Some rows of a window, further down in each.
+void ModelRunner::compare_images(const Stream& stream, std::vector<SourceImages> sources) {
+  const SeriesView window = sources.front().args.series;
+  const int n = std::max(1, window.height / kCompared);
+  const int first = static_cast<int>(batches_++ * n % (window.height - n + 1));
+  const std::int64_t pixels = std::int64_t{n} * window.width, before = std::int64_t{first} * window.width;
+  const int n_statics = spec().n_statics();
+  Buffer<float> statics(stream.device, n_statics * pixels), exact(stream.device, pixels * spec().n_classes());
+  if (n_statics > 0)
+    detail::copy_rows(stream, statics.data(), static_cast<std::size_t>(pixels) * sizeof(float), sources.front().args.statics + before,
+                      static_cast<std::size_t>(window.pixels()) * sizeof(float), static_cast<std::size_t>(pixels) * sizeof(float),
+                      static_cast<std::size_t>(n_statics));
+  for (SourceImages& source : sources) {
+    LtaeArgs& args = source.args;
+    args.count = nullptr;
+    if (args.statics) args.statics = statics.data();
+    if (args.series.n_dates > 0)
+      args.series = rows_of(args.series, first, n);
+    else
+      args.series.height = n;
+  }
+  encode_images(stream, sources, Arithmetic::float32, exact.data());
+  compare(stream, pixels, exact.data(), logits_.data() + before * spec().n_classes());
+}
+
+void ModelRunner::compare(const Stream& stream, std::int64_t pixels, const float* exact, const float* logits) {
+  const int n_classes = spec().n_classes();
   const auto on_host = [&](const float* numbers) {
-    std::vector<float> copy(static_cast<std::size_t>(batch.pixels * n_classes));
+    std::vector<float> copy(static_cast<std::size_t>(pixels * n_classes));
     detail::copy_bytes(stream, Device{}, copy.data(), stream.device, numbers, copy.size() * sizeof(float));
     stream.synchronize();
     return copy;
   };
-  const std::vector<float> expected = on_host(exact.data()), found = on_host(logits);
+  const std::vector<float> expected = on_host(exact), found = on_host(logits);
   const auto probability = [&](const float* row, std::ptrdiff_t of) {
     double sum = 0;
     for (int c = 0; c < n_classes; ++c) sum += std::exp(static_cast<double>(row[c]) - static_cast<double>(row[of]));
     return 1 / sum;
   };
-  for (std::int64_t p = 0; p < batch.pixels; ++p) {
+  for (std::int64_t p = 0; p < pixels; ++p) {
     const float *const exact_row = expected.data() + p * n_classes, *const row = found.data() + p * n_classes;
     const auto label = std::max_element(exact_row, exact_row + n_classes) - exact_row;
     cost_.same_label += std::max_element(row, row + n_classes) - row == label;
     cost_.difference += std::abs(probability(row, label) - probability(exact_row, label));
   }
-  cost_.pixels += batch.pixels;
+  cost_.pixels += pixels;
 }
 
 void ModelRunner::release() {

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kernels/base/bfloat16.h"
 #include "kernels/base/buffer.h"
 #include "kernels/ops/forest.h"
 #include "kernels/ops/ltae.h"
@@ -17,8 +18,6 @@
 #include "models/base/model_file.h"
 
 namespace millesime {
-
-enum class Arithmetic { float32, bfloat16 };
 
 // Differences between the results of a network in 16 bits and in 32 bits, on a sample of the pixels.
 struct PrecisionCost {
@@ -33,11 +32,13 @@ struct PrecisionCost {
 class ModelRunner {
  public:
   // `batch`: pixels a network call; 0: chosen for the device. It has no influence on the result. bfloat16: see
-  // models/base/bfloat16_classifier.h; every 64th batch is computed in both ways and compared.
+  // models/base/bfloat16_classifier.h and kernels/ops/ltae.h; one of 256 batches, or of 256 rows of images, is computed in both ways and
+  // compared.
   ModelRunner(ModelFile file, const Device& device, int threads, int batch = 0, Arithmetic precision = Arithmetic::float32);
 
   const ModelSpec& spec() const { return file_.spec; }
   const std::string& path() const { return file_.path; }
+  const std::string& note() const { return note_; }  // about a precision that gains nothing here, or ""
   bool is_forest() const { return forest_ != nullptr; }
 
   // Calibrated probabilities [pixel][class of the spec] of prepared input (kernels/ops/prepare.h, learning/sample_input.h). Valid until the
@@ -69,12 +70,17 @@ class ModelRunner {
     std::int64_t width;
   };
   const float* joined(const Stream& stream, const std::vector<Row>& rows, std::int64_t pixels);
-  void compare_precision(const Stream& stream, const Batch& batch, const float* logits);
+  // The logits of images, or in float32 for the comparison; sums_ are overwritten.
+  void encode_images(const Stream& stream, const std::vector<SourceImages>& sources, Arithmetic precision, float* logits);
+  void compare_batch(const Stream& stream, const Batch& batch, const float* logits);
+  void compare_images(const Stream& stream, std::vector<SourceImages> sources);
+  void compare(const Stream& stream, std::int64_t pixels, const float* exact, const float* logits);
   const float* decided(const Stream& stream, std::int64_t pixels, const std::uint8_t* count);
 
   ModelFile file_;
   Device device_;
   int threads_, batch_;
+  Arithmetic precision_;
   std::unique_ptr<Classifier> network_;  // loaded when it is needed; or
   // In addition, for images, of each source; or
   struct ImageEncoder {
@@ -88,7 +94,8 @@ class ModelRunner {
   Buffer<float> joined_;                       // features of several sources, for a forest
   std::unique_ptr<Classifier> exact_;          // in 32 bits, to compare a network of 16 bits with
   PrecisionCost cost_;
-  std::int64_t batches_ = 0;
+  std::int64_t batches_ = 0;  // computed so far; or windows of images
+  std::string note_;
   Buffer<float> vote_logits_;  // of a forest that is calibrated
   Buffer<float> sums_, logits_, probabilities_;
   Buffer<std::uint16_t> votes_;

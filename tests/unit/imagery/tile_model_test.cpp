@@ -112,9 +112,28 @@ TEST_F(TileModelOfWindow, SixteenBitsGiveNearlyTheSameAndTheirCostIsMeasured) {
     EXPECT_THAT(cost.to_text(), HasSubstr("of 16 pixels that were compared"));
   }
   EXPECT_EQ(on_tile(model).precision_cost().pixels, 0);
+  EXPECT_EQ(progress.notes.size(), 0u);
   for (const char* other : {"random_forest", "mlp"})
     EXPECT_THAT(testing::message_of([&] { on_tile(trained(other), Arithmetic::bfloat16); }),
                 HasSubstr("expected a model of the architecture"));
+}
+
+TEST_F(TileModelOfWindow, SixteenBitsOfTheKernelOfImagesAreComparedToo) {
+  const ModelFile model = trained("ltae");
+  const std::vector<float> exact = probabilities(model);
+  TileModel reduced = on_tile(model, Arithmetic::bfloat16);
+  EXPECT_EQ(progress.notes.size(), has_products_of_pairs() ? 0u : 1u);
+  const Series series = window();
+  const Stream stream(context.device);
+  for (int windows = 1; windows <= 3; ++windows) {
+    const auto scores = reduced.run(stream, DeviceSeries(stream, series), series.dates, {});
+    for (std::size_t i = 0; i < exact.size(); ++i) ASSERT_NEAR(scores.probabilities[i], exact[i], 0.05) << i;
+    const PrecisionCost cost = reduced.precision_cost();
+    EXPECT_EQ(cost.pixels, windows * kPixels) << "a row of each window";
+    EXPECT_GE(cost.same_label, cost.pixels - 1);
+    EXPECT_GT(cost.difference, 0);
+  }
+  EXPECT_EQ(on_tile(model).precision_cost().pixels, 0);
 }
 
 TEST_F(TileModelOfWindow, ASourceThatATileLacksIsHiddenAndOneThatNobodyHasIsAnError) {

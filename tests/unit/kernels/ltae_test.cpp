@@ -81,8 +81,8 @@ struct Result {
 };
 
 Result run(const LtaeWeights& weights, const Series& series, const std::vector<float>& positions, const std::vector<float>& statics,
-           Resampling method = Resampling::bilinear, int threads = 0) {
-  Ltae network(weights);
+           Resampling method = Resampling::bilinear, int threads = 0, Arithmetic arithmetic = Arithmetic::float32) {
+  Ltae network(weights, {}, arithmetic);
   network.set_dates(positions);
   const HostSeries host(series);
   Guarded<float> logits(series.window.pixels() * weights.classes);
@@ -177,15 +177,15 @@ TEST(Ltae, PixelsWithoutObservationHaveTheLogitsOfNone) {
   expect_contract({}, {.width = 17, .height = 2, .dates = 3, .cloudy = 1}, Resampling::bilinear);
 }
 
-TEST(Ltae, ThreadsAndPartsOfAWindowHaveNoInfluence) {
+void expect_no_influence_of_threads_and_parts(Arithmetic arithmetic) {
   const LtaeWeights weights = random_ltae({});
   const Series series = random_series({.width = 300, .height = 7});
   const auto positions = random_positions(6, weights.head_width, 4);
   const auto statics = some_statics(series.window.pixels(), weights.statics);
-  const Result whole = run(weights, series, positions, statics, Resampling::bilinear, 1);
-  EXPECT_EQ(run(weights, series, positions, statics, Resampling::bilinear, 3).logits, whole.logits);
+  const Result whole = run(weights, series, positions, statics, Resampling::bilinear, 1, arithmetic);
+  EXPECT_EQ(run(weights, series, positions, statics, Resampling::bilinear, 3, arithmetic).logits, whole.logits);
 
-  Ltae network(weights);
+  Ltae network(weights, {}, arithmetic);
   network.set_dates(positions);
   const HostSeries host(series);
   std::vector<float> logits(whole.logits.size());
@@ -202,6 +202,11 @@ TEST(Ltae, ThreadsAndPartsOfAWindowHaveNoInfluence) {
     ltae(Device{}, args);
   }
   EXPECT_EQ(logits, whole.logits);
+}
+
+TEST(Ltae, ThreadsAndPartsOfAWindowHaveNoInfluence) {
+  expect_no_influence_of_threads_and_parts(Arithmetic::float32);
+  expect_no_influence_of_threads_and_parts(Arithmetic::bfloat16);
 }
 
 // Four sources of other dates and clouds: the second is seen in some parts of the window alone, the last has no date at all.
@@ -224,7 +229,7 @@ class Sources {
   }
 
   // The logits of the rows [first, first + n).
-  std::vector<float> logits(int first, int n, int threads) const {
+  std::vector<float> logits(int first, int n, int threads, Arithmetic arithmetic = Arithmetic::float32) const {
     const std::int64_t pixels = std::int64_t{n} * kWidth;
     std::vector<float> own;
     for (int i = 0; i < 2; ++i) {
@@ -234,7 +239,7 @@ class Sources {
     Guarded<float> sums(pixels * weights[0].hidden), logits(pixels * weights[0].classes);
     for (int s = 0; s < kCount; ++s) {
       const auto source = static_cast<std::size_t>(s);
-      Ltae network(weights[source]);
+      Ltae network(weights[source], {}, arithmetic);
       const HostSeries host(series[source]);
       LtaeArgs args;
       args.weights = network.view();
@@ -294,6 +299,10 @@ TEST(Ltae, SeveralSourcesAddToTheHiddenLayer) {
   }
   EXPECT_GT(seen, 50);
   EXPECT_LT(seen, Sources::kWidth * Sources::kHeight - 40 * Sources::kHeight);
+
+  const std::vector<float> rounded = sources.logits(0, Sources::kHeight, 2, Arithmetic::bfloat16);
+  EXPECT_NE(rounded, got);
+  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(rounded[i], got[i], 0.2 * (1 + std::abs(got[i]))) << i;
 
   EXPECT_EQ(sources.logits(0, Sources::kHeight, 1), got) << "threads";
   std::vector<float> parts = sources.logits(0, 1, 1);
