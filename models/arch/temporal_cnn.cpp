@@ -1,5 +1,6 @@
 #include "models/arch/temporal_cnn.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -11,6 +12,7 @@
 
 #include "models/base/convolution.h"
 #include "models/base/network.h"
+#include "models/base/packed_layers.h"
 #include "models/base/source_join.h"
 #include "pipeline/core/error.h"
 
@@ -91,7 +93,7 @@ class TemporalCnn : public Network {
 
 class TemporalCnnForMaps : public Network {
  public:
-  TemporalCnnForMaps(const ModelSpec& spec, const Network& trained) {
+  TemporalCnnForMaps(const ModelSpec& spec, const Network& trained) : dates_(static_cast<std::int64_t>(spec.days.size())) {
     const torch::NoGradGuard no_gradients;
     auto tensors = trained.named_parameters();
     tensors.update(trained.named_buffers());
@@ -111,8 +113,7 @@ class TemporalCnnForMaps : public Network {
       biases_.push_back(register_parameter("bias" + number, bias, false));
     }
     const auto [weight, bias] = folded("dense", "norm");  // [dense,filters dates + statics]
-    const auto dates = static_cast<std::int64_t>(spec.days.size());
-    const torch::Tensor of_dates = weight.narrow(1, 0, weight.size(1) - spec.n_statics()).unflatten(1, {-1, dates}).transpose(1, 2);
+    const torch::Tensor of_dates = weight.narrow(1, 0, weight.size(1) - spec.n_statics()).unflatten(1, {-1, dates_}).transpose(1, 2);
     dense_ = register_module("dense", nn::Linear(weight.size(1), weight.size(0)));
     dense_->weight.copy_(torch::cat({of_dates.flatten(1), weight.narrow(1, weight.size(1) - spec.n_statics(), spec.n_statics())}, 1));
     dense_->bias.copy_(bias);
@@ -125,16 +126,36 @@ class TemporalCnnForMaps : public Network {
   torch::Tensor forward(const NetworkInput& input) override {
     auto x = input.series.front().values.unsqueeze(1).permute({0, 3, 1, 2});  // [N,F,1,T], in memory [N,T,F]
     for (std::size_t block = 0; block < weights_.size(); ++block) {
-      const std::array<std::int64_t, 2> strides = {1, 1}, padding = {0, weights_[block].size(3) / 2};
+      if (is_packed(x)) {
+        x = rectified_convolution(x, packed_[block], biases_[block], padding_of(block));
+        continue;
+      }
+      const std::array<std::int64_t, 2> strides = {1, 1}, padding = {0, padding_of(block)};
       x = torch::conv2d(x, weights_[block], biases_[block], strides, torch::IntArrayRef(padding)).relu_();
     }
     x = x.permute({0, 2, 3, 1}).flatten(1);
+    if (is_packed(x) && !input.statics.defined()) return head_(rectified_linear(x, packed_.back(), dense_->bias));
     if (input.statics.defined()) x = torch::cat({x, input.statics}, 1);
     return head_(joined_linear(dense_, x).relu_());
   }
 
+  // Brings weights of bfloat16 into the order of oneDNN, for calls of `pixels` pixels (models/base/packed_layers.h).
+  void pack(std::int64_t pixels) {
+    const torch::NoGradGuard no_gradients;
+    std::vector<torch::Tensor> packed;
+    for (std::size_t block = 0; block < weights_.size(); ++block)
+      packed.push_back(packed_convolution(weights_[block], padding_of(block), {pixels, weights_[block].size(1), 1, dates_}));
+    packed.push_back(packed_linear(dense_->weight, pixels));
+    if (std::ranges::all_of(packed, &torch::Tensor::defined)) packed_ = packed, packed_for_ = pixels;
+  }
+
  private:
+  std::int64_t padding_of(std::size_t block) const { return weights_[block].size(3) / 2; }
+  bool is_packed(const torch::Tensor& x) const { return !packed_.empty() && x.size(0) == packed_for_; }
+
+  std::int64_t dates_, packed_for_ = 0;
   std::vector<torch::Tensor> weights_, biases_;  // of the convolutions
+  std::vector<torch::Tensor> packed_;            // empty; or theirs, and those of the dense layer
   nn::Linear dense_{nullptr}, head_{nullptr};
 };
 
@@ -144,6 +165,13 @@ std::shared_ptr<Network> make_temporal_cnn(const ModelSpec& spec) { return std::
 
 std::shared_ptr<Network> temporal_cnn_for_maps(const ModelSpec& spec, const Network& trained) {
   return std::make_shared<TemporalCnnForMaps>(spec, trained);
+}
+
+std::shared_ptr<Network> temporal_cnn_in_bfloat16(const ModelSpec& spec, const Network& trained, std::int64_t pixels) {
+  const auto network = std::make_shared<TemporalCnnForMaps>(spec, trained);
+  network->to(torch::kBFloat16);
+  if (network->named_parameters().begin()->value().device().is_cpu()) network->pack(pixels);
+  return network;
 }
 
 }  // namespace millesime

@@ -22,17 +22,16 @@ class Bfloat16Classifier : public Classifier {
   Bfloat16Classifier(const ModelFile& file, const Device& device, int threads)
       : Classifier(file.spec),
         device_(torch_device(device)),
-        network_(temporal_cnn_for_maps(file.spec, *load_network(file, device_))),
-        threads_(std::max(1, threads)) {
-    network_->to(device_, torch::kBFloat16);
-  }
+        block_(device_.is_cpu() ? kBfloat16BlockCpu : kBfloat16BlockCuda),
+        network_(temporal_cnn_in_bfloat16(file.spec, *load_network(file, device_), block_)),
+        threads_(std::max(1, threads)) {}
 
   void logits(const Stream& stream, const Batch& batch, float* out) override {
     MILLESIME_CHECK(batch.series.size() == 1 && batch.series[0].features == spec_.sources[0].features(), "one regular series");
     MILLESIME_CHECK(spec_.statics.empty() || batch.statics != nullptr, "statics of the batch are missing");
-    const std::int64_t block = device_.is_cpu() ? kBfloat16BlockCpu : kBfloat16BlockCuda, blocks = (batch.pixels + block - 1) / block;
+    const std::int64_t blocks = (batch.pixels + block_ - 1) / block_;
     if (device_.is_cpu()) at::set_num_threads(1);  // one thread a block
-    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(stream, batch, b * block, block, out); });
+    side_by_side(blocks, device_.is_cpu() ? threads_ : 1, [&](std::int64_t b) { run_block(stream, batch, b * block_, out); });
   }
 
  private:
@@ -44,22 +43,23 @@ class Bfloat16Classifier : public Classifier {
     return filled;
   }
 
-  void run_block(const Stream& stream, const Batch& batch, std::int64_t first, std::int64_t block, float* out) const {
+  void run_block(const Stream& stream, const Batch& batch, std::int64_t first, float* out) const {
     const c10::InferenceMode inference;
     const OnStream on(stream);
-    const std::int64_t count = std::min(block, batch.pixels - first);
+    const std::int64_t count = std::min(block_, batch.pixels - first);
     const SeriesBatch& series = batch.series[0];
     with_device_memory(join_text(spec_.architecture, " on ", count, " pixels"), [&] {
       NetworkInput input;
       input.series.push_back(
-          {block_of(series.values + first * series.dates * series.features, count, {block, series.dates, series.features}), {}, {}});
-      if (spec_.n_statics() > 0) input.statics = block_of(batch.statics + first * spec_.n_statics(), count, {block, spec_.n_statics()});
+          {block_of(series.values + first * series.dates * series.features, count, {block_, series.dates, series.features}), {}, {}});
+      if (spec_.n_statics() > 0) input.statics = block_of(batch.statics + first * spec_.n_statics(), count, {block_, spec_.n_statics()});
       const auto logits = network_->forward(input).narrow(0, 0, count).to(torch::kFloat32) / spec_.temperature;
       torch::from_blob(out + first * spec_.n_classes(), {count, spec_.n_classes()}, torch::device(device_)).copy_(logits);
     });
   }
 
   torch::Device device_;
+  std::int64_t block_;  // pixels a call
   std::shared_ptr<Network> network_;
   int threads_;
 };

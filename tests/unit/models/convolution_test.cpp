@@ -48,22 +48,47 @@ TEST(Convolution, ByProductIsTorchs) {
   }
 }
 
+std::shared_ptr<Network> with_any_weights(const ModelSpec& spec) {
+  torch::manual_seed(2);
+  const auto network = make_network(spec);
+  network->eval();
+  for (torch::Tensor& weight : network->parameters()) weight.normal_(0.1, 0.3);
+  for (const auto& buffer : network->named_buffers())
+    if (buffer.key().ends_with("running_mean") || buffer.key().ends_with("running_var")) torch::Tensor(buffer.value()).uniform_(0.3, 2);
+  return network;
+}
+
+NetworkInput any_input(const ModelSpec& spec, int pixels, torch::ScalarType type) {
+  NetworkInput input;
+  input.series.push_back({torch::randn({pixels, static_cast<int>(spec.days.size()), spec.sources.front().features()}).to(type), {}, {}});
+  if (spec.n_statics() > 0) input.statics = torch::randn({pixels, spec.n_statics()}).to(type);
+  return input;
+}
+
 TEST(TemporalCnnForMaps, HasTheLogitsOfTheTrainedNetwork) {
   for (const int statics : {0, 2}) {
-    torch::manual_seed(2);
     const torch::NoGradGuard no_gradients;
     const ModelSpec spec = testing::small_spec("temporal_cnn", 3, 8, statics);
-    const auto trained = make_network(spec);
-    trained->eval();
-    for (torch::Tensor& weight : trained->parameters()) weight.normal_(0.1, 0.3);
-    for (const auto& buffer : trained->named_buffers())
-      if (buffer.key().ends_with("running_mean") || buffer.key().ends_with("running_var")) torch::Tensor(buffer.value()).uniform_(0.3, 2);
-    NetworkInput input;
-    input.series.push_back({torch::randn({7, static_cast<int>(spec.days.size()), spec.sources.front().features()}), {}, {}});
-    if (statics > 0) input.statics = torch::randn({7, statics});
+    const auto trained = with_any_weights(spec);
+    const NetworkInput input = any_input(spec, 7, torch::kFloat32);
     const torch::Tensor expected = trained->forward(input), got = temporal_cnn_for_maps(spec, *trained)->forward(input);
     ASSERT_EQ(got.sizes(), expected.sizes());
     EXPECT_TRUE(torch::allclose(got, expected, 1e-4, 1e-4 * expected.abs().max().item<double>())) << got << expected;
+  }
+}
+
+// Weights in the order of oneDNN, and the ReLU in the product.
+TEST(TemporalCnnForMaps, HasTheSameBitsWithPackedWeights) {
+  for (const int statics : {0, 2}) {
+    const torch::NoGradGuard no_gradients;
+    const ModelSpec spec = testing::small_spec("temporal_cnn", 3, 8, statics);
+    const auto trained = with_any_weights(spec), plain = temporal_cnn_for_maps(spec, *trained);
+    plain->to(torch::kBFloat16);
+    const auto packed = temporal_cnn_in_bfloat16(spec, *trained, 64);
+    for (const int pixels : {64, 5}) {  // those that the weights are packed for, and others
+      const NetworkInput input = any_input(spec, pixels, torch::kBFloat16);
+      EXPECT_TRUE(torch::equal(packed->forward(input), plain->forward(input))) << statics << " statics, " << pixels << " pixels";
+    }
   }
 }
 
