@@ -14,9 +14,9 @@ namespace millesime {
 namespace {
 
 constexpr int kBatch = 8192;           // pixels a network call on the CPU; kept small so that activations stay in cache
-constexpr int kDeviceBatch = 262144;   // and on a GPU
+constexpr int kDeviceBatch = 262144;   // and on a GPU, or where the network divides it among threads itself
 constexpr int kQuantileBatch = 16384;  // pixels whose quantiles a forest reads at once: at most a quarter of a gigabyte
-constexpr int kCompared = 256;         // one of this number of batches, or of rows, is computed in both precisions
+constexpr int kCompared = 256;         // one of this number of pixels is computed in both precisions
 
 // The pixels of `input` from `first` on.
 Batch part_of(const Batch& input, std::int64_t first, std::int64_t pixels, int n_statics) {
@@ -75,7 +75,10 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
   if (by_network && spec().sources.size() > 1)
     throw UserError(
         join_text(file_.path, ": reads ", spec().sources.size(), " sources; expected classify.precision = \"float32\" for such a model"));
-  if (by_network) network_ = load_bfloat16_classifier(file_, device, threads);
+  if (by_network) {
+    network_ = load_bfloat16_classifier(file_, device, threads);
+    if (batch <= 0) batch_ = kDeviceBatch;
+  }
   const Stream stream(device);
   if (spec().architecture == "random_forest") {
     const TrainedForest trained = read_forest(file_);
@@ -142,7 +145,7 @@ void ModelRunner::run_network(const Stream& stream, const Batch& input) {
   for (std::int64_t first = 0; first < input.pixels; first += batch_) {
     const Batch batch = part_of(input, first, std::min<std::int64_t>(batch_, input.pixels - first), spec().n_statics());
     classifier.logits(stream, batch, logits_.data() + first * n_classes);
-    if (exact_ && batches_++ % kCompared == 0) compare_batch(stream, batch, logits_.data() + first * n_classes);
+    if (exact_) compare_batch(stream, batch, logits_.data() + first * n_classes);
   }
 }
 
@@ -218,10 +221,12 @@ const float* ModelRunner::decided(const Stream& stream, std::int64_t pixels, con
   return probabilities_.data();
 }
 
+// Some pixels of a batch, further on in each.
 void ModelRunner::compare_batch(const Stream& stream, const Batch& batch, const float* logits) {
-  Buffer<float> exact(stream.device, batch.pixels * spec().n_classes());
-  exact_->logits(stream, batch, exact.data());
-  compare(stream, batch.pixels, exact.data(), logits);
+  const std::int64_t n = std::max<std::int64_t>(1, batch.pixels / kCompared), first = batches_++ * n % (batch.pixels - n + 1);
+  Buffer<float> exact(stream.device, n * spec().n_classes());
+  exact_->logits(stream, part_of(batch, first, n, spec().n_statics()), exact.data());
+  compare(stream, n, exact.data(), logits + first * spec().n_classes());
 }
 
 // Some rows of a window, further down in each.

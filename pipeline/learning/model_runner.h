@@ -32,7 +32,7 @@ struct PrecisionCost {
 class ModelRunner {
  public:
   // `batch`: pixels a network call; 0: chosen for the device. It has no influence on the result. bfloat16: see
-  // models/base/bfloat16_classifier.h and kernels/ops/ltae.h; one of 256 batches, or of 256 rows of images, is computed in both ways and
+  // models/base/bfloat16_classifier.h and kernels/ops/ltae.h; one of 256 pixels, or of 256 rows of images, is computed in both ways and
   // compared.
   ModelRunner(ModelFile file, const Device& device, int threads, int batch = 0, Arithmetic precision = Arithmetic::float32);
 
