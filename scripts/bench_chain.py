@@ -81,6 +81,7 @@ def beside_peers(program, world, folder, python):
     chains = {
         "millesime random forest": ours("random_forest"),
         "millesime L-TAE": ours("ltae", *few),
+        "millesime L-TAE, bfloat16": ours("ltae", *few, precision="bfloat16"),
         "millesime TempCNN": ours("temporal_cnn", *few),
         "millesime TempCNN, bfloat16": ours("temporal_cnn", *few, precision="bfloat16"),
     }
