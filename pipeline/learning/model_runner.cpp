@@ -63,18 +63,8 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
   // The kernel of images has one position for all pixels of a window.
   std::vector<LtaeWeights> of_images;
   if (spec().architecture == "ltae" && !spec().thermal) of_images = ltae_weights(file_);
-  if (precision == Arithmetic::bfloat16 && !of_images.empty() && device.kind == Device::Kind::cuda) {
-    precision_ = Arithmetic::float32;
-    note_ = join_text(file_.path, ": precision bfloat16: ltae has it on processors alone; on a GPU it is mapped in float32");
-  } else if (precision == Arithmetic::bfloat16 && !of_images.empty() && !has_products_of_pairs()) {
-    note_ = join_text(file_.path,
-                      ": precision bfloat16: this processor lacks the instruction for it (AVX512_BF16), so that ltae is no faster than in "
-                      "float32; the map is the same as with it");
-  }
-  const bool by_network = precision == Arithmetic::bfloat16 && of_images.empty();
-  if (by_network && spec().sources.size() > 1)
-    throw UserError(
-        join_text(file_.path, ": reads ", spec().sources.size(), " sources; expected classify.precision = \"float32\" for such a model"));
+  if (precision == Arithmetic::bfloat16) choose_precision(!of_images.empty());
+  const bool by_network = precision_ == Arithmetic::bfloat16 && of_images.empty();
   if (by_network) {
     network_ = load_bfloat16_classifier(file_, device, threads);
     if (batch <= 0) batch_ = kDeviceBatch;
@@ -94,6 +84,24 @@ ModelRunner::ModelRunner(ModelFile file, const Device& device, int threads, int 
   if (network_) exact_ = load_classifier(file_, device, threads);
   for (const LtaeWeights& weights : of_images) ltae_.push_back({Ltae(weights, stream, precision_), {}});
   if (ltae_.empty()) network();  // a model that cannot be loaded is an error before anything is read
+}
+
+// Of a mean the members that have bfloat16 are mapped with it.
+void ModelRunner::choose_precision(bool of_images) {
+  const std::string& name = spec().architecture;
+  if (of_images && device_.kind == Device::Kind::cuda) {
+    precision_ = Arithmetic::float32;
+    note_ = "precision bfloat16: ltae has it on processors alone; on a GPU it is mapped in float32";
+  } else if (of_images && !has_products_of_pairs()) {
+    note_ =
+        "precision bfloat16: this processor lacks the instruction for it (AVX512_BF16), so that ltae is no faster than in float32; "
+        "the map is the same as with it";
+  } else if (!of_images && (name != "temporal_cnn" || spec().sources.size() > 1)) {
+    precision_ = Arithmetic::float32;
+    note_ = join_text("precision bfloat16: temporal_cnn of one source has it, and ltae with norm = none and days of the year; ", name,
+                      " is mapped in float32");
+  }
+  if (!note_.empty()) note_ = join_text(file_.path, file_.path.empty() ? "" : ": ", note_);
 }
 
 Classifier& ModelRunner::network() {

@@ -61,6 +61,7 @@ class ModelRunner {
   PrecisionCost precision_cost() const { return cost_; }
 
  private:
+  void choose_precision(bool of_images);  // where bfloat16 is asked for: what this model and device have
   Classifier& network();
   void run_network(const Stream& stream, const Batch& input);
   void run_forest(const Stream& stream, const Batch& input);
