@@ -14,6 +14,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/tile_window.h"
 #include "pipeline/io/map_input.h"
+#include "pipeline/io/uncertainty_map.h"
 
 namespace millesime {
 
@@ -128,7 +129,8 @@ void SeedMap::open_files(const Grid& grid) {
   confidence_ = std::make_unique<RasterWriter>(files_.confidence, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.validity.empty()) validity_ = std::make_unique<RasterWriter>(files_.validity, grid, PixelType::u8, 1, plain(nullptr));
   if (!files_.uncertainty.empty())
-    uncertainty_ = std::make_unique<RasterWriter>(files_.uncertainty, grid, PixelType::u8, 1, plain(nullptr));
+    uncertainty_ = std::make_unique<RasterWriter>(files_.uncertainty, grid, PixelType::u8, 1,
+                                                  RasterOptions{.nodata = 0, .nomenclature = nullptr, .band_names = {kUncertaintyBand}});
   if (!files_.level1.empty()) {
     const PixelType type = class_type(std::max(nomenclature().max_code(), *std::ranges::max_element(groups_)));
     level1_ = std::make_unique<RasterWriter>(files_.level1, grid, type, 1, plain(nullptr));

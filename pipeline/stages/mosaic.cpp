@@ -12,6 +12,7 @@
 #include "pipeline/core/position_lattice.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/uncertainty_map.h"
 #include "pipeline/stages/internal/mosaic_sheet.h"
 #include "pipeline/stages/levels.h"
 
@@ -160,9 +161,11 @@ nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid,
                            const Context& context) {
   std::vector<RasterWriter> writers;
   const Grid sheet_grid = grid.crop(sheet);
-  for (const MosaicFile& file : files)
-    writers.emplace_back(file.path, sheet_grid, file.type, 1,
-                         RasterOptions{.nodata = 0, .block = kMapBlock, .nomenclature = nullptr, .band_names = {}});
+  for (const MosaicFile& file : files) {
+    RasterOptions options{.nodata = 0, .block = kMapBlock, .nomenclature = nullptr, .band_names = {}};
+    if (file.layer == MapLayer::uncertainty) options.band_names = {kUncertaintyBand};
+    writers.emplace_back(file.path, sheet_grid, file.type, 1, options);
+  }
   std::int64_t mapped = 0;
   context.progress->start("mosaic", sheet.pixels(), "px");
   for (const Window& strip : split(sheet_grid.whole(), std::min(sheet.width, kWindow), kMapBlock, 1)) {

@@ -12,6 +12,7 @@
 #include "pipeline/imagery/coverage_reader.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/uncertainty_map.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/io/vector_output.h"
 
@@ -27,6 +28,7 @@ class PlaceFinder {
         context_(context),
         map_(open_map(command.map, MapKind::classes, context)),
         uncertainty_(command.uncertainty, MapForm{.kind = MapKind::confidence}) {
+    require_uncertainty(command.uncertainty);
     require_same(map_.grid(), uncertainty_.grid(), command.uncertainty + " and " + command.map);
     if (command.polygons.empty()) return;
     features_ = read_polygons(command.polygons, command.layer, {}, grid().crs, grid().extent()).features;

@@ -14,6 +14,7 @@
 #include "pipeline/io/picture.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/stac.h"
+#include "pipeline/io/uncertainty_map.h"
 #include "pipeline/stages/internal/products.h"
 #include "pipeline/stages/train.h"
 
@@ -168,7 +169,7 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
   products.write_number(
       publication.uncertainty, kUncertainty, uncertainty_ramp(), 100,
       titled("Uncertainty: how little is known of the class, %", "Incertitude : ce qui manque pour connaître la classe, %"),
-      {"uncertainty", titled("Uncertainty of the class", "Incertitude de la classe"), "%", 1, 100,
+      {kUncertaintyBand, titled("Uncertainty of the class", "Incertitude de la classe"), "%", 1, 100,
        publication.uncertainty.empty() ? 0 : mean_of(publication.uncertainty), nullptr});
   context.progress->advance(1);
   if (regularised) products.write_regularised(*regularised);

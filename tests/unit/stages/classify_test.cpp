@@ -10,6 +10,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
+#include "pipeline/io/uncertainty_map.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/stages/classify.h"
 #include "tests/support/message_of.h"
@@ -169,6 +170,7 @@ TEST_F(Classify, LevelsAreOfTheGroupsAndOfWhatIsSureEnough) {
     const auto codes = [&](const std::string& map) { return RasterReader(folder + map).read_all<std::int32_t>().samples; };
     const auto level1 = codes("/level1.tif"), deepest = codes("/deepest.tif"), label = codes("/classes.tif"),
                uncertainty = codes("/uncertainty.tif");
+    require_uncertainty(folder + "/uncertainty.tif");
     const int sure = threshold * 10;
     int groups = 0, classes = 0, nothing = 0;
     for (std::size_t p = 0; p < label.size(); ++p) {

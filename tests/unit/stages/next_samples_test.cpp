@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/uncertainty_map.h"
 #include "pipeline/io/vector_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
@@ -31,7 +32,7 @@ class NextSamples : public ::testing::Test {
   }
   std::vector<NextPlace> places() {
     write_raster(command.map, map, {});
-    write_raster(command.uncertainty, uncertainty, {});
+    write_raster(command.uncertainty, uncertainty, {.nodata = 0, .nomenclature = nullptr, .band_names = {kUncertaintyBand}});
     return next_places(command, context);
   }
   const Grid grid{"EPSG:2154", 560000, 6280000, 10, 10, 120, 120};
@@ -42,6 +43,19 @@ class NextSamples : public ::testing::Test {
   std::string folder = testing::temp_dir();
   NextSamplesCommand command;
 };
+
+// Confidence is percent as well, and the less of it, the more a label teaches.
+TEST_F(NextSamples, AnotherRasterIsRefused) {
+  places();
+  write_raster(command.uncertainty, uncertainty, {.nodata = 0, .nomenclature = nullptr, .band_names = {"confidence"}});
+  const auto refused = [&] { return message_of([&] { next_places(command, context); }); };
+  EXPECT_THAT(refused(),
+              ::testing::AllOf(HasSubstr("uncertainty.tif"), HasSubstr("got the band \"confidence\""), HasSubstr("classify.uncertainty")));
+  write_raster(command.uncertainty, uncertainty, {});
+  EXPECT_THAT(refused(), HasSubstr("a band without a name"));
+  command.uncertainty = command.map;
+  EXPECT_THAT(refused(), HasSubstr("is no map of uncertainty"));
+}
 
 TEST_F(NextSamples, TakesTheMostUncertainPlaceOfEachBlockBestFirst) {
   put(8, 12, 90), put(20, 20, 80);  // of one block: only the first
