@@ -26,7 +26,7 @@ void add_validate(CLI::App& app, Program& program) {
         for (const auto& run : report.runs) {
           const Accuracy accuracy = measure(run.confusion);
           std::printf("%s: %soverall accuracy %.4f, kappa %.4f, %s\n", run.name.c_str(), of_points ? "unweighted counts: " : "",
-                      accuracy.overall, accuracy.kappa, counted(accuracy.total, of_points ? "point" : "pixel").c_str());
+                      accuracy.overall, accuracy.kappa, counted(accuracy.total, of_points ? report.unit : "pixel").c_str());
         }
         if (!of_points)
           for (const std::string& line : lines) std::printf("%s\n", line.c_str());

@@ -234,31 +234,45 @@ MeanInterval mean_interval(const std::vector<double>& values) {
   return interval;
 }
 
-double Calibration::Bin::confidence() const { return n ? confidence_sum / static_cast<double>(n) : kNaN; }
-double Calibration::Bin::accuracy() const { return ratio(correct, n); }
+double Calibration::Bin::confidence() const { return n ? weighted_confidence / weight : kNaN; }
+double Calibration::Bin::accuracy() const { return n ? correct_weight / weight : kNaN; }
 
-Calibration Calibration::from_bins(std::vector<Bin> bins) {
+Calibration Calibration::from_bins(std::vector<Bin> bins, bool weighted) {
   Calibration calibration(0);
-  calibration.bins_ = std::move(bins);
+  calibration.bins_ = std::move(bins), calibration.weighted_ = weighted;
   return calibration;
 }
 
-void Calibration::add(double confidence, bool correct, std::int64_t n) {
+Calibration::Bin& Calibration::bin_of(double confidence) {
   MILLESIME_CHECK(confidence >= 0 && confidence <= 1, "confidence ", confidence);
   const int last = static_cast<int>(bins_.size()) - 1;
-  Bin& bin = bins_[static_cast<std::size_t>(std::clamp(static_cast<int>(std::ceil(confidence * (last + 1))) - 1, 0, last))];
-  bin.n += n;
-  bin.correct += correct ? n : 0;
-  bin.confidence_sum += confidence * static_cast<double>(n);
+  return bins_[static_cast<std::size_t>(std::clamp(static_cast<int>(std::ceil(confidence * (last + 1))) - 1, 0, last))];
+}
+
+void Calibration::add(double confidence, bool correct, std::int64_t n) {
+  Bin& bin = bin_of(confidence);
+  const auto weight = static_cast<double>(n);
+  bin.n += n, bin.correct += correct ? n : 0;
+  bin.weight += weight, bin.correct_weight += correct ? weight : 0;
+  bin.weighted_confidence += confidence * weight, bin.squares += weight;
+}
+
+void Calibration::add_weighted(double confidence, bool correct, double weight) {
+  Bin& bin = bin_of(confidence);
+  ++bin.n, bin.correct += correct;
+  bin.weight += weight, bin.correct_weight += correct ? weight : 0;
+  bin.weighted_confidence += confidence * weight, bin.squares += weight * weight;
+  weighted_ = true;
 }
 
 void Calibration::merge(const Calibration& other) {
   MILLESIME_CHECK(bins_.size() == other.bins_.size(), bins_.size(), " and ", other.bins_.size(), " bins");
   for (std::size_t i = 0; i < bins_.size(); ++i) {
-    bins_[i].n += other.bins_[i].n;
-    bins_[i].correct += other.bins_[i].correct;
-    bins_[i].confidence_sum += other.bins_[i].confidence_sum;
+    bins_[i].n += other.bins_[i].n, bins_[i].correct += other.bins_[i].correct;
+    bins_[i].weight += other.bins_[i].weight, bins_[i].correct_weight += other.bins_[i].correct_weight;
+    bins_[i].weighted_confidence += other.bins_[i].weighted_confidence, bins_[i].squares += other.bins_[i].squares;
   }
+  weighted_ = weighted_ || other.weighted_;
 }
 
 std::int64_t Calibration::total() const {
@@ -267,12 +281,28 @@ std::int64_t Calibration::total() const {
   return sum;
 }
 
+double Calibration::share(const Bin& bin) const {
+  double all = 0;
+  for (const Bin& other : bins_) all += other.weight;
+  return all > 0 ? bin.weight / all : kNaN;
+}
+
 double Calibration::expected_error() const {
-  const std::int64_t all = total();
-  if (!all) return kNaN;
+  if (!total()) return kNaN;
   double error = 0;
   for (const Bin& bin : bins_)
-    if (bin.n) error += ratio(bin.n, all) * std::abs(bin.accuracy() - bin.confidence());
+    if (bin.n) error += share(bin) * std::abs(bin.accuracy() - bin.confidence());
+  return error;
+}
+
+double Calibration::effective_points(const Bin& bin) const { return bin.squares > 0 ? bin.weight * bin.weight / bin.squares : 0; }
+
+double Calibration::error_by_chance() const {
+  if (!total()) return kNaN;
+  constexpr double kMeanOfHalfNormal = 0.7978845608028654;  // sqrt(2 / pi): of its size, in standard deviations
+  double error = 0;
+  for (const Bin& bin : bins_)
+    if (bin.n) error += share(bin) * kMeanOfHalfNormal * std::sqrt(bin.confidence() * (1 - bin.confidence()) / effective_points(bin));
   return error;
 }
 

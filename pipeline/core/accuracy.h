@@ -81,27 +81,38 @@ MeanInterval mean_interval(const std::vector<double>& values);
 double student_t_quantile(double probability, double degrees_of_freedom);  // probability in (0, 1)
 
 // Expected calibration error (Naeini et al. 2015, Guo et al. 2017): difference between the confidence and the share of correct pixels.
+// Points of a sample count by the area that they stand for.
 class Calibration {
  public:
   struct Bin {
-    std::int64_t n = 0, correct = 0;
-    double confidence_sum = 0;
-    double confidence() const;  // mean; NaN when empty
-    double accuracy() const;    // NaN when empty
+    std::int64_t n = 0, correct = 0;                                 // pixels or points
+    double weight = 0, correct_weight = 0, weighted_confidence = 0;  // sums; of pixels the weight is 1
+    double squares = 0;                                              // of the weights
+    double confidence() const;                                       // mean; NaN when empty
+    double accuracy() const;                                         // NaN when empty
   };
 
   explicit Calibration(int n_bins = 15) : bins_(static_cast<std::size_t>(n_bins)) {}
-  static Calibration from_bins(std::vector<Bin> bins);
+  static Calibration from_bins(std::vector<Bin> bins, bool weighted = false);
   void add(double confidence, bool correct, std::int64_t n = 1);  // confidence in [0, 1]; bins are (i/n, (i+1)/n], 0 in the first
+  void add_weighted(double confidence, bool correct, double weight);
   void merge(const Calibration& other);
 
   const std::vector<Bin>& bins() const { return bins_; }
+  bool weighted() const { return weighted_; }
   std::int64_t total() const;
-  double expected_error() const;  // NaN when empty
-  double maximum_error() const;   // NaN when empty
+  double share(const Bin& bin) const;  // of all weight
+  double expected_error() const;       // NaN when empty
+  double maximum_error() const;        // NaN when empty
+  // The expected error of so few points where every confidence is right: bins of few points are never exact. NaN when empty.
+  double error_by_chance() const;
+  double effective_points(const Bin& bin) const;  // as if they had equal weights (Kish 1965)
 
  private:
+  Bin& bin_of(double confidence);
+
   std::vector<Bin> bins_;
+  bool weighted_ = false;
 };
 
 // Accuracies and areas with intervals, from a sample of the map (stratified_sample.h).

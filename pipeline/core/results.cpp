@@ -154,10 +154,15 @@ Json map_json(const MapAccuracy& map) {
   }
   if (map.calibration) {
     Json bins = Json::array();
-    for (const Calibration::Bin& bin : map.calibration->bins())
+    for (const Calibration::Bin& bin : map.calibration->bins()) {
       bins.push_back({{"pixels", bin.n}, {"correct", bin.correct}, {"confidence", bin.confidence()}, {"accuracy", bin.accuracy()}});
+      if (!map.calibration->weighted()) continue;
+      bins.back()["share"] = map.calibration->share(bin);
+      bins.back()["effective_points"] = map.calibration->effective_points(bin);
+    }
     calibration = {
         {"expected_error", map.calibration->expected_error()}, {"maximum_error", map.calibration->maximum_error()}, {"bins", bins}};
+    if (map.calibration->weighted()) calibration["error_by_chance"] = map.calibration->error_by_chance();
   }
   Json json = {{"name", map.name},
                {"pixels", accuracy.total},
@@ -198,12 +203,21 @@ MapAccuracy map_from_json(const Json& json) {
       map.confusion.add(codes[row], codes[col], whole_number<std::int64_t>(counts.at(row).at(col)));
   if (const Json& calibration = json.at("calibration"); !calibration.is_null()) {
     std::vector<Calibration::Bin> bins;
+    bool weighted = false;
     for (const Json& bin : calibration.at("bins")) {
-      const auto pixels = whole_number<std::int64_t>(bin.at("pixels"));
-      bins.push_back({pixels, whole_number<std::int64_t>(bin.at("correct")),
-                      pixels ? bin.at("confidence").get<double>() * static_cast<double>(pixels) : 0});
+      const auto pixels = whole_number<std::int64_t>(bin.at("pixels")), correct = whole_number<std::int64_t>(bin.at("correct"));
+      bins.push_back({pixels, correct, static_cast<double>(pixels), static_cast<double>(correct), 0, static_cast<double>(pixels)});
+      if (bin.contains("share")) {
+        weighted = true;
+        bins.back().weight = bin.at("share").get<double>();
+        if (pixels) {
+          bins.back().correct_weight = bins.back().weight * bin.at("accuracy").get<double>();
+          bins.back().squares = bins.back().weight * bins.back().weight / bin.at("effective_points").get<double>();
+        }
+      }
+      if (pixels) bins.back().weighted_confidence = bins.back().weight * bin.at("confidence").get<double>();
     }
-    map.calibration = Calibration::from_bins(std::move(bins));
+    map.calibration = Calibration::from_bins(std::move(bins), weighted);
   }
   return map;
 }
@@ -228,7 +242,7 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
   const auto mean = [&](double Accuracy::*m) { return interval_json(over_runs(accuracies, [m](const Accuracy& a) { return a.*m; })); };
   Json json = {
       {"schema", "millesime-accuracy-1"}, {"reference", report.reference}, {"nomenclature", nomenclature.name}, {"classes", classes}};
-  if (!report.sampling.empty()) json["sampling"] = report.sampling;
+  if (!report.sampling.empty()) json["sampling"] = report.sampling, json["unit"] = report.unit;
   if (report.areas) json["areas"] = areas_json(*report.areas);
   json["runs"] = runs;
   json["mean"] = {{"overall_accuracy", mean(&Accuracy::overall)},
@@ -238,7 +252,7 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
   json["final_map"] = report.final_map ? map_json(*report.final_map) : Json();
   for (const auto& [name, part] : parts_of(report))
     if (*part) json[name] = map_json(**part);
-  for (const PlacedConfusion& c : report.confusions)
+  for (const PlacedConfusion& c : report.confusions) {
     json["confusions"].push_back({{"reference", c.reference},
                                   {"produced", c.produced},
                                   {"pixels", c.pixels},
@@ -247,6 +261,8 @@ nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomencl
                                   {"there", c.there},
                                   {"longitude", c.longitude},
                                   {"latitude", c.latitude}});
+    if (c.hectares > 0) json["confusions"].back()["hectares"] = c.hectares;
+  }
   for (const auto& [code, polygons] : report.learned_polygons) json["learned"].push_back({{"code", code}, {"polygons", polygons}});
   return json;
 }
@@ -273,12 +289,12 @@ AccuracyReport read_accuracy(const std::string& file) {
       const auto number = [&c](const char* key) { return whole_number<std::int64_t>(c.at(key)); };
       report.confusions.push_back({whole_number<int>(c.at("reference")), whole_number<int>(c.at("produced")), number("pixels"),
                                    number("polygons"), number("in_one_polygon"), number("there"), degrees(c.at("longitude")),
-                                   degrees(c.at("latitude"))});
+                                   degrees(c.at("latitude")), c.value("hectares", 0.0)});
     }
     for (const Json& entry : json.value("learned", Json::array()))
       report.learned_polygons[whole_number<int>(entry.at("code"))] = whole_number<std::int64_t>(entry.at("polygons"));
     // Areas of other references follow from the matrix and the map that is published.
-    report.sampling = json.value("sampling", std::string());
+    report.sampling = json.value("sampling", std::string()), report.unit = json.value("unit", report.unit);
     if (!report.sampling.empty() && json.contains("areas")) report.areas = areas_from_json(json.at("areas"));
     return report;
   } catch (const nlohmann::json::exception& error) {
@@ -326,7 +342,7 @@ void write_report(const AccuracyReport& report, const Nomenclature& nomenclature
   if (report.areas && !report.sampling.empty())
     text = "*** Estimates for the map, by the design of the sample ***\n\n" + join_list(estimate_lines(*report.areas, nomenclature), "\n") +
            "\n\n";
-  if (!report.sampling.empty()) text += "*** Counts of the points, without the weights of a design ***\n\n";
+  if (!report.sampling.empty()) text += join_text("*** Counts of the ", report.unit, "s, without the weights of a design ***\n\n");
   write_text(text_file, text + results_text(runs, nomenclature));
 }
 

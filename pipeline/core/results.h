@@ -28,13 +28,15 @@ struct MapAccuracy {
   void add(std::int32_t reference, std::int32_t produced, std::optional<double> confidence);
 };
 
-// Pixels of one class of the reference that the map shows as another one, and where most of them are.
+// Pixels of one class of the reference that the map shows as another one, and where most of them are. Of a sample they are its points (or
+// blocks), each of which is a polygon of its own.
 struct PlacedConfusion {
   int reference = 0, produced = 0;
   std::int64_t pixels = 0, polygons = 0;
   std::int64_t in_one_polygon = 0;     // of that polygon which has most of them
   std::int64_t there = 0;              // in that block (reference.block_km) which has most of them
   double longitude = 0, latitude = 0;  // the middle of those; NaN where the map's reference system is a local one
+  double hectares = 0;                 // of the map that the points of a sample stand for; 0: of no sample
   bool operator==(const PlacedConfusion&) const = default;
 };
 
@@ -45,11 +47,12 @@ struct AccuracyReport {
   // Of the final map, where the reference spans more than five blocks: by polygons in blocks that a model learned from, and in blocks that
   // none did. Neighbouring fields are alike: the second is what a place without reference polygons may expect.
   std::optional<MapAccuracy> near_learners = {}, far_from_learners = {};
-  std::vector<PlacedConfusion> confusions = {};       // of the final map, the most pixels first
+  std::vector<PlacedConfusion> confusions = {};       // of the final map, the most pixels (of a sample: hectares) first
   std::map<int, std::int64_t> learned_polygons = {};  // of each class, that a model learned from
   // Of points: how they were drawn (ValidateCommand::sampling), "" for polygons, and what they say of the map by that design. The matrices
   // then count points, without the weights of the design.
   std::string sampling = {};
+  std::string unit = "point";  // of the sample: point or block
   std::optional<AreaAccuracy> areas = {};
 };
 
@@ -77,12 +80,14 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //                  overall_accuracy, kappa, macro_f_score (mean over the classes with reference pixels),
 //                  classes: [{code, reference, produced, agreed, precision, recall, f_score}],
 //                  confusion: {codes, counts: [reference][produced]},
-//                  calibration: null or {expected_error, maximum_error, bins: [{pixels, correct, confidence, accuracy}]}}
+//                  calibration: null or {expected_error, maximum_error, bins: [{pixels, correct, confidence, accuracy}]}}, of a
+//               sample also error_by_chance, and each bin with its share of the map's area, by which its points count, and effective_points
 //   mean        over the runs: overall_accuracy, kappa, macro_f_score: {mean, half_width, runs};
 //               classes: [{code, precision, recall, f_score: {mean, half_width, runs}}]
-//   confusions  (of the stage) [{reference, produced, pixels, polygons, in_one_polygon, there, longitude, latitude}]
+//   confusions  (not of matrices) [{reference, produced, pixels, polygons, in_one_polygon, there, longitude, latitude, hectares (of a
+//               sample)}]
 //   learned     (of the stage) [{code, polygons}]
-//   sampling    (of points) how they were drawn; runs and mean then count points, without the weights of the design
+//   sampling, unit  (of points) how they were drawn, point or block; runs and mean then count points, without the weights of the design
 //   areas       (of points, by their design; of other references added by publish, from the matrix) {unit: "ha", covered_share, unsampled:
 //   [code], overall_accuracy: estimate,
 //               classes: [{code, mapped, area, users_accuracy, producers_accuracy}]} with estimate = {value, standard_error},

@@ -21,19 +21,6 @@ double hectares_of(const std::vector<Stratum>& strata) {
   return sum;
 }
 
-// Sample moments of two indicators in a stratum.
-struct Moments {
-  double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
-  void add(bool is_x, bool is_y, double times) {
-    n += times, x += times * is_x, y += times * is_y;
-    xx += times * is_x, yy += times * is_y, xy += times * (is_x && is_y);
-  }
-  double mean_y() const { return y / n; }
-  double variance_y() const { return (yy - y * y / n) / (n - 1); }
-  double variance_x() const { return (xx - x * x / n) / (n - 1); }
-  double covariance() const { return (xy - x * y / n) / (n - 1); }
-};
-
 // The interval of a share of `n` points that has no spread (Wilson 1927).
 void enter_interval(Estimate& share, double n) {
   constexpr double kSquare = 1.96 * 1.96;
@@ -47,91 +34,118 @@ constexpr double kNoSpread = 1e-9;  // standard error of a share
 class Sample {
  public:
   Sample(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) : strata_(strata), points_(points) {
-    std::vector<std::int64_t> n(strata.size(), 0);
-    for (const JudgedPoint& point : points) n.at(static_cast<std::size_t>(point.stratum)) += point.n;
+    points_of_.assign(strata.size(), 0), size_of_.assign(strata.size(), 0);
+    for (const JudgedPoint& point : points) {
+      points_of_.at(stratum_of(point)) += point.n;
+      size_of_[stratum_of(point)] += static_cast<double>(point.n) * point.size;
+    }
     for (std::size_t h = 0; h < strata.size(); ++h) {
-      if (n[h] == 1)
+      if (points_of_[h] == 1)
         throw UserError(join_text("stratum ", strata[h].code,
                                   " has one point, of which no error can be computed; expected at least 2: interpret more, "
                                   "or join it with another stratum"));
-      if (n[h] > 1) hectares_ += strata[h].hectares;
-      points_of_.push_back(n[h]);
+      if (has(h)) hectares_ += strata[h].hectares;
     }
   }
 
   double hectares() const { return hectares_; }  // of the strata with points
   bool has(std::size_t stratum) const { return points_of_[stratum] > 0; }
 
-  // Share of the area where `is_y`. The finite population correction is 1 - n/N.
+  // Hectares that each point stands for.
+  std::vector<double> represented() const {
+    std::vector<double> hectares;
+    for (const JudgedPoint& point : points_) {
+      const std::size_t h = stratum_of(point);
+      hectares.push_back(strata_[h].hectares * static_cast<double>(point.n) * point.size / size_of_[h]);
+    }
+    return hectares;
+  }
+
+  // Share of the area where `is_y`.
   template <class IsY>
   Estimate share(const IsY& is_y) const {
-    const auto moments = moments_of([](const JudgedPoint&) { return true; }, is_y);
-    Estimate out;
-    double variance = 0;
-    for (std::size_t h = 0; h < strata_.size(); ++h) {
-      if (!has(h)) continue;
-      const double weight = strata_[h].hectares / hectares_;
-      out.value += weight * moments[h].mean_y();
-      variance += weight * weight * unsampled(h) * moments[h].variance_y() / moments[h].n;
-    }
-    out.standard_error = std::sqrt(variance);
-    if (out.standard_error < kNoSpread) enter_interval_of(out, moments, &Moments::n);
+    Estimate out{total_of(is_y) / hectares_, std::sqrt(variance_of(is_y)) / hectares_};
+    if (out.standard_error < kNoSpread) enter_interval_of(out, [](const JudgedPoint&) { return true; });
     return out;
   }
 
   // Ratio of the area where `is_y` (a part of `is_x`) to that where `is_x` (Stehman 2014, equations 27 and 28).
   template <class IsX, class IsY>
   Estimate ratio(const IsX& is_x, const IsY& is_y) const {
-    const auto moments = moments_of(is_x, is_y);
-    double x = 0, y = 0;
-    for (std::size_t h = 0; h < strata_.size(); ++h) {
-      if (!has(h)) continue;
-      x += strata_[h].hectares * moments[h].x / moments[h].n;
-      y += strata_[h].hectares * moments[h].y / moments[h].n;
-    }
+    const double x = total_of(is_x);
     if (x <= 0) return {kUnknown, kUnknown};
-    const double r = y / x;
-    double variance = 0;
-    for (std::size_t h = 0; h < strata_.size(); ++h) {
-      if (!has(h)) continue;
-      const Moments& m = moments[h];
-      const double of_points = m.variance_y() + r * r * m.variance_x() - 2 * r * m.covariance();
-      variance += strata_[h].hectares * strata_[h].hectares * unsampled(h) * of_points / m.n;
-    }
-    Estimate out{r, std::sqrt(std::max(0.0, variance)) / x};
-    if (out.standard_error < kNoSpread) enter_interval_of(out, moments, &Moments::x);
+    const double r = total_of(is_y) / x;
+    Estimate out{r, std::sqrt(variance_of([&](const JudgedPoint& point) { return is_y(point) - r * is_x(point); })) / x};
+    if (out.standard_error < kNoSpread) enter_interval_of(out, is_x);
     return out;
   }
 
  private:
-  // Of so many points of each stratum as if they had equal weights (the effective number of Kish 1965). Where all pixels are points, there
+  std::size_t stratum_of(const JudgedPoint& point) const { return static_cast<std::size_t>(point.stratum); }
+
+  // Of each stratum the mean of `z`, by the sizes of the points; 0 where there are none.
+  template <class Z>
+  std::vector<double> means_of(const Z& z) const {
+    std::vector<double> means(strata_.size(), 0);
+    for (const JudgedPoint& point : points_) means[stratum_of(point)] += static_cast<double>(point.n) * point.size * z(point);
+    for (std::size_t h = 0; h < means.size(); ++h)
+      if (has(h)) means[h] /= size_of_[h];
+    return means;
+  }
+
+  // In hectares.
+  template <class Z>
+  double total_of(const Z& z) const {
+    const std::vector<double> means = means_of(z);
+    double sum = 0;
+    for (std::size_t h = 0; h < means.size(); ++h) sum += strata_[h].hectares * means[h];
+    return sum;
+  }
+
+  // Of total_of(z). The finite population correction is 1 - n/N. Where the sizes differ, the mean is a ratio in each stratum (Cochran
+  // 1977, section 6.10).
+  template <class Z>
+  double variance_of(const Z& z) const {
+    const std::vector<double> means = means_of(z);
+    std::vector<double> squares(strata_.size(), 0);
+    for (const JudgedPoint& point : points_) {
+      const double residual = point.size * (z(point) - means[stratum_of(point)]);
+      squares[stratum_of(point)] += static_cast<double>(point.n) * residual * residual;
+    }
+    double variance = 0;
+    for (std::size_t h = 0; h < squares.size(); ++h) {
+      if (!has(h)) continue;
+      const auto n = static_cast<double>(points_of_[h]);
+      const double of_size = strata_[h].hectares * n / size_of_[h];
+      variance += of_size * of_size * unsampled(h) * squares[h] / (n - 1) / n;
+    }
+    return variance;
+  }
+
+  // Of so many points of each stratum as if they had equal weights (the effective number of Kish 1965). Where all units are points, there
   // is nothing else to know.
-  void enter_interval_of(Estimate& share, const std::vector<Moments>& moments, double Moments::*points) const {
+  template <class IsX>
+  void enter_interval_of(Estimate& share, const IsX& is_x) const {
+    std::vector<double> points(strata_.size(), 0);
+    for (const JudgedPoint& point : points_) points[stratum_of(point)] += static_cast<double>(point.n) * is_x(point);
     double weights = 0, squares = 0;
     for (std::size_t h = 0; h < strata_.size(); ++h) {
       if (!has(h)) continue;
-      const double weight = strata_[h].hectares / moments[h].n, n = moments[h].*points;
-      weights += n * weight, squares += n * weight * weight * unsampled(h);
+      const double weight = strata_[h].hectares / static_cast<double>(points_of_[h]);
+      weights += points[h] * weight, squares += points[h] * weight * weight * unsampled(h);
     }
     if (squares > 0) enter_interval(share, weights * weights / squares);
   }
 
   double unsampled(std::size_t h) const {
-    const double n = static_cast<double>(points_of_[h]), all = static_cast<double>(strata_[h].pixels);
+    const double n = static_cast<double>(points_of_[h]), all = static_cast<double>(strata_[h].units);
     return all > 0 ? std::max(0.0, 1 - n / all) : 1;
-  }
-
-  template <class IsX, class IsY>
-  std::vector<Moments> moments_of(const IsX& is_x, const IsY& is_y) const {
-    std::vector<Moments> moments(strata_.size());
-    for (const JudgedPoint& point : points_)
-      moments[static_cast<std::size_t>(point.stratum)].add(is_x(point), is_y(point), static_cast<double>(point.n));
-    return moments;
   }
 
   const std::vector<Stratum>& strata_;
   const std::vector<JudgedPoint>& points_;
   std::vector<std::int64_t> points_of_;
+  std::vector<double> size_of_;  // sums
   double hectares_ = 0;
 };
 
@@ -139,14 +153,14 @@ class Sample {
 
 std::int64_t points_for(const std::vector<Stratum>& strata, double standard_error) {
   const double all = hectares_of(strata);
-  double deviations = 0, variances = 0, pixels = 0;
+  double deviations = 0, variances = 0, units = 0;
   for (const Stratum& stratum : strata) {
     const double weight = stratum.hectares / all;
     deviations += weight * deviation(stratum);
     variances += weight * deviation(stratum) * deviation(stratum);
-    pixels += static_cast<double>(stratum.pixels);
+    units += static_cast<double>(stratum.units);
   }
-  return static_cast<std::int64_t>(std::ceil(deviations * deviations / (standard_error * standard_error + variances / pixels)));
+  return static_cast<std::int64_t>(std::ceil(deviations * deviations / (standard_error * standard_error + variances / units)));
 }
 
 void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least) {
@@ -171,7 +185,7 @@ void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule,
     }
     for (const std::size_t h : fixed) strata[h].points = least;
   }
-  for (Stratum& stratum : strata) stratum.points = std::min(stratum.points, stratum.pixels);
+  for (Stratum& stratum : strata) stratum.points = std::min(stratum.points, stratum.units);
 }
 
 double expected_error(const std::vector<Stratum>& strata) {
@@ -180,7 +194,7 @@ double expected_error(const std::vector<Stratum>& strata) {
   for (const Stratum& stratum : strata) {
     const auto n = static_cast<double>(stratum.points);
     const double error = stratum.hectares / all * deviation(stratum);
-    variance += error * error * std::max(0.0, 1 - n / static_cast<double>(stratum.pixels)) / std::max(1.0, n);
+    variance += error * error * std::max(0.0, 1 - n / static_cast<double>(stratum.units)) / std::max(1.0, n);
   }
   return std::sqrt(variance);
 }
@@ -191,7 +205,7 @@ void allocate_for(std::vector<Stratum>& strata, double standard_error, Allocatio
     return expected_error(strata) <= standard_error;
   };
   std::int64_t enough = std::max<std::int64_t>(1, points_for(strata, standard_error)), too_few = enough - 1;
-  for (; !is_enough(enough); enough *= 2) too_few = enough;  // ends: where every pixel is a point, there is no error
+  for (; !is_enough(enough); enough *= 2) too_few = enough;  // ends: where every unit is a point, there is no error
   while (enough - too_few > 1) {
     const std::int64_t middle = too_few + (enough - too_few) / 2;
     (is_enough(middle) ? enough : too_few) = middle;
@@ -229,7 +243,7 @@ void enter_estimates(const Sample& sample, const std::vector<JudgedPoint>& point
 // Draws of clusters, each with the mean of its points.
 class ClusterSample {
  public:
-  ClusterSample(double hectares, const std::vector<JudgedPoint>& points) : hectares_(hectares) {
+  ClusterSample(double hectares, const std::vector<JudgedPoint>& points) : hectares_(hectares), points_(points) {
     for (const JudgedPoint& point : points) draws_[point.cluster].push_back(point);
     if (draws_.size() < 2)
       throw UserError(join_text("the points are of ", draws_.size(),
@@ -237,6 +251,20 @@ class ClusterSample {
   }
 
   double hectares() const { return hectares_; }
+
+  // Hectares that each point stands for.
+  std::vector<double> represented() const {
+    std::map<std::int64_t, double> points_of;  // by draw
+    double size = 0;
+    for (const auto& [cluster, points] : draws_) {
+      for (const JudgedPoint& point : points) points_of[cluster] += static_cast<double>(point.n);
+      size += mean_of(points, [](const JudgedPoint&) { return true; });
+    }
+    std::vector<double> hectares;
+    for (const JudgedPoint& point : points_)
+      hectares.push_back(hectares_ * static_cast<double>(point.n) * point.size / points_of[point.cluster] / size);
+    return hectares;
+  }
 
   template <class IsY>
   Estimate share(const IsY& is_y) const {
@@ -248,12 +276,8 @@ class ClusterSample {
     std::vector<std::pair<double, double>> means;  // x, y
     double x = 0, y = 0;
     for (const auto& [cluster, points] : draws_) {
-      double n = 0, of_x = 0, of_y = 0;
-      for (const JudgedPoint& point : points)
-        n += static_cast<double>(point.n), of_x += static_cast<double>(point.n) * is_x(point),
-            of_y += static_cast<double>(point.n) * is_y(point);
-      means.emplace_back(of_x / n, of_y / n);
-      x += of_x / n, y += of_y / n;
+      means.emplace_back(mean_of(points, is_x), mean_of(points, is_y));
+      x += means.back().first, y += means.back().second;
     }
     if (x <= 0) return {kUnknown, kUnknown};
     const double n = static_cast<double>(means.size()), r = y / x;
@@ -266,7 +290,16 @@ class ClusterSample {
   }
 
  private:
+  template <class IsY>
+  static double mean_of(const std::vector<JudgedPoint>& points, const IsY& is_y) {
+    double n = 0, sum = 0;
+    for (const JudgedPoint& point : points)
+      n += static_cast<double>(point.n), sum += static_cast<double>(point.n) * point.size * is_y(point);
+    return sum / n;
+  }
+
   double hectares_;
+  const std::vector<JudgedPoint>& points_;
   std::map<std::int64_t, std::vector<JudgedPoint>> draws_;
 };
 
@@ -299,6 +332,14 @@ AreaAccuracy estimate_clusters(double hectares, const std::vector<JudgedPoint>& 
   return result;
 }
 
+std::vector<double> represented_hectares(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) {
+  return Sample(strata, points).represented();
+}
+
+std::vector<double> represented_hectares_of_clusters(double hectares, const std::vector<JudgedPoint>& points) {
+  return ClusterSample(hectares, points).represented();
+}
+
 AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, double>& mapped_area) {
   ConfusionMatrix matrix = sample;
   double total = 0;
@@ -321,7 +362,7 @@ AreaAccuracy adjust_areas(const ConfusionMatrix& sample, const std::map<int, dou
     for (int row = 0; row < matrix.size(); ++row)
       if (matrix.at(row, col) > 0)
         points.push_back({static_cast<int>(strata.size()), code, matrix.codes()[static_cast<std::size_t>(row)], matrix.at(row, col)});
-    strata.push_back({.code = code, .pixels = 0, .hectares = area->second, .users = 0, .points = 0});
+    strata.push_back({.code = code, .units = 0, .hectares = area->second, .users = 0, .points = 0});
   }
   const AreaAccuracy sampled = estimate(strata, points);
   AreaAccuracy result{sampled.overall, {}, unsampled, total > 0 ? hectares_of(strata) / total : 0};

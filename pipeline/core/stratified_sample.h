@@ -2,10 +2,10 @@
 // Probability samples of a map: how many points, how many in which stratum, and what they say about the map and the ground. The one
 // estimator of areas and of accuracies with intervals.
 //
-// A stratified random sample draws the pixels of a stratum with equal probability. Strata are the classes of the map, or anything else
-// (change, another map), or the points come in clusters, which are quicker to interpret: the estimates of strata are those of Stehman 2014
-// (International Journal of Remote Sensing 35), which for classes as strata are those of Olofsson et al. 2014 (Remote Sensing of
-// Environment 148).
+// A stratified random sample draws the units of a stratum, pixels or blocks of them, with equal probability. Strata are the classes of the
+// map, or anything else (change, another map), or the points come in clusters, which are quicker to interpret: the estimates of strata are
+// those of Stehman 2014 (International Journal of Remote Sensing 35), which for classes as strata are those of Olofsson et al. 2014 (Remote
+// Sensing of Environment 148).
 
 #include <cstdint>
 #include <map>
@@ -17,8 +17,8 @@
 namespace millesime {
 
 struct Stratum {
-  int code = 0;             // of the class, or of the other layer
-  std::int64_t pixels = 0;  // N_h
+  int code = 0;            // of the class, or of the other layer
+  std::int64_t units = 0;  // N_h: pixels, or blocks of them
   double hectares = 0;
   double users = 0;         // expected user's accuracy, to find the size of the sample
   std::int64_t points = 0;  // n_h, drawn
@@ -34,7 +34,7 @@ enum class Allocation {
   equal,         // to all strata: good for user's accuracies
   neyman         // proportional to area x expected deviation: the smallest error of the overall accuracy
 };
-// Sets `points` of every stratum, together about `total` (more where `least` asks for it), at most its pixels.
+// Sets `points` of every stratum, together about `total` (more where `least` asks for it), at most its units.
 void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least);
 
 // Standard error of the overall accuracy that is expected of the strata's points: points_for() the other way round, for any allocation.
@@ -54,6 +54,7 @@ struct JudgedPoint {
   int produced = 0, reference = 0;  // class of the map (0: it has none there), class on the ground
   std::int64_t n = 1;               // so many points
   std::int64_t cluster = 0;         // of a sample in clusters: the draw that the point is of
+  double size = 1;                  // of its unit, in any measure: blocks at the edge of the map have fewer mapped pixels than others
 };
 
 // Points where the map has no class are no part of it: the estimates are of the others, a domain whose size the points tell, too.
@@ -61,11 +62,15 @@ struct JudgedPoint {
 // hectares of the strata; `mapped_area` [code] of the map's classes is filled from the points if the strata are not the classes.
 AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points);
 
-// Of a sample in two stages: clusters drawn with replacement and with probability proportional to their pixels, and in each draw pixels at
+// Of a sample in two stages: clusters drawn with replacement and with probability proportional to their units, and in each draw units at
 // random. Each draw is then one estimate of the whole map, whatever its number of points: the estimate is their mean, and its error that
 // of their spread, which holds all that the pixels of a cluster have in common (Cochran 1977, section 11.9; ratios by linearisation).
 // `hectares`: of the map. UserError for fewer than two clusters.
 AreaAccuracy estimate_clusters(double hectares, const std::vector<JudgedPoint>& points);
+
+// Hectares of the map that each point stands for, by the design: together those that the estimates are of.
+std::vector<double> represented_hectares(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points);
+std::vector<double> represented_hectares_of_clusters(double hectares, const std::vector<JudgedPoint>& points);
 
 // Of a confusion matrix: the map's classes are the strata, which are so large that no sample exhausts them. Valid for a probability sample;
 // held-out pixels of polygons are not one, and their intervals are then too narrow. A class of the map with fewer than two sample pixels

@@ -26,9 +26,8 @@ void write_layer(GDALDatasetH dataset, OGRSpatialReferenceH system, const PointL
     if (!good || messages.failed())
       throw UserError(join_text(path, ": cannot be written; is the disk full? The previous file is kept. ", messages.text()));
   };
-  const bool has_points = !table.points.empty();
-  OGRLayerH layer =
-      GDALDatasetCreateLayer(dataset, table.name.c_str(), has_points ? system : nullptr, has_points ? wkbPoint : wkbNone, nullptr);
+  const OGRwkbGeometryType type = !table.points.empty() ? wkbPoint : !table.polygons.empty() ? wkbMultiPolygon : wkbNone;
+  OGRLayerH layer = GDALDatasetCreateLayer(dataset, table.name.c_str(), type == wkbNone ? nullptr : system, type, nullptr);
   check(layer != nullptr);
   for (std::size_t i = 0; i < table.fields.size(); ++i) {
     OGRFieldDefnH field = OGR_Fld_Create(table.fields[i].c_str(), table.rows.empty() ? OFTString : field_type(table.rows[0].at(i)));
@@ -39,7 +38,8 @@ void write_layer(GDALDatasetH dataset, OGRSpatialReferenceH system, const PointL
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
     const FeatureHandle feature(OGR_F_Create(OGR_L_GetLayerDefn(layer)));
     for (std::size_t i = 0; i < table.fields.size(); ++i) set_attribute(feature.get(), static_cast<int>(i), table.rows[row].at(i));
-    if (has_points) {
+    if (type == wkbMultiPolygon) OGR_F_SetGeometryDirectly(feature.get(), geometry_of({table.polygons.at(row)}).release());
+    if (type == wkbPoint) {
       OGRGeometryH point = OGR_G_CreateGeometry(wkbPoint);
       OGR_G_SetPoint_2D(point, 0, table.points.at(row).x, table.points.at(row).y);
       OGR_F_SetGeometryDirectly(feature.get(), point);

@@ -1,5 +1,5 @@
 #pragma once
-// Points with attributes, and tables, in the layers of a vector file.
+// Points with attributes, and tables, in the layers of a vector file; beside them also polygons.
 
 #include <map>
 #include <optional>
@@ -13,8 +13,9 @@ namespace millesime {
 struct PointLayer {
   std::string name;
   std::vector<std::string> fields;
-  std::vector<Point> points;  // one a row; none: a table without geometry
+  std::vector<Point> points;  // one a row; neither points nor polygons: a table without geometry
   std::vector<std::vector<Attribute>> rows;
+  std::vector<Polygon> polygons = {};  // instead of points, one a row
 };
 
 // UserError unless write_point_layers() can write a file of this name.

@@ -92,13 +92,19 @@ std::string form_style(const Nomenclature& nomenclature, const PointForm& form) 
   std::string fields;
   for (const std::string& name : form.label_fields) fields += field(name, "ValueMap", classes);
   fields += field(form.notes, "TextEdit", "<Option type=\"bool\" name=\"IsMultiline\" value=\"true\"/>");
+  // Seen on any image: crosses, or outlines that leave the inside free.
+  const char* symbol = form.of_polygons
+                           ? "<symbol type=\"fill\" name=\"0\" alpha=\"1\"><layer class=\"SimpleFill\" enabled=\"1\"><prop k=\"style\" "
+                             "v=\"no\"/><prop k=\"outline_color\" v=\"255,0,255,255\"/><prop k=\"outline_width\" "
+                             "v=\"0.6\"/></layer></symbol>"
+                           : "<symbol type=\"marker\" name=\"0\" alpha=\"1\"><layer class=\"SimpleMarker\" enabled=\"1\"><prop k=\"name\" "
+                             "v=\"cross2\"/><prop k=\"size\" v=\"4\"/><prop k=\"outline_color\" v=\"255,0,255,255\"/><prop "
+                             "k=\"outline_width\" v=\"0.6\"/></layer></symbol>";
   return join_text(
       "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n<qgis version=\"3.22.0\" "
-      "styleCategories=\"Symbology|Fields|Forms\">\n      <renderer-v2 type=\"singleSymbol\">\n        <symbols><symbol type=\"marker\" "
-      "name=\"0\" alpha=\"1\"><layer class=\"SimpleMarker\" enabled=\"1\"><prop k=\"name\" v=\"cross2\"/><prop k=\"size\" v=\"4\"/><prop "
-      "k=\"outline_color\" v=\"255,0,255,255\"/><prop k=\"outline_width\" v=\"0.6\"/></layer></symbol></symbols>\n      "
-      "</renderer-v2>\n  <fieldConfiguration>\n",
-      fields, "  </fieldConfiguration>\n  <editable><field name=\"", form.fixed, "\" editable=\"0\"/></editable>\n</qgis>\n");
+      "styleCategories=\"Symbology|Fields|Forms\">\n      <renderer-v2 type=\"singleSymbol\">\n        <symbols>",
+      symbol, "</symbols>\n      </renderer-v2>\n  <fieldConfiguration>\n", fields, "  </fieldConfiguration>\n  <editable><field name=\"",
+      form.fixed, "\" editable=\"0\"/></editable>\n</qgis>\n");
 }
 
 }  // namespace millesime

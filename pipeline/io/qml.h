@@ -19,11 +19,12 @@ std::string number_style(const ColorRamp& ramp, double maximum, const std::strin
 std::string polygon_style(const Nomenclature& nomenclature, const std::string& field);
 std::string category_renderer(const Nomenclature& nomenclature, const std::string& field);
 
-// A style of points with a form to fill in: each of `label_fields` offers the classes (of codes), `notes` has several lines, `fixed` cannot
-// be changed.
+// A style of points, or of polygons, with a form to fill in: each of `label_fields` offers the classes (of codes), `notes` has several
+// lines, `fixed` cannot be changed.
 struct PointForm {
   std::vector<std::string> label_fields;
   std::string notes, fixed;
+  bool of_polygons = false;
 };
 std::string form_style(const Nomenclature& nomenclature, const PointForm& form);
 

@@ -12,24 +12,36 @@
 
 namespace millesime {
 
+// Side of the squares in which confusions are counted where the reference has no blocks of its own.
+inline constexpr double kPlaceKm = 5;
+double metres_of_unit(const std::string& crs);  // for them: a degree is as long as one of latitude
+
 class ConfusionPlaces {
  public:
-  // A pixel of the reference, right or wrong. `polygon`, `block`: any texts or numbers that tell them apart; `at`: in the map's system.
-  void add(int reference, int produced, const std::pair<std::string, std::int64_t>& polygon,
-           const std::pair<std::string, std::int64_t>& block, const Point& at);
+  using Name = std::pair<std::string, std::int64_t>;  // any texts or numbers that tell them apart
 
-  // The most pixels first, then by codes; at most kMostConfusions.
+  // A pixel of the reference, or a unit of a sample, right or wrong.
+  struct Judged {
+    int reference = 0, produced = 0;
+    Name polygon, block;
+    Point at;             // in the map's system
+    double hectares = 0;  // that a unit of a sample stands for
+  };
+  void add(const Judged& judged);
+
+  // The most hectares first, then pixels, then by codes; at most kMostConfusions.
   static constexpr std::size_t kMostConfusions = 100;
   std::vector<PlacedConfusion> result(const std::string& crs) const;
 
  private:
-  using Name = std::pair<std::string, std::int64_t>;
   struct Block {
     std::int64_t pixels = 0;
     double x = 0, y = 0;  // sums
+    double hectares = 0;
   };
   struct Pair {
     std::int64_t pixels = 0;
+    double hectares = 0;
     std::map<Name, std::int64_t> polygons;
     std::map<Name, Block> blocks;
   };

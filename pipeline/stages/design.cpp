@@ -14,13 +14,14 @@
 #include "pipeline/core/chance.h"
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/pixel_areas.h"
 #include "pipeline/core/text.h"
 #include "pipeline/imagery/coverage_reader.h"
-#include "pipeline/io/geodesy.h"
-#include "pipeline/io/map_input.h"
 #include "pipeline/io/point_file.h"
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/io/vector_file.h"
+#include "pipeline/stages/map_units.h"
 
 namespace millesime {
 namespace {
@@ -29,11 +30,12 @@ constexpr double kZ = 1.96;  // of a 95 % interval
 
 struct Drawn {
   int stratum = 0, produced = 0;
-  Point at;
+  int col = 0, row = 0;  // of the unit
+  std::int32_t pixels = 1;
   std::int64_t cluster = 0;  // number of the draw, from 1; 0 without clusters
 };
 
-// Ranks of the drawn pixels among the `n` of a stratum, in ascending order: a simple random sample without replacement (Floyd's algorithm,
+// Ranks of the drawn units among the `n` of a stratum, in ascending order: a simple random sample without replacement (Floyd's algorithm,
 // Bentley & Floyd 1987).
 std::vector<std::int64_t> draw(std::int64_t n, std::int64_t count, std::mt19937_64& random) {
   std::set<std::int64_t> chosen;
@@ -47,42 +49,35 @@ std::vector<std::int64_t> draw(std::int64_t n, std::int64_t count, std::mt19937_
 class Designer {
  public:
   Designer(const DesignCommand& command, const Context& context)
-      : command_(command), context_(context), map_(open_map(command.map, MapKind::classes, context)) {
-    if (command.strata.empty()) return;
-    strata_map_.emplace(open_map(command.strata, MapKind::classes, context));
-    require_same(map_.grid(), strata_map_->grid(), command.strata + " and " + command.map);
-  }
+      : command_(command), context_(context), units_(command.map, command.strata, side_of(command), context) {}
 
-  const Grid& grid() const { return map_.grid(); }
+  const MapUnits& units() const { return units_; }
 
-  // Pixels and hectares of every stratum. A pixel with a class and without a stratum is of stratum 0: a sample is one of the whole map.
+  // Units and hectares of every stratum. One with a class and without a stratum is of stratum 0: a sample is one of the whole map.
   std::vector<Stratum> count() {
-    const std::optional<PixelAreas> areas = pixel_areas(map_.grid());
-    std::map<int, std::pair<std::int64_t, std::int64_t>> amounts;  // pixels, cm2
-    std::vector<std::int64_t> cm2(static_cast<std::size_t>(map_.grid().cols),
-                                  static_cast<std::int64_t>(std::llround(map_.grid().pixel_width * map_.grid().pixel_height * 1e4)));
-    each_row("count the strata", [&](int row, const std::uint16_t* strata, const std::uint16_t* classes) {
-      if (areas) areas->row_cm2(0, row, map_.grid().cols, cm2);
-      for (std::size_t col = 0; col < cm2.size(); ++col) {
-        if (classes[col] == 0) continue;
-        auto& [pixels, area] = amounts[strata[col]];
-        ++pixels, area += cm2[col];
+    std::map<int, std::pair<std::int64_t, std::int64_t>> amounts;  // units, cm2
+    units_.each_row("count the strata", MapUnits::With::areas, [&](const UnitRow& row) {
+      for (int col = 0; col < units_.cols(); ++col) {
+        if (row.classes[col] == 0) continue;
+        auto& [units, area] = amounts[row.strata[col]];
+        ++units, area += row.cm2[col];
       }
     });
     std::vector<Stratum> strata;
     for (const auto& [code, amount] : amounts)
       strata.push_back({code, amount.first, hectares_of_cm2(amount.second), command_.expected / 100, 0});
     if (strata.empty()) throw UserError(join_text(command_.map, ": no pixel has a class"));
-    if (strata_map_ && strata.front().code == 0)
-      context_.progress->note(join_text(command_.strata, ": 0 or no data on ", counted(strata.front().pixels, "pixel"), " of ",
-                                        command_.map, "; they are stratum 0"));
+    if (!command_.strata.empty() && strata.front().code == 0)
+      context_.progress->note(join_text(command_.strata, ": 0 or no data on ",
+                                        counted(strata.front().units, command_.of_blocks() ? "block" : "pixel"), " of ", command_.map,
+                                        "; they are stratum 0"));
     return strata;
   }
 
-  // The drawn points, in the order of the map's rows.
+  // The drawn units, in the order of the map's rows.
   std::vector<Drawn> draw_points(const std::vector<Stratum>& strata) {
     struct Queue {
-      std::vector<std::int64_t> ranks;  // of the drawn pixels
+      std::vector<std::int64_t> ranks;  // of the drawn units
       std::size_t next = 0;
       std::int64_t seen = 0;
     };
@@ -91,37 +86,37 @@ class Designer {
       // A generator a stratum: points of a stratum stay where they are when others get more.
       std::mt19937_64 random(
           mix(static_cast<std::uint64_t>(command_.seed) * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(strata[h].code)));
-      queues[strata[h].code] = {static_cast<int>(h), {draw(strata[h].pixels, strata[h].points, random)}};
+      queues[strata[h].code] = {static_cast<int>(h), {draw(strata[h].units, strata[h].points, random)}};
     }
     std::vector<Drawn> drawn;
-    each_row("draw the points", [&](int row, const std::uint16_t* codes, const std::uint16_t* classes) {
-      for (int col = 0; col < map_.grid().cols; ++col) {
-        if (classes[col] == 0) continue;
-        auto& [position, queue] = queues.at(codes[col]);
+    units_.each_row("draw the sample", MapUnits::With::classes, [&](const UnitRow& row) {
+      for (int col = 0; col < units_.cols(); ++col) {
+        if (row.classes[col] == 0) continue;
+        auto& [position, queue] = queues.at(row.strata[col]);
         const bool taken = queue.next < queue.ranks.size() && queue.ranks[queue.next] == queue.seen++;
         if (!taken) continue;
         ++queue.next;
-        drawn.push_back({position, classes[col], map_.grid().centre(col, row)});
+        drawn.push_back({position, row.classes[col], col, row.row, row.pixels[col]});
       }
     });
     return drawn;
   }
 
-  // Pixels with a class in each square of `side` pixels.
+  // Units with a class in each square of clusters.
   std::vector<std::int64_t> count_squares() {
-    std::vector<std::int64_t> pixels(static_cast<std::size_t>(square(grid().cols - 1, grid().rows - 1)) + 1);
-    each_row("count the clusters", [&](int row, const std::uint16_t* codes, const std::uint16_t*) {
-      for (int col = 0; col < grid().cols; ++col) pixels[static_cast<std::size_t>(square(col, row))] += codes[col] != 0;
+    std::vector<std::int64_t> units(static_cast<std::size_t>(square(units_.cols() - 1, units_.rows() - 1)) + 1);
+    units_.each_row("count the clusters", MapUnits::With::classes, [&](const UnitRow& row) {
+      for (int col = 0; col < units_.cols(); ++col) units[static_cast<std::size_t>(square(col, row.row))] += row.classes[col] != 0;
     });
-    return pixels;
+    return units;
   }
 
-  // `clusters` draws of squares, and of each draw command.cluster_points pixels, or all of a square that has fewer. In the order of the
+  // `clusters` draws of squares, and of each draw command.cluster_points units, or all of a square that has fewer. In the order of the
   // map's rows.
   std::vector<Drawn> draw_clusters(std::int64_t clusters) {
-    const std::vector<std::int64_t> pixels = count_squares();
-    std::vector<std::int64_t> until(pixels.size());  // pixels of the squares up to this one
-    std::partial_sum(pixels.begin(), pixels.end(), until.begin());
+    const std::vector<std::int64_t> units = count_squares();
+    std::vector<std::int64_t> until(units.size());  // units of the squares up to this one
+    std::partial_sum(units.begin(), units.end(), until.begin());
     struct Taken {
       std::int64_t rank = 0, cluster = 0;
       bool operator<(const Taken& other) const { return std::pair(rank, cluster) < std::pair(other.rank, other.cluster); }
@@ -134,23 +129,23 @@ class Designer {
     std::unordered_map<std::int64_t, Queue> queues;  // by square
     std::mt19937_64 random(mix(static_cast<std::uint64_t>(command_.seed) * 0x9e3779b97f4a7c15));
     for (std::int64_t cluster = 1; cluster <= clusters; ++cluster) {
-      // The square of a pixel that is drawn from all.
-      const auto pixel = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(until.back())));
-      const auto at = std::ranges::upper_bound(until, pixel) - until.begin();
-      const std::int64_t own = pixels[static_cast<std::size_t>(at)];
+      // The square of a unit that is drawn from all.
+      const auto unit = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(until.back())));
+      const auto at = std::ranges::upper_bound(until, unit) - until.begin();
+      const std::int64_t own = units[static_cast<std::size_t>(at)];
       for (const std::int64_t rank : draw(own, std::min<std::int64_t>(own, command_.cluster_points), random))
         queues[at].taken.push_back({rank, cluster});
     }
     for (auto& [at, queue] : queues) std::ranges::sort(queue.taken, std::less{});
     std::vector<Drawn> drawn;
-    each_row("draw the points", [&](int row, const std::uint16_t* codes, const std::uint16_t* classes) {
-      for (int col = 0; col < grid().cols; ++col) {
-        if (codes[col] == 0) continue;
-        const auto found = queues.find(square(col, row));
+    units_.each_row("draw the sample", MapUnits::With::classes, [&](const UnitRow& row) {
+      for (int col = 0; col < units_.cols(); ++col) {
+        if (row.classes[col] == 0) continue;
+        const auto found = queues.find(square(col, row.row));
         if (found == queues.end()) continue;
         Queue& queue = found->second;
         for (; queue.next < queue.taken.size() && queue.taken[queue.next].rank == queue.seen; ++queue.next)
-          drawn.push_back({0, classes[col], grid().centre(col, row), queue.taken[queue.next].cluster});
+          drawn.push_back({0, row.classes[col], col, row.row, row.pixels[col], queue.taken[queue.next].cluster});
         ++queue.seen;
       }
     });
@@ -158,37 +153,24 @@ class Designer {
   }
 
  private:
-  std::int64_t squares_across() const { return (grid().cols + command_.cluster_side - 1) / command_.cluster_side; }
-  std::int64_t square(int col, int row) const {
-    return std::int64_t{row / command_.cluster_side} * squares_across() + col / command_.cluster_side;
+  static int side_of(const DesignCommand& command) {
+    return command.of_blocks() ? block_side(RasterReader(command.map).grid(), command.block_size, command.map) : 1;
   }
-
-  // Calls each(row, strata, classes); a class is 0 where there is none.
-  template <class Each>
-  void each_row(const char* what, const Each& each) {
-    const Grid& grid = map_.grid();
-    context_.progress->start(what, grid.rows, "rows");
-    std::vector<std::uint16_t> classes, strata;
-    for (const Window& strip : split(grid.whole(), grid.cols, kMapBlock, 1)) {
-      classes.resize(static_cast<std::size_t>(strip.pixels()));
-      map_.read(strip, classes.data());
-      if (strata_map_) {
-        strata.resize(classes.size());
-        strata_map_->read(strip, strata.data());
-      }
-      for (int row = 0; row < strip.height; ++row) {
-        const std::size_t first = static_cast<std::size_t>(row) * static_cast<std::size_t>(grid.cols);
-        each(strip.row + row, (strata_map_ ? strata : classes).data() + first, classes.data() + first);
-      }
-      context_.progress->advance(strip.height);
-    }
-    context_.progress->finish();
+  int side_of_square() const {  // in units
+    const int side = side_of(command_);
+    if (command_.cluster_points > 0 && command_.cluster_side % side != 0)
+      throw UserError(join_text("cluster_side: expected a multiple of the blocks, ", side, " px, got ", command_.cluster_side, " px"));
+    return std::max(1, command_.cluster_side / side);
+  }
+  std::int64_t square(int col, int row) const {
+    const int side = cluster_side_;
+    return std::int64_t{row / side} * ((units_.cols() + side - 1) / side) + col / side;
   }
 
   const DesignCommand& command_;
   const Context& context_;
-  MapInput map_;
-  std::optional<MapInput> strata_map_;
+  MapUnits units_;
+  int cluster_side_ = side_of_square();
 };
 
 // "11=95": the expected user's accuracy of a stratum, in percent.
@@ -249,16 +231,16 @@ std::optional<Nomenclature> classes_to_label(const DesignCommand& command) {
 }
 
 // QGIS opens a layer of a GeoPackage with the style that this table has for it.
-PointLayer style_table(const Nomenclature& classes) {
-  const PointForm form{{kDesignLabels.begin(), kDesignLabels.end()}, "comment", "id"};
+PointLayer style_table(const Nomenclature& classes, const DesignCommand& command) {
+  const PointForm form{{kDesignLabels.begin(), kDesignLabels.end()}, "comment", "id", command.of_blocks()};
   PointLayer table{"layer_styles",
                    {"f_table_catalog", "f_table_schema", "f_table_name", "f_geometry_column", "styleName", "styleQML", "styleSLD",
                     "useAsDefault", "description", "owner", "ui", "update_time"},
                    {},
                    {}};
-  table.rows.push_back({std::string(), std::string(), std::string(kDesignPoints), std::string("geom"), std::string("interpretation"),
-                        form_style(classes, form), std::string(), std::int64_t{1}, std::string("form of the points"), std::string(),
-                        std::string(), std::string("2000-01-01T00:00:00Z")});
+  table.rows.push_back({std::string(), std::string(), std::string(command.of_blocks() ? kDesignBlocks : kDesignPoints), std::string("geom"),
+                        std::string("interpretation"), form_style(classes, form), std::string(), std::int64_t{1},
+                        "form of the " + command.unit + "s", std::string(), std::string(), std::string("2000-01-01T00:00:00Z")});
   return table;
 }
 
@@ -273,10 +255,16 @@ Options DesignCommand::declare() {
       .path();
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the legend of the map")
       .names("nomenclature");
+  o.add("unit", &unit,
+        "what is drawn and interpreted: point: a pixel; block: a square of pixels, which is labelled by the class that has most of it, on "
+        "the "
+        "ground as on the map")
+      .choices({"point", "block"});
+  o.add("block_size", &block_size, "unit block: side of a block, a multiple of the map's pixels").unit("m").range(1, 1000);
   o.add("half_width", &half_width, "half of the 95 % interval that the overall accuracy is to have").unit("%").range(0.05, 50);
   o.add("expected", &expected, "user's accuracy that is expected of the strata, to find the number of points").unit("%").range(0, 100);
   o.add("expected_of", &expected_of, "user's accuracy that is expected of single strata, e.g. 11=95");
-  o.add("points", &points, "number of points; 0: as many as half_width needs").range(0, 1e7);
+  o.add("points", &points, "number of points or blocks; 0: as many as half_width needs").range(0, 1e7);
   o.add("allocation", &allocation,
         "points of the strata: olofsson: at least `least` in each, the others in proportion to the areas; proportional; equal; neyman: the "
         "smallest error of the overall accuracy")
@@ -305,17 +293,26 @@ namespace {
 
 // Labels are days of work.
 void require_no_labels(const std::string& file) {
-  if (!std::filesystem::exists(file) || !has_layer(file, kDesignPoints)) return;
-  std::int64_t labelled = 0;
-  for (const PointRow& row : read_points(file, kDesignPoints, {}, ""))
-    labelled += std::ranges::any_of(kDesignLabels, [&](const char* field) {
-      const auto at = row.attributes.find(field);
-      return at != row.attributes.end() && !trim(at->second).empty();
+  if (!std::filesystem::exists(file)) return;
+  const auto has_label = [](const auto& unit) {
+    return std::ranges::any_of(kDesignLabels, [&](const char* field) {
+      const auto at = unit.attributes.find(field);
+      return at != unit.attributes.end() && !trim(at->second).empty();
     });
-  if (labelled > 0)
-    throw UserError(join_text(file, ": ", counted(labelled, "point"),
-                              " of the sample there already have a label; expected none, because the ",
+  };
+  std::string labelled;
+  if (has_layer(file, kDesignPoints))
+    if (const auto n = std::ranges::count_if(read_points(file, kDesignPoints, {}, ""), has_label); n > 0) labelled = counted(n, "point");
+  if (has_layer(file, kDesignBlocks))
+    if (const auto n = std::ranges::count_if(read_polygons(file, kDesignBlocks, {}, "").features, has_label); n > 0)
+      labelled = counted(n, "block");
+  if (!labelled.empty())
+    throw UserError(join_text(file, ": ", labelled, " of the sample there already have a label; expected none, because the ",
                               "file would be replaced: name another output, or delete the file if the labels are not needed"));
+}
+
+Polygon polygon_of(const Box& box) {
+  return {{{{box.min_x, box.min_y}, {box.max_x, box.min_y}, {box.max_x, box.max_y}, {box.min_x, box.max_y}, {box.min_x, box.min_y}}}};
 }
 
 }  // namespace
@@ -328,6 +325,8 @@ double expected_half_width(const DesignCommand& command, const std::vector<Strat
 
 std::vector<Stratum> design(const DesignCommand& command, const Context& context) {
   require_geopackage(command.output);  // before the map is read
+  if (!command.of_blocks() && command.block_size != DesignCommand().block_size)
+    throw UserError("block_size: is for blocks; expected also --unit block, or leave it out");
   require_no_labels(command.output);
   Designer designer(command, context);
   // Strata that are not the classes do without the names of these.
@@ -339,7 +338,7 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
   if (clustered) {
     drawn = designer.draw_clusters(clusters_of(command));
     Stratum whole{0, 0, 0, command.expected / 100, std::ssize(drawn)};
-    for (const Stratum& part : strata) whole.pixels += part.pixels, whole.hectares += part.hectares;
+    for (const Stratum& part : strata) whole.units += part.units, whole.hectares += part.hectares;
     strata = {whole};
   } else {
     set_expected(strata, command.expected_of);
@@ -355,30 +354,39 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
     drawn = designer.draw_points(strata);
   }
 
-  PointLayer points{kDesignPoints, {"id", "label_1", "interpreter_1", "label_2", "interpreter_2", "label", "comment"}, {}, {}};
+  const bool blocks = command.of_blocks();
+  const char* layer = blocks ? kDesignBlocks : kDesignPoints;
+  PointLayer units{layer, {"id", "label_1", "interpreter_1", "label_2", "interpreter_2", "label", "comment"}, {}, {}};
   PointLayer hidden{kDesignHidden, {"id", "stratum", "map_class", "map_name"}, {}, {}};
+  if (blocks) hidden.fields.emplace_back(kDesignPixels);
   if (clustered) hidden.fields.emplace_back(kDesignCluster);
-  PointLayer table{kDesignStrata, {"code", "name", "pixels", "hectares", "expected", "points"}, {}, {}};
-  // Interpreters see the points in random order, which says nothing about the strata.
+  PointLayer table{kDesignStrata, {"code", "name", blocks ? kDesignBlocks : kDesignPixels, "hectares", "expected", "points"}, {}, {}};
+  if (blocks) table.fields.back() = "drawn";
+  // Interpreters see the units in random order, which says nothing about the strata.
   std::vector<std::size_t> order(drawn.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::mt19937_64 random(mix(static_cast<std::uint64_t>(command.seed)));
   shuffle(order, random);
   for (std::size_t i = 0; i < order.size(); ++i) {
-    const Drawn& point = drawn[order[i]];
+    const Drawn& unit = drawn[order[i]];
     const auto id = static_cast<std::int64_t>(i) + 1;
-    points.points.push_back(point.at), hidden.points.push_back(point.at);
-    points.rows.push_back({id, std::string(), std::string(), std::string(), std::string(), std::string(), std::string()});
-    hidden.rows.push_back({id, std::int64_t{strata[static_cast<std::size_t>(point.stratum)].code}, std::int64_t{point.produced},
-                           name_of(nomenclature, point.produced)});
-    if (clustered) hidden.rows.back().push_back(point.cluster);
+    for (PointLayer* of : {&units, &hidden})
+      if (blocks)
+        of->polygons.push_back(polygon_of(designer.units().square(unit.col, unit.row)));
+      else
+        of->points.push_back(designer.units().grid().centre(unit.col, unit.row));
+    units.rows.push_back({id, std::string(), std::string(), std::string(), std::string(), std::string(), std::string()});
+    hidden.rows.push_back({id, std::int64_t{strata[static_cast<std::size_t>(unit.stratum)].code}, std::int64_t{unit.produced},
+                           name_of(nomenclature, unit.produced)});
+    if (blocks) hidden.rows.back().push_back(std::int64_t{unit.pixels});
+    if (clustered) hidden.rows.back().push_back(unit.cluster);
   }
   for (const Stratum& stratum : strata)
-    table.rows.push_back({std::int64_t{stratum.code}, name_of_stratum(command, nomenclature, stratum.code), stratum.pixels,
-                          stratum.hectares, stratum.users, stratum.points});
-  std::vector<PointLayer> layers{points, hidden, table};
-  if (const auto labels = classes_to_label(command)) layers.push_back(style_table(*labels));
-  write_point_layers(command.output, designer.grid().crs, layers);
+    table.rows.push_back({std::int64_t{stratum.code}, name_of_stratum(command, nomenclature, stratum.code), stratum.units, stratum.hectares,
+                          stratum.users, stratum.points});
+  std::vector<PointLayer> layers{units, hidden, table};
+  if (const auto labels = classes_to_label(command)) layers.push_back(style_table(*labels, command));
+  write_point_layers(command.output, designer.units().grid().crs, layers);
   return strata;
 }
 

@@ -181,8 +181,11 @@ class MosaicJudge {
     const auto& of_polygon = blocks.of_polygon.at(samples.tile);
     compare_at(positions, classification_, &confidence_, result, [&](std::size_t i, int produced) -> Part* {
       const auto block = of_polygon.find(positions.polygons[i]);
-      places_.add(positions.labels[i], produced, {samples.tile, positions.polygons[i]},
-                  {tile.crs, block == of_polygon.end() ? 0 : block->second}, grid.centre(positions.col[i], positions.row[i]));
+      places_.add({positions.labels[i],
+                   produced,
+                   {samples.tile, positions.polygons[i]},
+                   {tile.crs, block == of_polygon.end() ? 0 : block->second},
+                   grid.centre(positions.col[i], positions.row[i])});
       if (block == of_polygon.end()) return nullptr;
       const std::pair place(tile.crs, block->second);
       Part& part = blocks.learned.contains(place) ? parts.near : parts.far;
@@ -317,7 +320,8 @@ Stage validate_stage() {
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)",
                      "Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)",
-                     "Stehman 2014, International Journal of Remote Sensing 35", "Cochran 1977, Sampling Techniques"},
+                     "Stehman 2014, International Journal of Remote Sensing 35",
+                     "Stehman & Wickham 2011, Remote Sensing of Environment 115", "Cochran 1977, Sampling Techniques"},
           .options = kValidateOptions,
           .kept_when_mending = false,
           .units_from = {"catalog"},

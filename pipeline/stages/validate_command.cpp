@@ -30,8 +30,14 @@ namespace millesime {
 Options ValidateCommand::declare() {
   Options options;
   options.add("classification", &classification, "map of class codes to validate").path();
-  options.add("confidence", &confidence, "confidence of that map, percent or probabilities, for its calibration").unit("%").path();
-  options.add("reference", &reference, "polygons or points to validate it with, any vector format and CRS; a sample of `millesime design`")
+  options
+      .add("confidence", &confidence,
+           "confidence of that map, percent or probabilities, for its calibration; a sample counts by its design")
+      .unit("%")
+      .path();
+  options
+      .add("reference", &reference,
+           "polygons or points to validate it with, any vector format and CRS; a sample of `millesime design`, of points or blocks")
       .path();
   options.add("layer", &layer, "layer in that file; needed if several of them hold polygons");
   options.add("field", &field, "field that holds the class code or name; default of points: label");
@@ -136,8 +142,6 @@ void write_beside_reference(const ValidateCommand& command, const LabelClasses& 
   write_right_or_wrong(request, context);
 }
 
-constexpr double kPlaceKm = 5;  // side of the squares in which confusions are counted, to say where most of them are
-
 MapAccuracy validate_map(const ValidateCommand& command, const LabelClasses& classes, const Context& context, std::size_t& without_class,
                          std::vector<PlacedConfusion>& confusions) {
   const MapInput map = open_map(command.classification, MapKind::classes, context);
@@ -160,7 +164,7 @@ MapAccuracy validate_map(const ValidateCommand& command, const LabelClasses& cla
   for (const Feature& feature : layer.features) extents.push_back(feature.extent());
 
   ConfusionPlaces places;
-  const double metres = metres_per_unit(map.grid().crs).value_or(1);
+  const double metres = metres_of_unit(map.grid().crs);
   MapAccuracy result{command.classification, {}, confidence ? std::optional(Calibration{}) : std::nullopt, 0};
   constexpr std::int64_t kBytesPerPixel = 64;  // labels, reference, confidence and GDAL's buffers of them
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / kBytesPerPixel, 1, 1 << 22);
@@ -194,7 +198,7 @@ MapAccuracy validate_map(const ValidateCommand& command, const LabelClasses& cla
         if (produced[i] == lowest.samples[i]) continue;
         const Point at = part.centre(static_cast<int>(i) % part.cols, static_cast<int>(i) / part.cols);
         const auto number = static_cast<std::int64_t>(numbers[static_cast<std::size_t>(polygon.samples[i]) - 1]);
-        places.add(lowest.samples[i], produced[i], {"", number}, {"", block_of(at, kPlaceKm, metres)}, at);
+        places.add({lowest.samples[i], produced[i], {"", number}, {"", block_of(at, kPlaceKm, metres)}, at});
       }
   }
   context.progress->finish();
@@ -218,22 +222,30 @@ nlohmann::ordered_json agreement_json(const PointsAccuracy& points) {
   return {{"points", points.agreement->points}, {"share", points.agreement->share}, {"kappa", points.agreement->kappa}};
 }
 
-// What the points say, for the terminal.
+// What the sample says, for the terminal.
 std::vector<std::string> lines_of(const PointsAccuracy& points, const std::string& disagreements, const Nomenclature& nomenclature) {
   std::vector<std::string> lines;
   if (points.areas) lines = estimate_lines(*points.areas, nomenclature);
+  if (points.counts.calibration) {
+    const auto percent = [](double share) { return fixed(100 * share, 1) + " %"; };
+    lines.push_back(join_text("expected calibration error ", percent(points.counts.calibration->expected_error()),
+                              points.areas ? ", by the design" : "", "; so few ", points.unit,
+                              "s of a map whose confidence is right would give ", percent(points.counts.calibration->error_by_chance()),
+                              " by chance"));
+  }
   if (points.disagreed > 0)
-    lines.push_back(join_text(counted(points.disagreed, "point"), " on which two interpreters disagree: ",
+    lines.push_back(join_text(counted(points.disagreed, points.unit), " on which two interpreters disagree: ",
                               disagreements == "leave_out" ? std::string("left out, as if the map were as right there as elsewhere")
                                                            : join_text("the label of the ", disagreements, " counts")));
   if (points.agreement)
     lines.push_back(join_text("two interpreters agree on ", fixed(100 * points.agreement->share, 1), " % of ", points.agreement->points,
-                              " points, kappa ", fixed(points.agreement->kappa, 3)));
+                              " ", points.unit, "s, kappa ", fixed(points.agreement->kappa, 3)));
   return lines;
 }
 
 // The pairs of classes that are confused most, for the terminal.
-std::vector<std::string> lines_of(const std::vector<PlacedConfusion>& confusions, const Nomenclature& nomenclature) {
+std::vector<std::string> lines_of(const std::vector<PlacedConfusion>& confusions, const std::string& unit,
+                                  const Nomenclature& nomenclature) {
   constexpr std::size_t kShown = 5;
   const auto name = [&](int code) { return nomenclature.at(*nomenclature.index_of_code(code)).name; };
   std::vector<std::string> lines;
@@ -242,8 +254,9 @@ std::vector<std::string> lines_of(const std::vector<PlacedConfusion>& confusions
     const std::string where = std::isnan(pair.longitude) ? ""
                                                          : join_text(", ", pair.there, " of them around longitude ",
                                                                      fixed(pair.longitude, 3), ", latitude ", fixed(pair.latitude, 3));
-    lines.push_back(join_text(name(pair.reference), " shown as ", name(pair.produced), ": ", counted(pair.pixels, "pixel"), " in ",
-                              counted(pair.polygons, "polygon"), where));
+    const std::string amount = pair.hectares > 0 ? join_text(fixed(pair.hectares, 1), " ha by ", counted(pair.pixels, unit))
+                                                 : join_text(counted(pair.pixels, unit), " in ", counted(pair.polygons, "polygon"));
+    lines.push_back(join_text(name(pair.reference), " shown as ", name(pair.produced), ": ", amount, where));
   }
   return lines;
 }
@@ -254,7 +267,8 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
   const bool of_map = !command.classification.empty();
   if (of_map == !command.confusion.empty())
     throw UserError("validate: expected either --classification with --reference and --field, or --confusion; use one of the two");
-  const bool of_points = of_map && !command.reference.empty() && holds_points(command.reference, command.layer);
+  const bool of_points =
+      of_map && !command.reference.empty() && (holds_points(command.reference, command.layer) || holds_design(command.reference));
   if (of_map && !of_points && !command.reference.empty() && command.sampling != "design")
     throw UserError(
         join_text(command.reference, ": --sampling ", command.sampling,
@@ -272,13 +286,12 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
   AccuracyReport report;
   std::optional<PointsAccuracy> points;
   if (of_points) {
-    if (command.right_or_wrong) throw UserError("validate --right-or-wrong: expected polygons as reference, got points");
-    if (!command.confidence.empty()) throw UserError("validate --confidence: expected polygons as reference, got points; leave it out");
+    if (command.right_or_wrong) throw UserError("validate --right-or-wrong: expected polygons as reference, got a sample");
     points = validate_points(command, classes, context);
     report.runs.push_back(points->counts);
-    report.sampling = command.sampling, report.areas = points->areas;
-    report.reference =
-        join_text("points of ", std::filesystem::path(command.reference).filename().string(), " (sampling: ", command.sampling, ")");
+    report.sampling = command.sampling, report.unit = points->unit, report.areas = points->areas, report.confusions = points->confusions;
+    report.reference = join_text(points->unit, "s of ", std::filesystem::path(command.reference).filename().string(),
+                                 " (sampling: ", command.sampling, ")");
   } else if (of_map) {
     std::size_t without_class = 0;
     report.runs.push_back(validate_map(command, classes, context, without_class, report.confusions));
@@ -312,17 +325,17 @@ AccuracyReport validate(const ValidateCommand& command, const Context& context, 
   write_report(report, nomenclature, command.output + "/accuracy.json", command.output + "/RESULTS.txt");
   if (points) {
     nlohmann::ordered_json json = accuracy_json(report, nomenclature);
-    json["points"] = {{"points", points->points},
-                      {"without_label", points->unlabelled},
-                      {"removed", points->missing},
-                      {"disagreed", points->disagreed},
-                      {"disagreements", command.disagreements},
-                      {"on_no_data", points->counts.unmapped},
-                      {"agreement", agreement_json(*points)}};
+    json[points->unit + "s"] = {
+        {points->unit + "s", points->points},  {"without_label", points->unlabelled},    {"removed", points->missing},
+        {"disagreed", points->disagreed},      {"disagreements", command.disagreements}, {"on_no_data", points->counts.unmapped},
+        {"agreement", agreement_json(*points)}};
     write_text(command.output + "/accuracy.json", json_text(json, 1) + "\n");
-    if (lines) *lines = lines_of(*points, command.disagreements, nomenclature);
+    if (lines) {
+      *lines = lines_of(*points, command.disagreements, nomenclature);
+      for (std::string& line : lines_of(points->confusions, points->unit, nomenclature)) lines->push_back(std::move(line));
+    }
   } else if (lines) {
-    *lines = lines_of(report.confusions, nomenclature);
+    *lines = lines_of(report.confusions, "pixel", nomenclature);
   }
   return report;
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/stratified_sample.h"
 #include "tests/support/temp_dir.h"
@@ -221,6 +222,24 @@ TEST(AdjustAreas, LeavesOutAndListsWhatWasNotSampled) {
   const auto nothing = adjust_areas(ConfusionMatrix(), {});
   EXPECT_TRUE(std::isnan(nothing.overall.value));
   EXPECT_TRUE(nothing.classes.empty());
+}
+
+// Points that stand for different areas, of a map whose confidence is right: what is found is chance, and as large as it is said to be.
+TEST(Calibration, FewPointsAreNeverExact) {
+  std::mt19937_64 random(7);
+  double found = 0, said = 0;
+  constexpr int kDraws = 300;
+  for (int d = 0; d < kDraws; ++d) {
+    Calibration calibration;
+    for (int i = 0; i < 600; ++i) {
+      const double confidence = 0.3 + 0.7 * uniform(random);
+      calibration.add_weighted(confidence, uniform(random) < confidence, i % 3 == 0 ? 5 : 1);
+    }
+    EXPECT_TRUE(calibration.weighted());
+    found += calibration.expected_error() / kDraws, said += calibration.error_by_chance() / kDraws;
+  }
+  EXPECT_NEAR(found, said, 0.004);
+  EXPECT_GT(said, 0.03);
 }
 
 }  // namespace

@@ -101,6 +101,56 @@ TEST(StratifiedSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
   }
 }
 
+// Blocks of which some are cut by the edge of the map, where it is wrong more often: 500 samples of 150 blocks from two strata.
+TEST(StratifiedSample, UnitsOfDifferentSizeCountByTheirSize) {
+  struct Block {
+    int produced, reference;
+    double size;
+  };
+  std::mt19937_64 random(3);
+  std::vector<std::vector<Block>> blocks(2);
+  std::vector<Stratum> strata{{1, 3000, 0}, {2, 1000, 0}};
+  double right = 0, all = 0, ground = 0, users = 0;
+  for (int h = 0; h < 2; ++h)
+    for (std::int64_t i = 0; i < strata[static_cast<std::size_t>(h)].units; ++i) {
+      const double size = uniform(random) < 0.3 ? 1 + static_cast<double>(below(random, 3)) : 4;
+      const bool is_right = uniform(random) < (size < 4 ? 0.5 : 0.9);
+      blocks[static_cast<std::size_t>(h)].push_back({h + 1, is_right ? h + 1 : 2 - h, size});
+      strata[static_cast<std::size_t>(h)].hectares += size;
+      all += size, right += is_right * size, ground += (blocks[static_cast<std::size_t>(h)].back().reference == 1) * size;
+      users += h == 0 && is_right ? size : 0;
+    }
+  users /= strata[0].hectares;
+  std::vector<int> held(3, 0);
+  double mean = 0, as_points = 0;
+  constexpr int kDraws = 500;
+  for (int d = 0; d < kDraws; ++d) {
+    std::vector<JudgedPoint> points;
+    for (int h = 0; h < 2; ++h) {
+      auto& of_stratum = blocks[static_cast<std::size_t>(h)];
+      shuffle(of_stratum, random);
+      for (std::size_t i = 0; i < (h == 0 ? 100 : 50); ++i)
+        points.push_back({h, of_stratum[i].produced, of_stratum[i].reference, 1, 0, of_stratum[i].size});
+    }
+    const AreaAccuracy result = estimate(strata, points);
+    held[0] += std::abs(result.overall.value - right / all) <= result.overall.half_width();
+    held[1] += std::abs(result.classes.at(0).area.value - ground) <= result.classes[0].area.half_width();
+    held[2] += std::abs(result.classes.at(0).users.value - users) <= result.classes[0].users.half_width();
+    mean += result.overall.value / kDraws;
+    const std::vector<double> hectares = represented_hectares(strata, points);
+    double together = 0, of_right = 0;
+    for (std::size_t i = 0; i < points.size(); ++i)
+      together += hectares[i], of_right += points[i].produced == points[i].reference ? hectares[i] : 0;
+    EXPECT_NEAR(together, all, 1e-6);
+    EXPECT_NEAR(of_right / together, result.overall.value, 1e-9);
+    for (JudgedPoint& point : points) point.size = 1;
+    as_points += estimate(strata, points).overall.value / kDraws;
+  }
+  for (std::size_t i = 0; i < held.size(); ++i) EXPECT_GE(held[i], 0.92 * kDraws) << i;
+  EXPECT_NEAR(mean, right / all, 0.003);
+  EXPECT_LT(as_points, right / all - 0.02) << "blocks at the edge count too much";
+}
+
 // Two classes in 3000 clusters of 50 to 400 pixels, whose errors have much in common: 500 samples of 120 clusters with 10 points each.
 TEST(ClusterSample, IntervalsHoldTheTruthAsOftenAsTheySay) {
   struct Cluster {
@@ -179,7 +229,7 @@ TEST(StratifiedSample, HasTheSizeThatAPrecisionNeeds) {
   EXPECT_THAT(points(Allocation::equal, 0), ::testing::ElementsAre(160, 160, 160, 160));
   EXPECT_THAT(points(Allocation::proportional, 0), ::testing::ElementsAre(13, 10, 205, 413));
   EXPECT_THAT(points(Allocation::olofsson, 75), ::testing::ElementsAre(75, 75, 162, 328));
-  strata[1].pixels = 40;
+  strata[1].units = 40;
   EXPECT_EQ(points(Allocation::olofsson, 75)[1], 40);
 }
 

@@ -12,8 +12,7 @@
 #include "pipeline/io/raster_file.h"
 #include "pipeline/stages/validate.h"
 #include "tests/support/message_of.h"
-#include "tests/support/silent_context.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/stages/design_fixture.h"
 
 namespace millesime {
 namespace {
@@ -24,63 +23,12 @@ using ::testing::HasSubstr;
 using testing::message_of;
 using ::testing::Not;
 
-// A map of three stripes of 60, 30 and 10 columns; a column of nothing.
-class DesignTest : public ::testing::Test {
- protected:
-  DesignTest() {
-    Raster<std::uint8_t> map(grid, 0);
-    for (int row = 0; row < grid.rows; ++row)
-      for (int col = 0; col < 100; ++col) map.at(col, row) = class_at(col);
-    write_raster(folder + "/map.tif", map, {});
-    command.map = folder + "/map.tif", command.nomenclature = "oso23", command.output = folder + "/sample.gpkg";
-    command.points = 200, command.least = 40;
-    validation.classification = command.map, validation.reference = command.output, validation.output = folder + "/accuracy";
-  }
-  static std::uint8_t class_at(int col) { return col < 60 ? 1 : col < 90 ? 2 : 3; }
-
-  // The file as interpreters give it back: what is wrong in the map, on every tenth column, is of class 4.
-  void interpret(const std::string& second_label = "", double moved = 0) {
-    PointLayer points{kDesignPoints, {"id", "label", "label_1", "label_2"}, {}, {}};
-    int skipped = 0;
-    for (const PointRow& row : read_points(command.output, kDesignPoints, {"id"}, grid.crs)) {
-      if (skipped++ < without) continue;
-      const int col = static_cast<int>(grid.col(row.point->x));
-      const std::int64_t label = col % 10 == 0 ? 4 : class_at(col);
-      points.points.push_back({row.point->x + moved, row.point->y});
-      points.rows.push_back({std::stoll(row.attributes.at("id")), std::string(), std::to_string(label),
-                             second_label.empty() ? std::to_string(label) : second_label});
-    }
-    std::vector<PointLayer> layers{points};
-    for (const char* name : {kDesignHidden, kDesignStrata}) {
-      PointLayer layer{name, {}, {}, {}};
-      for (const PointRow& row : read_points(command.output, name, {}, grid.crs)) {
-        layer.rows.emplace_back();
-        layer.fields.clear();
-        for (const auto& [field, text] : row.attributes) layer.fields.push_back(field), layer.rows.back().emplace_back(text);
-        if (row.point) layer.points.push_back(*row.point);
-      }
-      layers.push_back(layer);
-    }
-    validation.reference = folder + "/interpreted.gpkg";
-    write_point_layers(validation.reference, grid.crs, layers);
-  }
-  nlohmann::json result() {
-    validate(validation, silent.context);
-    return nlohmann::json::parse(read_text(validation.output + "/accuracy.json"));
-  }
-
-  Grid grid{"EPSG:2154", 700000, 6600000, 10, 10, 101, 100};
-  std::string folder = testing::temp_dir();
-  int without = 0;  // points that interpreters do not give back
-  testing::SilentContext silent;
-  DesignCommand command;
-  ValidateCommand validation;
-};
+using testing::DesignTest;
 
 TEST_F(DesignTest, DrawsPixelsOfTheStrataAndHidesTheirClass) {
   const auto strata = design(command, silent.context);
   ASSERT_EQ(strata.size(), 3u);
-  EXPECT_EQ(strata[0].pixels, 6000);
+  EXPECT_EQ(strata[0].units, 6000);
   EXPECT_EQ(strata[2].points, 40);
   const auto points = read_points(command.output, kDesignPoints, {"id", "label", "label_1", "interpreter_2"}, "");
   ASSERT_EQ(points.size(), 200u);
@@ -143,7 +91,7 @@ TEST_F(DesignTest, OfStrataOtherThanTheClasses) {
     for (int col = 0; col < grid.cols; ++col) strata.at(col, row) = 2;
   write_raster(folder + "/strata.tif", strata, {});
   command.strata = folder + "/strata.tif";
-  EXPECT_EQ(design(command, silent.context)[1].pixels, 5000);
+  EXPECT_EQ(design(command, silent.context)[1].units, 5000);
   interpret();
   EXPECT_NEAR(result()["areas"]["overall_accuracy"]["value"].get<double>(), 0.9, 0.08);
 }
@@ -158,7 +106,7 @@ TEST_F(DesignTest, WhereTheStrataAre0IsAStratumToo) {
   const auto drawn = design(command, silent.context);
   ASSERT_EQ(drawn.size(), 2u);
   EXPECT_EQ(drawn[0].code, 0);
-  EXPECT_EQ(drawn[0].pixels, 8000);
+  EXPECT_EQ(drawn[0].units, 8000);
   EXPECT_GT(drawn[0].points, 100);
   const auto names = read_points(command.output, kDesignStrata, {"name"}, "");
   EXPECT_EQ(names[0].attributes.at("name"), "elsewhere");
@@ -176,7 +124,7 @@ TEST_F(DesignTest, InClustersIsEstimatedByThem) {
   command.cluster_points = 5, command.cluster_side = 20;
   const auto strata = design(command, silent.context);
   ASSERT_EQ(strata.size(), 1u);
-  EXPECT_EQ(strata[0].pixels, 10000);
+  EXPECT_EQ(strata[0].units, 10000);
   std::map<std::string, std::set<std::pair<int, int>>> squares;  // of each cluster
   std::map<std::string, int> points;
   for (const PointRow& row : read_points(command.output, kDesignHidden, {"map_class", kDesignCluster}, grid.crs)) {
@@ -195,6 +143,64 @@ TEST_F(DesignTest, InClustersIsEstimatedByThem) {
   EXPECT_EQ(design(command, silent.context)[0].points, 150);  // 138 would do; at least 30 clusters
   command.expected_of = {"2=90"};
   EXPECT_THAT(message_of([&] { design(command, silent.context); }), HasSubstr("has no strata"));
+}
+
+// Strata are the classes, and all pixels of a class have one confidence: each class is a bin, and counts by its area.
+TEST_F(DesignTest, AConfidenceIsJudgedByTheDesign) {
+  Raster<std::uint8_t> confidence(grid, 0);
+  for (int row = 0; row < grid.rows; ++row)
+    for (int col = 0; col < 100; ++col) confidence.at(col, row) = static_cast<std::uint8_t>(100 - 30 * class_at(col));
+  write_raster(folder + "/confidence.tif", confidence, {});
+  command.allocation = "equal", command.points = 300;
+  design(command, silent.context);
+  interpret();
+  validation.confidence = folder + "/confidence.tif";
+  std::vector<std::string> lines;
+  validate(validation, silent.context, &lines);
+  EXPECT_THAT(lines, Contains(HasSubstr("expected calibration error ")));
+  const auto json = nlohmann::json::parse(read_text(validation.output + "/accuracy.json"));
+  const auto& calibration = json["runs"][0]["calibration"];
+  double error = 0, hectares = 0;
+  for (const auto& of_class : json["areas"]["classes"]) hectares += of_class["mapped"].get<double>();
+  for (const auto& of_class : json["areas"]["classes"]) {
+    if (of_class["mapped"] == 0) continue;
+    const double users = of_class["users_accuracy"]["value"].get<double>();
+    error += of_class["mapped"].get<double>() / hectares * std::abs(users - (1.005 - 0.3 * of_class["code"].get<double>()));
+  }
+  EXPECT_NEAR(calibration["expected_error"].get<double>(), error, 1e-6);
+  std::vector<double> shares;
+  for (const auto& bin : calibration["bins"])
+    if (bin["pixels"] != 0) shares.push_back(bin["share"].get<double>());
+  ASSERT_EQ(shares.size(), 3u);
+  EXPECT_NEAR(shares[0], 0.1, 1e-4);
+  EXPECT_NEAR(shares[2], 0.6, 1e-4);
+  const auto read = read_accuracy(validation.output + "/accuracy.json").runs[0].calibration;
+  EXPECT_NEAR(read->expected_error(), error, 1e-6);
+  EXPECT_NEAR(read->error_by_chance(), calibration["error_by_chance"].get<double>(), 1e-9);
+  validation.sampling = "none";
+  EXPECT_FALSE(result()["runs"][0]["calibration"]["bins"][1].contains("share"));
+}
+
+// Confusions of a sample are those of the map: by area, and all together what is not right.
+TEST_F(DesignTest, ConfusionsAreOfTheMap) {
+  command.allocation = "equal", command.points = 300;
+  design(command, silent.context);
+  interpret();
+  std::vector<std::string> lines;
+  const AccuracyReport report = validate(validation, silent.context, &lines);
+  ASSERT_EQ(report.confusions.size(), 3u);
+  EXPECT_EQ(report.confusions.front().reference, 4);
+  EXPECT_EQ(report.confusions.front().produced, 1) << "the largest class, though it has no more points than the others";
+  double wrong = 0, hectares = 0;
+  for (const PlacedConfusion& pair : report.confusions) {
+    wrong += pair.hectares;
+    EXPECT_EQ(pair.pixels, pair.polygons);
+  }
+  for (const AreaEstimate& of_class : report.areas->classes) hectares += of_class.area.value;
+  EXPECT_NEAR(wrong, (1 - report.areas->overall.value) * hectares, 1e-6 * hectares);
+  EXPECT_NEAR(report.confusions.front().longitude, 3.0, 0.1);
+  EXPECT_EQ(read_accuracy(validation.output + "/accuracy.json").confusions, report.confusions);
+  EXPECT_THAT(lines, Contains(AllOf(HasSubstr(" shown as "), HasSubstr(" ha by "), HasSubstr(" points, "))));
 }
 
 TEST_F(DesignTest, ReachesThePrecisionThatIsAskedFor) {
