@@ -119,7 +119,14 @@ std::string reliability_chart(const Calibration& calibration, const Judged& judg
                             "fuller colour hold more. Expected calibration error ",
                             " d’une confiance donnée, combien sont justes. Sur la diagonale, la confiance égale l’exactitude ; les barres "
                             "plus pleines en comptent davantage. Erreur de calibration attendue "),
-                          w.percent(calibration.expected_error()), ".")) +
+                          w.percent(calibration.expected_error()),
+                          calibration.weighted() ? join_text(w(", where each counts by the area that it stands for; so few ",
+                                                               ", où chacun compte pour la surface qu’il représente ; si peu de "),
+                                                             judged.unit,
+                                                             w(" of a map whose confidence is right would give ",
+                                                               " d’une carte dont la confiance est juste donneraient "),
+                                                             w.percent(calibration.error_by_chance()), w(" by chance.", " par hasard."))
+                                                 : ".")) +
          behind(w("Calibration as a table", "La calibration en tableau"), table + "</tbody></table>");
 }
 

@@ -22,12 +22,30 @@ constexpr double kMost = 0.5;              // of the pixels of a pair
 constexpr std::int64_t kSomePolygons = 3;
 constexpr double kAlike = 0.7;  // distance of two mean curves, in deviations
 
-// Pixels of the class that the map shows as another, and the reverse.
+// What of the class the map shows as another, and the reverse: pixels, or of a sample hectares of the map.
 struct Wrong {
-  ClassAccuracy of;
-  std::int64_t lost() const { return of.reference - of.agreed; }
-  std::int64_t added() const { return of.produced - of.agreed; }
+  int code = 0;
+  double f_score = 0, lost = 0, added = 0;
 };
+
+std::vector<Wrong> wrong_pixels(const ConfusionMatrix& matrix) {
+  std::vector<Wrong> wrong;
+  for (const ClassAccuracy& of : measure(matrix).classes)
+    wrong.push_back({of.code, of.f_score, static_cast<double>(of.reference - of.agreed), static_cast<double>(of.produced - of.agreed)});
+  return wrong;
+}
+
+// From the estimates alone: what a page shows as mapped was counted, not estimated.
+std::vector<Wrong> wrong_hectares(const AreaAccuracy& areas) {
+  std::vector<Wrong> wrong;
+  for (const AreaEstimate& of : areas.classes) {
+    const double ground = std::isnan(of.area.value) ? 0 : of.area.value;
+    const double right = ground > 0 && of.producers.value > 0 && of.users.value > 0 ? ground * of.producers.value : 0;
+    const double mapped = right > 0 ? right / of.users.value : of.mapped_area;
+    wrong.push_back({of.code, ground + mapped > 0 ? 2 * right / (ground + mapped) : 0, ground - right, mapped - right});
+  }
+  return wrong;
+}
 
 // The mean distance of two curves, in their deviations; infinite where they have no month in common.
 double curve_distance(const ClassCurve& one, const ClassCurve& other) {
@@ -50,11 +68,9 @@ class Complaints {
  public:
   explicit Complaints(const ReportData& data) : data_(data), w_{data.language} {}
 
-  std::string rows(const Accuracy& accuracy) const {
-    std::vector<Wrong> wrong;
-    for (const ClassAccuracy& of : accuracy.classes)
-      if (of.reference + of.produced > 2 * of.agreed && !(of.f_score >= kGood)) wrong.push_back({of});
-    std::ranges::stable_sort(wrong, std::greater{}, [](const Wrong& c) { return c.lost() + c.added(); });
+  std::string rows(std::vector<Wrong> wrong) const {
+    std::erase_if(wrong, [](const Wrong& c) { return c.lost + c.added <= 0 || c.f_score >= kGood; });
+    std::ranges::stable_sort(wrong, std::greater{}, [](const Wrong& c) { return c.lost + c.added; });
     if (wrong.size() > kMostClasses) wrong.resize(kMostClasses);
     std::string rows;
     for (const Wrong& c : wrong) rows += row(c);
@@ -65,32 +81,39 @@ class Complaints {
   std::string row(const Wrong& c) const {
     std::vector<const PlacedConfusion*> pairs;
     for (const PlacedConfusion& pair : data_.accuracy->confusions)
-      if ((pair.reference == c.of.code || pair.produced == c.of.code) && pairs.size() < kMostPairs) pairs.push_back(&pair);
+      if ((pair.reference == c.code || pair.produced == c.code) && pairs.size() < kMostPairs) pairs.push_back(&pair);
     std::string places, helps;
     for (const PlacedConfusion* pair : pairs) places += "<p>" + place(*pair) + "</p>";
     for (const std::string& help : help_for(c, pairs)) helps += "<p>" + help + "</p>";
-    return join_text("<tr><th scope=\"row\">", swatch(data_.nomenclature, c.of.code), name(c.of.code),
-                     "</th><td class=\"n\" data-name=\"F-score\">", w_.number(c.of.f_score, 2), "</td><td>", direction(c),
+    return join_text("<tr><th scope=\"row\">", swatch(data_.nomenclature, c.code), name(c.code),
+                     "</th><td class=\"n\" data-name=\"F-score\">", w_.number(c.f_score, 2), "</td><td>", direction(c),
                      "</td><td data-name=\"", confused_with(w_), "\">", places, "</td><td data-name=\"", would_help(w_), "\">", helps,
                      "</td></tr>\n");
   }
 
   std::string name(int code) const { return class_name(data_.nomenclature, code); }
   std::string pixels(std::int64_t n) const { return grouped(static_cast<double>(n)); }
+  bool sampled() const { return !data_.accuracy->sampling.empty(); }
+  // In pixels, or hectares of the map.
+  std::string amount(double n) const {
+    if (!sampled()) return grouped(n) + " px";
+    return (n < 100 ? w_.number(n, 1) : grouped(n)) + " ha";
+  }
 
   std::string direction(const Wrong& c) const {
-    const auto lost = static_cast<double>(c.lost()), added = static_cast<double>(c.added());
-    const char* what = added > kOneSided * lost   ? w_("over-mapped", "surestimée")
-                       : lost > kOneSided * added ? w_("under-mapped", "sous-estimée")
-                                                  : w_("confused both ways", "confondue dans les deux sens");
-    return join_text(what, w_.colon(), w_("it has ", "elle a pris "), pixels(c.added()),
-                     w_(" px of other classes, and lost ", " px à d’autres classes et en a perdu "), pixels(c.lost()));
+    const char* what = c.added > kOneSided * c.lost   ? w_("over-mapped", "surestimée")
+                       : c.lost > kOneSided * c.added ? w_("under-mapped", "sous-estimée")
+                                                      : w_("confused both ways", "confondue dans les deux sens");
+    return join_text(what, w_.colon(), w_("it has ", "elle a pris "), amount(c.added),
+                     w_(" of other classes, and lost ", " à d’autres classes et en a perdu "), amount(c.lost));
   }
 
   std::string place(const PlacedConfusion& pair) const {
-    std::string text = join_text(pixels(pair.pixels), w_(" px of ", " px de "), name(pair.reference), w_(" shown as ", " classés en "),
-                                 name(pair.produced), w_(", in ", ", dans "), pixels(pair.polygons),
-                                 pair.polygons == 1 ? w_(" polygon", " polygone") : w_(" polygons", " polygones"));
+    const std::string from = sampled() ? join_text(" (", pixels(pair.pixels), " ", sample_units(*data_.accuracy, pair.pixels, w_), ")")
+                                       : join_text(w_(", in ", ", dans "), pixels(pair.polygons),
+                                                   pair.polygons == 1 ? w_(" polygon", " polygone") : w_(" polygons", " polygones"));
+    std::string text = join_text(amount(sampled() ? pair.hectares : static_cast<double>(pair.pixels)), w_(" of ", " de "),
+                                 name(pair.reference), w_(" shown as ", " classés en "), name(pair.produced), from);
     if (!std::isnan(pair.longitude))
       text += join_text(w_("; ", " ; "), pixels(pair.there), w_(" of them around ", " d’entre eux vers "), degrees(pair.latitude, 'N', 'S'),
                         " ", degrees(pair.longitude, 'E', w_.language == Language::fr ? 'O' : 'W'));
@@ -103,7 +126,7 @@ class Complaints {
 
   std::vector<std::string> help_for(const Wrong& c, const std::vector<const PlacedConfusion*>& pairs) const {
     std::vector<std::string> helps;
-    const auto learned = data_.accuracy->learned_polygons.find(c.of.code);
+    const auto learned = data_.accuracy->learned_polygons.find(c.code);
     if (learned != data_.accuracy->learned_polygons.end() && learned->second < kFewPolygons)
       helps.push_back(
           join_text(w_("More reference polygons: models learned from ", "Plus de polygones de référence : les modèles ont appris de "),
@@ -111,9 +134,9 @@ class Complaints {
                     w_(" of it (<code>samples next</code> says where).", " d’entre eux (<code>samples next</code> dit où en ajouter).")));
     std::set<int> asked;  // the other classes
     for (const PlacedConfusion* pair : pairs) {
-      const int other = pair->reference == c.of.code ? pair->produced : pair->reference;
+      const int other = pair->reference == c.code ? pair->produced : pair->reference;
       const auto n = static_cast<double>(pair->pixels);
-      const bool one_polygon = static_cast<double>(pair->in_one_polygon) > kMost * n && pair->polygons >= kSomePolygons;
+      const bool one_polygon = !sampled() && static_cast<double>(pair->in_one_polygon) > kMost * n && pair->polygons >= kSomePolygons;
       if (one_polygon)
         helps.push_back(join_text(
             w_("One polygon of ", "Un seul polygone de "), name(pair->reference),
@@ -125,7 +148,7 @@ class Complaints {
                       name(pair->produced),
                       w_(" in the place that is named: most of it is there.", " à l’endroit indiqué, où se trouve la plupart.")));
       if (!asked.insert(other).second) continue;
-      if (alike(c.of.code, other))
+      if (alike(c.code, other))
         helps.push_back(
             join_text(w_("NDVI cannot tell it from ", "Le NDVI ne la distingue pas de "), name(other),
                       w_(": elevation, slope, an embedding or last year’s register (<code>[[exogenous]]</code>), or radar "
@@ -133,9 +156,9 @@ class Complaints {
                          " : l’altitude, la pente, un plongement (embedding) ou le registre de l’année d’avant "
                          "(<code>[[exogenous]]</code>), ou le radar (<code>[[source]]</code>) le peuvent, ou, si l’une ne pousse pas où "
                          "pousse l’autre, <code>model.coordinates</code>"),
-                      same_group(c.of.code, other) ? w_("; the map of groups does not need it (<code>classify.levels</code>).",
-                                                        " ; la carte des groupes s’en passe (<code>classify.levels</code>).")
-                                                   : "."));
+                      same_group(c.code, other) ? w_("; the map of groups does not need it (<code>classify.levels</code>).",
+                                                     " ; la carte des groupes s’en passe (<code>classify.levels</code>).")
+                                                : "."));
     }
     if (helps.empty())
       helps.push_back(
@@ -166,20 +189,34 @@ class Complaints {
 
 }  // namespace
 
+std::string sample_units(const AccuracyReport& accuracy, std::int64_t n, const Words& w) {
+  if (accuracy.unit == "block") return n == 1 ? w("block", "bloc") : w("blocks", "blocs");
+  return n == 1 ? "point" : "points";
+}
+
 std::string confusion_section(const ReportData& data) {
-  const ConfusionMatrix* matrix = data.accuracy ? judging_matrix(*data.accuracy) : nullptr;
-  if (!matrix || data.accuracy->confusions.empty()) return "";
+  if (!data.accuracy || data.accuracy->confusions.empty()) return "";
+  const AccuracyReport& accuracy = *data.accuracy;
+  const bool sampled = !accuracy.sampling.empty();
+  const ConfusionMatrix* matrix = judging_matrix(accuracy);
+  if (sampled ? !data.areas : !matrix) return "";
   const Words w{data.language};
-  const std::string rows = Complaints(data).rows(measure(*matrix));
+  const std::string rows = Complaints(data).rows(sampled ? wrong_hectares(*data.areas) : wrong_pixels(*matrix));
   if (rows.empty()) return "";
   return section(
       "complaints", w("Classes to improve", "Classes à améliorer"),
       join_text(
           "<p>",
-          w("The classes with the most wrong pixels among those that are judged, which way they are wrong, with what and where, and "
-            "what would help.",
-            "Les classes aux plus nombreux pixels faux parmi ceux qui sont évalués, dans quel sens, avec quelle autre et où, et ce qui "
-            "aiderait."),
+          sampled
+              ? w("The classes of which most area is wrong, by the design of the sample: which way they are wrong, with what and where, "
+                  "and what would help. What few of its units tell is uncertain.",
+                  "Les classes dont le plus de surface est fausse, selon le plan de l’échantillon : dans quel sens, avec quelle autre et "
+                  "où, et ce qui aiderait. Ce que disent peu de ses unités est incertain.")
+              : w("The classes with the most wrong pixels among those that are judged, which way they are wrong, with what and where, and "
+                  "what would help.",
+                  "Les classes aux plus nombreux pixels faux parmi ceux qui sont évalués, dans quel sens, avec quelle autre et où, et ce "
+                  "qui "
+                  "aiderait."),
           "</p>\n<div class=\"wide\" tabindex=\"0\"><table class=\"lines stacked\"><thead><tr><th scope=\"col\">", w("Class", "Classe"),
           "</th><th class=\"n\" scope=\"col\">F-score</th><th scope=\"col\">", w("Direction", "Sens"), "</th><th scope=\"col\">",
           confused_with(w), "</th><th scope=\"col\">", would_help(w), "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n"));

@@ -138,19 +138,26 @@ std::string parts_table(const AccuracyReport& accuracy, const Words& w) {
       "</th></tr></thead><tbody>\n", rows, "</tbody></table></div>\n");
 }
 
-// The matrix of a sample of points. Measures of it, like precision, would be those of the points, not of the map.
+// The matrix of a sample. Measures of it, like precision, would be those of the points, not of the map.
 std::string points_section(const ReportData& data, const MapAccuracy& map) {
   const Words w{data.language};
-  std::string text = join_text("<p>", w("Compared with ", "Comparée à : "), said_by_validate(data.accuracy->reference, w), w(": ", " ; "),
-                               grouped(static_cast<double>(map.confusion.total())), " points. ");
-  text += data.areas ? w("The matrix counts points without the weights of the sample’s design; the accuracies above have them.",
-                         "La matrice compte les points sans les poids du plan d’échantillonnage ; les exactitudes ci-dessus en tiennent "
-                         "compte.")
+  const AccuracyReport& accuracy = *data.accuracy;
+  const std::string units = sample_units(accuracy, 2, w);
+  std::string text = join_text("<p>", w("Compared with ", "Comparée à : "), said_by_validate(accuracy.reference, w), w(": ", " ; "),
+                               grouped(static_cast<double>(map.confusion.total())), " ", units, ". ");
+  text += data.areas ? join_text(w("The matrix counts ", "La matrice compte les "), units,
+                                 w(" without the weights of the sample’s design; the accuracies above have them.",
+                                   " sans les poids du plan d’échantillonnage ; les exactitudes ci-dessus en tiennent compte."))
                      : w("The points are no probability sample: they are counted, and say nothing of areas.",
                          "Les points ne sont pas un échantillon aléatoire : ils sont comptés et ne disent rien des surfaces.");
-  return section("accuracy", w("Points of the sample", "Points de l’échantillon"),
-                 text + "</p>\n<h3>" + w("Confusion matrix", "Matrice de confusion") + "</h3>\n" +
-                     confusion_table(data.nomenclature, map.confusion, {"points", w("map", "carte"), w}));
+  const Judged judged{units, w("map", "carte"), w};
+  std::string html = text + "</p>\n<h3>" + w("Confusion matrix", "Matrice de confusion") + "</h3>\n" +
+                     confusion_table(data.nomenclature, map.confusion, judged);
+  if (map.calibration && map.calibration->total() > 0) html += reliability_chart(*map.calibration, judged);
+  return section(
+      "accuracy",
+      accuracy.unit == "block" ? w("Blocks of the sample", "Blocs de l’échantillon") : w("Points of the sample", "Points de l’échantillon"),
+      html);
 }
 
 std::string accuracy_section(const ReportData& data) {
@@ -200,10 +207,10 @@ std::string area_text(const ReportData& data) {
                               "le point et la ligne sont l’estimation et son intervalle à 95 %, le trait est le compte des pixels. ");
   if (is_sampled(data))
     return join_text(
-        w("Areas counted on a map are biased if classes are confused. These are estimated from a probability sample of points, by its "
+        w("Areas counted on a map are biased if classes are confused. These are estimated from a probability sample, by its "
           "design (Stehman 2014; of clusters Cochran 1977), and so are the accuracies: ",
           "Les surfaces comptées sur une carte sont biaisées si des classes sont confondues. Celles-ci sont estimées par un échantillon "
-          "aléatoire de points, selon son plan (Stehman 2014 ; pour des grappes Cochran 1977), et les exactitudes de même : "),
+          "aléatoire, selon son plan (Stehman 2014 ; pour des grappes Cochran 1977), et les exactitudes de même : "),
         marks);
   return join_text(
       w("Areas counted on a map are biased if classes are confused. The estimate corrects it with the confusion matrix (Olofsson et al. "
@@ -301,7 +308,7 @@ std::string curve_section(const ReportData& data) {
 std::string report_html(const ReportData& data) {
   return page(data.title + " " + data.edition,
               head(data) + map_section(data) + quality_section(data) + regularised_section(data) +
-                  (is_sampled(data) ? area_section(data) + accuracy_section(data)
+                  (is_sampled(data) ? area_section(data) + confusion_section(data) + accuracy_section(data)
                                     : accuracy_section(data) + confusion_section(data) + area_section(data)) +
                   curve_section(data) + census_section(data) + unmapped_section(data) + file_section(data) + provenance_section(data),
               data.language, kMapViewer);
