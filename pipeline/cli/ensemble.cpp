@@ -4,6 +4,7 @@
 
 #include "pipeline/cli/command.h"
 #include "pipeline/core/counted.h"
+#include "pipeline/core/special_file.h"
 
 namespace millesime {
 
@@ -25,6 +26,7 @@ void add_ensemble(CLI::App& app, Program& program) {
                         {"millesime ensemble --models ltae.safetensors temporal_cnn.safetensors -o both.safetensors"},
                         Needs::nothing},
                        [](Command& command, const Context&) {
+                         require_writable(command.output);  // before the models are read
                          std::vector<ModelFile> members;
                          for (const auto& file : command.models) members.push_back(ModelFile::read(file));
                          const ModelFile ensemble = make_ensemble(members);
