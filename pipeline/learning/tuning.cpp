@@ -15,6 +15,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/silent_progress.h"
+#include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/sample_input.h"
 #include "pipeline/learning/search_space.h"
@@ -193,6 +194,7 @@ Options TuneCommand::declare() {
 }
 
 Tuning tune(const TuneCommand& command, const Context& context) {
+  for (const char* name : {"/trials.json", "/table.md", "/best.toml"}) require_writable(command.output + name);
   Tuning tuning;
   tuning.trials = draw_trials(command);
   for (const Trial& trial : tuning.trials) training_of_candidate(trial.values, command);  // all are checked before anything is trained

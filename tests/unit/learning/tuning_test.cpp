@@ -97,6 +97,14 @@ TuneCommand search_in(const std::string& folder) {
   return command;
 }
 
+TEST(Tune, SaysThatNothingCanBeWrittenBeforeItTrains) {
+  SilentContext silent;
+  TuneCommand command;
+  command.output = temp_dir() + "/taken";
+  write_text(command.output, "a file");
+  EXPECT_THAT(message_of([&] { tune(command, silent.context); }), AllOf(HasSubstr("trials.json"), HasSubstr("is no folder")));
+}
+
 TEST(Tune, FindsTheBestCandidateAndGoesOn) {
   const std::string folder = temp_dir();
   const TuneCommand command = search_in(folder);
