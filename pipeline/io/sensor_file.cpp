@@ -45,8 +45,8 @@ class Reader {
     const std::vector<std::string> layouts = known_layouts();
     if (std::ranges::find(layouts, sensor.layout) == layouts.end())
       throw UserError(join_text(file_, ": layout: expected one of ", join_list(layouts, ", "), ", got \"", sensor.layout, "\""));
-    std::vector<std::string> keys = {"title", "platform", "source",   "layout", "resolution", "product",
-                                     "tile",  "dates",    "variants", "band",   "mask",       "syntheses"};
+    std::vector<std::string> keys = {"title",    "platform", "source", "layout",    "resolution", "product",          "tile",       "dates",
+                                     "variants", "band",     "mask",   "syntheses", "items",      "variant_property", "list_sensor"};
     keys.insert(keys.end(), kScaling.begin(), kScaling.end());
     const std::vector<std::string> own = layout_settings(sensor.layout);
     keys.insert(keys.end(), own.begin(), own.end());
@@ -66,6 +66,9 @@ class Reader {
     if (const auto* node = root_.get("syntheses")) sensor.syntheses = node->value_or(false);
     if (const auto* list = array(root_, "variants"))
       for (const auto& node : *list) sensor.variants.push_back(node.value_or(std::string()));
+    for (const std::string& name : texts(root_, "items")) sensor.items.emplace_back(lower(name), sensor.tile, file_ + ": items");
+    sensor.variant_property = text(root_, "variant_property");
+    sensor.list_sensor = text(root_, "list_sensor");
     for (const std::string& key : own) sensor.settings[key] = setting(key);
     for_each("band", [&](const toml::table& table, const std::string& at) { sensor.bands.push_back(band(table, at, sensor)); });
     for_each("mask", [&](const toml::table& table, const std::string& at) { sensor.masks.push_back(mask(table, at, sensor)); });

@@ -32,6 +32,10 @@ struct Store {
 constexpr std::array kStores = {Store{"s3://", "/vsis3/"}, Store{"gs://", "/vsigs/"}, Store{"az://", "/vsiaz/"},
                                 Store{"https://", "/vsicurl/https://"}, Store{"http://", "/vsicurl/http://"}};
 constexpr std::array kSystems = {"/vsis3/", "/vsigs/", "/vsiaz/", "/vsicurl/"};
+bool is_azure(const std::string& address, const std::string& host) {
+  return address == "az://" || host.ends_with(".blob.core.windows.net");
+}
+
 constexpr int kDeepest = 12;  // folders below the root
 
 std::vector<std::string> listed(char** names) {
@@ -51,8 +55,12 @@ std::string storage_path(const std::string& root) {
     const std::string rest = root.substr(std::string_view(store.address).size()), host = rest.substr(0, rest.find('/'));
     if (host.find('@') != std::string::npos || rest.find('?') != std::string::npos)
       throw UserError(join_text(store.address, host.substr(host.find('@') + 1),
-                                "/...: expected an address without password and signature, which manifests would keep; give credentials by "
-                                "the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GDAL_HTTP_HEADER_FILE)"));
+                                "/...: expected an address without password and signature, which manifests would keep; ",
+                                is_azure(store.address, host)
+                                    ? "write az://CONTAINER/... and give credentials by the environment (AZURE_STORAGE_ACCOUNT, and "
+                                      "AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_ACCESS_KEY)"
+                                    : "give credentials by the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                                      "GDAL_HTTP_HEADER_FILE)"));
     return store.system + rest;
   }
   return root;

@@ -37,7 +37,7 @@ void require_acquisitions(const SourceCensus& census, const std::string& root, D
   }
   throw UserError(join_text("tile ", census.tile, ": no acquisition from ", first.iso(), " to ", last.iso(), " under ", root, "; ",
                             !census.damaged.empty() ? "every product is damaged:" + lines_of(census.damaged)
-                            : others.empty()        ? "the folder contains no product"
+                            : others.empty()        ? "there is no product of the tile"
                                                     : "there are products of " + others +
                                                    "; set year, period or --until to days of these, or add the missing products"));
 }

@@ -6,8 +6,6 @@
 #include <regex>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
 #include <cpl_conv.h>
 #include <cpl_string.h>
 #include <cpl_vsi.h>
@@ -113,31 +111,6 @@ std::string canonical_tile(const std::string& name) {
   std::smatch part;
   if (!std::regex_match(name, part, bare)) return name;
   return (part[1].length() == 1 ? "T0" : "T") + name;  // zones 1 to 9 are written either way
-}
-
-namespace {
-
-// Products before processing baseline 04.00: nothing was added to their numbers.
-bool knows_no_offset(const nlohmann::json& properties) {
-  constexpr double kFirstWithOffset = 4.0;
-  for (const char* key : {"s2:processing_baseline", "sentinel:processing_baseline", "processing:version"})
-    if (properties.contains(key)) {
-      const auto& value = properties[key];
-      const double baseline = value.is_string() ? CPLAtof(value.get<std::string>().c_str()) : value.is_number() ? value.get<double>() : 0;
-      if (baseline > 0 && baseline < kFirstWithOffset) return true;
-    }
-  return false;
-}
-
-}  // namespace
-
-std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant) {
-  if (variant == "applied") return true;
-  if (variant == "raw") return knows_no_offset(properties);
-  const std::string own = flag.substr(flag.find(':') + 1);  // "earthsearch:", of older items "sentinel:"
-  for (const auto& [key, value] : properties.items())
-    if (key.substr(key.find(':') + 1) == own) return value.is_boolean() ? value.get<bool>() : value == "True" || value == "true";
-  return knows_no_offset(properties) ? std::optional(true) : std::nullopt;
 }
 
 std::optional<std::vector<std::string>> names_inside(const std::string& path) {

@@ -12,8 +12,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "pipeline/io/census.h"
 #include "pipeline/io/internal/storage.h"
 #include "pipeline/io/sensor_file.h"
@@ -112,9 +110,6 @@ void check_raster_series(const SensorFile& sensor);
 // --- shared by layouts ------------------------------------------------------------------------------------------------------------
 
 std::string canonical_tile(const std::string& name);  // 31TCJ and T31TCJ are one tile, as are 5QKB and T05QKB
-// Whether the offset of an item's numbers is applied, or there is none, by its variant ("applied", "raw", or "metadata") and properties: by
-// the flag, under any prefix, or by a processing baseline that knows no offset ("raw", too). Nothing where they do not say.
-std::optional<bool> offset_is_applied(const nlohmann::json& properties, const std::string& flag, const std::string& variant);
 // In a folder or in an archive, without files of desktop systems. Empty if it cannot be listed, UserError where
 // that is not permitted: it is no damage of a product.
 std::optional<std::vector<std::string>> names_inside(const std::string& path);

@@ -18,6 +18,7 @@
 #include "pipeline/io/internal/gdal_raster.h"
 #include "pipeline/io/sensors/dated_bands.h"
 #include "pipeline/io/sensors/layout.h"
+#include "pipeline/io/sensors/product_item.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
@@ -219,19 +220,28 @@ class RasterSeries final : public ProductLayout {
   static void set_offsets(const Search& search, FoundProduct& candidate) {
     const std::string flag = search.sensor.settings.at("offset_flag");
     if (flag.empty() || candidate.bands.empty()) return;
-    const std::optional<bool> applied = said_beside(candidate, flag, search.variant);
-    if (!applied)
-      candidate.problems.push_back(join_text("no JSON beside its files says \"", flag,
-                                             "\", whether the offset of its numbers is applied; add the item's "
-                                             "metadata, or set variant = \"applied\" or \"raw\""));
-    if (!applied || !*applied) return;
-    for (const std::string& band : candidate.bands) candidate.product.layers.at(band).encoding.offset = 0;
+    const std::vector<ProductItem> items = search.variant == "applied" ? std::vector<ProductItem>{} : items_beside(candidate);
+    std::vector<std::string> unknown;
+    for (const std::string& name : candidate.bands) {
+      const std::optional<bool> applied = said_by(items, *search.sensor.find_band(name), flag, search.variant);
+      if (!applied) unknown.push_back(name);
+      if (applied && *applied) candidate.product.layers.at(name).encoding.offset = 0;
+    }
+    if (!unknown.empty())
+      candidate.problems.push_back(join_text("no JSON beside its files says \"", flag, "\", whether the offset of ",
+                                             join_list(unknown, ", "), " is applied; add the item's metadata, or ", kChooseOffset));
   }
 
-  // What the item's metadata beside the files say.
-  static std::optional<bool> said_beside(FoundProduct& candidate, const std::string& flag, const std::string& variant) {
-    if (variant == "applied") return true;
-    const bool is_raw = variant == "raw";  // but for items whose baseline knows no offset
+  static std::optional<bool> said_by(const std::vector<ProductItem>& items, const SensorBand& band, const std::string& flag,
+                                     const std::string& variant) {
+    for (const ProductItem& item : items)
+      if (const auto said = offset_is_applied(item, band, flag, variant); said && (*said || variant != "raw")) return said;
+    return offset_is_applied({}, band, flag, variant);
+  }
+
+  // The items whose metadata lie beside the files.
+  static std::vector<ProductItem> items_beside(FoundProduct& candidate) {
+    std::vector<ProductItem> items;
     const fs::path folder = fs::path(candidate.product.path) / fs::path(candidate.product.layers.begin()->second.file).parent_path();
     for (const std::string& name : sorted_names(folder.string())) {
       if (!name.ends_with(".json")) continue;
@@ -239,12 +249,10 @@ class RasterSeries final : public ProductLayout {
       if (!special_file(file).empty()) continue;
       const auto item = nlohmann::json::parse(text_of_file(file), nullptr, false);
       if (!item.is_object() || !item.contains("properties") || !item["properties"].is_object()) continue;
-      const std::optional<bool> said = offset_is_applied(item["properties"], flag, variant);
-      if (!said || (is_raw && !*said)) continue;
       candidate.metadata.push_back(file);
-      return said;
+      items.push_back(product_item(item));
     }
-    return is_raw ? std::optional(false) : std::nullopt;
+    return items;
   }
 };
 

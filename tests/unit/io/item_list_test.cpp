@@ -83,7 +83,9 @@ TEST(ItemList, AssetsAreTheFiles) {
   EXPECT_EQ(census.outside_period.size(), 1U);
   ASSERT_EQ(census.damaged.size(), 1U);
   EXPECT_EQ(census.damaged[0].product, "c");
-  EXPECT_THAT(census.damaged[0].message, HasSubstr("the item does not say by \"earthsearch:boa_offset_applied\" whether the offset of B4"));
+  EXPECT_THAT(census.damaged[0].message,
+              AllOf(HasSubstr("the item does not say by \"earthsearch:boa_offset_applied\""),
+                    HasSubstr("whether the offset of B4 is applied"), HasSubstr("set variant = \"raw\" for numbers as ESA delivers them")));
   EXPECT_EQ(see(census, 4, 0).value, 1300);
   EXPECT_EQ(see(census, 4, 0, 1).value, 300);
   EXPECT_FALSE(see(census, 8, 0).valid);

@@ -130,7 +130,7 @@ TEST(Catalog, AYearWithoutAcquisitionsNamesTheOthers) {
   EXPECT_THAT(message_of([&] { units->at(0).run(silent.context); }),
               AllOf(HasSubstr("tile T31TCJ: no acquisition from 2021-01-01 to 2021-12-31 under " + root + "/l2a; "),
                     HasSubstr("2016 (1 product), 2018 (2 products), from 2016-01-01 to 2018-06-21; set year, period or --until")));
-  EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("the folder contains no product"));
+  EXPECT_THAT(message_of([&] { units->at(1).run(silent.context); }), HasSubstr("there is no product of the tile"));
 }
 
 TEST(Catalog, ThePeriodAloneDecidesWhichAcquisitionsCount) {
