@@ -107,7 +107,7 @@ std::string tile_of(const ProductItem& item, const SensorFile& sensor) {
     return item.text(prefix + "utm_zone") + item.text(prefix + "latitude_band") + item.text(prefix + "grid_square");
   };
   const std::string code = item.text("grid:code");
-  if (code.starts_with("MGRS-")) return canonical_tile(code.substr(5));
+  if (code.starts_with("MGRS-") && code.size() > 5) return canonical_tile(code.substr(5));
   for (const std::string& name : {item.text("s2:mgrs_tile"), square("mgrs:"), square("sentinel:")})
     if (!name.empty()) return canonical_tile(name);
   const std::string path = item.text("landsat:wrs_path"), row = item.text("landsat:wrs_row");
