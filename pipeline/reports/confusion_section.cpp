@@ -189,7 +189,7 @@ class Complaints {
 
 }  // namespace
 
-std::string sample_units(const AccuracyReport& accuracy, std::int64_t n, const Words& w) {
+std::string sample_units(const AccuracyReport& accuracy, std::int64_t n, const html::Words& w) {
   if (accuracy.unit == "block") return n == 1 ? w("block", "bloc") : w("blocks", "blocs");
   return n == 1 ? "point" : "points";
 }

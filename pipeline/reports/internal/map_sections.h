@@ -16,6 +16,6 @@ std::string unmapped_section(const ReportData& data);
 std::string file_section(const ReportData& data);
 std::string provenance_section(const ReportData& data);
 
-std::string sample_units(const AccuracyReport& accuracy, std::int64_t n, const Words& w);  // "point", "blocks"
+std::string sample_units(const AccuracyReport& accuracy, std::int64_t n, const html::Words& w);  // "point", "blocks"
 
 }  // namespace millesime
