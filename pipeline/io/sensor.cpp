@@ -268,7 +268,15 @@ Sensor::Sensor(Sensor&&) noexcept = default;
 
 std::unique_ptr<Sensor> make_sensor(const std::string& name_or_file) { return std::make_unique<Sensor>(SensorFile::load(name_or_file)); }
 
-const ProductLayout& Sensor::layout_of(const std::string& root) const { return is_item_list(root) ? *list_ : *layout_; }
+const ProductLayout& Sensor::layout_of(const std::string& root) const {
+  if (!is_item_list(root)) return *layout_;
+  if (layout_->reads_encodings())
+    throw UserError(join_text(root, ": ", file_.name,
+                              " reads the offset of its numbers from metadata of products, which items of a list lack; ",
+                              file_.list_sensor.empty() ? "expected a folder of products, or a sensor of another layout"
+                                                        : "expected sensor = \"" + file_.list_sensor + "\", which reads such items"));
+  return *list_;
+}
 
 std::vector<std::string> Sensor::tiles(const std::string& root) const { return layout_of(root).tiles(file_, storage_path(root)); }
 

@@ -75,7 +75,7 @@ struct SensorFile {
   std::vector<std::string> variants;  // of which a configuration chooses one, the first by default: {variant} in names
   std::vector<NamePattern> items;     // ids and collections (small letters) of its STAC items; {}: every item of a list is one of it
   std::string variant_property;       // of STAC items: its text begins like their variant
-  std::string list_sensor;            // that reads lists of these products, where this one cannot
+  std::string list_sensor;            // that reads lists of these products, where the layout cannot
   std::vector<SensorBand> bands;      // in the order of wavelength
   std::vector<SensorMask> masks;
   std::map<std::string, std::string> settings;  // of the layout: keys that only it knows

@@ -72,9 +72,6 @@ bool is_settled(const std::optional<FileState>& state) {
 }  // namespace
 
 std::shared_ptr<const ItemFile> item_file(const std::string& root, const SensorFile& sensor) {
-  if (!sensor.list_sensor.empty())
-    throw UserError(join_text(root, ": ", sensor.name, " reads folders of products, and no lists of items; expected sensor = \"",
-                              sensor.list_sensor, "\", which reads items of the same products"));
   static std::mutex mutex;
   static std::map<std::string, ReadFile> known;
   const std::lock_guard lock(mutex);  // others wait for the list that is being read

@@ -89,6 +89,8 @@ class ProductLayout {
   virtual void find_layers(const Search& search, FoundProduct& candidate) const = 0;
   // Whether all products of a tile lie on one grid; where not, each is read on a grid that they have in common.
   virtual bool shares_grid() const { return true; }
+  // Whether what the numbers mean is in metadata that STAC items lack, so that no list can be read.
+  virtual bool reads_encodings() const { return false; }
   // The grid of a tile that its name tells, where its products do not.
   virtual std::optional<Grid> grid_of_tile(const Search&) const { return std::nullopt; }
   // What is wrong with the numbers of a mask that this layout knows; "" where nothing is.

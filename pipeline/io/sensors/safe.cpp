@@ -143,6 +143,8 @@ class Safe final : public ProductLayout {
     set_encodings(candidate);
   }
 
+  bool reads_encodings() const override { return true; }
+
  private:
   static std::optional<NamePattern::Parts> parts_of(const SensorFile& sensor, const std::string& name) {
     std::string stem = is_zip(name) ? name.substr(0, name.size() - 4) : name;

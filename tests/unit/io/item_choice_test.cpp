@@ -121,7 +121,8 @@ TEST(ItemChoice, AssetsStateTheOffset) {
   ASSERT_EQ(census.damaged.size(), 1U);
   EXPECT_EQ(census.damaged[0].product, "2021-05-05");
   EXPECT_THAT(message_of([&] { make_sensor("sentinel2_sen2cor")->tiles(list.file()); }),
-              HasSubstr("sentinel2_sen2cor reads folders of products, and no lists of items; expected sensor = \"sentinel2_cog\""));
+              AllOf(HasSubstr("sentinel2_sen2cor reads the offset of its numbers from metadata"),
+                    HasSubstr("expected sensor = \"sentinel2_cog\"")));
 }
 
 TEST(ItemChoice, ASensorTakesItsOwnItems) {
