@@ -175,7 +175,7 @@ Stage catalog_stage() {
           .writes = "the census of each tile",
           .command = "catalog",
           .example = "millesime run france-2021.toml --to catalog",
-          .revision = 4,
+          .revision = 5,
           .papers = {},
           .options = kCatalogOptions,
           .plan = plan_catalog};
