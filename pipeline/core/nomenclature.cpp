@@ -58,15 +58,14 @@ std::optional<int> Nomenclature::index_of_code(int code) const {
 }
 
 std::optional<int> Nomenclature::index_of(const std::string& code_or_name) const {
-  if (const auto code = code_of_text(code_or_name))
-    return *code < 1 || *code > kMaxLabel ? std::nullopt : index_of_code(static_cast<int>(*code));
   const std::string wanted = folded_name(code_or_name);
   if (wanted.empty()) return std::nullopt;
-  for (int i = 0; i < size(); ++i) {
+  for (int i = 0; i < size(); ++i) {  // names first: some consist of digits
     const LandClass& c = at(i);
     if (wanted == folded_name(c.name) || wanted == folded_name(c.name_en) || wanted == folded_name(c.alias)) return i;
   }
-  return std::nullopt;
+  const auto code = code_of_text(code_or_name);
+  return code && *code >= 1 && *code <= kMaxLabel ? index_of_code(static_cast<int>(*code)) : std::nullopt;
 }
 
 const LandClass& Nomenclature::at(int index) const {
@@ -76,14 +75,14 @@ const LandClass& Nomenclature::at(int index) const {
 
 std::optional<int> code_of_class(std::string_view text, const Nomenclature* nomenclature) {
   text = trimmed_name(text);
-  if (const auto number = parse_number(text)) {
-    if (number->value == 0) return 0;
-    if (number->value < 1 || number->value > kMaxLabel || number->value != std::trunc(number->value)) return std::nullopt;
-    const int code = static_cast<int>(number->value);
-    return !nomenclature || nomenclature->index_of_code(code) ? std::optional(code) : std::nullopt;
-  }
   if (nomenclature)
     if (const auto index = nomenclature->index_of(std::string(text))) return nomenclature->at(*index).code;
+  if (const auto number = number_of_text(text)) {
+    if (*number == 0) return 0;
+    if (*number < 1 || *number > kMaxLabel || *number != std::trunc(*number)) return std::nullopt;
+    const int code = static_cast<int>(*number);
+    return !nomenclature || nomenclature->index_of_code(code) ? std::optional(code) : std::nullopt;
+  }
   return is_missing(text) ? std::optional(0) : std::nullopt;
 }
 

@@ -49,7 +49,8 @@ void NomenclatureCollector::add_class(LandClass c, std::optional<Color> color, c
   if (c.alias.empty()) c.alias = join_text("class_", c.code);
   for (const std::string& name : {c.name, c.name_en, c.alias}) {
     if (name.empty()) continue;
-    if (const auto number = code_of_text(name); number && *number != c.code)
+    // What no class can have as its code is a name: 22.1, 91E0, 3301010101.
+    if (const auto number = number_of_text(name); number && *number == std::trunc(*number) && *number <= kMaxCode && *number != c.code)
       throw UserError(join_text(where, ": the name \"", name, "\" of class ", c.code, " reads like the code of another class"));
     const auto [at, fresh] = names_.emplace(folded_name(name), c.code);
     if (!fresh && at->second != c.code)
@@ -79,6 +80,10 @@ Nomenclature NomenclatureCollector::finish(bool groups_from_classes) {
   if (nomenclature.classes.empty()) throw UserError(origin_ + ": the file has no classes");
   for (std::size_t i = 0; i < nomenclature.classes.size(); ++i) {
     const LandClass& c = nomenclature.classes[i];
+    for (const std::string& name : {c.name, c.name_en, c.alias})  // of models of tables, whose codes may be larger
+      if (const auto number = code_of_text(name);
+          number && *number != c.code && *number <= kMaxLabel && codes_.contains(static_cast<int>(*number)))
+        throw UserError(join_text(wheres_[i], ": the name \"", name, "\" of class ", c.code, " is the code of another class"));
     if (c.parent == 0 || group_codes_.contains(c.parent)) continue;
     if (!groups_from_classes)
       throw UserError(join_text(wheres_[i], ": class ", c.code, " is in group ", c.parent, ", which the file does not define"));

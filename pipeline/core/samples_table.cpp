@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/decimal_scale.h"
 #include "pipeline/core/error.h"
@@ -247,16 +248,32 @@ class TableReader {
 
   // A code; 0 where it is not known.
   std::int32_t label_of(const CsvReader& table, std::size_t i) {
+    const std::string cell(table.cells()[i]);
+    auto known = labels_.find(cell);
+    if (known == labels_.end()) known = labels_.emplace(cell, new_label(table, i)).first;
+    no_label_ += known->second == 0;
+    return known->second;
+  }
+
+  std::int32_t new_label(const CsvReader& table, std::size_t i) const {
     const std::string_view cell = table.cells()[i];
-    const auto number = number_in(table, i);
-    const bool fill = number && std::abs(number->value) < 1e15 && known_missing(static_cast<std::int64_t>(number->value));
+    std::optional<int> code;
+    if (nomenclature_)
+      if (const auto index = nomenclature_->index_of(std::string(cell))) code = nomenclature_->at(*index).code;
     std::string text(cell);
-    if (number) std::ranges::replace(text, ',', '.');
-    const auto code = fill ? std::optional(0) : code_of_class(text, nomenclature_);
+    if (table.separator() != ',') std::ranges::replace(text, ',', '.');  // of a decimal point
+    const auto number = number_of_text(text);
+    const bool fill = !code && number && std::abs(*number) < 1e15 && known_missing(static_cast<std::int64_t>(*number));
+    if (fill)
+      code = 0;
+    else if (!code)
+      code = code_of_class(text, nomenclature_);
     if (!code && nomenclature_) refuse(table, i, "a code or a name of the nomenclature " + nomenclature_->name);
-    if (!code && number) refuse(table, i, "a class code, a whole number from 1 on (0 or empty: not known)");
+    if (!code && number)
+      refuse(table, i,
+             join_text("a class code, a whole number from 1 to ", kMaxLabel, " (0 or empty: not known",
+                       *number > kMaxLabel ? "; give a nomenclature in which larger numbers are names)" : ")"));
     if (!code) refuse(table, i, "a class code (for class names, give a nomenclature)");
-    no_label_ += *code == 0;
     return *code;
   }
 
@@ -319,7 +336,8 @@ class TableReader {
   TableParts parts_;
   std::vector<double> static_values_;  // of the row, as written
   std::int64_t no_label_ = 0;
-  std::vector<std::vector<BandNumbers>> numbers_;  // [source][band]
+  std::unordered_map<std::string, std::int32_t> labels_;  // what each text of a label means
+  std::vector<std::vector<BandNumbers>> numbers_;         // [source][band]
   bool groups_are_numbers_ = true;
   std::unordered_map<std::string, std::int64_t> group_names_;
   std::map<std::string, std::int32_t> region_names_;

@@ -10,6 +10,7 @@
 
 #include "models/base/model_spec.h"
 #include "pipeline/core/chance.h"
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
@@ -52,15 +53,15 @@ constexpr int kFirstOfTexts = 1 << 23;  // codes of texts; a float holds whole n
 float number_of(const std::string& text, const ExogenousOptions& entry, const Feature& feature, std::map<int, std::string>& texts) {
   const std::string_view known = trim(text);
   if (known.empty()) return kMissingStatic;
-  double number = 0;
-  const auto [end, error] = std::from_chars(known.data(), known.data() + known.size(), number);
-  const bool is_number = error == std::errc() && end == known.data() + known.size() && std::isfinite(number);
   if (!entry.is_category()) {
-    if (is_number) return static_cast<float>(number);
+    double number = 0;
+    const auto [end, error] = std::from_chars(known.data(), known.data() + known.size(), number);
+    if (error == std::errc() && end == known.data() + known.size() && std::isfinite(number)) return static_cast<float>(number);
     throw UserError(join_text(entry.path, ": feature ", feature.id, ": ", entry.field, ": expected a number, got \"", text,
                               "\"; set kind = \"category\" where texts are codes"));
   }
-  if (is_number && number == std::floor(number) && std::abs(number) < kFirstOfTexts) return static_cast<float>(number);
+  const auto number = number_of_text(known);  // nothing for 91E0, which is no number of a category
+  if (number && *number == std::floor(*number) && std::abs(*number) < kFirstOfTexts) return static_cast<float>(*number);
   const int code = kFirstOfTexts + static_cast<int>(hash_text(std::string(known)) % kFirstOfTexts);
   if (const auto [other, is_new] = texts.emplace(code, known); !is_new && other->second != known)
     throw UserError(join_text(entry.path, ": ", entry.field, ": the texts \"", other->second, "\" and \"", known,
@@ -302,6 +303,12 @@ std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& en
   for (const auto& name : names)
     if (!seen.insert(name).second) throw UserError("[[exogenous]]: two inputs are called " + name + "; use different names");
   return names;
+}
+
+void require_exogenous(const std::vector<ExogenousOptions>& entries) {
+  exogenous_names(entries);  // opens the rasters
+  for (const ExogenousOptions& entry : entries)
+    if (!entry.field.empty()) require_polygons(entry.path, LayerChoice{entry.layer, "layer of the input " + entry.name}, {entry.field});
 }
 
 std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>& entries) {

@@ -38,6 +38,9 @@ struct ExogenousOptions {  // [[exogenous]]
 // UserError for a double name.
 std::vector<std::string> exogenous_names(const std::vector<ExogenousOptions>& entries);
 
+// UserError where a raster cannot be opened, or polygons lack their layer or field. Reads no value.
+void require_exogenous(const std::vector<ExogenousOptions>& entries);
+
 // Every file they consist of (io/source_files.h).
 std::vector<std::string> files_of_exogenous(const std::vector<ExogenousOptions>& entries);
 

@@ -217,13 +217,16 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
   std::optional<CoordinateTransform> to_file;
   if (layer.crs != grid.crs) to_file.emplace(grid.crs, layer.crs);
   std::map<std::string, std::int64_t> unknown;
+  std::map<std::string, std::optional<int>> codes;  // of each text
   for (Feature& feature : layer.features) {
     bool anywhere = false;
     Feature here{feature.id, {}, feature.attributes};
     here.parts =
         take_parts(feature, tile, anywhere, [&](const Feature& part) { return footprints.owner(file_place(part, to_file, boxes)); });
     const std::string& text = here.attributes.at(options.class_field);
-    const auto code = code_of_class(text, &nomenclature);
+    auto of_text = codes.find(text);
+    if (of_text == codes.end()) of_text = codes.emplace(text, code_of_class(text, &nomenclature)).first;
+    const std::optional<int> code = of_text->second;
     if (!feature.parts.empty() && anywhere && code.value_or(0) != 0) reference.beside.push_back({std::move(feature), *code, ""});
     if (here.parts.empty()) {
       ++(anywhere ? reference.of_other_tiles : reference.outside_tiles);

@@ -18,4 +18,7 @@ struct LayerChoice {
 VectorLayer read_polygons(const std::string& path, const LayerChoice& layer, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within = std::nullopt);
 
+// UserError, as read_polygons() has it, where the file, the layer, a field or the reference system is missing. Reads no feature.
+void require_polygons(const std::string& path, const LayerChoice& layer, const std::vector<std::string>& required_fields);
+
 }  // namespace millesime

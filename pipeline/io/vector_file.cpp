@@ -235,6 +235,33 @@ std::string kind_of(OGRGeometryH geometry) { return lower(OGRGeometryTypeToName(
 
 }  // namespace
 
+namespace {
+
+// Name, fields and reference system.
+VectorLayer description_of(OGRLayerH layer, const std::string& path, const std::vector<std::string>& required_fields) {
+  VectorLayer result;
+  result.path = path;
+  result.layer = utf8_text(OGR_L_GetName(layer));
+  result.fields = field_names(layer);
+  require_fields(result, required_fields);
+  if (OGRSpatialReferenceH system = stated_system(OGR_L_GetSpatialRef(layer))) result.crs = canonical_crs_of(system);
+  return result;
+}
+
+void require_crs(const VectorLayer& layer) {
+  if (layer.crs.empty())
+    throw UserError(join_text(layer.path, ": layer \"", layer.layer,
+                              "\" has no coordinate reference system (a shapefile without .prj?); add one (ogr2ogr -a_srs)"));
+}
+
+}  // namespace
+
+void require_polygons(const std::string& path, const LayerChoice& choice, const std::vector<std::string>& required_fields) {
+  const GdalMessages messages;
+  const DatasetHandle dataset = open_dataset(path, GDAL_OF_VECTOR);
+  require_crs(description_of(find_layer(dataset.get(), path, choice), path, required_fields));
+}
+
 VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within) {
   return read_polygons(path, LayerChoice{layer, "layer"}, required_fields, crs, within);
@@ -246,15 +273,8 @@ VectorLayer read_polygons(const std::string& path, const LayerChoice& choice, co
   const DatasetHandle dataset = open_dataset(path, GDAL_OF_VECTOR);
   OGRLayerH layer = find_layer(dataset.get(), path, choice);
 
-  VectorLayer result;
-  result.path = path;
-  result.layer = utf8_text(OGR_L_GetName(layer));
-  result.fields = field_names(layer);
-  require_fields(result, required_fields);
-  if (OGRSpatialReferenceH system = stated_system(OGR_L_GetSpatialRef(layer))) result.crs = canonical_crs_of(system);
-  if (result.crs.empty() && !crs.empty())
-    throw UserError(join_text(path, ": layer \"", result.layer,
-                              "\" has no coordinate reference system (a shapefile without .prj?); add one (ogr2ogr -a_srs)"));
+  VectorLayer result = description_of(layer, path, required_fields);
+  if (!crs.empty()) require_crs(result);
   const std::string target = crs.empty() ? result.crs : canonical_crs(crs);
   std::optional<CoordinateTransform> to_target;
   try {

@@ -203,6 +203,46 @@ TEST(Nomenclature, AnAttributeNamesAClassOrSaysThatThereIsNone) {
   EXPECT_EQ(code_of_class("wheat", nullptr), std::nullopt);
 }
 
+TEST(Nomenclature, NamesAreFoundInAnyCaseAndComposition) {
+  const auto names =
+      load_text("u.csv",
+                "code,name\n1,P\u0161enica jar\u00e1\n2,\u017byto ozime\n3,\u0150szi b\u00faza\n4,\u03a3\u03b9\u03c4\u03ac\u03c1\u03b9 "
+                "\u03ba\u03ae\u03c0\u03bf\u03c2\n5,\u042f\u0447\u043c\u0435\u043d\u044c \u0439\n");
+  const std::pair<const char*, int> spellings[] = {
+      {"P\u0160ENICA JAR\u00c1", 1},    // capitals
+      {"Ps\u030cenica jara\u0301", 1},  // NFD
+      {"PS\u030cENICA JARA\u0301", 1},  // both
+      {"z\u0307yto OZIME", 2},
+      {"o\u030bszi bu\u0301za", 3},
+      {"\u03a3\u0399\u03a4\u0391\u0301\u03a1\u0399 \u039a\u0397\u0301\u03a0\u039f\u03a3", 4},  // with a final sigma
+      {"\u044f\u0427\u041c\u0415\u041d\u042c \u0418\u0306", 5}};
+  for (const auto& [text, code] : spellings) EXPECT_EQ(code_of_class(text, &names), code) << text;
+  EXPECT_EQ(code_of_class("Psenica jara", &names), std::nullopt) << "an accent more or less is another name";
+  EXPECT_THAT(refusal("u.csv", "code,name\n1,\u0161\n2,S\u030c\n"), HasSubstr("like class 1 already"));
+}
+
+TEST(Nomenclature, ATextIsANumberOnlyAsAWhole) {
+  const auto habitats = load_text("h.csv", "code,name\n20,91E0\n21,22.1\n91,Alluvial forest\n");
+  EXPECT_EQ(code_of_class("91E0", &habitats), 20);
+  EXPECT_EQ(code_of_class("91e0 ", &habitats), 20);
+  EXPECT_EQ(code_of_class("22.1", &habitats), 21);
+  EXPECT_EQ(code_of_class("91", &habitats), 91);
+  EXPECT_EQ(code_of_class("9.100000000000000000e+01", &habitats), 91);  // as NumPy writes it
+  for (const char* text : {"9.1E1", "2E1", "0E0"}) EXPECT_EQ(code_of_class(text, &habitats), std::nullopt) << text;
+  for (const char* text : {"91E0", "22.1", "1e3"}) EXPECT_EQ(code_of_class(text, nullptr), std::nullopt) << text;
+  EXPECT_THAT(refusal("h.csv", "code,name\n1,11.0\n11,b\n"), HasSubstr("h.csv:2: the name \"11.0\" of class 1 reads like the code"));
+}
+
+TEST(Nomenclature, NumbersThatNoCodeCanBeAreNames) {
+  const auto crops = load_text("c.csv", "code,name,alias\n1,Winter wheat,3301010101\n2,Maize,3301060000\n");
+  EXPECT_EQ(code_of_class("3301060000", &crops), 2);
+  EXPECT_EQ(crops.index_of("3301010101"), 0);
+  EXPECT_EQ(code_of_class("3301010199", &crops), std::nullopt);
+  EXPECT_EQ(Nomenclature::from_json(crops.to_json(), "m").index_of("3301060000"), 1);
+  EXPECT_THAT(refusal("c.json", R"({"classes": [{"code": 100000, "name": "a"}, {"code": 3, "name": "100000"}]})"),
+              HasSubstr("the name \"100000\" of class 3 is the code of another class"));
+}
+
 TEST(Nomenclature, CodesUpTo65535AreClasses) {
   const auto n =
       load_text("n.toml", "class = [{ code = 255, name = \"a\" }, { code = 256, name = \"b\" }, { code = 65535, name = \"c\" }]\n");

@@ -316,7 +316,7 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(samples_refusal("label,B4_20210105\n1,2\n\n1,2;5\n"),
               HasSubstr("t.csv:4: column B4_20210105: expected a number or an empty cell, got \"2;5\""));
   EXPECT_THAT(samples_refusal("label,B4_20210105\n-3,1\n"),
-              HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
+              HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 to 2147483647 (0 or empty: not known), got"));
   EXPECT_THAT(samples_refusal("label,B4_20210105\n1,\xff\n"), HasSubstr("text that is not UTF-8"));
   EXPECT_THAT(samples_refusal("label,B4_20210105\n1\n"), HasSubstr("t.csv:2: 1 cells, the header has 2"));
   EXPECT_THAT(samples_refusal("label,B4_20210105\n1,\"2\n"), HasSubstr("t.csv:2: a quoted cell without its closing quote"));

@@ -129,7 +129,13 @@ TEST(FillValues, OfLabelsAreLabelsThatAreNotKnown) {
   EXPECT_THAT(s.label, ElementsAre(11, 0, 0, 0, 0, 12));
   EXPECT_THAT(s.notes, ElementsAre("label: not known for 4 samples"));
   EXPECT_THAT(table_refusal("label,B4_20210105\n11.5,1\n"),
-              HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 on"));
+              HasSubstr("t.csv:2: column label: expected a class code, a whole number from 1 to 2147483647 (0 or empty: not known), got"));
+  EXPECT_THAT(table_refusal("label,B4_20210105\n11,1\n91E0,1\n"),
+              HasSubstr("t.csv:3: column label: expected a class code (for class names"));
+  EXPECT_THAT(
+      table_refusal("label,B4_20210105\n3301010101,1\n"),
+      HasSubstr("a whole number from 1 to 2147483647 (0 or empty: not known; give a nomenclature in which larger numbers are names)"));
+  EXPECT_THAT(read("label,B4_20210105\n1.100000000000000000e+01,1\n").label, ElementsAre(11));  // of NumPy
   EXPECT_THAT(table_refusal("label,group,B4_20210105\n11,1,1\n11,-9999,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
   EXPECT_THAT(table_refusal("label,group,B4_20210105\n11,a,1\n11,NaN,1\n"), HasSubstr("t.csv:3: column group: expected the group"));
 }

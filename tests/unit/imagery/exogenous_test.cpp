@@ -471,6 +471,13 @@ TEST(Exogenous, CategoriesAreCodes) {
   EXPECT_THAT(testing::message_of([&] { ExogenousReader({{.name = "crop", .path = file, .field = "CROP"}}, kTile); }),
               HasSubstr("CROP: expected a number, got \"BTH\"; set kind = \"category\""));
   EXPECT_THAT(testing::message_of([&] { ExogenousReader({{.name = "crop", .path = file, .field = "KROP"}}, kTile); }), HasSubstr("KROP"));
+  // Habitats: 91E0 is no number, and another category than 91.
+  const std::string habitats = parcels({{{0, 0, 10, 10}, "91E0"}, {{10, 0, 10, 10}, "91"}, {{20, 0, 10, 10}, "91D0"}});
+  const auto habitat =
+      ExogenousReader({{.name = "habitat", .path = habitats, .field = "CROP", .kind = "category"}}, kTile).read({0, 0, 30, 1});
+  EXPECT_EQ(habitat[10], 91);
+  EXPECT_GE(habitat[0], 8388608);
+  EXPECT_NE(habitat[0], habitat[20]);
   // A raster of categories is not interpolated, whatever its type.
   const Grid coarse{"EPSG:32631", 300000, 4900020, 40, 40, 15, 10};
   ExogenousOptions codes = raster<float>("codes", coarse, [](double x, double) { return x < 300300 ? 3.0F : 900.0F; });
