@@ -54,6 +54,9 @@ class TextObserver : public RunObserver {
   void unit_taken(const Unit& unit, const std::string& edition) override {
     if (!quiet_) std::fprintf(stderr, "  %s taken from the edition %s, which made the same\n", unit.name().c_str(), edition.c_str());
   }
+  void unit_kept(const Unit& unit, const std::string& why) override {
+    if (!quiet_) std::fprintf(stderr, "%s: kept as it is with --tiles (%s)\n", unit.name().c_str(), why.c_str());
+  }
   void unit_failed(const Unit& unit, const std::string& message) override {
     std::fprintf(stderr, "  %s FAILED: %s\n", unit.name().c_str(), message.c_str());
   }
@@ -80,6 +83,7 @@ class JsonObserver : public RunObserver {
   void unit_taken(const Unit& unit, const std::string& edition) override {
     print({{"event", "taken"}, {"unit", unit.name()}, {"edition", edition}});
   }
+  void unit_kept(const Unit& unit, const std::string& why) override { print({{"event", "kept"}, {"unit", unit.name()}, {"why", why}}); }
   void unit_failed(const Unit& unit, const std::string& message) override {
     print({{"event", "failed"}, {"unit", unit.name()}, {"message", message}});
   }
@@ -108,19 +112,25 @@ void print_plan(const std::vector<PlannedStage>& plan, bool json) {
       list.push_back({{"stage", stage.stage->name}, {"state", "unknown"}});
       if (!json) std::printf("[?] %-28s units are known once the stages before it have run\n", stage.stage->name.c_str());
     }
-    for (const auto& [unit, why, needs] : stage.units) {
+    for (const auto& [unit, why, needs, kept] : stage.units) {
       const std::string lack = needs.empty() ? "" : "cannot run: " + needs + " was never finished and is not to run now";
       const std::string& said = lack.empty() ? why : lack;
       const bool fresh = said.empty();
+      const std::string as_it_is = kept.empty() ? "up to date" : "kept as it is with --tiles (" + kept + ")";
       (!lack.empty() ? blocked : fresh ? up_to_date : to_run)++;
       list.push_back({{"stage", unit.stage},
                       {"unit", unit.name()},
-                      {"state", !lack.empty() ? "blocked"
-                                : fresh       ? "up to date"
-                                              : "to run"},
-                      {"why", said}});
+                      {"state", !lack.empty()  ? "blocked"
+                                : !fresh       ? "to run"
+                                : kept.empty() ? "up to date"
+                                               : "kept"},
+                      {"why", kept.empty() ? said : kept}});
       if (!json)
-        std::printf("[%s] %-28s %s\n", !lack.empty() ? "!" : fresh ? "=" : "x", unit.name().c_str(), fresh ? "up to date" : said.c_str());
+        std::printf("[%s] %-28s %s\n",
+                    !lack.empty() ? "!"
+                    : fresh       ? "="
+                                  : "x",
+                    unit.name().c_str(), fresh ? as_it_is.c_str() : said.c_str());
     }
   }
   if (json)
@@ -153,8 +163,9 @@ int execute(Call<RunCommand>& call) {
   const Layout layout(config);
   if (outcome.complete()) {
     if (!command.json && !call.resources.quiet)
-      std::fprintf(stderr, "%s run, %s%d up to date; products in %s\n", counted(outcome.ran, "unit").c_str(),
-                   outcome.taken > 0 ? join_text(outcome.taken, " taken from other editions, ").c_str() : "", outcome.up_to_date,
+      std::fprintf(stderr, "%s run, %s%s%d up to date; products in %s\n", counted(outcome.ran, "unit").c_str(),
+                   outcome.taken > 0 ? join_text(outcome.taken, " taken from other editions, ").c_str() : "",
+                   outcome.kept > 0 ? join_text(outcome.kept, " kept as they were, ").c_str() : "", outcome.up_to_date,
                    layout.root.c_str());
     return 0;
   }

@@ -9,6 +9,7 @@
 #include "pipeline/core/side_by_side.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
+#include "pipeline/engine/mending.h"
 #include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 
@@ -46,6 +47,8 @@ std::string changed_input(const Unit& unit, const Manifest& known, const Config&
   return "";
 }
 
+}  // namespace
+
 std::string changed_output(const Unit& unit, const Manifest& known, const Config& config) {
   if (unit.outputs.size() != known.outputs.size()) return "other outputs than before";
   for (std::size_t i = 0; i < unit.outputs.size(); ++i) {
@@ -55,6 +58,8 @@ std::string changed_output(const Unit& unit, const Manifest& known, const Config
   }
   return "";
 }
+
+namespace {
 
 // The start of a text that may be long.
 std::string shortened(std::string_view text) {
@@ -126,7 +131,10 @@ void check_selection(const std::vector<Stage>& stages, const Config& config, con
   if (first >= end)
     throw UserError(join_text("--from ", selection.from, " --to ", selection.to, ": ", selection.from, " comes after ", selection.to));
   for (std::size_t i = first; i < end; ++i)
-    if (stages[i].check) stages[i].check(config);
+    for (const auto& check : {stages[i].check, stages[i].check_files})
+      if (check) check(config);
+  require_options_of_kept({stages.begin() + static_cast<std::ptrdiff_t>(first), stages.begin() + static_cast<std::ptrdiff_t>(end)}, config,
+                          selection);
 }
 
 std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config, const Manifest* as_known) {
@@ -203,10 +211,8 @@ Config restricted_to(const Config& config, const Selection& selection) {
 
 std::string reason_in(const Selection& selection, const Stage& stage, const Unit& unit, Config& config, Look look) {
   if (selection.force) return kForced;
-  const auto known = known_manifest(Layout(config), unit);
-  // Single tiles are computed with the existing models: training again would change every other tile, too.
-  if (!selection.tiles.empty() && stage.kept_when_mending && known && changed_output(unit, *known, config).empty()) return "";
-  return reason_to_run(stage, unit, config, known, look);
+  if (is_kept(selection, stage, unit, config)) return "";
+  return reason_to_run(stage, unit, config, known_manifest(Layout(config), unit), look);
 }
 
 EarlierUnits::EarlierUnits(const std::vector<Stage>& stages, Config& config, const Selection& selection, std::size_t n_stages)
@@ -293,10 +299,14 @@ PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& sele
         for (const auto& output : unit.outputs) so_far.unfinished[output] = unit.name();
       continue;
     }
-    std::string why = reason_in(selection, stage, unit, world), needs;
-    const bool keep = !selection.tiles.empty() && stage.kept_when_mending && why.empty();
+    const bool keep = is_kept(selection, stage, unit, world);
+    std::string why = keep ? "" : reason_in(selection, stage, unit, world), needs,
+                kept = keep ? reason_to_run(stage, unit, world, known_manifest(layout, unit)) : "";
     for (const auto& input : unit.inputs) {
-      if (keep) break;
+      if (keep) {
+        if (kept.empty() && so_far.made_anew.contains(input)) kept = "input " + input + " will be made again";
+        continue;
+      }
       if (why.empty() && so_far.made_anew.contains(input)) why = "input " + input + " will be made again";
       if (const auto lack = so_far.unfinished.find(input); needs.empty() && lack != so_far.unfinished.end()) needs = lack->second;
     }
@@ -304,7 +314,7 @@ PlannedStage plan_stage(const Stage& stage, Config& world, const Selection& sele
       for (const auto& output : unit.outputs) so_far.unfinished[output] = needs;
     else if (!why.empty())
       so_far.made_anew.insert(unit.outputs.begin(), unit.outputs.end());
-    planned.units.push_back({std::move(unit), std::move(why), std::move(needs)});
+    planned.units.push_back({std::move(unit), std::move(why), std::move(needs), std::move(kept)});
   }
   return planned;
 }

@@ -30,6 +30,7 @@ struct PlannedUnit {
   Unit unit;
   std::string why;         // "" = up to date
   std::string needs = {};  // a unit that was never finished and is not to run now; "" = none
+  std::string kept = {};   // why it would run without --tiles, which keeps it as it is (mending.h); "" = it would not
 };
 
 struct PlannedStage {
@@ -58,6 +59,8 @@ std::string code_of(const Stage& stage);  // program version and stage revision
 enum class Look { at_images, at_results };
 std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known,
                           Look look = Look::at_images);
+// Why the outputs are not those that the manifest knows, or "".
+std::string changed_output(const Unit& unit, const Manifest& known, const Config& config);
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit);
 
 // The production as the selection sees it. `--tiles` says what may be recomputed, not what the country consists of: the tiles stay

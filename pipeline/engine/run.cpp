@@ -330,6 +330,8 @@ RunOutcome run(const std::vector<Stage>& stages, const Config& config, const Sel
           if (!unit.needs.empty() && std::ranges::find(outcome.lacking, unit.needs) == outcome.lacking.end())
             outcome.lacking.push_back(unit.needs);
           lacking.insert(unit.unit.outputs.begin(), unit.unit.outputs.end());
+        } else if (!unit.kept.empty()) {
+          ++outcome.kept, observer.unit_kept(unit.unit, unit.kept);
         } else if (unit.why.empty()) {
           ++up_to_date;
         } else {

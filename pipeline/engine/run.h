@@ -14,6 +14,7 @@ struct UnitFailure {
 
 struct RunOutcome {
   int ran = 0, up_to_date = 0;
+  int kept = 0;                      // by --tiles, though they would run without it
   int taken = 0;                     // from another edition, which had made the same
   std::vector<UnitFailure> failed;   // the others went on
   std::vector<std::string> blocked;  // not run because something they need failed or was never finished
@@ -30,6 +31,7 @@ class RunObserver {
   virtual void unit_taken(const Unit&, const std::string& /*edition*/) {}  // instead of being computed
   virtual void unit_failed(const Unit& unit, const std::string& message) = 0;
   virtual void stage_up_to_date(const Stage& stage, std::size_t units) = 0;
+  virtual void unit_kept(const Unit&, const std::string& /*why*/) {}  // by --tiles; why: it would run without
   // After each unit of a stage with several: the number done, and an estimate of the remaining time.
   virtual void stage_goes_on(const Stage&, std::size_t /*done*/, std::size_t /*units*/, double /*seconds_left*/) {}
 };

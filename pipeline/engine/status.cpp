@@ -107,7 +107,7 @@ std::vector<UnitStatus> status(const std::vector<Stage>& stages, const Config& c
       cluster.describe(job, false, entry);
       if (!entry.state.empty()) list.push_back(std::move(entry));
     }
-    for (const auto& [unit, why, needs] : planned.units) {
+    for (const auto& [unit, why, needs, kept] : planned.units) {
       UnitStatus entry{unit.stage, unit.key, why.empty() ? "done" : "to run", why, ""};
       const auto known = known_manifest(layout, unit);
       if (!why.empty()) {

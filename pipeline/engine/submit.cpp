@@ -139,7 +139,7 @@ std::vector<StageJobs> plan_jobs(const std::vector<Stage>& stages, const Config&
     }
     for (const auto& wave : in_waves(planned.units)) {
       std::vector<ClusterJob> jobs;
-      for (const auto& [unit, why, needs] : wave) {
+      for (const auto& [unit, why, needs, kept] : wave) {
         if (is_in_queue(unit.name()) || why.empty()) continue;
         // Units that failed in stages that are not submitted now would fail it, too.
         if (!needs.empty()) {

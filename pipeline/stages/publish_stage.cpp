@@ -39,13 +39,35 @@ std::string last_part(const std::string& text) {
   return (normal.filename().empty() ? normal.parent_path() : normal).filename();
 }
 
+// The options that samples, models and maps of tiles were made with, where they are not those of the configuration: --tiles and --from keep
+// what is there. "10, 77" where some were made with one and some with another.
+std::map<std::string, std::string> options_of_what_was_made(const Config& config) {
+  const Layout layout(config);
+  std::vector<std::string> manifests;
+  for (const std::string& tile : tiles_of(config))
+    for (const char* stage : {"sample", "classify"}) manifests.push_back(layout.manifest(stage, tile));
+  if (config.model.path.empty())
+    for (const TrainedModel& model : models_of(config).value_or(ProductionModels{}).trained)
+      manifests.push_back(layout.manifest("train", fs::path(model.file).stem().string()));
+  std::map<std::string, std::set<std::string>> made;
+  for (const std::string& file : manifests)
+    if (fs::exists(file))
+      for (const auto& [key, value] : read_manifest(file).config) made[key].insert(value);
+  std::map<std::string, std::string> options;
+  for (const auto& [key, values] : made) options[key] = join_list({values.begin(), values.end()}, ", ");
+  return options;
+}
+
 // What a report tells of paths is the name of a file or folder: where it lay is nobody's business, and no part of the product.
 std::vector<NamedValue> effective_config(Config config) {
+  const auto of_what_was_made = options_of_what_was_made(config);
   std::vector<NamedValue> values;
   const Options options = config.declare();
   for (const Option& option : options.all())
     if (shapes_the_map(option.key()))
       values.emplace_back(option.key(), option.is_path() ? last_part(option.value_text()) : option.value_text());
+  for (auto& [key, value] : values)
+    if (const auto made = of_what_was_made.find(key); made != of_what_was_made.end()) value = made->second;
   for (const ExogenousOptions& exogenous : config.exogenous) values.emplace_back("exogenous." + exogenous.name, last_part(exogenous.path));
   return values;
 }

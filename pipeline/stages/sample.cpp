@@ -21,12 +21,14 @@
 #include "pipeline/imagery/reference.h"
 #include "pipeline/imagery/sample_series.h"
 #include "pipeline/io/coordinates.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/source_files.h"
 #include "pipeline/learning/selection.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
+#include "pipeline/stages/train.h"
 
 namespace millesime {
 namespace {
@@ -330,6 +332,15 @@ std::optional<std::vector<Unit>> plan_sample(const Config& config) {
   return units;
 }
 
+void check_sample_files(const Config& config) {
+  if (config.reference.path.empty()) return;
+  Nomenclature::load(config.nomenclature);
+  require_polygons(config.reference.path, LayerChoice{config.reference.layer, "reference.layer"}, {config.reference.class_field});
+  if (!config.regions.path.empty())
+    require_polygons(config.regions.path, LayerChoice{config.regions.layer, "regions.layer"}, {config.regions.field});
+  require_exogenous(config.exogenous);
+}
+
 }  // namespace
 
 nlohmann::json sample_tile(const Config& config, const std::vector<std::string>& tiles, const std::string& tile, const Context& context) {
@@ -376,9 +387,12 @@ Stage sample_stage() {
           .revision = 8,
           .papers = {},
           .options = kSampleOptions,
+          .kept_when_mending = true,
           .of_any_edition = true,
           .plan = plan_sample,
-          .check = require_reference};
+          .check = require_reference,
+          .check_files = check_sample_files,
+          .kept_while = all_models_learned};
 }
 
 }  // namespace millesime

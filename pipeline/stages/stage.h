@@ -41,7 +41,7 @@ struct Stage {
   std::vector<std::string> papers;
   // Keys or sections of the configuration that affect its results: those of its units are among them.
   std::vector<std::string> options = {};
-  bool kept_when_mending = false;  // `run --tiles` does not run its finished units again (training)
+  bool kept_when_mending = false;  // `run --tiles` does not run its finished units again (training, and the samples that were learned from)
   bool side_by_side = true;        // units may run concurrently
   bool of_any_edition = false;     // what its units make does not name the edition: another edition of the year may have made the same
   // The stages whose results determine the units of this stage: regions depend on samples, sheets on the grids of the census.
@@ -50,6 +50,10 @@ struct Stage {
   std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
   // UserError where the configuration lacks what this stage needs; before any stage runs.
   std::function<void(const Config&)> check = nullptr;
+  // UserError where a file that the configuration names, and that this stage reads, is missing or lacks what is read in it (a layer, a
+  // field): before a run or a plan of one, so that hours of earlier stages are not for nothing.
+  std::function<void(const Config&)> check_files = nullptr;
+  std::function<bool(const Config&)> kept_while = nullptr;  // kept_when_mending holds only while this does
 };
 
 // The whole pipeline, in order.

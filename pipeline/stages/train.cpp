@@ -257,6 +257,14 @@ std::optional<ProductionModels> models_of(const Config& config) {
   return once(config, "models", [&] { return models_in(config); });
 }
 
+bool all_models_learned(const Config& config) {
+  const Layout layout(config);
+  const auto models = models_of(config);
+  return models && config.model.path.empty() && std::ranges::all_of(models->trained, [&](const TrainedModel& model) {
+           return std::filesystem::exists(layout.manifest("train", std::filesystem::path(model.file).stem().string()));
+         });
+}
+
 Stage train_stage() {
   Stage stage;
   stage.name = "train";

@@ -48,6 +48,8 @@ struct ProductionModels {
 std::vector<std::string> substitution_notes(const ProductionModels& models, Language language);
 // Nothing while the samples that say which regions there are have not been drawn.
 std::optional<ProductionModels> models_of(const Config& config);
+// Whether the train stage has made every one of them.
+bool all_models_learned(const Config& config);
 
 Stage train_stage();
 

@@ -17,6 +17,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/land_blocks.h"
+#include "pipeline/core/manifest.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/map_input.h"
@@ -25,9 +26,11 @@
 #include "pipeline/stages/confusion_places.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/mosaic.h"
+#include "pipeline/stages/planning.h"
 #include "pipeline/stages/right_or_wrong.h"
 #include "pipeline/stages/sample.h"
 #include "pipeline/stages/tiles.h"
+#include "pipeline/stages/train.h"
 
 namespace millesime {
 namespace {
@@ -208,9 +211,36 @@ std::vector<int> not_judged(const std::set<int>& sampled, const MapAccuracy& map
   return classes;
 }
 
-nlohmann::json run_validate(const Config& config, const Context& context) {
+// Tiles whose samples are others than those that a finished model of this production learned from: nobody knows which of their polygons it
+// has seen.
+std::vector<std::string> tiles_of_other_samples(const Config& config) {
+  if (!config.model.path.empty()) return {};
   const Layout layout(config);
-  const std::vector<std::string> tiles = tiles_of(config);
+  std::set<std::string> others;
+  for (const TrainedModel& model : models_of(config).value_or(ProductionModels{}).trained) {
+    const std::string manifest = layout.manifest("train", std::filesystem::path(model.file).stem().string());
+    if (!std::filesystem::exists(manifest)) continue;
+    std::map<std::string, Fingerprint> learned;  // by name of the file
+    for (const Fingerprint& input : read_manifest(manifest).inputs) learned[std::filesystem::path(input.path).filename().string()] = input;
+    for (const std::string& tile : tiles_of(config)) {
+      const std::string file = layout.samples(tile);
+      const auto then = learned.find(std::filesystem::path(file).filename().string());
+      if (!std::filesystem::exists(file)) continue;
+      if (then == learned.end() || fingerprint(file, then->second).xxh3 != then->second.xxh3) others.insert(tile);
+    }
+  }
+  return {others.begin(), others.end()};
+}
+
+nlohmann::json run_validate(const Config& config, const std::vector<std::string>& left_out, const Context& context) {
+  const Layout layout(config);
+  std::vector<std::string> tiles = tiles_of(config);
+  std::erase_if(tiles, [&](const std::string& tile) { return std::ranges::find(left_out, tile) != left_out.end(); });
+  if (tiles.empty())
+    throw UserError(
+        "the samples of every tile were drawn anew after the models had learned, so that polygons which these know would judge the map; "
+        "run "
+        "without --tiles and --from, which trains again");
   const Nomenclature nomenclature = Nomenclature::load(config.nomenclature);
   const auto new_map = [](const std::string& name) {
     MapAccuracy map;
@@ -222,6 +252,14 @@ nlohmann::json run_validate(const Config& config, const Context& context) {
   const bool final_set = config.reference.draws_final_set();
   report.reference = final_set ? "pixels of the reference polygons that no seed learned from and that were kept for the final map"
                                : "pixels of the reference polygons that the models did not learn from";
+  if (!left_out.empty()) {
+    report.reference +=
+        join_text("; without those of ", join_list(left_out, ", "), ", whose samples were drawn after the models had learned");
+    context.progress->note(
+        join_text(join_list(left_out, ", "),
+                  ": judges nothing, because its samples were drawn after the models had learned, and polygons that these "
+                  "know would judge the map; run without --tiles and --from, which trains again"));
+  }
   for (int seed = 0; seed < layout.seeds; ++seed) report.runs.push_back(new_map(join_text("seed ", seed)));
   report.final_map = new_map("final map");
 
@@ -303,7 +341,9 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   unit.outputs.push_back(layout.accuracy());
   unit.outputs.push_back(layout.results());
   unit.facts = {"classes = " + Nomenclature::load(config.nomenclature).to_json()};
-  unit.run = [config](const Context& context) { return run_validate(config, context); };
+  const auto left_out = once(config, "tiles of other samples", [&] { return tiles_of_other_samples(config); });
+  if (!left_out.empty()) unit.facts.push_back("samples drawn after the models had learned = " + join_list(left_out, ", "));
+  unit.run = [config, left_out](const Context& context) { return run_validate(config, left_out, context); };
   return std::vector<Unit>{std::move(unit)};
 }
 
@@ -316,7 +356,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 6,
+          .revision = 7,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)",
                      "Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)",

@@ -22,6 +22,7 @@
 #include "pipeline/engine/run.h"
 #include "pipeline/engine/status.h"
 #include "pipeline/io/census.h"
+#include "pipeline/io/vector_file.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/planning.h"
 #include "tests/support/silent_progress.h"
@@ -80,7 +81,9 @@ class Country : public ::testing::Test {
         for (const char* other : {"CLM_R2", "MG2_R1"}) std::ofstream(path + "/MASKS/" + product + "_" + other + ".tif");
       }
     }
-    for (const char* file : {"reference.gpkg", "regions.gpkg"}) write_text(folder + "/" + file, "");
+    const Polygon square{{{{0, 0}, {0, 1}, {1, 1}, {1, 0}, {0, 0}}}};
+    for (const auto& [file, field] : {std::pair{"reference.gpkg", "CODE"}, {"regions.gpkg", "region"}})
+      write_polygons(folder + "/" + file, "polygons", "EPSG:2154", {field}, {{{square}, {std::string("1")}}});
     write_text(
         folder + "/france.toml",
         "year = 2021\noutput = \"out\"\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n[reference]\npath = \"reference.gpkg\"\n"
