@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "pipeline/cli/command.h"
+#include "pipeline/core/class_meanings.h"
 #include "pipeline/core/counted.h"
 #include "pipeline/core/special_file.h"
 
@@ -25,10 +26,16 @@ void add_ensemble(CLI::App& app, Program& program) {
                         {},
                         {"millesime ensemble --models ltae.safetensors temporal_cnn.safetensors -o both.safetensors"},
                         Needs::nothing},
-                       [](Command& command, const Context&) {
+                       [](Command& command, const Context& context) {
                          require_writable(command.output);  // before the models are read
                          std::vector<ModelFile> members;
-                         for (const auto& file : command.models) members.push_back(ModelFile::read(file));
+                         for (const auto& file : command.models) {
+                           members.push_back(ModelFile::read(file));
+                           const std::string note = compare_meanings(
+                               {command.models.front(), members.front().spec.nomenclature}, {file, members.back().spec.nomenclature},
+                               "the members of an ensemble must know the same classes: train them with one nomenclature");
+                           if (!note.empty()) context.progress->note(note);
+                         }
                          const ModelFile ensemble = make_ensemble(members);
                          ensemble.write(command.output);
                          std::printf("%s in %s\n", counted(ensemble.members.size(), "member").c_str(), command.output.c_str());

@@ -9,6 +9,7 @@
 #include "kernels/ops/uncertainty.h"
 #include "kernels/ops/validity.h"
 #include "models/base/season.h"
+#include "pipeline/core/class_groups.h"
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -91,9 +92,14 @@ SeedMap::SeedMap(const Files& files, const TileInput& input, const ClassifyOptio
                                 kMaxCode, ", as a nomenclature has them"));
   if (codes_.size() > kMostClasses)
     throw UserError(join_text(files.models.front().file, ": expected at most ", kMostClasses, " classes in a map, got ", codes_.size()));
+  if (!files.level1.empty() && !options.groups) require_groups_apart(nomenclature());
   for (const int code : codes_) {
-    const LandClass& known = nomenclature().at(*nomenclature().index_of_code(code));
-    groups_.push_back(known.parent == 0 ? known.code : known.parent);
+    int group = nomenclature().at(*nomenclature().index_of_code(code)).parent;
+    if (options.groups) {
+      const auto of_class = options.groups->find(code);
+      group = of_class == options.groups->end() ? 0 : of_class->second;
+    }
+    groups_.push_back(group == 0 ? code : group);
   }
   level_confidence_ = static_cast<float>(options.level_confidence) / 100;
   open_files(grid);

@@ -34,6 +34,9 @@ struct ClassifyOptions {  // [classify]
   double level_confidence = 50;                       // percent
   std::string early = "say";  // of a map of a part of the season, by a model that learned whole ones: "say" or "refuse"
 
+  // The group of each class that has one, by codes, of the nomenclature that the map is published with; nothing: of the model's. Not an
+  // option.
+  std::optional<std::map<int, int>> groups;
   int last_day = 0;  // day of the year up to which the season is known, of a map of a part of it; 0: no such map. Not an option.
 
   void declare(Options& options);  // of the section [classify], and of the command

@@ -1,14 +1,22 @@
 #include "pipeline/stages/classify.h"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 
+#include "models/base/model_file.h"
+#include "pipeline/core/class_groups.h"
+#include "pipeline/core/class_meanings.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/exogenous.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/source_files.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/levels.h"
+#include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train.h"
 
@@ -23,6 +31,38 @@ const std::vector<std::string> kClassifyOptions = {
     "classify.levels",          "classify.level_confidence", "classify.early",       "classify.smooth_reach", "classify.smooth_tolerance",
     "classify.missing_sources", "classify.uncertainty",      "regions.blend_m",      "regions.layer",         "regions.field"};
 
+// UserError where the classes of model.path are not those that the map is published with; what differs a little.
+std::string note_on_model(const Config& config) {
+  if (config.model.path.empty()) return "";
+  return once(config, "meanings of model.path", [&] {
+    const Nomenclature published = Nomenclature::load(config.nomenclature);
+    const ModelSpec spec = ModelFile::read(config.model.path).spec;
+    const std::string advice =
+        "set nomenclature to the one that the model learned with, or, where the classes are the same, give them its names as name_en or "
+        "alias";
+    const std::string note =
+        compare_meanings({"the model " + config.model.path, spec.nomenclature}, {"the nomenclature " + published.name, published}, advice);
+    for (const int code : spec.classes)
+      if (!published.index_of_code(code))
+        throw UserError(join_text("the model ", config.model.path, " maps class ", code, ", which the nomenclature ", published.name,
+                                  " does not have; ", advice));
+    return note;
+  });
+}
+
+// Before any tile.
+void check_classify(const Config& config) {
+  if (config.classify.levels) require_groups_apart(Nomenclature::load(config.nomenclature));
+}
+
+void check_classify_files(const Config& config) {
+  Nomenclature::load(config.nomenclature);
+  note_on_model(config);
+  if (!config.regions.path.empty() && config.model.path.empty())
+    require_polygons(config.regions.path, LayerChoice{config.regions.layer, "regions.layer"}, {config.regions.field});
+  require_exogenous(config.exogenous);
+}
+
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const Layout layout(config);
   // Regions are those of the samples: models_of() says whose model maps each.
@@ -33,6 +73,13 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
   const std::vector<std::string> region_files =
                                      config.regions.path.empty() ? std::vector<std::string>{} : files_of_source(config.regions.path),
                                  exogenous = files_of_exogenous(config.exogenous);
+  std::optional<std::map<int, int>>
+      groups;  // of levels: those of the nomenclature that the map is published with, whatever the model knows
+  std::string groups_text;
+  if (config.classify.levels) {
+    groups = groups_of_classes(Nomenclature::load(config.nomenclature));
+    for (const auto& [code, group] : *groups) groups_text += join_text(groups_text.empty() ? "" : " ", code, ":", group);
+  }
   std::vector<std::string> keys = source_keys(config, {"resampling"});
   for (const std::string& key : kClassifyOptions)
     if (!key.starts_with("source.")) keys.push_back(key);
@@ -52,6 +99,8 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     request.exogenous = config.exogenous, request.options = config.classify, request.mapped = config.tiles.mapped;
     for (const std::string& file : request.mapped.files()) unit.inputs.push_back(file);
     for (std::string& box : request.mapped.boxes()) unit.facts.push_back(std::move(box));
+    request.options.groups = groups;
+    if (groups) unit.facts.push_back("groups of classes = " + groups_text);
     if (!config.model.path.empty()) request.options.last_day = last_day_of(config.period, config.year);  // others learn the same days
     if (request.options.last_day > 0) unit.facts.push_back(join_text("the season is known until day ", request.options.last_day));
     for (int seed = 0; seed < layout.seeds; ++seed) {
@@ -81,7 +130,9 @@ std::optional<std::vector<Unit>> plan_classify(const Config& config) {
     }
     unit.inputs.insert(unit.inputs.end(), exogenous.begin(), exogenous.end());
     for (const auto& entry : config.exogenous) unit.facts.push_back(entry.identity());
-    unit.run = [request, layout, tile, roots = source_roots(config)](const Context& context) mutable {
+    const bool is_first = tile == tiles_of(config).front();  // says what concerns all
+    unit.run = [request, layout, tile, config, is_first, roots = source_roots(config)](const Context& context) mutable {
+      if (const std::string note = is_first ? note_on_model(config) : ""; !note.empty()) context.progress->note(note);
       TileImages images = TileImages::read(layout.census(tile), roots);
       request.census = images.main();
       request.others.assign(images.sources.begin() + 1, images.sources.end());
@@ -104,14 +155,16 @@ Stage classify_stage() {
           .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities and uncertainty",
           .command = "classify",
           .example = "millesime run france-2021.toml --to classify",
-          .revision = 7,
+          .revision = 8,
           .papers = {"Tomasi & Manduchi 1998, ICCV (bilateral filter)", "Schindler 2012, IEEE TGRS 50 (smoothing of land cover)"},
           .options = kClassifyOptions,
           .kept_when_mending = false,
           .side_by_side = true,
           .of_any_edition = true,
           .units_from = {"sample"},
-          .plan = plan_classify};
+          .plan = plan_classify,
+          .check = check_classify,
+          .check_files = check_classify_files};
 }
 
 Options ClassifyCommand::declare() {

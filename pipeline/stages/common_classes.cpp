@@ -1,10 +1,13 @@
 #include "pipeline/stages/common_classes.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "pipeline/core/class_meanings.h"
 #include "pipeline/core/configs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/raster_file.h"
 
 namespace millesime {
 namespace {
@@ -35,6 +38,23 @@ Nomenclature nomenclature_of_codes_in(const std::set<int>& codes, const std::str
 }
 
 }  // namespace
+
+void require_same_meanings(const std::vector<std::string>& files, const Context& context) {
+  std::optional<Nomenclature> first;
+  std::string first_file;
+  for (const std::string& file : files) {
+    std::optional<Nomenclature> legend = RasterReader(file).legend();
+    if (!legend) continue;
+    if (!first) {
+      first = std::move(legend), first_file = file;
+      continue;
+    }
+    const std::string note =
+        compare_meanings({first_file, *first}, {file, *legend},
+                         "maps that become one have one nomenclature: `millesime nomenclature convert` gives a map the codes of another");
+    if (!note.empty()) context.progress->note(note);
+  }
+}
 
 CommonClasses common_classes(const std::vector<CodesOfMap>& maps, const Nomenclature& wanted) {
   std::vector<Nomenclature> own;

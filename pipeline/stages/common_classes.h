@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/core/context.h"
 #include "pipeline/core/nomenclature.h"
 
 namespace millesime {
@@ -25,6 +26,9 @@ struct CommonClasses {
   // The class of a code of map `i`; UserError if it is none.
   int class_of(const std::vector<CodesOfMap>& maps, std::size_t i, int code) const;
 };
+
+// Of maps that become one: UserError where their own legends say that the same codes mean other classes. Small differences are noted.
+void require_same_meanings(const std::vector<std::string>& files, const Context& context);
 
 // UserError where the nomenclatures do not convert to a common one.
 CommonClasses common_classes(const std::vector<CodesOfMap>& maps, const Nomenclature& wanted);

@@ -9,6 +9,7 @@
 #include "pipeline/core/samples.h"
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/stages/common_classes.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/validate.h"
@@ -346,6 +347,7 @@ FuseCounts fuse(const FuseCommand& command, const Context& context) {
 
   FuseMaps maps;
   for (const std::string& file : command.classification) maps.classes.push_back(open_map(file, MapKind::classes, context));
+  require_same_meanings(command.classification, context);
   for (const std::string& file : command.confidence) maps.confidence.push_back(open_map(file, MapKind::confidence, context));
   maps.method = method_of(command.method);
   maps.confusion = read_all(command.confusion);

@@ -13,6 +13,7 @@
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/uncertainty_map.h"
+#include "pipeline/stages/common_classes.h"
 #include "pipeline/stages/internal/mosaic_sheet.h"
 #include "pipeline/stages/levels.h"
 
@@ -247,6 +248,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
     tiles.push_back(std::move(tile));
     grids.push_back(map.grid());
   }
+  require_same_meanings(command.classification, context);
   const Grid grid = national_grid(grids, command.crs, command.resolution);
   const auto type_of = [&](MapLayer layer) {
     if (layer == MapLayer::classes) return class_type(highest);

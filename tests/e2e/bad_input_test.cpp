@@ -224,6 +224,45 @@ TEST_F(BadInput, AnOutputFolderThatCannotBeWritten) {
   expect_error(run({"--out", folder + "/file/out"}), HasSubstr(folder + "/file"));
 }
 
+TEST_F(BadInput, WhatTheConfigurationNamesIsOpenedBeforeAnyWork) {
+  for (const auto& [setting, message] : {std::pair{"reference.path=nope.gpkg", "nope.gpkg"},
+                                         {"reference.class_field=CODEX", "CODEX"},
+                                         {"reference.layer=parcels", "has no layer \"parcels\""},
+                                         {"nomenclature=nope", "nomenclature \"nope\": no such file"},
+                                         {"model.path=nope.safetensors", "nope.safetensors"}}) {
+    expect_error(run({"--set", setting, "--dry-run"}), HasSubstr(message));
+    expect_error(run({"--set", setting}), HasSubstr(message));
+  }
+  for (const auto& [more, message] :
+       {std::pair{"\n[regions]\npath = \"nope.gpkg\"\nfield = \"region\"\n", "nope.gpkg"},
+        {"\n[regions]\npath = \"reference.gpkg\"\nfield = \"region\"\n", "region"},
+        {"\n[[exogenous]]\nname = \"dem\"\npath = \"nope.tif\"\n", "nope.tif"},
+        {"\n[[exogenous]]\nname = \"soil\"\npath = \"reference.gpkg\"\nfield = \"SOIL\"\nkind = \"category\"\n", "SOIL"}}) {
+    write_config(more);
+    expect_error(run({"--dry-run"}), HasSubstr(message));
+    expect_error(run(), HasSubstr(message));
+    EXPECT_EQ(run({"--to", "footprint", "--dry-run"}).code, 0) << "stages that do not read it";
+  }
+  EXPECT_FALSE(fs::exists(folder + "/out/2021/work/catalog"));
+}
+
+TEST_F(BadInput, CodesThatMeanOtherClasses) {
+  ASSERT_EQ(run({"--to", "train"}).code, 0);
+  const std::string model = folder + "/out/2021/work/train/all_seed_0.safetensors";
+  write_text(folder + "/other.csv", "code,name\n16,Water\n23,Conifers\n");
+  const std::vector<std::string> with_model = {"--out", folder + "/mapped", "--set", "model.path=" + model};
+  auto others = with_model;
+  others.insert(others.end(), {"--set", "nomenclature=" + folder + "/other.csv"});
+  expect_error(run(others), AllOf(HasSubstr("name classes of one code differently"), HasSubstr("set nomenclature to the one")));
+  write_text(folder + "/other.csv", "code,name\n16,Forets de feuillus\n23,WATER\n");
+  EXPECT_EQ(run(others).code, 0) << "another spelling and another case";
+  EXPECT_EQ(run(with_model).code, 0);
+  // Groups with codes of classes, in maps that hold both.
+  write_text(folder + "/groups.csv", "code,name,group\n16,Wood,23\n23,Water,16\n");
+  expect_error(run({"--set", "nomenclature=" + folder + "/groups.csv", "--set", "classify.levels=true", "--dry-run"}),
+               HasSubstr("give groups codes that no class has"));
+}
+
 TEST_F(BadInput, ADiskThatIsFull) {
   ASSERT_EQ(run().code, 0);
   const std::string map = read_text(folder + "/out/2021/OCS_2021.tif");

@@ -198,7 +198,7 @@ TEST_F(ChainTest, OneTileIsMendedWithoutTheRest) {
   copy("out", "out-mended");
   const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
   // Another option for the whole map, but only this tile is requested.
-  const auto mended = run_program(command("out-mended", {"--tiles", tile, "--set", "source.resampling=nearest"}));
+  const auto mended = run_program(command("out-mended", {"--tiles", tile, "--set", "classify.smooth=0"}));
   ASSERT_EQ(mended.code, 0) << mended.err;
   EXPECT_THAT(mended.err, HasSubstr("classify/" + tile));
   EXPECT_THAT(mended.err, Not(HasSubstr("train/all_seed_0  (")));
@@ -207,6 +207,30 @@ TEST_F(ChainTest, OneTileIsMendedWithoutTheRest) {
       EXPECT_THAT(mended.err, Not(HasSubstr("classify/" + entry.path().filename().string())));
     }
   EXPECT_NE(checksums("out-mended"), checksums("out"));
+}
+
+TEST_F(ChainTest, NoModelIsJudgedByPolygonsThatItLearnedFrom) {
+  copy("out", "out-split");
+  const std::string tile = fs::directory_iterator(world + "/l2a")->path().filename();
+  const auto refused = run_program(command("out-split", {"--tiles", tile, "--set", "reference.random_seed=77"}));
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("was made with reference.random_seed = "));
+  // Samples of another split, by hand, and the maps of the old models.
+  const auto drawn = run_program(command("out-split", {"--to", "sample", "--set", "reference.random_seed=77"}));
+  ASSERT_EQ(drawn.code, 0) << drawn.err;
+  const auto judged = run_program(command("out-split", {"--from", "validate", "--set", "reference.random_seed=77"}));
+  EXPECT_EQ(judged.code, 2);
+  EXPECT_THAT(judged.err, HasSubstr("the samples of every tile were drawn anew after the models had learned"));
+  // The samples of one tile alone: the others judge.
+  copy("out", "out-one");
+  const auto one = run_program(
+      command("out-one", {"--tiles", tile, "--to", "sample", "--set", "sample.select=constant", "--set", "sample.select_number=20"}));
+  ASSERT_EQ(one.code, 0) << one.err;
+  const auto rest =
+      run_program(command("out-one", {"--from", "validate", "--set", "sample.select=constant", "--set", "sample.select_number=20"}));
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  EXPECT_THAT(rest.err, HasSubstr(tile + ": judges nothing, because its samples were drawn after the models had learned"));
+  EXPECT_THAT(read_text(world + "/out-one/2021/accuracy.json"), HasSubstr("without those of " + tile));
 }
 
 TEST_F(ChainTest, AChangedOptionRerunsOnlyWhatDependsOnIt) {

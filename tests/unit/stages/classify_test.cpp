@@ -1,6 +1,9 @@
 // The maps of one model over a small tile.
 
+#include <map>
+#include <optional>
 #include <random>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,6 +68,7 @@ class Classify : public ::testing::Test {
                      folder + "/validity.tif",
                      folder + "/probabilities.tif",
                      legend}};
+    request.options.groups = groups_;
     if (levels_) request.maps.front().level1 = folder + "/level1.tif", request.maps.front().deepest = folder + "/deepest.tif";
     request.options.level_confidence = level_confidence_;
     request.options.uncertainty = uncertainty_;
@@ -82,6 +86,7 @@ class Classify : public ::testing::Test {
 
   std::string root_, early_ = "say", uncertainty_ = "none";
   bool levels_ = false;
+  std::optional<std::map<int, int>> groups_;
   double level_confidence_ = 50;
   int last_day_ = 0;
   int smooth_ = 3;
@@ -187,6 +192,31 @@ TEST_F(Classify, LevelsAreOfTheGroupsAndOfWhatIsSureEnough) {
     EXPECT_GT(groups + classes + nothing, 100) << threshold;
     EXPECT_GT(threshold == 50 ? classes : groups, 0) << "with 80 %, the group alone is sure enough";
   }
+}
+
+TEST_F(Classify, LevelsAreOfTheGroupsThatTheMapIsPublishedWith) {
+  levels_ = true;
+  const auto level1 = [&](const std::string& name) {
+    probabilities(root_ + name, false);
+    const auto codes = RasterReader(root_ + name + "/level1.tif").read_all<std::int32_t>().samples;
+    return std::set<std::int32_t>(codes.begin(), codes.end());
+  };
+  groups_ = {{spec_.classes[0], 300}, {spec_.classes[1], 300}, {spec_.classes[2], 300}};  // the model knows none
+  EXPECT_THAT(level1("/given"), ::testing::IsSubsetOf({0, 300}));
+  ModelSpec spec = spec_;  // groups that the map does not have any more
+  spec.nomenclature.groups = {{.code = 200, .name = "group", .name_en = {}, .color = {}, .alias = {}}};
+  for (LandClass& land : spec.nomenclature.classes) land.parent = 200;
+  forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
+  EXPECT_THAT(level1("/other"), ::testing::IsSubsetOf({0, 300}));
+  groups_ = std::map<int, int>();
+  EXPECT_FALSE(level1("/none").contains(200));
+  groups_.reset();
+  EXPECT_THAT(level1("/own"), ::testing::IsSubsetOf({0, 200}));
+  spec.nomenclature.groups[0].code = spec_.classes[0];
+  for (LandClass& land : spec.nomenclature.classes) land.parent = spec_.classes[0];
+  forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
+  EXPECT_THAT(testing::message_of([&] { probabilities(root_ + "/refused", false); }),
+              ::testing::HasSubstr("give groups codes that no class has"));
 }
 
 TEST_F(Classify, AModelOfWholeSeasonsRefusesAnEarlyMapByOption) {

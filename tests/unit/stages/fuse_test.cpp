@@ -52,6 +52,30 @@ TEST_F(FuseTest, MajorityThenConfidenceThenLowestCode) {
   EXPECT_EQ(samples_of(command.output + "/classification.tif")[4], 255);
 }
 
+TEST_F(FuseTest, MapsWhoseLegendsContradictEachOtherAreNoOneMap) {
+  FuseCommand command;
+  command.output = testing::temp_dir() + "/out";
+  for (const std::string order : {"12", "21"}) {
+    Nomenclature legend;
+    for (const int code : {1, 2})
+      legend.classes.push_back({.code = code,
+                                .name = order[static_cast<std::size_t>(code) - 1] == '1' ? "Wheat" : "Water",
+                                .name_en = {},
+                                .color = {10, 20, 30},
+                                .alias = {}});
+    LabelMap map(kSmallGrid);
+    map.samples = {1, 2, 1, 2, 1, 2};
+    RasterOptions options;
+    options.nomenclature = &legend;
+    command.classification.push_back(testing::temp_dir() + "/legend" + order + ".tif");
+    write_raster(command.classification.back(), map, options);
+  }
+  EXPECT_THAT(testing::message_of([&] { fuse(command, context); }),
+              HasSubstr("name classes of one code differently: 1 is \"Wheat\" and \"Water\""));
+  command.classification[1] = command.classification[0];
+  EXPECT_EQ(fuse(command, context).mapped, 6);
+}
+
 TEST_F(FuseTest, DempsterShaferBelievesThePreciseMap) {
   const std::string folder = testing::temp_dir();
   ConfusionMatrix good, poor;  // precision of class 1: 0.9 and 0.5; of class 2: 0.8 and 0.4
