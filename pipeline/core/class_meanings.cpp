@@ -15,14 +15,15 @@ namespace {
 
 constexpr std::size_t kListed = 5;
 
-// The names that say what a class is: not "class 7", which stands for none.
+// The names that say what a class is. "class 7" and the like stand for none.
 std::set<std::string> names_of(const LandClass& land) {
   const std::string number = std::to_string(land.code);
   std::set<std::string> names;
-  for (const std::string& name : {land.name, land.name_en, land.alias})
-    if (std::string folded = folded_name(name);
-        !folded.empty() && folded != number && folded != "class " + number && folded != "class_" + number)
-      names.insert(std::move(folded));
+  for (const std::string& name : {land.name, land.name_en, land.alias}) {
+    const std::string folded = folded_name(name);
+    if (!folded.empty() && folded != number && folded != "class " + number && folded != "class_" + number && folded != "c" + number)
+      names.insert(folded);
+  }
   return names;
 }
 

@@ -29,8 +29,8 @@ TEST(ClassMeanings, NamesThatAgreeInOneLanguageAreTheSame) {
   Nomenclature both = named({"Blé", "Maïs", "Eau"});
   for (const auto& [i, english] : {std::pair{0u, "wheat"}, {1u, "maize"}, {2u, "water"}}) both.classes[i].name_en = english;
   EXPECT_EQ(said(both, named({"WHEAT", "maize ", "eau"})), "");
-  EXPECT_EQ(said(both, named({"Wheat"})), "");                    // others are not there
-  EXPECT_EQ(said(both, named({"class 1", "class_2", "3"})), "");  // no names
+  EXPECT_EQ(said(both, named({"Wheat"})), "");                     // others are not there
+  EXPECT_EQ(said(both, named({"class 1", "class_2", "C3"})), "");  // no names
 }
 
 TEST(ClassMeanings, OtherSpellingsAndSingleClassesAreSaid) {
