@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/language.h"
 #include "pipeline/core/manifest.h"
+#include "pipeline/core/text.h"
 #include "pipeline/core/version.h"
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/mosaic.h"
