@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 #include "pipeline/stages/planning.h"
 
 namespace millesime {
