@@ -41,7 +41,7 @@ class MendingTest : public ::testing::Test {
   void image(const std::string& tile, const std::string& text) const { write_text(folder + "/" + tile + ".txt", text); }
 
   std::vector<Stage> stages() {
-    const auto unit_of = [](const std::string& stage, const std::string& tile, std::vector<std::string> inputs, std::string output,
+    const auto unit_of = [](const std::string& stage, const std::string& tile, std::vector<std::string> inputs, const std::string& output,
                             std::vector<std::string> keys) {
       Unit unit;
       unit.stage = stage, unit.key = tile.empty() ? "all" : tile, unit.tile = tile;
