@@ -4,8 +4,6 @@
 // https://github.com/radiantearth/stac-api-spec/blob/main/fragments/itemcollection/README.md
 
 #include <algorithm>
-#include <cctype>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -27,19 +25,6 @@
 namespace millesime {
 namespace fs = std::filesystem;
 namespace {
-
-std::string digits_of(std::string text) {
-  std::erase_if(text, [](unsigned char c) { return !std::isdigit(c); });
-  constexpr std::size_t kMost = 17;
-  return text.substr(0, kMost);
-}
-
-// The first digits of a time as a number that can be compared: of 10:56:21.3, three are 105 and eight 10562130.
-std::int64_t number_of(const std::string& time, std::size_t digits) {
-  std::string text = digits_of(time);
-  text.resize(digits, '0');
-  return std::stoll(text);
-}
 
 bool is_square(const std::string& tile) {  // of MGRS
   static const std::regex form(R"(T\d{2}[A-Z]{3})");
@@ -213,17 +198,6 @@ class ItemList final : public ProductLayout {
   static std::string pass_of(const ProductItem& item, const Product& product) {
     constexpr std::size_t kSeconds = 6;
     return item.text("platform") + "_" + (is_scene(product.tile) ? product.tile : product.time.substr(0, kSeconds));
-  }
-
-  // The greatest is the newest: the baseline, when it was processed, and the number that Earth Search counts.
-  static std::vector<std::int64_t> version_of(const ProductItem& item) {
-    constexpr double kHundredths = 100;
-    constexpr std::size_t kToMilliseconds = 17;
-    std::string processed = item.text("s2:generation_time"), sequence = item.text("s2:sequence");
-    if (processed.empty()) processed = item.text("created");
-    if (sequence.empty()) sequence = item.text("sentinel:sequence");
-    return {std::llround(CPLAtof(item.baseline().c_str()) * kHundredths), number_of(processed, kToMilliseconds),
-            std::atoll(sequence.c_str())};
   }
 
   static FoundProduct product_of(const Search& search, const ProductItem& item, const std::string& tile) {

@@ -127,6 +127,28 @@ bool is_of(const ProductItem& item, const SensorFile& sensor) {
   return is_known || item.collection.empty();  // a list of one's own
 }
 
+std::string digits_of(std::string time) {
+  std::erase_if(time, [](unsigned char c) { return !std::isdigit(c); });
+  constexpr std::size_t kMost = 17;
+  return time.substr(0, kMost);
+}
+
+std::int64_t number_of(const std::string& time, std::size_t digits) {
+  std::string text = digits_of(time);
+  text.resize(digits, '0');
+  return std::stoll(text);
+}
+
+std::vector<std::int64_t> version_of(const ProductItem& item) {
+  constexpr double kHundredths = 100;
+  constexpr std::size_t kToMilliseconds = 17;
+  std::string processed = item.text("s2:generation_time"), sequence = item.text("s2:sequence");
+  if (processed.empty()) processed = item.text("created");
+  if (sequence.empty()) sequence = item.text("sentinel:sequence");
+  return {std::llround(CPLAtof(item.baseline().c_str()) * kHundredths), number_of(processed, kToMilliseconds),
+          std::atoll(sequence.c_str())};
+}
+
 std::vector<std::string> asset_names(const SensorBand& band) {
   std::vector<std::string> names = band.assets;
   names.insert(names.end(), {band.name, band.file, band.common});

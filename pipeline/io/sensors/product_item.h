@@ -2,6 +2,7 @@
 // Inside pipeline/io only: what a STAC item says of a product, in a list or in a JSON file beside its images.
 // https://github.com/radiantearth/stac-spec/blob/master/item-spec/item-spec.md
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +37,12 @@ ProductItem product_item(const nlohmann::json& feature);
 std::string tile_of(const ProductItem& item, const SensorFile& sensor);
 // Whether it is of this sensor, by its platform, and by its id and collection (`items` of the sensor file).
 bool is_of(const ProductItem& item, const SensorFile& sensor);
+
+// The greatest is the newest: the baseline, when it was processed, and the number that Earth Search counts.
+std::vector<std::int64_t> version_of(const ProductItem& item);
+// The digits of a time, and the first of them as a number that can be compared: of 10:56:21.3, three are 105 and eight 10562130.
+std::string digits_of(std::string time);
+std::int64_t number_of(const std::string& time, std::size_t digits);
 
 std::vector<std::string> asset_names(const SensorBand& band);
 std::vector<std::string> asset_names(const SensorMask& mask);

@@ -220,7 +220,8 @@ class RasterSeries final : public ProductLayout {
   static void set_offsets(const Search& search, FoundProduct& candidate) {
     const std::string flag = search.sensor.settings.at("offset_flag");
     if (flag.empty() || candidate.bands.empty()) return;
-    const std::vector<ProductItem> items = search.variant == "applied" ? std::vector<ProductItem>{} : items_beside(candidate);
+    const std::vector<ProductItem> items = items_beside(candidate);
+    if (candidate.version.empty() && !items.empty()) candidate.version = version_of(items.front());
     std::vector<std::string> unknown;
     for (const std::string& name : candidate.bands) {
       const std::optional<bool> applied = said_by(items, *search.sensor.find_band(name), flag, search.variant);

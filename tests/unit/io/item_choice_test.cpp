@@ -261,5 +261,22 @@ TEST(ItemChoice, SignedAddressesOfAzureAreRefusedWithItsCredentials) {
               AllOf(HasSubstr("AZURE_STORAGE_SAS_TOKEN"), ::testing::Not(HasSubstr("sig=")), ::testing::Not(HasSubstr("AWS_"))));
 }
 
+// Earth Search counts the products of a day and tile; a further one may be another processing.
+TEST(ItemsBesideImages, TheNewestProcessingOfADayComesFirst) {
+  const std::string root = temp_dir();
+  const auto write = [&](const std::string& number, const std::string& baseline, int b4) {
+    const std::string item = root + "/S2A_31TCJ_20210511_" + number + "_L2A";
+    write_image(item + "/B04.tif", {.type = "UInt16", .number = [&](int, int, int) { return b4; }});
+    write_image(item + "/SCL.tif", {.type = "Byte", .number = [](int, int, int) { return 4; }});
+    write_text(item + "/item.json",
+               json{{"properties", {{"earthsearch:boa_offset_applied", true}, {"s2:processing_baseline", baseline}}}}.dump());
+  };
+  write("0", "05.00", 2000), write("1", "05.09", 3000);
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ"), 4, 0).value, 3000);
+  write("0", "05.10", 2000);
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ"), 4, 0).value, 2000);
+  EXPECT_EQ(see(census_of("sentinel2_cog", root, "T31TCJ", {}, "applied"), 4, 0).value, 2000);
+}
+
 }  // namespace
 }  // namespace millesime
