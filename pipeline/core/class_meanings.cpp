@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
 #include <set>
 #include <vector>
 
 #include "pipeline/core/class_names.h"
+#include "pipeline/core/edit_distance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
@@ -39,27 +39,11 @@ std::string letters_of(const std::string& name) {
   return letters;
 }
 
-// Characters to change, add or leave out (Levenshtein).
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row[b.size()];
-}
-
 bool spelled_alike(const std::set<std::string>& a, const std::set<std::string>& b) {
   return std::ranges::any_of(a, [&](const std::string& one) {
     return std::ranges::any_of(b, [&](const std::string& other) {
       const std::string first = letters_of(one), second = letters_of(other);
-      return distance(first, second) <= std::max(first.size(), second.size()) / 4;
+      return edit_distance(first, second) <= std::max(first.size(), second.size()) / 4;
     });
   });
 }
