@@ -35,12 +35,15 @@ void append_bytes(std::string& bytes, const T* values, std::size_t n) {
   bytes.append(reinterpret_cast<const char*>(values), n * sizeof(T));
 }
 
-// Identity of a sample, independent of its file and row.
-std::uint64_t hash_of(const Samples& samples, std::size_t row, std::string& bytes) {
+enum class Identity { place, place_and_values };  // what a sample is known by
+
+// Identity of a sample, independent of its file and row. By its place alone no series is read, which are in files larger than memory.
+std::uint64_t hash_of(const Samples& samples, std::size_t row, Identity identity, std::string& bytes) {
   bytes = samples.tile;
   append_bytes(bytes, &samples.label[row], 1);
   append_bytes(bytes, &samples.x[row], 1);
   append_bytes(bytes, &samples.y[row], 1);
+  if (identity == Identity::place) return hash_text(bytes);
   for (const SampleSeries& series : samples.series) {
     const std::size_t dates = series.dates.size(), width = dates * series.bands.size();
     append_bytes(bytes, series.values.data() + row * width, width);
@@ -50,7 +53,7 @@ std::uint64_t hash_of(const Samples& samples, std::size_t row, std::string& byte
   return hash_text(bytes);
 }
 
-std::vector<Candidate> candidates_of(const std::vector<SampleSelection>& selections, std::int64_t seed) {
+std::vector<Candidate> candidates_of(const std::vector<SampleSelection>& selections, std::int64_t seed, Identity identity) {
   const std::uint64_t salt = mix(static_cast<std::uint64_t>(seed));
   std::vector<Candidate> candidates;
   std::string bytes;
@@ -58,7 +61,7 @@ std::vector<Candidate> candidates_of(const std::vector<SampleSelection>& selecti
     for (const auto row : selection.rows) {
       const auto i = static_cast<std::size_t>(row);
       candidates.push_back(
-          {selection.samples->label[i], selection.samples->group_of(row), mix(salt ^ hash_of(*selection.samples, i, bytes))});
+          {selection.samples->label[i], selection.samples->group_of(row), mix(salt ^ hash_of(*selection.samples, i, identity, bytes))});
     }
   return candidates;
 }
@@ -159,12 +162,12 @@ std::vector<std::size_t> select(const SelectionRule& rule, const std::vector<Can
 
 std::vector<SampleSelection> select(const SelectionRule& rule, const std::vector<SampleSelection>& selections, std::int64_t seed) {
   if (rule.takes_all()) return selections;
-  return kept_of(selections, select(rule, candidates_of(selections, seed)));
+  return kept_of(selections, select(rule, candidates_of(selections, seed, Identity::place_and_values)));
 }
 
 std::vector<SampleSelection> select_of_polygons(int number, const std::vector<SampleSelection>& selections, std::int64_t seed) {
   std::map<std::pair<std::int64_t, int>, int> polygons;
-  std::vector<Candidate> candidates = candidates_of(selections, seed);
+  std::vector<Candidate> candidates = candidates_of(selections, seed, Identity::place);
   for (Candidate& of : candidates) of.label = polygons.try_emplace({of.polygon, of.label}, static_cast<int>(polygons.size())).first->second;
   SelectionRule rule;
   rule.strategy = "constant", rule.number = number;

@@ -27,7 +27,7 @@ std::vector<std::size_t> select(const SelectionRule& rule, const std::vector<Can
 // The same for chosen samples of files.
 std::vector<SampleSelection> select(const SelectionRule& rule, const std::vector<SampleSelection>& selections, std::int64_t seed);
 
-// At most `number` samples of each polygon and label, by chance as above.
+// At most `number` samples of each polygon and label, by chance of their places (of samples at one place, the first ones).
 std::vector<SampleSelection> select_of_polygons(int number, const std::vector<SampleSelection>& selections, std::int64_t seed);
 
 std::map<int, std::int64_t> count_labels(const std::vector<SampleSelection>& selections);
