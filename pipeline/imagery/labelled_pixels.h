@@ -15,7 +15,8 @@ struct LabelledPixel {
 };
 
 // Pixels whose centre lies inside a polygon and at least erosion_m from its border, by polygon and then by position. A pixel in two
-// polygons of one class counts for the first; of two classes, for none: `of_two_classes` is raised.
+// polygons of one class counts for the first by id, which may be one beside (TileReference): then for none here; of two classes, for none:
+// `of_two_classes` is raised.
 std::vector<LabelledPixel> labelled_pixels(const TileReference& reference, const Grid& grid, double erosion_m,
                                            std::int64_t& of_two_classes);
 

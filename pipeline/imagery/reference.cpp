@@ -116,7 +116,7 @@ FilePlace file_place(const Feature& feature, const std::optional<CoordinateTrans
           {on_lattice(box.min_x), on_lattice(box.min_y), on_lattice(box.max_x), on_lattice(box.max_y)}};
 }
 
-// Takes the parts that belong to the tile out of a feature: those of a multipolygon lie anywhere. `anywhere`: whether another tile has
+// Takes the parts that belong to the tile out of a feature: those of a multipolygon lie anywhere. `anywhere`: whether any tile has
 // some.
 std::vector<Polygon> take_parts(Feature& feature, const std::string& tile, bool& anywhere,
                                 const std::function<std::string(const Feature&)>& owner) {

@@ -2,6 +2,8 @@
 
 #include "pipeline/learning/audit.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -113,6 +115,29 @@ TEST_F(Audit, PolygonsAreWrittenWithTheGeometryOfTheReference) {
   squares.resize(10);
   write_polygons(command.reference, "reference", "EPSG:32631", {"number"}, squares);
   EXPECT_THAT(message(), HasSubstr("has no polygon 17"));
+}
+
+TEST_F(Audit, PolygonsThatWereNumberedAnewAreRefused) {
+  std::string text = table();
+  text.replace(text.find("x,y"), 3, "longitude,latitude");
+  for (int polygon = 1; polygon <= kPolygons; ++polygon)
+    for (int i = 0; i < 6; ++i) {
+      const std::string place = "," + std::to_string(100 * polygon + i) + ",7,";
+      text.replace(text.find(place), place.size(), "," + std::to_string(0.1 * polygon) + ",45,");
+    }
+  write_text(folder + "/s.csv", text);
+  std::vector<OutputFeature> squares;
+  for (int polygon = 1; polygon <= kPolygons; ++polygon) {
+    const double x = 0.1 * polygon - 0.01;
+    squares.push_back({{Polygon{{Ring{{x, 44.9}, {x + 0.02, 44.9}, {x + 0.02, 45.1}, {x, 45.1}, {x, 44.9}}}}}, {std::int64_t{polygon}}});
+  }
+  command.reference = folder + "/reference.gpkg";
+  command.output = folder + "/suspicious.gpkg";
+  write_polygons(command.reference, "reference", "EPSG:4326", {"number"}, squares);
+  EXPECT_EQ(message(), "no error");
+  std::ranges::reverse(squares);
+  write_polygons(command.reference, "reference", "EPSG:4326", {"number"}, squares);
+  EXPECT_THAT(message(), HasSubstr("polygon 17 does not hold the samples of this polygon"));
 }
 
 TEST_F(Audit, AVectorFileNeedsThePolygons) {
