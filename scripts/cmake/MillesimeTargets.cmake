@@ -73,6 +73,10 @@ function(millesime_compile_together target)
   if(MILLESIME_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
       UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
+    if(MILLESIME_CHECKED)  # of scripts/check: these sources in one file, the others alone
+      set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+      set_source_files_properties(${MILLESIME_CHECKED} PROPERTIES UNITY_GROUP checked)
+    endif()
     # GCC takes an included source for a header, whose classes must not hold types of an anonymous namespace.
     target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
   endif()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 PROGRAM = os.environ["MILLESIME_BINARY"]
 FOLDER = Path(os.environ["MILLESIME_TEST_FOLDER"])
-EPOCHS = 80
+EPOCHS = 30
 
 
 def start(*command):
