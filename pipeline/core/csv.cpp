@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -97,6 +98,15 @@ int CsvReader::column(std::string_view name) const {
   const auto found = std::ranges::find(columns_, name);
   return found == columns_.end() ? -1 : static_cast<int>(found - columns_.begin());
 }
+
+int CsvReader::column_in_any_case(std::string_view name) const {
+  if (const int exact = column(name); exact >= 0) return exact;
+  const auto is_same = [&](const std::string& other) { return lower(other) == lower(std::string(name)); };
+  const auto found = std::ranges::find_if(columns_, is_same);
+  return std::ranges::count_if(columns_, is_same) == 1 ? static_cast<int>(found - columns_.begin()) : -1;
+}
+
+void CsvReader::rename(std::size_t column, std::string name) { columns_.at(column) = std::move(name); }
 
 std::string CsvReader::where(std::size_t column) const { return join_text(path_, ":", row_line_, ": column ", columns_.at(column)); }
 

@@ -21,7 +21,9 @@ class CsvReader {
   char separator() const { return separator_; }
   const std::string& path() const { return path_; }
   const std::vector<std::string>& columns() const { return columns_; }
-  int column(std::string_view name) const;  // -1 if there is none
+  int column(std::string_view name) const;              // -1 if there is none
+  int column_in_any_case(std::string_view name) const;  // that of this name, or the only one that differs in the case of letters alone
+  void rename(std::size_t column, std::string name);    // of the header
 
   // The next row, with surrounding blanks of cells removed; empty lines are skipped. False at the end; UserError
   // for a row with another number of cells than the header, or an open quote.

@@ -122,7 +122,7 @@ Nomenclature read_csv(const std::string& file) {
   CsvReader rows(file);
   const auto first_of = [&](std::initializer_list<const char*> names) {
     for (const char* name : names)
-      if (const int column = rows.column(name); column >= 0) return column;
+      if (const int column = rows.column_in_any_case(name); column >= 0) return column;
     return -1;
   };
   const int code = first_of({"code"}), name = first_of({"name", "name_fr"}), name_en = first_of({"name_en"}),
@@ -157,7 +157,7 @@ Nomenclature read_csv(const std::string& file) {
     }
     collector.add_class(std::move(c), colour_at(hex, where), where);
     for (std::size_t i = 0; i < rows.columns().size(); ++i)
-      if (rows.columns()[i].starts_with("to_") && !rows.cells()[i].empty())
+      if (lower(rows.columns()[i]).starts_with("to_") && !rows.cells()[i].empty())
         collector.add_mapping(rows.columns()[i].substr(3), ours, number(static_cast<int>(i)), where);
   }
   return collector.finish(true);

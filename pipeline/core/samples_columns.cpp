@@ -173,6 +173,36 @@ bool TableRules::takes(const std::string& column) const {
   return std::ranges::find(statics, column) != statics.end() || std::ranges::find(statics, "all") != statics.end();
 }
 
+void name_columns(CsvReader& table, const TableRules& rules, const TableFacts* facts) {
+  struct Known {
+    const char* name;
+    std::vector<std::string> spellings;  // in any case
+    bool may_be_input;                   // a model may have such a static input: where its list counts, the column keeps its name
+  };
+  static const std::vector<Known> known = {{"label", {"label"}, false},
+                                           {"group", {"group"}, false},
+                                           {"split", {"split"}, false},
+                                           {"tile", {"tile"}, false},
+                                           {"tile_part", {"tile_part"}, false},
+                                           {"region", {"region"}, true},
+                                           {"x", {"x"}, true},
+                                           {"y", {"y"}, true},
+                                           {"longitude", {"longitude", "lon", "long"}, true},
+                                           {"latitude", {"latitude", "lat"}, true}};
+  const auto among = [](const std::vector<std::string>& list, const std::string& name) {
+    return std::ranges::find(list, name) != list.end();
+  };
+  for (const Known& each : known) {
+    if (table.column(each.name) >= 0 || (each.may_be_input && among(rules.statics, "all"))) continue;
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < table.columns().size(); ++i)
+      if (const std::string& name = table.columns()[i]; among(each.spellings, lower(name)) && !among(rules.statics, name) &&
+                                                        !among(rules.ignored, name) && !(facts && among(facts->statics, name)))
+        found.push_back(i);
+    if (found.size() == 1) table.rename(found.front(), each.name);
+  }
+}
+
 std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& rules, const TableFacts* facts, Samples& samples) {
   const std::vector<std::string>& names = table.columns();
   const std::string header = table.path() + ":1: column ";

@@ -29,6 +29,10 @@ struct TableColumn {
   std::size_t index = 0;                       // of a split or a static input
 };
 
+// Calls columns such as LABEL, X or Lon what this program calls them, unless the rules or `facts` name them otherwise, or several might be
+// it.
+void name_columns(CsvReader& table, const TableRules& rules, const TableFacts* facts);
+
 // Also sets up `samples` without rows. `facts`: what is known of the table besides, or nullptr. UserError with file and column.
 std::vector<TableColumn> plan_columns(const CsvReader& table, const TableRules& rules, const TableFacts* facts, Samples& samples);
 

@@ -85,6 +85,7 @@ class TableReader {
     group_names_.clear();
     region_names_.clear();
     no_label_ = 0;
+    name_columns(table, rules_, facts());
     const std::vector<TableColumn> columns = plan_columns(table, rules_, facts(), samples_);
     const bool first = survey_.begin(samples_, table.columns());
     for (const SampleSeries& series : samples_.series) numbers_.emplace_back(series.bands.size());

@@ -114,7 +114,7 @@ std::vector<PointRow> read_points(const std::string& path, const std::string& la
   OGRLayerH layer = layer_of(dataset.get(), path, layer_name);
   const std::vector<std::string> fields = field_names(layer);
   for (const std::string& field : required_fields)
-    if (std::ranges::find(fields, field) == fields.end())
+    if (field_in_any_case(fields, field) < 0)
       throw UserError(join_text(path, ": layer \"", OGR_L_GetName(layer), "\" has no field \"", field, "\"; it has ",
                                 fields.empty() ? "none" : join_list(fields, ", ")));
   std::vector<PointRow> rows;
@@ -124,6 +124,8 @@ std::vector<PointRow> read_points(const std::string& path, const std::string& la
     PointRow row;
     row.id = OGR_F_GetFID(feature.get());
     for (std::size_t i = 0; i < fields.size(); ++i) row.attributes[fields[i]] = attribute_text(feature.get(), static_cast<int>(i));
+    for (const std::string& field : required_fields)
+      row.attributes[field] = attribute_text(feature.get(), field_in_any_case(fields, field));
     OGRGeometryH geometry = OGR_F_GetGeometryRef(feature.get());
     if (geometry && !OGR_G_IsEmpty(geometry)) {
       const OGRwkbGeometryType type = wkbFlatten(OGR_G_GetGeometryType(geometry));

@@ -134,7 +134,7 @@ namespace {
 
 void require_fields(const VectorLayer& layer, const std::vector<std::string>& required) {
   for (const std::string& field : required) {
-    if (std::ranges::find(layer.fields, field) != layer.fields.end()) continue;
+    if (field_in_any_case(layer.fields, field) >= 0) continue;
     const std::string near = nearest_name(field, layer.fields);
     throw UserError(join_text(layer.path, ": layer \"", layer.layer, "\" has no field \"", field, "\"; ",
                               near.empty() ? "it has " : "did you mean \"" + near + "\"? It has ",
@@ -143,6 +143,14 @@ void require_fields(const VectorLayer& layer, const std::vector<std::string>& re
 }
 
 }  // namespace
+
+int field_in_any_case(const std::vector<std::string>& fields, const std::string& name) {
+  const auto exact = std::ranges::find(fields, name);
+  const auto is_same = [&](const std::string& field) { return lower(field) == lower(name); };
+  const auto found = exact != fields.end() ? exact : std::ranges::find_if(fields, is_same);
+  const bool is_one = exact != fields.end() || std::ranges::count_if(fields, is_same) == 1;
+  return is_one ? static_cast<int>(found - fields.begin()) : -1;
+}
 
 std::string attribute_text(OGRFeatureH feature, int field) {
   if (!OGR_F_IsFieldSetAndNotNull(feature, field)) return "";
@@ -303,6 +311,8 @@ VectorLayer read_polygons(const std::string& path, const LayerChoice& choice, co
     const auto read_attributes = [&] {
       for (std::size_t i = 0; i < result.fields.size(); ++i)
         feature.attributes[result.fields[i]] = attribute_text(read.get(), static_cast<int>(i));
+      for (const std::string& field : required_fields)  // as it was asked for
+        feature.attributes[field] = attribute_text(read.get(), field_in_any_case(result.fields, field));
     };
     if (to_target && !transform(feature.parts, *to_target)) {
       read_attributes();

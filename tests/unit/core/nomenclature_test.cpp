@@ -71,6 +71,9 @@ TEST(Nomenclature, ColoursOfATableAreReadOrRefused) {
   for (const char* column : {"couleur", "RGB", "color_hex"})
     EXPECT_THAT(refusal("n.csv", std::string("code,name,") + column + "\n1,a,#102030\n"), HasSubstr("expected colours in a column color"));
   EXPECT_THAT(refusal("n.csv", "code,name,measured\n1,a,5\n"), HasSubstr("no error"));  // no colour
+  EXPECT_EQ(load_text("n.csv", "Code;Name;COLOR\n1;a;#102030\n").at(0).color.hex(), "#102030");
+  EXPECT_EQ(load_text("n.csv", "code,CODE,name\n1,2,a\n").at(0).code, 1);
+  EXPECT_THAT(refusal("n.csv", "Code,CODE,name\n1,2,a\n"), HasSubstr("expected the columns code and name"));
 }
 
 TEST(Nomenclature, JsonSaysWhatItLacks) {

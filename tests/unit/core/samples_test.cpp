@@ -302,11 +302,27 @@ TEST(SamplesTable, ClassNamesNeedANomenclature) {
               HasSubstr("t.csv:2: column label: expected a class code (for class names, give a nomenclature), got \"wheat\""));
 }
 
+TEST(SamplesTable, ColumnsAreNamedInAnyCase) {
+  const Samples samples = read_samples_csv(put("LABEL;Group;X;Y;Lon;LAT;B4_20210105\n5;7;300;400;1,5;43;2\n"));
+  EXPECT_THAT(samples.label, ElementsAre(5));
+  EXPECT_THAT(samples.polygon, ElementsAre(7));
+  EXPECT_EQ(samples.x[0], 300);
+  EXPECT_EQ(samples.y[0], 400);
+  EXPECT_EQ(samples.longitude[0], 1.5);
+  EXPECT_EQ(samples.latitude[0], 43);
+  EXPECT_TRUE(samples.static_names.empty());
+  // A column that the rules name is what they say, and where several might be meant none is.
+  const std::string places = put("label,X,lat,B4_20210105\n1,2,3,4\n");
+  EXPECT_THAT(read_samples_csv(places, nullptr, {{"X", "lat"}, {}, {}}).static_names, ElementsAre("X", "lat"));
+  EXPECT_THAT(read_samples_csv(places, nullptr, TableRules{}.for_reading()).static_names, ElementsAre("X", "lat"));
+  EXPECT_THAT(samples_refusal("Label,LABEL,B4_20210105\n1,2,3\n"), HasSubstr("did you mean \"label\"?"));
+}
+
 TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(samples_refusal(""), HasSubstr("empty file"));
   EXPECT_THAT(samples_refusal("label,B4_20210105\n"), HasSubstr("no samples after the header"));
   EXPECT_THAT(samples_refusal("labels,B4_20210105\n1,2\n"), HasSubstr("no column label; is \"labels\" it?"));
-  EXPECT_THAT(samples_refusal("label,X,y,B4_20210105\n1,2,3,4\n"), HasSubstr("column X: did you mean \"x\"?"));
+  EXPECT_THAT(samples_refusal("label,x,X,y,B4_20210105\n1,2,2,3,4\n"), HasSubstr("column X: did you mean \"x\"?"));
   EXPECT_THAT(samples_refusal("label,x,B4_20210105\n1,2,3\n"), HasSubstr("both x and y"));
   EXPECT_THAT(samples_refusal("label,slope\n1,2\n"), HasSubstr("no observations; expected columns <BAND>_<YYYYMMDD>"));
   EXPECT_THAT(samples_refusal("label,B4_20210231\n1,2\n"), HasSubstr("t.csv:1: column B4_20210231: no such day"));

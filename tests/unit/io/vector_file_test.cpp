@@ -238,8 +238,8 @@ TEST(VectorFile, NamesWhatIsWrong) {
               HasSubstr("none.shp: cannot be opened as a vector file. GDAL says"));
   EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "other", {}, ""); }),
               HasSubstr("has no layer \"other\"; it has fields"));
-  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "", {"code"}, ""); }),
-              HasSubstr("has no field \"code\"; did you mean \"CODE\"? It has CODE, name, share"));
+  EXPECT_THAT(message_of([&] { read_polygons(folder + "/fields.gpkg", "", {"codes"}, ""); }),
+              HasSubstr("has no field \"codes\"; did you mean \"CODE\"? It has CODE, name, share"));
   EXPECT_THAT(message_of([&] { write_polygons(folder + "/fields.xyz", "f", "EPSG:2154", {}, {}); }), HasSubstr("unknown vector format"));
   EXPECT_THAT(message_of([&] { write_polygons(folder + "/f.shp", "f", "EPSG:2154", {"a_field_too_long"}, {}); }),
               HasSubstr("too long for a shapefile"));
@@ -300,6 +300,14 @@ TEST(VectorFile, ReadsTheSlovenianLandCover) {
   const VectorLayer layer = read_polygons(file, "", {"LULC_NAME"}, "EPSG:32633");
   EXPECT_EQ(layer.features.size() + layer.dropped.size(), 88u);
   EXPECT_THAT(layer.features.at(0).attributes.at("LULC_NAME"), ::testing::Not(""));
+}
+
+TEST(VectorFile, FieldsAreFoundInAnyCase) {
+  const std::string file = testing::temp_dir() + "/a.gpkg";
+  const OutputFeature feature{{{{{{0, 0}, {0, 1}, {1, 1}, {0, 0}}}}}, {std::int64_t{6}}};
+  write_polygons(file, "a", "EPSG:32631", {"Code"}, {feature});
+  EXPECT_EQ(read_polygons(file, "", {"CODE"}, "").features.at(0).attributes.at("CODE"), "6");
+  EXPECT_THAT(testing::message_of([&] { read_polygons(file, "", {"kode"}, ""); }), ::testing::HasSubstr("has no field \"kode\""));
 }
 
 }  // namespace
