@@ -175,6 +175,37 @@ void require_known(const std::map<std::string, std::int64_t>& unknown, const Ref
                             "; correct them, leave those polygons out, or use a nomenclature that has them"));
 }
 
+// The same for polygons of the same corners, whichever is the first.
+std::vector<std::pair<double, double>> corners_of(const Feature& feature) {
+  std::vector<std::pair<double, double>> corners;
+  for (const Polygon& part : feature.parts)
+    for (const Ring& ring : part.rings)
+      for (std::size_t i = 0; i + 1 < ring.size(); ++i) corners.emplace_back(ring[i].x, ring[i].y);
+  std::ranges::sort(corners);
+  return corners;
+}
+
+// Of polygons that are drawn several times, one of each class is left.
+void take_copies(TileReference& reference) {
+  std::map<std::vector<std::pair<double, double>>, std::vector<std::size_t>> drawn;  // the first of each class
+  std::vector<ReferencePolygon> kept;
+  for (ReferencePolygon& polygon : reference.polygons) {  // by id
+    std::vector<std::size_t>& same = drawn[corners_of(polygon.feature)];
+    const auto of_class = std::ranges::find(same, polygon.code, [&](std::size_t i) { return kept[i].code; });
+    if (of_class != same.end()) {
+      reference.copies.emplace_back(polygon.feature.id, kept[*of_class].feature.id);
+      continue;
+    }
+    for (const std::size_t i : same) {
+      reference.contradictions.emplace_back(polygon.feature.id, kept[i].feature.id);
+      kept[i].is_contradicted = polygon.is_contradicted = true;
+    }
+    same.push_back(kept.size());
+    kept.push_back(std::move(polygon));
+  }
+  reference.polygons = std::move(kept);
+}
+
 }  // namespace
 
 bool contains(const Feature& feature, const Point& point) {
@@ -195,21 +226,13 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
   const Grid grid = RasterReader(own->file).grid();
   VectorLayer layer =
       read_polygons(options.path, LayerChoice{options.layer, "reference.layer"}, {options.class_field}, grid.crs, grid.extent());
-  std::vector<Feature> areas;
-  if (!regions.path.empty()) {
-    areas = read_polygons(regions.path, LayerChoice{regions.layer, "regions.layer"}, {regions.field}, grid.crs, grid.extent()).features;
-    for (Feature& region : areas) {
-      std::string& name = region.attributes.at(regions.field);
-      name = region_name(name);
-    }
-    std::ranges::stable_sort(areas, {}, [&](const Feature& region) { return region.attributes.at(regions.field); });
-  }
+  const std::vector<RegionPolygon> areas = regions.path.empty() ? std::vector<RegionPolygon>{} : read_regions(regions, grid, true);
 
   TileReference reference;
-  for (const Feature& region : areas) {
-    const std::string& name = region.attributes.at(regions.field);
-    if ((reference.regions.empty() || reference.regions.back() != name) && covers_a_pixel(region, grid)) reference.regions.push_back(name);
-  }
+  reference.overlaps = overlaps_of(areas, grid);
+  for (const RegionPolygon& region : areas)
+    if ((reference.regions.empty() || reference.regions.back() != region.name) && covers_a_pixel(region.feature, grid))
+      reference.regions.push_back(region.name);
   reference.repaired = std::move(layer.repaired);
   reference.dropped = std::move(layer.dropped);
   const Footprints footprints(tiles, layer.crs);
@@ -243,18 +266,20 @@ TileReference read_reference(const ReferenceOptions& options, const RegionOption
     ReferencePolygon polygon{std::move(here), *code, ""};
     if (!regions.path.empty()) {
       const Point centroid = polygon.feature.centroid();
-      const auto region = std::ranges::find_if(areas, [&](const Feature& candidate) { return contains(candidate, centroid); });
+      const auto region =
+          std::ranges::find_if(areas, [&](const RegionPolygon& candidate) { return contains(candidate.feature, centroid); });
       if (region == areas.end()) {
         ++reference.outside_regions;
         reference.beside.push_back(std::move(polygon));
         continue;
       }
-      polygon.region = region->attributes.at(regions.field);
+      polygon.region = region->name;
     }
     reference.polygons.push_back(std::move(polygon));
   }
   require_known(unknown, options, nomenclature);
   std::ranges::sort(reference.polygons, {}, [](const ReferencePolygon& p) { return p.feature.id; });
+  take_copies(reference);
   if (reference.polygons.empty())
     reference.note = reference.outside_regions + reference.without_class > 0
                          ? "no reference polygon of this tile has a class and is in a region"

@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/core/nomenclature.h"
-#include "pipeline/imagery/region_weights.h"
+#include "pipeline/imagery/regions.h"
 #include "pipeline/io/vector_file.h"
 
 namespace millesime {
@@ -27,21 +28,25 @@ struct ReferenceOptions {  // [reference]
 };
 
 struct ReferencePolygon {
-  Feature feature;     // in the tile's reference system
-  int code = 0;        // of the nomenclature
-  std::string region;  // "" without regions
+  Feature feature;               // in the tile's reference system
+  int code = 0;                  // of the nomenclature
+  std::string region;            // "" without regions
+  bool is_contradicted = false;  // another polygon of the same corners has another class: its pixels count for none
 };
 
 struct TileReference {
-  std::vector<ReferencePolygon> polygons;      // that belong to this tile, by feature id; of a multipolygon the parts that do
-  std::vector<ReferencePolygon> beside;        // near them, of other tiles or in no region: what they share with these is theirs, too
-  std::vector<std::string> regions;            // that cover a pixel of this tile, sorted
-  std::int64_t of_other_tiles = 0;             // near this tile, but nearer to the centre of another
-  std::int64_t outside_tiles = 0;              // near this tile, in the footprint of no tile
-  std::int64_t without_class = 0;              // in this tile, of class 0 (no data) or with an empty class field
-  std::int64_t outside_regions = 0;            // in this tile, in no region
-  std::vector<std::string> repaired, dropped;  // geometries, one line each
-  std::string note;                            // why there are none
+  std::vector<ReferencePolygon> polygons;  // that belong to this tile, by feature id; of a multipolygon the parts that do
+  std::vector<ReferencePolygon> beside;    // near them, of other tiles or in no region: what they share with these is theirs, too
+  std::vector<std::string> regions;        // that cover a pixel of this tile, sorted
+  std::vector<RegionOverlap> overlaps;     // of regions, in this tile
+  std::vector<std::pair<std::int64_t, std::int64_t>> copies;          // ids: left out, since the other has the same corners and class
+  std::vector<std::pair<std::int64_t, std::int64_t>> contradictions;  // ids: the same corners, another class; both are in `polygons`
+  std::int64_t of_other_tiles = 0;                                    // near this tile, but nearer to the centre of another
+  std::int64_t outside_tiles = 0;                                     // near this tile, in the footprint of no tile
+  std::int64_t without_class = 0;                                     // in this tile, of class 0 (no data) or with an empty class field
+  std::int64_t outside_regions = 0;                                   // in this tile, in no region
+  std::vector<std::string> repaired, dropped;                         // geometries, one line each
+  std::string note;                                                   // why there are none
 };
 
 // A tile of the production and the raster that is 1 where it has images.

@@ -7,7 +7,6 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
-#include "pipeline/io/layer_choice.h"
 
 namespace millesime {
 namespace {
@@ -64,17 +63,10 @@ std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int widt
   return distance;
 }
 
-std::string region_name(const std::string& attribute) {
-  const auto name = trim(attribute);
-  return name.empty() ? kUnnamedRegion : std::string(name);
-}
-
-RegionWeights::RegionWeights(const std::string& path, const std::string& layer, const std::string& field, double blend_m, const Grid& grid)
-    : grid_(grid), blend_px_(blend_m / grid.pixel_width) {
+RegionWeights::RegionWeights(const RegionOptions& options, const Grid& grid) : grid_(grid), blend_px_(options.blend_m / grid.pixel_width) {
   std::map<std::string, std::vector<Feature>> by_name;
-  for (auto& feature : read_polygons(path, LayerChoice{layer, "regions.layer"}, {field}, grid.crs).features)
-    by_name[region_name(feature.attributes.at(field))].push_back(std::move(feature));
-  if (by_name.empty()) throw UserError(join_text(path, ": regions.path has no polygon"));
+  for (RegionPolygon& region : read_regions(options, grid, false)) by_name[region.name].push_back(std::move(region.feature));
+  if (by_name.empty()) throw UserError(join_text(options.path, ": regions.path has no polygon"));
   for (auto& [name, features] : by_name) {
     names_.push_back(name);
     features_.push_back(std::move(features));

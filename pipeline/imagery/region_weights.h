@@ -3,36 +3,27 @@
 //
 //   w_r(p) = max(0, 1 - d_r(p) / blend)      d_r: distance from pixel p to region r, 0 inside; w_r = 1 inside if blend is 0
 //
-// A pixel deep inside a region has one model; at a border both have equal weights. Pixels farther than `blend` from every region
-// have no weight and get no data.
+// A pixel deep inside a region has one model; at a border, and where regions overlap, those concerned have equal weights. Pixels farther
+// than `blend` from every region have no weight and get no data.
 
 #include <string>
 #include <vector>
 
 #include "pipeline/core/grid.h"
+#include "pipeline/imagery/regions.h"
 #include "pipeline/io/vector_file.h"
 
 namespace millesime {
-
-// What a region is called where its name is missing or blank. It has no model of its own.
-inline constexpr const char* kUnnamedRegion = "(without a name)";
-std::string region_name(const std::string& attribute);  // without blanks around it
 
 // Exact distances (in pixels) from every pixel to the nearest marked one: lower envelope of parabolas, rows then columns
 // (Felzenszwalb & Huttenlocher 2012, "Distance transforms of sampled functions"). Infinite where nothing is marked.
 // Not OpenCV's distanceTransform: it computes in float32 and is wrong by up to two pixels in images of more than 4096, as tiles are.
 std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int width, int height);
 
-struct RegionOptions {  // [regions]
-  std::string path, layer, field;
-  double blend_m = 2000;                // distance from the border within which neighbouring models are blended
-  std::string without_samples = "all";  // whose model maps a region without samples
-};
-
 class RegionWeights {
  public:
-  // The regions of a file, in the CRS of `grid`. `names` in sorted order.
-  RegionWeights(const std::string& path, const std::string& layer, const std::string& field, double blend_m, const Grid& grid);
+  // `names` in sorted order. UserError where a region cannot be used (regions.h).
+  RegionWeights(const RegionOptions& options, const Grid& grid);
 
   const std::vector<std::string>& names() const { return names_; }
   // Names of the regions that have a weight somewhere in the window.

@@ -71,8 +71,7 @@ class SpareRows {
 // The weights of the regions of a tile, as the models see them: a region without a model of its own adds to its substitute.
 class ModelRegions {
  public:
-  ModelRegions(const ClassifyRequest& request, const Grid& grid)
-      : weights_(request.regions.path, request.regions.layer, request.regions.field, request.regions.blend_m, grid) {
+  ModelRegions(const ClassifyRequest& request, const Grid& grid) : weights_(request.regions, grid) {
     const auto& models = request.maps.front().models;
     for (const std::string& region : weights_.names()) {
       const auto substitute = request.substitutes.find(region);

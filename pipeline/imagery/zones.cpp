@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
-#include "pipeline/io/coordinates.h"
+#include "pipeline/imagery/regions.h"
 #include "pipeline/io/layer_choice.h"
 
 namespace millesime {
@@ -21,28 +20,6 @@ void ZoneOptions::declare(Options& options) {
       .choices({"repair", "refuse"});
 }
 
-namespace {
-
-// Takes the zones out of `dropped` that lie so far away that the map's reference system is not defined there, and returns their names.
-std::vector<std::string> take_elsewhere(VectorLayer& layer, const std::string& field, const Grid& map) {
-  std::vector<std::string> names, dropped;
-  if (layer.undefined.empty()) return names;
-  const Box around = CoordinateTransform(map.crs, layer.crs)(map.extent());
-  const BoxesOf boxes(layer.crs);
-  std::set<std::size_t> taken;
-  for (const auto& [place, feature] : layer.undefined) {
-    if (boxes.meet(feature.extent(), around)) continue;
-    names.emplace_back(trim(feature.attributes.at(field)));
-    taken.insert(place);
-  }
-  for (std::size_t i = 0; i < layer.dropped.size(); ++i)
-    if (!taken.contains(i)) dropped.push_back(layer.dropped[i]);
-  layer.dropped = std::move(dropped);
-  return names;
-}
-
-}  // namespace
-
 Zones read_zones(const ZoneOptions& options, const Grid& map) {
   if (options.field.empty()) {
     const VectorLayer layer = read_polygons(options.path, LayerChoice{options.layer, "zones_layer"}, {}, map.crs, map.extent());
@@ -50,7 +27,8 @@ Zones read_zones(const ZoneOptions& options, const Grid& map) {
                               layer.fields.empty() ? "none" : join_list(layer.fields, ", ")));
   }
   VectorLayer layer = read_polygons(options.path, LayerChoice{options.layer, "zones_layer"}, {options.field}, map.crs);
-  std::vector<std::string> elsewhere = take_elsewhere(layer, options.field, map);
+  std::vector<std::string> elsewhere;
+  for (const Feature& feature : take_elsewhere(layer, map)) elsewhere.emplace_back(trim(feature.attributes.at(options.field)));
   if (!layer.dropped.empty())
     throw UserError(join_text(options.path, ": not every zone is a polygon that can be used: ", join_list(layer.dropped, "; ")));
   if (options.invalid == "refuse" && !layer.repaired.empty())

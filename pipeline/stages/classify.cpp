@@ -58,8 +58,7 @@ void check_classify(const Config& config) {
 void check_classify_files(const Config& config) {
   Nomenclature::load(config.nomenclature);
   note_on_model(config);
-  if (!config.regions.path.empty() && config.model.path.empty())
-    require_polygons(config.regions.path, LayerChoice{config.regions.layer, "regions.layer"}, {config.regions.field});
+  if (!config.regions.path.empty() && config.model.path.empty()) require_regions(config.regions);
   require_exogenous(config.exogenous);
 }
 

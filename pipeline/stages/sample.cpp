@@ -27,17 +27,12 @@
 #include "pipeline/io/source_files.h"
 #include "pipeline/learning/selection.h"
 #include "pipeline/stages/layout.h"
+#include "pipeline/stages/sample_counts.h"
 #include "pipeline/stages/tiles.h"
 #include "pipeline/stages/train.h"
 
 namespace millesime {
 namespace {
-
-constexpr std::size_t kListedLines = 20;  // of repaired and dropped geometries in the manifest
-
-struct Dropped {
-  std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
-};
 
 // --- samples --------------------------------------------------------------------------------------------------------------------
 
@@ -94,7 +89,11 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
   std::vector<std::size_t> with_pixels;
   for (const LabelledPixel& p : pixels)
     if (with_pixels.empty() || with_pixels.back() != p.polygon) with_pixels.push_back(p.polygon);
-  dropped.polygons_without_pixel = static_cast<std::int64_t>(reference.polygons.size() - with_pixels.size());
+  for (std::size_t i = 0, next = 0; i < reference.polygons.size(); ++i)
+    if (next < with_pixels.size() && with_pixels[next] == i)
+      ++next;
+    else if (!reference.polygons[i].is_contradicted)
+      ++dropped.polygons_without_pixel;
   std::vector<std::int64_t> ids;
   std::vector<std::string> strata(reference.polygons.size()), strata_with_pixels;
   for (std::size_t i = 0; i < strata.size(); ++i) strata[i] = stratum_of(images.tile, reference.polygons[i]);
@@ -210,91 +209,6 @@ void drop_unobserved(Samples& samples, Dropped& dropped) {
   }
 }
 
-MissingStatics missing_of(const Samples& samples) {
-  MissingStatics missing(samples.static_names);
-  missing.add(samples.statics);
-  return missing;
-}
-
-// --- counts ---------------------------------------------------------------------------------------------------------------------
-
-struct ClassUse {
-  std::int64_t pixels = 0;
-  std::set<std::int64_t> polygons;
-  std::vector<std::set<std::int64_t>> learn_polygons, test_polygons;  // of each seed
-  std::vector<std::int64_t> learn_pixels, test_pixels;
-  std::set<std::int64_t> final_polygons;  // held out from every seed
-  std::int64_t final_pixels = 0;
-};
-
-template <class Sets>
-std::vector<std::size_t> sizes(const Sets& sets) {
-  std::vector<std::size_t> result;
-  for (const auto& set : sets) result.push_back(set.size());
-  return result;
-}
-
-nlohmann::json first_lines(const std::vector<std::string>& lines) {
-  return std::vector<std::string>(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(std::min(lines.size(), kListedLines)));
-}
-
-nlohmann::json counts_of(const Samples& samples, const TileReference& reference, const Dropped& dropped) {
-  const auto n_seeds = static_cast<std::size_t>(samples.n_seeds);
-  std::map<int, ClassUse> classes;
-  std::map<std::pair<std::int32_t, int>, std::set<std::int64_t>> of_stratum;  // polygons of a region and class
-  for (std::int64_t i = 0; i < samples.size(); ++i) {
-    const auto s = static_cast<std::size_t>(i);
-    ClassUse& use = classes[samples.label[s]];
-    use.learn_polygons.resize(n_seeds), use.test_polygons.resize(n_seeds), use.learn_pixels.resize(n_seeds),
-        use.test_pixels.resize(n_seeds);
-    ++use.pixels;
-    use.polygons.insert(samples.polygon[s]);
-    for (std::size_t seed = 0; seed < n_seeds; ++seed) {
-      const Split split = samples.split_of(i, static_cast<int>(seed));
-      if (split == Split::learn) use.learn_polygons[seed].insert(samples.polygon[s]), ++use.learn_pixels[seed];
-      if (split == Split::test) use.test_polygons[seed].insert(samples.polygon[s]), ++use.test_pixels[seed];
-    }
-    if (samples.split_of(i, 0) == Split::final_map) use.final_polygons.insert(samples.polygon[s]), ++use.final_pixels;
-    of_stratum[{samples.region[s], samples.label[s]}].insert(samples.polygon[s]);
-  }
-  nlohmann::json by_class = nlohmann::json::object();
-  for (const auto& [code, use] : classes)
-    by_class[std::to_string(code)] = {{"polygons", use.polygons.size()},
-                                      {"pixels", use.pixels},
-                                      {"learn_polygons", sizes(use.learn_polygons)},
-                                      {"test_polygons", sizes(use.test_polygons)},
-                                      {"learn_pixels", use.learn_pixels},
-                                      {"test_pixels", use.test_pixels},
-                                      {"final_polygons", use.final_polygons.size()},
-                                      {"final_pixels", use.final_pixels}};
-  nlohmann::json lone_polygons = nlohmann::json::array();  // they learn and judge nothing
-  for (const auto& [place, polygons] : of_stratum)
-    if (polygons.size() == 1)
-      lone_polygons.push_back({{"region", samples.region_names[static_cast<std::size_t>(place.first)]},
-                               {"class", place.second},
-                               {"polygon", *polygons.begin()}});
-  nlohmann::json counts{{"samples", samples.size()},
-                        {"polygons", reference.polygons.size()},
-                        {"classes", by_class},
-                        {"lone_polygons", lone_polygons},
-                        {"dates", samples.series.front().dates.size()},
-                        {"polygons_of_other_tiles", reference.of_other_tiles},
-                        {"polygons_outside_tiles", reference.outside_tiles},
-                        {"polygons_without_class", reference.without_class},
-                        {"polygons_outside_regions", reference.outside_regions},
-                        {"polygons_without_pixel", dropped.polygons_without_pixel},
-                        {"pixels_of_two_classes", dropped.pixels_of_two_classes},
-                        {"pixels_without_observation", dropped.pixels_without_observation},
-                        {"pixels_not_selected", dropped.pixels_not_selected},
-                        {"geometries_repaired", reference.repaired.size()},
-                        {"geometries_dropped", reference.dropped.size()}};
-  if (!reference.repaired.empty()) counts["repaired"] = first_lines(reference.repaired);
-  if (!reference.dropped.empty()) counts["dropped"] = first_lines(reference.dropped);
-  if (!reference.note.empty()) counts["note"] = reference.note;
-  if (const auto shares = missing_of(samples).shares(); !shares.empty()) counts["inputs_without_value"] = shares;
-  return counts;
-}
-
 // Keys of the configuration that shape what the units make.
 const std::vector<std::string> kSampleOptions = {"year",   "source.bands",  "source.resampling", "reference",
                                                  "sample", "regions.layer", "regions.field"};
@@ -336,8 +250,7 @@ void check_sample_files(const Config& config) {
   if (config.reference.path.empty()) return;
   Nomenclature::load(config.nomenclature);
   require_polygons(config.reference.path, LayerChoice{config.reference.layer, "reference.layer"}, {config.reference.class_field});
-  if (!config.regions.path.empty())
-    require_polygons(config.regions.path, LayerChoice{config.regions.layer, "regions.layer"}, {config.regions.field});
+  if (!config.regions.path.empty()) require_regions(config.regions);
   require_exogenous(config.exogenous);
 }
 
@@ -372,7 +285,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
     context.progress->note(join_text("tile ", tile, ": no pixel of the polygons has a valid observation (",
                                      counted(dropped.pixels_without_observation, "pixel"),
                                      "); do the masks hide every image there, or is the invalid value of a mask another one?"));
-  if (!reference.note.empty()) context.progress->note(tile + ": " + reference.note);
+  for (const std::string& note : notes_of_reference(reference, config, census.grid)) context.progress->note(tile + ": " + note);
   write_samples(samples, layout.samples(tile));
   return counts_of(samples, reference, dropped);
 }

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <random>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "pipeline/core/error.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -61,12 +63,13 @@ class RegionWeightsTest : public ::testing::Test {
     write_polygons(file, "regions", grid.crs, {"region"},
                    {{box(0, 1000), {std::string("west")}}, {box(1000, 1500), {std::string("east")}}});
   }
+  RegionOptions options(double blend_m) const { return {.path = file, .layer = "", .field = "region", .blend_m = blend_m}; }
   Grid grid{"EPSG:32631", 0, 1000, 10, 10, 200, 100};
   std::string file;
 };
 
 TEST_F(RegionWeightsTest, WeighTheSameAtTheBorderAndFadeWithDistance) {
-  const RegionWeights regions(file, "", "region", 100, grid);
+  const RegionWeights regions(options(100), grid);
   ASSERT_EQ(regions.names(), (std::vector<std::string>{"east", "west"}));
   const auto present = regions.present(grid.whole());
   ASSERT_EQ(present.size(), 2u);
@@ -84,7 +87,7 @@ TEST_F(RegionWeightsTest, WeighTheSameAtTheBorderAndFadeWithDistance) {
 }
 
 TEST_F(RegionWeightsTest, DoNotDependOnTheWindows) {
-  const RegionWeights regions(file, "", "region", 137, grid);
+  const RegionWeights regions(options(137), grid);
   const std::vector<int> both{0, 1};
   const auto whole = regions.weights(grid.whole(), both);
   for (const Window& window : split(grid.whole(), 37, 23, 1)) {
@@ -98,12 +101,50 @@ TEST_F(RegionWeightsTest, DoNotDependOnTheWindows) {
 }
 
 TEST_F(RegionWeightsTest, WithoutBlendingEveryPixelHasItsRegionOnly) {
-  const RegionWeights regions(file, "", "region", 0, grid);
+  const RegionWeights regions(options(0), grid);
   const auto weights = regions.weights(grid.whole(), {0, 1});
   for (std::size_t p = 0; p < 20000; ++p) EXPECT_EQ(weights[p] + weights[20000 + p], p % 200 < 150 ? 1 : 0);
 }
 
-TEST_F(RegionWeightsTest, AMissingFieldIsNamed) { EXPECT_THROW(RegionWeights(file, "", "regionn", 100, grid), UserError); }
+TEST_F(RegionWeightsTest, OverlapsAreCountedWhateverTheOrder) {
+  const auto box = [](double x0, double x1) { return std::vector<Polygon>{{{{{x0, 0}, {x1, 0}, {x1, 1000}, {x0, 1000}, {x0, 0}}}}}; };
+  EXPECT_TRUE(overlaps_of(read_regions(options(100), grid, true), grid).empty()) << "a common border is none";
+  const OutputFeature west{box(0, 1000), {std::string("west")}}, more{box(0, 500), {std::string("west")}},
+      east{box(970, 1500), {std::string("east")}};
+  std::vector<float> weights;
+  for (const std::vector<OutputFeature>& features : {std::vector{west, more, east}, std::vector{east, more, west}}) {
+    write_polygons(file, "regions", grid.crs, {"region"}, features);
+    const auto overlaps = overlaps_of(read_regions(options(100), grid, true), grid);
+    ASSERT_EQ(overlaps.size(), 1u) << "a region may consist of features that overlap";
+    EXPECT_EQ(overlaps[0].first, "east");
+    EXPECT_EQ(overlaps[0].second, "west");
+    EXPECT_EQ(overlaps[0].pixels, 3 * 100);
+    const auto now = RegionWeights(options(100), grid).weights({90, 0, 20, 4}, {0, 1});
+    if (!weights.empty()) {
+      EXPECT_EQ(now, weights);
+    }
+    weights = now;
+  }
+}
+
+TEST_F(RegionWeightsTest, RegionsThatCannotBeUsedAreRefused) {
+  const auto around = [](double w, double s, double e, double n) {
+    return std::vector<Polygon>{{{{{w, s}, {e, s}, {e, n}, {w, n}, {w, s}}}}};
+  };
+  const Grid lambert{"EPSG:2154", 700000, 6600000, 10, 10, 8, 4};  // of France, without a south pole
+  const OutputFeature here{around(2.9, 46.4, 3.1, 46.6), {std::string("here")}}, earth{around(-180, -90, 180, 90), {std::string("all")}},
+      far{around(-180, -90, 180, -60), {std::string("Antarctica")}};
+  write_polygons(file, "regions", "EPSG:4326", {"region"}, {here, earth});
+  for (const bool only_near : {false, true})
+    EXPECT_THAT(testing::message_of([&] { read_regions(options(100), lambert, only_near); }),
+                ::testing::AllOf(::testing::HasSubstr(file), ::testing::HasSubstr("feature 2: reaches to where EPSG:2154 is not defined")));
+  write_polygons(file, "regions", "EPSG:4326", {"region"}, {here, far});
+  EXPECT_EQ(RegionWeights(options(100), lambert).names(), std::vector<std::string>{"here"}) << "others lie where this tile cannot";
+  write_polygons(file, "regions", "EPSG:4326", {"region"}, {here, {{}, {std::string("nothing")}}});
+  EXPECT_THAT(testing::message_of([&] { require_regions(options(100)); }), ::testing::HasSubstr("feature 2: no geometry"));
+}
+
+TEST_F(RegionWeightsTest, AMissingFieldIsNamed) { EXPECT_THROW(RegionWeights({file, "", "regionn"}, grid), UserError); }
 
 }  // namespace
 }  // namespace millesime

@@ -134,6 +134,41 @@ TEST_F(SampleStage, PixelsUnderTwoClassesAreLeftOut) {
   EXPECT_EQ(counts["classes"]["13"]["pixels"], 8);
 }
 
+// The same file twice, say: a copy is told as such, and one of each is kept.
+TEST_F(SampleStage, PolygonsDrawnTwiceAreTold) {
+  make_tile("T31TCJ");
+  write_reference({{2, 3, 4, 4, "6"}, {20, 20, 4, 4, "6"}});
+  run();
+  const Samples once = samples();
+  write_reference({{2, 3, 4, 4, "6"}, {20, 20, 4, 4, "6"}, {2, 3, 4, 4, "6"}, {40, 20, 4, 4, "6"}, {40, 20, 4, 4, "13"}});
+  progress.notes.clear();
+  const auto counts = run();
+  EXPECT_EQ(counts["copied"], nlohmann::json::parse("[[3, 1]]"));
+  EXPECT_EQ(counts["contradicted"], nlohmann::json::parse("[[5, 4]]"));
+  EXPECT_EQ(counts["polygons_without_pixel"], 0);
+  EXPECT_EQ(counts["pixels_of_two_classes"], 16);
+  EXPECT_EQ(samples().label, once.label);
+  EXPECT_EQ(samples().polygon, once.polygon);
+  EXPECT_EQ(text_of_sample_counts(counts),
+            "32 samples of 4 polygons; left out: 16 pixels of two classes, 1 polygon drawn before, 2 polygons drawn in two classes");
+  EXPECT_THAT(progress.notes, ElementsAre(HasSubstr("1 polygon with the corners and the class of another (feature 3 of 1); one of each is"),
+                                          HasSubstr("different classes (feature 5 of 4); their pixels count for none")));
+}
+
+TEST_F(SampleStage, RegionsThatOverlapAreTold) {
+  make_tile("T31TCJ");
+  config.regions.path = folder + "/regions.gpkg";
+  config.regions.field = "region";
+  write_polygons(config.regions.path, "regions", "EPSG:32631", {"region"},
+                 {{{rectangle(kLeft, kTop - 400, kLeft + 200, kTop)}, {std::string("4")}},
+                  {{rectangle(kLeft + 150, kTop - 400, kLeft + 600, kTop)}, {std::string("1")}}});
+  write_reference({{2, 3, 4, 4, "6"}, {16, 3, 3, 4, "6"}});
+  EXPECT_EQ(run()["regions_overlap"], nlohmann::json::parse(R"([{"regions": ["1", "4"], "pixels": 200}])"));
+  EXPECT_THAT(progress.notes, ElementsAre(HasSubstr("the regions \"1\" and \"4\" overlap in 200 pixels (2.0 ha)")));
+  const Samples s = samples();
+  EXPECT_EQ(s.region_names.at(static_cast<std::size_t>(s.region.back())), "1");
+}
+
 TEST_F(SampleStage, RegionsAreTakenByCentroidAndSplitApart) {
   make_tile("T31TCJ");
   config.regions.path = folder + "/regions.gpkg";
