@@ -94,6 +94,8 @@ void probe_files(FoundProduct& candidate, const SensorFile& sensor, const Produc
         problem = problem_of_mask(reader, layer, alone);
       if (problem.empty() && mask != masks.end()) problem = layout.problem_of_mask(name, reader);
       if (!problem.empty()) candidate.problems.push_back(join_text(layer.file, ": ", problem));
+      if (problem.empty() && mask == masks.end() && sensor.settings.contains("file"))  // products of an agency are as it says
+        if (auto fill = undeclared_fill(reader, layer, name)) candidate.fills.push_back(std::move(*fill));
     } catch (const UserError& error) {
       candidate.problems.push_back(error.what());
     }
@@ -333,6 +335,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     if (!census.masks.empty()) keep_layers(candidate, census.bands, census.masks);
     probe_files(candidate, file_, layout, census.masks, of_many_dates);
   });
+  if (std::string note = note_on_fills(candidates); !note.empty()) census.notes.push_back(std::move(note));
   drop_absent_masks(candidates, census.masks);
   std::vector<std::string> names = census.bands;
   for (const MaskPlane& plane : census.masks) names.push_back(plane.name);

@@ -45,10 +45,14 @@ class Sensor {
   // Names of the tiles under root, sorted. found_tiles(): UserError, with the names that are looked for, where there are none.
   std::vector<std::string> tiles(const std::string& root) const;
   std::vector<std::string> found_tiles(const std::string& root) const;
+  // Rasters below the root, relative to it, that no pattern of the sensor file names.
+  std::vector<std::string> unmatched(const std::string& root) const;
   // The grid of a tile without a census: the layout's, or that of the first image that opens; nothing where none does.
   std::optional<Grid> grid_of(const CensusRequest& request) const;
   // What is wrong with the numbers of the first band that opens, as a census would say; "" where nothing is, or none opens.
   std::string problem_of_numbers(const CensusRequest& request) const;
+  // What is wrong with products before an image is opened, one line for each that has a problem.
+  std::vector<std::string> problems_of_metadata(const CensusRequest& request) const;
   // Finds and checks every product of a tile in [first, last]: bands, masks, sizes, CRS, grids, first and last block readable. Damage
   // is collected, never thrown. UserError: a missing tile folder, an unknown band, a band that no product has.
   SourceCensus take_census(const CensusRequest& request) const;

@@ -49,4 +49,17 @@ std::string Sensor::problem_of_numbers(const CensusRequest& request) const {
   return of_first_image<std::string>(layout_of(request.root), search_of(file_, request), problem).value_or("");
 }
 
+std::vector<std::string> Sensor::problems_of_metadata(const CensusRequest& request) const {
+  const Search search = search_of(file_, request);
+  const ProductLayout& layout = layout_of(request.root);
+  std::vector<std::string> problems;
+  for (Entry& entry : layout.entries(search)) {
+    if (!entry.damage.empty()) problems.push_back(entry.damage);
+    if (!entry.candidate || entry.outside_period) continue;
+    layout.find_layers(search, *entry.candidate);
+    if (!entry.candidate->problems.empty()) problems.push_back(entry.candidate->problems.front());
+  }
+  return problems;
+}
+
 }  // namespace millesime

@@ -53,6 +53,8 @@ std::vector<std::string> files_of_product(const std::string& path) {
 
 }  // namespace
 
+std::vector<std::string> Sensor::unmatched(const std::string& root) const { return layout_of(root).unmatched(file_, storage_path(root)); }
+
 std::string Sensor::listing_digest(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
   const std::string root = folder_of_products(request.root);

@@ -1,7 +1,10 @@
 #include "pipeline/stages/catalog.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/counted.h"
@@ -12,6 +15,7 @@
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
+namespace fs = std::filesystem;
 namespace {
 
 std::string lines_of(const std::vector<Damage>& damaged) {
@@ -88,10 +92,51 @@ nlohmann::json counts_of(const TileImages& images) {
   return counts;
 }
 
-nlohmann::json run_catalog(const std::vector<SourceOptions>& sources, const std::string& tile, Date first, Date last,
-                           const std::string& file, const Context& context) {
+std::vector<std::string> first_of(const std::vector<std::string>& files) {
+  constexpr std::size_t kNamed = 5;
+  return {files.begin(), files.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, files.size()))};
+}
+
+std::string text_of_unmatched(const std::vector<std::string>& files, const std::string& sensor) {
+  const std::vector<std::string> first = first_of(files);
+  return join_text(counted(files.size(), "raster"), files.size() == 1 ? " fits" : " fit", " no pattern of ", sensor,
+                   ", not read: ", join_list(first, ", "), files.size() > first.size() ? "..." : "",
+                   "; if they are images of it, `millesime sensors show ", sensor, "` says how files are named");
+}
+
+// Rasters below the root of a source that neither it nor another source reads, and that are no other input or product.
+std::vector<std::string> unmatched_of(const Config& config, const SourceOptions& source) {
+  const auto absolute = [](const std::string& path) { return fs::absolute(path).lexically_normal().string(); };
+  const auto unmatched = [&](const SourceOptions& of) {
+    std::set<std::string> files;
+    for (const std::string& file : make_sensor(of.sensor)->unmatched(of.root)) files.insert(absolute(of.root + "/" + file));
+    return files;
+  };
+  std::set<std::string> files = unmatched(source);
+  const auto take_out = [&](const std::string& path) {
+    std::erase_if(files, [&, name = absolute(path)](const std::string& file) { return file == name || file.starts_with(name + "/"); });
+  };
+  if (!files.empty()) take_out(config.output);
+  for (const std::string& file : files.empty() ? std::vector<std::string>{} : files_of_exogenous(config.exogenous)) take_out(file);
+  for (const SourceOptions& other : config.sources) {
+    if (&other == &source || files.empty()) continue;
+    if (const std::string root = absolute(other.root); root != absolute(source.root)) {
+      if (root.starts_with(absolute(source.root) + "/")) take_out(root);
+      continue;
+    }
+    const std::set<std::string> of_neither = unmatched(other);
+    std::erase_if(files, [&](const std::string& file) { return !of_neither.contains(file); });
+  }
+  std::vector<std::string> names;
+  for (const std::string& file : files) names.push_back(fs::path(file).lexically_relative(absolute(source.root)).string());
+  return names;
+}
+
+nlohmann::json run_catalog(const Config& config, const std::string& tile, bool tells_unmatched, const std::string& file,
+                           const Context& context) {
+  const auto [first, last] = config.days();
   context.progress->start("catalog " + tile, 1, "tile");
-  const TileImages images = images_of(sources, tile, first, last);
+  const TileImages images = images_of(config.sources, tile, first, last);
   write_text(file, json_text(images.to_json(), 1) + "\n");
   for (const SourceCensus& census : images.sources) {
     const std::string which = images.sources.size() > 1 ? join_text("tile ", tile, ", ", census.source) : "tile " + tile;
@@ -101,9 +146,16 @@ nlohmann::json run_catalog(const std::vector<SourceOptions>& sources, const std:
     if (census.acquisitions.empty()) context.progress->note(which + ": no acquisition; the tile is mapped without it");
     for (const std::string& note : census.notes) context.progress->note(join_text(which, ": ", note));
   }
+  nlohmann::json counts = counts_of(images);
+  if (tells_unmatched)
+    for (const SourceOptions& source : config.sources)
+      if (const std::vector<std::string> files = unmatched_of(config, source); !files.empty()) {
+        context.progress->note(join_text(source.root, ": ", text_of_unmatched(files, source.sensor)));
+        counts["unmatched"][source.name] = {{"rasters", files.size()}, {"first", first_of(files)}};
+      }
   context.progress->advance(1);
   context.progress->finish();
-  return counts_of(images);
+  return counts;
 }
 
 // Keys of the configuration that shape what the units make.
@@ -116,7 +168,8 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
   std::vector<Unit> units;
   std::vector<std::shared_ptr<const Sensor>> sensors;
   for (const SourceOptions& source : config.sources) sensors.push_back(make_sensor(source.sensor));
-  for (const std::string& tile : tiles_of(config)) {
+  const std::vector<std::string> tiles = tiles_of(config);
+  for (const std::string& tile : tiles) {
     Unit unit;
     unit.stage = "catalog";
     unit.key = unit.tile = tile;
@@ -131,9 +184,11 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
       unit.looked_up["state of the products" + of] = [sensor, request = census_request(source, tile, first, last)] {
         return sensor->listing_digest(request);
       };
+      if (tile == tiles.front() && sensor->file().settings.contains("file"))
+        unit.looked_up["rasters of no pattern" + of] = [config, source] { return join_list(unmatched_of(config, source), ", "); };
     }
-    unit.run = [sources = config.sources, tile, begin = first, end = last, file = layout.census(tile)](const Context& context) {
-      return run_catalog(sources, tile, begin, end, file, context);
+    unit.run = [config, tile, is_first = tile == tiles.front(), file = layout.census(tile)](const Context& context) {
+      return run_catalog(config, tile, is_first, file, context);  // what is of no tile is told once
     };
     units.push_back(std::move(unit));
   }
@@ -161,6 +216,7 @@ std::string text_of(const SourceCensus& census) {
   for (const std::string& day : census.merged) text += "  two passes merged: " + day + "\n";
   for (const std::string& product : census.superseded) text += "  replaced by a newer version: " + product + "\n";
   for (const std::string& entry : census.ignored) text += "  not a product: " + entry + "\n";
+  for (const std::string& note : census.notes) text += "  " + note + "\n";
   if (!census.outside_period.empty()) text += "  outside the period: " + years_of(census.outside_period) + "\n";
   for (const OutsidePeriod& outside : census.outside_period) text += "    " + outside.product + "\n";
   return text;
@@ -175,7 +231,7 @@ Stage catalog_stage() {
           .writes = "the census of each tile",
           .command = "catalog",
           .example = "millesime run france-2021.toml --to catalog",
-          .revision = 5,
+          .revision = 6,
           .papers = {},
           .options = kCatalogOptions,
           .plan = plan_catalog};
@@ -206,8 +262,13 @@ bool CatalogReport::damaged() const {
 
 std::string CatalogReport::to_text() const {
   std::string text;
-  for (const SourceCensus& census : tiles) text += text_of(census);
-  return text;
+  std::map<std::string, std::string> spelled;
+  for (const SourceCensus& census : tiles) {
+    text += text_of(census);
+    if (const auto [other, is_new] = spelled.emplace(lower(census.tile), census.tile); !is_new)
+      text += join_text("  differs from the tile ", other->second, " in the case of letters alone: rename one of them\n");
+  }
+  return unmatched.empty() ? text : text + text_of_unmatched(unmatched, sensor) + "\n";
 }
 
 nlohmann::ordered_json CatalogReport::to_json() const {
@@ -215,6 +276,7 @@ nlohmann::ordered_json CatalogReport::to_json() const {
   document["root"] = root;
   document["tiles"] = nlohmann::ordered_json::array();
   for (const SourceCensus& census : tiles) document["tiles"].push_back(census.to_json());
+  document["unmatched"] = {{"rasters", unmatched.size()}, {"first", first_of(unmatched)}};
   return document;
 }
 
@@ -225,6 +287,8 @@ CatalogReport catalog(const CatalogCommand& command, const Context& context) {
   const auto [first, last] = days_of(command.period, command.year);
   CatalogReport report;
   report.root = command.root;
+  report.sensor = sensor->file().name;
+  report.unmatched = sensor->unmatched(command.root);
   context.progress->start("catalog", static_cast<std::int64_t>(names.size()), "tiles");
   for (const std::string& tile : names) {
     report.tiles.push_back(sensor->take_census({"", command.root, tile, command.variant, command.bands, first, last}));

@@ -35,8 +35,9 @@ struct CatalogCommand {
 };
 
 struct CatalogReport {
-  std::string root;
+  std::string root, sensor;
   std::vector<SourceCensus> tiles;
+  std::vector<std::string> unmatched;  // rasters under the root that fit no pattern of the sensor
 
   bool damaged() const;  // whether a product is damaged: the command then exits with 2
   std::string to_text() const;

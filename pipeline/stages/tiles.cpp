@@ -44,6 +44,16 @@ bool is_touched(const std::string& tile, const Config& config) {
   return known.emplace(key, touched).first->second;
 }
 
+// Names of tiles are names of files, and many file systems do not tell t31tcj from T31TCJ.
+void require_apart(const std::vector<std::string>& tiles, const Config& config) {
+  std::map<std::string, std::string> known;
+  for (const std::string& tile : tiles)
+    if (const auto [other, is_new] = known.emplace(lower(tile), tile); !is_new)
+      throw UserError(join_text(config.sources.front().root, ": the tiles ", other->second, " and ", tile,
+                                " differ in the case of letters alone, so that their products would be one file on many file systems; ",
+                                "rename the folder or files of one (they are one tile), or name the one that is meant in tiles.names"));
+}
+
 }  // namespace
 
 std::vector<std::string> tiles_of(const Config& config) {
@@ -52,6 +62,7 @@ std::vector<std::string> tiles_of(const Config& config) {
     tiles = once(config, "tiles", [&] { return make_sensor(config.sources.front().sensor)->found_tiles(config.sources.front().root); });
   std::ranges::sort(tiles);
   tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
+  require_apart(tiles, config);
   if (config.tiles.mapped.area.empty()) return tiles;
   const std::string all = tiles.size() <= kTilesListed ? join_list(tiles, ", ") : join_text(tiles.size(), " tiles");
   std::erase_if(tiles, [&](const std::string& tile) { return !is_touched(tile, config); });

@@ -181,6 +181,7 @@ class ItemList final : public ProductLayout {
     std::string href = asset.href;
     if (href.empty()) throw UserError("an asset has no href");
     if (href.starts_with("file://")) href = href.substr(7);
+    if (const auto blob = blob_path(href)) return *blob;
     const std::string path = storage_path(href);
     if (path != href) return path;
     const auto local = [&](const std::string& name) {

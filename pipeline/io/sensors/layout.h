@@ -14,6 +14,7 @@
 
 #include "pipeline/io/census.h"
 #include "pipeline/io/internal/storage.h"
+#include "pipeline/io/internal/undeclared_fill.h"
 #include "pipeline/io/sensor_file.h"
 
 namespace millesime {
@@ -45,6 +46,7 @@ struct FoundProduct {
   std::set<std::string> bands;        // that it has
   std::vector<std::string> metadata;  // files beside the layers that were read, paths
   std::vector<std::string> problems;
+  std::vector<UndeclaredFill> fills;
   std::string without_images;  // why its producer wrote no image; it is left out with a note
 };
 
@@ -85,6 +87,8 @@ class ProductLayout {
   virtual ~ProductLayout() = default;
   virtual std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const = 0;  // sorted
   virtual std::vector<Entry> entries(const Search& search) const = 0;
+  // Rasters below the root that no pattern of the sensor names, relative to it; none of a layout whose entries tell.
+  virtual std::vector<std::string> unmatched(const SensorFile&, const std::string&) const { return {}; }
   // Fills in the product's layers (all but their grids), its bands and problems. Reads metadata, no image.
   virtual void find_layers(const Search& search, FoundProduct& candidate) const = 0;
   // Whether all products of a tile lie on one grid; where not, each is read on a grid that they have in common.

@@ -51,8 +51,41 @@ std::vector<LayerPattern> patterns_of(const SensorFile& sensor, const std::strin
   return patterns;
 }
 
+// Of every variant, and of bands that the sensor file does not name.
+std::vector<NamePattern> patterns_of_any_file(const SensorFile& sensor) {
+  std::vector<NamePattern> patterns;
+  const std::string& every = sensor.settings.at("file");
+  for (const std::string& variant : sensor.variants.empty() ? std::vector<std::string>{""} : sensor.variants) {
+    for (LayerPattern& layer : patterns_of(sensor, variant)) patterns.push_back(std::move(layer.pattern));
+    if (every.find("{band}") != std::string::npos)
+      patterns.emplace_back(with_variant(replaced(every, "{band}", "*"), variant), sensor.tile, sensor.origin + ": file");
+  }
+  return patterns;
+}
+
+bool is_raster(const std::string& file) {  // sidecars such as .aux.xml, .ovr and .msk are none
+  static const std::set<std::string> kRasters = {".tif", ".tiff", ".jp2", ".nc", ".hdf", ".h5", ".img", ".vrt"};
+  return kRasters.contains(lower(fs::path(file).extension().string()));
+}
+
 class RasterSeries final : public ProductLayout {
  public:
+  std::vector<std::string> unmatched(const SensorFile& sensor, const std::string& root) const override {
+    const std::vector<NamePattern> patterns = patterns_of_any_file(sensor);
+    const auto is_known = [&](const std::string& file) {
+      return std::ranges::any_of(patterns, [&](const NamePattern& pattern) {
+        try {
+          return pattern.match(file, true).has_value();
+        } catch (const UserError&) {  // an impossible date: damage
+          return true;
+        }
+      });
+    };
+    std::vector<std::string> files = files_below(root);
+    std::erase_if(files, [&](const std::string& file) { return !is_raster(file) || is_known(file); });
+    return files;
+  }
+
   std::vector<std::string> tiles(const SensorFile& sensor, const std::string& root) const override {
     std::vector<LayerPattern> patterns;
     for (const std::string& variant : sensor.variants.empty() ? std::vector<std::string>{""} : sensor.variants)
@@ -209,6 +242,8 @@ class RasterSeries final : public ProductLayout {
         if (before > 0) of_band["of_day"] = std::to_string(before + 1);  // passes of a day are merged
         read.emplace_back(i, std::move(of_band));
       }
+      if (read.empty())  // the census says of which years there are some
+        for (const auto& [day, n] : of_day) add_file(search, products, layer, file, parts, tile, day, 0);
       for (const auto& [i, of_band] : read)
         add_file(search, products, layer, file, of_band, tile, bands.moments[i]->day, static_cast<int>(i));
     } catch (const UserError& error) {

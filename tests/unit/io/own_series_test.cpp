@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/text.h"
 #include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/netcdf_file.h"
@@ -99,7 +100,32 @@ TEST(OwnSeries, NothingIsBelowTheNoDataValue) {
   EXPECT_FALSE(see(census, 0, 0).image);
   EXPECT_EQ(see(census, 1, 0).value, kNodata);
   EXPECT_EQ(see(census, 2, 0).value, -9999);
+  EXPECT_THAT(census.notes, ElementsAre(HasSubstr("1 file of ")));
   EXPECT_EQ(see(census, 3, 0).value, 1300);
+}
+
+// It is read as a value, since it may be one: never without a word.
+TEST(OwnSeries, AFillValueThatMayBeAValueIsTold) {
+  Own own{"file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = 0.0001\n"};
+  const auto number = [](int, int col, int) { return col < 3 ? -9999 : 1300; };
+  for (const char* date : {"20210511", "20210521"}) write_image(own.root + "/data/" + date + ".tif", {.grid = kOwnGrid, .number = number});
+  const SourceCensus census = own.census();
+  EXPECT_THAT(census.damaged, IsEmpty());
+  const std::string share = fixed(100.0 * 3 / kOwnGrid.cols, 1);
+  EXPECT_THAT(census.notes, ElementsAre(AllOf(HasSubstr("2 files of "), HasSubstr("with numbers -9999 that nothing declares as no data"),
+                                              HasSubstr("up to " + share + " % of the pixels"), HasSubstr("set nodata = -9999 in"))));
+  own.keys += "nodata = -9999\n";
+  const SourceCensus declared = own.census();
+  EXPECT_THAT(declared.notes, IsEmpty());
+  EXPECT_EQ(see(declared, 0, 0).value, kNodata);
+  // What a scale makes of -32768 is below every value of the unit, or it is not.
+  for (const auto& [scale, told] : {std::pair("0.0001", false), {"0.00001", true}}) {
+    std::filesystem::remove_all(own.root + "/data");
+    const Own scaled{join_text("file = \"{date}.tif\"\nunit = \"reflectance\"\nscale = ", scale, "\n")};
+    write_image(scaled.root + "/data/20210511.tif",
+                {.grid = kOwnGrid, .number = [](int, int col, int) { return col == 1 ? -32768 : 900; }});
+    EXPECT_EQ(!scaled.census().notes.empty(), told) << scale;
+  }
 }
 
 TEST(OwnSeries, DescriptionsOfBandsSayTheirDatesInManyWays) {
@@ -125,6 +151,14 @@ TEST(OwnSeries, DescriptionsOfBandsSayTheirDatesInManyWays) {
 }
 
 // As Earth Engine names them: a date and a band each.
+TEST(OwnSeries, AStackOfOtherYearsSaysWhich) {
+  const Own own{"file = \"stack.tif\"\ndates = \"bands\"\nunit = \"reflectance\"\n"};
+  write_image(own.root + "/data/stack.tif", {.grid = kOwnGrid, .bands = 3, .descriptions = {"2019-05-01", "2019-06-01", "2020-05-01"}});
+  const SourceCensus census = own.census();
+  EXPECT_TRUE(census.acquisitions.empty());
+  EXPECT_EQ(years_of(census.outside_period), "2019 (2 products), 2020 (1 product)");
+}
+
 TEST(OwnSeries, DescriptionsOfBandsNameTheirBands) {
   Own own{"file = \"stack_{tile}.tif\"\ntile = \"[a-z]+\"\ndates = \"bands\"\nunit = \"reflectance\"\n",
           "[[band]]\nname = \"B4\"\ncommon = \"red\"\n[[band]]\nname = \"near\"\nfile = \"B08\"\ncommon = \"nir\"\n"};
@@ -224,6 +258,24 @@ TEST(OwnSeries, MessagesSayWhatIsLookedForAndRead) {
   const SourceCensus census = own.census();
   ASSERT_EQ(census.damaged.size(), 1U);
   EXPECT_THAT(census.damaged[0].message, HasSubstr("images of products are read as GeoTIFF and JPEG 2000, and not as a VRT"));
+}
+
+// S1Tiling names its files after how they are calibrated.
+TEST(Sentinel1, FilesOfEveryCalibration) {
+  const std::string root = temp_dir(), file = root + "/31TCJ/s1b_31TCJ_";
+  const auto power = [](int, int, int) { return 0.1; };
+  std::vector<std::string> expected;
+  for (const char* kind : {"", "_filtered", "_NormLim", "_NormLim_filtered", "_GammaNaughtRTC", "_GammaNaughtRTC_filtered"}) {
+    const std::string date = join_text("202105", 11 + expected.size());
+    for (const char* band : {"vv", "vh"})
+      write_image(file + band + "_DES_110_" + date + "t060000" + kind + ".tif", {.grid = kOwnGrid, .type = "Float32", .number = power});
+    expected.push_back("2021-05-" + date.substr(6));
+  }
+  const SourceCensus census = census_of("sentinel1_s1tiling", root, "T31TCJ", {}, "DES");
+  EXPECT_THAT(census.damaged, IsEmpty());
+  EXPECT_EQ(days(census), expected);
+  EXPECT_EQ(see(census, 5, 0, 4, "VH").value, -1000);
+  EXPECT_THAT(make_sensor("sentinel1_s1tiling")->unmatched(root), IsEmpty());
 }
 
 }  // namespace

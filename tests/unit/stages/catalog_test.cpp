@@ -14,9 +14,11 @@
 #include "pipeline/stages/layout.h"
 #include "pipeline/stages/tiles.h"
 #include "tests/support/as_nobody.h"
+#include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/muscate_product.h"
 #include "tests/support/silent_context.h"
+#include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -260,6 +262,65 @@ TEST(Catalog, AProductThatMayNotBeListedIsNotAnEmptyOne) {
   }
   fs::permissions(product, fs::perms::owner_all);
   EXPECT_THAT(message, HasSubstr(product + ": cannot be listed: Permission denied"));
+}
+
+// Their products would overwrite each other where file systems do not tell capital letters.
+TEST(Catalog, TilesThatDifferInCapitalLettersAloneAreRefused) {
+  const std::string root = temp_dir();
+  Config config = config_of(root, 2021);
+  config.sources.front() = {.name = "drone", .sensor = root + "/drone.toml", .root = root + "/series", .bands = {"r"}};
+  write_text(config.sources.front().sensor,
+             "title = \"drone\"\nplatform = \"drone\"\nsource = \"drone\"\nlayout = \"raster_series\"\nunit = \"reflectance\"\n"
+             "file = \"{tile}/{date}.tif\"\ntile = \"[A-Za-z]+\"\nband = [{ name = \"r\", common = \"red\" }]\n");
+  for (const char* name : {"North", "north", "south"})
+    testing::write_image(root + "/series/" + name + "/20210511.tif", {.type = "Int16", .number = [](int, int, int) { return 1; }});
+  EXPECT_THAT(message_of([&] { tiles_of(config); }),
+              AllOf(HasSubstr("the tiles North and north differ in the case of letters alone"), HasSubstr("tiles.names")));
+  SilentContext silent;
+  const CatalogCommand command{.root = root + "/series", .sensor = config.sources.front().sensor};
+  EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("differs from the tile North in the case of letters alone"));
+  config.tiles.names = {"north", "south"};
+  EXPECT_THAT(tiles_of(config), ElementsAre("north", "south"));
+}
+
+// Nothing else tells of a raster whose name is a little wrong.
+TEST(Catalog, RastersOfNoPatternAreTold) {
+  const std::string root = temp_dir();
+  Config config = config_of(root, 2021);
+  config.sources.front() = {.name = "drone", .sensor = root + "/drone.toml", .root = root + "/series", .bands = {"r"}};
+  write_text(config.sources.front().sensor,
+             "title = \"drone\"\nplatform = \"drone\"\nsource = \"drone\"\nlayout = \"raster_series\"\nunit = \"reflectance\"\n"
+             "file = \"{tile}/flight_{date}_{band}.tif\"\ntile = \"[ab]\"\nband = [{ name = \"r\", common = \"red\" }]\n"
+             "mask = [{ name = \"sharp\", valid = [1] }]\n");
+  const auto write = [&](const std::string& name) {
+    testing::write_image(root + "/series/" + name, {.type = "Int16", .number = [](int, int, int) { return 1; }});
+  };
+  for (const char* name : {"a/flight_20210511_r.tif", "a/flight_20210511_sharp.tif", "b/flight_20210511_r.tif",
+                           "b/flight_20210511_sharp.tif", "a/flight_20210511_other.tif", "a/notes.png"})
+    write(name);
+  for (const char* name : {"a/flight_20210511_r.tif.aux.xml", "a/flight_20210511_r.tif.ovr"}) write_text(root + "/series/" + name, "");
+  config.exogenous = {{.name = "slope", .path = root + "/series/slope.tif"}};
+  write("slope.tif");
+  const auto notes = [&] {
+    testing::SilentProgress progress;
+    SilentContext silent;
+    silent.context.progress = &progress;
+    for (const Unit& unit : *catalog_stage().plan(config)) unit.run(silent.context);
+    return progress.notes;
+  };
+  EXPECT_THAT(notes(), ::testing::IsEmpty());
+  const auto state = [&] { return catalog_stage().plan(config)->at(0).looked_up.at("rasters of no pattern")(); };
+  const std::string before = state();
+  write("a/flight_2021-05-16_r.tif");
+  EXPECT_NE(state(), before) << "the unit that tells runs again";
+  EXPECT_THAT(notes(),
+              ElementsAre(AllOf(HasSubstr(root + "/series: 1 raster fits no pattern of "), HasSubstr(": a/flight_2021-05-16_r.tif;"))))
+      << "once, not for each tile";
+  SilentContext silent;
+  CatalogCommand command{.root = root + "/series", .sensor = config.sources.front().sensor};
+  const CatalogReport report = catalog(command, silent.context);
+  EXPECT_THAT(report.to_text(), HasSubstr("2 rasters fit no pattern of"));
+  EXPECT_EQ(report.to_json().at("unmatched").dump(), R"({"rasters":2,"first":["a/flight_2021-05-16_r.tif","slope.tif"]})");
 }
 
 TEST(Edition, IsNamedAfterWhatIsKnown) {
