@@ -32,8 +32,42 @@ struct Store {
 constexpr std::array kStores = {Store{"s3://", "/vsis3/"}, Store{"gs://", "/vsigs/"}, Store{"az://", "/vsiaz/"},
                                 Store{"https://", "/vsicurl/https://"}, Store{"http://", "/vsicurl/http://"}};
 constexpr std::array kSystems = {"/vsis3/", "/vsigs/", "/vsiaz/", "/vsicurl/"};
-bool is_azure(const std::string& address, const std::string& host) {
-  return address == "az://" || host.ends_with(".blob.core.windows.net");
+constexpr std::string_view kBlobHost = ".blob.core.windows.net";
+
+bool is_azure(const std::string& address, const std::string& host) { return address == "az://" || host.ends_with(kBlobHost); }
+
+struct Blob {
+  std::string account, place;  // CONTAINER/...
+};
+
+std::optional<Blob> blob_of(const std::string& address) {
+  constexpr std::string_view kSecure = "https://";
+  if (!address.starts_with(kSecure)) return std::nullopt;
+  const auto slash = address.find('/', kSecure.size());
+  const std::string host = lower(address.substr(kSecure.size(), slash - kSecure.size()));
+  if (slash == std::string::npos || !host.ends_with(kBlobHost)) return std::nullopt;
+  const std::string place = address.substr(slash + 1);
+  return Blob{host.substr(0, host.size() - kBlobHost.size()), place.substr(0, place.find('?'))};
+}
+
+// That the environment has credentials of.
+std::string azure_account() {
+  const std::string account = CPLGetConfigOption("AZURE_STORAGE_ACCOUNT", "");
+  if (!account.empty()) return account;
+  for (const std::string& part : split_text(CPLGetConfigOption("AZURE_STORAGE_CONNECTION_STRING", ""), ';'))
+    if (part.starts_with("AccountName=")) return part.substr(part.find('=') + 1);
+  return "";
+}
+
+std::string azure_advice(const std::string& address) {
+  const std::optional<Blob> blob = blob_of(address);
+  if (!blob)
+    return "write az://CONTAINER/... and give credentials by the environment (AZURE_STORAGE_ACCOUNT, and AZURE_STORAGE_SAS_TOKEN or "
+           "AZURE_STORAGE_ACCESS_KEY)";
+  const std::string container = blob->place.substr(0, blob->place.find('/'));
+  return join_text("set AZURE_STORAGE_ACCOUNT=", blob->account, " and AZURE_STORAGE_SAS_TOKEN, what follows the ? (of the Planetary ",
+                   "Computer, the token of https://planetarycomputer.microsoft.com/api/sas/v1/token/", blob->account, "/", container,
+                   "), in the environment: then lists are read as they are; as a root write az://", container, "/...");
 }
 
 constexpr int kDeepest = 12;  // folders below the root
@@ -57,13 +91,21 @@ std::string storage_path(const std::string& root) {
       throw UserError(join_text(store.address, host.substr(host.find('@') + 1),
                                 "/...: expected an address without password and signature, which manifests would keep; ",
                                 is_azure(store.address, host)
-                                    ? "write az://CONTAINER/... and give credentials by the environment (AZURE_STORAGE_ACCOUNT, and "
-                                      "AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_ACCESS_KEY)"
+                                    ? azure_advice(root)
                                     : "give credentials by the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
                                       "GDAL_HTTP_HEADER_FILE)"));
     return store.system + rest;
   }
   return root;
+}
+
+std::optional<std::string> blob_path(const std::string& address) {
+  const std::optional<Blob> blob = blob_of(address);
+  if (!blob || blob->account != azure_account()) return std::nullopt;
+  char* unescaped = CPLUnescapeString(blob->place.c_str(), nullptr, CPLES_URL);
+  std::string path = std::string("/vsiaz/") + unescaped;
+  CPLFree(unescaped);
+  return path;
 }
 
 bool is_remote(const std::string& path) {

@@ -13,6 +13,9 @@ namespace millesime {
 // "s3://bucket/l2a" as GDAL names it, "/vsis3/bucket/l2a"; any other path as it is. UserError for an address with a password or a
 // signature, which would be written into manifests.
 std::string storage_path(const std::string& root);
+// An address of a blob of Azure, https://ACCOUNT.blob.core.windows.net/CONTAINER/..., by the credentials of the environment
+// (/vsiaz/CONTAINER/...), where it has those of the account; its signature is left out. Nothing for any other address.
+std::optional<std::string> blob_path(const std::string& address);
 bool is_remote(const std::string& path);
 
 // A list of products instead of a folder: a STAC ItemCollection, items.json.

@@ -5,11 +5,13 @@
 
 #include <filesystem>
 
+#include <cpl_conv.h>
 #include <gdal.h>
 #include <gdal_utils.h>
 #include <ogr_api.h>
 
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/io/internal/storage.h"
 #include "tests/support/image_file.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temp_dir.h"
@@ -182,6 +184,26 @@ TEST(ItemList, AGeoparquetListIsRead) {
   EXPECT_THAT(days(census), ElementsAre("2021-05-11", "2021-05-16"));
   EXPECT_EQ(see(census, 4, 0).value, 1300);
   EXPECT_EQ(see(census, 4, 0, 1).value, 300);
+}
+
+// Of the Planetary Computer, say: signatures of addresses are kept nowhere, whether the environment has them or not.
+TEST(ItemList, SignedAddressesAreReadByTheEnvironment) {
+  const std::string list = temp_dir() + "/items.json";
+  write_text(list, R"({"type": "FeatureCollection", "features": [{"type": "Feature", "id": "a", "properties": {"datetime":
+      "2021-05-11T10:56:21Z", "platform": "sentinel-2b", "grid:code": "MGRS-31TCJ", "earthsearch:boa_offset_applied": true}, "assets": {
+      "red": {"href": "https://acc.blob.core.windows.net/box/a%20b/B04.tif?st=2021&sig=SECRET"},
+      "scl": {"href": "https://acc.blob.core.windows.net/box/a%20b/SCL.tif?st=2021&sig=SECRET"}}}]})");
+  const CensusRequest request{"", list, "T31TCJ", "", {}, Date::from_ymd(2021, 1, 1), Date::from_ymd(2021, 12, 31)};
+  const auto problems = [&] { return make_sensor("sentinel2_cog")->problems_of_metadata(request); };
+  CPLSetConfigOption("AZURE_STORAGE_ACCOUNT", "other");
+  EXPECT_THAT(problems(), ElementsAre(AllOf(HasSubstr("https://acc.blob.core.windows.net/...: expected an address without"),
+                                            HasSubstr("set AZURE_STORAGE_ACCOUNT=acc and AZURE_STORAGE_SAS_TOKEN"),
+                                            HasSubstr("v1/token/acc/box"), ::testing::Not(HasSubstr("SECRET")))));
+  CPLSetConfigOption("AZURE_STORAGE_ACCOUNT", "acc");
+  EXPECT_THAT(problems(), ::testing::IsEmpty());
+  EXPECT_EQ(blob_path("https://acc.blob.core.windows.net/box/a%20b/B04.tif?st=2021&sig=SECRET"), "/vsiaz/box/a b/B04.tif");
+  EXPECT_EQ(blob_path("https://acc.example.org/box/B04.tif"), std::nullopt);
+  CPLSetConfigOption("AZURE_STORAGE_ACCOUNT", nullptr);
 }
 
 }  // namespace
