@@ -23,7 +23,10 @@ struct FoundSource {
 
 std::vector<std::filesystem::path> children_of(const std::filesystem::path& folder);  // folders that are not hidden, sorted
 
-// One source a sensor: where most of its products are, and there as deep as possible. Images of the ground come first, the most before.
+bool looks_like_items(const std::filesystem::path& file);  // a list of STAC items in JSON, by its beginning
+
+// One source a sensor: where most of its products are, and there as deep as possible; a list of items is chosen where no folder has as
+// many. `root`: a folder, or a list. Images of the ground come first, the most before.
 std::vector<FoundSource> find_sources(const std::filesystem::path& root, std::vector<std::string>& notes);
 
 }  // namespace millesime

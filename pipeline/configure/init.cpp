@@ -63,6 +63,7 @@ std::vector<FoundPolygons> find_polygons(const std::vector<fs::path>& folders, s
         files.push_back(entry.path());
     std::ranges::sort(files);
     for (const fs::path& file : files) {
+      if (looks_like_items(file)) continue;  // footprints of images
       try {
         const VectorLayer layer = read_polygons(file.string(), LayerChoice{"", "reference.layer of the configuration"}, {}, "");
         if (layer.features.empty()) continue;
@@ -170,7 +171,9 @@ std::string classes_of(const std::set<std::string>& values) {
 class Look {
  public:
   explicit Look(const InitCommand& command) : command_(command), here_(fs::absolute(command.output).parent_path()) {
-    if (!fs::is_directory(command.root)) throw UserError(join_text(command.root, ": no such folder; expected one that holds images"));
+    if (!fs::is_directory(command.root) && !fs::is_regular_file(command.root))
+      throw UserError(join_text(command.root, ": no such folder or file; expected a folder that holds images, or a list of STAC items"));
+    folder_ = fs::is_directory(command.root) ? fs::path(command.root) : fs::absolute(command.root).parent_path();
   }
 
   FirstConfig run() {
@@ -185,7 +188,7 @@ class Look {
     options_ = config_.declare();
     set_year();
     set_sources();
-    polygons_ = find_polygons(folders_beside(root, sources_), first_.assumed);
+    polygons_ = find_polygons(folders_beside(fs::absolute(folder_).lexically_normal(), sources_), first_.assumed);
     set_reference();
     set_regions();
     first_.toml = text();
@@ -228,13 +231,15 @@ class Look {
       if (config_.sources[i].name != SensorFile::load(found.options.sensor).source || i > 0)
         set(sections[i] + ".name", config_.sources[i].name, "what samples and reports call it");
       set(sections[i] + ".sensor", found.options.sensor, what);
-      set(sections[i] + ".root", relative(found.options.root), "<root>/<tile>/<product>");
+      set(sections[i] + ".root", relative(found.options.root),
+          fs::is_directory(found.options.root) ? "<root>/<tile>/<product>" : "a list of STAC items");
+      if (!found.options.variant.empty()) set(sections[i] + ".variant", found.options.variant, "assumed: the items do not say it");
     }
     options_.at("tiles.names", "init").set_list(sources_.front().tiles, "those of the first source; without the line all are mapped");
   }
 
   void set_reference() {
-    const std::vector<std::string> nomenclatures = nomenclatures_in(command_.root);
+    const std::vector<std::string> nomenclatures = nomenclatures_in(folder_);
     const auto reference = find_reference(polygons_, nomenclatures);
     if (!reference) {
       first_.assumed.push_back(
@@ -281,7 +286,7 @@ class Look {
                         comment("zones_field = " + toml_text(zones->field)), "\n");
     std::error_code error;
     std::vector<std::string> rasters;
-    for (const auto& entry : fs::directory_iterator(command_.root, error))
+    for (const auto& entry : fs::directory_iterator(folder_, error))
       if (const std::string ending = lower(entry.path().extension().string()); ending == ".tif" || ending == ".vrt" || ending == ".nc")
         rasters.push_back(entry.path().string());
     std::ranges::sort(rasters);
@@ -293,7 +298,7 @@ class Look {
   }
 
   const InitCommand& command_;
-  fs::path here_;
+  fs::path here_, folder_;
   Config config_;
   Options options_;
   std::vector<FoundSource> sources_;
@@ -306,7 +311,7 @@ class Look {
 
 Options InitCommand::declare() {
   Options o;
-  o.add("root", &root, "folder to look at: images, polygons").path().required();
+  o.add("root", &root, "folder to look at: images, lists of STAC items, polygons; or one list").path().required();
   o.add("output", &output, "the configuration to write, TOML").path().required();
   o.add("year", &year, "the year to map; default: that of most products").range(0, 2100);
   return o;

@@ -1,6 +1,6 @@
 #pragma once
-// init: looks at what lies in a folder (sensors, tiles, years, polygons with their fields, regions) and writes a configuration that runs,
-// with what it assumed. No image is opened: the names of the products say what they are.
+// init: looks at what lies in a folder, or in a list of STAC items (sensors, tiles, years, polygons with their fields, regions) and
+// writes a configuration that runs, with what it assumed. No image is opened: the names of the products say what they are.
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 namespace millesime {
 
 struct InitCommand {
-  std::string root;    // folder to look at
+  std::string root;    // folder to look at, or a list of STAC items
   std::string output;  // the configuration to write; paths in it are relative to it
   int year = 0;        // 0: the year that the first source has most products of
 

@@ -89,6 +89,56 @@ TEST_F(Init, SaysWhatIsMissing) {
   EXPECT_NE(refusal({folder + "/empty", folder + "/b.toml"}).find("no images of a known sensor"), std::string::npos);
 }
 
+// One list may serve several sensors; what its items do not say is assumed, and told.
+TEST_F(Init, FindsListsOfItems) {
+  const auto item = [](const std::string& id, const std::string& collection, const std::string& platform, const std::string& more,
+                       const std::string& assets) {
+    return R"({"stac_version": "1.0.0", "type": "Feature", "id": ")" + id + R"(", "collection": ")" + collection +
+           R"(", "properties": {"datetime": "2021-05-11T10:56:21Z", "platform": ")" + platform + "\", " + more + R"(}, "assets": {)" +
+           assets + "}}";
+  };
+  const std::string optical = R"("B04": {"href": "x/B04.tif"}, "SCL": {"href": "x/SCL.tif"})";
+  const std::string landsat = R"("red": {"href": "l/SR_B4.TIF"}, "qa_pixel": {"href": "l/QA.TIF"}, "qa_radsat": {"href": "l/R.TIF"})";
+  const std::string list = folder + "/lists/items.json";
+  const auto write_list = [&](const std::string& flag) {
+    write_text(list, R"({"type": "FeatureCollection", "features": [)" +
+                         item("S2B_MSIL2A_20210511T105621", "sentinel-2-l2a", "Sentinel-2B", R"("s2:mgrs_tile": "31TCJ")" + flag, optical) +
+                         "," +
+                         item("LC08_L2SP_197030_20210511_02_T1", "landsat-c2-l2", "landsat-8",
+                              R"("landsat:wrs_path": "197", "landsat:wrs_row": "030")", landsat) +
+                         "]}");
+  };
+  for (const std::string& root : {list, folder + "/lists"}) {
+    SCOPED_TRACE(root);
+    write_list("");
+    const FirstConfig first = first_config({.root = root, .output = folder + "/run.toml", .year = 0});
+    write_text(folder + "/run.toml", first.toml);
+    const Config made = Config::load(folder + "/run.toml", {});
+    EXPECT_EQ(made.year, 2021);
+    ASSERT_EQ(made.sources.size(), 2u) << first.toml;
+    for (const SourceOptions& source : made.sources) EXPECT_EQ(source.root, list);
+    EXPECT_EQ(made.sources[0].sensor, "landsat_c2");
+    EXPECT_EQ(made.sources[1].sensor, "sentinel2_cog");
+    EXPECT_EQ(made.sources[1].variant, "raw");
+    EXPECT_NE(join_list(first.assumed, "\n").find("do not say whether the offset"), std::string::npos);
+  }
+  write_list(R"(, "earthsearch:boa_offset_applied": true)");
+  EXPECT_EQ(first_config({.root = list, .output = folder + "/run.toml", .year = 0}).toml.find("variant"), std::string::npos);
+  const auto refusal_of = [&](const std::string& root) {
+    return testing::message_of([&] { first_config({.root = root, .output = folder + "/b.toml", .year = 0}); });
+  };
+  write_text(folder + "/signed/items.json",
+             R"({"type": "FeatureCollection", "features": [)" +
+                 item("S2B_MSIL2A_20210511T105621", "sentinel-2-l2a", "Sentinel-2B", R"("s2:mgrs_tile": "31TCJ")",
+                      R"("B04": {"href": "https://acc.blob.core.windows.net/box/B04.tif?sig=SECRET"})") +
+                 "]}");
+  EXPECT_NE(refusal_of(folder + "/signed").find("items of sentinel2_cog: https://acc.blob.core.windows.net/...: expected an address"),
+            std::string::npos);
+  write_text(folder + "/other.json", R"({"type": "FeatureCollection", "features": []})");
+  const std::string refusal = refusal_of(folder + "/other.json");
+  EXPECT_NE(refusal.find("expected images, or lists of STAC items, of a known sensor"), std::string::npos) << refusal;
+}
+
 // The names of S1Tiling's files do not say whether they are power or decibel; their numbers do.
 TEST_F(Init, SentinelOneIsWhatItsNumbersAre) {
   for (const auto& [sensor, number] : {std::pair("sentinel1_s1tiling", 0.05), {"sentinel1_decibel", -12.5}}) {
