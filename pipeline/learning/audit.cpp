@@ -6,7 +6,7 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <utility>
+#include <span>
 
 #include "models/registry.h"
 #include "pipeline/core/atomic_file.h"
@@ -15,6 +15,7 @@
 #include "pipeline/io/vector_file.h"
 #include "pipeline/io/vector_output.h"
 #include "pipeline/learning/cross_validation.h"
+#include "pipeline/learning/label_votes.h"
 #include "pipeline/learning/learn_model.h"
 #include "pipeline/learning/prediction.h"
 
@@ -26,11 +27,11 @@ constexpr std::int64_t kFoldSeed = 1;
 // The results of the models for the samples of one polygon and label.
 struct Votes {
   std::string file;
-  std::int64_t polygon = 0, samples = 0;
+  std::int64_t polygon = 0;
   double x = 0, y = 0, longitude = 0, latitude = 0;
-  std::map<int, double> probability;  // sum, by class code
+  LabelVotes of_label;
 };
-using VotesOf = std::map<std::pair<std::int64_t, int>, Votes>;  // by group (polygons of different files are different) and label
+using VotesOf = std::map<LabelledPolygon, Votes>;  // polygons of different files are different
 
 void add_votes(const std::vector<SampleSelection>& tested, const ModelFile& model, const std::vector<float>& probabilities,
                VotesOf& votes) {
@@ -40,26 +41,26 @@ void add_votes(const std::vector<SampleSelection>& tested, const ModelFile& mode
     for (const auto row : selection.rows) {
       const auto i = static_cast<std::size_t>(row);
       Votes& of = votes[{selection.samples->group_of(row), selection.samples->label[i]}];
-      if (of.samples++ == 0) of.file = selection.file, of.polygon = selection.samples->polygon[i];
+      if (of.of_label.samples() == 0) of.file = selection.file, of.polygon = selection.samples->polygon[i];
       of.x += selection.samples->x[i];
       of.y += selection.samples->y[i];
       constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
       const bool has_degrees = selection.samples->longitude.size() > i;
       of.longitude += has_degrees ? selection.samples->longitude[i] : kUnknown;
       of.latitude += has_degrees ? selection.samples->latitude[i] : kUnknown;
-      for (const int code : classes) of.probability[code] += probabilities[at++];
+      of.of_label.add(std::span(probabilities).subspan(at, classes.size()), classes);
+      at += classes.size();
     }
 }
 
 std::vector<AuditedPolygon> suspicious(const VotesOf& votes) {
   std::vector<AuditedPolygon> found;
   for (const auto& [key, of] : votes) {
-    const auto n = static_cast<double>(of.samples);
-    const auto best = std::ranges::max_element(of.probability, {}, [](const auto& entry) { return entry.second; });
-    if (best->first == key.second) continue;
-    const auto own = of.probability.find(key.second);
-    found.push_back({of.file, of.polygon, of.samples, of.x / n, of.y / n, of.longitude / n, of.latitude / n, key.second, best->first,
-                     best->second / n, own == of.probability.end() ? 0 : own->second / n});
+    const auto n = static_cast<double>(of.of_label.samples());
+    const int label = key.second, best = of.of_label.best();
+    if (best == label) continue;
+    found.push_back({of.file, of.polygon, of.of_label.samples(), of.x / n, of.y / n, of.longitude / n, of.latitude / n, label, best,
+                     of.of_label.probability_of(best), of.of_label.probability_of(label), of.of_label.suspicion(label)});
   }
   std::ranges::stable_sort(found, std::greater{}, &AuditedPolygon::suspicion);
   return found;

@@ -1,6 +1,6 @@
 #pragma once
-// audit: finds reference polygons with doubtful labels. Each is judged by models that did not learn from it (cross-validation), as in
-// confident learning (Northcutt, Jiang & Chuang 2021, arXiv:1911.00068).
+// audit: finds reference polygons with doubtful labels (label_votes.h), each judged by models that did not learn from it
+// (cross-validation).
 
 #include <cstdint>
 #include <string>
@@ -33,7 +33,7 @@ struct AuditedPolygon {
   double longitude = 0, latitude = 0;          // the same in degrees; NaN: not known
   int label = 0, suggestion = 0;               // class codes
   double confidence = 0, own_probability = 0;  // mean probability of the suggestion, and of the label
-  double suspicion() const { return confidence - own_probability; }
+  double suspicion = 0;                        // by how much the first is larger
 };
 
 // The polygons that the models would label differently, the most suspicious first. Writes command.output. UserError for a vector file

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <tuple>
 #include <utility>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/learning/label_votes.h"
 #include "pipeline/learning/learning.h"
 #include "pipeline/learning/selection.h"
 
@@ -19,47 +21,36 @@ constexpr std::int64_t kLeastSamples = 5;  // of a polygon that is judged: fewer
 constexpr std::int64_t kMostSamples = 300'000;  // that forests learn from and judge: a few of each polygon are enough
 constexpr std::int64_t kOneOf = 5;              // polygons of a class, which may be left out
 
-using Key = std::pair<std::int64_t, int>;  // group and label of a polygon
-
-std::map<Key, std::int64_t> samples_of_polygons(const std::vector<SampleSelection>& selections) {
-  std::map<Key, std::int64_t> polygons;
+std::map<LabelledPolygon, std::int64_t> samples_of_polygons(const std::vector<SampleSelection>& selections) {
+  std::map<LabelledPolygon, std::int64_t> polygons;
   for (const SampleSelection& selection : selections)
     for (const auto row : selection.rows)
       ++polygons[{selection.samples->group_of(row), selection.samples->label[static_cast<std::size_t>(row)]}];
   return polygons;
 }
 
-// By how much the mean probability of the most probable class is larger than that of its own, of each polygon that is judged.
-std::map<Key, double> suspicions(const HeldOutProbabilities& judged, const std::vector<int>& classes) {
-  struct OfPolygon {
-    int target = 0;
-    std::int64_t samples = 0;
-    std::vector<double> sum;  // [class]
-  };
-  std::map<Key, OfPolygon> polygons;
-  for (std::size_t i = 0; i < judged.target.size(); ++i) {
-    OfPolygon& of = polygons[{judged.group[i], classes[static_cast<std::size_t>(judged.target[i])]}];
-    of.target = judged.target[i];
-    of.sum.resize(classes.size(), 0);
-    ++of.samples;
-    for (std::size_t c = 0; c < classes.size(); ++c) of.sum[c] += static_cast<double>(judged.probabilities[i * classes.size() + c]);
-  }
-  std::map<Key, double> found;
-  for (const auto& [key, of] : polygons)
-    if (of.samples >= kLeastSamples)
-      found[key] = (*std::ranges::max_element(of.sum) - of.sum[static_cast<std::size_t>(of.target)]) / static_cast<double>(of.samples);
+// Of each polygon that is judged.
+std::map<LabelledPolygon, double> suspicions(const HeldOutProbabilities& judged, const std::vector<int>& classes) {
+  std::map<LabelledPolygon, LabelVotes> votes;
+  for (std::size_t i = 0; i < judged.target.size(); ++i)
+    votes[{judged.group[i], classes[static_cast<std::size_t>(judged.target[i])]}].add(
+        std::span(judged.probabilities).subspan(i * classes.size(), classes.size()), classes);
+  std::map<LabelledPolygon, double> found;
+  for (const auto& [polygon, of] : votes)
+    if (of.samples() >= kLeastSamples) found[polygon] = of.suspicion(polygon.second);
   return found;
 }
 
-std::set<Key> doubtful(const std::map<Key, double>& suspicions, const std::map<Key, std::int64_t>& polygons, double difference) {
+std::set<LabelledPolygon> doubtful(const std::map<LabelledPolygon, double>& suspicions,
+                                   const std::map<LabelledPolygon, std::int64_t>& polygons, double difference) {
   std::map<int, std::int64_t> may_leave;  // of each class
   for (const auto& [key, samples] : polygons) ++may_leave[key.second];
   for (auto& [label, number] : may_leave) number /= kOneOf;
-  std::vector<std::tuple<double, Key>> ranked;  // the most doubtful first
+  std::vector<std::tuple<double, LabelledPolygon>> ranked;  // the most doubtful first
   for (const auto& [key, suspicion] : suspicions)
     if (suspicion >= difference) ranked.emplace_back(-suspicion, key);
   std::ranges::sort(ranked);
-  std::set<Key> found;
+  std::set<LabelledPolygon> found;
   for (const auto& [suspicion, key] : ranked)
     if (may_leave.at(key.second)-- > 0) found.insert(key);
   return found;
@@ -81,7 +72,7 @@ LearningRequest request_for_forests(const LearningRequest& request) {
 std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, const std::vector<NamedSamples>& all,
                                                 const std::vector<SampleSelection>& found, const Context& context) {
   if (request.recipe.doubtful == 0) return std::nullopt;
-  const std::map<Key, std::int64_t> polygons = samples_of_polygons(found);
+  const std::map<LabelledPolygon, std::int64_t> polygons = samples_of_polygons(found);
   const auto is_judged = [](const auto& polygon) { return polygon.second >= kLeastSamples; };
   if (std::ssize(polygons) < 2 * kJudgingFolds || std::ranges::none_of(polygons, is_judged) || count_labels(found).size() < 2)
     return std::nullopt;
@@ -103,7 +94,7 @@ std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, 
   } catch (const UserError& error) {
     throw UserError(join_text("train.doubtful, which judges labels by forests: ", error.what(), "; or set train.doubtful = 0"));
   }
-  const std::set<Key> left_out =
+  const std::set<LabelledPolygon> left_out =
       doubtful(suspicions(judges.held_out.front(), judges.model.spec.classes), polygons, request.recipe.doubtful);
 
   WithoutDoubtful kept{found, std::ssize(left_out)};

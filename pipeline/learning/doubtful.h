@@ -1,6 +1,5 @@
 #pragma once
-// Polygons whose label the other samples contradict, before a model learns from them (after confident learning, Northcutt, Jiang & Chuang
-// 2021, arXiv:1911.00068; the whole polygon is judged, since the errors of its samples are correlated).
+// Polygons whose label the other samples contradict (label_votes.h), before a model learns from them.
 
 #include <cstdint>
 #include <optional>
