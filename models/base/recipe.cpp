@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "models/base/option_readers.h"
 #include "pipeline/core/nomenclature.h"
 
 namespace millesime {
@@ -26,18 +27,20 @@ double Recipe::rate_for(int batch_size) const { return learning_rate * std::sqrt
 
 void Recipe::declare(Options& options) {
   options.section("train");
-  options.add("epochs", &epochs, "passes over the samples; 0: 100, fewer for large sets").range(0, 100000);
-  options.add("batch", &batch, "samples a step; 0: by the number of samples, 16 to 512").range(0, 1 << 20);
+  options.add("epochs", &epochs, "passes over the samples; 0: 100, fewer for large sets").range(0, 100000).read_by(reader::kNetworks);
+  options.add("batch", &batch, "samples a step; 0: by the number of samples, 16 to 512").range(0, 1 << 20).read_by(reader::kNetworks);
   options
       .add("learning_rate", &learning_rate,
            "highest learning rate of the one-cycle schedule, for 128 samples a step; it grows with the square root of the batch")
-      .range(1e-7, 1);
-  options.add("weight_decay", &weight_decay, "decay of the weights (AdamW)").range(0, 1);
-  options.add("label_smoothing", &label_smoothing, "share of the target spread over all classes").range(0, 0.9);
+      .range(1e-7, 1)
+      .read_by(reader::kNetworks);
+  options.add("weight_decay", &weight_decay, "decay of the weights (AdamW)").range(0, 1).read_by(reader::kNetworks);
+  options.add("label_smoothing", &label_smoothing, "share of the target spread over all classes").range(0, 0.9).read_by(reader::kNetworks);
   options
       .add("robust", &robust,
            "against wrong labels: exponent q of the generalised cross entropy, e.g. 0.7; 0: cross entropy (with label_smoothing)")
-      .range(0, 1);
+      .range(0, 1)
+      .read_by(reader::kNetworks);
   options
       .add("doubtful", &doubtful,
            "against wrong labels: a polygon of at least five samples is left out where forests that learned from the others give another "
@@ -49,39 +52,55 @@ void Recipe::declare(Options& options) {
       .range(0, 1);
   options
       .add("logit_adjustment", &logit_adjustment,
-           "networks, for rare classes: this times the logarithm of a class's share is added to its logit while learning (Menon et al. "
+           "for rare classes: this times the logarithm of a class's share is added to its logit while learning (Menon et al. "
            "2021); 0: off, 1: all classes are judged alike")
-      .range(0, 3);
-  options.add("average_decay", &average_decay, "decay of the moving average of the weights; 0: none").range(0, 0.99999);
-  options.add("patience", &patience, "epochs without improvement before training stops; 0: never").range(0, 100000);
+      .range(0, 3)
+      .read_by(reader::kNetworks);
+  options.add("average_decay", &average_decay, "decay of the moving average of the weights; 0: none")
+      .range(0, 0.99999)
+      .read_by(reader::kNetworks);
+  options.add("patience", &patience, "epochs without improvement before training stops; 0: never")
+      .range(0, 100000)
+      .read_by(reader::kNetworks);
   options.add("validation_ratio", &validation_ratio, "share of the learning polygons held out to choose the epoch and to calibrate")
       .range(0, 0.9);
   options
       .add("refit_polygons", &refit_polygons,
            "with samples of at most this number of polygons, a second network learns from all of them once epoch and calibration are "
            "chosen; samples without polygons count as one each")
-      .range(0, 1e9);
+      .range(0, 1e9)
+      .read_by(reader::kNetworks);
   options
       .add("effort", &effort,
            "what the model auto spends: quick: a network and a forest; standard: two seeds of ltae, temporal_cnn, a light inception_time "
            "where no series has a gap, and a forest; best: several networks of each and a forest. Members that add nothing on held-out "
            "polygons are left out")
-      .choices({"quick", "standard", "best"});
-  options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training, raw input").range(0, 0.95);
+      .choices({"quick", "standard", "best"})
+      .read_by(reader::kChosen);
+  options.add("date_dropout", &date_dropout, "maximum share of the valid dates hidden in training")
+      .range(0, 0.95)
+      .read_by(reader::kRawNetworks);
   options
       .add(
           "season_cut", &season_cut,
-          "one model for maps of any day, raw input: beside the network of the whole season another one learns every 10 days, with the "
+          "one model for maps of any day: beside the network of the whole season another one learns every 10 days, with the "
           "season of this share of the samples hidden after a day around it, and a map is the mean of the two or three nearest; 1: of all; "
           "0: no such model")
-      .range(0, 1);
-  options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature").range(0, 10);
-  options.add("shift_days", &shift_days, "standard deviation of the shift in time in training, raw input").unit("days").range(0, 100);
+      .range(0, 1)
+      .read_by(reader::kRawNetworks);
+  options.add("noise", &noise, "standard deviation of the noise added in training, in standard deviations of the feature")
+      .range(0, 10)
+      .read_by(reader::kNetworks);
+  options.add("shift_days", &shift_days, "standard deviation of the shift in time in training")
+      .unit("days")
+      .range(0, 100)
+      .read_by(reader::kRawNetworks);
   options
       .add("stretch", &stretch,
-           "standard deviation of a stretch of the positions in time in training, as a share of the time since the start, raw input; -1: "
+           "standard deviation of a stretch of the positions in time in training, as a share of the time since the start; -1: "
            "0.1 by thermal time, none by the calendar")
-      .range(-1, 0.5);
+      .range(-1, 0.5)
+      .read_by(reader::kRawNetworks);
   options
       .add("oversample", &oversample,
            "samples added to rare classes while learning: copies, copies with noise, or between neighbours (SMOTE)")
@@ -99,10 +118,11 @@ void Recipe::declare(Options& options) {
       .range(1, 1000);
   options
       .add("precision", &precision, "precision of the training of networks; auto: bfloat16 (mixed precision) on a GPU, float32 on the CPU")
-      .choices({"auto", "float32", "bfloat16"});
-  options.add("trees", &trees, "random forest: number of trees").range(1, 10000);
-  options.add("depth", &depth, "random forest: maximum depth").range(1, 100);
-  options.add("min_leaf", &min_leaf, "random forest: a node of this number of samples or fewer is not split").range(1, 100000);
+      .choices({"auto", "float32", "bfloat16"})
+      .read_by(reader::kNetworks);
+  options.add("trees", &trees, "number of trees").range(1, 10000).read_by(reader::kForests);
+  options.add("depth", &depth, "maximum depth").range(1, 100).read_by(reader::kForests);
+  options.add("min_leaf", &min_leaf, "a node of this number of samples or fewer is not split").range(1, 100000).read_by(reader::kForests);
   options.add("random_seed", &random_seed, "seed of weights, batches and trees; seed i of a run uses random_seed + i").range(0, 1e15);
 }
 

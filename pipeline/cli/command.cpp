@@ -9,6 +9,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/engine/machine.h"
 #include "pipeline/engine/progress.h"
+#include "pipeline/learning/unread_options.h"
 
 namespace millesime {
 
@@ -84,6 +85,15 @@ std::vector<std::string> ProductionFlags::all_assignments() const {
 
 Config ProductionFlags::load() const { return Config::load(file, all_assignments()); }
 
+std::string ProductionFlags::unread_options() const {
+  Config config;
+  const Options options = config.read(file, all_assignments());
+  const std::string& path = config.model.path;
+  if (path.empty()) return millesime::unread_options(options, readers_of(config.model), "the model " + config.model.name);
+  if (!std::filesystem::exists(path)) return "";
+  return millesime::unread_options(options, readers_of(ModelFile::read(path)), "the model " + path);
+}
+
 std::vector<std::string> ProductionFlags::as_arguments() const {
   std::vector<std::string> arguments;
   for (const auto& assignment : assignments) arguments.insert(arguments.end(), {"--set", assignment});
@@ -103,6 +113,10 @@ std::string constraints_text(const Option& option) {
     parts.push_back(option.unit());
   if (!option.range_text().empty()) parts.push_back(option.range_text());
   return parts.empty() ? "" : "  [" + join_list(parts, "; ") + "]";
+}
+
+void warn(const std::string& text) {
+  if (!text.empty()) std::fprintf(stderr, "millesime: warning: %s\n", text.c_str());
 }
 
 std::string in_capitals(std::string text) {

@@ -86,6 +86,7 @@ struct ProductionFlags : ConfigFlags {
   void declare(Options& options);
   Config load() const;
   std::vector<std::string> all_assignments() const;
+  std::string unread_options() const;             // what the configuration and the flags set in vain (unread_options.h), "" for nothing
   std::vector<std::string> as_arguments() const;  // arguments besides CONFIG for another call of the program with the same meaning
 };
 
@@ -108,6 +109,8 @@ class OptionFlags {
 
 // "[default 10 days, 1 to 366]": added to the text of an option in help and reference.
 std::string constraints_text(const Option& option);
+
+void warn(const std::string& text);  // on standard error, also with --quiet; nothing for ""
 
 std::string in_capitals(std::string text);  // of A to Z
 

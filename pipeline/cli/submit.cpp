@@ -105,7 +105,10 @@ void add_submit(CLI::App& app, Program& program) {
        .examples = {"millesime submit france.toml --site mysite.toml --dry-run", "millesime submit france.toml --site mysite.toml",
                     "millesime submit france.toml --site mysite.toml     # again: sends only what is missing"},
        .needs = Needs::nothing},
-      [](SubmitCommand& command, const Context&) { return execute(command); });
+      [](SubmitCommand& command, const Context&) {
+        warn(command.production.unread_options());
+        return execute(command);
+      });
 }
 
 }  // namespace millesime

@@ -151,6 +151,11 @@ Option& Option::names(std::string kind) {
   kind_ = std::move(kind);
   return *this;
 }
+Option& Option::read_by(std::string reader) {
+  reader_ = std::move(reader);
+  help_ += " (" + reader_ + ")";
+  return *this;
+}
 Option& Option::repeated() {
   MILLESIME_CHECK(is_list(), key_, " is not a list");
   repeated_ = true;

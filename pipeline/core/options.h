@@ -35,7 +35,8 @@ class Option {
   Option& required();
   Option& names(
       std::string kind);  // a value names a "nomenclature", "architecture", ...: what help, shells and programs offer; not checked here
-  Option& repeated();     // of a list: one value a flag, `--set a=1 --set b=2`, and commas belong to the value
+  Option& read_by(std::string reader);  // only this kind of model reads it (models/base/option_readers.h); the help says so
+  Option& repeated();                   // of a list: one value a flag, `--set a=1 --set b=2`, and commas belong to the value
 
   const std::string& key() const { return key_; }  // "time.step_days"
   std::string flag() const;                        // "--step-days": the last part of the key, dashes for underscores
@@ -43,8 +44,9 @@ class Option {
   const std::string& unit() const { return unit_; }
   const std::vector<std::string>& allowed() const { return choices_; }
   std::optional<double> min() const { return min_; }
-  std::optional<double> max() const { return max_; }  // may be infinite
-  const std::string& kind() const { return kind_; }   // of names(), or ""
+  std::optional<double> max() const { return max_; }     // may be infinite
+  const std::string& kind() const { return kind_; }      // of names(), or ""
+  const std::string& reader() const { return reader_; }  // of read_by(), or ""
   const std::string& default_text() const { return default_; }
   const std::string& origin() const { return origin_; }  // "default", a file with its line, or "command line"
   bool is_path() const { return path_; }
@@ -66,7 +68,7 @@ class Option {
 
   std::string key_;
   OptionTarget target_;
-  std::string help_, unit_, kind_, default_, origin_ = "default";
+  std::string help_, unit_, kind_, reader_, default_, origin_ = "default";
   std::optional<double> min_, max_;
   std::vector<std::string> choices_;
   bool path_ = false, dates_ = false, required_ = false, repeated_ = false;

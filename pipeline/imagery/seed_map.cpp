@@ -8,6 +8,7 @@
 #include "kernels/ops/smooth.h"
 #include "kernels/ops/uncertainty.h"
 #include "kernels/ops/validity.h"
+#include "models/base/option_readers.h"
 #include "models/base/season.h"
 #include "pipeline/core/class_groups.h"
 #include "pipeline/core/class_names.h"
@@ -30,9 +31,10 @@ void ClassifyOptions::declare(Options& o) {
   o.add("all_classes", &all_classes, "probabilities of every class of the nomenclature, 0 for those that the model does not know");
   o.add("batch", &batch, "pixels a model call; 0: chosen for the device").range(0, 1 << 24);
   o.add("precision", &precision,
-        "precision of temporal_cnn and ltae; bfloat16: faster on processors that support it (AVX512_BF16), and the share of changed "
+        "precision of the model's numbers; bfloat16: faster on processors that support it (AVX512_BF16), and the share of changed "
         "labels is measured on a sample of the pixels and noted")
-      .choices({"float32", "bfloat16"});
+      .choices({"float32", "bfloat16"})
+      .read_by(reader::kInPrecision);
   o.add("smooth", &smooth, "passes of smoothing the probabilities, by pixels around that look alike, before the label is taken; 0: none")
       .range(0, 10);
   o.add("smooth_reach", &smooth_reach, "smooth: distance of those pixels").unit("px").range(1, 7);

@@ -170,15 +170,13 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
 }
 
 // `auto` chooses members that fit; of those that are named, all must make maps of any day, or the mean makes none.
-void check_season(const LearningRequest& request, const std::vector<std::string>& names, const Context& context) {
-  for (const std::string& name : names) {
-    if (name == kChosenModel || serves_any_day(naming(request, name))) continue;
-    const std::string what = join_text("train.season_cut: ", name, " learns from whole seasons (forests and regular input do)");
-    if (names.size() > 1)
-      throw UserError(join_text(
-          what, ", so that a mean with it makes no maps of a part of the season; take it out of model.name, or set train.season_cut = 0"));
-    context.progress->note(what + ": the model makes no maps of a part of the season");
-  }
+void check_season(const LearningRequest& request, const std::vector<std::string>& names) {
+  if (names.size() == 1) return;  // nothing is lost (unread_options.h)
+  for (const std::string& name : names)
+    if (name != kChosenModel && !serves_any_day(naming(request, name)))
+      throw UserError(join_text("train.season_cut: ", name,
+                                " learns from whole seasons (forests and regular input do), so that a mean with it makes no maps of a part "
+                                "of the season; take it out of model.name, or set train.season_cut = 0"));
 }
 
 }  // namespace
@@ -209,7 +207,7 @@ LearnedModel learn_model(const LearningRequest& request, const std::vector<Named
   const std::vector<SampleSelection>& found = cleaned ? cleaned->samples : selections;
   std::vector<LearnedModel> members;
   const auto names = members_of(request.model.name);
-  if (request.recipe.season_cut > 0) check_season(request, names, context);
+  if (request.recipe.season_cut > 0) check_season(request, names);
   for (const auto& name : names) {
     const LearningRequest own = names.size() == 1 ? request : naming(request, name);
     members.push_back(name == kChosenModel ? learn_chosen(own, all, found, context) : learn_one(own, all, found, context));

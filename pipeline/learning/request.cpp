@@ -1,5 +1,7 @@
 #include "pipeline/learning/request.h"
 
+#include "models/base/option_readers.h"
+
 namespace millesime {
 
 Options LearningRequest::declare() {
@@ -30,12 +32,12 @@ void LearningRequest::declare_start(Options& o) {
 void LearningRequest::declare_training(Options& o) {
   o.section("time");
   time.step_days = 0;
-  o.add("step_days", &time.step_days,
-        "regular input: interval between the dates; 0: the samples' own dates if all files share them, else 10")
+  o.add("step_days", &time.step_days, "interval between the dates; 0: the samples' own dates if all files share them, else 10")
       .unit("days")
-      .range(0, 366);
-  o.add("start", &time.start, "regular input: first date; default: the earliest of the samples").dates();
-  o.add("end", &time.end, "regular input: last date; default: the latest of the samples").dates();
+      .range(0, 366)
+      .read_by(reader::kRegular);
+  o.add("start", &time.start, "first date; default: the earliest of the samples").dates().read_by(reader::kRegular);
+  o.add("end", &time.end, "last date; default: the latest of the samples").dates().read_by(reader::kRegular);
   time.declare_gap_fill(o);
   time.declare_axis(o);
   o.section("model");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/base/option_readers.h"
 #include "pipeline/core/error.h"
 
 namespace millesime {
@@ -43,9 +44,15 @@ void TimeOptions::declare_gap_fill(Options& o) {
         "method of interpolating valid acquisitions to the dates of the time grid; linear is a mean of 40 days where a source is radar, "
         "whose single "
         "dates are noisy")
-      .choices({"linear", "moving-average", "whittaker"});
-  o.add("window_days", &window_days, "gap_fill moving-average: width of the window around each date").unit("days").range(1, 366);
-  o.add("smoothing", &smoothing, "gap_fill whittaker: weight of smoothness against the observations").range(0.001, 100000);
+      .choices({"linear", "moving-average", "whittaker"})
+      .read_by(reader::kRegular);
+  o.add("window_days", &window_days, "gap_fill moving-average: width of the window around each date")
+      .unit("days")
+      .range(1, 366)
+      .read_by(reader::kRegular);
+  o.add("smoothing", &smoothing, "gap_fill whittaker: weight of smoothness against the observations")
+      .range(0.001, 100000)
+      .read_by(reader::kRegular);
 }
 
 void TimeOptions::declare_axis(Options& o) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/base/device_request.h"
+#include "models/base/option_readers.h"
 #include "pipeline/core/class_numbers.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/internal/toml.h"
@@ -56,14 +57,22 @@ Options Config::declare() {
   period.declare(o);
 
   o.section("time");
-  o.add("step_days", &time.step_days, "interval between the dates of the regular time grid").unit("days").range(1, 366);
-  o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles").dates();
-  o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles").dates();
-  o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days").dates();
+  o.add("step_days", &time.step_days, "interval between the dates of the regular time grid")
+      .unit("days")
+      .range(1, 366)
+      .read_by(reader::kRegular);
+  o.add("start", &time.start, "first date of the time grid; default: the earliest acquisition over all tiles")
+      .dates()
+      .read_by(reader::kRegular);
+  o.add("end", &time.end, "last date of the time grid; default: the latest acquisition over all tiles").dates().read_by(reader::kRegular);
+  o.add("dates", &time.dates, "the dates of the time grid themselves, instead of start, end and step_days")
+      .dates()
+      .read_by(reader::kRegular);
   o.add(
-      "own_dates", &time.own_dates,
-      "sources whose own acquisitions, of all tiles, are their time grid, so that nothing is interpolated between them; default: those of "
-      "syntheses (sentinel2_l3a)");
+       "own_dates", &time.own_dates,
+       "sources whose own acquisitions, of all tiles, are their time grid, so that nothing is interpolated between them; default: those of "
+       "syntheses (sentinel2_l3a)")
+      .read_by(reader::kRegular);
   time.declare_gap_fill(o);
   time.declare_axis(o);
 

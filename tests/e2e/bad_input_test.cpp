@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::MuscateProduct;
+using ::testing::Not;
 using testing::run_program;
 
 // A tile with three dates, two classes of two polygons each, and a configuration that maps it.
@@ -222,6 +223,32 @@ TEST_F(BadInput, ADamagedModelFile) {
 TEST_F(BadInput, AnOutputFolderThatCannotBeWritten) {
   write_text(folder + "/file", "");
   expect_error(run({"--out", folder + "/file/out"}), HasSubstr(folder + "/file"));
+}
+
+// Where the output cannot be written, nothing is read: a missing model would be named otherwise.
+TEST_F(BadInput, AnEnsembleThatCannotBeWritten) {
+  const auto joined = [&](const std::string& output) {
+    return run_program({"ensemble", "--models", folder + "/none.safetensors", folder + "/none.safetensors", "-o", output});
+  };
+  expect_error(joined(folder), AllOf(HasSubstr(folder), Not(HasSubstr("none.safetensors"))));
+  expect_error(joined("/dev/full"), AllOf(HasSubstr("/dev/full"), Not(HasSubstr("none.safetensors"))));
+  expect_error(joined(folder + "/both.safetensors"), HasSubstr("none.safetensors"));
+}
+
+TEST_F(BadInput, OptionsThatTheModelDoesNotReadAreNamed) {
+  const auto plan = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"run", folder + "/c.toml", "--quiet", "--dry-run"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  };
+  EXPECT_THAT(plan({}).err, Not(HasSubstr("has no effect")));
+  const auto warned = plan({"--set", "train.epochs=5", "--set", "classify.precision=bfloat16"});
+  EXPECT_EQ(warned.code, 0) << warned.err;
+  EXPECT_THAT(warned.err,
+              AllOf(HasSubstr("warning: train.epochs has no effect on the model random_forest: it is for networks (command line)"),
+                    HasSubstr("classify.precision has no effect")));
+  EXPECT_THAT(plan({"--set", "model.name=ltae"}).err,
+              HasSubstr("train.trees has no effect on the model ltae: it is for random forests (" + folder + "/c.toml:"));
 }
 
 TEST_F(BadInput, WhatTheConfigurationNamesIsOpenedBeforeAnyWork) {

@@ -91,9 +91,6 @@ TEST_F(ChosenModel, AMeanForAnyDayHasNoMemberThatNeedsWholeSeasons) {
   command_.request.recipe.season_cut = 1, command_.request.recipe.epochs = 1;
   command_.request.model.name = "ltae+random_forest";
   EXPECT_THAT(testing::message_of([&] { train("/gaps.csv"); }), HasSubstr("train.season_cut: random_forest learns from whole seasons"));
-  command_.request.model.name = "random_forest";
-  train("/gaps.csv");
-  EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("the model makes no maps of a part of the season")));
 }
 
 TEST_F(ChosenModel, IsWhatTheEffortNames) {

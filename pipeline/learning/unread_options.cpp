@@ -1,0 +1,55 @@
+#include "pipeline/learning/unread_options.h"
+
+#include <algorithm>
+
+#include "models/base/option_readers.h"
+#include "models/registry.h"
+#include "pipeline/core/text.h"
+#include "pipeline/learning/learn_model.h"
+
+namespace millesime {
+namespace {
+
+void add_readers(const std::string& name, InputKind input, std::vector<std::string>& readers) {
+  const bool network = architecture(name).network;
+  readers.emplace_back(network ? reader::kNetworks : reader::kForests);
+  if (input == InputKind::regular) readers.emplace_back(reader::kRegular);
+  if (network && input == InputKind::raw) readers.emplace_back(reader::kRawNetworks);
+  if (name == "ltae" || name == "temporal_cnn") readers.emplace_back(reader::kInPrecision);
+}
+
+}  // namespace
+
+std::vector<std::string> readers_of(const ModelOptions& model, bool tuned) {
+  std::vector<std::string> readers;
+  const auto add = [&](const std::string& name) {
+    add_readers(name, model.input == "auto" ? architecture(name).preferred_input : input_kind(model.input), readers);
+  };
+  for (const std::string& name : members_of(model.name)) {
+    const bool chosen = name == kChosenModel, free = !tuned && model.input == "auto" && model.sources.size() < 2;
+    if (!chosen || !free) add(chosen ? "ltae" : name);  // what auto is where it cannot choose (learn_model.h)
+    if (!chosen || !free) continue;
+    readers.emplace_back(reader::kChosen);
+    for (const Architecture& any : architectures()) add(any.name);
+  }
+  return readers;
+}
+
+std::vector<std::string> readers_of(const ModelFile& model) {
+  std::vector<std::string> readers;
+  if (!model.script.empty()) return readers;
+  for (const ModelFile& member : model.members.empty() ? std::vector{model} : model.members)
+    add_readers(member.spec.architecture, member.spec.input, readers);
+  return readers;
+}
+
+std::string unread_options(const Options& options, const std::vector<std::string>& readers, const std::string& model) {
+  std::vector<std::string> texts;
+  for (const Option& option : options.all()) {
+    if (option.reader().empty() || option.origin() == "default" || std::ranges::find(readers, option.reader()) != readers.end()) continue;
+    texts.push_back(join_text(option.key(), " has no effect on ", model, ": it is for ", option.reader(), " (", option.origin(), ")"));
+  }
+  return join_list(texts, "; ");
+}
+
+}  // namespace millesime
