@@ -39,12 +39,18 @@ Nomenclature nomenclature_of_codes_in(const std::set<int>& codes, const std::str
 
 }  // namespace
 
-void require_same_meanings(const std::vector<std::string>& files, const Context& context) {
+void require_same_meanings(const std::vector<std::string>& files, const Nomenclature* named, const Context& context) {
   std::optional<Nomenclature> first;
   std::string first_file;
   for (const std::string& file : files) {
     std::optional<Nomenclature> legend = RasterReader(file).legend();
     if (!legend) continue;
+    if (named) {
+      const std::string note =
+          compare_meanings({file, *legend}, {"the nomenclature " + named->name, *named},
+                           "name the nomenclature of the maps, or give them its codes with `millesime nomenclature convert`");
+      if (!note.empty()) context.progress->note(note);
+    }
     if (!first) {
       first = std::move(legend), first_file = file;
       continue;

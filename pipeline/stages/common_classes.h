@@ -27,8 +27,9 @@ struct CommonClasses {
   int class_of(const std::vector<CodesOfMap>& maps, std::size_t i, int code) const;
 };
 
-// Of maps that become one: UserError where their own legends say that the same codes mean other classes. Small differences are noted.
-void require_same_meanings(const std::vector<std::string>& files, const Context& context);
+// Of maps that become one: UserError where their own legends say that the same codes mean other classes, than in each other or than in the
+// nomenclature that is named for the result (null: none). Small differences are noted.
+void require_same_meanings(const std::vector<std::string>& files, const Nomenclature* named, const Context& context);
 
 // UserError where the nomenclatures do not convert to a common one.
 CommonClasses common_classes(const std::vector<CodesOfMap>& maps, const Nomenclature& wanted);

@@ -347,7 +347,6 @@ FuseCounts fuse(const FuseCommand& command, const Context& context) {
 
   FuseMaps maps;
   for (const std::string& file : command.classification) maps.classes.push_back(open_map(file, MapKind::classes, context));
-  require_same_meanings(command.classification, context);
   for (const std::string& file : command.confidence) maps.confidence.push_back(open_map(file, MapKind::confidence, context));
   maps.method = method_of(command.method);
   maps.confusion = read_all(command.confusion);
@@ -357,6 +356,7 @@ FuseCounts fuse(const FuseCommand& command, const Context& context) {
   std::optional<Nomenclature> nomenclature;
   if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
   maps.nomenclature = nomenclature ? &*nomenclature : nullptr;
+  require_same_meanings(command.classification, maps.nomenclature, context);
   return write_fused(maps,
                      {command.output + "/classification.tif", command.output + "/confidence.tif",
                       command.choice ? command.output + "/choice.tif" : std::string()},

@@ -248,7 +248,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
     tiles.push_back(std::move(tile));
     grids.push_back(map.grid());
   }
-  require_same_meanings(command.classification, context);
+  require_same_meanings(command.classification, classes ? &*classes : nullptr, context);
   const Grid grid = national_grid(grids, command.crs, command.resolution);
   const auto type_of = [&](MapLayer layer) {
     if (layer == MapLayer::classes) return class_type(highest);

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/raster_file.h"
+#include "pipeline/stages/mosaic.h"
 #include "tests/support/message_of.h"
 #include "tests/support/silent_progress.h"
 #include "tests/support/temp_dir.h"
@@ -74,6 +76,14 @@ TEST_F(FuseTest, MapsWhoseLegendsContradictEachOtherAreNoOneMap) {
               HasSubstr("name classes of one code differently: 1 is \"Wheat\" and \"Water\""));
   command.classification[1] = command.classification[0];
   EXPECT_EQ(fuse(command, context).mapped, 6);
+  command.nomenclature = testing::temp_dir() + "/other.json";  // where 1 is what the maps call 2
+  write_text(command.nomenclature, R"({"name": "other", "classes": [
+    {"code": 1, "name": "Water", "color": "#0000ff"}, {"code": 2, "name": "Wheat", "color": "#ffff00"}]})");
+  EXPECT_THAT(testing::message_of([&] { fuse(command, context); }),
+              HasSubstr("legend12.tif and the nomenclature other name classes of one code differently: 1 is \"Wheat\" and \"Water\""));
+  MosaicCommand one;
+  one.classification = {command.classification[0]}, one.output = command.output, one.nomenclature = command.nomenclature;
+  EXPECT_THAT(testing::message_of([&] { mosaic(one, context); }), HasSubstr("name the nomenclature of the maps"));
 }
 
 TEST_F(FuseTest, DempsterShaferBelievesThePreciseMap) {
