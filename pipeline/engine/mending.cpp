@@ -1,6 +1,8 @@
 #include "pipeline/engine/mending.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -26,10 +28,9 @@ void require_options_of_kept(const std::vector<Stage>& stages, const Config& con
       if (!is_kept(selection, stage, unit, world)) continue;
       const auto known = known_manifest(Layout(world), unit);
       if (!known) continue;
-      for (const auto& [key, value] : shaping_config(unit, world, &*known)) {
-        const auto is_of = [&key = key](const std::string& section) { return key == section || key.starts_with(section + "."); };
+      for (const auto& [key, value] : options_of(unit, world)) {
         const auto then = known->config.find(key);
-        if (then == known->config.end() || then->second == value || std::ranges::none_of(unit.config_keys, is_of)) continue;
+        if (then == known->config.end() || then->second == value) continue;
         throw UserError(join_text("--tiles ", join_list(selection.tiles, " "),
                                   ": single tiles are computed with the models that there are, and ", unit.name(), " was made with ", key,
                                   " = ", then->second, ", not with ", value,
@@ -37,6 +38,63 @@ void require_options_of_kept(const std::vector<Stage>& stages, const Config& con
       }
     }
   }
+}
+
+namespace {
+
+// A unit that will be joined, and the options that it was made with, or will be.
+struct Joined {
+  std::string unit;
+  bool runs = false;
+  std::map<std::string, std::string> options;
+};
+
+void require_alike(const Joined& first, const Joined& other) {
+  for (const auto& [key, value] : other.options) {
+    const auto of_first = first.options.find(key);
+    if (of_first == first.options.end() || of_first->second == value) continue;
+    const auto said = [&key = key](const Joined& joined, const std::string& its) {
+      return join_text(joined.unit, joined.runs ? " would be made with " : " was made with ", key, " = ", its);
+    };
+    throw UserError(
+        join_text(said(first, of_first->second), ", and ", said(other, value),
+                  ": one map of both has two settings; set it back, or run without --tiles and without --from, which maps every "
+                  "tile alike"));
+  }
+}
+
+// None where they cannot be planned: images may be gone, to make space.
+std::vector<Unit> units_of(const Stage& stage, const Config& world) {
+  try {
+    return stage.plan(world).value_or(std::vector<Unit>{});
+  } catch (const UserError&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+void require_tiles_alike(const std::vector<Stage>& stages, std::size_t first, std::size_t end, const Config& config,
+                         const Selection& selection) {
+  if (selection.tiles.empty() && first == 0) return;  // every tile is made with the configuration
+  Config world = restricted_to(config, selection);
+  const PlanBeingMade now(world);
+  for (std::size_t joining = first; joining < end; ++joining)
+    for (std::size_t i = 0; i < joining; ++i) {
+      if (std::ranges::find(stages[joining].joins, stages[i].name) == stages[joining].joins.end()) continue;
+      std::optional<Joined> one;
+      for (const Unit& unit : units_of(stages[i], world)) {
+        const auto known = known_manifest(Layout(world), unit);
+        Joined joined{unit.name(), i >= first && selection.chooses(unit), options_of(unit, world)};
+        if (unit.tile.empty() || (!joined.runs && !known)) continue;
+        for (auto& [key, value] : joined.options)
+          if (!joined.runs && known->config.contains(key)) value = known->config.at(key);
+        if (one)
+          require_alike(*one, joined);
+        else
+          one = std::move(joined);
+      }
+    }
 }
 
 }  // namespace millesime

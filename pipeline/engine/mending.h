@@ -17,4 +17,9 @@ bool is_kept(const Selection& selection, const Stage& stage, const Unit& unit, c
 // that option.
 void require_options_of_kept(const std::vector<Stage>& stages, const Config& config, const Selection& selection);
 
+// UserError where a stage from `first` up to before `end` would join (Stage::joins) units of tiles that were made, or will be, with
+// different options: a map of two settings.
+void require_tiles_alike(const std::vector<Stage>& stages, std::size_t first, std::size_t end, const Config& config,
+                         const Selection& selection);
+
 }  // namespace millesime

@@ -97,17 +97,20 @@ std::string change_text(const std::string& then, const std::string& now) {
   return join_text("... ", shortened(std::string_view(then).substr(same)), " -> ... ", shortened(std::string_view(now).substr(same)));
 }
 
-std::string changed_config(const std::map<std::string, std::string>& now, const std::map<std::string, std::string>& then) {
+std::string changed_config(const Unit& unit, const std::map<std::string, std::string>& now,
+                           const std::map<std::string, std::string>& then) {
   for (const auto& [key, value] : now) {
     const auto it = then.find(key);
     if (it == then.end()) return key + " is new";
-    if (it->second != value) return key + ": " + change_text(it->second, value);
+    if (it->second == value) continue;
+    if (const auto looked = unit.looked_up.find(key); looked != unit.looked_up.end()) return looked->second.change(it->second, value);
+    return key + ": " + change_text(it->second, value);
   }
   return now.size() == then.size() ? "" : "fewer options than before";
 }
 
 std::string looked_up(const Unit& unit, const std::string& name, const Config& config) {
-  return once(config, join_text("look at ", unit.name(), " ", name), unit.looked_up.at(name));
+  return once(config, join_text("look at ", unit.name(), " ", name), unit.looked_up.at(name).look);
 }
 
 // Of units that will be compared, side by side: on a file system of a network each look waits for its server.
@@ -135,20 +138,26 @@ void check_selection(const std::vector<Stage>& stages, const Config& config, con
       if (check) check(config);
   require_options_of_kept({stages.begin() + static_cast<std::ptrdiff_t>(first), stages.begin() + static_cast<std::ptrdiff_t>(end)}, config,
                           selection);
+  require_tiles_alike(stages, first, end, config, selection);
 }
 
-std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config, const Manifest* as_known) {
-  std::map<std::string, std::string> shaping;
+std::map<std::string, std::string> options_of(const Unit& unit, Config& config) {
+  std::map<std::string, std::string> values;
   const Options options = config.declare();
   for (const auto& key : unit.config_keys) {
     bool known = options.all().empty();
     for (const auto& option : options.all()) {
       if (option.key() != key && !option.key().starts_with(key + ".")) continue;
       known = true;
-      if (!option.is_path()) shaping[option.key()] = option.value_text();
+      if (!option.is_path()) values[option.key()] = option.value_text();
     }
     MILLESIME_CHECK(known, unit.name(), " names the option ", key);
   }
+  return values;
+}
+
+std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config, const Manifest* as_known) {
+  std::map<std::string, std::string> shaping = options_of(unit, config);
   for (std::size_t i = 0; i < unit.facts.size(); ++i) {
     const std::string& fact = unit.facts[i];
     const auto sign = fact.find(" = ");
@@ -184,7 +193,7 @@ std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, 
   if (!known) return "it has no manifest";
   if (known->code != code_of(stage)) return "made by " + known->code;
   const auto shaping = shaping_config(unit, config, look == Look::at_images ? nullptr : &*known);
-  if (const auto reason = changed_config(shaping, known->config); !reason.empty()) return reason;
+  if (const auto reason = changed_config(unit, shaping, known->config); !reason.empty()) return reason;
   if (const auto reason = changed_input(unit, *known, config); !reason.empty()) return reason;
   return changed_output(unit, *known, config);
 }

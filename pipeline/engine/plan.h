@@ -52,7 +52,8 @@ void pass_over(const Stage& stage, Config& world, PlanSoFar& so_far);
 // The options that affect a unit, with their values. Paths are none of them: what lies there is an input, and a production is the same
 // wherever it lies and however its folders are spelled. `as_known`: facts that are looked up (Unit::looked_up) are taken from there.
 std::map<std::string, std::string> shaping_config(const Unit& unit, Config& config, const Manifest* as_known = nullptr);
-std::string code_of(const Stage& stage);  // program version and stage revision
+std::map<std::string, std::string> options_of(const Unit& unit, Config& config);  // of them, those that are keys of the configuration
+std::string code_of(const Stage& stage);                                          // program version and stage revision
 
 // Why a unit has to run, or "" if its manifest agrees with configuration, inputs, code and outputs. `known` is that manifest,
 // if it exists and is readable. Without a look at the images, these count as unchanged.

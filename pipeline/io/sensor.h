@@ -60,11 +60,12 @@ class Sensor {
                            Date last) const {
     return take_census({"", root, tile, "", bands, first, last});
   }
-  // Names of the files of all products, and sizes and times of change of those that take_census() and the reading of images depend on, as
-  // one number: fast, for planning. Each of these files is looked at once, and nothing else.
-  std::string listing_digest(const CensusRequest& request) const;
-  std::string listing_digest(const std::string& root, const std::string& tile, Date first, Date last) const {
-    return listing_digest({"", root, tile, "", {}, first, last});
+  // Of each product the names of its files, and sizes and times of change of those that take_census() and the reading of images depend on,
+  // as one number, {"<product>": "<number>", ...}: fast, for planning. Each of these files is looked at once, and nothing else. Other files
+  // in the tile's folder are listed like products.
+  std::string listing(const CensusRequest& request) const;
+  std::string listing(const std::string& root, const std::string& tile, Date first, Date last) const {
+    return listing({"", root, tile, "", {}, first, last});
   }
 
  private:

@@ -1,10 +1,13 @@
 // Sensor: the state of its products' files, looked at for every plan.
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <set>
 
 #include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/sensors/layout.h"
@@ -55,26 +58,27 @@ std::vector<std::string> files_of_product(const std::string& path) {
 
 std::vector<std::string> Sensor::unmatched(const std::string& root) const { return layout_of(root).unmatched(file_, storage_path(root)); }
 
-std::string Sensor::listing_digest(const CensusRequest& request) const {
+std::string Sensor::listing(const CensusRequest& request) const {
   const Search search = search_of(file_, request);
   const std::string root = folder_of_products(request.root);
-  std::string listing;
-  const auto add = [&](const std::string& path) {
+  std::map<std::string, std::string> listing;  // of each entry the names of its files, and their states
+  const auto add = [&](const std::string& entry, const std::string& path) {
     const std::optional<FileState> state = state_of(path);
     if (state && state->is_file)
-      listing += join_text(path.starts_with(root) ? path.substr(root.size()) : path, '\n', state->bytes, ' ', state->modified_ns, '\n');
+      listing[entry] +=
+          join_text(path.starts_with(root) ? path.substr(root.size()) : path, '\n', state->bytes, ' ', state->modified_ns, '\n');
   };
-  if (is_item_list(request.root)) add(search.root);
+  if (is_item_list(request.root)) add(std::filesystem::path(search.root).filename().string(), search.root);
   const FilesOfInterest of_interest(file_, request, search.variant);
   for (const Entry& entry : layout_of(request.root).entries(search)) {
-    listing += entry.name + "\n";
+    std::string& names = listing[entry.name];
     if (!entry.candidate) {
-      add(path_of(search, entry));
+      add(entry.name, path_of(search, entry));
       continue;
     }
     const FoundProduct& candidate = *entry.candidate;
     if (!candidate.archive.empty()) {
-      add(candidate.archive);
+      add(entry.name, candidate.archive);
       continue;
     }
     if (entry.outside_period) continue;
@@ -84,11 +88,12 @@ std::string Sensor::listing_digest(const CensusRequest& request) const {
       if (of_interest.hold(file))
         files.insert(candidate.product.path + "/" + file);
       else
-        listing += file + "\n";
+        names += file + "\n";
     for (const auto& [name, layer] : candidate.product.layers) files.insert(candidate.product.path + "/" + layer.file);
-    for (const std::string& file : files) add(file);
+    for (const std::string& file : files) add(entry.name, file);
   }
-  return xxh3(listing);
+  for (auto& [name, files] : listing) files = xxh3(files);
+  return json_text(nlohmann::json(listing));
 }
 
 }  // namespace millesime

@@ -158,6 +158,15 @@ nlohmann::json run_catalog(const Config& config, const std::string& tile, bool t
   return counts;
 }
 
+// "3 new (A, B, and 1 more)"
+std::string some_of(const std::vector<std::string>& names, const char* what) {
+  constexpr std::size_t kNamed = 2;
+  if (names.empty()) return join_text("0 ", what);
+  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kNamed)));
+  return join_text(names.size(), " ", what, " (", join_list(first, ", "),
+                   names.size() > kNamed ? join_text(", and ", names.size() - kNamed, " more") : "", ")");
+}
+
 // Keys of the configuration that shape what the units make.
 const std::vector<std::string> kCatalogOptions = {"year",         "period",         "source.name",    "source.sensor",
                                                   "source.bands", "source.variant", "source.invalid", "source.skip_damaged"};
@@ -181,11 +190,16 @@ std::optional<std::vector<Unit>> plan_catalog(const Config& config) {
       const auto& sensor = sensors[s];
       const std::string of = &source == &config.sources.front() ? "" : " of " + source.name;
       unit.facts.push_back("sensor" + of + " = " + sensor->file().name + " " + sensor->file().digest);
-      unit.looked_up["state of the products" + of] = [sensor, request = census_request(source, tile, first, last)] {
-        return sensor->listing_digest(request);
-      };
+      unit.looked_up["products" + of] = {[sensor, request = census_request(source, tile, first, last)] { return sensor->listing(request); },
+                                         [tile, of](const std::string& then, const std::string& now) {
+                                           return join_text("products of tile ", tile, of, ": ", change_of_listing(then, now));
+                                         }};
       if (tile == tiles.front() && sensor->file().settings.contains("file"))
-        unit.looked_up["rasters of no pattern" + of] = [config, source] { return join_list(unmatched_of(config, source), ", "); };
+        unit.looked_up["rasters of no pattern" + of] = {[config, source] { return join_list(unmatched_of(config, source), ", "); },
+                                                        [](const std::string& then, const std::string& now) {
+                                                          return join_text("rasters of no pattern: ", now.empty() ? "none" : now, ", then ",
+                                                                           then.empty() ? "none" : then);
+                                                        }};
     }
     unit.run = [config, tile, is_first = tile == tiles.front(), file = layout.census(tile)](const Context& context) {
       return run_catalog(config, tile, is_first, file, context);  // what is of no tile is told once
@@ -223,6 +237,24 @@ std::string text_of(const SourceCensus& census) {
 }
 
 }  // namespace
+
+std::string change_of_listing(const std::string& then, const std::string& now) {
+  using Listing = std::map<std::string, std::string>;
+  const auto read = [](const std::string& text) {
+    const auto listing = nlohmann::json::parse(text, nullptr, false);
+    return listing.is_object() ? listing.get<Listing>() : Listing();
+  };
+  const Listing before = read(then), after = read(now);
+  std::vector<std::string> fresh, changed, removed;
+  for (const auto& [name, state] : after)
+    if (const auto old = before.find(name); old == before.end())
+      fresh.push_back(name);
+    else if (old->second != state)
+      changed.push_back(name);
+  for (const auto& [name, state] : before)
+    if (!after.contains(name)) removed.push_back(name);
+  return join_text(some_of(fresh, "new"), ", ", some_of(changed, "changed"), ", ", some_of(removed, "removed"));
+}
 
 Stage catalog_stage() {
   return {.name = "catalog",

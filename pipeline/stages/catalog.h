@@ -18,6 +18,9 @@ namespace millesime {
 // names, sizes and times of change. A damaged product stops the unit, unless source.skip_damaged is set.
 Stage catalog_stage();
 
+// What differs in two listings (Sensor::listing): "3 new (A, B, and 1 more), 1 changed (C), 0 removed".
+std::string change_of_listing(const std::string& then, const std::string& now);
+
 // The images of a tile of a production, as in the stage: UserError for damage (unless skipped), and where the first source has no
 // acquisition. Another source may have none.
 TileImages usable_images(const Config& config, const std::string& tile);

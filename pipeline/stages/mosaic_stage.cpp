@@ -181,6 +181,7 @@ Stage mosaic_stage() {
           .side_by_side = true,
           .of_any_edition = true,
           .units_from = {"catalog"},
+          .joins = {"classify", "fuse"},
           .plan = plan_mosaic};
 }
 

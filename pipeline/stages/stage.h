@@ -27,7 +27,11 @@ struct Unit {
   std::vector<std::string> facts;        // texts that affect the result, in addition to config and inputs: "NAME = VALUE"
   // Facts that need a look at many files, by name: the state of a tile's images. They are looked up when the unit is compared, and not for
   // the units of other tiles when a single unit runs.
-  std::map<std::string, std::function<std::string()>> looked_up = {};
+  struct LookedUp {
+    std::function<std::string()> look;
+    std::function<std::string(const std::string& then, const std::string& now)> change;  // what has changed, in words
+  };
+  std::map<std::string, LookedUp> looked_up = {};
   std::int64_t memory_bytes = 0;                      // that it needs at least, where that is known and more than usual
   std::function<nlohmann::json(const Context&)> run;  // returns the counts for the manifest
   std::string name() const { return stage + "/" + key; }
@@ -46,6 +50,8 @@ struct Stage {
   bool of_any_edition = false;     // what its units make does not name the edition: another edition of the year may have made the same
   // The stages whose results determine the units of this stage: regions depend on samples, sheets on the grids of the census.
   std::vector<std::string> units_from = {};
+  // Stages whose units of all tiles it joins into one result: these were made with the same options.
+  std::vector<std::string> joins = {};
   // The units of this stage, or empty if an earlier stage has to run first.
   std::function<std::optional<std::vector<Unit>>(const Config&)> plan;
   // UserError where the configuration lacks what this stage needs; before any stage runs.

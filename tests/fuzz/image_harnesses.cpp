@@ -19,7 +19,7 @@ void look_at(const std::string& root, int year) {
   static const std::unique_ptr<Sensor> sensor = make_sensor("sentinel2_theia");
   const Date first = Date::from_ymd(year, 1, 1), last = Date::from_ymd(year, 12, 31);
   sensor->tiles(root);
-  sensor->listing_digest(root, kTile, first, last);
+  sensor->listing(root, kTile, first, last);
   sensor->take_census(root, kTile, {}, first, last).to_json();
 }
 

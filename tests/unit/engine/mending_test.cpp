@@ -67,18 +67,26 @@ class MendingTest : public ::testing::Test {
         units.push_back(unit_of("sample", tile, {out + tile + ".txt"}, out + tile + ".samples", {"reference.random_seed"}));
       return units;
     });
+    Stage join = stage("join", false, [=](const Config& c) {
+      std::vector<std::string> maps;
+      for (const auto& tile : c.tiles.names) maps.push_back(out + tile + ".map");
+      return std::vector<Unit>{unit_of("join", "", maps, out + "country", {})};
+    });
+    join.joins = {"map"};
     sample.kept_while = [this](const Config&) { return have_models; };
     return {sample,
             stage("train", true,
                   [=](const Config&) {
                     return std::vector<Unit>{unit_of("train", "", {out + "A.samples", out + "B.samples"}, out + "model", {"train.trees"})};
                   }),
-            stage("map", false, [=](const Config& c) {
-              std::vector<Unit> units;
-              for (const auto& tile : c.tiles.names)
-                units.push_back(unit_of("map", tile, {out + tile + ".txt", out + "model"}, out + tile + ".map", {"classify.smooth"}));
-              return units;
-            })};
+            stage("map", false,
+                  [=](const Config& c) {
+                    std::vector<Unit> units;
+                    for (const auto& tile : c.tiles.names)
+                      units.push_back(unit_of("map", tile, {out + tile + ".txt", out + "model"}, out + tile + ".map", {"classify.smooth"}));
+                    return units;
+                  }),
+            join};
   }
 
   std::vector<std::string> run_all(const Selection& selection = {}) {
@@ -100,7 +108,7 @@ class MendingTest : public ::testing::Test {
 TEST_F(MendingTest, SamplesThatModelsLearnedFromAreKeptWithThem) {
   run_all();
   image("A", "second");
-  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("map/A"));
+  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("map/A", "join/all"));
   EXPECT_THAT(kept, ElementsAre("sample/A: input " + folder + "/A.txt changed"));
   EXPECT_EQ(outcome.kept, 1);
   const auto plan = make_plan(stages(), config, {.tiles = {"A"}});
@@ -112,15 +120,13 @@ TEST_F(MendingTest, SamplesThatModelsLearnedFromAreKeptWithThem) {
   have_models = false;
   EXPECT_THAT(run_all({.tiles = {"A"}, .to = "train"}), ElementsAre("sample/A"));
   have_models = true;
-  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("map/A"));
+  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("map/A", "join/all"));
   EXPECT_THAT(kept, ElementsAre("train/all: input " + folder + "/A.samples changed"));
-  EXPECT_THAT(run_all(), ElementsAre("train/all", "map/A", "map/B"));
+  EXPECT_THAT(run_all(), ElementsAre("train/all", "map/A", "map/B", "join/all"));
 }
 
 TEST_F(MendingTest, OtherOptionsThanThoseOfWhatIsKeptAreRefused) {
   run_all();
-  config.classify.smooth = 0;
-  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("map/A"));
   config.train.trees = 77;
   const Selection tile_a{.tiles = {"A"}};
   const std::string refused = testing::message_of([&] { run_all(tile_a); });
@@ -133,7 +139,22 @@ TEST_F(MendingTest, OtherOptionsThanThoseOfWhatIsKeptAreRefused) {
   EXPECT_THAT(testing::message_of([&] { run_all(tile_a); }), HasSubstr("sample/A was made with reference.random_seed = "));
   EXPECT_THAT(run_all({.tiles = {"A"}, .to = "sample"}), ElementsAre("sample/A"));
   EXPECT_THAT(testing::message_of([&] { run_all(tile_a); }), HasSubstr("sample/B was made with")) << "the other tile's are old";
-  EXPECT_THAT(run_all(), ElementsAre("sample/B", "map/B"));
+  EXPECT_THAT(run_all(), ElementsAre("sample/B"));
+}
+
+TEST_F(MendingTest, MapsOfTwoSettingsAreNotJoined) {
+  run_all();
+  const std::string before = std::to_string(config.classify.smooth);
+  config.classify.smooth = 0;
+  const Selection tile_a{.tiles = {"A"}};
+  const std::string refused = testing::message_of([&] { run_all(tile_a); });
+  EXPECT_THAT(refused, HasSubstr("map/A would be made with classify.smooth = 0, and map/B was made with classify.smooth = " + before));
+  EXPECT_THAT(refused, HasSubstr("set it back, or run without --tiles"));
+  EXPECT_THAT(testing::message_of([&] { make_plan(stages(), config, tile_a); }), HasSubstr("two settings")) << "--dry-run";
+  // What joins nothing is free; what joins it later is not.
+  EXPECT_THAT(run_all({.tiles = {"A"}, .to = "map"}), ElementsAre("map/A"));
+  EXPECT_THAT(testing::message_of([&] { run_all({.from = "join"}); }), HasSubstr("map/A was made with classify.smooth = 0, and map/B was"));
+  EXPECT_THAT(run_all(), ElementsAre("map/B"));
 }
 
 }  // namespace

@@ -237,7 +237,8 @@ TEST_F(Country, AnImageThatChangedIsSeenByThePlanAndByItsOwnTask) {
     for (const PlannedUnit& unit : stage.units)
       if (stage.stage->name == "catalog" && !unit.why.empty()) why.push_back(unit.unit.name() + " " + unit.why);
   ASSERT_EQ(why.size(), 1u);
-  EXPECT_THAT(why[0], HasSubstr("catalog/" + tiles[2] + " state of the products"));
+  EXPECT_THAT(why[0],
+              HasSubstr("catalog/" + tiles[2] + " products of tile " + tiles[2] + ": 0 new, 1 changed (" + name_of(2, 0) + "), 0 removed"));
   const auto task = [&](const std::string& tile) {
     config.planning = nullptr;
     Quiet observer;

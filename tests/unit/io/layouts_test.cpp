@@ -196,7 +196,7 @@ TEST(Safe, ProductsOfATileAreFoundWhereverTheyLie) {
   const TileImages read = TileImages::from_json(TileImages::of(census).to_json(), "census", {root});
   EXPECT_EQ(see(read.main(), 1, 3, 3).value, 300);
   const auto digest = [&] {
-    return make_sensor("sentinel2_sen2cor")->listing_digest(root, "T31TCJ", Date::parse("20210101"), Date::parse("20211231"));
+    return make_sensor("sentinel2_sen2cor")->listing(root, "T31TCJ", Date::parse("20210101"), Date::parse("20211231"));
   };
   const std::string before = digest();
   SafeProduct{.date = "20210501"}.write(root + "/2021/05/01");

@@ -361,7 +361,7 @@ TEST(Sentinel2Theia, ListingDigestChangesWithTheFiles) {
   const std::string root = temp_dir();
   const std::string folder = write_product(root, on("20180511"));
   const auto sensor = make_sensor("sentinel2_theia");
-  const auto digest = [&] { return sensor->listing_digest(root, "T31TCJ", kFirst, kLast); };
+  const auto digest = [&] { return sensor->listing(root, "T31TCJ", kFirst, kLast); };
   const std::string before = digest();
   EXPECT_EQ(digest(), before);
   const std::string mask = folder + "/MASKS/" + on("20180511").name() + "_CLM_R1.tif";
@@ -385,7 +385,7 @@ TEST(Sentinel2Theia, ListingDigestLooksAtWhatIsRead) {
       if (!fs::exists(folder + file)) std::ofstream(folder + file) << "1";
   const auto sensor = make_sensor("sentinel2_theia");
   const auto digest = [&](const std::vector<std::string>& bands = {}, const std::string& variant = "") {
-    return sensor->listing_digest({"", root, "T31TCJ", variant, bands, kFirst, kLast});
+    return sensor->listing({"", root, "T31TCJ", variant, bands, kFirst, kLast});
   };
   const auto touch = [&](const std::string& file) {  // written in place: nothing of the folder changes
     fs::last_write_time(folder + file, fs::last_write_time(folder + file) + std::chrono::nanoseconds(1));
@@ -415,7 +415,7 @@ TEST(Sentinel2Theia, ListingDigestLooksAtWhatIsRead) {
 TEST(Sentinel2Theia, WhatDesktopsLeaveIsNoImage) {
   const std::string root = temp_dir();
   const std::string folder = write_product(root, on("20180511"));
-  const std::string before = make_sensor("sentinel2_theia")->listing_digest(root, "T31TCJ", kFirst, kLast);
+  const std::string before = make_sensor("sentinel2_theia")->listing(root, "T31TCJ", kFirst, kLast);
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file()) files.push_back(entry.path());
@@ -426,7 +426,7 @@ TEST(Sentinel2Theia, WhatDesktopsLeaveIsNoImage) {
     std::ofstream(root + "/T31TCJ/" + name) << "1";
   }
   fs::create_directories(root + "/T31TCJ/._" + on("20180511").name());
-  EXPECT_EQ(make_sensor("sentinel2_theia")->listing_digest(root, "T31TCJ", kFirst, kLast), before);
+  EXPECT_EQ(make_sensor("sentinel2_theia")->listing(root, "T31TCJ", kFirst, kLast), before);
   for (const bool zipped : {false, true}) {
     if (zipped) testing::zip_product(folder);
     const SourceCensus result = census(root);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include <gmock/gmock.h>
@@ -93,7 +94,7 @@ TEST(Catalog, AnythingNewInTheFolderMakesTheUnitOutOfDate) {
   const auto facts = [&] {
     const Unit unit = catalog_stage().plan(config_of(root, 2018))->at(0);
     std::vector<std::string> all = unit.facts;
-    for (const auto& [name, look_up] : unit.looked_up) all.push_back(name + " = " + look_up());
+    for (const auto& [name, look_up] : unit.looked_up) all.push_back(name + " = " + look_up.look());
     EXPECT_EQ(all.size(), 2u);
     return all;
   };
@@ -101,6 +102,20 @@ TEST(Catalog, AnythingNewInTheFolderMakesTheUnitOutOfDate) {
   EXPECT_EQ(facts(), before);
   write_product(root + "/l2a", on("20180611"));
   EXPECT_NE(facts(), before);
+}
+
+TEST(Catalog, WhatChangedIsSaidByTheNamesOfTheProducts) {
+  const std::string root = temp_dir();
+  for (const char* date : {"20180511", "20180521"}) write_product(root + "/l2a", on(date));
+  const auto looked_up = [&] { return catalog_stage().plan(config_of(root, 2018))->at(0).looked_up.at("products"); };
+  const std::string before = looked_up().look();
+  for (const char* date : {"20180611", "20180621", "20180711"}) write_product(root + "/l2a", on(date));
+  const std::string changed = on("20180511").name();
+  std::ofstream(root + "/l2a/T31TCJ/" + changed + "/" + changed + "_FRE_B2.tif") << "1";
+  fs::remove_all(root + "/l2a/T31TCJ/" + on("20180521").name());
+  EXPECT_EQ(looked_up().change(before, looked_up().look()), "products of tile T31TCJ: 3 new (" + on("20180611").name() + ", " +
+                                                                on("20180621").name() + ", and 1 more), 1 changed (" + changed +
+                                                                "), 1 removed (" + on("20180521").name() + ")");
 }
 
 TEST(Catalog, DamageStopsTheUnitUnlessItIsSkipped) {
