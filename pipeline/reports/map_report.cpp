@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -69,7 +70,7 @@ std::string head(const ReportData& data) {
     if (data.areas)
       html += key_figure(w.number(data.areas->overall.value, 3),
                          w("overall accuracy", "exactitude globale") + interval_of(data.areas->overall, 3, w));
-  } else if (data.accuracy && !data.accuracy->runs.empty()) {
+  } else if (const MapAccuracy* map = main_accuracy(data); map && map->confusion.total() > 0 && !data.accuracy->runs.empty()) {
     html += accuracy_figure(data, &Accuracy::overall, w("overall accuracy", "exactitude globale"));
     if (data.accuracy->far_from_learners)
       html += key_figure(w.number(measure(data.accuracy->far_from_learners->confusion).overall, 3),
@@ -98,16 +99,34 @@ std::string names_of(const ReportData& data, const std::vector<int>& codes) {
   return join_list(names, ", ");
 }
 
-// The sentences in accuracy.json (stages/validate.cpp) are English; others are shown as they are.
+// What accuracy.json says of the reference and of a map is English (stages/validate.cpp, validate_command.cpp), with names in between.
 std::string said_by_validate(const std::string& text, const Words& w) {
-  constexpr std::pair<const char*, const char*> kFrench[] = {
-      {"pixels of the reference polygons that the models did not learn from",
-       "pixels des polygones de référence dont les modèles n’ont rien appris"},
-      {"pixels of the reference polygons that no seed learned from and that were kept for the final map",
-       "pixels des polygones de référence gardés pour la carte finale, dont aucun tirage n’a rien appris"},
-      {"final map", "carte finale"}};
-  const auto found = std::ranges::find_if(kFrench, [&](const auto& sentence) { return text == sentence.first; });
-  return escape_markup(found == std::end(kFrench) ? text : w(found->first, found->second));
+  if (w.language == Language::en) return escape_markup(text);
+  struct Phrase {
+    std::string_view english, french;
+    bool begins = true;  // the text; else it stands after a name
+  };
+  constexpr Phrase kPhrases[] = {{"pixels of the reference polygons that the models did not learn from",
+                                  "pixels des polygones de référence dont les modèles n’ont rien appris"},
+                                 {"pixels of the reference polygons that no seed learned from and that were kept for the final map",
+                                  "pixels des polygones de référence gardés pour la carte finale, dont aucun tirage n’a rien appris"},
+                                 {"; without those of ", " ; sans ceux de ", false},
+                                 {", whose samples were drawn after the models had learned",
+                                  ", dont les échantillons ont été tirés après l’apprentissage des modèles", false},
+                                 {"pixels of the polygons of ", "pixels des polygones de "},
+                                 {" without a class are left out)", " sans classe sont écartés)", false},
+                                 {"points of ", "points de "},
+                                 {"blocks of ", "blocs de "},
+                                 {" (sampling: ", " (échantillonnage : ", false},
+                                 {"confusion matrices", "matrices de confusion"},
+                                 {"sum of ", "somme de "},
+                                 {"seed ", "tirage "},
+                                 {"final map", "carte finale"}};
+  std::string said = text;
+  for (const Phrase& phrase : kPhrases)
+    if (const auto at = text.find(phrase.english); at == 0 || (at != std::string::npos && !phrase.begins))
+      said.replace(said.rfind(phrase.english), phrase.english.size(), phrase.french);
+  return escape_markup(said);
 }
 
 // What the surroundings of the reference may expect, and what a place far from it may.
@@ -166,6 +185,12 @@ std::string accuracy_section(const ReportData& data) {
   if (is_sampled(data)) return points_section(data, *map);
   const Words w{data.language};
   const Accuracy accuracy = measure(map->confusion);
+  if (accuracy.total == 0)
+    return section("accuracy", w("Accuracy", "Exactitude"),
+                   join_text("<p>",
+                             w("No pixel of a reference polygon tests the map: its accuracy is not known.",
+                               "Aucun pixel d’un polygone de référence ne teste la carte : son exactitude n’est pas connue."),
+                             "</p>"));
   const auto seeds = data.accuracy->runs.size();
   std::string text = join_text(
       "<p>", w("Compared with ", "Comparée à : "), said_by_validate(data.accuracy->reference, w), w(": ", " ; "),

@@ -105,13 +105,9 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
   for (const std::size_t i : with_pixels)
     blocks.push_back(
         block_of(reference.polygons[i].feature.centroid(), config.reference.block_km, metres_per_unit(images.main().grid.crs).value_or(1)));
-  // Of several tiles another may have blocks that test.
-  const ReferenceOptions& options = config.reference;
-  if (only_tile && options.split == "block" && options.learn_ratio < 1 && std::set(blocks.begin(), blocks.end()).size() == 1)
-    throw UserError(join_text("reference.split = \"block\": expected polygons in several blocks, some of which test; all ", blocks.size(),
-                              " polygons of ", options.path, " lie in one block of ", options.block_km,
-                              " km, so that nothing is left to test; give a smaller reference.block_km, or split = \"polygon\""));
   const auto splits = split_reference(ids, blocks, strata_with_pixels, config.reference);
+  dropped.untested = untested_text(config.reference, blocks, splits);
+  if (only_tile && !dropped.untested.empty()) throw UserError(dropped.untested);  // of several tiles another may have blocks that test
   std::string table = "polygon,block\n";
   for (std::size_t i = 0; i < ids.size(); ++i) table += join_text(ids[i], ",", blocks[i], "\n");
   write_text(Layout(config).blocks(images.tile), table);
@@ -286,6 +282,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
                                      counted(dropped.pixels_without_observation, "pixel"),
                                      "); do the masks hide every image there, or is the invalid value of a mask another one?"));
   for (const std::string& note : notes_of_reference(reference, config, census.grid)) context.progress->note(tile + ": " + note);
+  if (!dropped.untested.empty()) context.progress->note(join_text("tile ", tile, ": ", dropped.untested));
   write_samples(samples, layout.samples(tile));
   return counts_of(samples, reference, dropped);
 }

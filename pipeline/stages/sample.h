@@ -51,4 +51,9 @@ std::vector<std::vector<Split>> split_blocks(const std::vector<std::int64_t>& bl
 std::vector<std::vector<Split>> split_reference(const std::vector<std::int64_t>& ids, const std::vector<std::int64_t>& blocks,
                                                 const std::vector<std::string>& strata, const ReferenceOptions& options);
 
+// Where whole blocks test, and all of a tile have to learn in the run of some seed: what to do about it. "" where something tests, or
+// nothing is to.
+std::string untested_text(const ReferenceOptions& options, const std::vector<std::int64_t>& blocks,
+                          const std::vector<std::vector<Split>>& splits);
+
 }  // namespace millesime

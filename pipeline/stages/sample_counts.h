@@ -16,6 +16,7 @@ namespace millesime {
 
 struct Dropped {
   std::int64_t polygons_without_pixel = 0, pixels_of_two_classes = 0, pixels_without_observation = 0, pixels_not_selected = 0;
+  std::string untested;  // untested_text()
 };
 
 MissingStatics missing_of(const Samples& samples);

@@ -125,4 +125,15 @@ std::vector<std::vector<Split>> split_reference(const std::vector<std::int64_t>&
   return split_polygons(ids, strata, options);
 }
 
+std::string untested_text(const ReferenceOptions& options, const std::vector<std::int64_t>& blocks,
+                          const std::vector<std::vector<Split>>& splits) {
+  const auto tests = [](const std::vector<Split>& split) { return std::ranges::find(split, Split::test) != split.end(); };
+  if (options.split != "block" || options.learn_ratio >= 1 || blocks.empty() || std::ranges::all_of(splits, tests)) return "";
+  const std::size_t n = std::set(blocks.begin(), blocks.end()).size();
+  return join_text("reference.split = \"block\": expected polygons of each class in several blocks, some of which test; all ",
+                   blocks.size(), " polygons of ", options.path, " lie in ", n == 1 ? "one block" : join_text(n, " blocks"), " of ",
+                   options.block_km, " km", n == 1 ? "" : ", each of which some class has to learn from",
+                   ", so that nothing is left to test; give a smaller reference.block_km, or split = \"polygon\"");
+}
+
 }  // namespace millesime

@@ -301,6 +301,11 @@ nlohmann::json run_validate(const Config& config, const std::vector<std::string>
   for (MapAccuracy& run : report.runs) run.not_judged = not_judged(sampled, run);
   report.final_map->not_judged = not_judged(sampled, *report.final_map);
 
+  if (report.final_map->confusion.total() == 0 && report.runs.front().confusion.total() == 0)
+    context.progress->note(
+        "no pixel of a reference polygon tests the map: its accuracy is not known; see reference.learn_ratio, reference.split and "
+        "reference.block_km");
+
   for (int seed = 0; seed < layout.seeds; ++seed) {
     require_known_classes(report.runs[static_cast<std::size_t>(seed)].confusion, nomenclature, join_text("maps of seed ", seed));
     write_confusion_csv(report.runs[static_cast<std::size_t>(seed)].confusion, layout.confusion(seed));

@@ -68,9 +68,11 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
   publication.accuracy = folder + "/accuracy_in.json", publication.results = folder + "/results_in.txt";
   MapAccuracy final_map = accuracy_of("final map", 23, 0.88);
   final_map.unmapped = 7, final_map.not_judged = {3};
-  AccuracyReport accuracy{"pixels of the reference polygons that no seed learned from and that were kept for the final map",
-                          {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86)},
-                          final_map};
+  AccuracyReport accuracy{
+      "pixels of the reference polygons that no seed learned from and that were kept for the final map; without those of "
+      "T31TDJ, whose samples were drawn after the models had learned",
+      {accuracy_of("seed 0", 23, 0.82), accuracy_of("seed 1", 23, 0.86)},
+      final_map};
   accuracy.near_learners = accuracy_of("polygons", 23, 0.88), accuracy.far_from_learners = accuracy_of("blocks", 23, 0.7);
   accuracy.far_from_learners->blocks = 12;
   const int grassland = publication.nomenclature.classes[1].code, moor = publication.nomenclature.classes[2].code;
@@ -99,6 +101,10 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
   EXPECT_TRUE(texts[1].contains("remplacée\u00a0: P_20210401_V1 par P_20210401_V2"));
   EXPECT_TRUE(texts[1].contains("exactitude globale par blocs") && texts[1].contains("par blocs, dont aucun modèle n’a rien appris"));
   EXPECT_TRUE(texts[1].contains("12")) << "blocks";
+  EXPECT_TRUE(std::ranges::any_of(texts[1], [](const std::string& text) {
+    return text.find("dont aucun tirage n’a rien appris ; sans ceux de T31TDJ, dont les échantillons ont été tirés après") !=
+           std::string::npos;
+  }));
   // What is confused, where, and what would help.
   const auto says = [&](const std::set<std::string>& page, const std::string& part) {
     return std::ranges::any_of(page, [&](const std::string& text) { return text.find(part) != std::string::npos; });
@@ -140,6 +146,20 @@ TEST_F(PublishedPage, NoTextOfAFrenchPageIsEnglish) {
     if (texts[0].contains(text) && !in_both.contains(trimmed) && !std::regex_match(trimmed, names)) english.push_back(trimmed);
   }
   EXPECT_THAT(english, ::testing::IsEmpty());
+}
+
+TEST_F(PublishedPage, ATestOfNothingIsSaid) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 60, 50}, 3);
+  write_raster(folder + "/classification.tif", patches.map, {});
+  AccuracyReport report;
+  report.runs = {{"seed 0", ConfusionMatrix({1, 2}), Calibration{}, 0}};
+  report.final_map = report.runs.front();
+  write_report(report, Nomenclature::load("oso23"), folder + "/accuracy.json", folder + "/RESULTS.txt");
+  PublishCommand command;
+  command.folder = folder, command.output = folder + "/out", command.year = 2021;
+  publish(command, context);
+  EXPECT_THAT(read_text(folder + "/out/report.html"),
+              AllOf(HasSubstr("its accuracy is not known"), Not(HasSubstr("overall accuracy")), Not(HasSubstr("Confusion matrix"))));
 }
 
 // What a sample of points says by its design stays as it is: its counts have not the weights of the design.
@@ -185,7 +205,8 @@ TEST_F(PublishedPage, EstimatesOfASampleOfPointsAreNotReplacedByItsCounts) {
   command.options.language = "fr";
   publish(command, context);
   EXPECT_THAT(read_text(folder + "/out/report.html"),
-              AllOf(HasSubstr("elle a pris 4,0 ha à d’autres classes et en a perdu 6,0 ha"), HasSubstr(" (4 blocs) ; 3 d’entre eux"),
+              AllOf(HasSubstr("points de sample.gpkg (échantillonnage : design)"),
+                    HasSubstr("elle a pris 4,0 ha à d’autres classes et en a perdu 6,0 ha"), HasSubstr(" (4 blocs) ; 3 d’entre eux"),
                     HasSubstr("compte pour la surface"), HasSubstr("Blocs de l’échantillon")));
 
   command.options.language = "en";

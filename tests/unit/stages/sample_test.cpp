@@ -304,8 +304,21 @@ TEST_F(SampleStage, OneBlockOfPolygonsLeavesNothingToTest) {
   write_reference({{2, 3, 4, 4, "6"}, {10, 3, 4, 4, "6"}, {20, 3, 4, 4, "5"}});
   config.reference.split = "block", config.reference.block_km = 5;
   EXPECT_THAT(refusal(), AllOf(HasSubstr("all 3 polygons"), HasSubstr("one block of 5 km"), HasSubstr("reference.block_km")));
+  // Two blocks, of which each has the only polygon of a class.
+  write_reference({{2, 3, 4, 4, "6"}, {40, 3, 4, 4, "5"}});
+  config.reference.block_km = 0.2;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("lie in 2 blocks of 0.2 km, each of which some class has to learn from")));
   config.reference.split = "auto";
   EXPECT_EQ(refusal(), "no error");
+}
+
+TEST_F(SampleStage, OfSeveralTilesOneMayTestNothing) {
+  make_tile("T31TCJ");
+  make_tile("T31TDJ", 60);
+  write_reference({{2, 3, 4, 4, "6"}, {10, 3, 4, 4, "5"}});
+  config.reference.split = "block", config.reference.block_km = 5;
+  EXPECT_EQ(refusal(), "no error");
+  EXPECT_THAT(progress.notes, ::testing::Contains(AllOf(HasSubstr("tile T31TCJ"), HasSubstr("nothing is left to test"))));
 }
 
 // The samples go to the disk; reading images needs memory all the same.
