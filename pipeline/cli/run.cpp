@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 
@@ -37,40 +40,45 @@ struct RunCommand {
 
 class TextObserver : public RunObserver {
  public:
-  explicit TextObserver(bool quiet) : quiet_(quiet) {}
-  void unit_starts(const Unit& unit, const std::string& why) override {
-    if (!quiet_) std::fprintf(stderr, "%s  (%s)\n", unit.name().c_str(), why.c_str());
-  }
+  explicit TextObserver(bool quiet) : quiet_(quiet), clear_(::isatty(STDERR_FILENO) == 1 ? "\r\033[K" : "") {}
+  void unit_starts(const Unit& unit, const std::string& why) override { say(join_text(unit.name(), "  (", why, ")")); }
   void unit_done(const Unit& unit, double seconds, const nlohmann::json& counts) override {
-    if (quiet_) return;
     // Nested counts (per class, per date) are only in the manifest; a line shows the others.
+    const auto number = [](const nlohmann::json& value) {
+      constexpr int kDigits = 4;
+      if (!value.is_number_float()) return json_text(value);
+      return std::isnan(value.get<double>()) ? std::string("not known") : fixed(value.get<double>(), kDigits);
+    };
     std::vector<std::string> parts;
     for (const auto& [key, value] : counts.items())
       if (value.is_number() || value.is_string())
-        parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : json_text(value)));
-    std::fprintf(stderr, "  %s done in %.1f s%s%s\n", unit.name().c_str(), seconds, parts.empty() ? "" : ": ",
-                 join_list(parts, ", ").c_str());
+        parts.push_back(key + " " + (value.is_string() ? value.get<std::string>() : number(value)));
+    say(join_text("  ", unit.name(), " done in ", fixed(seconds, 1), " s", parts.empty() ? "" : ": ", join_list(parts, ", ")));
   }
   void unit_taken(const Unit& unit, const std::string& edition) override {
-    if (!quiet_) std::fprintf(stderr, "  %s taken from the edition %s, which made the same\n", unit.name().c_str(), edition.c_str());
+    say(join_text("  ", unit.name(), " taken from the edition ", edition, ", which made the same"));
   }
   void unit_kept(const Unit& unit, const std::string& why) override {
-    if (!quiet_) std::fprintf(stderr, "%s: kept as it is with --tiles (%s)\n", unit.name().c_str(), why.c_str());
+    say(join_text(unit.name(), ": kept as it is with --tiles (", why, ")"));
   }
   void unit_failed(const Unit& unit, const std::string& message) override {
-    std::fprintf(stderr, "  %s FAILED: %s\n", unit.name().c_str(), message.c_str());
+    std::fprintf(stderr, "%s  %s FAILED: %s\n", clear_, unit.name().c_str(), message.c_str());
   }
   void stage_goes_on(const Stage& stage, std::size_t done, std::size_t units, double seconds_left) override {
-    if (quiet_) return;
-    std::fprintf(stderr, "  %s: %zu of %zu units, about %s left\n", stage.name.c_str(), done, units, duration_text(seconds_left).c_str());
+    if (seconds_left >= 1)
+      say(join_text("  ", stage.name, ": ", done, " of ", units, " units, about ", duration_text(seconds_left), " left"));
   }
   void stage_up_to_date(const Stage& stage, std::size_t units) override {
-    if (quiet_) return;
-    std::fprintf(stderr, "%s: %s up to date\n", stage.name.c_str(), counted(units, "unit").c_str());
+    say(join_text(stage.name, ": ", counted(units, "unit"), " up to date"));
   }
 
  private:
+  void say(const std::string& line) const {
+    if (!quiet_) std::fprintf(stderr, "%s%s\n", clear_, line.c_str());
+  }
+
   bool quiet_;
+  const char* clear_;  // of a terminal: the bar that is in the line
 };
 
 // One JSON document a line on standard output, for schedulers.
@@ -145,6 +153,7 @@ int execute(Call<RunCommand>& call) {
     throw UserError("--unit names one unit; expected neither --from nor --to beside it");
   const Config config = command.production.load();
   const Selection selection{command.tiles, command.from, command.to, command.force, command.partial};
+  if (command.unit.empty()) warn(command.production.unread_options());
   if (command.dry_run) {
     print_plan(make_plan(stage_list(), config, selection), command.json);
     return 0;

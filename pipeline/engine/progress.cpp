@@ -1,5 +1,6 @@
 #include "pipeline/engine/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,20 @@ std::string with_prefix(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value < 10 ? "%.1f%s" : "%.0f%s", value, prefix);
   return text;
+}
+
+// Of a terminal; 0: it does not say.
+std::size_t columns_of(std::FILE* stream) {
+  winsize size{};
+  return ::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// The beginning that a line of the terminal holds: what is in the next one would not be redrawn.
+std::string within(const std::string& line, std::size_t columns) {
+  if (columns == 0 || line.size() < columns) return line;
+  std::size_t end = columns - 1;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;  // no half character of UTF-8
+  return line.substr(0, end);
 }
 
 }  // namespace
@@ -136,7 +151,8 @@ void TextProgress::show(const ProgressReport& report, bool last) {
     constexpr int kWidth = 24;
     const int full = static_cast<int>(share * kWidth);
     const std::string bar = std::string(static_cast<std::size_t>(full), '#') + std::string(static_cast<std::size_t>(kWidth - full), '.');
-    std::fprintf(stream_, "\r\033[K  %s [%s] %d %%%s%s", report.what.c_str(), bar.c_str(), percent, detail.c_str(), last ? "\n" : "");
+    const std::string line = join_text("  ", report.what, " [", bar, "] ", percent, " %", detail);
+    std::fprintf(stream_, "\r\033[K%s%s", last ? line.c_str() : within(line, columns_of(stream_)).c_str(), last ? "\n" : "");
   } else {
     std::fprintf(stream_, "  %s: %d %%%s\n", report.what.c_str(), percent, detail.c_str());
   }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -16,12 +17,15 @@
 #include "pipeline/engine/editions.h"
 #include "pipeline/engine/lock.h"
 #include "pipeline/engine/progress.h"
+#include "pipeline/engine/time_left.h"
 #include "pipeline/stages/planning.h"
 #include "pipeline/stages/tiles.h"
 
 namespace millesime {
 namespace fs = std::filesystem;
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 std::vector<Fingerprint> fingerprints(const std::vector<std::string>& files, const std::vector<Fingerprint>* known) {
   std::vector<Fingerprint> result;
@@ -73,7 +77,7 @@ Executed execute(const Stage& stage, const Unit& unit, Config& config, const Lay
 bool run_one(const Stage& stage, const Unit& unit, const std::string& why, Config& world, const Layout& layout, const Context& context,
              RunObserver& observer) {
   observer.unit_starts(unit, why);
-  const auto started = std::chrono::steady_clock::now();
+  const auto started = Clock::now();
   const bool may_take = stage.of_any_edition && why != kForced;
   std::error_code kept;
   fs::remove(layout.failure(unit.stage, unit.key), kept);  // of an earlier attempt, whatever becomes of this one
@@ -82,7 +86,7 @@ bool run_one(const Stage& stage, const Unit& unit, const std::string& why, Confi
     observer.unit_taken(unit, done.edition);
     return false;
   }
-  observer.unit_done(unit, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(), done.counts);
+  observer.unit_done(unit, std::chrono::duration<double>(Clock::now() - started).count(), done.counts);
   return true;
 }
 
@@ -91,10 +95,6 @@ std::unique_ptr<WaitingLock> lock_of(const Unit& unit, const Layout& layout, con
     context.progress->note(join_text("waiting for ", holder, ", which works on ", unit.name()));
   });
 }
-
-}  // namespace
-
-namespace {
 
 // Inside a catch block: what happened, in words.
 std::string failure_text() {
@@ -145,8 +145,7 @@ class Wave {
 
   // Returns the outputs that are missing now.
   std::set<std::string> run(const std::vector<const PlannedUnit*>& units, int jobs) {
-    units_ = units;
-    started_ = std::chrono::steady_clock::now();
+    units_ = units, jobs_ = jobs;
     if (jobs == 1) {
       work(context_, false);
     } else {
@@ -167,12 +166,14 @@ class Wave {
   void work(const Context& context, bool side_by_side) {
     Config world = world_;
     LockedObserver observer(*this);
-    while (const PlannedUnit* planned = next()) {
+    while (const auto place = next()) {
+      const PlannedUnit* planned = units_[*place];
       try {
         const auto own = lock_of(planned->unit, layout_, context);  // `status` sees that it runs
         const bool ran = run_one(stage_, planned->unit, planned->why, world, layout_, context, observer);
         const std::lock_guard lock(mutex_);
-        ++(ran ? outcome_.ran : outcome_.taken), ++done_;
+        ++(ran ? outcome_.ran : outcome_.taken);
+        time_left_.ends(*place, Clock::now());
         tell_the_rest();
       } catch (const Interrupted&) {  // no failure: the unit runs again
         const std::lock_guard lock(mutex_);
@@ -182,7 +183,7 @@ class Wave {
         const std::string message = failure_text();
         const std::lock_guard lock(mutex_);
         if (!side_by_side) context.progress->finish();
-        ++done_;
+        time_left_.ends(*place, Clock::now());
         outcome_.failed.push_back({planned->unit.name(), message});
         lacking_.insert(planned->unit.outputs.begin(), planned->unit.outputs.end());
         observer_.unit_failed(planned->unit, message);
@@ -194,16 +195,17 @@ class Wave {
     }
   }
 
-  const PlannedUnit* next() {
+  // The place of the next unit.
+  std::optional<std::size_t> next() {
     const std::lock_guard lock(mutex_);
-    return next_ < units_.size() ? units_[next_++] : nullptr;
+    if (next_ == units_.size()) return std::nullopt;
+    time_left_.begins(next_, Clock::now());
+    return next_++;
   }
 
   void tell_the_rest() {
-    if (done_ == units_.size()) return;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-    observer_.stage_goes_on(stage_, done_, units_.size(),
-                            seconds / static_cast<double>(done_) * static_cast<double>(units_.size() - done_));
+    if (const std::size_t done = time_left_.ended(); done < units_.size())
+      observer_.stage_goes_on(stage_, done, units_.size(), time_left_.seconds(units_.size(), jobs_, Clock::now()));
   }
 
   // Concurrent units report one at a time.
@@ -236,8 +238,9 @@ class Wave {
   RunObserver& observer_;
   RunOutcome& outcome_;
   std::vector<const PlannedUnit*> units_;
-  std::chrono::steady_clock::time_point started_;
-  std::size_t next_ = 0, done_ = 0;
+  int jobs_ = 1;
+  TimeLeft time_left_;
+  std::size_t next_ = 0;
   std::set<std::string> lacking_;
   std::exception_ptr fatal_;
   std::mutex mutex_;

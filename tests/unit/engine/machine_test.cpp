@@ -7,6 +7,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
 #include "pipeline/engine/progress.h"
+#include "pipeline/engine/time_left.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -81,6 +82,20 @@ TEST(Progress, OfUnitsSideBySideAddsUp) {
   EXPECT_EQ(shown.total, 40);
   EXPECT_EQ(shown.done, 15);
   EXPECT_EQ(shown.finished, 1);
+}
+
+TEST(TimeLeft, IsThatOfTheUnitsBeforeLessWhatThoseAtWorkHaveWorked) {
+  const TimeLeft::Time start;
+  const auto at = [&](int seconds) { return start + std::chrono::seconds(seconds); };
+  TimeLeft two;  // side by side
+  two.begins(0, at(0)), two.begins(1, at(0));
+  EXPECT_EQ(two.seconds(2, 2, at(5)), 0) << "nothing has ended";
+  two.ends(0, at(10));
+  EXPECT_EQ(two.seconds(2, 2, at(10)), 0) << "the other began with it";
+  two.begins(2, at(10));
+  EXPECT_EQ(two.seconds(6, 2, at(10)), (5 * 10 - 10) / 2);
+  EXPECT_EQ(two.seconds(6, 2, at(14)), (5 * 10 - 10 - 4) / 2);
+  EXPECT_EQ(two.ended(), 1u);
 }
 
 }  // namespace
