@@ -4,6 +4,7 @@
 
 #include "models/base/option_readers.h"
 #include "models/registry.h"
+#include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/learn_model.h"
 
