@@ -292,7 +292,8 @@ TEST(Catalog, TilesThatDifferInCapitalLettersAloneAreRefused) {
   EXPECT_THAT(message_of([&] { tiles_of(config); }),
               AllOf(HasSubstr("the tiles North and north differ in the case of letters alone"), HasSubstr("tiles.names")));
   SilentContext silent;
-  const CatalogCommand command{.root = root + "/series", .sensor = config.sources.front().sensor};
+  CatalogCommand command;
+  command.root = root + "/series", command.sensor = config.sources.front().sensor;
   EXPECT_THAT(catalog(command, silent.context).to_text(), HasSubstr("differs from the tile North in the case of letters alone"));
   config.tiles.names = {"north", "south"};
   EXPECT_THAT(tiles_of(config), ElementsAre("north", "south"));
@@ -320,7 +321,8 @@ TEST(Catalog, RastersOfNoPatternAreTold) {
     testing::SilentProgress progress;
     SilentContext silent;
     silent.context.progress = &progress;
-    for (const Unit& unit : *catalog_stage().plan(config)) unit.run(silent.context);
+    const auto units = catalog_stage().plan(config);
+    for (const Unit& unit : *units) unit.run(silent.context);
     return progress.notes;
   };
   EXPECT_THAT(notes(), ::testing::IsEmpty());
@@ -332,7 +334,8 @@ TEST(Catalog, RastersOfNoPatternAreTold) {
               ElementsAre(AllOf(HasSubstr(root + "/series: 1 raster fits no pattern of "), HasSubstr(": a/flight_2021-05-16_r.tif;"))))
       << "once, not for each tile";
   SilentContext silent;
-  CatalogCommand command{.root = root + "/series", .sensor = config.sources.front().sensor};
+  CatalogCommand command;
+  command.root = root + "/series", command.sensor = config.sources.front().sensor;
   const CatalogReport report = catalog(command, silent.context);
   EXPECT_THAT(report.to_text(), HasSubstr("2 rasters fit no pattern of"));
   EXPECT_EQ(report.to_json().at("unmatched").dump(), R"({"rasters":2,"first":["a/flight_2021-05-16_r.tif","slope.tif"]})");
