@@ -1,6 +1,5 @@
 #pragma once
-// Indices that a configuration declares itself: "NAME = EXPRESSION", e.g. "GCVI = B8 / B3 - 1" or "SAVI2 = 1.5 * (B8 - B4) / (B8 + B4 +
-// 0.5)".
+// Indices that a configuration declares itself: "NAME = EXPRESSION", e.g. "GCVI = B8 / B3 - 1".
 //
 // An expression has band names, numbers, + - * / and parentheses. Bands are reflectances (0..1), as in papers. It must be equivalent
 // to sum / sum, each a sum of at most kMaxIndexBands bands with factors, and a number (see IndexFormula).

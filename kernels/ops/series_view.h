@@ -17,7 +17,7 @@ inline constexpr int kMaxBands = 64;  // of one SeriesView
 inline constexpr int kMaxGroups = 6;  // native resolutions
 inline constexpr int kMaxMasks = 16;  // mask planes of a date
 
-// Sentinel-2: a pixel without a value, in every band (the same number as kNodata of pipeline/core/series.h).
+// A pixel without a value, in the bands of every sensor (the same number as kNodata of pipeline/core/series.h).
 inline constexpr std::int16_t kMissing = -10000;
 
 // Bands of one native resolution. The centre of window pixel (c, r) lies at group position

@@ -6,8 +6,7 @@
 //
 // A band of coarser resolution is missing at a pixel where the coarse pixel nearest to its centre is missing; this is the
 // same for every resampling method (see resample.h). What a value of a mask plane means is a table of 256 values
-// (SeriesView::mask_rules), one a plane; pipeline/core/mask_rules.h has those of products: THEIA's CLM, SAT and EDG, Sen2Cor's scene
-// classes, L3A's flags, and bits.
+// (SeriesView::mask_rules), one a plane; those of products come from their sensor files (configs/sensors).
 
 #include <cstdint>
 

@@ -1,4 +1,5 @@
 #pragma once
+// LibTorch with one thread, for as long as an object lives. Includes torch.
 
 #include <mutex>
 

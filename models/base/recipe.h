@@ -32,7 +32,7 @@ struct Recipe {  // [train]
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;
                               // no dates are hidden in training sets without gaps
-  double season_cut = 0;      // share of the samples whose season is hidden after a random day, raw input: one model for maps of any day
+  double season_cut = 0;      // share of the samples whose season is hidden after a day, raw input: a model for maps of any day (season.h)
   double noise = 0.02;        // standard deviation, in deviations of the feature
   double shift_days = 1;      // standard deviation of one shift of the whole series
   double stretch = -1;        // of one stretch of the positions in time, as a share; -1: stretch_for chooses

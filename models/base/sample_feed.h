@@ -1,6 +1,7 @@
 #pragma once
 // Inside models/base only: the samples of a table as tensors on the training device, all of them at once where they fit into memory, and
 // otherwise part after part, while the next one is read. The order of the samples and what is computed from them do not depend on it.
+// Includes torch.
 
 #include <cstdint>
 #include <functional>

@@ -3,8 +3,8 @@
 // networks: each learned while the season was hidden after days within ten days of the middle of its part. The map of a day is the mean of
 // the two or three networks whose middles are near, weighted by nearness, so that nothing jumps from day to day; the whole season is the
 // last of these middles. A network of many days is worse on each of them than one of the day alone, and a mean of networks is better: the
-// two meet (models/MEASURED.md). How sure a map may be depends on its day: probabilities are raised to a power that was fitted, day by day,
-// to held-out samples of which nothing later was shown.
+// two effects cancel (models/MEASURED.md). Calibration depends on the day: probabilities are raised to a power that was fitted, for single
+// days, to held-out samples whose later dates were hidden; between these days it is linear.
 //
 // In the spec: metrics.season = {"cut": share of the samples that lost the end of their season, "parts": [{"middle": day of the year,
 // "epoch": where its training stopped}, ...], "known": first day of the year on which the whole season is known, "powers": [[day of the
@@ -20,7 +20,8 @@
 
 namespace millesime {
 
-inline constexpr int kSeasonStep = 15, kFirstSeasonDay = 60, kWholeSeason = 366;  // days of the year
+// Powers are fitted for every kSeasonStep-th day of the year from kFirstSeasonDay on; from kWholeSeason on nothing is hidden.
+inline constexpr int kSeasonStep = 15, kFirstSeasonDay = 60, kWholeSeason = 366;
 
 bool knows_early_maps(const ModelFile& model);  // it, or a member of it, learned with cuts
 

@@ -1,5 +1,5 @@
 #pragma once
-// Inside models/base only: samples as tensors on the training device, and the output of a network for them.
+// Inside models/base only: samples as tensors on the training device, and the output of a network for them. Includes torch.
 
 #include <cstdint>
 #include <vector>

@@ -1,5 +1,6 @@
 #pragma once
-// Rules that say which values of a product's mask planes make a pixel invalid: one rule a plane, applied by kernels/ops/validity.h.
+// Simple mask rules (MaskRule, series.h) for tests and benchmarks. Those of products come from their sensor files (io/encoding.h,
+// MaskPlane).
 
 #include <cstdint>
 #include <initializer_list>

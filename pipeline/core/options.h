@@ -33,8 +33,7 @@ class Option {
   Option& path();   // relative paths are relative to the configuration file
   Option& dates();  // a text or a list of them: days, YYYY-MM-DD or YYYYMMDD
   Option& required();
-  Option& names(
-      std::string kind);  // a value names a "nomenclature", "architecture", ...: what help, shells and programs offer; not checked here
+  Option& names(std::string kind);      // of the value: "nomenclature", "architecture"...; for help and completion, not checked here
   Option& read_by(std::string reader);  // only this kind of model reads it (models/base/option_readers.h); the help says so
   Option& repeated();                   // of a list: one value a flag, `--set a=1 --set b=2`, and commas belong to the value
 

@@ -84,12 +84,12 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 //               sample also error_by_chance, and each bin with its share of the map's area, by which its points count, and effective_points
 //   mean        over the runs: overall_accuracy, kappa, macro_f_score: {mean, half_width, runs};
 //               classes: [{code, precision, recall, f_score: {mean, half_width, runs}}]
-//   confusions  (not of matrices) [{reference, produced, pixels, polygons, in_one_polygon, there, longitude, latitude, hectares (of a
-//               sample)}]
+//   confusions  (not of matrices) [{reference, produced, pixels, polygons, in_one_polygon, there, longitude, latitude,
+//               hectares (of a sample)}]
 //   learned     (of the stage) [{code, polygons}]
 //   sampling, unit  (of points) how they were drawn, point or block; runs and mean then count points, without the weights of the design
-//   areas       (of points, by their design; of other references added by publish, from the matrix) {unit: "ha", covered_share, unsampled:
-//   [code], overall_accuracy: estimate,
+//   areas       (of points, by their design; of other references added by publish, from the matrix)
+//               {unit: "ha", covered_share, unsampled: [code], overall_accuracy: estimate,
 //               classes: [{code, mapped, area, users_accuracy, producers_accuracy}]} with estimate = {value, standard_error},
 //               and {low, high}, a 95 % interval, where the sample has no spread
 nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomenclature& nomenclature);

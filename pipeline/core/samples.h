@@ -28,7 +28,7 @@ struct SampleSeries {
   Column<std::uint8_t> valid;   // [sample][date]
 };
 
-// How a sample is used in the run of one seed. Both: of tables alone, whoever makes one may say so. Unused: in a learning polygon, but
+// How a sample is used in the run of one seed. Both: only in tables whose makers say so. Unused: in a learning polygon, but
 // not selected. Final map: held out from every seed, to judge the final map and nothing else.
 enum class Split : std::uint8_t { learn = 0, test = 1, both = 2, unused = 3, final_map = 4 };
 inline constexpr Split kSplits[] = {Split::learn, Split::test, Split::both, Split::unused, Split::final_map};
@@ -80,8 +80,9 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file);
 //   longitude, latitude   optional: the same in degrees (WGS 84), for models that read coordinates; an empty cell is not known
 //   region                optional: name of the region
 //   split, or split_0...  optional: learn, test, both, unused or final, for each seed; without it all learn
-//   <BAND>_<YYYYMMDD>     an observation (also _2021-06-01, _2021152), or <SOURCE>:<BAND>_<YYYYMMDD>; an empty cell, "nan", "NA", an
-//   infinity or a fill value is cloudy or missing any other             a static input; an empty cell is missing
+//   <BAND>_<YYYYMMDD>     an observation (also _2021-06-01, _2021152), or <SOURCE>:<BAND>_<YYYYMMDD>
+//   any other             a static input
+// An observation is cloudy or missing, and a static input missing, where the cell is empty, "nan", "NA", an infinity or a fill value.
 // Sources: B1 to B12 and B8A are "sentinel2"; VV, VH, HH and HV are "sentinel1"; other bands that have the same dates are one source
 // ("series", "series_2"...). A date of a source is valid if all its bands have a value; otherwise all of them are set to kNodata.
 // Fill values (-9999, 65535, 1e20..., extremes that repeat) are missing where they lie plainly beyond a band's other numbers, and refused

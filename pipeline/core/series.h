@@ -15,7 +15,7 @@
 
 namespace millesime {
 
-inline constexpr std::int16_t kNodata = -10000;  // THEIA MUSCATE products
+inline constexpr std::int16_t kNodata = -10000;  // the number of THEIA's products
 
 // Bands of one native resolution over a window, with a margin where the file has one.
 // The centre of window pixel (c, r) lies at group position (c * col_scale + col_offset, r * row_scale + row_offset),

@@ -42,9 +42,8 @@ struct VectorLayer {
 };
 
 // All polygons of a layer ("" takes the only one), in `crs` ("" keeps the file's); with `within`, a box in `crs`, those whose extent
-// meets it. UserError if the file, the layer or a required field is missing (its case
-// need not be that of the file); the message lists the existing fields (layers).
-// Curves become lines, heights are left out, invalid polygons are repaired (and reported). Attributes without a value are "".
+// meets it. UserError if the file, the layer or a required field is missing (in any letter case); the message lists the existing fields
+// (layers). Curves become lines, heights are left out, invalid polygons are repaired (and reported). Attributes without a value are "".
 VectorLayer read_polygons(const std::string& path, const std::string& layer, const std::vector<std::string>& required_fields,
                           const std::string& crs, const std::optional<Box>& within = std::nullopt);
 

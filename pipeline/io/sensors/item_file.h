@@ -18,8 +18,8 @@ struct TiledItem {
 
 struct ItemFile {
   std::vector<TiledItem> items;  // of the sensor, in the order of the list
-  std::map<std::pair<std::string, std::string>, int>
-      others;  // of other sensors: how many of a tile and a kind (a collection, or what tells)
+  // Of other sensors: (tile, kind) -> number of items; the kind is a collection, or what else tells the sensor.
+  std::map<std::pair<std::string, std::string>, int> others;
 };
 
 // A STAC ItemCollection (JSON), or a table (item_table.h). Read again where the file has changed. UserError where it is no list of items.

@@ -129,8 +129,7 @@ bool matches(std::string_view pattern, std::string_view name);
 // The one image of `names` that a pattern of a sensor file (without extension) names; "" if there is none, a fault if there are several.
 std::string only_image(const std::vector<std::string>& names, const std::string& pattern, std::vector<std::string>& problems);
 // Fills in the layers of bands and masks, the bands and the problems of a product. `image`: the file that a pattern of the sensor file
-// names,
-// "" for none. `missing`: what to say of a mask that has to be there.
+// names, "" for none. `missing`: the message for a mask that has to be there.
 void add_layers(const SensorFile& sensor, const std::function<std::string(const std::string& pattern)>& image, FoundProduct& found,
                 const std::function<std::string(const SensorMask& mask)>& missing);
 std::string with_variant(std::string pattern, const std::string& variant);  // {variant} replaced
