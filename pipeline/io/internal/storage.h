@@ -18,7 +18,7 @@ std::string storage_path(const std::string& root);
 std::optional<std::string> blob_path(const std::string& address);
 bool is_remote(const std::string& path);
 
-// A list of products instead of a folder: a STAC ItemCollection, items.json.
+// A list of products instead of a folder: a STAC ItemCollection (items.json), or a table of its items (sensors/item_table.h).
 bool is_item_list(const std::string& root);
 // The folder that paths of products are relative to: the root, or the folder of the list.
 std::string folder_of_products(const std::string& root);
