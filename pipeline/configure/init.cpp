@@ -2,34 +2,22 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <set>
 
+#include "pipeline/configure/found_reference.h"
 #include "pipeline/configure/found_sources.h"
 #include "pipeline/configure/written_config.h"
 #include "pipeline/core/atomic_file.h"
-#include "pipeline/core/configs.h"
 #include "pipeline/core/counted.h"
-#include "pipeline/core/csv.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/nomenclature.h"
 #include "pipeline/core/text.h"
 #include "pipeline/core/toml_text.h"
-#include "pipeline/io/layer_choice.h"
-#include "pipeline/io/vector_file.h"
 #include "pipeline/stages/config.h"
 
 namespace millesime {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMostClasses = 254;  // distinct values of a field that may be classes
-
-bool has_word(const std::string& text, const std::vector<std::string>& words) {
-  return std::ranges::any_of(words, [&, low = lower(text)](const std::string& word) { return low.find(word) != std::string::npos; });
-}
 
 // Folders beside the images, where polygons lie.
 std::vector<fs::path> folders_beside(const fs::path& root, const std::vector<FoundSource>& sources) {
@@ -44,77 +32,6 @@ std::vector<fs::path> folders_beside(const fs::path& root, const std::vector<Fou
     level = std::move(next);
   }
   return folders;
-}
-
-struct FoundPolygons {
-  std::string path;
-  std::size_t features = 0;
-  std::map<std::string, std::set<std::string>> values;  // of each field, up to kMostClasses
-};
-
-std::vector<FoundPolygons> find_polygons(const std::vector<fs::path>& folders, std::vector<std::string>& notes) {
-  std::vector<FoundPolygons> all;
-  for (const fs::path& folder : folders) {
-    std::vector<fs::path> files;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-      if (const std::string ending = lower(entry.path().extension().string());
-          ending == ".shp" || ending == ".gpkg" || ending == ".geojson" || ending == ".fgb" || ending == ".parquet")
-        files.push_back(entry.path());
-    std::ranges::sort(files);
-    for (const fs::path& file : files) {
-      if (looks_like_items(file)) continue;  // footprints of images
-      try {
-        const VectorLayer layer = read_polygons(file.string(), LayerChoice{"", "reference.layer of the configuration"}, {}, "");
-        if (layer.features.empty()) continue;
-        FoundPolygons found{file.string(), layer.features.size(), {}};
-        for (const std::string& field : layer.fields)
-          for (const Feature& feature : layer.features)
-            if (const std::string& value = feature.attributes.at(field); !value.empty() && found.values[field].size() <= kMostClasses)
-              found.values[field].insert(value);
-        all.push_back(std::move(found));
-      } catch (const UserError& problem) {
-        notes.push_back(join_text("not used: ", std::string(problem.what())));
-      }
-    }
-  }
-  return all;
-}
-
-struct FoundReference {
-  const FoundPolygons* polygons = nullptr;
-  std::string field, nomenclature;  // "": of its values
-  int score = 0;
-};
-
-// Whether every value names a class.
-bool fits(const std::set<std::string>& values, const Nomenclature& classes) {
-  return std::ranges::all_of(values, [&](const std::string& value) {
-    try {
-      return code_of_class(value, &classes).has_value();
-    } catch (const UserError&) {
-      return false;
-    }
-  });
-}
-
-// The field that looks most like classes: of a known nomenclature before any other, of a telling name, of many polygons a value.
-std::optional<FoundReference> find_reference(const std::vector<FoundPolygons>& all, const std::vector<std::string>& nomenclatures) {
-  const std::vector<std::string> telling = {"code", "class", "label", "landcover", "lc", "crop", "cultu", "kind", "type"};
-  std::optional<FoundReference> best;
-  for (const FoundPolygons& polygons : all)
-    for (const auto& [field, values] : polygons.values) {
-      if (values.size() < 2 || values.size() > kMostClasses || values.size() * 2 > polygons.features) continue;
-      FoundReference found{&polygons, field, "", 0};
-      found.score += has_word(field, telling) ? 2 : 0;
-      found.score +=
-          has_word(fs::path(polygons.path).stem().string(), {"ref", "truth", "sample", "train", "label", "parcel", "field"}) ? 2 : 0;
-      found.score -= has_word(field + fs::path(polygons.path).stem().string(), {"region", "zone", "dep", "split", "fid"}) ? 4 : 0;
-      for (const std::string& name : nomenclatures)
-        if (found.nomenclature.empty() && fits(values, Nomenclature::load(name))) found.nomenclature = name, found.score += 3;
-      if (found.score > 0 && (!best || found.score > best->score)) best = found;
-    }
-  return best;
 }
 
 struct FoundRegions {
@@ -134,38 +51,6 @@ std::optional<FoundRegions> find_named(const std::vector<FoundPolygons>& all, co
     if (any) return any;
   }
   return std::nullopt;
-}
-
-// Nomenclatures that lie in the folder, then the known ones, the one of the official map first.
-std::vector<std::string> nomenclatures_in(const fs::path& root) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root, error))
-    if (entry.is_regular_file() && has_word(entry.path().filename().string(), {"nomenclature"})) names.push_back(entry.path().string());
-  std::ranges::sort(names);
-  std::erase_if(names, [](const std::string& name) {
-    try {
-      return Nomenclature::load(name).size() == 0;
-    } catch (const UserError&) {
-      return true;
-    }
-  });
-  std::vector<std::string> known = names_in_configs("nomenclatures");
-  std::ranges::stable_sort(known, {}, [](const std::string& name) { return name != "oso23"; });
-  names.insert(names.end(), known.begin(), known.end());
-  return names;
-}
-
-std::string classes_of(const std::set<std::string>& values) {
-  std::string text = "code,name\n";
-  int code = 0;
-  for (const std::string& value : values) {
-    const std::optional<int> told = code_of_class(value, nullptr);
-    ++code;
-    if (told == 0) continue;
-    text += join_text(told ? *told : code, ",", csv_cell(told ? "class " + value : value), "\n");
-  }
-  return text;
 }
 
 class Look {
@@ -247,18 +132,22 @@ class Look {
       set("nomenclature", nomenclatures.front(), "assumed");
       return;
     }
-    const auto& values = reference->polygons->values.at(reference->field);
     first_.found.push_back(join_text(relative(reference->polygons->path), ": ", counted(reference->polygons->features, "polygon"), ", ",
-                                     counted(values.size(), "value"), " of the field ", reference->field));
+                                     counted(reference->values().size(), "value"), " of the field ", reference->field,
+                                     reference->names ? ", with names in the field " + reference->names->field : ""));
     if (reference->nomenclature.empty()) {
-      first_.classes = classes_of(values);
+      first_.classes = classes_of(*reference);
       first_.classes_file = fs::path(command_.output).stem().string() + "_nomenclature.csv";
       set("nomenclature", first_.classes_file, "the values of the field " + reference->field + "; give them names and colours there");
-      first_.assumed.push_back("no known nomenclature has all values of the field " + reference->field + ": one was made of them");
+      first_.assumed.push_back(join_text("no known nomenclature has all values of the field ", reference->field,
+                                         reference->names ? " with these names" : "", ": one was made of them"));
     } else {
       const bool is_file = fs::exists(reference->nomenclature);
       set("nomenclature", is_file ? relative(fs::absolute(reference->nomenclature).string()) : reference->nomenclature,
           "has all values of the field " + reference->field);
+      first_.assumed.push_back(
+          join_text("the values of the field ", reference->field, " are classes of the nomenclature ", reference->nomenclature,
+                    reference->as_well.empty() ? "" : "; they may be codes of " + join_list(reference->as_well, ", ") + ", too"));
     }
     set("reference.path", relative(reference->polygons->path), "polygons that learn and test");
     set("reference.class_field", reference->field, "assumed: the field that holds the class");

@@ -229,7 +229,8 @@ class Importer {
         {"modeltype", [](Importer& me, const Found& f) { me.take_classifier(f); }},
         {"nestimators", whole("train.trees")},
         {"maxdepth", whole("train.depth")},
-        {"minsamplessplit", whole("train.min_leaf")},
+        {"minsamplessplit",  // the smallest node that is split; min_leaf is the largest that is not
+         [](Importer& me, const Found& f) { me.set("train.min_leaf", number_text(number_of(*f.entry) - 1), f.origin); }},
     };
     const auto action = actions.find(found.name);
     MILLESIME_CHECK(action != actions.end(), "iota2 key ", found.name, " is said to be taken over, and nothing does it");

@@ -68,6 +68,24 @@ TEST_F(Init, MakesANomenclatureOfValuesThatNoneHas) {
   EXPECT_EQ(made.reference.class_field, "crop");
 }
 
+// The same numbers mean other classes elsewhere: where names stand beside them, these decide.
+TEST_F(Init, NamesBesideCodesDecideWhichNomenclatureItIs) {
+  const auto reference = [&](const std::vector<std::string>& names) {
+    std::vector<OutputFeature> features;
+    for (std::size_t i = 0; i < 4 * names.size(); ++i)
+      features.push_back({{{{{{0, 0}, {0, 1}, {1, 1}, {0, 0}}}}}, {static_cast<std::int64_t>(i / 4), names[i / 4]}});
+    std::filesystem::remove(folder + "/data/truth.gpkg");
+    write_polygons(folder + "/data/truth.gpkg", "polygons", "EPSG:4326", {"LULC_ID", "LULC_NAME"}, features);
+    init();
+    return Config::load(folder + "/run.toml", {}).nomenclature;
+  };
+  EXPECT_EQ(reference({"no data", "cultivated land", "forest", "grassland"}), "lulc_slovenia");
+  const Nomenclature made = Nomenclature::load(reference({"no data", "kelp", "coral", "sand"}));
+  ASSERT_EQ(made.size(), 3);
+  EXPECT_EQ(made.at(0).code, 1);
+  EXPECT_EQ(made.at(0).name, "kelp");
+}
+
 // What it writes it reads: names on disk are any bytes.
 TEST_F(Init, NamesOfAnyBytesAreWrittenAsToml) {
   const std::string odd = folder + "/data/opti\ncal \"\x01\x7f\\\xe9";

@@ -111,6 +111,12 @@ TEST_F(Import, RulesOfSamplesAndPolygons) {
   EXPECT_EQ(classes.at(1).color.hex(), "#006400");
 }
 
+TEST_F(Import, ANodeThatScikitLearnSplitsIsSplit) {
+  import("chain : {\n" + kClasses +
+         "list_tile : T31TCJ }\nscikit_models_parameters : {model_type : RandomForestClassifier\nmin_samples_split : 8}");
+  EXPECT_EQ(config().train.min_leaf, 7);  // the largest node that is not split
+}
+
 TEST_F(Import, SaysWhatBecameOfEachKey) {
   const auto rows =
       import("chain : {\n" + kClasses + "cloud_threshold : 1\nlogFileLevel : DEBUG\nL8Path : None }\nargTrain : {classifier : libsvm}")

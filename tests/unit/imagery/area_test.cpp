@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/error.h"
+#include "pipeline/imagery/reference.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/sensor.h"
 #include "tests/support/message_of.h"
@@ -72,6 +73,14 @@ TEST(Area, ABoxIsInDegrees) {
               }),
               HasSubstr("tiles.area: expected a box \"west, south, east, north\" in degrees, got \"3, 43, 1, 44\""));
   EXPECT_THAT(message_of([] { MappedArea({"nowhere.gpkg", ""}, kSmallTile); }), HasSubstr("nowhere.gpkg"));
+}
+
+TEST(Reference, HolesAreOutside) {
+  Feature feature;
+  feature.parts = {{{{{0, 10}, {10, 10}, {10, 0}, {0, 0}, {0, 10}}, {{4, 4}, {6, 4}, {6, 6}, {4, 6}, {4, 4}}}}};
+  EXPECT_TRUE(contains(feature, {1, 1}));
+  EXPECT_FALSE(contains(feature, {5, 5}));
+  EXPECT_FALSE(contains(feature, {11, 5}));
 }
 
 }  // namespace

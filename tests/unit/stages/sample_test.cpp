@@ -388,14 +388,5 @@ TEST_F(SampleStage, RealPolygonsGetRealSeries) {
   for (const std::int64_t polygon : s.polygon) ASSERT_GT(polygon, 0);
 }
 
-TEST(Reference, HolesAreOutside) {
-  Feature feature;
-  feature.parts = {rectangle(0, 0, 10, 10)};
-  feature.parts[0].rings.push_back({{4, 4}, {6, 4}, {6, 6}, {4, 6}, {4, 4}});
-  EXPECT_TRUE(contains(feature, {1, 1}));
-  EXPECT_FALSE(contains(feature, {5, 5}));
-  EXPECT_FALSE(contains(feature, {11, 5}));
-}
-
 }  // namespace
 }  // namespace millesime
