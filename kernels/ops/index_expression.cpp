@@ -181,8 +181,8 @@ IndexFormula parse_index(const std::string& declaration, const std::vector<std::
     formula.denominator[formula.n_bands++] = static_cast<float>(ratio.below.factors[band]);
   }
   if (formula.n_bands == 0) throw UserError(join_text("index \"", declaration, "\": no band in it"));
-  // Bands are stored x 10000, so numbers are scaled likewise. Without bands in the denominator the index is a reflectance, and is stored as
-  // one.
+  // Bands of reflectance are stored x 10000, so numbers are scaled likewise. Without bands in the denominator the index is a reflectance,
+  // and is stored as one.
   formula.numerator_offset = static_cast<float>(ratio.above.number) * kStoredPerReflectance;
   const bool reflectance = ratio.below.is_number();
   formula.denominator_offset = static_cast<float>(ratio.below.number) * (reflectance ? 1.0f : kStoredPerReflectance);

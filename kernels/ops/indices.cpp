@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/base/cpu_clones.h"
 #include "kernels/ops/indices.impl.h"
 
@@ -65,6 +67,21 @@ const std::vector<Declaration>& declarations() {
   return table;
 }
 
+// A formula of reflectance x 10000 becomes one of the numbers that are stored: in steps of its first band.
+void bring_to_steps(IndexFormula& formula, const std::vector<float>& steps) {
+  if (steps.empty() || formula.n_bands == 0) return;
+  const auto step_of = [&](int i) { return steps[static_cast<std::size_t>(formula.band[i])]; };
+  const float first = step_of(0);
+  for (int i = 1; i < formula.n_bands; ++i) {
+    const float factor = step_of(i) / first;
+    formula.numerator[i] *= factor, formula.denominator[i] *= factor;
+  }
+  const bool of_bands = std::ranges::any_of(formula.denominator, [](float factor) { return factor != 0; });
+  constexpr float kReflectance = 1e-4F;
+  formula.numerator_offset *= kReflectance / first;
+  if (of_bands) formula.denominator_offset *= kReflectance / first;
+}
+
 }  // namespace
 
 const std::vector<IndexInfo>& known_indices() {
@@ -80,13 +97,15 @@ const std::vector<IndexInfo>& known_indices() {
   return known;
 }
 
-IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands) {
+IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands, const std::vector<float>& steps) {
+  MILLESIME_CHECK(steps.empty() || steps.size() == bands.size(), steps.size(), " steps of ", bands.size(), " bands");
   if (names.size() > kMaxIndices)
     throw UserError(join_text("indices: ", names.size(), " are requested, at most ", kMaxIndices, " can be computed"));
   IndexPlan plan;
   for (const std::string& name : names) {
     if (is_index_expression(name)) {
-      plan.formulas[plan.n++] = parse_index(name, bands);
+      plan.formulas[plan.n] = parse_index(name, bands);
+      bring_to_steps(plan.formulas[plan.n++], steps);
       continue;
     }
     const Declaration* found = nullptr;
@@ -111,11 +130,12 @@ IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<
       while (band < bands.size() && bands[band] != term.band) ++band;
       if (band == bands.size())
         throw UserError(join_text("index ", found->name, " = ", found->formula, " needs band ", term.band, ", the series has ",
-                                  join_list(bands, ", ")));
+                                  join_list(bands, ", "), "; add the band, or leave the index out"));
       formula.band[formula.n_bands] = static_cast<std::int8_t>(band);
       formula.numerator[formula.n_bands] = term.numerator;
       formula.denominator[formula.n_bands++] = term.denominator;
     }
+    bring_to_steps(formula, steps);
   }
   return plan;
 }

@@ -4,7 +4,7 @@
 //   ratio index   gain * (n0 + sum_i n_i b_i) / (d0 + sum_i d_i b_i), 0 where the denominator is 0
 //   Brightness    sqrt(sum over all bands b^2)
 //
-// Bands are in the product's integers (reflectance x 10000). Ratio indices are stored as integers x 1000, Brightness as it is;
+// Bands are stored in steps of their unit (reflectance x 10000). Ratio indices are stored as integers x 1000, Brightness as it is;
 // integers are rounded half away from zero and saturated to int16.
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct IndexFormula {
   std::int8_t band[kMaxIndexBands] = {};   // position among the series' bands
   float numerator[kMaxIndexBands] = {};    // n_i
   float denominator[kMaxIndexBands] = {};  // d_i
-  float numerator_offset = 0;              // n0, in reflectance x 10000
+  float numerator_offset = 0;              // n0, in stored numbers
   float denominator_offset = 0;            // d0, the same
   float gain = 1;
   float integer_scale = 1000;  // stored integer = value * integer_scale
@@ -45,8 +45,8 @@ const std::vector<IndexInfo>& known_indices();
 
 // {"NDVI", "Brightness", "GCVI = B8 / B3 - 1"} on the bands of a series: names of the table, whose case does not matter, and expressions
 // (index_expression.h). UserError names an unknown index (with the nearest known one), or the band that an index needs and the series
-// lacks.
-IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands);
+// lacks. Formulas are of physical values: `steps` are those of a stored number of each band; {}: 0.0001, as of reflectance.
+IndexPlan plan_indices(const std::vector<std::string>& names, const std::vector<std::string>& bands, const std::vector<float>& steps = {});
 
 struct IndicesArgs {
   std::int64_t pixels = 0;

@@ -5,6 +5,7 @@
 #include <set>
 #include <type_traits>
 
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_number.h"
 #include "pipeline/core/static_groups.h"
@@ -75,11 +76,12 @@ SourceSpec source_from_json(const json& object, const std::string& origin) {
       if (source.days[i] <= source.days[i - 1])
         throw UserError(join_text(origin, ": target dates of ", source.name, " are not in increasing order"));
   }
-  if (object.contains("scale")) {
-    source.scale = field<std::vector<float>>(object, "scale", origin);
-    check_size(source.scale, source.bands.size(), "scale", origin);
-    for (const float scale : source.scale)
-      if (!std::isfinite(scale) || scale <= 0) throw UserError(join_text(origin, ": scale: expected a number above 0, got ", scale));
+  for (const auto& [key, steps] : {std::pair("step", &source.step), std::pair("scale", &source.scale)}) {
+    if (!object.contains(key)) continue;
+    *steps = field<std::vector<float>>(object, key, origin);
+    check_size(*steps, source.bands.size(), key, origin);
+    for (const float step : *steps)
+      if (!std::isfinite(step) || step <= 0) throw UserError(join_text(origin, ": ", key, ": expected a number above 0, got ", step));
   }
   for (std::size_t f = 0; f < features; ++f)
     check_normalisation(source.mean[f], source.deviation[f], join_text("feature ", f, " of ", source.name), origin);
@@ -135,6 +137,19 @@ std::vector<int> positions(const std::vector<std::string>& wanted, const std::ve
 }
 
 }  // namespace
+
+std::vector<float> SourceSpec::steps() const {
+  if (!step.empty()) return step;
+  std::vector<float> told;
+  for (std::size_t b = 0; b < bands.size(); ++b) {
+    const float of_images = image_step(bands[b]);
+    if (scale.empty())
+      told.push_back(of_images);
+    else
+      told.push_back(scale[b] == 1 && of_images > 0 ? of_images : scale[b]);
+  }
+  return told;
+}
 
 bool StaticSpec::is_category() const { return name.ends_with(kCategory); }
 
@@ -224,6 +239,7 @@ json ModelSpec::to_json() const {
   out["sources"] = json::array();
   for (const auto& s : sources) {
     out["sources"].push_back({{"name", s.name}, {"bands", s.bands}, {"indices", s.indices}, {"mean", s.mean}, {"deviation", s.deviation}});
+    if (!s.step.empty()) out["sources"].back()["step"] = s.step;
     if (!s.scale.empty()) out["sources"].back()["scale"] = s.scale;
     if (!s.days.empty()) out["sources"].back()["days"] = s.days;
   }

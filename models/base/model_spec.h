@@ -28,13 +28,16 @@ struct SourceSpec {
   // One a feature, in stored numbers (indices x 1000), over the valid observations of the training set, never per date.
   // A model reads (value - mean) / deviation.
   std::vector<float> mean, deviation;
-  // One a band: physical value = stored number x scale. Samples with another scale (tables of more or fewer digits) are brought to this
-  // one. Empty: numbers are read as they are stored, as from images.
+  // Of files of older programs, of models that learned from tables: as `step`, but 1 may mean the integers of a product.
   std::vector<float> scale = {};
   // Regular input: target dates of its own; empty: those of the model.
   std::vector<int> days = {};
+  // One a band: physical value = stored number x step. What is read in other steps (tables of more or fewer digits, images of another unit)
+  // is converted. Empty in files of older programs.
+  std::vector<float> step = {};
 
   int features() const { return static_cast<int>(bands.size() + indices.size()); }
+  std::vector<float> steps() const;  // of each band; 0: not told, of images in a file of an older program
 };
 
 // How regular input is gap-filled (kernels/ops/gap_fill.h).

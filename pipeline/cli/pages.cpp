@@ -90,8 +90,10 @@ std::string registries() {
     for (const auto& [name, value] : entry["parameters"].items()) parameters.push_back(name + "=" + json_text(value));
     page += row({code(entry["name"]), entry["summary"], entry["input"], code_list(parameters), texts(entry["papers"])});
   }
-  page += "\n# Indices\n\nOf `model.indices`; an expression of bands works, too (`GCVI = B8 / B3 - 1`).\n\n" +
-          header({"name", "formula", "bands", "source"});
+  page +=
+      "\n# Indices\n\nOf `model.indices`; an expression of bands works, too (`GCVI = B8 / B3 - 1`). Bands are physical values, whatever "
+      "they are stored as: reflectance of 0 to 1, decibel, degrees.\n\n" +
+      header({"name", "formula", "bands", "source"});
   for (const auto& entry : known["indices"])
     page += row({code(entry["name"]), code(entry["formula"]), code_list(entry["bands"]), entry["source"]});
   page += "\n# Sensors\n\n" + header({"name", "what", "layout", "bands", "masks"});

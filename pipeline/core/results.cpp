@@ -52,6 +52,7 @@ std::string strongest_confusions(const std::vector<std::string>& names, const st
   std::vector<std::pair<double, std::string>> order;
   for (std::size_t i = 0; i < names.size(); ++i) order.emplace_back(std::stod(means[i]), names[i]);
   std::ranges::sort(order, std::greater{});
+  if (order.empty() || order.front().first <= 0) return "";  // no reference sample of the class
   std::vector<std::string> first;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, order.size()); ++i) first.push_back(order[i].second);
   return join_list(first, ", ");

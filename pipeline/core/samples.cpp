@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
@@ -26,7 +28,31 @@ const char* to_text(Split split) {
   throw Bug("unknown split");
 }
 
+namespace {
+
+// Of a file that begins like those of a format that holds tables, but is not read.
+void refuse_other_formats(const std::string& file) {
+  char begin[16] = {};
+  std::ifstream(file, std::ios::binary).read(begin, sizeof begin);
+  const std::string_view bytes(begin, sizeof begin);
+  const auto refuse = [&](const std::string& format, const std::string& how) {
+    throw UserError(join_text(file, ": is a ", format,
+                              "; expected a table in CSV (NAME.csv) or a .safetensors file of samples; write it as CSV, e.g. ", how));
+  };
+  const std::string csv = std::filesystem::path(file).replace_extension(".csv").filename().string(),
+                    name = std::filesystem::path(file).filename().string();
+  if (bytes.starts_with("PAR1"))
+    refuse("Parquet file", join_text("in Python: pandas.read_parquet(\"", name, "\").to_csv(\"", csv, "\", index=False)"));
+  if (bytes.starts_with("SQLite format 3"))
+    refuse(lower(file).ends_with(".gpkg") ? "GeoPackage" : "SQLite database", join_text("ogr2ogr -f CSV ", csv, " ", name));
+  if (bytes.starts_with("PK\x03\x04")) refuse("ZIP archive or a spreadsheet", "by the program that made it");
+  if (bytes.starts_with("\x1f\x8b")) refuse("file compressed by gzip", "gunzip");
+}
+
+}  // namespace
+
 std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
+  refuse_other_formats(file);
   const bool table = lower(std::filesystem::path(file).extension().string()) == ".csv";
   return table ? read_parts_csv(file, nomenclature, rules) : read_parts(file);
 }

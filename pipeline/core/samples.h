@@ -22,10 +22,11 @@ namespace millesime {
 struct SampleSeries {
   std::string source;  // "sentinel2", "sentinel1", ...
   std::vector<std::string> bands;
-  std::vector<float> scale;     // per band: physical value = stored number * scale (1 keeps the product's integers)
-  std::vector<Date> dates;      // in time order
-  Column<std::int16_t> values;  // [sample][date][band]; kNodata where invalid
-  Column<std::uint8_t> valid;   // [sample][date]
+  std::vector<float> scale;      // per band: number = stored number * scale (1 keeps the integers of a product or a table)
+  std::vector<Date> dates;       // in time order
+  Column<std::int16_t> values;   // [sample][date][band]; kNodata where invalid
+  Column<std::uint8_t> valid;    // [sample][date]
+  std::vector<float> unit = {};  // per band: physical value = number * unit (0.0001 of reflectance x 10000); 0, {}: band_steps.h
 };
 
 // How a sample is used in the run of one seed. Both: only in tables whose makers say so. Unused: in a learning polygon, but

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 
@@ -18,14 +19,8 @@ namespace {
 constexpr int kFirstYear = 1950, kLastYear = 2150;
 
 std::string sensor_of_band(const std::string& band) {
-  static const std::set<std::string> radar{"VV", "VH", "HH", "HV"};
-  if (radar.contains(band)) return "sentinel1";
-  std::string_view digits = band;
-  if (!digits.starts_with('B')) return "";
-  digits.remove_prefix(1);
-  if (digits.ends_with('A')) digits.remove_suffix(1);
-  const bool number = !digits.empty() && digits.size() <= 2 && std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
-  return number ? "sentinel2" : "";
+  const float step = image_step(band);
+  return step == kDecibelStep ? "sentinel1" : step == kReflectanceStep ? "sentinel2" : "";
 }
 
 // Columns that number rows or polygons, or say where they are, by what people and programs call them. A model that reads them knows the
@@ -99,6 +94,14 @@ std::map<BandName, std::pair<std::size_t, std::size_t>> make_series(const std::v
               " have that date; an observation needs all its bands: add the column (empty cells are missing) or leave the band out"));
     series.dates.assign(dates.begin(), dates.end());
     series.scale.assign(series.bands.size(), 1.0F);
+    if (facts)
+      for (const TableFacts::Source& source : facts->sources) {
+        if (source.name != series.source) continue;
+        if (source.bands == series.bands && source.unit.size() == series.bands.size())
+          series.unit = source.unit;
+        else if (std::ranges::any_of(series.bands, [](const std::string& band) { return image_step(band) == 0; }))
+          series.unit.assign(series.bands.size(), 0);  // of an older program
+      }
     samples.series.push_back(std::move(series));
   }
   return place;

@@ -2,8 +2,8 @@
 //
 // Format 1, of one part. Header text "samples": a JSON document
 //   {"format": 1, "tile": "T31TCJ", "year": 2021, "seeds": 2, "region_names": [""], "static_names": ["elevation"],
-//    "series": [{"source": "sentinel2", "bands": ["B2", ...], "dates": ["2021-01-03", ...]}],
-//    "reference": "...", "notes": ["..."]}                       the last two where there are some
+//    "series": [{"source": "sentinel2", "bands": ["B2", ...], "dates": ["2021-01-03", ...], "unit": [0.0001, ...]}],
+//    "reference": "...", "notes": ["..."]}                       these two and "unit" where there are some
 // Tensors, n = number of samples:
 //   label [n] i32            class code                     polygon [n] i64       group, never split between learn and test
 //   region [n] i32           index in region_names          split [n, seeds] u8   0 learn, 1 test, 2 both, 3 unused, 4 final
@@ -11,7 +11,7 @@
 //   longitude, latitude [n] f32   degrees, NaN where not known; not there where no sample has them
 //   statics [n, statics] f32 NaN where missing
 //   <source>.values [n, dates, bands] i16                   <source>.valid [n, dates] u8
-//   <source>.scale [bands] f32                              physical value = stored number x scale
+//   <source>.scale [bands] f32                              number = stored number x scale; physical value = number x unit
 //
 // Format 2, of several parts, whose samples follow each other. Header: instead of "tile", "reference" and "notes"
 //   "parts": [{"tile": "T31TCJ", "samples": 1200, "reference": "...", "notes": [...]}, ...]
@@ -26,6 +26,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_number.h"
 #include "pipeline/core/json_text.h"
@@ -190,6 +191,12 @@ Header parse_header(const nlohmann::json& header, const std::string& where) {
     series.source = entry.at("source").get<std::string>();
     if (!sources.insert(series.source).second) throw UserError(where + ": two sources are called " + series.source);
     series.bands = unique_names(entry.at("bands"), where, "bands");
+    series.unit = entry.value("unit", std::vector<float>());
+    if (!series.unit.empty() && series.unit.size() != series.bands.size())
+      throw UserError(join_text(where, ": ", series.source, ": ", series.unit.size(), " units of ", series.bands.size(), " bands"));
+    for (const float unit : series.unit)
+      if (!std::isfinite(unit) || unit < 0)
+        throw UserError(join_text(where, ": ", series.source, ": unit ", unit, "; expected a number from 0"));
     const auto& dates = entry.at("dates");
     if (several && dates.size() != found.parts.size())
       throw UserError(join_text(where, ": ", dates.size(), " lists of dates for ", found.parts.size(), " parts"));
@@ -286,6 +293,8 @@ void write_parts(const std::vector<Samples>& parts, const std::string& file) {
     }
     header["series"].push_back(
         {{"source", first.series[s].source}, {"bands", first.series[s].bands}, {"dates", several ? dates : dates.front()}});
+    for (const Samples& part : parts)
+      if (!part.series[s].unit.empty()) header["series"].back()["unit"] = part.series[s].unit;
   }
   if (several)
     for (const Samples& part : parts) {
@@ -337,6 +346,7 @@ std::vector<Samples> read_parts(const std::string& file) {
     const std::int64_t count = several ? header.n_samples[p] : n;
     take_rows(all, begin, count, parts[p]);
     for (SampleSeries& series : parts[p].series) read_series_tensors(tensors, file, count, p, several, series);
+    tell_units(parts[p]);  // of a file of an older program
     begin += count;
   }
   return std::move(parts);

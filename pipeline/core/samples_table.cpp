@@ -6,7 +6,10 @@
 #include <limits>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "pipeline/core/band_steps.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/decimal_scale.h"
@@ -31,6 +34,16 @@ std::optional<T> parse_whole(std::string_view cell) {
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
   if (error != std::errc{} || end != cell.data() + cell.size()) return std::nullopt;
   return value;
+}
+
+// Samples for validation judge, like those for testing.
+std::optional<Split> split_named(std::string_view cell) {
+  const std::string name = lower(std::string(cell));
+  if (name == "train" || name == "training") return Split::learn;
+  if (name == "val" || name == "valid" || name == "validation") return Split::test;
+  for (const Split known : kSplits)
+    if (name == to_text(known)) return known;
+  return std::nullopt;
 }
 
 struct Cell {
@@ -60,6 +73,10 @@ class TableReader {
     if (needed != exponents) pass(needed);
     simplify(needed);
     finish();
+    tell_units(samples_);
+    for (SampleSeries& series : samples_.series)
+      for (std::size_t b = 0; b < series.unit.size(); ++b)
+        if (series.unit[b] == 0 && series.scale[b] != 1) series.unit[b] = 1;  // exported by an older program, but not from images
     return parts_.split(std::move(samples_), facts());
   }
 
@@ -85,6 +102,7 @@ class TableReader {
     group_names_.clear();
     region_names_.clear();
     no_label_ = 0;
+    rows_seen_.clear(), copies_ = 0;
     name_columns(table, rules_, facts());
     const std::vector<TableColumn> columns = plan_columns(table, rules_, facts(), samples_);
     const bool first = survey_.begin(samples_, table.columns());
@@ -122,6 +140,7 @@ class TableReader {
           if (columns[i].role == Role::fixed)
             survey_.meet_static(columns[i].index, static_values_[columns[i].index], samples_.polygon.back(), samples_.label.back(),
                                 {table.line(), i});
+      if (!has_group) count_copy(table, columns);
       for (std::size_t s = 0; s < observed.size(); ++s) append_observations(samples_.series[s], observed[s], exponents[s], numbers_[s]);
     }
     if (samples_.label.empty()) throw UserError(file_ + ": no samples after the header");
@@ -211,8 +230,8 @@ class TableReader {
       }
       case Role::split: {
         std::uint8_t& split = s.split.edit()[s.split.size() - static_cast<std::size_t>(s.n_seeds) + column.index];
-        const auto* const use = std::ranges::find_if(kSplits, [&](Split known) { return cell == to_text(known); });
-        if (use == std::end(kSplits)) refuse(table, i, "learn, test, both, unused or final");
+        const auto use = split_named(cell);
+        if (!use) refuse(table, i, "learn (or train), test (or val), both, unused or final");
         split = static_cast<std::uint8_t>(*use);
         break;
       }
@@ -245,6 +264,15 @@ class TableReader {
   bool known_missing(std::int64_t number) const {
     const auto value = static_cast<double>(number);
     return survey_.told_missing(value) || number == -9999 || number == -99999 || number == kNodata || number == -32768;
+  }
+
+  // A row whose label, observations and static inputs are those of one before.
+  void count_copy(const CsvReader& table, const std::vector<TableColumn>& columns) {
+    std::string row;
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      if (const Role role = columns[i].role; role == Role::label || role == Role::observation || role == Role::fixed)
+        row.append(table.cells()[i]).push_back('\n');
+    copies_ += !rows_seen_.insert(hash_text(row)).second;
   }
 
   // A code; 0 where it is not known.
@@ -314,6 +342,10 @@ class TableReader {
     s.year = facts_ ? facts_->year : (first + (last - first) / 2).year();
 
     if (no_label_ > 0) survey_.note(join_text("label: not known for ", no_label_, no_label_ == 1 ? " sample" : " samples"));
+    if (copies_ > 0)
+      survey_.note(join_text(copies_, copies_ == 1 ? " row is a copy" : " rows are copies",
+                             " of others, and there is no column group: what learns and what judges may share samples, so that accuracy is "
+                             "too high; remove the copies, or give equal rows one group"));
     s.notes = survey_.notes();
     for (Column<float>* column : {&s.longitude, &s.latitude})
       if (!column->empty()) column->edit().resize(s.label.size(), std::numeric_limits<float>::quiet_NaN());
@@ -336,7 +368,8 @@ class TableReader {
   Samples samples_;
   TableParts parts_;
   std::vector<double> static_values_;  // of the row, as written
-  std::int64_t no_label_ = 0;
+  std::int64_t no_label_ = 0, copies_ = 0;
+  std::unordered_set<std::uint64_t> rows_seen_;           // of a table without groups
   std::unordered_map<std::string, std::int32_t> labels_;  // what each text of a label means
   std::vector<std::vector<BandNumbers>> numbers_;         // [source][band]
   bool groups_are_numbers_ = true;

@@ -1,5 +1,5 @@
 // {"made_by": "millesime samples export", "table": "<checksum of the table>", "year": 2021, "static": ["elevation"],
-//  "series": [{"source": "sentinel2", "bands": ["B2", ...]}],
+//  "series": [{"source": "sentinel2", "bands": ["B2", ...], "unit": [0.0001, ...]}],                  unit: as in SampleSeries
 //  "parts": [{"tile": "T31TCJ", "reference": "...", "dates": [["2021-01-03", ...]]}]}     dates: of each series
 
 #include "pipeline/core/table_facts.h"
@@ -28,7 +28,8 @@ TableFacts facts_in(const nlohmann::json& text) {
   facts.year = whole_number<int>(text.at("year"));
   facts.statics = text.at("static").get<std::vector<std::string>>();
   for (const auto& entry : text.at("series"))
-    facts.sources.push_back({entry.at("source").get<std::string>(), entry.at("bands").get<std::vector<std::string>>()});
+    facts.sources.push_back({entry.at("source").get<std::string>(), entry.at("bands").get<std::vector<std::string>>(),
+                             entry.value("unit", std::vector<float>())});
   for (const auto& entry : text.at("parts")) {
     TableFacts::Part part{entry.at("tile").get<std::string>(), entry.at("reference").get<std::string>(), {}};
     for (const auto& list : entry.at("dates")) {
@@ -67,7 +68,10 @@ void write_table_facts(const std::vector<Samples>& parts, const std::string& tab
   const Samples& first = parts.front();
   nlohmann::ordered_json text{{"made_by", kMaker}, {"table", xxh3_of_file(table)}, {"year", first.year}, {"static", first.static_names}};
   text["series"] = nlohmann::ordered_json::array();
-  for (const SampleSeries& series : first.series) text["series"].push_back({{"source", series.source}, {"bands", series.bands}});
+  for (const SampleSeries& series : first.series) {
+    text["series"].push_back({{"source", series.source}, {"bands", series.bands}});
+    if (!series.unit.empty()) text["series"].back()["unit"] = series.unit;
+  }
   text["parts"] = nlohmann::ordered_json::array();
   for (const Samples& part : parts) {
     nlohmann::ordered_json entry{{"tile", part.tile}, {"reference", part.reference}};

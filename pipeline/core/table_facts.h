@@ -14,6 +14,7 @@ struct TableFacts {
   struct Source {
     std::string name;
     std::vector<std::string> bands;
+    std::vector<float> unit = {};  // as in SampleSeries
   };
   struct Part {
     std::string tile, reference;           // as in Samples

@@ -14,7 +14,7 @@ Rows take(const Rows& from, const std::vector<std::size_t>& rows, std::size_t wi
 }
 
 SampleSeries take(const SampleSeries& from, const std::vector<std::size_t>& rows, const std::vector<std::size_t>& dates) {
-  SampleSeries taken{from.source, from.bands, from.scale, {}, {}, {}};
+  SampleSeries taken{from.source, from.bands, from.scale, {}, {}, {}, from.unit};
   const std::size_t n_dates = from.dates.size(), n_bands = from.bands.size();
   for (const std::size_t date : dates) taken.dates.push_back(from.dates[date]);
   for (const std::size_t row : rows)

@@ -11,7 +11,7 @@ std::size_t PreparedInputs::place_of(const WindowPreparation& way, int n_dates) 
   Input& input = inputs_.emplace_back();
   input.way = way, input.n_dates = n_dates;
   const Stream stream(device_);
-  if (way.kind == InputKind::regular) input.indices = plan_indices(way.indices, way.bands);
+  if (way.kind == InputKind::regular) input.indices = plan_indices(way.indices, way.bands, way.steps);
   input.target_days = to_device(stream, way.target_days);
   input.mean = to_device(stream, way.mean), input.inverse_std = to_device(stream, way.inverse_std);
   stream.synchronize();  // windows use other streams

@@ -18,6 +18,7 @@ struct WindowPreparation {
   Resampling resampling = Resampling::bilinear;
   InputKind kind = InputKind::raw;
   std::vector<std::string> bands, indices = {};
+  std::vector<float> steps = {};                   // of each band, for indices: kernels/ops/indices.h
   std::vector<std::int32_t> target_days = {};      // of regular input, since 1970-01-01
   GapFilling filling = {};                         // likewise
   std::vector<float> mean = {}, inverse_std = {};  // [feature]; empty: numbers as they are

@@ -191,6 +191,13 @@ std::map<std::string, std::int64_t> SeedMap::unknown_codes() const {
   return most;
 }
 
+std::set<std::string> SeedMap::notes_on_statics() const {
+  std::set<std::string> notes;
+  for (const auto& model : models_)
+    for (std::string& note : model->notes_on_statics()) notes.insert(std::move(note));
+  return notes;
+}
+
 void SeedMap::release() {
   for (const auto& model : models_) model->release();
   weights_.release();

@@ -13,6 +13,8 @@
 namespace millesime {
 namespace {
 
+float step_of(const SourceCensus& census) { return static_cast<float>(1 / per_unit(census.unit)); }
+
 // What is read of the tile's source of this name, if there is one; `bands_of`: its bands, of its census.
 void add_source(const std::string& name, const std::function<std::vector<std::string>(const SourceCensus&)>& bands_of,
                 const ClassifyRequest& request, TileInput& input) {
@@ -23,7 +25,7 @@ void add_source(const std::string& name, const std::function<std::vector<std::st
     return;
   }
   const std::string& resampling = request.other_resampling[static_cast<std::size_t>(census - request.others.begin())];
-  TileInput::Source source{name, bands_of(*census), {}, resampling_of(resampling)};
+  TileInput::Source source{name, bands_of(*census), {}, resampling_of(resampling), step_of(*census)};
   for (const Acquisition& acquisition : census->acquisitions) source.dates.push_back(acquisition.date);
   input.others.push_back(std::move(source));
 }
@@ -59,6 +61,7 @@ TileInput tile_input(const ClassifyRequest& request) {
                   .year = request.year,
                   .dates = {},
                   .resampling = resampling_of(request.resampling),
+                  .step = step_of(request.census),
                   .others = {},
                   .absent = {},
                   .may_lack_sources = request.options.missing_sources};

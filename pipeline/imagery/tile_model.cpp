@@ -8,6 +8,7 @@
 #include "kernels/ops/validity.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/imagery/image_steps.h"
 #include "pipeline/learning/gap_filling.h"
 #include "pipeline/learning/thermal_time.h"
 
@@ -86,8 +87,13 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     for (const OtherSource& other : others_)
       if (other.place) require_days(input.others[*other.place].dates);
   }
+  convert_to_steps(model, 0, input.step);
+  for (std::size_t s = 0; s < others_.size(); ++s)
+    if (others_[s].place) convert_to_steps(model, s + 1, input.others[*others_[s].place].step);
+  spec_ = model.spec;
   static_positions_ = spec_.statics_in(input.static_names, "the tile");
   unknown_.resize(spec_.statics.size());
+  statics_seen_.emplace(spec_);
   runner_ = std::make_unique<ModelRunner>(std::move(model), context.device, context.threads, batch_pixels, precision);
   if (!runner_->note().empty()) context.progress->note(runner_->note());
   if (!runner_->reads_images()) {
@@ -98,8 +104,8 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
     return;
   }
   const Stream stream(context.device);
-  mean_ = to_device(stream, source.mean);
-  const std::vector<float> inverse = inverse_of(source.deviation);
+  mean_ = to_device(stream, spec_.sources.front().mean);
+  const std::vector<float> inverse = inverse_of(spec_.sources.front().deviation);
   inverse_std_ = to_device(stream, inverse);
   for (std::size_t s = 0; s < others_.size(); ++s) {
     const std::vector<float> of_other = inverse_of(spec_.sources[s + 1].deviation);
@@ -116,7 +122,7 @@ WindowPreparation TileModel::preparation(std::size_t source, std::size_t place) 
   way.resampling = place == 0 ? input_.resampling : input_.others[place - 1].resampling;
   if (!runner_->is_forest()) way.mean = spec.mean, way.inverse_std = inverse_of(spec.deviation);  // a forest reads numbers as they are
   if (spec_.input == InputKind::raw) return way;
-  way.indices = spec.indices, way.filling = gap_filling(spec_, source);
+  way.indices = spec.indices, way.steps = spec.indices.empty() ? std::vector<float>() : spec.step, way.filling = gap_filling(spec_, source);
   for (const int day : spec_.days_of(source)) way.target_days.push_back((new_year_ + day).days);
   return way;
 }
@@ -260,11 +266,13 @@ const float* TileModel::static_inputs(const Stream& stream, std::int64_t pixels,
              given = input_.static_names.size();
   float* const numbers = statics_.fill(stream, pixels * spec_.n_statics());
   std::vector<float> row(n_inputs);
+  constexpr std::size_t kSeenOf = 16;  // pixels of which one is enough to tell the unit
   for (std::size_t p = 0; p < n; ++p) {
     float* inputs = row.data();
     for (std::size_t s = 0; s < spec_.statics.size(); ++s) {
       const float value = statics[p * given + static_cast<std::size_t>(static_positions_[s])];
       unknown_[s] += spec_.statics[s].is_unknown(value);
+      if (p % kSeenOf == 0) statics_seen_->add(s, value);
       spec_.statics[s].write(value, normalised, inputs);
       inputs += spec_.statics[s].width();
     }
@@ -279,6 +287,11 @@ std::map<std::string, std::int64_t> TileModel::unknown_codes() const {
   for (std::size_t s = 0; s < unknown_.size(); ++s)
     if (spec_.statics[s].is_category()) pixels[spec_.statics[s].name] = unknown_[s];
   return pixels;
+}
+
+std::vector<std::string> TileModel::notes_on_statics() const {
+  if (!members_.empty()) return members_.front().notes_on_statics();
+  return statics_seen_->notes();
 }
 
 std::vector<ModelRunner::SourceImages> TileModel::images(const SeriesView& window, const std::vector<Date>& dates,

@@ -16,6 +16,7 @@
 #include "pipeline/core/context.h"
 #include "pipeline/core/series.h"
 #include "pipeline/imagery/prepared_inputs.h"
+#include "pipeline/imagery/statics_seen.h"
 #include "pipeline/learning/model_runner.h"
 
 namespace millesime {
@@ -33,7 +34,9 @@ struct TileInput {
     std::vector<std::string> bands;
     std::vector<Date> dates;
     Resampling resampling = Resampling::bilinear;
+    float step = 0;  // physical value of a stored number; 0: that of the model
   };
+  float step = 0;  // of the main source, likewise
   std::vector<Source> others = {};
   std::vector<std::string> absent = {};  // further sources of the production that have no acquisition over this tile
   bool may_lack_sources = false;         // a model's source that the production does not have is hidden; otherwise it is an error
@@ -66,6 +69,7 @@ class TileModel {
   void require_complete();
   PrecisionCost precision_cost() const;
   std::map<std::string, std::int64_t> unknown_codes() const;  // of each category: pixels so far with a code that no sample had
+  std::vector<std::string> notes_on_statics() const;          // StaticsSeen::notes() of the pixels so far
 
  private:
   // Numbers on the device that are the same for every window of a tile.
@@ -118,6 +122,7 @@ class TileModel {
   TileInput input_;
   std::vector<int> static_positions_;
   std::vector<std::int64_t> unknown_;  // of each static input
+  std::optional<StaticsSeen> statics_seen_;
   Date new_year_;
   std::shared_ptr<PreparedInputs> prepared_;
   bool owns_prepared_ = false;           // nobody else says where a window begins

@@ -211,6 +211,12 @@ std::string held_out_text(const ModelSpec& spec) {
                    "\n");
 }
 
+std::string held_out_unit(const ModelSpec& spec) {
+  const auto side = spec.metrics.find("held_out_blocks_km");
+  if (side != spec.metrics.end()) return join_text(" by squares of ", side->get<double>(), " km");
+  return "";
+}
+
 // The features that a forest divides its samples by, the most important first.
 std::string importance_text(const ModelSpec& spec) {
   if (!spec.metrics.contains("importance") || !spec.metrics["importance"].is_object()) return "";
@@ -291,8 +297,8 @@ std::string model_info_text(const std::string& file) {
     text += join_text("statics      ", list_of_statics(names), "\n");
   }
   text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", years_text(spec.provenance), ", ",
-                    spec.provenance.n_held_out, " held out, seed ", spec.provenance.seed, spec.provenance.region.empty() ? "" : ", region ",
-                    spec.provenance.region, ", version ", spec.provenance.code, "\n");
+                    spec.provenance.n_held_out, " held out", held_out_unit(spec), ", seed ", spec.provenance.seed,
+                    spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
   if (const auto left_out = spec.metrics.find("doubtful"); left_out != spec.metrics.end() && left_out->at("polygons") > 0)
     text += join_text("left out     ", counted(left_out->at("polygons").get<std::size_t>(), "polygon"), " of ",

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
 
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -26,43 +28,66 @@ std::vector<double> largest_numbers(const SampleSelection& selection, const Samp
     for (std::size_t at = static_cast<std::size_t>(row) * n_dates, end = at + n_dates; at < end; ++at)
       for (std::size_t b = 0; series.valid[at] && b < bands.size(); ++b)
         largest[b] = std::max(largest[b], std::abs(static_cast<double>(series.values[at * n_bands + static_cast<std::size_t>(bands[b])])));
+  series.values.release(), series.valid.release();
   return largest;
 }
 
-// Tables keep their numbers with the digits that they have: where they differ, the finest scale that holds the numbers of all. Bands of
-// which indices are computed have one scale.
-void fit_scale(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
+// The step in which the model keeps its numbers: that of images where the names of the bands say their unit, so that images are read as
+// they are; else the finest of the samples. Coarser where the numbers of all do not fit. Bands of which indices are computed have one step,
+// unless their units differ.
+void fit_steps(ModelSpec& spec, std::size_t source_index, const std::vector<SampleSelection>& selections) {
   SourceSpec& source = spec.sources[source_index];
-  source.scale.clear();
-  if (std::ranges::none_of(selections, [](const SampleSelection& s) { return s.samples->tile.empty(); })) return;  // from images
+  source.step.clear(), source.scale.clear();
   struct Part {
     const SampleSelection* selection;
-    std::vector<double> scale, largest;
+    std::vector<float> step;
+    std::vector<double> largest;
+    double ratio(std::size_t band, const std::vector<double>& to) const { return static_cast<double>(step[band]) / to[band]; }
   };
   std::vector<Part> parts;
-  std::vector<double> finest(source.bands.size(), std::numeric_limits<double>::infinity());
+  bool agree = true;
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  std::vector<double> chosen(source.bands.size(), kNone), of_images(source.bands.size(), 0), largest(source.bands.size(), 0);
   for (const auto& selection : selections) {
     const SampleSeries* series = series_of(selection, spec, source_index);
     if (!series) continue;
     const auto bands = spec.bands_in(series->bands, selection.file, static_cast<int>(source_index));
-    parts.push_back({&selection, {}, largest_numbers(selection, *series, bands)});
+    const std::vector<float> steps = band_steps(*selection.samples, *series);
+    if (std::ranges::find(steps, 0.0F) != steps.end()) return;  // images in the steps of images
+    Part& part = parts.emplace_back(Part{&selection, {}, {}});
     for (std::size_t b = 0; b < bands.size(); ++b) {
-      parts.back().scale.push_back(static_cast<double>(series->scale[static_cast<std::size_t>(bands[b])]));
-      finest[b] = std::min(finest[b], parts.back().scale[b]);
+      part.step.push_back(steps[static_cast<std::size_t>(bands[b])]);
+      of_images[b] = static_cast<double>(image_step(source.bands[b]));
+      chosen[b] = std::min(chosen[b], static_cast<double>(part.step[b]));
+      agree = agree && part.step[b] == parts.front().step[b] && (of_images[b] == 0 || static_cast<double>(part.step[b]) == of_images[b]) &&
+              (source.indices.empty() || of_images[b] > 0 || part.step[b] == part.step.front());
     }
   }
-  constexpr double kMostStored = 32767, kFewestSteps = 10;
-  for (std::size_t b = 0; b < finest.size(); ++b)
+  source.step.assign(chosen.begin(), chosen.end());
+  if (agree) return;  // as of images, whose numbers need not be looked at
+  for (Part& part : parts) {
+    const SampleSeries* series = series_of(*part.selection, spec, source_index);
+    part.largest =
+        largest_numbers(*part.selection, *series, spec.bands_in(series->bands, part.selection->file, static_cast<int>(source_index)));
+    for (std::size_t b = 0; b < largest.size(); ++b) largest[b] = std::max(largest[b], part.largest[b] * static_cast<double>(part.step[b]));
+  }
+  constexpr double kMostStored = 32767, kFewestSteps = 10, kEnoughSteps = 300;
+  for (std::size_t b = 0; b < chosen.size(); ++b) {
+    if (of_images[b] > 0 && largest[b] >= kEnoughSteps * of_images[b]) chosen[b] = of_images[b];
     for (const Part& part : parts)
-      while (std::round(part.largest[b] * part.scale[b] / finest[b]) > kMostStored) finest[b] *= 10;
-  if (!source.indices.empty()) std::ranges::fill(finest, std::ranges::max(finest));
-  for (std::size_t b = 0; b < finest.size(); ++b)
+      while (part.ratio(b, chosen) > 1 && std::round(part.largest[b] * part.ratio(b, chosen)) > kMostStored) chosen[b] *= 10;
+  }
+  if (!source.indices.empty() && std::ranges::adjacent_find(of_images, std::not_equal_to{}) == of_images.end())
+    std::ranges::fill(chosen, std::ranges::max(chosen));
+  for (std::size_t b = 0; b < chosen.size(); ++b)
     for (const Part& part : parts)
-      if (part.scale[b] < 0.9 * finest[b] && part.largest[b] > 0 && part.largest[b] * part.scale[b] / finest[b] < kFewestSteps)
-        throw UserError(join_text(part.selection->file, ": numbers of ", source.bands[b], " are at most ", part.largest[b] * part.scale[b],
-                                  ", those of ", source.indices.empty() ? "other files" : "other files or bands",
+      if (chosen[b] != of_images[b] && part.ratio(b, chosen) < 0.9 && part.largest[b] > 0 &&
+          part.largest[b] * part.ratio(b, chosen) < kFewestSteps)
+        throw UserError(join_text(part.selection->file, ": numbers of ", source.bands[b], " are at most ",
+                                  part.largest[b] * static_cast<double>(part.step[b]), ", those of ",
+                                  source.indices.empty() ? "other files" : "other files or bands",
                                   " are so large that hardly a digit is left of them; give all in one unit"));
-  source.scale.assign(finest.begin(), finest.end());
+  source.step.assign(chosen.begin(), chosen.end());
 }
 
 // Models of gap-filled input would learn from zeros.
@@ -192,7 +217,7 @@ void fit_spec(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
   fit_classes(spec, selections);
   fit_statics(spec, selections);
   for (std::size_t s = 0; s < spec.sources.size(); ++s) {
-    fit_scale(spec, s, selections);
+    fit_steps(spec, s, selections);
     fit_normalisation(spec, s, selections);
   }
 }

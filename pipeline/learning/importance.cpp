@@ -35,7 +35,7 @@ Samples copy_rows(const SampleSelection& selection) {
   copy(from.statics, out.statics, from.static_names.size());
   out.split.assign(out.label.size(), static_cast<std::uint8_t>(Split::test));
   for (const SampleSeries& series : from.series) {
-    SampleSeries& s = out.series.emplace_back(SampleSeries{series.source, series.bands, series.scale, series.dates, {}, {}});
+    SampleSeries& s = out.series.emplace_back(SampleSeries{series.source, series.bands, series.scale, series.dates, {}, {}, series.unit});
     copy(series.values, s.values, series.dates.size() * series.bands.size());
     copy(series.valid, s.valid, series.dates.size());
   }

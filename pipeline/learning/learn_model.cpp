@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <set>
 
+#include "kernels/ops/indices.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/doubtful.h"
 #include "pipeline/learning/learning.h"
+#include "pipeline/learning/sample_blocks.h"
 #include "pipeline/learning/specification.h"
 
 namespace millesime {
@@ -179,6 +181,17 @@ void check_season(const LearningRequest& request, const std::vector<std::string>
                                 "of the season; take it out of model.name, or set train.season_cut = 0"));
 }
 
+// An unknown index, or one that needs a band that the samples lack, is told before anything is trained.
+void check_indices(const ModelOptions& model, const std::vector<NamedSamples>& all) {
+  const bool by_name = !model.sources.empty() && model.sources.front() != "all";
+  for (const NamedSamples& named : all)
+    for (const SampleSeries& series : named.samples.series)
+      if (by_name ? series.source == model.sources.front() : &series == &named.samples.series.front()) {
+        plan_indices(model.indices, series.bands);
+        return;
+      }
+}
+
 }  // namespace
 
 std::vector<std::string> members_of(const std::string& model) {
@@ -203,6 +216,8 @@ LearnedModel learn_model(const LearningRequest& request, const std::vector<Named
                          const std::vector<SampleSelection>& selections, const Context& context) {
   check_model(request.model);
   request.selection.check("train");
+  check_indices(request.model, all);
+  if (request.block_km > 0 && request.validation.empty()) context.progress->note(note_on_blocks(selections, request.block_km));
   const auto cleaned = without_doubtful(request, all, selections, context);
   const std::vector<SampleSelection>& found = cleaned ? cleaned->samples : selections;
   std::vector<LearnedModel> members;

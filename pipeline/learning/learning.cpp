@@ -13,10 +13,10 @@
 #include "models/base/season.h"
 #include "models/registry.h"
 #include "pipeline/core/error.h"
-#include "pipeline/core/land_blocks.h"
 #include "pipeline/core/memory_amount.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/prediction.h"
+#include "pipeline/learning/sample_blocks.h"
 #include "pipeline/learning/selection.h"
 #include "pipeline/learning/specification.h"
 #include "pipeline/learning/thermal_samples.h"
@@ -102,26 +102,6 @@ void keep_normalisation(const ModelFile& start, ModelSpec& spec) {
       if (known.name == own.name) own = known;
 }
 
-// Of each sample, the block of its polygon: of the mean position of what was sampled of it.
-std::vector<std::int64_t> blocks_of(const std::vector<SampleSelection>& selections, double block_km) {
-  struct Middle {
-    double x = 0, y = 0, n = 0;
-  };
-  std::map<std::int64_t, Middle> middles;
-  const auto each = [&](const auto& visit) {
-    for (const SampleSelection& selection : selections)
-      for (const auto row : selection.rows) visit(*selection.samples, row, middles[selection.samples->group_of(row)]);
-  };
-  each([](const Samples& samples, std::int64_t row, Middle& middle) {
-    middle.x += samples.x[static_cast<std::size_t>(row)], middle.y += samples.y[static_cast<std::size_t>(row)], ++middle.n;
-  });
-  std::vector<std::int64_t> blocks;
-  each([&](const Samples&, std::int64_t, const Middle& middle) {
-    blocks.push_back(block_of({middle.x / middle.n, middle.y / middle.n}, block_km, 1));
-  });
-  return blocks;
-}
-
 // The same samples with the quantiles of their series, made when they are read.
 InputTable quantiles_of(const InputTable& table, const std::vector<QuantilePlan>& plans, const Context& context) {
   return {table.target, table.group, table.bytes_per_sample(), true, "", [&table, plans, &context](std::span<const std::int64_t> samples) {
@@ -173,7 +153,10 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   if (spec_.thermal && !start_) spec_.thermal->degrees_per_day = growing_degrees_per_day(*spec_.thermal, selections);
   if (start_) keep_normalisation(*start_, spec_);
   input_ = make_table(spec_, selections);
-  if (request.block_km > 0) input_.block = blocks_of(selections, request.block_km);
+  if (request.block_km > 0 && request.validation.empty()) {
+    input_.block = blocks_of(selections, request.block_km);
+    if (are_many(input_.block)) spec_.metrics["held_out_blocks_km"] = request.block_km;
+  }
   if (!request.validation.empty()) {
     judges_ = load_named({request.validation}, request.nomenclature, request.tables.for_reading());
     validation_ = validation_input(request, judges_, spec_);

@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "kernels/ops/series_view.h"
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/interruption.h"
 #include "pipeline/core/series.h"
+#include "pipeline/core/text.h"
 #include "pipeline/learning/gap_filling.h"
 
 namespace millesime {
@@ -23,20 +25,26 @@ const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec&
 
 namespace {
 
-// What stored numbers of each band are multiplied by so that they have the model's scale.
-std::vector<double> ratios_to(const SourceSpec& source, const SampleSeries& from, const std::vector<int>& bands) {
+constexpr double kMostStored = 32767;
+
+// What stored numbers of each band are multiplied by so that they have the model's step.
+std::vector<double> ratios_to(const SourceSpec& source, const Samples& samples, const SampleSeries& from, const std::vector<int>& bands) {
   std::vector<double> ratios;
-  for (std::size_t b = 0; b < bands.size(); ++b)
-    ratios.push_back(source.scale.empty() ? 1 : static_cast<double>(from.scale[static_cast<std::size_t>(bands[b])]) / source.scale[b]);
+  const std::vector<float> steps = band_steps(samples, from), own = source.steps();
+  for (std::size_t b = 0; b < bands.size(); ++b) {
+    const auto step = static_cast<double>(steps[static_cast<std::size_t>(bands[b])]);
+    const bool integers = step == 1 && own[b] == kReflectanceStep;  // of a product, in a table whose names of bands do not say it
+    ratios.push_back(step > 0 && own[b] > 0 && !integers ? step / static_cast<double>(own[b]) : 1);
+  }
   return ratios;
 }
 
 std::int16_t brought_to(std::int16_t number, double ratio) {
-  if (std::abs(ratio - 1) > 1e-3) number = static_cast<std::int16_t>(std::clamp(std::round(number * ratio), -32767.0, 32767.0));
+  if (std::abs(ratio - 1) > 1e-3) number = static_cast<std::int16_t>(std::clamp(std::round(number * ratio), -kMostStored, kMostStored));
   return number == kNodata ? static_cast<std::int16_t>(kNodata + 1) : number;  // a valid number, which kernels must not take for none
 }
 
-// Some samples of a file as a window of one row, with the model's bands in the model's order and scale.
+// Some samples of a file as a window of one row, with the model's bands in the model's order and steps.
 Series as_series(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands,
                  const std::vector<double>& ratios, std::int64_t first, std::int64_t count) {
   Series series;
@@ -70,6 +78,26 @@ Series as_series(const SampleSelection& selection, const SampleSeries& from, con
   return series;
 }
 
+// In another unit most numbers of a band do not fit.
+void require_fit(const Series& series, const std::string& file, const SourceSpec& source, const std::vector<double>& ratios) {
+  const std::size_t n_dates = series.dates.size(), n_bands = series.bands.size(),
+                    n = series.masks.size() / std::max<std::size_t>(1, n_dates);
+  for (std::size_t b = 0; b < n_bands; ++b) {
+    if (ratios[b] < 1.001) continue;
+    std::size_t valid = 0, beyond = 0;
+    for (std::size_t at = 0; at < n_dates * n; ++at) {
+      if (series.masks[at] != 0) continue;
+      const std::int16_t number = series.groups.front().samples[(at / n * n_bands + b) * n + at % n];
+      ++valid, beyond += std::abs(static_cast<double>(number)) >= kMostStored;
+    }
+    const double step = static_cast<double>(source.steps()[b]);
+    if (2 * beyond > valid)
+      throw UserError(join_text(file, ": numbers of ", source.bands[b], " are mostly beyond ", kMostStored * step,
+                                ", the largest that the model reads, in steps of ", step,
+                                ": they are in another unit than those that it learned from; bring them to that unit"));
+  }
+}
+
 }  // namespace
 
 Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normalised)
@@ -78,7 +106,7 @@ Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normali
       days_(spec.days_of(source)),
       always_valid_(source == 0),
       normalised_(normalised),
-      plan_(plan_indices(source_.indices, source_.bands)),
+      plan_(plan_indices(source_.indices, source_.bands, source_.step)),
       filling_(gap_filling(spec, source)) {
   for (const float deviation : source_.deviation) inverse_.push_back(1 / deviation);
 }
@@ -86,7 +114,9 @@ Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normali
 void Preparation::run(const SampleSelection& selection, const SampleSeries& from, const std::vector<int>& bands, std::int64_t first,
                       std::int64_t count, std::vector<float>& values, std::vector<std::uint8_t>& valid) const {
   end_if_requested();
-  const Series series = as_series(selection, from, bands, ratios_to(source_, from, bands), first, count);
+  const std::vector<double> ratios = ratios_to(source_, *selection.samples, from, bands);
+  const Series series = as_series(selection, from, bands, ratios, first, count);
+  require_fit(series, selection.file, source_, ratios);
   const HostSeries view(series);
   const auto n = static_cast<std::size_t>(count);
   const float* mean = normalised_ ? source_.mean.data() : nullptr;

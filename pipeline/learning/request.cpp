@@ -22,8 +22,7 @@ void LearningRequest::declare_start(Options& o) {
       .names("nomenclature");
   o.add("block_km", &block_km,
         "holds out whole squares of land of this side to choose the epoch and to calibrate, where there are more than five; positions of "
-        "the "
-        "samples are in metres; 0: polygons")
+        "the samples are in metres or degrees; 0: polygons")
       .unit("km")
       .range(0, 1000);
   tables.declare(o);

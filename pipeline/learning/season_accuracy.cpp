@@ -110,13 +110,15 @@ SeasonAccuracy season_accuracy(const SeasonCommand& command, const Context& cont
   if (command.from > 0 && command.from < first)
     throw UserError(join_text("--from ", command.from, ": nothing is known before the first acquisition, on day ", first,
                               " of the year; expected that day or a later one"));
+  constexpr int kLastDay = 365;  // the whole season is told as this day
   std::vector<int> days;
-  for (int day = command.from > 0 ? command.from : std::max(first, 1); day < kWholeSeason; day += command.step_days) days.push_back(day);
+  for (int day = command.from > 0 ? command.from : std::max(first, 1); day < kLastDay; day += command.step_days) days.push_back(day);
   days.push_back(kWholeSeason);
   season.samples.resize(model.spec.classes.size());
   context.progress->start("season", static_cast<std::int64_t>(days.size()), "days");
   for (const int day : days) {
     season.days.push_back(measure_day(model, all, judging, day, context, season.samples));
+    season.days.back().day = std::min(day, kLastDay);
     context.progress->advance(1);
   }
   context.progress->finish();

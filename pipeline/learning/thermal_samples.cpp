@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/preparation.h"
@@ -25,8 +26,9 @@ class Temperatures {
     series_ = &*found;
     const std::string band = temperature_band(series_->bands, selection.file + ": " + time.source);
     band_ = static_cast<std::size_t>(std::ranges::find(series_->bands, band) - series_->bands.begin());
-    constexpr float kStored = 0.01F;  // deg C, of series that are read from images
-    scale_ = samples_.tile.empty() ? series_->scale[band_] : kStored;
+    constexpr float kStored = 0.01F;  // deg C, of series that are read from images, of which older programs did not tell the unit
+    const float step = band_steps(samples_, *series_)[band_];
+    scale_ = !samples_.tile.empty() && (step == 0 || step == 1) ? kStored : step;
   }
 
   const std::vector<Date>& dates() const { return series_->dates; }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -82,7 +83,14 @@ std::vector<Trial> draw_trials(const TuneCommand& command) {
   check_values(space, command);
   std::mt19937_64 generator(static_cast<std::uint64_t>(command.search_seed));
   std::vector<Trial> trials(static_cast<std::size_t>(command.trials));
-  for (std::size_t i = 1; i < trials.size(); ++i) trials[i].values = space.draw(generator);
+  constexpr int kDraws = 1000;  // in a row that were drawn before: a small space has no other candidate
+  std::set<std::vector<std::string>> drawn;
+  for (std::size_t i = 1; i < trials.size(); ++i) {
+    int draws = 0;
+    do trials[i].values = space.draw(generator);
+    while (!drawn.insert(trials[i].values).second && ++draws < kDraws);
+    if (draws == kDraws) trials.resize(i);
+  }
   return trials;
 }
 
@@ -198,6 +206,9 @@ Tuning tune(const TuneCommand& command, const Context& context) {
   Tuning tuning;
   tuning.trials = draw_trials(command);
   for (const Trial& trial : tuning.trials) training_of_candidate(trial.values, command);  // all are checked before anything is trained
+  if (std::ssize(tuning.trials) < command.trials)
+    context.progress->note(join_text("tune: ", command.space, " has ", tuning.trials.size() - 1, " candidates; with the defaults ",
+                                     tuning.trials.size(), " are tried, not ", command.trials));
   const TrialFile file(command.output + "/trials.json", identity_of(command, tuning.trials), tuning.trials);
 
   std::int64_t samples = 0;

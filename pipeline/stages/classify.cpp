@@ -151,7 +151,9 @@ Stage classify_stage() {
   return {.name = "classify",
           .summary = "computes class and confidence of every pixel of each tile",
           .reads = "images of a tile, models",
-          .writes = "class and confidence map of each tile and seed, validity map of each tile, optional probabilities and uncertainty",
+          .writes =
+              "class and confidence map of each tile and seed (confidence: 100 x probability of the class, rounded down: 0.867 is 86), "
+              "validity map of each tile, optional probabilities and uncertainty",
           .command = "classify",
           .example = "millesime run france-2021.toml --to classify",
           .revision = 8,

@@ -152,6 +152,7 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
     series.source = census.source;
     series.bands = census.bands;
     series.scale.assign(series.bands.size(), 1.0F);
+    series.unit.assign(series.bands.size(), static_cast<float>(1 / per_unit(census.unit)));
     for (const Acquisition& acquisition : census.acquisitions) series.dates.push_back(acquisition.date);
     samples.series.push_back(std::move(series));
   }

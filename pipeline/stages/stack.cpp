@@ -232,7 +232,8 @@ Block compute_rows(Transfer& transfer, const Plan& plan, const SeriesView& serie
   const auto compute_indices = [&](int dates, const std::int16_t* integers_of, const float* exact_of) {
     IndicesArgs computing;
     computing.pixels = pixels, computing.n_dates = dates, computing.n_bands = n_bands;
-    computing.plan = plan_indices(plan.indices, plan.bands);
+    computing.plan =
+        plan_indices(plan.indices, plan.bands, std::vector(plan.bands.size(), static_cast<float>(1 / per_unit(plan.census.unit))));
     computing.samples = integers_of, computing.exact = exact_of;
     Buffer<std::int16_t> integers(stream.device, dates * computing.plan.n * pixels);
     computing.integers = integers.data();

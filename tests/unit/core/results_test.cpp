@@ -57,6 +57,8 @@ TEST(ResultsText, OneRunHasNoInterval) {
   const std::string text = results_text({matrix_of({{2, 0, 0}, {2, 0, 0}, {0, 0, 3}})}, three_classes());
   EXPECT_THAT(text, HasSubstr("\nOA : 0.714\n"));
   EXPECT_THAT(text, HasSubstr("    Forêts     |      nan       |     0.000      |     0.000      | Eau, Forêts, Blé\n"));
+  const std::string empty = results_text({matrix_of({{2, 0, 0}, {0, 0, 0}, {0, 1, 3}})}, three_classes());
+  EXPECT_THAT(empty, ::testing::ContainsRegex("Forêts  .* \\| \n"));  // no reference sample, no confusion
 }
 
 TEST(ResultsText, NamesTheClassThatHasNoName) {

@@ -342,8 +342,8 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
               HasSubstr("t.csv:2: column note: expected a number or an empty cell (a column without a date is a static input"));
   EXPECT_THAT(samples_refusal("label,group,B4_20210105\n1,1,2\n1,a,2\n"),
               HasSubstr("t.csv:3: column group: expected a number, as in the rows above, got \"a\""));
-  EXPECT_THAT(samples_refusal("label,split,B4_20210105\n1,train,2\n"),
-              HasSubstr("expected learn, test, both, unused or final, got \"train\""));
+  EXPECT_THAT(samples_refusal("label,split,B4_20210105\n1,trained,2\n"),
+              HasSubstr("expected learn (or train), test (or val), both, unused or final, got \"trained\""));
   EXPECT_THAT(samples_refusal("label,split_1,B4_20210105\n1,learn,2\n"), HasSubstr("without gaps"));
   EXPECT_THAT(samples_refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
 }

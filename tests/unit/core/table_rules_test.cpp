@@ -121,7 +121,8 @@ TEST(FillValues, OfStaticColumnsAreMissing) {
   const Samples s = read(text);
   for (std::size_t i = 0; i < 60; ++i) EXPECT_EQ(std::isnan(s.statics[i]), i % 10 == 9);
   EXPECT_EQ(s.statics[0], 200.0F);
-  EXPECT_THAT(s.notes, ElementsAre("elevation: -9999 stands for a missing value (6 cells, the first in line 11, column elevation)"));
+  EXPECT_THAT(s.notes,
+              ::testing::Contains("elevation: -9999 stands for a missing value (6 cells, the first in line 11, column elevation)"));
 }
 
 TEST(FillValues, OfLabelsAreLabelsThatAreNotKnown) {
@@ -258,6 +259,34 @@ TEST(TableRules, AColumnThatSaysTheClassIsNoInput) {
   // Two classes of a value, or two values of a class, are a measurement.
   EXPECT_THAT(read(table_with_code("soil", [](int label, int) { return label / 2; })).static_names, ElementsAre("soil"));
   EXPECT_THAT(read(table_with_code("soil", [](int label, int row) { return 10 * label + row % 2; })).static_names, ElementsAre("soil"));
+}
+
+TEST(TableRules, CopiesOfRowsWithoutGroupsAreTold) {
+  const std::string rows = "1,10,20\n2,11,21\n1,10,20\n";
+  EXPECT_THAT(read("label,B4_20210105,B8_20210105\n" + rows).notes, ElementsAre(HasSubstr("1 row is a copy of others")));
+  EXPECT_TRUE(read("label,group,B4_20210105\n1,1,10\n2,2,11\n1,1,10\n").notes.empty());  // the group says that they are one
+  EXPECT_TRUE(read("label,B4_20210105\n1,10\n2,10\n").notes.empty());                    // other labels
+}
+
+TEST(TableRules, SplitsHaveTheNamesThatOthersGiveThem) {
+  const Samples samples = read("label,split,B4_20210105\n1,Train,10\n1,VAL,11\n1,Test,12\n1,Unused,13\n");
+  EXPECT_THAT(samples.split, ElementsAre(0, 1, 1, 3));
+}
+
+TEST(TableRules, OtherFormatsAreNamed) {
+  const auto refusal = [](const std::string& name, const std::string& bytes) -> std::string {
+    const std::string file = testing::temp_dir() + "/" + name;
+    write_text(file, bytes + std::string(64, ' '));
+    try {
+      load_parts(file);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(refusal("a.parquet", "PAR1"), AllOf(HasSubstr("is a Parquet file"), HasSubstr("a.csv")));
+  EXPECT_THAT(refusal("a.gpkg", "SQLite format 3"), AllOf(HasSubstr("is a GeoPackage"), HasSubstr("ogr2ogr -f CSV a.csv a.gpkg")));
+  EXPECT_THAT(refusal("a.sqlite", "SQLite format 3"), HasSubstr("is a SQLite database"));
 }
 
 TEST(TableRules, DatesOfColumnsHaveThreeForms) {

@@ -14,10 +14,10 @@ using ::testing::HasSubstr;
 
 const std::vector<std::string> kBands = {"B2", "B3", "B4", "B8", "B11", "B12", "B8A"};
 
-float value_of(const std::string& index, const std::vector<std::int16_t>& samples) {
+float value_of(const std::string& index, const std::vector<std::int16_t>& samples, const std::vector<float>& steps = {}) {
   IndicesArgs args;
   args.pixels = 1, args.n_dates = 1, args.n_bands = static_cast<int>(samples.size());
-  args.plan = plan_indices({index}, kBands);
+  args.plan = plan_indices({index}, kBands, steps);
   float value = 0;
   args.samples = samples.data(), args.values = &value;
   indices(Device{}, args);
@@ -44,6 +44,18 @@ TEST(IndexExpression, SumsRatiosAndNumbers) {
   EXPECT_FLOAT_EQ(value_of("X = B8A / B4", kSamples), 4100.0f / 500);
   EXPECT_EQ(index_name(" GCVI = B8 / B3 - 1"), "GCVI");
   EXPECT_EQ(index_name("NDVI"), "NDVI");
+}
+
+TEST(IndexExpression, ComputesPhysicalValuesWhateverTheStep) {
+  const std::vector<std::int16_t> thousandths = {40, 70, 50, 400, 150, 90, 410};
+  const std::vector<float> steps(kBands.size(), 1e-3F), usual(kBands.size(), 1e-4F);
+  for (const char* index : {"SAVI", "EVI", "OSAVI", "EVI2", "NDVI", "X = B4 / (B8 - 0.3) + 2"}) {
+    EXPECT_FLOAT_EQ(value_of(index, thousandths, steps), value_of(index, kSamples)) << index;
+    EXPECT_EQ(value_of(index, kSamples, usual), value_of(index, kSamples)) << index;
+  }
+  EXPECT_FLOAT_EQ(value_of("X = B4 / (B8 - 270)", {0, 0, 60, 290, 0, 0, 0}, std::vector<float>(kBands.size(), 1)), 3);
+  EXPECT_FLOAT_EQ(value_of("X = B4 / B8 + 1", {0, 0, 600, 300, 0, 0, 0}, {1, 1, 0.1F, 1, 1, 1, 1}), 1.2F);  // bands of other steps
+  EXPECT_FLOAT_EQ(value_of("X = B4 - B8 + 2", {0, 0, 60, 30, 0, 0, 0}, std::vector<float>(kBands.size(), 0.1F)), 50);
 }
 
 TEST(IndexExpression, RefusesWhatItCannotCompute) {

@@ -192,8 +192,8 @@ TEST(TablesOfSeveralFiles, NumbersMeanTheSameWhateverTheirDigits) {
     command.samples = {folder + "/b.csv", folder + "/a.csv"};                     // and learned from together
     train_model(command, context);
     const ModelSpec spec = ModelFile::read(command.request.output).spec;
-    EXPECT_THAT(spec.sources[0].scale, ElementsAre(1e-4F));
-    EXPECT_EQ(ModelSpec::from_json(spec.to_json(), "again").sources[0].scale, spec.sources[0].scale);
+    EXPECT_THAT(spec.sources[0].step, ElementsAre(1e-4F));
+    EXPECT_EQ(ModelSpec::from_json(spec.to_json(), "again").sources[0].step, spec.sources[0].step);
     evaluate.samples = command.samples;
     evaluate.all_samples = true;
     EXPECT_GT(evaluate_model(evaluate, context).accuracy.overall, 0.8) << model;
@@ -204,7 +204,8 @@ TEST(TablesOfSeveralFiles, NumbersMeanTheSameWhateverTheirDigits) {
   command.samples = {folder + "/a.csv", folder + "/c.csv"};
   command.request.output = folder + "/model.safetensors";
   command.request.model.name = "random_forest";
-  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("give all in one unit"));  // reflectance, and x 10000
+  // Fractions, and the same x 10000, of a band whose name does not say which is which.
+  EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("give all in one unit"));
 }
 
 TEST(ClassCodes, UpTo65535AreLearnedAndPredicted) {

@@ -2,6 +2,8 @@
 
 #include "pipeline/learning/tuning.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -95,6 +97,17 @@ TuneCommand search_in(const std::string& folder) {
   command.assignments = {"train.trees=9"};
   command.output = folder + "/tuned";
   return command;
+}
+
+TEST(Tune, TriesNoCandidateTwice) {
+  TuneCommand command = search_in(temp_dir());
+  command.trials = 9;  // of three candidates and the defaults
+  SilentContext context;
+  const Tuning tuning = tune(command, context.context);
+  std::set<std::vector<std::string>> candidates;
+  for (const Trial& trial : tuning.trials) candidates.insert(trial.values);
+  EXPECT_EQ(candidates.size(), 4u);
+  EXPECT_EQ(tuning.trials.size(), 4u);
 }
 
 TEST(Tune, SaysThatNothingCanBeWrittenBeforeItTrains) {
