@@ -272,9 +272,10 @@ void bench_models_and_maps(std::int64_t pixels) {
     constexpr int kYears = 6;
     const auto evidence = numbers<float>(pixels * kYears * kClasses, 0, 100);
     std::vector<float> initial(kClasses, 1.0f / kClasses),
-        transition(static_cast<std::size_t>(kClasses) * kClasses, 0.03f / (kClasses - 1));
+        transition(static_cast<std::size_t>(kYears - 1) * kClasses * kClasses, 0.03f / (kClasses - 1));
     std::vector<std::uint8_t> unit(kClasses);
-    for (std::size_t c = 0; c < unit.size(); ++c) unit[c] = static_cast<std::uint8_t>(c), transition[c * kClasses + c] = 0.97f;
+    for (std::size_t c = 0; c < unit.size(); ++c) unit[c] = static_cast<std::uint8_t>(c);
+    for (std::size_t i = 0; i < transition.size(); i += kClasses) transition[i + i / kClasses % kClasses] = 0.97f;
     Buffer<std::uint8_t> of_years(Device{}, 2 * pixels * kYears), change(Device{}, 2 * pixels);
     report("reconcile, 6 years", pixels, kYears * (kClasses * 4 + 2) + 2, [&] {
       reconcile(Device{}, {pixels, kYears, kClasses, evidence.data(), initial.data(), transition.data(), unit.data(), of_years.data(),

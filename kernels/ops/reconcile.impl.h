@@ -13,7 +13,7 @@ struct ReconcileBlock {
   ReconcileArgs args;
 
   // evidence, forward, forward within units: [year][class]; backward, backward within units, the same times evidence and scale: [class];
-  // sums: [year]
+  // sums: [year]. Once the probabilities are known, forward holds those of the classes, and the memory of the others is that of the paths.
   MILLESIME_HD std::int64_t rows_of_years() const { return static_cast<std::int64_t>(args.n_years) * args.n_classes; }
   std::int64_t scratch_bytes() const {
     return static_cast<std::int64_t>(sizeof(float)) * (3 * rows_of_years() + 4 * static_cast<std::int64_t>(args.n_classes) + args.n_years);
@@ -32,6 +32,19 @@ struct ReconcileBlock {
             scratch.rows<float>(size * (3 * all + 2 * k)),
             scratch.rows<float>(size * (3 * all + 3 * k)),
             scratch.rows<float>(size * (3 * all + 4 * k))};
+  }
+  // Where each best path comes from, [year][class], in the place of `within`: of all paths, and of those with a lasting change until now
+  // and none yet.
+  struct Origins {
+    Rows<std::uint8_t> any, changed, kept;
+  };
+  MILLESIME_HD Origins origins_of(const Scratch& scratch) const {
+    const std::int64_t all = rows_of_years(), begin = static_cast<std::int64_t>(sizeof(float)) * 2 * all;
+    return {scratch.rows<std::uint8_t>(begin), scratch.rows<std::uint8_t>(begin + all), scratch.rows<std::uint8_t>(begin + 2 * all)};
+  }
+  // To year t, 1 or later, from the one before.
+  MILLESIME_HD float transition(int t, int from, int to) const {
+    return args.transition[(static_cast<std::int64_t>(t - 1) * args.n_classes + from) * args.n_classes + to];
   }
 
   // The evidence of a year with its floor; all 1 where nothing was seen. `seen` becomes 1 where something was.
@@ -75,7 +88,7 @@ struct ReconcileBlock {
         for (int lane = 0; lane < n; ++lane) now[lane] = within[lane] = t == 0 ? args.initial[j] : 0.0f;
         MILLESIME_ROLLED
         for (int i = 0; t > 0 && i < k; ++i) {
-          const float probability = args.transition[static_cast<std::int64_t>(i) * k + j];
+          const float probability = transition(t, i, j);
           const float inside = args.unit[i] == args.unit[j] ? probability : 0.0f;
           const float *before = memory.forward[row - j - k + i], *before_within = memory.within[row - j - k + i];
           MILLESIME_LANES_INDEPENDENT
@@ -103,23 +116,13 @@ struct ReconcileBlock {
     }
   }
 
-  MILLESIME_HD void label_year(int t, std::int64_t first, int n, const Memory& memory, const std::uint8_t* seen) const {
-    float most[kLanes];
-    std::uint8_t winner[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) most[lane] = -1.0f, winner[lane] = 0;
+  // forward of year t becomes the probability of each class; nothing before t needs it.
+  MILLESIME_HD void set_probabilities(int t, int n, const Memory& memory) const {
     MILLESIME_ROLLED
     for (int j = 0; j < args.n_classes; ++j) {
-      const float *forward = memory.forward[static_cast<std::int64_t>(t) * args.n_classes + j], *backward = memory.backward[j];
-      for (int lane = 0; lane < n; ++lane) {
-        const float probability = forward[lane] * backward[lane];
-        winner[lane] = probability > most[lane] ? static_cast<std::uint8_t>(j) : winner[lane];
-        most[lane] = probability > most[lane] ? probability : most[lane];
-      }
-    }
-    const std::int64_t at = static_cast<std::int64_t>(t) * args.pixels + first;
-    for (int lane = 0; lane < n; ++lane) {
-      args.label[at + lane] = seen[lane] ? winner[lane] : kNoClassIndex;
-      args.confidence[at + lane] = seen[lane] ? percent(most[lane]) : std::uint8_t{0};
+      float* forward = memory.forward[static_cast<std::int64_t>(t) * args.n_classes + j];
+      const float* backward = memory.backward[j];
+      for (int lane = 0; lane < n; ++lane) forward[lane] *= backward[lane];
     }
   }
 
@@ -150,7 +153,7 @@ struct ReconcileBlock {
       for (int lane = 0; lane < n; ++lane) backward[lane] = kept[lane] = 0.0f;
       MILLESIME_ROLLED
       for (int j = 0; j < k; ++j) {
-        const float probability = args.transition[static_cast<std::int64_t>(i) * k + j];
+        const float probability = transition(t, i, j);
         const bool same = args.unit[i] == args.unit[j];
         const float inside = same ? probability : 0.0f, outside = same ? 0.0f : probability;
         const float *next = memory.next[j], *next_kept = memory.next_kept[j];
@@ -166,13 +169,102 @@ struct ReconcileBlock {
     }
   }
 
+  // The best path to each class of each year: of all paths its value takes the place of the evidence; of paths without a change until now
+  // (backward, and next for the year at work) and with one (kept, next_kept).
+  MILLESIME_HD void find_paths(int n, const Memory& memory, const Origins& origins) const {
+    const int k = args.n_classes;
+    MILLESIME_ROLLED
+    for (int j = 0; j < k; ++j)
+      for (int lane = 0; lane < n; ++lane) {
+        memory.evidence[j][lane] *= args.initial[j];
+        memory.backward[j][lane] = memory.evidence[j][lane], memory.kept[j][lane] = 0.0f;
+      }
+    MILLESIME_ROLLED
+    for (int t = 1; t < args.n_years; ++t) {
+      float most[kLanes], most_changing[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) most[lane] = most_changing[lane] = 0.0f;
+      MILLESIME_ROLLED
+      for (int j = 0; j < k; ++j) {
+        const std::int64_t row = static_cast<std::int64_t>(t) * k + j;
+        float any[kLanes], changed[kLanes], kept[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) any[lane] = changed[lane] = kept[lane] = -1.0f;
+        std::uint8_t *any_from = origins.any[row], *changed_from = origins.changed[row], *kept_from = origins.kept[row];
+        MILLESIME_ROLLED
+        for (int i = 0; i < k; ++i) {
+          const float probability = transition(t, i, j);
+          const bool same = args.unit[i] == args.unit[j];
+          const auto from = static_cast<std::uint8_t>(i);
+          const float *before = memory.evidence[row - j - k + i], *to_changed = same ? memory.kept[i] : memory.backward[i];
+          for (int lane = 0; lane < n; ++lane) {
+            const float of_any = before[lane] * probability, of_changed = to_changed[lane] * probability;
+            any_from[lane] = of_any > any[lane] ? from : any_from[lane];
+            any[lane] = of_any > any[lane] ? of_any : any[lane];
+            changed_from[lane] = of_changed > changed[lane] ? from : changed_from[lane];
+            changed[lane] = of_changed > changed[lane] ? of_changed : changed[lane];
+          }
+          if (!same) continue;
+          for (int lane = 0; lane < n; ++lane) {
+            const float of_kept = memory.backward[i][lane] * probability;
+            kept_from[lane] = of_kept > kept[lane] ? from : kept_from[lane];
+            kept[lane] = of_kept > kept[lane] ? of_kept : kept[lane];
+          }
+        }
+        float *value = memory.evidence[row], *next = memory.next[j], *next_kept = memory.next_kept[j];
+        for (int lane = 0; lane < n; ++lane) {
+          const float evidence = value[lane];
+          value[lane] = evidence * any[lane], next[lane] = evidence * kept[lane], next_kept[lane] = evidence * changed[lane];
+          const float larger = next[lane] > next_kept[lane] ? next[lane] : next_kept[lane];
+          most[lane] = value[lane] > most[lane] ? value[lane] : most[lane];
+          most_changing[lane] = larger > most_changing[lane] ? larger : most_changing[lane];
+        }
+      }
+      MILLESIME_ROLLED
+      for (int j = 0; j < k; ++j) {
+        float* value = memory.evidence[static_cast<std::int64_t>(t) * k + j];
+        for (int lane = 0; lane < n; ++lane) {
+          value[lane] = most[lane] > 0.0f ? value[lane] / most[lane] : 0.0f;
+          const bool possible = most_changing[lane] > 0.0f;
+          memory.backward[j][lane] = possible ? memory.next[j][lane] / most_changing[lane] : 0.0f;
+          memory.kept[j][lane] = possible ? memory.next_kept[j][lane] / most_changing[lane] : 0.0f;
+        }
+      }
+    }
+  }
+
+  // The path of each pixel from its last year backwards, of those with a lasting change where `lasting` is 1; `year` is that of the change.
+  MILLESIME_HD void write_path(std::int64_t first, int n, const Memory& memory, const Origins& origins, const std::uint8_t* seen,
+                               const std::uint8_t* lasting) const {
+    const std::int64_t last = static_cast<std::int64_t>(args.n_years - 1) * args.n_classes;
+    for (int lane = 0; lane < n; ++lane) {
+      int at = 0, at_changed = 0, year = 0;
+      MILLESIME_ROLLED
+      for (int j = 1; j < args.n_classes; ++j) {
+        at = memory.evidence[last + j][lane] > memory.evidence[last + at][lane] ? j : at;
+        at_changed = memory.kept[j][lane] > memory.kept[at_changed][lane] ? j : at_changed;
+      }
+      const bool changes = lasting[lane] != 0 && memory.kept[at_changed][lane] > 0.0f;
+      if (changes) at = at_changed;
+      MILLESIME_ROLLED
+      for (int t = args.n_years - 1; t >= 0; --t) {
+        const std::int64_t row = static_cast<std::int64_t>(t) * args.n_classes + at, out = t * args.pixels + first + lane;
+        args.label[out] = seen[lane] ? static_cast<std::uint8_t>(at) : kNoClassIndex;
+        args.confidence[out] = seen[lane] ? percent(memory.forward[row][lane]) : std::uint8_t{0};
+        if (t == 0) break;
+        const int from = !changes ? origins.any[row][lane] : year == 0 ? origins.changed[row][lane] : origins.kept[row][lane];
+        if (changes && year == 0 && args.unit[from] != args.unit[at]) year = t;
+        at = from;
+      }
+      args.change_year[first + lane] = seen[lane] ? static_cast<std::uint8_t>(year) : std::uint8_t{0};
+    }
+  }
+
   MILLESIME_HD void operator()(std::int64_t item, const Scratch& scratch) const {
     const std::int64_t first = item * kLanes;
     const int n = lanes_in_use<kLanes>(first, args.pixels);
     const Memory memory = memory_of(scratch);
-    std::uint8_t seen[kLanes], year[kLanes];
-    float all[kLanes], largest[kLanes], changed[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) seen[lane] = year[lane] = 0, all[lane] = largest[lane] = 0.0f;
+    std::uint8_t seen[kLanes], lasting[kLanes];
+    float all[kLanes], changed[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) seen[lane] = 0, all[lane] = 0.0f;
     MILLESIME_ROLLED
     for (int t = 0; t < args.n_years; ++t) read_evidence(t, first, n, memory, seen);
     go_forward(n, memory);
@@ -181,21 +273,19 @@ struct ReconcileBlock {
       for (int lane = 0; lane < n; ++lane) memory.backward[j][lane] = memory.kept[j][lane] = 1.0f;
     MILLESIME_ROLLED
     for (int t = args.n_years - 1; t >= 0; --t) {
-      label_year(t, first, n, memory, seen);
+      set_probabilities(t, n, memory);
       if (t == 0) break;
       for (int lane = 0; lane < kLanes; ++lane) changed[lane] = 0.0f;
       go_back(t, n, memory, changed);
-      for (int lane = 0; lane < n; ++lane) {
-        all[lane] += changed[lane];
-        const bool more = changed[lane] > 0.0f && changed[lane] >= largest[lane];  // of equal ones the earliest
-        year[lane] = more ? static_cast<std::uint8_t>(t) : year[lane];
-        largest[lane] = more ? changed[lane] : largest[lane];
-      }
+      for (int lane = 0; lane < n; ++lane) all[lane] += changed[lane];
     }
     for (int lane = 0; lane < n; ++lane) {
       args.change[first + lane] = seen[lane] ? percent(all[lane]) : std::uint8_t{0};
-      args.change_year[first + lane] = seen[lane] ? year[lane] : std::uint8_t{0};
+      lasting[lane] = static_cast<std::uint8_t>(percent(all[lane]) >= args.threshold ? 1 : 0);
     }
+    const Origins origins = origins_of(scratch);
+    find_paths(n, memory, origins);
+    write_path(first, n, memory, origins, seen, lasting);
   }
 };
 

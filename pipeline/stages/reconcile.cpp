@@ -117,7 +117,7 @@ std::vector<float> learning_pixels(const std::vector<YearInput>& inputs, int n_c
 }
 
 Transitions transitions_of(const ReconcileCommand& command, const Nomenclature& classes, const std::vector<YearInput>& inputs,
-                           const Context& context) {
+                           const std::vector<int>& years, const Context& context) {
   std::vector<int> rotating = command.rotating.empty() ? rotating_groups(command.nomenclature) : std::vector<int>();
   for (const std::string& code : command.rotating) {
     const auto number = code_of_text(code);
@@ -129,10 +129,21 @@ Transitions transitions_of(const ReconcileCommand& command, const Nomenclature& 
   if (!command.learn) return transitions;
   const std::vector<float> evidence = learning_pixels(inputs, classes.size());
   if (evidence.empty()) throw UserError("reconcile --learn: no pixel has a class in every year; leave the option away");
-  for (int step = 0; step < kLearningSteps; ++step) learn_transitions(evidence, static_cast<int>(inputs.size()), kPrior, transitions);
+  for (int step = 0; step < kLearningSteps; ++step) learn_transitions(evidence, years, kPrior, transitions);
   context.progress->note(
       join_text("transitions learned from ", evidence.size() / inputs.size() / static_cast<std::size_t>(classes.size()), " px"));
   return transitions;
+}
+
+// What is to be said of years without a map; "": nothing.
+std::string missing_years(const std::vector<int>& years) {
+  std::string list;
+  bool missing = false;
+  for (std::size_t y = 1; y < years.size(); ++y) {
+    missing = missing || years[y] - years[y - 1] > 1;
+    list += join_text(y == 1 ? "" : ", ", years[y - 1], " to ", years[y], ": ", years[y] - years[y - 1]);
+  }
+  return missing ? join_text("not every year has a map: transitions are those of as many years as lie between (", list, ")") : "";
 }
 
 struct Outputs {
@@ -166,13 +177,14 @@ struct Result {
 // The model of a window on the device that computes.
 class OnDevice {
  public:
-  OnDevice(const Transitions& transitions, int n_years, const Context& context)
+  OnDevice(const Transitions& transitions, const std::vector<int>& years, int threshold, const Context& context)
       : stream_(context.device, context.threads),
         transfer_(stream_),
-        n_years_(n_years),
+        n_years_(static_cast<int>(years.size())),
         n_classes_(transitions.n),
+        threshold_(threshold),
         initial_(transfer_.to_device(transitions.initial)),
-        transition_(transfer_.to_device(transitions.matrix)),
+        transition_(transfer_.to_device(transitions_between(years, transitions))),
         unit_(transfer_.to_device(transitions.unit)) {}
 
   Result run(const std::vector<float>& evidence, std::int64_t pixels) {
@@ -180,14 +192,14 @@ class OnDevice {
     Buffer<std::uint8_t> label(stream_.device, n_years_ * pixels), confidence(stream_.device, n_years_ * pixels),
         change(stream_.device, pixels), year(stream_.device, pixels);
     reconcile(stream_, {pixels, n_years_, n_classes_, seen.data(), initial_.data(), transition_.data(), unit_.data(), label.data(),
-                        confidence.data(), change.data(), year.data()});
+                        confidence.data(), change.data(), year.data(), threshold_});
     return {transfer_.to_host(label), transfer_.to_host(confidence), transfer_.to_host(change), transfer_.to_host(year)};
   }
 
  private:
   Stream stream_;
   Transfer transfer_;
-  int n_years_, n_classes_;
+  int n_years_, n_classes_, threshold_;
   Buffer<float> initial_, transition_;
   Buffer<std::uint8_t> unit_;
 };
@@ -196,7 +208,10 @@ nlohmann::ordered_json to_json(const ReconcileCounts& counts) {
   nlohmann::ordered_json json{{"pixels", counts.pixels}, {"seen", counts.seen}, {"lasting_changes", counts.lasting}};
   json["years"] = nlohmann::ordered_json::array();
   for (std::size_t y = 0; y < counts.years.size(); ++y)
-    json["years"].push_back({{"year", counts.years[y]}, {"relabelled", counts.relabelled[y]}, {"lasting_changes", counts.changed_in[y]}});
+    json["years"].push_back({{"year", counts.years[y]},
+                             {"years_since_map_before", y == 0 ? 0 : counts.years[y] - counts.years[y - 1]},
+                             {"relabelled", counts.relabelled[y]},
+                             {"lasting_changes", counts.changed_in[y]}});
   return json;
 }
 
@@ -220,6 +235,7 @@ Options ReconcileCommand::declare() {
   o.add("learn", &learn, "learn the transitions from the maps, beginning with those of the rule or the table");
   o.add("accuracy", &accuracy, "of class maps without confidence: share of pixels that are right").range(0.05, 0.999);
   o.add("threshold", &threshold, "probability from which a lasting change is shown").unit("%").range(1, 100);
+  names.declare(o);
   o.add("output", &output, "folder of the maps").path().required();
   return o;
 }
@@ -242,12 +258,13 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
     inputs.emplace_back(command, y, classes, context);
     require_same(inputs.front().grid(), inputs.back().grid(), inputs.front().path() + " and " + inputs.back().path());
   }
-  const Transitions transitions = transitions_of(command, classes, inputs, context);
+  if (const std::string gaps = missing_years(counts.years); !gaps.empty()) context.progress->note(gaps);
+  const Transitions transitions = transitions_of(command, classes, inputs, counts.years, context);
   const Grid& grid = inputs.front().grid();
 
   const OutputFolder folder(command.output);
-  Outputs outputs(command.output, counts.years, grid, classes);
-  OnDevice device(transitions, static_cast<int>(years), context);
+  Outputs outputs(command.output, counts.years, grid, command.names.named(classes));
+  OnDevice device(transitions, counts.years, command.threshold, context);
   const auto per_pixel = static_cast<std::int64_t>(years * (k * 8 + 4) + 16);
   const std::int64_t at_once = std::clamp<std::int64_t>(context.memory_bytes / 4 / per_pixel, 1, 1 << 20);
   std::vector<float> evidence;
@@ -263,7 +280,7 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
       const std::uint8_t index = result.label[y * n + p];
       return static_cast<std::uint16_t>(index == kNoClassIndex ? 0 : classes.at(index).code);
     };
-    const auto lasts = [&](std::size_t p) { return result.change[p] >= command.threshold && result.year[p] > 0; };
+    const auto lasts = [&](std::size_t p) { return result.year[p] > 0; };
     for (std::size_t y = 0; y < years; ++y) {
       for (std::size_t p = 0; p < n; ++p) {
         codes[p] = code_in(y, p);
@@ -280,9 +297,9 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
       counts.lasting += lasts(p);
     }
     outputs.codes[0].write(window, 0, codes.data());
-    for (const std::size_t end : {std::size_t{1}, std::size_t{2}}) {
-      for (std::size_t p = 0; p < n; ++p) codes[p] = lasts(p) ? code_in(end == 1 ? 0 : years - 1, p) : std::uint16_t{0};
-      outputs.codes[end].write(window, 0, codes.data());
+    for (const std::size_t before : {std::size_t{1}, std::size_t{0}}) {  // change_from, change_to
+      for (std::size_t p = 0; p < n; ++p) codes[p] = lasts(p) ? code_in(result.year[p] - before, p) : std::uint16_t{0};
+      outputs.codes[2 - before].write(window, 0, codes.data());
     }
     counts.pixels += window.pixels();
     context.progress->advance(window.pixels());

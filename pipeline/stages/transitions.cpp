@@ -92,14 +92,40 @@ std::string transitions_csv(const Transitions& transitions, const Nomenclature& 
   return text + "\n";
 }
 
-void learn_transitions(const std::vector<float>& evidence, int n_years, double prior, Transitions& transitions) {
-  const std::size_t k = size(transitions.n), years = size(n_years), pixels = evidence.size() / (years * k);
-  std::vector<double> counts(k * k), first(k, prior / static_cast<double>(k)), forward(years * k), backward(k), next(k);
+std::vector<float> transitions_between(const std::vector<int>& years, const Transitions& transitions) {
+  const std::size_t k = size(transitions.n);
+  const std::vector<double> one_year(transitions.matrix.begin(), transitions.matrix.end());
+  const auto product = [k](const std::vector<double>& a, const std::vector<double>& b) {
+    std::vector<double> made(k * k);
+    for (std::size_t i = 0; i < k; ++i)
+      for (std::size_t via = 0; via < k; ++via)
+        for (std::size_t j = 0; j < k; ++j) made[i * k + j] += a[i * k + via] * b[via * k + j];
+    return made;
+  };
+  std::vector<float> steps;
+  for (std::size_t t = 1; t < years.size(); ++t) {
+    const int apart = years[t] - years[t - 1];
+    std::vector<double> power = one_year, square = one_year;
+    for (int left = apart - 1; left > 0; left /= 2) {
+      if (left % 2 == 1) power = product(power, square);
+      if (left > 1) square = product(square, square);
+    }
+    for (const double probability : power) steps.push_back(static_cast<float>(probability));
+  }
+  return steps;
+}
+
+void learn_transitions(const std::vector<float>& evidence, const std::vector<int>& years, double prior, Transitions& transitions) {
+  const std::size_t k = size(transitions.n), all_years = size(years.back() - years.front() + 1),
+                    pixels = evidence.size() / (years.size() * k);
+  std::vector<double> counts(k * k), first(k, prior / static_cast<double>(k)), forward(all_years * k), backward(k), next(k);
   for (std::size_t i = 0; i < k * k; ++i) counts[i] = prior * transitions.matrix[i];
+  std::vector<float> seen(all_years * k, 1.0f);
   for (std::size_t p = 0; p < pixels; ++p) {
-    const float* seen = evidence.data() + p * years * k;
-    std::vector<double> sums(years);
-    for (std::size_t t = 0; t < years; ++t) {
+    for (std::size_t y = 0; y < years.size(); ++y)
+      std::copy_n(evidence.data() + (p * years.size() + y) * k, k, seen.data() + size(years[y] - years.front()) * k);
+    std::vector<double> sums(all_years);
+    for (std::size_t t = 0; t < all_years; ++t) {
       for (std::size_t j = 0; j < k; ++j) {
         double value = t == 0 ? transitions.initial[j] : 0;
         for (std::size_t i = 0; t > 0 && i < k; ++i) value += forward[(t - 1) * k + i] * transitions.matrix[i * k + j];
@@ -108,7 +134,7 @@ void learn_transitions(const std::vector<float>& evidence, int n_years, double p
       for (std::size_t j = 0; j < k; ++j) forward[t * k + j] /= sums[t];
     }
     std::ranges::fill(backward, 1.0);
-    for (std::size_t t = years - 1; t > 0; --t) {
+    for (std::size_t t = all_years - 1; t > 0; --t) {
       for (std::size_t j = 0; j < k; ++j) next[j] = seen[t * k + j] * backward[j] / sums[t];
       for (std::size_t i = 0; i < k; ++i) {
         backward[i] = 0;

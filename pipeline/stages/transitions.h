@@ -30,8 +30,12 @@ Transitions transitions_by_rule(const Nomenclature& nomenclature, double stay, c
 void read_transitions(const std::string& file, const Nomenclature& nomenclature, Transitions& transitions);
 std::string transitions_csv(const Transitions& transitions, const Nomenclature& nomenclature);
 
-// One step of Baum and Welch (1970): the matrix and the first year's shares that the evidence of these pixels [pixel][year][class]
-// supports, with `prior` times the rows of the old matrix added to the counts, so that what does not occur keeps its probability.
-void learn_transitions(const std::vector<float>& evidence, int n_years, double prior, Transitions& transitions);
+// [step][from][to]: from each of the years to the next, which may be several years later: the matrix to the power of the years between.
+std::vector<float> transitions_between(const std::vector<int>& years, const Transitions& transitions);
+
+// One step of Baum and Welch (1970): the matrix of one year and the first year's shares that the evidence of these pixels
+// [pixel][year][class] supports, with `prior` times the rows of the old matrix added to the counts, so that what does not occur keeps its
+// probability. Years that are missing between `years` count as not seen.
+void learn_transitions(const std::vector<float>& evidence, const std::vector<int>& years, double prior, Transitions& transitions);
 
 }  // namespace millesime

@@ -236,8 +236,8 @@ void add_reconcile(Cases& cases, std::int64_t pixels, const char* name) {
   auto evidence = random_numbers<float>(static_cast<std::size_t>(pixels) * kYears * kStates, 0, 99, 1);
   for (int t = 0; t < kYears; ++t)  // a pixel that was never seen
     for (int c = 0; c < kStates; ++c) evidence[static_cast<std::size_t>((t * kStates + c) * pixels)] = 0;
-  std::vector<float> transition(kStates * kStates, 0.05f);
-  for (int c = 0; c < kStates; ++c) transition[static_cast<std::size_t>(c * kStates + c)] = 0.8f;
+  std::vector<float> transition((kYears - 1) * kStates * kStates, 0.05f);
+  for (int i = 0; i < (kYears - 1) * kStates; ++i) transition[static_cast<std::size_t>(i * kStates + i % kStates)] = 0.8f;
   ReconcileArgs args;
   args.pixels = pixels, args.n_years = kYears, args.n_classes = kStates;
   args.evidence = test.input(evidence);

@@ -109,6 +109,18 @@ TEST(ReconcileMaps, FindsChangesThatLastAndWorsensNoYear) {
   }
   EXPECT_EQ(counts.seen, static_cast<std::int64_t>(n));
 
+  // The maps and the change are one statement.
+  const auto from = read(world.folder + "/out/change_from.tif"), to = read(world.folder + "/out/change_to.tif");
+  for (int y = 0; y < kYears; ++y) {
+    const auto map = read(world.folder + "/out/OCS_" + std::to_string(kFirstYear + y) + ".tif");
+    for (std::size_t p = 0; p < n; ++p) {
+      if (change_year.samples[p] == kFirstYear + y) EXPECT_EQ(map.samples[p], to.samples[p]);
+      if (change_year.samples[p] == kFirstYear + y + 1) EXPECT_EQ(map.samples[p], from.samples[p]);
+      if (change_year.samples[p] != 0)
+        EXPECT_EQ(crop(map.samples[p]), crop((kFirstYear + y < change_year.samples[p] ? from : to).samples[p]));
+    }
+  }
+
   // One window or many, and learned transitions, which know that towns stay.
   ReconcileCommand again = world.command();
   again.output = world.folder + "/again";
@@ -124,6 +136,22 @@ TEST(ReconcileMaps, FindsChangesThatLastAndWorsensNoYear) {
   const int town = *classes.index_of_code(kTown), forest = *classes.index_of_code(kForest);
   EXPECT_GT(learned.at(town, town), 0.98f);
   EXPECT_GT(learned.at(forest, town), 10 * learned.at(town, forest)) << "forest becomes town, not the other way";
+}
+
+TEST(ReconcileMaps, AppliesTransitionsForTheYearsBetween) {
+  const World world;
+  SilentContext context;
+  ReconcileCommand command = world.command();
+  command.years = {"1990", "1995", "2000", "2005", "2010", "2015"};
+  const ReconcileCounts apart = reconcile_maps(command, context.context);
+  EXPECT_NE(read_text(world.folder + "/out/reconcile.json").find("\"years_since_map_before\": 5"), std::string::npos);
+  const auto shown = read(world.folder + "/out/change.tif");
+  command.years.clear();
+  EXPECT_GT(apart.lasting, reconcile_maps(command, context.context).lasting) << "in five years more changes than in one";
+  std::uint64_t sum = 0, sum_apart = 0;
+  for (const auto p : read(world.folder + "/out/change.tif").samples) sum += p;
+  for (const auto p : shown.samples) sum_apart += p;
+  EXPECT_GT(sum_apart, sum);
 }
 
 TEST(ReconcileMaps, ReadsProbabilities) {
@@ -162,6 +190,24 @@ TEST(Transitions, OfARuleAndOfATable) {
   EXPECT_FLOAT_EQ(rule.at(1, 2), 0.45f);
   EXPECT_FLOAT_EQ(rule.at(1, 0), 0.05f);
   EXPECT_EQ(rule.unit, (std::vector<std::uint8_t>{0, 1, 1, 3}));
+  const std::vector<float> steps = transitions_between({2018, 2019, 2022}, rule);
+  Transitions three = rule;
+  std::vector<float> row = {1, 0, 0, 0};
+  for (int year = 0; year < 3; ++year) {
+    std::vector<float> next(4, 0.0f);
+    for (int i = 0; i < 4; ++i)
+      for (int j = 0; j < 4; ++j) next[static_cast<std::size_t>(j)] += row[static_cast<std::size_t>(i)] * rule.at(i, j);
+    row = next;
+  }
+  EXPECT_EQ(std::vector<float>(steps.begin(), steps.begin() + 16), rule.matrix);
+  for (std::size_t j = 0; j < 4; ++j) EXPECT_NEAR(steps[16 + j], row[j], 1e-6);
+  // Seen in the first and the last of four years: what stays each year is the cube root of what stays.
+  std::vector<float> evidence;
+  for (int p = 0; p < 1000; ++p)
+    for (const int at : {0, p < 729 ? 0 : 3})
+      for (int c = 0; c < 4; ++c) evidence.push_back(c == at ? 1.0f : 1e-6f);
+  for (int step = 0; step < 40; ++step) learn_transitions(evidence, {2018, 2021}, 1, three);
+  EXPECT_NEAR(three.at(0, 0), 0.9, 0.02);
   Transitions table = rule;
   const auto refusal = [&](const std::string& text) {
     write_text(folder + "/t.csv", text);
