@@ -129,19 +129,22 @@ class BlockSums {
   void add(std::int32_t patch, std::size_t pixel, std::int64_t weight) {
     PatchSums& sums = sums_[static_cast<std::size_t>(patch)];
     sums.pixels += weight;
-    const int index = strip_.classes.empty() ? 1 : strip_.classes[pixel];
-    if (index > 0) {
-      sums.classified += weight;
-      if (!strip_.classes.empty())
-        classes_[static_cast<std::size_t>(patch) * static_cast<std::size_t>(strip_.class_count) + static_cast<std::size_t>(index - 1)] +=
-            weight;
-      if (!strip_.confidence.empty()) sums.confidence += weight * strip_.confidence[pixel];
-    }
+    if (!has_class(pixel)) return;
+    sums.classified += weight;
+    if (!strip_.classes.empty())
+      classes_[static_cast<std::size_t>(patch) * static_cast<std::size_t>(strip_.class_count) + strip_.classes[pixel] - 1] += weight;
+    if (!strip_.confidence.empty()) sums.confidence += weight * strip_.confidence[pixel];
     if (!strip_.validity.empty()) {
       const std::int64_t validity = strip_.validity[pixel];
       sums.validity += weight * validity;
       sums.validity2 += weight * validity * validity;
     }
+  }
+
+  // Without a class map a pixel has a class where its confidence and its validity have a value.
+  bool has_class(std::size_t pixel) const {
+    if (!strip_.classes.empty()) return strip_.classes[pixel] != 0;
+    return (strip_.confidence.empty() || strip_.confidence[pixel] != 0) && (strip_.validity.empty() || strip_.validity[pixel] != 0);
   }
 
   const CoverageStrip& strip_;

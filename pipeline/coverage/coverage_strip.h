@@ -10,7 +10,7 @@ namespace millesime {
 struct CoverageStrip {
   int col = 0, row = 0, cols = 0, rows = 0;
   std::vector<std::uint32_t> labels;  // [row][col]; 0 is not mapped. Pixels of one label that share an edge are one patch
-  std::vector<std::int64_t> cm2;      // [row][col], true areas
+  std::vector<std::int64_t> cm2;      // [row][col], true areas; outside of the map that of the nearest pixel of it
   int fine = 1;                       // pixels of the statistics along a pixel of the map
   // [row][col] of fine pixels, or empty.
   std::vector<std::uint16_t> classes;  // index of the class + 1; 0 for none

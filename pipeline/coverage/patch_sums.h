@@ -14,7 +14,7 @@ struct PatchSums {
   std::int64_t pixels = 0;                   // of all pixels
   std::int64_t classified = 0;               // of those that have a class
   std::int64_t confidence = 0;               // weight x confidence, of those
-  std::int64_t validity = 0, validity2 = 0;  // weight x validity, weight x validity squared, of all pixels
+  std::int64_t validity = 0, validity2 = 0;  // weight x validity, weight x validity squared, of those
   std::vector<std::int64_t> classes;         // by index
 
   void add(const PatchSums& other) {

@@ -134,11 +134,13 @@ CoverageStrip CoverageReader::read(const BlockRange& range, int row) const {
       }
   }
   if (impl_->areas) {
-    strip.cm2.assign(codes.size(), 0);
     std::vector<std::int64_t> cm2;
-    for (int r = 0; r < inside.height; ++r) {
-      impl_->areas->row_cm2(inside.col, inside.row + r, inside.width, cm2);
-      std::ranges::copy(cm2, strip.cm2.begin() + static_cast<std::ptrdiff_t>(place(inside.col, inside.row + r)));
+    for (int r = 0; r < window.height; ++r) {
+      const int nearest = std::clamp(window.row + r, inside.row, inside.row + inside.height - 1);
+      impl_->areas->row_cm2(inside.col, nearest, inside.width, cm2);
+      strip.cm2.insert(strip.cm2.end(), static_cast<std::size_t>(inside.col - window.col), cm2.front());
+      strip.cm2.insert(strip.cm2.end(), cm2.begin(), cm2.end());
+      strip.cm2.resize(static_cast<std::size_t>(r + 1) * static_cast<std::size_t>(window.width), cm2.back());
     }
   }
   if (impl_->classification) {

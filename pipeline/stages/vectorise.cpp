@@ -98,9 +98,9 @@ class Attributes {
       values_.emplace_back(std::string_view(c.name_en));
     }
     if (!maps_.validity.empty()) {
-      const double validity = mean(sums.validity, sums.pixels);
+      const double validity = mean(sums.validity, sums.classified);
       values_.emplace_back(two_decimals(validity));
-      values_.emplace_back(two_decimals(std::sqrt(std::max(0.0, mean(sums.validity2, sums.pixels) - validity * validity))));
+      values_.emplace_back(two_decimals(std::sqrt(std::max(0.0, mean(sums.validity2, sums.classified) - validity * validity))));
     }
     if (!maps_.confidence.empty()) values_.emplace_back(two_decimals(mean(sums.confidence, sums.classified)));
     for (const std::int64_t weight : sums.classes) values_.emplace_back(two_decimals(100 * mean(weight, sums.classified)));

@@ -93,7 +93,7 @@ Stage vectorise_stage() {
           .writes = "OCS_<year>.gpkg, or departement_<name>.gpkg for each zone, which publish puts into vectors/",
           .command = "vectorise",
           .example = "millesime run france-2021.toml --set vectorise.enabled=true --from vectorise --to vectorise",
-          .revision = 2,
+          .revision = 3,
           .papers = {"Douglas and Peucker 1973, Cartographica 10(2)", "Visvalingam and Whyatt 1993, The Cartographic Journal 30(1)",
                      "Chaikin 1974, Computer Graphics and Image Processing 3"},
           .options = {"vectorise"},

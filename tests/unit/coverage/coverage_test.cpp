@@ -339,8 +339,7 @@ TEST(Coverage, SumsAreThoseOfThePixelsInThePolygon) {
         }
         if (winding == 0) continue;
         ++pixels;
-        validity += (r + 512) % 50;
-        if ((c * 7 + r * 3) % 4 > 0) ++classified, confidence += (c + 512) % 101;
+        if ((c * 7 + r * 3) % 4 > 0) ++classified, confidence += (c + 512) % 101, validity += (r + 512) % 50;
       }
     all += polygon.sums.pixels;
     EXPECT_GE(polygon.sums.pixels, pixels * kWholePixel);

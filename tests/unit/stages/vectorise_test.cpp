@@ -75,14 +75,57 @@ TEST_F(VectoriseTest, AttributesAreThoseOfTheFineMaps) {
   EXPECT_EQ(wheat.at("Classe"), "11");
   EXPECT_EQ(wheat.at("Nom"), "blé");
   EXPECT_EQ(wheat.at("Name"), "wheat");
-  EXPECT_EQ(wheat.at("Validmean"), "15");
-  EXPECT_EQ(wheat.at("Validstd"), "5");
+  EXPECT_EQ(wheat.at("Validmean"), "15.33");  // of the 15 pixels with a class: 7 x 10, 8 x 20
+  EXPECT_EQ(wheat.at("Validstd"), "4.99");
   EXPECT_EQ(wheat.at("Confidence"), "80");
   EXPECT_EQ(wheat.at("Ble"), "80");  // 12 of 15 pixels with a class
   EXPECT_EQ(wheat.at("a_very_long_alias"), "20");
   // 4 pixels of 20 m in Lambert-93 at 46.5 N, 3 E, where its scale is largest: areas are 1.5 per mille too small.
   EXPECT_NEAR(std::stod(wheat.at("Aire")), 1600 / 0.9983, 1.0);
   EXPECT_NEAR(layer.features[0].area() + layer.features[1].area(), 7 * 400, 1e-6);
+}
+
+TEST_F(VectoriseTest, PixelsWithoutDataHaveNoObservations) {
+  const Grid grid{"EPSG:2154", 700000, 6600000, 10, 10, 8, 4};
+  Raster<std::uint8_t> validity(grid);
+  for (int r = 0; r < 4; ++r)
+    for (int c = 0; c < 8; ++c) validity.at(c, r) = c < 2 ? 0 : 10;
+  write_raster(maps.validity, validity, {.nodata = 0, .nomenclature = nullptr, .band_names = {}});
+  for (const bool with_classes : {true, false}) {
+    if (with_classes)
+      write_map<std::uint16_t>(maps.classification, 8, 10, [] {
+        std::vector<std::uint16_t> fine;
+        for (int i = 0; i < 32; ++i) fine.push_back(i % 8 < 2 ? 0 : i % 8 < 4 ? 11 : 300);
+        return fine;
+      }());
+    else
+      maps.classification.clear();
+    vectorise_zone(maps, two_classes(), options, nullptr, 0, {folder + "/v.gpkg"}, silent.context);
+    const auto& wheat = read_polygons(folder + "/v.gpkg", "", {"Classe"}, "").features.at(0).attributes;
+    EXPECT_EQ(wheat.at("Validmean"), "10");
+    EXPECT_EQ(wheat.at("Validstd"), "0");
+  }
+}
+
+TEST_F(VectoriseTest, AreasAtTheBorderOfTheMapAreThoseOfThePolygons) {
+  // A patch at the right and at the lower border whose corner was cut off: simplified, it is a square.
+  std::vector<std::uint8_t> labels(900, 11);
+  for (int r = 10; r < 15; ++r)
+    for (int c = 25; c < 30; ++c) labels[static_cast<std::size_t>(r * 30 + c)] = r == 10 && c == 29 ? 11 : 12;
+  for (int r = 25; r < 30; ++r)
+    for (int c = 10; c < 15; ++c) labels[static_cast<std::size_t>(r * 30 + c)] = r == 29 && c == 10 ? 11 : 12;
+  Nomenclature nomenclature = two_classes();
+  nomenclature.classes[1].code = 12;
+  maps = {};
+  maps.map = folder + "/border.tif";
+  write_map(maps.map, 30, 10, labels);
+  for (const char* outline : {"diagonals", "pixels"}) {
+    options.outline = outline;
+    vectorise_zone(maps, nomenclature, options, nullptr, 0, {folder + "/b.gpkg"}, silent.context);
+    for (const Feature& polygon : read_polygons(folder + "/b.gpkg", "", {"Classe"}, "").features)
+      EXPECT_NEAR(std::stod(polygon.attributes.at("Aire")) / polygon.area(), 1 / 0.9983, 1e-3)
+          << outline << polygon.attributes.at("Classe");
+  }
 }
 
 TEST_F(VectoriseTest, ShortNamesInShapefiles) {
