@@ -235,8 +235,9 @@ std::string flow_section(const YearsData& data) {
   const Words w{data.language};
   std::string steps;
   for (std::size_t step = 0; step < data.flow.size(); ++step)
-    steps += join_text("<li>", data.years[step].year, "–", data.years[step + 1].year, w.colon(), grouped(data.moved(step)), " ",
-                       unit_of(data), ", ", w.percent(data.moved(step) / data.mapped_in_all), "</li>\n");
+    steps += join_text("<li>", data.years[step].year, "–", data.years[step + 1].year,
+                       data.years_of(step) == 1 ? std::string() : join_text(" (", data.years_of(step), w(" years", " ans"), ")"), w.colon(),
+                       grouped(data.moved(step)), " ", unit_of(data), ", ", w.percent(data.moved(step) / data.mapped_in_all), "</li>\n");
   return section(
       "flows", w("From group to group", "D’un groupe à l’autre"),
       join_text(
@@ -255,7 +256,7 @@ std::string flow_section(const YearsData& data) {
             "quels changements durent ; cette page, faite de ses cartes, montre ceux-là."),
           "</p>\n<div class=\"wide\" tabindex=\"0\">", Flows(data).draw(), "</div>\n",
           behind(w("The flows as a table", "Les flux en tableau"), flow_table(data)), "<h3>",
-          w("In another group than the year before", "Dans un autre groupe que l’année d’avant"), "</h3>\n<ul>", steps, "</ul>\n"));
+          w("In another group than on the map before", "Dans un autre groupe que sur la carte d’avant"), "</h3>\n<ul>", steps, "</ul>\n"));
 }
 
 std::string file_section(const YearsData& data) {
@@ -272,6 +273,24 @@ std::string file_section(const YearsData& data) {
                  html + "</ul>\n<p>" + w("Made by millesime ", "Réalisé par millesime ") + escape_markup(data.version) + ".</p>\n");
 }
 
+// Of steps of one length the mean; steps of different lengths have none, and the last one stands for itself.
+std::string moved_figure(const YearsData& data) {
+  const Words w{data.language};
+  const std::size_t steps = data.flow.size(), last = steps - 1;
+  bool alike = steps > 1;
+  double moved = 0;
+  for (std::size_t step = 0; step < steps; ++step) alike = alike && data.years_of(step) == data.years_of(0), moved += data.moved(step);
+  if (!alike)
+    return key_figure(w.percent(data.moved(last) / data.mapped_in_all),
+                      join_text(w("in another group in ", "dans un autre groupe en "), data.years[steps].year, w(" than in ", " qu’en "),
+                                data.years[last].year));
+  return key_figure(w.percent(moved / static_cast<double>(steps) / data.mapped_in_all),
+                    data.years_of(0) == 1
+                        ? w("in another group than the year before, on average", "dans un autre groupe que l’année d’avant, en moyenne")
+                        : join_text(w("in another group than ", "dans un autre groupe que "), data.years_of(0),
+                                    w(" years before, on average", " ans avant, en moyenne")));
+}
+
 std::string head(const YearsData& data) {
   const Words w{data.language};
   std::string figures = key_figure(std::to_string(data.years.size()), w("years", "années"));
@@ -279,10 +298,7 @@ std::string head(const YearsData& data) {
       data.in_hectares
           ? key_figure(grouped(data.mapped_in_all / 100) + " <small>km²</small>", w("mapped in every year", "cartographiés chaque année"))
           : key_figure(grouped(data.mapped_in_all) + " <small>px</small>", w("mapped in every year", "cartographiés chaque année"));
-  double moved = 0;
-  for (std::size_t step = 0; step < data.flow.size(); ++step) moved += data.moved(step);
-  figures += key_figure(w.percent(moved / static_cast<double>(data.flow.size()) / data.mapped_in_all),
-                        w("in another group than the year before, on average", "dans un autre groupe que l’année d’avant, en moyenne"));
+  figures += moved_figure(data);
   return html::header(w("Land-cover maps of several years", "Cartes d’occupation des sols de plusieurs années"),
                       join_text(escape_markup(data.title), " <em>", data.years.front().year, "–", data.years.back().year, "</em>"),
                       figures);

@@ -32,6 +32,7 @@ struct YearsData {
   std::string version;
 
   double moved(std::size_t step) const;  // between different groups
+  int years_of(std::size_t step) const { return years[step + 1].year - years[step].year; }
 };
 
 std::string years_html(const YearsData& data);

@@ -94,6 +94,21 @@ TEST_F(Years, ThePageHasChartsAndTheirTablesInBothLanguages) {
   }
 }
 
+TEST_F(Years, StepsOfSeveralYearsAreNoneOfOne) {
+  add_three_years();
+  const auto page = [&](const std::vector<std::string>& years) {
+    command.years = years, command.output = folder + "/years.html";
+    write_years(command, years_data(command, context));
+    return read_text(command.output);
+  };
+  EXPECT_THAT(page({}), HasSubstr("in another group than the year before, on average"));
+  EXPECT_THAT(page({"2010", "2015", "2020"}), HasSubstr("in another group than 5 years before, on average"));
+  EXPECT_THAT(page({"2017", "2021", "2022"}), AllOf(HasSubstr("in another group in 2022 than in 2021"), HasSubstr("2017–2021 (4 years): "),
+                                                    Not(HasSubstr("year before")), Not(HasSubstr("on average"))));
+  command.maps.pop_back();
+  EXPECT_THAT(page({"2017", "2021"}), AllOf(HasSubstr("in another group in 2021 than in 2017"), Not(HasSubstr("year before"))));
+}
+
 // A year of 17 classes beside one of 23: both as the 17, areas with intervals from each year's own matrix.
 TEST_F(Years, SeventeenClassesStandBesideTwentyThree) {
   std::vector<std::uint8_t> first(100, 41), second(100, 1);
