@@ -49,7 +49,7 @@ class ZoneSums {
     if (!command.second.empty()) second_.emplace(open_map(command.second, MapKind::classes, context));
     for (const auto* other : {&confidence_, &second_})
       if (*other) require_same(map_.grid(), (*other)->grid(), (*other)->path());
-    result_.nomenclature = nomenclature_of_map(command.nomenclature, command.map);
+    result_.nomenclature = command.names.named(nomenclature_of_map(command.nomenclature, command.map));
     result_.has_confidence = confidence_.has_value(), result_.has_second = second_.has_value();
     index_.assign(kCodes, -1);
     for (int i = 0; i < result_.nomenclature.size(); ++i) index_[static_cast<std::size_t>(result_.nomenclature.at(i).code)] = i;
@@ -63,6 +63,7 @@ class ZoneSums {
       add(strip);
       context_.progress->advance(strip.height);
     }
+    for (std::size_t zone = 0; zone < rings_.size(); ++zone) add_beyond(zone);
     context_.progress->finish();
     return std::move(result_);
   }
@@ -123,6 +124,30 @@ class ZoneSums {
       for (const PixelTransfer& run : runs_)
         for (int col = std::max(0, run.col); col < std::min(run.col_end, strip.width); ++col)
           add_pixel(zone, strip, col, run.row, run.weight);
+    }
+  }
+
+  void add_beyond(std::size_t zone) {
+    const Grid& grid = map_.grid();
+    constexpr double kFarthest = 1 << 30;  // px
+    for (const PixelRings& rings : rings_[zone]) {
+      double north = kFarthest, south = -kFarthest;
+      for (const Point& point : rings.front()) north = std::min(north, point.y), south = std::max(south, point.y);
+      if (south < north) continue;
+      runs_.clear();
+      add_pixels_of(rings, command_.pixels == "share" ? PixelRule::share : PixelRule::centre,
+                    static_cast<int>(std::max(-kFarthest, std::floor(north))), static_cast<int>(std::min(kFarthest, std::ceil(south))),
+                    runs_);
+      for (const PixelTransfer& run : runs_) {
+        const bool beside = run.row >= 0 && run.row < grid.rows;
+        const std::int64_t inside = beside ? std::max(0, std::min(run.col_end, grid.cols) - std::max(run.col, 0)) : 0;
+        const std::int64_t pixels = std::int64_t{run.col_end} - run.col - inside;
+        if (pixels == 0) continue;
+        const int col = std::clamp(run.col_end > grid.cols ? grid.cols - 1 : run.col, 0, grid.cols - 1);
+        const double m2 = areas_ ? areas_->m2(col, std::clamp(run.row, 0, grid.rows - 1)) : grid.pixel_width * grid.pixel_height;
+        result_.each[zone].beyond_cm2 +=
+            std::llround(static_cast<double>(pixels) * m2 * 1e4 * static_cast<double>(run.weight) / static_cast<double>(kWholePixel));
+      }
     }
   }
 
@@ -187,14 +212,15 @@ double mean_confidence_of(const ClassInZone& of) {
 }
 
 void write_features(const StatisticsCommand& command, const StatisticsResult& result) {
-  std::vector<std::string> fields = {"zone", "ha", "unmapped"};
+  std::vector<std::string> fields = {"zone", "ha", "unmapped", "beyond"};
   if (result.has_confidence) fields.emplace_back("confidence");
   if (result.has_second) fields.insert(fields.end(), {"compared", "changed", "changed_pc"});
   for (const LandClass& c : result.nomenclature.classes) fields.push_back(c.alias.empty() ? "class_" + std::to_string(c.code) : c.alias);
   std::vector<OutputFeature> features;
   for (std::size_t z = 0; z < result.each.size(); ++z) {
     const ZoneStatistics& zone = result.each[z];
-    OutputFeature feature{result.zones.zones[z].feature.parts, {zone.name, hectares(zone.mapped_cm2()), hectares(zone.unmapped_cm2)}};
+    OutputFeature feature{result.zones.zones[z].feature.parts,
+                          {zone.name, hectares(zone.mapped_cm2()), hectares(zone.unmapped_cm2), hectares(zone.beyond_cm2)}};
     if (result.has_confidence) feature.attributes.emplace_back(zone.mean_confidence());
     if (result.has_second)
       for (const double number : {hectares(zone.compared_cm2), hectares(zone.changed_cm2), percent(zone.changed_cm2, zone.compared_cm2)})
@@ -229,6 +255,7 @@ Options StatisticsCommand::declare() {
   options.add("pixels", &pixels, "pixels of a zone: those whose centre it holds, or all, by the share that it covers")
       .choices({"centre", "share"});
   zones.declare(options);
+  names.declare(options);
   options
       .add("output", &output,
            "table to write: .csv (a row a zone and class), or .gpkg, .fgb, .shp, .geojson or .parquet (a feature a zone, classes in "
@@ -273,8 +300,11 @@ std::vector<std::string> statistics(const StatisticsCommand& command, const Cont
   for (const ZoneStatistics& zone : result.each) {
     std::string line =
         join_text(zone.name, ": ", fixed(hectares(zone.mapped_cm2()), 2), " ha mapped, ", fixed(hectares(zone.unmapped_cm2), 2), " ha not");
-    if (result.has_confidence) line += join_text(", confidence ", fixed(zone.mean_confidence(), 1));
-    if (result.has_second) line += join_text(", ", fixed(percent(zone.changed_cm2, zone.compared_cm2), 2), " % changed");
+    if (zone.beyond_cm2 > 0) line += join_text(", ", fixed(hectares(zone.beyond_cm2), 2), " ha beyond the map");
+    if (result.has_confidence && zone.mapped_cm2() > 0) line += join_text(", confidence ", fixed(zone.mean_confidence(), 1));
+    if (result.has_second && zone.compared_cm2 > 0)
+      line += join_text(", ", fixed(percent(zone.changed_cm2, zone.compared_cm2), 2), " % changed");
+    if (zone.mapped_cm2() + zone.unmapped_cm2 + zone.beyond_cm2 == 0) line += ": no pixel has its centre in the zone";
     lines.push_back(std::move(line));
   }
   if (!result.zones.outside.empty())

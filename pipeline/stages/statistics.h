@@ -9,6 +9,7 @@
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/options.h"
 #include "pipeline/imagery/zones.h"
+#include "pipeline/stages/names_language.h"
 
 namespace millesime {
 
@@ -17,7 +18,8 @@ struct StatisticsCommand {
   std::string nomenclature;             // "": the legend of the map
   std::string pixels = "centre";        // or share
   ZoneOptions zones;                    // without: one zone, the whole map
-  std::string output;                   // .csv: a row a zone and class; .gpkg, .fgb, .shp, .geojson, .parquet: a feature a zone
+  NamesLanguage names;
+  std::string output;  // .csv: a row a zone and class; .gpkg, .fgb, .shp, .geojson, .parquet: a feature a zone
 
   Options declare();
 };
@@ -33,6 +35,7 @@ struct ZoneStatistics {
   std::string name;
   std::vector<ClassInZone> classes;  // in the order of the nomenclature
   std::int64_t unmapped_cm2 = 0;
+  std::int64_t beyond_cm2 = 0;                     // of the zone beyond the raster, by pixels as large as the nearest ones of it
   std::int64_t compared_cm2 = 0, changed_cm2 = 0;  // with a class in both maps; with different ones
 
   std::int64_t mapped_cm2() const;

@@ -58,7 +58,9 @@ TEST_F(StatisticsTest, TheWholeMap) {
   EXPECT_NEAR(static_cast<double>(map.unmapped_cm2) / 1e8, true_ha, 1e-5);
   EXPECT_DOUBLE_EQ(map.mean_confidence(), 490.0 / 7);
   const std::string csv = statistics_csv(result);
-  EXPECT_THAT(csv, HasSubstr("zone,code,name,ha,percent,confidence\nmap,1,Urbain dense,5."));
+  EXPECT_THAT(csv, HasSubstr("zone,code,name,ha,percent,confidence\nmap,1,Dense built-up,5."));
+  command.names.language = "fr";
+  EXPECT_THAT(statistics_csv(zone_statistics(command, silent.context)), HasSubstr("\nmap,1,Urbain dense,5."));
   EXPECT_THAT(csv, HasSubstr(",71.4286,76.00\n"));
 }
 
@@ -73,6 +75,32 @@ TEST_F(StatisticsTest, APixelBelongsToTheZoneThatHoldsItsCentreOrIsShared) {
   EXPECT_NEAR(ha(0, 0), 2.8, 1e-4);
   EXPECT_NEAR(ha(1, 0), 2.2, 1e-4);
   EXPECT_NEAR(ha(1, 22), 2, 1e-4);
+}
+
+TEST_F(StatisticsTest, WhatLiesBeyondTheMapIsSaid) {
+  command.confidence = folder + "/confidence.tif";
+  write(command.confidence, {80, 80, 80, 50, 80, 60, 60, 10});
+  command.second = command.map;
+  // The two eastern columns and as much again beside the map; a row above and one below it; one that holds no centre.
+  zones({{"east", box(700200, 6599800, 700600, 6600000)},
+         {"west", box(700000, 6599700, 700100, 6600100)},
+         {"sliver", box(700110, 6599900, 700120, 6599980)}});
+  for (const char* rule : {"centre", "share"}) {
+    command.pixels = rule;
+    const StatisticsResult result = zone_statistics(command, silent.context);
+    EXPECT_NEAR(static_cast<double>(result.each[0].beyond_cm2) / 1e8, 4 * true_ha, 1e-4);
+    EXPECT_NEAR(static_cast<double>(result.each[0].mapped_cm2()) / 1e8, 3 * true_ha, 1e-4);
+    EXPECT_NEAR(static_cast<double>(result.each[1].beyond_cm2) / 1e8, 2 * true_ha, 1e-4);
+    EXPECT_EQ(result.each[2].beyond_cm2, 0);
+  }
+  command.pixels = "centre";
+  const std::vector<std::string> lines = statistics(command, silent.context);
+  EXPECT_THAT(lines[0], HasSubstr(" ha not, 4.0"));
+  EXPECT_THAT(lines[0], HasSubstr(" ha beyond the map, confidence "));
+  EXPECT_THAT(lines[2], ::testing::AllOf(HasSubstr("no pixel has its centre"), ::testing::Not(HasSubstr("nan"))));
+  command.output = folder + "/beyond.gpkg";
+  statistics(command, silent.context);
+  EXPECT_NEAR(std::stod(read_polygons(command.output, "", {"beyond"}, "").features.at(0).attributes.at("beyond")), 4 * true_ha, 1e-4);
 }
 
 TEST_F(StatisticsTest, WhatChanged) {
