@@ -53,8 +53,12 @@ class ClusterView {
       entry.detail = name + " was stopped, and goes on when it is submitted again: " + last;
       return;
     }
+    if (entry.log.empty()) {  // as all that wait behind a task that is stopped: nobody tried the unit
+      entry.detail = name + " ended before it started (scancel, or the cluster refused it), and goes on when it is submitted again";
+      return;
+    }
     entry.state = "failed";
-    entry.detail = entry.log.empty() ? name + " ended before it started" : name + " ended without a result: " + last;
+    entry.detail = name + " ended without a result: " + last;
   }
 
  private:

@@ -237,6 +237,11 @@ TEST_F(SubmitTest, ATaskThatWasStoppedHasNotFailed) {
   EXPECT_THAT(state("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2021-05-01T10:00:00 DUE TO TIME LIMIT ***"),
               AllOf(StartsWith("to run, job 7_0 was stopped"), HasSubstr("DUE TO TIME LIMIT")));
   EXPECT_THAT(state("slurmstepd: error: Detected 1 oom_kill event"), StartsWith("failed, job 7_0 ended without a result: slurmstepd"));
+  // One that waited behind it has no log.
+  std::filesystem::remove(file("a.log"));
+  const UnitStatus unit = status(stages, config, false).front();
+  EXPECT_EQ(unit.state, "to run");
+  EXPECT_THAT(unit.detail, HasSubstr("job 7_0 ended before it started"));
 }
 
 TEST_F(SubmitTest, ADamagedListOfTasksIsNamed) {
