@@ -4,6 +4,7 @@
 
 #include "pipeline/cli/command.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/stages/names_language.h"
 #include "pipeline/stages/nomenclature_convert.h"
 
 namespace millesime {
@@ -36,28 +37,30 @@ void add_nomenclature(CLI::App& app, Program& program) {
 
   struct Convert {
     std::string map, from, to, output;
+    NamesLanguage names;
     Options declare() {
       Options o;
       o.add("map", &map, "class map").path().required();
       o.add("from", &from, "nomenclature of the map").required().names("nomenclature");
       o.add("to", &to, "nomenclature of the result; that of --from must have a mapping to it").required().names("nomenclature");
+      names.declare(o);
       o.add("output", &output, "map to write").path().required();
       return o;
     }
   };
-  add_command<Convert>(
-      group, program,
-      {.name = "convert",
-       .summary = "Convert a class map to another nomenclature",
-       .positional = {"map"},
-       .examples = {"millesime nomenclature convert OCS_2021.tif --from oso23 --to oso17 -o OCS17_2021.tif"},
-       .needs = Needs::nothing},
-      [](Convert& command, const Context&) {
-        std::cout << json_text(convert_map(command.map, Nomenclature::load(command.from), Nomenclature::load(command.to), command.output),
-                               1)
-                  << "\n";
-        return 0;
-      });
+  add_command<Convert>(group, program,
+                       {.name = "convert",
+                        .summary = "Convert a class map to another nomenclature",
+                        .positional = {"map"},
+                        .examples = {"millesime nomenclature convert OCS_2021.tif --from oso23 --to oso17 -o OCS17_2021.tif"},
+                        .needs = Needs::nothing},
+                       [](Convert& command, const Context&) {
+                         std::cout << json_text(convert_map(command.map, Nomenclature::load(command.from),
+                                                            command.names.named(Nomenclature::load(command.to)), command.output),
+                                                1)
+                                   << "\n";
+                         return 0;
+                       });
 }
 
 }  // namespace millesime

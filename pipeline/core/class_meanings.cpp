@@ -77,4 +77,14 @@ std::string compare_meanings(const NamedClasses& first, const NamedClasses& seco
   return what;
 }
 
+void require_codes(const std::string& map, const std::map<int, std::int64_t>& amounts, const Nomenclature& nomenclature,
+                   const std::string& unit) {
+  std::vector<std::string> unknown;
+  for (const auto& [code, amount] : amounts)
+    if (!nomenclature.index_of_code(code)) unknown.push_back(join_text(code, " (", amount, " ", unit, ")"));
+  if (!unknown.empty())
+    throw UserError(join_text(map, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ",
+                              join_list(unknown, ", "), "; use the nomenclature of the map"));
+}
+
 }  // namespace millesime

@@ -169,23 +169,40 @@ void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule,
     return stratum.hectares * (rule == Allocation::neyman ? deviation(stratum) : 1);
   };
   if (rule != Allocation::olofsson) least = 2;
-  // Strata that would get less than `least` get it; the others share the rest (Olofsson et al. 2014, section 5.1.2).
+  // Strata that would get less than `least` get it; the others share the rest (Olofsson et al. 2014, section 5.1.2), up to their units.
   std::set<std::size_t> fixed;
-  for (bool changed = true; changed;) {
-    changed = false;
-    const std::int64_t rest = total - least * std::ssize(fixed);
+  std::int64_t rest = total;
+  const auto wanted = [&](std::size_t of) {
     double sum = 0;
     for (std::size_t h = 0; h < strata.size(); ++h)
       if (!fixed.contains(h)) sum += share(strata[h]);
-    for (std::size_t h = 0; h < strata.size(); ++h) {
-      if (fixed.contains(h)) continue;
-      const double wanted = sum > 0 ? static_cast<double>(std::max<std::int64_t>(rest, 0)) * share(strata[h]) / sum : 0;
-      strata[h].points = static_cast<std::int64_t>(std::llround(wanted));
-      if (strata[h].points < least) fixed.insert(h), changed = true;
+    return sum > 0 ? static_cast<double>(std::max<std::int64_t>(rest, 0)) * share(strata[of]) / sum : 0;
+  };
+  const auto fix_where = [&](const auto& test, const auto& points) {
+    for (bool changed = true; changed;) {
+      std::vector<std::size_t> found;
+      for (std::size_t h = 0; h < strata.size(); ++h)
+        if (!fixed.contains(h) && test(h, wanted(h))) found.push_back(h);
+      for (const std::size_t h : found) strata[h].points = std::min(points(h), strata[h].units), rest -= strata[h].points, fixed.insert(h);
+      changed = !found.empty();
     }
-    for (const std::size_t h : fixed) strata[h].points = least;
+  };
+  fix_where([&](std::size_t, double n) { return std::llround(n) < least; }, [&](std::size_t) { return least; });
+  fix_where([&](std::size_t h, double n) { return n > static_cast<double>(strata[h].units); },
+            [&](std::size_t h) { return strata[h].units; });
+  // Whole numbers whose sum is the rest: those with the largest fractions are rounded up.
+  std::vector<std::pair<double, std::size_t>> fractions;
+  std::int64_t left = std::max<std::int64_t>(rest, 0);
+  for (std::size_t h = 0; h < strata.size(); ++h) {
+    if (fixed.contains(h)) continue;
+    const double exact = wanted(h);
+    strata[h].points = static_cast<std::int64_t>(exact);
+    left -= strata[h].points;
+    fractions.emplace_back(static_cast<double>(strata[h].points) - exact, h);
   }
-  for (Stratum& stratum : strata) stratum.points = std::min(stratum.points, stratum.units);
+  std::ranges::sort(fractions);
+  for (const auto& [fraction, h] : fractions)
+    if (left > 0 && strata[h].points < strata[h].units) ++strata[h].points, --left;
 }
 
 double expected_error(const std::vector<Stratum>& strata) {

@@ -34,7 +34,7 @@ enum class Allocation {
   equal,         // to all strata: good for user's accuracies
   neyman         // proportional to area x expected deviation: the smallest error of the overall accuracy
 };
-// Sets `points` of every stratum, together about `total` (more where `least` asks for it), at most its units.
+// Sets `points` of every stratum, together `total` (more where `least` asks for it, fewer where the strata have no more units).
 void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least);
 
 // Standard error of the overall accuracy that is expected of the strata's points: points_for() the other way round, for any allocation.

@@ -32,7 +32,7 @@ struct MapSummary {
   std::optional<double> mapped_ha;    // their true area on the ellipsoid; nothing in a local reference system
   double confidence = 0;              // mean over them, 0..100
   double validity = 0;                // mean number of valid acquisitions over them
-  int highest_validity = 0;
+  int lowest_confidence = 0, highest_confidence = 0, lowest_validity = 0, highest_validity = 0;  // of those that have a value
 };
 
 struct ReportLayer {

@@ -180,6 +180,7 @@ Options CompareCommand::declare() {
       .names("nomenclature");
   o.add("first_confidence", &first_confidence, "confidence of the first map: how much of the difference errors explain").path();
   o.add("second_confidence", &second_confidence, "confidence of the second map").path();
+  names.declare(o);
   o.add("output", &output, "folder for comparison.json, changes.csv and matrix.csv").path();
   o.add("map", &map,
         "also write changes.tif: the second map's class where the first one has another, 0 elsewhere; with confidences also "
@@ -206,7 +207,9 @@ Comparison compare_maps(const CompareCommand& command, const Context& context) {
     const auto second = legends[1] ? known_nomenclature(*legends[1]) : std::nullopt;
     if (first && second) wanted = maps[1].nomenclature = second->name, maps[0].nomenclature = first->name;
   }
-  const CommonClasses classes = wanted.empty() ? classes_of_codes(maps, legends) : common_classes(maps, Nomenclature::load(wanted));
+  CommonClasses classes = wanted.empty() ? classes_of_codes(maps, legends) : common_classes(maps, Nomenclature::load(wanted));
+
+  classes.nomenclature = command.names.named(std::move(classes.nomenclature));
 
   Comparison result;
   if (wanted.empty())

@@ -16,6 +16,7 @@
 #include "pipeline/core/context.h"
 #include "pipeline/core/nomenclature.h"
 #include "pipeline/core/options.h"
+#include "pipeline/stages/names_language.h"
 
 namespace millesime {
 
@@ -24,7 +25,8 @@ struct CompareCommand {
   std::string nomenclature;                             // "": those of the legends of the maps, else each code is its own name
   std::string first_nomenclature, second_nomenclature;  // of one map, "": `nomenclature`, or the one that has its codes
   std::string first_confidence, second_confidence;      // of the maps; both or none
-  std::string output;                                   // folder for changes.csv, matrix.csv and comparison.json, "" for none
+  NamesLanguage names;
+  std::string output;  // folder for changes.csv, matrix.csv and comparison.json, "" for none
   // Also changes.tif: the second map's class where the first one has another class, 0 elsewhere; with confidences also
   // changes_confidence.tif: the probability there that both are right, %.
   bool map = false;

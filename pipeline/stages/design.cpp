@@ -8,10 +8,10 @@
 #include <numeric>
 #include <optional>
 #include <random>
-#include <set>
 #include <unordered_map>
 
 #include "pipeline/core/chance.h"
+#include "pipeline/core/class_meanings.h"
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/pixel_areas.h"
@@ -21,6 +21,7 @@
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/vector_file.h"
+#include "pipeline/stages/common_classes.h"
 #include "pipeline/stages/map_units.h"
 
 namespace millesime {
@@ -35,23 +36,13 @@ struct Drawn {
   std::int64_t cluster = 0;  // number of the draw, from 1; 0 without clusters
 };
 
-// Ranks of the drawn units among the `n` of a stratum, in ascending order: a simple random sample without replacement (Floyd's algorithm,
-// Bentley & Floyd 1987).
-std::vector<std::int64_t> draw(std::int64_t n, std::int64_t count, std::mt19937_64& random) {
-  std::set<std::int64_t> chosen;
-  for (std::int64_t j = n - count; j < n; ++j) {
-    const auto rank = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(j) + 1));
-    chosen.insert(chosen.contains(rank) ? j : rank);
-  }
-  return {chosen.begin(), chosen.end()};
-}
-
 class Designer {
  public:
   Designer(const DesignCommand& command, const Context& context)
       : command_(command), context_(context), units_(command.map, command.strata, side_of(command), context) {}
 
   const MapUnits& units() const { return units_; }
+  const std::map<int, std::int64_t>& units_of_classes() const { return of_class_; }  // once the strata are counted
 
   // Units and hectares of every stratum. One with a class and without a stratum is of stratum 0: a sample is one of the whole map.
   std::vector<Stratum> count() {
@@ -61,6 +52,7 @@ class Designer {
         if (row.classes[col] == 0) continue;
         auto& [units, area] = amounts[row.strata[col]];
         ++units, area += row.cm2[col];
+        ++of_class_[row.classes[col]];
       }
     });
     std::vector<Stratum> strata;
@@ -86,7 +78,7 @@ class Designer {
       // A generator a stratum: points of a stratum stay where they are when others get more.
       std::mt19937_64 random(
           mix(static_cast<std::uint64_t>(command_.seed) * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(strata[h].code)));
-      queues[strata[h].code] = {static_cast<int>(h), {draw(strata[h].units, strata[h].points, random)}};
+      queues[strata[h].code] = {static_cast<int>(h), {draw_units(strata[h].units, strata[h].points, random)}};
     }
     std::vector<Drawn> drawn;
     units_.each_row("draw the sample", MapUnits::With::classes, [&](const UnitRow& row) {
@@ -133,7 +125,7 @@ class Designer {
       const auto unit = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(until.back())));
       const auto at = std::ranges::upper_bound(until, unit) - until.begin();
       const std::int64_t own = units[static_cast<std::size_t>(at)];
-      for (const std::int64_t rank : draw(own, std::min<std::int64_t>(own, command_.cluster_points), random))
+      for (const std::int64_t rank : draw_units(own, std::min<std::int64_t>(own, command_.cluster_points), random))
         queues[at].taken.push_back({rank, cluster});
     }
     for (auto& [at, queue] : queues) std::ranges::sort(queue.taken, std::less{});
@@ -171,6 +163,7 @@ class Designer {
   const Context& context_;
   MapUnits units_;
   int cluster_side_ = side_of_square();
+  std::map<int, std::int64_t> of_class_;
 };
 
 // "11=95": the expected user's accuracy of a stratum, in percent.
@@ -279,6 +272,7 @@ Options DesignCommand::declare() {
         "how alike the points of a cluster are expected to be, to find the number of clusters: 0 not at all, 1 all right or all wrong")
       .range(0, 1);
   o.add("seed", &seed, "seed of the draw").range(0, 1e15);
+  names.declare(o);
   o.add("output", &output, "GeoPackage to write: points to interpret, and hidden layers with the design").path().required();
   return o;
 }
@@ -331,12 +325,22 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
   Designer designer(command, context);
   // Strata that are not the classes do without the names of these.
   const bool has_names = command.strata.empty() || !command.nomenclature.empty() || RasterReader(command.map).legend();
-  const Nomenclature nomenclature = has_names ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
+  Nomenclature nomenclature = has_names ? nomenclature_of_map(command.nomenclature, command.map) : Nomenclature();
+  if (!command.nomenclature.empty()) require_same_meanings({command.map}, &nomenclature, context);
+  const std::string what = command.of_blocks() ? "blocks" : "pixels";
+  const auto note_points = [&](std::int64_t n, const std::string& why) {
+    if (command.points > 0 && n != command.points)
+      context.progress->note(join_text("points: ", n, " instead of ", command.points, ", ", why));
+  };
   std::vector<Stratum> strata = designer.count();
+  if (!command.nomenclature.empty()) require_codes(command.map, designer.units_of_classes(), nomenclature, what);
+  nomenclature = command.names.named(std::move(nomenclature));
   const bool clustered = command.cluster_points > 0;
   std::vector<Drawn> drawn;
   if (clustered) {
-    drawn = designer.draw_clusters(clusters_of(command));
+    const std::int64_t clusters = clusters_of(command);
+    drawn = designer.draw_clusters(clusters);
+    note_points(std::ssize(drawn), join_text("in ", clusters, " clusters of at most ", command.cluster_points));
     Stratum whole{0, 0, 0, command.expected / 100, std::ssize(drawn)};
     for (const Stratum& part : strata) whole.units += part.units, whole.hectares += part.hectares;
     strata = {whole};
@@ -347,10 +351,10 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
       allocate(strata, command.points, rule, command.least);
     else
       allocate_for(strata, command.half_width / 100 / kZ, rule, command.least);
-    if (const std::int64_t all = points_of(strata); command.points > 0 && all > command.points)
-      context.progress->note(join_text("points: ", all, " instead of ", command.points, ", because each of the ", strata.size(),
-                                       " strata has at least ", rule == Allocation::olofsson ? command.least : 2,
-                                       rule == Allocation::olofsson ? " (--least)" : ""));
+    note_points(points_of(strata), points_of(strata) < command.points
+                                       ? "because strata have no more " + what
+                                       : join_text("because each of the ", strata.size(), " strata has at least ",
+                                                   rule == Allocation::olofsson ? join_text(command.least, " (--least)") : "2"));
     drawn = designer.draw_points(strata);
   }
 
@@ -385,7 +389,7 @@ std::vector<Stratum> design(const DesignCommand& command, const Context& context
     table.rows.push_back({std::int64_t{stratum.code}, name_of_stratum(command, nomenclature, stratum.code), stratum.units, stratum.hectares,
                           stratum.users, stratum.points});
   std::vector<PointLayer> layers{units, hidden, table};
-  if (const auto labels = classes_to_label(command)) layers.push_back(style_table(*labels, command));
+  if (auto labels = classes_to_label(command)) layers.push_back(style_table(command.names.named(*std::move(labels)), command));
   write_point_layers(command.output, designer.units().grid().crs, layers);
   return strata;
 }

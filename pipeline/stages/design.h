@@ -18,6 +18,7 @@
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
 #include "pipeline/core/stratified_sample.h"
+#include "pipeline/stages/names_language.h"
 
 namespace millesime {
 
@@ -40,6 +41,7 @@ struct DesignCommand {
   int cluster_side = 100;                // px
   double cluster_correlation = 0.1;      // of what is right in a cluster
   std::int64_t seed = 1;
+  NamesLanguage names;
   std::string output;  // .gpkg
 
   bool of_blocks() const { return unit == "block"; }

@@ -327,6 +327,7 @@ Options FuseCommand::declare() {
       "with 65535 in a map of 16 bits");
   options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; adds palette and names")
       .names("nomenclature");
+  names.declare(options);
   options.add("output", &output, "folder of classification.tif, confidence.tif and choice.tif").path().required();
   return options;
 }
@@ -357,6 +358,7 @@ FuseCounts fuse(const FuseCommand& command, const Context& context) {
   if (!command.nomenclature.empty()) nomenclature = Nomenclature::load(command.nomenclature);
   maps.nomenclature = nomenclature ? &*nomenclature : nullptr;
   require_same_meanings(command.classification, maps.nomenclature, context);
+  if (nomenclature) nomenclature = command.names.named(*std::move(nomenclature));
   return write_fused(maps,
                      {command.output + "/classification.tif", command.output + "/confidence.tif",
                       command.choice ? command.output + "/choice.tif" : std::string()},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/core/accuracy.h"
+#include "pipeline/stages/names_language.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -31,7 +32,8 @@ struct FuseCommand {
   bool choice = false;                      // also choice.tif, of two maps
   bool keep_undecided = false;              // mark pixels that no label wins, instead of giving them the lowest of the tied codes
   std::string nomenclature;                 // adds palette and names; "" for none
-  std::string output;                       // folder of classification.tif and confidence.tif
+  NamesLanguage names;
+  std::string output;  // folder of classification.tif and confidence.tif
 
   Options declare();
 };

@@ -26,7 +26,7 @@ MapSummary summarise(const std::string& classification, const std::string& confi
   };
   std::vector<Sum> sums(std::size_t{kMaxCode} + 1);  // by code
   std::int64_t validity_sum = 0;
-  int highest_validity = 0;
+  int lowest_validity = 256, highest_validity = 0, lowest_confidence = 256, highest_confidence = 0;
   std::vector<std::uint16_t> code;
   std::vector<std::uint8_t> percent, times;
   std::vector<std::int64_t> cm2(static_cast<std::size_t>(grid.cols));
@@ -48,6 +48,9 @@ MapSummary summarise(const std::string& classification, const std::string& confi
       sums[code[i]].cm2 += cm2[col];
       validity_sum += times[i];
       highest_validity = std::max(highest_validity, static_cast<int>(times[i]));
+      highest_confidence = std::max(highest_confidence, static_cast<int>(percent[i]));
+      if (times[i] != 0) lowest_validity = std::min(lowest_validity, static_cast<int>(times[i]));
+      if (percent[i] != 0) lowest_confidence = std::min(lowest_confidence, static_cast<int>(percent[i]));
     }
     context.progress->advance(strip.pixels());
   }
@@ -69,7 +72,9 @@ MapSummary summarise(const std::string& classification, const std::string& confi
   if (areas) summary.mapped_ha = hectares_of_cm2(cm2_sum);
   summary.confidence = mean(confidence_sum, summary.mapped);
   summary.validity = mean(validity_sum, summary.mapped);
-  summary.highest_validity = highest_validity;
+  summary.highest_validity = highest_validity, summary.highest_confidence = highest_confidence;
+  summary.lowest_validity = std::min(lowest_validity, highest_validity);
+  summary.lowest_confidence = std::min(lowest_confidence, highest_confidence);
   return summary;
 }
 

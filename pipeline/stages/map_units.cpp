@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "pipeline/core/chance.h"
 #include "pipeline/core/error.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/geodesy.h"
@@ -136,6 +138,15 @@ void MapUnits::each_row(const char* what, With with, const std::function<void(co
     context_.progress->advance(strip.window.height);
   }
   context_.progress->finish();
+}
+
+std::vector<std::int64_t> draw_units(std::int64_t n, std::int64_t count, std::mt19937_64& random) {
+  std::set<std::int64_t> chosen;
+  for (std::int64_t j = n - count; j < n; ++j) {
+    const auto rank = static_cast<std::int64_t>(below(random, static_cast<std::uint64_t>(j) + 1));
+    chosen.insert(chosen.contains(rank) ? j : rank);
+  }
+  return {chosen.begin(), chosen.end()};
 }
 
 }  // namespace millesime

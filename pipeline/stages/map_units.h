@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -51,5 +52,9 @@ class MapUnits {
   MapInput map_;
   std::optional<MapInput> strata_;
 };
+
+// Ranks of the drawn units among `n`, in ascending order: a simple random sample without replacement (Floyd's algorithm, Bentley & Floyd
+// 1987).
+std::vector<std::int64_t> draw_units(std::int64_t n, std::int64_t count, std::mt19937_64& random);
 
 }  // namespace millesime

@@ -200,7 +200,8 @@ Options MosaicCommand::declare() {
   o.add("nomenclature", &nomenclature, "classes of the map: adds palette and names").names("nomenclature");
   o.add("crs", &crs, "reference system of the map; default: that of most tiles");
   o.add("resolution", &resolution, "pixel size; 0: the pixels of the tiles").unit("units of the CRS").range(0, 1e9);
-  o.add("output", &output, "folder for classification.tif, confidence.tif and validity.tif").path().required();
+  names.declare(o);
+  o.add("output", &output, "folder for classification.tif, and a file of each other layer that is given").path().required();
   return o;
 }
 
@@ -225,7 +226,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
     const fs::path file = fs::weakly_canonical(fs::absolute(command.classification[i]));
     return std::pair(file.filename().string(), file.string());
   });
-  const std::optional<Nomenclature> classes =
+  std::optional<Nomenclature> classes =
       command.nomenclature.empty() ? std::nullopt : std::optional(Nomenclature::load(command.nomenclature));
   int highest = classes ? classes->max_code() : 0;
   for (const std::size_t i : order) {
@@ -249,6 +250,7 @@ void mosaic(const MosaicCommand& command, const Context& context) {
     grids.push_back(map.grid());
   }
   require_same_meanings(command.classification, classes ? &*classes : nullptr, context);
+  if (classes) classes = command.names.named(*std::move(classes));
   const Grid grid = national_grid(grids, command.crs, command.resolution);
   const auto type_of = [&](MapLayer layer) {
     if (layer == MapLayer::classes) return class_type(highest);
@@ -262,11 +264,24 @@ void mosaic(const MosaicCommand& command, const Context& context) {
   };
   const auto legend_of_level = [&](LevelMap map) { return classes ? std::optional(level_legend(map, *classes)) : std::nullopt; };
   const Written products[] = {{MapLayer::classes, "classification.tif", true, classes},
-                              {MapLayer::confidence, "confidence.tif", true},
-                              {MapLayer::validity, "validity.tif", true},
+                              {MapLayer::confidence, "confidence.tif", !command.confidence.empty()},
+                              {MapLayer::validity, "validity.tif", !command.validity.empty()},
                               {MapLayer::uncertainty, "uncertainty.tif", !command.uncertainty.empty()},
                               {MapLayer::level1, "level1.tif", !command.level1.empty(), legend_of_level(LevelMap::level1)},
                               {MapLayer::deepest, "deepest.tif", !command.deepest.empty(), legend_of_level(LevelMap::deepest)}};
+  for (const Written& product : products) {
+    const std::string file = command.output + "/" + product.name;
+    if (!product.wanted && fs::exists(file))
+      throw UserError(join_text(file, ": is a layer of another map, which this call does not write (its option is not set); remove it, or ",
+                                "name another folder"));
+  }
+  if (command.confidence.empty() || command.validity.empty())
+    context.progress->note(join_text(
+        command.confidence.empty() && command.validity.empty() ? "no --confidence and no --validity: confidence.tif and validity.tif are"
+        : command.confidence.empty()                           ? "no --confidence: confidence.tif is"
+                                                               : "no --validity: validity.tif is",
+        " not written",
+        command.confidence.empty() && tiles.size() > 1 ? "; where tiles overlap, confidence does not choose between them" : ""));
   // The plain files are never committed: their AtomicFile removes them.
   std::vector<std::unique_ptr<AtomicFile>> plain;
   std::vector<MosaicFile> sheet;

@@ -9,6 +9,7 @@
 
 #include "pipeline/core/raster.h"
 #include "pipeline/io/map_input.h"
+#include "pipeline/stages/names_language.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -49,7 +50,8 @@ struct MosaicCommand {
   std::string nomenclature;  // adds palette and names; "" for none
   std::string crs;           // "": that of most tiles
   double resolution = 0;     // 0: the tiles' pixels
-  std::string output;        // folder of classification.tif, confidence.tif and validity.tif (COG), and of the others that were given
+  NamesLanguage names;
+  std::string output;  // folder of classification.tif (COG), and of the other layers that were given
 
   Options declare();
 };

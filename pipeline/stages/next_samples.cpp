@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "pipeline/core/class_meanings.h"
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -15,6 +17,7 @@
 #include "pipeline/io/uncertainty_map.h"
 #include "pipeline/io/vector_file.h"
 #include "pipeline/io/vector_output.h"
+#include "pipeline/stages/common_classes.h"
 
 namespace millesime {
 namespace {
@@ -41,11 +44,18 @@ class PlaceFinder {
     return place.polygon < 0 ? nullptr : &features_[static_cast<std::size_t>(place.polygon)];
   }
 
-  std::vector<NextPlace> find() {
+  std::vector<NextPlace> find(const Nomenclature* named) {
     std::int64_t known = 0;
+    std::vector<std::int64_t> pixels(std::size_t{kMaxCode} + 1);
     each_strip("uncertainty", [&](const Window& strip) {
-      for (std::int64_t i = 0; i < strip.pixels(); ++i) known += counts(static_cast<std::size_t>(i));
+      for (std::size_t i = 0; i < static_cast<std::size_t>(strip.pixels()); ++i) known += counts(i), ++pixels[codes_[i]];
     });
+    if (named) {
+      std::map<int, std::int64_t> of_code;
+      for (int code = 1; code <= kMaxCode; ++code)
+        if (const std::int64_t n = pixels[static_cast<std::size_t>(code)]; n > 0) of_code[code] = n;
+      require_codes(command_.map, of_code, *named);
+    }
     if (known == 0) throw UserError(join_text(command_.uncertainty, ": no pixel has a value where ", command_.map, " has a class"));
     // A whole number of places.
     const double side = std::sqrt(static_cast<double>(known) / (kBlocksPerPlace * command_.count));
@@ -184,19 +194,23 @@ Options NextSamplesCommand::declare() {
   o.add("side", &side, "side of a place that is a square").unit("px").range(1, 100);
   o.add("polygons", &polygons, "the places are among these polygons, e.g. parcels without a label, instead of squares").path();
   o.add("layer", &layer, "layer of polygons; needed if the file has several");
+  names.declare(o);
   o.add("output", &output, "polygons to write: .gpkg, .fgb, .shp, .geojson or .parquet").path().required();
   return o;
 }
 
 std::vector<NextPlace> next_places(const NextSamplesCommand& command, const Context& context) {
-  return PlaceFinder(command, context).find();
+  return PlaceFinder(command, context).find(nullptr);
 }
 
 std::vector<std::string> next_samples(const NextSamplesCommand& command, const Context& context) {
   require_vector_format(command.output);
   PlaceFinder finder(command, context);
   const Nomenclature classes = nomenclature_of_map(command.nomenclature, command.map);
-  const std::vector<NextPlace> places = finder.find();
+  const bool named = !command.nomenclature.empty();
+  if (named) require_same_meanings({command.map}, &classes, context);
+  const std::vector<NextPlace> places = finder.find(named ? &classes : nullptr);
+  const Nomenclature named_classes = command.names.named(classes);
   const Grid& grid = finder.grid();
   std::vector<OutputFeature> features;
   std::map<int, int> of_class;
@@ -206,7 +220,7 @@ std::vector<std::string> next_samples(const NextSamplesCommand& command, const C
     const Polygon square{
         {{{box.min_x, box.min_y}, {box.max_x, box.min_y}, {box.max_x, box.max_y}, {box.min_x, box.max_y}, {box.min_x, box.min_y}}}};
     const auto index = classes.index_of_code(place.code);
-    const std::string name = index ? classes.at(*index).name : std::string();
+    const std::string name = index ? named_classes.at(*index).name : std::string();
     ++of_class[place.code];
     features.push_back(
         {feature ? feature->parts : std::vector{square},

@@ -13,6 +13,7 @@
 
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
+#include "pipeline/stages/names_language.h"
 
 namespace millesime {
 
@@ -22,6 +23,7 @@ struct NextSamplesCommand {
   int count = 200;
   int side = 5;                 // px, of a place that is a square
   std::string polygons, layer;  // "": squares; of overlapping polygons the later one has the pixel
+  NamesLanguage names;
   std::string output;
 
   Options declare();

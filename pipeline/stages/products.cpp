@@ -213,11 +213,17 @@ std::string Products::write_stac() {
   StacItem item;
   item.id = publication_.name;
   item.title = join_text(publication_.options.title_or_default(), " ", edition_);
+  const bool confidence = !publication_.confidence.empty(), validity = !publication_.validity.empty();
+  const std::string quality =
+      confidence && validity ? say(" with confidence and number of valid acquisitions", ", avec confiance et nombre d’acquisitions valides")
+      : confidence           ? say(" with confidence", ", avec confiance")
+      : validity             ? say(" with number of valid acquisitions", ", avec nombre d’acquisitions valides")
+                             : std::string();
   item.description = language_ == Language::fr
-                         ? join_text("Carte d’occupation des sols de ", edition_, ", avec confiance et nombre d’acquisitions valides ; ", n,
-                                     n > 1 ? " classes (" : " classe (", nomenclature_.name, ").")
-                         : join_text("Land-cover map of ", edition_, " with confidence and number of valid acquisitions; ",
-                                     counted(nomenclature_.size(), "class", "classes"), " (", nomenclature_.name, ").");
+                         ? join_text("Carte d’occupation des sols de ", edition_, quality, " ; ", n, n > 1 ? " classes (" : " classe (",
+                                     nomenclature_.name, ").")
+                         : join_text("Land-cover map of ", edition_, quality, "; ", counted(nomenclature_.size(), "class", "classes"), " (",
+                                     nomenclature_.name, ").");
   item.licence = publication_.options.licence;
   const auto [first, last] = days_of(publication_.period, publication_.year);
   item.start = first.iso();

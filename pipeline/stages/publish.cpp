@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "pipeline/core/class_meanings.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/manifest.h"
 #include "pipeline/core/stratified_sample.h"
@@ -26,13 +27,11 @@ namespace fs = std::filesystem;
 // A report has at most 3 MB for the noisiest map: pictures are read by those who have no script, print, or listen; the rest zooms.
 constexpr int kMapSide = 640, kQualitySide = 420;                      // px of the pictures
 constexpr std::size_t kMapBytes = 1'200'000, kQualityBytes = 250'000;  // of the levels that zoom
+
 void require_known(const MapSummary& summary, const Nomenclature& nomenclature, const std::string& file) {
-  std::string unknown;
-  for (const ClassSummary& c : summary.classes)
-    if (!nomenclature.index_of_code(c.code)) unknown += join_text(unknown.empty() ? "" : ", ", c.code, " (", c.pixels, " px)");
-  if (!unknown.empty())
-    throw UserError(join_text(file, ": expected classes of the nomenclature ", nomenclature.name, ", got also code ", unknown,
-                              "; use the nomenclature of the map"));
+  std::map<int, std::int64_t> pixels;
+  for (const ClassSummary& c : summary.classes) pixels[c.code] = c.pixels;
+  require_codes(file, pixels, nomenclature);
 }
 
 // Those of a sample of points, or of the accuracy of the final map; empty if one of them is missing, and for points that are no sample.
@@ -51,17 +50,26 @@ std::optional<AreaAccuracy> estimate_areas(const std::optional<AccuracyReport>& 
   return adjust_areas(*confusion, mapped);
 }
 
+struct Statistics {
+  double minimum = 0, maximum = 0, mean = 0;
+};
+
 // Of the pixels with a value.
-double mean_of(const std::string& file) {
+Statistics statistics_of(const std::string& file) {
+  if (file.empty()) return {};
   const RasterReader raster(file);
   std::vector<std::uint8_t> values;
   std::int64_t sum = 0, n = 0;
+  std::uint8_t lowest = 255, highest = 0;
   for (const Window& strip : split(raster.grid().whole(), raster.grid().cols, kMapBlock, 1)) {
     values.resize(static_cast<std::size_t>(strip.pixels()));
     raster.read(strip, 0, values.data());
-    for (const std::uint8_t value : values) sum += value, n += value != 0;
+    for (const std::uint8_t value : values) {
+      sum += value, n += value != 0;
+      if (value != 0) lowest = std::min(lowest, value), highest = std::max(highest, value);
+    }
   }
-  return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
+  return n == 0 ? Statistics{} : Statistics{double(lowest), double(highest), static_cast<double>(sum) / static_cast<double>(n)};
 }
 
 // Of the map: each zone counts once, whatever its formats, and none beside a layer of the whole map.
@@ -160,17 +168,20 @@ nlohmann::json publish(const Publication& publication, const Context& context) {
   products.write_number(
       publication.confidence, kConfidence, confidence_ramp(), 100,
       titled("Confidence: probability of the class, %", "Confiance : probabilité de la classe, %"),
-      {"confidence", titled("Probability of the class", "Probabilité de la classe"), "%", 0, 100, summary.confidence, nullptr});
+      {"confidence", titled("Probability of the class", "Probabilité de la classe"), "%", static_cast<double>(summary.lowest_confidence),
+       static_cast<double>(summary.highest_confidence), summary.confidence, nullptr});
   context.progress->advance(1);
-  products.write_number(publication.validity, kValidity, validity_ramp(), std::max(1, summary.highest_validity),
-                        titled("Validity: number of valid acquisitions", "Validité : nombre d’acquisitions valides"),
-                        {"validity", titled("Number of valid acquisitions", "Nombre d’acquisitions valides"), "", 0,
-                         static_cast<double>(summary.highest_validity), summary.validity, nullptr});
+  products.write_number(
+      publication.validity, kValidity, validity_ramp(), std::max(1, summary.highest_validity),
+      titled("Validity: number of valid acquisitions", "Validité : nombre d’acquisitions valides"),
+      {"validity", titled("Number of valid acquisitions", "Nombre d’acquisitions valides"), "",
+       static_cast<double>(summary.lowest_validity), static_cast<double>(summary.highest_validity), summary.validity, nullptr});
+  const Statistics of_uncertainty = statistics_of(publication.uncertainty);
   products.write_number(
       publication.uncertainty, kUncertainty, uncertainty_ramp(), 100,
       titled("Uncertainty: how little is known of the class, %", "Incertitude : ce qui manque pour connaître la classe, %"),
-      {kUncertaintyBand, titled("Uncertainty of the class", "Incertitude de la classe"), "%", 1, 100,
-       publication.uncertainty.empty() ? 0 : mean_of(publication.uncertainty), nullptr});
+      {kUncertaintyBand, titled("Uncertainty of the class", "Incertitude de la classe"), "%", of_uncertainty.minimum,
+       of_uncertainty.maximum, of_uncertainty.mean, nullptr});
   context.progress->advance(1);
   if (regularised) products.write_regularised(*regularised);
   if (level1) products.write_level(LevelMap::level1, *level1);
@@ -243,6 +254,8 @@ nlohmann::json publish(const PublishCommand& command, const Context& context) {
                               command.folder, "` writes them"));
   publication.confidence = where_it_is("confidence.tif");
   publication.validity = where_it_is("validity.tif");
+  for (const auto& [file, name] : {std::pair{publication.confidence, "confidence.tif"}, {publication.validity, "validity.tif"}})
+    if (file.empty()) context.progress->note(join_text(command.folder, " has no ", name, ": the products lack that layer"));
   publication.uncertainty = where_it_is("uncertainty.tif");
   publication.level1 = where_it_is("level1.tif"), publication.deepest = where_it_is("deepest.tif");
   require_own_form(publication.classification, MapKind::classes);

@@ -16,6 +16,7 @@
 #include "pipeline/io/map_input.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/scratch_map.h"
+#include "pipeline/stages/common_classes.h"
 #include "pipeline/stages/internal/regularise_rule.h"
 
 namespace millesime {
@@ -307,6 +308,7 @@ Options RegulariseCommand::declare() {
       .add("nomenclature", &nomenclature,
            "the classes: a name in configs/nomenclatures, or a file, for palette, names and groups; default: those of the map")
       .names("nomenclature");
+  names.declare(options);
   options.add("output", &output, "map to write").path().required();
   return options;
 }
@@ -317,9 +319,10 @@ RegulariseCounts regularise(const RegulariseCommand& command, const Context& con
   const std::filesystem::path folder = std::filesystem::path(command.output).parent_path();
   std::optional<Nomenclature> legend;
   if (!command.nomenclature.empty())
-    legend = Nomenclature::load(command.nomenclature);
+    legend = Nomenclature::load(command.nomenclature), require_same_meanings({command.map}, &*legend, context);
   else
     legend = map.reader().legend();
+  if (!command.nomenclature.empty()) legend = command.names.named(*std::move(legend));
   Regularisation work(command, map, rule, context, folder.empty() ? "." : folder.string());
   RasterOptions options;
   options.nodata = 0;

@@ -28,6 +28,7 @@
 
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
+#include "pipeline/stages/names_language.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -49,7 +50,8 @@ struct RegulariseOptions {  // [regularise]; iota2's rule
 struct RegulariseCommand : RegulariseOptions {
   std::string map;           // class map, 0 = no data
   std::string nomenclature;  // palette, names and groups; "": those of the map
-  std::string output;        // the map to write
+  NamesLanguage names;
+  std::string output;  // the map to write
 
   RegulariseCommand();  // a majority filter and a sieve, at the map's resolution
   Options declare();

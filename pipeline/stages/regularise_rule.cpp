@@ -142,6 +142,11 @@ std::optional<std::uint8_t> LabelsOfCodes::label_of(int code) const {
 }
 
 void RegulariseRule::require_known(const Bytes& of) const {
+  if (expected)
+    for (const std::uint8_t label : of)
+      if (label != 0 && !(*expected)[label])
+        throw UserError(join_text(map, ": expected classes of the nomenclature ", nomenclature, ", got also code ", labels.code_of(label),
+                                  "; use the nomenclature of the map"));
   if (groups.empty()) return;
   for (const std::uint8_t label : of)
     if (label != 0 && std::ranges::none_of(groups, [&](const Group& group) { return group[label]; }))
@@ -191,6 +196,11 @@ RegulariseRule rule_of(const RegulariseCommand& command, const MapInput& map) {
   }
   rule.map = command.map;
   rule.nomenclature = nomenclature && !nomenclature->name.empty() ? nomenclature->name : command.nomenclature;
+  if (!command.nomenclature.empty() && !command.groups) {
+    rule.expected.emplace();
+    for (const LandClass& c : nomenclature->classes)
+      if (const auto label = rule.labels.label_of(c.code)) (*rule.expected)[*label] = true;
+  }
   if (command.groups) {
     require_groups(nomenclature);
     rule.groups = groups_of(*nomenclature, rule.labels);

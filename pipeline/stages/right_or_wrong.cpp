@@ -1,6 +1,7 @@
 #include "pipeline/stages/right_or_wrong.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
@@ -10,7 +11,7 @@
 namespace millesime {
 namespace {
 
-// Polygons as labels of a window: 0 where there is none.
+// Polygons as labels of a window, as classes_of_pixels() gives them.
 class ReferencePixels {
  public:
   explicit ReferencePixels(const LabelledPolygons& polygons) : polygons_(polygons) {
@@ -24,7 +25,7 @@ class ReferencePixels {
     for (std::size_t i = 0; i < extents_.size(); ++i)
       if (extents_[i].intersects(window.extent())) inside.push_back(polygons_.layer.features[i]), codes.push_back(polygons_.codes[i]);
     if (inside.empty()) return {};
-    return rasterise(inside, window, [&](std::size_t i) { return codes[i]; }).samples;
+    return classes_of_pixels(inside, codes, window);
   }
 
  private:
@@ -65,6 +66,22 @@ std::string lines_of(const std::string& layer, const RightWrongCounts& counts) {
 
 }  // namespace
 
+std::vector<std::int32_t> classes_of_pixels(const std::vector<Feature>& polygons, const std::vector<std::int32_t>& codes,
+                                            const Grid& grid) {
+  // Burnt in the order of the classes a pixel gets its highest one, in the other order its lowest.
+  std::vector<std::size_t> order(polygons.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return codes[i]; });
+  std::vector<const Feature*> by_class;
+  for (const std::size_t i : order) by_class.push_back(&polygons[i]);
+  std::vector<std::int32_t> classes = rasterise(by_class, grid, [&](std::size_t i) { return codes[order[i]]; }).samples;
+  std::ranges::reverse(by_class), std::ranges::reverse(order);
+  const auto lowest = rasterise(by_class, grid, [&](std::size_t i) { return codes[order[i]]; });
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (classes[i] != lowest.samples[i]) classes[i] = kOfTwoClasses;
+  return classes;
+}
+
 void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
   const MapInput map(request.classification, MapKind::classes);
   const auto confidence = layer_of(request.confidence, MapKind::confidence, map),
@@ -93,15 +110,16 @@ void write_right_or_wrong(const RightOrWrong& request, const Context& context) {
     map.read(window, produced.data());
     std::vector<std::uint8_t> result(pixels);
     for (std::size_t i = 0; i < pixels; ++i) {
-      if (test[i] != 0) result[i] = test[i] == produced[i] ? kRight : kWrong;
-      if (train[i] != 0) result[i] = static_cast<std::uint8_t>(result[i] + kLearned + (train[i] == produced[i] ? kRight : kWrong));
+      if (produced[i] == 0) continue;
+      if (test[i] > 0) result[i] = test[i] == produced[i] ? kRight : kWrong;
+      if (train[i] > 0) result[i] = static_cast<std::uint8_t>(result[i] + kLearned + (train[i] == produced[i] ? kRight : kWrong));
     }
     writer.write(window, 0, result.data());
     for (const auto& [layer, counts] : {std::pair{&confidence, &by_confidence}, {&validity, &by_validity}}) {
       if (!*layer) continue;
       (*layer)->read(window, value.data());
       for (std::size_t i = 0; i < pixels; ++i)
-        if (test[i] != 0 && produced[i] != 0) ++(*counts)[value[i]][test[i] == produced[i] ? 0 : 1];
+        if (test[i] > 0 && produced[i] != 0) ++(*counts)[value[i]][test[i] == produced[i] ? 0 : 1];
     }
   }
   writer.commit();

@@ -5,7 +5,8 @@
 // The map's values are those of iota2's diff: the sum of what each kind of polygon says of a pixel.
 //   held out      1 wrong, 2 right
 //   learned from  3 wrong, 4 right
-// so that a pixel of both kinds is 6 where it is right, and 4 where it is wrong; 0 is no reference.
+// so that a pixel of both kinds is 6 where it is right, and 4 where it is wrong; 0 is no reference, or what no confusion matrix counts: a
+// pixel without a class in the map, or in polygons of two classes.
 
 #include <array>
 #include <cstdint>
@@ -25,6 +26,11 @@ struct LabelledPolygons {
   VectorLayer layer;  // in the CRS of the map
   std::vector<std::int32_t> codes;
 };
+
+inline constexpr std::int32_t kOfTwoClasses = -1;
+
+// The class of each pixel: 0 where there is no polygon, kOfTwoClasses where those of two classes hold it.
+std::vector<std::int32_t> classes_of_pixels(const std::vector<Feature>& polygons, const std::vector<std::int32_t>& codes, const Grid& grid);
 
 struct RightOrWrong {
   std::string classification, confidence, validity;  // maps of one grid; the last two may be ""

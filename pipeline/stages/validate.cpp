@@ -310,7 +310,7 @@ nlohmann::json run_validate(const Config& config, const std::vector<std::string>
     require_known_classes(report.runs[static_cast<std::size_t>(seed)].confusion, nomenclature, join_text("maps of seed ", seed));
     write_confusion_csv(report.runs[static_cast<std::size_t>(seed)].confusion, layout.confusion(seed));
   }
-  write_report(report, nomenclature, layout.accuracy(), layout.results());
+  write_report(report, named_in(nomenclature, language_of(config.publish.language)), layout.accuracy(), layout.results());
   const Accuracy accuracy = measure(report.final_map->confusion);
   return {{"pixels", accuracy.total},
           {"polygons", *report.final_map->polygons},
@@ -345,7 +345,7 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   for (int seed = 0; seed < layout.seeds; ++seed) unit.outputs.push_back(layout.confusion(seed));
   unit.outputs.push_back(layout.accuracy());
   unit.outputs.push_back(layout.results());
-  unit.facts = {"classes = " + Nomenclature::load(config.nomenclature).to_json()};
+  unit.facts = {"classes = " + Nomenclature::load(config.nomenclature).to_json(), "language of their names = " + config.publish.language};
   const auto left_out = once(config, "tiles of other samples", [&] { return tiles_of_other_samples(config); });
   if (!left_out.empty()) unit.facts.push_back("samples drawn after the models had learned = " + join_list(left_out, ", "));
   unit.run = [config, left_out](const Context& context) { return run_validate(config, left_out, context); };
@@ -361,7 +361,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 7,
+          .revision = 8,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)",
                      "Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)",

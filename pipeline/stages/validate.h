@@ -9,6 +9,7 @@
 
 #include "pipeline/core/results.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/stages/names_language.h"
 #include "pipeline/stages/stage.h"
 
 namespace millesime {
@@ -33,7 +34,8 @@ struct ValidateCommand {
   bool add = false;                     // the matrices are parts of one run (tiles): added into one
   bool normalised = false;              // also the matrix in shares
   std::string nomenclature;             // "": the legend of the map; without one each code is its own name
-  std::string output;                   // folder of RESULTS.txt, accuracy.json and, for one run, confusion.csv
+  NamesLanguage names;
+  std::string output;  // folder of RESULTS.txt, accuracy.json and, for one run, confusion.csv
 
   Options declare();
 };
@@ -41,6 +43,7 @@ struct ValidateCommand {
 // The class of a label: a code of any kind where no nomenclature is given, and a name where that or the legend of the map has it.
 struct LabelClasses {
   std::optional<Nomenclature> given, legend;
+  NamesLanguage names;
   explicit LabelClasses(const ValidateCommand& command);
   std::optional<int> code_of(const std::string& text) const;
   Nomenclature naming(const std::vector<int>& codes) const;  // for the results: what has no name is called by its code

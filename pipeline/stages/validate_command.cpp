@@ -4,7 +4,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <numeric>
 #include <optional>
 
 #include "pipeline/core/atomic_file.h"
@@ -64,11 +63,12 @@ Options ValidateCommand::declare() {
   options.add("confusion", &confusion, "confusion matrices (CSV of OTB's ComputeConfusionMatrix) instead of a map, one a run").path();
   options.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the legend of the map")
       .names("nomenclature");
+  names.declare(options);
   options.add("output", &output, "folder of RESULTS.txt and accuracy.json").path().required();
   return options;
 }
 
-LabelClasses::LabelClasses(const ValidateCommand& command) {
+LabelClasses::LabelClasses(const ValidateCommand& command) : names(command.names) {
   if (!command.nomenclature.empty())
     given = Nomenclature::load(command.nomenclature);
   else if (!command.classification.empty() && RasterReader(command.classification).legend())
@@ -81,12 +81,12 @@ std::optional<int> LabelClasses::code_of(const std::string& text) const {
 }
 
 Nomenclature LabelClasses::naming(const std::vector<int>& codes) const {
-  if (given) return *given;
+  if (given) return names.named(*given);
   Nomenclature named = nomenclature_of_codes(codes);
   if (legend)
     for (LandClass& c : named.classes)
       if (const auto index = legend->index_of_code(c.code)) c = legend->at(*index);
-  return named;
+  return names.named(named);
 }
 
 namespace {
@@ -156,10 +156,6 @@ MapAccuracy validate_map(const ValidateCommand& command, const LabelClasses& cla
   if (without_class > 0)
     context.progress->note(join_text(command.reference, ": ", without_class, without_class == 1 ? " polygon" : " polygons",
                                      " without a class in field ", command.field, " are left out"));
-  // By class: burnt in this order a pixel gets its highest class, in the other order its lowest.
-  std::vector<std::size_t> order(layer.features.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return codes[i]; });
   std::vector<Box> extents;
   for (const Feature& feature : layer.features) extents.push_back(feature.extent());
 
@@ -175,30 +171,28 @@ MapAccuracy validate_map(const ValidateCommand& command, const LabelClasses& cla
     std::vector<std::int32_t> inside_codes;
     std::vector<std::size_t> numbers;  // of the polygons
     const Box box = map.grid().extent(window);
-    for (const std::size_t i : order)
+    for (std::size_t i = 0; i < extents.size(); ++i)
       if (extents[i].intersects(box)) inside.push_back(layer.features[i]), inside_codes.push_back(codes[i]), numbers.push_back(i);
     context.progress->advance(1);
     if (inside.empty()) continue;
 
     const Grid part = map.grid().crop(window);
-    const auto highest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
+    const std::vector<std::int32_t> reference = classes_of_pixels(inside, inside_codes, part);
     const auto polygon = rasterise(inside, part, [](std::size_t i) { return static_cast<std::int32_t>(i) + 1; });
-    std::ranges::reverse(inside), std::ranges::reverse(inside_codes);
-    const auto lowest = rasterise(inside, part, [&](std::size_t i) { return inside_codes[i]; });
     const auto pixels = static_cast<std::size_t>(window.pixels());
     std::vector<std::int32_t> produced(pixels);
     std::vector<float> probability(confidence ? pixels : 0);
     map.read(window, produced.data());
     if (confidence) confidence->read_probabilities(window, probability.data());
     for (std::size_t i = 0; i < pixels; ++i)
-      if (lowest.samples[i] != highest.samples[i])
+      if (reference[i] == kOfTwoClasses)
         ++result.of_two_classes;
-      else if (lowest.samples[i] != 0) {
-        result.add(lowest.samples[i], produced[i], confidence ? std::optional<double>(probability[i]) : std::nullopt);
-        if (produced[i] == lowest.samples[i]) continue;
+      else if (reference[i] != 0) {
+        result.add(reference[i], produced[i], confidence ? std::optional<double>(probability[i]) : std::nullopt);
+        if (produced[i] == reference[i]) continue;
         const Point at = part.centre(static_cast<int>(i) % part.cols, static_cast<int>(i) / part.cols);
         const auto number = static_cast<std::int64_t>(numbers[static_cast<std::size_t>(polygon.samples[i]) - 1]);
-        places.add({lowest.samples[i], produced[i], {"", number}, {"", block_of(at, kPlaceKm, metres)}, at});
+        places.add({reference[i], produced[i], {"", number}, {"", block_of(at, kPlaceKm, metres)}, at});
       }
   }
   context.progress->finish();

@@ -58,7 +58,13 @@ class Labels {
   void require_known(const std::string& file, const std::string& unit) const {
     if (unknown_.empty()) return;
     std::vector<std::string> list;
-    for (const auto& [text, n] : unknown_) list.push_back(join_text("\"", text, "\" (", counted(n, unit), ")"));
+    for (const auto& [text, ids] : unknown_) {
+      constexpr std::size_t kNamed = 5;
+      std::vector<std::string> named;
+      for (std::size_t i = 0; i < std::min(ids.size(), kNamed); ++i) named.push_back(ids[i]);
+      list.push_back(join_text("\"", text, "\" (", counted(ids.size(), unit), ", id ", join_list(named, ", "),
+                               ids.size() > kNamed ? ", ..." : "", ")"));
+    }
     throw UserError(join_text(file, ": expected class codes", classes_.given ? " or names of the nomenclature " + classes_.given->name : "",
                               ", got ", join_list(list, ", "),
                               classes_.given ? "; correct them" : "; correct them, or add --nomenclature for class names"));
@@ -69,13 +75,16 @@ class Labels {
     const auto at = row.attributes.find(field);
     if (at == row.attributes.end() || trim(at->second).empty()) return 0;
     const auto code = classes_.code_of(std::string(trim(at->second)));
-    if (!code) ++unknown_[at->second];
+    if (!code) {
+      const auto id = row.attributes.find("id");  // of the design
+      unknown_[at->second].push_back(id == row.attributes.end() ? std::to_string(row.id) : id->second);
+    }
     return code.value_or(0);
   }
 
   std::string field_, disagreements_;
   const LabelClasses& classes_;
-  std::map<std::string, int> unknown_;
+  std::map<std::string, std::vector<std::string>> unknown_;  // text -> ids of the units
 };
 
 std::int64_t whole_number(const PointRow& row, const std::string& field, const std::string& file) {

@@ -360,7 +360,7 @@ print(project.crs().authid(), len(layers), len(colors), ";".join(sorted(group.na
         result = subprocess.run([python, "-c", script, self.products / "OCS_2021.qgz", FOLDER / "sample.gpkg"], capture_output=True, text=True,
                                 env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(FOLDER)})
         self.assertEqual(result.returncode, 0, result.stderr[-2000:])
-        self.assertIn("ValueMap {'13 Prairies': '13'} True", result.stdout)  # the form of the points of a sample
+        self.assertIn("ValueMap {'13 Grasslands': '13'} True", result.stdout)  # the form of the points of a sample
         crs, layers, colors, groups = result.stdout.splitlines()[-1].split(" ", 3)
         self.assertRegex(crs, r"^EPSG:\d+$")
         self.assertEqual(int(layers), 7)  # map, regularised map, confidence, validity, polygons of two zones and of the whole map

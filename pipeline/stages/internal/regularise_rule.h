@@ -47,9 +47,10 @@ struct RegulariseRule {
   int last_min_pixels = 0;  // of the result
   std::array<bool, 256> kept = {};
   bool keeps_any = false;
-  std::string map, nomenclature;  // for messages
+  std::string map, nomenclature;                  // for messages
+  std::optional<std::array<bool, 256>> expected;  // labels of the nomenclature that was named
 
-  void require_known(const Bytes& labels) const;  // UserError for a class that is in no group
+  void require_known(const Bytes& labels) const;  // UserError for a class that is in no group, or not expected
   // The class of a larger pixel. `labels` are those of `inside`, which reaches one pixel beyond `block` where the map does.
   std::uint8_t most_frequent(const Bytes& labels, const Window& inside, const Window& block) const;
 };

@@ -227,10 +227,14 @@ TEST(StratifiedSample, HasTheSizeThatAPrecisionNeeds) {
     return list;
   };
   EXPECT_THAT(points(Allocation::equal, 0), ::testing::ElementsAre(160, 160, 160, 160));
-  EXPECT_THAT(points(Allocation::proportional, 0), ::testing::ElementsAre(13, 10, 205, 413));
+  EXPECT_THAT(points(Allocation::proportional, 0), ::testing::ElementsAre(13, 9, 205, 413))
+      << "640 in all: the smallest fraction is cut off";
   EXPECT_THAT(points(Allocation::olofsson, 75), ::testing::ElementsAre(75, 75, 162, 328));
   strata[1].units = 40;
-  EXPECT_EQ(points(Allocation::olofsson, 75)[1], 40);
+  EXPECT_THAT(points(Allocation::olofsson, 75), ::testing::ElementsAre(75, 40, 174, 351))
+      << "what a small stratum leaves goes to the others";
+  for (Stratum& stratum : strata) stratum.units = 100;
+  EXPECT_THAT(points(Allocation::proportional, 0), ::testing::ElementsAre(100, 100, 100, 100)) << "there are no more";
 }
 
 // Where the rule is not Neyman's, and where `least` takes the points of a class that covers most of the map.

@@ -44,8 +44,8 @@ TEST_F(DesignTest, DrawsPixelsOfTheStrataAndHidesTheirClass) {
   const auto styles = read_points(command.output, "layer_styles", {"f_table_name", "useAsDefault", "styleQML"}, "");
   ASSERT_EQ(styles.size(), 1u);
   EXPECT_EQ(styles[0].attributes.at("f_table_name"), kDesignPoints);
-  EXPECT_THAT(styles[0].attributes.at("styleQML"),
-              AllOf(HasSubstr("<field name=\"label_2\"><editWidget type=\"ValueMap\">"), HasSubstr("name=\"13 Prairies\" value=\"13\"/>")));
+  EXPECT_THAT(styles[0].attributes.at("styleQML"), AllOf(HasSubstr("<field name=\"label_2\"><editWidget type=\"ValueMap\">"),
+                                                         HasSubstr("name=\"13 Grasslands\" value=\"13\"/>")));
   const std::string bytes = read_text(command.output);
   design(command, silent.context);
   EXPECT_EQ(read_text(command.output), bytes);
@@ -54,6 +54,22 @@ TEST_F(DesignTest, DrawsPixelsOfTheStrataAndHidesTheirClass) {
   EXPECT_NE(read_text(command.output), bytes);
   command.expected_of = {"9=90"};
   EXPECT_THAT(message_of([&] { design(command, silent.context); }), HasSubstr("CODE=PERCENT"));
+}
+
+TEST_F(DesignTest, DrawsAsManyAsAreAskedForOrSaysWhy) {
+  command.least = 2;
+  for (const int points : {199, 200, 201, 203}) {
+    command.points = points;
+    design(command, silent.context);
+    EXPECT_EQ(read_points(command.output, kDesignPoints, {"id"}, "").size(), static_cast<std::size_t>(points));
+  }
+}
+
+TEST_F(DesignTest, ANomenclatureThatIsNotTheMapsIsRefused) {
+  command.nomenclature = "oso17";
+  EXPECT_THAT(
+      message_of([&] { design(command, silent.context); }),
+      HasSubstr("map.tif: expected classes of the nomenclature oso17, got also code 1 (6000 pixels), 2 (3000 pixels), 3 (1000 pixels)"));
 }
 
 TEST_F(DesignTest, IsReadBackWithIntervalsAndAgreement) {

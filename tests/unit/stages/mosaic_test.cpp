@@ -193,6 +193,22 @@ TEST_F(MosaicTest, TheCommandWritesThreeCloudOptimisedFiles) {
   EXPECT_THROW(mosaic(command, context), UserError);
 }
 
+TEST_F(MosaicTest, LayersThatNobodyGaveAreNotWritten) {
+  MosaicCommand command;
+  command.output = folder + "/out";
+  const auto maps = tile("T31TCJ", Grid{"EPSG:32631", 300000, 4900000, 10, 10, 60, 50}, 60, [](Point) { return 2; });
+  command.classification = {maps.classification};
+  mosaic(command, context);
+  EXPECT_TRUE(std::filesystem::exists(command.output + "/classification.tif"));
+  EXPECT_FALSE(std::filesystem::exists(command.output + "/confidence.tif"));
+  EXPECT_FALSE(std::filesystem::exists(command.output + "/validity.tif"));
+  command.confidence = {maps.confidence};
+  mosaic(command, context);
+  EXPECT_TRUE(std::filesystem::exists(command.output + "/confidence.tif"));
+  command.confidence.clear();  // what lies there now is of another map
+  EXPECT_NE(testing::message_of([&] { mosaic(command, context); }).find("confidence.tif: is a layer of another map"), std::string::npos);
+}
+
 TEST_F(MosaicTest, TheOrderOfTheFilesHasNoInfluenceEvenWhereOneTileWasMappedTwice) {
   const Grid grid{"EPSG:32631", 300000, 4900000, 10, 10, 30, 30};
   // Two maps of one tile, alike in all but the class: the names of the files say nothing, the folders have to.

@@ -1,6 +1,7 @@
 #include "pipeline/stages/next_samples.h"
 
 #include <cmath>
+#include <filesystem>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -57,6 +58,14 @@ TEST_F(NextSamples, AnotherRasterIsRefused) {
   EXPECT_THAT(refused(), HasSubstr("is no map of uncertainty"));
 }
 
+TEST_F(NextSamples, ANomenclatureThatIsNotTheMapsIsRefused) {
+  places();
+  command.nomenclature = "oso17";
+  EXPECT_THAT(testing::message_of([&] { next_samples(command, context); }),
+              HasSubstr("map.tif: expected classes of the nomenclature oso17, got also code 13 (14400 px)"));
+  EXPECT_FALSE(std::filesystem::exists(command.output));
+}
+
 TEST_F(NextSamples, TakesTheMostUncertainPlaceOfEachBlockBestFirst) {
   put(8, 12, 90), put(20, 20, 80);  // of one block: only the first
   put(48, 4, 95);
@@ -87,7 +96,7 @@ TEST_F(NextSamples, ThePolygonsHaveAnEmptyLabelAndWhatTheMapSays) {
   EXPECT_EQ(first.attributes.at("rank"), "1");
   EXPECT_EQ(first.attributes.at("label"), "");
   EXPECT_EQ(first.attributes.at("map_class"), "13");
-  EXPECT_EQ(first.attributes.at("map_name"), "Prairies");
+  EXPECT_EQ(first.attributes.at("map_name"), "Grasslands");
   EXPECT_DOUBLE_EQ(first.area(), 1600);
   EXPECT_DOUBLE_EQ(first.extent().min_x, 560480);
   EXPECT_DOUBLE_EQ(first.extent().max_y, 6279960);

@@ -167,6 +167,12 @@ TEST_F(PublishTest, ProductsStylesItemAndReport) {
   EXPECT_EQ(uncertainty.at("unit"), "%");
   EXPECT_NEAR(uncertainty.at("statistics").at("mean").get<double>(),
               std::accumulate(patches.confidence.samples.begin(), patches.confidence.samples.end(), 0.0) / ((700 - 8) * (560 - 8)), 1e-9);
+  const auto& validity = item.at("assets").at("validity").at("bands").at(0).at("statistics");  // of the data, not of the scale
+  std::uint8_t lowest = 255, highest = 0;
+  for (const std::uint8_t value : patches.validity.samples)
+    if (value != 0) lowest = std::min(lowest, value), highest = std::max(highest, value);
+  EXPECT_EQ(validity.at("minimum"), lowest);
+  EXPECT_EQ(validity.at("maximum"), highest);
   for (const auto& [key, asset] : item.at("assets").items()) {
     const std::string file = publication.folder + "/" + asset.at("href").get<std::string>();
     EXPECT_EQ(asset.at("file:checksum"), "1220" + sha256_of_file(file)) << key;
@@ -359,6 +365,9 @@ TEST_F(PublishTest, SummaryCountsClassesAndMeans) {
   EXPECT_DOUBLE_EQ(summary.confidence, 70);
   EXPECT_DOUBLE_EQ(summary.validity, 4);
   EXPECT_EQ(summary.highest_validity, 10);
+  EXPECT_EQ(summary.lowest_validity, 1);
+  EXPECT_EQ(summary.lowest_confidence, 50);
+  EXPECT_EQ(summary.highest_confidence, 90);
   EXPECT_NEAR(*summary.mapped_ha, 5 * 0.04, 5 * 0.04 * 2e-3);  // of Lambert-93 at 43.6° N
   EXPECT_NEAR(summary.classes[1].ha, 3 * 0.04, 3 * 0.04 * 2e-3);
   EXPECT_FALSE(summary.in_degrees);

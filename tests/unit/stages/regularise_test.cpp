@@ -49,6 +49,18 @@ class RegulariseTest : public ::testing::Test {
   RegulariseCommand command;
 };
 
+TEST_F(RegulariseTest, ANomenclatureThatIsNotTheMapsIsRefused) {
+  const auto refusal = [&] { return testing::message_of([&] { regularise(command, context); }); };
+  write_map(3, {1, 1, 1, 1, 1, 1});
+  command.nomenclature = "oso17";
+  EXPECT_THAT(refusal(),
+              HasSubstr("map.tif: expected classes of the nomenclature oso17, got also code 1; use the nomenclature of the map"));
+  const Nomenclature oso23 = Nomenclature::load("oso23");
+  write_map(3, {11, 11, 11, 11, 11, 11}, &oso23);  // both have 11, and mean rice and summer crops by it
+  EXPECT_THAT(refusal(), HasSubstr("map.tif and the nomenclature oso17 name classes of one code differently"));
+  EXPECT_FALSE(std::filesystem::exists(command.output));
+}
+
 TEST_F(RegulariseTest, MajorityThenSieve) {
   // A single pixel in class 1, a patch of two in class 2, and no data.
   write_map(6, {1, 1, 1, 2, 2, 2,  //

@@ -105,6 +105,19 @@ TEST_F(ValidateTest, SaysWhichClassesAreConfusedAndWhere) {
   EXPECT_EQ(read_accuracy(command.output + "/accuracy.json").confusions, report.confusions);
 }
 
+TEST_F(ValidateTest, RightOrWrongJudgesThePixelsOfTheMatrix) {
+  command.right_or_wrong = true;
+  write({rectangle({2, 3, 5, 4}, "Water", 1), rectangle({6, 3, 4, 4}, "Forest", 2), rectangle({30, 28, 3, 2}, "Forest", 2)});
+  const MapAccuracy run = validate(command, context).runs.front();
+  EXPECT_EQ(run.of_two_classes, 4);
+  EXPECT_GT(run.unmapped, 0);
+  std::int64_t wrong = 0, right = 0;
+  for (const std::uint8_t value : RasterReader(command.output + "/right_or_wrong.tif").read_all<std::uint8_t>().samples)
+    wrong += value == 1, right += value == 2;
+  EXPECT_EQ(right, run.confusion.count(1, 1) + run.confusion.count(2, 2));
+  EXPECT_EQ(right + wrong, run.confusion.total());
+}
+
 TEST_F(ValidateTest, RightOrWrongIsAMapBesideTheReference) {
   command.right_or_wrong = true;
   // Learned from: 2 columns of the first polygon of water (both kinds), and forest on water (wrong).
@@ -126,7 +139,7 @@ TEST_F(ValidateTest, RightOrWrongIsAMapBesideTheReference) {
     EXPECT_EQ(map.at(2, 3), 6);    // and learned from
     EXPECT_EQ(map.at(16, 10), 1);  // forest on water
     EXPECT_EQ(map.at(20, 10), 2);
-    EXPECT_EQ(map.at(30, 29), 1);  // unmapped
+    EXPECT_EQ(map.at(30, 29), 0);  // unmapped: not judged
     EXPECT_EQ(map.at(0, 20), 3);   // learned from, wrong
     EXPECT_EQ(map.at(30, 20), 4);  // learned from, right
     EXPECT_EQ(read_text(command.output + "/histograms.csv"),
