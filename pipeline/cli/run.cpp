@@ -30,7 +30,9 @@ struct RunCommand {
     o.add("to", &to, "last stage to run").names("stage");
     o.add("unit", &unit, "only this unit, by its name in `millesime status`; for tasks of a cluster");
     o.add("force", &force, "also run what is up to date");
-    o.add("partial", &partial, "a map without the tiles that have none or fail, instead of an incomplete run");
+    o.add("partial", &partial,
+          "a map without the tiles that have none or fail, which the report names, instead of none; the exit code tells of a failure all "
+          "the same");
     o.add("dry_run", &dry_run, "only print the plan, and why each unit would run");
     o.add("json", &json, "events, or the plan, as JSON on standard output");
     o.add("jobs", &jobs, "units that run concurrently, each with its share of threads and memory; 0: chosen").range(0, 1024);

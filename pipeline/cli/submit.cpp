@@ -25,7 +25,7 @@ struct SubmitCommand {
     o.add("tiles", &tiles, "only these tiles; the map is updated where they are").names("tile");
     o.add("from", &from, "first stage to submit").names("stage");
     o.add("to", &to, "last stage to submit").names("stage");
-    o.add("partial", &partial, "a map without the tiles that have none, instead of an incomplete one");
+    o.add("partial", &partial, "a map without the tiles that have none, which the report names, instead of none");
     o.add("dry_run", &dry_run, "only print the scripts");
     o.add("json", &json, "print the submitted jobs as JSON");
     return o;

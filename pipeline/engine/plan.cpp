@@ -215,6 +215,8 @@ Config restricted_to(const Config& config, const Selection& selection) {
   for (const auto& tile : all)
     if (std::ranges::find(selection.tiles, tile) != selection.tiles.end() || fs::exists(layout.manifest("classify", tile)))
       restricted.tiles.names.push_back(tile);
+    else
+      restricted.tiles.left_out.push_back(tile);
   return restricted;
 }
 

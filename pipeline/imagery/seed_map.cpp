@@ -53,7 +53,7 @@ void ClassifyOptions::declare(Options& o) {
   o.add("early", &early,
         "map of a part of the season by a model that learned whole seasons alone (train.season_cut): say that its confidence is too high, "
         "or "
-        "refuse")
+        "refuse; part: it ends early, or more than a tenth of the model's dates lie before the first acquisition or after the last")
       .choices({"say", "refuse"});
 }
 
@@ -191,10 +191,10 @@ std::map<std::string, std::int64_t> SeedMap::unknown_codes() const {
   return most;
 }
 
-std::set<std::string> SeedMap::notes_on_statics() const {
+std::set<std::string> SeedMap::notes() const {
   std::set<std::string> notes;
   for (const auto& model : models_)
-    for (std::string& note : model->notes_on_statics()) notes.insert(std::move(note));
+    for (std::string& note : model->notes()) notes.insert(std::move(note));
   return notes;
 }
 

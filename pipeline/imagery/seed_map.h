@@ -91,7 +91,7 @@ class SeedMap {
   std::int64_t bytes_per_pixel(int dates) const;              // memory of decide(), without the series and what is prepared
   PrecisionCost precision_cost() const;                       // changes by 16 bits, on the compared pixels
   std::map<std::string, std::int64_t> unknown_codes() const;  // the most of its models, TileModel::unknown_codes()
-  std::set<std::string> notes_on_statics() const;             // of all its models, TileModel::notes_on_statics()
+  std::set<std::string> notes() const;                        // of all its models, TileModel::notes()
 
   // The values of the window `inner`, in the order of the stream; `window` is larger by the halo (but not beyond the tile), and `series`
   // are its own on the device, the main one first. Without regions, the only model counts at every pixel. Throws OutOfDeviceMemory.

@@ -233,7 +233,7 @@ class TileClassifier {
         note_of_tile(join_text(name, ": ", pixels, " px have a code that no sample had; the models read it as unknown"), context_,
                      request_);
     }
-    for (const std::string& text : maps_.front().notes_on_statics()) note_of_tile(text, context_, request_);
+    for (const std::string& text : maps_.front().notes()) note_of_tile(text, context_, request_);
     PrecisionCost cost;
     for (const auto& map : maps_) cost.add(map.precision_cost());
     if (cost.pixels > 0) {

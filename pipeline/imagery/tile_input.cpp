@@ -64,6 +64,7 @@ TileInput tile_input(const ClassifyRequest& request) {
                   .step = step_of(request.census),
                   .others = {},
                   .absent = {},
+                  .refuses_parts = request.options.early == "refuse",
                   .may_lack_sources = request.options.missing_sources};
   input.coordinates = reads_coordinates(model);
   if (input.coordinates)

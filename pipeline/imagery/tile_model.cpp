@@ -15,17 +15,22 @@
 namespace millesime {
 namespace {
 
-// Beyond the ends of a series gap filling only repeats its first or last value. A model that needs many such dates is an error.
-void require_dates(const ModelSpec& spec, const TileInput& input, const std::string& file) {
-  if (spec.input != InputKind::regular || input.dates.empty()) return;
+// Beyond the ends of a series gap filling only repeats its first or last value. More than half of such dates are an error, and more than a
+// tenth a note, or an error where maps of a part of the season are refused.
+std::string note_on_dates(const ModelSpec& spec, const TileInput& input, const std::string& file) {
+  if (spec.input != InputKind::regular || input.dates.empty()) return "";
   const Date new_year = Date::from_ymd(input.year, 1, 1), first = input.dates.front(), last = input.dates.back();
   const auto outside = std::ranges::count_if(spec.days, [&](int day) { return new_year + day < first || new_year + day > last; });
-  if (2 * outside <= static_cast<std::int64_t>(spec.days.size())) return;
-  throw UserError(join_text(file, ": the model reads ", spec.days.size(), " dates from ", (new_year + spec.days.front()).iso(), " to ",
-                            (new_year + spec.days.back()).iso(), ", but the tile's acquisitions reach only from ", first.iso(), " to ",
-                            last.iso(), ": ", outside,
-                            " of the dates would be extrapolated; add acquisitions (year, period), or train a model on "
-                            "these dates"));
+  const auto n = static_cast<std::int64_t>(spec.days.size());
+  constexpr std::int64_t kFew = 10;  // of the dates: another orbit begins some days later
+  if (kFew * outside <= n) return "";
+  const std::string what = join_text(file, ": the model reads ", n, " dates from ", (new_year + spec.days.front()).iso(), " to ",
+                                     (new_year + spec.days.back()).iso(), ", but the tile's acquisitions reach only from ", first.iso(),
+                                     " to ", last.iso(), ": ", outside, " of the dates ");
+  const std::string advice = "; add acquisitions (year, period), or train a model on these dates";
+  if (2 * outside > n) throw UserError(what + "would be extrapolated" + advice);
+  if (input.refuses_parts) throw UserError(what + "would be extrapolated" + advice + ", or set classify.early = \"say\"");
+  return what + "are extrapolated, and the classes are less certain than the confidence says" + advice;
 }
 
 std::vector<float> inverse_of(const std::vector<float>& deviations) {
@@ -70,7 +75,7 @@ TileModel::TileModel(ModelFile model, const TileInput& input, int batch_pixels, 
   if (source.bands != input.bands)
     throw UserError(join_text(file, ": the model reads the bands ", join_list(source.bands, ", "), ", the images are read with ",
                               join_list(input.bands, ", "), "; set source.bands to the model's"));
-  require_dates(spec_, input, file);
+  note_on_dates_ = note_on_dates(spec_, input, file);
   if (spec_.thermal) {
     const auto known = std::ranges::find(input.others, spec_.thermal->source, &TileInput::Source::name);
     if (known == input.others.end())
@@ -289,9 +294,14 @@ std::map<std::string, std::int64_t> TileModel::unknown_codes() const {
   return pixels;
 }
 
-std::vector<std::string> TileModel::notes_on_statics() const {
-  if (!members_.empty()) return members_.front().notes_on_statics();
-  return statics_seen_->notes();
+std::vector<std::string> TileModel::notes() const {
+  std::vector<std::string> notes;
+  for (const TileModel& member : members_)
+    for (std::string& note : member.notes()) notes.push_back(std::move(note));
+  if (!members_.empty()) return notes;
+  if (!note_on_dates_.empty()) notes.push_back(note_on_dates_);
+  for (std::string& note : statics_seen_->notes()) notes.push_back(std::move(note));
+  return notes;
 }
 
 std::vector<ModelRunner::SourceImages> TileModel::images(const SeriesView& window, const std::vector<Date>& dates,

@@ -39,6 +39,7 @@ struct TileInput {
   float step = 0;  // of the main source, likewise
   std::vector<Source> others = {};
   std::vector<std::string> absent = {};  // further sources of the production that have no acquisition over this tile
+  bool refuses_parts = false;            // dates beyond the tile's acquisitions are an error (classify.early = "refuse")
   bool may_lack_sources = false;         // a model's source that the production does not have is hidden; otherwise it is an error
   bool coordinates = false;              // the static inputs end with those of core/coordinate_inputs.h
 };
@@ -69,7 +70,7 @@ class TileModel {
   void require_complete();
   PrecisionCost precision_cost() const;
   std::map<std::string, std::int64_t> unknown_codes() const;  // of each category: pixels so far with a code that no sample had
-  std::vector<std::string> notes_on_statics() const;          // StaticsSeen::notes() of the pixels so far
+  std::vector<std::string> notes() const;                     // extrapolated dates; StaticsSeen::notes() of the pixels so far
 
  private:
   // Numbers on the device that are the same for every window of a tile.
@@ -123,6 +124,7 @@ class TileModel {
   std::vector<int> static_positions_;
   std::vector<std::int64_t> unknown_;  // of each static input
   std::optional<StaticsSeen> statics_seen_;
+  std::string note_on_dates_;
   Date new_year_;
   std::shared_ptr<PreparedInputs> prepared_;
   bool owns_prepared_ = false;           // nobody else says where a window begins

@@ -59,7 +59,9 @@ std::string head(const ReportData& data) {
                                                                       ? w("class on the map", "classe sur la carte")
                                                                       : w("classes on the map", "classes sur la carte"));
   if (!data.census.empty()) {
-    html += key_figure(std::to_string(data.census.size()), data.census.size() == 1 ? w("tile", "tuile") : w("tiles", "tuiles"));
+    const std::size_t mapped = data.census.size(), tiles = mapped + data.left_out.size();
+    const std::string of = tiles > mapped ? join_text(" <small>", w("of ", "sur "), tiles, "</small>") : "";
+    html += key_figure(std::to_string(mapped) + of, tiles == 1 ? w("tile", "tuile") : w("tiles", "tuiles"));
     html += key_figure(std::to_string(acquisitions),
                        damaged ? join_text("acquisitions, ", damaged, w(" damaged", damaged > 1 ? " endommagées" : " endommagée"))
                                : std::string("acquisitions"));

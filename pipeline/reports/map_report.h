@@ -60,6 +60,7 @@ struct ReportData {
   std::optional<AreaAccuracy> areas;  // in ha
   std::vector<ClassCurve> curves;     // NDVI of the samples of each class
   std::vector<SourceCensus> census;   // of each tile
+  std::vector<std::string> left_out;  // further tiles of the production, which the map lacks
   std::string version, licence;
   std::vector<NamedValue> config;                                       // key and effective value
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;  // name, and provenance of its training

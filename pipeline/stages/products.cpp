@@ -224,6 +224,8 @@ std::string Products::write_stac() {
                                      nomenclature_.name, ").")
                          : join_text("Land-cover map of ", edition_, quality, "; ", counted(nomenclature_.size(), "class", "classes"), " (",
                                      nomenclature_.name, ").");
+  if (const std::string tiles = join_list(publication_.left_out, ", "); !tiles.empty())
+    item.description += say(" Incomplete: without the tiles ", " Incomplète : sans les tuiles ") + tiles + ".";
   item.licence = publication_.options.licence;
   const auto [first, last] = days_of(publication_.period, publication_.year);
   item.start = first.iso();

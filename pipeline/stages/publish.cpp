@@ -110,6 +110,7 @@ ReportData report_of(const Publication& publication, const MapSummary& summary, 
   data.models = publication.models;
   data.unmapped = publication.unmapped;
   data.notes = publication.notes;
+  data.left_out = publication.left_out;
   data.papers = publication.papers;
   return data;
 }

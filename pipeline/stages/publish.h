@@ -57,9 +57,10 @@ struct Publication {
   PeriodOptions period;  // with the year: the days of the map and the name of the edition
   Nomenclature nomenclature;
   PublishOptions options;
-  std::vector<std::string> census;   // census files of the tiles
-  std::vector<std::string> samples;  // samples files of the tiles, for the curves of the report
-  std::vector<NamedValue> config;    // for the report
+  std::vector<std::string> census;    // census files of the tiles
+  std::vector<std::string> left_out;  // tiles of the production that the map lacks
+  std::vector<std::string> samples;   // samples files of the tiles, for the curves of the report
+  std::vector<NamedValue> config;     // for the report
   std::vector<std::pair<std::string, std::vector<NamedValue>>> models;
   std::vector<NamedValue> unmapped;
   std::vector<std::string> notes;

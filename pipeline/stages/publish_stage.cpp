@@ -142,6 +142,7 @@ Unit collection_unit(const Config& config, const Layout& layout, const Publicati
   unit.outputs = {layout.collection()};
   unit.config_keys = {"publish"};
   unit.facts = {"classes = " + publication.nomenclature.to_json()};
+  for (const std::string& tile : publication.left_out) unit.facts.push_back("without tile " + tile);
   unit.run = [file = layout.collection(), options = config.publish, nomenclature = publication.nomenclature](const Context&) {
     publish_collection(file, options, nomenclature);
     return nlohmann::json::object();
@@ -187,6 +188,11 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   publication.notes = substitution_notes(models.value_or(ProductionModels{}), language);
   for (std::string& note : notes_on_sources(config, language)) publication.notes.push_back(std::move(note));
   publication.unmapped = unmapped_pixels(config, layout);
+  publication.left_out = config.tiles.left_out;
+  if (!publication.left_out.empty())
+    publication.notes.insert(publication.notes.begin(),
+                             say(language, "The map is incomplete, without the tiles ", "La carte est incomplète, sans les tuiles ") +
+                                 join_list(publication.left_out, ", "));
 
   Unit unit;
   unit.stage = "publish";
@@ -217,6 +223,7 @@ std::optional<std::vector<Unit>> plan_publish(const Config& config) {
   unit.outputs.push_back(layout.report());
   for (const TrainedModel& model : models.value_or(ProductionModels{}).trained) unit.inputs.push_back(model.file);
   unit.facts = {"classes = " + publication.nomenclature.to_json()};
+  for (const std::string& tile : publication.left_out) unit.facts.push_back("without tile " + tile);
   for (const auto& [key, value] : publication.config) unit.facts.push_back(key + " = " + value);
   for (const auto& [reason, pixels] : publication.unmapped) unit.facts.push_back(reason + ": " + pixels);
   std::vector<std::pair<std::string, std::size_t>> counted;  // the manifest that counts the polygons of so many files, in their order

@@ -227,6 +227,19 @@ TEST_F(Classify, AModelOfWholeSeasonsRefusesAnEarlyMapByOption) {
               ::testing::AllOf(::testing::HasSubstr("model.safetensors: learned whole seasons"), ::testing::HasSubstr("train.season_cut")));
 }
 
+TEST_F(Classify, DatesBeyondTheAcquisitionsAreToldOrRefused) {
+  ModelSpec spec = spec_;
+  spec.days = {20, 90};  // the tile's are of 1 January and 20 February
+  forest_file(spec, train_forest(spec, testing::small_input(spec, 48, 2), testing::quick_recipe())).write(root_ + "/model.safetensors");
+  testing::SilentProgress progress;
+  silent_.context.progress = &progress;
+  probabilities(root_ + "/said", false);
+  EXPECT_THAT(progress.notes, ::testing::Contains(::testing::HasSubstr("reach only from 2018-01-01 to 2018-02-20: 1 of the dates")));
+  early_ = "refuse";
+  EXPECT_THAT(testing::message_of([&] { probabilities(root_ + "/refused", false); }),
+              ::testing::HasSubstr("1 of the dates would be extrapolated"));
+}
+
 TEST_F(Classify, ProbabilitiesAreOfTheModelsClassesOrOfAllByOption) {
   const auto own = probabilities(root_ + "/own", false), all = probabilities(root_ + "/all", true);
   ASSERT_EQ(own.size(), 3u);

@@ -162,6 +162,20 @@ TEST_F(PublishedPage, ATestOfNothingIsSaid) {
               AllOf(HasSubstr("its accuracy is not known"), Not(HasSubstr("overall accuracy")), Not(HasSubstr("Confusion matrix"))));
 }
 
+TEST_F(PublishedPage, TilesThatTheMapLacksAreNamed) {
+  const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 60, 50}, 3);
+  Publication publication;
+  publication.classification = folder + "/class.tif";
+  write_raster(publication.classification, patches.map, {});
+  publication.nomenclature = Nomenclature::load("oso23");
+  write_text(folder + "/census.json", TileImages::of(census_of("T31TCJ", 3)).to_json().dump());
+  publication.census = {folder + "/census.json"}, publication.left_out = {"T31TDJ"};
+  publication.folder = folder + "/2021", publication.name = "OCS_2021", publication.year = 2021;
+  publish(publication, context);
+  EXPECT_THAT(read_text(folder + "/2021/report.html"), HasSubstr("1 <small>of 2</small>"));
+  EXPECT_THAT(read_text(folder + "/2021/OCS_2021.json"), HasSubstr("without the tiles T31TDJ"));
+}
+
 // What a sample of points says by its design stays as it is: its counts have not the weights of the design.
 TEST_F(PublishedPage, EstimatesOfASampleOfPointsAreNotReplacedByItsCounts) {
   const Patches patches({"EPSG:2154", 560000, 6280000, 10, 10, 60, 50}, 3);
