@@ -87,4 +87,11 @@ void require_codes(const std::string& map, const std::map<int, std::int64_t>& am
                               join_list(unknown, ", "), "; use the nomenclature of the map"));
 }
 
+void require_codes(const std::string& map, const std::vector<std::int64_t>& pixels_of_code, const Nomenclature& nomenclature) {
+  std::map<int, std::int64_t> amounts;
+  for (std::size_t code = 1; code < pixels_of_code.size(); ++code)
+    if (pixels_of_code[code] > 0) amounts[static_cast<int>(code)] = pixels_of_code[code];
+  require_codes(map, amounts, nomenclature);
+}
+
 }  // namespace millesime

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "pipeline/core/nomenclature.h"
 
@@ -22,5 +23,7 @@ std::string compare_meanings(const NamedClasses& first, const NamedClasses& seco
 // UserError where a map has codes that the nomenclature named for it lacks: code and number of `unit` ("px") of each.
 void require_codes(const std::string& map, const std::map<int, std::int64_t>& amounts, const Nomenclature& nomenclature,
                    const std::string& unit = "px");
+void require_codes(const std::string& map, const std::vector<std::int64_t>& pixels_of_code,
+                   const Nomenclature& nomenclature);  // 0: no class
 
 }  // namespace millesime

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "kernels/ops/fuse_maps.h"
+#include "pipeline/core/class_meanings.h"
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/io/map_input.h"
@@ -128,6 +131,7 @@ FuseCounts write_fused(const FuseMaps& maps, const FusedFiles& files, const Cont
   const std::int64_t max_pixels = std::clamp<std::int64_t>(context.memory_bytes / 4 / bytes_per_pixel, 1, 1 << 24);
   std::vector<std::uint16_t> labels, label;
   std::vector<std::uint8_t> confidences, winner_confidence, choice;
+  std::vector<std::int64_t> pixels_of_code(std::size_t{kMaxCode} + 1);
   context.progress->start("fuse", grid.pixels(), "px");
   for (const Window& window : split(grid.whole(), grid.cols, kMapBlock, max_pixels)) {
     const auto pixels = static_cast<std::size_t>(window.pixels());
@@ -163,9 +167,11 @@ FuseCounts write_fused(const FuseMaps& maps, const FusedFiles& files, const Cont
     }
     counts.pixels += window.pixels();
     counts.mapped += std::ranges::count_if(label, [](std::uint16_t code) { return code != 0; });
-    if (!maps.resolve) counts.undecided += std::ranges::count(label, counts.undecided_label);
+    for (const std::uint16_t code : label) ++pixels_of_code[code];
     context.progress->advance(window.pixels());
   }
+  if (!maps.resolve) counts.undecided = std::exchange(pixels_of_code[static_cast<std::size_t>(counts.undecided_label)], 0);
+  if (maps.nomenclature) require_codes(maps.classes.front().path(), pixels_of_code, *maps.nomenclature);
   class_writer.commit();
   confidence_writer.commit();
   if (choice_writer) choice_writer->commit();

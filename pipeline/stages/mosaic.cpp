@@ -8,6 +8,8 @@
 
 #include "kernels/ops/mosaic_rule.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/class_meanings.h"
+#include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/position_lattice.h"
 #include "pipeline/io/coordinates.h"
@@ -159,7 +161,7 @@ PixelType widest_type(const std::vector<TileMaps>& tiles, MapLayer layer) {
 }
 
 nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& sheet, const std::vector<MosaicFile>& files,
-                           const Context& context) {
+                           const Context& context, std::vector<std::int64_t>* pixels_of_code) {
   std::vector<RasterWriter> writers;
   const Grid sheet_grid = grid.crop(sheet);
   for (const MosaicFile& file : files) {
@@ -172,6 +174,8 @@ nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid,
   for (const Window& strip : split(sheet_grid.whole(), std::min(sheet.width, kWindow), kMapBlock, 1)) {
     const MapLayers map = mosaic_window(tiles, sheet_grid, strip, context);
     mapped += std::ranges::count_if(map.classification.samples, [](std::uint16_t code) { return code != 0; });
+    if (pixels_of_code)
+      for (const std::uint16_t code : map.classification.samples) ++(*pixels_of_code)[code];
     for (std::size_t i = 0; i < files.size(); ++i) {
       switch (files[i].layer) {
         case MapLayer::classes: writers[i].write(strip, 0, map.classification.samples.data()); break;
@@ -290,7 +294,9 @@ void mosaic(const MosaicCommand& command, const Context& context) {
     plain.push_back(std::make_unique<AtomicFile>(command.output + "/plain_" + product.name));
     sheet.push_back({product.layer, plain.back()->temporary(), type_of(product.layer)});
   }
-  const nlohmann::json counts = write_sheet(tiles, grid, grid.whole(), sheet, context);
+  std::vector<std::int64_t> pixels_of_code(std::size_t{kMaxCode} + 1);
+  const nlohmann::json counts = write_sheet(tiles, grid, grid.whole(), sheet, context, &pixels_of_code);
+  if (classes) require_codes("--classification", pixels_of_code, *classes);
   if (counts.at("mapped") == 0)
     throw UserError(
         join_text("--classification: no pixel of these ", tiles.size(), " maps has a class (0 is no data); nothing is written"));

@@ -50,12 +50,7 @@ class PlaceFinder {
     each_strip("uncertainty", [&](const Window& strip) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(strip.pixels()); ++i) known += counts(i), ++pixels[codes_[i]];
     });
-    if (named) {
-      std::map<int, std::int64_t> of_code;
-      for (int code = 1; code <= kMaxCode; ++code)
-        if (const std::int64_t n = pixels[static_cast<std::size_t>(code)]; n > 0) of_code[code] = n;
-      require_codes(command_.map, of_code, *named);
-    }
+    if (named) require_codes(command_.map, pixels, *named);
     if (known == 0) throw UserError(join_text(command_.uncertainty, ": no pixel has a value where ", command_.map, " has a class"));
     // A whole number of places.
     const double side = std::sqrt(static_cast<double>(known) / (kBlocksPerPlace * command_.count));

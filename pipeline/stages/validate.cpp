@@ -322,7 +322,7 @@ nlohmann::json run_validate(const Config& config, const std::vector<std::string>
 }
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kValidateOptions = {"reference.seeds", "reference.final_ratio"};
+const std::vector<std::string> kValidateOptions = {"reference.seeds", "reference.final_ratio", "publish.language"};
 
 std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   if (config.reference.path.empty()) return std::vector<Unit>{};  // a map made with a trained model, without a reference to compare it with
@@ -345,7 +345,7 @@ std::optional<std::vector<Unit>> plan_validate(const Config& config) {
   for (int seed = 0; seed < layout.seeds; ++seed) unit.outputs.push_back(layout.confusion(seed));
   unit.outputs.push_back(layout.accuracy());
   unit.outputs.push_back(layout.results());
-  unit.facts = {"classes = " + Nomenclature::load(config.nomenclature).to_json(), "language of their names = " + config.publish.language};
+  unit.facts = {"classes = " + Nomenclature::load(config.nomenclature).to_json()};
   const auto left_out = once(config, "tiles of other samples", [&] { return tiles_of_other_samples(config); });
   if (!left_out.empty()) unit.facts.push_back("samples drawn after the models had learned = " + join_list(left_out, ", "));
   unit.run = [config, left_out](const Context& context) { return run_validate(config, left_out, context); };

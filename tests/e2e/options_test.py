@@ -31,7 +31,7 @@ FIRST = {
     "fuse": "fuse", "mosaic": "mosaic", "mosaic.sheet_px": "publish",  # the map is smaller than a sheet
     "regularise": "regularise", "regularise.enabled": "vectorise",
     "vectorise": "vectorise", "vectorise.enabled": "publish",  # the report names every option
-    "publish": "publish",
+    "publish": "publish", "publish.language": "validate",  # which names the classes in RESULTS.txt
 }
 # Values that cannot be made up. {w}: the world's folder.
 VALUES = {

@@ -28,8 +28,9 @@ struct MosaicFile {
 std::int64_t absolute_col(const Grid& grid);
 std::int64_t absolute_row(const Grid& grid);
 
-// Writes the window `sheet` of the mosaic on `grid`. Returns pixels, pixels with a class, and tiles.
+// Writes the window `sheet` of the mosaic on `grid`. Returns pixels, pixels with a class, and tiles. `pixels_of_code`: counts them by
+// class.
 nlohmann::json write_sheet(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& sheet, const std::vector<MosaicFile>& files,
-                           const Context& context);
+                           const Context& context, std::vector<std::int64_t>* pixels_of_code = nullptr);
 
 }  // namespace millesime

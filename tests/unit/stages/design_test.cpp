@@ -65,6 +65,13 @@ TEST_F(DesignTest, DrawsAsManyAsAreAskedForOrSaysWhy) {
   }
 }
 
+TEST_F(DesignTest, AnUnknownLabelIsNamedWithItsPoints) {
+  design(command, silent.context);
+  interpret("zz");
+  const std::string refusal = message_of([&] { validate(validation, silent.context); });
+  EXPECT_THAT(refusal, AllOf(HasSubstr("got \"zz\" (200 points, id "), HasSubstr(", ...)")));
+}
+
 TEST_F(DesignTest, ANomenclatureThatIsNotTheMapsIsRefused) {
   command.nomenclature = "oso17";
   EXPECT_THAT(

@@ -84,6 +84,13 @@ TEST_F(FuseTest, MapsWhoseLegendsContradictEachOtherAreNoOneMap) {
   MosaicCommand one;
   one.classification = {command.classification[0]}, one.output = command.output, one.nomenclature = command.nomenclature;
   EXPECT_THAT(testing::message_of([&] { mosaic(one, context); }), HasSubstr("name the nomenclature of the maps"));
+  // Without legends the codes tell.
+  const std::string bare = testing::temp_dir() + "/bare.tif";
+  write_raster(bare, LabelMap(kSmallGrid, 7), {});
+  command.classification = {bare, bare}, one.classification = {bare}, one.output = testing::temp_dir() + "/mosaic";
+  const auto lacks = HasSubstr("expected classes of the nomenclature other, got also code 7 (6 px)");
+  EXPECT_THAT(testing::message_of([&] { fuse(command, context); }), lacks);
+  EXPECT_THAT(testing::message_of([&] { mosaic(one, context); }), lacks);
 }
 
 TEST_F(FuseTest, DempsterShaferBelievesThePreciseMap) {

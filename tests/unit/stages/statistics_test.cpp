@@ -58,7 +58,7 @@ TEST_F(StatisticsTest, TheWholeMap) {
   EXPECT_NEAR(static_cast<double>(map.unmapped_cm2) / 1e8, true_ha, 1e-5);
   EXPECT_DOUBLE_EQ(map.mean_confidence(), 490.0 / 7);
   const std::string csv = statistics_csv(result);
-  EXPECT_THAT(csv, HasSubstr("zone,code,name,ha,percent,confidence\nmap,1,Dense built-up,5."));
+  EXPECT_THAT(csv, HasSubstr("zone,code,name,ha,percent,confidence\nmap,1,Dense built-up area,5."));
   command.names.language = "fr";
   EXPECT_THAT(statistics_csv(zone_statistics(command, silent.context)), HasSubstr("\nmap,1,Urbain dense,5."));
   EXPECT_THAT(csv, HasSubstr(",71.4286,76.00\n"));
