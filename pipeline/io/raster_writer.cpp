@@ -140,6 +140,11 @@ struct RasterWriter::Impl {
     if (options.nodata) GDALSetRasterNoDataValue(GDALGetRasterBand(dataset.get(), 1), *options.nodata);
     for (int band = 0; band < std::min(bands, static_cast<int>(options.band_names.size())); ++band)
       GDALSetDescription(GDALGetRasterBand(dataset.get(), band + 1), options.band_names[static_cast<std::size_t>(band)].c_str());
+    for (int band = 1; band <= bands; ++band) {
+      if (options.scale != 1) GDALSetRasterScale(GDALGetRasterBand(dataset.get(), band), options.scale);
+      if (!options.long_name.empty())
+        GDALSetMetadataItem(GDALGetRasterBand(dataset.get(), band), "long_name", options.long_name.c_str(), nullptr);
+    }
     if (options.nomenclature) set_palette(dataset.get(), *options.nomenclature);
     if (messages.failed()) cannot_write(messages);
   }

@@ -72,21 +72,22 @@ std::vector<std::string> index_names(const std::vector<std::string>& indices) {
   return names;
 }
 
+nlohmann::ordered_json attributes_of(const std::string& name, double scale) {
+  return {{"long_name", name}, {"scale_factor", scale}, {"add_offset", 0.0}};
+}
+
 nlohmann::ordered_json band_attributes(const SourceCensus& census, const std::string& band) {
   const std::string quantity = census.unit == SampleUnit::reflectance ? "surface reflectance" : to_text(census.unit);
-  return {{"long_name", quantity + ", " + census.platform + " " + band}, {"scale_factor", 1 / per_unit(census.unit)}, {"add_offset", 0.0}};
+  return attributes_of(quantity + ", " + census.platform + " " + band, 1 / per_unit(census.unit));
 }
 
 nlohmann::ordered_json index_attributes(const SourceCensus& census, const std::string& index, const std::vector<std::string>& bands) {
   if (is_index_expression(index))
-    return {{"long_name", index},
-            {"scale_factor", parse_index(index, bands).integer_scale == 1 ? 1 / per_unit(census.unit) : 0.001},
-            {"add_offset", 0.0}};
-  const auto& known = known_indices();
-  const auto info = std::ranges::find_if(known, [&](const IndexInfo& candidate) { return lower(candidate.name) == lower(index); });
-  if (info == known.end()) return {{"long_name", index}};
-  if (info->name == "Brightness") return {{"long_name", "Brightness: " + info->formula}, {"scale_factor", 0.0001}, {"add_offset", 0.0}};
-  return {{"long_name", info->name + ": " + info->formula}, {"scale_factor", 0.001}, {"add_offset", 0.0}};
+    return attributes_of(index, parse_index(index, bands).integer_scale == 1 ? 1 / per_unit(census.unit) : 0.001);
+  const auto info =
+      std::ranges::find_if(known_indices(), [&](const IndexInfo& candidate) { return lower(candidate.name) == lower(index); });
+  if (info == known_indices().end()) return {{"long_name", index}};
+  return attributes_of(info->name + ": " + info->formula, info->name == "Brightness" ? 0.0001 : 0.001);
 }
 
 class ZarrCube final : public CubeWriter {
@@ -134,9 +135,10 @@ class ZarrCube final : public CubeWriter {
 class CogCube final : public CubeWriter {
  public:
   CogCube(const std::string& stem, const Plan& plan) : stem_(stem), plan_(plan) {
-    for (const std::string& name : plan.bands) open(name, PixelType::i16, kNodata);
-    for (const std::string& index : plan.indices) open(index_name(index), PixelType::i16, kNodata);
-    if (!plan.filled) open("validity", PixelType::u8, std::nullopt);
+    for (const std::string& name : plan.bands) open(name, PixelType::i16, kNodata, band_attributes(plan.census, name));
+    for (const std::string& index : plan.indices)
+      open(index_name(index), PixelType::i16, kNodata, index_attributes(plan.census, index, plan.bands));
+    if (!plan.filled) open("validity", PixelType::u8, std::nullopt, {{"long_name", "1 where the acquisition can be used"}});
   }
   ~CogCube() override {
     writers_.clear();
@@ -166,9 +168,7 @@ class CogCube final : public CubeWriter {
     std::vector<std::string> written;
     for (const std::string& name : names_) {
       writers_.at(name)->commit();
-      CogOptions options;
-      options.classes = false;
-      write_cog(plain(name), stem_ + "_" + name + ".tif", options);
+      write_cog(plain(name), stem_ + "_" + name + ".tif", {});
       written.push_back(stem_ + "_" + name + ".tif");
     }
     return written;
@@ -179,9 +179,11 @@ class CogCube final : public CubeWriter {
     const auto slash = stem_.rfind('/') + 1;
     return stem_.substr(0, slash) + ".partial-" + stem_.substr(slash) + "_" + name + ".tif";
   }
-  void open(const std::string& name, PixelType type, std::optional<double> nodata) {
+  void open(const std::string& name, PixelType type, std::optional<double> nodata, const nlohmann::ordered_json& attributes) {
     RasterOptions options;
     options.nodata = nodata;
+    options.scale = attributes.value("scale_factor", 1.0);
+    options.long_name = attributes.value("long_name", "");
     for (const Date date : plan_.dates) options.band_names.push_back(date.iso());
     names_.push_back(name);
     writers_[name] = std::make_unique<RasterWriter>(plain(name), plan_.census.grid, type, static_cast<int>(plan_.dates.size()), options);
