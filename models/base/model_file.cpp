@@ -112,9 +112,10 @@ ModelFile ModelFile::read(const std::string& path, Trust trust) {
   model.path = path;
   model.spec = ModelSpec::from_json(metadata_json(file, kSpecKey, path), path);
   if (model.spec.architecture == kEnsemble) {
-    ModelFile ensemble = make_ensemble(read_members(file, path));  // the members have everything but the metrics of their mean
+    ModelFile ensemble = make_ensemble(read_members(file, path));  // the members have everything but what is of their mean
     ensemble.path = path;
     ensemble.spec.metrics = model.spec.metrics;
+    ensemble.spec.provenance = model.spec.provenance;
     return ensemble;
   }
   for (const auto& name : file.names()) read_tensor(file, name, model, name);

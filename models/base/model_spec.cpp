@@ -88,7 +88,10 @@ SourceSpec source_from_json(const json& object, const std::string& origin) {
   return source;
 }
 
-Provenance provenance_from_json(const json& object, const std::string& origin) {
+// `depth`: of models that one began from another.
+Provenance provenance_from_json(const json& object, const std::string& origin, int depth = 0) {
+  constexpr int kDeepest = 100;
+  if (depth > kDeepest) throw UserError(join_text(origin, ": more than ", kDeepest, " models that one began from another"));
   Provenance p;
   for (const auto& file : field<std::vector<json>>(object, "samples", origin))
     p.samples.push_back({field<std::string>(file, "path", origin), field<std::string>(file, "xxh3", origin)});
@@ -106,6 +109,13 @@ Provenance provenance_from_json(const json& object, const std::string& origin) {
   p.year = field<int>(object, "year", origin);
   if (object.contains("years")) p.years = field<std::vector<int>>(object, "years", origin);
   p.region = field<std::string>(object, "region", origin);
+  if (object.contains("split")) p.split = field<std::string>(object, "split", origin);
+  if (object.contains("known")) p.known = SampleDigests::from_text(field<std::string>(object, "known", origin), origin);
+  if (object.contains("base")) {
+    p.base = object.at("base");
+    field<std::string>(p.base, "path", origin), field<std::string>(p.base, "xxh3", origin);
+    provenance_from_json(field<json>(p.base, "provenance", origin), origin, depth + 1);
+  }
   p.code = field<std::string>(object, "code", origin);
   return p;
 }
@@ -214,6 +224,9 @@ json Provenance::to_json() const {
   json out{{"samples", files}, {"n_samples", n_samples}, {"n_held_out", n_held_out}, {"seed", seed}, {"year", year}, {"region", region},
            {"code", code}};
   if (!years.empty()) out["years"] = years;
+  if (!split.empty()) out["split"] = split;
+  if (!known.empty()) out["known"] = known.to_text();
+  if (!base.is_null()) out["base"] = base;
   if (classes.empty()) return out;
   json counts = json::array();
   for (const auto& c : classes) counts.push_back({{"code", c.code}, {"found", c.found}, {"selected", c.selected}, {"learned", c.learned}});

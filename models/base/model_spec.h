@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipeline/core/nomenclature.h"
+#include "pipeline/core/sample_digests.h"
 
 namespace millesime {
 
@@ -93,7 +94,11 @@ struct Provenance {
   int year = 0;                 // of the training samples; of several, that of the first file
   std::vector<int> years = {};  // where there are several
   std::string region;           // "" for all
+  std::string split;            // which samples of a split learned, in words; "": not known (older files)
   std::string code;             // program version
+  SampleDigests known;          // of all that taught, chose the epoch or calibrated, also of the model that fine-tuning began from
+  // The model that fine-tuning began from: {"path", "xxh3", "provenance"}; null: none.
+  nlohmann::json base = nullptr;
 
   nlohmann::json to_json() const;
 };

@@ -43,8 +43,9 @@ void Recipe::declare(Options& options) {
       .read_by(reader::kNetworks);
   options
       .add("doubtful", &doubtful,
-           "against wrong labels: a polygon of at least five samples is left out where forests that learned from the others give another "
-           "class a probability that is by this larger than that of its own; at most one in five of a class; 0: none is")
+           "against wrong labels: a polygon of at least five samples does not learn where forests that learned from the others give "
+           "another class a probability that is by this larger than that of its own; at most one in five of a class; where it is held "
+           "out, it judges; 0: all learn")
       .range(0, 1);
   options
       .add("class_balance", &class_balance,

@@ -20,14 +20,14 @@ struct Recipe {  // [train]
   double learning_rate = 0.006;  // at the top of the one-cycle schedule (Smith & Topin 2018), for 128 samples a step; ~ sqrt(batch)
   double weight_decay = 0.01;    // AdamW (Loshchilov & Hutter 2019)
   double label_smoothing = 0.1;
-  double robust = 0;               // q of the generalised cross entropy (Zhang & Sabuncu 2018): 0 cross entropy, 1 mean absolute error
-  double doubtful = 0.8;           // polygons whose label others contradict by this probability are left out (learning/doubtful.h); 0: none
-  double class_balance = 0;        // weight of a class ~ frequency^-balance: 0 no weights, 1 all classes equal
-  double logit_adjustment = 0;     // of rare classes: this times the logarithm of a class's share is added to its logit while learning
-  double average_decay = 0.999;    // of the moving average of the weights that is kept; 0: the last weights
-  int patience = 0;                // epochs without a better F-score on held-out groups before stopping; 0: never stop early
-  double validation_ratio = 0.15;  // share of the groups held out to choose the epoch and to calibrate
-  int refit_polygons = 10000;      // of at most this number of polygons: a second network then learns from all of them
+  double robust = 0;                // q of the generalised cross entropy (Zhang & Sabuncu 2018): 0 cross entropy, 1 mean absolute error
+  double doubtful = 0.8;            // polygons whose label others contradict by this probability do not learn (learning/doubtful.h); 0: all
+  double class_balance = 0;         // weight of a class ~ frequency^-balance: 0 no weights, 1 all classes equal
+  double logit_adjustment = 0;      // of rare classes: this times the logarithm of a class's share is added to its logit while learning
+  double average_decay = 0.999;     // of the moving average of the weights that is kept; 0: the last weights
+  int patience = 0;                 // epochs without a better F-score on held-out groups before stopping; 0: never stop early
+  double validation_ratio = 0.15;   // share of the groups held out to choose the epoch and to calibrate
+  int refit_polygons = 10000;       // of at most this number of polygons: a second network then learns from all of them
   std::string effort = "standard";  // of the model `auto`: what is trained (pipeline/learning/learn_model.h)
   // augmentation (raw input drops and shifts dates; noise is for both)
   double date_dropout = 0.4;  // up to this share of the valid dates is hidden, another share each time a sample is seen;

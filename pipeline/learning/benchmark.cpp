@@ -17,6 +17,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/learning/cross_validation.h"
 #include "pipeline/learning/learn_model.h"
+#include "pipeline/learning/learned_samples.h"
 #include "pipeline/learning/prediction.h"
 #include "pipeline/learning/sample_input.h"
 
@@ -80,6 +81,31 @@ BenchmarkRun judge(const ModelFile& model, const std::vector<SampleSelection>& t
     seconds += seconds_per_pixel(part, make_input(part.spec, test), context);
   run.pixels_per_second = 1 / seconds;
   return run;
+}
+
+// Labels of samples that are not for learning are taken away.
+void forget_others(std::vector<NamedSamples>& all, int seed) {
+  for (auto& [file, samples] : all) {
+    std::vector<std::int32_t> label(samples.label.size(), 0);
+    for (const std::int64_t row : select_samples(samples, file, SampleUse::learn, seed).rows)
+      label[static_cast<std::size_t>(row)] = samples.label[static_cast<std::size_t>(row)];
+    samples.label = std::move(label);
+  }
+}
+
+// The test samples that are not of polygons that learn.
+std::vector<SampleSelection> fair_tests(const std::string& file, const std::vector<NamedSamples>& tests,
+                                        const std::vector<NamedSamples>& all, const Context& context) {
+  const auto given = select_labelled(tests, SampleUse::all, 0, std::nullopt);
+  auto fair = without_learned(given, digests_of_polygons(all, select_labelled(all, SampleUse::all, 0, std::nullopt)));
+  if (fair.empty() && !given.empty())
+    throw UserError(join_text("--test ", file,
+                              ": all of its samples learn, too; expected samples of other polygons, or leave out --test "
+                              "for cross-validation"));
+  if (const std::int64_t left_out = count_rows(given) - count_rows(fair); left_out > 0)
+    context.progress->note(join_text("--test ", file, ": ", left_out, " of ", count_rows(given),
+                                     " samples are of polygons that learn, and are left out of the test"));
+  return fair;
 }
 
 double deviation(const std::vector<double>& values) {
@@ -148,7 +174,10 @@ Options BenchmarkCommand::declare() {
   o.add("folds", &folds, "number of parts of the samples (folds), each tested by models that learned from the others").range(2, 100);
   o.add("group", &group, "unit that is never split between parts").choices({"group", "region", "file"});
   o.add("seeds", &seeds, "number of trainings of each model on each part, with different weights and batches").range(1, 100);
-  o.add("test", &test, "samples to test on, instead of cross-validation").path();
+  o.add("test", &test, "samples to test on, instead of cross-validation; those of polygons that learn are left out").path();
+  o.add("only_learning", &only_learning,
+        "of files with a split, take the learning samples alone: to choose a model that the test samples judge afterwards");
+  o.add("seed", &seed, "seed whose split defines the learning samples, with --only-learning").range(0, 1000);
   o.add("fold_seed", &fold_seed, "seed of the parts").range(0, 1e15);
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
       .names("nomenclature");
@@ -172,7 +201,7 @@ Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const Confu
   std::vector<double> seeds, folds;
   for (const auto& [seed, pooled] : by_seed) seeds.push_back(measure_of(pooled.confusion, pooled.calibration));
   for (const auto& [fold, values] : by_fold) folds.push_back(mean_interval(values).mean);
-  return {mean_interval(seeds).mean, deviation(folds), deviation(seeds)};
+  return {mean_interval(seeds).mean, mean_interval(folds).mean, deviation(folds), deviation(seeds)};
 }
 
 std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Context& context) {
@@ -188,7 +217,8 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
     for (const auto& member : members_of(model)) training.emplace(member, training_of(member, command.assignments, command.nomenclature));
   }
   if (results.empty()) throw UserError("benchmark: no models given; `millesime model list` shows them");
-  const auto all = load_named(command.samples, command.nomenclature, command.tables, context.progress);
+  auto all = load_named(command.samples, command.nomenclature, command.tables, context.progress);
+  if (command.only_learning) forget_others(all, command.seed);
   const auto tests =
       command.test.empty() ? std::vector<NamedSamples>{} : load_named({command.test}, command.nomenclature, command.tables.for_reading());
 
@@ -198,7 +228,7 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
     const Folds made = make_folds(all, command.folds, by, command.fold_seed);
     for (int fold = 0; fold < made.n; ++fold) folds.push_back(select_fold(all, made, fold));
   } else {
-    folds.push_back({select_labelled(all, SampleUse::all, 0, std::nullopt), select_labelled(tests, SampleUse::all, 0, std::nullopt)});
+    folds.push_back({select_labelled(all, SampleUse::all, 0, std::nullopt), fair_tests(command.test, tests, all, context)});
   }
   for (const auto& fold : folds)
     if (fold.learn.empty() || fold.test.empty()) throw UserError(join_text(command.samples.front(), ": a part without labelled samples"));
@@ -234,13 +264,14 @@ std::string to_markdown(const std::vector<BenchmarkResult>& results) {
   std::set<int> folds, seeds;
   for (const auto& result : results) {
     text += join_text("| ", result.model, " | ", cell(spread_of(result, overall)), " | ", cell(spread_of(result, kappa)), " | ",
-                      cell(spread_of(result, macro_f)), " | ", fixed(spread_of(result, calibration_error).mean, 3), " | ",
+                      cell(spread_of(result, macro_f)), " | ", fixed(spread_of(result, calibration_error).pooled, 3), " | ",
                       fixed(train_seconds(result), 1), " | ", result.runs.front().parameters, " | ",
                       fixed(kilopixels_per_second(result), 1), " |\n");
     for (const auto& run : result.runs) folds.insert(run.fold), seeds.insert(run.seed);
   }
-  text += join_text("\n", folds.size() > 1 ? join_text(folds.size(), " parts") : "A test set", ", ", counted(seeds.size(), "seed"),
-                    ". ± is the standard deviation over the parts; training and speed are means.\n");
+  text += join_text(
+      "\n", folds.size() > 1 ? join_text(folds.size(), " parts") : "A test set", ", ", counted(seeds.size(), "seed"),
+      ". Mean ± standard deviation over the parts; the calibration error is that of all parts together; training and speed are means.\n");
   return text;
 }
 
@@ -256,7 +287,10 @@ nlohmann::json to_json(const std::vector<BenchmarkResult>& results) {
                          {"runs", nlohmann::json::array()}};
     const auto add = [&](const char* name, double (*measure_of)(const ConfusionMatrix&, const Calibration&)) {
       const Spread spread = spread_of(result, measure_of);
-      entry[name] = {{"mean", number(spread.mean)}, {"over_folds", number(spread.over_folds)}, {"over_seeds", number(spread.over_seeds)}};
+      entry[name] = {{"pooled", number(spread.pooled)},
+                     {"mean", number(spread.mean)},
+                     {"over_folds", number(spread.over_folds)},
+                     {"over_seeds", number(spread.over_seeds)}};
     };
     add("overall_accuracy", overall);
     add("kappa", kappa);

@@ -21,7 +21,9 @@ struct BenchmarkCommand {
   // Architectures, each with its own parameters or training options after colons ("ltae:norm=group:train.epochs=30"); several
   // joined by "+" are an ensemble, the mean of their probabilities.
   std::vector<std::string> models{"random_forest", "temporal_cnn", "ltae"};
-  std::string test;  // samples to test on instead of cross-validation
+  std::string test;            // samples to test on instead of cross-validation; those of polygons that learn are left out
+  bool only_learning = false;  // of files with a split, the learning samples of `seed` alone
+  int seed = 0;
   int folds = 5;
   std::string group = "group";  // unit that is never split: group (polygon), region or file
   int seeds = 1;                // of weights and batches; the folds stay the same
@@ -49,9 +51,10 @@ struct BenchmarkResult {
   std::vector<BenchmarkRun> runs;  // [seed][fold]
 };
 
-// A measure of a model: its value over all folds together (mean over the seeds), and its variation.
+// A measure of a model, and its variation.
 struct Spread {
-  double mean = 0;
+  double pooled = 0;                      // over the samples of all folds together, mean over the seeds
+  double mean = 0;                        // of the folds
   double over_folds = 0, over_seeds = 0;  // standard deviations; NaN for a single one
 };
 Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const ConfusionMatrix&, const Calibration&));

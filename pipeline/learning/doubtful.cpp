@@ -69,8 +69,8 @@ LearningRequest request_for_forests(const LearningRequest& request) {
 
 }  // namespace
 
-std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, const std::vector<NamedSamples>& all,
-                                                const std::vector<SampleSelection>& found, const Context& context) {
+std::optional<DoubtfulPolygons> doubtful_polygons(const LearningRequest& request, const std::vector<NamedSamples>& all,
+                                                  const std::vector<SampleSelection>& found, const Context& context) {
   if (request.recipe.doubtful == 0) return std::nullopt;
   const std::map<LabelledPolygon, std::int64_t> polygons = samples_of_polygons(found);
   const auto is_judged = [](const auto& polygon) { return polygon.second >= kLeastSamples; };
@@ -90,24 +90,19 @@ std::optional<WithoutDoubtful> without_doubtful(const LearningRequest& request, 
   context.progress->note(join_text("train.doubtful: forests judge the labels of ", polygons.size(), " polygons"));
   LearnedModel judges;
   try {
-    judges = Learning(judging, all, some, context).first();
+    judges = Learning(judging, all, some, {}, context).first();
   } catch (const UserError& error) {
     throw UserError(join_text("train.doubtful, which judges labels by forests: ", error.what(), "; or set train.doubtful = 0"));
   }
-  const std::set<LabelledPolygon> left_out =
-      doubtful(suspicions(judges.held_out.front(), judges.model.spec.classes), polygons, request.recipe.doubtful);
-
-  WithoutDoubtful kept{found, std::ssize(left_out)};
-  for (SampleSelection& selection : kept.samples)
-    kept.left_out += static_cast<std::int64_t>(std::erase_if(selection.rows, [&](std::int64_t row) {
-      return left_out.contains({selection.samples->group_of(row), selection.samples->label[static_cast<std::size_t>(row)]});
-    }));
-  std::erase_if(kept.samples, [](const SampleSelection& selection) { return selection.rows.empty(); });
-  if (kept.polygons > 0)
-    context.progress->note(join_text("train.doubtful: ", kept.polygons, " of ", polygons.size(), " polygons (", kept.left_out,
-                                     " samples) are left out, since forests that learned from the others give them another class; "
-                                     "`millesime samples audit --model random_forest` lists such ones"));
-  return kept;
+  DoubtfulPolygons found_doubtful{
+      doubtful(suspicions(judges.held_out.front(), judges.model.spec.classes), polygons, request.recipe.doubtful)};
+  for (const LabelledPolygon& key : found_doubtful.polygons) found_doubtful.samples += polygons.at(key);
+  if (!found_doubtful.polygons.empty())
+    context.progress->note(
+        join_text("train.doubtful: ", found_doubtful.polygons.size(), " of ", polygons.size(), " polygons (", found_doubtful.samples,
+                  " samples) do not learn, since forests that learned from the others give them another class; "
+                  "where they are held out, they judge; `millesime samples audit --model random_forest` lists such ones"));
+  return found_doubtful;
 }
 
 }  // namespace millesime

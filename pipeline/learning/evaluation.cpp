@@ -41,11 +41,6 @@ Winner winner_of(const float* probabilities, int n_classes) {
   return {static_cast<int>(best - probabilities), *best};
 }
 
-bool knows_file(const ModelSpec& spec, const std::string& file) {
-  const std::string sum = xxh3_of_file(file);
-  return std::ranges::any_of(spec.provenance.samples, [&](const Provenance::File& known) { return known.xxh3 == sum; });
-}
-
 }  // namespace
 
 SampleSelection judging_samples(const Samples& samples, const std::string& file, int seed, bool all_samples) {
@@ -73,10 +68,9 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
   context.progress->start("evaluate", static_cast<std::int64_t>(command.samples.size()), "files");
   for (const auto& file : command.samples) {
     evaluation.files.push_back(std::filesystem::path(file).filename().string());
-    bool whole = true;
     for (const Samples& samples : load_parts(file, &model.spec.nomenclature, command.tables.for_reading())) {
       const auto selection = judging_samples(samples, file, command.seed, command.all_samples);
-      whole = whole && static_cast<std::int64_t>(selection.rows.size()) == samples.size();
+      evaluation.learned.add(learned_share(model.spec, selection, std::ssize(selection.rows) == samples.size()));
       const auto probabilities = predict_probabilities(model, std::vector{selection}, context);
       for (std::size_t i = 0; i < selection.rows.size(); ++i) {
         const int label = samples.label[static_cast<std::size_t>(selection.rows[i])];
@@ -91,7 +85,6 @@ Evaluation evaluate_model(const EvaluateCommand& command, const Context& context
         evaluation.calibration.add(std::clamp(winner.probability, 0.0, 1.0), label == produced);
       }
     }
-    if (whole && knows_file(model.spec, file)) evaluation.learned_from.push_back(evaluation.files.back());
     context.progress->advance(1);
   }
   context.progress->finish();
@@ -118,6 +111,7 @@ nlohmann::json to_json(const Evaluation& evaluation, const ModelSpec& spec) {
                      {"sharpening", spec.sharpening},
                      {"classes", nlohmann::json::array()},
                      {"confusion", {{"codes", matrix.codes()}, {"counts", nlohmann::json::array()}}}};
+  if (evaluation.learned.any()) out["note"] = evaluation.learned.to_text();
   for (const auto& entry : evaluation.accuracy.classes)
     out["classes"].push_back({{"code", entry.code},
                               {"name", name_of(spec, entry.code)},
@@ -139,6 +133,7 @@ std::string to_table(const Evaluation& evaluation, const ModelSpec& spec) {
                                "\nmean F-score       ", fixed(accuracy.macro_f, 4), "\ncalibration error  ",
                                fixed(evaluation.calibration.expected_error(), 4), "\nsamples            ", accuracy.total);
   if (evaluation.unknown > 0) text += join_text(" (", evaluation.unknown, " of classes that the model does not know)");
+  if (evaluation.learned.any()) text += "\nnote               " + evaluation.learned.to_text();
   text += "\n\n  code  samples  precision  recall  F-score  class\n";
   char line[128];
   for (const auto& entry : accuracy.classes) {
@@ -192,6 +187,7 @@ std::int64_t predict_samples(const PredictCommand& command, const Context& conte
 nlohmann::json model_info(const std::string& file) {
   const ModelFile model = ModelFile::read(file, Trust::programs);  // the program is not run here
   nlohmann::json info = model.spec.to_json();
+  info["provenance"].erase("known");  // long, and for the program alone
   info["file"] = file;
   info["numbers"] = model.parameters();
   for (const auto& member : model.members) info["members"].push_back(member.spec.to_json());
@@ -205,9 +201,11 @@ std::string held_out_text(const ModelSpec& spec) {
   if (!spec.metrics.contains("held_out")) return "";
   const auto& held = spec.metrics["held_out"];
   const auto value = [&](const char* key) { return held.contains(key) && held[key].is_number() ? fixed(held[key].get<double>(), 4) : "?"; };
+  const auto unknown = held.value("unknown_to_model", std::int64_t{0});
   return join_text("held out     accuracy ", value("accuracy"), ", F-score ", value("f_score"), ", calibration error ",
                    value("calibration_error"), " (before scaling ", value("calibration_error_before"), ")",
                    held.value("chose_epoch", spec.metrics.contains("epoch")) ? "; these samples also chose the epoch: optimistic" : "",
+                   unknown > 0 ? join_text("; ", unknown, " of them have classes that the model does not know and count as wrong") : "",
                    "\n");
 }
 
@@ -250,6 +248,18 @@ std::string any_day_text(const ModelSpec& spec) {
   if (days.size() > 4) days = {days[0], days[1], "...", days.back()};  // in equal steps
   return join_text("any day      weights of the whole season, and others for maps ", alone ? "until day " : "around day ",
                    join_list(days, ", "), " of the year", alone ? "" : ": the mean of those near", "\n");
+}
+
+// The models that fine-tuning began from, the last first.
+std::string base_text(const nlohmann::json& provenance) {
+  if (!provenance.contains("base")) return "";
+  const auto& base = provenance.at("base");
+  const auto& before = base.at("provenance");
+  const std::string split = before.value("split", "");
+  return join_text("started from ", base.at("path").get<std::string>(), "  ", base.at("xxh3").get<std::string>(), ", trained on ",
+                   before.value("n_samples", std::int64_t{0}), " samples", split.empty() ? "" : ": " + split,
+                   base.value("knows_samples", false) ? "; it knows polygons of these samples: the held-out accuracy is optimistic" : "",
+                   "\n", base_text(before));
 }
 
 std::string years_text(const Provenance& provenance) {
@@ -298,11 +308,14 @@ std::string model_info_text(const std::string& file) {
   }
   text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", years_text(spec.provenance), ", ",
                     spec.provenance.n_held_out, " held out", held_out_unit(spec), ", seed ", spec.provenance.seed,
-                    spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region, ", version ", spec.provenance.code, "\n");
+                    spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
+                    spec.provenance.split.empty() ? "" : ", of the files ", spec.provenance.split, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
+  text += base_text(spec.provenance.to_json());
   if (const auto left_out = spec.metrics.find("doubtful"); left_out != spec.metrics.end() && left_out->at("polygons") > 0)
     text += join_text("left out     ", counted(left_out->at("polygons").get<std::size_t>(), "polygon"), " of ",
-                      counted(left_out->at("samples").get<std::size_t>(), "sample"), " with doubtful labels (train.doubtful)\n");
+                      counted(left_out->at("samples").get<std::size_t>(), "sample"),
+                      " with doubtful labels (train.doubtful); they judge where they are held out\n");
   text += held_out_text(spec) + importance_text(spec) + any_day_text(spec);
   if (!spec.provenance.classes.empty()) text += counts_text(spec) + "\n";
   if (spec.metrics.contains("power") && spec.metrics["power"].is_number())

@@ -11,6 +11,7 @@
 #include "pipeline/core/bootstrap.h"
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
+#include "pipeline/learning/learned_samples.h"
 #include "pipeline/learning/sample_input.h"
 
 namespace millesime {
@@ -31,9 +32,10 @@ struct Evaluation {
   ConfusionMatrix confusion;
   Accuracy accuracy;
   Calibration calibration;
-  std::int64_t unknown = 0;                      // samples of classes that the model does not know; counted as wrong
-  std::vector<Outcome> outcomes;                 // of each sample; polygons of different references are different groups
-  std::vector<std::string> files, learned_from;  // learned_from: files that the model learned from and whose samples are all used
+  std::int64_t unknown = 0;       // samples of classes that the model does not know; counted as wrong
+  std::vector<Outcome> outcomes;  // of each sample; polygons of different references are different groups
+  std::vector<std::string> files;
+  LearnedShare learned;
 };
 
 // The samples that judge a model: those of the test split, or all if there are none.

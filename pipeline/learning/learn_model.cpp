@@ -2,16 +2,21 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 #include "kernels/ops/indices.h"
 #include "models/registry.h"
+#include "pipeline/core/checksum.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/doubtful.h"
+#include "pipeline/learning/learned_samples.h"
 #include "pipeline/learning/learning.h"
 #include "pipeline/learning/sample_blocks.h"
+#include "pipeline/learning/selection.h"
 #include "pipeline/learning/specification.h"
+#include "pipeline/learning/validation_samples.h"
 
 namespace millesime {
 namespace {
@@ -25,8 +30,8 @@ LearningRequest naming(const LearningRequest& request, const std::string& model)
 }
 
 LearnedModel learn_one(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
-                       const Context& context) {
-  Learning learning(request, all, found, context);
+                       const LearningAids& aids, const Context& context) {
+  Learning learning(request, all, found, aids, context);
   return learning.again(learning.first());
 }
 
@@ -126,12 +131,12 @@ nlohmann::json choose(std::vector<Tried>& tried, const Context& context) {
 
 // `auto`, as learn_model.h says.
 LearnedModel learn_chosen(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
-                          const Context& context) {
+                          const LearningAids& aids, const Context& context) {
   const LearningRequest attention =
       naming(request, request.init_from.empty() ? "ltae" : model_to_tune(request.init_from, "").spec.architecture);
   Effort plan;
   {
-    Learning usual(attention, all, found, context);
+    Learning usual(attention, all, found, aids, context);
     const bool free = request.init_from.empty() && request.model.input == "auto" && usual.sources() == 1;
     if (!free) return usual.again(usual.first());
     plan = effort_of(request.recipe.effort, usual.samples(), usual.polygons(), usual.dense());
@@ -153,15 +158,15 @@ LearnedModel learn_chosen(const LearningRequest& request, const std::vector<Name
     Tried& one = tried.emplace_back(Tried{candidate, naming(request, candidate.model)});
     one.request.model.parameters = candidate.parameters;
     one.request.folds = plan.folds;
-    seconds.push_back(Learning(one.request, all, found, context).seconds_per_pixel());
+    seconds.push_back(Learning(one.request, all, found, aids, context).seconds_per_pixel());
   }
   tell_cost(request.recipe.effort, plan, seconds, context);
-  for (Tried& one : tried) one.first = Learning(one.request, all, found, context).first();
+  for (Tried& one : tried) one.first = Learning(one.request, all, found, aids, context).first();
   const nlohmann::json told = tried.size() > 1 ? choose(tried, context) : nlohmann::json();
   std::vector<LearnedModel> members;
   for (Tried& one : tried)
     for (one.request.member = 0; one.request.member < one.candidate.networks; ++one.request.member) {
-      Learning learning(one.request, all, found, context);
+      Learning learning(one.request, all, found, aids, context);
       // What held-out samples say of one seed holds for another, which then learns from all samples only.
       const bool known = one.request.member == 0 || learning.learns_again();
       members.push_back(learning.again(known ? one.first : learning.first()));
@@ -192,6 +197,28 @@ void check_indices(const ModelOptions& model, const std::vector<NamedSamples>& a
       }
 }
 
+// What the model will know: of later samples it can be told whether they judge it fairly.
+void enter_known(Provenance& provenance, const LearningRequest& request, const std::vector<NamedSamples>& all,
+                 const std::vector<SampleSelection>& selected, const ValidationSamples& validation, const Context& context) {
+  provenance.known = SampleDigests(digests_of_polygons(all, selected));
+  provenance.known.merge(SampleDigests(digests_of_polygons(validation.all, validation.known)));
+  if (request.init_from.empty()) return;
+  const ModelSpec base = ModelFile::read(request.init_from).spec;
+  const std::string file = std::filesystem::path(request.init_from).filename().string();
+  LearnedShare share;
+  for (const auto* selections : {&selected, &validation.known})
+    for (const SampleSelection& selection : *selections) share.add(learned_share(base, selection, true));
+  if (share.any())
+    context.progress->note(join_text(file,
+                                     " has learned from polygons of these samples: what is held out of them is no fair judge, the "
+                                     "accuracy is optimistic"));
+  provenance.known.merge(base.provenance.known);
+  Provenance of_base = base.provenance;
+  of_base.known = {};  // listed once
+  provenance.base = {
+      {"path", file}, {"xxh3", xxh3_of_file(request.init_from)}, {"knows_samples", share.any()}, {"provenance", of_base.to_json()}};
+}
+
 }  // namespace
 
 std::vector<std::string> members_of(const std::string& model) {
@@ -218,19 +245,24 @@ LearnedModel learn_model(const LearningRequest& request, const std::vector<Named
   request.selection.check("train");
   check_indices(request.model, all);
   if (request.block_km > 0 && request.validation.empty()) context.progress->note(note_on_blocks(selections, request.block_km));
-  const auto cleaned = without_doubtful(request, all, selections, context);
-  const std::vector<SampleSelection>& found = cleaned ? cleaned->samples : selections;
+  const auto selected = select(request.selection, selections, request.recipe.random_seed);
+  const ValidationSamples validation = validation_samples(request, all, selected, context);
+  const auto doubtful = doubtful_polygons(request, all, selections, context);
+  const LearningAids aids{doubtful.value_or(DoubtfulPolygons()), validation.known};
   std::vector<LearnedModel> members;
   const auto names = members_of(request.model.name);
   if (request.recipe.season_cut > 0) check_season(request, names);
   for (const auto& name : names) {
     const LearningRequest own = names.size() == 1 ? request : naming(request, name);
-    members.push_back(name == kChosenModel ? learn_chosen(own, all, found, context) : learn_one(own, all, found, context));
+    members.push_back(name == kChosenModel ? learn_chosen(own, all, selections, aids, context)
+                                           : learn_one(own, all, selections, aids, context));
   }
   LearnedModel learned = members.size() == 1 ? members.front() : mean_of(members, context);
-  if (cleaned)
+  count_unknown(learned.model, validation, context);
+  if (doubtful)
     learned.model.spec.metrics["doubtful"] = {
-        {"difference", request.recipe.doubtful}, {"polygons", cleaned->polygons}, {"samples", cleaned->left_out}};
+        {"difference", request.recipe.doubtful}, {"polygons", doubtful->polygons.size()}, {"samples", doubtful->samples}};
+  enter_known(learned.model.spec.provenance, request, all, selected, validation, context);
   return learned;
 }
 

@@ -22,8 +22,8 @@ void check_model(const ModelOptions& model);
 // With few samples or polygons every polygon is held out once, in folds. A model that reads several sources, or an input that was asked
 // for, is ltae alone; one that is fine-tuned has the architecture of the model that it starts from.
 //
-// Trains on the samples that request.selection selects of `selections`, without doubtful polygons if recipe.doubtful says so (doubtful.h);
-// the dates of `all` define the time grid of regular input.
+// Trains on the samples that request.selection selects of `selections`. Doubtful polygons (recipe.doubtful, doubtful.h) do not learn, but
+// judge where they are held out. The dates of `all` define the time grid of regular input.
 LearnedModel learn_model(const LearningRequest& request, const std::vector<NamedSamples>& all,
                          const std::vector<SampleSelection>& selections, const Context& context);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
+#include <set>
 #include <span>
 
 #include "kernels/ops/training_batch.h"
@@ -123,16 +125,6 @@ std::int64_t memory_for_samples(const std::vector<NamedSamples>& all, const Cont
   return context.memory_bytes - fixed;
 }
 
-// Separate samples to choose the epoch and to calibrate, those of classes that the model knows.
-InputTable validation_input(const LearningRequest& request, const std::vector<NamedSamples>& judges, const ModelSpec& spec) {
-  const InputTable given = make_table(spec, select_labelled(judges, SampleUse::all, 0, std::nullopt));
-  std::vector<std::int64_t> known;
-  for (std::int64_t i = 0; i < given.size(); ++i)
-    if (given.target[static_cast<std::size_t>(i)] >= 0) known.push_back(i);
-  if (known.empty()) throw UserError(join_text(request.validation, ": none of its samples has a class of the training samples"));
-  return given.subset(known);
-}
-
 // Some samples, spread over the table.
 ModelInput some_of(const InputTable& table, std::int64_t most) {
   std::vector<std::int64_t> some;
@@ -145,7 +137,7 @@ constexpr std::int64_t kSamplesOfDays = 1000;  // that say on which days somethi
 }  // namespace
 
 Learning::Learning(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
-                   const Context& context)
+                   const LearningAids& aids, const Context& context)
     : request_(request), context_(context), spec_(begin_spec(request, all)), recipe_(request.recipe) {
   const auto selections = select(request.selection, found, request.recipe.random_seed);
   if (!request.init_from.empty()) start_ = read_start(request.init_from, spec_);
@@ -153,13 +145,14 @@ Learning::Learning(const LearningRequest& request, const std::vector<NamedSample
   if (spec_.thermal && !start_) spec_.thermal->degrees_per_day = growing_degrees_per_day(*spec_.thermal, selections);
   if (start_) keep_normalisation(*start_, spec_);
   input_ = make_table(spec_, selections);
-  if (request.block_km > 0 && request.validation.empty()) {
+  if (request.block_km > 0 && aids.judging.empty()) {
     input_.block = blocks_of(selections, request.block_km);
     if (are_many(input_.block)) spec_.metrics["held_out_blocks_km"] = request.block_km;
   }
-  if (!request.validation.empty()) {
-    judges_ = load_named({request.validation}, request.nomenclature, request.tables.for_reading());
-    validation_ = validation_input(request, judges_, spec_);
+  for (std::size_t i = 0; !aids.doubtful.polygons.empty() && i < input_.group.size(); ++i)
+    doubtful_.push_back(aids.doubtful.contains(input_.group[i], spec_.classes[static_cast<std::size_t>(input_.target[i])]));
+  if (!aids.judging.empty()) {
+    validation_ = make_table(spec_, aids.judging);
   } else if (request.folds > 1 && request.recipe.validation_ratio > 0) {
     folds_ = hold_out_parts(input_, request.folds, request.recipe.random_seed);
   } else {
@@ -190,6 +183,24 @@ double Learning::seconds_per_pixel() const {
   const ModelInput samples = some_of(input_, kEnough);
   const ModelFile model = is_forest() ? grow(spec_, samples) : untrained_network(spec_, recipe_.random_seed);
   return millesime::seconds_per_pixel(model, samples, context_) * (spec_.architecture == "ltae" ? kKernel : 1);
+}
+
+// Those of the rows of input_ that learn. A class that has doubtful ones alone among them keeps these.
+InputTable Learning::learners(std::vector<std::int64_t> rows) const {
+  if (doubtful_.empty()) return input_.subset(rows);
+  const auto target = [&](std::int64_t row) { return input_.target[static_cast<std::size_t>(row)]; };
+  std::set<int> certain;
+  for (const std::int64_t row : rows)
+    if (!doubtful_[static_cast<std::size_t>(row)]) certain.insert(target(row));
+  std::erase_if(rows, [&](std::int64_t row) { return doubtful_[static_cast<std::size_t>(row)] && certain.contains(target(row)); });
+  return input_.subset(rows);
+}
+
+InputTable Learning::learners() const {
+  if (doubtful_.empty()) return input_;
+  std::vector<std::int64_t> rows(doubtful_.size());
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return learners(std::move(rows));
 }
 
 bool Learning::is_forest() const { return !architecture(spec_.architecture).network; }
@@ -228,15 +239,15 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
 
 LearnedModel Learning::first() {
   const std::string what = join_text("train ", spec_.architecture, request_.region ? join_text(" of region ", *request_.region) : "");
-  const std::int64_t learners = folds_.empty() ? input_.size() : std::ssize(folds_.front().learn);
+  const std::int64_t n_learn = folds_.empty() ? input_.size() : std::ssize(folds_.front().learn);
   const int trainings = std::max(1, static_cast<int>(folds_.size()));
   const int of_parts = static_cast<int>(season_.parts.size());
-  context_.progress->start(what, is_forest() ? trainings : (trainings + of_parts) * recipe_.epochs_for(learners),
+  context_.progress->start(what, is_forest() ? trainings : (trainings + of_parts) * recipe_.epochs_for(n_learn),
                            is_forest() ? "forests" : "epochs");
   std::vector<LearnedModel> learned;
   const bool apart = in_folds() && !run_.checkpoint.empty();
   const auto checkpoint = [&](std::size_t f) { return apart ? join_text(run_.checkpoint, f) : run_.checkpoint; };
-  const auto learn_from = [&](std::size_t f) { return folds_.empty() ? input_ : input_.subset(folds_[f].learn); };
+  const auto learn_from = [&](std::size_t f) { return folds_.empty() ? learners() : learners(folds_[f].learn); };
   const auto judges = [&](std::size_t f) {
     return folds_.empty() ? validation_.value_or(InputTable()) : input_.subset(folds_[f].held_out);
   };
@@ -292,7 +303,7 @@ LearnedModel Learning::again(LearnedModel first) {
   const std::string what = join_text("train ", spec_.architecture, " on all samples");
   if (is_forest()) {
     context_.progress->start(what, 1, "forests");
-    first.model = grow(first.model.spec, input_);
+    first.model = grow(first.model.spec, learners());
     context_.progress->advance(1);
   } else {
     int epochs = first.model.spec.metrics["epoch"].get<int>();
@@ -301,7 +312,7 @@ LearnedModel Learning::again(LearnedModel first) {
     Recipe recipe = recipe_;
     if (in_folds()) recipe.refit_polygons = std::max(recipe.refit_polygons, static_cast<int>(polygons()));
     const ModelFile chosen = first.model;
-    first.model = learn_again(chosen, input_, recipe, run_);
+    first.model = learn_again(chosen, learners(), recipe, run_);
     if (!season_.parts.empty()) learn_season_again(first.model, chosen, recipe);
   }
   context_.progress->finish();

@@ -11,16 +11,23 @@
 #include "models/base/season.h"
 #include "models/base/training.h"
 #include "pipeline/core/context.h"
+#include "pipeline/learning/doubtful.h"
 #include "pipeline/learning/request.h"
 #include "pipeline/learning/sample_input.h"
 
 namespace millesime {
 
+// What is known of the samples before they are learned from.
+struct LearningAids {
+  DoubtfulPolygons doubtful;
+  std::vector<SampleSelection> judging;  // samples of known classes that choose the epoch and calibrate; empty: some are held out
+};
+
 class Learning {
  public:
   // As of learn_model(); request.model.name is an architecture.
   Learning(const LearningRequest& request, const std::vector<NamedSamples>& all, const std::vector<SampleSelection>& found,
-           const Context& context);
+           const LearningAids& aids, const Context& context);
   Learning(const Learning&) = delete;
   Learning& operator=(const Learning&) = delete;
 
@@ -41,6 +48,9 @@ class Learning {
  private:
   bool is_forest() const;
   bool in_folds() const { return folds_.size() > 1; }
+  // Without doubtful samples: of these rows of input_, and of all.
+  InputTable learners(std::vector<std::int64_t> rows) const;
+  InputTable learners() const;
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
   LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
@@ -53,9 +63,9 @@ class Learning {
   std::optional<ModelFile> start_;
   Recipe recipe_;  // with the seed of this member
   InputTable input_;
+  std::vector<bool> doubtful_;            // of each sample of input_: it judges, but does not learn; empty: none is
   std::vector<HoldOut> folds_;            // of input_; none: nothing is held out, or validation_ is
-  std::vector<NamedSamples> judges_;      // of a file of validation samples
-  std::optional<InputTable> validation_;  // of them
+  std::optional<InputTable> validation_;  // of aids.judging
   TrainingRun run_;
   bool any_day_ = false;  // it learns for maps of any day, with
   SeasonPlan season_;     // the parts of the year that have networks of their own; none: the whole season alone

@@ -100,12 +100,15 @@ Options SeasonCommand::declare() {
 
 SeasonAccuracy season_accuracy(const SeasonCommand& command, const Context& context) {
   const ModelFile model = ModelFile::read(command.model);
-  SeasonAccuracy season{model.spec, knows_early_maps(model), {}, {}, {}, command.known};
+  SeasonAccuracy season{model.spec, knows_early_maps(model), {}, {}, {}, command.known, {}};
   std::vector<NamedSamples> all;
   for (const std::string& file : command.samples)
     for (Samples& part : load_parts(file, &model.spec.nomenclature, command.tables.for_reading())) all.push_back({file, std::move(part)});
   std::vector<SampleSelection> judging;
-  for (const NamedSamples& named : all) judging.push_back(judging_samples(named.samples, named.file, command.seed, command.all_samples));
+  for (const NamedSamples& named : all) {
+    judging.push_back(judging_samples(named.samples, named.file, command.seed, command.all_samples));
+    season.learned.add(learned_share(model.spec, judging.back(), std::ssize(judging.back().rows) == named.samples.size()));
+  }
   const int first = first_acquisition(all);
   if (command.from > 0 && command.from < first)
     throw UserError(join_text("--from ", command.from, ": nothing is known before the first acquisition, on day ", first,
@@ -133,6 +136,7 @@ SeasonAccuracy season_accuracy(const SeasonCommand& command, const Context& cont
 
 nlohmann::ordered_json to_json(const SeasonAccuracy& season) {
   nlohmann::ordered_json json{{"learned_with_cuts", season.early}, {"known_from_f_score", season.known}};
+  if (season.learned.any()) json["note"] = season.learned.to_text();
   json["days"] = nlohmann::ordered_json::array();
   for (const SeasonDay& day : season.days) {
     nlohmann::ordered_json f;
@@ -166,6 +170,7 @@ std::string to_text(const SeasonAccuracy& season) {
     std::snprintf(line, sizeof line, "  %-7s ", season.known_on[c] ? date_of(*season.known_on[c]).c_str() : "never");
     text += line + (index ? season.spec.nomenclature.at(*index).name : std::to_string(season.spec.classes[c])) + "\n";
   }
+  if (season.learned.any()) text += "\n" + season.learned.to_text() + "\n";
   if (!season.early) text += "\nthe model learned whole seasons alone: train.season_cut makes one for maps of any day\n";
   return text;
 }

@@ -13,6 +13,7 @@
 #include "pipeline/core/context.h"
 #include "pipeline/core/options.h"
 #include "pipeline/core/samples.h"
+#include "pipeline/learning/learned_samples.h"
 
 namespace millesime {
 
@@ -46,6 +47,7 @@ struct SeasonAccuracy {
   std::vector<std::int64_t> samples;         // of each class, on the last day
   std::vector<std::optional<int>> known_on;  // of each class: the first day from which its F-score stays at or above `known`
   double known = 0;
+  LearnedShare learned;  // of the samples that judge
 };
 
 // UserError where the first day lies before the first acquisition, or no sample judges.

@@ -62,7 +62,7 @@ void Learning::learn_season_again(ModelFile& model, const ModelFile& first, cons
     chosen.spec.metrics["epoch"] = first.spec.metrics["season"]["parts"][p]["epoch"];
     run.cut = season_.parts[p].cut;
     run.checkpoint = checkpoint_of_part(run_.checkpoint, season_.parts[p]);
-    add_season_part(model, season_.parts[p], learn_again(chosen, input_, recipe, run));
+    add_season_part(model, season_.parts[p], learn_again(chosen, learners(), recipe, run));
   }
 }
 

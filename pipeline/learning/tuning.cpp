@@ -96,9 +96,16 @@ std::vector<Trial> draw_trials(const TuneCommand& command) {
 
 // What makes another search of it.
 nlohmann::json identity_of(const TuneCommand& command, const std::vector<Trial>& trials) {
-  nlohmann::json search{{"model", command.model},     {"folds", command.folds},           {"group", command.group},
-                        {"measure", command.measure}, {"seed", command.search_seed},      {"nomenclature", command.nomenclature},
-                        {"set", command.assignments}, {"static", command.tables.statics}, {"ignore", command.tables.ignored}};
+  nlohmann::json search{{"model", command.model},
+                        {"folds", command.folds},
+                        {"group", command.group},
+                        {"measure", command.measure},
+                        {"seed", command.search_seed},
+                        {"nomenclature", command.nomenclature},
+                        {"split_seed", command.all_samples ? -1 : command.seed},
+                        {"set", command.assignments},
+                        {"static", command.tables.statics},
+                        {"ignore", command.tables.ignored}};
   for (const std::string& file : command.samples) search["samples"].push_back(xxh3_of_file(file));
   for (const Trial& trial : trials) search["candidates"].push_back(trial.values);
   return search;
@@ -118,7 +125,7 @@ class TrialFile {
         trials[i].seconds = known[i].at("seconds").get<double>();
         for (const auto& score : known[i].at("scores"))
           trials[i].scores.push_back(
-              {score.at("mean").get<double>(), score.at("over_folds").get<double>(), std::numeric_limits<double>::quiet_NaN()});
+              {NAN, score.at("mean").get<double>(), score.at("over_folds").get<double>(), std::numeric_limits<double>::quiet_NaN()});
       }
     } catch (const nlohmann::json::exception& error) {
       throw UserError(join_text(path_, ": expected the results of a search: ", error.what(), "; remove it to begin again"));
@@ -194,6 +201,8 @@ Options TuneCommand::declare() {
   for (const auto& [name, value] : measures()) names.push_back(name);
   o.add("measure", &measure, "what the best candidate has most of").choices(names);
   o.add("search_seed", &search_seed, "seed of the candidates and the parts").range(0, 1e15);
+  o.add("seed", &seed, "seed whose split defines the samples that take part: those for learning").range(0, 1000);
+  o.add("all_samples", &all_samples, "all samples take part, also those of the test split, which then judge no model fairly");
   o.add("nomenclature", &nomenclature, "the classes: a name in configs/nomenclatures, or a file; default: the labels that occur")
       .names("nomenclature");
   o.add("output", &output, "folder of trials.json, table.md and best.toml; a search that was stopped goes on there").path().required();
@@ -212,13 +221,17 @@ Tuning tune(const TuneCommand& command, const Context& context) {
   const TrialFile file(command.output + "/trials.json", identity_of(command, tuning.trials), tuning.trials);
 
   std::int64_t samples = 0;
-  for (const NamedSamples& named : load_named(command.samples, command.nomenclature, command.tables)) samples += named.samples.size();
+  for (const NamedSamples& named : load_named(command.samples, command.nomenclature, command.tables))
+    samples += command.all_samples ? named.samples.size()
+                                   : std::ssize(select_samples(named.samples, named.file, SampleUse::learn, command.seed).rows);
   samples -= samples / command.folds;  // what a model learns from
   BenchmarkCommand cross_validation;
   cross_validation.samples = command.samples;
   cross_validation.folds = command.folds;
   cross_validation.group = command.group;
   cross_validation.fold_seed = command.search_seed;
+  cross_validation.only_learning = !command.all_samples;
+  cross_validation.seed = command.seed;
   cross_validation.nomenclature = command.nomenclature;
   cross_validation.assignments = command.assignments;
   cross_validation.tables = command.tables;
@@ -266,10 +279,8 @@ std::string to_markdown(const Tuning& tuning, const TuneCommand& command) {
                       " | ", fixed(score.mean, 3), std::isnan(score.over_folds) ? "" : " ± " + fixed(score.over_folds, 3), " | ",
                       fixed(trial.seconds, 1), " |\n");
   }
-  return text +
-         join_text(
-             "\n", command.folds,
-             " parts. ± is the standard deviation over the parts. Scores of one round are compared; the last has all epochs and trees.\n");
+  return text + join_text("\n", command.folds,
+                          " parts: mean ± standard deviation. Scores of one round are compared; the last has all epochs and trees.\n");
 }
 
 }  // namespace millesime

@@ -25,7 +25,9 @@ struct TuneCommand {
   int folds = 3;
   std::string group = "group";  // unit that is never split, as of BenchmarkCommand
   std::string measure = "macro_f_score";
-  std::int64_t search_seed = 1;          // of the candidates and the folds
+  std::int64_t search_seed = 1;  // of the candidates and the folds
+  int seed = 0;                  // of files with a split, its learning samples alone take part
+  bool all_samples = false;
   std::string nomenclature;              // "": the classes are the labels that occur
   std::string output;                    // a folder
   std::vector<std::string> assignments;  // of training, for every candidate

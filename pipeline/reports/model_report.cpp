@@ -142,15 +142,12 @@ std::optional<ConfusionMatrix> held_out_matrix(const ModelSpec& spec) {
 std::string judged_by(const Evaluation& evaluation, const ModelSpec& spec) {
   std::string text = join_text("<p>Judged on ", grouped(static_cast<double>(evaluation.accuracy.total)), " samples of ",
                                escape_markup(join_list(evaluation.files, ", ")), ". Intervals are 95 % of ", kIntervalReplicates,
-                               " bootstrap samples of the polygons.");
+                               " bootstrap samples: as many polygons, drawn with replacement from all, whatever their classes.");
   if (evaluation.unknown > 0)
     text += join_text(" ", grouped(static_cast<double>(evaluation.unknown)),
                       " of them have classes that the model does not know, and count as wrong.");
   text += "</p>\n";
-  if (!evaluation.learned_from.empty())
-    text += "<p class=\"warning\">" + escape_markup(join_list(evaluation.learned_from, ", ")) +
-            (evaluation.learned_from.size() == 1 ? " is a file" : " are files") +
-            " that the model learned from (no test split, or all samples used): these numbers are optimistic.</p>\n";
+  if (evaluation.learned.any()) text += "<p class=\"warning\">" + evaluation.learned.to_text() + ".</p>\n";
   if (std::abs(spec.temperature - 1) > 1e-9)
     text += join_text("<p class=\"note\">The logits are divided by the temperature ", number(spec.temperature, 3),
                       spec.sharpening > 0 ? join_text(" and sharpened by ", number(spec.sharpening, 3)) : "", ".</p>\n");
@@ -179,6 +176,10 @@ std::string accuracy_section(const ModelReportData& data) {
                          ? "Each half of their polygons is judged at the epoch that the other half chose. "
                          : "",
                      "With --samples the report judges on a test set, with intervals and a reliability diagram.</p>\n");
+    if (const auto unknown = spec.metrics["held_out"].value("unknown_to_model", std::int64_t{0}); unknown > 0)
+      text += join_text(
+          "<p>", grouped(static_cast<double>(unknown)),
+          " more have classes that the model does not know: they count as wrong at the top of the page, and are in no table.</p>\n");
     charts = score_table(spec.nomenclature, measure(matrix), [](int) { return std::string(); });
   } else {
     return "";

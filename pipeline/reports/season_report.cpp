@@ -78,13 +78,15 @@ std::string season_page(const SeasonAccuracy& season, const std::string& model) 
   std::string body = html::header("A model against the day of the year", escape_markup(std::filesystem::path(model).filename().string()),
                                   html::key_figure(html::percent(last.accuracy), "accuracy with the whole season") +
                                       html::key_figure(html::grouped(static_cast<double>(last.samples)), "samples that judge"));
+  const std::string warning = season.learned.any() ? "<p class=\"warning\">" + season.learned.to_text() + ".</p>\n" : "";
   body += html::section(
       "days", "Accuracy and confidence",
-      html::figure(day_chart(days, {accuracy, confidence, error}, "Accuracy against the day of the year"),
-                   season.early
-                       ? "Everything later than the day is hidden. A model is calibrated where its mean confidence is its accuracy."
-                       : "Everything later than the day is hidden. The model learned whole seasons alone: early in the year it is "
-                         "surer than it may be. <code>train.season_cut</code> makes one for maps of any day."));
+      warning +
+          html::figure(day_chart(days, {accuracy, confidence, error}, "Accuracy against the day of the year"),
+                       season.early
+                           ? "Everything later than the day is hidden. A model is calibrated where its mean confidence is its accuracy."
+                           : "Everything later than the day is hidden. The model learned whole seasons alone: early in the year it is "
+                             "surer than it may be. <code>train.season_cut</code> makes one for maps of any day."));
   body += html::section("classes", "F-score of each class",
                         html::figure(day_chart(days, classes, "F-score of each class against the day"), ""));
   body += html::section("known", "When a class is known",

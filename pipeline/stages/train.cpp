@@ -61,7 +61,8 @@ nlohmann::json train_model(const TrainCommand& command, const Context& context) 
   if (selections.empty())
     throw UserError(join_text(all.front().file, ": no samples",
                               command.request.region ? join_text(" of region ", *command.request.region) : "", " that learn"));
-  const ModelFile model = learn_model(command.request, all, selections, context).model;
+  ModelFile model = learn_model(command.request, all, selections, context).model;
+  model.spec.provenance.split = command.all_samples ? "all samples" : join_text("the learning samples of seed ", command.seed);
   const bool changed_counts = !command.request.selection.takes_all() || command.request.recipe.oversample != "none";
   if (changed_counts) context.progress->note(counts_text(model.spec));
   model.write(command.request.output);
@@ -278,7 +279,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.of_any_edition = true;
   stage.units_from = {"sample"};
-  stage.revision = 13;
+  stage.revision = 14;
   stage.plan = plan_train;
   stage.check = check_train;
   return stage;

@@ -100,13 +100,13 @@ TEST(Folds, WhatTestsDoesNotLearn) {
 }
 
 // One band whose season depends on the class, with some noise.
-std::string table(int samples) {
+std::string one_band_table(int samples, int more = 0) {
   std::string text = "label,group";
   for (const char* day : {"20210110", "20210320", "20210601", "20210812", "20211103"}) text += std::string(",B8_") + day;
   for (int i = 0; i < samples; ++i) {
     const int label = 1 + i % 3;
     text += "\n" + std::to_string(label) + "," + std::to_string(i / 6 * 3 + i % 3);
-    for (int d = 0; d < 5; ++d) text += "," + std::to_string(500 + 400 * ((d * label) % 5) + i * 37 % 150);
+    for (int d = 0; d < 5; ++d) text += "," + std::to_string(500 + 400 * ((d * label) % 5) + i * 37 % 150 + more);
   }
   return text + "\n";
 }
@@ -115,7 +115,7 @@ class Benchmark : public ::testing::Test {
  protected:
   Benchmark() {
     context.progress = &progress;
-    write_text(folder + "/s.csv", table(120));
+    write_text(folder + "/s.csv", one_band_table(120));
     command.samples = {folder + "/s.csv"};
     command.folds = 3;
     command.assignments = {"train.epochs=6", "train.batch=16", "train.trees=10"};
@@ -184,7 +184,7 @@ TEST_F(Benchmark, WritesAPageATableOrNumbersByTheNameOfTheFile) {
 }
 
 TEST_F(Benchmark, AGivenTestSetIsWhatJudges) {
-  write_text(folder + "/t.csv", table(30));
+  write_text(folder + "/t.csv", one_band_table(30, 10));
   command.test = folder + "/t.csv";
   command.models = {"random_forest"};
   const auto results = benchmark(command, context);
@@ -223,9 +223,24 @@ TEST(BenchmarkSpread, IsOverFoldsAndOverSeedsOfWhatTheFoldsGiveTogether) {
       run.confusion.add(1, 2, 10 - right[seed][fold]);
     }
   const auto spread = spread_of(result, [](const ConfusionMatrix& m, const Calibration&) { return measure(m).overall; });
+  EXPECT_DOUBLE_EQ(spread.pooled, 0.8);
   EXPECT_DOUBLE_EQ(spread.mean, 0.8);
   EXPECT_NEAR(spread.over_folds, std::sqrt(2 * 0.05 * 0.05), 1e-12);  // 0.85 and 0.75
   EXPECT_NEAR(spread.over_seeds, std::sqrt(2 * 0.1 * 0.1), 1e-12);    // 0.7 and 0.9
+}
+
+TEST(BenchmarkSpread, TellsTheMeanOfThePartsFromTheSamplesOfAllTogether) {
+  BenchmarkResult result{"m", {}};
+  for (const int samples : {10, 30}) {
+    auto& run = result.runs.emplace_back();
+    run.fold = samples;
+    run.confusion.add(1, 1, samples == 10 ? 10 : 15);
+    run.confusion.add(1, 2, samples == 10 ? 0 : 15);
+  }
+  const auto json = to_json({result})[0]["overall_accuracy"];
+  EXPECT_DOUBLE_EQ(json["mean"].get<double>(), 0.75);
+  EXPECT_DOUBLE_EQ(json["pooled"].get<double>(), 25.0 / 40);
+  EXPECT_THAT(to_markdown({result}), HasSubstr("| 0.750 ± 0.354 |"));
 }
 
 }  // namespace

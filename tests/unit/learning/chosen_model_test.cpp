@@ -188,13 +188,28 @@ TEST_F(ChosenModel, LearnsWithoutPolygonsWhoseLabelOthersContradict) {
   const ModelFile cleaned = train("/wrong.csv");
   EXPECT_EQ(cleaned.spec.provenance.n_samples, 168);
   EXPECT_EQ(cleaned.spec.metrics["doubtful"]["polygons"], 2);
-  EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("2 of 30 polygons (12 samples) are left out")));
+  EXPECT_THAT(progress_.notes, ::testing::Contains(HasSubstr("2 of 30 polygons (12 samples) do not learn")));
   EXPECT_THAT(model_info_text(command_.request.output), HasSubstr("left out     2 polygons of 12 samples"));
+  const std::int64_t held_out = cleaned.spec.metrics["held_out"]["samples"];
   write_text(folder_ + "/right.csv", polygons_with_wrong_labels({}));
   EXPECT_EQ(train("/right.csv").spec.provenance.n_samples, 180);
   EXPECT_THAT(model_info_text(command_.request.output), ::testing::Not(HasSubstr("left out")));
   command_.request.recipe.doubtful = 0;
-  EXPECT_EQ(train("/wrong.csv").spec.provenance.n_samples, 180);
+  const ModelFile uncleaned = train("/wrong.csv");
+  EXPECT_EQ(uncleaned.spec.provenance.n_samples, 180);
+  EXPECT_EQ(uncleaned.spec.metrics["held_out"]["samples"], held_out);
+}
+
+TEST_F(ChosenModel, IsJudgedByAllPolygonsAlsoByDoubtfulOnes) {
+  command_.request.model.name = "random_forest";
+  for (int polygon = 0; polygon < 30; ++polygon) {  // each in turn: some of them are held out
+    write_text(folder_ + "/wrong.csv", polygons_with_wrong_labels({polygon}));
+    const ModelFile model = train("/wrong.csv");
+    ASSERT_EQ(model.spec.metrics["doubtful"]["polygons"], 1) << polygon;
+    ASSERT_EQ(model.spec.provenance.n_samples, 174);
+    if (model.spec.metrics["held_out"]["accuracy"] < 1) return;  // it was held out, and judged
+  }
+  FAIL() << "no polygon with a wrong label has judged";
 }
 
 TEST_F(ChosenModel, LosesNoClassToItsDoubts) {

@@ -9,6 +9,7 @@
 
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/text.h"
 #include "pipeline/learning/search_space.h"
 #include "pipeline/stages/train.h"
 #include "tests/support/message_of.h"
@@ -151,6 +152,32 @@ TEST(Tune, FindsTheBestCandidateAndGoesOn) {
   EXPECT_EQ(again.trained, 0);
   EXPECT_EQ(again.order, tuning.order);
   EXPECT_EQ(again.trials[0].scores.back().mean, tuning.trials[0].scores.back().mean);
+
+  // Test samples of a split take no part, whatever their labels.
+  TuneCommand split = command;
+  const auto with_split = [&](bool wrong) {
+    std::string text;
+    int line = 0;
+    for (const std::string& row : split_text(read_text(command.samples[0]), '\n')) {
+      if (row.empty()) continue;
+      const int group = (line - 1) / 4;
+      const bool tests = line > 0 && group % 3 == 0;
+      text += (line == 0 ? "split," + row
+               : tests   ? std::string("test,") + (wrong ? "2" : row.substr(0, 1)) + row.substr(1)
+                         : "learn," + row) +
+              "\n";
+      ++line;
+    }
+    split.output = folder + (wrong ? "/wrong" : "/right");
+    split.samples = {split.output + ".csv"};
+    split.trials = 2;
+    write_text(split.samples[0], text);
+    return tune(split, context.context).trials[0].scores.back().mean;
+  };
+  const double right = with_split(false);
+  EXPECT_EQ(with_split(true), right);
+  split.all_samples = true, split.output = folder + "/wrong_all", split.samples = {folder + "/wrong.csv"};
+  EXPECT_LT(tune(split, context.context).trials[0].scores.back().mean, right);
 
   TuneCommand other = command;
   other.folds = 4;

@@ -27,14 +27,28 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   spec.sources.front().indices = {"NDVI"};
   spec.sources.front().mean = {0.1f, 2.5f, 3, 4};
   spec.sources.front().deviation = {1, 1e-3f, 1000, 0.7f};
-  spec.provenance = {
-      {{"a.safetensors", "00ff"}}, 12, 3, {{1, 20, 9, 12}}, "constant 9", "smote to 12", 7, 2021, {2020, 2021}, "north", "0.1.0"};
+  const nlohmann::json base{{"path", "b.safetensors"}, {"xxh3", "00ee"}, {"provenance", small_spec("ltae").provenance.to_json()}};
+  spec.provenance = {{{"a.safetensors", "00ff"}},
+                     12,
+                     3,
+                     {{1, 20, 9, 12}},
+                     "constant 9",
+                     "smote to 12",
+                     7,
+                     2021,
+                     {2020, 2021},
+                     "north",
+                     "all samples",
+                     "0.1.0",
+                     SampleDigests({7, 5}),
+                     base};
   spec.metrics = {{"curve", {1, 2}}};
   spec.temperature = 0.1234567890123, spec.sharpening = 0.0123456789;
   const auto json = spec.to_json();
   const ModelSpec again = ModelSpec::from_json(nlohmann::json::parse(json.dump()), "m");
   EXPECT_EQ(again.to_json().dump(), json.dump());
   EXPECT_EQ(again.sources.front().deviation, spec.sources.front().deviation);
+  EXPECT_TRUE(again.provenance.known.contains(7));
   EXPECT_EQ(again.temperature, spec.temperature);
   EXPECT_EQ(again.sharpening, spec.sharpening);
   auto older = json;

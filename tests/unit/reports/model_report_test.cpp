@@ -104,7 +104,7 @@ TEST_F(ModelReport, OfANetworkHasEverySectionAndNothingFromElsewhere) {
   EXPECT_THAT(page, AllOf(HasSubstr("Barley &amp; oats"), HasSubstr("Reliability diagram"), HasSubstr("Most confused"),
                           HasSubstr("Learning curve of ltae"), HasSubstr("60 samples of s.csv"), HasSubstr("s.csv"), HasSubstr("epoch")));
   EXPECT_THAT(page, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("http://")), Not(HasSubstr("src=\"http")), Not(HasSubstr(">nan"))));
-  EXPECT_THAT(page, Not(HasSubstr("these numbers are optimistic")));
+  EXPECT_THAT(page, Not(HasSubstr("accuracy is optimistic")));
   report_model(command, context);
   EXPECT_EQ(read_text(command.output), page);
 }
@@ -133,7 +133,7 @@ TEST_F(ModelReport, SaysWhereTheModelHasSeenTheSamples) {
   command.all_samples = true;
   command.skip_importance = true;
   report_model(command, context);
-  EXPECT_THAT(read_text(command.output), AllOf(HasSubstr("these numbers are optimistic"), Not(HasSubstr("id=\"importance\""))));
+  EXPECT_THAT(read_text(command.output), AllOf(HasSubstr("accuracy is optimistic"), Not(HasSubstr("id=\"importance\""))));
   command.output = folder + "/report.pdf";
   EXPECT_THAT(testing::message_of([&] { report_model(command, context); }), HasSubstr(".html"));
 }
