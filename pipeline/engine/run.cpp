@@ -280,8 +280,7 @@ std::int64_t most_memory(const std::vector<const PlannedUnit*>& units) {
 Config without_tiles(const Config& world, const std::set<std::string>& broken) {
   Config rest = world;
   rest.tiles.names.clear();
-  for (const auto& tile : tiles_of(world))
-    (broken.contains(tile) ? rest.tiles.left_out : rest.tiles.names).push_back(tile);
+  for (const auto& tile : tiles_of(world)) (broken.contains(tile) ? rest.tiles.left_out : rest.tiles.names).push_back(tile);
   if (rest.tiles.names.empty()) throw UserError("--partial: every tile failed, there is no map to make; `millesime status` says why");
   return rest;
 }

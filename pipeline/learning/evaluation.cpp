@@ -306,10 +306,11 @@ std::string model_info_text(const std::string& file) {
     for (const auto& s : spec.statics) names.push_back(s.name);
     text += join_text("statics      ", list_of_statics(names), "\n");
   }
-  text += join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", years_text(spec.provenance), ", ",
-                    spec.provenance.n_held_out, " held out", held_out_unit(spec), ", seed ", spec.provenance.seed,
-                    spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
-                    spec.provenance.split.empty() ? "" : ", of the files ", spec.provenance.split, ", version ", spec.provenance.code, "\n");
+  text +=
+      join_text("trained on   ", counted(spec.provenance.n_samples, "sample"), " of ", years_text(spec.provenance), ", ",
+                spec.provenance.n_held_out, " held out", held_out_unit(spec), ", seed ", spec.provenance.seed,
+                spec.provenance.region.empty() ? "" : ", region ", spec.provenance.region,
+                spec.provenance.split.empty() ? "" : ", of the files ", spec.provenance.split, ", version ", spec.provenance.code, "\n");
   for (const auto& sample : spec.provenance.samples) text += join_text("             ", sample.path, "  ", sample.xxh3, "\n");
   text += base_text(spec.provenance.to_json());
   if (const auto left_out = spec.metrics.find("doubtful"); left_out != spec.metrics.end() && left_out->at("polygons") > 0)

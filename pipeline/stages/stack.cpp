@@ -84,9 +84,7 @@ nlohmann::ordered_json band_attributes(const SourceCensus& census, const std::st
 nlohmann::ordered_json index_attributes(const SourceCensus& census, const std::string& index, const std::vector<std::string>& bands) {
   if (is_index_expression(index))
     return attributes_of(index, parse_index(index, bands).integer_scale == 1 ? 1 / per_unit(census.unit) : 0.001);
-  const auto info =
-      std::ranges::find_if(known_indices(), [&](const IndexInfo& candidate) { return lower(candidate.name) == lower(index); });
-  if (info == known_indices().end()) return {{"long_name", index}};
+  const auto info = std::ranges::find(known_indices(), lower(index), [](const IndexInfo& known) { return lower(known.name); });
   return attributes_of(info->name + ": " + info->formula, info->name == "Brightness" ? 0.0001 : 0.001);
 }
 
