@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "pipeline/core/accuracy.h"
 #include "pipeline/core/chance.h"
@@ -29,35 +30,33 @@ Interval percentiles(std::vector<double> values, bool drawn) {
 }  // namespace
 
 AccuracyIntervals bootstrap_intervals(const std::vector<Outcome>& outcomes, int replicates, std::int64_t seed) {
-  std::map<std::int64_t, int> class_of;
-  std::map<int, std::map<std::int64_t, Group>> classes;
+  std::map<std::int64_t, Group> groups;
+  std::map<int, std::set<std::int64_t>> groups_of_class;
   for (const Outcome& outcome : outcomes) {
-    const int label = class_of.emplace(outcome.group, outcome.reference).first->second;
-    ++classes[label][outcome.group].counts[{outcome.reference, outcome.produced}];
+    ++groups[outcome.group].counts[{outcome.reference, outcome.produced}];
+    groups_of_class[outcome.reference].insert(outcome.group);
   }
-  bool drawn = false;  // some class has at least two groups
-  for (const auto& [label, groups] : classes) drawn = drawn || groups.size() > 1;
+  std::vector<const Group*> members;
+  for (const auto& [id, group] : groups) members.push_back(&group);
 
   std::vector<double> overall, macro_f;
   std::map<int, std::vector<double>> f_scores;
   std::mt19937_64 random(mix(static_cast<std::uint64_t>(seed)));
   for (int replicate = 0; replicate < replicates; ++replicate) {
     ConfusionMatrix matrix;
-    for (const auto& [label, groups] : classes) {
-      std::vector<const Group*> members;
-      for (const auto& [id, group] : groups) members.push_back(&group);
-      std::map<CodePair, std::int64_t> sum;
-      for (std::size_t i = 0; i < members.size(); ++i)
-        for (const auto& [cell, n] : members[below(random, members.size())]->counts) sum[cell] += n;
-      for (const auto& [cell, n] : sum) matrix.add(cell.first, cell.second, n);
-    }
+    std::map<CodePair, std::int64_t> sum;
+    for (std::size_t i = 0; i < members.size(); ++i)
+      for (const auto& [cell, n] : members[below(random, members.size())]->counts) sum[cell] += n;
+    for (const auto& [cell, n] : sum) matrix.add(cell.first, cell.second, n);
     const Accuracy accuracy = measure(matrix);
     overall.push_back(accuracy.overall);
     macro_f.push_back(accuracy.macro_f);
-    for (const ClassAccuracy& c : accuracy.classes) f_scores[c.code].push_back(c.f_score);
+    for (const ClassAccuracy& c : accuracy.classes)
+      if (c.reference > 0) f_scores[c.code].push_back(c.f_score);
   }
+  const bool drawn = groups.size() > 1;
   AccuracyIntervals intervals{percentiles(overall, drawn), percentiles(macro_f, drawn), {}};
-  for (const auto& [label, groups] : classes) intervals.f_score[label] = percentiles(f_scores[label], groups.size() > 1);
+  for (const auto& [label, of_class] : groups_of_class) intervals.f_score[label] = percentiles(f_scores[label], of_class.size() > 1);
   return intervals;
 }
 

@@ -22,7 +22,8 @@ struct AccuracyIntervals {
   std::map<int, Interval> f_score;  // of each class of the reference
 };
 
-// Groups are drawn with replacement within the class of their first outcome, so that no class is lost. Depends only on the seed.
+// As many groups as there are are drawn with replacement from all, whatever their classes: how many of a class judge is chance, too. An
+// F-score is that of the draws that have its class. Depends only on the seed.
 AccuracyIntervals bootstrap_intervals(const std::vector<Outcome>& outcomes, int replicates, std::int64_t seed);
 
 }  // namespace millesime

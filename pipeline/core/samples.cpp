@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "pipeline/core/counted.h"
+#include "pipeline/core/divided_groups.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
@@ -54,7 +55,11 @@ void refuse_other_formats(const std::string& file) {
 std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
   refuse_other_formats(file);
   const bool table = lower(std::filesystem::path(file).extension().string()) == ".csv";
-  return table ? read_parts_csv(file, nomenclature, rules) : read_parts(file);
+  if (table) return read_parts_csv(file, nomenclature, rules);
+  std::vector<Samples> parts = read_parts(file);
+  for (const Samples& part : parts)
+    if (part.reference.empty()) refuse_divided_groups(part, file);  // of tables; polygons of images are divided as wholes
+  return parts;
 }
 
 void check(const Samples& samples) {

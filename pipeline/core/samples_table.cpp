@@ -13,6 +13,7 @@
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/csv.h"
 #include "pipeline/core/decimal_scale.h"
+#include "pipeline/core/divided_groups.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/samples.h"
 #include "pipeline/core/samples_columns.h"
@@ -349,6 +350,7 @@ class TableReader {
     s.notes = survey_.notes();
     for (Column<float>* column : {&s.longitude, &s.latitude})
       if (!column->empty()) column->edit().resize(s.label.size(), std::numeric_limits<float>::quiet_NaN());
+    refuse_divided_groups(s, file_, group_names_);
     s.col.assign(s.label.size(), -1);
     s.row.assign(s.label.size(), -1);
     if (region_names_.empty()) region_names_.emplace("", 0);

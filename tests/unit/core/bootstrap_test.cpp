@@ -44,7 +44,16 @@ TEST(Bootstrap, DependsOnTheSeedAlone) {
   const std::vector<Outcome> backwards(all.rbegin(), all.rend());
   EXPECT_EQ(bootstrap_intervals(all, 100, 7).macro_f.low, bootstrap_intervals(backwards, 100, 7).macro_f.low);
   EXPECT_TRUE(std::isnan(bootstrap_intervals({}, 100, 7).overall.low));
-  EXPECT_TRUE(std::isnan(bootstrap_intervals({{1, 1, 1}, {2, 2, 2}}, 100, 7).overall.low)) << "nothing to draw from";
+  EXPECT_TRUE(std::isnan(bootstrap_intervals({{1, 1, 1}, {2, 2, 1}}, 100, 7).overall.low)) << "nothing to draw from";
+}
+
+TEST(Bootstrap, DrawsGroupsOfAllClassesTogether) {
+  // One class is always right, the other always wrong: drawn within each class, every draw would have the same accuracy.
+  std::vector<Outcome> all;
+  for (int group = 0; group < 200; ++group) all.push_back({1 + group % 2, 1, group});
+  const AccuracyIntervals intervals = bootstrap_intervals(all, 500, 1);
+  EXPECT_NEAR(intervals.overall.low, 0.5 - 0.069, 0.015);  // 1.96 standard errors of a binomial
+  EXPECT_NEAR(intervals.overall.high, 0.5 + 0.069, 0.015);
 }
 
 }  // namespace

@@ -345,6 +345,8 @@ TEST(SamplesTable, MistakesAreNamedWithLineAndColumn) {
   EXPECT_THAT(samples_refusal("label,split,B4_20210105\n1,trained,2\n"),
               HasSubstr("expected learn (or train), test (or val), both, unused or final, got \"trained\""));
   EXPECT_THAT(samples_refusal("label,split_1,B4_20210105\n1,learn,2\n"), HasSubstr("without gaps"));
+  EXPECT_THAT(samples_refusal("label,group,split,B4_20210105\n1,field,learn,2\n1,other,test,2\n1,field,unused,2\n1,field,test,2\n"),
+              ::testing::AllOf(HasSubstr("split divides 1 group"), HasSubstr("of group \"field\" row 1 learns and row 4 tests")));
   EXPECT_THAT(samples_refusal("label,x,y,B4_20210105\n1,,0,2\n"), HasSubstr("column x: expected a map coordinate"));
 }
 

@@ -1,0 +1,127 @@
+#include "pipeline/core/sample_digests.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+
+#include "pipeline/core/chance.h"
+#include "pipeline/core/error.h"
+
+namespace millesime {
+namespace {
+
+constexpr std::size_t kDigits = 16;  // hexadecimal, of a digest
+
+std::uint64_t joined(std::uint64_t digest, std::int64_t number) { return mix(digest ^ mix(static_cast<std::uint64_t>(number))); }
+
+// The names of the bands, and how their numbers are stored.
+struct StoredBands {
+  std::uint64_t names = 0;
+  std::vector<std::int64_t> exponent;  // of a table: a number is stored x 10^exponent
+};
+
+StoredBands stored_bands(const SampleSeries& series) {
+  StoredBands stored;
+  for (std::size_t b = 0; b < series.bands.size(); ++b) {
+    stored.names = joined(stored.names, static_cast<std::int64_t>(hash_text(series.bands[b])));
+    stored.exponent.push_back(std::lround(std::log10(static_cast<double>(series.scale[b]))));
+  }
+  return stored;
+}
+
+// 0: no valid observation.
+std::uint64_t digest_of_observations(const Samples& samples, std::size_t row, const std::vector<StoredBands>& stored) {
+  std::uint64_t digest = 0;
+  for (std::size_t s = 0; s < samples.series.size(); ++s) {
+    const SampleSeries& series = samples.series[s];
+    const std::size_t dates = series.dates.size(), bands = series.bands.size();
+    for (std::size_t d = 0; d < dates; ++d) {
+      if (!series.valid[row * dates + d]) continue;
+      digest = joined(joined(digest ^ stored[s].names, static_cast<std::int64_t>(s)), series.dates[d] - Date::from_ymd(1970, 1, 1));
+      for (std::size_t b = 0; b < bands; ++b) {
+        std::int64_t number = series.values[(row * dates + d) * bands + b], exponent = stored[s].exponent[b];
+        while (number != 0 && number % 10 == 0) number /= 10, ++exponent;  // 0.5000 is 0.5
+        digest = joined(joined(digest, number), number == 0 ? 0 : exponent);
+      }
+    }
+  }
+  return digest;
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> digests_of(const Samples& samples, std::span<const std::int64_t> rows) {
+  std::vector<std::uint64_t> digests;
+  digests.reserve(rows.size());
+  if (!samples.reference.empty()) {
+    const std::uint64_t reference = hash_text(samples.reference);
+    for (const std::int64_t row : rows) digests.push_back(joined(reference, samples.polygon[static_cast<std::size_t>(row)]));
+    return digests;
+  }
+  constexpr std::size_t kReadAtOnce = 8192;  // rows after which the memory of their pages is given back
+  std::vector<StoredBands> stored;
+  for (const SampleSeries& series : samples.series) stored.push_back(stored_bands(series));
+  for (const std::int64_t row : rows) {
+    digests.push_back(digest_of_observations(samples, static_cast<std::size_t>(row), stored));
+    if (digests.size() % kReadAtOnce == 0 || digests.size() == rows.size())
+      for (const SampleSeries& series : samples.series) series.values.release(), series.valid.release();
+  }
+  return digests;
+}
+
+SampleDigests::SampleDigests(std::vector<std::uint64_t> digests) : digests_(std::move(digests)) {
+  std::erase(digests_, 0);
+  keep();
+}
+
+void SampleDigests::merge(const SampleDigests& other) {
+  digests_.insert(digests_.end(), other.digests_.begin(), other.digests_.end());
+  below_ = std::min(below_, other.below_);
+  keep();
+}
+
+void SampleDigests::keep() {
+  std::ranges::sort(digests_);
+  digests_.erase(std::unique(digests_.begin(), digests_.end()), digests_.end());
+  digests_.erase(std::ranges::lower_bound(digests_, below_), digests_.end());
+  if (digests_.size() <= kMost) return;
+  below_ = digests_[kMost];
+  digests_.resize(kMost);
+}
+
+bool SampleDigests::contains(std::uint64_t digest) const { return std::ranges::binary_search(digests_, digest); }
+
+std::string SampleDigests::to_text() const {
+  std::string text;
+  char digits[kDigits + 1];
+  const auto add = [&](std::uint64_t number) {
+    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
+    text += digits;
+  };
+  add(below_);
+  for (const std::uint64_t digest : digests_) add(digest);
+  return text;
+}
+
+SampleDigests SampleDigests::from_text(const std::string& text, const std::string& origin) {
+  const auto number_at = [&](std::size_t place) {
+    std::uint64_t number = 0;
+    const char* first = text.data() + place;
+    const auto [end, error] = std::from_chars(first, first + kDigits, number, 16);
+    if (error != std::errc{} || end != first + kDigits)
+      throw UserError(join_text(origin, ": digests of samples: expected hexadecimal numbers, got \"",
+                                std::string_view(text).substr(place, kDigits), "\""));
+    return number;
+  };
+  if (text.size() < kDigits || text.size() % kDigits != 0 || text.size() > (kMost + 1) * kDigits)
+    throw UserError(join_text(origin, ": digests of samples: expected 1 to ", kMost + 1, " times ", kDigits, " digits, got ", text.size()));
+  SampleDigests read;
+  read.below_ = number_at(0);
+  for (std::size_t place = kDigits; place < text.size(); place += kDigits) read.digests_.push_back(number_at(place));
+  read.keep();
+  return read;
+}
+
+}  // namespace millesime
