@@ -88,8 +88,8 @@ struct RasterOptions {
   int block = kMapBlock;
   const Nomenclature* nomenclature = nullptr;  // adds palette, class names and raster attribute table
   std::vector<std::string> band_names;
-  double scale = 1;       // value = number * scale, of every band
-  std::string long_name;  // what the numbers are, metadata of every band; "" for none
+  double scale = 1;            // value = number * scale, of every band
+  std::string long_name = {};  // what the numbers are, metadata of every band; "" for none
 };
 
 // A tiled GeoTIFF that is written window by window and gets its name only by commit(). The bytes of the file depend on its

@@ -326,7 +326,7 @@ TEST(Catalog, RastersOfNoPatternAreTold) {
     return progress.notes;
   };
   EXPECT_THAT(notes(), ::testing::IsEmpty());
-  const auto state = [&] { return catalog_stage().plan(config)->at(0).looked_up.at("rasters of no pattern")(); };
+  const auto state = [&] { return catalog_stage().plan(config)->at(0).looked_up.at("rasters of no pattern").look(); };
   const std::string before = state();
   write("a/flight_2021-05-16_r.tif");
   EXPECT_NE(state(), before) << "the unit that tells runs again";

@@ -164,8 +164,8 @@ TEST(Stack, CogHasOneFileAVariableAndOneBandADate) {
   const RasterReader reader(config.output + "/2018/cubes/T31TCJ_B8.tif");
   EXPECT_EQ(reader.info().bands, 3);
   EXPECT_EQ(reader.info().nodata, -10000);
-  EXPECT_TRUE(reader.info().has_scale);
-  EXPECT_DOUBLE_EQ(reader.info().scale, 1e-4);
+  EXPECT_TRUE(reader.info().each.front().has_scale);
+  EXPECT_DOUBLE_EQ(reader.info().each.front().scale, 1e-4);
   EXPECT_EQ(reader.read_all<std::int16_t>(2).at(299, 100), 9000);
   EXPECT_EQ(RasterReader(config.output + "/2018/cubes/T31TCJ_validity.tif").read_all<std::uint8_t>(1).at(99, 5), 0);
   for (const auto& entry : fs::directory_iterator(config.output + "/2018/cubes"))
