@@ -32,8 +32,9 @@ bool are_codes(const std::set<std::string>& values) {
 // The first other field that has one name for each code, and as many names.
 std::optional<NamesOfCodes> names_of_codes(const VectorLayer& layer, const std::map<std::string, std::set<std::string>>& values,
                                            const std::string& codes) {
-  for (const auto& [field, texts] : values) {
-    if (texts.size() != values.at(codes).size() || are_codes(texts)) continue;
+  for (const auto& entry : values) {
+    const std::string& field = entry.first;
+    if (entry.second.size() != values.at(codes).size() || are_codes(entry.second)) continue;
     NamesOfCodes names{field, {}};
     const bool one_each = std::ranges::all_of(layer.features, [&](const Feature& feature) {
       const std::string &code = feature.attributes.at(codes), &name = feature.attributes.at(field);

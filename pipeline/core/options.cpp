@@ -41,7 +41,7 @@ struct Literal {
 };
 
 template <class Number>
-bool parse_number(const std::string& text, Number& value) {
+bool number_from(const std::string& text, Number& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc{} && end == text.data() + text.size();
 }
@@ -85,9 +85,9 @@ struct Parse {
     *value = word == "true" || word == "yes";
     return true;
   }
-  bool operator()(int* value) const { return parse_number(text, *value); }
-  bool operator()(std::int64_t* value) const { return parse_number(text, *value); }
-  bool operator()(double* value) const { return parse_number(text, *value) && std::isfinite(*value); }
+  bool operator()(int* value) const { return number_from(text, *value); }
+  bool operator()(std::int64_t* value) const { return number_from(text, *value); }
+  bool operator()(double* value) const { return number_from(text, *value) && std::isfinite(*value); }
   bool operator()(std::string* value) const {
     *value = text;
     return true;

@@ -73,13 +73,27 @@ function(millesime_compile_together target)
   if(MILLESIME_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8
       UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
-    if(MILLESIME_CHECKED)  # of scripts/check: these sources in one file, the others alone
+    if(MILLESIME_CHECKED)
       set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
-      set_source_files_properties(${MILLESIME_CHECKED} PROPERTIES UNITY_GROUP checked)
+      cmake_language(EVAL CODE "cmake_language(DEFER CALL millesime_group_checked ${target})")  # once all sources are known
     endif()
     # GCC takes an included source for a header, whose classes must not hold types of an anonymous namespace.
     target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
   endif()
+endfunction()
+
+# For scripts/check: of eight sources those that are read are compiled together, the others alone.
+function(millesime_group_checked target)
+  get_target_property(sources ${target} SOURCES)
+  set(position 0)
+  foreach(source ${sources})
+    cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE path)
+    math(EXPR eight "${position} / 8")
+    if(path IN_LIST MILLESIME_CHECKED)
+      set_source_files_properties(${source} PROPERTIES UNITY_GROUP checked_${eight})
+    endif()
+    math(EXPR position "${position} + 1")
+  endforeach()
 endfunction()
 
 # What reads texts, plans and writes pages touches no pixel: at -O1 it compiles in two thirds of the time.

@@ -181,9 +181,10 @@ std::string static_table(const std::string& name, const std::function<std::strin
 TEST(StaticColumns, ThatNumberTheSamplesAreRefusedUnlessNamed) {
   const auto row = [](int i) { return std::to_string(i); };
   const auto twice = [](int i) { return std::to_string(i / 2); };
-  for (const char* name : {"Unnamed: 0", "id", "fid", "lon", "OBJECTID", "plot_id"})
+  for (const char* name : {"Unnamed: 0", "id", "fid", "OBJECTID", "plot_id"})
     EXPECT_THAT(table_refusal(static_table(name, twice)),
                 HasSubstr("t.csv:1: column " + std::string(name) + ": numbers or places the samples"));
+  EXPECT_THAT(table_refusal(static_table("lon", twice)), HasSubstr("t.csv:1: expected both longitude and latitude, or neither"));
   EXPECT_THAT(table_refusal(static_table("anything", row)), HasSubstr("t.csv:1: column anything: has a value of its own for each row"));
   std::string two = "label,elevation,mean rain,N_20210101\n";
   for (int i = 0; i < 120; ++i) two += "1," + std::to_string(i) + "," + std::to_string(2 * i) + ",0.5\n";

@@ -81,7 +81,7 @@ TEST(SeveralSeries, AndPrecisionAreOptionsOfAProduction) {
   write_text(folder + "/both.csv", table_with_radar(90));
   write_text(folder + "/c.toml",
              "year = 2021\noutput = \"out\"\n[[source]]\nsensor = \"sentinel2_theia\"\nroot = \"l2a\"\n"
-             "[tiles]\nnames = [\"T31TCJ\"]\n[reference]\npath = \"r.gpkg\"\nclass_field = \"CODE\"\n"
+             "[tiles]\nnames = [\"T31TCJ\"]\n[reference]\npath = \"r.gpkg\"\nclass_field = \"CODE\"\nsplit = \"polygon\"\n"
              "[model]\nname = \"ltae\"\nsources = [\"all\"]\n[train]\nepochs = 2\nprecision = \"bfloat16\"\n");
   Config config = Config::load(folder + "/c.toml", {});
   const Layout layout(config);
