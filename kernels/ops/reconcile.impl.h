@@ -33,14 +33,11 @@ struct ReconcileBlock {
             scratch.rows<float>(size * (3 * all + 3 * k)),
             scratch.rows<float>(size * (3 * all + 4 * k))};
   }
-  // Where each best path comes from, [year][class], in the place of `within`: of all paths, and of those with a lasting change until now
-  // and none yet.
-  struct Origins {
-    Rows<std::uint8_t> any, changed, kept;
-  };
-  MILLESIME_HD Origins origins_of(const Scratch& scratch) const {
-    const std::int64_t all = rows_of_years(), begin = static_cast<std::int64_t>(sizeof(float)) * 2 * all;
-    return {scratch.rows<std::uint8_t>(begin), scratch.rows<std::uint8_t>(begin + all), scratch.rows<std::uint8_t>(begin + 2 * all)};
+  // Where each best path comes from, [year][class], a byte each: of all paths, of those with a lasting change until now, and of those with
+  // none yet. In the place of `within`, as words of the same size, because rows of another size are memory of other threads.
+  static constexpr int kChanged = 8, kKept = 16;  // bits
+  MILLESIME_HD Rows<std::uint32_t> origins_of(const Scratch& scratch) const {
+    return scratch.rows<std::uint32_t>(static_cast<std::int64_t>(sizeof(float)) * 2 * rows_of_years());
   }
   // To year t, 1 or later, from the one before.
   MILLESIME_HD float transition(int t, int from, int to) const {
@@ -171,7 +168,7 @@ struct ReconcileBlock {
 
   // The best path to each class of each year: of all paths its value takes the place of the evidence; of paths without a change until now
   // (backward, and next for the year at work) and with one (kept, next_kept).
-  MILLESIME_HD void find_paths(int n, const Memory& memory, const Origins& origins) const {
+  MILLESIME_HD void find_paths(int n, const Memory& memory, const Rows<std::uint32_t>& origins) const {
     const int k = args.n_classes;
     MILLESIME_ROLLED
     for (int j = 0; j < k; ++j)
@@ -188,12 +185,13 @@ struct ReconcileBlock {
         const std::int64_t row = static_cast<std::int64_t>(t) * k + j;
         float any[kLanes], changed[kLanes], kept[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) any[lane] = changed[lane] = kept[lane] = -1.0f;
-        std::uint8_t *any_from = origins.any[row], *changed_from = origins.changed[row], *kept_from = origins.kept[row];
+        std::uint32_t any_from[kLanes], changed_from[kLanes], kept_from[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) any_from[lane] = changed_from[lane] = kept_from[lane] = 0;
         MILLESIME_ROLLED
         for (int i = 0; i < k; ++i) {
           const float probability = transition(t, i, j);
           const bool same = args.unit[i] == args.unit[j];
-          const auto from = static_cast<std::uint8_t>(i);
+          const auto from = static_cast<std::uint32_t>(i);
           const float *before = memory.evidence[row - j - k + i], *to_changed = same ? memory.kept[i] : memory.backward[i];
           for (int lane = 0; lane < n; ++lane) {
             const float of_any = before[lane] * probability, of_changed = to_changed[lane] * probability;
@@ -209,8 +207,10 @@ struct ReconcileBlock {
             kept[lane] = of_kept > kept[lane] ? of_kept : kept[lane];
           }
         }
+        std::uint32_t* origin = origins[row];
         float *value = memory.evidence[row], *next = memory.next[j], *next_kept = memory.next_kept[j];
         for (int lane = 0; lane < n; ++lane) {
+          origin[lane] = any_from[lane] | changed_from[lane] << kChanged | kept_from[lane] << kKept;
           const float evidence = value[lane];
           value[lane] = evidence * any[lane], next[lane] = evidence * kept[lane], next_kept[lane] = evidence * changed[lane];
           const float larger = next[lane] > next_kept[lane] ? next[lane] : next_kept[lane];
@@ -232,8 +232,8 @@ struct ReconcileBlock {
   }
 
   // The path of each pixel from its last year backwards, of those with a lasting change where `lasting` is 1; `year` is that of the change.
-  MILLESIME_HD void write_path(std::int64_t first, int n, const Memory& memory, const Origins& origins, const std::uint8_t* seen,
-                               const std::uint8_t* lasting) const {
+  MILLESIME_HD void write_path(std::int64_t first, int n, const Memory& memory, const Rows<std::uint32_t>& origins,
+                               const std::uint8_t* seen, const std::uint8_t* lasting) const {
     const std::int64_t last = static_cast<std::int64_t>(args.n_years - 1) * args.n_classes;
     for (int lane = 0; lane < n; ++lane) {
       int at = 0, at_changed = 0, year = 0;
@@ -250,7 +250,7 @@ struct ReconcileBlock {
         args.label[out] = seen[lane] ? static_cast<std::uint8_t>(at) : kNoClassIndex;
         args.confidence[out] = seen[lane] ? percent(memory.forward[row][lane]) : std::uint8_t{0};
         if (t == 0) break;
-        const int from = !changes ? origins.any[row][lane] : year == 0 ? origins.changed[row][lane] : origins.kept[row][lane];
+        const int from = static_cast<int>(origins[row][lane] >> (!changes ? 0 : year == 0 ? kChanged : kKept) & 0xffu);
         if (changes && year == 0 && args.unit[from] != args.unit[at]) year = t;
         at = from;
       }
@@ -283,7 +283,7 @@ struct ReconcileBlock {
       args.change[first + lane] = seen[lane] ? percent(all[lane]) : std::uint8_t{0};
       lasting[lane] = static_cast<std::uint8_t>(percent(all[lane]) >= args.threshold ? 1 : 0);
     }
-    const Origins origins = origins_of(scratch);
+    const Rows<std::uint32_t> origins = origins_of(scratch);
     find_paths(n, memory, origins);
     write_path(first, n, memory, origins, seen, lasting);
   }

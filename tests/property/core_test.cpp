@@ -130,15 +130,19 @@ Samples any_samples(RandomCase& random) {
   SampleSeries series{"sentinel2", {"B4", "B8"}, {1, 1}, {}, {}, {}};
   const int n = random.integer(1, 30), n_dates = random.integer(1, 6);
   for (int d = 0; d < n_dates; ++d) series.dates.push_back(Date::from_ymd(2021, 1 + 2 * d, random.integer(1, 28)));
+  constexpr int kPolygons = 9;
+  std::vector<std::uint8_t> splits;  // [polygon][seed]
+  for (int i = 0; i < kPolygons * samples.n_seeds; ++i) splits.push_back(static_cast<std::uint8_t>(random.integer(0, 3)));
   for (int i = 0; i < n; ++i) {
     samples.label.push_back(random.integer(1, 5));
-    samples.polygon.push_back(random.integer(1, 9));
+    samples.polygon.push_back(random.integer(1, kPolygons));
     samples.region.push_back(random.integer(0, 1));
     samples.x.push_back(random.number(-1e6, 1e6));
     samples.y.push_back(random.number(-1e6, 1e6));
     samples.col.push_back(-1);
     samples.row.push_back(-1);
-    for (int seed = 0; seed < samples.n_seeds; ++seed) samples.split.push_back(static_cast<std::uint8_t>(random.integer(0, 3)));
+    for (int seed = 0; seed < samples.n_seeds; ++seed)
+      samples.split.push_back(splits[static_cast<std::size_t>((samples.polygon.back() - 1) * samples.n_seeds + seed)]);
     for (int d = 0; d < n_dates; ++d) {
       const bool valid = random.chance(0.7);
       series.valid.push_back(valid);
