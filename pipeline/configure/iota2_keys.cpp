@@ -51,14 +51,15 @@ const std::vector<Iota2Key>& iota2_keys() {
       {"chain", "jobs_path OTB_HOME", kNotNeeded, "`millesime submit CONFIG --site SITE` makes the jobs of a cluster"},
       {"chain", "output_statistics", kNotNeeded, "report.html shows confidence and validity of right and wrong pixels"},
       {"chain", "compression_algorithm compression_predictor", kNotNeeded, "publish.compression, where DEFLATE is not wanted"},
-      {"chain", "minimum_required_dates", kAbsent, "models read the acquisitions that there are; `millesime catalog` counts them"},
+      {"chain", "minimum_required_dates", kAbsent, "models read any number of acquisitions; `millesime catalog` counts them"},
       {"chain", "from_vectordb", kNotNeeded, "`millesime samples import` reads tables of samples"},
       {"chain", "model_type", kNotNeeded, "regions are always those of region_path"},
       // samples
       {kTrain, "runs", kTaken, "reference.seeds"},
       {kTrain, "random_seed", kTaken, "reference.random_seed"},
       {kTrain, "ratio", kTaken, "reference.learn_ratio; 0.5 where iota2 has none"},
-      {kTrain, "split_ground_truth", kTaken, "False: reference.learn_ratio = 1; polygons that a model learned from judge nothing"},
+      {kTrain, "split_ground_truth", kTaken,
+       "False: reference.learn_ratio = 1; a map is not validated by polygons that its model learned from"},
       {kTrain, "sample_selection", kTaken, "sample.select or train.select with its numbers; the sampler is by polygons in turn"},
       {kTrain, "sample_augmentation", kTaken,
        "train.oversample, oversample_to, oversample_by_class, oversample_jitter, oversample_neighbours"},
@@ -74,7 +75,7 @@ const std::vector<Iota2Key>& iota2_keys() {
       {kTrain, "enable_auto_context auto_context_iterations autocontext_iterations", kAbsent, "single patches are removed by [regularise]"},
       {kTrain, "force_standard_labels", kNotNeeded, "codes of classes are kept as they are"},
       {kTrain, "learning_samples_extension", kNotNeeded, "samples are .safetensors files"},
-      {kTrain, "sampling_validation sample_validation", kNotNeeded, "all pixels of the test polygons judge"},
+      {kTrain, "sampling_validation sample_validation", kNotNeeded, "all pixels of the test polygons are compared"},
       // models
       {"arg_train", "classifier", kTaken, "model.name for rf and sharkrf; others: choose one of `millesime model list`"},
       {"arg_train", "options otb_classifier_options", kTaken, "train.trees, train.depth, train.min_leaf of a random forest"},
@@ -102,7 +103,7 @@ const std::vector<Iota2Key>& iota2_keys() {
       {kMaps, "dempstershafer_mob", kAbsent, "a production uses precision; `millesime fuse --mass` knows the others"},
       {kMaps, "keep_runs_results", kNotNeeded, "the accuracy of each seed is always in accuracy.json"},
       {kMaps, "fusion_of_classification_all_samples_validation", kNotNeeded,
-       "polygons held out from every seed judge the fused map (reference.final_ratio)"},
+       "the fused map is validated by polygons held out from every seed (reference.final_ratio)"},
       // dates and bands
       {kSensors, "start_date", kTaken, "time.start, where auto_date is False"},
       {kSensors, "end_date", kTaken, "time.end, where auto_date is False"},
@@ -209,7 +210,7 @@ const Iota2Key& find_iota2_key(const std::string& section, const std::string& ke
 std::string iota2_page() {
   std::string text =
       "# Coming from iota2\n\nMade from the declarations by `millesime config iota2`. `millesime import CONFIG.cfg -o run.toml` writes an "
-      "iota2 configuration in the words of this program. It reads the files of 2019 to 2021 (`argTrain.sampleSelection`) and those of 2022 "
+      "iota2 configuration as one of this program. It reads the files of 2019 to 2021 (`argTrain.sampleSelection`) and those of 2022 "
       "on (`arg_train.sample_selection`): capitals and underscores make no difference. What is taken over, what is not needed and what is "
       "not there stands in the file that it writes. A key that is not in this table is an error.\n\n"
       "| section | key | | in this program |\n|---|---|---|---|\n";

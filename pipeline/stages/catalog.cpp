@@ -259,7 +259,7 @@ std::string change_of_listing(const std::string& then, const std::string& now) {
 Stage catalog_stage() {
   return {.name = "catalog",
           .summary = "finds the products of each tile and checks them",
-          .reads = "folders of L2A products",
+          .reads = "images: folders of products, or lists of STAC items",
           .writes = "the census of each tile",
           .command = "catalog",
           .example = "millesime run france-2021.toml --to catalog",

@@ -43,7 +43,7 @@ Stage regularise_stage() {
   return {.name = "regularise",
           .summary = "removes what is below the minimum mapping unit, if regularise.enabled",
           .reads = "the national map",
-          .writes = "the map at 20 m, which publish makes OCS_<year>_regularised.tif of",
+          .writes = "the map at 20 m, which publish makes OCS_<edition>_regularised.tif of",
           .command = "regularise",
           .example = "millesime run france-2021.toml --set regularise.enabled=true --from regularise --to regularise",
           .revision = 1,

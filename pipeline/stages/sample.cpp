@@ -291,7 +291,7 @@ nlohmann::json sample_tile(const Config& config, const std::vector<std::string>&
 Stage sample_stage() {
   return {.name = "sample",
           .summary = "extracts the series of the pixels in reference polygons, split into learning and testing",
-          .reads = "census and footprints of the tiles, reference polygons, regions, exogenous rasters",
+          .reads = "census and footprints of the tiles, reference polygons, regions, exogenous inputs",
           .writes = "samples of each tile",
           .command = "samples extract",
           .example = "millesime samples extract france-2021.toml",

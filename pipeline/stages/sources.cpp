@@ -60,7 +60,10 @@ std::string sensor_in(const fs::path& folder, const std::string& sensor) {
 void declare_source(SourceOptions& source, Options& o) {
   o.add("name", &source.name, "what the source is called in samples, models and reports; default: that of the sensor");
   o.add("sensor", &source.sensor, "a name in configs/sensors (`millesime sensors` lists them), or a file").required().names("sensor");
-  o.add("root", &source.root, "folder of the products, <root>/<tile>/<product>").path().required();
+  o.add("root", &source.root,
+        "folder of the products, <root>/<tile>/<product>, on a disk or in object storage (s3://, gs://, az://), or a list of STAC items")
+      .path()
+      .required();
   o.add("bands", &source.bands, "bands to read, in the order of the model, by their own or their common names; default: the sensor's");
   o.add("variant", &source.variant, "which of the sensor's variants of its images is read; default: the first");
   o.add("invalid", &source.invalid,

@@ -90,7 +90,7 @@ Stage vectorise_stage() {
   return {.name = "vectorise",
           .summary = "makes polygons of the map, one output a zone, if vectorise.enabled",
           .reads = "the regularised map (without one the national map), the national map, its confidence and validity, zones",
-          .writes = "OCS_<year>.gpkg, or departement_<name>.gpkg for each zone, which publish puts into vectors/",
+          .writes = "OCS_<edition>.gpkg, or departement_<name>.gpkg for each zone, which publish puts into vectors/",
           .command = "vectorise",
           .example = "millesime run france-2021.toml --set vectorise.enabled=true --from vectorise --to vectorise",
           .revision = 3,
