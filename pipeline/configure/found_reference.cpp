@@ -29,18 +29,19 @@ bool are_codes(const std::set<std::string>& values) {
   return std::ranges::all_of(values, [](const std::string& value) { return code_named_by(value, nullptr).has_value(); });
 }
 
-// The first other field that has one name for each code, and as many names.
+// The first other field that has a name of its own for each code, or for all but one (no data).
 std::optional<NamesOfCodes> names_of_codes(const VectorLayer& layer, const std::map<std::string, std::set<std::string>>& values,
                                            const std::string& codes) {
+  const std::size_t n_codes = values.at(codes).size();
   for (const auto& entry : values) {
-    const std::string& field = entry.first;
-    if (entry.second.size() != values.at(codes).size() || are_codes(entry.second)) continue;
-    NamesOfCodes names{field, {}};
+    const std::set<std::string>& texts = entry.second;
+    if (texts.size() > n_codes || texts.size() + 1 < n_codes || are_codes(texts)) continue;
+    NamesOfCodes names{entry.first, {}};
     const bool one_each = std::ranges::all_of(layer.features, [&](const Feature& feature) {
-      const std::string &code = feature.attributes.at(codes), &name = feature.attributes.at(field);
-      return code.empty() || names.of.try_emplace(code, name).first->second == name;
+      const std::string &code = feature.attributes.at(codes), &name = feature.attributes.at(names.field);
+      return code.empty() || name.empty() || names.of.try_emplace(code, name).first->second == name;
     });
-    if (one_each) return names;
+    if (one_each && names.of.size() == texts.size()) return names;
   }
   return std::nullopt;
 }
@@ -157,7 +158,8 @@ std::string classes_of(const FoundReference& reference) {
     const std::optional<int> told = code_of_class(value, nullptr);
     ++code;
     if (told == 0) continue;
-    const std::string name = !told ? value : reference.names ? reference.names->of.at(value) : "class " + value;
+    const bool is_named = told && reference.names && reference.names->of.contains(value);
+    const std::string name = !told ? value : is_named ? reference.names->of.at(value) : "class " + value;
     text += join_text(told ? *told : code, ",", csv_cell(name), "\n");
   }
   return text;

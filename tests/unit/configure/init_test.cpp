@@ -80,6 +80,7 @@ TEST_F(Init, NamesBesideCodesDecideWhichNomenclatureItIs) {
     return Config::load(folder + "/run.toml", {}).nomenclature;
   };
   EXPECT_EQ(reference({"no data", "cultivated land", "forest", "grassland"}), "lulc_slovenia");
+  EXPECT_EQ(reference({"", "cultivated land", "forest", "grassland"}), "lulc_slovenia");
   const Nomenclature made = Nomenclature::load(reference({"no data", "kelp", "coral", "sand"}));
   ASSERT_EQ(made.size(), 3);
   EXPECT_EQ(made.at(0).code, 1);
