@@ -101,7 +101,7 @@ TEST_F(VectoriseTest, PixelsWithoutDataHaveNoObservations) {
     else
       maps.classification.clear();
     vectorise_zone(maps, two_classes(), options, nullptr, 0, {folder + "/v.gpkg"}, silent.context);
-    const auto& wheat = read_polygons(folder + "/v.gpkg", "", {"Classe"}, "").features.at(0).attributes;
+    const auto wheat = read_polygons(folder + "/v.gpkg", "", {"Classe"}, "").features.at(0).attributes;
     EXPECT_EQ(wheat.at("Validmean"), "10");
     EXPECT_EQ(wheat.at("Validstd"), "0");
   }
