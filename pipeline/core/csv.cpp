@@ -12,27 +12,12 @@
 #include <utility>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/other_format.h"
 #include "pipeline/core/text.h"
 
 namespace millesime {
 
 namespace {
-
-// Files that are named .csv, or given for one, and are something else.
-void refuse_other_format(const std::string& path, std::string_view text) {
-  struct Format {
-    std::string_view begin;
-    const char *what, *advice;
-  };
-  using namespace std::string_view_literals;
-  for (const Format& format : {Format{"\x1f\x8b"sv, "compressed (gzip)", "unpack it: gunzip -k"},
-                               {"PK\x03\x04"sv, "a zip archive or a spreadsheet (.xlsx)", "unpack it, or save the sheet as CSV"},
-                               {"PAR1"sv, "Parquet", "in Python: pandas.read_parquet(file).to_csv(name, index=False)"},
-                               {"\xff\xfe"sv, "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"},
-                               {"\xfe\xff"sv, "UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"}})
-    if (text.starts_with(format.begin))
-      throw UserError(join_text(path, ": expected a CSV file in UTF-8, got ", format.what, "; ", format.advice));
-}
 
 std::string_view line_at(std::string_view text, std::size_t position) {
   return text.substr(position, text.find('\n', position) - position);  // to the end where there is no other line
@@ -59,7 +44,7 @@ CsvReader::CsvReader(const std::string& path) : path_(path) {
 
   try {
     const std::string_view text(base_, bytes_);
-    refuse_other_format(path, text);
+    refuse_other_format(path, text, "a CSV file in UTF-8");
     if (text.starts_with("\xef\xbb\xbf")) position_ = 3;
     std::string_view header = line_at(text, position_);
     if (const std::string_view first = trim(header); first.size() == 5 && first.starts_with("sep=")) {  // of Excel

@@ -13,6 +13,7 @@
 #include "pipeline/core/counted.h"
 #include "pipeline/core/divided_groups.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/other_format.h"
 #include "pipeline/core/static_groups.h"
 #include "pipeline/core/text.h"
 
@@ -31,31 +32,21 @@ const char* to_text(Split split) {
 
 namespace {
 
-// Of a file that begins like those of a format that holds tables, but is not read.
-void refuse_other_formats(const std::string& file) {
+// A file of samples begins with the size of its header, in any eight bytes, and the JSON text that this is.
+void require_header(const std::string& file) {
+  constexpr std::size_t kSizeBytes = 8;
   char begin[16] = {};
   std::ifstream(file, std::ios::binary).read(begin, sizeof begin);
-  const std::string_view bytes(begin, sizeof begin);
-  const auto refuse = [&](const std::string& format, const std::string& how) {
-    throw UserError(join_text(file, ": is a ", format,
-                              "; expected a table in CSV (NAME.csv) or a .safetensors file of samples; write it as CSV, e.g. ", how));
-  };
-  const std::string csv = std::filesystem::path(file).replace_extension(".csv").filename().string(),
-                    name = std::filesystem::path(file).filename().string();
-  if (bytes.starts_with("PAR1"))
-    refuse("Parquet file", join_text("in Python: pandas.read_parquet(\"", name, "\").to_csv(\"", csv, "\", index=False)"));
-  if (bytes.starts_with("SQLite format 3"))
-    refuse(lower(file).ends_with(".gpkg") ? "GeoPackage" : "SQLite database", join_text("ogr2ogr -f CSV ", csv, " ", name));
-  if (bytes.starts_with("PK\x03\x04")) refuse("ZIP archive or a spreadsheet", "by the program that made it");
-  if (bytes.starts_with("\x1f\x8b")) refuse("file compressed by gzip", "gunzip");
+  if (begin[kSizeBytes] != '{')
+    refuse_other_format(file, std::string_view(begin, sizeof begin), "a table in CSV (NAME.csv) or a .safetensors file of samples");
 }
 
 }  // namespace
 
 std::vector<Samples> load_parts(const std::string& file, const Nomenclature* nomenclature, const TableRules& rules) {
-  refuse_other_formats(file);
   const bool table = lower(std::filesystem::path(file).extension().string()) == ".csv";
   if (table) return read_parts_csv(file, nomenclature, rules);
+  require_header(file);
   std::vector<Samples> parts = read_parts(file);
   for (const Samples& part : parts)
     if (part.reference.empty()) refuse_divided_groups(part, file);  // of tables; polygons of images are divided as wholes

@@ -167,7 +167,7 @@ TEST(Precision, ThatADateInAnotherUnitWouldTakeFromTheOthersIsRefused) {
 TEST(Tables, OfAnotherFormatAreNamed) {
   EXPECT_THAT(table_refusal("\x1f\x8b\x08rest\n"), HasSubstr("t.csv: expected a CSV file in UTF-8, got compressed (gzip); unpack it"));
   EXPECT_THAT(table_refusal("PK\x03\x04rest\n"), HasSubstr("a spreadsheet (.xlsx)"));
-  EXPECT_THAT(table_refusal("PAR1rest\n"), HasSubstr("pandas.read_parquet(file).to_csv"));
+  EXPECT_THAT(table_refusal("PAR1rest\n"), HasSubstr("pandas.read_parquet(\"t.csv\").to_csv(\"NAME.csv\""));
   EXPECT_THAT(table_refusal("\xff\xfel\n"), HasSubstr("iconv -f UTF-16 -t UTF-8"));
 }
 
@@ -285,9 +285,11 @@ TEST(TableRules, OtherFormatsAreNamed) {
     }
     return "no error";
   };
-  EXPECT_THAT(refusal("a.parquet", "PAR1"), AllOf(HasSubstr("is a Parquet file"), HasSubstr("a.csv")));
-  EXPECT_THAT(refusal("a.gpkg", "SQLite format 3"), AllOf(HasSubstr("is a GeoPackage"), HasSubstr("ogr2ogr -f CSV a.csv a.gpkg")));
-  EXPECT_THAT(refusal("a.sqlite", "SQLite format 3"), HasSubstr("is a SQLite database"));
+  EXPECT_THAT(refusal("a.parquet", "PAR1"), AllOf(HasSubstr("got a Parquet file"), HasSubstr("a.csv")));
+  EXPECT_THAT(refusal("a.gpkg", "SQLite format 3"), AllOf(HasSubstr("got a GeoPackage"), HasSubstr("ogr2ogr -f CSV a.csv a.gpkg")));
+  EXPECT_THAT(refusal("a.sqlite", "SQLite format 3"), HasSubstr("got a SQLite database"));
+  // The size of a header may be any bytes.
+  EXPECT_THAT(refusal("a.safetensors", std::string("\x1f\x8b\0\0\0\0\0\0{", 9)), ::testing::Not(HasSubstr("gzip")));
 }
 
 TEST(TableRules, DatesOfColumnsHaveThreeForms) {
