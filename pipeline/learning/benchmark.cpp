@@ -93,21 +93,6 @@ void forget_others(std::vector<NamedSamples>& all, int seed) {
   }
 }
 
-// The test samples that are not of polygons that learn.
-std::vector<SampleSelection> fair_tests(const std::string& file, const std::vector<NamedSamples>& tests,
-                                        const std::vector<NamedSamples>& all, const Context& context) {
-  const auto given = select_labelled(tests, SampleUse::all, 0, std::nullopt);
-  auto fair = without_learned(given, digests_of_polygons(all, select_labelled(all, SampleUse::all, 0, std::nullopt)));
-  if (fair.empty() && !given.empty())
-    throw UserError(join_text("--test ", file,
-                              ": all of its samples learn, too; expected samples of other polygons, or leave out --test "
-                              "for cross-validation"));
-  if (const std::int64_t left_out = count_rows(given) - count_rows(fair); left_out > 0)
-    context.progress->note(join_text("--test ", file, ": ", left_out, " of ", count_rows(given),
-                                     " samples are of polygons that learn, and are left out of the test"));
-  return fair;
-}
-
 double deviation(const std::vector<double>& values) {
   const auto interval = mean_interval(values);
   return interval.standard_error * std::sqrt(interval.n);
@@ -228,7 +213,10 @@ std::vector<BenchmarkResult> benchmark(const BenchmarkCommand& command, const Co
     const Folds made = make_folds(all, command.folds, by, command.fold_seed);
     for (int fold = 0; fold < made.n; ++fold) folds.push_back(select_fold(all, made, fold));
   } else {
-    folds.push_back({select_labelled(all, SampleUse::all, 0, std::nullopt), fair_tests(command.test, tests, all, context)});
+    const auto learning = select_labelled(all, SampleUse::all, 0, std::nullopt);
+    folds.push_back(
+        {learning, fair_samples("--test " + command.test, "test", " for cross-validation",
+                                select_labelled(tests, SampleUse::all, 0, std::nullopt), digests_of_polygons(all, learning), context)});
   }
   for (const auto& fold : folds)
     if (fold.learn.empty() || fold.test.empty()) throw UserError(join_text(command.samples.front(), ": a part without labelled samples"));

@@ -96,6 +96,18 @@ std::vector<SampleSelection> without_learned(const std::vector<SampleSelection>&
   return others;
 }
 
+std::vector<SampleSelection> fair_samples(const std::string& what, const std::string& use, const std::string& instead,
+                                          const std::vector<SampleSelection>& given, const std::vector<std::uint64_t>& learned,
+                                          const Context& context) {
+  auto fair = without_learned(given, learned);
+  if (fair.empty() && !given.empty())
+    throw UserError(join_text(what, ": all of its samples learn, too; expected samples of other polygons, or leave out --", use, instead));
+  if (const std::int64_t left_out = count_rows(given) - count_rows(fair); left_out > 0)
+    context.progress->note(
+        join_text(what, ": ", left_out, " of ", count_rows(given), " samples are of polygons that learn, and are left out of the ", use));
+  return fair;
+}
+
 std::int64_t count_rows(const std::vector<SampleSelection>& selections) {
   std::int64_t rows = 0;
   for (const SampleSelection& selection : selections) rows += std::ssize(selection.rows);

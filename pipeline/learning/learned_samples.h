@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/base/model_file.h"
+#include "pipeline/core/context.h"
 #include "pipeline/core/sample_digests.h"
 #include "pipeline/learning/sample_input.h"
 
@@ -33,6 +34,12 @@ LearnedShare learned_share(const ModelSpec& spec, const SampleSelection& judging
 
 // The selections without the samples that are among these digests (rising); empty ones are left out.
 std::vector<SampleSelection> without_learned(const std::vector<SampleSelection>& selections, const std::vector<std::uint64_t>& learned);
+
+// The same of samples that are given as the `use` ("test") of `what` (a file), which is told; UserError where none is left, with what to do
+// `instead`.
+std::vector<SampleSelection> fair_samples(const std::string& what, const std::string& use, const std::string& instead,
+                                          const std::vector<SampleSelection>& given, const std::vector<std::uint64_t>& learned,
+                                          const Context& context);
 
 std::int64_t count_rows(const std::vector<SampleSelection>& selections);
 

@@ -29,14 +29,8 @@ ValidationSamples validation_samples(const LearningRequest& request, const std::
   if (request.validation.empty()) return {};
   ValidationSamples validation{load_named({request.validation}, request.nomenclature, request.tables.for_reading()), {}, {}};
   const auto given = select_labelled(validation.all, SampleUse::all, 0, std::nullopt);
-  const auto others = without_learned(given, digests_of_polygons(all, learning));
-  if (others.empty() && !given.empty())
-    throw UserError(join_text(request.validation,
-                              ": all of its samples learn, too; expected samples of other polygons, or leave out "
-                              "--validation: a part of the polygons is held out then"));
-  if (const std::int64_t left_out = count_rows(given) - count_rows(others); left_out > 0)
-    context.progress->note(join_text(request.validation, ": ", left_out, " of ", count_rows(given),
-                                     " samples are of polygons that learn, and are left out of the validation"));
+  const auto others = fair_samples(request.validation, "validation", ": a part of the polygons is held out then", given,
+                                   digests_of_polygons(all, learning), context);
   std::set<int> codes;
   for (const SampleSelection& selection : learning)
     for (const auto row : selection.rows) codes.insert(selection.samples->label[static_cast<std::size_t>(row)]);
