@@ -5,6 +5,7 @@
 #include <set>
 
 #include "pipeline/core/error.h"
+#include "pipeline/core/first_of.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/io/layer_choice.h"
@@ -17,11 +18,9 @@ LayerChoice layer_of_regions(const RegionOptions& options) { return {options.lay
 void refuse_dropped_regions(const VectorLayer& layer, const RegionOptions& options) {
   if (layer.dropped.empty()) return;
   constexpr std::size_t kListed = 10;
-  const std::vector<std::string> first(layer.dropped.begin(),
-                                       layer.dropped.begin() + static_cast<std::ptrdiff_t>(std::min(kListed, layer.dropped.size())));
-  throw UserError(join_text(options.path,
-                            ": not every region is a polygon that can be used, so that pixels would lie in none: ", join_list(first, "; "),
-                            layer.dropped.size() > kListed ? "..." : "", "; mend, cut or remove these features (regions.path)"));
+  throw UserError(join_text(options.path, ": not every region is a polygon that can be used, so that pixels would lie in none: ",
+                            join_list(first_of(layer.dropped, kListed), "; "), layer.dropped.size() > kListed ? "..." : "",
+                            "; mend, cut or remove these features (regions.path)"));
 }
 
 using OfName = std::map<std::string, std::vector<const Feature*>>;

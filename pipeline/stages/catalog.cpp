@@ -9,6 +9,7 @@
 #include "pipeline/core/atomic_file.h"
 #include "pipeline/core/counted.h"
 #include "pipeline/core/error.h"
+#include "pipeline/core/first_of.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 #include "pipeline/stages/layout.h"
@@ -92,13 +93,10 @@ nlohmann::json counts_of(const TileImages& images) {
   return counts;
 }
 
-std::vector<std::string> first_of(const std::vector<std::string>& files) {
-  constexpr std::size_t kNamed = 5;
-  return {files.begin(), files.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, files.size()))};
-}
+constexpr std::size_t kNamedRasters = 5;  // of no pattern
 
 std::string text_of_unmatched(const std::vector<std::string>& files, const std::string& sensor) {
-  const std::vector<std::string> first = first_of(files);
+  const std::vector<std::string> first = first_of(files, kNamedRasters);
   return join_text(counted(files.size(), "raster"), files.size() == 1 ? " fits" : " fit", " no pattern of ", sensor,
                    ", not read: ", join_list(first, ", "), files.size() > first.size() ? "..." : "",
                    "; if they are images of it, `millesime sensors show ", sensor, "` says how files are named");
@@ -151,7 +149,7 @@ nlohmann::json run_catalog(const Config& config, const std::string& tile, bool t
     for (const SourceOptions& source : config.sources)
       if (const std::vector<std::string> files = unmatched_of(config, source); !files.empty()) {
         context.progress->note(join_text(source.root, ": ", text_of_unmatched(files, source.sensor)));
-        counts["unmatched"][source.name] = {{"rasters", files.size()}, {"first", first_of(files)}};
+        counts["unmatched"][source.name] = {{"rasters", files.size()}, {"first", first_of(files, kNamedRasters)}};
       }
   context.progress->advance(1);
   context.progress->finish();
@@ -162,8 +160,7 @@ nlohmann::json run_catalog(const Config& config, const std::string& tile, bool t
 std::string some_of(const std::vector<std::string>& names, const char* what) {
   constexpr std::size_t kNamed = 2;
   if (names.empty()) return join_text("0 ", what);
-  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kNamed)));
-  return join_text(names.size(), " ", what, " (", join_list(first, ", "),
+  return join_text(names.size(), " ", what, " (", join_list(first_of(names, kNamed), ", "),
                    names.size() > kNamed ? join_text(", and ", names.size() - kNamed, " more") : "", ")");
 }
 
@@ -308,7 +305,7 @@ nlohmann::ordered_json CatalogReport::to_json() const {
   document["root"] = root;
   document["tiles"] = nlohmann::ordered_json::array();
   for (const SourceCensus& census : tiles) document["tiles"].push_back(census.to_json());
-  document["unmatched"] = {{"rasters", unmatched.size()}, {"first", first_of(unmatched)}};
+  document["unmatched"] = {{"rasters", unmatched.size()}, {"first", first_of(unmatched, kNamedRasters)}};
   return document;
 }
 

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "pipeline/core/counted.h"
+#include "pipeline/core/first_of.h"
 #include "pipeline/core/text.h"
 #include "pipeline/io/coordinates.h"
 #include "pipeline/stages/sample.h"
@@ -33,12 +34,6 @@ std::vector<std::size_t> sizes(const Sets& sets) {
   return result;
 }
 
-// Of a pair of features, which have the same corners.
-nlohmann::json first_pairs(const std::vector<std::pair<std::int64_t, std::int64_t>>& pairs) {
-  return std::vector<std::pair<std::int64_t, std::int64_t>>(
-      pairs.begin(), pairs.begin() + static_cast<std::ptrdiff_t>(std::min(pairs.size(), kListedLines)));
-}
-
 // "5 of 2, 6 of 3"
 std::string ids_of(const std::vector<std::pair<std::int64_t, std::int64_t>>& pairs) {
   constexpr std::size_t kNamed = 5;
@@ -46,10 +41,6 @@ std::string ids_of(const std::vector<std::pair<std::int64_t, std::int64_t>>& pai
   for (const auto& [id, other] : pairs)
     if (texts.size() < kNamed) texts.push_back(join_text(id, " of ", other));
   return join_list(texts, ", ") + (pairs.size() > kNamed ? "..." : "");
-}
-
-nlohmann::json first_lines(const std::vector<std::string>& lines) {
-  return std::vector<std::string>(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(std::min(lines.size(), kListedLines)));
 }
 
 }  // namespace
@@ -110,15 +101,16 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
                         {"pixels_not_selected", dropped.pixels_not_selected},
                         {"geometries_repaired", reference.repaired.size()},
                         {"geometries_dropped", reference.dropped.size()}};
-  if (!reference.copies.empty()) counts["polygons_copied"] = reference.copies.size(), counts["copied"] = first_pairs(reference.copies);
+  if (!reference.copies.empty())
+    counts["polygons_copied"] = reference.copies.size(), counts["copied"] = first_of(reference.copies, kListedLines);
   if (!reference.contradictions.empty()) {
     counts["polygons_contradicted"] = std::ranges::count_if(reference.polygons, &ReferencePolygon::is_contradicted);
-    counts["contradicted"] = first_pairs(reference.contradictions);
+    counts["contradicted"] = first_of(reference.contradictions, kListedLines);
   }
   for (const RegionOverlap& overlap : reference.overlaps)
     counts["regions_overlap"].push_back({{"regions", {overlap.first, overlap.second}}, {"pixels", overlap.pixels}});
-  if (!reference.repaired.empty()) counts["repaired"] = first_lines(reference.repaired);
-  if (!reference.dropped.empty()) counts["dropped"] = first_lines(reference.dropped);
+  if (!reference.repaired.empty()) counts["repaired"] = first_of(reference.repaired, kListedLines);
+  if (!reference.dropped.empty()) counts["dropped"] = first_of(reference.dropped, kListedLines);
   if (!reference.note.empty()) counts["note"] = reference.note;
   if (const auto shares = missing_of(samples).shares(); !shares.empty()) counts["inputs_without_value"] = shares;
   return counts;
@@ -127,13 +119,11 @@ nlohmann::json counts_of(const Samples& samples, const TileReference& reference,
 std::vector<std::string> notes_of_reference(const TileReference& reference, const Config& config, const Grid& grid) {
   std::vector<std::string> notes;
   if (!reference.note.empty()) notes.push_back(reference.note);
+  constexpr std::size_t kNamedFeatures = 3;
   if (!reference.dropped.empty())
     notes.push_back(join_text(
         config.reference.path, ": ", counted(reference.dropped.size(), "feature"), " without a polygon that can be used, left out: ",
-        join_list(
-            {reference.dropped.begin(), std::next(reference.dropped.begin(), std::min<std::ptrdiff_t>(3, std::ssize(reference.dropped)))},
-            "; "),
-        reference.dropped.size() > 3 ? "..." : ""));
+        join_list(first_of(reference.dropped, kNamedFeatures), "; "), reference.dropped.size() > kNamedFeatures ? "..." : ""));
   if (!reference.copies.empty())
     notes.push_back(join_text(config.reference.path, ": ", counted(reference.copies.size(), "polygon"),
                               " with the corners and the class of another (feature ", ids_of(reference.copies), "); one of each is kept"));
