@@ -4,6 +4,7 @@
 
 #include "pipeline/cli/command.h"
 #include "pipeline/core/json_text.h"
+#include "pipeline/learning/unread_options.h"
 #include "pipeline/reports/benchmark_report.h"
 
 namespace millesime {
@@ -28,6 +29,7 @@ void add_benchmark(CLI::App& app, Program& program) {
        {"millesime benchmark --samples samples.safetensors --models random_forest,temporal_cnn,ltae --folds 5 -o benchmark.html",
         "millesime benchmark --samples train.csv --test test.csv --models ltae,ltae+temporal_cnn --seeds 3 --json"}},
       [](Command& command, const Context& context) {
+        warn(unread_assignments(command.assignments, command.models));
         const auto results = benchmark(command, context);
         if (!command.output.empty()) write_benchmark(results, command);
         if (command.json)

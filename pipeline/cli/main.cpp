@@ -29,18 +29,20 @@
 namespace millesime {
 namespace {
 
-// "--tile" for "--tiles", "classfy" for "classify": the nearest name that the command knows.
+// "--tile" for "--tiles", "classfy" for "classify", "config shwo" for "config show": the nearest name that the command knows.
 std::string suggestion(const CLI::App& app, int argc, char** argv) {
   const CLI::App* command = &app;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
   std::vector<std::string> known;
   for (const auto* option : command->get_options())
     for (const auto& name : option->get_lnames()) known.push_back("--" + name);
-  for (const auto* subcommand : command->get_subcommands([](const CLI::App*) { return true; })) known.push_back(subcommand->get_name());
+  const auto subcommands = command->get_subcommands([](const CLI::App*) { return true; });
+  for (const auto* subcommand : subcommands) known.push_back(subcommand->get_name());
   for (int i = 1; i < argc; ++i) {
     const std::string word = split_text(argv[i], '=').front();
     if (word == command->get_name() || std::ranges::find(known, word) != known.end()) continue;
-    const bool candidate = word.starts_with("--") || (i == 1 && command == &app);
+    const bool names_command = !subcommands.empty() && (i == 1 || argv[i - 1] == command->get_name());
+    const bool candidate = word.starts_with("--") || names_command;
     if (const std::string near = nearest_name(word, known); candidate && !near.empty()) return word + ": did you mean " + near + "? ";
   }
   return "";
@@ -107,10 +109,10 @@ void let_idle_threads_sleep(char** argv) {
   ::execv("/proc/self/exe", argv);
 }
 
-// Commands that work long and can go on from what is finished; others end at once when they are asked to.
-bool leaves_files_behind(std::string_view command) {
-  return command == "run" || command == "train" || command == "classify" || command == "samples" || command == "stack";
-}
+// Commands that go on from what is finished, and those that work long and remove what they began; others end at once when they are asked
+// to.
+bool goes_on(std::string_view command) { return command == "run" || command == "train" || command == "samples"; }
+bool leaves_files_behind(std::string_view command) { return goes_on(command) || command == "classify" || command == "stack"; }
 
 // LibTorch unregisters thousands of operators when the process ends (55 ms of 210 ms of a short command): everything of ours is closed by
 // then, so the process ends at once. Under the sanitizers it ends in the ordinary way, which looks for leaks.
@@ -127,7 +129,9 @@ int run_and_report(int argc, char** argv) {
   try {
     return run_program(argc, argv);
   } catch (const Interrupted& request) {
-    std::fprintf(stderr, "millesime: %s\n", request.what());  // "ended on request; ..."
+    std::fprintf(stderr, "millesime: %s; %s\n", request.what(),
+                 goes_on(argv[1]) ? "what is finished is kept, and the same command goes on from there"
+                                  : "no file is left half written, and the same command begins anew");
     return kExitInterrupted;
   } catch (const UserError& error) {
     return report("error", error.what(), kExitUserError);

@@ -9,6 +9,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
+#include "pipeline/engine/plan.h"
 #include "pipeline/engine/progress.h"
 #include "pipeline/engine/run.h"
 
@@ -149,6 +150,11 @@ void print_plan(const std::vector<PlannedStage>& plan, bool json) {
     std::printf("%d to run, %d up to date%s\n", to_run, up_to_date, blocked == 0 ? "" : join_text(", ", blocked, " blocked").c_str());
 }
 
+void keep_unit(std::vector<PlannedStage>& plan, const std::string& name) {
+  for (PlannedStage& stage : plan) std::erase_if(stage.units, [&](const PlannedUnit& planned) { return planned.unit.name() != name; });
+  std::erase_if(plan, [](const PlannedStage& stage) { return stage.units.empty(); });
+}
+
 int execute(Call<RunCommand>& call) {
   RunCommand& command = call.command;
   if (!command.unit.empty() && (!command.from.empty() || !command.to.empty()))
@@ -157,7 +163,9 @@ int execute(Call<RunCommand>& call) {
   const Selection selection{command.tiles, command.from, command.to, command.force, command.partial};
   if (command.unit.empty()) warn(command.production.unread_options());
   if (command.dry_run) {
-    print_plan(make_plan(stage_list(), config, selection), command.json);
+    std::vector<PlannedStage> plan = make_plan(stage_list(), config, selection);
+    if (!command.unit.empty()) keep_unit(plan, unit_named(stage_list(), config, command.unit).unit.name());
+    print_plan(plan, command.json);
     return 0;
   }
   JsonProgress json_progress(stdout);

@@ -11,6 +11,7 @@
 #include "pipeline/core/table_rules.h"
 #include "pipeline/engine/run.h"
 #include "pipeline/learning/audit.h"
+#include "pipeline/learning/unread_options.h"
 #include "pipeline/stages/next_samples.h"
 #include "pipeline/stages/sample.h"
 #include "pipeline/stages/tiles.h"
@@ -118,6 +119,7 @@ void add_audit(CLI::App& group, Program& program) {
                         {"millesime samples audit --samples samples.safetensors -o suspicious.csv",
                          "millesime samples audit --samples samples.safetensors --reference reference.shp -o suspicious.gpkg"}},
                        [](Command& command, const Context& context) {
+                         warn(unread_assignments(command.assignments, {command.model}));
                          const auto found = audit(command, context);
                          std::printf("%s that models would label differently, the most suspicious first, in %s\n",
                                      counted(found.size(), "polygon").c_str(), command.output.c_str());

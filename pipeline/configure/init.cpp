@@ -76,6 +76,7 @@ class Look {
     polygons_ = find_polygons(folders_beside(fs::absolute(folder_).lexically_normal(), sources_), first_.assumed);
     set_reference();
     set_regions();
+    name_unused();
     first_.toml = text();
     return std::move(first_);
   }
@@ -158,9 +159,22 @@ class Look {
   void set_regions() {
     const auto regions = find_named(polygons_, {"region", "eco", "climat"}, reference_);
     if (!regions) return;
+    regions_ = regions->path;
     set("regions.path", relative(regions->path), "assumed: one model a region; remove the section for one model of all");
     set("regions.field", regions->field, "the field that names the region");
     first_.assumed.push_back(join_text(relative(regions->path), " holds regions, each with a model of its own"));
+  }
+
+  std::optional<FoundRegions> zones() const {
+    return find_named(polygons_, {"depart", "zone", "commune", "canton", "district"}, reference_);
+  }
+
+  void name_unused() {
+    const auto zones = this->zones();
+    for (const FoundPolygons& each : polygons_)
+      if (each.path != reference_ && each.path != regions_ && !(zones && each.path == zones->path))
+        first_.assumed.push_back(join_text(relative(each.path), " is not meant (", counted(each.features, "polygon"),
+                                           "): reference.path takes one file; join them if it holds reference polygons, too"));
   }
 
   std::string text() const {
@@ -170,7 +184,7 @@ class Look {
     toml += comment("Next: millesime run FILE --dry-run; `millesime config show FILE` prints every key with its default") + "\n\n";
     toml += to_commented_toml(options_, config_.sources);
     toml += "\n# What else a production may say:\n# [mosaic]\n# crs = \"EPSG:2154\"           # default: the UTM zone of most tiles\n";
-    if (const auto zones = find_named(polygons_, {"depart", "zone", "commune", "canton", "district"}, reference_))
+    if (const auto zones = this->zones())
       toml += join_text("# [vectorise]\n# enabled = true\n", comment("zones = " + toml_text(relative(zones->path))), "\n",
                         comment("zones_field = " + toml_text(zones->field)), "\n");
     std::error_code error;
@@ -192,7 +206,7 @@ class Look {
   Options options_;
   std::vector<FoundSource> sources_;
   std::vector<FoundPolygons> polygons_;
-  std::string reference_;
+  std::string reference_, regions_;  // files of polygons
   FirstConfig first_;
 };
 

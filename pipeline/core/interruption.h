@@ -1,6 +1,6 @@
 #pragma once
-// The request to end (SIGTERM of a scheduler, Ctrl-C). Work looks at it between two steps and throws; what is finished is kept, nothing is
-// left half, and the same command goes on from there.
+// The request to end (SIGTERM of a scheduler, Ctrl-C). Work looks at it between two steps and throws; nothing is left half, and what a
+// production has finished is kept.
 
 #include <exception>
 
@@ -9,9 +9,7 @@ namespace millesime {
 // Thrown up to main(), which exits with 128 + SIGTERM. It is no failure of what was at work.
 class Interrupted : public std::exception {
  public:
-  const char* what() const noexcept override {
-    return "ended on request; what is finished is kept, and the same command goes on from there";
-  }
+  const char* what() const noexcept override { return "ended on request"; }
 };
 
 inline constexpr int kExitInterrupted = 143;

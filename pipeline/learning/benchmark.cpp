@@ -133,18 +133,24 @@ std::string cell(const Spread& spread) {
 
 }  // namespace
 
+MemberText read_member(const std::string& member) {
+  const auto parts = split_text(member, ':');
+  MemberText text{std::string(trim(parts.front())), {}, {}};
+  for (const auto& part : std::vector(parts.begin() + 1, parts.end())) {
+    const bool option = part.substr(0, part.find('=')).find('.') != std::string::npos;
+    (option ? text.assignments : text.parameters).emplace_back(part);
+  }
+  return text;
+}
+
 LearningRequest training_of(const std::string& member, const std::vector<std::string>& assignments, const std::string& nomenclature) {
   LearningRequest training;
   Options options = training.declare();
   for (const auto& assignment : assignments) options.set(assignment);
-  const auto parts = split_text(member, ':');
-  training.model.name = std::string(trim(parts.front()));
-  for (const auto& part : std::vector(parts.begin() + 1, parts.end())) {
-    if (part.substr(0, part.find('=')).find('.') != std::string::npos)
-      options.set(part);
-    else
-      training.model.parameters.push_back(part);
-  }
+  const MemberText text = read_member(member);
+  training.model.name = text.architecture;
+  for (const auto& parameter : text.parameters) training.model.parameters.push_back(parameter);
+  for (const auto& assignment : text.assignments) options.set(assignment);
   check_model(training.model);  // an unknown name is an error before anything is trained
   apply_recipe(options, training.model.name);
   training.nomenclature = nomenclature;

@@ -59,6 +59,13 @@ struct Spread {
 };
 Spread spread_of(const BenchmarkResult& result, double (*measure_of)(const ConfusionMatrix&, const Calibration&));
 
+// What a member's text says: "ltae:norm=group:train.epochs=30".
+struct MemberText {
+  std::string architecture;
+  std::vector<std::string> parameters, assignments;  // "norm=group"; "train.epochs=30"
+};
+MemberText read_member(const std::string& member);
+
 // The training that a member's text means ("ltae:norm=group:train.epochs=30"): the options of `millesime train` with the assignments, then
 // with its own. UserError for an unknown name or option.
 LearningRequest training_of(const std::string& member, const std::vector<std::string>& assignments, const std::string& nomenclature);

@@ -20,6 +20,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/learning/sample_input.h"
 #include "pipeline/learning/search_space.h"
+#include "pipeline/learning/unread_options.h"
 
 namespace millesime {
 namespace {
@@ -78,9 +79,18 @@ void check_values(const SearchSpace& space, const TuneCommand& command) {
     }
 }
 
-std::vector<Trial> draw_trials(const TuneCommand& command) {
-  const SearchSpace space = read_search_space(command.space);
-  check_values(space, command);
+// Options, of the command and of the space, that no candidate reads.
+std::string unread_in(const SearchSpace& space, const TuneCommand& command) {
+  std::vector<std::string> models{command.model}, assignments = command.assignments;
+  for (const SearchDimension& dimension : space.dimensions)
+    if (dimension.key == kModelName)
+      models = dimension.extremes();
+    else if (dimension.key.find('.') != std::string::npos)
+      assignments.push_back(dimension.key + "=" + dimension.extremes().front());
+  return unread_assignments(assignments, models);
+}
+
+std::vector<Trial> draw_trials(const SearchSpace& space, const TuneCommand& command) {
   std::mt19937_64 generator(static_cast<std::uint64_t>(command.search_seed));
   std::vector<Trial> trials(static_cast<std::size_t>(command.trials));
   constexpr int kDraws = 1000;  // in a row that were drawn before: a small space has no other candidate
@@ -213,7 +223,10 @@ Options TuneCommand::declare() {
 Tuning tune(const TuneCommand& command, const Context& context) {
   for (const char* name : {"/trials.json", "/table.md", "/best.toml"}) require_writable(command.output + name);
   Tuning tuning;
-  tuning.trials = draw_trials(command);
+  const SearchSpace space = read_search_space(command.space);
+  check_values(space, command);
+  if (const std::string unread = unread_in(space, command); !unread.empty()) context.progress->note("tune: " + unread);
+  tuning.trials = draw_trials(space, command);
   for (const Trial& trial : tuning.trials) training_of_candidate(trial.values, command);  // all are checked before anything is trained
   if (std::ssize(tuning.trials) < command.trials)
     context.progress->note(join_text("tune: ", command.space, " has ", tuning.trials.size() - 1, " candidates; with the defaults ",

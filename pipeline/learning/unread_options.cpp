@@ -6,6 +6,7 @@
 #include "models/registry.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/learning/benchmark.h"
 #include "pipeline/learning/learn_model.h"
 
 namespace millesime {
@@ -17,6 +18,13 @@ void add_readers(const std::string& name, InputKind input, std::vector<std::stri
   if (input == InputKind::regular) readers.emplace_back(reader::kRegular);
   if (network && input == InputKind::raw) readers.emplace_back(reader::kRawNetworks);
   if (name == "ltae" || name == "temporal_cnn") readers.emplace_back(reader::kInPrecision);
+}
+
+std::string unread(const std::vector<std::string>& assignments, const std::vector<std::string>& readers, const std::string& model) {
+  LearningRequest request;
+  Options options = request.declare();
+  for (const std::string& assignment : assignments) options.set(assignment);
+  return unread_options(options, readers, model);
 }
 
 }  // namespace
@@ -50,6 +58,19 @@ std::string unread_options(const Options& options, const std::vector<std::string
     if (option.reader().empty() || option.origin() == "default" || std::ranges::find(readers, option.reader()) != readers.end()) continue;
     texts.push_back(join_text(option.key(), " has no effect on ", model, ": it is for ", option.reader(), " (", option.origin(), ")"));
   }
+  return join_list(texts, "; ");
+}
+
+std::string unread_assignments(const std::vector<std::string>& assignments, const std::vector<std::string>& models) {
+  std::vector<std::string> texts, readers;
+  for (const std::string& model : models)
+    for (const std::string& member : members_of(model)) {
+      const std::vector<std::string> own = readers_of(training_of(member, assignments, "").model);
+      readers.insert(readers.end(), own.begin(), own.end());
+      texts.push_back(unread(read_member(member).assignments, own, "the model " + member));
+    }
+  texts.push_back(unread(assignments, readers, models.size() == 1 ? "the model " + models.front() : "any of the models"));
+  std::erase(texts, "");
   return join_list(texts, "; ");
 }
 

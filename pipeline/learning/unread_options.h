@@ -18,4 +18,8 @@ std::vector<std::string> readers_of(const ModelFile& model);  // of one that is 
 // `readers` reads; "" if there is none. `model`: what it is called.
 std::string unread_options(const Options& options, const std::vector<std::string>& readers, const std::string& model);
 
+// What `benchmark`, `tune` and `samples audit` set in vain: of `assignments`, which are for all of the models (members joined by +, each as
+// read_member() of benchmark.h reads it), those that none reads, and of a member's own options those that it does not read.
+std::string unread_assignments(const std::vector<std::string>& assignments, const std::vector<std::string>& models);
+
 }  // namespace millesime

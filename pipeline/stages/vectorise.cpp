@@ -266,6 +266,10 @@ std::vector<std::string> vectorise(const VectoriseCommand& command, const Contex
     if (std::filesystem::path(command.output).extension().empty())
       throw UserError(join_text("vectorise -o ", command.output, ": expected without zones a file, ", command.output, ".",
                                 join_list(polygon_formats(), ", ."), "; a folder with --zones"));
+    if (command.formats != VectoriseOptions{}.formats)
+      throw UserError(join_text("vectorise --formats ", join_list(command.formats, ","),
+                                ": is for the files of --zones; expected without zones one file, whose name says its format (-o ",
+                                command.output, ")"));
     require_polygon_format(command.output);
     lines.push_back(line(command.output, vectorise_zone(command.maps, nomenclature, command, nullptr, 0, {command.output}, context)));
     return lines;

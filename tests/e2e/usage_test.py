@@ -98,6 +98,23 @@ class Usage(unittest.TestCase):
         self.assertNotRegex(told.stderr, "(?i)cuda|device")
 
 
+class Mistakes(unittest.TestCase):
+    def refusal(self, *words):
+        result = run(words)
+        self.assertEqual((result.returncode, result.stdout), (2, ""), words)
+        return result.stderr
+
+    def test_misspelt_words(self):
+        for words, meant in ((["classfy"], "classify"), (["config", "shwo"], "show"), (["samples", "extrct", "c.toml"], "extract"),
+                             (["run", "world/config.toml", "--tile", "T31TCJ"], "--tiles")):
+            self.assertIn(f"did you mean {meant}?", self.refusal(*words), words)
+
+    def test_a_plan_of_one_unit(self):
+        plan = run(["run", "world/config.toml", "--dry-run", "--json", "--unit", "footprint/T31TCJ"])
+        self.assertEqual([entry["unit"] for entry in json.loads(plan.stdout)], ["footprint/T31TCJ"], plan.stderr)
+        self.assertIn("there is no such unit", self.refusal("run", "world/config.toml", "--dry-run", "--unit", "catalog/nothing"))
+
+
 class Completion(unittest.TestCase):
     def script(self, shell):
         file = FOLDER / f"millesime.{shell}"

@@ -54,6 +54,9 @@ TEST_F(Init, FindsImagesPolygonsAndRegions) {
   EXPECT_EQ(made.regions.path, folder + "/data/ecoregions.geojson");
   EXPECT_EQ(made.regions.field, "eco");
   EXPECT_NE(join_list(first.assumed, "\n").find("the year 2021"), std::string::npos);
+  EXPECT_EQ(join_list(first.assumed, "\n").find("is not meant"), std::string::npos);
+  polygons("more_parcels.gpkg", "CODE_17", {"5", "6"});
+  EXPECT_NE(join_list(init().assumed, "\n").find("more_parcels.gpkg is not meant (2 polygons)"), std::string::npos);
   init(2020);
   EXPECT_EQ(Config::load(folder + "/run.toml", {}).year, 2020);
 }

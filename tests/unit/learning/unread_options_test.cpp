@@ -42,6 +42,15 @@ TEST(UnreadOptions, WhatAMemberReadsIsNotNamed) {
   EXPECT_EQ(said_of("auto", {"train.epochs=10", "train.trees=10", "train.season_cut=1", "train.effort=quick", "time.step_days=5"}), "");
 }
 
+TEST(UnreadOptions, OfSeveralModelsThatAreCompared) {
+  EXPECT_EQ(unread_assignments({"train.epochs=10", "train.trees=10"}, {"random_forest", "ltae"}), "") << "each is read by one of them";
+  EXPECT_THAT(unread_assignments({"train.effort=best"}, {"random_forest", "ltae"}),
+              HasSubstr("train.effort has no effect on any of the models"));
+  EXPECT_EQ(unread_assignments({}, {"ltae:train.epochs=3+random_forest:train.trees=5"}), "");
+  EXPECT_THAT(unread_assignments({}, {"ltae", "random_forest:train.epochs=3"}),
+              HasSubstr("train.epochs has no effect on the model random_forest:train.epochs=3"));
+}
+
 TEST(UnreadOptions, OfAModelThatIsThere) {
   ModelFile forest, network, both;
   forest.spec.architecture = "random_forest", forest.spec.input = InputKind::regular;

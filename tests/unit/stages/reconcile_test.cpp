@@ -10,13 +10,14 @@
 #include "pipeline/io/raster_file.h"
 #include "pipeline/stages/transitions.h"
 #include "tests/support/message_of.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/silent_context.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime::testing {
 namespace {
 
-constexpr int kSide = 120, kYears = 6, kFirstYear = 2018;
+constexpr int kSide = kSanitized ? 84 : 120, kYears = 6, kFirstYear = 2018;
 const char* const kClasses =
     "name = \"small\"\nrotating = [10]\ngroup = [{ code = 10, name = \"crops\" }]\nclass = [\n"
     "{ code = 1, name = \"town\" },\n{ code = 2, name = \"wheat\", group = 10 },\n"
@@ -40,7 +41,7 @@ struct World {
     std::vector<int> stable(n);
     changes.assign(n, 0);
     for (std::size_t p = 0; p < n; ++p) {
-      stable[p] = static_cast<int>(p / 3000) % 3;  // town, crops, forest in stripes
+      stable[p] = static_cast<int>(p / (std::size_t{25} * kSide)) % 3;  // town, crops, forest in stripes
       if (stable[p] != 0 && share() < 0.03) changes[p] = static_cast<std::uint8_t>(2 + random() % (kYears - 3));
     }
     for (int y = 0; y < kYears; ++y) {

@@ -187,6 +187,9 @@ TEST_F(VectoriseTest, ZonesShareTheirBorder) {
   EXPECT_EQ(zone_file(command, "../31", "fgb").find('/'), std::string::npos);
   ASSERT_EQ(second.features.size(), 2u);
   EXPECT_NEAR(first.features[0].area() + second.features[0].area() + second.features[1].area(), 7 * 400, 1e-6);
+
+  command.zones.path.clear(), command.output = folder + "/one.gpkg";
+  EXPECT_THAT(message_of([&] { vectorise(command, silent.context); }), HasSubstr("--formats fgb: is for the files of --zones"));
 }
 
 TEST_F(VectoriseTest, FilesOfZonesDifferInMoreThanTheCaseOfTheirLetters) {
