@@ -87,8 +87,16 @@ std::vector<std::uint16_t> read_levels(LevelMap kind, const TileMaps& tile, cons
 
 }  // namespace
 
-std::int64_t absolute_col(const Grid& grid) { return std::llround(grid.x0 / grid.pixel_width); }
-std::int64_t absolute_row(const Grid& grid) { return std::llround(-grid.y0 / grid.pixel_height); }
+namespace {
+// Corners need not lie at multiples of the pixel size: all of a lattice are rounded alike.
+std::int64_t whole_pixels(double position, double pixel) {
+  constexpr double kRounding = 1e-6;
+  return static_cast<std::int64_t>(std::floor(position / pixel + kRounding));
+}
+}  // namespace
+
+std::int64_t absolute_col(const Grid& grid) { return whole_pixels(grid.x0, grid.pixel_width); }
+std::int64_t absolute_row(const Grid& grid) { return whole_pixels(-grid.y0, grid.pixel_height); }
 
 MapLayers mosaic_window(const std::vector<TileMaps>& tiles, const Grid& grid, const Window& window, const Context& context) {
   const Grid part = grid.crop(window);

@@ -174,7 +174,7 @@ Stage mosaic_stage() {
           .writes = "sheets of the national map",
           .command = "mosaic",
           .example = "millesime run france-2021.toml --to mosaic",
-          .revision = 1,
+          .revision = 2,
           .papers = {},
           .options = {"mosaic"},
           .kept_when_mending = false,

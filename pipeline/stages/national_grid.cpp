@@ -33,12 +33,32 @@ double resolution_of(const std::vector<Grid>& tiles, const std::string& crs) {
   return std::stod(two_digits.str());
 }
 
+// Where pixels of a size begin: those of the tiles of the map's system, if all lie on one lattice of squares.
+struct MapLattice {
+  double resolution, x0 = 0, y0 = 0;
+};
+MapLattice lattice_of(const std::vector<Grid>& tiles, const std::string& crs) {
+  constexpr double kRounding = 1e-6;  // of a pixel
+  const auto near = [](double pixels) { return std::abs(pixels - std::round(pixels)) < kRounding; };
+  const auto offset = [&](double pixels) { return near(pixels) ? 0 : pixels - std::floor(pixels); };
+  const auto first = std::ranges::find(tiles, crs, &Grid::crs);
+  if (first == tiles.end()) return {resolution_of(tiles, crs)};
+  const double size = first->pixel_width;
+  const auto same = [&](double pixel, int pixels) { return std::abs(pixel / size - 1) * pixels < kRounding; };
+  for (const Grid& tile : tiles)
+    if (tile.crs == crs && !(same(tile.pixel_width, tile.cols) && same(tile.pixel_height, tile.rows) &&
+                             near((tile.x0 - first->x0) / size) && near((tile.y0 - first->y0) / size)))
+      return {resolution_of(tiles, crs)};
+  return {size, offset(first->x0 / size) * size, offset(first->y0 / size) * size};
+}
+
 }  // namespace
 
 Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution) {
   MILLESIME_CHECK(!tiles.empty(), "a mosaic of no tiles");
   const std::string canonical = canonical_crs(crs.empty() ? system_of_most(tiles) : crs);
-  if (resolution == 0) resolution = resolution_of(tiles, canonical);
+  const MapLattice lattice = resolution == 0 ? lattice_of(tiles, canonical) : MapLattice{resolution};
+  resolution = lattice.resolution;
   const BoxesOf boxes(canonical);
   std::vector<Box> images;
   for (const Grid& tile : tiles) {
@@ -56,17 +76,14 @@ Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, doubl
   }
   const Box all = boxes.around(images);
   constexpr double kRounding = 1e-6;  // of a pixel
-  const double left = std::floor(all.min_x / resolution + kRounding), right = std::ceil(all.max_x / resolution - kRounding);
-  const double bottom = std::floor(all.min_y / resolution + kRounding), top = std::ceil(all.max_y / resolution - kRounding);
+  const auto col = [&](double x) { return (x - lattice.x0) / resolution; };
+  const auto row = [&](double y) { return (y - lattice.y0) / resolution; };
+  const double left = std::floor(col(all.min_x) + kRounding), right = std::ceil(col(all.max_x) - kRounding);
+  const double bottom = std::floor(row(all.min_y) + kRounding), top = std::ceil(row(all.max_y) - kRounding);
   if (right - left > 2e9 || top - bottom > 2e9)
     throw UserError(join_text("mosaic.resolution: ", resolution, " makes a map of more than 2e9 pixels a side"));
-  return {canonical,
-          left * resolution,
-          top * resolution,
-          resolution,
-          resolution,
-          static_cast<int>(right - left),
-          static_cast<int>(top - bottom)};
+  return {canonical,  lattice.x0 + left * resolution, lattice.y0 + top * resolution, resolution,
+          resolution, static_cast<int>(right - left), static_cast<int>(top - bottom)};
 }
 
 }  // namespace millesime

@@ -262,6 +262,23 @@ TEST(NationalGrid, FollowsTheTilesWithoutAWord) {
   EXPECT_EQ(national_grid({odd}, "", 0).pixel_width, 10);
 }
 
+TEST(NationalGrid, IsTheLatticeOfTheTiles) {
+  const Grid landsat{"EPSG:32631", 349485, 4899015, 30, 30, 160, 150};
+  EXPECT_EQ(national_grid({landsat}, "", 0), landsat);
+  const Grid beside{"EPSG:32631", 349485 + 30.0 * 160, 4899015 - 30.0 * 7, 30, 30, 10, 20};
+  const Grid both = national_grid({landsat, beside}, "", 0);
+  EXPECT_EQ(both, (Grid{"EPSG:32631", 349485, 4899015, 30, 30, 170, 150}));
+  EXPECT_EQ(national_grid({beside, landsat}, "", 0), both);
+  EXPECT_EQ(national_grid({landsat}, "", 30).x0, 349470) << "asked for: multiples of it";
+  for (const double size : {12.5, 463.312716528}) {
+    const Grid tile{"EPSG:32631", 3 * size + 1, 5 * size, size, size, 40, 30};
+    EXPECT_TRUE(national_grid({tile}, "", 0).same_as(tile)) << size;
+  }
+  Grid shifted = landsat;
+  shifted.x0 += 7;
+  EXPECT_EQ(national_grid({landsat, shifted}, "", 0).x0, 349470) << "no common lattice";
+}
+
 TEST(NationalGrid, AResolutionSuitsTheUnit) {
   const Grid tile{"EPSG:32633", 500000, 5100000, 10, 10, 64, 64};
   const Grid degrees = national_grid({tile}, "EPSG:4326", 0);
