@@ -108,6 +108,10 @@ Provenance provenance_from_json(const json& object, const std::string& origin, i
   p.seed = field<std::int64_t>(object, "seed", origin);
   p.year = field<int>(object, "year", origin);
   if (object.contains("years")) p.years = field<std::vector<int>>(object, "years", origin);
+  if (object.contains("season")) {
+    p.season = field<std::vector<int>>(object, "season", origin);
+    if (p.season.size() != 2) throw UserError(join_text(origin, ": season: expected its first and its last day"));
+  }
   p.region = field<std::string>(object, "region", origin);
   if (object.contains("split")) p.split = field<std::string>(object, "split", origin);
   if (object.contains("known")) p.known = SampleDigests::from_text(field<std::string>(object, "known", origin), origin);
@@ -224,6 +228,7 @@ json Provenance::to_json() const {
   json out{{"samples", files}, {"n_samples", n_samples}, {"n_held_out", n_held_out}, {"seed", seed}, {"year", year}, {"region", region},
            {"code", code}};
   if (!years.empty()) out["years"] = years;
+  if (!season.empty()) out["season"] = season;
   if (!split.empty()) out["split"] = split;
   if (!known.empty()) out["known"] = known.to_text();
   if (!base.is_null()) out["base"] = base;

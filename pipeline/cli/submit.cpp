@@ -6,6 +6,7 @@
 
 #include "pipeline/cli/command.h"
 #include "pipeline/core/counted.h"
+#include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
 #include "pipeline/core/text.h"
 
@@ -25,7 +26,8 @@ struct SubmitCommand {
     o.add("tiles", &tiles, "only these tiles; the map is updated where they are").names("tile");
     o.add("from", &from, "first stage to submit").names("stage");
     o.add("to", &to, "last stage to submit").names("stage");
-    o.add("partial", &partial, "a map without the tiles that have none, which the report names, instead of none");
+    o.add("partial", &partial,
+          "with --tiles: a map of these and of the tiles that have one, without the others, which the report names, instead of none");
     o.add("dry_run", &dry_run, "only print the scripts");
     o.add("json", &json, "print the submitted jobs as JSON");
     return o;
@@ -63,6 +65,17 @@ void print_scripts(const std::vector<StageJobs>& plan) {
   std::printf("# %s\n", counted(tasks, "task").c_str());
 }
 
+nlohmann::json to_json(const std::vector<StageJobs>& plan) {
+  nlohmann::json stages = nlohmann::json::array();
+  for (const auto& stage : plan) {
+    nlohmann::json jobs = nlohmann::json::array();
+    for (const auto& wave : stage.waves)
+      for (const auto& job : wave) jobs.push_back({{"tasks", job.tasks.size()}, {"script", job_script(job)}});
+    stages.push_back({{"stage", stage.stage}, {"jobs", jobs}, {"not_sent", stage.blocked}});
+  }
+  return stages;
+}
+
 void print_submission(const Submission& submission, bool json) {
   nlohmann::json sent = nlohmann::json::array();
   for (const auto& job : submission.sent) {
@@ -84,13 +97,22 @@ void print_submission(const Submission& submission, bool json) {
 
 int execute(const SubmitCommand& command) {
   const Config config = command.production.load();
+  if (command.partial && command.tiles.empty())
+    throw UserError(
+        "submit --partial: expected --tiles beside it, the tiles to be mapped: no task of a cluster knows which of the others will fail; "
+        "those that `millesime status` shows as failed are left out by naming the others");
   const Selection selection{command.tiles, command.from, command.to, false, command.partial};
   const Site site = Site::load(command.site, stage_list());
   const ClusterCall call = call_of(command);
-  if (command.dry_run)
-    print_scripts(plan_jobs(stage_list(), config, selection, site, call, tasks_under_way(Layout(config))));
-  else
+  if (command.dry_run) {
+    const auto plan = plan_jobs(stage_list(), config, selection, site, call, tasks_under_way(Layout(config)));
+    if (command.json)
+      std::printf("%s\n", json_text(to_json(plan), 1).c_str());
+    else
+      print_scripts(plan);
+  } else {
     print_submission(submit(stage_list(), config, selection, site, call), command.json);
+  }
   return 0;
 }
 

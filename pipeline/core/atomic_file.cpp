@@ -1,16 +1,19 @@
 #include "pipeline/core/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/special_file.h"
@@ -145,14 +148,28 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
+namespace {
+
+// .partial-<process>-...: another process of this machine, which is at work.
+bool is_being_written(std::string_view name) {
+  name.remove_prefix(std::string_view(kPrefix).size());
+  int process = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
+  if (error != std::errc() || end == name.data() + name.size() || *end != '-' || process <= 1 || process == ::getpid()) return false;
+  return ::kill(process, 0) == 0 || errno == EPERM;
+}
+
+}  // namespace
+
 void remove_abandoned(const std::string& folder, Depth depth) {
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (depth == Depth::this_folder) it.disable_recursion_pending();
-    if (const std::string name = it->path().filename(); name.starts_with(kPrefix)) {
+    const std::string name = it->path().filename();
+    if (name.starts_with(kPrefix)) {
       std::error_code ignored;
       it.disable_recursion_pending();
-      fs::remove_all(it->path(), ignored);
+      if (depth == Depth::all || !is_being_written(name)) fs::remove_all(it->path(), ignored);
     } else if (name.starts_with(kAside)) {
       it.disable_recursion_pending();
       restore_folder((it->path().parent_path() / name.substr(std::strlen(kAside))).string());

@@ -53,7 +53,7 @@ void write_text(const std::string& path, const std::string& text);  // atomic
 std::string read_text(const std::string& path);                     // UserError if unreadable
 
 // Removes temporary files of AtomicFile that a killed process left in `folder`, and restores folders. Call it only while holding the
-// output lock.
+// output lock. In this folder alone, others may write without the lock: what belongs to a living process of this machine stays.
 enum class Depth { all, this_folder };
 void remove_abandoned(const std::string& folder, Depth depth = Depth::all);
 // The same for one output, while others are written in the same folder. Call it only if nobody else writes `path`.

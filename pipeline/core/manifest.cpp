@@ -78,4 +78,13 @@ Manifest read_manifest(const std::string& file) {
   }
 }
 
+std::optional<Manifest> whole_manifest(const std::string& file) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  try {
+    return read_manifest(file);
+  } catch (const UserError&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace millesime

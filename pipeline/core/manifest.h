@@ -3,6 +3,7 @@
 // its configuration, inputs, code and outputs; never because a file exists.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,5 +29,6 @@ std::string path_in_manifest(const std::string& path, const std::string& output_
 
 void write_manifest(const Manifest& manifest, const std::string& file);  // atomic
 Manifest read_manifest(const std::string& file);                         // UserError if damaged
+std::optional<Manifest> whole_manifest(const std::string& file);         // none where there is none, or a damaged one
 
 }  // namespace millesime

@@ -1,8 +1,10 @@
 #include "pipeline/engine/mending.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
@@ -63,6 +65,41 @@ void require_alike(const Joined& first, const Joined& other) {
   }
 }
 
+// What the units of all tiles read and are told alike: the model, an area that is mapped. Each tile has facts and files of its own besides.
+struct Shared {
+  std::set<std::string> inputs;              // by name of file
+  std::map<std::string, std::string> facts;  // "name = value"
+
+  explicit Shared(const std::vector<Unit>& units) {
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      std::set<std::string> its_inputs;
+      for (const std::string& input : units[i].inputs) its_inputs.insert(std::filesystem::path(input).filename());
+      std::map<std::string, std::string> its_facts;
+      for (const std::string& fact : units[i].facts)
+        if (const auto sign = fact.find(" = "); sign != std::string::npos && !fact.starts_with('{'))
+          its_facts[fact.substr(0, sign)] = fact.substr(sign + 3);
+      if (i == 0) inputs = its_inputs, facts = its_facts;
+      std::erase_if(inputs, [&](const std::string& input) { return !its_inputs.contains(input); });
+      std::erase_if(facts, [&](const auto& fact) { return !its_facts.contains(fact.first) || its_facts.at(fact.first) != fact.second; });
+    }
+  }
+
+  // Added to the options of a unit that will be made (no manifest), or was made.
+  void add_to(Joined& joined, const Manifest* known) const {
+    for (const std::string& input : inputs) {
+      const bool read = !known || std::ranges::any_of(known->inputs, [&](const Fingerprint& file) {
+        return std::filesystem::path(file.path).filename() == input;
+      });
+      joined.options["input " + input] = read ? "present" : "absent";
+    }
+    for (const auto& [name, value] : facts) {
+      if (joined.options.contains(name)) continue;
+      const auto then = known ? known->config.find(name) : std::map<std::string, std::string>::const_iterator();
+      joined.options[name] = !known ? value : then == known->config.end() ? "none" : then->second;
+    }
+  }
+};
+
 // None where they cannot be planned: images may be gone, to make space.
 std::vector<Unit> units_of(const Stage& stage, const Config& world) {
   try {
@@ -83,12 +120,16 @@ void require_tiles_alike(const std::vector<Stage>& stages, std::size_t first, st
     for (std::size_t i = 0; i < joining; ++i) {
       if (std::ranges::find(stages[joining].joins, stages[i].name) == stages[joining].joins.end()) continue;
       std::optional<Joined> one;
-      for (const Unit& unit : units_of(stages[i], world)) {
+      std::vector<Unit> units = units_of(stages[i], world);
+      std::erase_if(units, [](const Unit& unit) { return unit.tile.empty(); });
+      const Shared shared(units);
+      for (const Unit& unit : units) {
         const auto known = known_manifest(Layout(world), unit);
         Joined joined{unit.name(), i >= first && selection.chooses(unit), options_of(unit, world)};
-        if (unit.tile.empty() || (!joined.runs && !known)) continue;
+        if (!joined.runs && !known) continue;
         for (auto& [key, value] : joined.options)
           if (!joined.runs && known->config.contains(key)) value = known->config.at(key);
+        shared.add_to(joined, joined.runs ? nullptr : &*known);
         if (one)
           require_alike(*one, joined);
         else

@@ -180,13 +180,7 @@ std::map<std::string, std::string> shaping_config(const Unit& unit, Config& conf
 std::string code_of(const Stage& stage) { return join_text("millesime ", version(), ", ", stage.name, " revision ", stage.revision); }
 
 std::optional<Manifest> known_manifest(const Layout& layout, const Unit& unit) {
-  const std::string file = layout.manifest(unit.stage, unit.key);
-  if (!fs::exists(file)) return std::nullopt;
-  try {
-    return read_manifest(file);
-  } catch (const UserError&) {
-    return std::nullopt;  // a damaged manifest counts as none
-  }
+  return whole_manifest(layout.manifest(unit.stage, unit.key));  // a damaged one counts as none
 }
 
 std::string reason_to_run(const Stage& stage, const Unit& unit, Config& config, const std::optional<Manifest>& known, Look look) {

@@ -69,6 +69,11 @@ void AreaOptions::resolve(const std::string& folder) {
     if (!text->empty() && !box_of(*text, "tiles.area")) *text = source_in(folder, *text);
 }
 
+void AreaOptions::require_files() const {
+  for (const auto& [text, option] : {std::pair{area, "tiles.area"}, {exclude, "tiles.exclude"}})
+    if (!text.empty() && !box_of(text, option)) require_polygons(text, {"", ""}, {});
+}
+
 std::vector<std::string> AreaOptions::files() const {
   std::vector<std::string> files;
   for (const std::string* text : {&area, &exclude})

@@ -17,6 +17,7 @@ struct AreaOptions {
   void declare(Options& options);
   // Files relative to a configuration's folder become paths.
   void resolve(const std::string& folder);
+  void require_files() const;  // UserError where one cannot be read; reads no feature
   // What a unit that maps depends on: every file they consist of, and the boxes as text.
   std::vector<std::string> files() const, boxes() const;
 };

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <set>
+#include <string_view>
 
 #include <cpl_minixml.h>
 #include <cpl_string.h>
@@ -21,11 +23,11 @@ namespace millesime {
 namespace fs = std::filesystem;
 namespace {
 
-// Endings of the files beside that of a vector format which are read with it.
+// Endings of the files beside that of a vector format which are read with it; not indexes, which only make it faster.
 const std::map<std::string, std::vector<std::string>> kVectorParts = {
-    {".shp", {".shx", ".dbf", ".prj", ".cpg", ".cst", ".sbn", ".sbx", ".qix", ".idm", ".ind"}},
-    {".dbf", {".cpg", ".cst", ".idm", ".ind"}},
-    {".tab", {".dat", ".dbf", ".map", ".id", ".ind"}},
+    {".shp", {".shx", ".dbf", ".prj", ".cpg", ".cst"}},
+    {".dbf", {".cpg", ".cst"}},
+    {".tab", {".dat", ".dbf", ".map", ".id"}},
     {".mif", {".mid"}},
     {".csv", {".csvt", ".prj"}},
     {".gml", {".xsd", ".gfs"}},
@@ -81,6 +83,32 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 std::string ending_of(const fs::path& path) { return lower(path.extension().string()); }
 
+// What a viewer leaves beside a raster that it has shown: statistics and histograms alone.
+bool tells_statistics_alone(const fs::path& file) {
+  if (!is_file(file.string())) return false;  // a pipe would wait for a writer
+  const GdalMessages quiet;
+  const std::unique_ptr<CPLXMLNode, decltype(&CPLDestroyXMLNode)> document(CPLParseXMLFile(file.c_str()), CPLDestroyXMLNode);
+  const CPLXMLNode* root = document ? CPLGetXMLNode(document.get(), "=PAMDataset") : nullptr;
+  if (!root) return false;
+  const auto is_statistic = [](const CPLXMLNode* item) {
+    return item->eType != CXT_Element || std::string_view(CPLGetXMLValue(item, "key", "")).starts_with("STATISTICS_");
+  };
+  const auto is_idle = [&](const CPLXMLNode* entry) {  // of a band
+    if (entry->eType != CXT_Element || std::string_view(entry->pszValue) == "Histograms") return true;
+    if (std::string_view(entry->pszValue) != "Metadata" || CPLGetXMLNode(entry, "domain")) return false;
+    for (const CPLXMLNode* item = entry->psChild; item; item = item->psNext)
+      if (!is_statistic(item)) return false;
+    return true;
+  };
+  for (const CPLXMLNode* band = root->psChild; band; band = band->psNext) {
+    if (band->eType != CXT_Element) continue;
+    if (std::string_view(band->pszValue) != "PAMRasterBand") return false;
+    for (const CPLXMLNode* entry = band->psChild; entry; entry = entry->psNext)
+      if (!is_idle(entry)) return false;
+  }
+  return true;
+}
+
 // Which of the names in its folder are those of files that are read with this one, in any letter case.
 std::vector<std::string> parts_beside(const fs::path& path, const std::vector<std::string>& names) {
   std::vector<std::string> wanted;
@@ -96,7 +124,8 @@ std::vector<std::string> parts_beside(const fs::path& path, const std::vector<st
   std::vector<std::string> found;
   for (const std::string& name : names)
     if (name != path.filename() && std::ranges::find(wanted, lower(name)) != wanted.end() &&
-        (!(name.ends_with("-wal") || name.ends_with("-journal")) || has_content(path.parent_path() / name)))
+        (!(name.ends_with("-wal") || name.ends_with("-journal")) || has_content(path.parent_path() / name)) &&
+        !(name.ends_with(".aux.xml") && tells_statistics_alone(path.parent_path() / name)))
       found.push_back((path.parent_path() / name).string());
   return found;
 }

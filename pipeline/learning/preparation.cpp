@@ -15,6 +15,22 @@ namespace millesime {
 
 Date new_year(const Samples& samples) { return Date::from_ymd(samples.year, 1, 1); }
 
+Date new_year(const Samples& samples, const ModelSpec& spec) {
+  const std::vector<int>& season = spec.provenance.season;
+  if (season.empty() || samples.series.empty()) return new_year(samples);
+  const auto dates_in_season = [&](int year) {
+    constexpr int kOrbits = 16;  // days that another year's acquisitions may begin earlier, or end later
+    const Date begin = Date::from_ymd(year, 1, 1);
+    return std::ranges::count_if(samples.series.front().dates, [&](Date date) {
+      return date - begin >= season.front() - kOrbits && date - begin <= season.back() + kOrbits;
+    });
+  };
+  int best = samples.year;
+  for (const int other : {samples.year - 1, samples.year + 1})
+    if (dates_in_season(other) > 2 * dates_in_season(best)) best = other;
+  return Date::from_ymd(best, 1, 1);
+}
+
 const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec& spec, std::size_t source) {
   const auto& all = selection.samples->series;
   if (all.empty()) throw UserError(join_text(selection.file, ": the samples have no series"));
@@ -103,6 +119,7 @@ void require_fit(const Series& series, const std::string& file, const SourceSpec
 Preparation::Preparation(const ModelSpec& spec, std::size_t source, bool normalised)
     : source_(spec.sources[source]),
       input_(spec.input),
+      spec_(spec),
       days_(spec.days_of(source)),
       always_valid_(source == 0),
       normalised_(normalised),
@@ -132,7 +149,7 @@ void Preparation::run(const SampleSelection& selection, const SampleSeries& from
     return;
   }
   std::vector<std::int32_t> targets;
-  for (const int day : days_) targets.push_back((new_year(*selection.samples) + day).days);
+  for (const int day : days_) targets.push_back((new_year(*selection.samples, spec_) + day).days);
   values.resize(n * days_.size() * static_cast<std::size_t>(source_.features()));
   PrepareRegularArgs args;
   args.series = view.view(), args.resampling = Resampling::nearest, args.indices = plan_, args.filling = filling_;

@@ -13,6 +13,9 @@
 namespace millesime {
 
 Date new_year(const Samples& samples);
+// As the model counts its days: the year of a table is that of its middle, so that one which holds a part of a season that begins in autumn
+// may be of the year before. Of the samples' year and its neighbours, the one that puts their dates into the season that the model learned.
+Date new_year(const Samples& samples, const ModelSpec& spec);
 
 // nullptr: the file has no such series, its samples lack the source. The main source may have another name in the file.
 const SampleSeries* series_of(const SampleSelection& selection, const ModelSpec& spec, std::size_t source);
@@ -29,6 +32,7 @@ class Preparation {
  private:
   const SourceSpec& source_;
   InputKind input_;
+  const ModelSpec& spec_;
   const std::vector<int>& days_;
   bool always_valid_;  // gap-filled input of the main source; a further source that no date observed is absent
   bool normalised_;

@@ -137,8 +137,9 @@ class SelectedInput {
     const auto bands = spec_.bands_in(series->bands, part.file, static_cast<int>(source));
     const bool raw = spec_.input == InputKind::raw;
     std::vector<float> days;
+    const Date begin = new_year(*part.samples, spec_);
     if (raw)
-      for (const Date date : series->dates) days.push_back(static_cast<float>(date - new_year(*part.samples)));
+      for (const Date date : series->dates) days.push_back(static_cast<float>(date - begin));
     else
       days.assign(spec_.days_of(source).begin(), spec_.days_of(source).end());
     const auto dates = static_cast<std::size_t>(out.dates), features = static_cast<std::size_t>(out.features);

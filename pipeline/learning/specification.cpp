@@ -71,6 +71,19 @@ std::vector<int> target_days(const TimeOptions& time, const std::string& source,
   return days;
 }
 
+// First and last day of a series in any of the files.
+std::vector<int> season_of(const std::string& source, const std::vector<NamedSamples>& all) {
+  std::vector<int> season;
+  for (const auto& [file, samples] : all) {
+    const auto series = std::ranges::find(samples.series, source, &SampleSeries::source);
+    if (series == samples.series.end() || series->dates.empty()) continue;
+    const Date new_year = Date::from_ymd(samples.year, 1, 1);
+    const int first = series->dates.front() - new_year, last = series->dates.back() - new_year;
+    season = season.empty() ? std::vector{first, last} : std::vector{std::min(season[0], first), std::max(season[1], last)};
+  }
+  return season;
+}
+
 // Those of a further source: every step_days from its own first to its own last date. Files may lack it.
 std::vector<int> own_days(const TimeOptions& time, const std::string& source, const std::vector<NamedSamples>& all) {
   std::vector<NamedSamples> with_it;
@@ -166,6 +179,7 @@ ModelSpec begin_spec(const LearningRequest& request, const std::vector<NamedSamp
     for (const std::string& name : coordinate_inputs()) spec.statics.push_back({name});
   spec.provenance.seed = request.recipe.random_seed;
   spec.provenance.year = all.front().samples.year;
+  spec.provenance.season = season_of(spec.sources.front().name, all);
   std::set<int> years;
   for (const NamedSamples& each : all) years.insert(each.samples.year);
   if (years.size() > 1) spec.provenance.years.assign(years.begin(), years.end());

@@ -26,10 +26,22 @@ namespace {
 namespace fs = std::filesystem;
 
 // Keys of the configuration that shape what the units make.
-const std::vector<std::string> kClassifyOptions = {
-    "source.resampling",        "classify.probabilities",    "classify.all_classes", "classify.precision",    "classify.smooth",
-    "classify.levels",          "classify.level_confidence", "classify.early",       "classify.smooth_reach", "classify.smooth_tolerance",
-    "classify.missing_sources", "classify.uncertainty",      "regions.blend_m",      "regions.layer",         "regions.field"};
+const std::vector<std::string> kClassifyOptions = {"source.resampling",
+                                                   "classify.probabilities",
+                                                   "classify.all_classes",
+                                                   "classify.precision",
+                                                   "classify.smooth",
+                                                   "classify.levels",
+                                                   "classify.level_confidence",
+                                                   "classify.early",
+                                                   "classify.smooth_reach",
+                                                   "classify.smooth_tolerance",
+                                                   "classify.missing_sources",
+                                                   "classify.uncertainty",
+                                                   "regions.blend_m",
+                                                   "regions.layer",
+                                                   "regions.field",
+                                                   "year"};  // models of raw series place dates by it
 
 // UserError where the classes of model.path are not those that the map is published with; what differs a little.
 std::string note_on_model(const Config& config) {
@@ -60,6 +72,7 @@ void check_classify_files(const Config& config) {
   note_on_model(config);
   if (!config.regions.path.empty() && config.model.path.empty()) require_regions(config.regions);
   require_exogenous(config.exogenous);
+  config.tiles.mapped.require_files();
 }
 
 std::optional<std::vector<Unit>> plan_classify(const Config& config) {

@@ -53,8 +53,8 @@ std::map<std::string, std::string> options_of_what_was_made(const Config& config
       manifests.push_back(layout.manifest("train", fs::path(model.file).stem().string()));
   std::map<std::string, std::set<std::string>> made;
   for (const std::string& file : manifests)
-    if (fs::exists(file))
-      for (const auto& [key, value] : read_manifest(file).config) made[key].insert(value);
+    if (const auto manifest = whole_manifest(file))
+      for (const auto& [key, value] : manifest->config) made[key].insert(value);
   std::map<std::string, std::string> options;
   for (const auto& [key, values] : made) options[key] = join_list({values.begin(), values.end()}, ", ");
   return options;
@@ -91,10 +91,10 @@ std::vector<std::pair<std::string, std::vector<NamedValue>>> facts_of_models(con
   if (!config.model.path.empty()) return {{last_part(config.model.path), {}}};
   for (const TrainedModel& model : models_of(config).value_or(ProductionModels{}).trained) {
     const std::string key_of_model = fs::path(model.file).stem().string(), file = layout.manifest("train", key_of_model);
-    if (!fs::exists(file)) continue;
+    const auto manifest = whole_manifest(file);
+    if (!manifest) continue;
     std::vector<NamedValue> facts;
-    const Manifest manifest = read_manifest(file);
-    for (const auto& [key, value] : manifest.counts.items()) {
+    for (const auto& [key, value] : manifest->counts.items()) {
       const std::string name = name_of_fact(key, language_of(config.publish.language));
       if (value.is_string())
         facts.emplace_back(name, value.get<std::string>());
@@ -120,11 +120,8 @@ std::vector<NamedValue> unmapped_pixels(const Config& config, const Layout& layo
       {"outside_area", say(language, "outside the area that is mapped", "hors de la zone cartographiée")}};
   std::map<std::string, std::int64_t> sums;
   for (const std::string& tile : tiles_of(config))
-    if (const std::string file = layout.manifest("classify", tile); fs::exists(file)) {
-      const nlohmann::json counts = read_manifest(file).counts;
-      if (counts.contains("unmapped"))
-        for (const auto& [reason, pixels] : counts.at("unmapped").items()) sums[reason] += pixels.get<std::int64_t>();
-    }
+    if (const auto manifest = whole_manifest(layout.manifest("classify", tile)); manifest && manifest->counts.contains("unmapped"))
+      for (const auto& [reason, pixels] : manifest->counts.at("unmapped").items()) sums[reason] += pixels.get<std::int64_t>();
   std::vector<NamedValue> rows;
   if (!sums.empty())
     for (const auto& [reason, text] : reasons)
@@ -134,6 +131,21 @@ std::vector<NamedValue> unmapped_pixels(const Config& config, const Layout& layo
 }
 
 // Another edition that is published later changes the file: it is then made anew, which takes no time.
+// Folders with an item of the collection: a new one, or one that was removed, changes it. Its own is there once it is published.
+std::vector<std::string> editions_beside(const Layout& layout) {
+  std::vector<std::string> editions;
+  const fs::path own(layout.root);
+  std::error_code error;
+  for (fs::directory_iterator it(own.parent_path(), error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename();
+    std::error_code none;
+    if (it->path().filename() != own.filename() && fs::exists(it->path() / join_text("OCS_", name, ".json"), none))
+      editions.push_back(name);
+  }
+  std::ranges::sort(editions);
+  return editions;
+}
+
 Unit collection_unit(const Config& config, const Layout& layout, const Publication& publication) {
   Unit unit;
   unit.stage = "publish";
@@ -143,6 +155,7 @@ Unit collection_unit(const Config& config, const Layout& layout, const Publicati
   unit.config_keys = {"publish"};
   unit.facts = {"classes = " + publication.nomenclature.to_json()};
   for (const std::string& tile : publication.left_out) unit.facts.push_back("without tile " + tile);
+  for (const std::string& edition : editions_beside(layout)) unit.facts.push_back("edition " + edition);
   unit.run = [file = layout.collection(), options = config.publish, nomenclature = publication.nomenclature](const Context&) {
     publish_collection(file, options, nomenclature);
     return nlohmann::json::object();

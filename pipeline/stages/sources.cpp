@@ -274,10 +274,9 @@ std::vector<std::string> notes_on_sources(const Config& config, Language languag
   std::map<std::string, Share> shares;
   const Layout layout(config);
   for (const std::string& tile : config.sources.size() > 1 ? tiles_of(config) : std::vector<std::string>{}) {
-    const std::string file = layout.manifest("classify", tile);
-    if (!fs::exists(file)) continue;
-    const nlohmann::json counts = read_manifest(file).counts;
-    if (!counts.contains("sources")) continue;
+    const auto manifest = whole_manifest(layout.manifest("classify", tile));
+    if (!manifest || !manifest->counts.contains("sources")) continue;
+    const nlohmann::json& counts = manifest->counts;
     std::int64_t mapped = 0;
     for (const auto& [code, pixels] : counts.at("classes").items()) mapped += pixels.get<std::int64_t>();
     for (const auto& [source, of_tile] : counts.at("sources").items()) {

@@ -6,6 +6,7 @@
 #include "pipeline/core/file_name.h"
 #include "pipeline/core/source_name.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/layer_choice.h"
 #include "pipeline/io/polygon_writer.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/source_files.h"
@@ -84,6 +85,11 @@ void check_vectorise(const Config& config) {
     throw UserError(config.file + ": vectorise.zones needs also vectorise.zones_field, the field that names the zones");
 }
 
+void check_zones(const Config& config) {
+  const ZoneOptions& zones = config.vectorise.zones;
+  if (config.vectorise.enabled && !zones.path.empty()) require_polygons(zones.path, {zones.layer, "vectorise.zones_layer"}, {zones.field});
+}
+
 }  // namespace
 
 Stage vectorise_stage() {
@@ -101,7 +107,8 @@ Stage vectorise_stage() {
           .side_by_side = true,
           .units_from = {"catalog"},
           .plan = plan_vectorise,
-          .check = check_vectorise};
+          .check = check_vectorise,
+          .check_files = check_zones};
 }
 
 }  // namespace millesime

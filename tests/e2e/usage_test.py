@@ -115,6 +115,21 @@ class Mistakes(unittest.TestCase):
         self.assertIn("there is no such unit", self.refusal("run", "world/config.toml", "--dry-run", "--unit", "catalog/nothing"))
 
 
+class Plans(unittest.TestCase):
+    def test_scripts_of_a_cluster_as_json(self):
+        stages = json.loads(run(["submit", "world/config.toml", "--dry-run", "--json"]).stdout)
+        self.assertEqual(stages[0]["stage"], "catalog")
+        self.assertTrue(stages[0]["jobs"][0]["script"].startswith("#!"))
+
+    def test_files_are_opened_before_the_first_unit(self):
+        for setting in ("tiles.exclude=lakes.gpkg", "vectorise.zones=zones.gpkg"):
+            result = run(["run", "world/config.toml", "--set", setting, "--set", "vectorise.enabled=true", "--set", "vectorise.zones_field=code",
+                          "--to", "vectorise"])
+            self.assertEqual(result.returncode, 2, setting)
+            self.assertIn("cannot be", result.stderr, setting)
+            self.assertNotIn("done in", result.stderr, setting)
+
+
 class Completion(unittest.TestCase):
     def script(self, shell):
         file = FOLDER / f"millesime.{shell}"

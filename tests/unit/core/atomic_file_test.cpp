@@ -170,6 +170,19 @@ TEST(AtomicFile, WhatCannotBeWrittenIsKnownBeforehand) {
   EXPECT_THAT(message(folder + "/closed/model"), ::testing::HasSubstr("Permission denied"));
 }
 
+TEST(AtomicFile, WhatALivingProcessWritesIsNotAbandoned) {
+  const std::string folder = temp_dir();
+  const pid_t ended = ::fork();
+  if (ended == 0) ::_exit(0);
+  ::waitpid(ended, nullptr, 0);
+  const std::string living = join_text(".partial-", ::getppid(), "-0-map.tif");
+  write_plain(folder + "/" + living, "");
+  write_plain(join_text(folder, "/.partial-", ended, "-0-map.tif"), "");
+  write_plain(join_text(folder, "/.partial-", ::getpid(), "-0-map.tif"), "");
+  remove_abandoned(folder, Depth::this_folder);
+  EXPECT_THAT(files_of(folder), ElementsAre(living));
+}
+
 TEST(AtomicFile, OnlyTheAbandonedFilesOfOneOutputAreRemoved) {
   const std::string folder = temp_dir();
   const std::vector<std::string> others{".partial-1-0-1-map.tif",      ".partial-1-0-other.tif", ".partial-1-map.tif",

@@ -106,8 +106,12 @@ TEST(SourceFiles, EveryPartOfEveryVectorFormatCounts) {
 TEST(SourceFiles, AShapefileIsReadInAnyLetterCase) {
   const std::string folder = temp_dir() + "/upper";
   fs::create_directories(folder);
-  for (const char* name : {"R.SHP", "R.SHX", "R.DBF", "R.PRJ", "R.CPG", "R.sbn", "R.Sbx", "R.qix"}) write_text(folder + "/" + name, "1");
+  for (const char* name : {"R.SHP", "R.SHX", "R.DBF", "R.PRJ", "R.CPG"}) write_text(folder + "/" + name, "1");
   expect_every_file_counts(folder + "/R.SHP", folder);
+  for (const char* index : {"R.sbn", "R.Sbx", "R.qix"}) {
+    write_text(folder + "/" + index, "1");
+    EXPECT_THAT(files_of_source(folder + "/R.SHP"), Not(Contains(folder + "/" + index))) << "it only makes reading faster";
+  }
   write_text(folder + "/S.DBF", "of another");
   EXPECT_THAT(files_of_source(folder + "/R.SHP"), Not(Contains(folder + "/S.DBF")));
 }
@@ -126,6 +130,22 @@ TEST(SourceFiles, EveryPartOfEveryRasterFormatCounts) {
     write_text(fs::path(file).replace_extension(".wld").string(), "1");
     expect_every_file_counts(file, folder);
   }
+}
+
+TEST(SourceFiles, StatisticsThatAViewerLeavesDoNotCount) {
+  const std::string folder = temp_dir(), file = folder + "/dem.tif", beside = file + ".aux.xml";
+  write_text(file, "1");
+  const auto tell = [&](const std::string& band) {
+    write_text(beside, "<PAMDataset><PAMRasterBand band=\"1\">" + band + "</PAMRasterBand></PAMDataset>\n");
+    return files_of_source(file);
+  };
+  const std::string statistics =
+      "<Histograms><HistItem><HistMin>0</HistMin></HistItem></Histograms>"
+      "<Metadata><MDI key=\"STATISTICS_MEAN\">5</MDI><MDI key=\"STATISTICS_VALID_PERCENT\">9</MDI></Metadata>";
+  EXPECT_THAT(tell(statistics), ElementsAre(file));
+  EXPECT_THAT(tell(statistics + "<NoDataValue>7</NoDataValue>"), Contains(beside));
+  EXPECT_THAT(tell("<Metadata><MDI key=\"wavelength\">5</MDI></Metadata>"), Contains(beside));
+  EXPECT_THAT(tell("<Scale>0.5</Scale>"), Contains(beside));
 }
 
 TEST(SourceFiles, AWriteAheadLogCountsOnceItHoldsSomething) {

@@ -208,6 +208,38 @@ TEST(TablesOfSeveralFiles, NumbersMeanTheSameWhateverTheirDigits) {
   EXPECT_THAT(testing::message_of([&] { train_model(command, context); }), HasSubstr("give all in one unit"));
 }
 
+// A table's year is that of its middle: of a season that begins in autumn, a table that ends in winter is of the year before.
+TEST(TablesOfPartOfASeason, LieInTheSeasonThatTheModelLearned) {
+  const std::string folder = testing::temp_dir();
+  testing::SilentProgress progress;
+  Context context;
+  context.progress = &progress;
+  const auto winter = [](int first, int rows, std::size_t n_dates) {  // the classes differ in October and November alone
+    const std::vector<std::string> dates = {"20200915", "20201015", "20201115", "20201215", "20210215", "20210415", "20210615", "20210815"};
+    std::string text = "label,group";
+    for (std::size_t d = 0; d < n_dates; ++d) text += ",NDVI_" + dates[d];
+    for (int row = first; row < first + rows; ++row) {
+      text += join_text("\n", 1 + row % 2, ",", row);
+      for (std::size_t d = 0; d < n_dates; ++d)
+        text += "," + decimal(4000 + (row * 37 + static_cast<int>(d) * 11) % 150 + (row % 2 == 1 && (d == 1 || d == 2) ? 2500 : 0));
+    }
+    return text + "\n";
+  };
+  write_text(folder + "/learn.csv", winter(0, 60, 8));
+  write_text(folder + "/part.csv", winter(60, 40, 4));
+  ASSERT_NE(read_samples_csv(folder + "/learn.csv").year, read_samples_csv(folder + "/part.csv").year);
+  TrainCommand command;
+  command.samples = {folder + "/learn.csv"};
+  command.request.output = folder + "/model.safetensors";
+  command.request.model.name = "random_forest";
+  command.request.recipe.trees = 10;
+  train_model(command, context);
+  EvaluateCommand evaluate;
+  evaluate.model = command.request.output;
+  evaluate.samples = {folder + "/part.csv"};
+  EXPECT_EQ(evaluate_model(evaluate, context).accuracy.overall, 1);
+}
+
 TEST(ClassCodes, UpTo65535AreLearnedAndPredicted) {
   const std::string folder = testing::temp_dir();
   testing::SilentProgress progress;
