@@ -7,13 +7,14 @@
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/text.h"
+#include "pipeline/io/geodesy.h"
 
 namespace millesime {
 namespace {
 
 constexpr float kFar = std::numeric_limits<float>::infinity();
 
-// d[q] = min over p of (q - p)^2 + f[p], for one line of n values `stride` apart.
+// d[q] = min over p of (step (q - p))^2 + f[p], for one line of n values `stride` apart.
 class LineTransform {
  public:
   explicit LineTransform(int longest)
@@ -21,7 +22,8 @@ class LineTransform {
         border_(static_cast<std::size_t>(longest) + 1),
         parabola_(static_cast<std::size_t>(longest)) {}
 
-  void operator()(float* line, int n, std::ptrdiff_t stride) {
+  void operator()(float* line, int n, std::ptrdiff_t stride, double step) {
+    const double square = step * step;
     int last = -1;  // of the parabolas in the lower envelope
     for (int q = 0; q < n; ++q) {
       const double value = f_[static_cast<std::size_t>(q)] = line[q * stride];
@@ -29,7 +31,7 @@ class LineTransform {
       double from = -std::numeric_limits<double>::infinity();
       while (last >= 0) {
         const int p = parabola_[static_cast<std::size_t>(last)];
-        from = ((value + double(q) * q) - (f_[static_cast<std::size_t>(p)] + double(p) * p)) / (2.0 * (q - p));
+        from = ((value + square * q * q) - (f_[static_cast<std::size_t>(p)] + square * p * p)) / (2.0 * square * (q - p));
         if (from > border_[static_cast<std::size_t>(last)]) break;
         --last;
       }
@@ -42,7 +44,7 @@ class LineTransform {
     for (int q = 0; q < n; ++q) {
       while (k < last && border_[static_cast<std::size_t>(k) + 1] < q) ++k;
       const int p = parabola_[static_cast<std::size_t>(k)];
-      line[q * stride] = static_cast<float>(double(q - p) * (q - p) + f_[static_cast<std::size_t>(p)]);
+      line[q * stride] = static_cast<float>(square * (q - p) * (q - p) + f_[static_cast<std::size_t>(p)]);
     }
   }
 
@@ -53,17 +55,20 @@ class LineTransform {
 
 }  // namespace
 
-std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int width, int height) {
+std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int width, int height, double row_step) {
   std::vector<float> distance(marked.size());
   for (std::size_t i = 0; i < marked.size(); ++i) distance[i] = marked[i] ? 0 : kFar;
   LineTransform transform(std::max(width, height));
-  for (int row = 0; row < height; ++row) transform(distance.data() + std::ptrdiff_t{row} * width, width, 1);
-  for (int col = 0; col < width; ++col) transform(distance.data() + col, height, width);
+  for (int row = 0; row < height; ++row) transform(distance.data() + std::ptrdiff_t{row} * width, width, 1, 1);
+  for (int col = 0; col < width; ++col) transform(distance.data() + col, height, width, row_step);
   for (float& value : distance) value = std::sqrt(value);
   return distance;
 }
 
-RegionWeights::RegionWeights(const RegionOptions& options, const Grid& grid) : grid_(grid), blend_px_(options.blend_m / grid.pixel_width) {
+RegionWeights::RegionWeights(const RegionOptions& options, const Grid& grid) : grid_(grid) {
+  const PixelMetres pixel = pixel_metres(grid);
+  blend_px_ = options.blend_m / pixel.across;
+  row_step_ = pixel.down / pixel.across;
   std::map<std::string, std::vector<Feature>> by_name;
   for (RegionPolygon& region : read_regions(options, grid, false)) by_name[region.name].push_back(std::move(region.feature));
   if (by_name.empty()) throw UserError(join_text(options.path, ": regions.path has no polygon"));
@@ -74,7 +79,7 @@ RegionWeights::RegionWeights(const RegionOptions& options, const Grid& grid) : g
 }
 
 std::vector<int> RegionWeights::present(const Window& window) const {
-  const double margin_x = (blend_px_ + 1) * grid_.pixel_width, margin_y = (blend_px_ + 1) * grid_.pixel_height;
+  const double margin_x = (blend_px_ + 1) * grid_.pixel_width, margin_y = (blend_px_ / row_step_ + 1) * grid_.pixel_height;
   Box box = grid_.extent(window);
   box = {box.min_x - margin_x, box.min_y - margin_y, box.max_x + margin_x, box.max_y + margin_y};
   std::vector<int> regions;
@@ -86,8 +91,8 @@ std::vector<int> RegionWeights::present(const Window& window) const {
 
 std::vector<float> RegionWeights::weights(const Window& window, const std::vector<int>& regions) const {
   // Distances up to the blend width are exact if the window is extended by it; longer ones are not needed.
-  const int margin = static_cast<int>(std::ceil(blend_px_)) + 1;
-  const Window wide{window.col - margin, window.row - margin, window.width + 2 * margin, window.height + 2 * margin};
+  const int margin = static_cast<int>(std::ceil(blend_px_)) + 1, margin_rows = static_cast<int>(std::ceil(blend_px_ / row_step_)) + 1;
+  const Window wide{window.col - margin, window.row - margin_rows, window.width + 2 * margin, window.height + 2 * margin_rows};
   const Grid wide_grid = grid_.crop(wide);
   const auto pixels = static_cast<std::size_t>(window.pixels());
   std::vector<float> weights(pixels * regions.size());
@@ -95,10 +100,10 @@ std::vector<float> RegionWeights::weights(const Window& window, const std::vecto
     const auto burnt = rasterise(features_[static_cast<std::size_t>(regions[k])], wide_grid, [](std::size_t) { return 1; });
     std::vector<std::uint8_t> inside(burnt.samples.size());
     std::ranges::transform(burnt.samples, inside.begin(), [](std::int32_t value) { return static_cast<std::uint8_t>(value != 0); });
-    const auto distance = distance_to(inside, wide.width, wide.height);
+    const auto distance = distance_to(inside, wide.width, wide.height, row_step_);
     for (int row = 0; row < window.height; ++row)
       for (int col = 0; col < window.width; ++col) {
-        const float d = distance[static_cast<std::size_t>(row + margin) * static_cast<std::size_t>(wide.width) +
+        const float d = distance[static_cast<std::size_t>(row + margin_rows) * static_cast<std::size_t>(wide.width) +
                                  static_cast<std::size_t>(col + margin)];
         const double weight = d == 0 ? 1 : blend_px_ > 0 ? std::max(0.0, 1 - d / blend_px_) : 0;
         weights[k * pixels + static_cast<std::size_t>(row) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(col)] =

@@ -15,10 +15,11 @@
 
 namespace millesime {
 
-// Exact distances (in pixels) from every pixel to the nearest marked one: lower envelope of parabolas, rows then columns
-// (Felzenszwalb & Huttenlocher 2012, "Distance transforms of sampled functions"). Infinite where nothing is marked.
-// Not OpenCV's distanceTransform: it computes in float32 and is wrong by up to two pixels in images of more than 4096, as tiles are.
-std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int width, int height);
+// Exact distances (in widths of a pixel, which is `row_step` of them high) from every pixel to the nearest marked one: lower envelope of
+// parabolas, rows then columns (Felzenszwalb & Huttenlocher 2012, "Distance transforms of sampled functions"). Infinite where nothing is
+// marked. Not OpenCV's distanceTransform: it computes in float32 and is wrong by up to two pixels in images of more than 4096, as tiles
+// are.
+std::vector<float> distance_to(const std::vector<std::uint8_t>& marked, int width, int height, double row_step = 1);
 
 class RegionWeights {
  public:
@@ -33,7 +34,7 @@ class RegionWeights {
 
  private:
   Grid grid_;
-  double blend_px_;
+  double blend_px_ = 0, row_step_ = 1;  // in widths of a pixel: of the blend, and from row to row
   std::vector<std::string> names_;
   std::vector<std::vector<Feature>> features_;  // of each region
 };

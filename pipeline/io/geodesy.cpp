@@ -16,7 +16,8 @@ namespace {
 
 // Parts of the grid for which an area is computed: small enough that the area of a pixel changes evenly between them.
 constexpr double kPartM = 2500;
-constexpr int kMostParts = 1024;  // along a side
+constexpr int kMostParts = 1024;    // along a side
+constexpr double kNearPole = 1.57;  // radians of latitude: up to which a degree of longitude has a length
 
 struct Ellipsoid {
   double a = 0;   // semi-major axis, m
@@ -43,7 +44,30 @@ double quadrilateral(const double (&longitude)[4], const double (&q)[4]) {
   return std::abs(twice);
 }
 
+Ellipsoid ellipsoid_of(OGRSpatialReferenceH system) {
+  Ellipsoid ellipsoid;
+  ellipsoid.a = OSRGetSemiMajor(system, nullptr);
+  if (const double inverse = OSRGetInvFlattening(system, nullptr); inverse > 0) ellipsoid.e2 = (2 - 1 / inverse) / inverse;
+  return ellipsoid;
+}
+
 }  // namespace
+
+PixelMetres pixel_metres(const Grid& grid) {
+  const SystemHandle system = make_system(grid.crs);
+  if (!OSRIsGeographic(system.get())) {
+    const double metres = OSRIsProjected(system.get()) ? OSRGetLinearUnits(system.get(), nullptr) : 1;
+    return {grid.pixel_width * metres, grid.pixel_height * metres};
+  }
+  const double radians = OSRGetAngularUnits(system.get(), nullptr);
+  const double latitude = std::clamp(grid.y(grid.rows / 2.0) * radians, -kNearPole, kNearPole);
+  const Ellipsoid ellipsoid = ellipsoid_of(system.get());
+  // Radii of curvature along the meridian and across it (Snyder 1987, equations 4-19 and 4-20).
+  const double sine = std::sin(latitude), flattened = 1 - ellipsoid.e2 * sine * sine;
+  const double meridian = ellipsoid.a * (1 - ellipsoid.e2) / (flattened * std::sqrt(flattened));
+  const double across = ellipsoid.a / std::sqrt(flattened) * std::cos(latitude);
+  return {grid.pixel_width * radians * across, grid.pixel_height * radians * meridian};
+}
 
 std::optional<PixelAreas> pixel_areas(const Grid& grid) {
   MILLESIME_CHECK(grid.pixels() > 0, "areas of an empty grid");
@@ -51,9 +75,7 @@ std::optional<PixelAreas> pixel_areas(const Grid& grid) {
   const SystemHandle geographic(OSRCloneGeogCS(system.get()));
   if (!geographic || (!OSRIsProjected(system.get()) && !OSRIsGeographic(system.get()))) return std::nullopt;
   OSRSetAxisMappingStrategy(geographic.get(), OAMS_TRADITIONAL_GIS_ORDER);
-  Ellipsoid ellipsoid;
-  ellipsoid.a = OSRGetSemiMajor(geographic.get(), nullptr);
-  if (const double inverse = OSRGetInvFlattening(geographic.get(), nullptr); inverse > 0) ellipsoid.e2 = (2 - 1 / inverse) / inverse;
+  const Ellipsoid ellipsoid = ellipsoid_of(geographic.get());
   const double radians = OSRGetAngularUnits(geographic.get(), nullptr);
   const double metres = OSRIsGeographic(system.get()) ? radians * ellipsoid.a : OSRGetLinearUnits(system.get(), nullptr);
 

@@ -169,7 +169,7 @@ Stage classify_stage() {
               "validity map of each tile, optional probabilities and uncertainty",
           .command = "classify",
           .example = "millesime run france-2021.toml --to classify",
-          .revision = 8,
+          .revision = 9,
           .papers = {"Tomasi & Manduchi 1998, ICCV (bilateral filter)", "Schindler 2012, IEEE TGRS 50 (smoothing of land cover)"},
           .options = kClassifyOptions,
           .kept_when_mending = false,

@@ -102,9 +102,13 @@ Samples frame_of(const Config& config, const TileImages& images, const TileRefer
     strata_with_pixels.push_back(strata[i]);
   }
   std::vector<std::int64_t> blocks;
-  for (const std::size_t i : with_pixels)
-    blocks.push_back(
-        block_of(reference.polygons[i].feature.centroid(), config.reference.block_km, metres_per_unit(images.main().grid.crs).value_or(1)));
+  const std::string& crs = images.main().grid.crs;
+  const bool degrees = in_degrees(crs);
+  const double metres = metres_per_unit(crs).value_or(1), block_km = config.reference.block_km;
+  for (const std::size_t i : with_pixels) {  // the same blocks in every tile
+    const Point at = reference.polygons[i].feature.centroid();
+    blocks.push_back(degrees ? block_of_degrees(at.x, at.y, block_km) : block_of(at, block_km, metres));
+  }
   const auto splits = split_reference(ids, blocks, strata_with_pixels, config.reference);
   dropped.untested = untested_text(config.reference, blocks, splits);
   if (only_tile && !dropped.untested.empty()) throw UserError(dropped.untested);  // of several tiles another may have blocks that test
@@ -295,7 +299,7 @@ Stage sample_stage() {
           .writes = "samples of each tile",
           .command = "samples extract",
           .example = "millesime samples extract france-2021.toml",
-          .revision = 8,
+          .revision = 9,
           .papers = {},
           .options = kSampleOptions,
           .kept_when_mending = true,

@@ -86,6 +86,27 @@ TEST_F(RegionWeightsTest, WeighTheSameAtTheBorderAndFadeWithDistance) {
   EXPECT_EQ(at(0, 180), 0);  // outside all regions
 }
 
+// blend_m is metres on the ground, where a degree of longitude is shorter than one of latitude.
+TEST_F(RegionWeightsTest, BlendByMetresInDegrees) {
+  const auto box = [](double y0, double y1) { return std::vector<Polygon>{{{{{3, y0}, {3.02, y0}, {3.02, y1}, {3, y1}, {3, y0}}}}}; };
+  const Grid degrees{"EPSG:4326", 3, 44.01, 1e-4, 1e-4, 200, 200};
+  const auto weights_of = [&](const std::vector<OutputFeature>& features) {
+    write_polygons(file, "regions", degrees.crs, {"region"}, features);
+    const RegionWeights regions(options(100), degrees);
+    return regions.weights(degrees.whole(), regions.present(degrees.whole()));
+  };
+  const auto south = weights_of({{box(43.99, 44), {std::string("south")}}});
+  const auto above = [&](int rows) { return south[static_cast<std::size_t>((100 - rows) * 200 + 100)]; };
+  EXPECT_NEAR(above(3), 1 - 3 * 11.11 / 100, 1e-3);
+  EXPECT_EQ(above(10), 0);
+  const std::vector<Polygon> west_half{{{{{3, 43.99}, {3.01, 43.99}, {3.01, 44.01}, {3, 44.01}, {3, 43.99}}}}};
+  const auto west = weights_of({{west_half, {std::string("west")}}});
+  const auto right = [&](int cols) { return west[static_cast<std::size_t>(100 * 200 + 99 + cols)]; };
+  EXPECT_NEAR(right(3), 1 - 3 * 8.03 / 100, 1e-3);
+  EXPECT_GT(right(12), 0);
+  EXPECT_EQ(right(13), 0);
+}
+
 TEST_F(RegionWeightsTest, DoNotDependOnTheWindows) {
   const RegionWeights regions(options(137), grid);
   const std::vector<int> both{0, 1};
