@@ -4,6 +4,7 @@
 // Undefined measures are NaN, never 0, and never left out silently: the precision of a class that was never produced, the recall
 // of a class that never occurs in the reference, the interval of a single seed.
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -122,6 +123,8 @@ struct Estimate {
   // NaN elsewhere.
   double low = std::numeric_limits<double>::quiet_NaN(), high = low;
   double half_width() const { return 1.96 * standard_error; }  // of the 95 % interval elsewhere
+  double least() const { return std::isnan(low) ? value - half_width() : low; }
+  double most() const { return std::isnan(low) ? value + half_width() : high; }
 };
 struct AreaEstimate {
   int code = 0;

@@ -95,6 +95,7 @@ std::string results_text(const std::vector<ConfusionMatrix>& runs, const Nomencl
 nlohmann::ordered_json accuracy_json(const AccuracyReport& report, const Nomenclature& nomenclature);
 nlohmann::ordered_json areas_json(const AreaAccuracy& areas);
 AreaAccuracy areas_from_json(const nlohmann::ordered_json& json);
+Estimate estimate_from_json(const nlohmann::ordered_json& json);  // as accuracy.json has it
 // "76.9 ± 3.0 %", "100.0 (98.1 to 100.0) %", or "–" where it is unknown; the estimate is multiplied by `unit`.
 std::string estimate_text(const Estimate& estimate, double unit, const std::string& name);
 // One line of the map, one a class, and one of what is left out.

@@ -21,13 +21,13 @@ Json estimate_json(const Estimate& estimate) {
   return json;
 }
 
+}  // namespace
+
 Estimate estimate_from_json(const Json& json) {
   Estimate estimate{number_or_nan(json.at("value")), number_or_nan(json.at("standard_error"))};
   if (json.contains("low")) estimate.low = number_or_nan(json.at("low")), estimate.high = number_or_nan(json.at("high"));
   return estimate;
 }
-
-}  // namespace
 
 std::string estimate_text(const Estimate& estimate, double unit, const std::string& name) {
   if (std::isnan(estimate.value)) return "–";

@@ -13,17 +13,16 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-double deviation(const Stratum& stratum) { return std::sqrt(stratum.users * (1 - stratum.users)); }
-
 double hectares_of(const std::vector<Stratum>& strata) {
   double sum = 0;
   for (const Stratum& stratum : strata) sum += stratum.hectares;
   return sum;
 }
 
+constexpr double kSquare = 1.96 * 1.96;
+
 // The interval of a share of `n` points that has no spread (Wilson 1927).
 void enter_interval(Estimate& share, double n) {
-  constexpr double kSquare = 1.96 * 1.96;
   const double p = share.value, middle = (p + kSquare / (2 * n)) / (1 + kSquare / n);
   const double half = std::sqrt(kSquare * (p * (1 - p) / n + kSquare / (4 * n * n))) / (1 + kSquare / n);
   share.low = std::max(0.0, middle - half), share.high = std::min(1.0, middle + half);
@@ -65,18 +64,38 @@ class Sample {
   template <class IsY>
   Estimate share(const IsY& is_y) const {
     Estimate out{total_of(is_y) / hectares_, std::sqrt(variance_of(is_y)) / hectares_};
-    if (out.standard_error < kNoSpread) enter_interval_of(out, [](const JudgedPoint&) { return true; });
+    if (out.standard_error < kNoSpread && !all_sampled()) {
+      out.low = std::max(0.0, out.value - may_differ(is_y) / hectares_);
+      out.high = std::min(1.0, out.value + may_differ([&](const JudgedPoint& point) { return !is_y(point); }) / hectares_);
+    }
     return out;
   }
 
-  // Ratio of the area where `is_y` (a part of `is_x`) to that where `is_x` (Stehman 2014, equations 27 and 28).
+  // Ratio of the area where `is_y` (a part of `is_x`) to that where `is_x` (Stehman 2014, equations 27 and 28). The interval of no spread
+  // is that of an `is_x` of the map, whose area is known.
   template <class IsX, class IsY>
   Estimate ratio(const IsX& is_x, const IsY& is_y) const {
     const double x = total_of(is_x);
     if (x <= 0) return {kUnknown, kUnknown};
     const double r = total_of(is_y) / x;
     Estimate out{r, std::sqrt(variance_of([&](const JudgedPoint& point) { return is_y(point) - r * is_x(point); })) / x};
-    if (out.standard_error < kNoSpread) enter_interval_of(out, is_x);
+    if (out.standard_error < kNoSpread && !all_sampled()) {
+      out.low = std::max(0.0, r - may_differ(is_y) / x);
+      out.high = std::min(1.0, r + may_differ([&](const JudgedPoint& point) { return is_x(point) && !is_y(point); }) / x);
+    }
+    return out;
+  }
+
+  // The part of what is on the ground that the map shows. Without spread, points of other classes may hide some of it.
+  template <class OnGround, class InMap>
+  Estimate shown(const OnGround& on_ground, const InMap& in_map) const {
+    const auto both = [&](const JudgedPoint& point) { return on_ground(point) && in_map(point); };
+    Estimate out = ratio(on_ground, both);
+    if (std::isnan(out.low)) return out;
+    const double x = total_of(on_ground), y = total_of(both);
+    const double more = may_differ([&](const JudgedPoint& point) { return in_map(point) && !on_ground(point); });
+    const double hidden = may_differ([&](const JudgedPoint& point) { return point.produced != 0 && !in_map(point) && !on_ground(point); });
+    out.low = y / (x + hidden), out.high = (y + more) / (x + more);
     return out;
   }
 
@@ -122,19 +141,30 @@ class Sample {
     return variance;
   }
 
-  // Of so many points of each stratum as if they had equal weights (the effective number of Kish 1965). Where all units are points, there
-  // is nothing else to know.
-  template <class IsX>
-  void enter_interval_of(Estimate& share, const IsX& is_x) const {
-    std::vector<double> points(strata_.size(), 0);
-    for (const JudgedPoint& point : points_) points[stratum_of(point)] += static_cast<double>(point.n) * is_x(point);
-    double weights = 0, squares = 0;
-    for (std::size_t h = 0; h < strata_.size(); ++h) {
-      if (!has(h)) continue;
-      const double weight = strata_[h].hectares / static_cast<double>(points_of_[h]);
-      weights += points[h] * weight, squares += points[h] * weight * weight * unsampled(h);
+  bool all_sampled() const {
+    for (std::size_t h = 0; h < strata_.size(); ++h)
+      if (has(h) && unsampled(h) > 0) return false;
+    return true;
+  }
+
+  // Hectares, of those that the points `is` stand for, that may be otherwise although none of these points is (Wilson 1927). All count as
+  // those that stand for most: what is otherwise may lie where points are few. Where every unit is a point, nothing may be.
+  template <class Is>
+  double may_differ(const Is& is) const {
+    std::vector<double> number(strata_.size(), 0), size(strata_.size(), 0);
+    for (const JudgedPoint& point : points_) {
+      if (!is(point)) continue;
+      number[stratum_of(point)] += static_cast<double>(point.n);
+      size[stratum_of(point)] += static_cast<double>(point.n) * point.size;
     }
-    if (squares > 0) enter_interval(share, weights * weights / squares);
+    double hectares = 0, of_a_point = 0;
+    for (std::size_t h = 0; h < strata_.size(); ++h) {
+      if (number[h] <= 0 || size[h] <= 0 || unsampled(h) <= 0) continue;
+      const double of_stratum = strata_[h].hectares * size[h] / size_of_[h];
+      hectares += of_stratum;
+      of_a_point = std::max(of_a_point, unsampled(h) * of_stratum / number[h]);
+    }
+    return hectares > 0 ? hectares * kSquare / (hectares / of_a_point + kSquare) : 0;
   }
 
   double unsampled(std::size_t h) const {
@@ -148,89 +178,6 @@ class Sample {
   std::vector<double> size_of_;  // sums
   double hectares_ = 0;
 };
-
-}  // namespace
-
-std::int64_t points_for(const std::vector<Stratum>& strata, double standard_error) {
-  const double all = hectares_of(strata);
-  double deviations = 0, variances = 0, units = 0;
-  for (const Stratum& stratum : strata) {
-    const double weight = stratum.hectares / all;
-    deviations += weight * deviation(stratum);
-    variances += weight * deviation(stratum) * deviation(stratum);
-    units += static_cast<double>(stratum.units);
-  }
-  return static_cast<std::int64_t>(std::ceil(deviations * deviations / (standard_error * standard_error + variances / units)));
-}
-
-void allocate(std::vector<Stratum>& strata, std::int64_t total, Allocation rule, std::int64_t least) {
-  const auto share = [&](const Stratum& stratum) {
-    if (rule == Allocation::equal) return 1.0;
-    return stratum.hectares * (rule == Allocation::neyman ? deviation(stratum) : 1);
-  };
-  if (rule != Allocation::olofsson) least = 2;
-  // Strata that would get less than `least` get it; the others share the rest (Olofsson et al. 2014, section 5.1.2), up to their units.
-  std::set<std::size_t> fixed;
-  std::int64_t rest = total;
-  const auto wanted = [&](std::size_t of) {
-    double sum = 0;
-    for (std::size_t h = 0; h < strata.size(); ++h)
-      if (!fixed.contains(h)) sum += share(strata[h]);
-    return sum > 0 ? static_cast<double>(std::max<std::int64_t>(rest, 0)) * share(strata[of]) / sum : 0;
-  };
-  const auto fix_where = [&](const auto& test, const auto& points) {
-    for (bool changed = true; changed;) {
-      std::vector<std::size_t> found;
-      for (std::size_t h = 0; h < strata.size(); ++h)
-        if (!fixed.contains(h) && test(h, wanted(h))) found.push_back(h);
-      for (const std::size_t h : found) strata[h].points = std::min(points(h), strata[h].units), rest -= strata[h].points, fixed.insert(h);
-      changed = !found.empty();
-    }
-  };
-  fix_where([&](std::size_t, double n) { return std::llround(n) < least; }, [&](std::size_t) { return least; });
-  fix_where([&](std::size_t h, double n) { return n > static_cast<double>(strata[h].units); },
-            [&](std::size_t h) { return strata[h].units; });
-  // Whole numbers whose sum is the rest: those with the largest fractions are rounded up.
-  std::vector<std::pair<double, std::size_t>> fractions;
-  std::int64_t left = std::max<std::int64_t>(rest, 0);
-  for (std::size_t h = 0; h < strata.size(); ++h) {
-    if (fixed.contains(h)) continue;
-    const double exact = wanted(h);
-    strata[h].points = static_cast<std::int64_t>(exact);
-    left -= strata[h].points;
-    fractions.emplace_back(static_cast<double>(strata[h].points) - exact, h);
-  }
-  std::ranges::sort(fractions);
-  for (const auto& [fraction, h] : fractions)
-    if (left > 0 && strata[h].points < strata[h].units) ++strata[h].points, --left;
-}
-
-double expected_error(const std::vector<Stratum>& strata) {
-  const double all = hectares_of(strata);
-  double variance = 0;
-  for (const Stratum& stratum : strata) {
-    const auto n = static_cast<double>(stratum.points);
-    const double error = stratum.hectares / all * deviation(stratum);
-    variance += error * error * std::max(0.0, 1 - n / static_cast<double>(stratum.units)) / std::max(1.0, n);
-  }
-  return std::sqrt(variance);
-}
-
-void allocate_for(std::vector<Stratum>& strata, double standard_error, Allocation rule, std::int64_t least) {
-  const auto is_enough = [&](std::int64_t total) {
-    allocate(strata, total, rule, least);
-    return expected_error(strata) <= standard_error;
-  };
-  std::int64_t enough = std::max<std::int64_t>(1, points_for(strata, standard_error)), too_few = enough - 1;
-  for (; !is_enough(enough); enough *= 2) too_few = enough;  // ends: where every unit is a point, there is no error
-  while (enough - too_few > 1) {
-    const std::int64_t middle = too_few + (enough - too_few) / 2;
-    (is_enough(middle) ? enough : too_few) = middle;
-  }
-  allocate(strata, enough, rule, least);
-}
-
-namespace {
 
 // What a sample says of the map and of each class. `Sample`: has share(is_y) and ratio(is_x, is_y), and hectares().
 template <class Sample>
@@ -252,7 +199,7 @@ void enter_estimates(const Sample& sample, const std::vector<JudgedPoint>& point
     of_class.area = {share.value * all, share.standard_error * all, share.low * all, share.high * all};
     of_class.mapped_area = sample.share(in_map).value * sample.hectares();
     of_class.users = sample.ratio(in_map, both);
-    of_class.producers = sample.ratio(on_ground, both);
+    of_class.producers = sample.shown(on_ground, in_map);
     result.classes.push_back(of_class);
   }
 }
@@ -306,6 +253,11 @@ class ClusterSample {
     return out;
   }
 
+  template <class OnGround, class InMap>
+  Estimate shown(const OnGround& on_ground, const InMap& in_map) const {
+    return ratio(on_ground, [&](const JudgedPoint& point) { return on_ground(point) && in_map(point); });
+  }
+
  private:
   template <class IsY>
   static double mean_of(const std::vector<JudgedPoint>& points, const IsY& is_y) {
@@ -321,12 +273,6 @@ class ClusterSample {
 };
 
 }  // namespace
-
-std::int64_t clusters_for(double users, double standard_error, std::int64_t points, double correlation) {
-  const double effect = 1 + static_cast<double>(points - 1) * correlation;
-  const double needed = users * (1 - users) / (standard_error * standard_error) * effect / static_cast<double>(points);
-  return std::max(kFewestClusters, static_cast<std::int64_t>(std::ceil(needed)));
-}
 
 AreaAccuracy estimate(const std::vector<Stratum>& strata, const std::vector<JudgedPoint>& points) {
   const Sample sample(strata, points);

@@ -256,8 +256,7 @@ std::string area_section(const ReportData& data) {
   const Words w{data.language};
   const AreaAccuracy& areas = *data.areas;
   double largest = 0;
-  for (const AreaEstimate& c : areas.classes)
-    largest = std::max({largest, c.mapped_area, std::isnan(c.area.value) ? 0 : c.area.value + c.area.half_width()});
+  for (const AreaEstimate& c : areas.classes) largest = std::max({largest, c.mapped_area, std::isnan(c.area.value) ? 0 : c.area.most()});
   if (largest <= 0) return "";
   constexpr double kWidth = 300;
   const auto x = [&](double area) { return number(4 + (kWidth - 8) * std::clamp(area / largest, 0.0, 1.0), 1); };

@@ -14,7 +14,10 @@ using namespace html;
 
 const char* unit_of(const YearsData& data) { return data.in_hectares ? "ha" : "px"; }
 
-std::string interval(double half_width) { return " <small>±\u202f" + grouped(half_width) + "</small>"; }
+std::string interval(const Estimate& area, const Words& w) {
+  if (std::isnan(area.low)) return " <small>±\u202f" + grouped(area.half_width()) + "</small>";
+  return join_text(" <small>(", grouped(area.low), w(" to ", " à "), grouped(area.high), ")</small>");
+}
 
 // Areas.
 
@@ -25,7 +28,7 @@ std::string area_chart(const YearsData& data, std::size_t class_index) {
   double high = 0;
   for (const YearOfMaps& year : data.years) {
     const Estimate& e = year.estimated[class_index];
-    high = std::max({high, year.mapped[class_index], std::isnan(e.value) ? 0 : e.value + e.half_width()});
+    high = std::max({high, year.mapped[class_index], std::isnan(e.value) ? 0 : e.most()});
   }
   high = high > 0 ? 1.06 * high : 1;
   const int first = data.years.front().year, span = std::max(1, data.years.back().year - first);
@@ -43,9 +46,8 @@ std::string area_chart(const YearsData& data, std::size_t class_index) {
     const std::string at = x(year.year), count = y(year.mapped[class_index]);
     line += at + "," + count + " ";
     if (!std::isnan(e.value))
-      marks +=
-          join_text("<line x1=\"", at, "\" x2=\"", at, "\" y1=\"", y(e.value - e.half_width()), "\" y2=\"", y(e.value + e.half_width()),
-                    "\" class=\"interval\"/><circle cx=\"", at, "\" cy=\"", y(e.value), "\" r=\"3.2\" class=\"estimate\"/>");
+      marks += join_text("<line x1=\"", at, "\" x2=\"", at, "\" y1=\"", y(e.least()), "\" y2=\"", y(e.most()),
+                         "\" class=\"interval\"/><circle cx=\"", at, "\" cy=\"", y(e.value), "\" r=\"3.2\" class=\"estimate\"/>");
     marks += join_text("<line x1=\"", number(std::stod(at) - 5, 1), "\" x2=\"", number(std::stod(at) + 5, 1), "\" y1=\"", count, "\" y2=\"",
                        count, "\" class=\"count\"/>");
     if (year.year == first || year.year == data.years.back().year)
@@ -76,7 +78,7 @@ std::string area_table(const YearsData& data) {
       html += "<td class=\"n\">" + grouped(year.mapped[c]) + "</td>";
       const Estimate& e = year.estimated[c];
       if (year.has_intervals())
-        html += "<td class=\"n\">" + (std::isnan(e.value) ? std::string("–") : grouped(e.value) + interval(e.half_width())) + "</td>";
+        html += "<td class=\"n\">" + (std::isnan(e.value) ? std::string("–") : grouped(e.value) + interval(e, w)) + "</td>";
     }
     html += "</tr>\n";
   }

@@ -269,7 +269,7 @@ Stage publish_stage() {
           "_deepest.tif with classify.levels; collection.json above the editions",
       .command = "publish",
       .example = "millesime run france-2021.toml",
-      .revision = 7,
+      .revision = 8,
       .papers = {"Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)"},
       .options = {"publish", "year", "period", "nomenclature", "output"},
       .kept_when_mending = false,

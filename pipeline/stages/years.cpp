@@ -124,7 +124,7 @@ void estimate_areas(const std::string& file, const CommonClasses& classes, const
   if (json.is_object() && json.contains("areas") && classes.own[map] == classes.nomenclature.name) {
     for (const auto& of_class : json["areas"]["classes"])
       if (Estimate* e = place(of_class.at("code").get<int>()); e && of_class.at("area").at("value").is_number())
-        *e = {of_class["area"]["value"].get<double>(), of_class["area"]["standard_error"].get<double>()};
+        *e = estimate_from_json(of_class["area"]);
     return;
   }
   const AccuracyReport report = read_accuracy(file);

@@ -109,6 +109,24 @@ TEST_F(Years, StepsOfSeveralYearsAreNoneOfOne) {
   EXPECT_THAT(page({"2017", "2021"}), AllOf(HasSubstr("in another group in 2021 than in 2017"), Not(HasSubstr("year before"))));
 }
 
+// No point of the sample is wrong: the interval of the file is that of the page, and not ± 0.
+TEST_F(Years, AnAreaWithoutSpreadHasItsInterval) {
+  add_three_years();
+  command.maps.pop_back();
+  const YearsData before = years_data(command, context);
+  const std::size_t seen = static_cast<std::size_t>(std::ranges::find_if(before.years[0].mapped, [](double ha) { return ha > 0; }) -
+                                                    before.years[0].mapped.begin());
+  AccuracyReport report;
+  report.areas = AreaAccuracy{.overall = {1, 0, 0.9, 1}, .classes = {}, .unsampled = {}, .covered_share = 1};
+  report.areas->classes.push_back({before.nomenclature.classes[seen].code, 1234, {1234, 0, 1111, 1345}, {1, 0, 0.9, 1}, {1, 0, 0.9, 1}});
+  write_text(folder + "/a.json", accuracy_json(report, Nomenclature::load(command.nomenclature)).dump());
+  command.accuracy = {folder + "/a.json", "-"};
+  const YearsData data = years_data(command, context);
+  EXPECT_EQ(data.years[0].estimated[seen].low, 1111);
+  EXPECT_EQ(data.years[0].estimated[seen].high, 1345);
+  EXPECT_THAT(years_html(data), AllOf(HasSubstr("(1\u202f111 to 1\u202f345)"), Not(HasSubstr("±\u202f0<"))));
+}
+
 // A year of 17 classes beside one of 23: both as the 17, areas with intervals from each year's own matrix.
 TEST_F(Years, SeventeenClassesStandBesideTwentyThree) {
   std::vector<std::uint8_t> first(100, 41), second(100, 1);
