@@ -4,11 +4,13 @@
 #include <cctype>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include "kernels/base/transfer.h"
 #include "kernels/ops/reconcile.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/class_names.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/json_text.h"
@@ -25,7 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFewestYears = 3, kLearningSteps = 5;
-constexpr std::int64_t kLearningPixels = 20000;
+constexpr std::size_t kLearningPixels = 20000;
+constexpr std::uint64_t kLearningSeed = 0x9e3779b97f4a7c15;
 constexpr double kPrior = 100;  // pixels that the rule counts for in learning
 constexpr float kPerMille = 0.001f;
 
@@ -95,29 +98,72 @@ class YearInput {
   std::optional<MapInput> map_, confidence_;
 };
 
-// Pixels spread over the map, [pixel][year][class], of those that were seen in every year.
-std::vector<float> learning_pixels(const std::vector<YearInput>& inputs, int n_classes) {
+// The evidence of some pixels, [year][class] of each: those with the smallest random numbers, whatever the order in which they are added.
+class LearningPixels {
+ public:
+  explicit LearningPixels(std::size_t numbers) : numbers_(numbers) {}
+
+  bool takes(std::int64_t pixel) const { return random_number(pixel) < limit_; }
+  template <class Evidence>
+  void add(std::int64_t pixel, const Evidence& evidence) {  // number -> evidence
+    Chosen chosen{random_number(pixel), pixel, {}};
+    for (std::size_t i = 0; i < numbers_; ++i) chosen.evidence.push_back(evidence(i));
+    chosen_.push_back(std::move(chosen));
+    if (chosen_.size() == 2 * kLearningPixels) keep_first();
+  }
+  std::vector<float> take() {
+    keep_first();
+    std::ranges::sort(chosen_, {}, &Chosen::pixel);
+    std::vector<float> all;
+    for (const Chosen& chosen : chosen_) all.insert(all.end(), chosen.evidence.begin(), chosen.evidence.end());
+    return all;
+  }
+
+ private:
+  struct Chosen {
+    std::uint64_t random = 0;
+    std::int64_t pixel = 0;
+    std::vector<float> evidence;
+  };
+  static std::uint64_t random_number(std::int64_t pixel) { return mix(static_cast<std::uint64_t>(pixel) ^ kLearningSeed); }
+  void keep_first() {
+    if (chosen_.size() <= kLearningPixels) return;
+    const auto first_out = chosen_.begin() + kLearningPixels;
+    std::ranges::nth_element(chosen_, first_out, {}, &Chosen::random);
+    limit_ = first_out->random;
+    chosen_.erase(first_out, chosen_.end());
+  }
+
+  std::size_t numbers_;
+  std::vector<Chosen> chosen_;
+  std::uint64_t limit_ = std::numeric_limits<std::uint64_t>::max();
+};
+
+// Pixels spread over the map, [pixel][year][class], of those that were seen in every year. They are drawn: pixels of equal distances may
+// all lie in one column.
+std::vector<float> learning_pixels(const std::vector<YearInput>& inputs, int n_classes, std::int64_t at_once) {
   const Grid& grid = inputs.front().grid();
   const auto k = static_cast<std::size_t>(n_classes), years = inputs.size();
-  std::vector<float> chosen, evidence;
+  LearningPixels pixels(years * k);
+  std::vector<float> evidence;
   std::vector<std::uint8_t> own;
-  const std::int64_t step = std::max<std::int64_t>(1, grid.pixels() / kLearningPixels);
-  std::int64_t at = 0;
-  for (const Window& window : split(grid.whole(), grid.cols, kMapBlock, 1 << 18)) {
+  for (const Window& window : split(grid.whole(), grid.cols, kMapBlock, at_once)) {
     const auto n = static_cast<std::size_t>(window.pixels());
     evidence.resize(years * k * n), own.resize(years * n);
     for (std::size_t y = 0; y < years; ++y) inputs[y].read(window, evidence.data() + y * k * n, own.data() + y * n);
-    for (std::size_t p = 0; p < n; ++p, ++at) {
-      bool seen = at % step == 0;
+    for (std::size_t p = 0; p < n; ++p) {
+      const int row = window.row + static_cast<int>(p) / window.width, col = window.col + static_cast<int>(p) % window.width;
+      const std::int64_t pixel = std::int64_t{row} * grid.cols + col;
+      bool seen = pixels.takes(pixel);
       for (std::size_t y = 0; y < years; ++y) seen = seen && own[y * n + p] != kNoClassIndex;
-      for (std::size_t i = 0; seen && i < years * k; ++i) chosen.push_back(std::max(evidence[i * n + p], kLeastEvidence));
+      if (seen) pixels.add(pixel, [&](std::size_t i) { return std::max(evidence[i * n + p], kLeastEvidence); });
     }
   }
-  return chosen;
+  return pixels.take();
 }
 
 Transitions transitions_of(const ReconcileCommand& command, const Nomenclature& classes, const std::vector<YearInput>& inputs,
-                           const std::vector<int>& years, const Context& context) {
+                           const std::vector<int>& years, std::int64_t at_once, const Context& context) {
   std::vector<int> rotating = command.rotating.empty() ? rotating_groups(command.nomenclature) : std::vector<int>();
   for (const std::string& code : command.rotating) {
     const auto number = code_of_text(code);
@@ -127,7 +173,7 @@ Transitions transitions_of(const ReconcileCommand& command, const Nomenclature& 
   Transitions transitions = transitions_by_rule(classes, command.stay, rotating);
   if (!command.transitions.empty()) read_transitions(command.transitions, classes, transitions);
   if (!command.learn) return transitions;
-  const std::vector<float> evidence = learning_pixels(inputs, classes.size());
+  const std::vector<float> evidence = learning_pixels(inputs, classes.size(), at_once);
   if (evidence.empty()) throw UserError("reconcile --learn: no pixel has a class in every year; leave the option away");
   for (int step = 0; step < kLearningSteps; ++step) learn_transitions(evidence, years, kPrior, transitions);
   context.progress->note(
@@ -259,14 +305,14 @@ ReconcileCounts reconcile_maps(const ReconcileCommand& command, const Context& c
     require_same(inputs.front().grid(), inputs.back().grid(), inputs.front().path() + " and " + inputs.back().path());
   }
   if (const std::string gaps = missing_years(counts.years); !gaps.empty()) context.progress->note(gaps);
-  const Transitions transitions = transitions_of(command, classes, inputs, counts.years, context);
+  const auto per_pixel = static_cast<std::int64_t>(years * (k * 8 + 4) + 16);
+  const std::int64_t at_once = std::clamp<std::int64_t>(context.memory_bytes / 4 / per_pixel, 1, 1 << 20);
+  const Transitions transitions = transitions_of(command, classes, inputs, counts.years, at_once, context);
   const Grid& grid = inputs.front().grid();
 
   const OutputFolder folder(command.output);
   Outputs outputs(command.output, counts.years, grid, command.names.named(classes));
   OnDevice device(transitions, counts.years, command.threshold, context);
-  const auto per_pixel = static_cast<std::int64_t>(years * (k * 8 + 4) + 16);
-  const std::int64_t at_once = std::clamp<std::int64_t>(context.memory_bytes / 4 / per_pixel, 1, 1 << 20);
   std::vector<float> evidence;
   std::vector<std::uint8_t> own;
   std::vector<std::uint16_t> codes;
