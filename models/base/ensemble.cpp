@@ -28,9 +28,10 @@ void require_agreement(const ModelFile& first, const ModelFile& other) {
 
 ModelFile make_ensemble(const std::vector<ModelFile>& models) {
   ModelFile ensemble;
-  SampleDigests known;
+  SampleDigests known, known_polygons;
   for (const auto& model : models) {
     known.merge(model.spec.provenance.known);
+    known_polygons.merge(model.spec.provenance.known_polygons);
     if (model.members.empty()) ensemble.members.push_back(model);
     double sum = 0;
     for (const auto& member : model.members) sum += member.spec.weight;
@@ -42,14 +43,14 @@ ModelFile make_ensemble(const std::vector<ModelFile>& models) {
   if (ensemble.members.size() < 2) throw UserError(join_text("an ensemble needs at least two members, got ", ensemble.members.size()));
   for (auto& member : ensemble.members) {
     require_agreement(ensemble.members.front(), member);
-    member.spec.provenance.known = {};  // it is in the ensemble's
+    member.spec.provenance.known = member.spec.provenance.known_polygons = {};  // they are in the ensemble's
   }
 
   ModelSpec& spec = ensemble.spec = ensemble.members.front().spec;
   spec.architecture = kEnsemble;
   spec.parameters = nlohmann::json::object();
   spec.metrics = nlohmann::json::object();
-  spec.provenance.known = known;
+  spec.provenance.known = known, spec.provenance.known_polygons = known_polygons;
   spec.temperature = 1, spec.sharpening = 0, spec.weight = 1;
   for (const auto& member : ensemble.members)
     for (const auto& paper : member.spec.papers)

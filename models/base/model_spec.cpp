@@ -114,7 +114,10 @@ Provenance provenance_from_json(const json& object, const std::string& origin, i
   }
   p.region = field<std::string>(object, "region", origin);
   if (object.contains("split")) p.split = field<std::string>(object, "split", origin);
-  if (object.contains("known")) p.known = SampleDigests::from_text(field<std::string>(object, "known", origin), origin);
+  const auto digests = [&](const char* name) {
+    return object.contains(name) ? SampleDigests::from_text(field<std::string>(object, name, origin), origin) : SampleDigests();
+  };
+  p.known_polygons = digests("known"), p.known = digests("known_samples");
   if (object.contains("base")) {
     p.base = object.at("base");
     field<std::string>(p.base, "path", origin), field<std::string>(p.base, "xxh3", origin);
@@ -230,7 +233,8 @@ json Provenance::to_json() const {
   if (!years.empty()) out["years"] = years;
   if (!season.empty()) out["season"] = season;
   if (!split.empty()) out["split"] = split;
-  if (!known.empty()) out["known"] = known.to_text();
+  if (!known_polygons.empty()) out["known"] = known_polygons.to_text();
+  if (!known.empty()) out["known_samples"] = known.to_text();
   if (!base.is_null()) out["base"] = base;
   if (classes.empty()) return out;
   json counts = json::array();

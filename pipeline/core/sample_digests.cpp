@@ -1,6 +1,7 @@
 #include "pipeline/core/sample_digests.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -50,6 +51,22 @@ std::uint64_t digest_of_observations(const Samples& samples, std::size_t row, co
   return digest;
 }
 
+std::int64_t bits_of(double number) { return std::bit_cast<std::int64_t>(number == 0 ? 0.0 : number); }  // -0 is 0
+
+// What else a row of a table tells of itself. Few observations, say one index in percent, repeat by chance.
+std::uint64_t joined_columns(std::uint64_t digest, const Samples& samples, std::size_t row,
+                             const std::vector<std::uint64_t>& static_names) {
+  digest = joined(digest, samples.label[row]);
+  if (samples.x[row] != 0 || samples.y[row] != 0) digest = joined(joined(digest, bits_of(samples.x[row])), bits_of(samples.y[row]));
+  if (!samples.longitude.empty() && !std::isnan(samples.longitude[row]))
+    digest = joined(joined(digest, bits_of(double{samples.longitude[row]})), bits_of(double{samples.latitude[row]}));
+  std::uint64_t statics = 0;  // a sum: the order of the columns makes no difference
+  for (std::size_t s = 0; s < static_names.size(); ++s)
+    if (const double value = samples.statics[row * static_names.size() + s]; !std::isnan(value))
+      statics += joined(static_names[s], bits_of(value));
+  return joined(digest, static_cast<std::int64_t>(statics));
+}
+
 }  // namespace
 
 std::vector<std::uint64_t> digests_of(const Samples& samples, std::span<const std::int64_t> rows) {
@@ -63,10 +80,14 @@ std::vector<std::uint64_t> digests_of(const Samples& samples, std::span<const st
   constexpr std::size_t kReadAtOnce = 8192;  // rows after which the memory of their pages is given back
   std::vector<StoredBands> stored;
   for (const SampleSeries& series : samples.series) stored.push_back(stored_bands(series));
+  std::vector<std::uint64_t> static_names;
+  for (const std::string& name : samples.static_names) static_names.push_back(hash_text(name));
   for (const std::int64_t row : rows) {
-    digests.push_back(digest_of_observations(samples, static_cast<std::size_t>(row), stored));
+    const auto r = static_cast<std::size_t>(row);
+    const std::uint64_t observed = digest_of_observations(samples, r, stored);
+    digests.push_back(observed == 0 ? 0 : joined_columns(observed, samples, r, static_names));
     if (digests.size() % kReadAtOnce == 0 || digests.size() == rows.size())
-      for (const SampleSeries& series : samples.series) series.values.release(), series.valid.release();
+      for (const SampleSeries& series : samples.series) series.values.release(), series.valid.release(), samples.statics.release();
   }
   return digests;
 }

@@ -1,6 +1,6 @@
 #pragma once
 // Digests tell whether two files have the same samples, so that a model is not judged by what it learned from: of an image's sample that of
-// its polygon in the reference, of a table's row that of its observations.
+// its polygon in the reference, of a table's row that of its label, its position, its observations and its static inputs.
 
 #include <cstdint>
 #include <limits>
@@ -13,7 +13,7 @@
 namespace millesime {
 
 // One of each of these rows; 0 of a row of a table that has no valid observation, which looks like any other. The digits that a table's
-// numbers are stored with, its other columns and the order of rows make no difference.
+// numbers are stored with, its group and region, and the order of rows and static inputs make no difference.
 std::vector<std::uint64_t> digests_of(const Samples& samples, std::span<const std::int64_t> rows);
 
 // A set of digests. It keeps the smallest kMost, which are a fair sample of all: digests are as good as random.

@@ -111,7 +111,7 @@ nlohmann::json to_json(const Evaluation& evaluation, const ModelSpec& spec) {
                      {"sharpening", spec.sharpening},
                      {"classes", nlohmann::json::array()},
                      {"confusion", {{"codes", matrix.codes()}, {"counts", nlohmann::json::array()}}}};
-  if (evaluation.learned.any()) out["note"] = evaluation.learned.to_text();
+  if (evaluation.learned.is_told()) out["note"] = evaluation.learned.to_text();
   for (const auto& entry : evaluation.accuracy.classes)
     out["classes"].push_back({{"code", entry.code},
                               {"name", name_of(spec, entry.code)},
@@ -133,7 +133,7 @@ std::string to_table(const Evaluation& evaluation, const ModelSpec& spec) {
                                "\nmean F-score       ", fixed(accuracy.macro_f, 4), "\ncalibration error  ",
                                fixed(evaluation.calibration.expected_error(), 4), "\nsamples            ", accuracy.total);
   if (evaluation.unknown > 0) text += join_text(" (", evaluation.unknown, " of classes that the model does not know)");
-  if (evaluation.learned.any()) text += "\nnote               " + evaluation.learned.to_text();
+  if (evaluation.learned.is_told()) text += "\nnote               " + evaluation.learned.to_text();
   text += "\n\n  code  samples  precision  recall  F-score  class\n";
   char line[128];
   for (const auto& entry : accuracy.classes) {
@@ -187,7 +187,7 @@ std::int64_t predict_samples(const PredictCommand& command, const Context& conte
 nlohmann::json model_info(const std::string& file) {
   const ModelFile model = ModelFile::read(file, Trust::programs);  // the program is not run here
   nlohmann::json info = model.spec.to_json();
-  info["provenance"].erase("known");  // long, and for the program alone
+  for (const char* digests : {"known", "known_samples"}) info["provenance"].erase(digests);  // long, and for the program alone
   info["file"] = file;
   info["numbers"] = model.parameters();
   for (const auto& member : model.members) info["members"].push_back(member.spec.to_json());

@@ -213,8 +213,9 @@ void enter_known(Provenance& provenance, const LearningRequest& request, const s
                                      " has learned from polygons of these samples: what is held out of them is no fair judge, the "
                                      "accuracy is optimistic"));
   provenance.known.merge(base.provenance.known);
+  provenance.known_polygons = base.provenance.known_polygons;
   Provenance of_base = base.provenance;
-  of_base.known = {};  // listed once
+  of_base.known = of_base.known_polygons = {};  // listed once
   provenance.base = {
       {"path", file}, {"xxh3", xxh3_of_file(request.init_from)}, {"knows_samples", share.any()}, {"provenance", of_base.to_json()}};
 }

@@ -47,14 +47,22 @@ std::vector<std::uint64_t> digests_of_polygons(const std::vector<NamedSamples>& 
   return digests;
 }
 
-void LearnedShare::add(const LearnedShare& other) { samples += other.samples, known += other.known, all_samples += other.all_samples; }
+void LearnedShare::add(const LearnedShare& other) {
+  samples += other.samples, known += other.known, all_samples += other.all_samples;
+  of_old_digests = of_old_digests || other.of_old_digests;
+}
 
 std::string LearnedShare::to_text() const {
-  if (!any()) return "";
+  const std::string old =
+      of_old_digests ? "the model's digests of samples are of an earlier version and tell no rows of tables: whether it learned from "
+                       "these is told of whole files alone"
+                     : "";
+  if (!any()) return old;
   const double share = 100.0 * static_cast<double>(known) / static_cast<double>(samples);
   const std::string part = samples == all_samples ? join_text(known, " of the ", samples)
                                                   : join_text("about ", fixed(std::max(share, 0.1), 1), " % of the ", all_samples);
-  return join_text(part, " samples are of polygons that the model learned from, or was calibrated with: the accuracy is optimistic");
+  return join_text(part, " samples are of polygons that the model learned from, or was calibrated with: the accuracy is optimistic",
+                   old.empty() ? "" : "; ", old);
 }
 
 bool knows_file(const ModelSpec& spec, const std::string& file) { return names_sum(spec.provenance.to_json(), xxh3_of_file(file)); }
@@ -64,8 +72,10 @@ LearnedShare learned_share(const ModelSpec& spec, const SampleSelection& judging
   std::erase_if(labelled.rows, [&](std::int64_t row) { return judging.samples->label[static_cast<std::size_t>(row)] == 0; });
   LearnedShare share;
   share.all_samples = std::ssize(labelled.rows);
-  const SampleDigests& known = spec.provenance.known;
-  if (known.empty()) {
+  SampleDigests known = spec.provenance.known;
+  if (!judging.samples->reference.empty()) known.merge(spec.provenance.known_polygons);
+  share.of_old_digests = judging.samples->reference.empty() && !spec.provenance.known_polygons.empty();
+  if (known.empty() || (share.of_old_digests && is_whole && knows_file(spec, judging.file))) {
     share.samples = share.all_samples;
     if (is_whole && knows_file(spec, judging.file)) share.known = share.samples;
     return share;

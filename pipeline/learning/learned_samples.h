@@ -21,9 +21,12 @@ struct LearnedShare {
   std::int64_t known = 0;        // of them, those that it learned from or was calibrated with
   std::int64_t all_samples = 0;  // also those of which it is not known: of more polygons than a model file lists
 
+  bool of_old_digests = false;  // rows of a table, which the digests of an earlier version do not tell
+
   void add(const LearnedShare& other);
   bool any() const { return known > 0; }
-  std::string to_text() const;  // a sentence that says so and what it means; "" where there are none
+  bool is_told() const { return any() || of_old_digests; }
+  std::string to_text() const;  // a sentence that says so and what it means; "" where there is nothing to say
 };
 
 // Whether a model of an older version learned from a file, which is all that it says.

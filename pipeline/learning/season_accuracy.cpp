@@ -136,7 +136,7 @@ SeasonAccuracy season_accuracy(const SeasonCommand& command, const Context& cont
 
 nlohmann::ordered_json to_json(const SeasonAccuracy& season) {
   nlohmann::ordered_json json{{"learned_with_cuts", season.early}, {"known_from_f_score", season.known}};
-  if (season.learned.any()) json["note"] = season.learned.to_text();
+  if (season.learned.is_told()) json["note"] = season.learned.to_text();
   json["days"] = nlohmann::ordered_json::array();
   for (const SeasonDay& day : season.days) {
     nlohmann::ordered_json f;
@@ -170,7 +170,7 @@ std::string to_text(const SeasonAccuracy& season) {
     std::snprintf(line, sizeof line, "  %-7s ", season.known_on[c] ? date_of(*season.known_on[c]).c_str() : "never");
     text += line + (index ? season.spec.nomenclature.at(*index).name : std::to_string(season.spec.classes[c])) + "\n";
   }
-  if (season.learned.any()) text += "\n" + season.learned.to_text() + "\n";
+  if (season.learned.is_told()) text += "\n" + season.learned.to_text() + "\n";
   if (!season.early) text += "\nthe model learned whole seasons alone: train.season_cut makes one for maps of any day\n";
   return text;
 }

@@ -147,7 +147,7 @@ std::string judged_by(const Evaluation& evaluation, const ModelSpec& spec) {
     text += join_text(" ", grouped(static_cast<double>(evaluation.unknown)),
                       " of them have classes that the model does not know, and count as wrong.");
   text += "</p>\n";
-  if (evaluation.learned.any()) text += "<p class=\"warning\">" + evaluation.learned.to_text() + ".</p>\n";
+  if (evaluation.learned.is_told()) text += "<p class=\"warning\">" + evaluation.learned.to_text() + ".</p>\n";
   if (std::abs(spec.temperature - 1) > 1e-9)
     text += join_text("<p class=\"note\">The logits are divided by the temperature ", number(spec.temperature, 3),
                       spec.sharpening > 0 ? join_text(" and sharpened by ", number(spec.sharpening, 3)) : "", ".</p>\n");

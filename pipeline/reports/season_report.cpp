@@ -78,7 +78,7 @@ std::string season_page(const SeasonAccuracy& season, const std::string& model) 
   std::string body = html::header("A model against the day of the year", escape_markup(std::filesystem::path(model).filename().string()),
                                   html::key_figure(html::percent(last.accuracy), "accuracy with the whole season") +
                                       html::key_figure(html::grouped(static_cast<double>(last.samples)), "samples that judge"));
-  const std::string warning = season.learned.any() ? "<p class=\"warning\">" + season.learned.to_text() + ".</p>\n" : "";
+  const std::string warning = season.learned.is_told() ? "<p class=\"warning\">" + season.learned.to_text() + ".</p>\n" : "";
   body += html::section(
       "days", "Accuracy and confidence",
       warning +

@@ -4,6 +4,7 @@
 
 #include <numeric>
 #include <random>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,16 +31,29 @@ class SampleDigestsOfTables : public ::testing::Test {
   const std::string folder_ = testing::temp_dir();
 };
 
-TEST_F(SampleDigestsOfTables, KnowARowByItsObservations) {
+TEST_F(SampleDigestsOfTables, KnowARowWhereverItIs) {
   const auto first = digests("label,group,B4_20210101,B8_20210101,B4_20210201,B8_20210201\n1,a,0.5,0.25,,\n2,b,0.1,0.2,0.3,0.4\n");
-  // Other digits, another order of rows, other labels and groups, a date more.
+  // Other digits, another order of rows, other groups, a date more.
   const auto second = digests(
       "label,group,B4_20210101,B8_20210101,B4_20210201,B8_20210201,B4_20210301,B8_20210301\n"
-      "3,c,0.1,0.2,0.3,0.4,,\n4,d,0.5000,0.2500,,,,\n1,e,0.5001,0.25,,,,\n");
+      "2,c,0.1,0.2,0.3,0.4,,\n1,d,0.5000,0.2500,,,,\n1,e,0.5001,0.25,,,,\n2,f,0.5,0.25,,,,\n");
   EXPECT_EQ(first[0], second[1]);
   EXPECT_EQ(first[1], second[0]);
   EXPECT_NE(first[0], first[1]);
   EXPECT_NE(first[0], second[2]);
+  EXPECT_NE(first[0], second[3]) << "another label";
+}
+
+// One index in whole percent: what else the rows have tells them apart.
+TEST_F(SampleDigestsOfTables, TellRowsOfEqualObservationsApart) {
+  const auto statics = digests("label,NDVI_20210701,elevation,slope\n1,50,300,2.5\n1,50,301,2.5\n1,50,2.5,300\n1,50,,2.5\n");
+  EXPECT_EQ(std::set(statics.begin(), statics.end()).size(), 4u);
+  EXPECT_EQ(digests("label,slope,NDVI_20210701,elevation\n1,2.50,50,300.0\n")[0], statics[0]) << "a copy, columns in another order";
+  const auto places = digests("label,x,y,NDVI_20210701\n1,500000,4800000,50\n1,500010,4800000,50\n1,500000,4800010,50\n");
+  EXPECT_EQ(std::set(places.begin(), places.end()).size(), 3u);
+  const auto degrees = digests("label,longitude,latitude,NDVI_20210701\n1,3.5,44.5,50\n1,3.6,44.5,50\n1,3.5,44.6,50\n1,,,50\n");
+  EXPECT_EQ(std::set(degrees.begin(), degrees.end()).size(), 4u);
+  EXPECT_EQ(digests("label,longitude,latitude,NDVI_20210701\n1,3.60,44.50,50\n")[0], degrees[1]);
 }
 
 TEST_F(SampleDigestsOfTables, KnowNoRowWithoutObservations) {

@@ -80,7 +80,7 @@ TEST_F(LearnedSamples, AreToldWhereTheyJudge) {
   write_text(folder_ + "/part.csv", table_of(25, 40, all_learn));  // 25, 26, 28 and 29 have learned
   EXPECT_THAT(judged("/part.csv"), HasSubstr("16 of the 60 samples"));
   EXPECT_THAT(model_info_text(command_.request.output), HasSubstr("of the files the learning samples of seed 0"));
-  EXPECT_FALSE(model_info(command_.request.output)["provenance"].contains("known"));
+  EXPECT_FALSE(model_info(command_.request.output)["provenance"].contains("known_samples"));
 
   SeasonCommand season;
   season.model = command_.request.output, season.samples = {folder_ + "/s.csv"}, season.seed = 1, season.step_days = 100;
@@ -92,6 +92,20 @@ TEST_F(LearnedSamples, AreToldWhereTheyJudge) {
   train_model(command_, context_);
   EXPECT_THAT(judged("/s.csv"), HasSubstr("40 of the 40 samples"));
   EXPECT_THAT(model_info_text(command_.request.output), HasSubstr("of the files all samples"));
+}
+
+// Version 1 of the digests knew rows by their observations alone: they are not looked at, and that is said.
+TEST_F(LearnedSamples, OfModelsOfAnEarlierVersionAreToldByFile) {
+  train_model(command_, context_);
+  ModelFile old = ModelFile::read(command_.request.output);
+  old.spec.provenance.known_polygons = old.spec.provenance.known, old.spec.provenance.known = {};
+  old.write(command_.request.output);
+  EXPECT_TRUE(ModelFile::read(command_.request.output).spec.provenance.known.empty());
+  EXPECT_THAT(judged("/new.csv"),
+              AllOf(HasSubstr("digests of samples are of an earlier version"), Not(HasSubstr("learned from polygons"))));
+  command_.all_samples = true;
+  train_model(command_, context_);
+  EXPECT_EQ(judged("/new.csv"), "");
 }
 
 TEST_F(LearnedSamples, OfTheModelThatFineTuningBeganFromAreTold) {
