@@ -49,8 +49,21 @@ MILLESIME_HD std::int16_t resampled_value(float sum) {
   return static_cast<std::int16_t>(value == kMissing ? kMissing + 1 : value);
 }
 
+// The known ones of the four pixels around, by their bilinear weights. The nearest pixel is known: its weight is a quarter or more.
+MILLESIME_HD float bilinear_of_known(const std::int16_t* plane, int cols, int rows, int first_col, int first_row, float x, float y) {
+  float sum = 0.0f, weight = 0.0f;
+  for (int i = 0; i < 2; ++i)
+    for (int j = 0; j < 2; ++j) {
+      const std::int16_t value = plane[clamp_index(first_row + j, rows) * cols + clamp_index(first_col + i, cols)];
+      const float by = value == kMissing ? 0.0f : (i == 0 ? 1.0f - x : x) * (j == 0 ? 1.0f - y : y);
+      sum = sum + by * static_cast<float>(value);
+      weight = weight + by;
+    }
+  return sum / weight;
+}
+
 // One pixel of the window from a plane of the group (of less than 2^31 pixels). Where one of its pixels is missing, the weights of the
-// others are made to sum to 1.
+// others are made to sum to 1: the bilinear ones, as those of cubic resampling are below 0, too, and their sum may be about 0.
 template <int kTaps>
 MILLESIME_HD std::int16_t resample_pixel(const std::int16_t* plane, int cols, int rows, const Taps<kTaps>& across,
                                          const Taps<kTaps>& down) {
@@ -72,6 +85,8 @@ MILLESIME_HD std::int16_t resample_pixel(const std::int16_t* plane, int cols, in
     sum = sum + across.weight(i) * column;
     weight = weight + across.weight(i) * column_weight;
   }
+  if (kTaps == 4 && !whole)
+    return resampled_value(bilinear_of_known(plane, cols, rows, across.first + 1, down.first + 1, across.fraction, down.fraction));
   return resampled_value(whole ? sum : sum / weight);
 }
 

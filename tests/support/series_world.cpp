@@ -102,15 +102,18 @@ std::vector<std::int16_t> expected_samples(const Series& series, Resampling meth
             out.push_back(nearest);
             continue;
           }
-          const int reach = method == Resampling::bilinear ? 1 : 2;
           const long left = static_cast<long>(std::floor(x)), top = static_cast<long>(std::floor(y));
+          bool whole = true;
+          for (long i = left - 1; i <= left + 2; ++i)
+            for (long j = top - 1; j <= top + 2; ++j) whole = whole && at(i, j) != kNodata;
+          const bool bilinear = method == Resampling::bilinear || !whole;
+          const int reach = bilinear ? 1 : 2;
           double sum = 0, weight = 0;
           for (long i = left - reach + 1; i <= left + reach; ++i) {
             for (long j = top - reach + 1; j <= top + reach; ++j) {
               if (at(i, j) == kNodata) continue;
-              const double w = method == Resampling::bilinear
-                                   ? (1 - std::fabs(x - static_cast<double>(i))) * (1 - std::fabs(y - static_cast<double>(j)))
-                                   : keys(x - static_cast<double>(i)) * keys(y - static_cast<double>(j));
+              const double w = bilinear ? (1 - std::fabs(x - static_cast<double>(i))) * (1 - std::fabs(y - static_cast<double>(j)))
+                                        : keys(x - static_cast<double>(i)) * keys(y - static_cast<double>(j));
               sum += w * at(i, j);
               weight += w;
             }
