@@ -93,16 +93,16 @@ struct Provenance {
   std::int64_t seed = 0;
   int year = 0;                 // of the training samples; of several, that of the first file
   std::vector<int> years = {};  // where there are several
-  // First and last day of the training samples' main series, days since 1 January; {}: not known (older files).
-  std::vector<int> season = {};
-  std::string region;  // "" for all
-  std::string split;   // which samples of a split learned, in words; "": not known (older files)
-  std::string code;    // program version
-  // Of version 1, which knew rows of tables by their observations alone: they tell of the polygons of images. Older files have them.
-  SampleDigests known_polygons;
-  SampleDigests known;  // of all that taught, chose the epoch or calibrated, also of the model that fine-tuning began from
+  std::string region;           // "" for all
+  std::string split;            // which samples of a split learned, in words; "": not known (older files)
+  std::string code;             // program version
+  SampleDigests known;          // of all that taught, chose the epoch or calibrated, also of the model that fine-tuning began from
   // The model that fine-tuning began from: {"path", "xxh3", "provenance"}; null: none.
   nlohmann::json base = nullptr;
+  // Of version 1, which knew rows of tables by their observations alone: they tell of the polygons of images. Older files have them.
+  SampleDigests known_polygons = {};
+  // First and last day of the training samples' main series, days since 1 January; {}: not known (older files).
+  std::vector<int> season = {};
 
   nlohmann::json to_json() const;
 };

@@ -49,6 +49,11 @@ TEST(ModelSpec, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(again.to_json().dump(), json.dump());
   EXPECT_EQ(again.sources.front().deviation, spec.sources.front().deviation);
   EXPECT_TRUE(again.provenance.known.contains(7));
+  // Older files: digests that tell of the polygons of images alone.
+  nlohmann::json before = spec.to_json();
+  before["provenance"]["known"] = before["provenance"]["known_samples"], before["provenance"].erase("known_samples");
+  const Provenance of_older = ModelSpec::from_json(before, "m").provenance;
+  EXPECT_TRUE(of_older.known.empty() && of_older.known_polygons.contains(7));
   EXPECT_EQ(again.temperature, spec.temperature);
   EXPECT_EQ(again.sharpening, spec.sharpening);
   auto older = json;
