@@ -7,10 +7,12 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <span>
 #include <utility>
 
+#include "models/arch/forest_bins.h"
 #include "pipeline/core/chance.h"
 #include "pipeline/core/interruption.h"
 #include "pipeline/core/side_by_side.h"
@@ -18,92 +20,8 @@
 namespace millesime {
 namespace {
 
-constexpr int kBins = 256;
-constexpr std::int64_t kSamplesForQuantiles = 1 << 16;
-constexpr std::int64_t kRowsAtOnce = 1024;
 constexpr std::size_t kCounted = 2048;  // rows of a node from which on a table of counts [bin][class] is faster than sorting by bin
 constexpr std::size_t kTogether = 4;    // features of all rows in the bag that are looked up together; of fewer rows, more features
-
-// Every feature as the number of its bin.
-struct Bins {
-  std::vector<std::vector<float>> thresholds;  // [feature], ascending: bin b has values in (thresholds[b - 1], thresholds[b]]
-  std::vector<std::uint8_t> bin;               // [sample][feature]: a node reads some features of some samples, a few cache lines each
-};
-
-// A number in [low, high): where a split between the two is made.
-float between(float low, float high) {
-  const float middle = low / 2 + high / 2;
-  return middle >= low && middle < high ? middle : low;
-}
-
-// `values`: sorted, without NaN.
-std::vector<float> quantile_thresholds(const std::vector<float>& values) {
-  std::vector<float> thresholds;
-  std::vector<std::size_t> first;  // of each different value
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (i == 0 || values[i] != values[i - 1]) first.push_back(i);
-  if (first.size() <= kBins) {
-    for (std::size_t v = 1; v < first.size(); ++v) thresholds.push_back(between(values[first[v - 1]], values[first[v]]));
-    return thresholds;
-  }
-  for (std::size_t b = 1, v = 0; b < kBins; ++b) {
-    const std::size_t rank = b * values.size() / kBins;
-    while (v < first.size() && first[v] < rank) ++v;
-    if (v == 0 || v == first.size()) continue;
-    const float threshold = between(values[first[v] - 1], values[first[v]]);
-    if (thresholds.empty() || threshold > thresholds.back()) thresholds.push_back(threshold);
-  }
-  return thresholds;
-}
-
-// Calls use(first, count, rows [sample][feature]) for blocks of `n` samples, `step` apart.
-template <class Use>
-void in_blocks(const ForestTable& table, std::int64_t n, std::int64_t step, int threads, const Use& use) {
-  side_by_side((n + kRowsAtOnce - 1) / kRowsAtOnce, threads, [&](std::int64_t block) {
-    const std::int64_t first = block * kRowsAtOnce, count = std::min(kRowsAtOnce, n - first);
-    std::vector<std::int64_t> samples;
-    for (std::int64_t i = first; i < first + count; ++i) samples.push_back(i * step);
-    std::vector<float> rows(static_cast<std::size_t>(count * table.n_features));
-    table.read(samples, rows.data());
-    use(first, count, rows.data());
-  });
-}
-
-// The values of a feature in every `step`-th sample, sorted, without NaN.
-std::vector<std::vector<float>> sorted_values(const ForestTable& table, std::int64_t step, int threads) {
-  const auto n_features = static_cast<std::size_t>(table.n_features);
-  const std::int64_t n = (table.n_samples + step - 1) / step;
-  std::vector<std::vector<float>> values(n_features, std::vector<float>(static_cast<std::size_t>(n)));
-  in_blocks(table, n, step, threads, [&](std::int64_t first, std::int64_t count, const float* rows) {
-    for (std::size_t f = 0; f < n_features; ++f)
-      for (std::int64_t i = 0; i < count; ++i)
-        values[f][static_cast<std::size_t>(first + i)] = rows[static_cast<std::size_t>(i) * n_features + f];
-  });
-  side_by_side(table.n_features, threads, [&](std::int64_t f) {
-    auto& sorted = values[static_cast<std::size_t>(f)];
-    std::erase_if(sorted, [](float value) { return std::isnan(value); });
-    std::ranges::sort(sorted);
-  });
-  return values;
-}
-
-Bins make_bins(const ForestTable& table, int threads) {
-  const std::int64_t n = table.n_samples, step = std::max<std::int64_t>(1, n / kSamplesForQuantiles);
-  Bins bins;
-  for (const auto& values : sorted_values(table, step, threads)) bins.thresholds.push_back(quantile_thresholds(values));
-  bins.bin.resize(static_cast<std::size_t>(table.n_features * n));
-  in_blocks(table, n, 1, threads, [&](std::int64_t first, std::int64_t count, const float* rows) {
-    std::uint8_t* const to = bins.bin.data() + first * table.n_features;
-    for (int f = 0; f < table.n_features; ++f) {
-      const auto& thresholds = bins.thresholds[static_cast<std::size_t>(f)];
-      for (std::int64_t i = f; i < count * table.n_features; i += table.n_features) {
-        const auto bin = std::isnan(rows[i]) ? thresholds.begin() : std::ranges::lower_bound(thresholds, rows[i]);
-        to[i] = static_cast<std::uint8_t>(bin - thresholds.begin());
-      }
-    }
-  });
-  return bins;
-}
 
 // A sample in the bag of a tree.
 struct TrainRow {
@@ -146,22 +64,45 @@ class Sides {
   std::int64_t left_squares_ = 0, right_squares_ = 0, n_left_ = 0, n_right_ = 0;
 };
 
+// How the bag of a tree is drawn where classes have weights: a class, then one of its samples.
+struct ClassDraws {
+  std::vector<double> up_to;                        // [class with samples], the sum of the weights of all samples of the classes up to it
+  std::vector<std::vector<std::uint32_t>> samples;  // [class with samples]
+
+  std::uint32_t draw(std::mt19937_64& random) const {
+    const auto at = std::ranges::upper_bound(up_to, uniform(random) * up_to.back()) - up_to.begin();
+    const auto& of_class = samples[std::min(static_cast<std::size_t>(at), samples.size() - 1)];
+    return of_class[below(random, of_class.size())];
+  }
+};
+
+// Empty: samples are drawn alike, whatever their class.
+std::optional<ClassDraws> class_draws(const ForestTable& table, double balance) {
+  if (balance == 0) return std::nullopt;
+  ClassDraws draws;
+  draws.samples.resize(static_cast<std::size_t>(table.n_classes));
+  for (std::size_t i = 0; i < table.target.size(); ++i) draws.samples[table.target[i]].push_back(static_cast<std::uint32_t>(i));
+  std::erase_if(draws.samples, [](const auto& of_class) { return of_class.empty(); });
+  double sum = 0;
+  for (const auto& of_class : draws.samples) draws.up_to.push_back(sum += std::pow(static_cast<double>(of_class.size()), 1 - balance));
+  return draws;
+}
+
 class Tree {
  public:
-  Tree(const ForestTable& table, const Bins& bins, const ForestOptions& options)
+  Tree(const ForestTable& table, const ForestBins& bins, const ForestOptions& options)
       : table_(table),
         bins_(bins),
         options_(options),
         sides_(table.n_classes),
         counts_(static_cast<std::size_t>(table.n_classes)),
-        table_of_counts_(static_cast<std::size_t>(kBins * table.n_classes)) {
+        table_of_counts_(static_cast<std::size_t>(kForestBins * table.n_classes)) {
     for (int f = 0; f < table.n_features; ++f) features_.push_back(f);
   }
 
-  // `accept` [class]: probability that a drawn sample is kept; empty: 1.
-  TrainedForest grow(int number, const std::vector<double>& accept) {
+  TrainedForest grow(int number, const std::optional<ClassDraws>& draws) {
     random_.seed(mix(options_.seed * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(number)));
-    draw(accept);
+    draw(draws);
     TrainedForest tree;
     tree.importance.assign(static_cast<std::size_t>(table_.n_features), 0);
     tree.root.push_back(0);
@@ -204,13 +145,11 @@ class Tree {
     std::size_t size() const { return last - first; }
   };
 
-  void draw(const std::vector<double>& accept) {
+  void draw(const std::optional<ClassDraws>& draws) {
     const auto n = static_cast<std::size_t>(table_.n_samples);
     std::vector<std::uint16_t> times(n, 0);
-    for (std::size_t drawn = 0; drawn < n;) {
-      const std::size_t i = below(random_, n);
-      if (!accept.empty() && uniform(random_) >= accept[table_.target[i]]) continue;
-      ++drawn;
+    for (std::size_t drawn = 0; drawn < n; ++drawn) {
+      const std::size_t i = draws ? draws->draw(random_) : below(random_, n);
       if (times[i] < std::numeric_limits<std::uint16_t>::max()) ++times[i];
     }
     rows_.clear();
@@ -284,7 +223,7 @@ class Tree {
 
   // Sorted by counting, over the bins that occur alone: most nodes have fewer rows than there are bins.
   void by_order(const Part& part, int feature, const std::uint8_t* bins, Split& best) {
-    std::array<std::uint64_t, kBins / 64> occurs{};
+    std::array<std::uint64_t, kForestBins / 64> occurs{};
     for (std::size_t i = 0; i < part.size(); ++i) {
       ++position_[bins[i]];
       occurs[bins[i] / 64] |= std::uint64_t{1} << bins[i] % 64;
@@ -331,7 +270,7 @@ class Tree {
   };
 
   const ForestTable& table_;
-  const Bins& bins_;
+  const ForestBins& bins_;
   const ForestOptions& options_;
   std::mt19937_64 random_;
   std::vector<TrainRow> rows_, spare_;
@@ -342,7 +281,7 @@ class Tree {
   std::vector<std::int64_t> counts_;            // [class], of the node
   std::vector<std::uint32_t> table_of_counts_;  // [bin][class]
   std::array<Sorted, kCounted> sorted_{};
-  std::array<std::uint32_t, kBins> position_{};  // of the next row of a bin; 0 between calls
+  std::array<std::uint32_t, kForestBins> position_{};  // of the next row of a bin; 0 between calls
 };
 
 void append(TrainedForest& forest, const TrainedForest& tree) {
@@ -356,34 +295,22 @@ void append(TrainedForest& forest, const TrainedForest& tree) {
   forest.leaf_class.insert(forest.leaf_class.end(), tree.leaf_class.begin(), tree.leaf_class.end());
 }
 
-// Weight of each class / the largest weight.
-std::vector<double> acceptance(const ForestTable& table, double balance) {
-  if (balance == 0) return {};
-  std::vector<double> count(static_cast<std::size_t>(table.n_classes)), accept(count.size(), 1);
-  for (const auto target : table.target) ++count[target];
-  double rarest = static_cast<double>(table.n_samples);
-  for (const double n : count)
-    if (n > 0) rarest = std::min(rarest, n);
-  for (std::size_t c = 0; c < count.size(); ++c)
-    if (count[c] > 0) accept[c] = std::pow(count[c] / rarest, -balance);
-  return accept;
-}
-
 }  // namespace
 
 std::int64_t bytes_of_training(std::int64_t samples, int features, int threads) {
-  const std::int64_t quantiles = std::min(samples, 2 * kSamplesForQuantiles) * features * std::int64_t{sizeof(float)};
-  // of each thread: rows in the bag, space to divide them, how often a sample was drawn, the bins of some features, and a block of floats
-  const std::int64_t tree = samples * std::int64_t{2 * sizeof(TrainRow) + sizeof(std::uint16_t) + kTogether} + kRowsAtOnce * features * 8;
-  return std::max(quantiles, samples * features + threads * tree) + samples * std::int64_t{sizeof(std::uint16_t)};
+  // of all threads: the class of each sample, and the samples of each class. Of each thread: rows in the bag, space to divide them, how
+  // often a sample was drawn, the bins of some features, and a block of floats
+  const std::int64_t tree = samples * std::int64_t{2 * sizeof(TrainRow) + sizeof(std::uint16_t) + kTogether} + bytes_of_rows(features);
+  return std::max(bytes_of_quantiles(samples, features), samples * features + threads * tree) +
+         samples * std::int64_t{sizeof(std::uint16_t) + sizeof(std::uint32_t)};
 }
 
 TrainedForest grow_forest(const ForestTable& table, const ForestOptions& options) {
-  const Bins bins = make_bins(table, options.threads);
-  const std::vector<double> accept = acceptance(table, options.class_balance);
+  const ForestBins bins = make_bins(table, options.seed, options.threads);
+  const auto draws = class_draws(table, options.class_balance);
   std::vector<TrainedForest> trees(static_cast<std::size_t>(options.trees));
   side_by_side(options.trees, options.threads,
-               [&](std::int64_t t) { trees[static_cast<std::size_t>(t)] = Tree(table, bins, options).grow(static_cast<int>(t), accept); });
+               [&](std::int64_t t) { trees[static_cast<std::size_t>(t)] = Tree(table, bins, options).grow(static_cast<int>(t), draws); });
   TrainedForest forest;
   forest.n_features = table.n_features, forest.n_classes = table.n_classes;
   forest.importance.assign(static_cast<std::size_t>(table.n_features), 0);

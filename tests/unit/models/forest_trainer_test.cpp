@@ -154,5 +154,31 @@ TEST(ForestTrainer, BalanceDrawsRareClassesAsOften) {
   EXPECT_LT(rare(1), 1800);
 }
 
+// Where the bins are of a part of the samples, classes that take turns in the table are all among it.
+TEST(ForestTrainer, ClassesThatTakeTurnsAllHaveBins) {
+  std::vector<float> features;
+  std::vector<std::uint16_t> target;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 132'000; ++i) {
+    target.push_back(static_cast<std::uint16_t>(i % 2 == 0 ? 0 : 1 + below(random, 4)));
+    features.push_back(static_cast<float>(target.back() + 0.8 * uniform(random)));
+  }
+  const TrainedForest tree = grow_forest(table_of(features, 1, target, 5), {.trees = 1});
+  int right = 0;
+  for (std::size_t i = 0; i < 2000; ++i) right += winner(tree, &features[i]) == target[i];
+  EXPECT_EQ(right, 2000);
+}
+
+// A balanced bag is drawn in the time of another one: one sample in two is the rare one.
+TEST(ForestTrainer, BalanceDoesNotWaitForAClassOfOneSample) {
+  std::vector<float> features;
+  std::vector<std::uint16_t> target;
+  for (int i = 0; i < 300'000; ++i) features.push_back(static_cast<float>(i % 100)), target.push_back(0);
+  features.push_back(200), target.push_back(1);
+  const TrainedForest tree = grow_forest(table_of(features, 1, target, 2), {.trees = 1, .class_balance = 1});
+  EXPECT_EQ(winner(tree, &features.back()), 1);
+  EXPECT_EQ(winner(tree, features.data()), 0);
+}
+
 }  // namespace
 }  // namespace millesime
