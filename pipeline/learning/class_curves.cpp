@@ -6,6 +6,7 @@
 #include <set>
 
 #include "kernels/ops/indices.h"
+#include "pipeline/core/band_steps.h"
 #include "pipeline/core/samples.h"
 
 namespace millesime {
@@ -24,12 +25,22 @@ bool has_bands(const std::vector<std::string>& bands, const std::vector<std::str
   return std::ranges::all_of(needed, [&](const std::string& band) { return std::ranges::find(bands, band) != bands.end(); });
 }
 
+// Of these bands; {}: not known, as of images (plan_indices).
+std::vector<float> steps_of(const std::vector<std::string>& bands, const Samples& samples, const SampleSeries& series) {
+  const std::vector<float> all = band_steps(samples, series);
+  std::vector<float> steps;
+  for (const std::string& band : bands)
+    steps.push_back(all[static_cast<std::size_t>(std::ranges::find(series.bands, band) - series.bands.begin())]);
+  if (std::ranges::find(steps, 0.0F) != steps.end()) steps.clear();
+  return steps;
+}
+
 void add_series(const SampleSeries& series, const Samples& samples, const std::vector<std::string>& needed, std::map<int, Sums>& classes) {
   IndicesArgs args;
   args.pixels = samples.size();
   args.n_dates = 1;
   args.n_bands = static_cast<int>(needed.size());
-  args.plan = plan_indices({"NDVI"}, needed);
+  args.plan = plan_indices({"NDVI"}, needed, steps_of(needed, samples, series));
   const auto n = static_cast<std::size_t>(samples.size()), n_dates = series.dates.size(), n_bands = series.bands.size();
   std::vector<std::int16_t> planes(needed.size() * n);  // [band][sample] of one date
   std::vector<float> ndvi(n);

@@ -40,6 +40,14 @@ TEST(ClassCurves, OfABandAreInItsOwnUnit) {
   EXPECT_TRUE(band_curves({&samples}, "VH").empty());
 }
 
+TEST(ClassCurves, BandsOfOtherDigitsAreOfOneUnit) {
+  const std::string table = testing::temp_dir() + "/samples.csv";
+  write_text(table, "label,B4_20210105,B8_20210105\n7,0.0500,0.30\n7,0.0512,0.31\n2,0.0488,0.40\n");
+  const auto curves = ndvi_curves({table});
+  ASSERT_EQ(curves.size(), 2u);
+  EXPECT_NEAR(curves[0].steps[0].mean, (0.4 - 0.0488) / (0.4 + 0.0488), 1e-4);
+}
+
 TEST(ClassCurves, WithoutItsBandsThereAreNone) {
   const std::string table = testing::temp_dir() + "/samples.csv";
   write_text(table, "label,VV_20210105\n7,0.1\n2,0.3\n");
