@@ -115,7 +115,8 @@ nlohmann::json identity_of(const TuneCommand& command, const std::vector<Trial>&
                         {"split_seed", command.all_samples ? -1 : command.seed},
                         {"set", command.assignments},
                         {"static", command.tables.statics},
-                        {"ignore", command.tables.ignored}};
+                        {"ignore", command.tables.ignored},
+                        {"missing", command.tables.missing}};
   for (const std::string& file : command.samples) search["samples"].push_back(xxh3_of_file(file));
   for (const Trial& trial : trials) search["candidates"].push_back(trial.values);
   return search;

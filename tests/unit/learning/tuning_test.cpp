@@ -182,6 +182,8 @@ TEST(Tune, FindsTheBestCandidateAndGoesOn) {
   TuneCommand other = command;
   other.folds = 4;
   EXPECT_THAT(message_of([&] { tune(other, context.context); }), AllOf(HasSubstr("trials.json"), HasSubstr("choose another folder")));
+  other = command, other.tables.missing = {"7"};
+  EXPECT_THAT(message_of([&] { tune(other, context.context); }), AllOf(HasSubstr("trials.json"), HasSubstr("choose another folder")));
 }
 
 TEST(Tune, NamesTheLineOfAValueThatTrainingDoesNotHave) {
