@@ -176,6 +176,23 @@ void interpolate(ModelInput& out, const ModelInput& from, SampleRow other, doubl
   for (std::size_t s = 0; s < statics; ++s) values[s] = between(values[s], from.statics[other * statics + s]);
 }
 
+// Number of samples to add to each class that has some, those that need none left out.
+std::map<int, std::int64_t> additions(const std::vector<int>& targets, const ModelSpec& spec, const Recipe& recipe) {
+  const auto given = numbers_by_class(recipe.oversample_by_class, "train.oversample_by_class");
+  std::map<int, std::int64_t> missing;
+  for (const int target : targets)
+    if (target >= 0) ++missing[target];
+  std::int64_t aim = recipe.oversample_to;
+  for (const auto& [target, n] : missing)
+    if (recipe.oversample_to <= 0) aim = std::max(aim, n);
+  for (auto& [target, n] : missing) {
+    const auto own = given.find(spec.classes[static_cast<std::size_t>(target)]);
+    n = (own == given.end() ? aim : own->second) - n;
+  }
+  std::erase_if(missing, [](const auto& entry) { return entry.second <= 0; });
+  return missing;
+}
+
 // Adds `n` samples made from those of one class.
 void grow(ModelInput& out, const ModelInput& learn, const std::vector<SampleRow>& members, std::int64_t n, const Recipe& recipe,
           std::mt19937_64& random) {
@@ -207,19 +224,13 @@ void grow(ModelInput& out, const ModelInput& learn, const std::vector<SampleRow>
 ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, const Recipe& recipe) {
   ModelInput out = learn;
   if (recipe.oversample == "none") return out;
-  const auto given = numbers_by_class(recipe.oversample_by_class, "train.oversample_by_class");
   std::map<int, std::vector<SampleRow>> classes;
   for (SampleRow row = 0; row < learn.target.size(); ++row)
     if (learn.target[row] >= 0) classes[learn.target[row]].push_back(row);
-  std::size_t largest = 0;
-  for (const auto& [target, members] : classes) largest = std::max(largest, members.size());
-  const std::int64_t aim = recipe.oversample_to > 0 ? recipe.oversample_to : static_cast<std::int64_t>(largest);
   const std::uint64_t salt = mix(static_cast<std::uint64_t>(recipe.random_seed));
-  for (auto& [target, members] : classes) {
+  for (const auto& [target, missing] : additions(learn.target, spec, recipe)) {
+    std::vector<SampleRow>& members = classes.at(target);
     const int code = spec.classes[static_cast<std::size_t>(target)];
-    const auto own = given.find(code);
-    const std::int64_t missing = (own == given.end() ? aim : own->second) - static_cast<std::int64_t>(members.size());
-    if (missing <= 0) continue;
     std::map<SampleRow, std::uint64_t> place;
     for (const SampleRow row : members) place[row] = mix(salt ^ hash_of(learn, row));
     std::ranges::stable_sort(members, {}, [&](SampleRow row) { return place.at(row); });
@@ -231,11 +242,14 @@ ModelInput with_rare_classes(const ModelInput& learn, const ModelSpec& spec, con
 
 InputTable with_rare_classes(const InputTable& learn, const ModelSpec& spec, const Recipe& recipe, std::int64_t memory_bytes) {
   if (recipe.oversample == "none") return learn;
-  const std::int64_t needed = 3 * learn.bytes();  // the samples, their copy with those that are added, and the tensors of the training
+  std::int64_t added = 0;
+  for (const auto& [target, missing] : additions(learn.target, spec, recipe)) added += missing;
+  // The samples, their copy with those that are added, and the tensors of the training.
+  const std::int64_t needed = (3 * learn.size() + 2 * added) * learn.bytes_per_sample();
   if (needed > memory_bytes)
     throw UserError(join_text("train.oversample = \"", recipe.oversample, "\" needs all samples in memory: ", learn.size(),
-                              " samples need ", mib_needed(needed), " MiB, ", memory_bytes >> 20, " MiB are left for them; use ",
-                              mib_needed(needed - memory_bytes),
+                              " samples, and ", added, " that are added, need ", mib_needed(needed), " MiB, ", memory_bytes >> 20,
+                              " MiB are left for them; use ", mib_needed(needed - memory_bytes),
                               "MiB more --memory, fewer samples (train.select), or weights of classes instead "
                               "(train.oversample = \"none\", train.class_balance)"));
   return InputTable(with_rare_classes(learn.all(), spec, recipe));

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "models/base/training.h"
+#include "tests/support/message_of.h"
 #include "tests/unit/models/small_models.h"
 
 namespace millesime {
@@ -60,6 +61,15 @@ TEST_P(RareClasses, GrowToTheLargestOrToANumber) {
   Recipe own = recipe_of(GetParam(), 10);
   own.oversample_by_class = {"12=25", "11=0"};
   EXPECT_EQ(counts(own), (std::vector<std::int64_t>{40, 6, 25}));
+}
+
+TEST_P(RareClasses, NeedTheMemoryOfThoseThatAreAdded) {
+  const InputTable table(learn);
+  const Recipe recipe = recipe_of(GetParam());
+  const std::int64_t needed = (3 * 47 + 2 * 73) * table.bytes_per_sample();  // 47 samples; 73 are added, in the copy and in the tensors
+  EXPECT_EQ(with_rare_classes(table, spec, recipe, needed).size(), 120);
+  EXPECT_NE(testing::message_of([&] { with_rare_classes(table, spec, recipe, needed - 1); }).find("47 samples, and 73 that are added"),
+            std::string::npos);
 }
 
 TEST_P(RareClasses, WhatWasThereStaysAndWhatIsAddedIsWellFormed) {
