@@ -13,7 +13,7 @@ void decide(const Stream& stream, const DecideArgs& args) {
                   "decide takes logits, scores or votes");
   MILLESIME_CHECK(!args.votes || args.n_trees > 0, "votes of ", args.n_trees, " trees");
   MILLESIME_CHECK(!args.vote_logits || args.votes, "vote_logits need votes");
-  MILLESIME_CHECK(args.n_classes >= 1 && args.n_classes <= 256, "decide among ", args.n_classes, " classes");
+  MILLESIME_CHECK(args.n_classes >= 1 && args.n_classes <= kMostLabels, "decide among ", args.n_classes, " classes");
   on_backend(stream, [&](const auto& backend) { decide_on(backend, args); });
 }
 

@@ -17,6 +17,8 @@
 
 namespace millesime {
 
+inline constexpr int kMostLabels = 256;  // labels are bytes
+
 struct DecideArgs {
   std::int64_t pixels = 0;
   int n_classes = 0;

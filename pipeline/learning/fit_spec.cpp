@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "kernels/ops/decide.h"
 #include "pipeline/core/band_steps.h"
 #include "pipeline/core/coordinate_inputs.h"
 #include "pipeline/core/error.h"
@@ -145,6 +146,26 @@ void fit_normalisation(ModelSpec& spec, std::size_t source_index, const std::vec
   }
 }
 
+// Of a static input. Mean and squares are updated value by value (Welford 1962): a difference of two large sums would hide small
+// deviations.
+struct StaticNumbers {
+  double mean = 0, squares = 0;  // the second: sum of squared distances from the mean
+  std::int64_t n = 0;
+  std::set<int> codes;  // of a category
+
+  void add(double value) {
+    const double before = value - mean;
+    mean += before / static_cast<double>(++n);
+    squares += before * (value - mean);
+  }
+  // 1 of a constant: of numbers that differ by no more than float32 rounds, whatever their magnitude.
+  double deviation() const {
+    const double own = std::sqrt(squares / static_cast<double>(n));
+    const auto least = static_cast<double>(std::numeric_limits<float>::epsilon()) * std::abs(mean);
+    return own > std::max(least, static_cast<double>(std::numeric_limits<float>::min())) ? own : 1;
+  }
+};
+
 // Of each static input: the codes that samples have of a category; mean and deviation of a number. Missing everywhere: 0 and 1.
 void fit_statics(ModelSpec& spec, const std::vector<SampleSelection>& selections) {
   std::vector<StaticSpec> statics;
@@ -152,12 +173,7 @@ void fit_statics(ModelSpec& spec, const std::vector<SampleSelection>& selections
   for (const StaticSpec& known : spec.statics)
     if (is_coordinate(known.name)) statics.push_back({known.name, 0, 1});
   spec.statics = statics;
-  struct Sums {
-    double sum = 0, squares = 0;
-    std::int64_t n = 0;
-    std::set<int> codes;
-  };
-  std::vector<Sums> sums(statics.size());
+  std::vector<StaticNumbers> seen(statics.size());
   std::vector<float> values(statics.size());
   for (const auto& selection : selections) {
     const SampleStatics samples(spec, *selection.samples, selection.file);
@@ -167,23 +183,21 @@ void fit_statics(ModelSpec& spec, const std::vector<SampleSelection>& selections
         const double value = values[s];
         if (std::isnan(value)) continue;
         if (statics[s].is_category())
-          sums[s].codes.insert(static_cast<int>(value));
+          seen[s].codes.insert(static_cast<int>(value));
         else
-          sums[s].sum += value, sums[s].squares += value * value, ++sums[s].n;
+          seen[s].add(value);
       }
     }
   }
-  for (std::size_t s = 0; s < sums.size(); ++s) {
+  for (std::size_t s = 0; s < seen.size(); ++s) {
     StaticSpec& known = spec.statics[s];
-    if (sums[s].codes.size() > kMaxCategories)
-      throw UserError(join_text(selections.front().file, ": ", known.name, " has ", sums[s].codes.size(), " codes; expected at most ",
+    if (seen[s].codes.size() > kMaxCategories)
+      throw UserError(join_text(selections.front().file, ": ", known.name, " has ", seen[s].codes.size(), " codes; expected at most ",
                                 kMaxCategories, "; use a field of groups"));
-    known.codes.assign(sums[s].codes.begin(), sums[s].codes.end());
-    if (sums[s].n == 0) continue;
-    const auto n = static_cast<double>(sums[s].n);
-    const double mean = sums[s].sum / n, variance = sums[s].squares / n - mean * mean;
-    known.mean = static_cast<float>(mean);
-    known.deviation = variance > 1e-12 ? static_cast<float>(std::sqrt(variance)) : 1.0f;
+    known.codes.assign(seen[s].codes.begin(), seen[s].codes.end());
+    if (seen[s].n == 0) continue;
+    known.mean = static_cast<float>(seen[s].mean);
+    known.deviation = static_cast<float>(seen[s].deviation());
   }
 }
 
@@ -194,6 +208,9 @@ void fit_classes(ModelSpec& spec, const std::vector<SampleSelection>& selections
   spec.classes.clear();
   for (const auto& known : spec.nomenclature.classes)
     if (count.erase(known.code) > 0) spec.classes.push_back(known.code);
+  if (spec.n_classes() > kMostLabels)
+    throw UserError(join_text(selections.front().file, ": ", spec.n_classes(), " classes; expected at most ", kMostLabels,
+                              ", labels of maps are bytes; merge classes, or leave some out of the samples"));
   if (count.empty()) return;
   std::vector<std::string> unknown;
   for (const auto& [code, n] : count)

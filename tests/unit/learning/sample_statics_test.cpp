@@ -96,5 +96,43 @@ TEST_P(CoordinatesOfSamples, AreRefusedWhereOneIsNotKnown) {
   EXPECT_THAT(message_of([&] { train_model(command, silent.context); }), HasSubstr("sample 400 has no longitude and latitude"));
 }
 
+// Hydraulic conductivity in m/s and in um/s: networks see either.
+TEST(StaticNumbers, AreNormalisedWhateverTheirMagnitude) {
+  const std::string folder = testing::temp_dir();
+  TrainCommand command;
+  command.samples = {folder + "/s.csv"}, command.request.tables.statics = {"ksat", "flat"};
+  command.request.output = folder + "/m.safetensors";
+  command.request.model.name = "mlp", command.request.recipe.epochs = 1;
+  const testing::SilentContext silent;
+  const auto learned = [&](const std::string& power) {
+    std::string table = "label,N_20210115,ksat,flat\n";
+    for (int i = 0; i < 60; ++i) table += join_text(1 + i % 2, ",0.", 400 + i, ",", 1 + i % 3, "e", power, ",0.1\n");
+    write_text(command.samples.front(), table);
+    train_model(command, silent.context);
+    return ModelFile::read(command.request.output).spec.statics;
+  };
+  for (const auto& [power, unit] : {std::pair("-7", 1e-7), std::pair("0", 1.0), std::pair("7", 1e7)}) {
+    const auto statics = learned(power);
+    ASSERT_EQ(statics.size(), 2u);
+    EXPECT_NEAR(statics[0].mean / unit, 2, 1e-3);
+    EXPECT_NEAR(statics[0].deviation / unit, std::sqrt(2.0 / 3), 1e-3);
+    EXPECT_EQ(statics[1].deviation, 1) << "a constant";
+  }
+}
+
+TEST(Classes, MoreThanAMapCanLabelAreRefusedBeforeTraining) {
+  const std::string folder = testing::temp_dir();
+  std::string table = "label,N_20210115,N_20210715\n";
+  for (int i = 0; i < 600; ++i) table += join_text(1 + i % 300, ",0.", 400 + i % 300, ",0.5\n");
+  write_text(folder + "/s.csv", table);
+  TrainCommand command;
+  command.samples = {folder + "/s.csv"}, command.request.output = folder + "/m.safetensors";
+  testing::SilentContext silent;
+  for (const char* model : {"mlp", "random_forest", "auto"}) {
+    command.request.model.name = model;
+    EXPECT_THAT(message_of([&] { train_model(command, silent.context); }), HasSubstr("300 classes; expected at most 256")) << model;
+  }
+}
+
 }  // namespace
 }  // namespace millesime
