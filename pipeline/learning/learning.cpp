@@ -132,6 +132,11 @@ ModelInput some_of(const InputTable& table, std::int64_t most) {
   return table.read(some);
 }
 
+template <class T>
+void append(std::vector<T>& all, const std::vector<T>& part) {
+  all.insert(all.end(), part.begin(), part.end());
+}
+
 constexpr std::int64_t kSamplesOfDays = 1000;  // that say on which days something is seen
 
 }  // namespace
@@ -214,8 +219,8 @@ ModelFile Learning::grow(ModelSpec spec, const InputTable& samples) const {
   return forest_file(spec, train_forest(spec, read, recipe_, context_.threads, run_.memory_bytes));
 }
 
-LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
-  LearnedModel learned{{}, {{{}, held_out.target, held_out.group, {}, false}}};
+Learning::Learned Learning::learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const {
+  Learned learned{{{}, {{{}, held_out.target, held_out.group, {}, false}}}};
   const auto judge = [&] { return predict_probabilities(learned.model, held_out, context_); };
   if (is_forest()) {
     ModelSpec spec = spec_;
@@ -224,7 +229,7 @@ LearnedModel Learning::learn(const InputTable& samples, const InputTable& held_o
     if (held_out.size() > 0) calibrate_forest(learned.model, held_out, judge());
     context_.progress->advance(1);
   } else {
-    std::vector<double> crossed;
+    std::vector<double>& crossed = learned.crossed_logits;
     TrainingRun run = run_;
     run.checkpoint = checkpoint;
     run.on_crossed = [&crossed](const std::vector<double>& logits) { crossed = logits; };
@@ -244,7 +249,7 @@ LearnedModel Learning::first() {
   const int of_parts = static_cast<int>(season_.parts.size());
   context_.progress->start(what, is_forest() ? trainings : (trainings + of_parts) * recipe_.epochs_for(n_learn),
                            is_forest() ? "forests" : "epochs");
-  std::vector<LearnedModel> learned;
+  std::vector<Learned> learned;
   const bool apart = in_folds() && !run_.checkpoint.empty();
   const auto checkpoint = [&](std::size_t f) { return apart ? join_text(run_.checkpoint, f) : run_.checkpoint; };
   const auto learn_from = [&](std::size_t f) { return folds_.empty() ? learners() : learners(folds_[f].learn); };
@@ -258,40 +263,49 @@ LearnedModel Learning::first() {
   return first;
 }
 
-// The models of the folds are calibrated as one: by what they say, uncalibrated, of the samples that each did not see. A network's epoch is
-// the median of those that the folds chose, so that no sample had much of a part in it.
-LearnedModel Learning::join_folds(const std::vector<LearnedModel>& learned) const {
+// The models of the folds are calibrated as one: by what they say, uncalibrated, of the samples that each did not see; a network at the
+// epoch that the other half of its fold's groups chose, so that what is said of its accuracy is no more than it has. Its epoch is the
+// median of those that the folds chose, so that no sample had much of a part in it.
+LearnedModel Learning::join_folds(const std::vector<Learned>& learned) const {
   LearnedModel joined{learned.front().model, {{}}};
   ModelSpec& spec = joined.model.spec;
-  const auto judge = [&] {
+  const auto judge = [&](std::size_t fold) {  // with the calibration of `spec`
+    ModelFile model = learned[fold].model;
+    model.spec.temperature = spec.temperature, model.spec.sharpening = spec.sharpening;
+    return predict_probabilities(model, input_.subset(folds_[fold].held_out), context_);
+  };
+  const auto judge_all = [&] {
     std::vector<float> all;
-    for (std::size_t fold = 0; fold < learned.size(); ++fold) {
-      ModelFile model = learned[fold].model;
-      model.spec.temperature = spec.temperature, model.spec.sharpening = spec.sharpening;
-      const auto probabilities = predict_probabilities(model, input_.subset(folds_[fold].held_out), context_);
-      all.insert(all.end(), probabilities.begin(), probabilities.end());
-    }
+    for (std::size_t fold = 0; fold < learned.size(); ++fold) append(all, judge(fold));
     return all;
   };
   std::vector<std::int64_t> rows;
-  for (const HoldOut& fold : folds_) rows.insert(rows.end(), fold.held_out.begin(), fold.held_out.end());
+  for (const HoldOut& fold : folds_) append(rows, fold.held_out);
   const InputTable held_out = input_.subset(rows);
+  joined.held_out = {{{}, held_out.target, held_out.group}};
+  HeldOutProbabilities& judged = joined.held_out.front();
   spec.temperature = 1, spec.sharpening = 0;
-  const auto uncalibrated = judge();
   if (is_forest()) {
-    calibrate_forest(joined.model, held_out, uncalibrated);
+    calibrate_forest(joined.model, held_out, judge_all());
+    judged.probabilities = judge_all();
   } else {
     HeldOutLogits logits{spec.n_classes(), {}, held_out.target, held_out.group};
-    for (const float p : uncalibrated) logits.logits.push_back(std::log(std::max(static_cast<double>(p), 1e-30)));
-    enter_calibration(spec, logits);
     std::vector<int> epochs;
-    for (const LearnedModel& fold : learned) epochs.push_back(fold.model.spec.metrics["epoch"].get<int>());
+    for (std::size_t fold = 0; fold < learned.size(); ++fold) {
+      append(logits.logits, learned[fold].crossed_logits);
+      if (learned[fold].crossed_logits.empty())
+        for (const float p : judge(fold)) logits.logits.push_back(std::log(std::max(static_cast<double>(p), 1e-30)));
+      logits.chose_epoch = logits.chose_epoch || learned[fold].held_out.front().chose_epoch;
+      epochs.push_back(learned[fold].model.spec.metrics["epoch"].get<int>());
+    }
+    enter_calibration(spec, logits);
+    judged.probabilities = calibrated_probabilities(logits.logits, spec.n_classes(), spec.temperature, spec.sharpening);
+    judged.chose_epoch = logits.chose_epoch;
     std::ranges::sort(epochs);
     spec.metrics["epoch"] = epochs[epochs.size() / 2];
   }
   spec.metrics["folds"] = learned.size();
   spec.provenance.n_held_out = held_out.size();
-  joined.held_out = {{judge(), held_out.target, held_out.group}};
   return joined;
 }
 

@@ -52,8 +52,13 @@ class Learning {
   InputTable learners(std::vector<std::int64_t> rows) const;
   InputTable learners() const;
   ModelFile grow(ModelSpec spec, const InputTable& samples) const;
-  LearnedModel learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
-  LearnedModel join_folds(const std::vector<LearnedModel>& learned) const;
+  // A model, and what a network said of each held-out sample, uncalibrated, at an epoch that others chose; without: it has no epochs, or
+  // too few groups chose.
+  struct Learned : LearnedModel {
+    std::vector<double> crossed_logits = {};  // [sample][class]
+  };
+  Learned learn(const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
+  LearnedModel join_folds(const std::vector<Learned>& learned) const;
   void learn_season(ModelFile& model, const InputTable& samples, const InputTable& held_out, const std::string& checkpoint) const;
   void learn_season_again(ModelFile& model, const ModelFile& first, const Recipe& recipe) const;
 

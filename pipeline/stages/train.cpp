@@ -279,7 +279,7 @@ Stage train_stage() {
   stage.kept_when_mending = true;
   stage.of_any_edition = true;
   stage.units_from = {"sample"};
-  stage.revision = 14;
+  stage.revision = 15;
   stage.plan = plan_train;
   stage.check = check_train;
   return stage;

@@ -1,6 +1,7 @@
 // The models of `auto`, and of names joined by +.
 
 #include <filesystem>
+#include <random>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 
 #include "models/base/season.h"
 #include "pipeline/core/atomic_file.h"
+#include "pipeline/core/chance.h"
 #include "pipeline/core/text.h"
 #include "pipeline/learning/evaluation.h"
 #include "pipeline/reports/model_report.h"
@@ -104,6 +106,7 @@ TEST_F(ChosenModel, IsWhatTheEffortNames) {
   EXPECT_THAT(names(standard), ::testing::Each(::testing::AnyOf("ltae", "temporal_cnn", "random_forest")));
   ASSERT_GE(standard.members.size(), 2u);
   EXPECT_EQ(standard.spec.metrics["held_out"]["samples"], 90);  // every polygon was held out once
+  EXPECT_EQ(standard.spec.metrics["held_out"]["chose_epoch"], true) << "six polygons of a fold are too few to choose the epoch for others";
   double weights = 0;
   for (const ModelFile& member : standard.members) {
     EXPECT_EQ(member.spec.provenance.n_samples, 90) << "learned again from all";
@@ -124,6 +127,31 @@ TEST_F(ChosenModel, IsWhatTheEffortNames) {
   command_.request.model = {};
   command_.request.model.parameters = {"d_model=64"};
   EXPECT_THAT(testing::message_of([&] { train("/dense.csv"); }), HasSubstr("choose one"));
+}
+
+// Labels without any relation to the series: no accuracy is above that of chance but by chance, whichever epoch is kept.
+TEST_F(ChosenModel, SaysOfFoldsWhatEpochsThatOthersChoseAreWorth) {
+  if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
+  command_.request.model.name = "mlp", command_.request.folds = 5, command_.request.recipe.epochs = 20;
+  command_.request.recipe.doubtful = 0;
+  constexpr int kTables = 2;
+  double accuracy = 0;
+  for (std::uint64_t seed = 0; seed < kTables; ++seed) {
+    std::mt19937_64 random(seed);
+    std::string table = "label,N_20210115,N_20210415,N_20210715,N_20211015\n";
+    for (int i = 0; i < 120; ++i) {
+      table += std::to_string(1 + i % 4);
+      for (int date = 0; date < 4; ++date) table += "," + fixed(0.4 + 0.1 * normal(random), 4);
+      table += "\n";
+    }
+    write_text(folder_ + "/chance.csv", table);
+    command_.samples = {folder_ + "/chance.csv"};
+    train_model(command_, context_);
+    const nlohmann::json held_out = ModelFile::read(command_.request.output).spec.metrics["held_out"];
+    EXPECT_EQ(held_out["chose_epoch"], false) << "24 groups of a fold are enough";
+    accuracy += held_out["accuracy"].get<double>() / kTables;
+  }
+  EXPECT_NEAR(accuracy, 0.25, 0.056);  // two standard errors
 }
 
 TEST_F(ChosenModel, MayBeSeveralNetworksOfOneArchitecture) {
