@@ -107,6 +107,9 @@ std::vector<json> items_of_table(const std::string& path) {
                                 ": has no assets; expected STAC items as stac-geoparquet writes them: columns id, datetime, assets"));
     items.push_back(std::move(item));
   }
+  if (messages.failed())
+    throw UserError(
+        join_text(path, ": cannot be read to its end, ", items.size(), " items were; the file is damaged, replace it. ", messages.text()));
   if (items.empty()) throw UserError(join_text(path, ": expected STAC items, one a row, got none"));
   return items;
 }

@@ -130,6 +130,24 @@ TEST(ItemList, AssetsAreTheFiles) {
   }
 }
 
+TEST(ItemList, ADamagedTableIsRefused) {
+  const std::string root = temp_dir() + "/damaged", table = root + "/items.gpkg";
+  std::filesystem::create_directories(root);
+  std::vector<std::string> names;
+  std::vector<Row> rows;
+  for (int i = 0; i < 200; ++i) names.push_back("item_number_" + std::to_string(1000 + i));
+  for (const std::string& name : names) rows.push_back({name.c_str(), "2021-05-11", "x", 1});
+  write_items(table, rows);
+  EXPECT_THAT(make_sensor("sentinel2_cog")->tiles(table), ElementsAre("T31TCJ"));
+  constexpr std::size_t kPage = 4096;
+  std::string bytes = read_text(table);
+  const std::size_t page = bytes.find(names[100]) / kPage * kPage;
+  bytes.replace(page, kPage, kPage, char{0});
+  write_text(table, bytes);
+  EXPECT_THAT(testing::message_of([&] { make_sensor("sentinel2_cog")->tiles(table); }),
+              AllOf(HasSubstr("items.gpkg: cannot be read to its end, "), HasSubstr("the file is damaged, replace it")));
+}
+
 // Items of another provider say their baseline, and not whether an offset is applied.
 TEST(ItemList, RawNumbersOfOldBaselinesHaveNoOffsetAndDatastripsAreMerged) {
   const std::string root = temp_dir() + "/items";
