@@ -1,6 +1,8 @@
 #include "pipeline/io/sensors/item_file.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 
@@ -25,6 +27,26 @@ void add_item(ItemFile& list, const json& feature, const SensorFile& sensor) {
   ++list.others[{tile, !item.collection.empty() ? item.collection : !platform.empty() ? platform : item.id}];
 }
 
+bool has_next_page(const json& links) {
+  return links.is_array() &&
+         std::ranges::any_of(links, [](const json& link) { return link.is_object() && link.value("rel", json()) == "next"; });
+}
+
+// A server answers a search page by page: one of them is a part of the year. `of_list`: what the list says besides its `n` features.
+void require_whole(const std::string& path, const json& of_list, std::int64_t n) {
+  std::optional<std::int64_t> matched;
+  const auto look = [&](const json& in, const char* key) {
+    if (in.is_object() && in.contains(key) && in[key].is_number_integer()) matched = in[key].get<std::int64_t>();
+  };
+  if (of_list.contains("context")) look(of_list["context"], "matched");
+  look(of_list, "numberMatched");
+  const bool goes_on = of_list.contains("links") && has_next_page(of_list["links"]);
+  if (matched ? *matched <= n : !goes_on) return;
+  throw UserError(join_text(path, ": holds ", n, " of ", matched ? join_text(*matched, " items") : "more items (it links to a next page)",
+                            ": it is one page of a search; expected all of them. Save the whole search (stac-client search ... --save "
+                            "items.json), or join the pages and drop \"numberMatched\", \"context\" and \"links\""));
+}
+
 // Feature by feature, and nothing else of the file is kept: lists of a national year are large.
 ItemFile items_of_json(const std::string& path, const SensorFile& sensor) {
   constexpr int kOfList = 1, kOfFeature = 2;  // depths
@@ -47,6 +69,7 @@ ItemFile items_of_json(const std::string& path, const SensorFile& sensor) {
   const json rest = json::parse(text_of_file(path), keep, false);
   if (!rest.is_object() || !has_features)
     throw UserError(join_text(path, ": expected a STAC ItemCollection (JSON with \"features\"), as the search of a STAC API returns it"));
+  require_whole(path, rest, n);
   return list;
 }
 

@@ -250,6 +250,24 @@ TEST(ItemChoice, AListIsReadAgainWhereItHasChanged) {
   EXPECT_THAT(days(census_of("sentinel2_cog", list.file(), "T31TCJ", {"red"})), ElementsAre("2021-01-01", "2021-01-03"));
 }
 
+TEST(ItemChoice, APageOfASearchIsNoList) {
+  List list("page");
+  list.add("a", "2021-01-01T10:54:31Z", with(kSquare, "earthsearch:boa_offset_applied", true), {{"red", 2000}, {"scl", 4}});
+  const json whole = json::parse(read_text(list.file()));
+  const auto refusal = [&](const std::string& key, const json& value) {
+    write_text(list.file(), with(whole, key, value).dump());
+    return message_of([&] { make_sensor("sentinel2_cog")->tiles(list.file()); });
+  };
+  const json next = {{{"rel", "root"}}, {{"rel", "next"}, {"href", "https://host/search?page=2"}}};
+  EXPECT_THAT(refusal("numberMatched", 146), AllOf(HasSubstr("items.json: holds 1 of 146 items"), HasSubstr("--save")));
+  EXPECT_THAT(refusal("context", {{"matched", 146}, {"returned", 1}}), HasSubstr("holds 1 of 146 items"));
+  EXPECT_THAT(refusal("links", next), HasSubstr("holds 1 of more items (it links to a next page)"));
+  for (const auto& [key, value] : {std::pair<std::string, json>("numberMatched", 1), {"links", {{{"rel", "self"}}}}, {"links", "none"}}) {
+    write_text(list.file(), with(whole, key, value).dump());
+    EXPECT_THAT(make_sensor("sentinel2_cog")->tiles(list.file()), ElementsAre("T31TCJ")) << key;
+  }
+}
+
 TEST(ItemChoice, SignedAddressesOfAzureAreRefusedWithItsCredentials) {
   List list("signed");
   list.add("a", "2021-01-01T10:54:31Z", with(kSquare, "earthsearch:boa_offset_applied", true), {{"red", 2000}, {"scl", 4}});
