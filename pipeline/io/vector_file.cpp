@@ -183,15 +183,25 @@ bool transform(std::vector<Polygon>& parts, const CoordinateTransform& to_target
   return true;
 }
 
+// Each part by itself, then united: what two parts have in common belongs to both. Repaired together it would lie in none.
+std::vector<Polygon> mended_parts(const std::vector<Polygon>& parts) {
+  std::vector<Polygon> valid;
+  for (const Polygon& part : parts) {
+    const GeometryHandle mended(OGR_G_MakeValid(geometry_of({part}).get()));
+    if (mended) collect_polygons(mended.get(), valid);
+  }
+  if (parts.size() == 1 || valid.empty()) return valid;
+  const GeometryHandle united(OGR_G_UnionCascaded(geometry_of(valid).get()));
+  return united ? polygons_of(united.get()) : std::vector<Polygon>{};
+}
+
 // The fault of the polygons, or "" if they are valid; repairs them if possible (else none are left).
 std::string mend(std::vector<Polygon>& parts) {
   const GeometryHandle geometry = geometry_of(parts);
   const GdalMessages messages;
   if (OGR_G_IsValid(geometry.get())) return "";
   std::string problem = messages.words().empty() ? "invalid geometry" : messages.words();
-  const GeometryHandle mended(OGR_G_MakeValid(geometry.get()));
-  parts.clear();
-  if (mended) parts = polygons_of(mended.get());
+  parts = mended_parts(parts);
   return problem;
 }
 

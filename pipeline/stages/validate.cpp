@@ -361,7 +361,7 @@ Stage validate_stage() {
           .writes = "confusion matrices, accuracy.json, RESULTS.txt",
           .command = "validate",
           .example = "millesime run france-2021.toml --to validate",
-          .revision = 8,
+          .revision = 9,
           .papers = {"Cohen 1960, Educational and Psychological Measurement 20 (kappa)",
                      "Naeini et al. 2015, AAAI (expected calibration error)",
                      "Olofsson et al. 2014, Remote Sensing of Environment 148 (areas with intervals)",

@@ -107,6 +107,20 @@ TEST(VectorFile, MendsAndDropsWithWords) {
   EXPECT_NEAR(layer.features[2].area(), 2, 1e-12);
 }
 
+TEST(VectorFile, WhatTwoPartsHaveInCommonBelongsToBoth) {
+  const std::string file = temp_dir() + "/parts.gpkg";
+  write_polygons(file, "parts", "EPSG:2154", {"CODE"},
+                 {{{square(0, 0, 40), square(20, 20, 40)}, {std::int64_t{1}}},
+                  {{square(0, 0, 40), square(0, 0, 40)}, {std::int64_t{2}}},
+                  {{square(0, 0, 40), square(10, 10, 5)}, {std::int64_t{3}}}});
+  const VectorLayer layer = read_polygons(file, "", {"CODE"}, "");
+  ASSERT_EQ(layer.features.size(), 3u);
+  EXPECT_EQ(layer.repaired.size(), 3u);
+  EXPECT_NEAR(layer.features[0].area(), 2 * 1600 - 400, 1e-9);
+  EXPECT_NEAR(layer.features[1].area(), 1600, 1e-9);
+  EXPECT_NEAR(layer.features[2].area(), 1600, 1e-9);
+}
+
 TEST(VectorFile, StraightensCurves) {
   const std::string file = temp_dir() + "/curve.csv";
   std::ofstream(file) << "CODE,WKT\n7,\"CURVEPOLYGON(CIRCULARSTRING(0 0,1 1,2 0,1 -1,0 0))\"\n";
