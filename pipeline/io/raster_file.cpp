@@ -123,6 +123,11 @@ bool is_nodata(double value, const BandInfo& band) {
                                      (static_cast<float>(value) == static_cast<float>(*band.nodata) || is_fill(value, *band.nodata)))));
 }
 
+// Of an integer that was read as a float, which does not hold every one of 32 bits.
+bool is_nodata_as_float(float value, const BandInfo& band) {
+  return band.type == PixelType::i32 && band.nodata && value == static_cast<float>(*band.nodata);
+}
+
 }  // namespace
 
 struct RasterReader::Impl {
@@ -212,7 +217,7 @@ void RasterReader::Impl::to_numbers(const Window& window, int band, float* numbe
   const auto pixels = static_cast<std::size_t>(window.pixels());
   for (std::size_t i = 0; i < pixels; ++i) {
     float& number = numbers[i * stride];
-    if (is_nodata(static_cast<double>(number), known))
+    if (is_nodata(static_cast<double>(number), known) || is_nodata_as_float(number, known))
       number = kMissing;
     else if (known.has_scale)
       number = static_cast<float>(static_cast<double>(number) * known.scale + known.offset);

@@ -104,6 +104,9 @@ TEST(MapInput, ClassesOfAnyTypeUpTo65535) {
   EXPECT_THAT(values<std::uint16_t>(MapInput(file_of<std::uint8_t>({255, 7}, with_nodata(255)), MapKind::classes)), ElementsAre(0, 7));
   EXPECT_THAT(values<std::uint16_t>(MapInput(file_of<std::int16_t>({-1, 7}, with_nodata(-1)), MapKind::classes)), ElementsAre(0, 7));
 
+  for (const std::int32_t hole : {2147483647, -2147483647, -99999999})  // which a float does not hold exactly
+    EXPECT_THAT(values<std::uint16_t>(MapInput(file_of<std::int32_t>({hole, 7}, with_nodata(hole)), MapKind::classes)), ElementsAre(0, 7));
+
   const auto refusal = [](const std::string& file) { return testing::message_of([&] { MapInput(file, MapKind::classes); }); };
   EXPECT_THAT(refusal(file_of<float>({1.0f, 0.45f})), AllOf(HasSubstr("got 0.45 at column 1"), HasSubstr("a confidence?")));
   EXPECT_THAT(refusal(file_of<std::int32_t>({1, 70000})), HasSubstr("codes 0 to 65535, got 70000"));
