@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 #include "pipeline/io/coordinates.h"
@@ -27,6 +28,29 @@ Grid on_lattice(const Grid& lattice, const Box& box, int margin) {
   return grid;
 }
 
+Box around_both(const Box& a, const Box& b) {
+  return {std::min(a.min_x, b.min_x), std::min(a.min_y, b.min_y), std::max(a.max_x, b.max_x), std::max(a.max_y, b.max_y)};
+}
+
+// The pixels that some grids have in common, by the first of them.
+struct Lattice {
+  Grid grid;
+  Box extent;  // of them all
+  int votes = 0;
+};
+
+// Fewer grids, then coarser pixels, then a smaller extent.
+bool goes_after(const Lattice& a, const Lattice& b) {
+  const auto pixel = [](const Lattice& lattice) { return lattice.grid.pixel_width * lattice.grid.pixel_height; };
+  const auto area = [](const Lattice& lattice) {
+    return (lattice.extent.max_x - lattice.extent.min_x) * (lattice.extent.max_y - lattice.extent.min_y);
+  };
+  constexpr double kSame = 1e-5;
+  if (a.votes != b.votes) return a.votes < b.votes;
+  if (std::abs(pixel(a) - pixel(b)) > kSame * pixel(a)) return pixel(a) > pixel(b);
+  return area(a) < area(b);
+}
+
 }  // namespace
 
 bool is_aligned(const Grid& a, const Grid& b) {
@@ -43,31 +67,42 @@ bool covers(const Grid& grid, const Grid& tile) {
          std::abs(b.max_y - t.max_y) <= y;
 }
 
-Grid union_grid(const std::vector<Grid>& grids) {
+Grid usual_lattice(const std::vector<Grid>& grids) {
   std::map<std::string, int> votes;
   for (const Grid& grid : grids) ++votes[grid.crs];
   const auto usual = std::ranges::max_element(votes, {}, &std::pair<const std::string, int>::second);
-  const Grid first = *std::ranges::find(grids, usual->first, &Grid::crs);
-  Box all = first.extent();
+  std::vector<Lattice> lattices;
   for (const Grid& grid : grids) {
-    if (!is_aligned(grid, first)) continue;
-    const Box box = grid.extent();
-    all = {std::min(all.min_x, box.min_x), std::min(all.min_y, box.min_y), std::max(all.max_x, box.max_x), std::max(all.max_y, box.max_y)};
+    if (grid.crs != usual->first) continue;
+    const auto known = std::ranges::find_if(lattices, [&](const Lattice& lattice) { return is_aligned(grid, lattice.grid); });
+    Lattice& lattice = known == lattices.end() ? lattices.emplace_back(Lattice{grid, grid.extent()}) : *known;
+    ++lattice.votes, lattice.extent = around_both(lattice.extent, grid.extent());
   }
-  return on_lattice(first, all, 0);
+  return std::ranges::max_element(lattices, goes_after)->grid;
+}
+
+Grid union_grid(const std::vector<Grid>& grids) {
+  const Grid usual = usual_lattice(grids);
+  Box all = usual.extent();
+  for (const Grid& grid : grids)
+    if (is_aligned(grid, usual)) all = around_both(all, grid.extent());
+  return on_lattice(usual, all, 0);
 }
 
 Grid read_grid(const std::vector<Grid>& grids, const Grid& tile) {
-  const auto own = std::ranges::find(grids, tile.crs, &Grid::crs);
-  if (own != grids.end() && is_aligned(*own, tile)) return tile;
-  if (own != grids.end() && covers(*own, tile) && std::ranges::all_of(grids, [&](const Grid& grid) { return grid.same_as(*own); }))
-    return *own;
-  if (own != grids.end()) return on_lattice(*own, tile.extent(), kMarginPixels);
+  std::vector<Grid> own;  // in the tile's system
+  std::ranges::copy_if(grids, std::back_inserter(own), [&](const Grid& grid) { return grid.crs == tile.crs; });
+  const Grid usual = usual_lattice(own.empty() ? grids : own);
+  if (!own.empty()) {
+    if (is_aligned(usual, tile)) return tile;
+    if (covers(usual, tile) && std::ranges::all_of(grids, [&](const Grid& grid) { return grid.same_as(usual); })) return usual;
+    return on_lattice(usual, tile.extent(), kMarginPixels);
+  }
   // The size of a pixel in the middle of the tile.
-  const CoordinateTransform to_source(tile.crs, grids.front().crs), to_tile(grids.front().crs, tile.crs);
+  const CoordinateTransform to_source(tile.crs, usual.crs), to_tile(usual.crs, tile.crs);
   const Point middle = to_source(tile.centre(tile.cols / 2, tile.rows / 2));
-  const Point right = to_tile(Point{middle.x + grids.front().pixel_width, middle.y}),
-              down = to_tile(Point{middle.x, middle.y - grids.front().pixel_height}), centre = to_tile(middle);
+  const Point right = to_tile(Point{middle.x + usual.pixel_width, middle.y}),
+              down = to_tile(Point{middle.x, middle.y - usual.pixel_height}), centre = to_tile(middle);
   Grid lattice = tile;
   const auto rounded = [](double size, double unit) { return std::max(1.0, std::round(size / unit)) * unit; };  // whole pixels of the tile
   lattice.pixel_width = rounded(std::hypot(right.x - centre.x, right.y - centre.y), tile.pixel_width);

@@ -11,9 +11,8 @@
 #include "pipeline/core/side_by_side.h"
 #include "pipeline/core/special_file.h"
 #include "pipeline/core/text.h"
-#include "pipeline/io/coordinates.h"
+#include "pipeline/io/internal/census_grids.h"
 #include "pipeline/io/internal/gdal_call.h"
-#include "pipeline/io/internal/read_grid.h"
 #include "pipeline/io/internal/storage.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sample_unit.h"
@@ -117,76 +116,6 @@ void drop_absent_masks(std::vector<FoundProduct>& candidates, std::vector<MaskPl
     return plane.optional &&
            std::ranges::none_of(candidates, [&](const FoundProduct& each) { return each.product.layers.contains(plane.name); });
   });
-}
-
-// The grid that most candidates have for a layer (on a tie the earliest), so that a single wrong product does not decide.
-std::optional<Grid> usual_grid(const std::vector<FoundProduct>& candidates, const std::string& name) {
-  std::vector<std::pair<Grid, int>> votes;
-  for (const FoundProduct& candidate : candidates) {
-    const auto layer = candidate.product.layers.find(name);
-    if (layer == candidate.product.layers.end() || layer->second.grid.cols == 0) continue;
-    const auto known = std::ranges::find_if(votes, [&](const auto& vote) { return vote.first.same_as(layer->second.grid); });
-    if (known == votes.end())
-      votes.emplace_back(layer->second.grid, 1);
-    else
-      ++known->second;
-  }
-  const auto most = std::ranges::max_element(votes, {}, &std::pair<Grid, int>::second);
-  return most == votes.end() ? std::nullopt : std::optional<Grid>(most->first);
-}
-
-// Products of a layout whose products share a grid, of a source that gives the tile's grid: the grid of the finest layer.
-void check_grids(std::vector<FoundProduct>& candidates, SourceCensus& census) {
-  for (const auto& [name, grid] : census.grids)
-    if (census.grid.cols == 0 || grid.pixel_width < census.grid.pixel_width) census.grid = grid;
-  for (FoundProduct& candidate : candidates)
-    for (auto& [name, layer] : candidate.product.layers) {
-      if (layer.grid.cols == 0) continue;
-      const Grid& expected = census.grids.at(name);
-      if (!expected.same_as(layer.grid))
-        candidate.problems.push_back(join_text(layer.file, ": expected the grid ", to_text(expected), ", got ", to_text(layer.grid)));
-      else if (!covers(layer.grid, census.grid))
-        candidate.problems.push_back(join_text(layer.file, ": ", to_text(layer.grid), " does not cover the tile, ", to_text(census.grid)));
-      else
-        layer.grid = expected;
-    }
-}
-
-// Products on grids of their own: each layer is read on a grid that they have in common over the tile.
-void join_grids(std::vector<FoundProduct>& candidates, SourceCensus& census, const std::vector<std::string>& names) {
-  const auto grids_of = [&](const std::string& name) {
-    std::vector<Grid> grids;
-    for (const FoundProduct& candidate : candidates)
-      if (const auto layer = candidate.product.layers.find(name);
-          layer != candidate.product.layers.end() && layer->second.grid.cols > 0 && candidate.problems.empty())
-        grids.push_back(layer->second.grid);
-    return grids;
-  };
-  if (census.grid.cols == 0)
-    for (const std::string& name : names) {
-      const std::vector<Grid> grids = grids_of(name);
-      if (grids.empty()) continue;
-      const Grid joined = union_grid(grids);
-      if (census.grid.cols == 0 || joined.pixel_width < census.grid.pixel_width) census.grid = joined;
-    }
-  for (const std::string& name : names)
-    if (const std::vector<Grid> grids = grids_of(name); !grids.empty()) census.grids[name] = read_grid(grids, census.grid);
-  for (FoundProduct& candidate : candidates) {
-    if (!candidate.problems.empty()) continue;
-    for (auto& [name, layer] : candidate.product.layers)
-      if (layer.grid.cols > 0 && layer.grid.same_as(census.grids.at(name))) layer.grid = census.grids.at(name);
-  }
-}
-
-// Whether none of a product's layers meets the tile.
-bool lies_elsewhere(const FoundProduct& candidate, const Grid& tile) {
-  const BoxesOf boxes(tile.crs);
-  for (const auto& [name, layer] : candidate.product.layers) {
-    if (layer.grid.cols == 0) continue;
-    const Box box = layer.grid.crs == tile.crs ? layer.grid.extent() : CoordinateTransform(layer.grid.crs, tile.crs)(layer.grid.extent());
-    return !boxes.meet(box, tile.extent());
-  }
-  return false;  // none could be opened: its damage is told
 }
 
 SourceFile source_file(const std::string& path) {
@@ -344,13 +273,10 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
     census.grid = *grid;
     std::erase_if(candidates, [&](const FoundProduct& candidate) { return lies_elsewhere(candidate, census.grid); });
   }
-  if (layout.shares_grid() && !grid) {
-    for (const std::string& name : names)
-      if (const auto usual = usual_grid(candidates, name)) census.grids[name] = *usual;
-    check_grids(candidates, census);
-  } else {
+  if (layout.shares_grid() && !grid)
+    check_grids(candidates, census, names);
+  else
     join_grids(candidates, census, names);
-  }
 
   // The newest version of each pass that can be read, with its parts.
   std::ranges::stable_sort(candidates, is_before);

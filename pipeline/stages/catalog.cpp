@@ -260,7 +260,7 @@ Stage catalog_stage() {
           .writes = "the census of each tile",
           .command = "catalog",
           .example = "millesime run france-2021.toml --to catalog",
-          .revision = 6,
+          .revision = 7,
           .papers = {},
           .options = kCatalogOptions,
           .plan = plan_catalog};

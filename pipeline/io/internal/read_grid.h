@@ -13,11 +13,16 @@ bool is_aligned(const Grid& a, const Grid& b);
 // A band of coarse pixels may cover a little less than the tile's grid (odd sizes), but at most two of its pixels less or more.
 bool covers(const Grid& grid, const Grid& tile);
 
-// The smallest grid on the pixels of the first of the most usual reference system that covers all grids aligned with it.
+// The first of the grids whose pixels most of those in the most usual reference system have, so that a single odd one does not decide. On
+// a tie the finest pixels, then those of the largest extent, then the first.
+Grid usual_lattice(const std::vector<Grid>& grids);
+
+// The smallest grid on the pixels of usual_lattice that covers all grids aligned with it.
 Grid union_grid(const std::vector<Grid>& grids);
 
-// The grid on which a layer of products with these grids is read over a tile: theirs if they are all the same; the pixels of those that
-// are in the tile's reference system; or else pixels of their size from the tile's corner on. Covers the tile and a margin.
+// The grid on which a layer of products with these grids is read over a tile: theirs if they are all the same; the usual
+// lattice of those that are in the tile's reference system; or else pixels of the usual size from the tile's corner on. Covers the tile and
+// a margin.
 Grid read_grid(const std::vector<Grid>& grids, const Grid& tile);
 
 // The positions of a target grid's pixel centres in a source grid of any reference system, in pixels whose centres are at integers. They

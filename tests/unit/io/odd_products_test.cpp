@@ -1,0 +1,75 @@
+// Series of a user's own sensor in which some images are not as the others, or not as the sensor file says.
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pipeline/core/atomic_file.h"
+#include "pipeline/core/text.h"
+#include "tests/support/image_file.h"
+#include "tests/support/netcdf_file.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/io/census_pixels.h"
+
+namespace millesime {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::temp_dir;
+using testing::write_image;
+
+// Images <root>/data/2021051N.tif of one band.
+struct Images {
+  std::string keys = "unit = \"reflectance\"\n", root = temp_dir();
+
+  std::string sensor() const {
+    write_text(root + "/own.toml", "title = \"own\"\nplatform = \"own\"\nlayout = \"raster_series\"\nfile = \"{date}.tif\"\n" + keys +
+                                       "[[band]]\nname = \"red\"\ncommon = \"red\"\n");
+    return root + "/own.toml";
+  }
+  std::string file(int day) const { return root + "/data/2021051" + std::to_string(day) + ".tif"; }
+  SourceCensus census() const { return census_of(sensor(), root + "/data", "all"); }
+  std::string listing() const { return make_sensor(sensor())->listing({"", root + "/data", "all", "", {}, kFirst, kLast}); }
+};
+
+Grid grid_at(double x0, double pixel, int size) { return {"EPSG:32631", x0, 4900020, pixel, pixel, size, size}; }
+
+TEST(OddProducts, TheGridOfATileIsThatOfMostProducts) {
+  const Grid usual = grid_at(300000, 10, 24);
+  for (const int odd_day : {0, 4})
+    for (const Grid& odd : {grid_at(300005, 10, 12), grid_at(300000, 20, 12)}) {
+      SCOPED_TRACE(join_text(odd_day, " ", to_text(odd)));
+      const Images images;
+      for (int day = 0; day < 5; ++day)
+        write_image(images.file(day), {.grid = day == odd_day ? odd : usual, .number = [](int, int col, int) { return 100 + col; }});
+      const SourceCensus census = images.census();
+      EXPECT_EQ(census.grid, usual);
+      EXPECT_EQ(census.grids.at("red"), usual);
+      EXPECT_THAT(census.notes, ElementsAre(AllOf(HasSubstr("1 product lies on other pixels than most (EPSG:32631, 10 x 10 from 300000, "),
+                                                  HasSubstr("2021051" + std::to_string(odd_day)))));
+      EXPECT_EQ(see(census, 7, 0, odd_day == 0 ? 1 : 0).value, 107) << "read as it is stored";
+    }
+  // As many of each: the finest pixels, then the largest extent.
+  const Images images;
+  write_image(images.file(1), {.grid = grid_at(300000, 20, 12)});
+  write_image(images.file(2), {.grid = grid_at(300005, 10, 12)});
+  write_image(images.file(3), {.grid = usual});
+  EXPECT_EQ(images.census().grid, usual);
+}
+
+TEST(OddProducts, ProductsOnTheSamePixelsAreToldNothing) {
+  const Images images;
+  write_image(images.file(1), {.grid = grid_at(300040, 10, 12)});
+  write_image(images.file(2), {.grid = grid_at(300000, 10, 12)});
+  const SourceCensus census = images.census();
+  EXPECT_THAT(census.notes, IsEmpty());
+  EXPECT_EQ(census.grid.x0, 300000);
+  EXPECT_EQ(census.grid.cols, 16);
+}
+
+}  // namespace
+}  // namespace millesime
