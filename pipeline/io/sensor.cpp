@@ -17,6 +17,7 @@
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/sample_unit.h"
 #include "pipeline/io/sensors/layout.h"
+#include "pipeline/io/source_files.h"
 
 namespace millesime {
 namespace {
@@ -294,6 +295,7 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
   std::map<Date, std::vector<const FoundProduct*>> days;
   for (const auto& [when, parts] : chosen) days[when.first].insert(days[when.first].end(), parts.begin(), parts.end());
   std::set<std::string> archives;
+  FilesBesideImages beside;
   for (auto& [date, passes] : days) {
     if (passes.empty()) continue;
     std::ranges::stable_sort(passes, std::greater{}, &FoundProduct::version);  // a pass that was processed anew may have another time
@@ -305,8 +307,11 @@ SourceCensus Sensor::take_census(const CensusRequest& request) const {
         continue;
       }
       for (const auto& [name, layer] : candidate->product.layers)
-        if (const std::string path = candidate->product.path + "/" + layer.file; !layer.file.empty() && archives.insert(path).second)
+        if (const std::string path = candidate->product.path + "/" + layer.file; !layer.file.empty() && archives.insert(path).second) {
           census.files.push_back(source_file(path));
+          for (const std::string& sidecar : beside.of(opened_for(path)))
+            if (archives.insert(sidecar).second) census.files.push_back(source_file(sidecar));
+        }
       for (const std::string& path : candidate->metadata)
         if (archives.insert(path).second) census.files.push_back(source_file(path));
     }

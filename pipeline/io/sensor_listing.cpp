@@ -11,6 +11,7 @@
 #include "pipeline/core/text.h"
 #include "pipeline/io/sensor.h"
 #include "pipeline/io/sensors/layout.h"
+#include "pipeline/io/source_files.h"
 
 namespace millesime {
 namespace {
@@ -69,6 +70,7 @@ std::string Sensor::listing(const CensusRequest& request) const {
           join_text(path.starts_with(root) ? path.substr(root.size()) : path, '\n', state->bytes, ' ', state->modified_ns, '\n');
   };
   if (is_item_list(request.root)) add(std::filesystem::path(search.root).filename().string(), search.root);
+  FilesBesideImages beside;
   const FilesOfInterest of_interest(file_, request, search.variant);
   for (const Entry& entry : layout_of(request.root).entries(search)) {
     std::string& names = listing[entry.name];
@@ -89,7 +91,12 @@ std::string Sensor::listing(const CensusRequest& request) const {
         files.insert(candidate.product.path + "/" + file);
       else
         names += file + "\n";
-    for (const auto& [name, layer] : candidate.product.layers) files.insert(candidate.product.path + "/" + layer.file);
+    for (const auto& [name, layer] : candidate.product.layers) {
+      const std::string image = candidate.product.path + "/" + layer.file;
+      files.insert(image);
+      if (layer.file.empty()) continue;
+      for (const std::string& sidecar : beside.of(image)) files.insert(sidecar);
+    }
     for (const std::string& file : files) add(entry.name, file);
   }
   for (auto& [name, files] : listing) files = xxh3(files);

@@ -109,8 +109,8 @@ bool tells_statistics_alone(const fs::path& file) {
   return true;
 }
 
-// Which of the names in its folder are those of files that are read with this one, in any letter case.
-std::vector<std::string> parts_beside(const fs::path& path, const std::vector<std::string>& names) {
+// The names, in small letters, of files that are read with this one.
+std::vector<std::string> names_of_parts(const fs::path& path) {
   std::vector<std::string> wanted;
   for (const std::string& added : kAdded) wanted.push_back(lower(path.filename().string()) + added);
   std::vector<std::string> endings;
@@ -121,6 +121,12 @@ std::vector<std::string> parts_beside(const fs::path& path, const std::vector<st
     for (const std::string& world : world_files(ending_of(path))) endings.push_back(world);
   }
   for (const std::string& part : endings) wanted.push_back(lower(path.stem().string()) + part);
+  return wanted;
+}
+
+// Which of the names in its folder are those, in any letter case.
+std::vector<std::string> parts_beside(const fs::path& path, const std::vector<std::string>& names) {
+  const std::vector<std::string> wanted = names_of_parts(path);
   std::vector<std::string> found;
   for (const std::string& name : names)
     if (name != path.filename() && std::ranges::find(wanted, lower(name)) != wanted.end() &&
@@ -228,6 +234,23 @@ std::vector<std::string> files_beside(const std::string& name) {
   if (!is_file(name)) return {};
   const fs::path path(opened_for(name));
   return parts_beside(path, names_in(path.parent_path()));
+}
+
+std::vector<std::string> FilesBesideImages::of(const std::string& image) {
+  if (image.starts_with("/vsi")) return {};
+  const fs::path path(image);
+  const auto [folder, is_new] = listed_.try_emplace(path.parent_path().string());
+  if (is_new)
+    for (const std::string& name : names_in(path.parent_path())) folder->second.emplace(lower(name), name);
+  std::vector<std::string> names;
+  for (const std::string& wanted : names_of_parts(path))
+    if (const auto [first, last] = folder->second.equal_range(wanted); !wanted.ends_with(".ovr") && !wanted.ends_with(".ovr.aux.xml"))
+      for (auto name = first; name != last; ++name)
+        if (const fs::path part = path.parent_path() / name->second;
+            name->second != path.filename() && !(wanted.ends_with(".aux.xml") && tells_statistics_alone(part)))
+          names.push_back(part.string());
+  std::ranges::sort(names);
+  return names;
 }
 
 std::vector<std::string> files_of_source(const std::string& name) {

@@ -1,6 +1,7 @@
 #pragma once
 // What a source of vectors or rasters consists of. The one place that knows: whatever reads a source takes all of these as input.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,15 @@ std::vector<std::string> files_of_source(const std::string& name);
 
 // Of these, the files that lie beside that of a name and are read with it.
 std::vector<std::string> files_beside(const std::string& name);
+
+// Likewise of many images that are read at full size, of which overviews tell nothing. Lists each folder once.
+class FilesBesideImages {
+ public:
+  std::vector<std::string> of(const std::string& image);  // sorted; none of an image that is not on this machine's disks
+
+ private:
+  std::map<std::string, std::multimap<std::string, std::string>> listed_;  // of each folder the names, by how they are in small letters
+};
 
 // What GDAL has to open for `name`: of such a symbolic link the file that it leads to.
 std::string opened_for(const std::string& name);

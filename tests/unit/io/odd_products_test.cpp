@@ -71,5 +71,27 @@ TEST(OddProducts, ProductsOnTheSamePixelsAreToldNothing) {
   EXPECT_EQ(census.grid.cols, 16);
 }
 
+TEST(OddProducts, WhatLiesBesideAnImageIsPartOfIt) {
+  const Images images;
+  for (const int day : {1, 2}) write_image(images.file(day), {.number = [](int, int, int) { return 1300; }});
+  const auto files = [&] {
+    std::vector<std::string> names;
+    for (const SourceFile& file : images.census().files) names.push_back(std::filesystem::path(file.path).filename().string());
+    return names;
+  };
+  const std::string before = images.listing();
+  EXPECT_THAT(files(), ElementsAre("20210511.tif", "20210512.tif"));
+  write_text(images.file(1) + ".ovr", "overviews");
+  EXPECT_EQ(images.listing(), before);
+  write_text(images.root + "/data/20210512.tif.aux.xml", "<PAMDataset></PAMDataset>");
+  const std::string with_metadata = images.listing();
+  EXPECT_NE(with_metadata, before);
+  EXPECT_THAT(files(), ElementsAre("20210511.tif", "20210512.tif", "20210512.tif.aux.xml"));
+  const SourceCensus census = images.census();
+  write_text(images.root + "/data/20210512.tif.aux.xml", "<PAMDataset> </PAMDataset>");
+  EXPECT_NE(images.listing(), with_metadata);
+  EXPECT_THROW(require_unchanged(census), std::exception);
+}
+
 }  // namespace
 }  // namespace millesime
