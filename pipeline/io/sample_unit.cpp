@@ -128,13 +128,39 @@ std::string problem_of_fill(const RasterReader& file, const Layer& layer) {
                    "gdal_edit.py -a_nodata)");
 }
 
+// Numbers that the Series would round away: fractions, nowhere above a hundred, by a sensor file that says how they become the unit. And
+// numbers of no unit beyond its highest; reflectance there is a bright spot.
+std::string problem_of_floats(const RasterReader& file, const Layer& layer, SampleUnit unit) {
+  const bool is_number = unit == SampleUnit::number;
+  const PixelType type = file.info().each[static_cast<std::size_t>(layer.band)].type;
+  if (!is_number && (unit != SampleUnit::reflectance || type != PixelType::f32)) return "";
+  const auto looks_wrong = [&](const Range& range) {
+    return type == PixelType::f32 && (range.empty() || (range.fractions && range.most <= kFraction));
+  };
+  const Range range = range_of(file, layer, looks_wrong);
+  if (range.empty()) return "";
+  const std::string got = join_text("expected ", is_number ? "numbers" : "reflectance x 10000", " that int16 holds, got ", type_name(type),
+                                    from_to(range.least, range.most), " by the scale of the sensor file");
+  if (looks_wrong(range))
+    return join_text(got, ", whose fractions would be rounded away; ",
+                     is_number ? "set a scale that makes them large (scale = 10000 for 0..1)" : "set scale = 1 where the file holds 0..1",
+                     " in the sensor file");
+  if (is_number && range.most > kHighest)
+    return join_text(got, "; all above ", kHighest, " would become ", kHighest,
+                     "; set a scale that makes them small, or valid_range where they are no data, in the sensor file");
+  return "";
+}
+
 }  // namespace
 
 std::string problem_of_band(const RasterReader& file, const Layer& layer, SampleUnit unit, bool alone) {
   if (alone)
     if (const std::string problem = expected_one(file); !problem.empty()) return problem;
   if (unit == SampleUnit::decibel) return problem_of_radar(file, layer);
-  if (layer.encoding.kind != Encoding::Kind::stated) return problem_of_fill(file, layer);
+  if (layer.encoding.kind != Encoding::Kind::stated) {
+    const std::string problem = problem_of_fill(file, layer);
+    return problem.empty() ? problem_of_floats(file, layer, unit) : problem;
+  }
   const BandInfo& band = file.info().each[static_cast<std::size_t>(layer.band)];
   if (is_in_unit(band)) return "";
   const std::string expected = join_text("expected reflectance x 10000 as int16, got ", type_name(band.type));

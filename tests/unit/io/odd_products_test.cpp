@@ -93,5 +93,26 @@ TEST(OddProducts, WhatLiesBesideAnImageIsPartOfIt) {
   EXPECT_THROW(require_unchanged(census), std::exception);
 }
 
+TEST(OddProducts, FractionsThatWouldBeRoundedAwayAreRefused) {
+  const auto refusal = [](const std::string& keys, const std::string& type, double step) {
+    const Images images{.keys = keys};
+    write_image(images.file(1), {.type = type, .number = [=](int, int col, int row) { return step * (1 + col + row); }});
+    const SourceCensus census = images.census();
+    return census.damaged.empty() ? std::string() : census.damaged[0].message;
+  };
+  const std::string reflectance = "unit = \"reflectance\"\nscale = ", number = "unit = \"number\"\nscale = ";
+  EXPECT_THAT(refusal(reflectance + "0.0001\nnodata = 0\n", "Float32", 0.01),
+              AllOf(HasSubstr("20210511.tif: expected reflectance x 10000 that int16 holds, got floating-point numbers from 0.01 to 0.23"),
+                    HasSubstr("set scale = 1 where the file holds 0..1")));
+  EXPECT_EQ(refusal(reflectance + "1\n", "Float32", 0.01), "");
+  EXPECT_EQ(refusal(reflectance + "0.0001\n", "Float32", 100), "");
+  EXPECT_EQ(refusal(reflectance + "0.00001\n", "UInt16", 3), "") << "dark, and stored as whole numbers";
+  EXPECT_THAT(refusal(number + "1\n", "Float32", 0.01), HasSubstr("set a scale that makes them large"));
+  EXPECT_EQ(refusal(number + "10000\n", "Float32", 0.01), "");
+  EXPECT_THAT(refusal(number + "1\n", "Float32", 5000), HasSubstr("all above 32767 would become 32767"));
+  EXPECT_EQ(refusal(number + "0.1\n", "Float32", 5000), "");
+  EXPECT_EQ(refusal(number + "1\n", "Byte", 1), "");
+}
+
 }  // namespace
 }  // namespace millesime
