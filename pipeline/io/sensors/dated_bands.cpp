@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <regex>
+#include <tuple>
 #include <utility>
 
 #include <cpl_string.h>
@@ -24,6 +25,17 @@ struct TimeAxis {
   double per_day = 1, begin = 0;  // steps a day; what part of the epoch's day is over at step 0
   Date epoch;
 };
+
+// The day that the calendar of an axis gives this name. "standard" counts Julian days before 15 October 1582 (CF conventions, 4.4.1).
+Date epoch_of(const std::string& calendar, int year, int month, int day) {
+  const bool is_julian = calendar != "proleptic_gregorian" && std::tuple(year, month, day) < std::tuple(1582, 10, 15);
+  const bool is_leap_day = month == 2 && day == 29 && year % 4 == 0;
+  if (!is_julian) return Date::from_ymd(year, month, day);
+  if (!is_leap_day) static_cast<void>(Date::from_ymd(year, month, day));  // UserError for a day that is none
+  constexpr int kJulianDayOf1970 = 2440588;
+  const int before_march = month < 3 ? 1 : 0, y = year + 4800 - before_march, m = month + 12 * before_march - 3;
+  return Date{day + (153 * m + 2) / 5 + 365 * y + y / 4 - 32083 - kJulianDayOf1970};
+}
 
 // CF conventions, 4.4: "days since 1950-01-01 00:00", in the calendar that we use.
 TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
@@ -57,7 +69,7 @@ TimeAxis time_axis_of(GDALDatasetH dataset, const std::string& path) {
                                                               {"nanosecond", 864e11}};
     constexpr int kMinutes = 24 * 60;
     axis.per_day = steps_a_day.at(part[3]);
-    axis.epoch = Date::from_ymd(std::stoi(part[4]), std::stoi(part[5]), std::stoi(part[6]));
+    axis.epoch = epoch_of(kind, std::stoi(part[4]), std::stoi(part[5]), std::stoi(part[6]));
     if (part[7].matched) axis.begin = (std::stoi(part[7]) * 60 + std::stoi(part[8])) / static_cast<double>(kMinutes);
     return axis;
   }
@@ -146,7 +158,8 @@ DatedBands dated_bands(const std::string& path, const std::string& variable, boo
     if (time_axis) {
       const char* value = GDALGetMetadataItem(band, ("NETCDF_DIM_" + axis.name).c_str(), nullptr);
       if (!value) continue;
-      const double days = CPLAtof(value) / axis.per_day + axis.begin, day = std::floor(days);
+      constexpr double kMilliseconds = 864e5;  // a day. Less is an error of the numbers, which would make midnight the day before
+      const double days = std::round((CPLAtof(value) / axis.per_day + axis.begin) * kMilliseconds) / kMilliseconds, day = std::floor(days);
       bands.moments[i] = Moment{axis.epoch + static_cast<int>(day), time_of_day(days - day)};
     } else {
       const std::string description = GDALGetDescription(band);

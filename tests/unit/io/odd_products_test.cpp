@@ -114,5 +114,29 @@ TEST(OddProducts, FractionsThatWouldBeRoundedAwayAreRefused) {
   EXPECT_EQ(refusal(number + "1\n", "Byte", 1), "");
 }
 
+TEST(OddProducts, TimesOfNetcdfAreThoseOfTheirCalendar) {
+  const std::string root = temp_dir();
+  write_text(root + "/rain.toml",
+             "title = \"rain\"\nplatform = \"weather\"\nlayout = \"raster_series\"\nfile = \"rain.nc\"\ndates = \"time\"\nunit = "
+             "\"millimetre\"\nencoding = \"file\"\n[[band]]\nname = \"rr\"\ncommon = \"precipitation\"\nvariable = \"rr\"\n");
+  const double since_1 = 737920;  // days from 0001-01-01 to 2021-05-11 in today's calendar; of the mixed one two more
+  for (const auto& [units, calendar, time] : {std::tuple("days since 0001-01-01 00:00", "standard", since_1 + 2),
+                                              {"days since 0001-01-01 00:00", "gregorian", since_1 + 2},
+                                              {"days since 0001-01-01 00:00", "proleptic_gregorian", since_1},
+                                              {"days since 1582-10-15", "standard", 160185.0},
+                                              {"days since 1970-01-01", "standard", 18758 - 1e-9},
+                                              {"hours since 1900-01-01 00:00", "gregorian", 24.0 * 44325 - 1e-8}}) {
+    SCOPED_TRACE(join_text(units, " ", calendar));
+    testing::write_netcdf(root + "/rain.nc", {.variable = "rr",
+                                              .time_units = units,
+                                              .calendar = calendar,
+                                              .times = {time, time + (units[0] == 'h' ? 24 : 1)},
+                                              .latitudes = {44.25, 44.15},
+                                              .longitudes = {0.05, 0.15},
+                                              .number = [](int, int, int) { return 1; }});
+    EXPECT_THAT(days(census_of(root + "/rain.toml", root, "all")), ElementsAre("2021-05-11", "2021-05-12"));
+  }
+}
+
 }  // namespace
 }  // namespace millesime
