@@ -128,8 +128,15 @@ ZarrWriter::ZarrWriter(const std::string& path, const Grid& grid, const std::vec
   std::vector<double> x, y;
   for (int col = 0; col < grid.cols; ++col) x.push_back(grid.x(col + 0.5));
   for (int row = 0; row < grid.rows; ++row) y.push_back(grid.y(row + 0.5));
-  impl_->write_coordinate("x", x, {{"standard_name", "projection_x_coordinate"}, {"axis", "X"}, {"units", "m"}});
-  impl_->write_coordinate("y", y, {{"standard_name", "projection_y_coordinate"}, {"axis", "Y"}, {"units", "m"}});
+  const bool in_degrees = BoxesOf(grid.crs).in_degrees();
+  const auto axis = [&](const char* letter, const char* on_earth, const char* degrees) -> ordered_json {
+    const std::string projected = join_text("projection_", letter, "_coordinate");
+    return {{"standard_name", in_degrees ? on_earth : projected.c_str()},
+            {"axis", letter[0] == 'x' ? "X" : "Y"},
+            {"units", in_degrees ? degrees : "m"}};
+  };
+  impl_->write_coordinate("x", x, axis("x", "longitude", "degrees_east"));
+  impl_->write_coordinate("y", y, axis("y", "latitude", "degrees_north"));
   const std::string transform = join_text(grid.x0, " ", grid.pixel_width, " 0 ", grid.y0, " 0 ", -grid.pixel_height);
   impl_->declare<std::int32_t>("spatial_ref", {}, {}, nullptr, {},
                                {{"crs_wkt", crs_wkt(grid.crs)}, {"spatial_ref", crs_wkt(grid.crs)}, {"GeoTransform", transform}});

@@ -1,5 +1,7 @@
 // Files for other programs: styles, images, the STAC item.
 
+#include <tuple>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 #include "pipeline/io/qml.h"
 #include "pipeline/io/raster_file.h"
 #include "pipeline/io/stac.h"
+#include "pipeline/io/zarr_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace millesime {
@@ -32,6 +35,21 @@ TEST(Qml, ClassesWithNamesAndColors) {
   EXPECT_THAT(style, HasSubstr("type=\"paletted\""));
   EXPECT_THAT(style, HasSubstr("<paletteEntry value=\"1\" label=\"Eau &amp; &quot;mer&quot;\" color=\"#0000ff\" alpha=\"255\"/>"));
   EXPECT_THAT(style, HasSubstr("<paletteEntry value=\"23\" label=\"Forêts\" color=\"#ab9c01\" alpha=\"255\"/>"));
+}
+
+TEST(Zarr, AxesAreThoseOfTheReferenceSystem) {
+  for (const auto& [crs, pixel, x, y] : {std::tuple("EPSG:4326", 0.01, "longitude degrees_east", "latitude degrees_north"),
+                                         {"EPSG:2154", 10.0, "projection_x_coordinate m", "projection_y_coordinate m"}}) {
+    const std::string cube = testing::temp_dir() + "/cube.zarr";
+    ZarrWriter writer(cube, {crs, 2, 45, pixel, pixel, 4, 3}, {Date::parse("20210511")}, nlohmann::ordered_json::object());
+    writer.commit();
+    const auto axis = [&](const char* name) {
+      const auto attributes = nlohmann::json::parse(read_text(cube + "/" + name + "/.zattrs"));
+      return attributes.at("standard_name").get<std::string>() + " " + attributes.at("units").get<std::string>();
+    };
+    EXPECT_EQ(axis("x"), x);
+    EXPECT_EQ(axis("y"), y);
+  }
 }
 
 TEST(Qml, NumbersFromZeroToTheMaximum) {
