@@ -252,6 +252,7 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
     for (std::size_t b = 0; b < n_bands; ++b) {
       const BandInfo& info = raster.info().each[static_cast<std::size_t>(bands[b])];
       fills.hide(b, info, pixels);
+      if (category && info.type != PixelType::u8) require_exact_codes(b, pixels);
       classes[b] = category || (info.type == PixelType::u8 && !info.has_scale);
     }
     for (std::size_t p = 0; p < n; ++p) {
@@ -264,6 +265,16 @@ struct ExogenousReader::Image final : ExogenousReader::Source {
   }
 
  private:
+  // A float holds whole numbers up to here; beyond, neighbours become one.
+  void require_exact_codes(std::size_t band, const std::vector<float>& pixels) const {
+    constexpr float kExact = 1 << 24;
+    for (std::size_t i = band; i < pixels.size(); i += bands.size())
+      if (std::abs(pixels[i]) >= kExact)
+        throw UserError(join_text(raster.path(), ": expected codes of categories from ", 1 - (1 << 24), " to ", (1 << 24) - 1, ", got ",
+                                  fixed(static_cast<double>(pixels[i]), 0),
+                                  "; if it stands for no data, declare it (gdal_edit.py -a_nodata), or else renumber the categories"));
+  }
+
   bool inside(double col, double row) const {
     return col >= -0.5 && row >= -0.5 && col < raster.grid().cols - 0.5 && row < raster.grid().rows - 0.5;  // false for NaN
   }

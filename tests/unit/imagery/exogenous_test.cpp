@@ -483,6 +483,18 @@ TEST(Exogenous, CategoriesAreCodes) {
   ExogenousOptions codes = raster<float>("codes", coarse, [](double x, double) { return x < 300300 ? 3.0F : 900.0F; });
   codes.kind = "category";
   for (const float value : ExogenousReader({codes}, kTile).read(kTile.whole())) EXPECT_TRUE(value == 3 || value == 900) << value;
+  // Beyond what a float holds exactly, neighbours would be one; the declared no-data value is none.
+  const auto far_codes = [&](int code) {
+    ExogenousOptions far = raster<std::int32_t>(
+        "far", coarse, [=](double x, double) { return x < 300300 ? code : 2147483647; }, 2147483647);
+    far.kind = "category";
+    return far;
+  };
+  const auto known = ExogenousReader({far_codes((1 << 24) - 1)}, kTile).read(kTile.whole());
+  EXPECT_EQ(known.front(), (1 << 24) - 1);
+  EXPECT_TRUE(std::isnan(known.back()));
+  EXPECT_THAT(testing::message_of([&] { ExogenousReader({far_codes((1 << 24) + 1)}, kTile).read(kTile.whole()); }),
+              HasSubstr("far.tif: expected codes of categories from -16777215 to 16777215, got 16777216"));
 }
 
 }  // namespace
