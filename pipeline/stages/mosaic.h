@@ -37,10 +37,10 @@ struct MapLayers {  // levels and uncertainty: of the tile that the class is fro
 };
 
 // The grid that covers all `tiles`, with corners at multiples of the resolution: adding a tile never shifts a pixel. crs "": the system of
-// most tiles. resolution 0: the pixels of the tiles of that system, where all lie on one lattice of squares (30 m from 15 m on, as Landsat's); else
-// the smallest pixel size of the tiles in the unit of the system, rounded to two digits (10 m: 0.00009 degrees).
-// In degrees, a map across the 180th meridian has longitudes above 180. UserError for pixels larger than a tile, and for a tile that the
-// edge of the system cuts.
+// most tiles. resolution 0: the pixels of the tiles of that system, where all lie on one lattice of squares (30 m from 15 m on, as
+// Landsat's); else the smallest pixel size of the tiles in the unit of the system, rounded to two digits (10 m: 0.00009 degrees). In
+// degrees, a map across the 180th meridian has longitudes above 180. UserError for pixels larger than a tile, and for a tile that the edge
+// of the system cuts.
 Grid national_grid(const std::vector<Grid>& tiles, const std::string& crs, double resolution);
 
 // The part of the mosaic in `window` of `grid`. Reads only the pixels that the window needs.
