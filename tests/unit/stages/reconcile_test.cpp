@@ -143,10 +143,10 @@ TEST(ReconcileMaps, FindsChangesThatLastAndWorsensNoYear) {
   EXPECT_GT(learned.at(forest, town), 10 * learned.at(town, forest)) << "forest becomes town, not the other way";
 }
 
-// 20 columns of which the first never changes: pixels of equal distances would all be of it.
+// Two columns of which the first never changes: pixels of equal distances would all be of it.
 TEST(ReconcileMaps, LearnsFromPixelsOfTheWholeMap) {
   const std::string folder = temp_dir();
-  constexpr int kCols = 20, kRows = kSanitized ? 2000 : 20100;
+  constexpr int kCols = 2, kRows = 20100;
   std::mt19937 random(3);
   Raster<std::uint8_t> map({"EPSG:32631", 500000, 4800000, 10, 10, kCols, kRows});
   for (auto& code : map.samples) code = random() % 2 ? kTown : kForest;
@@ -160,15 +160,15 @@ TEST(ReconcileMaps, LearnsFromPixelsOfTheWholeMap) {
     write_raster(command.maps.back(), map, {});
   }
   SilentContext context, little;
-  little.context.memory_bytes = 1 << 20;
+  little.context.memory_bytes = 1 << 19;
   reconcile_maps(command, context.context);
   const std::string table = read_text(folder + "/out/transitions.csv");
   const Nomenclature classes = Nomenclature::load("oso23");
   Transitions learned = transitions_by_rule(classes, 0.97, {110});
   read_transitions(folder + "/out/transitions.csv", classes, learned);
   const int town = *classes.index_of_code(kTown), forest = *classes.index_of_code(kForest);
-  EXPECT_NEAR(learned.at(town, forest), 0.3 * 0.95, 0.02);
-  EXPECT_NEAR(learned.at(forest, town), 0.3 * 0.95, 0.02);
+  EXPECT_NEAR(learned.at(town, forest), 0.3 * 0.5, 0.02);
+  EXPECT_NEAR(learned.at(forest, town), 0.3 * 0.5, 0.02);
   reconcile_maps(command, little.context);
   EXPECT_EQ(read_text(folder + "/out/transitions.csv"), table) << "whatever the windows";
 }
