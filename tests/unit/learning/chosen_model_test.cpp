@@ -133,7 +133,7 @@ TEST_F(ChosenModel, IsWhatTheEffortNames) {
 TEST_F(ChosenModel, SaysOfFoldsWhatEpochsThatOthersChoseAreWorth) {
   if (testing::kSanitized) GTEST_SKIP() << testing::kJudgesLearning;
   command_.request.model.name = "mlp", command_.request.folds = 5, command_.request.recipe.epochs = 20;
-  command_.request.recipe.doubtful = 0;
+  command_.request.model.parameters = {"layers=1", "width=32"}, command_.request.recipe.doubtful = 0;
   constexpr int kTables = 2;
   double accuracy = 0;
   for (std::uint64_t seed = 0; seed < kTables; ++seed) {
