@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/atomic_file.h"
-#include "pipeline/core/text.h"
+#include "pipeline/core/error.h"
 #include "tests/support/image_file.h"
 #include "tests/support/netcdf_file.h"
 #include "tests/support/temp_dir.h"
