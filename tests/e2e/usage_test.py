@@ -318,7 +318,7 @@ class Advice(unittest.TestCase):
         told = usage()
         commands = {entry["command"]: {option["flag"] for option in entry["options"]} for entry in told["commands"]}
         known = set().union(*commands.values()) | {"--help", "--version", "--json-usage"}
-        others = {"--constraint", "--nv", "--cuda"}  # of sbatch, apptainer and scripts/setup
+        others = {"--constraint", "--nv", "--cuda", "--save"}  # of sbatch, apptainer, scripts/setup and stac-client
         keys = {option["key"] for option in told["configuration"]}
         sections = {key.rsplit(".", 1)[0] for key in keys if "." in key}
         files = [path for folder in ("pipeline", "models", "kernels") for path in sorted((SOURCE / folder).rglob("*.[ch]*"))]
