@@ -83,12 +83,18 @@ TEST(OddProducts, WhatLiesBesideAnImageIsPartOfIt) {
   EXPECT_THAT(files(), ElementsAre("20210511.tif", "20210512.tif"));
   write_text(images.file(1) + ".ovr", "overviews");
   EXPECT_EQ(images.listing(), before);
-  write_text(images.root + "/data/20210512.tif.aux.xml", "<PAMDataset></PAMDataset>");
+  const auto tell = [&](const std::string& of_band) {
+    write_text(images.root + "/data/20210512.tif.aux.xml",
+               "<PAMDataset><PAMRasterBand band=\"1\">" + of_band + "</PAMRasterBand></PAMDataset>");
+  };
+  tell("<Metadata><MDI key=\"STATISTICS_MEAN\">1300</MDI></Metadata>");
+  EXPECT_EQ(images.listing(), before) << "a viewer left it";
+  tell("<NoDataValue>7</NoDataValue>");
   const std::string with_metadata = images.listing();
   EXPECT_NE(with_metadata, before);
   EXPECT_THAT(files(), ElementsAre("20210511.tif", "20210512.tif", "20210512.tif.aux.xml"));
   const SourceCensus census = images.census();
-  write_text(images.root + "/data/20210512.tif.aux.xml", "<PAMDataset> </PAMDataset>");
+  tell("<NoDataValue>8</NoDataValue>");
   EXPECT_NE(images.listing(), with_metadata);
   EXPECT_THROW(require_unchanged(census), std::exception);
 }
