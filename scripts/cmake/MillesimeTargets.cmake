@@ -74,6 +74,9 @@ function(millesime_use_precompiled target name)
     target_link_libraries(${target} PRIVATE millesime_cuda)
     target_compile_options(${target} PRIVATE -fPIC)  # for the library of networks; a precompiled header serves one kind of code
   endif()
+  if(name STREQUAL values)
+    target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)  # as its own, in pipeline/core: also for the headers of kernels
+  endif()
   target_precompile_headers(${target} REUSE_FROM millesime_precompiled_${name})
 endfunction()
 
