@@ -84,8 +84,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 std::string ending_of(const fs::path& path) { return lower(path.extension().string()); }
 
 // What a viewer leaves beside a raster that it has shown: statistics and histograms alone.
-bool tells_statistics_alone(const fs::path& file) {
-  if (!is_file(file.string())) return false;  // a pipe would wait for a writer
+bool is_left_by_viewer(const fs::path& file) {
+  if (!file.filename().string().ends_with(".aux.xml") || !is_file(file.string())) return false;  // a pipe would wait for a writer
   const GdalMessages quiet;
   const std::unique_ptr<CPLXMLNode, decltype(&CPLDestroyXMLNode)> document(CPLParseXMLFile(file.c_str()), CPLDestroyXMLNode);
   const CPLXMLNode* root = document ? CPLGetXMLNode(document.get(), "=PAMDataset") : nullptr;
@@ -131,7 +131,7 @@ std::vector<std::string> parts_beside(const fs::path& path, const std::vector<st
   for (const std::string& name : names)
     if (name != path.filename() && std::ranges::find(wanted, lower(name)) != wanted.end() &&
         (!(name.ends_with("-wal") || name.ends_with("-journal")) || has_content(path.parent_path() / name)) &&
-        !(name.ends_with(".aux.xml") && tells_statistics_alone(path.parent_path() / name)))
+        !is_left_by_viewer(path.parent_path() / name))
       found.push_back((path.parent_path() / name).string());
   return found;
 }
@@ -214,7 +214,7 @@ class Collector {
     if (!dataset) return;
     const CPLStringList listed(GDALGetFileList(dataset.get()), TRUE);
     for (int i = 0; i < listed.Count(); ++i)
-      if (const std::string file = parse_source_name(listed[i]).file; is_file(file)) add_file(file);
+      if (const std::string file = parse_source_name(listed[i]).file; is_file(file) && !is_left_by_viewer(file)) add_file(file);
   }
 
   std::set<std::string> seen_;
@@ -246,8 +246,7 @@ std::vector<std::string> FilesBesideImages::of(const std::string& image) {
   for (const std::string& wanted : names_of_parts(path))
     if (const auto [first, last] = folder->second.equal_range(wanted); !wanted.ends_with(".ovr") && !wanted.ends_with(".ovr.aux.xml"))
       for (auto name = first; name != last; ++name)
-        if (const fs::path part = path.parent_path() / name->second;
-            name->second != path.filename() && !(wanted.ends_with(".aux.xml") && tells_statistics_alone(part)))
+        if (const fs::path part = path.parent_path() / name->second; name->second != path.filename() && !is_left_by_viewer(part))
           names.push_back(part.string());
   std::ranges::sort(names);
   return names;

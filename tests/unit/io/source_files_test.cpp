@@ -133,8 +133,7 @@ TEST(SourceFiles, EveryPartOfEveryRasterFormatCounts) {
 }
 
 TEST(SourceFiles, StatisticsThatAViewerLeavesDoNotCount) {
-  const std::string folder = temp_dir(), file = folder + "/dem.tif", beside = file + ".aux.xml";
-  write_text(file, "1");
+  const std::string file = raster(temp_dir(), "GTiff", ".tif"), beside = file + ".aux.xml";
   const auto tell = [&](const std::string& band) {
     write_text(beside, "<PAMDataset><PAMRasterBand band=\"1\">" + band + "</PAMRasterBand></PAMDataset>\n");
     return files_of_source(file);
