@@ -103,8 +103,15 @@ bool is_left_by_viewer(const fs::path& file) {
   for (const CPLXMLNode* band = root->psChild; band; band = band->psNext) {
     if (band->eType != CXT_Element) continue;
     if (std::string_view(band->pszValue) != "PAMRasterBand") return false;
+    bool described = false, measured = false;  // GDAL repeats the name of a band beside its statistics
     for (const CPLXMLNode* entry = band->psChild; entry; entry = entry->psNext)
-      if (!is_idle(entry)) return false;
+      if (entry->eType == CXT_Element && std::string_view(entry->pszValue) == "Description")
+        described = true;
+      else if (!is_idle(entry))
+        return false;
+      else
+        measured = measured || entry->eType == CXT_Element;
+    if (described && !measured) return false;
   }
   return true;
 }

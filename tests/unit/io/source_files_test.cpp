@@ -142,6 +142,8 @@ TEST(SourceFiles, StatisticsThatAViewerLeavesDoNotCount) {
       "<Histograms><HistItem><HistMin>0</HistMin></HistItem></Histograms>"
       "<Metadata><MDI key=\"STATISTICS_MEAN\">5</MDI><MDI key=\"STATISTICS_VALID_PERCENT\">9</MDI></Metadata>";
   EXPECT_THAT(tell(statistics), ElementsAre(file));
+  EXPECT_THAT(tell("<Description>rain</Description>" + statistics), ElementsAre(file)) << "as GDAL writes them";
+  EXPECT_THAT(tell("<Description>rain</Description>"), Contains(beside));
   EXPECT_THAT(tell(statistics + "<NoDataValue>7</NoDataValue>"), Contains(beside));
   EXPECT_THAT(tell("<Metadata><MDI key=\"wavelength\">5</MDI></Metadata>"), Contains(beside));
   EXPECT_THAT(tell("<Scale>0.5</Scale>"), Contains(beside));
