@@ -80,10 +80,12 @@ class MendingTest : public ::testing::Test {
                     return std::vector<Unit>{unit_of("train", "", {out + "A.samples", out + "B.samples"}, out + "model", {"train.trees"})};
                   }),
             stage("map", false,
-                  [=](const Config& c) {
+                  [=, this](const Config& c) {
                     std::vector<Unit> units;
-                    for (const auto& tile : c.tiles.names)
-                      units.push_back(unit_of("map", tile, {out + tile + ".txt", out + "model"}, out + tile + ".map", {"classify.smooth"}));
+                    for (const auto& tile : c.tiles.names) {
+                      units.push_back(unit_of("map", tile, {out + tile + ".txt", out + model}, out + tile + ".map", {"classify.smooth"}));
+                      if (!excluded.empty()) units.back().facts = {"exclude = " + excluded};
+                    }
                     return units;
                   }),
             join};
@@ -96,7 +98,7 @@ class MendingTest : public ::testing::Test {
     return lines.started;
   }
 
-  std::string folder;
+  std::string folder, model = "model", excluded;  // the file that maps are made with, and a box that they leave out
   bool have_models = true;
   Config config;
   testing::SilentProgress progress;
@@ -155,6 +157,19 @@ TEST_F(MendingTest, MapsOfTwoSettingsAreNotJoined) {
   EXPECT_THAT(run_all({.tiles = {"A"}, .to = "map"}), ElementsAre("map/A"));
   EXPECT_THAT(testing::message_of([&] { run_all({.from = "join"}); }), HasSubstr("map/A was made with classify.smooth = 0, and map/B was"));
   EXPECT_THAT(run_all(), ElementsAre("map/B"));
+}
+
+TEST_F(MendingTest, MapsOfTwoModelsOrAreasAreNotJoined) {
+  run_all();
+  const auto refused = [&] { return testing::message_of([&] { run_all({.tiles = {"A"}}); }); };
+  excluded = "0, 43, 1, 44";
+  EXPECT_THAT(refused(), HasSubstr("map/A would be made with exclude = 0, 43, 1, 44, and map/B was made with exclude = none"));
+  excluded.clear(), model = "other";
+  write_text(folder + "/other", "of another year");
+  EXPECT_THAT(refused(), HasSubstr("map/A would be made with input other = present, and map/B was made with input other = absent"));
+  EXPECT_THAT(run_all(), ::testing::UnorderedElementsAre("map/A", "map/B", "join/all"));
+  image("A", "second");
+  EXPECT_THAT(run_all({.tiles = {"A"}}), ElementsAre("map/A", "join/all")) << "of one model again";
 }
 
 }  // namespace
